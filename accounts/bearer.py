@@ -1,0 +1,7 @@
+"""Bearer tokens of the OpenID provider, checked locally."""
+
+from rest_framework.authentication import BaseAuthentication
+
+
+class BearerTokenAuthentication(BaseAuthentication):
+    pass

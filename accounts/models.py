@@ -1,0 +1,26 @@
+"""Who someone is. A person signs in through an OpenID provider, or with a Django password where none is configured."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class User(AbstractUser):
+    """A buyer or a member of staff.
+
+    ``oidc_sub`` is the provider's subject: the one identifier of a person that never changes and is never reused
+    (OpenID Connect Core 1.0, section 2). People are matched on it and never on e-mail, which can move between people.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    oidc_sub = models.CharField(
+        _("OpenID subject"), max_length=255, unique=True, null=True, blank=True, editable=False
+    )
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")

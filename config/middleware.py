@@ -1,0 +1,37 @@
+"""Request middleware that belongs to the whole site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.http import HttpRequest, HttpResponse
+from pghistory.middleware import HistoryMiddleware
+
+# unfold draws its pages with Alpine.js, which evaluates expressions in attributes and writes inline styles.
+ADMIN_POLICY = {
+    "script-src": [SELF, UNSAFE_INLINE, UNSAFE_EVAL],
+    "style-src": [SELF, UNSAFE_INLINE],
+}
+
+
+class AdminContentSecurityPolicy:
+    """Loosens the strict policy under ``/admin/`` and nowhere else."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.path.startswith("/admin/"):
+            response._csp_replace = ADMIN_POLICY  # type: ignore[attr-defined]  # django-csp's own hook
+        return response
+
+
+class StaffHistory(HistoryMiddleware):  # type: ignore[misc]  # pghistory is untyped
+    """Names who and where in the audit history of what staff change; buyers' and Stripe's requests pay nothing for it."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/admin/"):
+            return super().__call__(request)  # type: ignore[no-any-return]
+        return self.get_response(request)

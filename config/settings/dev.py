@@ -1,0 +1,39 @@
+"""Development and the demo: the sandbox stands in for Stripe and the OpenID provider, PostgreSQL runs embedded."""
+
+from __future__ import annotations
+
+import structlog
+
+from config.settings.base import *
+from config.settings.base import BASE_DIR, CONTENT_SECURITY_POLICY, env, logging_to_console
+from dev.database import database_settings
+
+SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # another Stripe host is the point of the sandbox
+
+DEMO = True
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env("SECRET_KEY", default="development-only-key-never-used-in-production-0123456789")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+
+DATABASES = {"default": database_settings(env("DATABASE_URL", default=""))}
+
+SANDBOX_URL = env("SANDBOX_URL", default="http://localhost:8001").rstrip("/")
+STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", default="sk_test_sandboxsandboxsandboxsandbox")
+STRIPE_API_BASE = env("STRIPE_API_BASE", default=SANDBOX_URL).rstrip("/")
+STRIPE_API_HOST = STRIPE_API_BASE  # dj-stripe's name for it; set only where Stripe is somewhere else
+STRIPE_CHECKOUT_ORIGIN = env("STRIPE_CHECKOUT_ORIGIN", default=SANDBOX_URL).rstrip("/")
+STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET", default=["whsec_sandboxsandboxsandboxsandbox"])
+CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] = ["'self'", STRIPE_CHECKOUT_ORIGIN, SANDBOX_URL]
+
+# The demo runs without collectstatic and without HTTPS.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+# Each mail is a file that the newcomer can open.
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = BASE_DIR / ".local" / "mail"
+
+LOGGING = logging_to_console(structlog.dev.ConsoleRenderer(colors=False))

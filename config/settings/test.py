@@ -1,0 +1,17 @@
+"""The suite: as the demo, but its own database, fast password hashes, mail in memory."""
+
+from __future__ import annotations
+
+from config.settings.dev import *
+from config.settings.dev import DATABASES
+
+SECRET_KEY = "test-only-key-0123456789-0123456789-0123456789-0123456789"
+SITE_URL = "http://testserver"
+ALLOWED_HOSTS = ["*"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+STRIPE_MAX_NETWORK_RETRIES = 0
+STRIPE_TIMEOUT_SECONDS = 5.0
+# A pool would keep connections that the teardown of the test database waits for.
+DATABASES["default"]["OPTIONS"] = {"options": "-c synchronous_commit=off"}
+DATABASES["default"]["CONN_MAX_AGE"] = 0

