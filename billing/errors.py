@@ -1,0 +1,90 @@
+"""What billing refuses, each with a stable code and the HTTP status it is answered with."""
+
+from __future__ import annotations
+
+from config.errors import DomainError
+
+
+class BillingError(DomainError):
+    """The base of every refusal of billing."""
+
+
+class UnknownPackage(BillingError):
+    code = "unknown_package"
+    status = 404
+
+
+class UnknownPurchase(BillingError):
+    code = "unknown_purchase"
+    status = 404
+
+
+class ReturnUrlNotAllowed(BillingError):
+    """A success or cancel address outside the allowed hosts: sending buyers there would be an open redirect."""
+
+    code = "return_url_not_allowed"
+    status = 400
+
+
+class InvalidIdempotencyKey(BillingError):
+    code = "invalid_idempotency_key"
+    status = 400
+
+
+class IdempotencyKeyReused(BillingError):
+    """The key was sent before with another request body."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+
+class PurchaseInProgress(BillingError):
+    """The first request with this key is still waiting for Stripe."""
+
+    code = "purchase_in_progress"
+    status = 409
+
+
+class StripeUnavailable(BillingError):
+    """Stripe did not answer, or answered with an error of its own. Trying again later may work."""
+
+    code = "stripe_unavailable"
+    status = 502
+
+
+class StripeRefused(BillingError):
+    """Stripe understood the call and refused it. Trying the same again will not work."""
+
+    code = "stripe_refused"
+    status = 502
+
+
+class SessionNotFound(BillingError):
+    code = "unknown_session"
+    status = 404
+
+
+class MalformedStripeObject(BillingError):
+    """An object of Stripe's without a field that we need: kept in the inbox, and Stripe is asked to send it again."""
+
+    code = "malformed_stripe_object"
+    status = 500
+
+
+class WebhookRefused(BillingError):
+    """A delivery that is not provably Stripe's, or no event at all. Nothing is stored."""
+
+    code = "webhook_refused"
+    status = 400
+
+
+class WebhookTooLarge(WebhookRefused):
+    code = "webhook_too_large"
+    status = 413
+
+
+class CatalogError(BillingError):
+    """A catalogue file that can't be loaded; the message names the line and the reason."""
+
+    code = "catalog_invalid"
+    status = 400

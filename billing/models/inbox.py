@@ -1,0 +1,62 @@
+"""What Stripe told us: every verified webhook event, kept until it is durably applied and after."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.purchases import Purchase
+
+
+class InboxEvent(models.Model):
+    """One event of Stripe's, under Stripe's own id.
+
+    It commits together with its effect, so an event marked as done was done. One that could not be applied stays
+    ``failed``: Stripe sends it again, and staff can apply it again by hand.
+    """
+
+    class Status(models.TextChoices):
+        RECEIVED = "received", _("Received")
+        APPLIED = "applied", _("Applied")
+        STORED = "stored", _("Stored, nothing to do")
+        UNMATCHED = "unmatched", _("No purchase of ours")
+        FAILED = "failed", _("Failed")
+
+    DONE = (Status.APPLIED, Status.STORED, Status.UNMATCHED)
+
+    id = models.CharField(_("event"), max_length=255, primary_key=True)
+    type = models.CharField(_("type"), max_length=100)
+    api_version = models.CharField(_("API version"), max_length=50, blank=True)
+    livemode = models.BooleanField(_("live"), default=False)
+    payload = models.JSONField(_("payload"))
+    stripe_created = models.DateTimeField(_("happened"))
+    received_at = models.DateTimeField(_("received"), db_default=Now(), editable=False)
+    status = models.CharField(
+        _("status"), max_length=20, choices=Status.choices, default=Status.RECEIVED, db_default=Status.RECEIVED
+    )
+    note = models.CharField(_("note"), max_length=300, blank=True, db_default="")
+    attempts = models.PositiveIntegerField(_("attempts"), default=1, db_default=1)
+    applied_at = models.DateTimeField(_("applied"), null=True)
+    purchase = models.ForeignKey(
+        Purchase,
+        verbose_name=_("purchase"),
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="inbox_events",
+    )
+    mirrored_at = models.DateTimeField(_("mirrored"), null=True)
+
+    class Meta:
+        verbose_name = _("webhook event")
+        verbose_name_plural = _("webhook inbox")
+        ordering = ["-received_at", "-id"]
+        indexes = [
+            models.Index(fields=["-received_at", "-id"], name="billing_inbox_newest"),
+            models.Index(fields=["received_at"], condition=Q(status="failed"), name="billing_inbox_failed"),
+            models.Index(fields=["type", "-received_at"], name="billing_inbox_by_type"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"

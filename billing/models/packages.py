@@ -1,0 +1,97 @@
+"""Credit packs: what is on sale."""
+
+from __future__ import annotations
+
+import pghistory
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.money import Money
+
+
+@pghistory.track()
+class Package(models.Model):
+    """A pack of credits at a price.
+
+    Stripe's ids are plain text and no foreign keys: a product that is deleted at Stripe must not take a row of ours
+    with it. A Stripe price never changes its amount, so ``stripe_price_minor`` and ``stripe_currency`` say what
+    ``stripe_price_id`` stands for: when they differ from the package's price, it isn't used until the next sync.
+    """
+
+    class Badge(models.TextChoices):
+        NONE = "", _("none")
+        POPULAR = "popular", _("Popular")
+        BEST_VALUE = "best_value", _("Best value")
+
+    code = models.SlugField(_("code"), max_length=50, unique=True, help_text=_("Stable: clients order by it."))
+    name = models.CharField(_("name"), max_length=100)
+    description = models.CharField(_("description"), max_length=500, blank=True)
+    credits = models.DecimalField(_("credits"), max_digits=18, decimal_places=2)
+    price_minor = models.BigIntegerField(
+        _("price in minor units"),
+        validators=[MinValueValidator(0)],
+        help_text=_("In the currency's smallest unit: 4500 is $45.00, and ¥4500."),
+    )
+    currency = models.CharField(
+        _("currency"),
+        max_length=3,
+        default="usd",
+        validators=[RegexValidator(r"^[a-z]{3}$", _("An ISO 4217 code in lower case, such as usd."))],
+    )
+    discount_percentage = models.DecimalField(
+        _("discount in per cent"),
+        max_digits=5,
+        decimal_places=2,
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+    )
+    badge = models.CharField(_("badge"), max_length=20, choices=Badge.choices, blank=True, default=Badge.NONE)
+    display_order = models.PositiveIntegerField(_("display order"), default=0)
+    is_active = models.BooleanField(_("on sale"), default=True)
+    validity_days = models.PositiveIntegerField(
+        _("validity in days"), null=True, blank=True, help_text=_("Empty: the credits don't expire.")
+    )
+    stripe_product_id = models.CharField(_("Stripe product"), max_length=255, blank=True, editable=False)
+    stripe_price_id = models.CharField(_("Stripe price"), max_length=255, blank=True, editable=False)
+    stripe_price_minor = models.BigIntegerField(null=True, editable=False)
+    stripe_currency = models.CharField(max_length=3, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("package")
+        verbose_name_plural = _("packages")
+        ordering = ["display_order", "price_minor", "code"]
+        constraints = [
+            models.CheckConstraint(condition=Q(credits__gt=0), name="billing_package_credits_positive"),
+            models.CheckConstraint(condition=Q(price_minor__gte=0), name="billing_package_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(discount_percentage__gte=0, discount_percentage__lte=100),
+                name="billing_package_discount_is_a_percentage",
+            ),
+            models.CheckConstraint(
+                condition=Q(currency__regex=r"^[a-z]{3}$"), name="billing_package_currency_is_a_code"
+            ),
+            models.UniqueConstraint(
+                fields=["stripe_product_id"],
+                condition=~Q(stripe_product_id=""),
+                name="billing_package_one_per_stripe_product",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def price(self) -> Money:
+        return Money(self.price_minor, self.currency)
+
+    @property
+    def is_popular(self) -> bool:
+        return self.badge == self.Badge.POPULAR
+
+    @property
+    def current_price_id(self) -> str:
+        """The Stripe price that stands for exactly this package's price; empty when there is none."""
+        synced = (self.stripe_price_minor, self.stripe_currency) == (self.price_minor, self.currency)
+        return self.stripe_price_id if synced else ""

@@ -1,0 +1,185 @@
+"""What was bought, and everything that happened to it."""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.packages import Package
+from billing.money import Money
+from credits.models import Account
+
+
+class Purchase(models.Model):
+    """One buyer's purchase of one package, as it was on sale at that moment.
+
+    The package's name, credits and price are copied here, so that an edit or a deletion of the package changes
+    nothing that somebody bought. ``attention`` says that money and purchase don't agree: then nothing was credited
+    and staff must look.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("Pending")
+        PROCESSING = "processing", _("Processing")
+        COMPLETED = "completed", _("Completed")
+        FAILED = "failed", _("Failed")
+        EXPIRED = "expired", _("Expired")
+
+    class Attention(models.TextChoices):
+        NONE = "", _("none")
+        AMOUNT_DIFFERS = "amount_differs", _("The amount paid is not the price")
+        CURRENCY_DIFFERS = "currency_differs", _("The currency paid is not that of the price")
+        BUYER_DELETED = "buyer_deleted", _("The buyer was deleted before the payment came")
+        PAID_TWICE = "paid_twice", _("A second payment came for the same purchase")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("buyer"),
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="purchases",
+    )
+    account = models.ForeignKey(
+        Account, verbose_name=_("account"), on_delete=models.PROTECT, related_name="purchases"
+    )
+    package = models.ForeignKey(
+        Package, verbose_name=_("package"), on_delete=models.SET_NULL, null=True, related_name="purchases"
+    )
+    package_code = models.CharField(_("package code"), max_length=50)
+    package_name = models.CharField(_("package name"), max_length=100)
+    credits = models.DecimalField(_("credits"), max_digits=18, decimal_places=2)
+    price_minor = models.BigIntegerField(_("price in minor units"))
+    list_price_minor = models.BigIntegerField(_("list price in minor units"))
+    currency = models.CharField(_("currency"), max_length=3)
+    discount_percentage = models.DecimalField(_("discount in per cent"), max_digits=5, decimal_places=2)
+    validity_days = models.PositiveIntegerField(_("validity in days"), null=True)
+
+    status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.PENDING)
+    attention = models.CharField(
+        _("needs attention"), max_length=20, choices=Attention.choices, blank=True, default=Attention.NONE
+    )
+    attention_detail = models.CharField(_("what is wrong"), max_length=300, blank=True)
+    failure_code = models.CharField(_("failure"), max_length=100, blank=True)
+    paid_minor = models.BigIntegerField(_("paid in minor units"), null=True)
+
+    idempotency_key = models.CharField(_("idempotency key"), max_length=255, null=True)
+    request_fingerprint = models.CharField(max_length=64, blank=True)
+    stripe_session_id = models.CharField(_("Stripe session"), max_length=255, unique=True, null=True)
+    stripe_payment_intent_id = models.CharField(_("Stripe payment"), max_length=255, unique=True, null=True)
+    stripe_customer_id = models.CharField(_("Stripe customer"), max_length=255, blank=True)
+    checkout_url = models.TextField(_("checkout page"), blank=True)
+
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    completed_at = models.DateTimeField(_("completed"), null=True)
+    confirmation_sent_at = models.DateTimeField(_("confirmation sent"), null=True)
+
+    class Meta:
+        verbose_name = _("purchase")
+        verbose_name_plural = _("purchases")
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "idempotency_key"], name="billing_purchase_one_per_idempotency_key"
+            ),
+            models.CheckConstraint(condition=Q(credits__gt=0), name="billing_purchase_credits_positive"),
+            models.CheckConstraint(condition=Q(price_minor__gte=0), name="billing_purchase_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(status="completed", completed_at__isnull=False)
+                | (~Q(status="completed") & Q(completed_at__isnull=True)),
+                name="billing_purchase_completed_has_its_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="completed") | Q(paid_minor=F("price_minor")),
+                name="billing_purchase_completed_is_paid_in_full",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-created_at", "-id"], name="billing_purchase_history"),
+            models.Index(fields=["-created_at", "-id"], name="billing_purchase_newest"),
+            # What the sweeper looks through: a handful of rows, whatever the table's length.
+            models.Index(
+                fields=["created_at"],
+                condition=Q(status__in=["pending", "processing"]),
+                name="billing_purchase_open",
+            ),
+            models.Index(
+                fields=["created_at"], condition=~Q(attention=""), name="billing_purchase_attention"
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="is_never_deleted", operation=pgtrigger.Delete | pgtrigger.Truncate)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.package_name} · {self.price}"
+
+    @property
+    def price(self) -> Money:
+        return Money(self.price_minor, self.currency)
+
+    @property
+    def list_price(self) -> Money:
+        return Money(self.list_price_minor, self.currency)
+
+    @property
+    def discount(self) -> Money:
+        """What the buyer saved: the list price less the price."""
+        return Money(self.list_price_minor - self.price_minor, self.currency)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in {self.Status.PENDING, self.Status.PROCESSING}
+
+    @property
+    def grant_key(self) -> str:
+        """The ledger's business key for this purchase's credits: one purchase, one grant."""
+        return f"purchase:{self.pk}"
+
+
+
+class PurchaseEvent(models.Model):
+    """One thing that happened to a purchase, a change of status or not. Appended under the purchase's row lock."""
+
+    class Source(models.TextChoices):
+        PAGE = "page", _("purchase page")
+        API = "api", _("API")
+        WEBHOOK = "webhook", _("webhook")
+        SUCCESS_PAGE = "success_page", _("success page")
+        SWEEPER = "sweeper", _("sweeper")
+        RECONCILIATION = "reconciliation", _("reconciliation")
+        STAFF = "staff", _("staff")
+
+    purchase = models.ForeignKey(
+        Purchase, verbose_name=_("purchase"), on_delete=models.PROTECT, related_name="events"
+    )
+    what = models.CharField(_("what happened"), max_length=40)
+    from_status = models.CharField(_("from"), max_length=20, blank=True)
+    to_status = models.CharField(_("to"), max_length=20)
+    source = models.CharField(_("told by"), max_length=20, choices=Source.choices)
+    detail = models.JSONField(_("detail"), default=dict, blank=True)
+    # No foreign keys: this table is append-only, and erasing a person or an old event must not need an update here.
+    stripe_event_id = models.CharField(_("Stripe event"), max_length=255, blank=True)
+    actor_id = models.UUIDField(_("staff member"), null=True)
+    created_at = models.DateTimeField(_("at"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("purchase event")
+        verbose_name_plural = _("purchase events")
+        ordering = ["id"]
+        triggers = [
+            pgtrigger.Protect(
+                name="is_append_only",
+                operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.what

@@ -1,0 +1,268 @@
+"""The only door to Stripe: each call that we make, and the check that a webhook is really Stripe's.
+
+Nothing here opens a transaction, and nothing here may be called inside one: a call takes as long as the network likes.
+Each call that creates something carries an idempotency key made from our own row's id, so a repeat, ours after a crash
+or stripe-python's after a lost answer, gives the first result again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import stripe
+import structlog
+from django.conf import settings
+
+from billing.errors import SessionNotFound, StripeRefused, StripeUnavailable, WebhookRefused
+from billing.stripe_objects import CheckoutSession, StripeEvent, StripePrice, StripeProduct
+
+log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
+
+SIGNATURE_TOLERANCE_SECONDS = 300
+LIST_PAGE = 100
+
+
+@dataclass(frozen=True)
+class CheckoutRequest:
+    """What a Checkout Session is opened for. ``price_id`` empty: the amount is sent with the call."""
+
+    purchase_id: str
+    user_id: str
+    package_code: str
+    package_name: str
+    price_id: str
+    product_id: str
+    price_minor: int
+    currency: str
+    email: str
+    success_url: str
+    cancel_url: str
+    expires_at: datetime.datetime
+
+
+def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
+    """Opens the hosted page for one purchase. The same purchase always gets the same session.
+
+    Raises:
+        StripeUnavailable, StripeRefused: nothing was opened that its buyer could reach.
+    """
+    metadata = {
+        "purchase_id": request.purchase_id,
+        "user_id": request.user_id,
+        "package_code": request.package_code,
+    }
+    params: dict[str, Any] = {
+        "mode": "payment",
+        "line_items": [_line_item(request)],
+        "client_reference_id": request.purchase_id,
+        "metadata": metadata,
+        # Stripe does not copy a session's metadata to its payment intent.
+        "payment_intent_data": {"metadata": metadata, "description": request.package_name},
+        "success_url": request.success_url,
+        "cancel_url": request.cancel_url,
+        "expires_at": int(request.expires_at.timestamp()),
+    }
+    if request.email:
+        params["customer_email"] = request.email
+    options = {"idempotency_key": f"purchase-{request.purchase_id}"}
+    return CheckoutSession.from_json(
+        _call(lambda: _client().v1.checkout.sessions.create(params, options))  # type: ignore[arg-type]
+    )
+
+
+def retrieve_session(session_id: str) -> CheckoutSession:
+    """The session as Stripe holds it now, with the status of its payment intent.
+
+    Raises:
+        SessionNotFound: Stripe knows no such session.
+        StripeUnavailable: no answer.
+    """
+    try:
+        data = _call(
+            lambda: _client().v1.checkout.sessions.retrieve(session_id, {"expand": ["payment_intent"]})
+        )
+    except StripeRefused as error:
+        if error.params.get("stripe_code") == "resource_missing":
+            raise SessionNotFound("Stripe knows no such session.", session=session_id) from error
+        raise
+    return CheckoutSession.from_json(data)
+
+
+def list_sessions(start: datetime.datetime, end: datetime.datetime) -> Iterator[CheckoutSession]:
+    """Every session created in the period, newest first, one page of 100 in memory at a time."""
+    params: dict[str, Any] = {
+        "created": {"gte": int(start.timestamp()), "lte": int(end.timestamp())},
+        "limit": LIST_PAGE,
+        "expand": ["data.payment_intent"],
+    }
+    for data in _pages(lambda page: _client().v1.checkout.sessions.list({**params, **page})):
+        yield CheckoutSession.from_json(data)
+
+
+def expire_session(session_id: str) -> CheckoutSession:
+    """Closes an open session, so that nobody can pay it any more. Raises `StripeRefused` when it isn't open."""
+    return CheckoutSession.from_json(_call(lambda: _client().v1.checkout.sessions.expire(session_id)))
+
+
+def list_products() -> Iterator[StripeProduct]:
+    """Every product, archived ones too."""
+    for data in _pages(lambda page: _client().v1.products.list({"limit": LIST_PAGE, **page})):  # type: ignore[typeddict-item]
+        yield StripeProduct.from_json(data)
+
+
+def list_prices() -> Iterator[StripePrice]:
+    """Every one-time price, archived ones too."""
+    params = {"limit": LIST_PAGE, "type": "one_time"}
+    for data in _pages(lambda page: _client().v1.prices.list({**params, **page})):  # type: ignore[typeddict-item]
+        yield StripePrice.from_json(data)
+
+
+def create_product(*, code: str, name: str, description: str, key: str) -> StripeProduct:
+    params: dict[str, Any] = {"name": name, "metadata": {"package_code": code}}
+    if description:
+        params["description"] = description
+    options = {"idempotency_key": key}
+    return StripeProduct.from_json(_call(lambda: _client().v1.products.create(params, options)))  # type: ignore[arg-type]
+
+
+def update_product(product_id: str, *, name: str, description: str, active: bool) -> StripeProduct:
+    params: dict[str, Any] = {"name": name, "description": description, "active": active}
+    return StripeProduct.from_json(_call(lambda: _client().v1.products.update(product_id, params)))  # type: ignore[arg-type]
+
+
+def create_price(*, product_id: str, minor: int, currency: str, lookup_key: str, key: str) -> StripePrice:
+    """A new one-time price. It takes the lookup key over from the price that had it."""
+    params: dict[str, Any] = {
+        "product": product_id,
+        "unit_amount": minor,
+        "currency": currency,
+        "lookup_key": lookup_key,
+        "transfer_lookup_key": True,
+    }
+    options = {"idempotency_key": key}
+    return StripePrice.from_json(_call(lambda: _client().v1.prices.create(params, options)))  # type: ignore[arg-type]
+
+
+def update_price(price_id: str, **changes: Any) -> StripePrice:
+    """Changes what a price allows to be changed: ``active``, ``lookup_key`` with ``transfer_lookup_key``."""
+    return StripePrice.from_json(_call(lambda: _client().v1.prices.update(price_id, changes)))  # type: ignore[arg-type]
+
+
+def retrieve_product(product_id: str) -> StripeProduct:
+    return StripeProduct.from_json(_call(lambda: _client().v1.products.retrieve(product_id)))
+
+
+def verify_event(payload: bytes, signature: str) -> StripeEvent:
+    """The event in ``payload``, once its signature is proven with one of the configured secrets.
+
+    Several secrets are accepted so that one can be rotated. The signature's time may be five minutes old at most
+    (https://docs.stripe.com/webhooks#replay-attacks).
+
+    Raises:
+        WebhookRefused: no signature, a wrong or a stale one, or no event in the body.
+    """
+    if not any(_is_signed(payload, signature, secret) for secret in settings.STRIPE_WEBHOOK_SECRETS):
+        raise WebhookRefused("The signature is missing, too old, or not made with this endpoint's secret.")
+    try:
+        data = json.loads(payload)
+    except ValueError as error:
+        raise WebhookRefused("The body is not JSON.") from error
+    if not isinstance(data, dict) or data.get("object") != "event":
+        raise WebhookRefused("The body is not a Stripe event.")
+    return StripeEvent.from_json(data)
+
+
+def configure_module_client() -> None:
+    """Points stripe's module-level client, which dj-stripe uses, to where our own client goes."""
+    stripe.api_key = settings.STRIPE_SECRET_KEY
+    stripe.api_base = settings.STRIPE_API_BASE
+    stripe.api_version = settings.STRIPE_API_VERSION
+    stripe.max_network_retries = settings.STRIPE_MAX_NETWORK_RETRIES
+    stripe.default_http_client = _http_client(settings.STRIPE_TIMEOUT_SECONDS)
+
+
+def _client() -> stripe.StripeClient:
+    return _client_for(
+        settings.STRIPE_SECRET_KEY,
+        settings.STRIPE_API_BASE,
+        settings.STRIPE_API_VERSION,
+        settings.STRIPE_MAX_NETWORK_RETRIES,
+        settings.STRIPE_TIMEOUT_SECONDS,
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _client_for(key: str, base: str, version: str, retries: int, timeout: float) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        key,
+        base_addresses={"api": base},
+        stripe_version=version,
+        max_network_retries=retries,
+        http_client=_http_client(timeout),
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _http_client(timeout: float) -> stripe.RequestsClient:
+    return stripe.RequestsClient(timeout=timeout)
+
+
+def _call(operation: Callable[[], stripe.StripeObject]) -> Mapping[str, Any]:
+    """Runs one call and turns Stripe's exceptions into ours. What Stripe said goes to the log, secrets don't."""
+    try:
+        data: Mapping[str, Any] = operation().to_dict()
+    except (stripe.APIConnectionError, stripe.RateLimitError) as error:
+        raise _unavailable(error) from error
+    except stripe.StripeError as error:
+        if (error.http_status or 500) >= 500 or error.http_status == 409:
+            raise _unavailable(error) from error
+        raise _refused(error) from error
+    return data
+
+
+def _unavailable(error: stripe.StripeError) -> StripeUnavailable:
+    log.warning("stripe_unavailable", status=error.http_status, code=error.code, request_id=error.request_id)
+    return StripeUnavailable("Stripe can't be reached at the moment. Please try again in a few minutes.")
+
+
+def _refused(error: stripe.StripeError) -> StripeRefused:
+    log.error("stripe_refused", status=error.http_status, code=error.code, request_id=error.request_id)
+    return StripeRefused("Stripe refused the request.", stripe_code=error.code or "")
+
+
+def _pages(fetch: Callable[[dict[str, str]], Any]) -> Iterator[Mapping[str, Any]]:
+    """Each object of a list, a page at a time (https://docs.stripe.com/api/pagination)."""
+    after: dict[str, str] = {}
+    while True:
+        page = _call(functools.partial(fetch, after))
+        yield from page["data"]
+        if not page["has_more"]:
+            return
+        after = {"starting_after": page["data"][-1]["id"]}
+
+
+def _is_signed(payload: bytes, signature: str, secret: str) -> bool:
+    try:
+        stripe.WebhookSignature.verify_header(
+            payload.decode(), signature, secret, tolerance=SIGNATURE_TOLERANCE_SECONDS
+        )
+    except (stripe.SignatureVerificationError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _line_item(request: CheckoutRequest) -> dict[str, Any]:
+    if request.price_id:
+        return {"price": request.price_id, "quantity": 1}
+    price: dict[str, Any] = {"currency": request.currency, "unit_amount": request.price_minor}
+    if request.product_id:
+        price["product"] = request.product_id
+    else:
+        price["product_data"] = {"name": request.package_name}
+    return {"price_data": price, "quantity": 1}

@@ -1,0 +1,35 @@
+"""Amounts of credits: what counts as one, and the one rounding rule."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from credits.errors import InvalidAmount
+
+PLACES = 6
+MAX_DIGITS = 24
+QUANTUM = Decimal(1).scaleb(-PLACES)
+LARGEST = Decimal(10) ** (MAX_DIGITS - PLACES) - QUANTUM
+
+
+def round_credits(amount: Decimal) -> Decimal:
+    """The one rounding rule: to six places, half to even, so that many roundings don't drift one way."""
+    return amount.quantize(QUANTUM, rounding=ROUND_HALF_EVEN)
+
+
+def positive_amount(amount: Decimal) -> Decimal:
+    """``amount`` with six places.
+
+    Raises:
+        InvalidAmount: it is not a finite `Decimal` above zero with at most six places and below 10^18.
+            It is refused and not rounded: a caller who sends more places means something we can't keep.
+    """
+    if not isinstance(amount, Decimal):
+        raise InvalidAmount("An amount of credits is a Decimal.", amount=repr(amount))
+    if not amount.is_finite() or amount <= 0:
+        raise InvalidAmount("An amount of credits is above zero.", amount=str(amount))
+    if amount > LARGEST:
+        raise InvalidAmount("An amount of credits is below 10^18.", amount=str(amount))
+    if round_credits(amount) != amount:
+        raise InvalidAmount("An amount of credits has at most six decimal places.", amount=str(amount))
+    return round_credits(amount)
