@@ -1,0 +1,61 @@
+"""The edge of the controls: JSON to a function and back; ``{"error": …}`` when it can't be done."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from sandbox.shapes import Json
+
+Control = Callable[..., Json]
+
+
+class ControlError(Exception):
+    """An order that can't be carried out. The message goes back to who gave it."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def control(**by_method: Control) -> Callable[..., HttpResponse]:
+    """A view that hands the JSON body, and the ids in the path, to the function for the request's method."""
+
+    @csrf_exempt
+    def view(http: HttpRequest, **ids: str) -> HttpResponse:
+        carry_out = by_method.get(http.method or "")
+        if carry_out is None:
+            return _refuse(f"use {' or '.join(by_method)} here", 405)
+        try:
+            return JsonResponse(carry_out(_read_order(http), **ids), json_dumps_params={"indent": 2})
+        except ControlError as error:
+            return _refuse(str(error), error.status)
+
+    return view
+
+
+def _read_order(http: HttpRequest) -> Json:
+    """The JSON object in the body; an empty body is an empty order. Query parameters count for a GET."""
+    if http.method == "GET":
+        return {name: http.GET[name] for name in http.GET}
+    try:
+        order: Any = json.loads(http.body or b"{}")
+    except ValueError:
+        raise ControlError("the body is not JSON") from None
+    if not isinstance(order, dict):
+        raise ControlError("the body must be a JSON object")
+    return order
+
+
+def take(order: Json, **defaults: Any) -> list[Any]:
+    """The values of an order, in the order of `defaults`. Raises ControlError for anything else in it."""
+    unknown = set(order) - set(defaults)
+    if unknown:
+        raise ControlError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(defaults)}")
+    return [order.get(name, default) for name, default in defaults.items()]
+
+
+def _refuse(message: str, status: int) -> HttpResponse:
+    return JsonResponse({"error": message}, status=status)

@@ -1,0 +1,92 @@
+"""Paying, settling, failing and expiring checkout sessions without a browser."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from sandbox import ids, store
+from sandbox.controls.answering import ControlError, take
+from sandbox.models import Record
+from sandbox.payments import sessions
+from sandbox.payments.cards import CardDetails, passes_luhn
+from sandbox.payments.sessions import Buyer, NotPayable, Outcome
+from sandbox.shapes import Json
+from sandbox.webhooks.events import acting_for
+
+
+def pay(order: Json, session_id: str) -> Json:
+    """Pay as a buyer would: by card, through 3-D Secure if the card asks for it, or by bank debit."""
+    card, method, passes, email, name = take(
+        order, card=None, method="card", authenticate=True, email=None, name="Test Buyer"
+    )
+    if method not in ("card", "sepa_debit"):
+        raise ControlError("method is card or sepa_debit")
+
+    def attempt(session: Record) -> Outcome:
+        buyer = Buyer(email or _find_email(session), name)
+        if session.data["amount_total"] == 0:
+            return sessions.complete_free(session, buyer)
+        if method == "sepa_debit":
+            return sessions.pay_by_bank(session, buyer)
+        return _pay_by_card(session, str(card or "4242424242424242"), buyer, passes=bool(passes))
+
+    return _act(session_id, attempt)
+
+
+def _find_email(session: Record) -> str:
+    details = session.data["customer_details"] or {}
+    return details.get("email") or "buyer@example.com"
+
+
+def _pay_by_card(session: Record, number: str, buyer: Buyer, *, passes: bool) -> Outcome:
+    number = number.replace(" ", "")
+    if not passes_luhn(number):
+        raise ControlError("that is no card number: its check digit is wrong")
+    outcome = sessions.pay_by_card(session, CardDetails(number, 12, 2034, buyer.name), buyer)
+    if outcome.outcome == "requires_action":
+        return sessions.authenticate(session, passed=passes)
+    return outcome
+
+
+def settle(order: Json, session_id: str) -> Json:
+    """The bank pays a delayed payment."""
+    take(order)
+    return _act(session_id, sessions.settle_delayed)
+
+
+def fail(order: Json, session_id: str) -> Json:
+    """The bank refuses a delayed payment."""
+    take(order)
+    return _act(session_id, sessions.fail_delayed)
+
+
+def expire(order: Json, session_id: str) -> Json:
+    """Time is up for an open session."""
+    take(order)
+
+    def close(session: Record) -> Outcome:
+        sessions.expire_session(session)
+        return Outcome("expired")
+
+    return _act(session_id, close)
+
+
+def _act(session_id: str, action: Callable[[Record], Outcome]) -> Json:
+    """Do something to a session in one transaction; 404 if it is unknown, 409 if it is not in the right state."""
+    with store.writing(), acting_for(ids.make_id("request")):
+        try:
+            session = sessions.get_session(session_id)
+            outcome = action(session)
+        except Record.DoesNotExist:
+            raise ControlError(f"no such checkout session: {session_id}", 404) from None
+        except NotPayable as error:
+            raise ControlError(str(error), 409) from None
+        return _report(session, outcome)
+
+
+def _report(session: Record, outcome: Outcome) -> Json:
+    intent = sessions.find_intent(session)
+    report: dict[str, Any] = asdict(outcome)
+    report["session"] = session.data
+    report["payment_intent"] = intent.data if intent else None
+    return report

@@ -1,0 +1,97 @@
+"""Time, faults, what is there, what was called, made-up events, and starting afresh."""
+
+from typing import Any
+
+from sandbox import clock, faults, store
+from sandbox.controls.answering import ControlError, take
+from sandbox.models import Attempt, Delivery, Fault, Record, SavedAnswer, Setting
+from sandbox.payments.sessions import expire_due_sessions
+from sandbox.shapes import Json, make_object
+from sandbox.stripe_api import request_log
+from sandbox.webhooks import endpoints, outbox
+from sandbox.webhooks.courier import courier
+from sandbox.webhooks.events import emit, publish
+
+
+def show_clock(order: Json) -> Json:
+    take(order)
+    return {"now": clock.get_now()}
+
+
+def advance_clock(order: Json) -> Json:
+    """Push the sandbox's time forward; sessions whose time is up by then expire at once."""
+    (seconds,) = take(order, advance_s=None)
+    if not isinstance(seconds, int) or seconds < 0:
+        raise ControlError("advance_s must be a whole number of seconds, 0 or more")
+    with store.writing():
+        now = clock.advance(seconds)
+        expire_due_sessions()
+    return {"now": now}
+
+
+def show_faults(order: Json) -> Json:
+    take(order)
+    return {"faults": faults.list_faults()}
+
+
+def order_fault(order: Json) -> Json:
+    try:
+        fault = faults.order_fault(order)
+    except faults.BadFault as error:
+        raise ControlError(str(error)) from None
+    return next(listed for listed in faults.list_faults() if listed["id"] == fault.pk)
+
+
+def clear_faults(order: Json) -> Json:
+    take(order)
+    faults.clear_faults()
+    return {"faults": []}
+
+
+def list_objects(order: Json, object_type: str) -> Json:
+    """All objects of a type as they stand, oldest first, without paging."""
+    take(order)
+    records = store.list_records(object_type).order_by("seq")
+    return {"data": [record.data for record in records]}
+
+
+def list_calls(order: Json) -> Json:
+    take(order)
+    return {"requests": request_log.list_calls()}
+
+
+def clear_calls(order: Json) -> Json:
+    take(order)
+    request_log.clear_calls()
+    return {"requests": []}
+
+
+def emit_event(order: Json) -> Json:
+    """Send a made-up event. `event` overrides fields of its envelope, an id that was there before included."""
+    event_type, subject, previous, overrides = take(order, type=None, object=None, previous_attributes=None, event={})
+    if not isinstance(event_type, str) or not isinstance(subject, dict):
+        raise ControlError("an event needs a type and an object")
+    with store.writing():
+        if not overrides:
+            return emit(event_type, subject, previous)
+        return _publish_odd(event_type, subject, overrides)
+
+
+def _publish_odd(event_type: str, subject: Json, overrides: dict[str, Any]) -> Json:
+    event = {**make_object("event", type=event_type, data={"object": subject}), **overrides}
+    Record.objects.filter(id=event["id"]).delete()
+    return publish(event)
+
+
+def reset(order: Json) -> Json:
+    """Empty the sandbox, as if it had just been started with the same command line."""
+    take(order)
+    with store.writing():
+        courier.forget_all()
+        for model in (Record, SavedAnswer, Delivery, Attempt, Fault, Setting):
+            model.objects.all().delete()
+        clock.load_offset()
+        outbox.load_mode()
+        endpoints.ensure_command_line_endpoint()
+        request_log.clear_calls()
+    return {"reset": True}

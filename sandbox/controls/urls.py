@@ -1,0 +1,26 @@
+"""Where each control is found, under ``/_sandbox/``."""
+
+from django.urls import path
+
+from sandbox.controls import checkout, state, webhooks
+from sandbox.controls.answering import control
+
+_SESSION = "checkout/sessions/<str:session_id>/"
+
+urlpatterns = [
+    path(_SESSION + "pay", control(POST=checkout.pay)),
+    path(_SESSION + "settle", control(POST=checkout.settle)),
+    path(_SESSION + "fail", control(POST=checkout.fail)),
+    path(_SESSION + "expire", control(POST=checkout.expire)),
+    path("webhooks", control(GET=webhooks.list_deliveries)),
+    path("webhooks/mode", control(GET=webhooks.show_mode, POST=webhooks.set_mode)),
+    path("webhooks/release", control(POST=webhooks.release)),
+    path("webhooks/drop", control(POST=webhooks.drop)),
+    path("webhooks/wait", control(POST=webhooks.wait)),
+    path("faults", control(GET=state.show_faults, POST=state.order_fault, DELETE=state.clear_faults)),
+    path("clock", control(GET=state.show_clock, POST=state.advance_clock)),
+    path("objects/<str:object_type>", control(GET=state.list_objects)),
+    path("requests", control(GET=state.list_calls, DELETE=state.clear_calls)),
+    path("events", control(POST=state.emit_event)),
+    path("reset", control(POST=state.reset)),
+]

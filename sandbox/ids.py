@@ -1,0 +1,30 @@
+"""Ids that look like Stripe's, so that anything that parses, stores or shows them meets the real lengths."""
+
+import secrets
+import string
+
+_ALPHABET = string.ascii_letters + string.digits
+_SHAPES = {
+    "product": ("prod_", 14),
+    "price": ("price_1", 23),
+    "customer": ("cus_", 14),
+    "checkout.session": ("cs_test_a1", 56),
+    "payment_method": ("pm_1", 23),
+    "payment_intent": ("pi_3", 23),
+    "charge": ("ch_3", 23),
+    "balance_transaction": ("txn_3", 23),
+    "event": ("evt_1", 23),
+    "webhook_endpoint": ("we_1", 23),
+    "item": ("li_1", 23),
+    "request": ("req_", 14),
+}
+
+
+def make_id(object_type: str) -> str:
+    """A new id for an object of this type, e.g. ``prod_`` and 14 characters. Raises KeyError for unknown types."""
+    prefix, length = _SHAPES[object_type]
+    return prefix + make_token(length)
+
+
+def make_token(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))

@@ -1,0 +1,133 @@
+"""Charges, and the balance transactions that follow them once money is on its way to the merchant."""
+
+from typing import Any
+
+from sandbox import clock, store
+from sandbox.models import Record
+from sandbox.payments.cards import Decline
+from sandbox.payments.methods import describe_bank
+from sandbox.shapes import Json, make_object
+from sandbox.webhooks.events import emit
+
+_DAY_S = 24 * 60 * 60
+
+
+def create_charge(intent: Json, method: Json, base_url: str, **fields: Any) -> Record:
+    """A charge for the whole amount of an intent. The caller emits the event: what it is called varies."""
+    charge = make_object(
+        "charge",
+        amount=intent["amount"],
+        currency=intent["currency"],
+        customer=intent["customer"],
+        description=intent["description"],
+        metadata=dict(intent["metadata"]),
+        payment_intent=intent["id"],
+        payment_method=method["id"],
+        payment_method_details=_describe_method(method),
+        billing_details=method["billing_details"],
+        receipt_email=intent["receipt_email"],
+        statement_descriptor=intent["statement_descriptor"],
+        statement_descriptor_suffix=intent["statement_descriptor_suffix"],
+        **fields,
+    )
+    charge["receipt_url"] = f"{base_url}/receipts/{charge['id']}"
+    return store.add_object(charge)
+
+
+def make_paid_fields(intent: Json) -> Json:
+    """What a charge says that went through."""
+    return {
+        "status": "succeeded",
+        "paid": True,
+        "captured": True,
+        "amount_captured": intent["amount"],
+        "outcome": _make_outcome("authorized", "approved_by_network", "Payment complete."),
+    }
+
+
+def make_pending_fields() -> Json:
+    """What a charge says whose bank has yet to answer."""
+    outcome = _make_outcome("authorized", "approved_by_network", "Payment complete.")
+    return {"status": "pending", "paid": False, "captured": True, "outcome": outcome}
+
+
+def make_failed_fields(decline: Decline) -> Json:
+    """What a charge says that was refused."""
+    outcome = _make_outcome("issuer_declined", "declined_by_network", _explain_to_seller(decline))
+    outcome["reason"] = decline.decline_code or decline.code
+    outcome["advice_code"] = "do_not_try_again" if decline.code == "expired_card" else "try_again_later"
+    return {
+        "status": "failed",
+        "paid": False,
+        "captured": False,
+        "failure_code": decline.code,
+        "failure_message": decline.message,
+        "outcome": outcome,
+    }
+
+
+def _explain_to_seller(decline: Decline) -> str:
+    return f"The bank returned the decline code `{decline.decline_code or decline.code}`."
+
+
+def _make_outcome(kind: str, network_status: str, seller_message: str) -> Json:
+    return {
+        "advice_code": None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": network_status,
+        "reason": None,
+        "risk_level": "normal",
+        "risk_score": 12,
+        "seller_message": seller_message,
+        "type": kind,
+    }
+
+
+def _describe_method(method: Json) -> Json:
+    if method["type"] == "sepa_debit":
+        return {"sepa_debit": {**describe_bank(), "mandate": None}, "type": "sepa_debit"}
+    card = method["card"]
+    copied = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
+    details = {name: card[name] for name in copied}
+    unused = ("amount_authorized", "authorization_code", "installments", "mandate", "network_transaction_id")
+    details.update(dict.fromkeys((*unused, "three_d_secure", "transaction_link_id")))
+    details.update(network=card["brand"], network_token={"used": False}, regulated_status=card["regulated_status"])
+    for feature in ("extended_authorization", "incremental_authorization", "multicapture", "overcapture"):
+        details[feature] = {"status": "disabled" if feature == "extended_authorization" else "unavailable"}
+    return {"card": details, "type": "card"}
+
+
+def settle_charge(record: Record) -> None:
+    """Give a paid charge its balance transaction. Stripe tells of it afterwards, in a `charge.updated`."""
+    charge = record.data
+    fee = _compute_fee(charge["amount"])
+    transaction = make_object(
+        "balance_transaction",
+        amount=charge["amount"],
+        currency=charge["currency"],
+        description=charge["description"],
+        fee=fee,
+        net=charge["amount"] - fee,
+        source=charge["id"],
+        available_on=clock.get_now() + 2 * _DAY_S,
+    )
+    transaction["fee_details"] = [_describe_fee(fee, charge["currency"])]
+    store.add_object(transaction)
+    previous = store.change(record, balance_transaction=transaction["id"])
+    emit("charge.updated", record.data, previous)
+
+
+def _compute_fee(amount: int) -> int:
+    """2.9 % and 30 of the smallest unit, but never more than the amount."""
+    return min(amount, round(amount * 29 / 1000) + 30)
+
+
+def _describe_fee(fee: int, currency: str) -> Json:
+    return {
+        "amount": fee,
+        "application": None,
+        "currency": currency,
+        "description": "Stripe processing fees",
+        "type": "stripe_fee",
+    }

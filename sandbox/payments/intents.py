@@ -1,0 +1,116 @@
+"""Payment intents: from nothing through attempts to paid. The order of events is Stripe's."""
+
+from typing import Any
+
+from sandbox import ids, store
+from sandbox.models import Record
+from sandbox.payments import charges
+from sandbox.payments.cards import UNAUTHENTICATED, Decline
+from sandbox.shapes import Json, make_object
+from sandbox.webhooks.events import emit
+
+
+def create_intent(amount: int, currency: str, **fields: Any) -> Record:
+    """A new intent that waits for a way to pay. Tells of `payment_intent.created`."""
+    intent = make_object("payment_intent", amount=amount, currency=currency, **fields)
+    intent["client_secret"] = f"{intent['id']}_secret_{ids.make_token(25)}"
+    record = store.add_object(intent)
+    emit("payment_intent.created", record.data)
+    return record
+
+
+def succeed(intent: Record, method: Json, base_url: str) -> Record:
+    """The money is there: a paid charge, then the intent. Returns the charge, whose settlement is still to come."""
+    paid = charges.make_paid_fields(intent.data)
+    charge = charges.create_charge(intent.data, method, base_url, **paid)
+    emit("charge.succeeded", charge.data)
+    _mark_succeeded(intent, charge, method)
+    return charge
+
+
+def _mark_succeeded(intent: Record, charge: Record, method: Json) -> None:
+    store.change(
+        intent,
+        status="succeeded",
+        amount_received=intent.data["amount"],
+        latest_charge=charge.id,
+        payment_method=method["id"],
+        last_payment_error=None,
+        next_action=None,
+        processing=None,
+    )
+    emit("payment_intent.succeeded", intent.data)
+
+
+def decline(intent: Record, method: Json, reason: Decline, base_url: str) -> None:
+    """The bank says no: a failed charge, and the intent waits for another way to pay."""
+    charge = charges.create_charge(intent.data, method, base_url, **charges.make_failed_fields(reason))
+    emit("charge.failed", charge.data)
+    _mark_failed(intent, method, reason, charge.id)
+
+
+def ask_for_authentication(intent: Record, method: Json, url: str, return_url: str) -> None:
+    """The bank wants to see its customer first (3-D Secure)."""
+    action = {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": url}}
+    fields = {"payment_method": method["id"], "last_payment_error": None}
+    store.change(intent, status="requires_action", next_action=action, **fields)
+    emit("payment_intent.requires_action", intent.data)
+
+
+def fail_authentication(intent: Record, method: Json) -> None:
+    """The buyer did not pass 3-D Secure. No charge is made."""
+    _mark_failed(intent, method, UNAUTHENTICATED, None)
+
+
+def start_processing(intent: Record, method: Json, base_url: str) -> None:
+    """A delayed method: the bank answers days later. The charge is pending until then."""
+    charge = charges.create_charge(intent.data, method, base_url, **charges.make_pending_fields())
+    fields = {"payment_method": method["id"], "latest_charge": charge.id, "last_payment_error": None}
+    store.change(intent, status="processing", **fields)
+    emit("payment_intent.processing", intent.data)
+    emit("charge.pending", charge.data)
+
+
+def settle(intent: Record) -> Record:
+    """The bank has paid at last. Returns the charge."""
+    charge = store.get_record("charge", intent.data["latest_charge"])
+    store.change(charge, **charges.make_paid_fields(intent.data))
+    emit("charge.succeeded", charge.data)
+    _mark_succeeded(intent, charge, store.get_object("payment_method", intent.data["payment_method"]))
+    return charge
+
+
+def fail_late(intent: Record, reason: Decline) -> None:
+    """The bank has refused at last."""
+    charge = store.get_record("charge", intent.data["latest_charge"])
+    store.change(charge, **charges.make_failed_fields(reason))
+    emit("charge.failed", charge.data)
+    _mark_failed(intent, store.get_object("payment_method", intent.data["payment_method"]), reason, charge.id)
+
+
+def _mark_failed(intent: Record, method: Json, reason: Decline, charge_id: str | None) -> None:
+    fields = {"latest_charge": charge_id} if charge_id else {}
+    store.change(
+        intent,
+        status="requires_payment_method",
+        payment_method=None,
+        next_action=None,
+        last_payment_error=_describe_error(method, reason, charge_id),
+        **fields,
+    )
+    emit("payment_intent.payment_failed", intent.data)
+
+
+def _describe_error(method: Json, reason: Decline, charge_id: str | None) -> Json:
+    error: Json = {
+        "code": reason.code,
+        "doc_url": f"https://stripe.com/docs/error-codes/{reason.code.replace('_', '-')}",
+        "message": reason.message,
+        "payment_method": method,
+        "type": "card_error" if method["type"] == "card" and charge_id else "invalid_request_error",
+    }
+    if charge_id:
+        error["charge"] = charge_id
+    if reason.decline_code:
+        error["decline_code"] = reason.decline_code
+    return error

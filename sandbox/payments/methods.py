@@ -1,0 +1,54 @@
+"""Payment methods: the buyer's card or bank account as Stripe keeps it."""
+
+from sandbox import store
+from sandbox.models import Record
+from sandbox.payments.cards import CardDetails, name_brand
+from sandbox.shapes import Json, make_object
+
+SEPA_LAST4 = "3000"
+
+
+def create_card_method(card: CardDetails, email: str | None, customer: str | None) -> Record:
+    method = make_object("payment_method", type="card", card=_describe_card(card), customer=customer)
+    method["billing_details"].update(email=email, name=card.name)
+    return store.add_object(method, private={"number": card.number})
+
+
+def create_bank_method(email: str | None, name: str | None, customer: str | None) -> Record:
+    """A SEPA account. It has a block of its own instead of `card`."""
+    method = make_object("payment_method", type="sepa_debit", customer=customer)
+    del method["card"]
+    method["sepa_debit"] = describe_bank()
+    method["billing_details"].update(email=email, name=name)
+    return store.add_object(method)
+
+
+def describe_bank() -> Json:
+    return {
+        "bank_code": "37040044",
+        "branch_code": "",
+        "country": "DE",
+        "fingerprint": "sandboxSepaAccnt",
+        "generated_from": {"charge": None, "setup_attempt": None},
+        "last4": SEPA_LAST4,
+    }
+
+
+def _describe_card(card: CardDetails) -> Json:
+    brand = name_brand(card.number)
+    return {
+        "brand": brand,
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+        "country": "US",
+        "display_brand": brand,
+        "exp_month": card.exp_month,
+        "exp_year": card.exp_year,
+        "fingerprint": card.fingerprint,
+        "funding": "credit",
+        "generated_from": None,
+        "last4": card.number[-4:],
+        "networks": {"available": [brand], "preferred": None},
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": {"supported": True},
+        "wallet": None,
+    }

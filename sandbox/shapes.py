@@ -1,0 +1,31 @@
+"""Every object begins as a copy of its shape: all the fields Stripe shows, with the values a plain one has."""
+
+import copy
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sandbox import clock, ids
+
+Json = dict[str, Any]
+
+
+@cache
+def _load_shapes() -> dict[str, Json]:
+    shapes: dict[str, Json] = json.loads(Path(__file__).with_name("shapes.json").read_text())
+    return shapes
+
+
+def make_object(object_type: str, **fields: Any) -> Json:
+    """A new object with a fresh id and the present time. Raises KeyError for a field that Stripe doesn't have."""
+    shape = copy.deepcopy(_load_shapes()[object_type])
+    if shape.get("id") == "":
+        shape["id"] = ids.make_id(object_type)
+    if "created" in shape:
+        shape["created"] = clock.get_now()
+    for name, value in fields.items():
+        if name not in shape:
+            raise KeyError(f"{object_type} has no field {name}")
+        shape[name] = value
+    return shape

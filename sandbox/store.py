@@ -1,0 +1,67 @@
+"""Reading and writing Stripe's objects. All writing happens under one lock, in one transaction."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from sandbox.models import Record
+from sandbox.shapes import Json
+
+_lock = threading.RLock()
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """One writer at a time, all or nothing. SQLite allows no more, and so no thread ever finds it locked.
+
+    Hold it for state changes only, never while talking over the network: the other side may call back.
+    """
+    with _lock, transaction.atomic():
+        yield
+
+
+def add_object(data: Json, *, private: Json | None = None, due: int | None = None) -> Record:
+    """Put a new object in the store."""
+    return Record.objects.create(
+        id=data["id"],
+        type=data["object"],
+        created=data.get("created", 0),
+        due=due,
+        data=data,
+        private=private or {},
+    )
+
+
+def find_record(object_type: str, object_id: str) -> Record | None:
+    return Record.objects.filter(type=object_type, id=object_id).first()
+
+
+def get_record(object_type: str, object_id: str) -> Record:
+    """The record of an object that must be there. Raises Record.DoesNotExist."""
+    return Record.objects.get(type=object_type, id=object_id)
+
+
+def get_object(object_type: str, object_id: str) -> Json:
+    """The object as the API shows it. Raises Record.DoesNotExist."""
+    data: Json = get_record(object_type, object_id).data
+    return data
+
+
+def change(record: Record, **fields: Any) -> Json:
+    """Set fields of an object and save it. Returns the former values of those that really changed.
+
+    That is the `previous_attributes` of the event that tells of the change.
+    """
+    previous = {name: record.data.get(name) for name, value in fields.items() if record.data.get(name) != value}
+    record.data.update(fields)
+    record.save()
+    return previous
+
+
+def list_records(object_type: str) -> QuerySet[Record]:
+    """All that exist of a type, newest first."""
+    return Record.objects.filter(type=object_type, deleted=False).order_by("-seq")

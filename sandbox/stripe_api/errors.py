@@ -1,0 +1,100 @@
+"""Refusals in Stripe's own envelope: ``{"error": {"type", "code", "message", "param"}}``."""
+
+from typing import Any
+
+from sandbox.shapes import Json
+
+
+class ApiError(Exception):
+    """A refusal as the API words it.
+
+    `saved` says whether the answer is kept under the request's idempotency key: Stripe keeps what came of carrying
+    a request out, and forgets what never got past the door.
+    """
+
+    saved = True
+    status = 400
+    type = "invalid_request_error"
+
+    def __init__(self, message: str, *, code: str | None = None, param: str | None = None, **extra: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.param = param
+        self.extra = extra
+
+    def to_body(self) -> Json:
+        """The body of the answer. Keys without a value are left out, as at Stripe."""
+        error = {"code": self.code, "message": self.message, "param": self.param, "type": self.type, **self.extra}
+        if self.code:
+            error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
+        return {"error": {name: value for name, value in sorted(error.items()) if value is not None}}
+
+
+class InvalidParameter(ApiError):
+    """A parameter that is unknown, missing or of the wrong type: the request is not carried out."""
+
+    saved = False
+
+
+class Unauthorized(ApiError):
+    saved = False
+    status = 401
+
+
+class NoSuchRoute(ApiError):
+    saved = False
+    status = 404
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(
+            f"Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs"
+            " or we can help at https://support.stripe.com/."
+        )
+
+
+class NoSuchObject(ApiError):
+    """An id in the path that leads nowhere: 404. In a parameter it is a bad request: use `in_parameter`."""
+
+    status = 404
+
+    def __init__(self, object_type: str, object_id: str, param: str) -> None:
+        super().__init__(f"No such {object_type}: '{object_id}'", code="resource_missing", param=param)
+
+    @classmethod
+    def in_parameter(cls, object_type: str, object_id: str, param: str) -> "NoSuchObject":
+        error = cls(object_type, object_id, param)
+        error.status = 400
+        return error
+
+
+class IdempotencyError(ApiError):
+    """A key used again for something else."""
+
+    saved = False
+    type = "idempotency_error"
+
+
+class KeyInUse(ApiError):
+    """A key whose first request is still being carried out."""
+
+    saved = False
+    status = 409
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            "There is currently another in-progress request using this Idempotent Key (that probably means you"
+            " submitted twice, and the other request is still going through):"
+            f" {key}. Please try again later.",
+            code="idempotency_key_in_use",
+        )
+
+
+class ServerError(ApiError):
+    """Something broke on the far side: by order of a test, or a fault of ours."""
+
+    type = "api_error"
+
+    def __init__(self, message: str, status: int = 500) -> None:
+        super().__init__(message)
+        self.status = status

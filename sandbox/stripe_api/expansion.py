@@ -1,0 +1,72 @@
+"""`expand`: ids in an answer replaced by the objects they stand for, as deep as four levels."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox import store
+from sandbox.shapes import Json
+from sandbox.stripe_api.errors import InvalidParameter
+
+Expander = Callable[[Json], Any]
+_MAX_DEPTH = 4
+_expanders: dict[tuple[str, str], Expander] = {}
+
+
+def expands_to(object_type: str, **fields: str) -> None:
+    """Declare that these fields of an object hold ids of these types: ``expands_to("charge", customer="customer")``."""
+    for field, target in fields.items():
+        _expanders[object_type, field] = _make_lookup(field, target)
+
+
+def expands_by(object_type: str, field: str, expander: Expander) -> None:
+    """Declare a field that is absent unless asked for, and how it is made from the object."""
+    _expanders[object_type, field] = expander
+
+
+def _make_lookup(field: str, target: str) -> Expander:
+    def look_up(owner: Json) -> Any:
+        value = owner.get(field)
+        return store.get_object(target, value) if isinstance(value, str) else value
+
+    return look_up
+
+
+def expand(answer: Json, paths: list[str]) -> Json:
+    """Expand an answer in place. Raises InvalidParameter for what can't be expanded, or not that deep."""
+    for path in paths:
+        steps = path.split(".")
+        if len(steps) > _MAX_DEPTH:
+            message = f"You cannot expand more than {_MAX_DEPTH} levels of a property. Property: {path}"
+            raise InvalidParameter(message, param="expand")
+        _follow(answer, steps, path)
+    return answer
+
+
+def _follow(owner: Any, steps: list[str], path: str) -> None:
+    if not steps or owner is None:
+        return
+    if isinstance(owner, list):
+        for item in owner:
+            _follow(item, steps, path)
+        return
+    step, *rest = steps
+    _follow(_expand_step(owner, step, path, is_last=not rest), rest, path)
+
+
+def _expand_step(owner: Any, step: str, path: str, *, is_last: bool) -> Any:
+    """Expand one field of an object, or step through one that holds more, such as a list's `data`."""
+    if not isinstance(owner, dict):
+        raise _refuse(path)
+    expander = _expanders.get((owner.get("object", ""), step))
+    if expander is not None:
+        owner[step] = expander(owner)
+    elif is_last or not isinstance(owner.get(step), dict | list):
+        raise _refuse(path, hint=owner.get("object") == "list")
+    return owner[step]
+
+
+def _refuse(path: str, *, hint: bool = False) -> InvalidParameter:
+    message = f"This property cannot be expanded ({path})."
+    if hint:
+        message += f" You may want to try expanding 'data.{path}' instead."
+    return InvalidParameter(message, param="expand")

@@ -1,0 +1,37 @@
+"""Stripe's bracket encoding: ``line_items[0][price]=x&expand[]=y`` to nested dicts of strings."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+from sandbox.stripe_api.errors import InvalidParameter
+
+_KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
+_PART = re.compile(r"\[([^\[\]]*)\]")
+
+
+def decode_form(encoded: str) -> dict[str, Any]:
+    """Nest the pairs of a form. Lists come out as dicts with the keys "0", "1" …; types come later.
+
+    Raises InvalidParameter when a key makes no sense or is both a value and a group.
+    """
+    nested: dict[str, Any] = {}
+    for key, value in parse_qsl(encoded, keep_blank_values=True):
+        _put(nested, _split_key(key), value, key)
+    return nested
+
+
+def _split_key(key: str) -> list[str]:
+    match = _KEY.match(key)
+    if match is None:
+        raise InvalidParameter(f"Invalid parameter name: {key}", param=key)
+    return [match[1], *_PART.findall(match[2])]
+
+
+def _put(nested: dict[str, Any], parts: list[str], value: str, key: str) -> None:
+    *groups, last = parts
+    for group in groups:
+        nested = nested.setdefault(group or str(len(nested)), {})
+        if not isinstance(nested, dict):
+            raise InvalidParameter(f"Invalid parameter name: {key}", param=key)
+    nested[last or str(len(nested))] = value

@@ -1,0 +1,109 @@
+"""What a checkout session sells: prices that exist, or ones described on the spot, times a quantity."""
+
+from typing import Any
+
+from sandbox import store
+from sandbox.shapes import Json, make_object
+from sandbox.stripe_api.errors import ApiError, InvalidParameter
+from sandbox.stripe_api.fields import find_in_parameter
+from sandbox.stripe_api.resources.prices import build_price
+
+
+def build_line_items(params: dict[str, Any]) -> list[Json]:
+    """The items of a session in mode payment, in the order given. Raises ApiError; all are of one currency."""
+    if not params.get("line_items"):
+        message = "You must provide `line_items` with at least one item in `payment` mode."
+        raise InvalidParameter(message, code="parameter_missing", param="line_items")
+    items = [_build_item(line, f"line_items[{index}]") for index, line in enumerate(params["line_items"])]
+    _require_one_currency(items)
+    return items
+
+
+def _build_item(line: dict[str, Any], param: str) -> Json:
+    price = _find_price(line, param)
+    quantity = _read_quantity(line, param)
+    amount = price["unit_amount"] * quantity
+    product = store.get_object("product", price["product"])
+    return make_object(
+        "item",
+        price=price,
+        quantity=quantity,
+        currency=price["currency"],
+        description=product["name"],
+        amount_subtotal=amount,
+        amount_total=amount,
+    )
+
+
+def _read_quantity(line: dict[str, Any], param: str) -> int:
+    if "quantity" not in line:
+        raise InvalidParameter(
+            "Quantity is required. Add `quantity` to each of your `line_items`.",
+            code="parameter_missing",
+            param=f"{param}[quantity]",
+        )
+    quantity: int = line["quantity"]
+    if quantity < 1:
+        message = "This value must be greater than or equal to 1."
+        raise InvalidParameter(message, code="parameter_invalid_integer", param=f"{param}[quantity]")
+    return quantity
+
+
+def _find_price(line: dict[str, Any], param: str) -> Json:
+    """The price a line names or describes, fit to be sold once. Raises ApiError."""
+    if ("price" in line) == ("price_data" in line):
+        raise InvalidParameter("You must specify either `price` or `price_data` for each line item.", param=param)
+    if "price_data" in line:
+        return _make_inline_price(line["price_data"], f"{param}[price_data]")
+    price: Json = find_in_parameter("price", line["price"], f"{param}[price]").data
+    _require_sellable(price, f"{param}[price]")
+    return price
+
+
+def _require_sellable(price: Json, param: str) -> None:
+    if not price["active"]:
+        raise ApiError("The price specified is inactive. This field only accepts active prices.", param=param)
+    if price["type"] == "recurring":
+        raise ApiError(
+            "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use"
+            " only one-time prices.",
+            param=param,
+        )
+    if price["unit_amount"] is None:
+        raise ApiError("The local sandbox sells whole amounts of the smallest unit only.", param=param)
+    if not store.get_object("product", price["product"]).get("active"):
+        message = f"Price `{price['id']}` is not available to be purchased because its product is not active."
+        raise ApiError(message, param=param)
+
+
+def _make_inline_price(data: dict[str, Any], param: str) -> Json:
+    """A price for this session alone. Stripe keeps it inactive, and tells nobody."""
+    if ("product" in data) == ("product_data" in data):
+        raise InvalidParameter("You must specify either `product` or `product_data`.", param=param)
+    if "product" in data:
+        product_id = find_in_parameter("product", data["product"], f"{param}[product]").id
+    else:
+        product_id = _make_inline_product(data["product_data"])
+    price = build_price({**data, "product": product_id}, param)
+    if price["type"] == "recurring":
+        _require_sellable(price, param)
+    store.add_object({**price, "active": False})
+    return {**price, "active": False}
+
+
+def _make_inline_product(data: dict[str, Any]) -> str:
+    fields = {name: data[name] for name in ("name", "description", "images", "tax_code", "unit_label") if name in data}
+    product = make_object("product", active=False, metadata=data.get("metadata", {}), **fields)
+    product["updated"] = product["created"]
+    return store.add_object(product).id
+
+
+def _require_one_currency(items: list[Json]) -> None:
+    expected = items[0]["currency"]
+    for index, item in enumerate(items):
+        if item["currency"] != expected:
+            raise ApiError(
+                f"The price specified supports currencies of `{item['currency']}`. This doesn't match the expected"
+                f" currency: `{expected}`.",
+                param=f"line_items[{index}]",
+            )

@@ -1,0 +1,40 @@
+"""The merchant's own account. There is one, and its id never changes."""
+
+from stripe.params._account_retrieve_current_params import AccountRetrieveCurrentParams
+from stripe.params._account_retrieve_params import AccountRetrieveParams
+
+from sandbox.shapes import Json, make_object
+from sandbox.stripe_api.errors import ApiError
+from sandbox.stripe_api.routing import Call, route
+
+_OPENED = 1767225600  # 2026-01-01, before anything else here
+
+
+def _get_account() -> Json:
+    return make_object("account", created=_OPENED)
+
+
+@route("GET", "/v1/account", AccountRetrieveCurrentParams)
+def retrieve_current(call: Call) -> Json:
+    return _get_account()
+
+
+@route("GET", "/v1/accounts/{account}", AccountRetrieveParams)
+def retrieve(call: Call) -> Json:
+    account = _get_account()
+    if call.ids["account"] != account["id"]:
+        raise _NoAccess(call.ids["account"])
+    return account
+
+
+class _NoAccess(ApiError):
+    """What Stripe says of any account but your own, whether it exists or not."""
+
+    status = 403
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__(
+            f"The provided key does not have access to account '{account_id}' (or that account does not exist)."
+            " Application access may have been revoked.",
+            code="account_invalid",
+        )

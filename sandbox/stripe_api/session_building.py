@@ -1,0 +1,121 @@
+"""A checkout session from the parameters of its creation."""
+
+from typing import Any
+
+from sandbox import clock
+from sandbox.payments.sessions import make_customer_details
+from sandbox.shapes import Json, make_object
+from sandbox.stripe_api.errors import ApiError, InvalidParameter
+from sandbox.stripe_api.fields import find_in_parameter, pick_fields
+from sandbox.stripe_api.line_items import build_line_items
+from sandbox.stripe_api.metadata import merge_metadata
+
+_MINUTE_S = 60
+_SHORTEST_S = 30 * _MINUTE_S
+_LONGEST_S = 24 * 60 * _MINUTE_S
+_COPIED = (
+    "allow_promotion_codes",
+    "billing_address_collection",
+    "cancel_url",
+    "client_reference_id",
+    "consent_collection",
+    "customer_email",
+    "integration_identifier",
+    "locale",
+    "origin_context",
+    "payment_method_options",
+    "payment_method_types",
+    "phone_number_collection",
+    "shipping_address_collection",
+    "submit_type",
+    "success_url",
+)
+_INTENT_FIELDS = (
+    "capture_method",
+    "description",
+    "on_behalf_of",
+    "receipt_email",
+    "setup_future_usage",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_group",
+)
+
+
+def build_session(params: dict[str, Any], base_url: str) -> tuple[Json, Json]:
+    """A session, and what Stripe keeps to itself about it. Raises ApiError for what makes no sense."""
+    _check_mode(params)
+    _check_urls(params)
+    items = build_line_items(params)
+    session = make_object("checkout.session", **pick_fields(params, *_COPIED))
+    session["url"] = f"{base_url}/c/pay/{session['id']}"
+    session["metadata"] = merge_metadata({}, params.get("metadata"))
+    session["expires_at"] = _read_expiry(params)
+    session["automatic_tax"]["enabled"] = params.get("automatic_tax", {}).get("enabled", False)
+    _set_amounts(session, items)
+    _set_customer(session, params)
+    return session, _keep_private(session, params, items, base_url)
+
+
+def _check_mode(params: dict[str, Any]) -> None:
+    if "mode" not in params:
+        raise InvalidParameter("Missing required param: mode.", code="parameter_missing", param="mode")
+    if params["mode"] != "payment":
+        raise InvalidParameter("The local sandbox knows mode=payment only, so far.", param="mode")
+    if params.get("ui_mode", "hosted_page") != "hosted_page":
+        raise InvalidParameter("The local sandbox knows ui_mode=hosted_page only.", param="ui_mode")
+
+
+def _check_urls(params: dict[str, Any]) -> None:
+    if "success_url" not in params:
+        raise InvalidParameter("Missing required param: success_url.", code="parameter_missing", param="success_url")
+    for name in ("success_url", "cancel_url"):
+        if name in params and not params[name].startswith(("http://", "https://")):
+            raise InvalidParameter("Not a valid URL", code="url_invalid", param=name)
+
+
+def _read_expiry(params: dict[str, Any]) -> int:
+    """When the session closes: in a day, or between 30 minutes and 24 hours from now as asked."""
+    now = clock.get_now()
+    expires_at: int = params.get("expires_at", now + _LONGEST_S)
+    # A caller computes the bound a moment before we read the clock, and may round it: allow for that.
+    if not now + _SHORTEST_S - _MINUTE_S <= expires_at <= now + _LONGEST_S + _MINUTE_S:
+        raise InvalidParameter(
+            "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours from Checkout Session creation.",
+            param="expires_at",
+        )
+    return expires_at
+
+
+def _set_amounts(session: Json, items: list[Json]) -> None:
+    total = sum(item["amount_total"] for item in items)
+    session.update(amount_subtotal=total, amount_total=total, currency=items[0]["currency"])
+    session["payment_status"] = "unpaid" if total else "no_payment_required"
+
+
+def _set_customer(session: Json, params: dict[str, Any]) -> None:
+    """A known customer, or a guest who may become one."""
+    if "customer" not in params:
+        session["customer_creation"] = params.get("customer_creation", "if_required")
+        if "customer_email" in params:
+            session["customer_details"] = make_customer_details(params["customer_email"])
+        return
+    for other in ("customer_email", "customer_creation"):
+        if other in params:
+            raise ApiError(f"You may only specify one of these parameters: customer, {other}.", param=other)
+    customer = find_in_parameter("customer", params["customer"], "customer").data
+    session["customer"] = customer["id"]
+    session["customer_details"] = make_customer_details(customer["email"], customer["name"])
+
+
+def _keep_private(session: Json, params: dict[str, Any], items: list[Json], base_url: str) -> Json:
+    data = params.get("payment_intent_data", {})
+    intent = pick_fields(data, *_INTENT_FIELDS)
+    intent["metadata"] = merge_metadata({}, data.get("metadata"), "payment_intent_data[metadata]")
+    return {
+        "base_url": base_url,
+        "customer": session["customer"],
+        "customer_details": session["customer_details"],
+        "line_items": items,
+        "payment_intent_data": intent,
+    }
