@@ -100,8 +100,8 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
-# dj-stripe's own migrations take over a minute on a new database; see docs/decisions/djstripe-migrations.md.
-# MIGRATION_MODULES = {"djstripe": "billing.djstripe_migrations"}
+# dj-stripe's own migrations take a minute on a new database; see docs/decisions/djstripe-migrations.md.
+MIGRATION_MODULES = {"djstripe": "billing.djstripe_migrations"}
 
 # --- Signing in ---------------------------------------------------------------------------------------------------
 LOGIN_URL = reverse_lazy("accounts:login")
