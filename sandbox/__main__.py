@@ -23,7 +23,7 @@ def main() -> int:
     except PortInUse as error:
         print(error, file=sys.stderr)
         return 1
-    call_command("migrate", verbosity=0, interactive=False)
+    call_command("migrate", verbosity=0, interactive=False, run_syncdb=True)
     _take_up_state()
     serve_until_told(server, options.host)
     return 0
@@ -31,11 +31,13 @@ def main() -> int:
 
 def _take_up_state() -> None:
     from sandbox import clock
+    from sandbox.openid import people
     from sandbox.stripe_api.routing import load_resources
     from sandbox.webhooks import endpoints, outbox
     from sandbox.webhooks.courier import courier
 
     clock.load_offset()
+    people.start()
     outbox.load_mode()
     endpoints.ensure_command_line_endpoint()
     load_resources()

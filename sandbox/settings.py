@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from sandbox.openid import settings as openid
 from sandbox.options import get_options
 
 BASE_DIR = Path(__file__).resolve().parent
@@ -40,8 +41,8 @@ DEBUG = False
 # Local by default. Someone who listens on another address (a container, say) names the host as they like.
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"] if get_options().host == "127.0.0.1" else ["*"]
 
-INSTALLED_APPS = ["sandbox"]
-MIDDLEWARE: list[str] = []
+INSTALLED_APPS = [*openid.APPS, "sandbox"]
+MIDDLEWARE: list[str] = openid.MIDDLEWARE
 ROOT_URLCONF = "sandbox.urls"
 APPEND_SLASH = False
 
@@ -72,6 +73,14 @@ USE_TZ = True
 # Cookies are shared by all ports of localhost: names of our own keep them apart from the application's.
 CSRF_COOKIE_NAME = "sandbox_csrftoken"
 SESSION_COOKIE_NAME = "sandbox_sessionid"
+
+# What the OpenID provider needs besides; each is explained there.
+AUTH_USER_MODEL = openid.AUTH_USER_MODEL
+LOGIN_URL = openid.LOGIN_URL
+SESSION_ENGINE = openid.SESSION_ENGINE
+PASSWORD_HASHERS = openid.PASSWORD_HASHERS
+MIGRATION_MODULES = openid.MIGRATION_MODULES
+OAUTH2_PROVIDER = openid.OAUTH2_PROVIDER
 
 LOGGING: dict[str, Any] = {
     "version": 1,

@@ -6,6 +6,7 @@ from django.views.static import serve
 from sandbox.checkout_page.urls import urlpatterns as checkout_page
 from sandbox.controls.urls import urlpatterns as controls
 from sandbox.index_page import show_index
+from sandbox.openid.urls import urlpatterns as openid
 from sandbox.settings import BASE_DIR
 from sandbox.stripe_api.view import answer_api
 
@@ -15,5 +16,5 @@ urlpatterns = [
     re_path(r"^v1/", answer_api),
     path("_sandbox/", include(controls)),
     path("", include(checkout_page)),
-    # The OpenID provider's addresses (realms/…) are added here.
+    path("", include(openid)),
 ]

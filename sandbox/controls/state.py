@@ -5,6 +5,7 @@ from typing import Any
 from sandbox import clock, faults, store
 from sandbox.controls.answering import ControlError, take
 from sandbox.models import Attempt, Delivery, Fault, Record, SavedAnswer, Setting
+from sandbox.openid import people
 from sandbox.payments.sessions import expire_due_sessions
 from sandbox.shapes import Json, make_object
 from sandbox.stripe_api import request_log
@@ -94,4 +95,5 @@ def reset(order: Json) -> Json:
         outbox.load_mode()
         endpoints.ensure_command_line_endpoint()
         request_log.clear_calls()
+        people.reset()
     return {"reset": True}

@@ -1,0 +1,140 @@
+"""The provider's own pages and endpoints, at Keycloak's addresses."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.views import LoginView
+from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from oauth2_provider.exceptions import (
+    InvalidIDTokenError,
+    InvalidOIDCClientError,
+    InvalidOIDCRedirectURIError,
+    OAuthToolkitError,
+)
+from oauth2_provider.models import Application
+from oauth2_provider.views import AuthorizationView, RPInitiatedLogoutView, TokenView
+
+from sandbox.openid import orders, redirects, signing, tokens
+from sandbox.openid.models import Person
+from sandbox.options import get_options
+
+CANCEL = "cancel"
+
+
+class AuthorizeView(AuthorizationView):  # type: ignore[misc]  # django-oauth-toolkit is untyped
+    """The authorization endpoint. Nobody is asked for consent: the clients are the demo's own."""
+
+    template_name = "openid/refused.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.GET.get(CANCEL):
+            return self._cancel(request)
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def _cancel(self, request: HttpRequest) -> HttpResponse:
+        """Back to the application with `access_denied` (RFC 6749, 4.1.2.1), if the request was sound."""
+        self.oauth2_data: dict[str, Any] = {}
+        try:
+            _, credentials = self.validate_authorization_request(request)
+        except OAuthToolkitError as error:
+            refused: HttpResponse = self.error_response(error, application=None)
+            return refused
+        answer = urlencode({"error": "access_denied", "state": credentials.get("state") or ""})
+        redirect: HttpResponse = self.redirect(f"{credentials['redirect_uri']}?{answer}", application=None)
+        return redirect
+
+
+class ExchangeView(TokenView):  # type: ignore[misc]  # django-oauth-toolkit is untyped
+    """The token endpoint, which fails when a test ordered it to."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if status := orders.take("token_status"):
+            return JsonResponse({"error": "temporarily_unavailable"}, status=status)
+        response: HttpResponse = super().post(request, *args, **kwargs)
+        return response
+
+
+class LogoutView(RPInitiatedLogoutView):  # type: ignore[misc]  # django-oauth-toolkit is untyped
+    """RP-initiated logout. A valid hint ends the session at once; without one, the person is asked."""
+
+    template_name = "openid/logout.html"
+
+    def validate_logout_request_user(self, id_token_hint: str | None, client_id: str | None) -> Any:
+        """A hint from before a reset is no reason for an error page: it is as good as none."""
+        try:
+            return super().validate_logout_request_user(id_token_hint, client_id)
+        except InvalidIDTokenError:
+            return None
+
+    def get_request_application(self, id_token: Any, client_id: str | None) -> Application | None:
+        if client_id and not Application.objects.filter(client_id=client_id).exists():
+            raise InvalidOIDCClientError
+        application: Application | None = super().get_request_application(id_token, client_id)
+        return application
+
+    def validate_post_logout_redirect_uri(self, application: Application | None, uri: str | None) -> None:
+        if not uri:
+            return
+        if application is None:
+            raise InvalidOIDCClientError
+        if not redirects.is_application(uri):
+            raise InvalidOIDCRedirectURIError("This client does not have this redirect uri registered.")
+
+
+class SignInView(LoginView):
+    """The page a browser lands on. It says what it is, and everyone's password is on it."""
+
+    template_name = "openid/sign_in.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return_to = self.get_redirect_url()
+        return super().get_context_data(
+            people=[
+                person for person in Person.objects.order_by("sub") if person.check_password(person.username)
+            ],
+            cancel_url=f"{return_to}&{CANCEL}=1" if return_to else "",
+            app_url=get_options().app_url,
+            **kwargs,
+        )
+
+
+def show_configuration(request: HttpRequest) -> JsonResponse:
+    """OpenID Connect Discovery 1.0, section 3."""
+    issuer = tokens.find_issuer(request)
+    endpoint = f"{issuer}/protocol/openid-connect"
+    return JsonResponse(
+        {
+            "issuer": issuer,
+            "authorization_endpoint": f"{endpoint}/auth",
+            "token_endpoint": f"{endpoint}/token",
+            "userinfo_endpoint": f"{endpoint}/userinfo",
+            "jwks_uri": f"{endpoint}/certs",
+            "end_session_endpoint": f"{endpoint}/logout",
+            "response_types_supported": ["code"],
+            "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": ["openid", "profile", "email", "roles"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "code_challenge_methods_supported": ["S256"],
+            "prompt_values_supported": ["none", "login"],
+        }
+    )
+
+
+def show_keys(request: HttpRequest) -> JsonResponse:
+    """The public keys (RFC 7517, section 5)."""
+    return JsonResponse({"keys": [key.public_jwk for key in signing.published_keys()]})
+
+
+def show_style(request: HttpRequest) -> FileResponse:
+    return FileResponse((Path(__file__).parent / "style.css").open("rb"), content_type="text/css")
+
+
+def show_realm(request: HttpRequest) -> JsonResponse:
+    return JsonResponse(
+        {"realm": "demo", "account-service": request.build_absolute_uri(reverse("openid-sign-in"))}
+    )
