@@ -6,6 +6,10 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 
 
+class People(BaseUserManager["Person"]):
+    """Finds people for django.contrib.auth."""
+
+
 class Person(AbstractBaseUser):
     """Someone with an account at the provider. The primary key is the token's `sub`: it never changes."""
 
@@ -16,7 +20,7 @@ class Person(AbstractBaseUser):
     family_name = models.CharField(max_length=150, blank=True)
     roles = models.JSONField(default=list)
 
-    objects = BaseUserManager()
+    objects = People()
     USERNAME_FIELD = "username"
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from oauth2_provider.models import AccessToken, Application, Grant, IDToken, RefreshToken
 
@@ -81,9 +82,8 @@ def save_person(username: str, **changes: Any) -> Person:
 
 def _restore_people() -> None:
     for demo in DEMO_PEOPLE:
-        person = Person(**demo)
-        person.set_password(person.username)
-        person.save()
+        fields = {**demo, "password": make_password(demo["username"])}
+        Person.objects.update_or_create(sub=demo["sub"], defaults=fields)
 
 
 def _ensure_clients() -> None:
