@@ -1,4 +1,7 @@
-"""Who someone is. A person signs in through an OpenID provider, or with a Django password where none is configured."""
+"""Who someone is.
+
+A person signs in through an OpenID provider, or with a Django password where none is configured.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 class User(AbstractUser):
     """A buyer or a member of staff.
 
-    ``oidc_sub`` is the provider's subject: the one identifier of a person that never changes and is never reused
-    (OpenID Connect Core 1.0, section 2). People are matched on it and never on e-mail, which can move between people.
+    ``oidc_sub`` is the provider's subject: the one identifier of a person that never changes and is never
+    reused (OpenID Connect Core 1.0, section 2). People are matched on it and never on e-mail, which can
+    move between people.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -21,6 +25,15 @@ class User(AbstractUser):
         _("OpenID subject"), max_length=255, unique=True, null=True, blank=True, editable=False
     )
 
+    # Signing in and bearer tokens both bring claims, in any order: an older token never overwrites a newer
+    # one's.
+    claims_issued_at = models.DateTimeField(_("claims issued at"), null=True, blank=True, editable=False)
+
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+
+    @property
+    def is_managed_by_provider(self) -> bool:
+        """Whether the OpenID provider decides this person's names, e-mail and roles."""
+        return self.oidc_sub is not None

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 from django.urls import path
-from django.contrib.auth.views import LoginView
+
+from accounts.views import SignInView, SignOutView
 
 app_name = "accounts"
-urlpatterns = [path("login/", LoginView.as_view(), name="login")]
+urlpatterns = [
+    path("login/", SignInView.as_view(), name="login"),
+    path("logout/", SignOutView.as_view(), name="logout"),
+]

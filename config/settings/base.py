@@ -104,6 +104,38 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 MIGRATION_MODULES = {"djstripe": "billing.djstripe_migrations"}
 
 # --- Signing in ---------------------------------------------------------------------------------------------------
+# The provider's issuer, exactly as in its tokens. Empty: people sign in with a Django password instead.
+OIDC_ISSUER = env("OIDC_ISSUER", default="")
+OIDC_PROVIDER_NAME = env("OIDC_PROVIDER_NAME", default="") or _("your account")  # "Sign in with …"
+OIDC_RP_CLIENT_ID = env("OIDC_RP_CLIENT_ID", default="")
+OIDC_RP_CLIENT_SECRET = env("OIDC_RP_CLIENT_SECRET", default="")
+# Empty: the issuer's, as Keycloak lays them out. See accounts/provider.py.
+OIDC_OP_AUTHORIZATION_ENDPOINT = env("OIDC_OP_AUTHORIZATION_ENDPOINT", default="")
+OIDC_OP_TOKEN_ENDPOINT = env("OIDC_OP_TOKEN_ENDPOINT", default="")
+OIDC_OP_USER_ENDPOINT = env("OIDC_OP_USER_ENDPOINT", default="")
+OIDC_OP_JWKS_ENDPOINT = env("OIDC_OP_JWKS_ENDPOINT", default="")
+OIDC_OP_LOGOUT_ENDPOINT = env("OIDC_OP_LOGOUT_ENDPOINT", default="")
+OIDC_RP_SCOPES = "openid email profile"
+OIDC_RP_SIGN_ALGO = "RS256"
+OIDC_USE_PKCE = True
+OIDC_TIMEOUT = env.float("OIDC_TIMEOUT", default=5.0)
+OIDC_STORE_ID_TOKEN = True  # the hint with which the provider ends its own session
+# Who an access token must be for. Not the client id: that is the audience of id tokens, which open no API.
+OIDC_API_AUDIENCE = env("OIDC_API_AUDIENCE", default="credits")
+OIDC_ROLES_CLAIM = env("OIDC_ROLES_CLAIM", default="realm_access.roles")
+OIDC_STAFF_ROLE = env("OIDC_STAFF_ROLE", default="staff")
+OIDC_ADMIN_ROLE = env("OIDC_ADMIN_ROLE", default="admin")
+# Counted from signing in, however busy the session is; Keycloak's own sessions end after as long (SSO Session Max).
+# Roles are read when someone signs in, so this is also how long a withdrawn role can live on in an open session.
+OIDC_SESSION_LIFETIME = timedelta(minutes=env.int("OIDC_SESSION_MINUTES", default=600))
+OIDC_AUTHENTICATE_CLASS = "accounts.views.AuthenticateView"
+OIDC_CALLBACK_CLASS = "accounts.views.CallbackView"
+OIDC_OP_LOGOUT_URL_METHOD = "accounts.provider.end_session_url"
+# One or the other: with a provider an old password must not be a second way in. Only the demo has both.
+PASSWORD_SIGN_IN = not OIDC_ISSUER
+PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"
+OIDC_BACKEND = "accounts.oidc.OIDCBackend"
+AUTHENTICATION_BACKENDS = [OIDC_BACKEND if OIDC_ISSUER else PASSWORD_BACKEND]
 LOGIN_URL = reverse_lazy("accounts:login")
 LOGIN_REDIRECT_URL = reverse_lazy("credits")
 LOGOUT_REDIRECT_URL = reverse_lazy("accounts:login")
@@ -192,6 +224,8 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF, STRIPE_CHECKOUT_ORIGIN],
     }
 }
+if OIDC_ISSUER:  # Signing out is a form too, and leads to the provider.
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"].append("/".join(OIDC_ISSUER.split("/", 3)[:3]))
 # The webhook refuses larger bodies before it reads them; Stripe's events are a few kilobytes.
 WEBHOOK_MAX_BYTES = 1024 * 1024
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import structlog
 
 from config.settings.base import *
-from config.settings.base import BASE_DIR, CONTENT_SECURITY_POLICY, env, logging_to_console
+from config.settings.base import (
+    BASE_DIR,
+    CONTENT_SECURITY_POLICY,
+    OIDC_BACKEND,
+    PASSWORD_BACKEND,
+    env,
+    logging_to_console,
+)
 from dev.database import database_settings
 
 SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # another Stripe host is the point of the sandbox
@@ -24,6 +31,14 @@ STRIPE_API_HOST = STRIPE_API_BASE  # dj-stripe's name for it; set only where Str
 STRIPE_CHECKOUT_ORIGIN = env("STRIPE_CHECKOUT_ORIGIN", default=SANDBOX_URL).rstrip("/")
 STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET", default=["whsec_sandboxsandboxsandboxsandbox"])
 CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] = ["'self'", STRIPE_CHECKOUT_ORIGIN, SANDBOX_URL]
+
+# The sandbox's provider, and Django's password form beside it for whoever made a user with `createsuperuser`.
+OIDC_ISSUER = env("OIDC_ISSUER", default=f"{SANDBOX_URL}/realms/demo")
+OIDC_PROVIDER_NAME = env("OIDC_PROVIDER_NAME", default="the demo provider")
+OIDC_RP_CLIENT_ID = env("OIDC_RP_CLIENT_ID", default="credits-web")
+OIDC_RP_CLIENT_SECRET = env("OIDC_RP_CLIENT_SECRET", default="credits-web-secret")
+PASSWORD_SIGN_IN = True
+AUTHENTICATION_BACKENDS = [OIDC_BACKEND, PASSWORD_BACKEND]
 
 # The demo runs without collectstatic and without HTTPS.
 WHITENOISE_USE_FINDERS = True

@@ -1,0 +1,36 @@
+"""What must be right about signing in before the site goes up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+DEMO_SECRETS = {"credits-web-secret", "service"}
+
+
+@register(Tags.security)
+def check_openid_settings(**kwargs: Any) -> list[CheckMessage]:
+    """A provider needs a client; outside the demo it needs HTTPS and a secret of its own."""
+    if not settings.OIDC_ISSUER:
+        return []
+    errors: list[CheckMessage] = []
+    if not (settings.OIDC_RP_CLIENT_ID and settings.OIDC_RP_CLIENT_SECRET):
+        errors.append(
+            Error("OIDC_ISSUER needs OIDC_RP_CLIENT_ID and OIDC_RP_CLIENT_SECRET.", id="accounts.E001")
+        )
+    if settings.OIDC_API_AUDIENCE == settings.OIDC_RP_CLIENT_ID:
+        errors.append(
+            Error("OIDC_API_AUDIENCE must not be the client id: id tokens have it.", id="accounts.E002")
+        )
+    return errors if settings.DEMO else errors + _check_production()
+
+
+def _check_production() -> list[CheckMessage]:
+    errors: list[CheckMessage] = []
+    if not settings.OIDC_ISSUER.startswith("https://"):
+        errors.append(Error("OIDC_ISSUER must begin with https:// outside the demo.", id="accounts.E003"))
+    if settings.OIDC_RP_CLIENT_SECRET in DEMO_SECRETS:
+        errors.append(Error("OIDC_RP_CLIENT_SECRET is the demo's, which everyone knows.", id="accounts.E004"))
+    return errors

@@ -1,0 +1,54 @@
+"""Why someone could not be let in. Messages are for people; none of them ever holds a token or a secret."""
+
+from __future__ import annotations
+
+from config.errors import DomainError
+
+
+class SignInError(DomainError):
+    """Nobody was signed in. ``reason`` in ``params`` says exactly why, for the log."""
+
+
+class InvalidTokenError(SignInError):
+    """A token that isn't what it should be: expired, forged, for someone else, from someone else."""
+
+    code = "invalid_token"
+    status = 401
+
+
+class InvalidAnswerError(SignInError):
+    """A browser came back from the provider with something we did not ask for, or nothing usable."""
+
+    code = "invalid_answer"
+    status = 400
+
+
+class ProviderRefusedError(SignInError):
+    """The provider sent the browser back with an error (OpenID Connect Core 1.0, section 3.1.2.6)."""
+
+    code = "provider_refused"
+    status = 403
+
+
+class ProviderUnavailableError(SignInError):
+    """The OpenID provider can't be reached, or answers nonsense.
+
+    Not the caller's fault: trying again may help.
+    """
+
+    code = "provider_unavailable"
+    status = 503
+
+
+class AccountDisabledError(SignInError):
+    """Staff have switched this person's account off."""
+
+    code = "account_disabled"
+    status = 403
+
+
+class ClientTokenError(SignInError):
+    """A valid token of a program, not of a person. API clients come later."""
+
+    code = "client_token"
+    status = 403

@@ -1,0 +1,133 @@
+"""Recognising a person by the provider's claims: one way for signing in and for bearer tokens."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from accounts.errors import AccountDisabledError
+from accounts.models import User
+
+Claims = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the provider says of a person. ``None`` is what it doesn't say: that stays as it is with us.
+
+    Roles are the exception. A token that names none gives none: nobody stays staff because a claim is
+    missing.
+    """
+
+    sub: str
+    issued_at: datetime
+    username: str | None
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    roles: frozenset[str]
+
+    @classmethod
+    def from_claims(cls, claims: Claims) -> Identity:
+        """Read claims that were verified: ``sub`` and ``iat`` are sound, the rest may be anything."""
+        email = _read_text(claims, "email", 254)
+        return cls(
+            sub=claims["sub"],
+            issued_at=datetime.fromtimestamp(max(0, int(claims["iat"])), tz=UTC),
+            username=_read_text(claims, "preferred_username", 100) or None,
+            email=None if email is None else User.objects.normalize_email(email),
+            first_name=_read_text(claims, "given_name", 150),
+            last_name=_read_text(claims, "family_name", 150),
+            roles=frozenset(read_roles(claims) or ()),
+        )
+
+
+def read_roles(claims: Claims) -> list[str] | None:
+    """The list under ``OIDC_ROLES_CLAIM``, a name or a dotted path; None when there is no such list."""
+    name = settings.OIDC_ROLES_CLAIM
+    found: Any = claims
+    for part in [name] if name in claims else name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return [role for role in found if isinstance(role, str)] if isinstance(found, list) else None
+
+
+def recognise_person(identity: Identity, *, signing_in: bool = False) -> User:
+    """The user of this ``sub``: made at first sight, brought up to date after. Raises AccountDisabledError.
+
+    The subject alone decides. An e-mail address can pass from one person to another, and a user whom
+    someone made by hand belongs to whoever has its password, so neither is ever matched by name or address.
+    """
+    user = _find_user(identity.sub) or _create_user(identity)
+    if not user.is_active:
+        raise AccountDisabledError("This account is disabled.", reason="inactive", user=str(user.pk))
+    _bring_up_to_date(user, identity, always=signing_in)
+    return user
+
+
+def _find_user(sub: str) -> User | None:
+    return User.objects.filter(oidc_sub=sub).first()
+
+
+def _create_user(identity: Identity) -> User:
+    """A new user without a password. Of several first requests at once one makes it, the others find it."""
+    fields = {**_read_fields(identity), "oidc_sub": identity.sub, "claims_issued_at": identity.issued_at}
+    for username in _propose_usernames(identity):
+        try:
+            with transaction.atomic():
+                return User.objects.create_user(username, **fields)
+        except IntegrityError:
+            if user := _find_user(identity.sub):
+                return user
+    raise IntegrityError("no free username")
+
+
+def _propose_usernames(identity: Identity) -> Iterator[str]:
+    """The provider's name for the person, then the same with a suffix that belongs to this subject alone."""
+    digest = hashlib.sha256(identity.sub.encode()).hexdigest()
+    name = identity.username or "person"
+    if identity.username:
+        yield name
+    yield f"{name}-{digest[:8]}"
+    yield f"{name}-{digest[:40]}"
+
+
+def _bring_up_to_date(user: User, identity: Identity, *, always: bool) -> None:
+    """Take over what changed.
+
+    A token older than the last one that was taken over tells old news and is left alone: otherwise a role
+    that was withdrawn would come back with a token from the minute before.
+    """
+    changes = {name: value for name, value in _read_fields(identity).items() if getattr(user, name) != value}
+    if not (changes or always):
+        return
+    changes["claims_issued_at"] = identity.issued_at
+    newer = Q(claims_issued_at__isnull=True) | Q(claims_issued_at__lte=identity.issued_at)
+    if User.objects.filter(newer, pk=user.pk).update(**changes):
+        for name, value in changes.items():
+            setattr(user, name, value)
+
+
+def _read_fields(identity: Identity) -> dict[str, Any]:
+    """The fields of ``User`` that the provider decides."""
+    said = {"email": identity.email, "first_name": identity.first_name, "last_name": identity.last_name}
+    is_admin = settings.OIDC_ADMIN_ROLE in identity.roles
+    return {name: value for name, value in said.items() if value is not None} | {
+        "is_staff": is_admin or settings.OIDC_STAFF_ROLE in identity.roles,
+        "is_superuser": is_admin,
+    }
+
+
+def _read_text(claims: Claims, name: str, limit: int) -> str | None:
+    """A claim as text that the database takes: blank if too long, None if missing or no text."""
+    value = claims.get(name)
+    if not isinstance(value, str):
+        return None
+    text = value.replace("\x00", "").strip()
+    return text if len(text) <= limit else ""

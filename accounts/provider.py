@@ -1,0 +1,66 @@
+"""Where the OpenID provider is.
+
+One issuer is configured; its endpoints follow from it, as Keycloak lays them out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from mozilla_django_oidc.utils import import_from_settings
+
+ID_TOKEN_KEY = "oidc_id_token"  # noqa: S105  # the name of a session entry
+
+_PATHS = {
+    "OIDC_OP_AUTHORIZATION_ENDPOINT": "auth",
+    "OIDC_OP_TOKEN_ENDPOINT": "token",
+    "OIDC_OP_USER_ENDPOINT": "userinfo",
+    "OIDC_OP_JWKS_ENDPOINT": "certs",
+    "OIDC_OP_LOGOUT_ENDPOINT": "logout",
+}
+
+
+def is_configured() -> bool:
+    return bool(settings.OIDC_ISSUER)
+
+
+def get_endpoint(setting: str) -> str:
+    """The address in ``setting``, or the one that follows from the issuer; empty without a provider.
+
+    Read at the time of the call, so that one setting moves everything.
+    """
+    if explicit := getattr(settings, setting, ""):
+        return str(explicit)
+    if not is_configured():
+        return ""
+    return f"{settings.OIDC_ISSUER.rstrip('/')}/protocol/openid-connect/{_PATHS[setting]}"
+
+
+def read_setting(name: str, *default: Any) -> Any:
+    """mozilla-django-oidc's ``get_settings``, with the endpoints filled in."""
+    return get_endpoint(name) if name in _PATHS else import_from_settings(name, *default)
+
+
+def find_end_session_url(request: HttpRequest) -> str | None:
+    """Where to send the browser to sign out at the provider too; None for a session that didn't begin there.
+
+    OpenID Connect RP-Initiated Logout 1.0, section 2. Must be asked before our own session ends.
+    """
+    id_token = request.session.get(ID_TOKEN_KEY)
+    if not (id_token and is_configured()):
+        return None
+    query = {
+        "id_token_hint": id_token,
+        "client_id": settings.OIDC_RP_CLIENT_ID,
+        "post_logout_redirect_uri": request.build_absolute_uri(reverse("accounts:login")),
+    }
+    return f"{get_endpoint('OIDC_OP_LOGOUT_ENDPOINT')}?{urlencode(query)}"
+
+
+def end_session_url(request: HttpRequest) -> str:
+    """mozilla-django-oidc's ``OIDC_OP_LOGOUT_URL_METHOD``, so that its own logout view does as ours."""
+    return find_end_session_url(request) or reverse("accounts:login")

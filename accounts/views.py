@@ -1,0 +1,177 @@
+"""Signing in and out, in the browser."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import structlog
+from django.conf import settings
+from django.contrib import auth, messages
+from django.contrib.auth.views import LoginView
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.generic import View
+from mozilla_django_oidc.views import OIDCAuthenticationCallbackView, OIDCAuthenticationRequestView
+
+from accounts import provider
+from accounts.errors import (
+    AccountDisabledError,
+    InvalidAnswerError,
+    InvalidTokenError,
+    ProviderRefusedError,
+    ProviderUnavailableError,
+    SignInError,
+)
+
+logger = structlog.get_logger(__name__)
+
+NEXT_KEY = "oidc_login_next"
+
+
+class SignInView(LoginView):
+    """The one place where people sign in: through the provider, with a password, or in the demo either."""
+
+    template_name = "accounts/login.html"
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not settings.PASSWORD_SIGN_IN:
+            return HttpResponseNotAllowed(["GET"])
+        return super().post(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(
+            password_sign_in=settings.PASSWORD_SIGN_IN,
+            provider_name=settings.OIDC_PROVIDER_NAME if provider.is_configured() else "",
+            provider_url=_with_next(reverse("oidc_authentication_init"), self.get_redirect_url()),
+            **kwargs,
+        )
+
+
+class SignOutView(View):
+    """Ends our session, then the provider's. POST only: a link must not be able to sign anyone out."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        end_session_url = provider.find_end_session_url(request)
+        auth.logout(request)
+        messages.success(request, _("You are signed out."))
+        return redirect(end_session_url or "accounts:login")
+
+
+class AuthenticateView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # mozilla-django-oidc is untyped
+    """Sends the browser to the provider, with a state, a nonce and a PKCE challenge of its own."""
+
+    get_settings = staticmethod(provider.read_setting)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if not provider.is_configured():
+            return redirect("accounts:login")
+        response: HttpResponse = super().get(request)
+        return response
+
+
+class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # mozilla-django-oidc is untyped
+    """Where the provider sends the browser back to.
+
+    Whatever it brings, the answer is a page and never a 500.
+    """
+
+    get_settings = staticmethod(provider.read_setting)
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            _check_answer(request)
+            response: HttpResponse = super().get(request)
+        except SignInError as error:
+            return _refuse(request, error)
+        except SuspiciousOperation:
+            return _refuse(request, InvalidAnswerError("The answer is not sound.", reason="suspicious"))
+        return response
+
+    def login_failure(self) -> HttpResponse:
+        return _refuse(self.request, InvalidAnswerError("Nobody was signed in.", reason="no_user"))
+
+    def login_success(self) -> HttpResponse:
+        """Signs in under a new session key, always: a key that was known before must be worth nothing after.
+
+        Django keeps the key when the same person signs in again, and empties the session when another does,
+        so what is to survive is taken out before and put in after.
+        """
+        session = self.request.session
+        next_url = self.success_url
+        auth.login(self.request, self.user)
+        session.cycle_key()
+        session.pop(NEXT_KEY, None)
+        session[provider.ID_TOKEN_KEY] = self.request.oidc_id_token
+        session.set_expiry(timezone.now() + settings.OIDC_SESSION_LIFETIME)
+        return redirect(next_url)
+
+
+@never_cache
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """The admin's own sign-in address, which would know passwords only."""
+    return redirect(_with_next(reverse("accounts:login"), request.GET.get("next") or reverse("admin:index")))
+
+
+def _check_answer(request: HttpRequest) -> None:
+    """Refuses whatever doesn't answer a request of this very session, before anything is done about it.
+
+    mozilla-django-oidc signs out on any ``?error=``, with a state or without: a link could sign people out.
+    """
+    states = request.session.get("oidc_states", {})
+    if request.GET.get("state") not in states:
+        raise InvalidAnswerError("The answer belongs to no request of this browser.", reason="foreign_state")
+    if error := request.GET.get("error"):
+        del states[request.GET["state"]]
+        request.session.modified = True
+        known = error if error in _OAUTH_ERRORS else "other"
+        raise ProviderRefusedError("The provider refused.", reason=known)
+    if not request.GET.get("code"):
+        raise InvalidAnswerError("The answer has no code.", reason="no_code")
+
+
+# RFC 6749, section 4.1.2.1, and OpenID Connect Core 1.0, section 3.1.2.6. Others are not repeated into the
+# log.
+_OAUTH_ERRORS = {
+    "access_denied",
+    "account_selection_required",
+    "consent_required",
+    "interaction_required",
+    "invalid_request",
+    "invalid_scope",
+    "login_required",
+    "server_error",
+    "temporarily_unavailable",
+    "unauthorized_client",
+    "unsupported_response_type",
+}
+
+
+def _refuse(request: HttpRequest, error: SignInError) -> HttpResponse:
+    """Back to the login page, with a reason for the person there and one for the log."""
+    logger.warning("sign_in_refused", code=error.code, reason=error.params.get("reason"))
+    messages.error(request, _explain(error))
+    return redirect(_with_next(reverse("accounts:login"), request.session.get(NEXT_KEY)))
+
+
+def _explain(error: SignInError) -> str:
+    if isinstance(error, AccountDisabledError):
+        return _("Your account is disabled. Please write to support.")
+    if isinstance(error, ProviderUnavailableError):
+        return _("The sign-in service can’t be reached. Please try again in a minute.")
+    if isinstance(error, ProviderRefusedError) and error.params["reason"] == "access_denied":
+        return _("You were not signed in: the sign-in was cancelled or refused.")
+    if isinstance(error, InvalidTokenError):
+        return _("The sign-in service’s answer was not valid, so you were not signed in. Please try again.")
+    return _("That sign-in is no longer valid. Please start again.")
+
+
+def _with_next(url: str, next_url: str | None) -> str:
+    return f"{url}?{urlencode({'next': next_url})}" if next_url else url
