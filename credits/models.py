@@ -26,6 +26,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from config.guards import append_only, never_deleted
 from credits.amounts import MAX_DIGITS, PLACES
 
 
@@ -77,7 +78,7 @@ class Account(models.Model):
                 timing=pgtrigger.Deferred,
                 func=VERIFY_ACCOUNT.format(account="NEW.id"),
             ),
-            pgtrigger.Protect(name="is_never_deleted", operation=pgtrigger.Delete | pgtrigger.Truncate),
+            *never_deleted(),
         ]
 
     def __str__(self) -> str:
@@ -138,7 +139,7 @@ class Lot(models.Model):
                 timing=pgtrigger.Deferred,
                 func=VERIFY_ACCOUNT.format(account="NEW.account_id"),
             ),
-            pgtrigger.Protect(name="is_never_deleted", operation=pgtrigger.Delete | pgtrigger.Truncate),
+            *never_deleted(),
         ]
 
     def __str__(self) -> str:
@@ -178,10 +179,7 @@ class Entry(models.Model):
             models.CheckConstraint(condition=~Q(key=""), name="credits_entry_has_a_key"),
         ]
         triggers = [
-            pgtrigger.Protect(
-                name="is_append_only",
-                operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
-            ),
+            *append_only(),
             pgtrigger.Trigger(
                 name="continues_its_account",
                 level=pgtrigger.Row,
@@ -221,10 +219,7 @@ class LotMovement(models.Model):
             models.CheckConstraint(condition=~Q(amount=0), name="credits_movement_amount_not_zero"),
         ]
         triggers = [
-            pgtrigger.Protect(
-                name="is_append_only",
-                operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
-            ),
+            *append_only(),
             pgtrigger.Trigger(
                 name="adds_up_to_its_entry",
                 level=pgtrigger.Row,

@@ -237,7 +237,11 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": "/credits/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "config.admin_navigation.sections"},
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": False,
+        "navigation": "config.admin_navigation.sections",
+    },
 }
 
 LANGUAGES = [("en", _("English"))]

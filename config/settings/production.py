@@ -21,7 +21,9 @@ DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "max_size": env.int("DATABASE_POOL_MAX", default=10),
 }
 
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=True) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=True) else None
+)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 # A redirect answered to Stripe would be a lost delivery, and a probe inside the cluster speaks plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^api/v1/billing/credits/webhook/?$", r"^api/credits/webhook/?$", r"^health/"]
@@ -46,4 +48,3 @@ if dsn := env("SENTRY_DSN", default=""):
     import sentry_sdk
 
     sentry_sdk.init(dsn=dsn, send_default_pii=False, max_request_body_size="never")
-

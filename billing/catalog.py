@@ -1,0 +1,69 @@
+"""Puts a catalogue file on sale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from billing.catalog_file import CatalogPackage
+from billing.models import Package
+
+
+@dataclass(frozen=True)
+class LoadedPackage:
+    """What loading did to one package: ``created``, ``updated``, ``unchanged`` or ``retired``."""
+
+    package: Package
+    outcome: str
+
+
+@transaction.atomic
+def load_catalog(catalog: Iterable[CatalogPackage], *, keep_others: bool = False) -> list[LoadedPackage]:
+    """Makes what is on sale equal to the catalogue: all of it, or nothing when one package fails.
+
+    Packages are told apart by their code. One that the catalogue lacks is taken off sale, never deleted, unless
+    ``keep_others``. Loading the same catalogue again changes nothing.
+    """
+    wanted = list(catalog)
+    loaded = [_load(entry) for entry in wanted]
+    if not keep_others:
+        loaded += _retire_all_but({entry.code for entry in wanted})
+    return loaded
+
+
+def _load(entry: CatalogPackage) -> LoadedPackage:
+    package = Package.objects.select_for_update().filter(code=entry.code).first() or Package(code=entry.code)
+    outcome = "created" if package._state.adding else "updated"
+    before = [getattr(package, name) for name in _values(entry)]
+    if outcome == "updated" and before == list(_values(entry).values()):
+        return LoadedPackage(package, "unchanged")
+    for name, value in _values(entry).items():
+        setattr(package, name, value)
+    package.save()
+    return LoadedPackage(package, outcome)
+
+
+def _values(entry: CatalogPackage) -> dict[str, object]:
+    return {
+        "name": entry.name,
+        "description": entry.description,
+        "credits": entry.credits,
+        "price_minor": entry.price.minor,
+        "currency": entry.price.currency,
+        "discount_percentage": entry.discount_percentage,
+        "badge": entry.badge,
+        "display_order": entry.display_order,
+        "is_active": entry.is_active,
+        "validity_days": entry.validity_days,
+    }
+
+
+def _retire_all_but(codes: set[str]) -> list[LoadedPackage]:
+    retired = []
+    for package in Package.objects.select_for_update().filter(is_active=True).exclude(code__in=codes):
+        package.is_active = False
+        package.save(update_fields=["is_active"])
+        retired.append(LoadedPackage(package, "retired"))
+    return retired

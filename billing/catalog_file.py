@@ -1,0 +1,196 @@
+"""Reads a catalogue file (TOML) and says, for each mistake in it, on which line it is and what is wrong.
+
+A file has a ``currency`` and one ``[[package]]`` table for each pack; `billing/catalogs/standard.toml` shows all keys.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from billing.errors import CatalogError
+from billing.models import Package
+from billing.money import Money
+
+FILE_KEYS = {"currency", "package"}
+REQUIRED = {"code", "name", "credits", "price"}
+OPTIONAL = {"description", "discount_percentage", "badge", "display_order", "active", "validity_days"}
+LARGEST_CREDITS = Decimal("1e15")
+
+
+@dataclass(frozen=True)
+class CatalogPackage:
+    """One pack of a catalogue file, checked."""
+
+    code: str
+    name: str
+    description: str
+    credits: Decimal
+    price: Money
+    discount_percentage: Decimal
+    badge: str
+    display_order: int
+    is_active: bool
+    validity_days: int | None
+
+
+def read_catalog(path: Path) -> list[CatalogPackage]:
+    """Every pack of the file, in its order.
+
+    Raises:
+        CatalogError: the file can't be read or has mistakes; the message has one line for each.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text, parse_float=Decimal)
+    except OSError as error:
+        raise CatalogError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{path}: not a TOML file: {error}") from error
+    return _Reader(str(path), text).read(data)
+
+
+class _Reader:
+    """Collects the packs and the mistakes of one file."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.lines = text.splitlines()
+        self.mistakes: list[str] = []
+        self.currency = "usd"
+
+    def read(self, data: dict[str, Any]) -> list[CatalogPackage]:
+        for key in sorted(data.keys() - FILE_KEYS):
+            self._mistake(self._line_of(key), f"unknown key {key!r}; known are currency and [[package]]")
+        self.currency = self._currency(data.get("currency", "usd"))
+        tables = data.get("package", [])
+        if not isinstance(tables, list) or not tables:
+            self._mistake(1, "no [[package]] in this file")
+            tables = []
+        packages = [self._package(index, table) for index, table in enumerate(tables)]
+        self._refuse_duplicates(tables)
+        if self.mistakes:
+            raise CatalogError("\n".join(self.mistakes))
+        return [package for package in packages if package]
+
+    def _currency(self, value: object) -> str:
+        if isinstance(value, str) and re.fullmatch(r"[a-z]{3}", value.lower()):
+            return value.lower()
+        self._mistake(self._line_of("currency"), f"currency {value!r} is no ISO 4217 code such as usd")
+        return "usd"
+
+    def _package(self, index: int, table: dict[str, Any]) -> CatalogPackage | None:
+        before = len(self.mistakes)
+        for key in sorted(table.keys() - REQUIRED - OPTIONAL):
+            self._mistake(self._line_of(key, index), f"unknown key {key!r}")
+        for key in sorted(REQUIRED - table.keys()):
+            self._mistake(self._line_of("", index), f"{key!r} is missing")
+        fields = _Fields(self, index, table)
+        package = CatalogPackage(
+            code=fields.text("code", r"[a-z0-9][a-z0-9_-]{0,49}", "lower-case letters, digits, - and _"),
+            name=fields.text("name", r".{1,100}", "1 to 100 characters"),
+            description=fields.text("description", r".{0,500}", "500 characters at most", ""),
+            credits=fields.number("credits", above=Decimal(0), below=LARGEST_CREDITS, places=2),
+            price=fields.price(self.currency),
+            discount_percentage=fields.number("discount_percentage", Decimal(-1), Decimal(101), 2, 0),
+            badge=fields.text("badge", "|".join(Package.Badge.values), "popular or best_value", ""),
+            display_order=int(fields.number("display_order", Decimal(-1), Decimal(10**6), 0, index + 1)),
+            is_active=fields.flag("active"),
+            validity_days=fields.days("validity_days"),
+        )
+        return package if len(self.mistakes) == before else None
+
+    def _refuse_duplicates(self, tables: list[dict[str, Any]]) -> None:
+        first: dict[object, int] = {}
+        for index, table in enumerate(tables):
+            code, line = table.get("code"), self._line_of("code", index)
+            if isinstance(code, str) and code in first:
+                self._mistake(line, f"code {code!r} stands on line {first[code]} already")
+            elif isinstance(code, str):
+                first[code] = line
+
+    def _mistake(self, line: int, reason: str) -> None:
+        self.mistakes.append(f"{self.name}, line {line}: {reason}")
+
+    def _line_of(self, key: str, index: int | None = None) -> int:
+        """The line of a key in the file's head, or in its ``index``-th [[package]]; that table's own line without a key.
+
+        tomllib gives values without their places, so the place is looked up in the text.
+        """
+        table = -1
+        start = 1
+        for number, line in enumerate(self.lines, start=1):
+            if re.match(r"\s*\[\[\s*package\s*\]\]", line):
+                table += 1
+                start = number if table == index else start
+            inside = table == (-1 if index is None else index)
+            if inside and key and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*[=.]""", line):
+                return number
+        return start
+
+
+class _Fields:
+    """Reads the fields of one [[package]]; a wrong one is reported and a harmless value given, so that reading goes on."""
+
+    def __init__(self, reader: _Reader, index: int, table: dict[str, Any]) -> None:
+        self.reader, self.index, self.table = reader, index, table
+
+    def text(self, key: str, pattern: str, expected: str, default: str = "-") -> str:
+        value = self.table.get(key, default)
+        if key in self.table and not (isinstance(value, str) and re.fullmatch(pattern, value)):
+            self._wrong(key, f"{value!r} is not {expected}")
+            return default
+        return str(value)
+
+    def number(
+        self, key: str, above: Decimal, below: Decimal, places: int, default: int | str = "1"
+    ) -> Decimal:
+        value = _decimal(self.table.get(key, default))
+        if value is None or not value.is_finite() or not above < value < below:
+            self._wrong(key, f"{self.table[key]!r} is not a number above {above:f} and below {below:f}")
+            return Decimal(default)
+        if value != round(value, places):
+            self._wrong(key, f"{value} has more than {places} decimal places")
+        return value
+
+    def price(self, currency: str) -> Money:
+        value = _decimal(self.table.get("price", 0))
+        if value is None or not value.is_finite():
+            self._wrong("price", f'{self.table["price"]!r} is not an amount such as "10.00"')
+        elif value < 0:
+            self._wrong("price", f"{value} is negative")
+        else:
+            try:
+                return Money.from_major(value, currency)
+            except ValueError as error:
+                self._wrong("price", str(error))
+        return Money(0, currency)
+
+    def flag(self, key: str) -> bool:
+        value = self.table.get(key, True)
+        if not isinstance(value, bool):
+            self._wrong(key, f"{value!r} is not true or false")
+        return bool(value)
+
+    def days(self, key: str) -> int | None:
+        value = self.table.get(key)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            self._wrong(key, f"{value!r} is not a number of days above 0")
+            return None
+        return value
+
+    def _wrong(self, key: str, reason: str) -> None:
+        self.reader._mistake(self.reader._line_of(key, self.index), f"{key}: {reason}")
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        return None
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        return None

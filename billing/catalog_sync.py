@@ -1,0 +1,146 @@
+"""Brings Stripe's products and prices to where our packages are.
+
+Each step is safe to repeat, and what one run did before it died the next one finds: a product by the package's code in
+its metadata, a price by its amount. Creating carries an idempotency key besides, so that two runs at once make one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from billing import stripe_gateway, stripe_mirror
+from billing.models import Package
+from billing.remote_catalog import RemoteCatalog, find_drift, lookup_key, matching_price, product_differs
+from billing.stripe_objects import StripePrice, StripeProduct
+
+
+@dataclass(frozen=True)
+class SyncStep:
+    """One thing done at Stripe for a package (or nothing: then ``what`` is ``unchanged``)."""
+
+    package: Package
+    what: str
+    stripe_id: str = ""
+
+
+def fetch_remote_catalog() -> RemoteCatalog:
+    """Stripe's side, as it is now. Raises `StripeUnavailable`, `StripeRefused`."""
+    return RemoteCatalog(tuple(stripe_gateway.list_products()), tuple(stripe_gateway.list_prices()))
+
+
+def check_catalog() -> list[tuple[Package, list[str]]]:
+    """Each package with what differs at Stripe; changes nothing."""
+    remote = fetch_remote_catalog()
+    return [(package, find_drift(package, remote)) for package in Package.objects.all()]
+
+
+def sync_catalog() -> Iterator[SyncStep]:
+    """Syncs every package and yields each step as it is done."""
+    remote = fetch_remote_catalog()
+    for package in Package.objects.all():
+        yield from _sync(package, remote)
+
+
+def sync_package(package: Package) -> list[SyncStep]:
+    """Syncs one package."""
+    return list(_sync(package, fetch_remote_catalog()))
+
+
+def _sync(package: Package, remote: RemoteCatalog) -> Iterator[SyncStep]:
+    found = remote.product_of(package)
+    if found is None and not package.is_active:
+        return
+    steps = 0
+    for step in _steps(package, found, remote):
+        steps += 1
+        yield step
+    if not steps:
+        yield SyncStep(package, "unchanged", package.stripe_price_id)
+
+
+def _steps(package: Package, found: StripeProduct | None, remote: RemoteCatalog) -> Iterator[SyncStep]:
+    product = found or _create_product(package)
+    if found is None:
+        yield SyncStep(package, "product created", product.id)
+    elif package.stripe_product_id != product.id:
+        yield SyncStep(package, "product found", product.id)
+    _record(package, stripe_product_id=product.id)
+    stripe_mirror.mirror_product(dict(product.raw))
+    if product_differs(package, product):
+        product = _update_product(package, product)
+        yield SyncStep(package, "product updated", product.id)
+    if package.is_active:
+        yield from _price_steps(package, remote.prices_of(product.id))
+
+
+def _price_steps(package: Package, prices: list[StripePrice]) -> Iterator[SyncStep]:
+    price = matching_price(package, prices)
+    if price is None:
+        price = _create_price(package)
+        yield SyncStep(package, f"price created ({package.price})", price.id)
+    elif price.lookup_key != lookup_key(package):
+        price = stripe_gateway.update_price(
+            price.id, lookup_key=lookup_key(package), transfer_lookup_key=True
+        )
+        yield SyncStep(package, "lookup key moved", price.id)
+    recorded = package.current_price_id
+    _record(
+        package,
+        stripe_price_id=price.id,
+        stripe_price_minor=package.price_minor,
+        stripe_currency=package.currency,
+    )
+    stripe_mirror.mirror_price(dict(price.raw))
+    if recorded != package.stripe_price_id and price in prices:
+        yield SyncStep(package, "price found", price.id)
+    for old in prices:
+        if old.id != price.id:
+            archived = stripe_gateway.update_price(old.id, active=False)
+            stripe_mirror.mirror_price(dict(archived.raw))
+            yield SyncStep(package, "old price archived", old.id)
+
+
+def _create_product(package: Package) -> StripeProduct:
+    return stripe_gateway.create_product(
+        code=package.code,
+        name=package.name,
+        description=package.description,
+        key=_key("product", package, package.name, package.description),
+    )
+
+
+def _update_product(package: Package, product: StripeProduct) -> StripeProduct:
+    updated = stripe_gateway.update_product(
+        product.id, name=package.name, description=package.description, active=package.is_active
+    )
+    stripe_mirror.mirror_product(dict(updated.raw))
+    return replace(product, raw=updated.raw)
+
+
+def _create_price(package: Package) -> StripePrice:
+    return stripe_gateway.create_price(
+        product_id=package.stripe_product_id,
+        minor=package.price_minor,
+        currency=package.currency,
+        lookup_key=lookup_key(package),
+        key=_key("price", package, package.stripe_product_id, package.stripe_price_id, str(package.price)),
+    )
+
+
+def _key(kind: str, package: Package, *parts: str) -> str:
+    """An idempotency key for one creation: the same for a repeat, another one when what is created differs.
+
+    A price's key names the price that it follows, so that going back to an old amount makes a price again.
+    """
+    digest = hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
+    return f"{kind}-{package.pk}-{package.code}-{digest}"
+
+
+def _record(package: Package, **ids: str | int) -> None:
+    """Stores Stripe's ids at once: whatever dies after this, the next run starts from here."""
+    if any(getattr(package, name) != value for name, value in ids.items()):
+        for name, value in ids.items():
+            setattr(package, name, value)
+        package.save(update_fields=list(ids))

@@ -1,0 +1,193 @@
+"""Starts a purchase: from "Buy" to the address of Stripe's checkout page.
+
+The intent is committed first, then Stripe is called, then the answer is recorded. So whatever dies in between leaves a
+purchase that the sweeper can settle: it looks for our reference at Stripe, and expires the purchase where there is
+nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from billing import stripe_gateway
+from billing.errors import (
+    IdempotencyKeyReused,
+    InvalidIdempotencyKey,
+    PurchaseInProgress,
+    StripeRefused,
+    StripeUnavailable,
+    UnknownPackage,
+)
+from billing.models import Package, Purchase, PurchaseEvent
+from billing.pricing import offer_for
+from billing.purchase_log import Change, Told, lock_purchase, record
+from billing.return_urls import allowed_return_url, default_cancel_url, default_success_url
+from billing.stripe_objects import CheckoutSession
+from credits import ledger
+
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True)
+class PurchaseOrder:
+    """What a buyer asks for. Empty addresses mean our own pages; an empty key means that each call is a new purchase."""
+
+    package_code: str
+    success_url: str = ""
+    cancel_url: str = ""
+    idempotency_key: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether a repeated key came with the same order."""
+        order = [self.package_code, self.success_url, self.cancel_url]
+        return hashlib.sha256(json.dumps(order).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class StartedPurchase:
+    """A purchase whose buyer can go and pay at ``checkout_url``."""
+
+    purchase: Purchase
+    checkout_url: str
+    session_id: str
+
+
+def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Source) -> StartedPurchase:
+    """Opens a checkout for the package. A repeat with the same idempotency key gives the same checkout again.
+
+    Raises:
+        UnknownPackage: no package on sale has this code.
+        ReturnUrlNotAllowed, InvalidIdempotencyKey: the order is not acceptable.
+        IdempotencyKeyReused: the key came with another order before.
+        PurchaseInProgress: the first call with this key is still under way.
+        StripeUnavailable, StripeRefused: nothing was charged, the purchase is marked as failed.
+    """
+    _check(order)
+    earlier = _earlier_purchase(user, order)
+    if earlier is not None:
+        return _again(earlier, order)
+    package = _package_on_sale(order.package_code)
+    try:
+        purchase = _commit_intent(user, package, order, source)
+    except IntegrityError:
+        # The same key, at the same moment: whoever came first has the purchase.
+        earlier = _earlier_purchase(user, order)
+        if earlier is None:
+            raise
+        return _again(earlier, order)
+    return _open_checkout(purchase, package, order, Told(source))
+
+
+def _check(order: PurchaseOrder) -> None:
+    for url in (order.success_url, order.cancel_url):
+        if url:
+            allowed_return_url(url)
+    if len(order.idempotency_key) > LONGEST_KEY or not order.idempotency_key.isprintable():
+        raise InvalidIdempotencyKey(f"An idempotency key is {LONGEST_KEY} printable characters at most.")
+
+
+def _package_on_sale(code: str) -> Package:
+    package = Package.objects.filter(code=code, is_active=True).first()
+    if package is None:
+        raise UnknownPackage("No package on sale has this code.", package_code=code[:100])
+    return package
+
+
+def _earlier_purchase(user: User, order: PurchaseOrder) -> Purchase | None:
+    if not order.idempotency_key:
+        return None
+    return Purchase.objects.filter(user=user, idempotency_key=order.idempotency_key).first()
+
+
+def _again(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
+    if purchase.request_fingerprint != order.fingerprint:
+        raise IdempotencyKeyReused("This idempotency key was sent with another request body before.")
+    if purchase.stripe_session_id:
+        return StartedPurchase(purchase, purchase.checkout_url, purchase.stripe_session_id)
+    if purchase.status == Purchase.Status.PENDING:
+        raise PurchaseInProgress("The first request with this idempotency key is still under way.")
+    raise StripeUnavailable(
+        "The first request with this idempotency key failed and nothing was charged. Try again with a new key.",
+        purchase_id=str(purchase.pk),
+    )
+
+
+@transaction.atomic(durable=True)  # no caller's transaction may be open while Stripe is called
+def _commit_intent(
+    user: User, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
+) -> Purchase:
+    purchase = Purchase(
+        user=user,
+        account=ledger.open_account(user),
+        package=package,
+        package_code=package.code,
+        package_name=package.name,
+        credits=package.credits,
+        price_minor=package.price_minor,
+        list_price_minor=offer_for(package).list_price.minor,
+        currency=package.currency,
+        discount_percentage=package.discount_percentage,
+        validity_days=package.validity_days,
+        idempotency_key=order.idempotency_key or None,
+        request_fingerprint=order.fingerprint,
+    )
+    record(purchase, Change("started"), Told(source))
+    return purchase
+
+
+def _open_checkout(purchase: Purchase, package: Package, order: PurchaseOrder, told: Told) -> StartedPurchase:
+    request = _checkout_request(purchase, package, order)
+    try:
+        session = stripe_gateway.create_checkout_session(request)
+    except (StripeUnavailable, StripeRefused) as error:
+        _mark_failed(purchase, error.code, told)
+        error.params["purchase_id"] = str(purchase.pk)
+        raise
+    return _record_session(purchase, session, told)
+
+
+def _checkout_request(
+    purchase: Purchase, package: Package, order: PurchaseOrder
+) -> stripe_gateway.CheckoutRequest:
+    user = purchase.user
+    assert user is not None  # noqa: S101 - it was made for this user a moment ago
+    return stripe_gateway.CheckoutRequest(
+        purchase_id=str(purchase.pk),
+        user_id=str(user.pk),
+        package_code=purchase.package_code,
+        package_name=purchase.package_name,
+        price_id=package.current_price_id,
+        product_id=package.stripe_product_id,
+        price_minor=purchase.price_minor,
+        currency=purchase.currency,
+        email=user.email,
+        success_url=order.success_url or default_success_url(),
+        cancel_url=order.cancel_url or default_cancel_url(),
+        expires_at=timezone.now() + settings.CHECKOUT_SESSION_LIFETIME,
+    )
+
+
+def _record_session(purchase: Purchase, session: CheckoutSession, told: Told) -> StartedPurchase:
+    with transaction.atomic():
+        # The webhook may have been quicker than this commit: take up whatever stands there now.
+        purchase = lock_purchase(purchase.pk)
+        purchase.stripe_session_id = session.id
+        purchase.checkout_url = session.url
+        record(purchase, Change("checkout_opened", detail={"session": session.id}), told)
+    return StartedPurchase(purchase, session.url, session.id)
+
+
+def _mark_failed(purchase: Purchase, code: str, told: Told) -> None:
+    with transaction.atomic():
+        purchase = lock_purchase(purchase.pk)
+        if purchase.status == Purchase.Status.PENDING:
+            purchase.failure_code = code
+            record(purchase, Change("checkout_not_opened", Purchase.Status.FAILED, {"code": code}), told)

@@ -1,0 +1,50 @@
+"""The mail that confirms a purchase, with its receipt."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.translation import gettext, override
+
+from billing.models import Purchase
+from billing.purchase_log import lock_purchase
+from credits.selectors import get_balance
+
+
+def send_purchase_confirmation(purchase_id: UUID) -> bool:
+    """Mails the buyer of a completed purchase, once: whether this call sent it.
+
+    The mark commits after the mail is handed over. So a crash between the two sends it a second time, and never not at
+    all; two jobs at once take turns by the purchase's row lock.
+    """
+    with transaction.atomic():
+        purchase = lock_purchase(purchase_id)
+        recipient = purchase.user.email if purchase.user else ""
+        if purchase.status != Purchase.Status.COMPLETED or purchase.confirmation_sent_at or not recipient:
+            return False
+        confirmation_mail(purchase, recipient).send()
+        purchase.confirmation_sent_at = timezone.now()
+        purchase.save(update_fields=["confirmation_sent_at"])
+    return True
+
+
+def confirmation_mail(purchase: Purchase, recipient: str) -> EmailMultiAlternatives:
+    """The mail, as text and HTML."""
+    with override(settings.LANGUAGE_CODE):
+        context = {
+            "purchase": purchase,
+            "balance": get_balance(purchase.user).balance if purchase.user else None,
+            "site_name": settings.SITE_NAME,
+            "history_url": f"{settings.SITE_URL}/credits/history/",
+        }
+        subject = gettext("Your credits are here: %(package)s") % {"package": purchase.package_name}
+        mail = EmailMultiAlternatives(
+            subject, render_to_string("emails/purchase_confirmation.txt", context), to=[recipient]
+        )
+        mail.attach_alternative(render_to_string("emails/purchase_confirmation.html", context), "text/html")
+    return mail

@@ -1,0 +1,102 @@
+"""What each type of event means for us. Types that are not named here are stored and change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from billing.fulfilment import Payment, PaymentState, fulfil_locked_purchase, note_declined
+from billing.matching import purchase_of_intent, purchase_of_session
+from billing.models import InboxEvent, Purchase, PurchaseEvent
+from billing.purchase_log import Told
+from billing.stripe_objects import CheckoutSession, PaymentIntent, StripeEvent
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an event, for the inbox."""
+
+    status: InboxEvent.Status
+    purchase: Purchase | None = None
+    note: str = ""
+
+
+STORED = Outcome(InboxEvent.Status.STORED)
+APPLIED = Outcome(InboxEvent.Status.APPLIED)
+
+
+def apply_event(event: StripeEvent) -> Outcome:
+    """Applies the event's effect inside the caller's transaction, without a call to anyone.
+
+    Raises:
+        MalformedStripeObject: the object lacks what we need; the event must stay in the inbox as failed.
+    """
+    handler = HANDLERS.get(event.type)
+    return handler(event) if handler else STORED
+
+
+def _session_reported(event: StripeEvent) -> Outcome:
+    session = CheckoutSession.from_json(event.subject)
+    return _fulfil(event, session, Payment.from_session(session))
+
+
+def _session_failed(event: StripeEvent) -> Outcome:
+    # The session itself only says "unpaid", as it did while the payment was under way.
+    session = CheckoutSession.from_json(event.subject)
+    return _fulfil(event, session, replace(Payment.from_session(session), state=PaymentState.FAILED))
+
+
+def _fulfil(event: StripeEvent, session: CheckoutSession, payment: Payment) -> Outcome:
+    purchase = purchase_of_session(session)
+    if purchase is None:
+        return _unmatched(session.reference)
+    fulfil_locked_purchase(purchase, payment, _told(event))
+    return Outcome(InboxEvent.Status.APPLIED, purchase)
+
+
+def _intent_succeeded(event: StripeEvent) -> Outcome:
+    intent = PaymentIntent.from_json(event.subject)
+    purchase = purchase_of_intent(intent)
+    if purchase is None:
+        return _unmatched(intent.reference)
+    fulfil_locked_purchase(purchase, Payment.from_intent(intent), _told(event))
+    return Outcome(InboxEvent.Status.APPLIED, purchase)
+
+
+def _intent_failed(event: StripeEvent) -> Outcome:
+    intent = PaymentIntent.from_json(event.subject)
+    purchase = purchase_of_intent(intent)
+    if purchase is None:
+        return _unmatched(intent.reference)
+    note_declined(purchase, intent, _told(event))
+    return Outcome(InboxEvent.Status.APPLIED, purchase)
+
+
+def _catalogue_changed(event: StripeEvent) -> Outcome:
+    # The mirror is the effect, and its job is deferred for every event; drift is read from the mirror.
+    return APPLIED
+
+
+def _unmatched(reference: str) -> Outcome:
+    note = f"It refers to {reference[:200]!r}." if reference else "It carries no reference of ours."
+    return Outcome(InboxEvent.Status.UNMATCHED, note=note)
+
+
+def _told(event: StripeEvent) -> Told:
+    return Told(PurchaseEvent.Source.WEBHOOK, stripe_event_id=event.id)
+
+
+HANDLERS: dict[str, Callable[[StripeEvent], Outcome]] = {
+    "checkout.session.completed": _session_reported,
+    "checkout.session.async_payment_succeeded": _session_reported,
+    "checkout.session.async_payment_failed": _session_failed,
+    "checkout.session.expired": _session_reported,
+    "payment_intent.succeeded": _intent_succeeded,
+    "payment_intent.payment_failed": _intent_failed,
+    "product.created": _catalogue_changed,
+    "product.updated": _catalogue_changed,
+    "product.deleted": _catalogue_changed,
+    "price.created": _catalogue_changed,
+    "price.updated": _catalogue_changed,
+    "price.deleted": _catalogue_changed,
+}

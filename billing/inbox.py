@@ -1,0 +1,107 @@
+"""Takes in an event of Stripe's: stores it and applies its effect, in one short transaction, without a network call.
+
+An event that is marked as done was done, because both commit together. One that fails leaves no effect, stays in the
+inbox as failed with the reason, and is answered with an error so that Stripe sends it again
+(https://docs.stripe.com/webhooks#retries); the repeat is applied then, and not taken for a duplicate.
+"""
+
+from __future__ import annotations
+
+import structlog
+from django.db import connection, transaction
+from django.utils import timezone
+from psycopg.types.json import Jsonb
+
+from billing.event_handlers import Outcome, apply_event
+from billing.models import InboxEvent
+from billing.stripe_objects import StripeEvent
+
+log = structlog.get_logger(__name__)
+
+
+def receive_event(event: StripeEvent) -> InboxEvent.Status:
+    """Stores and applies the event, once, however often and however concurrently it is delivered.
+
+    Raises:
+        Exception: whatever kept it from being applied, after the inbox has noted it.
+    """
+    try:
+        with transaction.atomic(durable=True):
+            return _take_in(event)
+    except Exception as error:
+        _note_failure(event, error)
+        raise
+
+
+def reapply_event(event_id: str) -> InboxEvent.Status:
+    """Applies a stored event again, whatever came of it before. For staff; every effect is idempotent.
+
+    Raises:
+        InboxEvent.DoesNotExist: no such event.
+        Exception: whatever kept it from being applied, after the inbox has noted it.
+    """
+    event = StripeEvent.from_json(InboxEvent.objects.get(pk=event_id).payload)
+    try:
+        with transaction.atomic(durable=True):
+            InboxEvent.objects.select_for_update().get(pk=event_id)
+            return _finish(event, apply_event(event))
+    except Exception as error:
+        _note_failure(event, error)
+        raise
+
+
+def _take_in(event: StripeEvent) -> InboxEvent.Status:
+    status = _store(event)
+    if status in InboxEvent.DONE:
+        return status
+    from billing.jobs import defer_mirroring  # the job calls back into billing
+
+    outcome = apply_event(event)
+    defer_mirroring(event)
+    return _finish(event, outcome)
+
+
+# One statement stores the event, or locks the row that a delivery before this one left, and says where it stands.
+STORE = """
+INSERT INTO billing_inboxevent (id, type, api_version, livemode, payload, stripe_created, note, status)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (id) DO UPDATE SET attempts = billing_inboxevent.attempts + 1
+RETURNING status
+"""
+
+NOTE_FAILURE = """
+INSERT INTO billing_inboxevent (id, type, api_version, livemode, payload, stripe_created, note, status)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (id) DO UPDATE
+SET attempts = billing_inboxevent.attempts + 1, status = excluded.status, note = excluded.note
+WHERE billing_inboxevent.status <> ALL (%s)
+"""
+
+
+def _store(event: StripeEvent) -> InboxEvent.Status:
+    with connection.cursor() as cursor:
+        cursor.execute(STORE, _row(event, InboxEvent.Status.RECEIVED, ""))
+        (status,) = cursor.fetchone()
+    return InboxEvent.Status(status)
+
+
+def _finish(event: StripeEvent, outcome: Outcome) -> InboxEvent.Status:
+    InboxEvent.objects.filter(pk=event.id).update(
+        status=outcome.status, note=outcome.note[:300], purchase=outcome.purchase, applied_at=timezone.now()
+    )
+    return outcome.status
+
+
+def _note_failure(event: StripeEvent, error: Exception) -> None:
+    reason = f"{type(error).__name__}: {error}"[:300]
+    log.exception("event_not_applied", stripe_event=event.id, type=event.type)
+    done = [status.value for status in InboxEvent.DONE]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(NOTE_FAILURE, [*_row(event, InboxEvent.Status.FAILED, reason), done])
+
+
+def _row(event: StripeEvent, status: InboxEvent.Status, note: str) -> list[object]:
+    payload = Jsonb(dict(event.payload))
+    return [
+        event.id, event.type, event.api_version, event.livemode, payload, event.created, note, status.value,
+    ]  # fmt: skip

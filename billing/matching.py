@@ -1,0 +1,49 @@
+"""Which purchase does an object of Stripe's belong to? Finds it and locks it, in one statement."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Q
+
+from billing.models import Purchase
+from billing.purchase_log import require_transaction
+from billing.stripe_objects import CheckoutSession, PaymentIntent
+
+
+def purchase_of_session(session: CheckoutSession) -> Purchase | None:
+    """The purchase that opened this session, locked.
+
+    The recorded session id decides. The reference that the session carries counts only for a purchase without a
+    recorded session (we died between Stripe's answer and our commit): metadata can be copied, or be another system's.
+    """
+    found = _candidates(Q(stripe_session_id=session.id), session.reference)
+    for purchase in found:
+        if purchase.stripe_session_id == session.id:
+            return purchase
+    return next((purchase for purchase in found if purchase.stripe_session_id is None), None)
+
+
+def purchase_of_intent(intent: PaymentIntent) -> Purchase | None:
+    """The purchase that this payment pays for, locked: by the recorded payment, else by the reference it carries."""
+    found = _candidates(Q(stripe_payment_intent_id=intent.id), intent.reference)
+    for purchase in found:
+        if purchase.stripe_payment_intent_id == intent.id:
+            return purchase
+    # Even one that was paid otherwise already: then this is a second payment, and staff must see it.
+    return found[0] if found else None
+
+
+def _candidates(recorded: Q, reference: str) -> list[Purchase]:
+    require_transaction()
+    referred = _as_uuid(reference)
+    wanted = recorded | Q(pk=referred) if referred else recorded
+    # In one order, always: two callers that find the same two rows must not wait for each other.
+    return list(Purchase.objects.select_for_update(of=("self",)).filter(wanted).order_by("pk"))
+
+
+def _as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,20 @@
+"""Hands stored events to dj-stripe's mirror, in the background."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from billing.models import InboxEvent
+from billing.stripe_mirror import mirror_event
+
+
+def mirror_stored_event(event_id: str) -> None:
+    """Mirrors what the event is about and notes the time. An event that the retention job took away is skipped.
+
+    Raises:
+        Exception: whatever kept it from being mirrored; the job is tried again later.
+    """
+    event = InboxEvent.objects.filter(pk=event_id).first()
+    if event is not None:
+        mirror_event(event.payload)
+        InboxEvent.objects.filter(pk=event_id).update(mirrored_at=timezone.now())

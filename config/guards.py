@@ -1,0 +1,29 @@
+"""Triggers that keep a table's past: rows that are only ever added, or never taken away."""
+
+from __future__ import annotations
+
+import pgtrigger
+
+
+def append_only() -> list[pgtrigger.Trigger]:
+    """Refuses UPDATE, DELETE and TRUNCATE."""
+    return [
+        pgtrigger.Protect(name="is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        _not_emptied(),
+    ]
+
+
+def never_deleted() -> list[pgtrigger.Trigger]:
+    """Refuses DELETE and TRUNCATE."""
+    return [pgtrigger.Protect(name="is_never_deleted", operation=pgtrigger.Delete), _not_emptied()]
+
+
+def _not_emptied() -> pgtrigger.Trigger:
+    # PostgreSQL has no row triggers for TRUNCATE, which would pass by the guard of each row.
+    return pgtrigger.Trigger(
+        name="is_never_emptied",
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Truncate,
+        func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+    )

@@ -1,0 +1,86 @@
+"""The local Stripe and OpenID provider as the tests use them: one process, spoken to over HTTP."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+
+WEBHOOK_SECRET = "whsec_sandboxsandboxsandboxsandbox"
+
+
+class Sandbox:
+    """A running sandbox. ``get``, ``post`` and ``delete`` give the answer's JSON and raise for an error's status."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def get(self, path: str) -> Any:
+        return self._json(requests.get(self.url + path, timeout=20))
+
+    def post(self, path: str, json: dict[str, Any] | None = None) -> Any:
+        return self._json(requests.post(self.url + path, json=json or {}, timeout=20))
+
+    def delete(self, path: str) -> Any:
+        return self._json(requests.delete(self.url + path, timeout=20))
+
+    def objects(self, kind: str) -> list[dict[str, Any]]:
+        """The raw objects of a type, such as ``product`` or ``checkout.session``."""
+        answer = self.get(f"/_sandbox/objects/{kind}")
+        return answer if isinstance(answer, list) else answer["data"]
+
+    def pay(self, session_id: str, card: str = "4242424242424242", **extra: Any) -> Any:
+        return self.post(f"/_sandbox/checkout/sessions/{session_id}/pay", {"card": card, **extra})
+
+    def pay_later(self, session_id: str) -> Any:
+        """Pays by bank debit: the session completes at once, the money settles or fails later."""
+        return self.post(f"/_sandbox/checkout/sessions/{session_id}/pay", {"method": "sepa_debit"})
+
+    def settle(self, session_id: str) -> Any:
+        return self.post(f"/_sandbox/checkout/sessions/{session_id}/settle")
+
+    def fail(self, session_id: str) -> Any:
+        return self.post(f"/_sandbox/checkout/sessions/{session_id}/fail")
+
+    def expire(self, session_id: str) -> Any:
+        return self.post(f"/_sandbox/checkout/sessions/{session_id}/expire")
+
+    def hold_webhooks(self) -> None:
+        self.post("/_sandbox/webhooks/mode", {"mode": "hold"})
+
+    def release_webhooks(self, **how: Any) -> Any:
+        return self.post("/_sandbox/webhooks/release", how)
+
+    def wait_for_webhooks(self) -> None:
+        self.post("/_sandbox/webhooks/wait", {"timeout_s": 15})
+
+    def fault(self, **fault: Any) -> None:
+        """Breaks the next calls of a route; see the sandbox's ``/_sandbox/faults``."""
+        self.post("/_sandbox/faults", fault)
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The API calls received since the last reset."""
+        answer = self.get("/_sandbox/requests")
+        return answer if isinstance(answer, list) else answer["data"]
+
+    @staticmethod
+    def _json(response: requests.Response) -> Any:
+        assert response.ok, f"{response.request.method} {response.url}: {response.status_code} {response.text[:500]}"
+        return response.json()
+
+
+@contextmanager
+def running_sandbox(*arguments: str) -> Iterator[Sandbox]:
+    """A sandbox on a free port, with no state but its own, ended afterwards."""
+    command = [sys.executable, "-m", "sandbox", "--port", "0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        try:
+            yield Sandbox(line.split("Sandbox ready: ")[1].strip())
+        finally:
+            process.terminate()
