@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 
 from accounts.views import SignOutView, admin_sign_in
+from billing.admin.redirects import credits_app_index
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="credits"), name="home"),
+    path("credits/", include("billing.urls")),
+    path("api/", include("billing.api.urls")),
     path("accounts/", include("accounts.urls")),
     path("oidc/", include("mozilla_django_oidc.urls")),
     path("admin/login/", admin_sign_in),
     path("admin/logout/", SignOutView.as_view()),
+    # The older addresses of the buyer's pages. `/admin/credits/` is the ledger's own index for staff.
+    path("admin/credits", RedirectView.as_view(pattern_name="credits")),
+    path("admin/credits/", credits_app_index),
+    re_path(r"^admin/credits/purchase/?$", RedirectView.as_view(pattern_name="credits")),
+    re_path(r"^admin/credits/history/?$", RedirectView.as_view(pattern_name="credits-history")),
     path("admin/", admin.site.urls),
+    path("", include("config.operations_urls")),
 ]

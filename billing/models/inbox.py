@@ -34,7 +34,11 @@ class InboxEvent(models.Model):
     stripe_created = models.DateTimeField(_("happened"))
     received_at = models.DateTimeField(_("received"), db_default=Now(), editable=False)
     status = models.CharField(
-        _("status"), max_length=20, choices=Status.choices, default=Status.RECEIVED, db_default=Status.RECEIVED
+        _("status"),
+        max_length=20,
+        choices=Status.choices,
+        default=Status.RECEIVED,
+        db_default=Status.RECEIVED,
     )
     note = models.CharField(_("note"), max_length=300, blank=True, db_default="")
     attempts = models.PositiveIntegerField(_("attempts"), default=1, db_default=1)

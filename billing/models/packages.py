@@ -25,7 +25,9 @@ class Package(models.Model):
         POPULAR = "popular", _("Popular")
         BEST_VALUE = "best_value", _("Best value")
 
-    code = models.SlugField(_("code"), max_length=50, unique=True, help_text=_("Stable: clients order by it."))
+    code = models.SlugField(
+        _("code"), max_length=50, unique=True, help_text=_("Stable: clients order by it.")
+    )
     name = models.CharField(_("name"), max_length=100)
     description = models.CharField(_("description"), max_length=500, blank=True)
     credits = models.DecimalField(_("credits"), max_digits=18, decimal_places=2)
@@ -64,7 +66,9 @@ class Package(models.Model):
         ordering = ["display_order", "price_minor", "code"]
         constraints = [
             models.CheckConstraint(condition=Q(credits__gt=0), name="billing_package_credits_positive"),
-            models.CheckConstraint(condition=Q(price_minor__gte=0), name="billing_package_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(price_minor__gte=0), name="billing_package_price_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(discount_percentage__gte=0, discount_percentage__lte=100),
                 name="billing_package_discount_is_a_percentage",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from decimal import Decimal
 
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.packages import Package
 from billing.money import Money
+from config.guards import append_only, never_deleted
 from credits.models import Account
 
 
@@ -90,7 +90,9 @@ class Purchase(models.Model):
                 fields=["user", "idempotency_key"], name="billing_purchase_one_per_idempotency_key"
             ),
             models.CheckConstraint(condition=Q(credits__gt=0), name="billing_purchase_credits_positive"),
-            models.CheckConstraint(condition=Q(price_minor__gte=0), name="billing_purchase_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(price_minor__gte=0), name="billing_purchase_price_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(status="completed", completed_at__isnull=False)
                 | (~Q(status="completed") & Q(completed_at__isnull=True)),
@@ -114,9 +116,7 @@ class Purchase(models.Model):
                 fields=["created_at"], condition=~Q(attention=""), name="billing_purchase_attention"
             ),
         ]
-        triggers = [
-            pgtrigger.Protect(name="is_never_deleted", operation=pgtrigger.Delete | pgtrigger.Truncate)
-        ]
+        triggers = never_deleted()
 
     def __str__(self) -> str:
         return f"{self.package_name} · {self.price}"
@@ -142,7 +142,6 @@ class Purchase(models.Model):
     def grant_key(self) -> str:
         """The ledger's business key for this purchase's credits: one purchase, one grant."""
         return f"purchase:{self.pk}"
-
 
 
 class PurchaseEvent(models.Model):
@@ -174,12 +173,7 @@ class PurchaseEvent(models.Model):
         verbose_name = _("purchase event")
         verbose_name_plural = _("purchase events")
         ordering = ["id"]
-        triggers = [
-            pgtrigger.Protect(
-                name="is_append_only",
-                operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
-            )
-        ]
+        triggers = append_only()
 
     def __str__(self) -> str:
         return self.what

@@ -1,0 +1,49 @@
+"""What a buyer who comes back from Stripe's page is told: verified with Stripe, and credited if nobody was quicker."""
+
+from __future__ import annotations
+
+import re
+
+import structlog
+from django.db import transaction
+
+from accounts.models import User
+from billing import stripe_gateway
+from billing.errors import SessionNotFound, StripeRefused, StripeUnavailable
+from billing.fulfilment import Payment, fulfil_purchase
+from billing.matching import purchase_of_session
+from billing.models import Purchase, PurchaseEvent
+from billing.purchase_log import Told
+
+log = structlog.get_logger(__name__)
+SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{1,200}")
+
+
+def settle_session(user: User, session_id: str, source: PurchaseEvent.Source) -> Purchase:
+    """The user's purchase behind a session, brought to where Stripe says it is. Safe to repeat.
+
+    While Stripe can't be reached the purchase is given as it stands: the webhook or the sweeper settles it.
+
+    Raises:
+        SessionNotFound: no such session, or somebody else's: the two look the same from outside.
+    """
+    if not SESSION_ID.fullmatch(session_id):
+        raise SessionNotFound("There is no such checkout session.")
+    purchase = Purchase.objects.filter(user=user, stripe_session_id=session_id).first()
+    if purchase is not None and purchase.status == Purchase.Status.COMPLETED:
+        return purchase
+    try:
+        return _settle(user, session_id, source)
+    except (StripeUnavailable, StripeRefused):
+        if purchase is None:
+            raise SessionNotFound("There is no such checkout session.") from None
+        return purchase
+
+
+def _settle(user: User, session_id: str, source: PurchaseEvent.Source) -> Purchase:
+    session = stripe_gateway.retrieve_session(session_id)
+    with transaction.atomic():
+        purchase = purchase_of_session(session)
+    if purchase is None or purchase.user_id != user.pk:
+        raise SessionNotFound("There is no such checkout session.")
+    return fulfil_purchase(purchase.pk, Payment.from_session(session), Told(source))

@@ -1,0 +1,33 @@
+"""Reads of billing."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from billing.models import Package, Purchase
+from billing.pricing import Offer, offers
+
+
+def shop_window() -> list[Offer]:
+    """Every package on sale as an offer, in display order. One query."""
+    return offers(Package.objects.filter(is_active=True))
+
+
+def all_packages() -> QuerySet[Package]:
+    """Packages off sale too, for staff."""
+    return Package.objects.all()
+
+
+def purchases_of(user: User, status: str = "") -> QuerySet[Purchase]:
+    """The user's own purchases, newest first; of one status, or of any."""
+    return _with_status(Purchase.objects.filter(user=user), status)
+
+
+def all_purchases(status: str = "") -> QuerySet[Purchase]:
+    """Everybody's purchases with their buyers, newest first, for staff."""
+    return _with_status(Purchase.objects.select_related("user"), status)
+
+
+def _with_status(purchases: QuerySet[Purchase], status: str) -> QuerySet[Purchase]:
+    return purchases.filter(status=status) if status else purchases

@@ -1,0 +1,15 @@
+"""The buyer's pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from billing import views
+
+urlpatterns = [
+    path("", views.credits_page, name="credits"),
+    path("buy", views.buy, name="credits-buy"),
+    path("success", views.success_page, name="credits-success"),
+    path("success/", views.success_page),
+    path("history/", views.history_page, name="credits-history"),
+]

@@ -1,0 +1,100 @@
+"""The buyer's pages: shop window, Buy, success, history. Rendered on the server, complete without JavaScript."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.models import User
+from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
+from billing.errors import BillingError, SessionNotFound, UnknownPackage
+from billing.landing import settle_session
+from billing.models import Purchase, PurchaseEvent
+from billing.selectors import purchases_of, shop_window
+from credits.selectors import get_balance
+
+RECENT = 5
+PAGE_SIZE = 20
+SEE_OTHER = 303
+
+
+@never_cache
+@login_required
+@require_GET
+def credits_page(request: HttpRequest) -> HttpResponse:
+    """Balance, packages on sale, and the latest purchases."""
+    user = cast(User, request.user)
+    if request.GET.get("checkout") == "cancelled":
+        messages.info(request, _("Checkout cancelled. Nothing was charged."))
+        return redirect("credits")
+    context = {
+        "balance": get_balance(user),
+        "offers": shop_window(),
+        "recent": purchases_of(user)[:RECENT],
+        # One for each time the page is shown: pressing Buy twice on it is one purchase.
+        "order_token": uuid.uuid4(),
+    }
+    return render(request, "credits/purchase.html", context)
+
+
+@never_cache
+@login_required
+@require_POST
+def buy(request: HttpRequest) -> HttpResponse:
+    """Opens the checkout and sends the buyer there."""
+    code, token = request.POST.get("package_code", ""), request.POST.get("order_token", "")[:64]
+    try:
+        started = _start(cast(User, request.user), code, token)
+    except UnknownPackage:
+        messages.error(request, _("This package is no longer on sale. Please choose another one."))
+    except BillingError:
+        messages.error(request, _("The checkout could not be opened. Nothing was charged. Please try again."))
+    else:
+        return HttpResponse(status=SEE_OTHER, headers={"Location": started.checkout_url})
+    return redirect("credits")
+
+
+def _start(user: User, code: str, token: str) -> StartedPurchase:
+    order = PurchaseOrder(package_code=code, idempotency_key=f"page:{token}:{code}" if token else "")
+    started = start_purchase(user, order, PurchaseEvent.Source.PAGE)
+    if started.purchase.status == Purchase.Status.PENDING:
+        return started
+    # The page was left open, or brought back with the Back button: its purchase is over, so this is a new one.
+    return start_purchase(user, PurchaseOrder(package_code=code), PurchaseEvent.Source.PAGE)
+
+
+@never_cache
+@login_required
+@require_GET
+def success_page(request: HttpRequest) -> HttpResponse:
+    """Where Stripe sends the buyer after paying. Verifies, credits if need be, and refreshes while it is unsettled."""
+    user = cast(User, request.user)
+    try:
+        purchase = settle_session(user, request.GET.get("session_id", ""), PurchaseEvent.Source.SUCCESS_PAGE)
+    except SessionNotFound as error:
+        raise Http404(error.message) from error
+    context = {"purchase": purchase, "balance": get_balance(user), "session_id": request.GET["session_id"]}
+    return render(request, "credits/success.html", context)
+
+
+@never_cache
+@login_required
+@require_GET
+def history_page(request: HttpRequest) -> HttpResponse:
+    """The user's purchases, a page at a time, of one status or of all."""
+    status = request.GET.get("status", "")
+    if status not in Purchase.Status.values:
+        status = ""
+    purchases = purchases_of(cast(User, request.user), status)
+    page = Paginator(purchases, PAGE_SIZE).get_page(request.GET.get("page"))
+    context: dict[str, Any] = {"page": page, "status": status, "statuses": Purchase.Status.choices}
+    return render(request, "credits/history.html", context)
