@@ -56,6 +56,10 @@ MODELS: Mapping[str, type[Any]] = {
     "refund": djstripe.Refund,
     "dispute": djstripe.Dispute,
 }
+# dj-stripe has every fetch of these bring along what nothing here reads: legacy sources, tiers, discounts.
+djstripe.Customer.expand_fields = []
+djstripe.Price.expand_fields = []
+djstripe.Session.expand_fields = ["line_items"]
 # Two events that share one of these wait for each other: both would create the same rows.
 SHARED = ("product", "customer", "payment_intent", "charge", "payment_method")
 

@@ -165,8 +165,8 @@ STRIPE_WEBHOOK_SECRETS = [
     if secret.strip()
 ]
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
-# Off: otherwise metadata that anyone with Stripe's dashboard can write ties a customer to a user here, and a synced
-# session writes it back to Stripe. A user who is deleted would then be deleted at Stripe too.
+# Off: otherwise metadata that anyone with Stripe's dashboard can write ties a customer to a user here, a
+# synced session writes it back to Stripe, and deleting that user deletes the customer at Stripe.
 DJSTRIPE_SUBSCRIBER_CUSTOMER_KEY = ""
 
 # --- Purchases ----------------------------------------------------------------------------------------------------
