@@ -1,0 +1,1 @@
+from billing.admin import djstripe_pages  # noqa: F401
