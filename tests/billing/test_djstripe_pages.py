@@ -1,0 +1,112 @@
+"""Staff can look at what Stripe holds, and change nothing there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import stripe
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+from djstripe import models as djstripe
+
+from billing import stripe_mirror
+from billing.admin.djstripe_pages import PAGES
+from tests.billing.conftest import Sandbox
+from tests.billing.test_stripe_mirror import events, make_price, make_product, pay
+
+pytestmark = pytest.mark.django_db
+
+YEN = "¥2,000"
+
+
+@pytest.fixture
+def superuser(client: Client) -> Client:
+    user = get_user_model().objects.create_superuser("root", "root@example.com", "password")
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def mirrored(sandbox: Sandbox) -> None:
+    """One purchase in yen, paid, and a refund and a dispute of it."""
+    api = stripe.StripeClient(django_settings.STRIPE_SECRET_KEY, base_addresses={"api": sandbox.url})
+    pay(api, sandbox, make_price(make_product(), minor=2000, currency="jpy"))
+    for event in events(api):
+        stripe_mirror.mirror_event(event)
+    charge = djstripe.Charge.objects.get()
+    make_row(djstripe.Refund, "re_1", {"amount": 2000, "currency": "jpy"}, charge=charge, amount=2000)
+    make_row(djstripe.Dispute, "dp_1", {"amount": 2000, "currency": "jpy", "status": "lost"}, charge=charge)
+
+
+def make_row(model: type[Any], stripe_id: str, data: dict[str, Any], **fields: Any) -> None:
+    model.objects.create(id=stripe_id, stripe_data={"id": stripe_id, **data}, livemode=False, **fields)
+
+
+def pages() -> list[type[Model]]:
+    return sorted(PAGES, key=lambda model: model.__name__)
+
+
+@pytest.mark.usefixtures("mirrored")
+def test_every_page_opens_and_refuses_every_change(superuser: Client) -> None:
+    for model in pages():
+        name = f"admin:djstripe_{model._meta.model_name}"
+        row = model._default_manager.first()
+        assert row is not None, model
+        one = reverse(f"{name}_change", args=[row.pk])
+        changelist = reverse(f"{name}_changelist")
+
+        assert superuser.get(changelist).status_code == 200
+        assert superuser.get(changelist, {"q": row.id}).context["cl"].result_count == 1  # type: ignore[attr-defined]
+        assert superuser.get(one).status_code == 200
+
+        chosen = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+        refused = [
+            superuser.get(reverse(f"{name}_add")),
+            superuser.post(reverse(f"{name}_add"), {"id": "made_up"}),
+            superuser.post(one, {"id": "changed"}),
+            superuser.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}),
+            superuser.post(changelist, chosen),
+        ]
+        assert [response.status_code for response in refused] == [403] * 5, model
+        assert model._default_manager.get(pk=row.pk) == row
+
+
+@pytest.mark.usefixtures("mirrored")
+@pytest.mark.parametrize(
+    "model", [djstripe.Charge, djstripe.Dispute, djstripe.Price, djstripe.Refund, djstripe.Session]
+)
+def test_yen_are_shown_as_yen(superuser: Client, model: type[Any]) -> None:
+    name = f"admin:djstripe_{model._meta.model_name}"
+    one = superuser.get(reverse(f"{name}_change", args=[model.objects.get().pk])).content.decode()
+    everything = superuser.get(reverse(f"{name}_changelist")).content.decode()
+
+    assert YEN in one
+    assert YEN in everything
+    assert "¥20" not in one.replace(YEN, "")
+    assert "¥20" not in everything.replace(YEN, "")
+
+
+@pytest.mark.usefixtures("mirrored")
+def test_a_longer_list_takes_no_more_queries(superuser: Client, django_assert_max_num_queries: Any) -> None:
+    charge = djstripe.Charge.objects.get()
+    for number in range(30):
+        make_row(
+            djstripe.Refund, f"re_more{number}", {"amount": 1, "currency": "jpy"}, charge=charge, amount=1
+        )
+
+    with django_assert_max_num_queries(8):
+        superuser.get(reverse("admin:djstripe_refund_changelist"))
+
+
+def test_no_page_shows_secrets_and_none_of_dj_stripes_own_is_left() -> None:
+    registered = {
+        model for model in apps.get_app_config("djstripe").get_models() if admin.site.is_registered(model)
+    }
+    assert registered == set(PAGES)
+    assert not registered & {djstripe.APIKey, djstripe.WebhookEndpoint, djstripe.WebhookEventTrigger}
