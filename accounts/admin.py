@@ -67,6 +67,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc]  # 
         managed = DECIDED_BY_PROVIDER if obj and obj.is_managed_by_provider else ()
         return (*ALWAYS_READ_ONLY, *managed, *self._rights_out_of_reach(request))
 
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Only superusers change superusers: whoever may set one's password could otherwise become one."""
+        if obj is not None and obj.is_superuser and not getattr(request.user, "is_superuser", False):
+            return False
+        return super().has_change_permission(request, obj)
+
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """Not for the provider's people: a password would be a second way in, past the provider."""
         user = self.get_object(request, id)
