@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.http import HttpRequest, HttpResponse
+from django_structlog.middlewares import RequestMiddleware
 from pghistory.middleware import HistoryMiddleware
 
 # unfold draws its pages with Alpine.js, which evaluates expressions in attributes and writes inline styles.
@@ -26,6 +27,14 @@ class AdminContentSecurityPolicy:
         if request.path.startswith("/admin/"):
             response._csp_replace = ADMIN_POLICY  # type: ignore[attr-defined]  # django-csp's own hook
         return response
+
+
+class RequestLog(RequestMiddleware):
+    """Logs each request without its query: the provider's callback has a code there, staff's searches names."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        return f"{request.method} {request.path}"
 
 
 class StaffHistory(HistoryMiddleware):  # type: ignore[misc]  # pghistory is untyped
