@@ -84,7 +84,9 @@ def test_a_user_made_by_hand_is_not_taken_over(browser: Browser) -> None:
 def test_a_name_freed_at_the_provider_is_another_person(browser: Browser, provider: Sandbox) -> None:
     browser.sign_in("buyer")
     another = "00000000-0000-4000-8000-00000000dead"
-    provider.post("/_sandbox/openid/users", {"username": "buyer", "sub": another, "email": "buyer@example.com"})
+    provider.post(
+        "/_sandbox/openid/users", {"username": "buyer", "sub": another, "email": "buyer@example.com"}
+    )
     Browser(browser.site).sign_in("buyer")
 
     assert set(User.objects.values_list("oidc_sub", flat=True)) == {BUYER_SUB, another}
@@ -102,9 +104,7 @@ def test_signing_in_changes_the_session_key_each_time(browser: Browser) -> None:
     assert Session.objects.filter(session_key__in=[before, first]).count() == 0
 
 
-def test_a_session_ends_when_its_time_is_up_however_busy_it_is(
-    browser: Browser, settings: Settings
-) -> None:
+def test_a_session_ends_when_its_time_is_up_however_busy_it_is(browser: Browser, settings: Settings) -> None:
     settings.OIDC_SESSION_LIFETIME = timedelta(hours=2)
     browser.sign_in("buyer")
     session = Session.objects.get(session_key=browser.session_key())

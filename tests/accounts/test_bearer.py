@@ -1,0 +1,187 @@
+"""Bearer tokens at the API: who gets in, who gets which refusal, and no network."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import requests
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from accounts.bearer import is_of_a_client
+from accounts.models import User
+from tests.accounts.conftest import Sandbox
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.accounts.urls")]
+
+CHALLENGE = 'Bearer realm="credits"'
+INVALID = 'Bearer realm="credits", error="invalid_token"'
+
+FORGED: dict[str, dict[str, Any]] = {
+    "another audience": {"claims": {"aud": "account"}},
+    "the audience of id tokens": {"claims": {"aud": "credits-web"}},
+    "no audience": {"claims": {"aud": None}},
+    "another issuer": {"claims": {"iss": "https://evil.example/realms/demo"}},
+    "no issuer": {"claims": {"iss": None}},
+    "expired": {"expires_in": -60},
+    "no expiry": {"claims": {"exp": None}},
+    "no time of issue": {"claims": {"iat": None}},
+    "a time of issue that is no time": {"claims": {"iat": ["x"]}},
+    "not yet valid": {"claims": {"nbf": 4_000_000_000}},
+    "no subject": {"claims": {"sub": None}},
+    "a subject too long to be one": {"claims": {"sub": "x" * 256}},
+    "a subject the database can't hold": {"claims": {"sub": "a\x00b"}},
+    "a refresh token": {"claims": {"typ": "Refresh"}},
+    "a token bound to a key of the client's": {"claims": {"typ": "DPoP"}},
+    "a nonce, as only id tokens have": {"claims": {"typ": None, "nonce": "n"}},
+    "an unpublished key": {"key": "wrong"},
+    "no signature": {"alg": "none"},
+    "the public key as a shared secret": {"alg": "HS256"},
+    "another RSA algorithm": {"alg": "RS512"},
+    "an unknown key id": {"kid": "junk"},
+}
+
+
+def ask(client: Client, token: str, scheme: str = "Bearer") -> Any:
+    return client.get("/whoami/", headers={"Authorization": f"{scheme} {token}"})
+
+
+def test_a_persons_token_gets_in_and_makes_the_user(client: Client, provider: Sandbox) -> None:
+    answer = ask(client, provider.mint("staff")["access_token"])
+
+    assert (answer.status_code, answer.json()) == (200, {"username": "staff"})
+    user = User.objects.get()
+    assert (user.oidc_sub, user.email) == ("00000000-0000-4000-8000-0000000000a1", "staff@example.com")
+    assert (user.is_staff, user.is_superuser) == (True, True)
+
+
+@pytest.mark.parametrize("forgery", FORGED.values(), ids=FORGED.keys())
+def test_a_wrong_token_is_401_and_makes_nobody(
+    client: Client, provider: Sandbox, forgery: dict[str, Any]
+) -> None:
+    answer = ask(client, provider.mint("staff", **forgery)["access_token"])
+
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"] == INVALID
+    assert not User.objects.exists()
+
+
+def test_an_id_token_opens_no_api_even_with_its_audience(
+    client: Client, provider: Sandbox, settings: Settings
+) -> None:
+    settings.OIDC_API_AUDIENCE = "credits-web"
+
+    assert ask(client, provider.mint("buyer")["id_token"]).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer ", "Bearer x", "bearer a b", "Bearer \xff", "Bearer ..."]
+)
+def test_a_bearer_header_that_is_no_token_is_401(client: Client, header: str) -> None:
+    answer = client.get("/whoami/", HTTP_AUTHORIZATION=header)
+
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"] == INVALID
+
+
+def test_a_wrong_token_never_falls_through_to_the_session(client: Client) -> None:
+    client.force_login(User.objects.create_user("someone"), "django.contrib.auth.backends.ModelBackend")
+    assert client.get("/whoami/").json() == {"username": "someone"}
+
+    assert ask(client, "junk").status_code == 401
+
+
+def test_without_a_token_the_401_names_the_scheme_and_no_error(client: Client) -> None:
+    answer = client.get("/whoami/")
+
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"] == CHALLENGE
+
+
+def test_a_few_seconds_between_the_clocks_are_forgiven(client: Client, provider: Sandbox) -> None:
+    soon = int(time.time()) + 20
+    assert ask(client, provider.mint(claims={"iat": soon})["access_token"]).status_code == 200
+    assert ask(client, provider.mint(expires_in=-20)["access_token"]).status_code == 200
+
+
+def test_a_disabled_person_is_401(client: Client, provider: Sandbox) -> None:
+    token = provider.mint("buyer")["access_token"]
+    ask(client, token)
+    User.objects.update(is_active=False)
+    answer = ask(client, token)
+
+    assert answer.status_code == 401
+    assert "disabled" in answer.content.decode()
+
+
+def test_a_clients_token_is_403_and_makes_nobody(client: Client, provider: Sandbox) -> None:
+    answer = requests.post(
+        f"{provider.url}/realms/demo/protocol/openid-connect/token",
+        {"grant_type": "client_credentials"},
+        auth=("service", "service"),
+        timeout=10,
+    )
+    refusal = ask(client, answer.json()["access_token"])
+
+    assert refusal.status_code == 403
+    assert "API clients come later" in refusal.content.decode()
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ({"sub": "1", "azp": "web", "preferred_username": "ann", "sid": "s"}, False),
+        ({"sub": "1", "azp": "web", "client_id": "web", "sid": "s"}, False),
+        ({"sub": "1", "azp": "svc", "preferred_username": "service-account-svc"}, True),
+        ({"sub": "1", "azp": "svc", "client_id": "svc"}, True),
+        ({"sub": "svc", "client_id": "svc"}, True),
+        ({"sub": "svc", "azp": "svc", "preferred_username": "ann"}, True),
+    ],
+)
+def test_a_token_is_a_clients_when_nobody_stands_behind_it(claims: dict[str, str], expected: bool) -> None:
+    assert is_of_a_client(claims) is expected
+
+
+def test_unreachable_keys_are_503_with_a_time_to_wait(
+    client: Client, provider: Sandbox, settings: Settings
+) -> None:
+    settings.OIDC_OP_JWKS_ENDPOINT = "http://127.0.0.1:9/closed"
+    client.raise_request_exception = False
+    answer = ask(client, provider.mint()["access_token"])
+
+    assert answer.status_code == 503
+    assert answer["Retry-After"] == "10"
+
+
+def test_a_known_person_costs_one_query_and_no_network(
+    client: Client,
+    provider: Sandbox,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    token = provider.mint("buyer")["access_token"]
+    ask(client, token)
+    monkeypatch.setattr(requests, "get", lambda *args, **kwargs: pytest.fail("asked the provider"))
+
+    with django_assert_num_queries(1):
+        assert ask(client, token).status_code == 200
+
+
+def test_a_token_without_an_email_leaves_the_email(client: Client, provider: Sandbox) -> None:
+    ask(client, provider.mint("buyer")["access_token"])
+    ask(client, provider.mint("buyer", claims={"email": None, "given_name": "Bess"})["access_token"])
+
+    user = User.objects.get()
+    assert (user.email, user.first_name) == ("buyer@example.com", "Bess")
+
+
+def test_with_no_provider_every_bearer_token_is_401(
+    client: Client, provider: Sandbox, settings: Settings
+) -> None:
+    token = provider.mint()["access_token"]
+    settings.OIDC_ISSUER = ""
+
+    assert ask(client, token).status_code == 401
