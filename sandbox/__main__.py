@@ -16,11 +16,11 @@ def main() -> int:
     from django.core.management import call_command
 
     django.setup()
-    from sandbox.server import PortInUse, open_server, serve_until_told
+    from sandbox.server import PortInUseError, open_server, serve_until_told
 
     try:
         server = open_server(options)
-    except PortInUse as error:
+    except PortInUseError as error:
         print(error, file=sys.stderr)
         return 1
     call_command("migrate", verbosity=0, interactive=False, run_syncdb=True)

@@ -11,7 +11,7 @@ from sandbox.models import Fault
 STATUS, CLOSE, DELAY = "status", "close", "delay"
 
 
-class BadFault(ValueError):
+class BadFaultError(ValueError):
     """An order that can't be understood."""
 
 
@@ -33,12 +33,12 @@ class Misfortune:
 
 
 def order_fault(order: dict[str, Any]) -> Fault:
-    """Set up a fault. Raises BadFault."""
+    """Set up a fault. Raises BadFaultError."""
     unknown = set(order) - {"method", "path", "status", "times", "after", "delay_ms", "remember"}
     if unknown:
-        raise BadFault(f"unknown: {', '.join(sorted(unknown))}")
+        raise BadFaultError(f"unknown: {', '.join(sorted(unknown))}")
     if "path" not in order or not ({"status", "delay_ms"} & set(order)):
-        raise BadFault("a fault needs a path, and a status (null closes the connection) or a delay_ms")
+        raise BadFaultError("a fault needs a path, and a status (null closes the connection) or a delay_ms")
     status = order.get("status")
     with store.writing():
         return Fault.objects.create(

@@ -17,7 +17,7 @@ _TICK_S = 1.0
 _logger = logging.getLogger(__name__)
 
 
-class PortInUse(Exception):
+class PortInUseError(Exception):
     """Someone else listens there."""
 
 
@@ -44,12 +44,12 @@ class _Server(ThreadedWSGIServer):
 
 
 def open_server(options: Options) -> ThreadedWSGIServer:
-    """Listen, but don't answer yet. Raises PortInUse."""
+    """Listen, but don't answer yet. Raises PortInUseError."""
     try:
         server = _Server((options.host, options.port), _Handler, ipv6=":" in options.host)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise PortInUse(f"Port {options.port} on {options.host} is already in use.") from None
+            raise PortInUseError(f"Port {options.port} on {options.host} is already in use.") from None
         raise
     server.set_app(get_wsgi_application())
     return server

@@ -1,3 +1,11 @@
-from django.urls import URLPattern
+"""Where the buyer goes: the page of a session, its 3-D Secure step, and the receipt of a charge."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from sandbox.checkout_page import views
+
+urlpatterns = [
+    path("c/pay/<str:session_id>", views.checkout, name="checkout"),
+    path("c/pay/<str:session_id>/authenticate", views.authentication, name="authentication"),
+    path("receipts/<str:charge_id>", views.receipt, name="receipt"),
+]

@@ -9,7 +9,7 @@ from sandbox.controls.answering import ControlError, take
 from sandbox.models import Record
 from sandbox.payments import sessions
 from sandbox.payments.cards import CardDetails, passes_luhn
-from sandbox.payments.sessions import Buyer, NotPayable, Outcome
+from sandbox.payments.sessions import Buyer, NotPayableError, Outcome
 from sandbox.shapes import Json
 from sandbox.webhooks.events import acting_for
 
@@ -79,7 +79,7 @@ def _act(session_id: str, action: Callable[[Record], Outcome]) -> Json:
             outcome = action(session)
         except Record.DoesNotExist:
             raise ControlError(f"no such checkout session: {session_id}", 404) from None
-        except NotPayable as error:
+        except NotPayableError as error:
             raise ControlError(str(error), 409) from None
         return _report(session, outcome)
 

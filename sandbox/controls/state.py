@@ -38,7 +38,7 @@ def show_faults(order: Json) -> Json:
 def order_fault(order: Json) -> Json:
     try:
         fault = faults.order_fault(order)
-    except faults.BadFault as error:
+    except faults.BadFaultError as error:
         raise ControlError(str(error)) from None
     return next(listed for listed in faults.list_faults() if listed["id"] == fault.pk)
 
@@ -58,13 +58,13 @@ def list_objects(order: Json, object_type: str) -> Json:
 
 def list_calls(order: Json) -> Json:
     take(order)
-    return {"requests": request_log.list_calls()}
+    return {"data": request_log.list_calls()}
 
 
 def clear_calls(order: Json) -> Json:
     take(order)
     request_log.clear_calls()
-    return {"requests": []}
+    return {"data": []}
 
 
 def emit_event(order: Json) -> Json:

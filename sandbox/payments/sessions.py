@@ -12,7 +12,7 @@ from sandbox.shapes import Json
 from sandbox.webhooks.events import emit
 
 
-class NotPayable(Exception):
+class NotPayableError(Exception):
     """The session is not in a state for this; the message says which it is in."""
 
 
@@ -45,7 +45,7 @@ def get_session(session_id: str) -> Record:
 
 
 def pay_by_card(session: Record, card: CardDetails, buyer: Buyer) -> Outcome:
-    """Try a card. Call inside `store.writing()`. Raises NotPayable."""
+    """Try a card. Call inside `store.writing()`. Raises NotPayableError."""
     _require_open(session)
     known = find_card(card.number)
     intent = _begin_attempt(session, buyer)
@@ -62,11 +62,11 @@ def pay_by_card(session: Record, card: CardDetails, buyer: Buyer) -> Outcome:
 
 
 def authenticate(session: Record, *, passed: bool) -> Outcome:
-    """The buyer's answer to 3-D Secure. Raises NotPayable when none is asked for."""
+    """The buyer's answer to 3-D Secure. Raises NotPayableError when none is asked for."""
     _require_open(session)
     intent = find_intent(session)
     if intent is None or intent.data["status"] != "requires_action":
-        raise NotPayable("no authentication is asked for")
+        raise NotPayableError("no authentication is asked for")
     method = store.get_object("payment_method", intent.data["payment_method"])
     if not passed:
         intents.fail_authentication(intent, method)
@@ -76,7 +76,7 @@ def authenticate(session: Record, *, passed: bool) -> Outcome:
 
 
 def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
-    """Pay by a method that takes days: the session is complete, the money is not there. Raises NotPayable."""
+    """Pay by a method that takes days: the session is complete, the money is not there. Raises NotPayableError."""
     _require_open(session)
     intent = _begin_attempt(session, buyer)
     method = methods.create_bank_method(buyer.email, buyer.name, intent.data["customer"]).data
@@ -86,17 +86,17 @@ def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
 
 
 def complete_free(session: Record, buyer: Buyer) -> Outcome:
-    """Complete a session that asks for no money. Raises NotPayable when it does ask for some."""
+    """Complete a session that asks for no money. Raises NotPayableError when it does ask for some."""
     _require_open(session)
     if session.data["amount_total"] != 0:
-        raise NotPayable("this session is not free")
+        raise NotPayableError("this session is not free")
     _note_buyer(session, buyer)
     _complete(session, payment_status="no_payment_required")
     return Outcome("no_payment_required")
 
 
 def settle_delayed(session: Record) -> Outcome:
-    """The bank has paid. Raises NotPayable unless it was being waited for."""
+    """The bank has paid. Raises NotPayableError unless it was being waited for."""
     intent = _require_processing(session)
     charge = intents.settle(intent)
     store.change(session, payment_status="paid")
@@ -106,14 +106,14 @@ def settle_delayed(session: Record) -> Outcome:
 
 
 def fail_delayed(session: Record) -> Outcome:
-    """The bank has refused. Raises NotPayable unless it was being waited for."""
+    """The bank has refused. Raises NotPayableError unless it was being waited for."""
     intents.fail_late(_require_processing(session), BANK_REFUSED)
     emit("checkout.session.async_payment_failed", session.data)
     return Outcome.declined(BANK_REFUSED)
 
 
 def expire_session(session: Record) -> None:
-    """Close an open session. Raises NotPayable when it isn't."""
+    """Close an open session. Raises NotPayableError when it isn't."""
     _require_open(session)
     session.due = None
     store.change(session, status="expired", url=None)
@@ -137,13 +137,13 @@ def find_intent(session: Record) -> Record | None:
 
 def _require_open(session: Record) -> None:
     if session.data["status"] != "open":
-        raise NotPayable(f"the session is {session.data['status']}")
+        raise NotPayableError(f"the session is {session.data['status']}")
 
 
 def _require_processing(session: Record) -> Record:
     intent = find_intent(session)
     if intent is None or intent.data["status"] != "processing":
-        raise NotPayable("no delayed payment is being waited for")
+        raise NotPayableError("no delayed payment is being waited for")
     return intent
 
 

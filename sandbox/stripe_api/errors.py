@@ -31,18 +31,18 @@ class ApiError(Exception):
         return {"error": {name: value for name, value in sorted(error.items()) if value is not None}}
 
 
-class InvalidParameter(ApiError):
+class InvalidParameterError(ApiError):
     """A parameter that is unknown, missing or of the wrong type: the request is not carried out."""
 
     saved = False
 
 
-class Unauthorized(ApiError):
+class UnauthorizedError(ApiError):
     saved = False
     status = 401
 
 
-class NoSuchRoute(ApiError):
+class NoSuchRouteError(ApiError):
     saved = False
     status = 404
 
@@ -53,7 +53,7 @@ class NoSuchRoute(ApiError):
         )
 
 
-class NoSuchObject(ApiError):
+class NoSuchObjectError(ApiError):
     """An id in the path that leads nowhere: 404. In a parameter it is a bad request: use `in_parameter`."""
 
     status = 404
@@ -62,7 +62,7 @@ class NoSuchObject(ApiError):
         super().__init__(f"No such {object_type}: '{object_id}'", code="resource_missing", param=param)
 
     @classmethod
-    def in_parameter(cls, object_type: str, object_id: str, param: str) -> "NoSuchObject":
+    def in_parameter(cls, object_type: str, object_id: str, param: str) -> "NoSuchObjectError":
         error = cls(object_type, object_id, param)
         error.status = 400
         return error
@@ -75,7 +75,7 @@ class IdempotencyError(ApiError):
     type = "idempotency_error"
 
 
-class KeyInUse(ApiError):
+class KeyInUseError(ApiError):
     """A key whose first request is still being carried out."""
 
     saved = False

@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox import store
 from sandbox.shapes import Json
-from sandbox.stripe_api.errors import InvalidParameter
+from sandbox.stripe_api.errors import InvalidParameterError
 
 Expander = Callable[[Json], Any]
 _MAX_DEPTH = 4
@@ -32,12 +32,12 @@ def _make_lookup(field: str, target: str) -> Expander:
 
 
 def expand(answer: Json, paths: list[str]) -> Json:
-    """Expand an answer in place. Raises InvalidParameter for what can't be expanded, or not that deep."""
+    """Expand an answer in place. Raises InvalidParameterError for what can't be expanded, or not that deep."""
     for path in paths:
         steps = path.split(".")
         if len(steps) > _MAX_DEPTH:
             message = f"You cannot expand more than {_MAX_DEPTH} levels of a property. Property: {path}"
-            raise InvalidParameter(message, param="expand")
+            raise InvalidParameterError(message, param="expand")
         _follow(answer, steps, path)
     return answer
 
@@ -65,8 +65,8 @@ def _expand_step(owner: Any, step: str, path: str, *, is_last: bool) -> Any:
     return owner[step]
 
 
-def _refuse(path: str, *, hint: bool = False) -> InvalidParameter:
+def _refuse(path: str, *, hint: bool = False) -> InvalidParameterError:
     message = f"This property cannot be expanded ({path})."
     if hint:
         message += f" You may want to try expanding 'data.{path}' instead."
-    return InvalidParameter(message, param="expand")
+    return InvalidParameterError(message, param="expand")

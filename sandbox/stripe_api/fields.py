@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox import store
 from sandbox.models import Record
-from sandbox.stripe_api.errors import NoSuchObject
+from sandbox.stripe_api.errors import NoSuchObjectError
 
 
 def pick_fields(params: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -13,18 +13,18 @@ def pick_fields(params: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def find_in_path(object_type: str, object_id: str, param: str = "id") -> Record:
-    """The object that the path names. Raises NoSuchObject (404)."""
+    """The object that the path names. Raises NoSuchObjectError (404)."""
     record = store.find_record(object_type, object_id)
     if record is None:
-        raise NoSuchObject(object_type, object_id, param)
+        raise NoSuchObjectError(object_type, object_id, param)
     return record
 
 
 def find_in_parameter(object_type: str, object_id: str, param: str) -> Record:
-    """The object that a parameter names. Raises NoSuchObject (400); a deleted one does not count."""
+    """The object that a parameter names. Raises NoSuchObjectError (400); a deleted one does not count."""
     record = store.find_record(object_type, object_id)
     if record is None or record.deleted:
-        raise NoSuchObject.in_parameter(object_type, object_id, param)
+        raise NoSuchObjectError.in_parameter(object_type, object_id, param)
     return record
 
 
@@ -32,7 +32,7 @@ def find_undeleted(object_type: str, object_id: str, param: str = "id") -> Recor
     """As `find_in_path`, for changes: a deleted object is as good as none."""
     record = find_in_path(object_type, object_id, param)
     if record.deleted:
-        raise NoSuchObject(object_type, object_id, param)
+        raise NoSuchObjectError(object_type, object_id, param)
     return record
 
 

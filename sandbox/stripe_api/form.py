@@ -4,7 +4,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sandbox.stripe_api.errors import InvalidParameter
+from sandbox.stripe_api.errors import InvalidParameterError
 
 _KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
 _PART = re.compile(r"\[([^\[\]]*)\]")
@@ -13,7 +13,7 @@ _PART = re.compile(r"\[([^\[\]]*)\]")
 def decode_form(encoded: str) -> dict[str, Any]:
     """Nest the pairs of a form. Lists come out as dicts with the keys "0", "1" …; types come later.
 
-    Raises InvalidParameter when a key makes no sense or is both a value and a group.
+    Raises InvalidParameterError when a key makes no sense or is both a value and a group.
     """
     nested: dict[str, Any] = {}
     for key, value in parse_qsl(encoded, keep_blank_values=True):
@@ -24,7 +24,7 @@ def decode_form(encoded: str) -> dict[str, Any]:
 def _split_key(key: str) -> list[str]:
     match = _KEY.match(key)
     if match is None:
-        raise InvalidParameter(f"Invalid parameter name: {key}", param=key)
+        raise InvalidParameterError(f"Invalid parameter name: {key}", param=key)
     return [match[1], *_PART.findall(match[2])]
 
 
@@ -33,5 +33,5 @@ def _put(nested: dict[str, Any], parts: list[str], value: str, key: str) -> None
     for group in groups:
         nested = nested.setdefault(group or str(len(nested)), {})
         if not isinstance(nested, dict):
-            raise InvalidParameter(f"Invalid parameter name: {key}", param=key)
+            raise InvalidParameterError(f"Invalid parameter name: {key}", param=key)
     nested[last or str(len(nested))] = value

@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox import clock, store
 from sandbox.models import SavedAnswer
-from sandbox.stripe_api.errors import IdempotencyError, KeyInUse
+from sandbox.stripe_api.errors import IdempotencyError, KeyInUseError
 
 _KEPT_S = 24 * 60 * 60
 _in_flight: set[tuple[str, str]] = set()
@@ -45,7 +45,7 @@ class KeyedRequest:
 def answer_once(request: KeyedRequest, carry_out: Callable[[], Answer]) -> Answer:
     """The saved answer if there is one, else that of `carry_out`, saved.
 
-    Raises IdempotencyError when the key was used with other parameters and KeyInUse while the first is under way.
+    Raises IdempotencyError when the key was used with other parameters and KeyInUseError while the first is under way.
     """
     with _claiming(request):
         saved = _find_saved(request)
@@ -62,7 +62,7 @@ def _claiming(request: KeyedRequest) -> Iterator[None]:
     claim = (request.api_key, request.key)
     with _in_flight_lock:
         if claim in _in_flight:
-            raise KeyInUse(request.key)
+            raise KeyInUseError(request.key)
         _in_flight.add(claim)
     try:
         yield

@@ -4,22 +4,22 @@ import base64
 import binascii
 import re
 
-from sandbox.stripe_api.errors import Unauthorized
+from sandbox.stripe_api.errors import UnauthorizedError
 
 _TEST_KEY = re.compile(r"^(sk|rk)_test_\w{10,}$")
 
 
 def read_api_key(authorization: str) -> str:
-    """The API key of an Authorization header. Raises Unauthorized; a live key is never welcome here."""
+    """The API key of an Authorization header. Raises UnauthorizedError; a live key is never welcome here."""
     key = _extract(authorization)
     if not key:
-        raise Unauthorized(
+        raise UnauthorizedError(
             "You did not provide an API key. You need to provide your API key in the Authorization header, using"
             " Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication"
             " for details, or we can help at https://support.stripe.com/."
         )
     if not _TEST_KEY.match(key):
-        raise Unauthorized(f"Invalid API Key provided: {_mask(key)}")
+        raise UnauthorizedError(f"Invalid API Key provided: {_mask(key)}")
     return key
 
 

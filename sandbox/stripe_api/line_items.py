@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox import store
 from sandbox.shapes import Json, make_object
-from sandbox.stripe_api.errors import ApiError, InvalidParameter
+from sandbox.stripe_api.errors import ApiError, InvalidParameterError
 from sandbox.stripe_api.fields import find_in_parameter
 from sandbox.stripe_api.resources.prices import build_price
 
@@ -13,7 +13,7 @@ def build_line_items(params: dict[str, Any]) -> list[Json]:
     """The items of a session in mode payment, in the order given. Raises ApiError; all are of one currency."""
     if not params.get("line_items"):
         message = "You must provide `line_items` with at least one item in `payment` mode."
-        raise InvalidParameter(message, code="parameter_missing", param="line_items")
+        raise InvalidParameterError(message, code="parameter_missing", param="line_items")
     items = [_build_item(line, f"line_items[{index}]") for index, line in enumerate(params["line_items"])]
     _require_one_currency(items)
     return items
@@ -37,7 +37,7 @@ def _build_item(line: dict[str, Any], param: str) -> Json:
 
 def _read_quantity(line: dict[str, Any], param: str) -> int:
     if "quantity" not in line:
-        raise InvalidParameter(
+        raise InvalidParameterError(
             "Quantity is required. Add `quantity` to each of your `line_items`.",
             code="parameter_missing",
             param=f"{param}[quantity]",
@@ -45,14 +45,14 @@ def _read_quantity(line: dict[str, Any], param: str) -> int:
     quantity: int = line["quantity"]
     if quantity < 1:
         message = "This value must be greater than or equal to 1."
-        raise InvalidParameter(message, code="parameter_invalid_integer", param=f"{param}[quantity]")
+        raise InvalidParameterError(message, code="parameter_invalid_integer", param=f"{param}[quantity]")
     return quantity
 
 
 def _find_price(line: dict[str, Any], param: str) -> Json:
     """The price a line names or describes, fit to be sold once. Raises ApiError."""
     if ("price" in line) == ("price_data" in line):
-        raise InvalidParameter("You must specify either `price` or `price_data` for each line item.", param=param)
+        raise InvalidParameterError("You must specify either `price` or `price_data` for each line item.", param=param)
     if "price_data" in line:
         return _make_inline_price(line["price_data"], f"{param}[price_data]")
     price: Json = find_in_parameter("price", line["price"], f"{param}[price]").data
@@ -79,7 +79,7 @@ def _require_sellable(price: Json, param: str) -> None:
 def _make_inline_price(data: dict[str, Any], param: str) -> Json:
     """A price for this session alone. Stripe keeps it inactive, and tells nobody."""
     if ("product" in data) == ("product_data" in data):
-        raise InvalidParameter("You must specify either `product` or `product_data`.", param=param)
+        raise InvalidParameterError("You must specify either `product` or `product_data`.", param=param)
     if "product" in data:
         product_id = find_in_parameter("product", data["product"], f"{param}[product]").id
     else:

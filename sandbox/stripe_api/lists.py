@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from sandbox import store
 from sandbox.models import Record
 from sandbox.shapes import Json
-from sandbox.stripe_api.errors import InvalidParameter, NoSuchObject
+from sandbox.stripe_api.errors import InvalidParameterError, NoSuchObjectError
 from sandbox.stripe_api.routing import Call
 
 _CREATED_LOOKUPS = {"gt": "created__gt", "gte": "created__gte", "lt": "created__lt", "lte": "created__lte"}
@@ -41,7 +41,7 @@ def make_list(url: str, data: list[Json], *, has_more: bool = False) -> Json:
 
 
 def read_limit(params: dict[str, Any]) -> int:
-    """How many to a page: 10 unless told. Raises InvalidParameter outside 1 to 100."""
+    """How many to a page: 10 unless told. Raises InvalidParameterError outside 1 to 100."""
     limit: int = params.get("limit", 10)
     if limit < 1:
         raise _refuse_limit("This value must be greater than or equal to 1.")
@@ -50,8 +50,8 @@ def read_limit(params: dict[str, Any]) -> int:
     return limit
 
 
-def _refuse_limit(message: str) -> InvalidParameter:
-    return InvalidParameter(message, code="parameter_invalid_integer", param="limit")
+def _refuse_limit(message: str) -> InvalidParameterError:
+    return InvalidParameterError(message, code="parameter_invalid_integer", param="limit")
 
 
 def _filter_created(records: QuerySet[Record], created: Any) -> QuerySet[Record]:
@@ -66,7 +66,7 @@ def _find_cursor(call: Call, object_type: str, param: str) -> int:
     """The place of the object that a cursor names; it need not be in the filtered list, only of its type."""
     record = store.find_record(object_type, call.params[param])
     if record is None:
-        raise NoSuchObject.in_parameter(object_type, call.params[param], param)
+        raise NoSuchObjectError.in_parameter(object_type, call.params[param], param)
     return record.seq
 
 

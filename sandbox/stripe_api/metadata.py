@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from sandbox.stripe_api.errors import InvalidParameter
+from sandbox.stripe_api.errors import InvalidParameterError
 
 
 def merge_metadata(former: dict[str, str], given: Any, param: str = "metadata") -> dict[str, str]:
     """The metadata after an update. "" for a key removes it; "" for the whole removes everything; None leaves it.
 
-    Raises InvalidParameter when it grows over Stripe's limits.
+    Raises InvalidParameterError when it grows over Stripe's limits.
     """
     if given is None:
         return dict(former)
@@ -21,13 +21,13 @@ def merge_metadata(former: dict[str, str], given: Any, param: str = "metadata") 
 
 def _check_size(metadata: dict[str, str], param: str) -> None:
     if len(metadata) > 50:
-        raise InvalidParameter(f"You can only have up to 50 metadata keys, but you have {len(metadata)}.", param=param)
+        raise InvalidParameterError(f"You can only have up to 50 metadata keys, but you have {len(metadata)}.", param=param)
     for key, value in metadata.items():
         if len(key) > 40:
             message = f"Metadata keys can have up to 40 characters, but you passed one of {len(key)}: {key}"
-            raise InvalidParameter(message, param=param)
+            raise InvalidParameterError(message, param=param)
         if len(value) > 500:
-            raise InvalidParameter(
+            raise InvalidParameterError(
                 "Metadata values can have up to 500 characters, but you passed in a value that is"
                 f" {len(value)} characters. Invalid value: {value}",
                 param=f"{param}[{key}]",

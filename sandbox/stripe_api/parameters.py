@@ -14,7 +14,7 @@ from stripe._request_options import RequestOptions
 from stripe._stripe_object import UntypedStripeObject
 from typing_extensions import get_type_hints, is_typeddict
 
-from sandbox.stripe_api.errors import InvalidParameter
+from sandbox.stripe_api.errors import InvalidParameterError
 
 # In stripe-python's types these stand among the parameters, but they are headers or settings of its client.
 _CLIENT_OPTIONS = frozenset(RequestOptions.__annotations__)
@@ -23,7 +23,7 @@ _UNIMPORTED = {"StripeContext": object, "Mapping": Mapping}
 
 
 def check_parameters(given: dict[str, Any], accepted: type) -> dict[str, Any]:
-    """The parameters with their proper types. Raises InvalidParameter for the first that won't do.
+    """The parameters with their proper types. Raises InvalidParameterError for the first that won't do.
 
     An empty string stays "" where Stripe takes it as "unset this"; a Decimal stays a Decimal.
     """
@@ -38,14 +38,14 @@ def _read_fields(accepted: type) -> dict[str, Any]:
 
 def _check_group(given: Any, accepted: type, path: str) -> dict[str, Any]:
     if not isinstance(given, dict):
-        raise InvalidParameter("Invalid object", param=path or None)
+        raise InvalidParameterError("Invalid object", param=path or None)
     fields = _read_fields(accepted)
     _refuse_unknown([_join(path, name) for name in given if name not in fields])
     required: frozenset[str] = getattr(accepted, "__required_keys__", frozenset())
     for name in fields:
         if name in required and name not in given:
             param = _join(path, name)
-            raise InvalidParameter(f"Missing required param: {param}.", code="parameter_missing", param=param)
+            raise InvalidParameterError(f"Missing required param: {param}.", code="parameter_missing", param=param)
     return {name: _check(value, fields[name], _join(path, name)) for name, value in given.items()}
 
 
@@ -53,7 +53,7 @@ def _refuse_unknown(names: list[str]) -> None:
     if names:
         noun = "parameter" if len(names) == 1 else "parameters"
         message = f"Received unknown {noun}: {', '.join(names)}"
-        raise InvalidParameter(message, code="parameter_unknown", param=names[0])
+        raise InvalidParameterError(message, code="parameter_unknown", param=names[0])
 
 
 def _join(path: str, name: str) -> str:
@@ -99,14 +99,14 @@ def _is_group(hint: Any) -> bool:
 
 def _check_list(value: Any, arguments: tuple[Any, ...], path: str) -> list[Any]:
     if not isinstance(value, dict):
-        raise InvalidParameter("Invalid array", param=path)
+        raise InvalidParameterError("Invalid array", param=path)
     return [_check(item, arguments[0], f"{path}[{position}]") for position, item in enumerate(value.values())]
 
 
 def _check_mapping(value: Any, arguments: tuple[Any, ...], path: str) -> dict[str, Any]:
     """Free keys, as in metadata. An empty string is a value here: it removes the key."""
     if not isinstance(value, dict):
-        raise InvalidParameter("Invalid object", param=path)
+        raise InvalidParameterError("Invalid object", param=path)
     return {key: item if item == "" else _check(item, arguments[1], _join(path, key)) for key, item in value.items()}
 
 
@@ -114,7 +114,7 @@ def _check_enumeration(value: Any, allowed: tuple[Any, ...], path: str) -> Any:
     if value not in allowed:
         names = [str(name) for name in allowed]
         listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])}, or {names[-1]}"
-        raise InvalidParameter(f"Invalid {path}: must be one of {listed}", param=path)
+        raise InvalidParameterError(f"Invalid {path}: must be one of {listed}", param=path)
     return value
 
 
@@ -127,9 +127,9 @@ _GENERICS: dict[Any, Callable[[Any, tuple[Any, ...], str], Any]] = {
 
 def _check_scalar(value: Any, hint: Any, path: str) -> Any:
     if not isinstance(value, str):
-        raise InvalidParameter(f"Invalid {_NAMES.get(hint, 'string')}", param=path)
+        raise InvalidParameterError(f"Invalid {_NAMES.get(hint, 'string')}", param=path)
     if value == "":
-        raise InvalidParameter(
+        raise InvalidParameterError(
             f"You passed an empty string for '{path}'. We assume empty values are an attempt to unset a parameter;"
             f" however '{path}' cannot be unset. You should remove '{path}' from your request or supply a non-empty"
             " value.",
@@ -147,12 +147,12 @@ def _read_integer(value: str, path: str) -> int:
     try:
         return int(value)
     except ValueError:
-        raise InvalidParameter(f"Invalid integer: {value}", code="parameter_invalid_integer", param=path) from None
+        raise InvalidParameterError(f"Invalid integer: {value}", code="parameter_invalid_integer", param=path) from None
 
 
 def _read_boolean(value: str, path: str) -> bool:
     if value.lower() not in ("true", "false"):
-        raise InvalidParameter(f"Invalid boolean: {value}", param=path)
+        raise InvalidParameterError(f"Invalid boolean: {value}", param=path)
     return value.lower() == "true"
 
 
@@ -162,7 +162,7 @@ def _read_decimal(value: str, path: str) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():
-        raise InvalidParameter(f"Invalid decimal: {value}", param=path)
+        raise InvalidParameterError(f"Invalid decimal: {value}", param=path)
     return number
 
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from sandbox.shapes import Json
-from sandbox.stripe_api.errors import NoSuchRoute
+from sandbox.stripe_api.errors import NoSuchRouteError
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def route(method: str, path: str, accepts: type) -> Callable[[Answerer], Answere
 
 
 def find_route(method: str, path: str) -> tuple[Route, dict[str, str]]:
-    """The route and the ids in the path. Raises NoSuchRoute. What is declared first wins."""
+    """The route and the ids in the path. Raises NoSuchRouteError. What is declared first wins."""
     load_resources()
     for candidate in _routes:
         match = candidate.pattern.match(path)
         if match and candidate.method == method:
             return candidate, match.groupdict()
-    raise NoSuchRoute(method, path)
+    raise NoSuchRouteError(method, path)
 
 
 @cache

@@ -5,7 +5,7 @@ from typing import Any
 from sandbox import clock
 from sandbox.payments.sessions import make_customer_details
 from sandbox.shapes import Json, make_object
-from sandbox.stripe_api.errors import ApiError, InvalidParameter
+from sandbox.stripe_api.errors import ApiError, InvalidParameterError
 from sandbox.stripe_api.fields import find_in_parameter, pick_fields
 from sandbox.stripe_api.line_items import build_line_items
 from sandbox.stripe_api.metadata import merge_metadata
@@ -59,19 +59,19 @@ def build_session(params: dict[str, Any], base_url: str) -> tuple[Json, Json]:
 
 def _check_mode(params: dict[str, Any]) -> None:
     if "mode" not in params:
-        raise InvalidParameter("Missing required param: mode.", code="parameter_missing", param="mode")
+        raise InvalidParameterError("Missing required param: mode.", code="parameter_missing", param="mode")
     if params["mode"] != "payment":
-        raise InvalidParameter("The local sandbox knows mode=payment only, so far.", param="mode")
+        raise InvalidParameterError("The local sandbox knows mode=payment only, so far.", param="mode")
     if params.get("ui_mode", "hosted_page") != "hosted_page":
-        raise InvalidParameter("The local sandbox knows ui_mode=hosted_page only.", param="ui_mode")
+        raise InvalidParameterError("The local sandbox knows ui_mode=hosted_page only.", param="ui_mode")
 
 
 def _check_urls(params: dict[str, Any]) -> None:
     if "success_url" not in params:
-        raise InvalidParameter("Missing required param: success_url.", code="parameter_missing", param="success_url")
+        raise InvalidParameterError("Missing required param: success_url.", code="parameter_missing", param="success_url")
     for name in ("success_url", "cancel_url"):
         if name in params and not params[name].startswith(("http://", "https://")):
-            raise InvalidParameter("Not a valid URL", code="url_invalid", param=name)
+            raise InvalidParameterError("Not a valid URL", code="url_invalid", param=name)
 
 
 def _read_expiry(params: dict[str, Any]) -> int:
@@ -80,7 +80,7 @@ def _read_expiry(params: dict[str, Any]) -> int:
     expires_at: int = params.get("expires_at", now + _LONGEST_S)
     # A caller computes the bound a moment before we read the clock, and may round it: allow for that.
     if not now + _SHORTEST_S - _MINUTE_S <= expires_at <= now + _LONGEST_S + _MINUTE_S:
-        raise InvalidParameter(
+        raise InvalidParameterError(
             "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours from Checkout Session creation.",
             param="expires_at",
         )

@@ -48,7 +48,7 @@ def answer_api(http: HttpRequest) -> HttpResponse:
         request = _read_request(http, request_id, key)
         logged.params = request.form
         answer = _answer(request, api_key)
-    except _ConnectionLost:
+    except _ConnectionLostError:
         return _hang_up(http)
     except ApiError as error:
         answer = _refuse(error, request_id)
@@ -56,7 +56,7 @@ def answer_api(http: HttpRequest) -> HttpResponse:
     return _respond(answer, http)
 
 
-class _ConnectionLost(Exception):
+class _ConnectionLostError(Exception):
     """The answer is not to reach the caller."""
 
 
@@ -109,7 +109,7 @@ def _suffer(misfortune: faults.Misfortune, request: _Request) -> Answer | None:
     """The answer a misfortune leaves the caller with; None when it only came late. May lose the connection."""
     misfortune.wait()
     if misfortune.action == faults.CLOSE:
-        raise _ConnectionLost
+        raise _ConnectionLostError
     if misfortune.status is None:
         return None
     error = ServerError("An error that a test ordered from the sandbox.", misfortune.status)

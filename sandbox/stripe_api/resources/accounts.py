@@ -23,11 +23,11 @@ def retrieve_current(call: Call) -> Json:
 def retrieve(call: Call) -> Json:
     account = _get_account()
     if call.ids["account"] != account["id"]:
-        raise _NoAccess(call.ids["account"])
+        raise _NoAccessError(call.ids["account"])
     return account
 
 
-class _NoAccess(ApiError):
+class _NoAccessError(ApiError):
     """What Stripe says of any account but your own, whether it exists or not."""
 
     status = 403

@@ -11,9 +11,9 @@ from stripe.params.checkout._session_update_params import SessionUpdateParams
 
 from sandbox import store
 from sandbox.models import Record
-from sandbox.payments.sessions import NotPayable, expire_due_sessions, expire_session
+from sandbox.payments.sessions import NotPayableError, expire_due_sessions, expire_session
 from sandbox.shapes import Json
-from sandbox.stripe_api.errors import ApiError, NoSuchObject
+from sandbox.stripe_api.errors import ApiError, NoSuchObjectError
 from sandbox.stripe_api.expansion import expands_by, expands_to
 from sandbox.stripe_api.fields import find_in_path
 from sandbox.stripe_api.lists import list_page, make_list, pick_filters, read_limit
@@ -84,7 +84,7 @@ def _find_start(items: list[Json], params: dict[str, Any]) -> int:
         return 0
     ids = [item["id"] for item in items]
     if cursor not in ids:
-        raise NoSuchObject.in_parameter("item", cursor, "starting_after")
+        raise NoSuchObjectError.in_parameter("item", cursor, "starting_after")
     return ids.index(cursor) + 1
 
 
@@ -93,7 +93,7 @@ def expire(call: Call) -> Json:
     record = _find(call)
     try:
         expire_session(record)
-    except NotPayable:
+    except NotPayableError:
         raise ApiError(
             'Only Checkout Sessions with a status in ["open"] can be expired. You passed in a Checkout Session with a'
             f" status of {record.data['status']}."

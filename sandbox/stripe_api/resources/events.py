@@ -6,7 +6,7 @@ from stripe.params._event_list_params import EventListParams
 from stripe.params._event_retrieve_params import EventRetrieveParams
 
 from sandbox.shapes import Json
-from sandbox.stripe_api.errors import InvalidParameter
+from sandbox.stripe_api.errors import InvalidParameterError
 from sandbox.stripe_api.fields import find_in_path
 from sandbox.stripe_api.lists import list_page
 from sandbox.stripe_api.routing import Call, route
@@ -20,7 +20,7 @@ def list_all(call: Call) -> Json:
 def _choose_types(params: dict[str, Any]) -> dict[str, Any]:
     """By `type`, where ``checkout.session.*`` stands for all of a kind, or by `types`."""
     if "type" in params and "types" in params:
-        raise InvalidParameter("You may only specify one of these parameters: type, types.")
+        raise InvalidParameterError("You may only specify one of these parameters: type, types.")
     if "types" in params:
         return {"data__type__in": params["types"]}
     wanted: str = params.get("type", "*")

@@ -11,7 +11,7 @@ from stripe.params._price_update_params import PriceUpdateParams
 from sandbox import store
 from sandbox.models import Record
 from sandbox.shapes import Json, make_object
-from sandbox.stripe_api.errors import ApiError, InvalidParameter
+from sandbox.stripe_api.errors import ApiError, InvalidParameterError
 from sandbox.stripe_api.expansion import expands_to
 from sandbox.stripe_api.fields import find_in_parameter, find_in_path, pick_fields
 from sandbox.stripe_api.lists import list_page, pick_filters
@@ -27,7 +27,7 @@ expands_to("price", product="product")
 def create(call: Call) -> Json:
     params = dict(call.params)
     if ("product" in params) == ("product_data" in params):
-        raise InvalidParameter("You must specify either `product` or `product_data` when creating a price.")
+        raise InvalidParameterError("You must specify either `product` or `product_data` when creating a price.")
     if "product" in params:
         find_in_parameter("product", params["product"], "product")
     else:
@@ -45,7 +45,7 @@ def create_price(params: dict[str, Any]) -> Record:
 
 
 def build_price(params: dict[str, Any], param_prefix: str) -> Json:
-    """A price by its parameters, not yet stored. Raises InvalidParameter."""
+    """A price by its parameters, not yet stored. Raises InvalidParameterError."""
     amount, exact = _read_amount(params, param_prefix)
     price = make_object("price", **pick_fields(params, *_FIELDS), product=params["product"])
     price.update(currency=read_currency(params["currency"], param_prefix), unit_amount=amount)
@@ -58,10 +58,10 @@ def build_price(params: dict[str, Any], param_prefix: str) -> Json:
 
 
 def read_currency(given: str, param_prefix: str = "") -> str:
-    """A currency code in lower case. Raises InvalidParameter for what can't be one."""
+    """A currency code in lower case. Raises InvalidParameterError for what can't be one."""
     if len(given) != 3 or not given.isalpha():
         param = f"{param_prefix}[currency]" if param_prefix else "currency"
-        raise InvalidParameter(f"Invalid currency: {given}", code="parameter_invalid_string", param=param)
+        raise InvalidParameterError(f"Invalid currency: {given}", code="parameter_invalid_string", param=param)
     return given.lower()
 
 
@@ -70,7 +70,7 @@ def _read_amount(params: dict[str, Any], prefix: str) -> tuple[int | None, str]:
     param = f"{prefix}[unit_amount]" if prefix else "unit_amount"
     given = [params[name] for name in ("unit_amount", "unit_amount_decimal") if name in params]
     if len(given) != 1:
-        raise InvalidParameter(
+        raise InvalidParameterError(
             "Prices require exactly one of `unit_amount` and `unit_amount_decimal`.",
             code="parameter_missing" if not given else None,
             param=param,
@@ -78,7 +78,7 @@ def _read_amount(params: dict[str, Any], prefix: str) -> tuple[int | None, str]:
     amount = Decimal(given[0])
     if amount < 0:
         message = "This value must be greater than or equal to 0."
-        raise InvalidParameter(message, code="parameter_invalid_integer", param=param)
+        raise InvalidParameterError(message, code="parameter_invalid_integer", param=param)
     return int(amount) if amount == int(amount) else None, format(amount.normalize(), "f")
 
 

@@ -12,7 +12,7 @@ from stripe.params._product_update_params import ProductUpdateParams
 from sandbox import clock, store
 from sandbox.models import Record
 from sandbox.shapes import Json, make_object
-from sandbox.stripe_api.errors import ApiError, InvalidParameter, NoSuchObject
+from sandbox.stripe_api.errors import ApiError, InvalidParameterError, NoSuchObjectError
 from sandbox.stripe_api.expansion import expands_to
 from sandbox.stripe_api.fields import find_in_parameter, find_in_path, find_undeleted, mark_deleted, pick_fields
 from sandbox.stripe_api.lists import list_page, make_list, pick_filters
@@ -105,7 +105,7 @@ def update(call: Call) -> Json:
 def _require_own_price(product: Record, price_id: str) -> None:
     price = find_in_parameter("price", price_id, "default_price")
     if price.data["product"] != product.id:
-        raise NoSuchObject.in_parameter("price", price_id, "default_price")
+        raise NoSuchObjectError.in_parameter("price", price_id, "default_price")
 
 
 @route("DELETE", "/v1/products/{id}", ProductDeleteParams)
@@ -113,7 +113,7 @@ def delete(call: Call) -> Json:
     """Only a product that never had a price can go."""
     record = find_undeleted("product", call.ids["id"])
     if store.list_records("price").filter(data__product=record.id).exists():
-        raise InvalidParameter(
+        raise InvalidParameterError(
             "This product cannot be deleted because it has one or more user-created prices.", param="id"
         )
     emit("product.deleted", record.data)

@@ -11,7 +11,7 @@ from stripe.params._webhook_endpoint_update_params import WebhookEndpointUpdateP
 
 from sandbox import ids, store
 from sandbox.shapes import Json, make_object
-from sandbox.stripe_api.errors import InvalidParameter
+from sandbox.stripe_api.errors import InvalidParameterError
 from sandbox.stripe_api.fields import find_undeleted, mark_deleted, pick_fields
 from sandbox.stripe_api.lists import list_page
 from sandbox.stripe_api.metadata import merge_metadata
@@ -34,7 +34,7 @@ def create(call: Call) -> Json:
 
 def _require_url(params: dict[str, Any]) -> None:
     if "url" in params and not params["url"].startswith(("http://", "https://")):
-        raise InvalidParameter("Invalid URL: An explicit scheme (such as https) must be provided.", param="url")
+        raise InvalidParameterError("Invalid URL: An explicit scheme (such as https) must be provided.", param="url")
 
 
 @route("GET", "/v1/webhook_endpoints", WebhookEndpointListParams)
