@@ -21,7 +21,7 @@ def main() -> int:
     try:
         server = open_server(options)
     except PortInUseError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     call_command("migrate", verbosity=0, interactive=False, run_syncdb=True)
     _take_up_state()

@@ -68,7 +68,9 @@ def take_fault(method: str, path: str) -> Misfortune | None:
             if _matches(fault, method, path):
                 fault.hits += 1
                 fault.save()
-                return Misfortune(fault.action, fault.status, fault.after, fault.delay_ms / 1000, fault.remember)
+                return Misfortune(
+                    fault.action, fault.status, fault.after, fault.delay_ms / 1000, fault.remember
+                )
     return None
 
 

@@ -21,7 +21,10 @@ _SHAPES = {
 
 
 def make_id(object_type: str) -> str:
-    """A new id for an object of this type, e.g. ``prod_`` and 14 characters. Raises KeyError for unknown types."""
+    """A new id for an object of this type, e.g. ``prod_`` and 14 characters.
+
+    Raises KeyError for unknown types.
+    """
     prefix, length = _SHAPES[object_type]
     return prefix + make_token(length)
 

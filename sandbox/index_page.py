@@ -20,12 +20,16 @@ def show_index(http: HttpRequest) -> HttpResponse:
         "app_url": get_options().app_url,
         "now": format_moment(clock.get_now()),
         "mode": outbox.get_mode(),
-        "sessions": [_describe_session(record.data) for record in store.list_records("checkout.session")[:_SHOWN]],
+        "sessions": [
+            _describe_session(record.data) for record in store.list_records("checkout.session")[:_SHOWN]
+        ],
         "events": [record.data for record in store.list_records("event")[:_SHOWN]],
         "deliveries": Delivery.objects.order_by("-id")[:_SHOWN],
     }
     response = render(http, "index.html", context)
-    response["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'"
+    response["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'"
+    )
     return response
 
 

@@ -18,17 +18,19 @@ class Options:
     app_url: str = "http://localhost:8000"
 
 
-_current = Options()
+class _Current:
+    """Where this process keeps its options."""
+
+    options = Options()
 
 
 def use_options(options: Options) -> None:
     """Make `options` the ones of this process. Must happen before Django reads its settings."""
-    global _current
-    _current = options
+    _Current.options = options
 
 
 def get_options() -> Options:
-    return _current
+    return _Current.options
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
@@ -41,11 +43,15 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A local Stripe and OpenID provider.")
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox", description="A local Stripe and OpenID provider."
+    )
     parser.add_argument("--port", type=int, default=Options.port, help="0 picks a free one (default: 8001)")
     parser.add_argument("--host", default=Options.host, help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--state", type=Path, metavar="DIR", help="keep everything here across restarts")
     parser.add_argument("--webhook-url", metavar="URL", help="where to send every event")
     parser.add_argument("--webhook-secret", metavar="whsec_…", help="what to sign those events with")
-    parser.add_argument("--app-url", default=Options.app_url, metavar="URL", help="the application, for links to it")
+    parser.add_argument(
+        "--app-url", default=Options.app_url, metavar="URL", help="the application, for links to it"
+    )
     return parser

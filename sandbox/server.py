@@ -74,7 +74,7 @@ def serve_until_told(server: ThreadedWSGIServer, host: str) -> None:
 
 def _say_ready(host: str, port: int) -> None:
     shown = "localhost" if host == "127.0.0.1" else f"[{host}]" if ":" in host else host
-    print(f"Sandbox ready: http://{shown}:{port}", flush=True)
+    sys.stdout.write(f"Sandbox ready: http://{shown}:{port}\n")
     sys.stdout.flush()
 
 

@@ -18,7 +18,10 @@ def _load_shapes() -> dict[str, Json]:
 
 
 def make_object(object_type: str, **fields: Any) -> Json:
-    """A new object with a fresh id and the present time. Raises KeyError for a field that Stripe doesn't have."""
+    """A new object with a fresh id and the present time.
+
+    Raises KeyError for a field that Stripe doesn't have.
+    """
     shape = copy.deepcopy(_load_shapes()[object_type])
     if shape.get("id") == "":
         shape["id"] = ids.make_id(object_type)

@@ -56,7 +56,9 @@ def change(record: Record, **fields: Any) -> Json:
 
     That is the `previous_attributes` of the event that tells of the change.
     """
-    previous = {name: record.data.get(name) for name, value in fields.items() if record.data.get(name) != value}
+    previous = {
+        name: record.data.get(name) for name, value in fields.items() if record.data.get(name) != value
+    }
     record.data.update(fields)
     record.save()
     return previous

@@ -15,7 +15,10 @@ _EXPIRY = re.compile(r"^(\d{1,2})\s*/?\s*(\d{2}|\d{4})$")
 
 
 class PaymentForm(forms.Form):
-    """One attempt to pay. The card's fields count only when a card is chosen and there is something to pay."""
+    """One attempt to pay.
+
+    The card's fields count only when a card is chosen and there is something to pay.
+    """
 
     email = forms.EmailField(error_messages={"required": "Your email is needed for the receipt."})
     method = forms.ChoiceField(choices=[(CARD, "Card"), (BANK, "Bank debit")], required=False)

@@ -63,7 +63,14 @@ def _show_form(http: HttpRequest, session: Record, form: PaymentForm, status: in
     refusal = None if form.is_bound else summary.refusal
     fields = _list_card_fields(form)
     return _show(
-        http, "open", status=status, summary=summary, form=form, refusal=refusal, cards=TEST_CARDS, card_fields=fields
+        http,
+        "open",
+        status=status,
+        summary=summary,
+        form=form,
+        refusal=refusal,
+        cards=TEST_CARDS,
+        card_fields=fields,
     )
 
 
@@ -75,7 +82,13 @@ def _list_card_fields(form: PaymentForm) -> list[dict[str, Any]]:
         ("cvc", "CVC", "cc-csc", "123"),
     )
     return [
-        {"field": form[name], "id": name.replace("_", "-"), "label": label, "autocomplete": fill, "placeholder": hint}
+        {
+            "field": form[name],
+            "id": name.replace("_", "-"),
+            "label": label,
+            "autocomplete": fill,
+            "placeholder": hint,
+        }
         for name, label, fill, hint in described
     ]
 
@@ -115,7 +128,10 @@ def _awaits_authentication(session: Record) -> bool:
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def authentication(http: HttpRequest, session_id: str) -> HttpResponse:
-    """The bank's own page, where its customer says yes or no. Coming back later leads to where things stand."""
+    """The bank's own page, where its customer says yes or no.
+
+    Coming back later leads to where things stand.
+    """
     with store.writing(), acting_for(ids.make_id("request")):
         try:
             session = sessions.get_session(session_id)

@@ -69,7 +69,9 @@ def clear_calls(order: Json) -> Json:
 
 def emit_event(order: Json) -> Json:
     """Send a made-up event. `event` overrides fields of its envelope, an id that was there before included."""
-    event_type, subject, previous, overrides = take(order, type=None, object=None, previous_attributes=None, event={})
+    event_type, subject, previous, overrides = take(
+        order, type=None, object=None, previous_attributes=None, event={}
+    )
     if not isinstance(event_type, str) or not isinstance(subject, dict):
         raise ControlError("an event needs a type and an object")
     with store.writing():

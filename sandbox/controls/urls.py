@@ -1,13 +1,13 @@
 """Where each control is found, under ``/_sandbox/``."""
 
-from django.urls import path
+from django.urls import URLPattern, path
 
 from sandbox.controls import checkout, state, webhooks
 from sandbox.controls.answering import control
 
 _SESSION = "checkout/sessions/<str:session_id>/"
 
-urlpatterns = [
+urlpatterns: list[URLPattern] = [
     path(_SESSION + "pay", control(POST=checkout.pay)),
     path(_SESSION + "settle", control(POST=checkout.settle)),
     path(_SESSION + "fail", control(POST=checkout.fail)),

@@ -19,7 +19,10 @@ def list_deliveries(order: Json) -> Json:
         deliveries = deliveries.filter(state=state)
     if event_type is not None:
         deliveries = deliveries.filter(event_type=event_type)
-    return {"mode": outbox.get_mode(), "deliveries": [releasing.describe(delivery) for delivery in deliveries]}
+    return {
+        "mode": outbox.get_mode(),
+        "deliveries": [releasing.describe(delivery) for delivery in deliveries],
+    }
 
 
 def show_mode(order: Json) -> Json:

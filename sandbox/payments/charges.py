@@ -88,11 +88,23 @@ def _describe_method(method: Json) -> Json:
     if method["type"] == "sepa_debit":
         return {"sepa_debit": {**describe_bank(), "mandate": None}, "type": "sepa_debit"}
     card = method["card"]
-    copied = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
+    copied = (
+        "brand",
+        "checks",
+        "country",
+        "exp_month",
+        "exp_year",
+        "fingerprint",
+        "funding",
+        "last4",
+        "wallet",
+    )
     details = {name: card[name] for name in copied}
     unused = ("amount_authorized", "authorization_code", "installments", "mandate", "network_transaction_id")
     details.update(dict.fromkeys((*unused, "three_d_secure", "transaction_link_id")))
-    details.update(network=card["brand"], network_token={"used": False}, regulated_status=card["regulated_status"])
+    details.update(
+        network=card["brand"], network_token={"used": False}, regulated_status=card["regulated_status"]
+    )
     for feature in ("extended_authorization", "incremental_authorization", "multicapture", "overcapture"):
         details[feature] = {"status": "disabled" if feature == "extended_authorization" else "unavailable"}
     return {"card": details, "type": "card"}

@@ -20,7 +20,10 @@ def create_intent(amount: int, currency: str, **fields: Any) -> Record:
 
 
 def succeed(intent: Record, method: Json, base_url: str) -> Record:
-    """The money is there: a paid charge, then the intent. Returns the charge, whose settlement is still to come."""
+    """The money is there: a paid charge, then the intent.
+
+    Returns the charge, whose settlement is still to come.
+    """
     paid = charges.make_paid_fields(intent.data)
     charge = charges.create_charge(intent.data, method, base_url, **paid)
     emit("charge.succeeded", charge.data)

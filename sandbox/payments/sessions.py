@@ -76,7 +76,10 @@ def authenticate(session: Record, *, passed: bool) -> Outcome:
 
 
 def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
-    """Pay by a method that takes days: the session is complete, the money is not there. Raises NotPayableError."""
+    """Pay by a method that takes days: the session is complete, the money is not there.
+
+    Raises NotPayableError.
+    """
     _require_open(session)
     intent = _begin_attempt(session, buyer)
     method = methods.create_bank_method(buyer.email, buyer.name, intent.data["customer"]).data

@@ -16,7 +16,9 @@ class ApiError(Exception):
     status = 400
     type = "invalid_request_error"
 
-    def __init__(self, message: str, *, code: str | None = None, param: str | None = None, **extra: Any) -> None:
+    def __init__(
+        self, message: str, *, code: str | None = None, param: str | None = None, **extra: Any
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
@@ -25,7 +27,13 @@ class ApiError(Exception):
 
     def to_body(self) -> Json:
         """The body of the answer. Keys without a value are left out, as at Stripe."""
-        error = {"code": self.code, "message": self.message, "param": self.param, "type": self.type, **self.extra}
+        error = {
+            "code": self.code,
+            "message": self.message,
+            "param": self.param,
+            "type": self.type,
+            **self.extra,
+        }
         if self.code:
             error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
         return {"error": {name: value for name, value in sorted(error.items()) if value is not None}}

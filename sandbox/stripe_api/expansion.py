@@ -32,7 +32,10 @@ def _make_lookup(field: str, target: str) -> Expander:
 
 
 def expand(answer: Json, paths: list[str]) -> Json:
-    """Expand an answer in place. Raises InvalidParameterError for what can't be expanded, or not that deep."""
+    """Expand an answer in place.
+
+    Raises InvalidParameterError for what can't be expanded, or not that deep.
+    """
     for path in paths:
         steps = path.split(".")
         if len(steps) > _MAX_DEPTH:

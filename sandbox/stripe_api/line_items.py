@@ -10,7 +10,10 @@ from sandbox.stripe_api.resources.prices import build_price
 
 
 def build_line_items(params: dict[str, Any]) -> list[Json]:
-    """The items of a session in mode payment, in the order given. Raises ApiError; all are of one currency."""
+    """The items of a session in mode payment, in the order given.
+
+    Raises ApiError; all are of one currency.
+    """
     if not params.get("line_items"):
         message = "You must provide `line_items` with at least one item in `payment` mode."
         raise InvalidParameterError(message, code="parameter_missing", param="line_items")
@@ -52,7 +55,9 @@ def _read_quantity(line: dict[str, Any], param: str) -> int:
 def _find_price(line: dict[str, Any], param: str) -> Json:
     """The price a line names or describes, fit to be sold once. Raises ApiError."""
     if ("price" in line) == ("price_data" in line):
-        raise InvalidParameterError("You must specify either `price` or `price_data` for each line item.", param=param)
+        raise InvalidParameterError(
+            "You must specify either `price` or `price_data` for each line item.", param=param
+        )
     if "price_data" in line:
         return _make_inline_price(line["price_data"], f"{param}[price_data]")
     price: Json = find_in_parameter("price", line["price"], f"{param}[price]").data
@@ -92,7 +97,11 @@ def _make_inline_price(data: dict[str, Any], param: str) -> Json:
 
 
 def _make_inline_product(data: dict[str, Any]) -> str:
-    fields = {name: data[name] for name in ("name", "description", "images", "tax_code", "unit_label") if name in data}
+    fields = {
+        name: data[name]
+        for name in ("name", "description", "images", "tax_code", "unit_label")
+        if name in data
+    }
     product = make_object("product", active=False, metadata=data.get("metadata", {}), **fields)
     product["updated"] = product["created"]
     return store.add_object(product).id

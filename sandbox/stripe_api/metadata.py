@@ -21,7 +21,9 @@ def merge_metadata(former: dict[str, str], given: Any, param: str = "metadata") 
 
 def _check_size(metadata: dict[str, str], param: str) -> None:
     if len(metadata) > 50:
-        raise InvalidParameterError(f"You can only have up to 50 metadata keys, but you have {len(metadata)}.", param=param)
+        raise InvalidParameterError(
+            f"You can only have up to 50 metadata keys, but you have {len(metadata)}.", param=param
+        )
     for key, value in metadata.items():
         if len(key) > 40:
             message = f"Metadata keys can have up to 40 characters, but you passed one of {len(key)}: {key}"

@@ -45,7 +45,9 @@ def _check_group(given: Any, accepted: type, path: str) -> dict[str, Any]:
     for name in fields:
         if name in required and name not in given:
             param = _join(path, name)
-            raise InvalidParameterError(f"Missing required param: {param}.", code="parameter_missing", param=param)
+            raise InvalidParameterError(
+                f"Missing required param: {param}.", code="parameter_missing", param=param
+            )
     return {name: _check(value, fields[name], _join(path, name)) for name, value in given.items()}
 
 
@@ -92,7 +94,10 @@ def _collect_allowed(choices: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _is_group(hint: Any) -> bool:
-    """Whether values of this type come as several form fields. UntypedStripeObject doubles a Dict beside it."""
+    """Whether values of this type come as several form fields.
+
+    UntypedStripeObject doubles a Dict beside it.
+    """
     origin = get_origin(hint)
     return origin in (list, dict) or (is_typeddict(hint) and origin is not UntypedStripeObject)
 
@@ -107,7 +112,10 @@ def _check_mapping(value: Any, arguments: tuple[Any, ...], path: str) -> dict[st
     """Free keys, as in metadata. An empty string is a value here: it removes the key."""
     if not isinstance(value, dict):
         raise InvalidParameterError("Invalid object", param=path)
-    return {key: item if item == "" else _check(item, arguments[1], _join(path, key)) for key, item in value.items()}
+    return {
+        key: item if item == "" else _check(item, arguments[1], _join(path, key))
+        for key, item in value.items()
+    }
 
 
 def _check_enumeration(value: Any, allowed: tuple[Any, ...], path: str) -> Any:
@@ -147,7 +155,9 @@ def _read_integer(value: str, path: str) -> int:
     try:
         return int(value)
     except ValueError:
-        raise InvalidParameterError(f"Invalid integer: {value}", code="parameter_invalid_integer", param=path) from None
+        raise InvalidParameterError(
+            f"Invalid integer: {value}", code="parameter_invalid_integer", param=path
+        ) from None
 
 
 def _read_boolean(value: str, path: str) -> bool:

@@ -68,7 +68,9 @@ def _check_mode(params: dict[str, Any]) -> None:
 
 def _check_urls(params: dict[str, Any]) -> None:
     if "success_url" not in params:
-        raise InvalidParameterError("Missing required param: success_url.", code="parameter_missing", param="success_url")
+        raise InvalidParameterError(
+            "Missing required param: success_url.", code="parameter_missing", param="success_url"
+        )
     for name in ("success_url", "cancel_url"):
         if name in params and not params[name].startswith(("http://", "https://")):
             raise InvalidParameterError("Not a valid URL", code="url_invalid", param=name)
@@ -81,7 +83,8 @@ def _read_expiry(params: dict[str, Any]) -> int:
     # A caller computes the bound a moment before we read the clock, and may round it: allow for that.
     if not now + _SHORTEST_S - _MINUTE_S <= expires_at <= now + _LONGEST_S + _MINUTE_S:
         raise InvalidParameterError(
-            "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours from Checkout Session creation.",
+            "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours"
+            " from Checkout Session creation.",
             param="expires_at",
         )
     return expires_at

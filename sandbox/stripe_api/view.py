@@ -106,7 +106,10 @@ def _carry_out(request: _Request, misfortune: faults.Misfortune | None) -> Answe
 
 
 def _suffer(misfortune: faults.Misfortune, request: _Request) -> Answer | None:
-    """The answer a misfortune leaves the caller with; None when it only came late. May lose the connection."""
+    """The answer a misfortune leaves the caller with, or None when it only comes late.
+
+    Raises _ConnectionLostError when there is to be no answer at all.
+    """
     misfortune.wait()
     if misfortune.action == faults.CLOSE:
         raise _ConnectionLostError
@@ -120,7 +123,10 @@ def _suffer(misfortune: faults.Misfortune, request: _Request) -> Answer | None:
 
 
 def _run(request: _Request) -> Answer:
-    """Route, check and carry out. What changes anything does so in one transaction: a refusal undoes it all."""
+    """Route, check and carry out.
+
+    What changes anything does so in one transaction: a refusal undoes it all.
+    """
     found, path_ids = find_route(request.method, request.path)
     params = check_parameters(request.form, found.accepts)
     call = Call(request.path, path_ids, params, request.base_url)

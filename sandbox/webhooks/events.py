@@ -21,7 +21,8 @@ class _Origin:
     idempotency_key: str | None = None
 
 
-_origin: ContextVar[_Origin] = ContextVar("origin", default=_Origin())
+_BY_ITSELF = _Origin()
+_origin: ContextVar[_Origin] = ContextVar("origin", default=_BY_ITSELF)
 
 
 @contextmanager

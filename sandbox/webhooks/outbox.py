@@ -36,7 +36,10 @@ def load_mode() -> None:
 
 
 def enqueue_event(event: Json) -> int:
-    """Owe this event to every endpoint that wants it; returns to how many. They go out when the change is saved."""
+    """Owe this event to every endpoint that wants it; returns to how many.
+
+    They go out when the change is saved.
+    """
     wanted = endpoints.list_interested(event["type"])
     payload = json.dumps({**event, "pending_webhooks": len(wanted)}, indent=2)
     state = Delivery.State.HELD if get_mode() == HOLD else Delivery.State.PENDING
@@ -56,5 +59,6 @@ def enqueue_event(event: Json) -> int:
 
 def resume() -> None:
     """Take up what an earlier run of the process still owed."""
-    for pk in Delivery.objects.filter(state=Delivery.State.PENDING).order_by("id").values_list("pk", flat=True):
+    owed = Delivery.objects.filter(state=Delivery.State.PENDING).order_by("id")
+    for pk in owed.values_list("pk", flat=True):
         courier.schedule(pk)

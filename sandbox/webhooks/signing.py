@@ -6,7 +6,10 @@ import time
 
 
 def sign(payload: str, secret: str) -> str:
-    """The `Stripe-Signature` header for a body sent now. Real time: the receiver compares it with its own clock."""
+    """The `Stripe-Signature` header for a body sent now.
+
+    Real time: the receiver compares it with its own clock.
+    """
     moment = int(time.time())
     digest = hmac.new(secret.encode(), f"{moment}.{payload}".encode(), hashlib.sha256).hexdigest()
     return f"t={moment},v1={digest}"

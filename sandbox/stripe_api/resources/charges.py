@@ -28,7 +28,9 @@ expands_by("charge", "refunds", _list_refunds)
 
 @route("GET", "/v1/charges", ChargeListParams)
 def list_all(call: Call) -> Json:
-    return list_page(call, "charge", **pick_filters(call.params, "customer", "payment_intent", "transfer_group"))
+    return list_page(
+        call, "charge", **pick_filters(call.params, "customer", "payment_intent", "transfer_group")
+    )
 
 
 @route("GET", "/v1/charges/{id}", ChargeRetrieveParams)

@@ -45,7 +45,9 @@ def create(call: Call) -> Json:
 @route("GET", _PATH, SessionListParams)
 def list_all(call: Call) -> Json:
     expire_due_sessions()
-    filters = pick_filters(call.params, "customer", "payment_intent", "status", "payment_link", "subscription")
+    filters = pick_filters(
+        call.params, "customer", "payment_intent", "status", "payment_link", "subscription"
+    )
     if "customer_details" in call.params:
         filters["data__customer_details__email"] = call.params["customer_details"]["email"]
     return list_page(call, _TYPE, **filters)

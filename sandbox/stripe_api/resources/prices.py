@@ -27,7 +27,9 @@ expands_to("price", product="product")
 def create(call: Call) -> Json:
     params = dict(call.params)
     if ("product" in params) == ("product_data" in params):
-        raise InvalidParameterError("You must specify either `product` or `product_data` when creating a price.")
+        raise InvalidParameterError(
+            "You must specify either `product` or `product_data` when creating a price."
+        )
     if "product" in params:
         find_in_parameter("product", params["product"], "product")
     else:
@@ -61,7 +63,9 @@ def read_currency(given: str, param_prefix: str = "") -> str:
     """A currency code in lower case. Raises InvalidParameterError for what can't be one."""
     if len(given) != 3 or not given.isalpha():
         param = f"{param_prefix}[currency]" if param_prefix else "currency"
-        raise InvalidParameterError(f"Invalid currency: {given}", code="parameter_invalid_string", param=param)
+        raise InvalidParameterError(
+            f"Invalid currency: {given}", code="parameter_invalid_string", param=param
+        )
     return given.lower()
 
 
@@ -103,7 +107,9 @@ def _update(record: Record, **fields: Any) -> None:
 
 
 def _create_product(params: dict[str, Any]) -> Record:
-    product = make_object("product", **pick_fields(params, "active", "name", "statement_descriptor", "tax_code"))
+    product = make_object(
+        "product", **pick_fields(params, "active", "name", "statement_descriptor", "tax_code")
+    )
     product["unit_label"] = params.get("unit_label")
     product["updated"] = product["created"]
     product["metadata"] = merge_metadata({}, params.get("metadata"))

@@ -14,7 +14,13 @@ from sandbox.models import Record
 from sandbox.shapes import Json, make_object
 from sandbox.stripe_api.errors import ApiError, InvalidParameterError, NoSuchObjectError
 from sandbox.stripe_api.expansion import expands_to
-from sandbox.stripe_api.fields import find_in_parameter, find_in_path, find_undeleted, mark_deleted, pick_fields
+from sandbox.stripe_api.fields import (
+    find_in_parameter,
+    find_in_path,
+    find_undeleted,
+    mark_deleted,
+    pick_fields,
+)
 from sandbox.stripe_api.lists import list_page, make_list, pick_filters
 from sandbox.stripe_api.metadata import merge_metadata
 from sandbox.stripe_api.resources.prices import create_price
@@ -59,7 +65,9 @@ def _take_chosen_id(record: Record) -> None:
     if not chosen:
         return
     if Record.objects.filter(id=chosen).exists():
-        raise ApiError(f"Product already exists with ID {chosen}.", code="resource_already_exists", param="id")
+        raise ApiError(
+            f"Product already exists with ID {chosen}.", code="resource_already_exists", param="id"
+        )
     record.id = record.data["id"] = chosen
     record.save()
 

@@ -34,7 +34,9 @@ def create(call: Call) -> Json:
 
 def _require_url(params: dict[str, Any]) -> None:
     if "url" in params and not params["url"].startswith(("http://", "https://")):
-        raise InvalidParameterError("Invalid URL: An explicit scheme (such as https) must be provided.", param="url")
+        raise InvalidParameterError(
+            "Invalid URL: An explicit scheme (such as https) must be provided.", param="url"
+        )
 
 
 @route("GET", "/v1/webhook_endpoints", WebhookEndpointListParams)
