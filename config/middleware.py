@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.http import HttpRequest, HttpResponse
@@ -30,17 +31,17 @@ class AdminContentSecurityPolicy:
 
 
 class RequestLog(RequestMiddleware):
-    """Logs each request without its query: the provider's callback has a code there, staff's searches names."""
+    """Logs each request without its query: the callback has a code there, staff's searches names."""
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
         return f"{request.method} {request.path}"
 
 
-class StaffHistory(HistoryMiddleware):  # type: ignore[misc]  # pghistory is untyped
+class StaffHistory(HistoryMiddleware):
     """Names who and where in the audit history of what staff change; buyers' and Stripe's requests pay nothing for it."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path.startswith("/admin/"):
-            return super().__call__(request)  # type: ignore[no-any-return]
-        return self.get_response(request)
+            return cast(HttpResponse, super().__call__(request))  # type: ignore[no-untyped-call]  # pghistory is untyped
+        return cast(HttpResponse, self.get_response(request))

@@ -29,19 +29,20 @@ class AuthorizeView(AuthorizationView):  # type: ignore[misc]  # django-oauth-to
     template_name = "openid/refused.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.GET.get(CANCEL):
-            return self._cancel(request)
-        response: HttpResponse = super().dispatch(request, *args, **kwargs)
-        return response
-
-    def _cancel(self, request: HttpRequest) -> HttpResponse:
-        """Back to the application with `access_denied` (RFC 6749, 4.1.2.1), if the request was sound."""
+        """Looks at the request before it asks anyone to sign in: a client's mistake is shown at once."""
         self.oauth2_data: dict[str, Any] = {}
         try:
             _, credentials = self.validate_authorization_request(request)
         except OAuthToolkitError as error:
             refused: HttpResponse = self.error_response(error, application=None)
             return refused
+        if request.GET.get(CANCEL):
+            return self._cancel(credentials)
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def _cancel(self, credentials: dict[str, Any]) -> HttpResponse:
+        """Back to the application with `access_denied` (RFC 6749, 4.1.2.1)."""
         answer = urlencode({"error": "access_denied", "state": credentials.get("state") or ""})
         redirect: HttpResponse = self.redirect(f"{credentials['redirect_uri']}?{answer}", application=None)
         return redirect
@@ -91,10 +92,9 @@ class SignInView(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return_to = self.get_redirect_url()
+        everyone = Person.objects.order_by("username")
         return super().get_context_data(
-            people=[
-                person for person in Person.objects.order_by("sub") if person.check_password(person.username)
-            ],
+            people=[person for person in everyone if person.check_password(person.username)],
             cancel_url=f"{return_to}&{CANCEL}=1" if return_to else "",
             app_url=get_options().app_url,
             **kwargs,

@@ -73,12 +73,15 @@ class Browser:
     def get(self, url: str, **options: Any) -> requests.Response:
         return self.http.get(urljoin(self.site, url), timeout=10, **options)
 
-    def submit(self, page: requests.Response, url: str | None = None, **fields: str) -> requests.Response:
+    def submit(
+        self, page: requests.Response, url: str | None = None, *, follow: bool = True, **fields: str
+    ) -> requests.Response:
         """Send the first form of a page, with these fields filled in."""
         form = re.search(r"<form.*?</form>", page.text, re.DOTALL)
         assert form, page.text
         data = {**_read_hidden(form[0]), **fields}
-        return self.http.post(urljoin(page.url, url or _read_action(form[0]) or page.url), data, timeout=10)
+        address = urljoin(page.url, url or _read_action(form[0]) or page.url)
+        return self.http.post(address, data, timeout=10, allow_redirects=follow)
 
     def open_provider(self, next_url: str = "") -> requests.Response:
         """As far as the provider's sign-in page."""
