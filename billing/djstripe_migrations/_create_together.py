@@ -33,8 +33,8 @@ class CreateTogether(Operation):
         return self.__class__.__qualname__, [], {"operations": self.operations}
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        state.clear_delayed_apps_cache()
-        state.__dict__.pop("apps", None)
+        if "apps" in state.__dict__:
+            del state.apps  # as Django's executor does; they are rendered when next asked for
         for operation in self.operations:
             operation.state_forwards(app_label, state)
 
