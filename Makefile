@@ -1,0 +1,49 @@
+# The commands of a working copy. `make demo` and `make test` need Python 3.11 or newer and nothing else.
+PYTHON ?= python3
+PORT ?= 8000
+SANDBOX_PORT ?= 8001
+RUN := .venv/bin/python
+export UV_CUSTOM_COMPILE_COMMAND := make lock
+export PORT SANDBOX_PORT PIP_DISABLE_PIP_VERSION_CHECK=1 UV_LINK_MODE=copy
+
+.PHONY: help demo reset test check setup bench lock format
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 10
+
+demo: setup  ## run the whole thing: site, worker, local Stripe, database; Ctrl-C ends it
+	@exec $(RUN) -m dev.demo
+
+reset:  ## throw the demo's data away
+	@$(PYTHON) dev/reset.py
+
+test: setup  ## every test, on a real PostgreSQL, in a real browser
+	@$(RUN) -m dev.browser
+	$(RUN) -m pytest -n 2 --dist loadscope $(ARGS)
+
+check: setup  ## linters, types, import contracts, migrations, templates, OpenAPI, Docker
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy .
+	.venv/bin/lint-imports --no-logo
+	$(RUN) manage.py makemigrations --check --dry-run
+	.venv/bin/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html' 'sandbox/*.html')
+	$(RUN) manage.py spectacular --validate --fail-on-warn --file .local/openapi.yaml
+	.venv/bin/hadolint Dockerfile
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+
+bench: setup  ## speed, as ratios from one run
+	$(RUN) -m dev.bench
+
+setup:
+	@$(PYTHON) dev/bootstrap.py
+
+format: setup  ## format code and templates
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+	.venv/bin/djade --target-version 5.2 $$(git ls-files 'templates/*.html' 'sandbox/*.html')
+
+lock:  ## pin the requirements anew, with hashes
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements-dev.in -o requirements-dev.txt
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements.in -c requirements-dev.txt -o requirements.txt
+	echo uv | .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url - -c requirements-dev.txt -o dev/uv.txt

@@ -1,0 +1,105 @@
+"""Sets a working copy up: `.venv` with exactly the pinned requirements. Runs on whatever Python the machine has.
+
+Standard library only, and old syntax only, so that a Python that is too old can still say so.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(ROOT, ".venv")
+PYTHON = os.path.join(VENV, "bin", "python")
+STAMP = os.path.join(VENV, ".requirements")
+REQUIREMENTS = os.path.join(ROOT, "requirements-dev.txt")
+NEEDED = (3, 11)
+NEWER = ["python3.%d" % minor for minor in range(15, 10, -1)]
+
+
+def main():
+    if sys.version_info < NEEDED:
+        use_a_newer_python()
+    os.chdir(ROOT)
+    wanted = fingerprint()
+    if read(STAMP) == wanted and os.path.exists(PYTHON):
+        return
+    started = time.time()
+    make_venv()
+    say("Installing the pinned requirements ...")
+    run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", "dev/uv.txt"])
+    uv = os.path.join(VENV, "bin", "uv")
+    run([uv, "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", REQUIREMENTS])
+    with open(STAMP, "w") as stamp:
+        stamp.write(wanted)
+    say("Set up in %.0f s." % (time.time() - started))
+
+
+def use_a_newer_python():
+    """Goes on with a newer Python of this machine, where there is one."""
+    for name in NEWER:
+        found = shutil.which(name)
+        if found:
+            os.execv(found, [found] + sys.argv)
+    fail(
+        "This needs Python 3.11 or newer; %s is %d.%d. Install one, or name it: make demo PYTHON=/path/to/python3.12"
+        % ((sys.executable,) + sys.version_info[:2])
+    )
+
+
+def make_venv():
+    if os.path.exists(PYTHON) and venv_works():
+        return
+    say("Making .venv with Python %d.%d ..." % sys.version_info[:2])
+    shutil.rmtree(VENV, ignore_errors=True)
+    result = subprocess.run([sys.executable, "-m", "venv", VENV], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if result.returncode:
+        shutil.rmtree(VENV, ignore_errors=True)
+        fail(
+            "Python can't make a virtual environment. On Debian and Ubuntu: apt install python%d.%d-venv"
+            % sys.version_info[:2]
+        )
+
+
+def venv_works():
+    check = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
+    return subprocess.call([PYTHON, "-c", check], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+
+
+def fingerprint():
+    """What the environment was made for: another Python or other requirements make it anew."""
+    with open(REQUIREMENTS, "rb") as requirements:
+        digest = hashlib.sha256(requirements.read()).hexdigest()
+    return "%s %s %s" % (digest, sys.version_info[:2], ROOT)
+
+
+def read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def run(command):
+    """Runs a command; when it fails, its output and one line that says what to do."""
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if result.returncode:
+        sys.stderr.write(result.stdout.decode(errors="replace"))
+        fail("The requirements could not be installed. Is the package index reachable? Then run the same command again.")
+
+
+def say(text):
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def fail(text):
+    sys.stderr.write(text + "\n")
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

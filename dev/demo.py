@@ -1,0 +1,214 @@
+"""`make demo`: everything that a newcomer needs to buy a pack, in one foreground process. Ctrl-C ends all of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from dev.processes import Process, Processes
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL = ROOT / ".local"
+WEBHOOK_SECRET = "whsec_sandboxsandboxsandboxsandbox"
+PATIENCE_S = 60
+
+
+class DemoError(Exception):
+    """Why the demo can't run, in one line that says what to do."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C, or a polite request to end."""
+
+
+def main() -> int:
+    """Runs until interrupted. Returns the exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    processes = Processes(LOCAL / "log")
+    try:
+        Demo(processes).run()
+    except Interrupted:
+        print("\nStopping ...", flush=True)
+        return 0
+    except DemoError as error:
+        print(f"\n{error}", file=sys.stderr, flush=True)
+        return 1
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        processes.stop_all()
+        _stop_database()
+
+
+class Demo:
+    """The steps from a bare checkout to a running site."""
+
+    def __init__(self, processes: Processes) -> None:
+        self.processes = processes
+        self.port = _port("PORT", 8000)
+        self.sandbox_port = _port("SANDBOX_PORT", 8001)
+        self.url = f"http://localhost:{self.port}"
+        self.sandbox_url = f"http://localhost:{self.sandbox_port}"
+        self.environment = {
+            "DJANGO_SETTINGS_MODULE": "config.settings.dev",
+            "SITE_URL": self.url,
+            "SANDBOX_URL": self.sandbox_url,
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.step = 0
+
+    def run(self) -> NoReturn:
+        self._check_ports()
+        self._say("Starting the database" + ("" if os.environ.get("DATABASE_URL") else " (embedded PostgreSQL)"))
+        _check_database()
+        self._say("Starting the sandbox: a local Stripe and OpenID provider")
+        sandbox = self._start_sandbox()
+        self._say("Migrating the database")
+        self._manage("migrate", "--no-input", "--verbosity", "0")
+        self._say("Loading the catalogue")
+        self._manage("load_catalog", f"billing/catalogs/{_catalog()}.toml", "--if-empty")
+        self._await(sandbox, f"{self.sandbox_url}/_sandbox/clock")
+        self._say("Syncing the catalogue to the local Stripe")
+        self._manage("sync_catalog")
+        self._say("Creating the demo users")
+        self._run([sys.executable, "-m", "dev.demo_users"])
+        self._say("Starting the site and its worker")
+        web, worker = self._start_web(), self._start_worker()
+        self._await(web, f"{self.url}/health/live")
+        self._welcome()
+        self._watch([sandbox, web, worker])
+
+    def _check_ports(self) -> None:
+        for name, port in (("PORT", self.port), ("SANDBOX_PORT", self.sandbox_port)):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError as error:
+                    raise DemoError(
+                        f"Port {port} can't be used ({error.strerror}). Stop what uses it, "
+                        f"or choose another one: make demo {name}={port + 10}"
+                    ) from error
+
+    def _start_sandbox(self) -> Process:
+        webhook = f"{self.url}/api/v1/billing/credits/webhook"
+        command = [sys.executable, "-m", "sandbox", "--port", str(self.sandbox_port), "--app-url", self.url]
+        command += ["--state", str(LOCAL / "sandbox"), "--webhook-url", webhook, "--webhook-secret", WEBHOOK_SECRET]
+        return self.processes.start("sandbox", command, self.environment)
+
+    def _start_web(self) -> Process:
+        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application"]
+        command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1", "--blocking-threads", "6"]
+        return self.processes.start("web", command, self.environment)
+
+    def _start_worker(self) -> Process:
+        command = [sys.executable, "manage.py", "procrastinate", "worker"]
+        return self.processes.start("worker", command, self.environment)
+
+    def _manage(self, *arguments: str) -> None:
+        self._run([sys.executable, "manage.py", *arguments])
+
+    def _run(self, command: list[str]) -> None:
+        """Runs one step, its output indented below the step's line."""
+        with subprocess.Popen(
+            command,
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            for line in process.stdout:
+                print(f"      {line}", end="", flush=True)
+        if process.returncode:
+            raise DemoError(f"This step failed: {' '.join(command[1:])}. Its reason stands above.")
+
+    def _await(self, process: Process, url: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not _answers(url):
+            if process.popen.poll() is not None or time.monotonic() > deadline:
+                raise DemoError(f"The {process.name} did not start:\n{process.last_lines()}")
+            time.sleep(0.1)
+
+    def _watch(self, watched: list[Process]) -> NoReturn:
+        while True:
+            ended = self.processes.ended()
+            if ended:
+                raise DemoError(f"The {ended.name} ended by itself:\n{ended.last_lines()}")
+            time.sleep(0.5)
+
+    def _say(self, text: str) -> None:
+        self.step += 1
+        print(f"[{self.step}/7] {text} ...", flush=True)
+
+    def _welcome(self) -> None:
+        print(f"\nReady: {self.url}", flush=True)
+        print("Sign in as buyer, buyer2 or staff (the password is the name). Pay with card 4242 4242 4242 4242.")
+        print(f"Admin: {self.url}/admin/   API: {self.url}/api/docs/   Local Stripe: {self.sandbox_url}")
+        print(f"Mail is saved in {LOCAL / 'mail'}, logs in {LOCAL / 'log'}. Ctrl-C ends everything.", flush=True)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise Interrupted
+
+
+def _port(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise DemoError(f"{name}={text} is no port. Choose a number from 1 to 65535.")
+    return int(text)
+
+
+def _catalog() -> str:
+    name = os.environ.get("CATALOG") or "standard"
+    if not (ROOT / "billing" / "catalogs" / f"{name}.toml").exists():
+        raise DemoError(f"CATALOG={name}: there is no billing/catalogs/{name}.toml.")
+    return name
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - always http on localhost
+            return bool(answer.status < 500)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _check_database() -> None:
+    """Starts the embedded server, or sees that the one of DATABASE_URL can be reached."""
+    import psycopg
+
+    from dev.database import connection_parameters
+
+    try:
+        psycopg.connect(**connection_parameters(os.environ.get("DATABASE_URL", "")), connect_timeout=5).close()
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise DemoError(
+            f"The database can't be reached: {reason}\n"
+            "Check DATABASE_URL, or unset it to use the embedded PostgreSQL."
+        ) from error
+
+
+def _stop_database() -> None:
+    from dev.database import stop_embedded_when_last
+
+    stop_embedded_when_last()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Interrupted:
+        sys.exit(0)

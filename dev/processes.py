@@ -1,0 +1,81 @@
+"""The demo's processes: started with a log file each, watched, and all ended together."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+GRACE_S = 8
+LINUX_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Process:
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    def last_lines(self, count: int = 15) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+
+
+class Processes:
+    """Starts processes and ends every one of them, newest first."""
+
+    def __init__(self, logs: Path) -> None:
+        self.logs = logs
+        self.running: list[Process] = []
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Process:
+        log = self.logs / f"{name}.log"
+        with log.open("wb") as output:
+            popen = subprocess.Popen(
+                command,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # A group of its own: Ctrl-C reaches only the demo, which then ends them in order.
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread runs here
+            )
+        process = Process(name, popen, log)
+        self.running.append(process)
+        return process
+
+    def ended(self) -> Process | None:
+        """A process that has ended by itself, if there is one."""
+        return next((process for process in self.running if process.popen.poll() is not None), None)
+
+    def stop_all(self) -> None:
+        for process in reversed(self.running):
+            _signal_group(process, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_S
+        for process in self.running:
+            try:
+                process.popen.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _signal_group(process, signal.SIGKILL)
+                process.popen.wait()
+        self.running.clear()
+
+
+def _signal_group(process: Process, number: signal.Signals) -> None:
+    try:
+        os.killpg(process.popen.pid, number)
+    except ProcessLookupError:
+        return  # it has ended already, which is what we want
+
+
+def _end_with_parent() -> None:
+    """Linux: has the kernel end the process when the demo itself is killed without a chance to clean up."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(LINUX_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,20 @@
+"""`make reset`: throws the demo's data away. Refuses while a demo of this working copy runs."""
+
+import os
+import shutil
+import sys
+
+LOCAL = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ".local")
+
+
+def main() -> None:
+    if os.environ.get("DATABASE_URL"):
+        sys.exit("DATABASE_URL is set: empty that database yourself. Unset it to reset the embedded one.")
+    if os.path.exists(os.path.join(LOCAL, "postgres", "postmaster.pid")):
+        sys.exit("The demo's database is running. End the demo (Ctrl-C) first, then run make reset again.")
+    shutil.rmtree(LOCAL, ignore_errors=True)
+    print("The demo's data is gone. make demo starts afresh.")
+
+
+if __name__ == "__main__":
+    main()
