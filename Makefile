@@ -3,8 +3,10 @@ PYTHON ?= python3
 PORT ?= 8000
 SANDBOX_PORT ?= 8001
 RUN := .venv/bin/python
+export PORT SANDBOX_PORT
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export UV_LINK_MODE := copy
 export UV_CUSTOM_COMPILE_COMMAND := make lock
-export PORT SANDBOX_PORT PIP_DISABLE_PIP_VERSION_CHECK=1 UV_LINK_MODE=copy
 
 .PHONY: help demo reset test check setup bench lock format
 
