@@ -17,8 +17,8 @@ from djstripe import models as djstripe
 
 from billing import stripe_mirror
 from billing.admin.djstripe_pages import PAGES
-from tests.billing.conftest import Sandbox
 from tests.billing.test_stripe_mirror import events, make_price, make_product, pay
+from tests.local_world import Sandbox
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +35,7 @@ def superuser(client: Client) -> Client:
 @pytest.fixture
 def mirrored(sandbox: Sandbox) -> None:
     """One purchase in yen, paid, and a refund and a dispute of it."""
+    sandbox.hold_webhooks()
     api = stripe.StripeClient(django_settings.STRIPE_SECRET_KEY, base_addresses={"api": sandbox.url})
     pay(api, sandbox, make_price(make_product(), minor=2000, currency="jpy"))
     for event in events(api):

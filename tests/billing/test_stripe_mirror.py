@@ -15,30 +15,53 @@ from django.db import connection, connections, transaction
 from djstripe import models as djstripe
 
 from billing import stripe_gateway, stripe_mirror
-from tests.billing.conftest import Sandbox
+from tests.local_world import Sandbox
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _reach_sandbox(sandbox: Sandbox) -> None:
-    """Every test here needs it."""
+def _only_the_test_delivers(sandbox: Sandbox) -> None:
+    sandbox.hold_webhooks()
 
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> stripe.StripeClient:
-    return stripe.StripeClient(django_settings.STRIPE_SECRET_KEY, base_addresses={"api": sandbox.url})
+    return api()
+
+
+def api() -> stripe.StripeClient:
+    return stripe.StripeClient(
+        django_settings.STRIPE_SECRET_KEY, base_addresses={"api": django_settings.STRIPE_API_BASE}
+    )
 
 
 def make_product(name: str = "Pack of 100") -> str:
-    return stripe_gateway.create_product(code="pack", name=name, description="", key=f"product-{name}").id
+    return api().v1.products.create({"name": name, "metadata": {"package_code": "pack"}}).id
 
 
-def make_price(product_id: str, minor: int = 4500, currency: str = "usd") -> str:
-    key = f"price-{product_id}-{minor}-{currency}"
-    return stripe_gateway.create_price(
-        product_id=product_id, minor=minor, currency=currency, lookup_key=key, key=key
-    ).id
+def make_price(product_id: str, minor: int = 4500, currency: str = "usd", lookup_key: str = "pack") -> str:
+    return (
+        api()
+        .v1.prices.create(
+            {
+                "product": product_id,
+                "unit_amount": minor,
+                "currency": currency,
+                "lookup_key": lookup_key,
+                "transfer_lookup_key": True,
+            }
+        )
+        .id
+    )
+
+
+def product_now(product_id: str) -> dict[str, Any]:
+    return dict(api().v1.products.retrieve(product_id).to_dict())
+
+
+def price_now(price_id: str) -> dict[str, Any]:
+    return dict(api().v1.prices.retrieve(price_id).to_dict())
 
 
 def events(client: stripe.StripeClient, *types: str) -> list[dict[str, Any]]:
@@ -58,7 +81,7 @@ def pay(client: stripe.StripeClient, sandbox: Sandbox, price_id: str, **payment:
             "cancel_url": "http://testserver/cancelled",
         }
     )
-    sandbox.post(f"/_sandbox/checkout/sessions/{session.id}/pay", payment)
+    sandbox.pay(session.id, **payment)
     return session.id
 
 
@@ -88,8 +111,8 @@ def test_the_order_of_deliveries_does_not_matter(
     product_id = make_product()
     price_id = make_price(product_id)
     for name in ("Second name", "Third name", "Last name"):
-        stripe_gateway.update_product(product_id, name=name, description="", active=True)
-    stripe_gateway.update_price(price_id, active=False)
+        client.v1.products.update(product_id, {"name": name})
+    client.v1.prices.update(price_id, {"active": False})
     deliveries = events(client)
     random.Random(seed).shuffle(deliveries)  # noqa: S311 - repeatable, not secret
 
@@ -105,11 +128,11 @@ def test_a_repeated_event_is_taken_in_once(client: stripe.StripeClient, sandbox:
     make_product()
     (event,) = events(client)
     assert stripe_mirror.mirror_event(event) is True
-    calls = len(sandbox.get("/_sandbox/requests")["requests"])
+    calls = len(sandbox.calls())
 
     assert stripe_mirror.mirror_event(event) is False
 
-    assert len(sandbox.get("/_sandbox/requests")["requests"]) == calls
+    assert len(sandbox.calls()) == calls
     assert djstripe.Event.objects.count() == 1
 
 
@@ -117,8 +140,8 @@ def test_a_deleted_product_is_marked_and_its_late_update_does_not_bring_it_back(
     client: stripe.StripeClient,
 ) -> None:
     product_id = make_product()
-    stripe_mirror.mirror_product(dict(stripe_gateway.retrieve_product(product_id).raw))
-    stripe_gateway.update_product(product_id, name="Renamed", description="", active=True)
+    stripe_mirror.mirror_product(product_now(product_id))
+    client.v1.products.update(product_id, {"name": "Renamed"})
     client.v1.products.delete(product_id)
     created, updated, deleted = events(client)
 
@@ -135,8 +158,9 @@ def test_a_deleted_product_keeps_its_prices(client: stripe.StripeClient, sandbox
     for event in events(client):
         stripe_mirror.mirror_event(event)
     gone = {"id": "prod_gone", "object": "product"}
-    djstripe.Product.objects.filter(id=product_id).update(id="prod_gone")
+    djstripe.Product.objects.create(id="prod_gone", name="Gone", livemode=False)
     djstripe.Price.objects.filter(id=price_id).update(product_id="prod_gone")
+    djstripe.Product.objects.filter(id=product_id).delete()
     event = sandbox.post("/_sandbox/events", {"type": "product.deleted", "object": gone})
 
     stripe_mirror.mirror_event(event)
@@ -158,7 +182,7 @@ def test_a_deleted_customer_stays_and_nothing_is_deleted_at_stripe(
 
     assert djstripe.Customer.objects.get().email == "buyer@example.com"
     assert not client.v1.customers.retrieve(customer.id).to_dict().get("deleted")
-    assert {call["method"] for call in sandbox.get("/_sandbox/requests")["requests"]} == {"GET", "POST"}
+    assert {call["method"] for call in sandbox.calls()} == {"GET", "POST"}
 
 
 def test_metadata_ties_no_customer_to_a_user_and_nothing_is_written_back(
@@ -170,12 +194,12 @@ def test_metadata_ties_no_customer_to_a_user_and_nothing_is_written_back(
     session_id = pay(client, sandbox, make_price(make_product()))
     client.v1.checkout.sessions.update(session_id, {"metadata": metadata})
     happened = events(client)
-    before = sandbox.get("/_sandbox/requests")["requests"]
+    before = sandbox.calls()
 
     for event in happened:
         stripe_mirror.mirror_event(event)
 
-    after = sandbox.get("/_sandbox/requests")["requests"][len(before) :]
+    after = sandbox.calls()[len(before) :]
     assert {call["method"] for call in after} == {"GET"}
     assert djstripe.Session.objects.get().metadata == metadata
     assert not djstripe.Customer.objects.exclude(subscriber=None).exists()
@@ -210,10 +234,7 @@ def test_a_failure_of_stripe_leaves_nothing_behind_and_the_next_try_succeeds(
 
 def test_amounts_are_the_currencys_smallest_unit() -> None:
     product_id = make_product()
-    yen = stripe_gateway.create_price(
-        product_id=product_id, minor=2000, currency="jpy", lookup_key="yen", key="yen"
-    )
-    stripe_mirror.mirror_price(dict(yen.raw))
+    stripe_mirror.mirror_price(price_now(make_price(product_id, 2000, "jpy", "yen")))
 
     (product,) = stripe_mirror.mirrored_catalog()
 
@@ -224,7 +245,7 @@ def test_amounts_are_the_currencys_smallest_unit() -> None:
 
 def test_an_older_answer_about_a_product_does_not_overwrite_a_newer_one() -> None:
     product_id = make_product("Old name")
-    old = dict(stripe_gateway.retrieve_product(product_id).raw)
+    old = product_now(product_id)
     new = {**old, "name": "New name", "updated": old["updated"] + 1}
     stripe_mirror.mirror_product(new)
 
@@ -236,16 +257,9 @@ def test_an_older_answer_about_a_product_does_not_overwrite_a_newer_one() -> Non
 def test_the_catalogue_is_read_in_two_queries(django_assert_num_queries: Any) -> None:
     for name in ("One", "Two", "Three"):
         product_id = make_product(name)
-        stripe_mirror.mirror_product(dict(stripe_gateway.retrieve_product(product_id).raw))
+        stripe_mirror.mirror_product(product_now(product_id))
         for minor in (100, 200):
-            price = stripe_gateway.create_price(
-                product_id=product_id,
-                minor=minor,
-                currency="usd",
-                lookup_key=f"{name}{minor}",
-                key=f"{name}{minor}",
-            )
-            stripe_mirror.mirror_price(dict(price.raw))
+            stripe_mirror.mirror_price(price_now(make_price(product_id, minor)))
 
     with django_assert_num_queries(2):
         catalog = stripe_mirror.mirrored_catalog()
@@ -255,7 +269,7 @@ def test_the_catalogue_is_read_in_two_queries(django_assert_num_queries: Any) ->
 
 def test_the_api_key_is_nowhere_in_the_database(client: stripe.StripeClient, sandbox: Sandbox) -> None:
     product_id = make_product()
-    stripe_mirror.mirror_product(dict(stripe_gateway.retrieve_product(product_id).raw))
+    stripe_mirror.mirror_product(product_now(product_id))
     pay(client, sandbox, make_price(product_id))
     for event in events(client):
         stripe_mirror.mirror_event(event)
@@ -312,8 +326,6 @@ def test_what_is_mirrored_is_named(event_type: str, mirrored: bool) -> None:
 def test_every_call_carries_the_pinned_version(sandbox: Sandbox, client: stripe.StripeClient) -> None:
     make_product()
     (event,) = events(client)
-    sandbox.get("/_sandbox/requests")
-
     stripe_mirror.mirror_event(event)
 
     assert stripe.api_version == django_settings.STRIPE_API_VERSION
