@@ -40,6 +40,8 @@ def order_fault(order: dict[str, Any]) -> Fault:
     if "path" not in order or not ({"status", "delay_ms"} & set(order)):
         raise BadFaultError("a fault needs a path, and a status (null closes the connection) or a delay_ms")
     status = order.get("status")
+    if status is not None and not 200 <= status <= 599:
+        raise BadFaultError("status is 200 to 599, or null")
     with store.writing():
         return Fault.objects.create(
             method=order.get("method", "*").upper(),

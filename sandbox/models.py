@@ -1,5 +1,7 @@
 """The sandbox's whole memory: a table of Stripe's objects, and what is needed to talk about them over HTTP."""
 
+from typing import ClassVar
+
 from django.db import models
 
 
@@ -19,6 +21,8 @@ class Record(models.Model):
     data = models.JSONField()
     private = models.JSONField(default=dict)
 
+    objects: ClassVar[models.Manager["Record"]] = models.Manager()
+
     class Meta:
         indexes = [models.Index(fields=["type", "seq"], name="record_by_type")]
 
@@ -37,6 +41,8 @@ class SavedAnswer(models.Model):
     body = models.TextField()
     request_id = models.CharField(max_length=64)
     created = models.BigIntegerField()
+
+    objects: ClassVar[models.Manager["SavedAnswer"]] = models.Manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["api_key", "key"], name="one_answer_per_key")]
@@ -63,6 +69,8 @@ class Delivery(models.Model):
     state = models.CharField(max_length=16, choices=State.choices, db_index=True)
     failures = models.IntegerField(default=0)
 
+    objects: ClassVar[models.Manager["Delivery"]] = models.Manager()
+
     def __str__(self) -> str:
         return f"{self.event_type} to {self.url}"
 
@@ -76,6 +84,8 @@ class Attempt(models.Model):
     duration_ms = models.IntegerField()
     body = models.TextField()
     error = models.TextField(null=True)
+
+    objects: ClassVar[models.Manager["Attempt"]] = models.Manager()
 
     def __str__(self) -> str:
         return f"{self.delivery}: {self.status or self.error}"
@@ -94,6 +104,8 @@ class Fault(models.Model):
     times = models.IntegerField(null=True)
     hits = models.IntegerField(default=0)
 
+    objects: ClassVar[models.Manager["Fault"]] = models.Manager()
+
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
@@ -103,6 +115,8 @@ class Setting(models.Model):
 
     name = models.CharField(max_length=64, primary_key=True)
     value = models.JSONField()
+
+    objects: ClassVar[models.Manager["Setting"]] = models.Manager()
 
     def __str__(self) -> str:
         return self.name

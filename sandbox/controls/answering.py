@@ -49,12 +49,20 @@ def _read_order(http: HttpRequest) -> Json:
     return order
 
 
-def take(order: Json, **defaults: Any) -> list[Any]:
+def take(order: Json, /, **defaults: Any) -> list[Any]:
     """The values of an order, in the order of `defaults`. Raises ControlError for anything else in it."""
     unknown = set(order) - set(defaults)
     if unknown:
         raise ControlError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(defaults)}")
     return [order.get(name, default) for name, default in defaults.items()]
+
+
+def expect(order: Json, /, **kinds: type | tuple[type, ...]) -> None:
+    """Raises ControlError unless what is given under these names is of these types. null always passes."""
+    for name, kind in kinds.items():
+        value = order.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise ControlError(f"{name} can't be {value!r}")
 
 
 def _refuse(message: str, status: int) -> HttpResponse:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sandbox import ids, store
-from sandbox.controls.answering import ControlError, take
+from sandbox.controls.answering import ControlError, expect, take
 from sandbox.models import Record
 from sandbox.payments import sessions
 from sandbox.payments.cards import CardDetails, passes_luhn
@@ -16,6 +16,7 @@ from sandbox.webhooks.events import acting_for
 
 def pay(order: Json, session_id: str) -> Json:
     """Pay as a buyer would: by card, through 3-D Secure if the card asks for it, or by bank debit."""
+    expect(order, card=str, method=str, authenticate=bool, email=str, name=str)
     card, method, passes, email, name = take(
         order, card=None, method="card", authenticate=True, email=None, name="Test Buyer"
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox import clock, faults, store
-from sandbox.controls.answering import ControlError, take
+from sandbox.controls.answering import ControlError, expect, take
 from sandbox.models import Attempt, Delivery, Fault, Record, SavedAnswer, Setting
 from sandbox.openid import people
 from sandbox.payments.sessions import expire_due_sessions
@@ -36,6 +36,7 @@ def show_faults(order: Json) -> Json:
 
 
 def order_fault(order: Json) -> Json:
+    expect(order, method=str, path=str, status=int, times=int, after=bool, delay_ms=int, remember=bool)
     try:
         fault = faults.order_fault(order)
     except faults.BadFaultError as error:
@@ -69,6 +70,7 @@ def clear_calls(order: Json) -> Json:
 
 def emit_event(order: Json) -> Json:
     """Send a made-up event. `event` overrides fields of its envelope, an id that was there before included."""
+    expect(order, type=str, object=dict, previous_attributes=dict, event=dict)
     event_type, subject, previous, overrides = take(
         order, type=None, object=None, previous_attributes=None, event={}
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox import store
-from sandbox.controls.answering import ControlError, take
+from sandbox.controls.answering import ControlError, expect, take
 from sandbox.models import Delivery
 from sandbox.shapes import Json
 from sandbox.webhooks import outbox, releasing
@@ -47,6 +47,7 @@ def release(order: Json) -> Json:
 
 
 def _read_plan(order: Json) -> Plan:
+    expect(order, order=str, copies=int, seed=int, types=list, drop=list, replay=bool, concurrency=int)
     known: dict[str, Any] = vars(Plan())
     plan = Plan(**dict(zip(known, take(order, **known), strict=True)))
     if plan.order not in ORDERS:
@@ -57,12 +58,14 @@ def _read_plan(order: Json) -> Plan:
 
 
 def drop(order: Json) -> Json:
+    expect(order, types=list)
     (types,) = take(order, types=None)
     return {"dropped": releasing.drop(types)}
 
 
 def wait(order: Json) -> Json:
     """Wait until everything is delivered or given up; 408 when that takes too long."""
+    expect(order, timeout_s=(int, float))
     (timeout_s,) = take(order, timeout_s=10)
     left = courier.wait_until_idle(float(timeout_s))
     if left:

@@ -1,0 +1,112 @@
+"""What a checkout session may be made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import stripe
+
+from tests.local_world import Sandbox
+from tests.sandbox.conftest import MakeSession
+
+
+def make_price(client: stripe.StripeClient, **params: Any) -> stripe.Price:
+    defaults = {"currency": "usd", "unit_amount": 1000, "product_data": {"name": "Pack"}}
+    return client.v1.prices.create({**defaults, **params})  # type: ignore[typeddict-item]
+
+
+def test_a_session_adds_up_its_items(client: stripe.StripeClient, make_session: MakeSession) -> None:
+    lines = [{"price": make_price(client).id, "quantity": 3}, {"price": make_price(client).id, "quantity": 1}]
+    session = make_session(line_items=lines, client_reference_id="user-7", metadata={"purchase": "1"})
+    assert (session.amount_total, session.currency, session.status) == (4000, "usd", "open")
+    assert (session.client_reference_id, session.livemode) == ("user-7", False)
+
+
+def test_the_address_is_the_one_the_caller_used(sandbox: Sandbox, make_session: MakeSession) -> None:
+    session = make_session()
+    assert session.url == f"{sandbox.url}/c/pay/{session.id}"
+
+
+@pytest.mark.parametrize(
+    ("params", "param"),
+    [
+        ({"mode": "payment", "success_url": "http://x"}, "line_items"),
+        ({"mode": "payment", "line_items": [{"price": "price_x", "quantity": 1}]}, "success_url"),
+        ({"success_url": "http://x"}, "mode"),
+        ({"mode": "payment", "success_url": "shop.test/done"}, "success_url"),
+        (
+            {"mode": "payment", "success_url": "http://x", "line_items": [{"price": "p"}]},
+            "line_items[0][price]",
+        ),
+    ],
+)
+def test_what_a_payment_needs_is_demanded(
+    client: stripe.StripeClient, params: dict[str, Any], param: str
+) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as error:
+        client.v1.checkout.sessions.create(params)  # type: ignore[arg-type]
+    assert error.value.param == param
+
+
+def test_an_inactive_price_is_not_for_sale(client: stripe.StripeClient, make_session: MakeSession) -> None:
+    price = make_price(client)
+    client.v1.prices.update(price.id, {"active": False})
+    with pytest.raises(stripe.InvalidRequestError, match="The price specified is inactive"):
+        make_session(line_items=[{"price": price.id, "quantity": 1}])
+
+
+def test_an_inactive_product_is_not_for_sale(client: stripe.StripeClient, make_session: MakeSession) -> None:
+    price = make_price(client)
+    client.v1.products.update(str(price.product), {"active": False})
+    with pytest.raises(stripe.InvalidRequestError, match="its product is not active"):
+        make_session(line_items=[{"price": price.id, "quantity": 1}])
+
+
+def test_one_session_has_one_currency(client: stripe.StripeClient, make_session: MakeSession) -> None:
+    prices = [make_price(client), make_price(client, currency="eur")]
+    with pytest.raises(stripe.InvalidRequestError, match="doesn't match the expected currency: `usd`"):
+        make_session(line_items=[{"price": price.id, "quantity": 1} for price in prices])
+
+
+def test_a_recurring_price_is_refused_in_payment_mode(
+    client: stripe.StripeClient, make_session: MakeSession
+) -> None:
+    price = make_price(client, recurring={"interval": "month"})
+    with pytest.raises(stripe.InvalidRequestError, match="passed a recurring price"):
+        make_session(line_items=[{"price": price.id, "quantity": 1}])
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "accepted"), [(1800, True), (86400, True), (600, False), (90000, False)]
+)
+def test_a_session_is_open_for_30_minutes_to_24_hours(
+    sandbox: Sandbox, make_session: MakeSession, offset_s: int, accepted: bool
+) -> None:
+    expires_at = sandbox.get("/_sandbox/clock")["now"] + offset_s
+    if accepted:
+        assert make_session(expires_at=expires_at).expires_at == expires_at
+    else:
+        with pytest.raises(stripe.InvalidRequestError, match="at least 30 minutes"):
+            make_session(expires_at=expires_at)
+
+
+def test_a_customer_excludes_an_email(client: stripe.StripeClient, make_session: MakeSession) -> None:
+    customer = client.v1.customers.create({"email": "jenny@shop.test"})
+    with pytest.raises(stripe.InvalidRequestError, match="only specify one of these"):
+        make_session(customer=customer.id, customer_email="other@shop.test")
+
+
+def test_a_known_customer_is_carried_to_the_payment(
+    sandbox: Sandbox, client: stripe.StripeClient, make_session: MakeSession
+) -> None:
+    customer = client.v1.customers.create({"email": "jenny@shop.test"})
+    answer = sandbox.pay(make_session(customer=customer.id).id)
+    assert answer["payment_intent"]["customer"] == answer["session"]["customer"] == customer.id
+    assert answer["session"]["customer_details"]["email"] == "jenny@shop.test"
+
+
+def test_the_yen_has_no_hundredths(sandbox: Sandbox, make_session: MakeSession) -> None:
+    price = {"currency": "jpy", "unit_amount": 2000, "product_data": {"name": "Pack"}}
+    session = make_session(line_items=[{"price_data": price, "quantity": 1}])
+    assert sandbox.pay(session.id)["payment_intent"]["amount_received"] == 2000

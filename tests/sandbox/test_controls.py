@@ -1,0 +1,158 @@
+"""Faults, time, counting calls, made-up events, and starting afresh."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import requests
+import stripe
+
+from tests.local_world import Sandbox
+from tests.sandbox.receiver import Receiver
+
+
+def test_a_fault_answers_the_next_calls_of_a_route(sandbox: Sandbox, client: stripe.StripeClient) -> None:
+    sandbox.fault(method="POST", path="/v1/products", status=503, times=2)
+    for _ in range(2):
+        with pytest.raises(stripe.APIError) as error:
+            client.v1.products.create({"name": "Pack"})
+        assert error.value.http_status == 503
+    client.v1.products.create({"name": "Pack"})
+    assert len(sandbox.objects("product")) == 1
+    (fault,) = sandbox.get("/_sandbox/faults")["faults"]
+    assert fault["hits"] == 2
+
+
+def test_a_call_can_be_carried_out_and_its_answer_lost(sandbox: Sandbox, client: stripe.StripeClient) -> None:
+    sandbox.fault(method="POST", path="/v1/products", status=None, after=True)
+    with pytest.raises(stripe.APIConnectionError):
+        client.v1.products.create({"name": "Pack"}, {"idempotency_key": "k"})
+    assert len(sandbox.objects("product")) == 1
+    again = client.v1.products.create({"name": "Pack"}, {"idempotency_key": "k"})
+    assert [product["id"] for product in sandbox.objects("product")] == [again.id]
+
+
+def test_a_call_can_be_carried_out_and_answered_with_an_error(
+    sandbox: Sandbox, client: stripe.StripeClient
+) -> None:
+    sandbox.fault(method="POST", path="/v1/products", status=500, after=True)
+    with pytest.raises(stripe.APIError):
+        client.v1.products.create({"name": "Pack"}, {"idempotency_key": "k"})
+    again = client.v1.products.create({"name": "Pack"}, {"idempotency_key": "k"})
+    assert [product["id"] for product in sandbox.objects("product")] == [again.id]
+
+
+def test_a_connection_can_break_before_anything_happens(
+    sandbox: Sandbox, client: stripe.StripeClient
+) -> None:
+    sandbox.fault(path="/v1/prod*", status=None)
+    with pytest.raises(stripe.APIConnectionError):
+        client.v1.products.list()
+    assert client.v1.products.list().data == []
+
+
+def test_an_answer_can_be_late(sandbox: Sandbox, client: stripe.StripeClient) -> None:
+    sandbox.fault(path="/v1/products", delay_ms=200)
+    started = time.monotonic()
+    client.v1.products.list()
+    assert time.monotonic() - started >= 0.2
+
+
+def test_a_fault_says_rate_limited_as_stripe_does(sandbox: Sandbox, client: stripe.StripeClient) -> None:
+    sandbox.fault(path="*", status=429)
+    with pytest.raises(stripe.RateLimitError):
+        client.v1.products.list()
+
+
+def test_faults_can_be_cleared(sandbox: Sandbox, client: stripe.StripeClient) -> None:
+    sandbox.fault(path="*", status=500, times=None)
+    assert sandbox.delete("/_sandbox/faults") == {"faults": []}
+    assert client.v1.products.list().data == []
+
+
+@pytest.mark.parametrize(
+    ("path", "order"),
+    [
+        ("faults", {"path": "/v1/x"}),
+        ("faults", {"path": "/v1/x", "status": 500, "when": "now"}),
+        ("faults", {"path": "/v1/x", "status": 42}),
+        ("clock", {"advance_s": -1}),
+        ("clock", {"advance_s": "soon"}),
+        ("webhooks/mode", {"mode": "later"}),
+        ("webhooks/release", {"order": "random"}),
+        ("webhooks/release", {"copies": "two"}),
+        ("webhooks/wait", {"timeout_s": "long"}),
+        ("webhooks/drop", {"types": 3}),
+        ("events", {"type": "x"}),
+        ("checkout/sessions/cs_none/settle", {}),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused_with_a_reason(
+    sandbox: Sandbox, path: str, order: dict[str, object]
+) -> None:
+    answer = requests.post(f"{sandbox.url}/_sandbox/{path}", json=order, timeout=5)
+    assert 400 <= answer.status_code < 500
+    assert isinstance(answer.json()["error"], str)
+
+
+def test_the_clock_moves_what_is_created_but_not_signatures(
+    sandbox: Sandbox, receiver: Receiver, client: stripe.StripeClient
+) -> None:
+    now = sandbox.post("/_sandbox/clock", {"advance_s": 86400})["now"]
+    assert now >= int(time.time()) + 86400 - 1
+    assert client.v1.products.create({"name": "Pack"}).created >= now
+    sandbox.wait_for_webhooks()
+    (webhook,) = receiver.received
+    assert webhook.event["created"] >= now
+    signed_at = int(webhook.signature.split(",")[0].removeprefix("t="))
+    assert abs(signed_at - time.time()) < 5
+
+
+def test_calls_are_counted(sandbox: Sandbox, client: stripe.StripeClient) -> None:
+    client.v1.products.create({"name": "Pack"}, {"idempotency_key": "k"})
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.products.retrieve("prod_none")
+    seen = [(call["method"], call["path"], call["status"]) for call in sandbox.calls()]
+    assert seen == [("POST", "/v1/products", 200), ("GET", "/v1/products/prod_none", 404)]
+    assert sandbox.calls()[0]["idempotency_key"] == "k"
+    sandbox.delete("/_sandbox/requests")
+    assert sandbox.calls() == []
+
+
+def test_a_made_up_event_is_sent_as_it_is(sandbox: Sandbox, receiver: Receiver) -> None:
+    odd = {"id": "cs_odd", "object": "checkout.session", "unheard_of": True}
+    order = {
+        "type": "checkout.session.completed",
+        "object": odd,
+        "event": {"id": "evt_odd", "livemode": True},
+    }
+    sandbox.post("/_sandbox/events", order)
+    sandbox.post("/_sandbox/events", order)
+    sandbox.wait_for_webhooks()
+    assert [webhook.event["id"] for webhook in receiver.received] == ["evt_odd", "evt_odd"]
+    assert receiver.received[0].event["data"]["object"] == odd
+    assert receiver.received[0].event["livemode"] is True
+
+
+def test_a_reset_empties_everything_and_keeps_the_command_lines_endpoint(
+    sandbox: Sandbox, receiver: Receiver, client: stripe.StripeClient
+) -> None:
+    client.v1.webhook_endpoints.create({"url": receiver.url, "enabled_events": ["*"]})
+    sandbox.fault(path="*", status=500, times=None)
+    sandbox.hold_webhooks()
+    sandbox.post("/_sandbox/clock", {"advance_s": 86400})
+    sandbox.post("/_sandbox/reset")
+    assert sandbox.get("/_sandbox/clock")["now"] <= time.time()
+    assert (sandbox.objects("event"), sandbox.calls()) == ([], [])
+    assert [endpoint.url for endpoint in client.v1.webhook_endpoints.list().data] == [receiver.url]
+    client.v1.products.create({"name": "Pack"})
+    sandbox.wait_for_webhooks()
+    assert receiver.types == ["product.created"]
+
+
+def test_the_front_page_shows_what_happened(sandbox: Sandbox, client: stripe.StripeClient) -> None:
+    client.v1.products.create({"name": "Pack"})
+    page = requests.get(sandbox.url, timeout=5)
+    assert page.status_code == 200
+    assert "product.created" in page.text
