@@ -7,5 +7,9 @@ from django.http import HttpRequest
 
 
 def site(request: HttpRequest) -> dict[str, object]:
-    """``SITE_NAME`` and whether this is the demo (then pages say so)."""
-    return {"SITE_NAME": settings.SITE_NAME, "DEMO": settings.DEMO}
+    """``SITE_NAME``, where to write for help, and whether this is the demo (then pages say so)."""
+    return {
+        "SITE_NAME": settings.SITE_NAME,
+        "SUPPORT_EMAIL": settings.SUPPORT_EMAIL,
+        "DEMO": settings.DEMO,
+    }
