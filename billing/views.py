@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -25,6 +27,9 @@ from credits.selectors import get_balance
 RECENT = 5
 PAGE_SIZE = 20
 SEE_OTHER = 303
+# How old a purchase is, and how many seconds its success page then waits between two looks.
+REFRESH_PAUSES = [(timedelta(minutes=10), 2), (timedelta(hours=1), 15)]
+LONGEST_PAUSE = 60
 
 
 @never_cache
@@ -82,8 +87,24 @@ def success_page(request: HttpRequest) -> HttpResponse:
         purchase = settle_session(user, request.GET.get("session_id", ""), PurchaseEvent.Source.SUCCESS_PAGE)
     except SessionNotFound as error:
         raise Http404(error.message) from error
-    context = {"purchase": purchase, "balance": get_balance(user), "session_id": request.GET["session_id"]}
+    context = {
+        "purchase": purchase,
+        "balance": get_balance(user),
+        "session_id": request.GET["session_id"],
+        "refresh_seconds": _refresh_seconds(purchase),
+    }
     return render(request, "credits/success.html", context)
+
+
+def _refresh_seconds(purchase: Purchase) -> int | None:
+    """How soon the success page asks again; None once there is nothing to wait for.
+
+    The pause grows: each time asks Stripe, and a bank debit takes days.
+    """
+    if not purchase.is_open or purchase.attention:
+        return None
+    age = timezone.now() - purchase.created_at
+    return next((pause for younger_than, pause in REFRESH_PAUSES if age < younger_than), LONGEST_PAUSE)
 
 
 @never_cache
@@ -95,6 +116,12 @@ def history_page(request: HttpRequest) -> HttpResponse:
     if status not in Purchase.Status.values:
         status = ""
     purchases = purchases_of(cast(User, request.user), status)
-    page = Paginator(purchases, PAGE_SIZE).get_page(request.GET.get("page"))
-    context: dict[str, Any] = {"page": page, "status": status, "statuses": Purchase.Status.choices}
+    paginator = Paginator(purchases, PAGE_SIZE)
+    page = paginator.get_page(request.GET.get("page"))
+    context: dict[str, Any] = {
+        "page": page,
+        "page_range": paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
+        "status": status,
+        "statuses": Purchase.Status.choices,
+    }
     return render(request, "credits/history.html", context)
