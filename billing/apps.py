@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 
@@ -6,3 +7,14 @@ class BillingConfig(AppConfig):
     name = "billing"
     verbose_name = _("Billing")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Refuses to start with settings that would lose payments or accept forged ones.
+
+        Here and not in a system check: those run for manage.py only, and a web server doesn't ask them.
+        """
+        from billing.checks import find_configuration_errors
+
+        errors = list(find_configuration_errors())
+        if errors:
+            raise ImproperlyConfigured("\n".join(errors))

@@ -81,9 +81,7 @@ def _price_steps(package: Package, prices: list[StripePrice]) -> Iterator[SyncSt
         price = _create_price(package)
         yield SyncStep(package, f"price created ({package.price})", price.id)
     elif price.lookup_key != lookup_key(package):
-        price = stripe_gateway.update_price(
-            price.id, lookup_key=lookup_key(package), transfer_lookup_key=True
-        )
+        price = stripe_gateway.take_lookup_key(price.id, lookup_key(package))
         yield SyncStep(package, "lookup key moved", price.id)
     recorded = package.current_price_id
     _record(
@@ -97,7 +95,7 @@ def _price_steps(package: Package, prices: list[StripePrice]) -> Iterator[SyncSt
         yield SyncStep(package, "price found", price.id)
     for old in prices:
         if old.id != price.id:
-            archived = stripe_gateway.update_price(old.id, active=False)
+            archived = stripe_gateway.archive_price(old.id)
             stripe_mirror.mirror_price(dict(archived.raw))
             yield SyncStep(package, "old price archived", old.id)
 

@@ -7,6 +7,8 @@ inbox as failed with the reason, and is answered with an error so that Stripe se
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from django.db import connection, transaction
 from django.utils import timezone
@@ -100,7 +102,7 @@ def _note_failure(event: StripeEvent, error: Exception) -> None:
         cursor.execute(NOTE_FAILURE, [*_row(event, InboxEvent.Status.FAILED, reason), done])
 
 
-def _row(event: StripeEvent, status: InboxEvent.Status, note: str) -> list[object]:
+def _row(event: StripeEvent, status: InboxEvent.Status, note: str) -> list[Any]:
     payload = Jsonb(dict(event.payload))
     return [
         event.id, event.type, event.api_version, event.livemode, payload, event.created, note, status.value,

@@ -14,6 +14,7 @@ from billing.fulfilment import Payment, fulfil_purchase
 from billing.matching import purchase_of_session
 from billing.models import Purchase, PurchaseEvent
 from billing.purchase_log import Told
+from billing.stripe_objects import CheckoutSession
 
 log = structlog.get_logger(__name__)
 SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{1,200}")
@@ -27,23 +28,38 @@ def settle_session(user: User, session_id: str, source: PurchaseEvent.Source) ->
     Raises:
         SessionNotFound: no such session, or somebody else's: the two look the same from outside.
     """
-    if not SESSION_ID.fullmatch(session_id):
-        raise SessionNotFound("There is no such checkout session.")
+    _check(session_id)
     purchase = Purchase.objects.filter(user=user, stripe_session_id=session_id).first()
     if purchase is not None and purchase.status == Purchase.Status.COMPLETED:
         return purchase
     try:
-        return _settle(user, session_id, source)
+        return _settle(user, session_id, source)[0]
     except (StripeUnavailable, StripeRefused):
         if purchase is None:
             raise SessionNotFound("There is no such checkout session.") from None
         return purchase
 
 
-def _settle(user: User, session_id: str, source: PurchaseEvent.Source) -> Purchase:
+def settle_and_show_session(user: User, session_id: str, source: PurchaseEvent.Source) -> CheckoutSession:
+    """As `settle_session`, but gives the session as Stripe holds it, and so needs Stripe's answer.
+
+    Raises:
+        SessionNotFound: no such session, or somebody else's.
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    _check(session_id)
+    return _settle(user, session_id, source)[1]
+
+
+def _check(session_id: str) -> None:
+    if not SESSION_ID.fullmatch(session_id):
+        raise SessionNotFound("There is no such checkout session.")
+
+
+def _settle(user: User, session_id: str, source: PurchaseEvent.Source) -> tuple[Purchase, CheckoutSession]:
     session = stripe_gateway.retrieve_session(session_id)
     with transaction.atomic():
         purchase = purchase_of_session(session)
     if purchase is None or purchase.user_id != user.pk:
         raise SessionNotFound("There is no such checkout session.")
-    return fulfil_purchase(purchase.pk, Payment.from_session(session), Told(source))
+    return fulfil_purchase(purchase.pk, Payment.from_session(session), Told(source)), session

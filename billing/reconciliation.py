@@ -128,7 +128,9 @@ def _session_of(purchase: Purchase) -> CheckoutSession | None:
 def _find_by_reference(purchase: Purchase) -> CheckoutSession | None:
     """The session that carries our reference, though we died before we could record it."""
     around = (purchase.created_at - SLACK, purchase.created_at + SLACK)
-    found = (session for session in stripe_gateway.list_sessions(*around) if session.reference == str(purchase.pk))
+    found = (
+        session for session in stripe_gateway.list_sessions(*around) if session.reference == str(purchase.pk)
+    )
     return next(found, None)
 
 
@@ -198,7 +200,9 @@ def _compare_completed(purchase: Purchase, report: Report, told: Told) -> None:
     session = _session_of(purchase)
     if session is None:
         detail = "completed here, but Stripe has no such session"
-        report.open.append(Finding("missing_at_stripe", detail, str(purchase.pk), purchase.stripe_session_id or ""))
+        report.open.append(
+            Finding("missing_at_stripe", detail, str(purchase.pk), purchase.stripe_session_id or "")
+        )
     else:
         _bring_to(purchase.pk, purchase.status, session, report, told)
 

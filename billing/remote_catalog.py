@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from billing.models import Package
+from billing.stripe_mirror import MirroredPrice, MirroredProduct, mirrored_catalog
 from billing.stripe_objects import StripePrice, StripeProduct
 
 
@@ -29,6 +30,31 @@ class RemoteCatalog:
 
     def prices_of(self, product_id: str) -> list[StripePrice]:
         return [price for price in self.prices if price.product_id == product_id and price.active]
+
+
+def mirrored_remote_catalog() -> RemoteCatalog:
+    """Stripe's side as dj-stripe's mirror holds it: what the last sync and the last events brought."""
+    mirrored = [product for product in mirrored_catalog() if not product.deleted]
+    return RemoteCatalog(
+        tuple(_as_product(product) for product in reversed(mirrored)),
+        tuple(
+            _as_price(product, price)
+            for product in mirrored
+            for price in product.prices
+            if not (price.deleted or price.recurring)
+        ),
+    )
+
+
+def _as_product(product: MirroredProduct) -> StripeProduct:
+    code = product.metadata.get("package_code", "")
+    return StripeProduct(product.id, product.name, product.description, product.active, code, raw={})
+
+
+def _as_price(product: MirroredProduct, price: MirroredPrice) -> StripePrice:
+    return StripePrice(
+        price.id, product.id, price.unit_amount, price.currency, price.active, price.lookup_key, raw={}
+    )
 
 
 def lookup_key(package: Package) -> str:

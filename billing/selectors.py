@@ -11,7 +11,12 @@ from billing.pricing import Offer, offers
 
 def shop_window() -> list[Offer]:
     """Every package on sale as an offer, in display order. One query."""
-    return offers(Package.objects.filter(is_active=True))
+    return offers(packages_on_sale())
+
+
+def packages_on_sale() -> QuerySet[Package]:
+    """In display order."""
+    return Package.objects.filter(is_active=True)
 
 
 def all_packages() -> QuerySet[Package]:

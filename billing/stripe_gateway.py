@@ -12,7 +12,7 @@ import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import stripe
 import structlog
@@ -22,7 +22,6 @@ from billing.errors import SessionNotFound, StripeRefused, StripeUnavailable, We
 from billing.stripe_objects import CheckoutSession, StripeEvent, StripePrice, StripeProduct
 
 log = structlog.get_logger(__name__)
-Result = TypeVar("Result")
 
 SIGNATURE_TOLERANCE_SECONDS = 300
 LIST_PAGE = 100
@@ -57,7 +56,7 @@ def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
         "user_id": request.user_id,
         "package_code": request.package_code,
     }
-    params: dict[str, Any] = {
+    params: Any = {
         "mode": "payment",
         "line_items": [_line_item(request)],
         "client_reference_id": request.purchase_id,
@@ -70,10 +69,8 @@ def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
     }
     if request.email:
         params["customer_email"] = request.email
-    options = {"idempotency_key": f"purchase-{request.purchase_id}"}
-    return CheckoutSession.from_json(
-        _call(lambda: _client().v1.checkout.sessions.create(params, options))  # type: ignore[arg-type]
-    )
+    options: Any = {"idempotency_key": f"purchase-{request.purchase_id}"}
+    return CheckoutSession.from_json(_call(lambda: _client().v1.checkout.sessions.create(params, options)))
 
 
 def retrieve_session(session_id: str) -> CheckoutSession:
@@ -96,12 +93,12 @@ def retrieve_session(session_id: str) -> CheckoutSession:
 
 def list_sessions(start: datetime.datetime, end: datetime.datetime) -> Iterator[CheckoutSession]:
     """Every session created in the period, newest first, one page of 100 in memory at a time."""
-    params: dict[str, Any] = {
+    params = {
         "created": {"gte": int(start.timestamp()), "lte": int(end.timestamp())},
         "limit": LIST_PAGE,
         "expand": ["data.payment_intent"],
     }
-    for data in _pages(lambda page: _client().v1.checkout.sessions.list({**params, **page})):
+    for data in _pages(_client().v1.checkout.sessions.list, params):
         yield CheckoutSession.from_json(data)
 
 
@@ -112,50 +109,51 @@ def expire_session(session_id: str) -> CheckoutSession:
 
 def list_products() -> Iterator[StripeProduct]:
     """Every product, archived ones too."""
-    for data in _pages(lambda page: _client().v1.products.list({"limit": LIST_PAGE, **page})):  # type: ignore[typeddict-item]
+    for data in _pages(_client().v1.products.list, {"limit": LIST_PAGE}):
         yield StripeProduct.from_json(data)
 
 
 def list_prices() -> Iterator[StripePrice]:
     """Every one-time price, archived ones too."""
-    params = {"limit": LIST_PAGE, "type": "one_time"}
-    for data in _pages(lambda page: _client().v1.prices.list({**params, **page})):  # type: ignore[typeddict-item]
+    for data in _pages(_client().v1.prices.list, {"limit": LIST_PAGE, "type": "one_time"}):
         yield StripePrice.from_json(data)
 
 
 def create_product(*, code: str, name: str, description: str, key: str) -> StripeProduct:
-    params: dict[str, Any] = {"name": name, "metadata": {"package_code": code}}
+    params: Any = {"name": name, "metadata": {"package_code": code}}
     if description:
         params["description"] = description
-    options = {"idempotency_key": key}
-    return StripeProduct.from_json(_call(lambda: _client().v1.products.create(params, options)))  # type: ignore[arg-type]
+    options: Any = {"idempotency_key": key}
+    return StripeProduct.from_json(_call(lambda: _client().v1.products.create(params, options)))
 
 
 def update_product(product_id: str, *, name: str, description: str, active: bool) -> StripeProduct:
-    params: dict[str, Any] = {"name": name, "description": description, "active": active}
-    return StripeProduct.from_json(_call(lambda: _client().v1.products.update(product_id, params)))  # type: ignore[arg-type]
+    params: Any = {"name": name, "description": description, "active": active}
+    return StripeProduct.from_json(_call(lambda: _client().v1.products.update(product_id, params)))
 
 
 def create_price(*, product_id: str, minor: int, currency: str, lookup_key: str, key: str) -> StripePrice:
     """A new one-time price. It takes the lookup key over from the price that had it."""
-    params: dict[str, Any] = {
+    params: Any = {
         "product": product_id,
         "unit_amount": minor,
         "currency": currency,
         "lookup_key": lookup_key,
         "transfer_lookup_key": True,
     }
-    options = {"idempotency_key": key}
-    return StripePrice.from_json(_call(lambda: _client().v1.prices.create(params, options)))  # type: ignore[arg-type]
+    options: Any = {"idempotency_key": key}
+    return StripePrice.from_json(_call(lambda: _client().v1.prices.create(params, options)))
 
 
-def update_price(price_id: str, **changes: Any) -> StripePrice:
-    """Changes what a price allows to be changed: ``active``, ``lookup_key`` with ``transfer_lookup_key``."""
-    return StripePrice.from_json(_call(lambda: _client().v1.prices.update(price_id, changes)))  # type: ignore[arg-type]
+def take_lookup_key(price_id: str, lookup_key: str) -> StripePrice:
+    """Moves the lookup key to this price, from whichever price has it."""
+    params: Any = {"lookup_key": lookup_key, "transfer_lookup_key": True}
+    return StripePrice.from_json(_call(lambda: _client().v1.prices.update(price_id, params)))
 
 
-def retrieve_product(product_id: str) -> StripeProduct:
-    return StripeProduct.from_json(_call(lambda: _client().v1.products.retrieve(product_id)))
+def archive_price(price_id: str) -> StripePrice:
+    """Nobody can buy at this price any more. It can't be deleted: old sessions refer to it."""
+    return StripePrice.from_json(_call(lambda: _client().v1.prices.update(price_id, {"active": False})))
 
 
 def verify_event(payload: bytes, signature: str) -> StripeEvent:
@@ -236,11 +234,11 @@ def _refused(error: stripe.StripeError) -> StripeRefused:
     return StripeRefused("Stripe refused the request.", stripe_code=error.code or "")
 
 
-def _pages(fetch: Callable[[dict[str, str]], Any]) -> Iterator[Mapping[str, Any]]:
+def _pages(fetch: Callable[..., Any], params: dict[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Each object of a list, a page at a time (https://docs.stripe.com/api/pagination)."""
     after: dict[str, str] = {}
     while True:
-        page = _call(functools.partial(fetch, after))
+        page = _call(functools.partial(fetch, {**params, **after}))
         yield from page["data"]
         if not page["has_more"]:
             return

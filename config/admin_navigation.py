@@ -5,7 +5,48 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
 
 
 def sections(request: HttpRequest) -> list[dict[str, Any]]:
-    return []
+    """unfold's navigation: what staff look at most comes first."""
+    return [
+        {
+            "title": _("Shop"),
+            "items": [
+                _item(_("Purchases"), "shopping_cart", "billing_purchase"),
+                _item(_("Packages"), "inventory_2", "billing_package"),
+                _item(_("Purchase events"), "history", "billing_purchaseevent"),
+            ],
+        },
+        {
+            "title": _("Ledger"),
+            "items": [
+                _item(_("Accounts"), "account_balance", "credits_account"),
+                _item(_("Lots"), "stacks", "credits_lot"),
+                _item(_("Entries"), "receipt_long", "credits_entry"),
+            ],
+        },
+        {
+            "title": _("Stripe"),
+            "items": [
+                _item(_("Webhook inbox"), "inbox", "billing_inboxevent"),
+                _item(_("Products"), "sell", "djstripe_product"),
+                _item(_("Prices"), "payments", "djstripe_price"),
+                _item(_("Payments"), "credit_card", "djstripe_paymentintent"),
+                _item(_("Charges"), "receipt", "djstripe_charge"),
+            ],
+        },
+        {
+            "title": _("Operations"),
+            "items": [
+                _item(_("Users"), "group", "accounts_user"),
+                _item(_("Jobs"), "work_history", "procrastinate_procrastinatejob"),
+            ],
+        },
+    ]
+
+
+def _item(title: Any, icon: str, model: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}

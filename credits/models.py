@@ -74,7 +74,7 @@ class Account(models.Model):
                 name="agrees_with_its_books",
                 level=pgtrigger.Row,
                 when=pgtrigger.After,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("balance", "version"),
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("balance", "version"),  # type: ignore[no-untyped-call]
                 timing=pgtrigger.Deferred,
                 func=VERIFY_ACCOUNT.format(account="NEW.id"),
             ),
@@ -135,7 +135,7 @@ class Lot(models.Model):
                 name="agrees_with_its_account",
                 level=pgtrigger.Row,
                 when=pgtrigger.After,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("remaining", "account_id"),
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("remaining", "account_id"),  # type: ignore[no-untyped-call]
                 timing=pgtrigger.Deferred,
                 func=VERIFY_ACCOUNT.format(account="NEW.account_id"),
             ),

@@ -27,15 +27,17 @@ class Balance:
     def available(self) -> Decimal:
         return self.balance - self.held
 
+    @property
+    def lifetime_purchased(self) -> Decimal:
+        """All credits that were ever bought into the account. Reads its paid lots: one for each purchase."""
+        if self.account_id is None:
+            return ZERO
+        bought = Lot.objects.filter(account_id=self.account_id, promotional=False)
+        total: Decimal = bought.aggregate(total=Coalesce(Sum("amount"), ZERO))["total"]
+        return total
+
 
 def get_balance(owner: User) -> Balance:
     """The owner's balance, in one query by key; zero for somebody who has no account yet."""
     found = Account.objects.filter(owner=owner).values_list("pk", "balance", "held").first()
     return Balance(*found) if found else Balance(None, ZERO, ZERO)
-
-
-def lifetime_purchased(account_id: UUID) -> Decimal:
-    """All credits that were ever bought into the account. Reads its paid lots: one for each purchase."""
-    lots = Lot.objects.filter(account_id=account_id, promotional=False)
-    total: Decimal = lots.aggregate(total=Coalesce(Sum("amount"), ZERO))["total"]
-    return total

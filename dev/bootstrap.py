@@ -19,7 +19,7 @@ NEEDED = (3, 11)
 NEWER = ["python3.%d" % minor for minor in range(15, 10, -1)]
 
 
-def main():
+def main() -> None:
     if sys.version_info < NEEDED:
         use_a_newer_python()
     os.chdir(ROOT)
@@ -29,7 +29,19 @@ def main():
     started = time.time()
     make_venv()
     say("Installing the pinned requirements ...")
-    run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", "dev/uv.txt"])
+    run(
+        [
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+            "dev/uv.txt",
+        ]
+    )
     uv = os.path.join(VENV, "bin", "uv")
     run([uv, "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", REQUIREMENTS])
     with open(STAMP, "w") as stamp:
@@ -37,7 +49,7 @@ def main():
     say("Set up in %.0f s." % (time.time() - started))
 
 
-def use_a_newer_python():
+def use_a_newer_python() -> None:
     """Goes on with a newer Python of this machine, where there is one."""
     for name in NEWER:
         found = shutil.which(name)
@@ -49,12 +61,14 @@ def use_a_newer_python():
     )
 
 
-def make_venv():
+def make_venv() -> None:
     if os.path.exists(PYTHON) and venv_works():
         return
     say("Making .venv with Python %d.%d ..." % sys.version_info[:2])
     shutil.rmtree(VENV, ignore_errors=True)
-    result = subprocess.run([sys.executable, "-m", "venv", VENV], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    result = subprocess.run(
+        [sys.executable, "-m", "venv", VENV], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     if result.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
         fail(
@@ -63,19 +77,19 @@ def make_venv():
         )
 
 
-def venv_works():
+def venv_works() -> bool:
     check = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
     return subprocess.call([PYTHON, "-c", check], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
 
 
-def fingerprint():
+def fingerprint() -> str:
     """What the environment was made for: another Python or other requirements make it anew."""
     with open(REQUIREMENTS, "rb") as requirements:
         digest = hashlib.sha256(requirements.read()).hexdigest()
     return "%s %s %s" % (digest, sys.version_info[:2], ROOT)
 
 
-def read(path):
+def read(path: str) -> str:
     try:
         with open(path) as file:
             return file.read()
@@ -83,20 +97,22 @@ def read(path):
         return ""
 
 
-def run(command):
+def run(command: list) -> None:
     """Runs a command; when it fails, its output and one line that says what to do."""
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if result.returncode:
         sys.stderr.write(result.stdout.decode(errors="replace"))
-        fail("The requirements could not be installed. Is the package index reachable? Then run the same command again.")
+        fail(
+            "The requirements could not be installed. Is the package index reachable? Then run the same command again."
+        )
 
 
-def say(text):
+def say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
-def fail(text):
+def fail(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.exit(1)
 

@@ -8,7 +8,13 @@ import shutil
 
 def chromium() -> str | None:
     """The path of a Chromium: CHROMIUM, or the first of the usual names that is installed."""
-    names = [os.environ.get("CHROMIUM", ""), "chromium", "/usr/bin/chromium", "chromium-browser", "google-chrome"]
+    names = [
+        os.environ.get("CHROMIUM", ""),
+        "chromium",
+        "/usr/bin/chromium",
+        "chromium-browser",
+        "google-chrome",
+    ]
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
@@ -18,5 +24,7 @@ if __name__ == "__main__":
         print(f"Browser tests run in {found}.", flush=True)
     else:
         print("!" * 88)
-        print("NO CHROMIUM FOUND: THE BROWSER TESTS WILL NOT RUN. On Debian: apt install chromium; or set CHROMIUM.")
+        print(
+            "NO CHROMIUM FOUND: THE BROWSER TESTS WILL NOT RUN. On Debian: apt install chromium; or set CHROMIUM."
+        )
         print("!" * 88, flush=True)

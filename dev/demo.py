@@ -69,7 +69,9 @@ class Demo:
 
     def run(self) -> NoReturn:
         self._check_ports()
-        self._say("Starting the database" + ("" if os.environ.get("DATABASE_URL") else " (embedded PostgreSQL)"))
+        self._say(
+            "Starting the database" + ("" if os.environ.get("DATABASE_URL") else " (embedded PostgreSQL)")
+        )
         _check_database()
         self._say("Starting the sandbox: a local Stripe and OpenID provider")
         sandbox = self._start_sandbox()
@@ -103,12 +105,28 @@ class Demo:
     def _start_sandbox(self) -> Process:
         webhook = f"{self.url}/api/v1/billing/credits/webhook"
         command = [sys.executable, "-m", "sandbox", "--port", str(self.sandbox_port), "--app-url", self.url]
-        command += ["--state", str(LOCAL / "sandbox"), "--webhook-url", webhook, "--webhook-secret", WEBHOOK_SECRET]
+        command += [
+            "--state",
+            str(LOCAL / "sandbox"),
+            "--webhook-url",
+            webhook,
+            "--webhook-secret",
+            WEBHOOK_SECRET,
+        ]
         return self.processes.start("sandbox", command, self.environment)
 
     def _start_web(self) -> Process:
         command = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application"]
-        command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1", "--blocking-threads", "6"]
+        command += [
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--workers",
+            "1",
+            "--blocking-threads",
+            "6",
+        ]
         return self.processes.start("web", command, self.environment)
 
     def _start_worker(self) -> Process:
@@ -154,9 +172,13 @@ class Demo:
 
     def _welcome(self) -> None:
         print(f"\nReady: {self.url}", flush=True)
-        print("Sign in as buyer, buyer2 or staff (the password is the name). Pay with card 4242 4242 4242 4242.")
+        print(
+            "Sign in as buyer, buyer2 or staff (the password is the name). Pay with card 4242 4242 4242 4242."
+        )
         print(f"Admin: {self.url}/admin/   API: {self.url}/api/docs/   Local Stripe: {self.sandbox_url}")
-        print(f"Mail is saved in {LOCAL / 'mail'}, logs in {LOCAL / 'log'}. Ctrl-C ends everything.", flush=True)
+        print(
+            f"Mail is saved in {LOCAL / 'mail'}, logs in {LOCAL / 'log'}. Ctrl-C ends everything.", flush=True
+        )
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -192,7 +214,9 @@ def _check_database() -> None:
     from dev.database import connection_parameters
 
     try:
-        psycopg.connect(**connection_parameters(os.environ.get("DATABASE_URL", "")), connect_timeout=5).close()
+        psycopg.connect(
+            **connection_parameters(os.environ.get("DATABASE_URL", "")), connect_timeout=5
+        ).close()
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[-1]
         raise DemoError(

@@ -1,1 +1,5 @@
-from billing.admin import djstripe_pages  # noqa: F401
+"""The back office of billing."""
+
+from billing.admin import djstripe_pages, inbox, packages, purchases
+
+__all__ = ["djstripe_pages", "inbox", "packages", "purchases"]

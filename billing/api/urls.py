@@ -1,3 +1,42 @@
-from django.urls import URLPattern
+"""The addresses of the purchase API, its description, and the older client's."""
 
-urlpatterns: list[URLPattern] = []
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import URLPattern, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.views import APIView
+
+from billing.api import legacy, views
+from billing.api.webhook import WebhookView
+
+V1 = "v1/billing/credits/"
+
+
+def without_slashed_twins(endpoints: list[tuple[str, str, str, Any]]) -> list[tuple[str, str, str, Any]]:
+    """drf-spectacular's hook: each address is described once."""
+    return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
+
+
+def _either_way(route: str, view: type[APIView], name: str) -> list[URLPattern]:
+    """The address with and without its trailing slash. Stripe follows no redirect, and a redirected POST loses its
+    body.
+    """
+    return [path(route, view.as_view(), name=name), path(f"{route}/", view.as_view())]
+
+
+urlpatterns: list[URLPattern] = [
+    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    *_either_way(f"{V1}packages", views.PackagesView, "api-packages"),
+    *_either_way(f"{V1}purchase", views.PurchaseView, "api-purchase"),
+    *_either_way(f"{V1}session/<str:session_id>", views.SessionView, "api-session"),
+    *_either_way(f"{V1}history", views.HistoryView, "api-history"),
+    *_either_way(f"{V1}balance", views.BalanceView, "api-balance"),
+    *_either_way(f"{V1}admin/purchases", views.AdminPurchasesView, "api-admin-purchases"),
+    *_either_way(f"{V1}webhook", WebhookView, "api-webhook"),
+    *_either_way("credits/purchase", legacy.LegacyPurchaseView, "legacy-purchase"),
+    *_either_way("credits/session/<str:session_id>", legacy.LegacySessionView, "legacy-session"),
+    *_either_way("credits/webhook", legacy.LegacyWebhookView, "legacy-webhook"),
+]

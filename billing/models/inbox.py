@@ -55,6 +55,7 @@ class InboxEvent(models.Model):
     class Meta:
         verbose_name = _("webhook event")
         verbose_name_plural = _("webhook inbox")
+        permissions = [("reapply_event", _("Can apply an event again"))]
         ordering = ["-received_at", "-id"]
         indexes = [
             models.Index(fields=["-received_at", "-id"], name="billing_inbox_newest"),

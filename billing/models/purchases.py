@@ -84,6 +84,7 @@ class Purchase(models.Model):
     class Meta:
         verbose_name = _("purchase")
         verbose_name_plural = _("purchases")
+        permissions = [("rerun_fulfilment", _("Can run fulfilment again"))]
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config.settings.dev import *
-from config.settings.dev import DATABASES
+from config.settings.dev import DATABASES, env
 
 SECRET_KEY = "test-only-key-0123456789-0123456789-0123456789-0123456789"
 SITE_URL = "http://testserver"
@@ -14,4 +14,5 @@ STRIPE_MAX_NETWORK_RETRIES = 0
 STRIPE_TIMEOUT_SECONDS = 5.0
 # A pool would keep connections that the teardown of the test database waits for.
 DATABASES["default"]["OPTIONS"] = {"options": "-c synchronous_commit=off"}
+DATABASES["default"]["TEST"] = {"NAME": env("TEST_DATABASE", default="test_credits")}
 DATABASES["default"]["CONN_MAX_AGE"] = 0

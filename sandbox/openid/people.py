@@ -1,42 +1,16 @@
 """The demo's people and clients: making them, changing them, putting them back as they were."""
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from oauth2_provider.models import AccessToken, Application, Grant, IDToken, RefreshToken
 
 from sandbox.openid import orders
+from sandbox.openid.demo_people import DEMO_PEOPLE
 from sandbox.openid.models import Person
 from sandbox.options import get_options
 
-DEMO_PEOPLE: list[dict[str, Any]] = [
-    {
-        "sub": UUID("00000000-0000-4000-8000-0000000000b1"),
-        "username": "buyer",
-        "email": "buyer@example.com",
-        "given_name": "Bea",
-        "family_name": "Buyer",
-        "roles": [],
-    },
-    {
-        "sub": UUID("00000000-0000-4000-8000-0000000000b2"),
-        "username": "buyer2",
-        "email": "buyer2@example.com",
-        "given_name": "Ben",
-        "family_name": "Buyer",
-        "roles": [],
-    },
-    {
-        "sub": UUID("00000000-0000-4000-8000-0000000000a1"),
-        "username": "staff",
-        "email": "staff@example.com",
-        "given_name": "Stella",
-        "family_name": "Staff",
-        "roles": ["staff", "admin"],
-    },
-]
 WEB_CLIENT = "credits-web"
 SERVICE_CLIENT = "service"
 CHANGEABLE = {"sub", "email", "given_name", "family_name", "roles"}

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from billing.catalog import load_catalog
 from billing.catalog_file import read_catalog
 from billing.errors import CatalogError
+from billing.models import Package
 
 
 class Command(BaseCommand):
@@ -21,7 +22,14 @@ class Command(BaseCommand):
             "--keep-others", action="store_true", help="leave packages on sale that the file lacks"
         )
 
-    def handle(self, *args: Any, file: Path, keep_others: bool, **options: Any) -> None:
+        parser.add_argument(
+            "--if-empty", action="store_true", help="do nothing where there are packages already"
+        )
+
+    def handle(self, *args: Any, file: Path, keep_others: bool, if_empty: bool, **options: Any) -> None:
+        if if_empty and Package.objects.exists():
+            self.stdout.write("There are packages already: left as they are.")
+            return
         try:
             loaded = load_catalog(read_catalog(file), keep_others=keep_others)
         except CatalogError as error:

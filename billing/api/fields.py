@@ -1,0 +1,33 @@
+"""Numbers of the purchase API."""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+CENT = Decimal("0.01")
+
+
+@extend_schema_field(OpenApiTypes.DOUBLE)
+class NumberField(serializers.Field[Decimal, Any, int | float, Any]):
+    """A JSON number with two decimals at most, as this API has always given them. Rounded down: never more than is
+    there. It is for reading only; nothing is ever computed from it.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, **kwargs)
+
+    def to_representation(self, value: Decimal) -> int | float:
+        shown = value.quantize(CENT, rounding=ROUND_DOWN)
+        return int(shown) if shown == shown.to_integral_value() else float(shown)
+
+
+class MoneyField(NumberField):
+    """A `Money` in the currency's main unit: 45.00 as 45.0."""
+
+    def to_representation(self, value: Any) -> float:
+        return float(value.major)

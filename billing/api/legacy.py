@@ -1,0 +1,106 @@
+"""The older client's addresses and shapes, over the same functions. No logic of its own."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from billing.api.webhook import WebhookView
+from billing.checkout import PurchaseOrder, start_purchase
+from billing.landing import settle_and_show_session
+from billing.models import Package, PurchaseEvent
+from config.errors import DomainError
+
+
+class LegacyOrderSerializer(serializers.Serializer[Any]):
+    """``package_id`` is the package's id, or its code."""
+
+    package_id = serializers.CharField(max_length=50)
+    payment_method = serializers.ChoiceField(choices=["stripe"], default="stripe")
+
+
+class LegacyPurchaseSerializer(serializers.Serializer[Any]):
+    success = serializers.BooleanField()
+    message = serializers.CharField()
+    payment_url = serializers.CharField(required=False)
+
+
+class LegacyReceivedSerializer(serializers.Serializer[Any]):
+    success = serializers.BooleanField()
+    received = serializers.BooleanField()
+
+
+class LegacySessionDataSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    payment_status = serializers.CharField()
+    customer_email = serializers.CharField(allow_blank=True)
+    amount_total = serializers.IntegerField()
+    currency = serializers.CharField()
+    metadata = serializers.DictField(child=serializers.CharField())
+    payment_intent = serializers.CharField(source="payment_intent_id", allow_null=True)
+
+
+class LegacySessionSerializer(serializers.Serializer[Any]):
+    success = serializers.BooleanField()
+    session = LegacySessionDataSerializer(required=False)
+    message = serializers.CharField(required=False)
+
+
+class LegacyView(APIView):
+    """Answers a refusal in the older shape, with the status it has everywhere."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        message = exc.message if isinstance(exc, DomainError) else response.data.get("detail", "")
+        response.data = {"success": False, "message": message}
+        response.content_type = "application/json"
+        return response
+
+
+class LegacyPurchaseView(LegacyView):
+    throttle_scope = "purchase"
+
+    @extend_schema(
+        operation_id="legacy_purchase",
+        request=LegacyOrderSerializer,
+        responses={200: LegacyPurchaseSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        body = LegacyOrderSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        order = PurchaseOrder(
+            package_code=_code_of(body.validated_data["package_id"]),
+            idempotency_key=request.headers.get("Idempotency-Key", ""),
+        )
+        started = start_purchase(cast(User, request.user), order, PurchaseEvent.Source.API)
+        answer = {"success": True, "message": "Checkout opened.", "payment_url": started.checkout_url}
+        return Response(answer)
+
+
+class LegacySessionView(LegacyView):
+    @extend_schema(operation_id="legacy_session", responses={200: LegacySessionSerializer})
+    def get(self, request: Request, session_id: str) -> Response:
+        session = settle_and_show_session(cast(User, request.user), session_id, PurchaseEvent.Source.API)
+        return Response({"success": True, "session": LegacySessionDataSerializer(session).data})
+
+
+class LegacyWebhookView(LegacyView, WebhookView):
+    @extend_schema(
+        operation_id="legacy_webhook",
+        request={"application/json": {"type": "object"}},
+        responses={200: LegacyReceivedSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        self.take_in(request)
+        return Response({"success": True, "received": True})
+
+
+def _code_of(package_id: str) -> str:
+    by_id = Package.objects.filter(pk=int(package_id)) if package_id.isdecimal() else Package.objects.none()
+    return by_id.values_list("code", flat=True).first() or package_id

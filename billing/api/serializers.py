@@ -1,0 +1,185 @@
+"""What the purchase API takes and gives. Shapes only; no rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from billing.api.fields import MoneyField, NumberField
+from billing.models import Package, Purchase
+
+HIGHEST_LIMIT = 100
+
+
+class PackageSerializer(serializers.ModelSerializer[Package]):
+    package_code = serializers.CharField(source="code", read_only=True)
+    package_name = serializers.CharField(source="name", read_only=True)
+    credits = NumberField()
+    price = MoneyField()
+    price_usd = serializers.SerializerMethodField(help_text="The price when it is in US dollars, else null.")
+    discount_percentage = NumberField()
+    is_popular = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Package
+        fields = [
+            "id",
+            "package_code",
+            "package_name",
+            "description",
+            "credits",
+            "price",
+            "currency",
+            "price_usd",
+            "discount_percentage",
+            "is_active",
+            "is_popular",
+            "badge",
+            "display_order",
+            "validity_days",
+            "stripe_price_id",
+            "stripe_product_id",
+        ]
+        read_only_fields = fields
+
+    def get_price_usd(self, package: Package) -> float | None:
+        return float(package.price.major) if package.currency == "usd" else None
+
+
+class PackageQuerySerializer(serializers.Serializer[Any]):
+    include_inactive = serializers.BooleanField(
+        default=False, help_text="Packages off sale too. Admins only."
+    )
+
+
+class OrderSerializer(serializers.Serializer[Any]):
+    """An order for one package."""
+
+    package_code = serializers.CharField(max_length=50)
+    success_url = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=2000,
+        help_text="Where to go after paying. {CHECKOUT_SESSION_ID} in it is replaced. Only to allowed hosts.",
+    )
+    cancel_url = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+
+
+class StartedPurchaseSerializer(serializers.Serializer[Any]):
+    checkout_url = serializers.CharField(read_only=True)
+    session_id = serializers.CharField(read_only=True)
+    purchase_id = serializers.UUIDField(source="purchase.pk", read_only=True)
+
+
+class SessionSerializer(serializers.Serializer[Any]):
+    """A checkout session and its purchase. ``amount_total`` is in the currency's smallest unit, as at Stripe."""
+
+    session_id = serializers.CharField(source="stripe_session_id", read_only=True)
+    purchase_id = serializers.UUIDField(source="pk", read_only=True)
+    status = serializers.ChoiceField(choices=Purchase.Status.choices, read_only=True)
+    payment_status = serializers.SerializerMethodField()
+    amount_total = serializers.SerializerMethodField()
+    currency = serializers.CharField(read_only=True)
+    package_name = serializers.CharField(read_only=True)
+    credits = NumberField()
+    credited = serializers.SerializerMethodField(help_text="Whether the credits are in the account.")
+    needs_attention = serializers.SerializerMethodField(
+        help_text="Paid, but held back until staff have looked."
+    )
+    completed_at = serializers.DateTimeField(read_only=True)
+    stripe_payment_id = serializers.CharField(source="stripe_payment_intent_id", read_only=True)
+
+    def get_payment_status(self, purchase: Purchase) -> str:
+        if purchase.status != Purchase.Status.COMPLETED and not purchase.attention:
+            return "unpaid"
+        return "paid" if purchase.price_minor else "no_payment_required"
+
+    def get_amount_total(self, purchase: Purchase) -> int:
+        return purchase.price_minor if purchase.paid_minor is None else purchase.paid_minor
+
+    def get_credited(self, purchase: Purchase) -> bool:
+        return purchase.status == Purchase.Status.COMPLETED
+
+    def get_needs_attention(self, purchase: Purchase) -> bool:
+        return bool(purchase.attention)
+
+
+class PageQuerySerializer(serializers.Serializer[Any]):
+    """A slice of a list: ``limit`` rows (100 at most) from ``offset`` on, of one status or of any."""
+
+    limit = serializers.IntegerField(default=50, min_value=1)
+    offset = serializers.IntegerField(default=0, min_value=0, max_value=10_000_000)
+    status = serializers.ChoiceField(choices=Purchase.Status.choices, required=False, allow_blank=True)
+
+    def validate_limit(self, limit: int) -> int:
+        return min(limit, HIGHEST_LIMIT)
+
+
+class AdminPageQuerySerializer(PageQuerySerializer):
+    limit = serializers.IntegerField(default=100, min_value=1)
+
+
+class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
+    """One purchase of the history. Amounts are in the currency's main unit (dollars)."""
+
+    amount_credits = NumberField(source="credits")
+    amount_paid = serializers.SerializerMethodField(help_text="What was paid; 0 until it is.")
+    price = MoneyField()
+    discount_applied = MoneyField(source="discount", help_text="The list price less the price.")
+    stripe_payment_id = serializers.CharField(source="stripe_payment_intent_id", read_only=True)
+
+    class Meta:
+        model = Purchase
+        fields = [
+            "id",
+            "package_code",
+            "package_name",
+            "amount_credits",
+            "amount_paid",
+            "price",
+            "discount_applied",
+            "currency",
+            "status",
+            "created_at",
+            "completed_at",
+            "stripe_payment_id",
+        ]
+        read_only_fields = fields
+
+    def get_amount_paid(self, purchase: Purchase) -> float:
+        return float(purchase.price.major) if purchase.status == Purchase.Status.COMPLETED else 0.0
+
+
+class BuyerSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(read_only=True)
+    username = serializers.CharField(read_only=True)
+    email = serializers.EmailField(read_only=True)
+
+
+class AdminPurchaseSerializer(PurchaseSerializer):
+    """As in the history, with its buyer (null once erased) and what staff should look at."""
+
+    user = BuyerSerializer(read_only=True, allow_null=True)
+
+    class Meta(PurchaseSerializer.Meta):
+        fields = [
+            *PurchaseSerializer.Meta.fields,
+            "user",
+            "attention",
+            "attention_detail",
+            "stripe_session_id",
+        ]
+        read_only_fields = fields
+
+
+class BalanceSerializer(serializers.Serializer[Any]):
+    account = serializers.UUIDField(source="account_id", read_only=True, allow_null=True)
+    balance = NumberField()
+    available = NumberField(help_text="What can be spent now: the balance less what is held.")
+    held = NumberField()
+    lifetime_purchased = NumberField()
+
+
+class ReceivedSerializer(serializers.Serializer[Any]):
+    received = serializers.BooleanField(read_only=True)

@@ -1,0 +1,153 @@
+"""The purchase API. Each view parses, calls one function and renders."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from accounts.models import User
+from billing.api.serializers import (
+    AdminPageQuerySerializer,
+    AdminPurchaseSerializer,
+    BalanceSerializer,
+    OrderSerializer,
+    PackageQuerySerializer,
+    PackageSerializer,
+    PageQuerySerializer,
+    PurchaseSerializer,
+    SessionSerializer,
+    StartedPurchaseSerializer,
+)
+from billing.checkout import PurchaseOrder, start_purchase
+from billing.landing import settle_session
+from billing.models import Purchase, PurchaseEvent
+from billing.selectors import all_packages, all_purchases, packages_on_sale, purchases_of
+from config.problems import problem_responses
+from credits.selectors import get_balance
+
+TOTAL_COUNT = "X-Total-Count"
+TOTAL_COUNT_HEADER = OpenApiParameter(
+    TOTAL_COUNT, int, OpenApiParameter.HEADER, response=True, description="How many there are in all."
+)
+IDEMPOTENCY_KEY_HEADER = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Up to 255 characters of yours. A repeat with the same key and body gives the same session.",
+)
+
+
+def _user(request: Request) -> User:
+    return cast(User, request.user)
+
+
+def _parsed(serializer: BaseSerializer[Any]) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    return cast(dict[str, Any], serializer.validated_data)
+
+
+class IsAdmin(BasePermission):
+    """The admin role, as the OpenID provider gives it (see `accounts.people`)."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return _user(request).is_superuser
+
+
+class PackagesView(APIView):
+    @extend_schema(
+        operation_id="list_packages",
+        summary="Packages on sale",
+        parameters=[PackageQuerySerializer],
+        responses={200: PackageSerializer(many=True), **problem_responses(400, 401, 403)},
+    )
+    def get(self, request: Request) -> Response:
+        include_inactive = _parsed(PackageQuerySerializer(data=request.query_params))["include_inactive"]
+        if include_inactive and not _user(request).is_superuser:
+            raise PermissionDenied("Only admins see packages that are off sale.")
+        packages = all_packages() if include_inactive else packages_on_sale()
+        return Response(PackageSerializer(packages, many=True).data)
+
+
+class PurchaseView(APIView):
+    throttle_scope = "purchase"
+
+    @extend_schema(
+        operation_id="start_purchase",
+        summary="Buy a package",
+        description="Opens a checkout. Send the buyer to `checkout_url`; the credits come when it is paid.",
+        parameters=[IDEMPOTENCY_KEY_HEADER],
+        request=OrderSerializer,
+        responses={
+            201: StartedPurchaseSerializer,
+            **problem_responses(400, 401, 403, 404, 409, 422, 429, 502),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        key = request.headers.get("Idempotency-Key", "")
+        order = PurchaseOrder(**_parsed(OrderSerializer(data=request.data)), idempotency_key=key)
+        started = start_purchase(_user(request), order, PurchaseEvent.Source.API)
+        return Response(StartedPurchaseSerializer(started).data, status=201)
+
+
+class SessionView(APIView):
+    @extend_schema(
+        operation_id="read_session",
+        summary="How a checkout stands",
+        description="Verified with Stripe; credits a paid purchase if the webhook hasn't yet. Safe to poll.",
+        responses={200: SessionSerializer, **problem_responses(401, 404)},
+    )
+    def get(self, request: Request, session_id: str) -> Response:
+        purchase = settle_session(_user(request), session_id, PurchaseEvent.Source.API)
+        return Response(SessionSerializer(purchase).data)
+
+
+class HistoryView(APIView):
+    @extend_schema(
+        operation_id="list_purchases",
+        summary="One's own purchases, newest first",
+        parameters=[PageQuerySerializer, TOTAL_COUNT_HEADER],
+        responses={200: PurchaseSerializer(many=True), **problem_responses(400, 401)},
+    )
+    def get(self, request: Request) -> Response:
+        query = _parsed(PageQuerySerializer(data=request.query_params))
+        return _page(purchases_of(_user(request), query.get("status", "")), query, PurchaseSerializer)
+
+
+class BalanceView(APIView):
+    @extend_schema(
+        operation_id="read_balance",
+        summary="One's own balance",
+        responses={200: BalanceSerializer, **problem_responses(401)},
+    )
+    def get(self, request: Request) -> Response:
+        return Response(BalanceSerializer(get_balance(_user(request))).data)
+
+
+class AdminPurchasesView(APIView):
+    permission_classes = [*APIView.permission_classes, IsAdmin]
+
+    @extend_schema(
+        operation_id="list_all_purchases",
+        summary="Everybody's purchases, newest first",
+        parameters=[AdminPageQuerySerializer, TOTAL_COUNT_HEADER],
+        responses={200: AdminPurchaseSerializer(many=True), **problem_responses(400, 401, 403)},
+    )
+    def get(self, request: Request) -> Response:
+        query = _parsed(AdminPageQuerySerializer(data=request.query_params))
+        return _page(all_purchases(query.get("status", "")), query, AdminPurchaseSerializer)
+
+
+def _page(
+    purchases: QuerySet[Purchase], query: dict[str, Any], serializer: type[PurchaseSerializer]
+) -> Response:
+    rows = purchases[query["offset"] : query["offset"] + query["limit"]]
+    total = str(purchases.count())
+    return Response(serializer(rows, many=True).data, headers={TOTAL_COUNT: total})

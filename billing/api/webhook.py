@@ -1,0 +1,55 @@
+"""The address that Stripe sends its events to."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.api.serializers import ReceivedSerializer
+from billing.errors import WebhookTooLarge
+from billing.inbox import receive_event
+from billing.stripe_gateway import verify_event
+from config.problems import problem_responses
+
+
+class WebhookView(APIView):
+    """Verifies first, then stores and applies in one short transaction, then answers.
+
+    2xx only for what is durably done: everything else makes Stripe send the event again.
+    """
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    throttle_classes = []
+
+    @extend_schema(
+        operation_id="receive_webhook",
+        summary="For Stripe's events",
+        parameters=[OpenApiParameter("Stripe-Signature", str, OpenApiParameter.HEADER, required=True)],
+        request={"application/json": {"type": "object"}},
+        responses={200: ReceivedSerializer, **problem_responses(400, 413)},
+    )
+    def post(self, request: Request) -> Response:
+        self.take_in(request)
+        return Response({"received": True})
+
+    def take_in(self, request: Request) -> None:
+        receive_event(verify_event(_body(request), request.headers.get("Stripe-Signature", "")))
+
+
+def _body(request: Request) -> bytes:
+    try:
+        announced = int(request.headers.get("Content-Length") or 0)
+    except ValueError:
+        announced = 0
+    if announced > settings.WEBHOOK_MAX_BYTES:
+        raise WebhookTooLarge("The body is larger than any event.")
+    try:
+        return request._request.body
+    except RequestDataTooBig as error:
+        raise WebhookTooLarge("The body is larger than any event.") from error

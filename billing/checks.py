@@ -1,0 +1,35 @@
+"""What must be right about Stripe before the site goes up. `billing.apps` refuses to start on any of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from django.conf import settings
+
+SECRET_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9]{24,}")
+WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]{24,}")
+PLACEHOLDER = re.compile(r"sandbox|placeholder|changeme|example|x{8,}|(.)\1{9,}", re.IGNORECASE)
+
+
+def find_configuration_errors() -> Iterator[str]:
+    """What is wrong with the Stripe settings, each as a line that says what to do. Never names a secret's value."""
+    key: str = settings.STRIPE_SECRET_KEY
+    if settings.DEBUG and "_live_" in key:
+        yield "STRIPE_SECRET_KEY is a live key and DEBUG is on. Use a test key, or turn DEBUG off."
+    if settings.DEMO:
+        if "_live_" in key:
+            yield "STRIPE_SECRET_KEY is a live key and these are the demo's settings. Use a test key."
+        return
+    if not SECRET_KEY.fullmatch(key) or PLACEHOLDER.search(key):
+        yield "STRIPE_SECRET_KEY is missing or a placeholder. Take it from Stripe's dashboard (sk_test_… or sk_live_…)."
+    yield from _webhook_errors(settings.STRIPE_WEBHOOK_SECRETS)
+
+
+def _webhook_errors(secrets: list[str]) -> Iterator[str]:
+    where = "Take it from the webhook endpoint's page in Stripe's dashboard (whsec_…)."
+    if not secrets:
+        yield f"STRIPE_WEBHOOK_SECRET_CREDITS and STRIPE_WEBHOOK_SECRET are both empty. {where}"
+    for secret in secrets:
+        if not WEBHOOK_SECRET.fullmatch(secret) or PLACEHOLDER.search(secret):
+            yield f"A webhook secret is a placeholder or not one of Stripe's. {where}"
