@@ -11,6 +11,7 @@ import datetime
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -212,16 +213,25 @@ def _http_client(timeout: float) -> stripe.RequestsClient:
 
 
 def _call(operation: Callable[[], stripe.StripeObject]) -> Mapping[str, Any]:
-    """Runs one call and turns Stripe's exceptions into ours. What Stripe said goes to the log, secrets don't."""
-    try:
+    with stripe_errors_as_ours():
         data: Mapping[str, Any] = operation().to_dict()
+    return data
+
+
+@contextmanager
+def stripe_errors_as_ours() -> Iterator[None]:
+    """Turns Stripe's exceptions into `StripeUnavailable` and `StripeRefused`.
+
+    What Stripe said goes to the log; secrets don't.
+    """
+    try:
+        yield
     except (stripe.APIConnectionError, stripe.RateLimitError) as error:
         raise _unavailable(error) from error
     except stripe.StripeError as error:
         if (error.http_status or 500) >= 500 or error.http_status == 409:
             raise _unavailable(error) from error
         raise _refused(error) from error
-    return data
 
 
 def _unavailable(error: stripe.StripeError) -> StripeUnavailable:

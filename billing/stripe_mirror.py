@@ -26,7 +26,7 @@ from djstripe import models as djstripe
 # Our import rule keeps `stripe` itself in the gateway; this is the same exception, where dj-stripe judges it.
 from djstripe._stripe_errors import InvalidRequestError, object_is_absent
 
-from billing.stripe_gateway import configure_module_client
+from billing.stripe_gateway import configure_module_client, stripe_errors_as_ours
 
 Json = Mapping[str, Any]
 
@@ -124,16 +124,24 @@ def mirror_event(payload: Json) -> bool:
 
 
 def mirror_product(product: Json) -> None:
-    """Writes a product that Stripe has just answered with, unless the mirror holds a newer state of it."""
-    with _turn_to_write({product["id"]}):
+    """Writes a product that Stripe has just answered with, unless the mirror holds a newer state of it.
+
+    Raises:
+        StripeUnavailable, StripeRefused: what dj-stripe fetches with it did not come.
+    """
+    with stripe_errors_as_ours(), _turn_to_write({product["id"]}):
         held = djstripe.Product.objects.filter(id=product["id"]).first()
         if held is None or held.stripe_data.get("updated", 0) <= product["updated"]:
             _write(djstripe.Product, product)
 
 
 def mirror_price(price: Json) -> None:
-    """Writes a price that Stripe has just answered with. Its product is fetched where the mirror lacks it."""
-    with _turn_to_write({price["id"], *_related_ids(price)}):
+    """Writes a price that Stripe has just answered with. Its product is fetched where the mirror lacks it.
+
+    Raises:
+        StripeUnavailable, StripeRefused: the product did not come.
+    """
+    with stripe_errors_as_ours(), _turn_to_write({price["id"], *_related_ids(price)}):
         _write(djstripe.Price, price)
 
 

@@ -97,7 +97,7 @@ def read(path: str) -> str:
         return ""
 
 
-def run(command: list) -> None:
+def run(command: "list[str]") -> None:
     """Runs a command; when it fails, its output and one line that says what to do."""
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if result.returncode:
