@@ -1,6 +1,6 @@
 """Sets a working copy up: `.venv` with exactly the pinned requirements. Runs on whatever Python the machine has.
 
-Standard library only, and old syntax only, so that a Python that is too old can still say so.
+Standard library only, and no newer syntax than f-strings, so that a Python that is too old can still say so.
 """
 
 import hashlib
@@ -16,7 +16,8 @@ PYTHON = os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, ".requirements")
 REQUIREMENTS = os.path.join(ROOT, "requirements-dev.txt")
 NEEDED = (3, 11)
-NEWER = ["python3.%d" % minor for minor in range(15, 10, -1)]
+NEWER = [f"python3.{minor}" for minor in range(15, 10, -1)]
+VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def main() -> None:
@@ -36,17 +37,16 @@ def main() -> None:
             "pip",
             "install",
             "--quiet",
-            "--disable-pip-version-check",
             "--require-hashes",
             "-r",
-            "dev/uv.txt",
+            os.path.join(ROOT, "dev", "uv.txt"),
         ]
     )
     uv = os.path.join(VENV, "bin", "uv")
     run([uv, "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", REQUIREMENTS])
     with open(STAMP, "w") as stamp:
         stamp.write(wanted)
-    say("Set up in %.0f s." % (time.time() - started))
+    say(f"Set up in {time.time() - started:.0f} s.")
 
 
 def use_a_newer_python() -> None:
@@ -54,17 +54,16 @@ def use_a_newer_python() -> None:
     for name in NEWER:
         found = shutil.which(name)
         if found:
-            os.execv(found, [found] + sys.argv)
+            os.execv(found, [found, *sys.argv])  # noqa: S606 - the same script, no shell wanted
     fail(
-        "This needs Python 3.11 or newer; %s is %d.%d. Install one, or name it: make demo PYTHON=/path/to/python3.12"
-        % ((sys.executable,) + sys.version_info[:2])
+        f"This needs Python 3.11 or newer; {sys.executable} is {VERSION}. Install one, or name it: make demo PYTHON=python3.12"
     )
 
 
 def make_venv() -> None:
     if os.path.exists(PYTHON) and venv_works():
         return
-    say("Making .venv with Python %d.%d ..." % sys.version_info[:2])
+    say(f"Making .venv with Python {VERSION} ...")
     shutil.rmtree(VENV, ignore_errors=True)
     result = subprocess.run(
         [sys.executable, "-m", "venv", VENV], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -72,8 +71,7 @@ def make_venv() -> None:
     if result.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
         fail(
-            "Python can't make a virtual environment. On Debian and Ubuntu: apt install python%d.%d-venv"
-            % sys.version_info[:2]
+            f"Python can't make a virtual environment. On Debian and Ubuntu: apt install python{VERSION}-venv"
         )
 
 
@@ -86,7 +84,7 @@ def fingerprint() -> str:
     """What the environment was made for: another Python or other requirements make it anew."""
     with open(REQUIREMENTS, "rb") as requirements:
         digest = hashlib.sha256(requirements.read()).hexdigest()
-    return "%s %s %s" % (digest, sys.version_info[:2], ROOT)
+    return f"{digest} {sys.version_info[:2]} {ROOT}"
 
 
 def read(path: str) -> str:

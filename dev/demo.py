@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
@@ -76,14 +75,15 @@ class Demo:
         self._say("Starting the sandbox: a local Stripe and OpenID provider")
         sandbox = self._start_sandbox()
         self._say("Migrating the database")
-        self._manage("migrate", "--no-input", "--verbosity", "0")
+        os.environ.update(self.environment)
+        _command("migrate", interactive=False, verbosity=0)
         self._say("Loading the catalogue")
-        self._manage("load_catalog", f"billing/catalogs/{_catalog()}.toml", "--if-empty")
-        self._await(sandbox, f"{self.sandbox_url}/_sandbox/clock")
+        _command("load_catalog", f"billing/catalogs/{_catalog()}.toml", if_empty=True)
         self._say("Syncing the catalogue to the local Stripe")
-        self._manage("sync_catalog")
+        self._await(sandbox, f"{self.sandbox_url}/_sandbox/clock")
+        _command("sync_catalog")
         self._say("Creating the demo users")
-        self._run([sys.executable, "-m", "dev.demo_users"])
+        _create_people()
         self._say("Starting the site and its worker")
         web, worker = self._start_web(), self._start_worker()
         self._await(web, f"{self.url}/health/live")
@@ -133,25 +133,6 @@ class Demo:
         command = [sys.executable, "manage.py", "procrastinate", "worker"]
         return self.processes.start("worker", command, self.environment)
 
-    def _manage(self, *arguments: str) -> None:
-        self._run([sys.executable, "manage.py", *arguments])
-
-    def _run(self, command: list[str]) -> None:
-        """Runs one step, its output indented below the step's line."""
-        with subprocess.Popen(
-            command,
-            env={**os.environ, **self.environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            assert process.stdout is not None  # noqa: S101 - it is a pipe
-            for line in process.stdout:
-                print(f"      {line}", end="", flush=True)
-        if process.returncode:
-            raise DemoError(f"This step failed: {' '.join(command[1:])}. Its reason stands above.")
-
     def _await(self, process: Process, url: str) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not _answers(url):
@@ -197,6 +178,40 @@ def _catalog() -> str:
     if not (ROOT / "billing" / "catalogs" / f"{name}.toml").exists():
         raise DemoError(f"CATALOG={name}: there is no billing/catalogs/{name}.toml.")
     return name
+
+
+def _command(name: str, *arguments: str, **options: object) -> None:
+    """Runs one of manage.py's commands in this process, which saves starting Django for each."""
+    import django
+    from django.apps import apps
+    from django.core.management import CommandError, call_command
+
+    if not apps.ready:
+        django.setup()
+    try:
+        call_command(name, *arguments, **options, stdout=_Indented())
+    except CommandError as error:
+        raise DemoError(f"{name} failed: {error}") from error
+
+
+def _create_people() -> None:
+    from dev.demo_users import create_demo_users
+
+    for line in create_demo_users():
+        _Indented().write(f"{line}\n")
+
+
+class _Indented:
+    """Standard output, set off below the step's line."""
+
+    def write(self, text: str) -> None:
+        sys.stdout.write("".join(f"      {line}" for line in text.splitlines(keepends=True)))
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+    def isatty(self) -> bool:
+        return False
 
 
 def _answers(url: str) -> bool:

@@ -1,21 +1,17 @@
-"""Makes the demo's people. They are the same ones whether they come through the provider or the password form."""
+"""The demo's people. They are the same ones whether they come through the provider or the password form."""
 
 from __future__ import annotations
 
-import os
-
-import django
+from collections.abc import Iterator
 
 
-def main() -> None:
-    """Creates who is missing; changes nobody."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
-    django.setup()
+def create_demo_users() -> Iterator[str]:
+    """Creates who is missing, changes nobody, and yields a line for each. Needs Django to be set up."""
     from accounts.models import User
     from sandbox.openid.demo_people import DEMO_PEOPLE
 
     for person in DEMO_PEOPLE:
-        _user, created = User.objects.get_or_create(
+        user, created = User.objects.get_or_create(
             username=person["username"],
             defaults={
                 "oidc_sub": str(person["sub"]),
@@ -27,10 +23,6 @@ def main() -> None:
             },
         )
         if created:
-            _user.set_password(person["username"])
-            _user.save()
-        print(f"{person['username']:<10}{'created' if created else 'there'}")
-
-
-if __name__ == "__main__":
-    main()
+            user.set_password(person["username"])
+            user.save()
+        yield f"{user.username:<10}{'created' if created else 'there already'}"

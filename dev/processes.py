@@ -14,6 +14,8 @@ from pathlib import Path
 
 GRACE_S = 8
 LINUX_PDEATHSIG = 1
+# Loaded here: between fork and exec only the call itself is safe.
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 # A group of its own: Ctrl-C reaches only the demo, which then ends them in order.
                 start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread runs here
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, no lock
             )
         process = Process(name, popen, log)
         self.running.append(process)
@@ -77,5 +79,5 @@ def _signal_group(process: Process, number: signal.Signals) -> None:
 
 def _end_with_parent() -> None:
     """Linux: has the kernel end the process when the demo itself is killed without a chance to clean up."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(LINUX_PDEATHSIG, signal.SIGTERM)
+    if LIBC is not None:
+        LIBC.prctl(LINUX_PDEATHSIG, signal.SIGTERM)
