@@ -45,12 +45,18 @@ def summarize(session: Record) -> Summary:
         is_free=data["amount_total"] == 0,
         email=details.get("email") or data["customer_email"] or "",
         name=details.get("name") or "",
-        email_is_fixed=bool(data["customer_email"]),
+        email_is_fixed=_knows_email(data),
         cancel_url=data["cancel_url"],
         success_url=fill_success_url(data),
         submit_label=_label_submit(data, total),
         refusal=_find_refusal(session),
     )
+
+
+def _knows_email(session: Json) -> bool:
+    """Whether the merchant gave the buyer's address, by itself or with the customer: then it stands."""
+    details = session["customer_details"] or {}
+    return bool(session["customer_email"] or (session["customer"] and details.get("email")))
 
 
 def fill_success_url(session: Json) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.encoding import iri_to_uri
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -171,4 +172,4 @@ def _show(http: HttpRequest, page: str, *, status: int = 200, **context: Any) ->
 
 def _see_other(url: str) -> HttpResponse:
     """303 to wherever the merchant wishes, whatever its scheme."""
-    return HttpResponse(status=303, headers={"Location": url})
+    return HttpResponse(status=303, headers={"Location": iri_to_uri(url)})

@@ -3,7 +3,7 @@
 django-oauth-toolkit looks its endpoints up by name in the namespace `oauth2_provider`.
 """
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from oauth2_provider.views import UserInfoView
 
 from sandbox.openid import controls, views
@@ -17,7 +17,7 @@ _endpoints = [
     path("protocol/openid-connect/logout", views.LogoutView.as_view(), name="rp-initiated-logout"),
 ]
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("realms/demo", views.show_realm),
     path("realms/demo/", include((_endpoints, "oauth2_provider"))),
     path("realms/demo/login-actions/authenticate", views.SignInView.as_view(), name="openid-sign-in"),

@@ -1,5 +1,6 @@
 """Refusals in Stripe's own envelope: ``{"error": {"type", "code", "message", "param"}}``."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sandbox.shapes import Json
@@ -43,6 +44,14 @@ class InvalidParameterError(ApiError):
     """A parameter that is unknown, missing or of the wrong type: the request is not carried out."""
 
     saved = False
+
+
+def refuse_unsupported(given: Iterable[str], unsupported: Iterable[str], prefix: str = "") -> None:
+    """Raises InvalidParameterError for what Stripe could do and the sandbox can't: better loud than half right."""
+    for name in unsupported:
+        if name in given:
+            param = f"{prefix}[{name}]" if prefix else name
+            raise InvalidParameterError(f"The local sandbox does not know `{param}`, so far.", param=param)
 
 
 class UnauthorizedError(ApiError):

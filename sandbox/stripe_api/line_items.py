@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox import store
 from sandbox.shapes import Json, make_object
-from sandbox.stripe_api.errors import ApiError, InvalidParameterError
+from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_unsupported
 from sandbox.stripe_api.fields import find_in_parameter
 from sandbox.stripe_api.resources.prices import build_price
 
@@ -23,6 +23,7 @@ def build_line_items(params: dict[str, Any]) -> list[Json]:
 
 
 def _build_item(line: dict[str, Any], param: str) -> Json:
+    refuse_unsupported(line, ("dynamic_tax_rates", "tax_rates"), param)
     price = _find_price(line, param)
     quantity = _read_quantity(line, param)
     amount = price["unit_amount"] * quantity

@@ -76,6 +76,8 @@ def _check(value: Any, hint: Any, path: str) -> Any:
 
 def _check_union(value: Any, choices: tuple[Any, ...], path: str) -> Any:
     """Of several types, the one that a value of this form can be. `Literal[…]|str` is an enumeration."""
+    # UntypedStripeObject only doubles the Dict beside it, for the type checker.
+    choices = tuple(choice for choice in choices if get_origin(choice) is not UntypedStripeObject)
     if value == "" and any("" in get_args(choice) for choice in choices if get_origin(choice) is Literal):
         return ""
     allowed = _collect_allowed(choices)
@@ -94,12 +96,8 @@ def _collect_allowed(choices: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _is_group(hint: Any) -> bool:
-    """Whether values of this type come as several form fields.
-
-    UntypedStripeObject doubles a Dict beside it.
-    """
-    origin = get_origin(hint)
-    return origin in (list, dict) or (is_typeddict(hint) and origin is not UntypedStripeObject)
+    """Whether values of this type come as several form fields."""
+    return get_origin(hint) in (list, dict) or is_typeddict(hint)
 
 
 def _check_list(value: Any, arguments: tuple[Any, ...], path: str) -> list[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from sandbox import clock
 from sandbox.payments.sessions import make_customer_details
 from sandbox.shapes import Json, make_object
-from sandbox.stripe_api.errors import ApiError, InvalidParameterError
+from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_unsupported
 from sandbox.stripe_api.fields import find_in_parameter, pick_fields
 from sandbox.stripe_api.line_items import build_line_items
 from sandbox.stripe_api.metadata import merge_metadata
@@ -30,6 +30,7 @@ _COPIED = (
     "submit_type",
     "success_url",
 )
+_UNSUPPORTED = ("discounts", "optional_items", "setup_intent_data", "shipping_options", "subscription_data")
 _INTENT_FIELDS = (
     "capture_method",
     "description",
@@ -45,13 +46,14 @@ _INTENT_FIELDS = (
 def build_session(params: dict[str, Any], base_url: str) -> tuple[Json, Json]:
     """A session, and what Stripe keeps to itself about it. Raises ApiError for what makes no sense."""
     _check_mode(params)
+    refuse_unsupported(params, _UNSUPPORTED)
     _check_urls(params)
     items = build_line_items(params)
     session = make_object("checkout.session", **pick_fields(params, *_COPIED))
     session["url"] = f"{base_url}/c/pay/{session['id']}"
     session["metadata"] = merge_metadata({}, params.get("metadata"))
     session["expires_at"] = _read_expiry(params)
-    session["automatic_tax"]["enabled"] = params.get("automatic_tax", {}).get("enabled", False)
+    session["automatic_tax"] = _describe_tax(params.get("automatic_tax", {}))
     _set_amounts(session, items)
     _set_customer(session, params)
     return session, _keep_private(session, params, items, base_url)
@@ -88,6 +90,14 @@ def _read_expiry(params: dict[str, Any]) -> int:
             param="expires_at",
         )
     return expires_at
+
+
+def _describe_tax(given: dict[str, Any]) -> Json:
+    """Automatic tax may be asked for. None is due in the sandbox."""
+    if not given.get("enabled"):
+        return {"enabled": False, "liability": None, "provider": None, "status": None}
+    liability = given.get("liability", {"type": "self"})
+    return {"enabled": True, "liability": liability, "provider": "stripe", "status": "complete"}
 
 
 def _set_amounts(session: Json, items: list[Json]) -> None:

@@ -62,7 +62,7 @@ class _ConnectionLostError(Exception):
 
 def _read_request(http: HttpRequest, request_id: str, key: str | None) -> _Request:
     method = http.method or "GET"
-    encoded = http.body.decode() if method == "POST" else http.META.get("QUERY_STRING", "")
+    encoded = http.body.decode(errors="replace") if method == "POST" else http.META.get("QUERY_STRING", "")
     return _Request(
         id=request_id,
         method=method,

@@ -61,7 +61,7 @@ def create_session(client: stripe.StripeClient, **params: Any) -> stripe.checkou
         "success_url": "http://shop.test/done?session={CHECKOUT_SESSION_ID}",
         "cancel_url": "http://shop.test/back",
     }
-    return client.v1.checkout.sessions.create({**defaults, **params})  # type: ignore[typeddict-item]
+    return client.v1.checkout.sessions.create({**defaults, **params})  # type: ignore[arg-type]
 
 
 @pytest.fixture

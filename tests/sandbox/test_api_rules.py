@@ -73,6 +73,7 @@ def test_what_is_not_there_is_missing_by_path_and_by_parameter(client: stripe.St
         ({"name": "x", "type": "odd"}, None, "type", "Invalid type: must be one of good, or service"),
         ({"name": "x", "images": "one"}, None, "images", "Invalid array"),
         ({"name[a]": "x"}, None, "name", "Invalid string"),
+        ({"name": "x", "metadata": "flat"}, None, "metadata", "Invalid object"),
     ],
 )
 def test_parameters_are_checked_against_stripes_own_types(

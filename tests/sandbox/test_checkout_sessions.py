@@ -106,6 +106,11 @@ def test_a_known_customer_is_carried_to_the_payment(
     assert answer["session"]["customer_details"]["email"] == "jenny@shop.test"
 
 
+def test_what_would_change_the_amount_and_is_not_built_is_refused(make_session: MakeSession) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="does not know `discounts`"):
+        make_session(discounts=[{"coupon": "half"}])
+
+
 def test_the_yen_has_no_hundredths(sandbox: Sandbox, make_session: MakeSession) -> None:
     price = {"currency": "jpy", "unit_amount": 2000, "product_data": {"name": "Pack"}}
     session = make_session(line_items=[{"price_data": price, "quantity": 1}])

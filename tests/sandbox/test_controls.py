@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 import requests
@@ -89,7 +90,7 @@ def test_faults_can_be_cleared(sandbox: Sandbox, client: stripe.StripeClient) ->
     ],
 )
 def test_an_order_that_makes_no_sense_is_refused_with_a_reason(
-    sandbox: Sandbox, path: str, order: dict[str, object]
+    sandbox: Sandbox, path: str, order: dict[str, Any]
 ) -> None:
     answer = requests.post(f"{sandbox.url}/_sandbox/{path}", json=order, timeout=5)
     assert 400 <= answer.status_code < 500

@@ -7,32 +7,72 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 import stripe
 
-from tests.local_world import Sandbox, running_sandbox
+from tests.local_world import WEBHOOK_SECRET, Sandbox, running_sandbox
 from tests.sandbox.conftest import connect, create_session
+from tests.sandbox.receiver import Receiver, running_receiver
 
 COMMAND = [sys.executable, "-m", "sandbox"]
 
 
-def test_state_survives_a_restart(tmp_path: Path) -> None:
-    with running_sandbox("--state", str(tmp_path)) as before:
-        client = connect(before)
-        session = create_session(client)
-        made = client.v1.products.create({"name": "Pack"}, {"idempotency_key": "k"})
-        before.pay(session.id, "4000000000000002")
-        before.post("/_sandbox/clock", {"advance_s": 3600})
-        before.fault(path="/v1/customers", status=500)
-    with running_sandbox("--state", str(tmp_path)) as after:
-        client = connect(after)
-        assert after.pay(session.id)["outcome"] == "succeeded"
-        assert after.get("/_sandbox/clock")["now"] >= time.time() + 3599
-        assert client.v1.products.create({"name": "Pack"}, {"idempotency_key": "k"}).id == made.id
-        with pytest.raises(stripe.APIError):
-            client.v1.customers.list()
+@dataclass(frozen=True)
+class Restarted:
+    """A sandbox that was ended and started again on the same state, and what it had made before."""
+
+    sandbox: Sandbox
+    receiver: Receiver
+    session: stripe.checkout.Session
+    product: stripe.Product
+
+
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restarted]:
+    state = tmp_path_factory.mktemp("state")
+    with running_receiver() as receiver:
+        hook = ["--webhook-url", receiver.url, "--webhook-secret", WEBHOOK_SECRET]
+        with running_sandbox("--state", str(state), *hook) as before:
+            client = connect(before)
+            session = create_session(client)
+            before.pay(session.id, "4000000000000002")
+            before.post("/_sandbox/clock", {"advance_s": 3600})
+            before.fault(path="/v1/customers", status=500)
+            before.wait_for_webhooks()
+            receiver.received.clear()
+            receiver.answers = [500]
+            product = client.v1.products.create({"name": "Pack"}, {"idempotency_key": "k"})
+            wait_until(lambda: bool(receiver.received))
+        with running_sandbox("--state", str(state), *hook) as after:
+            yield Restarted(after, receiver, session, product)
+
+
+def wait_until(done: Callable[[], bool], timeout_s: float = 5) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_pending_deliveries_survive_a_restart(restarted: Restarted) -> None:
+    restarted.sandbox.wait_for_webhooks()
+    assert restarted.receiver.types == ["product.created"] * 2
+
+
+def test_an_open_session_can_be_paid_after_a_restart(restarted: Restarted) -> None:
+    assert restarted.sandbox.pay(restarted.session.id)["outcome"] == "succeeded"
+
+
+def test_idempotency_keys_clock_and_faults_survive_a_restart(restarted: Restarted) -> None:
+    client = connect(restarted.sandbox)
+    again = client.v1.products.create({"name": "Pack"}, {"idempotency_key": "k"})
+    assert again.id == restarted.product.id
+    assert restarted.sandbox.get("/_sandbox/clock")["now"] >= time.time() + 3599
+    with pytest.raises(stripe.APIError):
+        client.v1.customers.list()
 
 
 def test_a_port_in_use_is_said_in_one_line(sandbox: Sandbox) -> None:

@@ -11,7 +11,7 @@ from stripe.params._price_update_params import PriceUpdateParams
 from sandbox import store
 from sandbox.models import Record
 from sandbox.shapes import Json, make_object
-from sandbox.stripe_api.errors import ApiError, InvalidParameterError
+from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_unsupported
 from sandbox.stripe_api.expansion import expands_to
 from sandbox.stripe_api.fields import find_in_parameter, find_in_path, pick_fields
 from sandbox.stripe_api.lists import list_page, pick_filters
@@ -19,6 +19,7 @@ from sandbox.stripe_api.metadata import merge_metadata
 from sandbox.stripe_api.routing import Call, route
 from sandbox.webhooks.events import emit
 
+_UNSUPPORTED = ("currency_options", "custom_unit_amount", "tiers", "transform_quantity")
 _FIELDS = ("active", "lookup_key", "nickname", "tax_behavior")
 expands_to("price", product="product")
 
@@ -48,6 +49,7 @@ def create_price(params: dict[str, Any]) -> Record:
 
 def build_price(params: dict[str, Any], param_prefix: str) -> Json:
     """A price by its parameters, not yet stored. Raises InvalidParameterError."""
+    refuse_unsupported(params, _UNSUPPORTED, param_prefix)
     amount, exact = _read_amount(params, param_prefix)
     price = make_object("price", **pick_fields(params, *_FIELDS), product=params["product"])
     price.update(currency=read_currency(params["currency"], param_prefix), unit_amount=amount)
