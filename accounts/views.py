@@ -9,7 +9,6 @@ import structlog
 from django.conf import settings
 from django.contrib import auth, messages
 from django.contrib.auth.views import LoginView
-from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -91,8 +90,6 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # moz
             response: HttpResponse = super().get(request)
         except SignInError as error:
             return _refuse(request, error)
-        except SuspiciousOperation:
-            return _refuse(request, InvalidAnswerError("The answer is not sound.", reason="suspicious"))
         return response
 
     def login_failure(self) -> HttpResponse:
