@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from secrets import compare_digest
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from django_prometheus.exports import ExportToDjangoView
 from health_check.views import HealthCheckView
@@ -13,8 +16,19 @@ def alive(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Counts and times for Prometheus. They tell how much is sold, so they are for whoever has METRICS_TOKEN."""
+    if not settings.METRICS_TOKEN:
+        raise Http404
+    given = request.headers.get("Authorization", "")
+    if not compare_digest(given.encode(), f"Bearer {settings.METRICS_TOKEN}".encode()):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    answer: HttpResponse = ExportToDjangoView(request)
+    return answer
+
+
 urlpatterns = [
     path("health/live", alive),
     path("health/ready", HealthCheckView.as_view(checks=["health_check.checks.Database"])),
-    path("metrics", ExportToDjangoView),
+    path("metrics", metrics),
 ]

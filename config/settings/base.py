@@ -99,6 +99,10 @@ TEMPLATES = [
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
 
 # dj-stripe's own migrations take a minute on a new database; see docs/decisions/djstripe-migrations.md.
 MIGRATION_MODULES = {"djstripe": "billing.djstripe_migrations"}
@@ -251,6 +255,10 @@ UNFOLD: dict[str, Any] = {
 }
 
 LANGUAGES = [("en", _("English"))]
+
+# --- Operations ---------------------------------------------------------------------------------------------------
+# What Prometheus shows as a bearer token at /metrics. Empty: there is no such page.
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
 
 # --- Logging ------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 
+from config.monitoring import report_errors_to
 from config.settings.base import *
-from config.settings.base import INSTALLED_APPS, env, logging_to_console
+from config.settings.base import env, logging_to_console
+
+REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "SITE_URL", "DEFAULT_FROM_EMAIL")
+if missing := [name for name in REQUIRED if not env(name, default="")]:
+    raise ImproperlyConfigured(f"Not set in the environment: {', '.join(missing)}. See docs/go-live.md.")
 
 DEBUG = False
 SECRET_KEY = env("SECRET_KEY")
@@ -25,26 +31,30 @@ SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=True) else None
 )
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
-# A redirect answered to Stripe would be a lost delivery, and a probe inside the cluster speaks plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^api/v1/billing/credits/webhook/?$", r"^api/credits/webhook/?$", r"^health/"]
+# A redirect answered to Stripe would be a lost delivery; probes and Prometheus speak plain HTTP inside the cluster.
+SECURE_REDIRECT_EXEMPT = [
+    r"^api/v1/billing/credits/webhook/?$",
+    r"^api/credits/webhook/?$",
+    r"^health/",
+    r"^metrics$",
+]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31536000)
-SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-SECURE_HSTS_PRELOAD = True
+# These two reach beyond this site when it is served at the top of a domain.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=True)
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=True)
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-}
-EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="smtp://localhost:25")
-vars().update({name: value for name, value in EMAIL_CONFIG.items() if name != "EMAIL_BACKEND"})
-ANYMAIL = {key: value for key, value in env.dict("ANYMAIL", default={}).items()}
+# The URL says how to reach an SMTP server; EMAIL_BACKEND takes its place, with a provider of anymail's for one.
+_email = env.email_url("EMAIL_URL", default="smtp://localhost:25")
+EMAIL_BACKEND = env("EMAIL_BACKEND", default=_email["EMAIL_BACKEND"])
+EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"] or "", _email["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _email.get("EMAIL_USE_TLS", False), _email.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10  # the confirmation is sent under its purchase's row lock
+ANYMAIL = env.dict("ANYMAIL", default={})
 
 LOGGING = logging_to_console(structlog.processors.JSONRenderer())
 
 if dsn := env("SENTRY_DSN", default=""):
-    import sentry_sdk
-
-    sentry_sdk.init(dsn=dsn, send_default_pii=False, max_request_body_size="never")
+    report_errors_to(dsn)
