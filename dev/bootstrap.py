@@ -56,7 +56,8 @@ def use_a_newer_python() -> None:
         if found:
             os.execv(found, [found, *sys.argv])  # noqa: S606 - the same script, no shell wanted
     fail(
-        f"This needs Python 3.11 or newer; {sys.executable} is {VERSION}. Install one, or name it: make demo PYTHON=python3.12"
+        f"This needs Python 3.11 or newer, and {sys.executable} is {VERSION}. "
+        "Install one, or name it: make demo PYTHON=python3.12"
     )
 
 

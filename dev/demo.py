@@ -80,13 +80,13 @@ class Demo:
         self._say("Loading the catalogue")
         _command("load_catalog", f"billing/catalogs/{_catalog()}.toml", if_empty=True)
         self._say("Syncing the catalogue to the local Stripe")
-        self._await(sandbox, f"{self.sandbox_url}/_sandbox/clock")
+        wait_until_answers(sandbox, f"{self.sandbox_url}/_sandbox/clock", PATIENCE_S)
         _command("sync_catalog")
         self._say("Creating the demo users")
         _create_people()
         self._say("Starting the site and its worker")
         web, worker = self._start_web(), self._start_worker()
-        self._await(web, f"{self.url}/health/live")
+        wait_until_answers(web, f"{self.url}/health/live", PATIENCE_S)
         self._welcome()
         self._watch([sandbox, web, worker])
 
@@ -132,13 +132,6 @@ class Demo:
     def _start_worker(self) -> Process:
         command = [sys.executable, "manage.py", "procrastinate", "worker"]
         return self.processes.start("worker", command, self.environment)
-
-    def _await(self, process: Process, url: str) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not _answers(url):
-            if process.popen.poll() is not None or time.monotonic() > deadline:
-                raise DemoError(f"The {process.name} did not start:\n{process.last_lines()}")
-            time.sleep(0.1)
 
     def _watch(self, watched: list[Process]) -> NoReturn:
         while True:
@@ -212,6 +205,22 @@ class _Indented:
 
     def isatty(self) -> bool:
         return False
+
+
+def wait_until_answers(process: Process, url: str, patience_s: float) -> None:
+    """Returns once the process answers over HTTP. Raises `DemoError` when it ends, or takes too long."""
+    deadline = time.monotonic() + patience_s
+    while not _answers(url):
+        if process.popen.poll() is not None or time.monotonic() > deadline:
+            raise DemoError(f"The {process.name} did not start:\n{process.last_lines()}")
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _answers(url: str) -> bool:

@@ -1,0 +1,245 @@
+"""`make demo`, as a newcomer runs it: in a copy of the checkout, with ports and data of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from dev.demo import free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE_S = 120
+
+
+@dataclass
+class RunningDemo:
+    process: subprocess.Popen[str]
+    url: str
+    sandbox_url: str
+    said: str
+    started_in_s: float
+
+    def family(self) -> list[psutil.Process]:
+        return list(psutil.Process(self.process.pid).children(recursive=True))
+
+
+def copy_checkout(target: Path) -> Path:
+    """The files of this checkout, without what git ignores: no data, no `.venv`."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    return target
+
+
+def demo_environment(port: int, sandbox_port: int) -> dict[str, str]:
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "XDG_RUNTIME_DIR"}
+    }
+    inherited.pop("DJANGO_SETTINGS_MODULE", None)
+    return {**inherited, "PORT": str(port), "SANDBOX_PORT": str(sandbox_port), "PYTHONUNBUFFERED": "1"}
+
+
+@contextmanager
+def running_demo(checkout: Path) -> Iterator[RunningDemo]:
+    port, sandbox_port = free_port(), free_port()
+    begun = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-m", "dev.demo"],
+        cwd=checkout,
+        env=demo_environment(port, sandbox_port),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            said = read_until_ready(process)
+            url, sandbox_url = f"http://localhost:{port}", f"http://localhost:{sandbox_port}"
+            yield RunningDemo(process, url, sandbox_url, said, time.monotonic() - begun)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.wait(30)
+
+
+def read_until_ready(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if line.startswith("Ready:"):
+            return said
+    raise AssertionError(f"The demo ended before it was ready:\n{said}")
+
+
+def run_briefly(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A demo that is expected to refuse at once."""
+    return subprocess.run(
+        [sys.executable, "-m", "dev.demo"],
+        cwd=checkout,
+        env={**demo_environment(free_port(), free_port()), **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
+def sign_in(url: str, name: str) -> requests.Session:
+    session = requests.Session()
+    page = session.get(f"{url}/accounts/login/", timeout=20)
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+    assert found
+    form = {"csrfmiddlewaretoken": found[1], "username": name, "password": name}
+    answer = session.post(f"{url}/accounts/login/", data=form, headers={"Referer": url}, timeout=20)
+    assert answer.url == f"{url}/credits/", answer.text[:500]
+    session.headers.update({"X-CSRFToken": session.cookies["credits_csrf"] or "", "Referer": url})
+    return session
+
+
+def buy_by_api(demo: RunningDemo, session: requests.Session) -> None:
+    api = f"{demo.url}/api/v1/billing/credits"
+    started = session.post(f"{api}/purchase", json={"package_code": "starter"}, timeout=20)
+    assert started.status_code == 201, started.text
+    session_id = started.json()["session_id"]
+    pay = f"{demo.sandbox_url}/_sandbox/checkout/sessions/{session_id}/pay"
+    assert requests.post(pay, json={"card": "4242424242424242"}, timeout=20).ok
+    deadline = time.monotonic() + 10
+    while session.get(f"{api}/balance", timeout=20).json()["balance"] == 0:
+        assert time.monotonic() < deadline, "the webhook did not arrive"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copy_checkout(tmp_path_factory.mktemp("demo"))
+    for above in [folder, *folder.parents][:4]:
+        above.chmod(0o755)  # run as root, PostgreSQL is another user's process and must get at its folder
+    return folder
+
+
+def test_a_newcomer_can_buy_and_ctrl_c_ends_every_process_and_a_second_start_keeps_the_data(
+    checkout: Path,
+) -> None:
+    with running_demo(checkout) as demo:
+        assert f"Ready: {demo.url}" in demo.said
+        assert re.search(r"^\[7/7\]", demo.said, re.MULTILINE), "each step is announced"
+        buy_by_api(demo, sign_in(demo.url, "buyer"))
+        family = demo.family()
+        assert len(family) >= 3
+        assert wait_for_mail(checkout), "the confirmation is saved where a newcomer can read it"
+    assert demo.process.returncode == 0
+    assert not [
+        process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    ]
+    assert not (checkout / ".local" / "postgres" / "postmaster.pid").exists(), "the database ended too"
+
+    with running_demo(checkout) as again:
+        balance = (
+            sign_in(again.url, "buyer").get(f"{again.url}/api/v1/billing/credits/balance", timeout=20).json()
+        )
+        assert balance["balance"] == 1000
+        assert "there already" in again.said
+        assert sign_in(again.url, "staff").get(f"{again.url}/admin/", timeout=20).status_code == 200
+
+
+def wait_for_mail(checkout: Path) -> bool:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        mails = list((checkout / ".local" / "mail").glob("*.log"))
+        if any("1,000 credits" in mail.read_text() for mail in mails):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def test_two_copies_in_two_folders_run_side_by_side(checkout: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    other = copy_checkout(tmp_path)
+    with running_demo(checkout) as first, running_demo(other) as second:
+        for demo in (first, second):
+            assert requests.get(f"{demo.url}/health/live", timeout=10).ok
+        balance = sign_in(second.url, "buyer").get(f"{second.url}/api/v1/billing/credits/balance", timeout=20)
+        assert balance.json()["balance"] == 0, "the other copy's purchase is not here"
+
+
+def test_a_port_in_use_is_one_clear_line(checkout: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = run_briefly(checkout, PORT=str(port))
+    assert refused.returncode == 1
+    assert f"Port {port} can't be used" in refused.stderr
+    assert "make demo PORT=" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_port_that_is_no_number_is_one_clear_line(checkout: Path) -> None:
+    refused = run_briefly(checkout, SANDBOX_PORT="eighty")
+    assert refused.returncode == 1
+    assert refused.stderr.strip() == "SANDBOX_PORT=eighty is no port. Choose a number from 1 to 65535."
+
+
+def test_a_database_that_cannot_be_reached_is_a_clear_error(checkout: Path) -> None:
+    refused = run_briefly(
+        checkout, DATABASE_URL=f"postgresql://nobody:secret-word@127.0.0.1:{free_port()}/none"
+    )
+    assert refused.returncode == 1
+    assert "The database can't be reached" in refused.stderr
+    assert "DATABASE_URL" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert "secret-word" not in refused.stderr + refused.stdout
+
+
+def test_a_python_that_is_too_old_is_one_clear_line(checkout: Path) -> None:
+    script = (
+        "import runpy, sys, os; sys.version_info = (3, 9, 2, 'final', 0); os.environ['PATH'] = '/nowhere';"
+        "sys.argv = ['dev/bootstrap.py']; runpy.run_path('dev/bootstrap.py', run_name='__main__')"
+    )
+    refused = subprocess.run([sys.executable, "-c", script], cwd=checkout, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert "needs Python 3.11 or newer" in refused.stderr
+    assert "3.9" in refused.stderr
+
+
+def ended_process_id() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_reset_throws_the_data_away_and_refuses_while_the_demo_runs(tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path)
+    (checkout / ".local" / "postgres").mkdir(parents=True)
+    lock = checkout / ".local" / "postgres" / "postmaster.pid"
+    lock.write_text(f"{os.getpid()}\n")
+    command = [sys.executable, "dev/reset.py"]
+    environment = demo_environment(1, 2)
+    refused = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert "End the demo" in refused.stderr
+    lock.write_text(f"{ended_process_id()}\n")  # left behind by a crash: no reason to refuse
+    assert subprocess.run(command, cwd=checkout, env=environment).returncode == 0
+    assert not (checkout / ".local").exists()
