@@ -28,6 +28,14 @@ class Misfortune:
     delay_s: float
     remember: bool
 
+    @property
+    def is_part_of_the_call(self) -> bool:
+        """Whether it strikes while the call is carried out, and so counts under its idempotency key.
+
+        A gateway's 503 or a broken line strikes on the way there or back, whatever the key remembers.
+        """
+        return not self.after and (self.remember or self.action == DELAY)
+
     def wait(self) -> None:
         time.sleep(self.delay_s)
 

@@ -78,10 +78,12 @@ def _answer(request: _Request, api_key: str) -> Answer:
     misfortune = faults.take_fault(request.method, request.path)
     if misfortune is None:
         return _answer_once(request, api_key, None)
-    if not misfortune.after:
+    if misfortune.is_part_of_the_call:
         return _answer_once(request, api_key, misfortune)
-    answer = _answer_once(request, api_key, None)
-    return _suffer(misfortune, request) or answer
+    if misfortune.after:
+        answer = _answer_once(request, api_key, None)
+        return _suffer(misfortune, request) or answer
+    return _suffer(misfortune, request) or _answer_once(request, api_key, None)
 
 
 def _answer_once(request: _Request, api_key: str, misfortune: faults.Misfortune | None) -> Answer:

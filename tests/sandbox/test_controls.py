@@ -53,6 +53,17 @@ def test_a_connection_can_break_before_anything_happens(
     assert client.v1.products.list().data == []
 
 
+def test_a_gateways_error_leaves_nothing_under_the_key_and_hits_replays_too(
+    sandbox: Sandbox, client: stripe.StripeClient
+) -> None:
+    for _ in range(2):
+        sandbox.fault(method="POST", path="/v1/products", status=503)
+        with pytest.raises(stripe.APIError):
+            client.v1.products.create({"name": "Pack"}, {"idempotency_key": "k"})
+        client.v1.products.create({"name": "Pack"}, {"idempotency_key": "k"})
+    assert len(sandbox.objects("product")) == 1
+
+
 def test_an_answer_can_be_late(sandbox: Sandbox, client: stripe.StripeClient) -> None:
     sandbox.fault(path="/v1/products", delay_ms=200)
     started = time.monotonic()
