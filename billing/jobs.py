@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from procrastinate import RetryStrategy
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
 from billing.stripe_objects import StripeEvent
 
 # Seconds after each failure: 10, 310, 610, …: some two days in all, like Stripe's own retries.
 PATIENTLY = RetryStrategy(max_attempts=35, wait=10, linear_wait=300)
+
+KEEP_JOBS_HOURS = 7 * 24
 
 
 @app.task(name="billing.send_confirmation", retry=PATIENTLY)
@@ -36,6 +38,22 @@ def sweep(timestamp: int) -> None:
     from billing.reconciliation import sweep_open_purchases
 
     sweep_open_purchases()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="billing.retry_stalled", queueing_lock="billing.retry_stalled", pass_context=True)
+async def retry_stalled(context: JobContext, timestamp: int) -> None:
+    """Gives the jobs of a worker that died to the living. Every job here may run twice; none may be lost."""
+    manager = context.app.job_manager
+    for job in await manager.get_stalled_jobs():
+        await manager.retry_job(job)
+
+
+@app.periodic(cron="17 4 * * *")
+@app.task(name="billing.forget_old_jobs", queueing_lock="billing.forget_old_jobs", pass_context=True)
+async def forget_old_jobs(context: JobContext, timestamp: int) -> None:
+    """Removes jobs that went well some days ago. Failed ones stay for staff to see."""
+    await context.app.job_manager.delete_old_jobs(nb_hours=KEEP_JOBS_HOURS)
 
 
 def defer_mirroring(event: StripeEvent) -> None:
