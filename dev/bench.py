@@ -57,6 +57,7 @@ def main() -> int:
                     operation.seconds.append(seconds)
             _show_progress((number + 1) / (WARM_UP + ROUNDS))
         _print_table(operations)
+        print(f"Migrating a new database took {site.migrated_s:.1f} s (under 15 s promised).")
     finally:
         processes.stop_all()
     return 0
@@ -71,7 +72,7 @@ class Site:
         webhook = f"{self.url}/api/v1/billing/credits/webhook"
         environment = {
             "DJANGO_SETTINGS_MODULE": "config.settings.dev",
-            "DATABASE_URL": os.environ.get("DATABASE_URL") or embedded_url("credits_bench"),
+            "DATABASE_URL": os.environ.get("DATABASE_URL") or _empty_database(),
             "SITE_URL": self.url,
             "SANDBOX_URL": self.sandbox,
             "LOG_LEVEL": "WARNING",
@@ -100,7 +101,9 @@ class Site:
         from django.core.management import call_command
 
         django.setup()
+        begun = time.perf_counter()
         call_command("migrate", interactive=False, verbosity=0)
+        self.migrated_s = time.perf_counter() - begun
         call_command("load_catalog", "billing/catalogs/standard.toml", stdout=io.StringIO())
         call_command("sync_catalog", stdout=io.StringIO())
 
@@ -173,6 +176,15 @@ class Site:
             raise RuntimeError(f"The webhook answered {attempt['status']}: {attempt['body']}")
         requests.post(f"{self.sandbox}/_sandbox/webhooks/drop", json={}, timeout=30).raise_for_status()
         return float(attempt["duration_ms"]) / 1000
+
+
+def _empty_database() -> str:
+    """A new database on the embedded server, so that migrating it is part of what is measured."""
+    import psycopg
+
+    with psycopg.connect(embedded_url("postgres"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS credits_bench WITH (FORCE)")
+    return embedded_url("credits_bench")
 
 
 def _show_progress(share: float) -> None:
