@@ -14,12 +14,16 @@ from typing import Any
 
 from billing.errors import CatalogError
 from billing.models import Package
-from billing.money import Money
+from billing.money import Money, decimal_places
 
 FILE_KEYS = {"currency", "package"}
 REQUIRED = {"code", "name", "credits", "price"}
 OPTIONAL = {"description", "discount_percentage", "badge", "display_order", "active", "validity_days"}
-LARGEST_CREDITS = Decimal("1e15")
+SMALLEST_CREDITS = Decimal("0.01")
+LARGEST_CREDITS = Decimal(10**15)
+# IDR's limit at Stripe, the highest of all: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+LARGEST_PRICE_MINOR = 10**12
+LONGEST_VALIDITY_DAYS = 36_500
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,21 @@ class _Reader:
         for key in sorted(data.keys() - FILE_KEYS):
             self._mistake(self._line_of(key), f"unknown key {key!r}; known are currency and [[package]]")
         self.currency = self._currency(data.get("currency", "usd"))
-        tables = data.get("package", [])
-        if not isinstance(tables, list) or not tables:
-            self._mistake(1, "no [[package]] in this file")
-            tables = []
+        tables = self._tables(data.get("package", []))
         packages = [self._package(index, table) for index, table in enumerate(tables)]
         self._refuse_duplicates(tables)
         if self.mistakes:
             raise CatalogError("\n".join(self.mistakes))
         return [package for package in packages if package]
+
+    def _tables(self, value: object) -> list[dict[str, Any]]:
+        if not isinstance(value, list) or not value:
+            self._mistake(1, "no [[package]] in this file")
+            return []
+        for table in value:
+            if not isinstance(table, dict):
+                self._mistake(self._line_of("package"), f"{table!r} is no [[package]] table")
+        return [table for table in value if isinstance(table, dict)]
 
     def _currency(self, value: object) -> str:
         if isinstance(value, str) and re.fullmatch(r"[a-z]{3}", value.lower()):
@@ -94,11 +104,11 @@ class _Reader:
             code=fields.text("code", r"[a-z0-9][a-z0-9_-]{0,49}", "lower-case letters, digits, - and _"),
             name=fields.text("name", r".{1,100}", "1 to 100 characters"),
             description=fields.text("description", r".{0,500}", "500 characters at most", ""),
-            credits=fields.number("credits", above=Decimal(0), below=LARGEST_CREDITS, places=2),
+            credits=fields.number("credits", SMALLEST_CREDITS, LARGEST_CREDITS, places=2),
             price=fields.price(self.currency),
-            discount_percentage=fields.number("discount_percentage", Decimal(-1), Decimal(101), 2, 0),
+            discount_percentage=fields.number("discount_percentage", Decimal(0), Decimal(100), 2, 0),
             badge=fields.text("badge", "|".join(Package.Badge.values), "popular or best_value", ""),
-            display_order=int(fields.number("display_order", Decimal(-1), Decimal(10**6), 0, index + 1)),
+            display_order=int(fields.number("display_order", Decimal(0), Decimal(10**6), 0, index + 1)),
             is_active=fields.flag("active"),
             validity_days=fields.days("validity_days"),
         )
@@ -117,7 +127,7 @@ class _Reader:
         self.mistakes.append(f"{self.name}, line {line}: {reason}")
 
     def _line_of(self, key: str, index: int | None = None) -> int:
-        """The line of a key in the file's head, or in its ``index``-th [[package]]; that table's own line without a key.
+        """The line of a key in the file's head, or in its ``index``-th [[package]]; without a key, that table's own.
 
         tomllib gives values without their places, so the place is looked up in the text.
         """
@@ -134,7 +144,7 @@ class _Reader:
 
 
 class _Fields:
-    """Reads the fields of one [[package]]; a wrong one is reported and a harmless value given, so that reading goes on."""
+    """Reads the fields of one [[package]]. A wrong one is reported and read as a harmless value, to find all mistakes."""
 
     def __init__(self, reader: _Reader, index: int, table: dict[str, Any]) -> None:
         self.reader, self.index, self.table = reader, index, table
@@ -147,11 +157,11 @@ class _Fields:
         return str(value)
 
     def number(
-        self, key: str, above: Decimal, below: Decimal, places: int, default: int | str = "1"
+        self, key: str, lowest: Decimal, highest: Decimal, places: int, default: int | str = "1"
     ) -> Decimal:
         value = _decimal(self.table.get(key, default))
-        if value is None or not value.is_finite() or not above < value < below:
-            self._wrong(key, f"{self.table[key]!r} is not a number above {above:f} and below {below:f}")
+        if value is None or not value.is_finite() or not lowest <= value <= highest:
+            self._wrong(key, f"{_shown(self.table[key])} is not a number from {lowest} to {highest}")
             return Decimal(default)
         if value != round(value, places):
             self._wrong(key, f"{value} has more than {places} decimal places")
@@ -160,9 +170,11 @@ class _Fields:
     def price(self, currency: str) -> Money:
         value = _decimal(self.table.get("price", 0))
         if value is None or not value.is_finite():
-            self._wrong("price", f'{self.table["price"]!r} is not an amount such as "10.00"')
+            self._wrong("price", f'{_shown(self.table["price"])} is not an amount such as "10.00"')
         elif value < 0:
             self._wrong("price", f"{value} is negative")
+        elif value > LARGEST_PRICE_MINOR or value.scaleb(decimal_places(currency)) > LARGEST_PRICE_MINOR:
+            self._wrong("price", f"{value} is more than Stripe takes")
         else:
             try:
                 return Money.from_major(value, currency)
@@ -178,13 +190,20 @@ class _Fields:
 
     def days(self, key: str) -> int | None:
         value = self.table.get(key)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            self._wrong(key, f"{value!r} is not a number of days above 0")
+        if value is None:
+            return None
+        if type(value) is not int or not 1 <= value <= LONGEST_VALIDITY_DAYS:
+            self._wrong(key, f"{value!r} is not a number of days from 1 to {LONGEST_VALIDITY_DAYS}")
             return None
         return value
 
     def _wrong(self, key: str, reason: str) -> None:
         self.reader._mistake(self.reader._line_of(key, self.index), f"{key}: {reason}")
+
+
+def _shown(value: object) -> str:
+    """As it stands in the file: 100.5, 'many'."""
+    return str(value) if isinstance(value, Decimal) else repr(value)
 
 
 def _decimal(value: object) -> Decimal | None:
