@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
-from billing.errors import BillingError, SessionNotFound, UnknownPackage
+from billing.errors import BillingError, PurchaseInProgress, SessionNotFound, UnknownPackage
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
 from billing.selectors import purchases_of, shop_window
@@ -61,6 +61,11 @@ def buy(request: HttpRequest) -> HttpResponse:
         started = _start(cast(User, request.user), code, token)
     except UnknownPackage:
         messages.error(request, _("This package is no longer on sale. Please choose another one."))
+    except PurchaseInProgress:
+        # Pressed twice: the browser dropped the first answer, and its purchase stands below with its checkout.
+        messages.info(
+            request, _("Your checkout is open already. Continue it from your recent purchases below.")
+        )
     except BillingError:
         messages.error(request, _("The checkout could not be opened. Nothing was charged. Please try again."))
     else:
