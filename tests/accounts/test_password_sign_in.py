@@ -17,6 +17,8 @@ from accounts.models import User
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "config.settings.production",
     "SECRET_KEY": "x" * 60,
+    "SITE_URL": "https://credits.example.com",
+    "DEFAULT_FROM_EMAIL": "credits@example.com",
     "ALLOWED_HOSTS": "credits.example.com",
     "DATABASE_URL": "postgres://nobody@localhost/none",
 }
