@@ -1,0 +1,45 @@
+# The production image: the pinned requirements, the code and its static files. No secret is needed to build it.
+# `docker build -t prepaid-credits .`; how to run it: compose.yaml, docs/go-live.md.
+ARG PYTHON=3.11-slim-bookworm
+
+FROM python:${PYTHON} AS builder
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /app
+RUN python -m venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH
+# Wheels only, each by its hash: nothing is built and nothing else is fetched.
+COPY requirements.txt .
+RUN pip install --require-hashes --no-deps --only-binary :all: -r requirements.txt
+COPY manage.py .
+COPY config config
+COPY accounts accounts
+COPY credits credits
+COPY billing billing
+COPY templates templates
+COPY static static
+RUN DJANGO_SETTINGS_MODULE=config.settings.build python manage.py collectstatic --no-input --verbosity 0 \
+    && python -m compileall -q /opt/venv/lib config accounts credits billing
+
+FROM python:${PYTHON} AS runtime
+RUN groupadd --system --gid 10001 app \
+    && useradd --system --uid 10001 --gid app --home-dir /nonexistent --shell /usr/sbin/nologin app
+COPY --from=builder /opt/venv /opt/venv
+# Owned by root: the process can read its code and change none of it.
+COPY --from=builder /app /app
+WORKDIR /app
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    DJANGO_SETTINGS_MODULE=config.settings.production \
+    GRANIAN_INTERFACE=wsgi \
+    GRANIAN_HOST=0.0.0.0 \
+    GRANIAN_PORT=8000 \
+    GRANIAN_WORKERS=2 \
+    GRANIAN_BLOCKING_THREADS=8 \
+    GRANIAN_RESPAWN_FAILED_WORKERS=true
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-m", "config.probe"]
+# Migrating is a command of its own: python manage.py migrate. The folder is where the worker processes add up their
+# counts for /metrics; it is a new one at each start.
+CMD ["sh", "-c", "PROMETHEUS_MULTIPROC_DIR=$(mktemp -d) exec granian config.wsgi:application"]
