@@ -10,34 +10,52 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline, link_to, link_to_list
+from accounts.admin import UserAdmin
+from accounts.models import User
+from config.admin_display import EMPTY, chip, link_to, link_to_list
+from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
+from credits.formatting import credits_amount, credits_change
 from credits.models import Account, Entry, Lot, LotMovement
 
 
 @admin.register(Account)
 class AccountAdmin(ReadOnlyAdmin):
-    list_display = ["id", "owner", "balance", "held", "version", "created_at"]
+    list_display = ["holder", "balance_shown", "held_shown", "version", "created_at"]
     search_fields = ["id__exact", "owner__username", "owner__email"]
     search_help_text = _("Account id, or the owner's name or e-mail.")
     list_select_related = ["owner"]
     ordering = ["-created_at"]
-    fields = ["id", "owner_link", "balance", "held", "version", "created_at", "books"]
+    fields = ["owner_link", "balance_shown", "held_shown", "version", "created_at", "id", "see_also"]
     readonly_fields = fields
+
+    @display(description=_("account"), ordering="owner__username")
+    def holder(self, account: Account) -> str:
+        return str(account)
 
     @display(description=_("owner"))
     def owner_link(self, account: Account) -> str:
         return link_to(account.owner)
 
-    @display(description=_("books"))
-    def books(self, account: Account) -> Any:
-        lots = link_to_list(Lot, _("Lots"), account__id__exact=account.pk)
-        entries = link_to_list(Entry, _("Entries"), account__id__exact=account.pk)
-        return lots + " · " + entries
+    @display(description=_("balance"), ordering="balance")
+    def balance_shown(self, account: Account) -> str:
+        return credits_amount(account.balance)
+
+    @display(description=_("held"), ordering="held")
+    def held_shown(self, account: Account) -> str:
+        return credits_amount(account.held)
 
 
 @admin.register(Lot)
 class LotAdmin(ReadOnlyAdmin):
-    list_display = ["id", "account", "amount", "remaining", "promotional", "expires_at", "created_at"]
+    list_display = [
+        "id",
+        "created_at",
+        "account_link",
+        "amount_shown",
+        "remaining_shown",
+        "promotional",
+        "expires_at",
+    ]
     list_filter = ["promotional", "created_at"]
     search_fields = ["=id", "account__id__exact", "account__owner__email", "reference"]
     search_help_text = _("Lot id, account id, the owner's e-mail, or the reference.")
@@ -45,36 +63,48 @@ class LotAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
     fields = [
         "account_link",
-        "amount",
-        "remaining",
+        "amount_shown",
+        "remaining_shown",
         "promotional",
-        "cost_minor",
-        "currency",
-        "expires_at",
+        "expires",
         "reference",
         "created_at",
-        "entries",
+        "see_also",
     ]
     readonly_fields = fields
 
-    @display(description=_("account"))
+    @display(description=_("account"), ordering="account__owner__username")
     def account_link(self, lot: Lot) -> str:
         return link_to(lot.account)
 
-    @display(description=_("what happened to it"))
-    def entries(self, lot: Lot) -> str:
-        return link_to_list(Entry, _("Entries that touched it"), movements__lot__id__exact=lot.pk)
+    @display(description=_("amount"), ordering="amount")
+    def amount_shown(self, lot: Lot) -> str:
+        return credits_amount(lot.amount)
+
+    @display(description=_("remaining"), ordering="remaining")
+    def remaining_shown(self, lot: Lot) -> str:
+        return credits_amount(lot.remaining)
+
+    @display(description=_("expires"))
+    def expires(self, lot: Lot) -> Any:
+        return lot.expires_at or _("never")
 
 
 class LotMovementInline(ReadOnlyInline):
     model = LotMovement
-    fields = ["lot_link", "amount"]
+    fields = ["lot_link", "amount_shown"]
     readonly_fields = fields
     verbose_name_plural = _("which lots it touched")
 
     @display(description=_("lot"))
     def lot_link(self, movement: LotMovement) -> str:
-        return link_to(movement.lot)
+        lot = movement.lot
+        numbers = {"id": lot.pk, "left": credits_amount(lot.remaining), "all": credits_amount(lot.amount)}
+        return link_to(lot, _("Lot %(id)s: %(left)s of %(all)s left") % numbers)
+
+    @display(description=_("by"))
+    def amount_shown(self, movement: LotMovement) -> str:
+        return credits_change(movement.amount)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LotMovement]:
         movements: QuerySet[LotMovement] = super().get_queryset(request)
@@ -83,7 +113,15 @@ class LotMovementInline(ReadOnlyInline):
 
 @admin.register(Entry)
 class EntryAdmin(ReadOnlyAdmin):
-    list_display = ["id", "created_at", "account", "kind", "amount", "balance_after", "version", "key"]
+    list_display = [
+        "id",
+        "created_at",
+        "account_link",
+        "kind_chip",
+        "amount_shown",
+        "balance_after_shown",
+        "see_also",
+    ]
     list_filter = ["kind", "created_at"]
     search_fields = ["=id", "key", "reference", "account__id__exact", "account__owner__email"]
     search_help_text = _("Entry id, business key, reference, account id, or the owner's e-mail.")
@@ -92,21 +130,56 @@ class EntryAdmin(ReadOnlyAdmin):
     inlines = [LotMovementInline]
     fields = [
         "account_link",
+        "kind_chip",
+        "amount_shown",
+        "balance_after_shown",
         "version",
-        "kind",
-        "amount",
-        "balance_after",
+        "created_at",
         "key",
         "reference",
         "metadata",
-        "created_at",
+        "see_also",
     ]
     readonly_fields = fields
 
-    @display(description=_("account"))
+    @display(description=_("account"), ordering="account__owner__username")
     def account_link(self, entry: Entry) -> str:
         return link_to(entry.account)
+
+    @display(description=_("kind"), ordering="kind")
+    def kind_chip(self, entry: Entry) -> str:
+        return chip(entry.get_kind_display())
+
+    @display(description=_("amount"), ordering="amount")
+    def amount_shown(self, entry: Entry) -> str:
+        return credits_change(entry.amount)
+
+    @display(description=_("balance after"), ordering="balance_after")
+    def balance_after_shown(self, entry: Entry) -> str:
+        return credits_amount(entry.balance_after)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # The link from a lot to its entries.
         return lookup == "movements__lot__id__exact" or bool(super().lookup_allowed(lookup, value, request))
+
+
+def account_of_user(user: User) -> str:
+    account = Account.objects.filter(owner=user).first()
+    return EMPTY if account is None else link_to(account, _("Credit account"))
+
+
+def lots_of_account(account: Account) -> str:
+    return link_to_list(Lot, _("Lots"), account__id__exact=account.pk)
+
+
+def entries_of_account(account: Account) -> str:
+    return link_to_list(Entry, _("Entries"), account__id__exact=account.pk)
+
+
+def entries_of_lot(lot: Lot) -> str:
+    return link_to_list(Entry, _("Entries that touched it"), movements__lot__id__exact=lot.pk)
+
+
+UserAdmin.related_pages.append(account_of_user)
+AccountAdmin.related_pages += [lots_of_account, entries_of_account]
+LotAdmin.related_pages.append(entries_of_lot)

@@ -17,7 +17,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class Balance:
-    """``balance`` is all credits, ``held`` those set aside for work in progress, ``available`` what can be spent now."""
+    """``balance`` is all credits, ``held`` those set aside for work, ``available`` what can be spent now."""
 
     account_id: UUID | None
     balance: Decimal

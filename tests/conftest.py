@@ -21,7 +21,7 @@ def pytest_configure() -> None:
 
 
 def empty_tables() -> None:
-    """Empties every table that has rows, past the triggers that forbid it. Needs a superuser, as the embedded one is."""
+    """Empties every table, past the triggers that forbid it. Needs a superuser, as the embedded one is."""
     tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - KEPT_TABLES)
     extra = ["procrastinate_jobs", "procrastinate_events", "procrastinate_periodic_defers", "procrastinate_workers"]
     statements = "".join(f'DELETE FROM "{table}";' for table in dict.fromkeys([*tables, *extra]))

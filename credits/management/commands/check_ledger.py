@@ -24,7 +24,8 @@ class Command(BaseCommand):
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         found = 0
-        for found, violation in enumerate(find_violations(), start=1):
+        for violation in find_violations():
+            found += 1
             self.stdout.write(f"VIOLATION {violation.invariant}: {violation.subject}: {violation.detail}")
         if found:
             self.stderr.write(f"The ledger is broken: {found} violation(s).")
