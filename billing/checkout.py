@@ -37,7 +37,7 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True)
 class PurchaseOrder:
-    """What a buyer asks for. Empty addresses mean our own pages; an empty key means that each call is a new purchase."""
+    """What a buyer asks for. Empty addresses mean our own pages; an empty key makes each call a new purchase."""
 
     package_code: str
     success_url: str = ""

@@ -45,7 +45,7 @@ class Money:
         return Decimal(self.minor).scaleb(-decimal_places(self.currency))
 
     def __str__(self) -> str:
-        sign = "−" if self.minor < 0 else ""  # noqa: RUF001 - a minus sign, not a hyphen
+        sign = "−" if self.minor < 0 else ""
         amount = f"{abs(self.major):,.{decimal_places(self.currency)}f}"
         symbol = SYMBOLS.get(self.currency)
         return f"{sign}{symbol}{amount}" if symbol else f"{sign}{amount} {self.currency.upper()}"

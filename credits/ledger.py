@@ -26,7 +26,7 @@ from credits.models import Account, Entry
 
 @dataclass(frozen=True)
 class Cost:
-    """What was paid for a lot, in the currency's minor units (cents), and the currency's ISO 4217 code in lower case."""
+    """What was paid for a lot, in the currency's minor units (cents), and its ISO 4217 code in lower case."""
 
     minor: int
     currency: str
