@@ -127,6 +127,7 @@ def _armed_guards() -> set[tuple[str, str]]:
                 WHERE t.tgenabled IN ('O', 'A') AND NOT t.tgisinternal
             UNION
             SELECT c.relname, k.conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-                WHERE k.convalidated
+                -- Not 't': a deferred trigger has a row here too, which stays when the trigger is switched off.
+                WHERE k.convalidated AND k.contype <> 't'
         """)
         return set(cursor.fetchall())
