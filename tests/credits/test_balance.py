@@ -1,0 +1,56 @@
+"""A balance is read by key, in one query, whatever the ledger's length."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from credits import ledger
+from credits.models import Entry
+from credits.selectors import Balance, get_balance
+from tests.builders import UserFactory
+from tests.credits.builders import grant
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("entries", [1, 50])
+def test_a_balance_is_one_query_however_long_the_ledger_is(entries: int) -> None:
+    user = UserFactory.create()
+    account = ledger.open_account(user)
+    for number in range(entries):
+        grant(account, 3, key=f"fact:{number}")
+    with CaptureQueriesContext(connection) as statements:
+        balance = get_balance(user)
+    assert balance == Balance(account.pk, Decimal(3 * entries), Decimal(0))
+    assert balance.available == 3 * entries
+    (statement,) = statements
+    assert "credits_account" in statement["sql"]
+    assert "credits_entry" not in statement["sql"]
+
+
+def test_somebody_without_an_account_has_nothing_and_gets_no_account_by_looking() -> None:
+    user = UserFactory.create()
+    balance = get_balance(user)
+    assert balance == Balance(None, Decimal(0), Decimal(0))
+    assert balance.available == balance.lifetime_purchased == 0
+    assert not hasattr(user, "credit_account")
+
+
+def test_promotional_credits_count_as_balance_and_not_as_bought() -> None:
+    user = UserFactory.create()
+    account = ledger.open_account(user)
+    grant(account, 100, key="bought", cost=ledger.Cost(1000, "usd"))
+    grant(account, 5, key="given", kind=Entry.Kind.PROMOTION, promotional=True)
+    balance = get_balance(user)
+    assert balance.balance == 105
+    assert balance.lifetime_purchased == 100
+
+
+def test_a_balance_is_its_owners_alone() -> None:
+    one, other = UserFactory.create(), UserFactory.create()
+    grant(ledger.open_account(one), 100)
+    assert get_balance(other).balance == 0

@@ -1,0 +1,234 @@
+"""`check_ledger` finds what got past the guards: a restored backup, a trigger switched off, a repair by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from credits.models import Account, Entry, Lot
+from credits.proof import INVARIANTS, Violation, find_violations
+from tests.conftest import empty_tables
+from tests.credits.builders import grant, open_account
+
+WHOLE = f"The ledger is whole: {len(INVARIANTS)} invariants hold over 2 accounts, 4 lots, 4 entries.\n"
+
+
+def run(*statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@contextmanager
+def no_triggers() -> Iterator[None]:
+    """As a restore or a replica writes: no trigger and no foreign key is looked at."""
+    run("SET session_replication_role = replica")
+    try:
+        yield
+    finally:
+        run("SET session_replication_role = origin")
+
+
+def keep_books() -> Account:
+    """Two accounts, two grants each; gives the first."""
+    accounts = [open_account(), open_account()]
+    for account in accounts:
+        grant(account, 100, key="fact:1")
+        grant(account, 20, key="fact:2")
+    return accounts[0]
+
+
+def check_ledger(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    out, err = StringIO(), StringIO()
+    try:
+        call_command("check_ledger", *arguments, stdout=out, stderr=err)
+    except SystemExit as leaving:
+        return int(leaving.code or 0), out.getvalue(), err.getvalue()
+    return 0, out.getvalue(), err.getvalue()
+
+
+# For each invariant, a write that breaks it, and the constraint that would refuse it even in a restore. {a} is an
+# account with 100 and 20, {b} another one like it; {first}, {last} and {lot} are {a}'s entries and its first lot.
+CORRUPTIONS = [
+    (
+        "no_overdraft",
+        "UPDATE credits_account SET held = 121 WHERE id = {a}",
+        "credits_account_no_overdraft",
+    ),
+    (
+        "no_overdraft",
+        "UPDATE credits_account SET held = -1 WHERE id = {a}",
+        "credits_account_held_not_negative",
+    ),
+    ("balance_equals_entries", "UPDATE credits_account SET balance = balance + 0.000001 WHERE id = {a}", ""),
+    ("balance_equals_lots", "UPDATE credits_lot SET remaining = remaining - 0.000001 WHERE id = {lot}", ""),
+    ("held_equals_open_holds", "UPDATE credits_account SET held = 1 WHERE id = {a}", ""),
+    ("versions_without_gap", "UPDATE credits_account SET version = 3 WHERE id = {a}", ""),
+    ("versions_without_gap", "UPDATE credits_entry SET version = 7 WHERE id = {last}", ""),
+    ("versions_without_gap", "DELETE FROM credits_entry WHERE id = {first}", ""),
+    ("entry_continues_the_balance", "UPDATE credits_entry SET balance_after = 99 WHERE id = {first}", ""),
+    ("entry_equals_its_movements", "DELETE FROM credits_lotmovement WHERE entry_id = {first}", ""),
+    ("entry_equals_its_movements", "UPDATE credits_entry SET amount = 99 WHERE id = {first}", ""),
+    (
+        "lot_equals_its_movements",
+        "UPDATE credits_lot SET remaining = 60, amount = 100 WHERE account_id = {a}",
+        "",
+    ),
+    (
+        "lot_within_its_amount",
+        "UPDATE credits_lot SET remaining = amount + 1 WHERE id = {lot}",
+        "credits_lot_remaining_within_amount",
+    ),
+    (
+        "movement_within_one_account",
+        "UPDATE credits_lotmovement SET account_id = {b} WHERE entry_id = {first}",
+        "",
+    ),
+    ("movement_within_one_account", "UPDATE credits_lot SET account_id = {b} WHERE id = {lot}", ""),
+    (
+        "one_entry_per_key",
+        "UPDATE credits_entry SET key = 'fact:1' WHERE account_id = {a}",
+        "credits_entry_one_per_key",
+    ),
+]
+
+
+def test_every_invariant_is_broken_once_above() -> None:
+    assert {invariant for invariant, _, _ in CORRUPTIONS} == set(INVARIANTS)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("invariant", "corruption", "constraint"), CORRUPTIONS)
+def test_a_broken_invariant_is_named_and_the_command_leaves_with_1(
+    invariant: str, corruption: str, constraint: str
+) -> None:
+    names = names_of(keep_books())
+    assert check_ledger() == (0, WHOLE, "")
+    with without(constraint) if constraint else nullcontext(), no_triggers():
+        run(corruption.format(**names))
+        code, out, _ = check_ledger()
+
+    assert code == 1
+    named = [line for line in out.splitlines() if line.startswith(f"VIOLATION {invariant}: ")]
+    assert named
+    if "account " in named[0]:
+        assert named[0].split(": ")[1] == "account " + names["a"].strip("'")
+
+
+def names_of(account: Account) -> dict[str, str]:
+    entries = Entry.objects.filter(account=account).order_by("version")
+    other = Account.objects.exclude(pk=account.pk).get()
+    lot = Lot.objects.filter(account=account).earliest("pk")
+    first, last = entries.values_list("pk", flat=True)
+    names = {"a": account.pk, "b": other.pk, "first": first, "last": last, "lot": lot.pk}
+    return {name: f"'{value}'" for name, value in names.items()}
+
+
+@contextmanager
+def without(constraint: str) -> Iterator[None]:
+    """The constraint is gone, and afterwards it is back, with the rows that it would refuse thrown away."""
+    query = "SELECT conrelid::regclass, pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(query, [constraint])
+        table, definition = cursor.fetchone()
+    run(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+    try:
+        yield
+    finally:
+        empty_tables()
+        run(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} {definition}")
+
+
+@pytest.mark.django_db
+def test_a_difference_of_the_smallest_unit_is_a_violation() -> None:
+    account = keep_books()
+    run("SET CONSTRAINTS ALL IMMEDIATE")
+    with no_triggers():
+        Account.objects.filter(pk=account.pk).update(balance="120.000001")
+    assert set(find_violations()) == {
+        Violation(
+            "balance_equals_entries",
+            f"account {account.pk}",
+            "balance 120.000001, its entries add up to 120.000000",
+        ),
+        Violation(
+            "balance_equals_lots",
+            f"account {account.pk}",
+            "balance 120.000001, its lots have 120.000000 left",
+        ),
+    }
+
+
+APPEND_ONLY = "pgtrigger_is_append_only_aec4a"
+ADDS_UP = "pgtrigger_adds_up_to_its_entry_9e903"
+DISARMED = [
+    ("ALTER TABLE credits_entry DISABLE TRIGGER USER", APPEND_ONLY),
+    (f"ALTER TABLE credits_entry DISABLE TRIGGER {APPEND_ONLY}", APPEND_ONLY),
+    (f"ALTER TABLE credits_entry ENABLE REPLICA TRIGGER {APPEND_ONLY}", APPEND_ONLY),
+    (f"ALTER TABLE credits_lotmovement DISABLE TRIGGER {ADDS_UP}", ADDS_UP),
+    (f"DROP TRIGGER {APPEND_ONLY} ON credits_entry", APPEND_ONLY),
+    ("ALTER TABLE credits_entry DROP CONSTRAINT credits_entry_one_per_key", "credits_entry_one_per_key"),
+    (
+        "ALTER TABLE credits_account DROP CONSTRAINT credits_account_no_overdraft",
+        "credits_account_no_overdraft",
+    ),
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("statement", "guard"), DISARMED)
+def test_a_guard_that_is_missing_or_switched_off_is_named(statement: str, guard: str) -> None:
+    run(statement)
+    found = {violation.detail for violation in find_violations() if violation.invariant == "guards_are_armed"}
+    assert f"{guard} is missing or switched off" in found
+    assert len(found) == (3 if statement.endswith("USER") else 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_leaves_with_0_and_says_what_it_counted_where_the_ledger_is_whole() -> None:
+    keep_books()
+    assert check_ledger() == (0, WHOLE, "")
+    assert check_ledger("--quiet") == (0, "", "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_empty_ledger_is_whole() -> None:
+    assert check_ledger()[0] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_names_each_violation_and_leaves_with_1() -> None:
+    account = keep_books()
+    with no_triggers():
+        Account.objects.filter(pk=account.pk).update(balance=121)
+    for arguments in ([], ["--quiet"]):
+        code, out, err = check_ledger(*arguments)
+        assert code == 1
+        assert out.splitlines() == [
+            f"VIOLATION balance_equals_entries: account {account.pk}:"
+            " balance 121.000000, its entries add up to 120.000000",
+            f"VIOLATION balance_equals_lots: account {account.pk}:"
+            " balance 121.000000, its lots have 120.000000 left",
+        ]
+        assert err.strip() == "The ledger is broken: 2 violation(s)."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_leaves_with_1_where_a_trigger_is_switched_off() -> None:
+    keep_books()
+    run(f"ALTER TABLE credits_entry DISABLE TRIGGER {APPEND_ONLY}")
+    try:
+        code, out, _ = check_ledger()
+    finally:
+        run(f"ALTER TABLE credits_entry ENABLE TRIGGER {APPEND_ONLY}")
+    assert code == 1
+    assert (
+        out == f"VIOLATION guards_are_armed: table credits_entry: {APPEND_ONLY} is missing or switched off\n"
+    )
+    assert check_ledger()[0] == 0
