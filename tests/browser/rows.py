@@ -1,0 +1,49 @@
+"""Purchases in every state, written straight into the database: for looking at pages, not at what led there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+from django.utils import timezone
+
+from accounts.models import User
+from billing.models import Package, Purchase
+from billing.pricing import offer_for
+from credits import ledger
+from credits.models import Account, Entry
+
+Status = Purchase.Status
+PAID = {Status.COMPLETED, Status.PROCESSING, Status.FAILED}
+
+
+def make_purchase(user: User, status: str, attention: str = "", package_code: str = "standard") -> Purchase:
+    package = Package.objects.get(code=package_code)
+    is_completed = status == Status.COMPLETED
+    return Purchase.objects.create(
+        user=user,
+        account=ledger.open_account(user),
+        package=package,
+        package_code=package.code,
+        package_name=package.name,
+        credits=package.credits,
+        price_minor=package.price_minor,
+        list_price_minor=offer_for(package).list_price.minor,
+        currency=package.currency,
+        discount_percentage=package.discount_percentage,
+        status=status,
+        attention=attention,
+        paid_minor=package.price_minor if is_completed else None,
+        completed_at=timezone.now() - timedelta(minutes=1) if is_completed else None,
+        stripe_session_id=f"cs_test_{uuid4().hex}",
+        stripe_payment_intent_id=f"pi_3{uuid4().hex[:23]}" if status in PAID else None,
+        checkout_url="https://checkout.example.com/c/pay/cs_test_1",
+    )
+
+
+def grant_with_hold(user: User, amount: int, held: int) -> None:
+    """Credits, some of them set aside."""
+    account = ledger.open_account(user)
+    ledger.grant(account.pk, Decimal(amount), kind=Entry.Kind.PURCHASE, key=f"test:{uuid4()}")
+    Account.objects.filter(pk=account.pk).update(held=held)

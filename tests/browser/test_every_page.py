@@ -1,0 +1,249 @@
+"""What holds for every page in every state: no barrier that axe finds, no sideways scrolling, no breach of policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from playwright.sync_api import Page, expect
+
+from accounts.models import User
+from billing.models import Package, Purchase
+from tests.browser.conftest import OpenPage
+from tests.browser.rows import grant_with_hold, make_purchase
+from tests.browser.walking import buy_button
+from tests.builders import put_on_sale
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+Status = Purchase.Status
+NOBODY_LISTENS = "http://127.0.0.1:9"
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WIDTHS = (390, 1280)
+NARROWEST = 360
+
+
+@dataclass
+class Visit:
+    """What leads to a page: who reads it, and what may be broken on the way."""
+
+    page: Page
+    buyer: User
+    break_history: Callable[[Exception], None]
+    settings: Any
+
+
+def shop_with_purchases(visit: Visit) -> None:
+    put_on_sale()
+    Package.objects.filter(code="enterprise").update(badge="best_value", validity_days=365)
+    grant_with_hold(visit.buyer, 16_050, 1_200)
+    for status in Status.values:
+        make_purchase(visit.buyer, status)
+    visit.page.goto("/credits/")
+
+
+def empty_shop(visit: Visit) -> None:
+    visit.page.goto("/credits/")
+
+
+def shop_with_messages(visit: Visit) -> None:
+    put_on_sale()
+    visit.page.goto("/credits/")
+    Package.objects.filter(code="pro").update(is_active=False)
+    buy_button(visit.page, "Pro").click()
+    expect(visit.page.get_by_role("alert")).to_be_visible()
+
+
+def history(visit: Visit) -> None:
+    put_on_sale()
+    for _ in range(5):
+        for status in Status.values:
+            make_purchase(visit.buyer, status, package_code="enterprise")
+    make_purchase(visit.buyer, Status.PENDING, Purchase.Attention.AMOUNT_DIFFERS)
+    visit.page.goto("/credits/history/")
+
+
+def empty_history(visit: Visit) -> None:
+    visit.page.goto("/credits/history/?status=failed")
+
+
+def outcome(status: str, attention: str = "") -> Callable[[Visit], None]:
+    def visit_outcome(visit: Visit) -> None:
+        put_on_sale()
+        purchase = make_purchase(visit.buyer, status, attention)
+        visit.page.goto(f"/credits/success?session_id={purchase.stripe_session_id}")
+
+    return visit_outcome
+
+
+def sign_in(visit: Visit) -> None:
+    visit.page.context.clear_cookies()
+    visit.page.goto("/accounts/login/")
+
+
+def sign_in_refused(visit: Visit) -> None:
+    sign_in(visit)
+    visit.page.fill("#id_username", "ada")
+    visit.page.fill("#id_password", "wrong")
+    visit.page.locator("form:has(#id_password) button").click()
+    expect(visit.page.get_by_role("alert")).to_be_visible()
+
+
+def signed_in_already(visit: Visit) -> None:
+    visit.page.goto("/accounts/login/")
+
+
+def not_found(visit: Visit) -> None:
+    visit.page.goto("/credits/success?session_id=cs_test_nobodys")
+
+
+def stale_form(visit: Visit) -> None:
+    put_on_sale()
+    visit.page.goto("/credits/")
+    visit.page.context.clear_cookies(name=visit.settings.CSRF_COOKIE_NAME)
+    buy_button(visit.page).click()
+    expect(visit.page.get_by_text("That form was too old")).to_be_visible()
+
+
+def broken(error: Exception) -> Callable[[Visit], None]:
+    def visit_broken(visit: Visit) -> None:
+        visit.break_history(error)
+        visit.page.goto("/credits/history/")
+
+    return visit_broken
+
+
+PAGES: dict[str, tuple[Callable[[Visit], None], str]] = {
+    "shop": (shop_with_purchases, "Credits"),
+    "shop_empty": (empty_shop, "Credits"),
+    "shop_with_message": (shop_with_messages, "Credits"),
+    "history": (history, "Purchase history"),
+    "history_empty": (empty_history, "Purchase history"),
+    "completed": (outcome(Status.COMPLETED), "5,000 credits added"),
+    "completed_paid_twice": (
+        outcome(Status.COMPLETED, Purchase.Attention.PAID_TWICE),
+        "5,000 credits added",
+    ),
+    "pending": (outcome(Status.PENDING), "Processing your payment"),
+    "processing": (outcome(Status.PROCESSING), "Processing your payment"),
+    "failed": (outcome(Status.FAILED), "The payment failed"),
+    "expired": (outcome(Status.EXPIRED), "The checkout has expired"),
+    "attention": (
+        outcome(Status.PENDING, Purchase.Attention.AMOUNT_DIFFERS),
+        "We are checking your payment",
+    ),
+    "sign_in": (sign_in, "Sign in"),
+    "sign_in_refused": (sign_in_refused, "Sign in"),
+    "signed_in_already": (signed_in_already, "Sign in"),
+    "not_found_404": (not_found, "There is nothing here"),
+    "stale_form_403": (stale_form, "That form was too old"),
+    "forbidden_403": (broken(PermissionDenied()), "You may not open this page"),
+    "bad_request_400": (broken(SuspiciousOperation()), "That request could not be understood"),
+    "server_error_500": (broken(RuntimeError("on purpose")), "Something went wrong on our side"),
+}
+
+
+@pytest.fixture
+def show(
+    open_page: OpenPage, buyer: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Page]:
+    """Opens a page of PAGES. Stripe is away meanwhile, so that a purchase is shown as it stands."""
+    settings.STRIPE_API_BASE = NOBODY_LISTENS
+
+    def break_history(error: Exception) -> None:
+        def raise_it(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr("billing.views.purchases_of", raise_it)
+
+    def open_it(name: str) -> Page:
+        go, heading = PAGES[name]
+        page = open_page(buyer)
+        go(Visit(page, buyer, break_history, settings))
+        expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+        return page
+
+    return open_it
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_no_barrier_scrolls_one_way_and_keeps_its_policy(
+    show: Callable[[str], Page], name: str
+) -> None:
+    page = show(name)
+    for scheme in SCHEMES:
+        for width in WIDTHS:
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 900})
+            assert barriers(page) == [], f"{scheme}, {width} px"
+    page.set_viewport_size({"width": NARROWEST, "height": 780})
+    overhang = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(overhang) == 0
+    assert_complete_head(page)
+
+
+def barriers(page: Page) -> list[str]:
+    response = Axe().run(page).response
+    return [
+        f"{found['id']}: {node['html']}: {node['failureSummary']}"
+        for found in response["violations"]
+        for node in found["nodes"]
+    ]
+
+
+def assert_complete_head(page: Page) -> None:
+    assert page.title()
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator("link[rel=icon]").count() == 1
+
+
+@pytest.mark.parametrize("name", ["shop", "completed", "processing", "sign_in", "server_error_500"])
+def test_a_page_carries_the_strict_policy_and_nothing_inline(show: Callable[[str], Page], name: str) -> None:
+    page = show(name)
+    inline = page.locator("script:not([src]), style, [style], [onclick], [onload], [onsubmit]")
+    assert inline.count() == 0
+    answer = page.request.get(page.url)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_a_breach_of_the_policy_would_be_heard(show: Callable[[str], Page], complaints: Any) -> None:
+    """The listeners of every other test here do hear: without this one they could all be deaf."""
+    page = show("shop_empty")
+    page.evaluate(
+        "document.head.append(Object.assign(document.createElement('style'), {textContent: 'p {}'}))"
+    )
+    page.wait_for_timeout(100)
+    assert any("securitypolicyviolation" in heard for heard in complaints.heard)
+    complaints.heard.clear()
+
+
+def test_the_admin_is_offered_to_staff_alone(open_page: OpenPage, buyer: User) -> None:
+    page = open_page(buyer)
+    page.goto("/credits/")
+    main = page.get_by_role("navigation", name="Main")
+    expect(main.get_by_role("link", name="Admin")).to_have_count(0)
+    User.objects.update(is_staff=True)
+    page.reload()
+    expect(main.get_by_role("link", name="Admin")).to_be_visible()
+
+
+def test_signing_in_by_the_form_and_out_by_the_button(open_page: OpenPage, buyer: User) -> None:
+    buyer.set_password("correct horse")
+    buyer.save()
+    page = open_page()
+    page.goto("/credits/history/")
+    page.fill("#id_username", "ada")
+    page.fill("#id_password", "correct horse")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/credits/history/")
+    expect(page.get_by_role("banner")).to_contain_text("Ada Lovelace")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("status")).to_have_text("You are signed out.")
+    page.goto("/credits/")
+    page.wait_for_url("**/accounts/login/?next=/credits/")
