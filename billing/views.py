@@ -62,9 +62,9 @@ def buy(request: HttpRequest) -> HttpResponse:
     except UnknownPackage:
         messages.error(request, _("This package is no longer on sale. Please choose another one."))
     except PurchaseInProgress:
-        # Pressed twice: the browser dropped the first answer, and its purchase stands below with its checkout.
+        # Pressed twice: the browser dropped the first answer, whose purchase is below, or will be.
         messages.info(
-            request, _("Your checkout is open already. Continue it from your recent purchases below.")
+            request, _("Your checkout is opening. Continue it below, or reload if it isn’t there yet.")
         )
     except BillingError:
         messages.error(request, _("The checkout could not be opened. Nothing was charged. Please try again."))
