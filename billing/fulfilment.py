@@ -197,7 +197,8 @@ def _follow(purchase: Purchase, payment: Payment, told: Told) -> None:
     if purchase.status in allowed:
         _keep_ids(purchase, payment)
         if payment.state is PaymentState.FAILED:
-            purchase.failure_code = payment.failure_code[:100] or "payment_failed"
+            # Only the payment intent's event tells the reason, and it may have come first.
+            purchase.failure_code = payment.failure_code[:100] or purchase.failure_code or "payment_failed"
         record(purchase, Change(what, status), told)
 
 
