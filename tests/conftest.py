@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import connection
 from django.test import TransactionTestCase
 
@@ -17,6 +18,8 @@ KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
 
 def pytest_configure() -> None:
     # Django empties tables by TRUNCATE, which the append-only tables refuse and which takes long over 120 tables.
+    # And its live server lets each answer's body wait 40 ms for the other side to confirm the headers.
+    WSGIRequestHandler.disable_nagle_algorithm = True
     TransactionTestCase._fixture_teardown = lambda case: empty_tables()  # type: ignore[method-assign]
 
 
