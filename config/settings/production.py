@@ -25,6 +25,8 @@ DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("PGBOUNCER", defa
 DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "min_size": env.int("DATABASE_POOL_MIN", default=2),
     "max_size": env.int("DATABASE_POOL_MAX", default=10),
+    # While the database is away each request waits so many seconds for a connection, and the probes wait behind it.
+    "timeout": 5,
 }
 
 SECURE_PROXY_SSL_HEADER = (
