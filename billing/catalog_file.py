@@ -144,7 +144,7 @@ class _Reader:
 
 
 class _Fields:
-    """Reads the fields of one [[package]]. A wrong one is reported and read as a harmless value, to find all mistakes."""
+    """Reads the fields of one [[package]]. A wrong one is reported and becomes a harmless value: reading goes on."""
 
     def __init__(self, reader: _Reader, index: int, table: dict[str, Any]) -> None:
         self.reader, self.index, self.table = reader, index, table

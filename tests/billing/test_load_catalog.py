@@ -24,7 +24,7 @@ def run(file: Path | str, **options: Any) -> str:
 
 
 def rows() -> list[dict[str, Any]]:
-    return list(Package.objects.order_by("code").values())
+    return [dict(row) for row in Package.objects.order_by("code").values()]
 
 
 def test_loading_puts_every_pack_on_sale_and_says_so() -> None:
