@@ -211,9 +211,16 @@ def _note_second_payment(purchase: Purchase, payment: Payment, told: Told) -> No
         purchase.attention_detail = f"also paid by {payment.payment_intent_id}: refund it"
         log.error("purchase_paid_twice", purchase=str(purchase.pk), payment=payment.payment_intent_id)
         record(purchase, Change("paid_twice", detail={"payment": payment.payment_intent_id}), told)
-    elif not known and payment.payment_intent_id:
-        purchase.stripe_payment_intent_id = payment.payment_intent_id
-        purchase.save(update_fields=["stripe_payment_intent_id"])
+    elif not other and _tells_new_ids(purchase, payment):
+        # The payment intent's event came first, for a checkout that we died over before we recorded it.
+        _keep_ids(purchase, payment)
+        purchase.save(update_fields=["stripe_session_id", "stripe_payment_intent_id", "stripe_customer_id"])
+
+
+def _tells_new_ids(purchase: Purchase, payment: Payment) -> bool:
+    new_session = payment.session_id and not purchase.stripe_session_id
+    new_intent = payment.payment_intent_id and not purchase.stripe_payment_intent_id
+    return bool(new_session or new_intent)
 
 
 def _keep_ids(purchase: Purchase, payment: Payment) -> None:
