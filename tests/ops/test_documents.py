@@ -1,0 +1,190 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from billing.event_handlers import HANDLERS
+from billing.management.commands import load_catalog, reconcile, sync_catalog
+from billing.models import InboxEvent, Purchase
+from billing.reconciliation import Finding
+from billing.stripe_mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
+from config.errors import DomainError
+from credits.management.commands import check_ledger
+from credits.models import Account, Entry, Lot, LotMovement
+from credits.proof import INVARIANTS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+GO_LIVE = (ROOT / "docs/go-live.md").read_text()
+OPERATE = (ROOT / "docs/operate.md").read_text()
+DOCUMENTS = [ROOT / "README.md", ROOT / "sandbox/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAME = re.compile(r"[A-Z][A-Z0-9_]+")
+
+
+def in_code(text: str) -> set[str]:
+    """Everything that stands in `code` quotes."""
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def section(text: str, heading: str) -> str:
+    return re.split(r"^#+ ", text.split(f" {heading}\n", 1)[1], flags=re.MULTILINE)[0]
+
+
+# --- Environment variables ------------------------------------------------------------------------------------------
+
+
+def variables_read() -> set[str]:
+    """Names that config/settings reads: ``env(…)``, ``env.int(…)``, and those of a loop over names."""
+    names: set[str] = set()
+    for path in (ROOT / "config/settings").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and is_env(node.func) and node.args:
+                names |= constants(node.args[0])
+            elif isinstance(node, ast.comprehension):
+                names |= constants(node.iter)
+    return names
+
+
+def is_env(function: ast.expr) -> bool:
+    owner = function.value if isinstance(function, ast.Attribute) else function
+    return isinstance(owner, ast.Name) and owner.id == "env"
+
+
+def constants(node: ast.AST) -> set[str]:
+    found = {
+        part.value
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    }
+    return {name for name in found if NAME.fullmatch(name)}
+
+
+def test_every_environment_variable_is_documented() -> None:
+    read = variables_read()
+    assert {"SECRET_KEY", "STRIPE_WEBHOOK_SECRET_CREDITS", "DATABASE_POOL_MAX", "TEST_DATABASE"} <= read
+    assert not read - in_code(GO_LIVE)
+
+
+def test_no_variable_is_documented_that_nothing_reads() -> None:
+    documented = {
+        name for row in re.findall(r"^\| (`[^|]+) \|", GO_LIVE, re.MULTILINE) for name in in_code(row)
+    }
+    tables = {name for name in documented if NAME.fullmatch(name) and not name.startswith("GRANIAN_")}
+    assert not tables - variables_read()
+
+
+def test_the_example_file_sets_known_variables() -> None:
+    names = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert not names - variables_read() - {"POSTGRES_PASSWORD", "PORT"}
+
+
+# --- Stripe's events ------------------------------------------------------------------------------------------------
+
+
+def events_to_tick() -> set[str]:
+    rows = re.findall(r"^\| (`[^|]+) \|", section(GO_LIVE, "The webhook endpoint"), re.MULTILINE)
+    return {event for row in rows for event in in_code(row)}
+
+
+def test_the_events_to_tick_are_those_that_are_handled_or_mirrored() -> None:
+    ticked = events_to_tick()
+    assert not HANDLERS.keys() - ticked
+    assert all(event in HANDLERS or is_mirrored(event) for event in ticked)
+
+
+def test_every_family_of_the_mirror_is_ticked() -> None:
+    ticked = events_to_tick()
+    assert ticked >= MIRRORED_TYPES
+    for family in MIRRORED_FAMILIES:
+        assert any(event.startswith(family) for event in ticked), family
+
+
+def test_the_documented_api_version_is_the_pinned_one() -> None:
+    versions = set(re.findall(r"\d{4}-\d\d-\d\d\.[a-z]+", GO_LIVE))
+    assert versions == {settings.STRIPE_API_VERSION}
+
+
+# --- States, findings, commands, errors, guards ---------------------------------------------------------------------
+
+
+def test_every_state_that_staff_meet_is_explained() -> None:
+    text = OPERATE.lower()
+    for status in [*Purchase.Status, *InboxEvent.Status]:
+        assert re.search(rf"^\| {status.value} \|", text, re.MULTILINE), status
+    for attention in Purchase.Attention:
+        assert not attention.value or f"| `{attention.value}` |" in text
+
+
+def test_every_finding_of_reconciliation_is_explained() -> None:
+    source = (ROOT / "billing/reconciliation.py").read_text()
+    kinds = set(re.findall(rf'{Finding.__name__}\(\s*"(\w+)"', source)) | {
+        "paid_not_credited",
+        "status_behind",
+    }
+    assert len(kinds) >= 7
+    assert not kinds - in_code(OPERATE)
+
+
+def test_every_command_is_documented() -> None:
+    for module in (load_catalog, reconcile, sync_catalog, check_ledger):
+        name = module.__name__.rsplit(".", 1)[1]
+        assert re.search(rf"^\| `{name}\b", OPERATE, re.MULTILINE), name
+
+
+def test_every_error_code_of_the_api_is_documented() -> None:
+    documented = in_code((ROOT / "docs/api.md").read_text()) | in_code((ROOT / "docs/ledger.md").read_text())
+    internal = {"error", "catalog_invalid", "unknown_purchase", "invalid_answer", "provider_refused"}
+    assert not {error.code for error in descendants(DomainError)} - documented - internal
+
+
+def descendants(error: type[DomainError]) -> set[type[DomainError]]:
+    direct = set(error.__subclasses__())
+    return direct.union(*(descendants(child) for child in direct))
+
+
+def test_every_guard_of_the_ledger_is_documented() -> None:
+    documented = in_code((ROOT / "docs/ledger.md").read_text())
+    for model in (Account, Lot, Entry, LotMovement):
+        triggers = [trigger.name for trigger in getattr(model._meta, "triggers", [])]
+        names = {*triggers, *(constraint.name for constraint in model._meta.constraints)}
+        assert not names - documented, model
+    assert not {*INVARIANTS, "guards_are_armed"} - documented
+
+
+# --- Links, targets -------------------------------------------------------------------------------------------------
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    for path in DOCUMENTS:
+        named = set(re.findall(r"(?:`|^)make ([a-z]+)", path.read_text(), re.MULTILINE))
+        assert not named - targets(), path
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(
+        r"^#+ (.+)$",
+        re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL),
+        re.MULTILINE,
+    )
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_inside_the_project_leads_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        if link.startswith(("http://", "https://")):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link

@@ -1,0 +1,110 @@
+"""Production starts only when it is set up, and says in one line what is missing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.ops.production import ENVIRONMENT, SECRET_KEY, STRIPE_KEY, manage, run
+
+REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "SITE_URL", "DATABASE_URL", "DEFAULT_FROM_EMAIL")
+
+
+def values_of(*expressions: str, **environment: str) -> list[object]:
+    """Settings under the production environment."""
+    code = f"import json; from django.conf import settings; print(json.dumps([{', '.join(expressions)}], default=str))"
+    result = run(["-c", code], {**ENVIRONMENT, **environment})
+    assert result.returncode == 0, result.stderr
+    return list(json.loads(result.stdout))
+
+
+def test_a_sound_environment_passes_the_deployment_check_without_a_warning() -> None:
+    result = manage("check", "--deploy", "--fail-level", "WARNING")
+    assert result.returncode == 0, result.stderr
+    assert "no issues (0 silenced)" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_variable_is_named_in_one_line(name: str, value: str | None) -> None:
+    environment = {} if value is None else {name: value}
+    result = manage("check", without=(name,), **environment)
+    assert result.returncode == 1
+    assert result.stderr == f"Can't start: Not set in the environment: {name}. See docs/go-live.md.\n"
+
+
+def test_all_missing_variables_are_named_at_once() -> None:
+    result = manage("check", without=tuple(ENVIRONMENT))
+    assert all(name in result.stderr for name in REQUIRED)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_what_is_refused_is_said_without_the_secret() -> None:
+    result = manage("check", STRIPE_WEBHOOK_SECRET_CREDITS="whsec_placeholder-placeholder-1")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "placeholder-placeholder" not in result.stderr
+    assert STRIPE_KEY not in result.stderr
+    assert SECRET_KEY not in result.stderr
+
+
+def test_debug_cannot_be_turned_on() -> None:
+    assert values_of("settings.DEBUG", DEBUG="true") == [False]
+
+
+def test_the_mail_server_is_read_from_its_url() -> None:
+    read = values_of(
+        "settings.EMAIL_BACKEND",
+        "settings.EMAIL_HOST",
+        "settings.EMAIL_PORT",
+        "settings.EMAIL_HOST_USER",
+        "settings.EMAIL_HOST_PASSWORD",
+        "settings.EMAIL_USE_TLS",
+        EMAIL_URL="smtp+tls://user:p%40ss@smtp.example.com:587",
+    )
+    backend = "django.core.mail.backends.smtp.EmailBackend"
+    assert read == [backend, "smtp.example.com", 587, "user", "p@ss", True]
+
+
+def test_a_mail_provider_takes_the_servers_place() -> None:
+    backend = "anymail.backends.postmark.EmailBackend"
+    read = values_of(
+        "settings.EMAIL_BACKEND",
+        "settings.ANYMAIL",
+        EMAIL_BACKEND=backend,
+        ANYMAIL="POSTMARK_SERVER_TOKEN=a-token",
+    )
+    assert read == [backend, {"POSTMARK_SERVER_TOKEN": "a-token"}]
+
+
+def test_secrets_of_both_variables_are_accepted_while_one_is_rotated() -> None:
+    new, old, third = (f"whsec_{letter}9aBcDeFgHiJkLmNoPqRsTuV" for letter in "nop")
+    read = values_of(
+        "settings.STRIPE_WEBHOOK_SECRETS",
+        STRIPE_WEBHOOK_SECRET_CREDITS=f"{new}, {old}",
+        STRIPE_WEBHOOK_SECRET=third,
+    )
+    assert read == [[new, old, third]]
+
+
+def test_the_policy_lets_forms_lead_to_stripe_and_the_provider_only() -> None:
+    (sources,) = values_of("settings.CONTENT_SECURITY_POLICY['DIRECTIVES']['form-action']")
+    assert sources == ["'self'", "https://checkout.stripe.com", "https://login.example.com"]
+
+
+def test_a_proxys_word_is_taken_unless_nothing_stands_in_front() -> None:
+    assert values_of("settings.SECURE_PROXY_SSL_HEADER") == [["HTTP_X_FORWARDED_PROTO", "https"]]
+    assert values_of("settings.SECURE_PROXY_SSL_HEADER", BEHIND_PROXY="false") == [None]
+
+
+def test_logs_are_lines_of_json() -> None:
+    code = (
+        "import django, logging, structlog; django.setup();"
+        "logging.getLogger('library').warning('said %s', 'this');"
+        "structlog.get_logger('ours').error('done', purchase='1')"
+    )
+    result = run(["-c", code], ENVIRONMENT)
+    library, ours = (json.loads(line) for line in result.stderr.splitlines())
+    assert (library["event"], library["level"]) == ("said this", "warning")
+    assert (ours["event"], ours["purchase"], ours["level"]) == ("done", "1", "error")
