@@ -132,10 +132,7 @@ def buy_by_api(demo: RunningDemo, session: requests.Session) -> None:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = copy_checkout(tmp_path_factory.mktemp("demo"))
-    for above in [folder, *folder.parents][:4]:
-        above.chmod(0o755)  # run as root, PostgreSQL is another user's process and must get at its folder
-    return folder
+    return copy_checkout(tmp_path_factory.mktemp("demo"))
 
 
 def test_a_newcomer_can_buy_and_ctrl_c_ends_every_process_and_a_second_start_keeps_the_data(
@@ -174,7 +171,6 @@ def wait_for_mail(checkout: Path) -> bool:
 
 
 def test_two_copies_in_two_folders_run_side_by_side(checkout: Path, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
     other = copy_checkout(tmp_path)
     with running_demo(checkout) as first, running_demo(other) as second:
         for demo in (first, second):
