@@ -1,0 +1,19 @@
+"""How amounts of credits are written for people."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.utils.formats import number_format
+
+
+def credits_amount(amount: Decimal) -> str:
+    """An amount of credits for reading: thousands apart, no trailing zeros. 5000.000000 is "5,000", 2.50 is "2.5"."""
+    plain = f"{amount:f}"
+    decimals = len(plain.rstrip("0").partition(".")[2]) if "." in plain else 0
+    return number_format(amount, decimal_pos=decimals, use_l10n=True, force_grouping=True)
+
+
+def credits_change(amount: Decimal) -> str:
+    """The same with its sign, for what was added or taken: "+5,000"."""
+    return f"+{credits_amount(amount)}" if amount > 0 else credits_amount(amount)
