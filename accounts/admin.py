@@ -5,27 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.models import User
+from config.read_only_admin import StaffMayLook
 
 # The provider says these anew at each sign-in: editing them here would last until the next one.
 DECIDED_BY_PROVIDER = ("username", "email", "first_name", "last_name", "is_staff", "is_superuser")
-ALWAYS_READ_ONLY = ("last_login", "date_joined", "oidc_sub", "claims_issued_at")
+ALWAYS_READ_ONLY = ("see_also", "last_login", "date_joined", "oidc_sub", "claims_issued_at")
 
 _names = (_("Personal info"), {"fields": ("first_name", "last_name", "email")})
 _rights = (
     _("Permissions"),
-    {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
+    {"fields": ("is_active", "is_staff", "is_superuser", "groups")},
 )
 _dates = (_("Important dates"), {"fields": ("last_login", "date_joined")})
+_related = (_("Credits"), {"fields": ("see_also",)})
 _provider = (_("OpenID provider"), {"fields": ("oidc_sub", "claims_issued_at")})
 
 admin.site.unregister(Group)
@@ -45,13 +47,18 @@ class ManagedByProviderFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc]  # unfold is untyped
-    """Search, switch off, put into groups. What the provider decides is shown and not edited."""
+class UserAdmin(DjangoUserAdmin, StaffMayLook):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Search, switch off, put into groups. What the provider decides is shown and not edited.
+
+    Rights come by group, so that two people with one job have the same ones.
+    """
 
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser")
+    filter_horizontal = ()
+    autocomplete_fields = ("groups",)
     list_filter = ("is_active", "is_staff", "is_superuser", ManagedByProviderFilter, "groups")
     search_fields = ("username", "email", "first_name", "last_name", "oidc_sub")
     ordering = ("username",)
@@ -60,8 +67,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc]  # 
         if obj is None:
             return super().get_fieldsets(request, obj)
         if obj.is_managed_by_provider:
-            return ((None, {"fields": ("username",)}), _names, _rights, _provider, _dates)
-        return ((None, {"fields": ("username", "password")}), _names, _rights, _dates)
+            return ((None, {"fields": ("username",)}), _names, _related, _rights, _provider, _dates)
+        if not self.has_change_permission(request, obj):
+            return ((None, {"fields": ("username",)}), _names, _related, _rights, _dates)
+        return ((None, {"fields": ("username", "password")}), _names, _related, _rights, _dates)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         managed = DECIDED_BY_PROVIDER if obj and obj.is_managed_by_provider else ()
@@ -69,9 +78,22 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc]  # 
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Only superusers change superusers: whoever may set one's password could otherwise become one."""
-        if obj is not None and obj.is_superuser and not getattr(request.user, "is_superuser", False):
+        if obj is not None and self._is_out_of_reach(request, obj):
             return False
         return super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Who did something here is switched off and not deleted: what they did would be deleted with them."""
+        if obj is not None and (
+            self._is_out_of_reach(request, obj) or LogEntry.objects.filter(user=obj).exists()
+        ):
+            return False
+        return super().has_delete_permission(request, obj)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)  # it would not ask about each one
+        return actions
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """Not for the provider's people: a password would be a second way in, past the provider."""
@@ -80,13 +102,29 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc]  # 
             raise PermissionDenied
         return super().user_change_password(request, id, form_url)
 
+    def _is_out_of_reach(self, request: HttpRequest, user: User) -> bool:
+        return user.is_superuser and not _is_superuser(request)
+
     def _rights_out_of_reach(self, request: HttpRequest) -> tuple[str, ...]:
         """Only a superuser hands out rights: whoever may edit users could otherwise make himself one."""
-        if getattr(request.user, "is_superuser", False):
+        if _is_superuser(request):
             return ()
-        return ("is_staff", "is_superuser", "groups", "user_permissions")
+        return ("is_staff", "is_superuser", "groups")
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]  # unfold is untyped
-    """Django's, in the admin's clothes."""
+class GroupAdmin(DjangoGroupAdmin, StaffMayLook):  # type: ignore[misc]  # unfold is untyped
+    """Who may do what. For superusers: whoever edits the group they are in gives themselves every right."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return _is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return _is_superuser(request)
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and getattr(request.user, "is_superuser", False))

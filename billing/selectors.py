@@ -34,5 +34,15 @@ def all_purchases(status: str = "") -> QuerySet[Purchase]:
     return _with_status(Purchase.objects.select_related("user"), status)
 
 
+def open_purchases() -> QuerySet[Purchase]:
+    """Those that can still be paid, or whose payment is under way."""
+    return Purchase.objects.filter(status__in=[Purchase.Status.PENDING, Purchase.Status.PROCESSING])
+
+
+def purchases_needing_attention() -> QuerySet[Purchase]:
+    """Those where money and purchase don't agree, and staff must look."""
+    return Purchase.objects.exclude(attention=Purchase.Attention.NONE)
+
+
 def _with_status(purchases: QuerySet[Purchase], status: str) -> QuerySet[Purchase]:
     return purchases.filter(status=status) if status else purchases

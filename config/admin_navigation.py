@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 def sections(request: HttpRequest) -> list[dict[str, Any]]:
     """unfold's navigation: what staff look at most comes first."""
     return [
+        {"items": [{"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")}]},
         {
             "title": _("Shop"),
             "items": [
@@ -29,20 +30,30 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
         {
-            "title": _("Stripe"),
+            "title": _("Operations"),
             "items": [
                 _item(_("Webhook inbox"), "inbox", "billing_inboxevent"),
-                _item(_("Products"), "sell", "djstripe_product"),
-                _item(_("Prices"), "payments", "djstripe_price"),
-                _item(_("Payments"), "credit_card", "djstripe_paymentintent"),
-                _item(_("Charges"), "receipt", "djstripe_charge"),
+                _item(_("Jobs"), "work_history", "procrastinate_procrastinatejob"),
+                _item(_("Users"), "group", "accounts_user"),
+                _item(_("Groups"), "groups", "auth_group"),
             ],
         },
         {
-            "title": _("Operations"),
+            "title": _("Held by Stripe"),
+            "collapsible": True,
             "items": [
-                _item(_("Users"), "group", "accounts_user"),
-                _item(_("Jobs"), "work_history", "procrastinate_procrastinatejob"),
+                _item(_("Products"), "sell", "djstripe_product"),
+                _item(_("Prices"), "payments", "djstripe_price"),
+                _item(_("Checkout sessions"), "shopping_cart_checkout", "djstripe_session"),
+                _item(_("Payments"), "credit_card", "djstripe_paymentintent"),
+                _item(_("Charges"), "receipt", "djstripe_charge"),
+                _item(_("Refunds"), "undo", "djstripe_refund"),
+                _item(_("Disputes"), "gavel", "djstripe_dispute"),
+                _item(_("Customers"), "person", "djstripe_customer"),
+                _item(_("Payment methods"), "wallet", "djstripe_paymentmethod"),
+                _item(_("Balance transactions"), "account_balance_wallet", "djstripe_balancetransaction"),
+                _item(_("Events"), "bolt", "djstripe_event"),
+                _item(_("Stripe account"), "store", "djstripe_account"),
             ],
         },
     ]

@@ -2,29 +2,64 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from typing import Any
 
+from django.contrib.admin import display
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.views import ChangeList
+
+from config.admin_display import EMPTY
+
+RelatedPage = Callable[[Any], str]
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    """Every member of staff may look; who may change something is Django's permissions' business."""
+
+    empty_value_display = EMPTY
+    list_per_page = 50
+    show_full_result_count = False
+    # Links to related pages. Apps above this one add theirs: accounts and credits must not know billing.
+    related_pages: list[RelatedPage] = []
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.related_pages = list(cls.related_pages)
+
+    @display(description=_("related"))
+    def see_also(self, row: Any) -> str:
+        links = [link for link in (page(row) for page in self.related_pages) if link != EMPTY]
+        return SafeString(" · ".join(links)) or EMPTY
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_staff(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return is_staff(request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return CountedChangeList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        # Without actions Django would answer a POST here with the list, as if something had been done.
+        if request.method == "POST" and not self.has_change_permission(request):
+            raise PermissionDenied
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        return response
+
+
+class ReadOnlyAdmin(StaffMayLook):
     """Every member of staff may look; nobody may add, change or delete."""
 
     actions: Any = []
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return _is_staff(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return _is_staff(request)
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -41,9 +76,10 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]  # unfold has no type
 
     extra = 0
     can_delete = False
+    hide_title = True
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return _is_staff(request)
+        return is_staff(request)
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -55,32 +91,14 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]  # unfold has no type
         return False
 
 
-def link_to(target: Model | None) -> str:
-    """A link to the object's admin page; a dash where there is none."""
-    if target is None:
-        return "–"  # noqa: RUF001 - a dash
-    name = f"admin:{target._meta.app_label}_{target._meta.model_name}_change"
-    return format_html('<a href="{}">{}</a>', reverse(name, args=[target.pk]), target)
+class CountedChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
+    """Offers "Show all" only where a search or a filter hides something, and counts the rows once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not (self.query or self.has_active_filters or self.get_filters_params()):
+            self.full_result_count = self.result_count
 
 
-def link_to_list(model: type[Model], label: Any, **query: Any) -> str:
-    """A link to a list of the admin, narrowed by a query."""
-    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
-    return format_html('<a href="{}">{}</a>', reverse(name, query=query), label)
-
-
-def pretty_json(value: Any) -> str:
-    return format_html(
-        '<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', json.dumps(value, indent=2)
-    )
-
-
-def after_dialog(request: HttpRequest, url: str) -> HttpResponse:
-    """Leads on after a dialog's action: unfold posts it with htmx, which must be told to leave the page."""
-    if request.headers.get("HX-Request"):
-        return HttpResponse(headers={"HX-Redirect": url})
-    return redirect(url)
-
-
-def _is_staff(request: HttpRequest) -> bool:
+def is_staff(request: HttpRequest) -> bool:
     return bool(request.user.is_active and request.user.is_staff)

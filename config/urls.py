@@ -18,10 +18,12 @@ urlpatterns = [
     path("admin/login/", admin_sign_in),
     path("admin/logout/", SignOutView.as_view()),
     # The older addresses of the buyer's pages. `/admin/credits/` is the ledger's own index for staff.
-    path("admin/credits", RedirectView.as_view(pattern_name="credits")),
+    path("admin/credits", RedirectView.as_view(pattern_name="credits", query_string=True)),
     path("admin/credits/", credits_app_index),
-    re_path(r"^admin/credits/purchase/?$", RedirectView.as_view(pattern_name="credits")),
-    re_path(r"^admin/credits/history/?$", RedirectView.as_view(pattern_name="credits-history")),
+    re_path(r"^admin/credits/purchase/?$", RedirectView.as_view(pattern_name="credits", query_string=True)),
+    re_path(
+        r"^admin/credits/history/?$", RedirectView.as_view(pattern_name="credits-history", query_string=True)
+    ),
     path("admin/", admin.site.urls),
     path("", include("config.operations_urls")),
 ]

@@ -8,24 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import djstripe.admin  # noqa: F401 - its pages must be there before they can be taken away
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin import display
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.utils import display_for_value
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from djstripe import models as djstripe_models
-from unfold.admin import ModelAdmin
 
 import billing.stripe_mirror  # noqa: F401 - keeps API keys out of dj-stripe's tables in every process
+from billing.models import Purchase
 from billing.money import Money
+from config.admin_display import EMPTY, chip, in_words, link_to, shortened
+from config.read_only_admin import ReadOnlyAdmin
 
 Column = Callable[[Any], Any]
+
+TONES = {
+    "succeeded": "success",
+    "complete": "success",
+    "paid": "success",
+    "won": "success",
+    "pending": "warning",
+    "processing": "warning",
+    "open": "warning",
+    "failed": "danger",
+    "lost": "danger",
+    "canceled": "danger",
+}
 
 
 def amount_of(key: str, title: Any) -> Column:
@@ -34,7 +50,7 @@ def amount_of(key: str, title: Any) -> Column:
     @display(description=title)
     def column(row: Any) -> str:
         amount = row.stripe_data.get(key)
-        return "" if amount is None else str(Money(amount, row.stripe_data["currency"]))
+        return EMPTY if amount is None else str(Money(amount, row.stripe_data["currency"]))
 
     return column
 
@@ -44,23 +60,66 @@ def field_of(key: str, title: Any) -> Column:
 
     @display(description=title)
     def column(row: Any) -> Any:
-        return row.stripe_data.get(key) or ""
+        return row.stripe_data.get(key) or EMPTY
 
     return column
 
 
-def link_to(key: str, title: Any) -> Column:
+def chip_of(key: str, title: Any) -> Column:
+    """A column with a status of Stripe's."""
+
+    @display(description=title)
+    def column(row: Any) -> str:
+        code = row.stripe_data.get(key)
+        return chip(in_words(code), TONES.get(code)) if code else EMPTY
+
+    return column
+
+
+def own(name: str, title: Any, *, boolean: bool = False) -> Column:
+    """A column of dj-stripe's own, without the help text that it has for editors."""
+
+    def column(row: Any) -> Any:
+        value = getattr(row, name)
+        return value if boolean else display_for_value(value, EMPTY) or EMPTY
+
+    column.__name__ = name  # names the cell's class
+    return display(column, description=title, ordering=name, boolean=boolean)
+
+
+def link_of(key: str, title: Any) -> Column:
     """A column that leads to the related object's page, without fetching it."""
 
     @display(description=title)
     def column(row: Any) -> str:
-        stripe_id = getattr(row, f"{key}_id")
-        if not stripe_id:
-            return ""
-        page = reverse(f"admin:djstripe_{key.replace('_', '')}_changelist")
-        return format_html('<a href="{}?q={}">{}</a>', page, stripe_id, stripe_id)
+        return link_to_mirrored(key.replace("_", ""), getattr(row, f"{key}_id"))
 
     return column
+
+
+def link_to_mirrored(model: str, stripe_id: str | None) -> str:
+    """A link to where Stripe's object is, or will be once it is mirrored; a dash where there is no id."""
+    if not stripe_id:
+        return EMPTY
+    url = reverse(f"admin:djstripe_{model}_changelist", query={"q": stripe_id})
+    return format_html('<a class="admin-link" href="{}">{}</a>', url, shortened(stripe_id))
+
+
+@display(description=_("id"), ordering="id")
+def stripe_id(row: Any) -> str:
+    return shortened(row.id)
+
+
+@display(description=_("purchase"))
+def purchase(row: Any) -> str:
+    """The purchase that a checkout session was opened for, if it was one of ours."""
+    reference = row.stripe_data.get("client_reference_id")
+    if not reference:
+        return EMPTY
+    try:
+        return link_to(Purchase(pk=UUID(reference)), _("Purchase"))
+    except ValueError:
+        return str(reference)
 
 
 @display(description=_("deleted at Stripe"), boolean=True)
@@ -71,88 +130,89 @@ def is_deleted(row: Any) -> bool:
 @display(description=_("card"))
 def card(row: Any) -> str:
     details = row.stripe_data.get("card")
-    return f"{details['brand']} •••• {details['last4']}" if details else ""
+    return f"{in_words(details['brand'])} •••• {details['last4']}" if details else EMPTY
 
 
 @display(description=_("at Stripe"))
 def dashboard(row: Any) -> str:
-    return format_html('<a href="{0}" rel="noreferrer">{0}</a>', row.get_stripe_dashboard_url())
+    url = row.get_stripe_dashboard_url()
+    return format_html(
+        '<a class="admin-link" href="{}" rel="noreferrer">{}</a>', url, _("Open Stripe’s dashboard")
+    )
 
 
-class MirrorAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
-    """A page that can only be read, by anyone: a superuser's POST is refused too."""
+active = own("active", _("active"), boolean=True)
+created = own("created", _("created"))
+livemode = own("livemode", _("live"), boolean=True)
+mirrored = own("djstripe_updated", _("mirrored"))
 
-    columns: tuple[str | Column, ...] = ()
-    search_fields: tuple[str, ...] = ("id__exact",)
+
+class ById:
+    """What the page's title and breadcrumbs read of a row: dj-stripe's own names hold amounts, wrong ones for yen."""
+
+    def __init__(self, row: Any) -> None:
+        self.pk, self.id, self._meta = row.pk, row.id, row._meta
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class MirrorAdmin(ReadOnlyAdmin):
+    """A page of Stripe's objects. ``columns`` are in the list and on the page, ``details`` on the page alone."""
+
+    columns: tuple[Column, ...] = ()
+    details: tuple[Column, ...] = ()
+    search_fields: Any = ("id__exact",)
     search_help_text = _("The whole id, as Stripe shows it.")
-    list_filter: tuple[str, ...] = ("livemode",)
-    ordering = ("-created", "-djstripe_id")
-    list_per_page = 50
-    show_full_result_count = False
-    actions = None
+    list_filter: Any = ("livemode",)
+    ordering: Any = ("-created", "-djstripe_id")
 
-    def get_list_display(self, request: HttpRequest) -> tuple[str | Column, ...]:
-        return ("id", *self.columns, "created")
+    def get_list_display(self, request: HttpRequest) -> tuple[Column, ...]:
+        return (stripe_id, *self.columns, created)
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str | Column, ...]:
-        return ("id", *self.columns, dashboard, "livemode", "created", "djstripe_updated", "stripe_data")
+        shown = (*self.columns, *self.details, created, mirrored, livemode, dashboard)
+        return ("id", *shown, "stripe_data")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str | Column, ...]:
         return self.get_fields(request, obj)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if request.method == "POST":
-            raise PermissionDenied
-        response: HttpResponse = super().changelist_view(request, extra_context)
-        return response
-
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        # dj-stripe's names of charges and prices hold an amount, and a wrong one for yen.
-        context["subtitle"] = context["original"].id
+        context["original"] = ById(context["original"])
+        context["subtitle"] = str(context["original"])
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
 
 class ProductAdmin(MirrorAdmin):
-    columns = ("name", "active", is_deleted)
+    columns = (own("name", _("name")), active, is_deleted)
     list_filter = ("active", "livemode")
 
 
 class PriceAdmin(MirrorAdmin):
     columns = (
-        link_to("product", _("product")),
         amount_of("unit_amount", _("price")),
-        "active",
-        "lookup_key",
-        is_deleted,
+        link_of("product", _("product")),
+        active,
+        own("lookup_key", _("lookup key")),
     )
+    details = (is_deleted,)
     search_fields = ("id__exact", "product__id__exact", "lookup_key__exact")
     list_filter = ("active", "livemode")
 
 
 class CustomerAdmin(MirrorAdmin):
-    columns = ("email", field_of("name", _("name")), is_deleted)
+    columns = (own("email", _("e-mail")), field_of("name", _("name")), is_deleted)
     search_fields = ("id__exact", "email__iexact")
 
 
 class PaymentIntentAdmin(MirrorAdmin):
     columns = (
         amount_of("amount", _("amount")),
-        field_of("status", _("status")),
-        link_to("customer", _("customer")),
+        chip_of("status", _("status")),
+        link_of("customer", _("customer")),
     )
 
 
@@ -160,10 +220,10 @@ class ChargeAdmin(MirrorAdmin):
     columns = (
         amount_of("amount", _("amount")),
         amount_of("amount_refunded", _("refunded")),
-        "status",
-        link_to("payment_intent", _("payment intent")),
-        link_to("customer", _("customer")),
+        chip_of("status", _("status")),
+        link_of("payment_intent", _("payment intent")),
     )
+    details = (link_of("customer", _("customer")),)
     search_fields = ("id__exact", "payment_intent__id__exact", "customer__id__exact")
     list_filter = ("status", "livemode")
 
@@ -171,26 +231,25 @@ class ChargeAdmin(MirrorAdmin):
 class SessionAdmin(MirrorAdmin):
     columns = (
         amount_of("amount_total", _("total")),
-        field_of("status", _("status")),
-        field_of("payment_status", _("payment")),
-        field_of("client_reference_id", _("purchase")),
-        link_to("payment_intent", _("payment intent")),
-        link_to("customer", _("customer")),
+        chip_of("status", _("status")),
+        chip_of("payment_status", _("payment")),
+        purchase,
     )
+    details = (link_of("payment_intent", _("payment intent")), link_of("customer", _("customer")))
     search_fields = ("id__exact", "payment_intent__id__exact", "customer__id__exact")
 
 
 class EventAdmin(MirrorAdmin):
-    columns = ("type", "api_version")
+    columns = (own("type", _("type")), own("api_version", _("API version")))
     search_fields = ("id__exact", "type__exact")
 
 
 class RefundAdmin(MirrorAdmin):
     columns = (
         amount_of("amount", _("amount")),
-        field_of("status", _("status")),
+        chip_of("status", _("status")),
         field_of("reason", _("reason")),
-        link_to("charge", _("charge")),
+        link_of("charge", _("charge")),
     )
     search_fields = ("id__exact", "charge__id__exact")
 
@@ -198,21 +257,21 @@ class RefundAdmin(MirrorAdmin):
 class DisputeAdmin(MirrorAdmin):
     columns = (
         amount_of("amount", _("amount")),
-        field_of("status", _("status")),
+        chip_of("status", _("status")),
         field_of("reason", _("reason")),
-        link_to("charge", _("charge")),
+        link_of("charge", _("charge")),
     )
     search_fields = ("id__exact", "charge__id__exact")
 
 
 class PaymentMethodAdmin(MirrorAdmin):
-    columns = ("type", card, link_to("customer", _("customer")))
+    columns = (own("type", _("type")), card, link_of("customer", _("customer")))
     search_fields = ("id__exact", "customer__id__exact")
 
 
 class BalanceTransactionAdmin(MirrorAdmin):
     columns = (
-        "type",
+        own("type", _("type")),
         amount_of("amount", _("amount")),
         amount_of("fee", _("fee")),
         amount_of("net", _("net")),
@@ -246,6 +305,7 @@ def take_over_pages(site: admin.AdminSite) -> None:
             site.unregister(model)
     for model, page in PAGES.items():
         site.register(model, page)
+    apps.get_app_config("djstripe").verbose_name = _("Held by Stripe")
 
 
 take_over_pages(admin.site)

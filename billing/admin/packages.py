@@ -9,20 +9,28 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
+from django.core.validators import MinValueValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
+from billing.admin.djstripe_pages import link_to_mirrored
+from billing.admin.front_page import drifted_packages
 from billing.catalog_sync import sync_package
 from billing.errors import BillingError
 from billing.models import Package
-from billing.money import Money
+from billing.money import Money, decimal_places
 from billing.remote_catalog import RemoteCatalog, find_drift, mirrored_remote_catalog
-from config.read_only_admin import after_dialog
+from config.admin_actions import acted_on, after_dialog
+from config.admin_display import EMPTY, chip
+from config.read_only_admin import StaffMayLook
+from credits.formatting import credits_amount
+
+BADGE_TONES: dict[str, str] = {Package.Badge.POPULAR: "info", Package.Badge.BEST_VALUE: "success"}
 
 
 class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -33,38 +41,75 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         min_value=Decimal(0),
         max_digits=15,
         widget=UnfoldAdminDecimalFieldWidget,
-        help_text=_(
-            "In the currency's main unit: 45.00. A new price takes effect at Stripe with the next sync."
-        ),
+        help_text=_("In the currency's main unit: 45.00. Buyers pay it at once; sync it to Stripe as well."),
     )
 
     class Meta:
         model = Package
-        exclude = ["price_minor"]
+        fields = [
+            "code",
+            "name",
+            "description",
+            "credits",
+            "currency",
+            "discount_percentage",
+            "is_active",
+            "badge",
+            "display_order",
+            "validity_days",
+        ]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "credits" in self.fields:  # not for those who may only look
+            self.fields["credits"].validators.append(MinValueValidator(Decimal("0.01")))
         if self.instance.pk:
-            self.fields["price"].initial = self.instance.price.major
+            self.initial["price"] = self.instance.price.major
+            self.initial["credits"] = Decimal(f"{self.instance.credits.normalize():f}")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if "price" in data and "currency" in data:
             try:
                 self.instance.price_minor = Money.from_major(data["price"], data["currency"]).minor
-            except ValueError as error:
-                self.add_error("price", str(error))
+            except ValueError:
+                self.add_error("price", _too_precise(data["currency"]))
         return data
 
 
+def _too_precise(currency: str) -> str:
+    places = decimal_places(currency)
+    if not places:
+        return _("%s has no smaller unit: write a whole number.") % currency.upper()
+    return _("%(currency)s has %(places)d decimal places.") % {
+        "currency": currency.upper(),
+        "places": places,
+    }
+
+
+class DriftFilter(admin.SimpleListFilter):
+    title = _("differs from Stripe")
+    parameter_name = "drift"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Yes")), ("no", _("No"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Package]) -> QuerySet[Package]:
+        if self.value() is None:
+            return queryset
+        drifted = [package.pk for package in drifted_packages()]
+        return queryset.filter(pk__in=drifted) if self.value() == "yes" else queryset.exclude(pk__in=drifted)
+
+
 @admin.register(Package)
-class PackageAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class PackageAdmin(StaffMayLook):
     form = PackageForm
-    list_filter = ["is_active", "currency", "badge"]
+    list_filter = ["is_active", DriftFilter, "currency", "badge"]
     search_fields = ["code", "name", "stripe_product_id", "stripe_price_id"]
+    search_help_text = _("Code, name, or Stripe's id of the product or price.")
     actions = ["sync_selected"]
     actions_detail = ["sync_this"]
-    readonly_fields = ["stripe_product_id", "stripe_price_id", "drift"]
+    warn_unsaved_form = True
     fieldsets = [
         (
             None,
@@ -81,7 +126,7 @@ class PackageAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
             },
         ),
         (_("In the shop window"), {"fields": ["is_active", "badge", "display_order", "validity_days"]}),
-        (_("At Stripe"), {"fields": ["stripe_product_id", "stripe_price_id", "drift"]}),
+        (_("At Stripe"), {"fields": ["stripe_product", "stripe_price", "drift"]}),
     ]
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -89,26 +134,53 @@ class PackageAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         return [
             "name",
             "code",
-            "credits",
+            "credits_shown",
             "price_shown",
-            "discount_percentage",
-            "badge",
+            "discount",
+            "badge_chip",
             "is_active",
-            "display_order",
             drift,
         ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Package | None = None) -> Any:
+        return self.fieldsets if obj else self.fieldsets[:-1]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Package | None = None) -> list[str]:
+        # Clients order by the code and Stripe's product carries it: it stays.
+        return ["stripe_product", "stripe_price", "drift", *(["code"] if obj else [])]
 
     def has_delete_permission(self, request: HttpRequest, obj: Package | None = None) -> bool:
         # Off sale is enough, and a deleted package could come back under its code with another price.
         return False
 
+    @display(description=_("credits"), ordering="credits")
+    def credits_shown(self, package: Package) -> str:
+        return credits_amount(package.credits)
+
     @display(description=_("price"), ordering="price_minor")
     def price_shown(self, package: Package) -> str:
         return str(package.price)
 
-    @display(description=_("differs from Stripe"))
+    @display(description=_("discount"), ordering="discount_percentage")
+    def discount(self, package: Package) -> str:
+        percentage = package.discount_percentage
+        return f"{credits_amount(percentage)} %" if percentage else EMPTY
+
+    @display(description=_("badge"), ordering="badge")
+    def badge_chip(self, package: Package) -> str:
+        return chip(package.get_badge_display(), BADGE_TONES[package.badge]) if package.badge else EMPTY
+
+    @display(description=_("product"))
+    def stripe_product(self, package: Package) -> str:
+        return link_to_mirrored("product", package.stripe_product_id)
+
+    @display(description=_("price"))
+    def stripe_price(self, package: Package) -> str:
+        return link_to_mirrored("price", package.stripe_price_id)
+
+    @display(description=_("state"))
     def drift(self, package: Package) -> str:
-        return _in_words(package, mirrored_remote_catalog()) if package.pk else ""
+        return _in_words(package, mirrored_remote_catalog())
 
     @admin.action(description=_("Sync to Stripe"), permissions=["change"])
     def sync_selected(self, request: HttpRequest, packages: QuerySet[Package]) -> None:
@@ -129,13 +201,15 @@ class PackageAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         },
     )
     def sync_this(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        self._sync(request, Package.objects.get(pk=object_id))
-        return after_dialog(request, reverse("admin:billing_package_change", args=[object_id]))
+        package: Package = acted_on(self, request, object_id)
+        self._sync(request, package)
+        return after_dialog(request, reverse("admin:billing_package_change", args=[quote(package.pk)]))
 
     def _sync(self, request: HttpRequest, package: Package) -> None:
         try:
             steps = sync_package(package)
         except BillingError as error:
+            self.log_change(request, package, f"Tried to sync to Stripe: {error.code}")
             self.message_user(request, f"{package}: {error.message}", messages.ERROR)
             return
         done = ", ".join(step.what for step in steps) or _("off sale, nothing to do")
@@ -149,9 +223,12 @@ def _drift_column(remote: Callable[[], RemoteCatalog]) -> Callable[[Package], st
     def drift(package: Package) -> str:
         return _in_words(package, remote())
 
-    column: Callable[[Package], str] = display(drift, description=_("differs from Stripe"))
+    column: Callable[[Package], str] = display(drift, description=_("at Stripe"))
     return column
 
 
 def _in_words(package: Package, remote: RemoteCatalog) -> str:
-    return "; ".join(find_drift(package, remote)) or "–"  # noqa: RUF001 - a dash
+    drift = find_drift(package, remote)
+    if drift:
+        return "; ".join(drift)
+    return chip(_("in sync"), "success") if package.stripe_product_id else EMPTY

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, cast
-from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -13,71 +15,98 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from accounts.models import User
+from billing.admin.djstripe_pages import link_to_mirrored
 from billing.errors import BillingError
 from billing.models import InboxEvent, Purchase, PurchaseEvent
+from billing.money import Money
 from billing.repair import rerun_fulfilment
-from config.read_only_admin import (
-    ReadOnlyAdmin,
-    ReadOnlyInline,
-    after_dialog,
-    link_to,
-    link_to_list,
-    pretty_json,
-)
+from billing.selectors import open_purchases, purchases_needing_attention
+from config.admin_actions import acted_on, after_dialog
+from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list, pairs, pretty_json, shortened
+from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
+from credits.formatting import credits_amount
 from credits.models import Entry
 
-STATUS_COLOURS = {
+STATUS_TONES: dict[str, str] = {
     Purchase.Status.COMPLETED: "success",
     Purchase.Status.PENDING: "warning",
     Purchase.Status.PROCESSING: "warning",
     Purchase.Status.FAILED: "danger",
-    Purchase.Status.EXPIRED: "info",
 }
 
 
-class PurchaseEventInline(ReadOnlyInline):
+class EventColumns:
+    """What is shown of an event, in a purchase's page and in the list of all events."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PurchaseEvent]:
+        events: QuerySet[PurchaseEvent] = super().get_queryset(request)  # type: ignore[misc]  # an admin's
+        actor = User.objects.filter(pk=OuterRef("actor_id")).values("username")[:1]
+        return events.select_related("purchase").annotate(actor_name=Subquery(actor))
+
+    @display(description=_("what happened"), ordering="what")
+    def what_shown(self, event: PurchaseEvent) -> str:
+        return in_words(event.what)
+
+    @display(description=_("status"))
+    def change(self, event: PurchaseEvent) -> str:
+        if event.from_status == event.to_status:
+            return in_words(event.to_status)
+        return f"{in_words(event.from_status)} → {in_words(event.to_status)}"
+
+    @display(description=_("told by"), ordering="source")
+    def told_by(self, event: PurchaseEvent) -> str:
+        who = getattr(event, "actor_name", None) or event.actor_id
+        return f"{event.get_source_display()}: {who}" if who else event.get_source_display()
+
+    @display(description=_("webhook event"))
+    def webhook_event(self, event: PurchaseEvent) -> str:
+        if not event.stripe_event_id:
+            return EMPTY
+        return link_to(InboxEvent(pk=event.stripe_event_id), shortened(event.stripe_event_id, 16))
+
+
+class PurchaseEventInline(EventColumns, ReadOnlyInline):
     model = PurchaseEvent
-    fields = [
-        "created_at",
-        "what",
-        "from_status",
-        "to_status",
-        "source",
-        "detail",
-        "stripe_event_id",
-        "actor_id",
-    ]
+    fields = ["created_at", "what_shown", "change", "told_by", "detail_shown", "webhook_event"]
     readonly_fields = fields
     ordering = ["id"]
+    verbose_name_plural = _("what happened to it")
+
+    @display(description=_("detail"))
+    def detail_shown(self, event: PurchaseEvent) -> str:
+        detail = dict(event.detail)
+        if "balance_after" in detail:
+            detail["balance_after"] = credits_amount(Decimal(detail["balance_after"]))
+        return pairs(detail)
 
 
-class NeedsAttentionFilter(admin.SimpleListFilter):
-    title = _("needs attention")
-    parameter_name = "needs_attention"
+class ToDoFilter(admin.SimpleListFilter):
+    """What the front page counts."""
+
+    title = _("to do")
+    parameter_name = "todo"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Yes")), ("no", _("No"))]
+        return [("attention", _("Needs attention")), ("open", _("Open"))]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if self.value() == "yes":
-            return queryset.exclude(attention="")
-        return queryset.filter(attention="") if self.value() == "no" else queryset
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> QuerySet[Purchase]:
+        if self.value() == "attention":
+            return queryset & purchases_needing_attention()
+        return queryset & open_purchases() if self.value() == "open" else queryset
 
 
 @admin.register(Purchase)
 class PurchaseAdmin(ReadOnlyAdmin):
     list_display = [
         "created_at",
-        "user",
+        "buyer",
         "package_name",
-        "credits",
+        "credits_shown",
         "price_shown",
         "status_chip",
-        "attention",
-        "id",
+        "attention_chip",
     ]
-    list_display_links = ["created_at", "id"]
-    list_filter = ["status", NeedsAttentionFilter, "package_code", "created_at"]
+    list_filter = ["status", ToDoFilter, "package_code", "created_at"]
     search_fields = [
         "id__exact",
         "stripe_session_id__exact",
@@ -90,38 +119,64 @@ class PurchaseAdmin(ReadOnlyAdmin):
     inlines = [PurchaseEventInline]
     actions_detail = ["rerun"]
     fieldsets = [
-        (None, {"fields": ["id", "status", "attention", "attention_detail", "failure_code"]}),
+        (None, {"fields": ["status_chip", "attention_chip", "attention_detail", "failure_shown"]}),
         (
             _("What was bought"),
-            {
-                "fields": [
-                    "package_name",
-                    "package_code",
-                    "credits",
-                    "price_shown",
-                    "list_price",
-                    "discount_percentage",
-                ]
-            },
+            {"fields": ["package_shown", "credits_shown", "price_shown", "list_price", "paid", "validity"]},
         ),
-        (_("Who and when"), {"fields": ["buyer", "created_at", "completed_at", "confirmation_sent_at"]}),
-        (_("Books"), {"fields": ["ledger_account", "ledger_entry", "webhook_events"]}),
         (
-            _("At Stripe"),
-            {"fields": ["stripe_session_id", "stripe_payment_intent_id", "stripe_customer_id", "paid_minor"]},
+            _("Who and when"),
+            {"fields": ["buyer", "created_at", "completed_at", "confirmation_sent_at", "id"]},
         ),
+        (_("Books"), {"fields": ["ledger_account", "ledger_entry", "webhook_events"]}),
+        (_("At Stripe"), {"fields": ["stripe_session", "stripe_payment", "stripe_customer_id"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
-    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
-    def status_chip(self, purchase: Purchase) -> tuple[str, Any]:
-        return purchase.status, purchase.get_status_display()
+    @display(description=_("status"), ordering="status")
+    def status_chip(self, purchase: Purchase) -> str:
+        return chip(purchase.get_status_display(), STATUS_TONES.get(purchase.status))
+
+    @display(description=_("needs attention"), ordering="attention")
+    def attention_chip(self, purchase: Purchase) -> str:
+        return chip(purchase.get_attention_display(), "danger") if purchase.attention else EMPTY
+
+    @display(description=_("failure"))
+    def failure_shown(self, purchase: Purchase) -> str:
+        return in_words(purchase.failure_code)
+
+    @display(description=_("package"))
+    def package_shown(self, purchase: Purchase) -> str:
+        name = f"{purchase.package_name} ({purchase.package_code})"
+        return link_to(purchase.package, name) if purchase.package else name
+
+    @display(description=_("credits"), ordering="credits")
+    def credits_shown(self, purchase: Purchase) -> str:
+        return credits_amount(purchase.credits)
 
     @display(description=_("price"), ordering="price_minor")
     def price_shown(self, purchase: Purchase) -> str:
         return str(purchase.price)
 
-    @display(description=_("buyer"))
+    @display(description=_("list price"))
+    def list_price(self, purchase: Purchase) -> str:
+        percentage = credits_amount(purchase.discount_percentage)
+        return (
+            f"{purchase.list_price} (−{percentage} %)"
+            if purchase.discount_percentage
+            else str(purchase.list_price)
+        )
+
+    @display(description=_("paid"))
+    def paid(self, purchase: Purchase) -> str:
+        return EMPTY if purchase.paid_minor is None else str(Money(purchase.paid_minor, purchase.currency))
+
+    @display(description=_("validity"))
+    def validity(self, purchase: Purchase) -> Any:
+        days = purchase.validity_days
+        return _("does not expire") if days is None else _("%s days") % days
+
+    @display(description=_("buyer"), ordering="user__username")
     def buyer(self, purchase: Purchase) -> str:
         return link_to(purchase.user)
 
@@ -136,6 +191,14 @@ class PurchaseAdmin(ReadOnlyAdmin):
     @display(description=_("webhook events"))
     def webhook_events(self, purchase: Purchase) -> str:
         return link_to_list(InboxEvent, _("What Stripe told us of it"), purchase__id__exact=purchase.pk)
+
+    @display(description=_("Stripe session"))
+    def stripe_session(self, purchase: Purchase) -> str:
+        return link_to_mirrored("session", purchase.stripe_session_id)
+
+    @display(description=_("Stripe payment"))
+    def stripe_payment(self, purchase: Purchase) -> str:
+        return link_to_mirrored("paymentintent", purchase.stripe_payment_intent_id)
 
     def has_rerun_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("billing.rerun_fulfilment")
@@ -154,35 +217,40 @@ class PurchaseAdmin(ReadOnlyAdmin):
         },
     )
     def rerun(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        purchase: Purchase = acted_on(self, request, object_id)
         try:
-            purchase = rerun_fulfilment(UUID(object_id), cast(User, request.user).pk)
+            purchase = rerun_fulfilment(purchase.pk, cast(User, request.user).pk)
         except BillingError as error:
+            self.log_change(request, purchase, f"Tried to run fulfilment again: {error.code}")
             self.message_user(request, error.message, messages.ERROR)
         else:
             self.log_change(request, purchase, f"Ran fulfilment again: {purchase.status}")
-            self.message_user(
-                request, _("Done. The purchase is %s.") % purchase.get_status_display(), messages.SUCCESS
-            )
-        return after_dialog(request, reverse("admin:billing_purchase_change", args=[object_id]))
+            self._tell_outcome(request, purchase)
+        return after_dialog(request, reverse("admin:billing_purchase_change", args=[quote(purchase.pk)]))
+
+    def _tell_outcome(self, request: HttpRequest, purchase: Purchase) -> None:
+        if purchase.attention:
+            told = _("Not credited: %s.") % purchase.get_attention_display()
+            self.message_user(request, told, messages.WARNING)
+        else:
+            told = _("Done. The purchase is %s.") % purchase.get_status_display().lower()
+            self.message_user(request, told, messages.SUCCESS)
 
 
 @admin.register(PurchaseEvent)
-class PurchaseEventAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "what", "from_status", "to_status", "source", "purchase_link"]
-    list_filter = ["what", "source", "created_at"]
+class PurchaseEventAdmin(EventColumns, ReadOnlyAdmin):
+    list_display = ["created_at", "purchase_link", "what_shown", "change", "told_by"]
+    list_filter = ["source", "what", "created_at"]
     search_fields = ["purchase__id__exact", "stripe_event_id__exact"]
     search_help_text = _("Purchase id, or Stripe's event id.")
-    list_select_related = ["purchase"]
     ordering = ["-id"]
     fields = [
         "purchase_link",
-        "what",
-        "from_status",
-        "to_status",
-        "source",
+        "what_shown",
+        "change",
+        "told_by",
         "detail_shown",
-        "stripe_event_id",
-        "actor_id",
+        "webhook_event",
         "created_at",
     ]
     readonly_fields = fields
@@ -193,4 +261,4 @@ class PurchaseEventAdmin(ReadOnlyAdmin):
 
     @display(description=_("detail"))
     def detail_shown(self, event: PurchaseEvent) -> str:
-        return pretty_json(event.detail)
+        return pretty_json(event.detail) if event.detail else EMPTY

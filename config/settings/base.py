@@ -12,6 +12,8 @@ from csp.constants import NONE, SELF
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from config import admin_looks
+
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -21,6 +23,7 @@ TIME_ZONE = env("TIME_ZONE", default="UTC")
 USE_TZ = True
 LANGUAGE_CODE = env("LANGUAGE_CODE", default="en")
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["config.formats"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -243,8 +246,13 @@ WEBHOOK_MAX_BYTES = 1024 * 1024
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": SITE_NAME,
     "SITE_HEADER": SITE_NAME,
+    "SITE_SUBHEADER": "config.admin_looks.time_zone",
     "SITE_SYMBOL": "toll",
     "SITE_URL": "/credits/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.admin_looks.icon"}],
+    "STYLES": ["config.admin_looks.stylesheet"],
+    "COLORS": {"primary": admin_looks.PRIMARY},
+    "DASHBOARD_CALLBACK": "billing.admin.front_page.front_page",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {

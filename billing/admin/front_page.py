@@ -1,0 +1,75 @@
+"""The admin's front page: what waits for somebody, each count a link to what it counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import InboxEvent, Package, Purchase
+from billing.remote_catalog import find_drift, mirrored_remote_catalog
+from billing.selectors import open_purchases, purchases_needing_attention
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many of something wait, why that matters, and where they are. ``urgent``: it should be none."""
+
+    title: Any
+    why: Any
+    number: int
+    url: str
+    urgent: bool = True
+
+
+def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """unfold's hook for the index."""
+    return {**context, "waiting": what_waits()}
+
+
+def what_waits() -> list[Waiting]:
+    """Six queries, each over few rows, whatever the tables' length."""
+    return [
+        Waiting(
+            _("Purchases that need attention"),
+            _("Paid, and held back: amount, currency or buyer don’t agree."),
+            purchases_needing_attention().count(),
+            _list(Purchase, todo="attention"),
+        ),
+        Waiting(
+            _("Failed webhook events"),
+            _("Taken in but not applied. Stripe sends them again."),
+            InboxEvent.objects.filter(status=InboxEvent.Status.FAILED).count(),
+            _list(InboxEvent, status__exact=InboxEvent.Status.FAILED.value),
+        ),
+        Waiting(
+            _("Packages that differ at Stripe"),
+            _("Not synced yet, or changed in Stripe’s dashboard."),
+            len(drifted_packages()),
+            _list(Package, drift="yes"),
+        ),
+        Waiting(
+            _("Open purchases"),
+            _("At the checkout, or paid by a method that takes days."),
+            open_purchases().count(),
+            _list(Purchase, todo="open"),
+            urgent=False,
+        ),
+    ]
+
+
+def drifted_packages() -> list[Package]:
+    """The packages that differ from what dj-stripe's mirror holds."""
+    remote = mirrored_remote_catalog()
+    return [package for package in Package.objects.all() if find_drift(package, remote)]
+
+
+def _list(model: type[Purchase | InboxEvent | Package], **query: str) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=query)
+
+
+admin.site.index_title = _("Overview")

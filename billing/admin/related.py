@@ -1,0 +1,37 @@
+"""Links to billing's pages from those of the apps below it, which must not know billing."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin import UserAdmin
+from accounts.models import User
+from billing.models import Purchase
+from config.admin_display import EMPTY, link_to, link_to_list
+from credits.admin import AccountAdmin, EntryAdmin, LotAdmin
+from credits.models import Account, Entry, Lot
+
+
+def purchases_of_user(user: User) -> str:
+    return link_to_list(Purchase, _("Purchases"), user__id__exact=user.pk)
+
+
+def purchases_of_account(account: Account) -> str:
+    return link_to_list(Purchase, _("Purchases"), account__id__exact=account.pk)
+
+
+def purchase_of(row: Entry | Lot) -> str:
+    """The purchase that brought these credits, which the ledger knows by its reference; without a query."""
+    try:
+        purchase = Purchase(pk=UUID(row.reference))
+    except ValueError:
+        return EMPTY
+    return link_to(purchase, _("Purchase"))
+
+
+UserAdmin.related_pages.append(purchases_of_user)
+AccountAdmin.related_pages.append(purchases_of_account)
+EntryAdmin.related_pages.append(purchase_of)
+LotAdmin.related_pages.append(purchase_of)

@@ -1,0 +1,28 @@
+"""What the admin's buttons have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin.utils import unquote
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+
+def acted_on(page: Any, request: HttpRequest, object_id: str) -> Any:
+    """The object of a button's address, which holds its key as the admin escapes it.
+
+    Raises:
+        Http404: there is none.
+    """
+    found = page.get_object(request, unquote(object_id))
+    if found is None:
+        raise Http404
+    return found
+
+
+def after_dialog(request: HttpRequest, url: str) -> HttpResponse:
+    """Leads on after a dialog's action: unfold posts it with htmx, which must be told to leave the page."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": url})
+    return redirect(url)

@@ -1,0 +1,69 @@
+"""How the admin shows things: links, chips, codes in words, JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib.admin.utils import quote
+from django.db.models import Model
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+
+# unfold's own templates write the same where a field is empty.
+EMPTY = "-"
+
+
+def link_to(target: Model | None, label: Any = None) -> str:
+    """A link to the object's admin page; a dash where there is none."""
+    if target is None:
+        return EMPTY
+    # Stripe's ids have underscores, which the admin's addresses use for escaping.
+    url = reverse(f"admin:{_name(target)}_change", args=[quote(target.pk)])
+    return _link(url, target if label is None else label)
+
+
+def link_to_list(model: type[Model], label: Any, **query: Any) -> str:
+    """A link to a list of the admin, narrowed by a query."""
+    return _link(reverse(f"admin:{_name(model)}_changelist", query=query), label)
+
+
+def chip(text: Any, tone: str | None = None) -> SafeString:
+    """A label in unfold's colours: success, warning, danger, info, or grey for None."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "variant": tone})
+
+
+def in_words(code: str) -> str:
+    """A code such as ``checkout_opened`` for reading."""
+    return capfirst(code.replace("_", " "))
+
+
+def shortened(text: str, most: int = 30) -> str:
+    """A long id, its middle left out; the whole of it on hovering."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return format_html('<span title="{}">{}…{}</span>', text, text[:half], text[-half:])
+
+
+def pretty_json(value: Any) -> str:
+    return format_html('<pre class="admin-json">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def pairs(value: dict[str, Any]) -> str:
+    """A flat JSON object as ``name: value`` pairs, one to a line; a dash where it is empty."""
+    lines = [
+        format_html("{}: {}<br>", in_words(name), shortened(str(said), 60)) for name, said in value.items()
+    ]
+    return SafeString("".join(lines)) if lines else EMPTY
+
+
+def _link(url: str, label: Any) -> str:
+    return format_html('<a class="admin-link" href="{}">{}</a>', url, label)
+
+
+def _name(model: Model | type[Model]) -> str:
+    return f"{model._meta.app_label}_{model._meta.model_name}"

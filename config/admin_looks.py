@@ -1,0 +1,36 @@
+"""What unfold's settings name: colours of the admin, its stylesheet, its icon."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils.timezone import get_current_timezone_name
+from django.utils.translation import gettext as _
+
+# The blue of the buyer's pages, in unfold's eleven steps (Tailwind's blue).
+PRIMARY = {
+    "50": "oklch(97% .014 254.604)",
+    "100": "oklch(93.2% .032 255.585)",
+    "200": "oklch(88.2% .059 254.128)",
+    "300": "oklch(80.9% .105 251.813)",
+    "400": "oklch(70.7% .165 254.624)",
+    "500": "oklch(62.3% .214 259.815)",
+    "600": "oklch(54.6% .245 262.881)",
+    "700": "oklch(48.8% .243 264.376)",
+    "800": "oklch(42.4% .199 265.638)",
+    "900": "oklch(37.9% .146 265.522)",
+    "950": "oklch(28.2% .091 267.935)",
+}
+
+
+def stylesheet(request: HttpRequest) -> str:
+    return static("css/admin.css")
+
+
+def icon(request: HttpRequest) -> str:
+    return static("images/favicon.svg")
+
+
+def time_zone(request: HttpRequest) -> str:
+    """Said once, below the site's name, and not beside each of a hundred times."""
+    return _("Times in %s") % get_current_timezone_name()
