@@ -1,7 +1,8 @@
-"""Numbers of the purchase API."""
+"""Numbers and times of the purchase API."""
 
 from __future__ import annotations
 
+import datetime
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
@@ -24,6 +25,13 @@ class NumberField(serializers.Field[Decimal, Any, int | float, Any]):
     def to_representation(self, value: Decimal) -> int | float:
         shown = value.quantize(CENT, rounding=ROUND_DOWN)
         return int(shown) if shown == shown.to_integral_value() else float(shown)
+
+
+class UtcTimeField(serializers.DateTimeField):
+    """ISO 8601 in UTC with a Z, whatever TIME_ZONE the site shows its own times in. For reading only."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, default_timezone=datetime.UTC, **kwargs)
 
 
 class MoneyField(NumberField):

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from billing.api.fields import MoneyField, NumberField
+from billing.api.fields import MoneyField, NumberField, UtcTimeField
 from billing.models import Package, Purchase
 
 HIGHEST_LIMIT = 100
@@ -87,7 +87,7 @@ class SessionSerializer(serializers.Serializer[Any]):
     needs_attention = serializers.SerializerMethodField(
         help_text="Paid, but held back until staff have looked."
     )
-    completed_at = serializers.DateTimeField(read_only=True)
+    completed_at = UtcTimeField(allow_null=True)
     stripe_payment_id = serializers.CharField(source="stripe_payment_intent_id", read_only=True)
 
     def get_payment_status(self, purchase: Purchase) -> str:
@@ -127,6 +127,8 @@ class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
     amount_paid = serializers.SerializerMethodField(help_text="What was paid; 0 until it is.")
     price = MoneyField()
     discount_applied = MoneyField(source="discount", help_text="The list price less the price.")
+    created_at = UtcTimeField()
+    completed_at = UtcTimeField(allow_null=True)
     stripe_payment_id = serializers.CharField(source="stripe_payment_intent_id", read_only=True)
 
     class Meta:
