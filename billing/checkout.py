@@ -110,14 +110,14 @@ def _earlier_purchase(user: User, order: PurchaseOrder) -> Purchase | None:
 def _again(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
     if purchase.request_fingerprint != order.fingerprint:
         raise IdempotencyKeyReused("This idempotency key was sent with another request body before.")
-    if purchase.stripe_session_id:
+    if purchase.checkout_url and purchase.stripe_session_id:
         return StartedPurchase(purchase, purchase.checkout_url, purchase.stripe_session_id)
-    if purchase.status == Purchase.Status.PENDING:
-        raise PurchaseInProgress("The first request with this idempotency key is still under way.")
-    raise StripeUnavailable(
-        "The first request with this idempotency key failed and nothing was charged. Try again with a new key.",
-        purchase_id=str(purchase.pk),
-    )
+    if purchase.status in {Purchase.Status.FAILED, Purchase.Status.EXPIRED}:
+        raise StripeUnavailable(
+            "The first request with this idempotency key failed and nothing was charged. Try again with a new key.",
+            purchase_id=str(purchase.pk),
+        )
+    raise PurchaseInProgress("The first request with this idempotency key is still under way.")
 
 
 @transaction.atomic(durable=True)  # no caller's transaction may be open while Stripe is called

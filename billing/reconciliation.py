@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import CharField, Exists, OuterRef, Q, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
@@ -33,6 +33,8 @@ Status = Purchase.Status
 
 # How far apart our clock and Stripe's may be, and how long opening a checkout may take.
 SLACK = datetime.timedelta(minutes=10)
+# The failure of a purchase whose checkout its buyer never saw, once that is certain.
+NOT_OPENED = "checkout_not_opened"
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,23 @@ def _settle(purchase: Purchase, report: Report, told: Told) -> None:
     session = _session_of(purchase)
     if session is None:
         _close_without_session(purchase, report, told)
-        return
-    if session.status == "open" and purchase.stripe_session_id is None:
+    else:
+        _settle_by_session(purchase, session, report, told)
+
+
+def _settle_by_session(purchase: Purchase, session: CheckoutSession, report: Report, told: Told) -> None:
+    unreachable = purchase.stripe_session_id is None and not _is_being_started(purchase)
+    if unreachable and session.status == "open":
         # Its buyer never got the address, so nobody can be about to pay it.
         session = _expire(session)
     _bring_to(purchase.pk, purchase.status, session, report, told)
+    if unreachable and Payment.from_session(session).state in {PaymentState.EXPIRED, PaymentState.FAILED}:
+        _close_silent(purchase, session, told)
+
+
+def _is_being_started(purchase: Purchase) -> bool:
+    """Its checkout may be opened at this moment: the answer isn't recorded yet, and its buyer is about to get it."""
+    return purchase.stripe_session_id is None and purchase.created_at >= timezone.now() - settings.SWEEP_AFTER
 
 
 def _session_of(purchase: Purchase) -> CheckoutSession | None:
@@ -145,20 +159,42 @@ def _close_without_session(purchase: Purchase, report: Report, told: Told) -> No
         purchase = lock_purchase(purchase.pk)
         if purchase.status == Status.PENDING:
             record(purchase, Change("no_checkout_at_stripe", Status.EXPIRED), told)
-        elif purchase.status == Status.FAILED and purchase.failure_code == StripeUnavailable.code:
-            purchase.failure_code = "checkout_not_opened"
+        elif _is_silent(purchase):
+            purchase.failure_code = NOT_OPENED
             record(purchase, Change("no_checkout_at_stripe"), told)
         else:
             return
     report.repaired.append(Finding("no_checkout", "closed: Stripe has no checkout for it", str(purchase.pk)))
 
 
+def _close_silent(purchase: Purchase, session: CheckoutSession, told: Told) -> None:
+    """Ends the search for the checkout of a purchase that failed without a word from Stripe: it is found, and over."""
+    with transaction.atomic():
+        purchase = lock_purchase(purchase.pk)
+        if _is_silent(purchase):
+            purchase.stripe_session_id = session.id
+            purchase.failure_code = NOT_OPENED
+            record(purchase, Change("checkout_closed", detail={"session": session.id}), told)
+
+
+def _is_silent(purchase: Purchase) -> bool:
+    return purchase.status == Status.FAILED and purchase.failure_code == StripeUnavailable.code
+
+
 def _bring_to(purchase_id: UUID, before: str, session: CheckoutSession, report: Report, told: Told) -> None:
     """Applies what the session says and files what came of it."""
     payment = Payment.from_session(session)
-    purchase = fulfil_purchase(purchase_id, payment, told)
-    paid = payment.state is PaymentState.PAID
     where = (str(purchase_id), session.id)
+    try:
+        purchase = fulfil_purchase(purchase_id, payment, told)
+    except IntegrityError:
+        # One broken row must not keep every purchase after it from being settled.
+        log.exception("ids_taken", purchase=str(purchase_id), session=session.id)
+        report.open.append(
+            Finding("ids_taken", "its session or payment is another purchase's already", *where)
+        )
+        return
+    paid = payment.state is PaymentState.PAID
     if purchase.attention:
         report.open.append(Finding(purchase.attention, purchase.attention_detail, *where))
     elif purchase.status == Status.COMPLETED and not paid:
@@ -172,7 +208,7 @@ def _compare_session(session: CheckoutSession, report: Report, told: Told) -> UU
     with transaction.atomic():
         purchase = purchase_of_session(session)
     if purchase is not None:
-        _bring_to(purchase.pk, purchase.status, session, report, told)
+        _settle_by_session(purchase, session, report, told)
         return purchase.pk
     if Payment.from_session(session).state is PaymentState.PAID and session.metadata.get("purchase_id"):
         detail = f"paid, and carries a reference that is not here: {session.reference[:100]}"
@@ -189,7 +225,7 @@ def _compare_purchases(
             report.purchases += 1
         elif purchase.status == Status.COMPLETED:
             _compare_completed(purchase, report, told)
-        elif purchase.is_open or purchase.failure_code == StripeUnavailable.code:
+        elif (purchase.is_open or _is_silent(purchase)) and not _is_being_started(purchase):
             _settle(purchase, report, told)
 
 
