@@ -19,7 +19,13 @@ import stripe
 import structlog
 from django.conf import settings
 
-from billing.errors import SessionNotFound, StripeRefused, StripeUnavailable, WebhookRefused
+from billing.errors import (
+    MalformedStripeObject,
+    SessionNotFound,
+    StripeRefused,
+    StripeUnavailable,
+    WebhookRefused,
+)
 from billing.stripe_objects import CheckoutSession, StripeEvent, StripePrice, StripeProduct
 
 log = structlog.get_logger(__name__)
@@ -170,11 +176,15 @@ def verify_event(payload: bytes, signature: str) -> StripeEvent:
         raise WebhookRefused("The signature is missing, too old, or not made with this endpoint's secret.")
     try:
         data = json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WebhookRefused("The body is not JSON.") from error
     if not isinstance(data, dict) or data.get("object") != "event":
         raise WebhookRefused("The body is not a Stripe event.")
-    return StripeEvent.from_json(data)
+    try:
+        return StripeEvent.from_json(data)
+    except MalformedStripeObject as error:
+        # Without an id there is no row to keep it in, and sending the same again would not mend it.
+        raise WebhookRefused(error.message) from error
 
 
 def configure_module_client() -> None:
@@ -256,6 +266,8 @@ def _pages(fetch: Callable[..., Any], params: dict[str, Any]) -> Iterator[Mappin
 
 
 def _is_signed(payload: bytes, signature: str, secret: str) -> bool:
+    if not signature.isascii():  # hmac would raise
+        return False
     try:
         stripe.WebhookSignature.verify_header(
             payload.decode(), signature, secret, tolerance=SIGNATURE_TOLERANCE_SECONDS

@@ -76,7 +76,7 @@ class CheckoutSession:
                 amount_total=data["amount_total"],
                 currency=(data["currency"] or "").lower(),
                 url=data.get("url") or "",
-                reference=metadata.get("purchase_id") or data.get("client_reference_id") or "",
+                reference=_reference(metadata.get("purchase_id") or data.get("client_reference_id")),
                 payment_intent_id=_id_of(intent),
                 payment_intent_status=intent["status"] if isinstance(intent, Mapping) else None,
                 customer_id=_id_of(data.get("customer")) or "",
@@ -109,7 +109,7 @@ class PaymentIntent:
                 status=_text(data["status"]),
                 amount_received=int(data["amount_received"] or 0),
                 currency=_text(data["currency"]).lower(),
-                reference=(data["metadata"] or {}).get("purchase_id") or "",
+                reference=_reference((data["metadata"] or {}).get("purchase_id")),
                 customer_id=_id_of(data.get("customer")) or "",
                 failure_code=error.get("decline_code") or error.get("code") or "",
                 failure_message=error.get("message") or "",
@@ -162,6 +162,10 @@ class StripePrice:
             )
 
 
+# What reading a wrong shape raises; a time beyond all calendars is an OSError or an OverflowError.
+UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError)
+
+
 class _loudly:  # noqa: N801 - reads as a word: with _loudly("event")
     """Turns whatever a wrong shape raises into one error that names the object."""
 
@@ -172,7 +176,7 @@ class _loudly:  # noqa: N801 - reads as a word: with _loudly("event")
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KeyError | TypeError | AttributeError | ValueError | OverflowError):
+        if isinstance(error, UNREADABLE):
             raise MalformedStripeObject(
                 f"Stripe's {self.name} lacks a field that we need, or has it in another shape: {error!r}."
             ) from error
@@ -182,6 +186,11 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"expected text, got {type(value).__name__}")
     return value
+
+
+def _reference(value: object) -> str:
+    """What others put where our reference stands is none of ours, whatever it is."""
+    return value if isinstance(value, str) else ""
 
 
 def _id_of(value: object) -> str | None:
