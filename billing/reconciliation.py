@@ -99,9 +99,12 @@ def reconcile(
 
 
 def _unsettled(before: datetime.datetime) -> list[Purchase]:
+    """Open ones, and those that failed without Stripe's word. What waits for staff is not asked about again."""
     silent = Q(status=Status.FAILED, failure_code=StripeUnavailable.code, stripe_session_id=None)
     waiting = Q(status__in=[Status.PENDING, Status.PROCESSING])
-    return list(Purchase.objects.filter(waiting | silent, created_at__lt=before).order_by("created_at"))
+    return list(
+        Purchase.objects.filter(waiting | silent, attention="", created_at__lt=before).order_by("created_at")
+    )
 
 
 def _settle(purchase: Purchase, report: Report, told: Told) -> None:
