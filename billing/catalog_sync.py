@@ -105,7 +105,7 @@ def _create_product(package: Package) -> StripeProduct:
         code=package.code,
         name=package.name,
         description=package.description,
-        key=_key("product", package, package.name, package.description),
+        key=_key("product", package, package.stripe_product_id, package.name, package.description),
     )
 
 
@@ -130,7 +130,8 @@ def _create_price(package: Package) -> StripePrice:
 def _key(kind: str, package: Package, *parts: str) -> str:
     """An idempotency key for one creation: the same for a repeat, another one when what is created differs.
 
-    A price's key names the price that it follows, so that going back to an old amount makes a price again.
+    A key names the product or price that the new one follows: going back to an old amount makes a price again, and a
+    product that was deleted at Stripe is made again, where the old key would bring back the old answer.
     """
     digest = hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
     return f"{kind}-{package.pk}-{package.code}-{digest}"

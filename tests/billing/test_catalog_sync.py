@@ -1,0 +1,447 @@
+"""The sync brings Stripe to where the packages are: repeatable, safe to kill anywhere, and never a second product."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from io import StringIO
+from typing import Any, cast
+
+import pytest
+import requests
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from billing.catalog_sync import SyncStep, check_catalog, sync_catalog, sync_package
+from billing.models import Package
+from tests.billing.calling import stripe_posts
+from tests.builders import PackageFactory, UserFactory, put_on_sale, start
+from tests.local_world import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _held(sandbox: Sandbox) -> None:
+    sandbox.hold_webhooks()  # what the sync does must not hang on events
+
+
+def sync(*options: str) -> str:
+    out = StringIO()
+    call_command("sync_catalog", *options, stdout=out)
+    return out.getvalue()
+
+
+def exit_code(*options: str) -> int:
+    try:
+        sync(*options)
+    except SystemExit as ending:
+        return int(ending.code or 0)
+    return 0
+
+
+def steps(said: str) -> list[tuple[str, str]]:
+    """Package and what was done, for each line but the summary."""
+    return [(line[:14].strip(), line[14:42].strip()) for line in said.splitlines()[:-1]]
+
+
+def one(sandbox: Sandbox, kind: str, **fields: Any) -> dict[str, Any]:
+    (found,) = [
+        item for item in sandbox.objects(kind) if all(item[name] == value for name, value in fields.items())
+    ]
+    return found
+
+
+def at_stripe(sandbox: Sandbox, path: str, **form: str) -> None:
+    """What somebody does by hand in Stripe's dashboard."""
+    answer = requests.post(
+        f"{sandbox.url}/v1/{path}", form, auth=(settings.STRIPE_SECRET_KEY, ""), timeout=10
+    )
+    assert answer.ok, answer.text
+
+
+def starter() -> Package:
+    return Package.objects.get(code="starter")
+
+
+def agrees(sandbox: Sandbox) -> None:
+    """Stripe holds each package once, at its price, under its lookup key, and nothing else on sale."""
+    for package in Package.objects.all():
+        products = [
+            p for p in sandbox.objects("product") if p["metadata"].get("package_code") == package.code
+        ]
+        assert [(p["id"], p["name"], p["active"]) for p in products] == [
+            (package.stripe_product_id, package.name, package.is_active)
+        ]
+        prices = [p for p in sandbox.objects("price") if p["product"] == products[0]["id"] and p["active"]]
+        assert [(p["id"], p["unit_amount"], p["currency"], p["lookup_key"]) for p in prices] == [
+            (package.stripe_price_id, package.price_minor, package.currency, f"credits_{package.code}")
+        ]
+        assert package.current_price_id == prices[0]["id"]
+    assert [drift for _, drift in check_catalog() if drift] == []
+    assert exit_code("--check") == 0
+
+
+def test_the_first_sync_makes_a_product_and_a_price_for_each_package(sandbox: Sandbox) -> None:
+    put_on_sale()
+    said = sync()
+
+    assert steps(said) == [
+        (code, what)
+        for code, price in (
+            ("starter", "$10.00"), ("standard", "$45.00"), ("pro", "$80.00"), ("enterprise", "$350.00"),
+        )
+        for what in ("product created", f"price created ({price})")
+    ]  # fmt: skip
+    assert said.splitlines()[-1] == "Synced: 4 product created, 4 price created."
+    assert {price["type"] for price in sandbox.objects("price")} == {"one_time"}
+    agrees(sandbox)
+
+
+def test_a_second_sync_changes_nothing(sandbox: Sandbox) -> None:
+    put_on_sale()
+    sync()
+    before = list(Package.objects.values())
+    sandbox.delete("/_sandbox/requests")
+    said = sync()
+
+    assert steps(said) == [(code, "unchanged") for code in ("starter", "standard", "pro", "enterprise")]
+    assert stripe_posts(sandbox) == []
+    assert list(Package.objects.values()) == before
+
+
+def test_a_new_amount_makes_a_new_price_moves_the_lookup_key_and_archives_the_old(sandbox: Sandbox) -> None:
+    put_on_sale()
+    sync()
+    old = starter().stripe_price_id
+    Package.objects.filter(code="starter").update(price_minor=1200)
+    said = sync()
+
+    assert steps(said)[:2] == [("starter", "price created ($12.00)"), ("starter", "old price archived")]
+    new = one(sandbox, "price", product=starter().stripe_product_id, active=True)
+    assert (new["unit_amount"], new["lookup_key"]) == (1200, "credits_starter")
+    former = one(sandbox, "price", id=old)
+    assert (former["active"], former["lookup_key"], former["unit_amount"]) == (False, None, 1000)
+    assert len(sandbox.objects("product")) == 4
+    agrees(sandbox)
+
+
+def test_a_price_that_goes_up_and_comes_back_is_right_each_time(sandbox: Sandbox) -> None:
+    PackageFactory(code="starter", price_minor=1000)
+    for minor in (1000, 1200, 1000, 1200):
+        Package.objects.update(price_minor=minor)
+        sync()
+        agrees(sandbox)
+    assert len(sandbox.objects("price")) == 4
+
+
+def test_another_currency_is_another_price(sandbox: Sandbox) -> None:
+    PackageFactory(code="starter", price_minor=1000)
+    sync()
+    Package.objects.update(currency="jpy")
+    sync()
+
+    assert one(sandbox, "price", active=True)["currency"] == "jpy"
+    assert one(sandbox, "price", active=True)["unit_amount"] == 1000
+    agrees(sandbox)
+
+
+def test_a_new_name_or_description_is_an_update_and_makes_no_price(sandbox: Sandbox) -> None:
+    PackageFactory(code="starter", description="Old words.")
+    sync()
+    sandbox.delete("/_sandbox/requests")
+    Package.objects.update(name="Beginner", description="")
+    said = sync()
+
+    assert steps(said) == [("starter", "product updated")]
+    assert (one(sandbox, "product")["name"], one(sandbox, "product")["description"] or "") == ("Beginner", "")
+    assert [call["path"] for call in stripe_posts(sandbox)] == [f"/v1/products/{starter().stripe_product_id}"]
+    agrees(sandbox)
+
+
+def test_a_package_off_sale_is_archived_and_back_on_sale_revived_with_its_price(sandbox: Sandbox) -> None:
+    PackageFactory(code="starter")
+    sync()
+    price = starter().stripe_price_id
+    Package.objects.update(is_active=False)
+    assert steps(sync()) == [("starter", "product updated")]
+    assert one(sandbox, "product")["active"] is False
+    assert exit_code("--check") == 0
+
+    Package.objects.update(is_active=True)
+    assert steps(sync()) == [("starter", "product updated")]
+    assert (starter().stripe_price_id, len(sandbox.objects("price"))) == (price, 1)
+    agrees(sandbox)
+
+
+def test_a_package_that_never_was_on_sale_is_not_brought_to_stripe(sandbox: Sandbox) -> None:
+    PackageFactory(is_active=False)
+
+    assert sync() == "Synced: no packages; run load_catalog first.\n"
+    assert (sandbox.objects("product"), exit_code("--check")) == ([], 0)
+
+
+def test_the_sync_of_one_package_leaves_the_others(sandbox: Sandbox) -> None:
+    put_on_sale()
+    sync_package(starter())
+
+    assert one(sandbox, "product")["metadata"] == {"package_code": "starter"}
+
+
+def test_a_free_pack_has_a_price_of_nothing(sandbox: Sandbox) -> None:
+    PackageFactory(code="free", price_minor=0)
+    sync()
+
+    agrees(sandbox)
+
+
+# --- Killed half-way ----------------------------------------------------------------------------------------------
+
+PLACES = {
+    "creating a product": {"path": "/v1/products"},
+    "creating a price": {"path": "/v1/prices"},
+}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 500}, {"status": None}, {"status": None, "after": True}, {"status": 500, "after": True}],
+    ids=["an error", "a broken connection", "a lost answer", "an error after the work"],
+)
+def test_whatever_stripe_loses_the_next_run_finishes_without_a_duplicate(
+    sandbox: Sandbox, place: dict[str, str], fault: dict[str, Any]
+) -> None:
+    put_on_sale()
+    sandbox.fault(method="POST", times=1, remember=False, **place, **fault)
+    with pytest.raises(CommandError, match="Run the command again: it goes on where it stopped"):
+        sync()
+    sync()
+
+    assert (len(sandbox.objects("product")), len(sandbox.objects("price"))) == (4, 4)
+    agrees(sandbox)
+
+
+def run_and_die(steps: int) -> None:
+    """Syncs up to a step. Nothing after it is done at Stripe, nor the step itself written down here."""
+    running = sync_catalog()
+    for _ in range(steps):
+        next(running)
+    cast(Generator[SyncStep, None, None], running).close()
+
+
+@pytest.mark.parametrize("killed_after", range(1, 8))
+def test_killed_after_any_step_the_next_run_finishes_without_a_duplicate(
+    sandbox: Sandbox, killed_after: int
+) -> None:
+    put_on_sale()
+    run_and_die(killed_after)
+    sync()
+
+    assert (len(sandbox.objects("product")), len(sandbox.objects("price"))) == (4, 4)
+    agrees(sandbox)
+
+
+@pytest.mark.parametrize("killed_after", [1, 2])
+def test_killed_within_a_change_of_price_the_next_run_finishes_it(
+    sandbox: Sandbox, killed_after: int
+) -> None:
+    PackageFactory(code="starter")
+    sync()
+    Package.objects.update(price_minor=1200)
+    run_and_die(killed_after)
+    sync()
+
+    assert len(sandbox.objects("price")) == 2
+    agrees(sandbox)
+
+
+def test_ids_that_we_forgot_are_found_again_at_stripe(sandbox: Sandbox) -> None:
+    put_on_sale()
+    sync()
+    Package.objects.update(
+        stripe_product_id="", stripe_price_id="", stripe_price_minor=None, stripe_currency=""
+    )
+    sandbox.delete("/_sandbox/requests")
+    said = sync()
+
+    assert steps(said)[:2] == [("starter", "product found"), ("starter", "price found")]
+    assert stripe_posts(sandbox) == []
+    agrees(sandbox)
+
+
+# --- What others do at Stripe -------------------------------------------------------------------------------------
+
+
+def test_a_product_archived_by_hand_is_drift_and_the_sync_revives_it(sandbox: Sandbox) -> None:
+    put_on_sale()
+    sync()
+    at_stripe(sandbox, f"products/{starter().stripe_product_id}", active="false")
+
+    assert exit_code("--check") == 1
+    assert "archived at Stripe, on sale here" in sync("--dry-run")
+    assert steps(sync())[0] == ("starter", "product updated")
+    agrees(sandbox)
+
+
+def test_a_price_archived_by_hand_is_drift_and_the_sync_makes_it_again(sandbox: Sandbox) -> None:
+    PackageFactory(code="starter")
+    sync()
+    at_stripe(sandbox, f"prices/{starter().stripe_price_id}", active="false")
+
+    assert "no active price of $10.00 at Stripe" in sync("--dry-run")
+    sync()
+    agrees(sandbox)
+
+
+def test_a_price_added_by_hand_is_drift_and_the_sync_archives_it(sandbox: Sandbox) -> None:
+    PackageFactory(code="starter")
+    sync()
+    at_stripe(sandbox, "prices", product=starter().stripe_product_id, currency="usd", unit_amount="1")
+
+    assert "is still active" in sync("--dry-run")
+    assert steps(sync()) == [("starter", "old price archived")]
+    agrees(sandbox)
+
+
+def test_a_lookup_key_moved_by_hand_is_drift_and_the_sync_moves_it_back(sandbox: Sandbox) -> None:
+    PackageFactory(code="starter")
+    sync()
+    form = {"product": starter().stripe_product_id, "currency": "usd", "unit_amount": "500"}
+    at_stripe(sandbox, "prices", lookup_key="credits_starter", transfer_lookup_key="true", **form)
+
+    assert "lookup key credits_starter is not on price" in sync("--dry-run")
+    assert steps(sync()) == [("starter", "lookup key moved"), ("starter", "old price archived")]
+    agrees(sandbox)
+
+
+def test_a_product_renamed_by_hand_is_drift_and_gets_our_name_back(sandbox: Sandbox) -> None:
+    PackageFactory(code="starter", name="Starter")
+    sync()
+    at_stripe(sandbox, f"products/{starter().stripe_product_id}", name="Anfang", description="Neu")
+
+    assert "name at Stripe is 'Anfang'" in sync("--dry-run")
+    sync()
+    agrees(sandbox)
+
+
+def test_a_product_deleted_by_hand_is_made_again(sandbox: Sandbox) -> None:
+    PackageFactory(code="starter")
+    # Stripe deletes no product that has a price.
+    sandbox.fault(method="POST", path="/v1/prices", status=500, times=1, remember=False)
+    with pytest.raises(CommandError):
+        sync()
+    product = starter().stripe_product_id
+    key = (settings.STRIPE_SECRET_KEY, "")
+    assert requests.delete(f"{sandbox.url}/v1/products/{product}", auth=key, timeout=10).ok
+
+    assert sync("--dry-run").startswith("starter       product missing at Stripe")
+    sync()
+    assert starter().stripe_product_id != product
+    assert one(sandbox, "product", active=True)["id"] == starter().stripe_product_id
+    assert exit_code("--check") == 0
+
+
+def test_products_of_others_are_left_alone(sandbox: Sandbox) -> None:
+    at_stripe(sandbox, "products", name="T-shirt")
+    put_on_sale()
+    sync()
+
+    assert one(sandbox, "product", name="T-shirt")["active"] is True
+    assert len(sandbox.objects("product")) == 5
+    agrees(sandbox)
+
+
+def test_more_products_than_a_page_of_stripes_list_are_all_seen(sandbox: Sandbox) -> None:
+    PackageFactory(code="starter")
+    sync()
+    for number in range(101):
+        at_stripe(sandbox, "products", name=f"Other {number}")
+    sandbox.delete("/_sandbox/requests")
+    Package.objects.update(stripe_product_id="", stripe_price_id="")
+    sync()
+
+    assert len([p for p in sandbox.objects("product") if p["metadata"].get("package_code")]) == 1
+    assert len([call for call in sandbox.calls() if call["path"] == "/v1/products"]) == 2
+
+
+# --- Looking and not touching -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--check"])
+def test_looking_changes_nothing_here_or_there(sandbox: Sandbox, option: str) -> None:
+    put_on_sale()
+    sync_package(starter())
+    Package.objects.filter(code="starter").update(price_minor=999)
+    before = (list(Package.objects.values()), sandbox.objects("product"), sandbox.objects("price"))
+    sandbox.delete("/_sandbox/requests")
+
+    assert exit_code(option) == (1 if option == "--check" else 0)
+    assert (list(Package.objects.values()), sandbox.objects("product"), sandbox.objects("price")) == before
+    assert stripe_posts(sandbox) == []
+
+
+def test_looking_names_each_difference_and_counts_them(sandbox: Sandbox) -> None:
+    put_on_sale()
+    sync()
+    Package.objects.filter(code="starter").update(price_minor=1200)
+    Package.objects.filter(code="pro").update(name="Professional")
+
+    assert sync("--dry-run").splitlines() == [
+        "starter       no active price of $12.00 at Stripe",
+        "pro           name at Stripe is 'Pro'",
+        "4 packages compared, 2 differ from Stripe.",
+    ]
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--check"])
+def test_looking_while_stripe_is_away_is_an_error_and_no_all_clear(sandbox: Sandbox, option: str) -> None:
+    sandbox.fault(method="GET", path="/v1/products", status=503, times=1)
+
+    with pytest.raises(CommandError, match="Stripe can't be reached"):
+        sync(option)
+
+
+# --- Buying between an edit and the sync --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("minor", "currency"), [(1200, "usd"), (1000, "jpy"), (0, "usd")])
+def test_a_purchase_between_an_edit_and_the_sync_charges_the_price_that_is_shown(
+    sandbox: Sandbox, minor: int, currency: str
+) -> None:
+    put_on_sale()
+    sync()
+    Package.objects.filter(code="starter").update(price_minor=minor, currency=currency)
+    started = start(UserFactory())
+
+    session = one(sandbox, "checkout.session", id=started.session_id)
+    assert (session["amount_total"], session["currency"]) == (minor, currency)
+    assert (started.purchase.price_minor, started.purchase.currency) == (minor, currency)
+
+
+def test_a_synced_package_is_sold_by_its_price_at_stripe_and_an_unsynced_one_by_its_amount(
+    sandbox: Sandbox,
+) -> None:
+    put_on_sale()
+    sync_package(starter())
+    start(UserFactory(), "starter")
+    start(UserFactory(), "pro")
+
+    synced, unsynced = (
+        call["params"]["line_items"] for call in stripe_posts(sandbox, "/v1/checkout/sessions")
+    )
+    assert starter().stripe_price_id in str(synced)
+    assert "price_data" in str(unsynced)
+    assert [session["amount_total"] for session in sandbox.objects("checkout.session")] == [1000, 8000]
+
+
+def test_a_checkout_opened_before_a_new_price_is_paid_and_credited_at_the_old(sandbox: Sandbox) -> None:
+    put_on_sale()
+    sync()
+    started = start(UserFactory())
+    Package.objects.filter(code="starter").update(price_minor=9900)
+    sync()
+    sandbox.pay(started.session_id)
+    sandbox.release_webhooks()
+
+    started.purchase.refresh_from_db()
+    assert (started.purchase.status, started.purchase.paid_minor) == ("completed", 1000)
