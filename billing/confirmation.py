@@ -44,7 +44,9 @@ def confirmation_mail(purchase: Purchase, recipient: str) -> EmailMultiAlternati
         }
         subject = gettext("Your credits are here: %(package)s") % {"package": purchase.package_name}
         mail = EmailMultiAlternatives(
-            subject, render_to_string("emails/purchase_confirmation.txt", context), to=[recipient]
+            " ".join(subject.split()),  # a header has one line
+            render_to_string("emails/purchase_confirmation.txt", context),
+            to=[recipient],
         )
         mail.attach_alternative(render_to_string("emails/purchase_confirmation.html", context), "text/html")
     return mail

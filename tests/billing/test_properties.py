@@ -129,7 +129,7 @@ class World:
     def reload(self, number: int) -> None:
         session = self._session(number)
         purchase = Purchase.objects.filter(stripe_session_id=session["id"]).first() if session else None
-        if session is None or purchase is None:
+        if session is None or purchase is None or purchase.user is None:
             return
         client = Client()
         client.force_login(purchase.user)
@@ -184,7 +184,7 @@ class World:
             assert purchase.status in self._expected(session), (purchase.status, session)
             assert purchase.stripe_session_id == session["id"]
 
-    def _expected(self, session: dict[str, Any]) -> set[str]:
+    def _expected(self, session: dict[str, Any]) -> set[Purchase.Status]:
         if session["status"] == "complete" and session["payment_status"] == "unpaid":
             intents = {intent["id"]: intent for intent in self.sandbox.objects("payment_intent")}
             waiting = intents[session["payment_intent"]]["status"] == "processing"

@@ -46,7 +46,8 @@ def _shop(sandbox: Sandbox, settings: Any) -> None:
 
 @pytest.fixture
 def user() -> User:
-    return UserFactory.create()
+    user: User = UserFactory.create()
+    return user
 
 
 def paid(sandbox: Sandbox, user: User) -> StartedPurchase:

@@ -41,7 +41,8 @@ def _shop(sandbox: Sandbox, settings: Any) -> None:
 
 @pytest.fixture
 def user() -> User:
-    return UserFactory.create()
+    user: User = UserFactory.create()
+    return user
 
 
 @pytest.fixture(params=["sweeper", "reconcile"])
