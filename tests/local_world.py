@@ -69,7 +69,9 @@ class Sandbox:
 
     @staticmethod
     def _json(response: requests.Response) -> Any:
-        assert response.ok, f"{response.request.method} {response.url}: {response.status_code} {response.text[:500]}"
+        assert response.ok, (
+            f"{response.request.method} {response.url}: {response.status_code} {response.text[:500]}"
+        )
         return response.json()
 
 
