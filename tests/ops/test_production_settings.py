@@ -26,15 +26,13 @@ def test_a_sound_environment_passes_the_deployment_check_without_a_warning() -> 
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-@pytest.mark.parametrize("value", [None, ""])
-def test_a_missing_variable_is_named_in_one_line(name: str, value: str | None) -> None:
-    environment = {} if value is None else {name: value}
-    result = manage("check", without=(name,), **environment)
+def test_an_empty_variable_is_named_in_one_line(name: str) -> None:
+    result = manage("check", **{name: ""})
     assert result.returncode == 1
     assert result.stderr == f"Can't start: Not set in the environment: {name}. See docs/go-live.md.\n"
 
 
-def test_all_missing_variables_are_named_at_once() -> None:
+def test_all_missing_variables_are_named_in_one_line() -> None:
     result = manage("check", without=tuple(ENVIRONMENT))
     assert all(name in result.stderr for name in REQUIRED)
     assert len(result.stderr.splitlines()) == 1
