@@ -22,7 +22,7 @@ from billing.money import Money
 from billing.repair import rerun_fulfilment
 from billing.selectors import open_purchases, purchases_needing_attention
 from config.admin_actions import acted_on, after_dialog
-from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list, pairs, pretty_json, shortened
+from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list, pairs, shortened
 from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
 from credits.formatting import credits_amount
 from credits.models import Entry
@@ -58,6 +58,13 @@ class EventColumns:
         who = getattr(event, "actor_name", None) or event.actor_id
         return f"{event.get_source_display()}: {who}" if who else event.get_source_display()
 
+    @display(description=_("detail"))
+    def detail_shown(self, event: PurchaseEvent) -> str:
+        detail = dict(event.detail)
+        if "balance_after" in detail:
+            detail["balance_after"] = credits_amount(Decimal(detail["balance_after"]))
+        return pairs(detail)
+
     @display(description=_("webhook event"))
     def webhook_event(self, event: PurchaseEvent) -> str:
         if not event.stripe_event_id:
@@ -71,13 +78,6 @@ class PurchaseEventInline(EventColumns, ReadOnlyInline):
     readonly_fields = fields
     ordering = ["id"]
     verbose_name_plural = _("what happened to it")
-
-    @display(description=_("detail"))
-    def detail_shown(self, event: PurchaseEvent) -> str:
-        detail = dict(event.detail)
-        if "balance_after" in detail:
-            detail["balance_after"] = credits_amount(Decimal(detail["balance_after"]))
-        return pairs(detail)
 
 
 class ToDoFilter(admin.SimpleListFilter):
@@ -258,7 +258,3 @@ class PurchaseEventAdmin(EventColumns, ReadOnlyAdmin):
     @display(description=_("purchase"))
     def purchase_link(self, event: PurchaseEvent) -> str:
         return link_to(event.purchase)
-
-    @display(description=_("detail"))
-    def detail_shown(self, event: PurchaseEvent) -> str:
-        return pretty_json(event.detail) if event.detail else EMPTY

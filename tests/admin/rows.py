@@ -1,0 +1,122 @@
+"""One of everything that the back office shows, led there by the same functions as in the shop, but without Stripe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from django.db.models import Model
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.models import User
+from billing.fulfilment import Payment, PaymentState, fulfil_purchase
+from billing.models import InboxEvent, Package, Purchase, PurchaseEvent
+from billing.purchase_log import Told
+from credits import ledger
+from credits.models import Account, Entry, Lot
+from tests.builders import PackageFactory, UserFactory
+
+READ_ONLY: list[type[Model]] = [Purchase, PurchaseEvent, InboxEvent, Account, Lot, Entry, ProcrastinateJob]
+
+
+@dataclass(frozen=True)
+class Books:
+    """A purchase that was paid, and all that came of it."""
+
+    user: User
+    package: Package
+    purchase: Purchase
+    inbox_event: InboxEvent
+    purchase_event: PurchaseEvent
+    account: Account
+    lot: Lot
+    entry: Entry
+    job: Any
+
+    def row(self, model: type[Model]) -> Any:
+        return next(row for row in vars(self).values() if isinstance(row, model))
+
+
+def make_books() -> Books:
+    purchase = make_purchase()
+    event = make_inbox_event(purchase, status="applied")
+    pay(purchase, event.pk)
+    purchase.refresh_from_db()
+    assert purchase.user is not None
+    assert purchase.package is not None
+    return Books(
+        user=purchase.user,
+        package=purchase.package,
+        purchase=purchase,
+        inbox_event=event,
+        purchase_event=PurchaseEvent.objects.filter(purchase=purchase).latest("id"),
+        account=Account.objects.get(pk=purchase.account_id),
+        lot=Lot.objects.filter(account=purchase.account_id).latest("id"),
+        entry=Entry.objects.filter(account=purchase.account_id).latest("id"),
+        job=ProcrastinateJob.objects.latest("id"),
+    )
+
+
+def make_purchase(**fields: Any) -> Purchase:
+    """A purchase of a user and a package of its own, at the checkout."""
+    user = fields.pop("user", None) or UserFactory.create()
+    package = fields.pop("package", None) or PackageFactory.create()
+    defaults = {
+        "package_code": package.code,
+        "package_name": package.name,
+        "credits": package.credits,
+        "price_minor": package.price_minor,
+        "list_price_minor": package.price_minor,
+        "currency": package.currency,
+        "discount_percentage": 0,
+        "stripe_session_id": f"cs_test_{uuid4().hex}",
+    }
+    account = ledger.open_account(user)
+    return Purchase.objects.create(user=user, package=package, account=account, **{**defaults, **fields})
+
+
+def pay(purchase: Purchase, event_id: str = "") -> None:
+    payment = Payment(
+        PaymentState.PAID,
+        purchase.price_minor,
+        purchase.currency,
+        session_id=purchase.stripe_session_id,
+        payment_intent_id=f"pi_{uuid4().hex}",
+    )
+    fulfil_purchase(purchase.pk, payment, Told(PurchaseEvent.Source.WEBHOOK, stripe_event_id=event_id))
+
+
+def make_inbox_event(purchase: Purchase | None, status: str, **fields: Any) -> InboxEvent:
+    """An event whose id the admin must escape: it reads ``_3A`` as a colon."""
+    payload = session_completed(purchase) if purchase else {}
+    event_id = f"evt_3A{uuid4().hex}"
+    return InboxEvent.objects.create(
+        id=event_id,
+        type="checkout.session.completed",
+        payload={**payload, "id": event_id},
+        stripe_created=timezone.now(),
+        status=status,
+        purchase=purchase,
+        **fields,
+    )
+
+
+def session_completed(purchase: Purchase) -> dict[str, Any]:
+    """Stripe's word that the purchase's checkout was paid."""
+    now = int(timezone.now().timestamp())
+    session = {
+        "id": purchase.stripe_session_id,
+        "object": "checkout.session",
+        "status": "complete",
+        "payment_status": "paid",
+        "amount_total": purchase.price_minor,
+        "currency": purchase.currency,
+        "metadata": {"purchase_id": str(purchase.pk)},
+        "payment_intent": f"pi_{uuid4().hex}",
+        "created": now,
+        "expires_at": now + 3600,
+    }
+    envelope = {"object": "event", "type": "checkout.session.completed", "created": now, "livemode": False}
+    return {**envelope, "api_version": "2026-08-26.dahlia", "data": {"object": session}}

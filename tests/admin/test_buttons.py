@@ -1,0 +1,215 @@
+"""Two buttons do something again: only when pressed, only for whom may, and with their name in the history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from accounts.models import User
+from billing.models import InboxEvent, Purchase, PurchaseEvent
+from credits.models import Entry
+from tests.admin.conftest import sign_in
+from tests.admin.pages import button_of, history_of, messages_after, page_of, press, read
+from tests.admin.rows import make_inbox_event, make_purchase
+from tests.builders import UserFactory, put_on_sale, start
+from tests.local_world import Sandbox
+
+pytestmark = pytest.mark.django_db
+
+RERUN, REAPPLY = "rerun", "reapply"
+
+
+@pytest.fixture
+def paid_unheard(sandbox: Sandbox) -> Purchase:
+    """Paid at Stripe, and we have not been told."""
+    put_on_sale()
+    sandbox.hold_webhooks()
+    started = start(UserFactory.create())
+    sandbox.pay(started.session_id)
+    return started.purchase
+
+
+@pytest.fixture
+def failed_event(db: None) -> InboxEvent:
+    """Stripe's word that a purchase was paid, which could not be applied when it came."""
+    purchase = make_purchase()
+    event = make_inbox_event(purchase, status="failed", note="OperationalError: gone")
+    InboxEvent.objects.update(purchase=None)
+    return event
+
+
+def allow(user: User, permission: str) -> Client:
+    user.user_permissions.add(Permission.objects.get(codename=permission))
+    return sign_in(user)
+
+
+# --- Run fulfilment again ----------------------------------------------------------------------------------------
+
+
+def test_fulfilment_run_again_credits_what_was_paid(
+    as_superuser: Client, superuser: User, paid_unheard: Purchase
+) -> None:
+    answer = press(as_superuser, paid_unheard, RERUN)
+
+    assert (answer.status_code, answer.url) == (302, page_of(paid_unheard))
+    paid_unheard.refresh_from_db()
+    assert paid_unheard.status == Purchase.Status.COMPLETED
+    assert Entry.objects.get().key == paid_unheard.grant_key
+    assert messages_after(answer) == ["Done. The purchase is completed."]
+    assert history_of(paid_unheard) == [("stella", "Ran fulfilment again: completed")]
+    by_staff = PurchaseEvent.objects.filter(purchase=paid_unheard, source="staff")
+    assert [(event.what, event.actor_id) for event in by_staff] == [
+        ("fulfilment_rerun", superuser.pk),
+        ("credited", superuser.pk),
+    ]
+
+
+def test_fulfilment_run_twice_credits_once(as_superuser: Client, paid_unheard: Purchase) -> None:
+    press(as_superuser, paid_unheard, RERUN)
+    press(as_superuser, paid_unheard, RERUN)
+
+    assert Entry.objects.count() == 1
+    assert len(history_of(paid_unheard)) == 2
+
+
+def test_a_payment_that_does_not_agree_is_not_called_done(
+    as_superuser: Client, paid_unheard: Purchase
+) -> None:
+    Purchase.objects.update(price_minor=900)
+
+    answer = press(as_superuser, paid_unheard, RERUN)
+
+    assert messages_after(answer) == ["Not credited: The amount paid is not the price."]
+    assert not Entry.objects.exists()
+
+
+def test_a_purchase_without_a_checkout_says_so(as_superuser: Client) -> None:
+    purchase = make_purchase(stripe_session_id=None)
+
+    answer = press(as_superuser, purchase, RERUN)
+
+    assert messages_after(answer) == ["This purchase never got a checkout at Stripe."]
+    assert history_of(purchase) == [("stella", "Tried to run fulfilment again: unknown_session")]
+
+
+def test_looking_at_the_dialog_runs_nothing(
+    sandbox: Sandbox, as_superuser: Client, paid_unheard: Purchase
+) -> None:
+    calls = len(sandbox.calls())
+
+    assert "Run fulfilment again?" in read(as_superuser, button_of(paid_unheard, RERUN))
+
+    assert len(sandbox.calls()) == calls
+    assert history_of(paid_unheard) == []
+
+
+# --- Apply an event again ----------------------------------------------------------------------------------------
+
+
+def test_a_failed_event_applied_again_has_its_effect(as_superuser: Client, failed_event: InboxEvent) -> None:
+    answer = press(as_superuser, failed_event, REAPPLY)
+
+    assert (answer.status_code, answer.url) == (302, page_of(failed_event))
+    failed_event.refresh_from_db()
+    assert failed_event.status == InboxEvent.Status.APPLIED
+    assert failed_event.purchase is not None
+    assert failed_event.purchase.status == Purchase.Status.COMPLETED
+    assert messages_after(answer) == ["Done: Applied."]
+    assert history_of(failed_event) == [("stella", "Applied it again: applied")]
+
+
+def test_an_event_applied_twice_has_its_effect_once(as_superuser: Client, failed_event: InboxEvent) -> None:
+    press(as_superuser, failed_event, REAPPLY)
+    press(as_superuser, failed_event, REAPPLY)
+
+    assert Entry.objects.count() == 1
+    assert len(history_of(failed_event)) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_button_did_is_committed_before_the_answer(
+    as_superuser: Client, failed_event: InboxEvent
+) -> None:
+    """The admin's own transaction is not around it: that one would take the noted failure back with it."""
+    InboxEvent.objects.update(
+        payload={**failed_event.payload, "data": {"object": {"object": "checkout.session"}}}
+    )
+
+    press(as_superuser, failed_event, REAPPLY)
+
+    failed_event.refresh_from_db()
+    assert (failed_event.status, failed_event.attempts) == (InboxEvent.Status.FAILED, 2)
+    assert failed_event.note.startswith("MalformedStripeObject: ")
+
+
+def test_an_event_that_fails_again_says_why(as_superuser: Client, failed_event: InboxEvent) -> None:
+    InboxEvent.objects.update(
+        payload={**failed_event.payload, "data": {"object": {"object": "checkout.session"}}}
+    )
+
+    answer = press(as_superuser, failed_event, REAPPLY)
+
+    assert messages_after(answer)[0].startswith("MalformedStripeObject: ")
+    assert history_of(failed_event) == [("stella", "Tried to apply it again: MalformedStripeObject")]
+    assert "MalformedStripeObject" in read(as_superuser, page_of(failed_event))
+
+
+def test_looking_at_the_dialog_applies_nothing(as_superuser: Client, failed_event: InboxEvent) -> None:
+    assert "Apply this event again?" in read(as_superuser, button_of(failed_event, REAPPLY))
+
+    failed_event.refresh_from_db()
+    assert (failed_event.status, failed_event.attempts) == (InboxEvent.Status.FAILED, 1)
+    assert history_of(failed_event) == []
+
+
+# --- Both --------------------------------------------------------------------------------------------------------
+
+
+def row_of(button: str) -> Any:
+    purchase = make_purchase(stripe_session_id=None if button == RERUN else "cs_test_1")
+    return purchase if button == RERUN else make_inbox_event(purchase, status="failed")
+
+
+@pytest.mark.parametrize("button", [RERUN, REAPPLY])
+def test_a_button_without_csrfs_token_does_nothing(superuser: User, button: str) -> None:
+    row = row_of(button)
+
+    assert press(sign_in(superuser, enforce_csrf_checks=True), row, button).status_code == 403
+    assert history_of(row) == []
+
+
+@pytest.mark.parametrize(("button", "permission"), [(RERUN, "rerun_fulfilment"), (REAPPLY, "reapply_event")])
+def test_a_button_is_for_those_with_its_permission(clerk: User, button: str, permission: str) -> None:
+    row = row_of(button)
+    address = button_of(row, button)
+    without = sign_in(clerk)
+
+    assert address not in read(without, page_of(row))
+    assert without.get(address).status_code == 403
+    assert press(without, row, button).status_code == 403
+    assert history_of(row) == []
+
+    allowed = allow(clerk, permission)
+    assert address in read(allowed, page_of(row))
+    assert press(allowed, row, button).status_code == 302
+    assert [who for who, _what in history_of(row)] == ["carl"]
+
+
+@pytest.mark.parametrize("button", [RERUN, REAPPLY])
+def test_a_dialog_in_the_page_is_told_to_leave_it(as_superuser: Client, button: str) -> None:
+    row = row_of(button)
+
+    answer = press(as_superuser, row, button, HX_Request="true")
+
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (200, page_of(row))
+
+
+@pytest.mark.parametrize("button", [RERUN, REAPPLY])
+def test_a_button_of_nothing_is_not_found(as_superuser: Client, button: str) -> None:
+    row = row_of(button)
+    nothing = type(row)(pk="00000000-0000-4000-8000-000000000000")
+
+    assert press(as_superuser, nothing, button).status_code == 404

@@ -1,0 +1,54 @@
+"""The front page counts what waits for somebody, and leads there."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from billing.models import Package
+from tests.admin.pages import read, rows_of
+from tests.admin.rows import Books, make_inbox_event, make_purchase
+from tests.builders import PackageFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def counted(client: Client) -> dict[str, int]:
+    """The counts by their titles. Each link must lead to as many rows."""
+    waiting = client.get(reverse("admin:index")).context["waiting"]
+    for count in waiting:
+        assert len(rows_of(client, count.url)) == count.number, count.title
+    return {str(count.title): count.number for count in waiting}
+
+
+def test_counts_are_those_of_the_lists_they_lead_to(as_clerk: Client, books: Books) -> None:
+    off_sale = books.package
+    make_purchase(package=off_sale, attention="paid_twice", status="failed")
+    make_purchase(package=off_sale, status="pending")
+    make_purchase(package=off_sale, status="processing")
+    make_inbox_event(None, status="failed")
+    make_inbox_event(None, status="unmatched")
+    Package.objects.update(is_active=False)
+    PackageFactory.create()
+
+    assert counted(as_clerk) == {
+        "Purchases that need attention": 1,
+        "Failed webhook events": 1,
+        "Packages that differ at Stripe": 1,
+        "Open purchases": 2,
+    }
+
+
+def test_only_what_should_not_be_is_marked(as_clerk: Client) -> None:
+    assert set(counted(as_clerk).values()) == {0}
+    assert "is-urgent" not in read(as_clerk, reverse("admin:index"))
+
+    make_purchase(
+        status="pending", package=Package.objects.create(code="a", name="A", credits=1, price_minor=1)
+    )
+    Package.objects.update(is_active=False)
+    assert "is-urgent" not in read(as_clerk, reverse("admin:index"))
+
+    make_inbox_event(None, status="failed")
+    assert read(as_clerk, reverse("admin:index")).count("is-urgent") == 1

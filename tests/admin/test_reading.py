@@ -1,0 +1,233 @@
+"""The books, the purchases and the inbox are there to be read: found, followed, and never changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.models import User
+from billing.models import InboxEvent, Package, Purchase, PurchaseEvent
+from credits.models import Account, Entry, Lot
+from tests.admin.pages import add_to, links_on, list_of, page_of, read, rows_of
+from tests.admin.rows import READ_ONLY, Books, make_books, make_inbox_event, make_purchase
+
+pytestmark = pytest.mark.django_db
+
+EVERY_LIST: list[type[Model]] = [*READ_ONLY, Package, User]
+
+
+@pytest.mark.parametrize("model", READ_ONLY, ids=lambda model: model.__name__)
+def test_a_row_is_read_by_staff_and_changed_by_nobody(
+    model: type[Model], books: Books, as_superuser: Client, as_clerk: Client
+) -> None:
+    row = books.row(model)
+    before = model._default_manager.values().get(pk=row.pk)
+    chosen = {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"}
+
+    for client in (as_superuser, as_clerk):
+        for url in (list_of(model), page_of(row), page_of(row, "history")):
+            assert client.get(url).status_code == 200
+        refused = [
+            client.get(add_to(model)),
+            client.post(add_to(model), {}),
+            client.post(page_of(row), {}),
+            client.get(page_of(row, "delete")),
+            client.post(page_of(row, "delete"), {"post": "yes"}),
+            client.post(list_of(model), chosen),
+        ]
+        assert [answer.status_code for answer in refused] == [403] * len(refused)
+    assert model._default_manager.values().get(pk=row.pk) == before
+
+
+@pytest.mark.parametrize("model", EVERY_LIST, ids=lambda model: model.__name__)
+def test_pages_are_written_for_people(model: type[Model], books: Books, as_superuser: Client) -> None:
+    """No None, no trailing zeros, no money in cents."""
+    for url in (list_of(model), page_of(books.row(model))):
+        page = read(as_superuser, url)
+        visible = page.split('id="content"')[1]
+
+        assert ">None<" not in visible
+        assert not re.search(r"\d\.0{3}", visible)
+        assert "minor" not in visible
+
+
+def test_amounts_of_credits_are_the_ones_of_the_books(books: Books, as_superuser: Client) -> None:
+    for row in (books.purchase, books.account, books.lot, books.entry):
+        assert "1,000" in read(as_superuser, page_of(row))
+        assert "1,000" in read(as_superuser, list_of(type(row)))
+    assert "$10.00" in read(as_superuser, page_of(books.purchase))
+
+
+def expected_links(books: Books) -> dict[Model, list[str]]:
+    """What one must be able to walk to from where."""
+    user, account, purchase = books.user, books.account, books.purchase
+    inbox_of_purchase = f"{list_of(InboxEvent)}?purchase__id__exact={purchase.pk}"
+    return {
+        user: [page_of(account), f"{list_of(Purchase)}?user__id__exact={user.pk}"],
+        account: [
+            page_of(user),
+            f"{list_of(Lot)}?account__id__exact={account.pk}",
+            f"{list_of(Entry)}?account__id__exact={account.pk}",
+            f"{list_of(Purchase)}?account__id__exact={account.pk}",
+        ],
+        purchase: [
+            page_of(user),
+            page_of(account),
+            page_of(books.entry),
+            page_of(books.package),
+            inbox_of_purchase,
+            page_of(books.inbox_event),
+        ],
+        books.entry: [page_of(account), page_of(books.lot), page_of(purchase)],
+        books.lot: [
+            page_of(account),
+            page_of(purchase),
+            f"{list_of(Entry)}?movements__lot__id__exact={books.lot.pk}",
+        ],
+        books.purchase_event: [page_of(purchase), page_of(books.inbox_event)],
+        books.inbox_event: [page_of(purchase)],
+        books.job: [page_of(purchase)],
+    }
+
+
+def test_pages_lead_to_what_belongs_to_them(books: Books, as_superuser: Client) -> None:
+    make_books()  # somebody else's, which no link may lead to
+
+    for row, expected in expected_links(books).items():
+        links = links_on(as_superuser, page_of(row))
+        assert set(expected) <= links, row
+        for url in expected:
+            answer = as_superuser.get(url)
+            assert answer.status_code == 200, url
+            if "?" in url:
+                assert answer.context["cl"].result_count == 1, url
+
+
+def test_links_to_stripes_objects_find_them_in_the_mirror(books: Books, as_superuser: Client) -> None:
+    sessions, payments = (
+        reverse(f"admin:djstripe_{name}_changelist") for name in ("session", "paymentintent")
+    )
+
+    links = links_on(as_superuser, page_of(books.purchase))
+
+    for url in (
+        f"{sessions}?q={books.purchase.stripe_session_id}",
+        f"{payments}?q={books.purchase.stripe_payment_intent_id}",
+    ):
+        assert url in links
+        assert as_superuser.get(url).status_code == 200
+
+
+def test_a_purchase_whose_buyer_and_package_are_gone_still_opens(books: Books, as_superuser: Client) -> None:
+    books.user.delete()
+    Package.objects.all().delete()
+
+    assert books.purchase.package_name in read(as_superuser, page_of(books.purchase))
+    for row in (books.account, books.lot, books.entry):
+        assert as_superuser.get(page_of(row)).status_code == 200
+    assert len(rows_of(as_superuser, list_of(Purchase))) == 1
+
+
+SEARCHES: list[tuple[type[Model], Callable[[Books], Any]]] = [
+    (Purchase, lambda books: books.purchase.pk),
+    (Purchase, lambda books: books.purchase.stripe_session_id),
+    (Purchase, lambda books: books.purchase.stripe_payment_intent_id),
+    (Purchase, lambda books: books.user.username),
+    (Purchase, lambda books: books.user.email),
+    (PurchaseEvent, lambda books: books.purchase.pk),
+    (PurchaseEvent, lambda books: books.inbox_event.pk),
+    (InboxEvent, lambda books: books.inbox_event.pk),
+    (InboxEvent, lambda books: books.purchase.pk),
+    (InboxEvent, lambda books: books.purchase.stripe_session_id),
+    (Account, lambda books: books.account.pk),
+    (Account, lambda books: books.user.email),
+    (Lot, lambda books: books.purchase.pk),
+    (Lot, lambda books: books.account.pk),
+    (Lot, lambda books: books.user.email),
+    (Entry, lambda books: books.entry.key),
+    (Entry, lambda books: books.entry.pk),
+    (Entry, lambda books: books.user.email),
+    (ProcrastinateJob, lambda books: books.job.pk),
+]
+
+
+@pytest.mark.parametrize(("model", "wanted"), SEARCHES)
+def test_a_search_finds_the_one_row(
+    model: type[Model], wanted: Callable[[Books], Any], books: Books, as_clerk: Client
+) -> None:
+    make_books()
+
+    assert rows_of(as_clerk, list_of(model), q=str(wanted(books))) == [books.row(model)]
+
+
+@pytest.mark.parametrize("model", EVERY_LIST, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("nonsense", ["nonsense", "12345678901234567890", "a-b-c d", "%_'\""])
+def test_a_search_for_nonsense_finds_nothing(
+    model: type[Model], nonsense: str, books: Books, as_clerk: Client
+) -> None:
+    assert rows_of(as_clerk, list_of(model), q=nonsense) == []
+
+
+def test_purchases_are_filtered_by_what_is_to_do(as_clerk: Client, books: Books) -> None:
+    is_open = make_purchase(status="pending")
+    processing = make_purchase(status="processing")
+    held_back = make_purchase(status="expired", attention="amount_differs")
+
+    assert set(rows_of(as_clerk, list_of(Purchase), todo="open")) == {is_open, processing}
+    assert rows_of(as_clerk, list_of(Purchase), todo="attention") == [held_back]
+    assert rows_of(as_clerk, list_of(Purchase), status__exact="completed") == [books.purchase]
+
+
+def test_the_inbox_is_filtered_by_what_failed(as_clerk: Client, books: Books) -> None:
+    failed = make_inbox_event(None, status="failed")
+
+    assert rows_of(as_clerk, list_of(InboxEvent), status__exact="failed") == [failed]
+
+
+def test_an_event_opens_by_its_plain_id_too(books: Books, as_clerk: Client) -> None:
+    """unfold's breadcrumbs don't escape the key, and people paste it."""
+    answer = as_clerk.get(f"/admin/billing/inboxevent/{books.inbox_event.pk}/change/")
+
+    assert answer.status_code == 200
+
+
+def test_an_events_page_names_the_member_of_staff(books: Books, as_clerk: Client, superuser: User) -> None:
+    PurchaseEvent.objects.create(
+        purchase=books.purchase,
+        what="fulfilment_rerun",
+        to_status="completed",
+        source="staff",
+        actor_id=superuser.pk,
+    )
+
+    assert "staff: stella" in read(as_clerk, page_of(books.purchase))
+    assert "staff: stella" in read(as_clerk, list_of(PurchaseEvent))
+
+
+def count_queries(client: Client, url: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert client.get(url).status_code == 200
+    return len(queries)
+
+
+def test_a_longer_list_takes_no_more_queries(as_superuser: Client) -> None:
+    urls = [*map(list_of, EVERY_LIST), reverse("admin:index")]
+    for _ in range(5):
+        make_books()
+    with_five = {url: count_queries(as_superuser, url) for url in urls}
+    for _ in range(45):
+        make_books()
+
+    assert {url: count_queries(as_superuser, url) for url in urls} == with_five
+    assert len(rows_of(as_superuser, list_of(Purchase))) == 50

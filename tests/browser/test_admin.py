@@ -1,0 +1,98 @@
+"""The back office in a real browser: it keeps its policy, fits on a phone, and its buttons work by dialog."""
+
+from __future__ import annotations
+
+import pytest
+from django.db.models import Model
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from accounts.models import User
+from billing.models import InboxEvent, Package, Purchase
+from credits.models import Entry
+from tests.admin.pages import add_to, history_of, list_of, page_of
+from tests.admin.rows import READ_ONLY, Books, make_books, make_inbox_event, make_purchase
+from tests.browser.conftest import OpenPage
+from tests.builders import UserFactory, start
+from tests.local_world import Sandbox
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def staff(transactional_db: None) -> User:
+    user: User = UserFactory.create(username="stella", is_staff=True, is_superuser=True)
+    return user
+
+
+def every_page(books: Books) -> list[str]:
+    models: list[type[Model]] = [*READ_ONLY, Package, User]
+    return [
+        reverse("admin:index"),
+        "/admin/credits/",
+        *map(list_of, models),
+        *(page_of(books.row(model)) for model in models),
+        page_of(books.package, "history"),
+        add_to(Package),
+        reverse("admin:auth_group_add"),
+    ]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_no_page_breaks_its_policy_or_scrolls_sideways(
+    open_page: OpenPage, staff: User, width: int, scheme: str
+) -> None:
+    books = make_books()
+    make_purchase(attention="amount_differs", attention_detail="paid $45.00, priced $44.00")
+    make_inbox_event(None, status="failed", note="MalformedStripeObject: it lacks a field that we need " * 4)
+    page = open_page(staff, viewport={"width": width, "height": 900}, color_scheme=scheme)
+
+    for url in every_page(books):
+        page.goto(url)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, url
+
+
+def press(page: Page, button: str, confirm: str) -> None:
+    page.get_by_role("link", name=button).click()
+    page.locator("#dialog").get_by_role("button", name=confirm).click()
+
+
+def test_fulfilment_is_run_again_by_dialog(open_page: OpenPage, shop: Sandbox, staff: User) -> None:
+    started = start(UserFactory.create())
+    shop.pay(started.session_id)
+    page = open_page(staff)
+    page.goto(page_of(started.purchase))
+
+    press(page, "Run fulfilment again", "Run")
+
+    expect(page.get_by_text("Done. The purchase is completed.")).to_be_visible()
+    assert Purchase.objects.get().status == "completed"
+    assert Entry.objects.count() == 1
+    assert history_of(started.purchase) == [("stella", "Ran fulfilment again: completed")]
+
+
+def test_a_dialog_that_is_cancelled_does_nothing(open_page: OpenPage, staff: User) -> None:
+    event = make_inbox_event(make_purchase(), status="failed")
+    page = open_page(staff)
+    page.goto(page_of(event))
+
+    page.get_by_role("link", name="Apply again").click()
+    page.locator("#dialog").get_by_text("Cancel").click()
+
+    expect(page.locator("#dialog")).to_be_hidden()
+    assert InboxEvent.objects.get().status == "failed"
+    assert history_of(event) == []
+
+
+def test_a_package_is_repriced_and_synced(open_page: OpenPage, shop: Sandbox, staff: User) -> None:
+    package = Package.objects.get(code="standard")
+    page = open_page(staff)
+    page.goto(page_of(package))
+
+    page.get_by_label("Price").fill("44.00")
+    page.get_by_role("button", name="Save and continue editing").click()
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    press(page, "Sync to Stripe", "Sync")
+
+    expect(page.get_by_text("price created ($44.00)")).to_be_visible()
+    assert {price["unit_amount"] for price in shop.objects("price")} == {4400}
