@@ -20,13 +20,18 @@ def pytest_configure() -> None:
     # Django empties tables by TRUNCATE, which the append-only tables refuse and which takes long over 120 tables.
     # And its live server lets each answer's body wait 40 ms for the other side to confirm the headers.
     WSGIRequestHandler.disable_nagle_algorithm = True
-    TransactionTestCase._fixture_teardown = lambda case: empty_tables()  # type: ignore[method-assign]
+    TransactionTestCase._fixture_teardown = lambda case: empty_tables()  # type: ignore[attr-defined]  # untyped upstream
 
 
 def empty_tables() -> None:
     """Empties every table, past the triggers that forbid it. Needs a superuser, as the embedded one is."""
     tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - KEPT_TABLES)
-    extra = ["procrastinate_jobs", "procrastinate_events", "procrastinate_periodic_defers", "procrastinate_workers"]
+    extra = [
+        "procrastinate_jobs",
+        "procrastinate_events",
+        "procrastinate_periodic_defers",
+        "procrastinate_workers",
+    ]
     statements = "".join(f'DELETE FROM "{table}";' for table in dict.fromkeys([*tables, *extra]))
     with connection.cursor() as cursor:
         cursor.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {statements} COMMIT;")

@@ -99,7 +99,8 @@ class Purchase(models.Model):
                 name="billing_purchase_completed_has_its_time",
             ),
             models.CheckConstraint(
-                condition=~Q(status="completed") | Q(paid_minor=F("price_minor")),
+                # Not null apart: compared with null, it would be neither true nor false, and a check lets that pass.
+                condition=~Q(status="completed") | Q(paid_minor__isnull=False, paid_minor=F("price_minor")),
                 name="billing_purchase_completed_is_paid_in_full",
             ),
         ]

@@ -1,0 +1,140 @@
+"""The database's half of the rules for purchases: what raw SQL that goes around the code is refused, and by which."""
+
+from __future__ import annotations
+
+import uuid
+
+import psycopg
+import pytest
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+
+from billing.models import Purchase, PurchaseEvent
+from billing.purchase_log import Change, Told, lock_purchase, record, require_transaction
+from credits import ledger
+from tests.builders import UserFactory
+
+TOLD = Told(PurchaseEvent.Source.STAFF)
+
+
+@pytest.fixture
+def purchase(db: None) -> Purchase:
+    return make_purchase()
+
+
+def make_purchase() -> Purchase:
+    user = UserFactory.create()
+    purchase = Purchase(
+        user=user,
+        account=ledger.open_account(user),
+        package_code="standard",
+        package_name="Standard",
+        credits=5000,
+        price_minor=4500,
+        list_price_minor=5000,
+        currency="usd",
+        discount_percentage=10,
+        idempotency_key="order-1",
+        stripe_session_id="cs_1",
+        stripe_payment_intent_id="pi_1",
+    )
+    with transaction.atomic():
+        record(purchase, Change("started"), TOLD)
+    return purchase
+
+
+def run(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+REFUSED = [
+    ("credits = 0", "billing_purchase_credits_positive"),
+    ("price_minor = -1", "billing_purchase_price_not_negative"),
+    ("status = 'completed', paid_minor = 4500", "billing_purchase_completed_has_its_time"),
+    ("completed_at = now()", "billing_purchase_completed_has_its_time"),
+    (
+        "status = 'completed', completed_at = now(), paid_minor = 4499",
+        "billing_purchase_completed_is_paid_in_full",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "constraint"), REFUSED)
+def test_the_database_refuses(purchase: Purchase, change: str, constraint: str) -> None:
+    assert refused_by(f"UPDATE billing_purchase SET {change}") == constraint
+
+
+def test_a_purchase_is_not_completed_without_what_was_paid(purchase: Purchase) -> None:
+    """A comparison with NULL is neither true nor false, and a CHECK lets that pass."""
+    completed = "UPDATE billing_purchase SET status = 'completed', completed_at = now(), paid_minor = NULL"
+    assert refused_by(completed) == "billing_purchase_completed_is_paid_in_full"
+
+
+def refused_by(statement: str) -> str:
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        run(statement)
+    assert isinstance(refusal.value.__cause__, psycopg.Error)
+    return str(refusal.value.__cause__.diag.constraint_name)
+
+
+@pytest.mark.parametrize("column", ["stripe_session_id", "stripe_payment_intent_id"])
+def test_a_session_and_a_payment_belong_to_one_purchase(purchase: Purchase, column: str) -> None:
+    other = Purchase.objects.get(pk=purchase.pk)
+    other.pk, other.idempotency_key = uuid.uuid4(), None
+    setattr(other, {"stripe_session_id": "stripe_payment_intent_id"}.get(column, "stripe_session_id"), None)
+    other._state.adding = True
+    with pytest.raises(IntegrityError, match=column), transaction.atomic():
+        other.save()
+
+
+def test_an_idempotency_key_is_one_purchase_of_its_buyer(purchase: Purchase) -> None:
+    other = Purchase.objects.get(pk=purchase.pk)
+    other.pk, other.stripe_session_id, other.stripe_payment_intent_id = uuid.uuid4(), None, None
+    other._state.adding = True
+    with (
+        pytest.raises(IntegrityError, match="billing_purchase_one_per_idempotency_key"),
+        transaction.atomic(),
+    ):
+        other.save()
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("UPDATE billing_purchaseevent SET what = 'nothing'", "Cannot update or delete rows"),
+        ("DELETE FROM billing_purchaseevent", "Cannot update or delete rows"),
+        ("TRUNCATE billing_purchaseevent", "Cannot truncate billing_purchaseevent"),
+        ("DELETE FROM billing_purchase", "Cannot delete rows from billing_purchase"),
+        ("TRUNCATE billing_purchase CASCADE", "Cannot truncate billing_purchase"),
+    ],
+)
+def test_what_happened_to_a_purchase_is_never_changed_or_taken_away(
+    purchase: Purchase, statement: str, message: str
+) -> None:
+    run("SET CONSTRAINTS ALL IMMEDIATE")
+    with pytest.raises(ProgrammingError, match=message), transaction.atomic():
+        run(statement)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_outside_a_transaction_is_refused() -> None:
+    """PostgreSQL would release it at once, and whoever took it would believe to be alone."""
+    purchase = make_purchase()
+    for call in (
+        require_transaction,
+        lambda: lock_purchase(purchase.pk),
+        lambda: record(purchase, Change("paid"), TOLD),
+    ):
+        with pytest.raises(RuntimeError, match="needs an open transaction"):
+            call()
+    assert PurchaseEvent.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_status_and_event_are_written_together_or_not_at_all() -> None:
+    purchase = make_purchase()
+    with transaction.atomic():
+        record(lock_purchase(purchase.pk), Change("failed", Purchase.Status.FAILED), TOLD)
+        transaction.set_rollback(True)
+    assert Purchase.objects.get().status == Purchase.Status.PENDING
+    assert [event.what for event in PurchaseEvent.objects.all()] == ["started"]
