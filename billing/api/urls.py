@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern] = [
     *_either_way(f"{V1}balance", views.BalanceView, "api-balance"),
     *_either_way(f"{V1}admin/purchases", views.AdminPurchasesView, "api-admin-purchases"),
     *_either_way(f"{V1}webhook", WebhookView, "api-webhook"),
+    path("v1/<path:rest>", views.NothingHereView.as_view()),
     *_either_way("credits/purchase", legacy.LegacyPurchaseView, "legacy-purchase"),
     *_either_way("credits/session/<str:session_id>", legacy.LegacySessionView, "legacy-session"),
     *_either_way("credits/webhook", legacy.LegacyWebhookView, "legacy-webhook"),

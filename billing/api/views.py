@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import PermissionDenied
-from rest_framework.permissions import BasePermission
+from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -143,6 +143,17 @@ class AdminPurchasesView(APIView):
     def get(self, request: Request) -> Response:
         query = _parsed(AdminPageQuerySerializer(data=request.query_params))
         return _page(all_purchases(query.get("status", "")), query, AdminPurchaseSerializer)
+
+
+class NothingHereView(APIView):
+    """Every other address under the API's root: a 404 in the API's shape, where the site would show a page."""
+
+    schema = None
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotFound
 
 
 def _page(
