@@ -17,6 +17,7 @@ from billing.purchase_log import Told
 from billing.stripe_objects import CheckoutSession
 
 log = structlog.get_logger(__name__)
+NO_SUCH_SESSION = "There is no such checkout session."
 SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{1,200}")
 
 
@@ -36,7 +37,7 @@ def settle_session(user: User, session_id: str, source: PurchaseEvent.Source) ->
         return _settle(user, session_id, source)[0]
     except (StripeUnavailable, StripeRefused):
         if purchase is None:
-            raise SessionNotFound("There is no such checkout session.") from None
+            raise SessionNotFound(NO_SUCH_SESSION) from None
         return purchase
 
 
@@ -53,13 +54,16 @@ def settle_and_show_session(user: User, session_id: str, source: PurchaseEvent.S
 
 def _check(session_id: str) -> None:
     if not SESSION_ID.fullmatch(session_id):
-        raise SessionNotFound("There is no such checkout session.")
+        raise SessionNotFound(NO_SUCH_SESSION)
 
 
 def _settle(user: User, session_id: str, source: PurchaseEvent.Source) -> tuple[Purchase, CheckoutSession]:
-    session = stripe_gateway.retrieve_session(session_id)
+    try:
+        session = stripe_gateway.retrieve_session(session_id)
+    except SessionNotFound as error:
+        raise SessionNotFound(NO_SUCH_SESSION) from error  # in the very words used for somebody else's
     with transaction.atomic():
         purchase = purchase_of_session(session)
     if purchase is None or purchase.user_id != user.pk:
-        raise SessionNotFound("There is no such checkout session.")
+        raise SessionNotFound(NO_SUCH_SESSION)
     return fulfil_purchase(purchase.pk, Payment.from_session(session), Told(source)), session
