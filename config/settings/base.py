@@ -177,7 +177,6 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 DJSTRIPE_SUBSCRIBER_CUSTOMER_KEY = ""
 
 # --- Purchases ----------------------------------------------------------------------------------------------------
-DEFAULT_CURRENCY = env("DEFAULT_CURRENCY", default="usd").lower()
 # Where a checkout may send its buyer back to. The site itself is always allowed.
 CHECKOUT_RETURN_HOSTS = env.list("CHECKOUT_RETURN_HOSTS", default=[])
 # Stripe allows 30 minutes to 24 hours.
