@@ -1,0 +1,42 @@
+"""The ways in which a payment is reported, as the tests take them, and what came of it."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from billing.models import PurchaseEvent
+from billing.reconciliation import Finding, Report, reconcile
+from tests.local_world import Sandbox
+
+HOUR = datetime.timedelta(hours=1)
+
+
+def show_success_page(user: User, session_id: str) -> str:
+    client = Client()
+    client.force_login(user)
+    response = client.get("/credits/success", {"session_id": session_id})
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def deliver(sandbox: Sandbox, **how: Any) -> list[int]:
+    """Lets the held webhooks go; gives the status of each answer."""
+    return [sending["answer"]["status"] for sending in sandbox.release_webhooks(**how)["released"]]
+
+
+def reconcile_now() -> Report:
+    return reconcile(timezone.now() - HOUR, timezone.now() + HOUR)
+
+
+def kinds(findings: list[Finding]) -> list[str]:
+    return sorted(finding.kind for finding in findings)
+
+
+def what_happened() -> list[tuple[str, str, str]]:
+    """What, the status it led to, and who told, of every purchase's events in their order."""
+    return list(PurchaseEvent.objects.order_by("id").values_list("what", "to_status", "source"))
