@@ -28,7 +28,7 @@ class LegacyOrderSerializer(serializers.Serializer[Any]):
 class LegacyPurchaseSerializer(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     message = serializers.CharField()
-    payment_url = serializers.CharField(required=False)
+    payment_url = serializers.CharField()
 
 
 class LegacyReceivedSerializer(serializers.Serializer[Any]):
@@ -48,8 +48,17 @@ class LegacySessionDataSerializer(serializers.Serializer[Any]):
 
 class LegacySessionSerializer(serializers.Serializer[Any]):
     success = serializers.BooleanField()
-    session = LegacySessionDataSerializer(required=False)
-    message = serializers.CharField(required=False)
+    session = LegacySessionDataSerializer()
+
+
+class LegacyRefusalSerializer(serializers.Serializer[Any]):
+    success = serializers.BooleanField(help_text="Always false.")
+    message = serializers.CharField()
+
+
+def _refusals(*statuses: int) -> dict[int, type[LegacyRefusalSerializer]]:
+    """What a view's schema says of these statuses."""
+    return dict.fromkeys(statuses, LegacyRefusalSerializer)
 
 
 class LegacyView(APIView):
@@ -69,7 +78,10 @@ class LegacyPurchaseView(LegacyView):
     @extend_schema(
         operation_id="legacy_purchase",
         request=LegacyOrderSerializer,
-        responses={200: LegacyPurchaseSerializer},
+        responses={
+            200: LegacyPurchaseSerializer,
+            **_refusals(400, 401, 403, 404, 409, 415, 422, 429, 502, 503),
+        },
     )
     def post(self, request: Request) -> Response:
         body = LegacyOrderSerializer(data=request.data)
@@ -84,7 +96,10 @@ class LegacyPurchaseView(LegacyView):
 
 
 class LegacySessionView(LegacyView):
-    @extend_schema(operation_id="legacy_session", responses={200: LegacySessionSerializer})
+    @extend_schema(
+        operation_id="legacy_session",
+        responses={200: LegacySessionSerializer, **_refusals(401, 403, 404, 502, 503)},
+    )
     def get(self, request: Request, session_id: str) -> Response:
         session = settle_and_show_session(cast(User, request.user), session_id, PurchaseEvent.Source.API)
         return Response({"success": True, "session": LegacySessionDataSerializer(session).data})
@@ -94,7 +109,7 @@ class LegacyWebhookView(LegacyView, WebhookView):
     @extend_schema(
         operation_id="legacy_webhook",
         request={"application/json": {"type": "object"}},
-        responses={200: LegacyReceivedSerializer},
+        responses={200: LegacyReceivedSerializer, **_refusals(400, 413, 500)},
     )
     def post(self, request: Request) -> Response:
         self.take_in(request)

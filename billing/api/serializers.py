@@ -88,7 +88,9 @@ class SessionSerializer(serializers.Serializer[Any]):
         help_text="Paid, but held back until staff have looked."
     )
     completed_at = UtcTimeField(allow_null=True)
-    stripe_payment_id = serializers.CharField(source="stripe_payment_intent_id", read_only=True)
+    stripe_payment_id = serializers.CharField(
+        source="stripe_payment_intent_id", read_only=True, allow_null=True, help_text="Null until it is paid."
+    )
 
     def get_payment_status(self, purchase: Purchase) -> str:
         if purchase.status != Purchase.Status.COMPLETED and not purchase.attention:
@@ -129,7 +131,9 @@ class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
     discount_applied = MoneyField(source="discount", help_text="The list price less the price.")
     created_at = UtcTimeField()
     completed_at = UtcTimeField(allow_null=True)
-    stripe_payment_id = serializers.CharField(source="stripe_payment_intent_id", read_only=True)
+    stripe_payment_id = serializers.CharField(
+        source="stripe_payment_intent_id", read_only=True, allow_null=True, help_text="Null until it is paid."
+    )
 
     class Meta:
         model = Purchase

@@ -33,6 +33,8 @@ from billing.selectors import all_packages, all_purchases, packages_on_sale, pur
 from config.problems import problem_responses
 from credits.selectors import get_balance
 
+# Nobody signed in; not allowed; a token that can't be checked while the provider is away.
+WHO = (401, 403, 503)
 TOTAL_COUNT = "X-Total-Count"
 TOTAL_COUNT_HEADER = OpenApiParameter(
     TOTAL_COUNT, int, OpenApiParameter.HEADER, response=True, description="How many there are in all."
@@ -66,7 +68,7 @@ class PackagesView(APIView):
         operation_id="list_packages",
         summary="Packages on sale",
         parameters=[PackageQuerySerializer],
-        responses={200: PackageSerializer(many=True), **problem_responses(400, 401, 403)},
+        responses={200: PackageSerializer(many=True), **problem_responses(400, *WHO)},
     )
     def get(self, request: Request) -> Response:
         include_inactive = _parsed(PackageQuerySerializer(data=request.query_params))["include_inactive"]
@@ -87,7 +89,7 @@ class PurchaseView(APIView):
         request=OrderSerializer,
         responses={
             201: StartedPurchaseSerializer,
-            **problem_responses(400, 401, 403, 404, 409, 422, 429, 502),
+            **problem_responses(400, *WHO, 404, 409, 415, 422, 429, 502),
         },
     )
     def post(self, request: Request) -> Response:
@@ -102,7 +104,7 @@ class SessionView(APIView):
         operation_id="read_session",
         summary="How a checkout stands",
         description="Verified with Stripe; credits a paid purchase if the webhook hasn't yet. Safe to poll.",
-        responses={200: SessionSerializer, **problem_responses(401, 404)},
+        responses={200: SessionSerializer, **problem_responses(*WHO, 404)},
     )
     def get(self, request: Request, session_id: str) -> Response:
         purchase = settle_session(_user(request), session_id, PurchaseEvent.Source.API)
@@ -114,7 +116,7 @@ class HistoryView(APIView):
         operation_id="list_purchases",
         summary="One's own purchases, newest first",
         parameters=[PageQuerySerializer, TOTAL_COUNT_HEADER],
-        responses={200: PurchaseSerializer(many=True), **problem_responses(400, 401)},
+        responses={200: PurchaseSerializer(many=True), **problem_responses(400, *WHO)},
     )
     def get(self, request: Request) -> Response:
         query = _parsed(PageQuerySerializer(data=request.query_params))
@@ -125,7 +127,7 @@ class BalanceView(APIView):
     @extend_schema(
         operation_id="read_balance",
         summary="One's own balance",
-        responses={200: BalanceSerializer, **problem_responses(401)},
+        responses={200: BalanceSerializer, **problem_responses(*WHO)},
     )
     def get(self, request: Request) -> Response:
         return Response(BalanceSerializer(get_balance(_user(request))).data)
@@ -138,7 +140,7 @@ class AdminPurchasesView(APIView):
         operation_id="list_all_purchases",
         summary="Everybody's purchases, newest first",
         parameters=[AdminPageQuerySerializer, TOTAL_COUNT_HEADER],
-        responses={200: AdminPurchaseSerializer(many=True), **problem_responses(400, 401, 403)},
+        responses={200: AdminPurchaseSerializer(many=True), **problem_responses(400, *WHO)},
     )
     def get(self, request: Request) -> Response:
         query = _parsed(AdminPageQuerySerializer(data=request.query_params))

@@ -1,0 +1,242 @@
+"""The API's description is true: what it documents is what it answers, and it answers nothing else."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from rest_framework.throttling import ScopedRateThrottle
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.errors import SchemathesisError
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from billing.models import Purchase
+from config.wsgi import application
+from tests.billing.calling import API, browser_of, made_up_event, signature_of
+from tests.builders import put_on_sale
+from tests.local_world import Sandbox
+
+SCHEMA = "/api/schema/?format=json"
+DESCRIBED = {
+    "list_packages": ("get", f"{API}packages"),
+    "start_purchase": ("post", f"{API}purchase"),
+    "read_session": ("get", f"{API}session/{{session_id}}"),
+    "list_purchases": ("get", f"{API}history"),
+    "read_balance": ("get", f"{API}balance"),
+    "list_all_purchases": ("get", f"{API}admin/purchases"),
+    "receive_webhook": ("post", f"{API}webhook"),
+    "legacy_purchase": ("post", "/api/credits/purchase"),
+    "legacy_session": ("get", "/api/credits/session/{session_id}"),
+    "legacy_webhook": ("post", "/api/credits/webhook"),
+}
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+EXAMPLES = 8
+
+
+@pytest.fixture
+def described(db: None) -> dict[str, Any]:
+    answer = browser_of().get(SCHEMA)
+    assert answer.status_code == 200
+    schema: dict[str, Any] = answer.json()
+    return schema
+
+
+def test_every_address_of_the_api_is_described_once_and_no_other(described: dict[str, Any]) -> None:
+    found = {
+        operation["operationId"]: (method, path)
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert found == DESCRIBED
+
+
+def test_every_description_names_the_refusals_for_nobody_and_the_webhook_none(
+    described: dict[str, Any],
+) -> None:
+    for name, (method, path) in DESCRIBED.items():
+        operation = described["paths"][path][method]
+        public = name in {"receive_webhook", "legacy_webhook"}
+        assert ({"401", "403"} <= set(operation["responses"])) is not public, name
+        assert (operation["security"] == [{}]) is public, name
+
+
+def test_every_problem_is_described_as_one(described: dict[str, Any]) -> None:
+    for name, (method, path) in DESCRIBED.items():
+        for status, response in described["paths"][path][method]["responses"].items():
+            kind = (
+                "application/json"
+                if status < "300" or name.startswith("legacy")
+                else "application/problem+json"
+            )
+            assert list(response["content"]) == [kind], (name, status)
+
+
+def test_the_description_has_no_warning() -> None:
+    command = [
+        sys.executable,
+        "manage.py",
+        "spectacular",
+        "--validate",
+        "--fail-on-warn",
+        "--file",
+        os.devnull,
+    ]
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.test"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.django_db
+def test_the_page_to_try_it_is_there() -> None:
+    page = browser_of().get("/api/docs/")
+
+    assert page.status_code == 200
+    assert "swagger-ui" in page.content.decode()
+
+
+# --- Each described answer, got for real --------------------------------------------------------------------------
+
+# Told by tests/accounts/test_bearer.py and tests/billing/test_api_purchase.py: they need a provider that is away.
+TOLD_ELSEWHERE = {"503"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_described_answer_can_be_got_and_is_as_described(
+    described: dict[str, Any], sandbox: Sandbox, live_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_on_sale()
+    schema = schemathesis.openapi.from_dict(described)
+    got: dict[str, set[str]] = {}
+    for operation_id, response in _ask_for_everything(sandbox, live_server.url, monkeypatch):
+        schema.find_operation_by_id(operation_id).validate_response(response)
+        got.setdefault(operation_id, set()).add(str(response.status_code))
+
+    for name, (method, path) in DESCRIBED.items():
+        promised = set(described["paths"][path][method]["responses"]) - TOLD_ELSEWHERE
+        assert got[name] == promised, name
+
+
+def _ask_for_everything(
+    sandbox: Sandbox, site: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, requests.Response]]:
+    yield from _ask_to_read(sandbox, site)
+    yield from _ask_to_buy(sandbox, site, "start_purchase", "package_code")
+    yield from _ask_to_buy(sandbox, site, "legacy_purchase", "package_id")
+    for name in ("receive_webhook", "legacy_webhook"):
+        yield from _deliver(site + DESCRIBED[name][1], name)
+    monkeypatch.setattr(ScopedRateThrottle, "THROTTLE_RATES", {"purchase": "1/day"})
+    for name, key in (("start_purchase", "package_code"), ("legacy_purchase", "package_id")):
+        yield name, _send(sandbox, site, name, json={key: "pro"})
+
+
+def _send(sandbox: Sandbox, site: str, name: str, who: str = "buyer", **request: Any) -> requests.Response:
+    """One request by a person, by the client ``service`` or by nobody, to an operation of the description."""
+    method, path = DESCRIBED[name]
+    headers = request.pop("headers", {})
+    if who:
+        wish = {"client": "service"} if who == "service" else {"username": who}
+        headers["Authorization"] = f"Bearer {sandbox.post('/_sandbox/openid/token', wish)['access_token']}"
+    address = site + path.format(session_id=request.pop("session_id", "cs_test_none"))
+    return requests.request(method, address, headers=headers, timeout=20, **request)
+
+
+def _ask_to_read(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Response]]:
+    send = functools.partial(_send, sandbox, site)
+    session_id = send("start_purchase", json={"package_code": "pro"}).json()["session_id"]
+    for name in ("list_packages", "list_purchases", "read_balance", "list_all_purchases"):
+        for who in ("staff", "", "service"):
+            yield name, send(name, who)
+    yield "list_packages", send("list_packages", params={"include_inactive": "maybe"})
+    yield "list_purchases", send("list_purchases", params={"limit": "0"})
+    yield "list_all_purchases", send("list_all_purchases", "staff", params={"limit": "0"})
+    for name in ("read_session", "legacy_session"):
+        yield name, send(name, session_id=session_id)
+        for who in ("buyer", "", "service"):
+            yield name, send(name, who)
+    sandbox.fault(method="GET", path="/v1/checkout/sessions/*", status=500, times=1)
+    yield "legacy_session", send("legacy_session", session_id=session_id)
+
+
+def _ask_to_buy(sandbox: Sandbox, site: str, name: str, key: str) -> Iterator[tuple[str, requests.Response]]:
+    send = functools.partial(_send, sandbox, site, name)
+    keyed = {"Idempotency-Key": name}
+    yield name, send(json={key: "pro"}, headers=dict(keyed))
+    yield name, send(json={key: "starter"}, headers=dict(keyed))
+    Purchase.objects.filter(idempotency_key=name).update(stripe_session_id=None)  # as while Stripe is asked
+    yield name, send(json={key: "pro"}, headers=dict(keyed))
+    yield name, send("", json={key: "pro"})
+    yield name, send("service", json={key: "pro"})
+    yield name, send(json={key: "nothing"})
+    yield name, send(json={})
+    yield name, send(data={key: "pro"})
+    sandbox.fault(method="POST", path="/v1/checkout/sessions", status=500, times=1)
+    yield name, send(json={key: "pro"})
+
+
+def _deliver(address: str, name: str) -> Iterator[tuple[str, requests.Response]]:
+    def post(body: bytes, **headers: str) -> tuple[str, requests.Response]:
+        headers = {"Content-Type": "application/json", "Stripe-Signature": signature_of(body), **headers}
+        return name, requests.post(address, body, headers=headers, timeout=20)
+
+    good = json.dumps(made_up_event("customer.created", {"id": "cus_1"}, f"evt_{name}")).encode()
+    half = json.dumps(made_up_event("payment_intent.succeeded", {"id": "pi_1"}, f"evt_half_{name}")).encode()
+    yield post(good)
+    yield post(b"{}")
+    yield post(half)
+    yield post(good + b" " * 1024 * 1024)
+
+
+# --- Generated requests -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("operation_id", DESCRIBED)
+def test_whatever_is_asked_the_answer_is_one_that_is_described(operation_id: str, sandbox: Sandbox) -> None:
+    put_on_sale()
+    token = sandbox.post("/_sandbox/openid/token", {"username": "staff"})["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    schema = schemathesis.openapi.from_wsgi(SCHEMA, application, config=SchemathesisConfig())
+    operation = schema.find_operation_by_id(operation_id)
+    asked = []
+    for mode in GenerationMode:
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.explicit, Phase.generate],
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def ask(case: Any) -> None:
+            asked.append(case.call_and_validate(headers=headers, checks=CHECKS).status_code)
+
+        try:
+            ask()
+        except SchemathesisError as nothing_to_generate:
+            assert "negative" in str(nothing_to_generate).lower(), nothing_to_generate  # noqa: PT017
+    assert asked
