@@ -90,11 +90,6 @@ class UserAdmin(DjangoUserAdmin, StaffMayLook):  # type: ignore[type-arg]  # not
             return False
         return super().has_delete_permission(request, obj)
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)  # it would not ask about each one
-        return actions
-
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """Not for the provider's people: a password would be a second way in, past the provider."""
         user = self.get_object(request, id)

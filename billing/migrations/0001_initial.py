@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'webhook event',
-                'verbose_name_plural': 'webhook inbox',
+                'verbose_name_plural': 'webhook events',
                 'ordering': ['-received_at', '-id'],
             },
         ),

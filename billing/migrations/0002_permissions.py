@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AlterModelOptions(
             name='inboxevent',
-            options={'ordering': ['-received_at', '-id'], 'permissions': [('reapply_event', 'Can apply an event again')], 'verbose_name': 'webhook event', 'verbose_name_plural': 'webhook inbox'},
+            options={'ordering': ['-received_at', '-id'], 'permissions': [('reapply_event', 'Can apply an event again')], 'verbose_name': 'webhook event', 'verbose_name_plural': 'webhook events'},
         ),
         migrations.AlterModelOptions(
             name='purchase',

@@ -54,7 +54,7 @@ class InboxEvent(models.Model):
 
     class Meta:
         verbose_name = _("webhook event")
-        verbose_name_plural = _("webhook inbox")
+        verbose_name_plural = _("webhook events")
         permissions = [("reapply_event", _("Can apply an event again"))]
         ordering = ["-received_at", "-id"]
         indexes = [
