@@ -168,6 +168,21 @@ def test_no_late_report_takes_a_completed_purchase_back(
     check_settled_books(sandbox)
 
 
+@pytest.mark.parametrize(("then", "status"), [(None, Status.PROCESSING), ("fail", Status.FAILED)])
+def test_an_expiry_out_of_turn_does_not_end_a_payment_that_was_made(
+    sandbox: Sandbox, bought: StartedPurchase, then: str | None, status: str
+) -> None:
+    sandbox.pay_later(bought.session_id)
+    if then:
+        getattr(sandbox, then)(bought.session_id)
+    deliver(sandbox)
+    (session,) = sandbox.objects("checkout.session")
+    expired = {**session, "status": "expired", "payment_status": "unpaid"}
+    sandbox.post("/_sandbox/events", {"type": "checkout.session.expired", "object": expired})
+    assert deliver(sandbox) == [200]
+    assert Purchase.objects.get().status == status
+
+
 def test_a_late_processing_report_does_not_reopen_a_failed_purchase(
     sandbox: Sandbox, bought: StartedPurchase
 ) -> None:
