@@ -181,13 +181,14 @@ def test_nothing_is_done_by_following_a_link(owner: User, sandbox: Sandbox, path
 
 
 def test_every_form_of_a_page_that_posts_carries_the_token() -> None:
-    forms = []
-    for template in Path("templates").rglob("*.html"):
-        for form in re.findall(r"<form\b.*?</form>", template.read_text(), re.DOTALL):
-            if re.search(r'method="post"', form, re.IGNORECASE):
-                forms.append((template.name, "{% csrf_token %}" in form))
-    assert len(forms) >= 3
-    assert [name for name, carries in forms if not carries] == []
+    forms = [
+        (template.name, form)
+        for template in Path("templates").rglob("*.html")
+        for form in re.findall(r"<form\b.*?</form>", template.read_text(), re.DOTALL)
+    ]
+    posting = [(name, form) for name, form in forms if re.search(r'method="post"', form, re.IGNORECASE)]
+    assert len(posting) >= 3
+    assert [name for name, form in posting if "{% csrf_token %}" not in form] == []
 
 
 # --- Tokens -------------------------------------------------------------------------------------------------------
