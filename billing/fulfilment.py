@@ -17,6 +17,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from billing.jobs import send_confirmation
 from billing.models import Purchase
 from billing.purchase_log import Change, Told, lock_purchase, record, require_transaction
 from billing.stripe_objects import CheckoutSession, PaymentIntent
@@ -153,8 +154,6 @@ def _hold_back(purchase: Purchase, payment: Payment, attention: Attention, detai
 
 
 def _credit(purchase: Purchase, payment: Payment, told: Told) -> None:
-    from billing.jobs import send_confirmation  # the job calls back into billing
-
     now = timezone.now()
     grant = ledger.grant(
         purchase.account_id,

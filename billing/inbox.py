@@ -15,6 +15,7 @@ from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from billing.event_handlers import Outcome, apply_event
+from billing.jobs import defer_mirroring
 from billing.models import InboxEvent
 from billing.stripe_objects import StripeEvent
 
@@ -46,7 +47,7 @@ def reapply_event(event_id: str) -> InboxEvent.Status:
     try:
         with transaction.atomic(durable=True):
             InboxEvent.objects.select_for_update().get(pk=event_id)
-            return _finish(event, apply_event(event))
+            return _apply(event)
     except Exception as error:
         _note_failure(event, error)
         raise
@@ -54,10 +55,10 @@ def reapply_event(event_id: str) -> InboxEvent.Status:
 
 def _take_in(event: StripeEvent) -> InboxEvent.Status:
     status = _store(event)
-    if status in InboxEvent.DONE:
-        return status
-    from billing.jobs import defer_mirroring  # the job calls back into billing
+    return status if status in InboxEvent.DONE else _apply(event)
 
+
+def _apply(event: StripeEvent) -> InboxEvent.Status:
     outcome = apply_event(event)
     defer_mirroring(event)
     return _finish(event, outcome)

@@ -39,7 +39,7 @@ class RequestLog(RequestMiddleware):
 
 
 class StaffHistory(HistoryMiddleware):
-    """Names who and where in the audit history of what staff change; buyers' and Stripe's requests pay nothing for it."""
+    """Names who and where in the audit history of what staff change; other requests pay nothing for it."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path.startswith("/admin/"):

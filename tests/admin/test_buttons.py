@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from billing.models import InboxEvent, Purchase, PurchaseEvent
@@ -119,6 +120,15 @@ def test_a_failed_event_applied_again_has_its_effect(as_superuser: Client, faile
     assert failed_event.purchase.status == Purchase.Status.COMPLETED
     assert messages_after(answer) == ["Done: Applied."]
     assert history_of(failed_event) == [("stella", "Applied it again: applied")]
+
+
+def test_a_failed_event_applied_again_reaches_the_mirror_too(
+    as_superuser: Client, failed_event: InboxEvent
+) -> None:
+    press(as_superuser, failed_event, REAPPLY)
+
+    mirrored = ProcrastinateJob.objects.get(task_name="billing.mirror_event")
+    assert mirrored.args == {"event_id": failed_event.pk}
 
 
 def test_an_event_applied_twice_has_its_effect_once(as_superuser: Client, failed_event: InboxEvent) -> None:
