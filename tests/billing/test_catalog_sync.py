@@ -241,6 +241,19 @@ def test_killed_after_any_step_the_next_run_finishes_without_a_duplicate(
     agrees(sandbox)
 
 
+@pytest.mark.parametrize("killed_after", [1, 3])
+def test_a_run_that_goes_on_days_later_finds_what_the_killed_one_made(
+    sandbox: Sandbox, killed_after: int
+) -> None:
+    put_on_sale()
+    run_and_die(killed_after)
+    sandbox.post("/_sandbox/clock", {"advance_s": 3 * 86400})  # Stripe has forgotten the idempotency keys
+    sync()
+
+    assert (len(sandbox.objects("product")), len(sandbox.objects("price"))) == (4, 4)
+    agrees(sandbox)
+
+
 @pytest.mark.parametrize("killed_after", [1, 2])
 def test_killed_within_a_change_of_price_the_next_run_finishes_it(
     sandbox: Sandbox, killed_after: int

@@ -51,6 +51,7 @@ EVIL = {
     "a dot behind the host": "https://credits.example.com./",
     "a backslash": "https://credits.example.com\\@evil.example/",
     "backslashes for slashes": "\\\\evil.example/",
+    "a backslash in the path": "https://credits.example.com/\\evil.example",
     "a backslash behind evil": "https://evil.example\\.credits.example.com/",
     "a script": "javascript:alert(1)",
     "a script that names the site": "javascript://credits.example.com/%0aalert(1)",
