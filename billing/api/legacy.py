@@ -72,6 +72,7 @@ class LegacyView(APIView):
         return response
 
 
+@extend_schema(tags=["Older client"])
 class LegacyPurchaseView(LegacyView):
     throttle_scope = "purchase"
 
@@ -95,6 +96,7 @@ class LegacyPurchaseView(LegacyView):
         return Response(answer)
 
 
+@extend_schema(tags=["Older client"])
 class LegacySessionView(LegacyView):
     @extend_schema(
         operation_id="legacy_session",
@@ -105,6 +107,7 @@ class LegacySessionView(LegacyView):
         return Response({"success": True, "session": LegacySessionDataSerializer(session).data})
 
 
+@extend_schema(tags=["Older client"])
 class LegacyWebhookView(LegacyView, WebhookView):
     @extend_schema(
         operation_id="legacy_webhook",

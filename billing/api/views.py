@@ -63,6 +63,7 @@ class IsAdmin(BasePermission):
         return _user(request).is_superuser
 
 
+@extend_schema(tags=["Buying credits"])
 class PackagesView(APIView):
     @extend_schema(
         operation_id="list_packages",
@@ -78,6 +79,7 @@ class PackagesView(APIView):
         return Response(PackageSerializer(packages, many=True).data)
 
 
+@extend_schema(tags=["Buying credits"])
 class PurchaseView(APIView):
     throttle_scope = "purchase"
 
@@ -99,6 +101,7 @@ class PurchaseView(APIView):
         return Response(StartedPurchaseSerializer(started).data, status=201)
 
 
+@extend_schema(tags=["Buying credits"])
 class SessionView(APIView):
     @extend_schema(
         operation_id="read_session",
@@ -111,6 +114,7 @@ class SessionView(APIView):
         return Response(SessionSerializer(purchase).data)
 
 
+@extend_schema(tags=["Buying credits"])
 class HistoryView(APIView):
     @extend_schema(
         operation_id="list_purchases",
@@ -123,6 +127,7 @@ class HistoryView(APIView):
         return _page(purchases_of(_user(request), query.get("status", "")), query, PurchaseSerializer)
 
 
+@extend_schema(tags=["Buying credits"])
 class BalanceView(APIView):
     @extend_schema(
         operation_id="read_balance",
@@ -133,6 +138,7 @@ class BalanceView(APIView):
         return Response(BalanceSerializer(get_balance(_user(request))).data)
 
 
+@extend_schema(tags=["For admins"])
 class AdminPurchasesView(APIView):
     permission_classes = [*APIView.permission_classes, IsAdmin]
 

@@ -17,6 +17,7 @@ from billing.stripe_gateway import verify_event
 from config.problems import problem_responses
 
 
+@extend_schema(tags=["For Stripe"])
 class WebhookView(APIView):
     """Verifies first, then stores and applies in one short transaction, then answers.
 

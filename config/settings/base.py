@@ -214,6 +214,15 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "PREPROCESSING_HOOKS": ["billing.api.urls.without_slashed_twins"],
     "ENUM_NAME_OVERRIDES": {"PurchaseStatusEnum": "billing.models.Purchase.Status"},
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "TAGS": [
+        {"name": "Buying credits", "description": "Packages, checkouts, history and balance, for the buyer."},
+        {"name": "For admins", "description": "Everybody's purchases."},
+        {"name": "For Stripe", "description": "Where webhook events arrive."},
+        {
+            "name": "Older client",
+            "description": "The same functions at the addresses and in the shapes of before.",
+        },
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
