@@ -14,6 +14,7 @@ from typing import Any
 
 from billing.errors import CatalogError
 from billing.models import Package
+from billing.models.packages import LONGEST_VALIDITY_DAYS
 from billing.money import Money, decimal_places
 
 FILE_KEYS = {"currency", "package"}
@@ -23,7 +24,6 @@ SMALLEST_CREDITS = Decimal("0.01")
 LARGEST_CREDITS = Decimal(10**15)
 # IDR's limit at Stripe, the highest of all: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
 LARGEST_PRICE_MINOR = 10**12
-LONGEST_VALIDITY_DAYS = 36_500
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db import transaction
+from django.db import connection, transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext, override
 
 from billing.models import Purchase
-from billing.purchase_log import lock_purchase
 from credits.selectors import get_balance
 
 
@@ -20,10 +19,12 @@ def send_purchase_confirmation(purchase_id: UUID) -> bool:
     """Mails the buyer of a completed purchase, once: whether this call sent it.
 
     The mark commits after the mail is handed over. So a crash between the two sends it a second time, and never not at
-    all; two jobs at once take turns by the purchase's row lock.
+    all. Two jobs at once take turns, by a lock of their own: a mail server that hangs must not hold up the purchase's
+    webhooks, which wait for its row.
     """
     with transaction.atomic():
-        purchase = lock_purchase(purchase_id)
+        _take_turns(purchase_id)
+        purchase = Purchase.objects.select_related("user").get(pk=purchase_id)
         recipient = purchase.user.email if purchase.user else ""
         if purchase.status != Purchase.Status.COMPLETED or purchase.confirmation_sent_at or not recipient:
             return False
@@ -31,6 +32,13 @@ def send_purchase_confirmation(purchase_id: UUID) -> bool:
         purchase.confirmation_sent_at = timezone.now()
         purchase.save(update_fields=["confirmation_sent_at"])
     return True
+
+
+def _take_turns(purchase_id: UUID) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"confirmation:{purchase_id}"]
+        )
 
 
 def confirmation_mail(purchase: Purchase, recipient: str) -> EmailMultiAlternatives:

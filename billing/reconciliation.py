@@ -214,7 +214,7 @@ def _compare_session(session: CheckoutSession, report: Report, told: Told) -> UU
         _settle_by_session(purchase, session, report, told)
         return purchase.pk
     if Payment.from_session(session).state is PaymentState.PAID and session.metadata.get("purchase_id"):
-        detail = f"paid, and carries a reference that is not here: {session.reference[:100]}"
+        detail = f"paid, but no purchase here opened it; it refers to {session.reference[:100]}"
         report.open.append(Finding("session_unknown", detail, session_id=session.id))
     return None
 

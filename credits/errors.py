@@ -24,3 +24,10 @@ class KeyConflict(LedgerError):
 
     code = "key_conflict"
     status = 409
+
+
+class InvalidGrant(LedgerError):
+    """Arguments that no grant can have: no key, a key or reference that is too long, a cost for what was given away."""
+
+    code = "invalid_grant"
+    status = 400

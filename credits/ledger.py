@@ -20,8 +20,10 @@ from psycopg.types.json import Jsonb
 
 from accounts.models import User
 from credits.amounts import positive_amount
-from credits.errors import KeyConflict, LedgerError, UnknownAccount
+from credits.errors import InvalidGrant, KeyConflict, UnknownAccount
 from credits.models import Account, Entry
+
+LONGEST_TEXT = 200
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,16 @@ def grant(
 
     Raises:
         InvalidAmount: see `positive_amount`.
+        InvalidGrant: no key, a key or a reference over 200 characters, or a promotional grant with a cost.
         UnknownAccount: there is no such account.
         KeyConflict: ``key`` already stands for a grant with another amount, kind, cost, expiry or reference.
     """
-    if not key:
-        raise LedgerError("A grant needs a business key.")
+    if not key or len(key) > LONGEST_TEXT or len(reference) > LONGEST_TEXT:
+        raise InvalidGrant(
+            f"A grant needs a business key; it and the reference have {LONGEST_TEXT} characters at most."
+        )
+    if promotional and cost is not None:
+        raise InvalidGrant("Promotional credits were given away: they have no cost.")
     arguments = [
         account_id,
         positive_amount(amount),

@@ -139,6 +139,10 @@ class Lot(models.Model):
                 timing=pgtrigger.Deferred,
                 func=VERIFY_ACCOUNT.format(account="NEW.account_id"),
             ),
+            pgtrigger.ReadOnly(
+                name="keeps_what_it_came_as",
+                fields=["account", "amount", "promotional", "cost_minor", "currency", "created_at"],
+            ),
             *never_deleted(),
         ]
 

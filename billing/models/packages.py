@@ -10,6 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.money import Money
 
+# A hundred years. An expiry past the year 9999 is none that can be stored, and would keep a paid purchase from its end.
+LONGEST_VALIDITY_DAYS = 36500
+
 
 @pghistory.track()
 class Package(models.Model):
@@ -53,7 +56,11 @@ class Package(models.Model):
     display_order = models.PositiveIntegerField(_("display order"), default=0)
     is_active = models.BooleanField(_("on sale"), default=True)
     validity_days = models.PositiveIntegerField(
-        _("validity in days"), null=True, blank=True, help_text=_("Empty: the credits don't expire.")
+        _("validity in days"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_VALIDITY_DAYS)],
+        help_text=_("Empty: the credits don't expire."),
     )
     stripe_product_id = models.CharField(_("Stripe product"), max_length=255, blank=True, editable=False)
     stripe_price_id = models.CharField(_("Stripe price"), max_length=255, blank=True, editable=False)
@@ -75,6 +82,11 @@ class Package(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(currency__regex=r"^[a-z]{3}$"), name="billing_package_currency_is_a_code"
+            ),
+            models.CheckConstraint(
+                condition=Q(validity_days__isnull=True)
+                | Q(validity_days__gte=1, validity_days__lte=LONGEST_VALIDITY_DAYS),
+                name="billing_package_validity_is_bounded",
             ),
             models.UniqueConstraint(
                 fields=["stripe_product_id"],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import OperationalError, connection, transaction
 
 from accounts.models import User
 from billing.confirmation import send_purchase_confirmation
@@ -247,3 +250,36 @@ def test_a_mail_server_that_is_down_gets_the_mail_later(sandbox: Sandbox, user: 
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     send_purchase_confirmation(purchase.pk)
     assert len(sent()) == 1
+
+
+class RowProbe(BaseEmailBackend):
+    """A mail server during whose conversation somebody else wants the purchase's row."""
+
+    got_the_row: list[bool] = []
+
+    def send_messages(self, email_messages: Any) -> int:
+        def take_the_row() -> None:
+            try:
+                with transaction.atomic():
+                    Purchase.objects.select_for_update(nowait=True).get()
+            except OperationalError:
+                self.got_the_row.append(False)
+            else:
+                self.got_the_row.append(True)
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=take_the_row)
+        thread.start()
+        thread.join()
+        return len(email_messages)
+
+
+def test_a_slow_mail_server_holds_up_no_webhook_of_the_purchase(
+    sandbox: Sandbox, user: User, settings: Any
+) -> None:
+    purchase = buy(sandbox, user)
+    settings.EMAIL_BACKEND = f"{__name__}.RowProbe"
+    RowProbe.got_the_row.clear()
+    assert send_purchase_confirmation(purchase.pk)
+    assert RowProbe.got_the_row == [True]

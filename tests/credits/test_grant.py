@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from credits import ledger
 from credits.amounts import LARGEST
-from credits.errors import InvalidAmount, KeyConflict, LedgerError, UnknownAccount
+from credits.errors import InvalidAmount, InvalidGrant, KeyConflict, UnknownAccount
 from credits.models import Account, Entry, Lot, LotMovement
 from credits.proof import find_violations
 from tests.builders import UserFactory
@@ -162,9 +162,21 @@ def test_an_unknown_account_is_refused() -> None:
     assert refusal.value.params == {"account": str(unknown.pk)}
 
 
-def test_a_grant_needs_a_key() -> None:
-    with pytest.raises(LedgerError, match="business key"):
-        grant(open_account(), key="")
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"key": ""}, "business key"),
+        ({"key": "k" * 201}, "200 characters"),
+        ({"reference": "r" * 201}, "200 characters"),
+        ({"promotional": True, "cost": ledger.Cost(1000, "usd")}, "no cost"),
+    ],
+)
+def test_a_grant_that_cannot_be_is_refused_before_the_database_sees_it(
+    wrong: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(InvalidGrant, match=reason) as refusal:
+        grant(open_account(), **wrong)
+    assert (refusal.value.code, refusal.value.status) == ("invalid_grant", 400)
     assert not Entry.objects.exists()
 
 

@@ -143,10 +143,6 @@ REFUSED = {
     ),
     "a lot from nowhere": (LOT.format(amount=10), "credits_balance_equals_lots"),
     "an entry whose lot has less": (booking(lot=9), "credits_balance_equals_lots"),
-    "a lot moved to another account": (
-        "UPDATE credits_lot SET account_id = %(other)s WHERE id = %(lot)s",
-        "credits_balance_equals_lots",
-    ),
     "a lot of nothing": (LOT.format(amount=0), "credits_lot_amount_positive"),
     "a lot with less than nothing left": (
         "UPDATE credits_lot SET remaining = -1 WHERE id = %(lot)s",
@@ -157,7 +153,8 @@ REFUSED = {
         "credits_lot_remaining_within_amount",
     ),
     "a promotional lot that was paid for": (
-        "UPDATE credits_lot SET promotional = true, cost_minor = 1 WHERE id = %(lot)s",
+        "INSERT INTO credits_lot (account_id, amount, remaining, promotional, cost_minor, currency, reference)"
+        " VALUES (%(account)s, 1, 1, true, 1, '', '')",
         "credits_lot_promotional_costs_nothing",
     ),
     "two entries at one version": (booking(version=1, account_version=2), "credits_entry_one_per_version"),
@@ -243,6 +240,26 @@ def test_an_account_and_a_lot_are_never_deleted(books: Books, table: str, change
         transaction.atomic(),
     ):
         run(change.format(table=table))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "amount = amount + 1, remaining = remaining + 1",
+        "cost_minor = 1",
+        "currency = 'eur'",
+        "promotional = NOT promotional, cost_minor = NULL",
+        "account_id = %(other)s",
+        "created_at = now() + interval '1 day'",
+    ],
+)
+def test_a_lot_keeps_what_it_came_as(books: Books, change: str) -> None:
+    names = {**books.names, "other": open_account().pk}
+    with (
+        pytest.raises(ProgrammingError, match="Cannot update rows from credits_lot table"),
+        transaction.atomic(),
+    ):
+        run(f"UPDATE credits_lot SET {change}", names)
 
 
 @pytest.mark.parametrize("table", ["credits_account", "credits_lot", "credits_entry", "credits_lotmovement"])
