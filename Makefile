@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PORT ?= 8000
 SANDBOX_PORT ?= 8001
+# One more than two cores: browsers and servers spend part of each test waiting.
+WORKERS ?= 3
 RUN := .venv/bin/python
 export PORT SANDBOX_PORT
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -21,7 +23,7 @@ reset:  ## throw the demo's data away
 
 test: setup  ## every test, on a real PostgreSQL, in a real browser
 	@$(RUN) -m dev.browser
-	$(RUN) -m pytest -n 2 --dist loadscope $(ARGS)
+	$(RUN) -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
 check: setup  ## linters, types, import contracts, migrations, templates, OpenAPI, Docker
 	.venv/bin/ruff check .
