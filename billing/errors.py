@@ -14,11 +14,6 @@ class UnknownPackage(BillingError):
     status = 404
 
 
-class UnknownPurchase(BillingError):
-    code = "unknown_purchase"
-    status = 404
-
-
 class ReturnUrlNotAllowed(BillingError):
     """A success or cancel address outside the allowed hosts: sending buyers there would be an open redirect."""
 

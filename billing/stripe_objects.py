@@ -62,7 +62,6 @@ class CheckoutSession:
     customer_email: str
     metadata: Json
     created: datetime.datetime
-    expires_at: datetime.datetime
 
     @classmethod
     def from_json(cls, data: Json) -> CheckoutSession:
@@ -83,7 +82,6 @@ class CheckoutSession:
                 customer_email=(data.get("customer_details") or {}).get("email") or "",
                 metadata=metadata,
                 created=_instant(data["created"]),
-                expires_at=_instant(data["expires_at"]),
             )
 
 
