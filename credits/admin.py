@@ -57,7 +57,7 @@ class LotAdmin(ReadOnlyAdmin):
         "expires_at",
     ]
     list_filter = ["promotional", "created_at"]
-    search_fields = ["=id", "account__id__exact", "account__owner__email", "reference"]
+    search_fields = ["=id", "account__id__exact", "^account__owner__email", "=reference"]
     search_help_text = _("Lot id, account id, the owner's e-mail, or the reference.")
     list_select_related = ["account__owner"]
     ordering = ["-id"]
@@ -123,7 +123,8 @@ class EntryAdmin(ReadOnlyAdmin):
         "see_also",
     ]
     list_filter = ["kind", "created_at"]
-    search_fields = ["=id", "key", "reference", "account__id__exact", "account__owner__email"]
+    # Whole words only: a short id would be found inside other entries' keys.
+    search_fields = ["=id", "=key", "=reference", "account__id__exact", "^account__owner__email"]
     search_help_text = _("Entry id, business key, reference, account id, or the owner's e-mail.")
     list_select_related = ["account__owner"]
     ordering = ["-id"]
