@@ -60,6 +60,8 @@ INSTALLED_APPS = [
     "anymail",
     "djstripe",
     "accounts",
+    "accounts.teams",
+    "accounts.clients",
     "credits",
     "billing",
 ]
