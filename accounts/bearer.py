@@ -70,7 +70,7 @@ def _authenticate_token(token: str) -> tuple[User, Claims]:
         raise InvalidTokenError("No OpenID provider is configured.", reason="no_provider")
     claims = read_access_token(token)
     if is_of_a_client(claims):
-        raise ClientTokenError("API clients come later.", reason="client_token")
+        raise ClientTokenError("This address is for people.", reason="client_token")
     return recognise_person(Identity.from_claims(claims)), claims
 
 
@@ -96,7 +96,7 @@ def _refuse(error: SignInError) -> NoReturn:
     if isinstance(error, ProviderUnavailableError):
         raise ProviderKeysUnreachableError from None
     if isinstance(error, ClientTokenError):
-        raise PermissionDenied(_("API clients come later: use a person’s token."), code=error.code) from None
+        raise PermissionDenied(_("This address is for people: use a person’s token."), code=error.code) from None
     if isinstance(error, InvalidTokenError):
         raise AuthenticationFailed(_("The bearer token is not valid."), code=error.code) from None
     raise AuthenticationFailed(_("This account is disabled."), code=error.code) from None

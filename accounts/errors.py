@@ -48,7 +48,7 @@ class AccountDisabledError(SignInError):
 
 
 class ClientTokenError(SignInError):
-    """A valid token of a program, not of a person. API clients come later."""
+    """A valid token of a program, where only people may call: services have addresses of their own."""
 
     code = "client_token"
     status = 403

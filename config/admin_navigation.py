@@ -34,6 +34,8 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(_("Webhook inbox"), "inbox", "billing_inboxevent"),
                 _item(_("Jobs"), "work_history", "procrastinate_procrastinatejob"),
+                _item(_("API clients"), "api", "clients_apiclient"),
+                _item(_("API keys"), "key", "clients_apikey"),
                 _item(_("Users"), "group", "accounts_user"),
                 _item(_("Groups"), "groups", "auth_group"),
             ],

@@ -19,3 +19,8 @@ class DomainError(Exception):
         super().__init__(message)
         self.message = message
         self.params = params
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of HTTP that belong to this answer."""
+        return {}

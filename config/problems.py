@@ -52,6 +52,7 @@ class DomainProblem(APIException):
     def __init__(self, error: DomainError) -> None:
         super().__init__(detail=error.message, code=error.code)
         self.status_code = error.status
+        self.headers = error.headers
 
 
 class ProblemFormatter(ExceptionFormatter):
@@ -77,6 +78,10 @@ class ProblemHandler(ExceptionHandler):
 
     def format_exception(self, exc: APIException) -> Any:
         return ProblemFormatter(exc, self.context, self.exc).run()
+
+    def get_headers(self, exc: APIException) -> dict[str, str]:
+        headers: dict[str, str] = super().get_headers(exc)
+        return {**headers, **getattr(exc, "headers", {})}
 
     def get_response(self, exc: APIException, data: Any) -> Response:
         response: Response = super().get_response(exc, data)

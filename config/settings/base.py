@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "accounts.teams",
     "accounts.clients",
     "credits",
+    "credits.rates",
     "billing",
 ]
 
@@ -134,6 +135,8 @@ OIDC_API_AUDIENCE = env("OIDC_API_AUDIENCE", default="credits")
 OIDC_ROLES_CLAIM = env("OIDC_ROLES_CLAIM", default="realm_access.roles")
 OIDC_STAFF_ROLE = env("OIDC_STAFF_ROLE", default="staff")
 OIDC_ADMIN_ROLE = env("OIDC_ADMIN_ROLE", default="admin")
+# A client whose own token has this role may call the credits API, and is registered when it first does.
+OIDC_SERVICE_ROLE = env("OIDC_SERVICE_ROLE", default="service")
 # Counted from signing in, however busy the session is; Keycloak's own sessions end after as long (SSO Session Max).
 # Roles are read when someone signs in, so this is also how long a withdrawn role can live on in an open session.
 OIDC_SESSION_LIFETIME = timedelta(minutes=env.int("OIDC_SESSION_MINUTES", default=600))
@@ -192,7 +195,14 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="credits@example.com")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 SUPPORT_EMAIL = env("SUPPORT_EMAIL", default=DEFAULT_FROM_EMAIL)  # whom buyers are told to write to
 
+# --- Cache --------------------------------------------------------------------------------------------------------
+# Counts requests for the limits below, and holds nothing that can't be lost. In memory each process counts for itself.
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://?max_entries=50000")}
+
 # --- API ----------------------------------------------------------------------------------------------------------
+# Requests per minute to the credits API: of a client that has no limit of its own, and of a user.
+CREDITS_API_RATE = env.int("CREDITS_API_RATE", default=6000)
+CREDITS_USER_RATE = env.int("CREDITS_USER_RATE", default=600)
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.bearer.BearerTokenAuthentication",

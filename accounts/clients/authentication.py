@@ -1,0 +1,132 @@
+"""Which service a request is from, by its ``Authorization`` header: one query, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+
+from accounts import provider
+from accounts.clients.errors import (
+    ApiKeyExpired,
+    ApiKeyRevoked,
+    ClientDisabled,
+    ClientError,
+    InvalidApiKey,
+    InvalidClientToken,
+    MissingScope,
+    NotAuthenticated,
+    UnknownClient,
+)
+from accounts.clients.keys import START, is_key, read_prefix
+from accounts.clients.last_use import record_use
+from accounts.clients.lookup import ClientRow, find_client, find_key
+from accounts.clients.registration import register_client
+from accounts.clients.tokens import TokenClient, read_client
+from accounts.errors import InvalidTokenError, ProviderUnavailableError
+from accounts.keys import REFETCH_INTERVAL_S
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The service that calls, and what it may do with the credentials that it called with."""
+
+    id: UUID
+    name: str
+    scopes: frozenset[str]
+    requests_per_minute: int
+
+
+def authenticate_client(authorization_header: str) -> Client:
+    """The service behind ``Bearer <token>``, ``Bearer pck_…`` or ``Api-Key pck_…``.
+
+    Raises:
+        NotAuthenticated: no credentials, or of another kind.
+        BadCredentials: a token or a key that opens nothing; its subclasses say why.
+        PersonToken, UnknownClient, ClientDisabled: good credentials of somebody who may not come in here.
+        ProviderUnavailableError: the token may be good, and can't be checked now.
+    """
+    scheme, _space, rest = authorization_header.strip().partition(" ")
+    scheme, credentials = scheme.lower(), rest.strip()
+    try:
+        if scheme == "api-key" or (scheme == "bearer" and credentials.startswith(START)):
+            return _authenticate_key(credentials)
+        if scheme == "bearer":
+            return _authenticate_token(credentials)
+    except ClientError as error:
+        logger.info("client_refused", code=error.code, reason=error.params.get("reason"))
+        raise
+    raise NotAuthenticated("Sign in with client credentials or an API key.")
+
+
+def require_scope(client: Client, scope: str) -> None:
+    """Raises MissingScope when the client may not do this."""
+    if scope not in client.scopes:
+        raise MissingScope(scope)
+
+
+def _authenticate_key(text: str) -> Client:
+    prefix = read_prefix(text)
+    found = find_key(prefix) if prefix else None
+    if found is None or not is_key(text, found[1].secret_hash):
+        raise InvalidApiKey("The API key is not valid.")
+    client, key = found
+    if key.is_revoked:
+        raise ApiKeyRevoked("This API key was revoked.")
+    if key.is_expired:
+        raise ApiKeyExpired("This API key has expired.")
+    _check_active(client)
+    if client.use_is_old or key.use_is_old:
+        record_use(client.id, key.id)
+    # What the client has lost its keys have lost too.
+    granted = client.scopes if key.scopes is None else set(key.scopes).intersection(client.scopes)
+    return _describe(client, granted)
+
+
+def _authenticate_token(token: str) -> Client:
+    named = _read_token(token)
+    client = find_client(named.oidc_client_id) or _register(named)
+    _check_active(client)
+    if client.use_is_old:
+        record_use(client.id)
+    return _describe(client, client.scopes)
+
+
+def _read_token(token: str) -> TokenClient:
+    if not provider.is_configured():
+        raise InvalidClientToken("The token is not valid.", reason="no_provider")
+    if not token.isascii():
+        raise InvalidClientToken("The token is not valid.", reason="not_ascii")
+    try:
+        return read_client(token)
+    except InvalidTokenError as error:
+        raise InvalidClientToken("The token is not valid.", **error.params) from None
+    except ProviderUnavailableError:
+        logger.warning("client_token_not_checked", reason="keys_unreachable")
+        raise ProviderUnavailableError(
+            "Tokens can't be checked at the moment. Please try again.", retry_after=int(REFETCH_INTERVAL_S)
+        ) from None
+
+
+def _register(named: TokenClient) -> ClientRow:
+    if not named.has_service_role:
+        raise UnknownClient("This client is not registered here.", reason="no_service_role")
+    register_client(named.oidc_client_id)
+    client = find_client(named.oidc_client_id)
+    assert client is not None  # noqa: S101  # it was made or found just now, and clients are never deleted
+    return client
+
+
+def _check_active(client: ClientRow) -> None:
+    if not client.is_active:
+        raise ClientDisabled("This client is switched off.", reason=str(client.id))
+
+
+def _describe(client: ClientRow, scopes: Iterable[str]) -> Client:
+    rate = client.requests_per_minute or settings.CREDITS_API_RATE
+    return Client(client.id, client.name, frozenset(scopes), rate)

@@ -1,0 +1,75 @@
+"""What staff fill in about clients and keys."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.admin.utils import unquote
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.forms import BaseDialogForm
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from accounts.clients.models import ApiClient, ApiKey, Scope
+
+LONGEST_DAYS = 3650
+
+
+class ScopesChoice(forms.MultipleChoiceField):
+    """Scopes as checkboxes; none is an answer too."""
+
+    widget = UnfoldAdminCheckboxSelectMultipleWidget
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=Scope.choices, required=False, **kwargs)
+
+
+class ApiClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    scopes = ScopesChoice(label=_("Scopes"), help_text=_("What it may do, whichever way it signs in."))
+
+    class Meta:
+        model = ApiClient
+        fields = ["name", "oidc_client_id", "scopes", "requests_per_minute", "is_active"]
+
+
+class NewKeyForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
+    """Asks for a name, and for fewer scopes or an end where the client shall have them."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=ApiKey._meta.get_field("name").max_length,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Where it will be used: production, staging, …"),
+    )
+    scopes = ScopesChoice(
+        label=_("Scopes"), help_text=_("None ticked: all that the client has, now and later.")
+    )
+    expires_in_days = forms.IntegerField(
+        label=_("Expires in days"),
+        required=False,
+        min_value=1,
+        max_value=LONGEST_DAYS,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("Empty: when it is revoked."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        client = ApiClient.objects.filter(pk=unquote(str(self.object_id))).first()
+        granted = client.scopes if client else []
+        self.fields["scopes"].choices = [choice for choice in Scope.choices if choice[0] in granted]
+
+    @property
+    def expires_at(self) -> datetime | None:
+        days = self.cleaned_data["expires_in_days"]
+        return timezone.now() + timedelta(days=days) if days else None
+
+    @property
+    def chosen_scopes(self) -> list[str] | None:
+        return self.cleaned_data["scopes"] or None

@@ -1,0 +1,63 @@
+"""How many requests a client or a user may make in a minute.
+
+Counted in Django's cache by calendar minutes: one increment, in whatever the cache is. That lets somebody make twice
+as many around the turn of a minute, and costs a quarter of an exact window. In a process's own memory, which is the
+default, each web process counts for itself; with a shared cache (CACHE_URL) they count together.
+"""
+
+from __future__ import annotations
+
+import time
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+
+from accounts.clients.authentication import Client
+from accounts.clients.errors import RateLimited
+
+logger = structlog.get_logger(__name__)
+
+WINDOW_S = 60
+
+
+def check_rate(name: str, per_minute: int) -> None:
+    """Counts one request of ``name``, such as ``client:<id>``.
+
+    Raises RateLimited beyond ``per_minute`` in this minute, with the seconds until the next one begins.
+    """
+    now = time.time()
+    minute = int(now) // WINDOW_S
+    if _count(f"rate:{name}:{minute}") > per_minute:
+        logger.info("rate_limited", who=name, per_minute=per_minute)
+        raise RateLimited(retry_after=max(1, round((minute + 1) * WINDOW_S - now)))
+
+
+def check_client_rate(client: Client) -> None:
+    """Raises RateLimited when the client has made its requests of this minute."""
+    check_rate(f"client:{client.id}", client.requests_per_minute)
+
+
+def check_user_rate(user_id: UUID) -> None:
+    """The same for a user, by the setting CREDITS_USER_RATE."""
+    check_rate(f"user:{user_id}", settings.CREDITS_USER_RATE)
+
+
+def _count(key: str) -> int:
+    """How many requests the key has seen, this one included; 0 while the cache can't be asked.
+
+    A limit guards the service and is no part of the books: nobody is refused because the counter is away.
+    """
+    try:
+        return _increment(key)
+    except Exception as error:  # noqa: BLE001  # each cache has errors of its own
+        logger.warning("rate_not_counted", error=type(error).__name__)
+        return 0
+
+
+def _increment(key: str) -> int:
+    try:
+        return cache.incr(key)
+    except ValueError:  # the first of this minute
+        return 1 if cache.add(key, 1, timeout=2 * WINDOW_S) else cache.incr(key)

@@ -1,0 +1,28 @@
+"""How the API's description names the ways in which a service signs in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+
+
+class ClientScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.clients.rest_framework.ClientAuthentication"
+    name = ["clientToken", "apiKey"]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
+        return [
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "A token that the client got at the OpenID provider with its own credentials.",
+            },
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "pck_…",
+                "description": "An API key, as a bearer token.",
+            },
+        ]
