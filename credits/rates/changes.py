@@ -1,0 +1,112 @@
+"""Puts rates and markups onto the card, and takes back what is not in force yet. The only writer of the card."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils.timezone import is_naive
+
+from credits.rates.errors import InvalidRate, RateInForce
+from credits.rates.models import Markup, Rate
+from credits.rates.selectors import database_now
+
+
+@transaction.atomic
+def add_rate(
+    provider: str,
+    model: str,
+    unit: str,
+    price: Decimal | None,
+    per: int = 1,
+    effective_from: datetime | None = None,
+) -> Rate:
+    """A rate from a moment on, or from now on. Without a price the unit is off the card from then on.
+
+    Raises:
+        InvalidRate: a value is not possible, the moment has passed, or the unit has a rate from that very moment.
+    """
+    rate = Rate(provider=provider, model=model, unit=unit, price=price, per=per)
+    rate.effective_from = effective_from or database_now()
+    put_on_card(rate)
+    return rate
+
+
+@transaction.atomic
+def add_markup(
+    percent: Decimal | None, *, provider: str = "", model: str = "", effective_from: datetime | None = None
+) -> Markup:
+    """A markup from a moment on, or from now on: for a model, all of a provider, or everything.
+
+    Raises:
+        InvalidRate: a value is not possible, the moment has passed, or there is a markup from that very moment.
+    """
+    markup = Markup(provider=provider, model=model, percent=percent)
+    markup.effective_from = effective_from or database_now()
+    put_on_card(markup)
+    return markup
+
+
+@transaction.atomic
+def put_on_card(row: Rate | Markup) -> None:
+    """Stores a new row, or one that was changed before it is in force.
+
+    Raises:
+        InvalidRate: a value is not possible, or its moment has passed.
+        RateInForce: it is stored already and in force.
+    """
+    if row.pk:
+        _lock_planned(row)
+    refuse_past(row.effective_from)
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        raise InvalidRate(_in_words(error), fields=sorted(error.message_dict)) from error
+    row.save()
+
+
+@transaction.atomic
+def withdraw(row: Rate | Markup) -> None:
+    """Takes back what is not in force yet. Raises `RateInForce`."""
+    _lock_planned(row)
+    row.delete()
+
+
+def refuse_past(moment: datetime) -> None:
+    """Raises `InvalidRate` where the moment has passed: what was priced then would get another price."""
+    if is_naive(moment):
+        raise ValueError("A moment needs its time zone.")
+    with connection.cursor() as cursor:
+        # The transaction's own moment, as the trigger sees it: what is to be in force "now" has not passed.
+        cursor.execute("SELECT now()")
+        [now] = cursor.fetchone()
+    if moment < now:
+        raise InvalidRate(
+            "This moment has passed. A price changes from now on, or later.", field="effective_from"
+        )
+
+
+def is_in_force(row: Rate | Markup) -> bool:
+    """Whether the row is or was in force, and so stays as it is."""
+    moment: datetime = row.effective_from
+    return moment <= database_now()
+
+
+def _lock_planned(row: Rate | Markup) -> None:
+    stored = type(row)._default_manager.select_for_update().get(pk=row.pk)
+    if is_in_force(stored):
+        raise RateInForce(
+            "This is or was in force, and stays as it is. A change is a new one, effective from a date.",
+            id=row.pk,
+        )
+
+
+def _in_words(error: ValidationError) -> str:
+    said = [
+        reason if name == "__all__" else f"{name}: {reason}"
+        for name, reasons in error.message_dict.items()
+        for reason in reasons
+    ]
+    return " ".join(said)

@@ -1,0 +1,58 @@
+"""What the rate card refuses. ``field`` in the parameters names the part of a request that is wrong."""
+
+from __future__ import annotations
+
+from config.errors import DomainError
+
+
+class RatesError(DomainError):
+    """The base of every refusal of the rate card."""
+
+
+class UnknownModel(RatesError):
+    """No such model or action has a price at that moment. ``near`` names those that are written alike."""
+
+    code = "unknown_model"
+    status = 404
+
+
+class AmbiguousModel(RatesError):
+    """Several providers have a model of this name: it must be asked for as provider/model."""
+
+    code = "ambiguous_model"
+    status = 400
+
+
+class UnknownUnit(RatesError):
+    """The model has no price for this unit. ``units`` names those that it has."""
+
+    code = "unknown_unit"
+    status = 400
+
+
+class InvalidUsage(RatesError):
+    """Quantities that nobody can have used: none at all, negative, a float, too large, half an image."""
+
+    code = "invalid_usage"
+    status = 400
+
+
+class InvalidRate(RatesError):
+    """Values that no rate or markup can have, or a date that has passed."""
+
+    code = "invalid_rate"
+    status = 400
+
+
+class RateInForce(RatesError):
+    """A rate or markup that is or was in force never changes: a change is a new one, effective from a date."""
+
+    code = "rate_in_force"
+    status = 409
+
+
+class RateCardError(RatesError):
+    """A rate card file with mistakes; the message has one line for each."""
+
+    code = "rate_card_invalid"
+    status = 400

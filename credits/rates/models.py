@@ -1,0 +1,203 @@
+"""The rate card: what a unit of a model costs, and the markup on it, each from a date on.
+
+A row is in force from its ``effective_from`` until the next row of the same thing is. It never changes once it is in
+force: a new price is a new row. So the price of any moment of the past can be looked up, and the database refuses
+whoever would rewrite it. What is still to come may be changed or withdrawn.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pghistory
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from credits.formatting import credits_amount
+from credits.rates.guards import keeps_its_past
+
+PROVIDER = r"^[a-z0-9][a-z0-9._-]{0,49}$"
+# No slash: provider/model is how one of several models of a name is asked for.
+MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
+PRICE_PLACES = 12
+PRICE_BELOW = Decimal(10) ** 12
+LARGEST_PER = 10**9
+LARGEST_PERCENT = 1000
+# Where no row says otherwise, which is only before the first one's date.
+DEFAULT_PERCENT = Decimal(15)
+
+
+class Unit(models.TextChoices):
+    """What is counted."""
+
+    INPUT_TOKENS = "input_tokens", _("input tokens")
+    OUTPUT_TOKENS = "output_tokens", _("output tokens")
+    IMAGES = "images", _("images")
+    SECONDS = "seconds", _("seconds")
+    REQUESTS = "requests", _("requests")
+
+
+class Level(models.TextChoices):
+    """What a markup is for. The narrowest one that there is wins."""
+
+    GLOBAL = "global", _("everything")
+    PROVIDER = "provider", _("a provider")
+    MODEL = "model", _("a model")
+
+
+def _effective_from() -> models.DateTimeField:  # type: ignore[type-arg]  # django-stubs types it by its values
+    return models.DateTimeField(_("effective from"))
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Rate(models.Model):
+    """``price`` credits for ``per`` units of a model or action, before the markup.
+
+    The price stands for a stated quantity (1.25 credits for 1,000 tokens), so that no small price is rounded to be
+    written. Without a price the unit is off the card from then on.
+    """
+
+    provider = models.CharField(
+        _("provider"),
+        max_length=50,
+        validators=[RegexValidator(PROVIDER, _("Lower-case letters, digits, dots, - and _."))],
+    )
+    model = models.CharField(
+        _("model or action"),
+        max_length=100,
+        validators=[RegexValidator(MODEL, _("Letters, digits, dots, colons, - and _."))],
+        help_text=_("As services name it in what they used."),
+    )
+    unit = models.CharField(_("unit"), max_length=20, choices=Unit.choices)
+    price = models.DecimalField(
+        _("price in credits"),
+        max_digits=24,
+        decimal_places=PRICE_PLACES,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0))],
+        help_text=_("For as many units as stand below, before the markup. Empty: off the card from then on."),
+    )
+    per = models.PositiveIntegerField(
+        _("for how many units"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(LARGEST_PER)],
+        help_text=_("1000 for a price per thousand tokens, 60 for one per minute."),
+    )
+    effective_from = _effective_from()
+
+    class Meta:
+        verbose_name = _("rate")
+        verbose_name_plural = _("rates")
+        ordering = ["provider", "model", "unit", "-effective_from"]
+        constraints = [
+            # Its index is also the one that prices are looked up by: the model first.
+            models.UniqueConstraint(
+                fields=["model", "provider", "unit", "effective_from"],
+                name="rates_rate_one_per_moment",
+                violation_error_message=_("This unit has a rate from this very moment on already."),
+            ),
+            models.CheckConstraint(
+                condition=Q(price__isnull=True) | Q(price__gte=0, price__lt=PRICE_BELOW),
+                name="rates_rate_price_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(per__gte=1, per__lte=LARGEST_PER), name="rates_rate_per_a_positive_number"
+            ),
+            models.CheckConstraint(condition=Q(unit__in=Unit.values), name="rates_rate_unit_is_known"),
+            models.CheckConstraint(
+                condition=Q(provider__regex=PROVIDER, model__regex=MODEL), name="rates_rate_names_are_plain"
+            ),
+        ]
+        triggers = keeps_its_past()
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}: {self.get_unit_display()}"
+
+    @property
+    def price_in_words(self) -> str:
+        """For reading: 1.25 per 1,000."""
+        if self.price is None:
+            return str(_("off the card"))
+        per = credits_amount(Decimal(self.per))
+        return str(_("%(price)s per %(per)s") % {"price": credits_amount(self.price), "per": per})
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Markup(models.Model):
+    """What is added to the rates, in per cent: for a model, for all of a provider, or for everything.
+
+    Without a percentage the next wider one applies from then on.
+    """
+
+    provider = models.CharField(
+        _("provider"),
+        max_length=50,
+        blank=True,
+        default="",
+        validators=[RegexValidator(PROVIDER, _("Lower-case letters, digits, dots, - and _."))],
+        help_text=_("Empty: for everything."),
+    )
+    model = models.CharField(
+        _("model or action"),
+        max_length=100,
+        blank=True,
+        default="",
+        validators=[RegexValidator(MODEL, _("Letters, digits, dots, colons, - and _."))],
+        help_text=_("Empty: for all of the provider's."),
+    )
+    percent = models.DecimalField(
+        _("markup in per cent"),
+        max_digits=8,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(LARGEST_PERCENT))],
+        help_text=_("Empty: from then on the provider's or the one for everything applies."),
+    )
+    effective_from = _effective_from()
+
+    class Meta:
+        verbose_name = _("markup")
+        verbose_name_plural = _("markups")
+        ordering = ["provider", "model", "-effective_from"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "model", "effective_from"],
+                name="rates_markup_one_per_moment",
+                violation_error_message=_("There is a markup from this very moment on already."),
+            ),
+            models.CheckConstraint(
+                condition=Q(percent__isnull=True) | Q(percent__gte=0, percent__lte=LARGEST_PERCENT),
+                name="rates_markup_percent_within_bounds",
+                violation_error_message=_("A markup is from 0 to 1,000 per cent."),
+            ),
+            models.CheckConstraint(
+                condition=Q(percent__isnull=False) | ~Q(provider=""),
+                name="rates_markup_for_everything_has_a_percentage",
+                violation_error_message=_("The markup for everything needs a percentage; 0 is one."),
+            ),
+            models.CheckConstraint(
+                condition=Q(model="") | ~Q(provider=""),
+                name="rates_markup_model_has_a_provider",
+                violation_error_message=_("Name the model's provider too."),
+            ),
+        ]
+        triggers = keeps_its_past()
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.provider, self.model))) or str(Level.GLOBAL.label)
+
+    @property
+    def level(self) -> Level:
+        if self.model:
+            return Level.MODEL
+        return Level.PROVIDER if self.provider else Level.GLOBAL
+
+    @property
+    def percent_in_words(self) -> str:
+        return (
+            str(_("as the next wider one")) if self.percent is None else f"{credits_amount(self.percent)} %"
+        )

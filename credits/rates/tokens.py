@@ -1,0 +1,112 @@
+"""How many tokens a text has.
+
+By tiktoken where the package is installed and its data lies on this machine; else by a rule of thumb for English. The
+answer says which. The network is never asked: a price must not wait for somebody else's server. Why, and how to bring
+the data along: docs/decisions/token-counting.md.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from types import ModuleType
+from typing import Any, Final
+
+import structlog
+from django.conf import settings
+
+RULE_OF_THUMB: Final = "rule_of_thumb"
+BYTES_PER_TOKEN = 4
+TOKENS_PER_WORD = Fraction(4, 3)
+_loading = threading.Lock()
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class TokenCount:
+    """``method`` is ``tiktoken:<encoding>`` or ``rule_of_thumb``."""
+
+    count: int
+    method: str
+
+
+def count_tokens(text: str, model: str) -> TokenCount:
+    """The tokens of a text as the model reads it.
+
+    With tiktoken: in the encoding that it has for this model, else in ``TOKEN_ENCODING``. Where that can't be loaded
+    from disk: a token for every four bytes of UTF-8, or four for every three words, whichever is more, rounded up.
+    """
+    name = _encoding_name(model)
+    encoding = _encoding(name)
+    if encoding is None:
+        return TokenCount(_by_rule_of_thumb(text), RULE_OF_THUMB)
+    # "ordinary": a text that looks like a control token is text.
+    return TokenCount(len(encoding.encode_ordinary(text)), f"tiktoken:{name}")
+
+
+def _by_rule_of_thumb(text: str) -> int:
+    by_bytes = Fraction(len(text.encode("utf-8", "surrogatepass")), BYTES_PER_TOKEN)
+    by_words = len(text.split()) * TOKENS_PER_WORD
+    return math.ceil(max(by_bytes, by_words))
+
+
+def _encoding_name(model: str) -> str:
+    tiktoken = _package()
+    default: str = settings.TOKEN_ENCODING
+    if tiktoken is None:
+        return default
+    try:
+        known: str = tiktoken.model.encoding_name_for_model(model)
+    except KeyError:
+        return default
+    return known
+
+
+@functools.cache
+def _package() -> ModuleType | None:
+    try:
+        importlib.import_module("tiktoken.load")
+        return importlib.import_module("tiktoken")
+    except ImportError:
+        return None
+
+
+@functools.cache
+def _encoding(name: str) -> Any:
+    """tiktoken's encoding; None where it can't be had from disk. Both answers are kept for the life of the process."""
+    tiktoken = _package()
+    if tiktoken is None:
+        return None
+    with _loading, _from_disk_alone(tiktoken.load):
+        try:
+            return tiktoken.get_encoding(name)
+        except (OSError, ValueError) as error:
+            log.warning("token_encoding_not_loaded", encoding=name, reason=str(error)[:200])
+            return None
+
+
+@contextmanager
+def _from_disk_alone(load: Any) -> Iterator[None]:
+    """While it lasts, tiktoken can't fetch data: it takes what is in its cache, or fails at once.
+
+    tiktoken has no switch for that. It fetches without a timeout, where its file is missing and where it is damaged
+    too, and always through this one function.
+    """
+    fetch = load.read_file
+
+    def read_local(path: str) -> Any:
+        if "://" in path:
+            raise FileNotFoundError(f"{path} is not in tiktoken's cache on this machine")
+        return fetch(path)
+
+    load.read_file = read_local
+    try:
+        yield
+    finally:
+        load.read_file = fetch
