@@ -39,6 +39,11 @@ class ProviderUnavailableError(SignInError):
     code = "provider_unavailable"
     status = 503
 
+    @property
+    def headers(self) -> dict[str, str]:
+        wait = self.params.get("retry_after")
+        return {"Retry-After": str(wait)} if wait else {}
+
 
 class AccountDisabledError(SignInError):
     """Staff have switched this person's account off."""
