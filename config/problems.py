@@ -53,6 +53,7 @@ class DomainProblem(APIException):
         super().__init__(detail=error.message, code=error.code)
         self.status_code = error.status
         self.headers = error.headers
+        self.field = str(error.params.get("field", ""))
 
 
 class ProblemFormatter(ExceptionFormatter):
@@ -66,7 +67,10 @@ class ProblemFormatter(ExceptionFormatter):
         if fields:
             detail = "; ".join(f"{field['attr']}: {field['detail']}" for field in fields)
             return {**problem, "code": "invalid_request", "detail": detail, "errors": fields}
-        return {**problem, "code": first.code, "detail": first.detail}
+        problem |= {"code": first.code, "detail": first.detail}
+        # A rule that was broken by one field of the request keeps its own code, and names the field.
+        field = getattr(self.exc, "field", "")
+        return {**problem, "errors": [{**vars(first), "attr": field}]} if field else problem
 
 
 class ProblemHandler(ExceptionHandler):

@@ -16,6 +16,9 @@ from billing.checkout import PurchaseOrder, start_purchase
 from billing.landing import settle_and_show_session
 from billing.models import Package, PurchaseEvent
 from config.errors import DomainError
+from credits.rates.api import EstimateQuerySerializer, EstimateSerializer, estimate_from
+from credits.rates.exact_json import ExactJSONRenderer
+from credits.rates.selectors import default_model
 
 
 class LegacyOrderSerializer(serializers.Serializer[Any]):
@@ -49,6 +52,16 @@ class LegacySessionDataSerializer(serializers.Serializer[Any]):
 class LegacySessionSerializer(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     session = LegacySessionDataSerializer()
+
+
+class LegacyEstimateQuerySerializer(EstimateQuerySerializer):
+    """Without a model: the one called ``default``, else the first on the rate card that reads text."""
+
+    model = serializers.CharField(max_length=151, default=default_model)
+
+
+class LegacyEstimateSerializer(EstimateSerializer):
+    success = serializers.BooleanField(default=True, read_only=True)
 
 
 class LegacyRefusalSerializer(serializers.Serializer[Any]):
@@ -105,6 +118,21 @@ class LegacySessionView(LegacyView):
     def get(self, request: Request, session_id: str) -> Response:
         session = settle_and_show_session(cast(User, request.user), session_id, PurchaseEvent.Source.API)
         return Response({"success": True, "session": LegacySessionDataSerializer(session).data})
+
+
+@extend_schema(tags=["Older client"])
+class LegacyEstimateView(LegacyView):
+    renderer_classes = [ExactJSONRenderer]
+
+    @extend_schema(
+        operation_id="legacy_estimate",
+        parameters=[LegacyEstimateQuerySerializer],
+        responses={200: LegacyEstimateSerializer, **_refusals(400, 401, 403, 404, 503)},
+    )
+    def get(self, request: Request) -> Response:
+        query = LegacyEstimateQuerySerializer(data=request.query_params)
+        found = estimate_from(cast(User, request.user), query)
+        return Response({"success": True, **EstimateSerializer(found).data})
 
 
 @extend_schema(tags=["Older client"])

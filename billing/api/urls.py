@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from billing.api import legacy, views
 from billing.api.webhook import WebhookView
+from credits.rates.api import EstimateView
 
 V1 = "v1/billing/credits/"
 
@@ -34,9 +35,11 @@ urlpatterns: list[URLPattern] = [
     *_either_way(f"{V1}session/<str:session_id>", views.SessionView, "api-session"),
     *_either_way(f"{V1}history", views.HistoryView, "api-history"),
     *_either_way(f"{V1}balance", views.BalanceView, "api-balance"),
+    *_either_way(f"{V1}estimate", EstimateView, "api-estimate"),
     *_either_way(f"{V1}admin/purchases", views.AdminPurchasesView, "api-admin-purchases"),
     *_either_way(f"{V1}webhook", WebhookView, "api-webhook"),
     path("v1/<path:rest>", views.NothingHereView.as_view()),
+    *_either_way("credits/estimate", legacy.LegacyEstimateView, "legacy-estimate"),
     *_either_way("credits/purchase", legacy.LegacyPurchaseView, "legacy-purchase"),
     *_either_way("credits/session/<str:session_id>", legacy.LegacySessionView, "legacy-session"),
     *_either_way("credits/webhook", legacy.LegacyWebhookView, "legacy-webhook"),

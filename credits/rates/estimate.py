@@ -1,0 +1,76 @@
+"""What a prompt would cost, before anything is done or charged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from accounts.models import User
+from credits.rates.errors import InvalidUsage
+from credits.rates.models import Unit
+from credits.rates.pricing import Price, price_with
+from credits.rates.selectors import card_of
+from credits.rates.tokens import TokenCount, count_tokens
+from credits.selectors import Balance, get_balance
+
+# How long an answer is, nobody knows before it is written. This is some 375 English words.
+EXPECTED_OUTPUT_TOKENS = 500
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """``output_tokens`` is null where the model has no price for them."""
+
+    price: Price
+    tokens: TokenCount
+    output_tokens: int | None
+    balance: Balance
+
+    @property
+    def is_affordable(self) -> bool:
+        return self.missing == 0
+
+    @property
+    def missing(self) -> Decimal:
+        """What the available credits lack for it, at least 0."""
+        return max(self.price.amount - self.balance.available, ZERO)
+
+
+def estimate(
+    user: User,
+    prompt: str,
+    model: str,
+    expected_output_tokens: int | None = None,
+    *,
+    images: int = 1,
+    seconds: Decimal | None = None,
+) -> Estimate:
+    """What the prompt would cost the user now, by whatever the model is priced by. Nothing is set aside.
+
+    Without ``expected_output_tokens`` an answer of `EXPECTED_OUTPUT_TOKENS` is expected. A model that is priced by
+    requests is asked once.
+
+    Raises:
+        UnknownModel, AmbiguousModel: as `price_usage`.
+        InvalidUsage: the model is priced by the second and no seconds are given; or a quantity is not possible.
+    """
+    output = EXPECTED_OUTPUT_TOKENS if expected_output_tokens is None else expected_output_tokens
+    card = card_of(model)
+    tokens = count_tokens(prompt, card.model)
+    if Unit.SECONDS in card.rates and seconds is None:
+        raise InvalidUsage(f"{card.model} is priced by the second: say how many.", field="seconds")
+    everything: dict[str, Decimal | int] = {
+        Unit.INPUT_TOKENS: tokens.count,
+        Unit.OUTPUT_TOKENS: output,
+        Unit.IMAGES: images,
+        Unit.SECONDS: seconds or 0,
+        Unit.REQUESTS: 1,
+    }
+    usage = {unit: quantity for unit, quantity in everything.items() if unit in card.rates}
+    return Estimate(
+        price=price_with(card, usage),
+        tokens=tokens,
+        output_tokens=output if Unit.OUTPUT_TOKENS in card.rates else None,
+        balance=get_balance(user),
+    )
