@@ -1,0 +1,192 @@
+"""Reads a rate card file (TOML) and says, for each mistake in it, on which line it is and what is wrong.
+
+A file has a ``[[rate]]`` table for each price and may have ``[[markup]]`` tables; `credits/rates/cards/demo.toml` shows
+the keys. What a value may be is the models' business: this only reads.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from credits.rates.errors import RateCardError
+from credits.rates.models import Markup, Rate
+
+REQUIRED = {"rate": {"provider", "model", "unit", "price"}, "markup": {"percent"}}
+OPTIONAL = {"rate": {"per", "effective_from"}, "markup": {"provider", "model", "effective_from"}}
+# What makes two tables of a file the same thing.
+KEYS = {"rate": ("provider", "model", "unit"), "markup": ("provider", "model")}
+NOTHING = "none"
+
+
+@dataclass(frozen=True)
+class CardRow:
+    """One table of the file, as a row that is not stored. Without an ``effective_from`` it is meant from now on."""
+
+    where: str
+    row: Rate | Markup
+    effective_from: datetime | None
+
+
+def read_card(path: Path) -> list[CardRow]:
+    """Every row of the file, in its order.
+
+    Raises:
+        RateCardError: the file can't be read or has mistakes; the message has one line for each.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text, parse_float=Decimal)
+    except OSError as error:
+        raise RateCardError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RateCardError(f"{path}: not a TOML file: {error}") from error
+    return _Reader(str(path), text).read(data)
+
+
+class _Reader:
+    """Collects the rows and the mistakes of one file."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.lines = text.splitlines()
+        self.mistakes: list[str] = []
+        self.seen: dict[tuple[Any, ...], int] = {}
+
+    def read(self, data: dict[str, Any]) -> list[CardRow]:
+        for key in sorted(data.keys() - REQUIRED.keys()):
+            self._mistake(self._line_of(key), f"unknown key {key!r}; known are [[rate]] and [[markup]]")
+        rows = [row for kind in REQUIRED for row in self._rows(kind, data.get(kind, []))]
+        if not rows and not self.mistakes:
+            self._mistake(1, "no [[rate]] and no [[markup]] in this file")
+        if self.mistakes:
+            raise RateCardError("\n".join(self.mistakes))
+        return rows
+
+    def _rows(self, kind: str, tables: object) -> Iterator[CardRow]:
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self._mistake(self._line_of(kind), f"{kind} is no [[{kind}]] table")
+            return
+        for index, table in enumerate(tables):
+            row = _Table(self, kind, index, table).read()
+            if row is not None:
+                yield row
+
+    def _mistake(self, line: int, reason: str) -> None:
+        self.mistakes.append(f"{self.name}, line {line}: {reason}")
+
+    def _line_of(self, key: str, kind: str = "", index: int = -1) -> int:
+        """The line of a key in the ``index``-th table of a kind; without a key, the table's own; else in the head.
+
+        tomllib gives values without their places, so the place is looked up in the text.
+        """
+        inside, count, start = not kind, -1, 1
+        for number, line in enumerate(self.lines, start=1):
+            header = re.match(r"\s*\[\[?\s*(\w+)\s*\]", line)
+            if header:
+                count += header[1] == kind
+                inside = header[1] == kind and count == index
+                start = number if inside else start
+            if (
+                (inside or not kind)
+                and key
+                and re.match(rf"""\s*\[*\s*["']?{re.escape(key)}["']?\s*[=.\]]""", line)
+            ):
+                return number
+        return start
+
+
+class _Table:
+    """Reads one table."""
+
+    def __init__(self, reader: _Reader, kind: str, index: int, table: dict[str, Any]) -> None:
+        self.reader, self.kind, self.index, self.table = reader, kind, index, table
+        self.line = self._line_of("")
+
+    def read(self) -> CardRow | None:
+        before = len(self.reader.mistakes)
+        known = REQUIRED[self.kind] | OPTIONAL[self.kind]
+        for key in sorted(self.table.keys() - known):
+            self._wrong(key, "unknown key")
+        for key in sorted(REQUIRED[self.kind] - self.table.keys()):
+            self._wrong("", f"{key!r} is missing")
+        moment = self._moment()
+        row = self._row(moment)
+        if len(self.reader.mistakes) == before:
+            self._check(row)
+            self._refuse_second(moment)
+        where = f"{self.reader.name}, line {self.line}"
+        return CardRow(where, row, moment) if len(self.reader.mistakes) == before else None
+
+    def _row(self, moment: datetime | None) -> Rate | Markup:
+        names = {name: self._text(name) for name in KEYS[self.kind]}
+        if self.kind == "markup":
+            return Markup(**names, percent=self._number("percent"), effective_from=moment)
+        return Rate(**names, price=self._number("price"), per=self._count("per"), effective_from=moment)
+
+    def _text(self, key: str) -> str:
+        value = self.table.get(key, "")
+        if not isinstance(value, str):
+            self._wrong(key, f"{value!r} is no text")
+        return str(value)
+
+    def _number(self, key: str) -> Decimal | None:
+        """A price or percentage as a number or in quotes; "none" takes it off the card."""
+        value = self.table.get(key, NOTHING)
+        if value == NOTHING:
+            return None
+        try:
+            if isinstance(value, int | str | Decimal) and not isinstance(value, bool):
+                return Decimal(value)
+        except InvalidOperation:
+            pass
+        self._wrong(key, f'{value!r} is not a number such as "1.25", and not "{NOTHING}"')
+        return None
+
+    def _count(self, key: str) -> int:
+        value = self.table.get(key, 1)
+        if type(value) is not int:
+            self._wrong(key, f"{value!r} is not a whole number")
+            return 1
+        return value
+
+    def _moment(self) -> datetime | None:
+        value = self.table.get("effective_from")
+        if value is None:
+            return None
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            self._wrong(
+                "effective_from", f"{value} is not a moment with its zone, such as 2027-01-01T00:00:00Z"
+            )
+            return None
+        return value
+
+    def _check(self, row: Rate | Markup) -> None:
+        try:
+            row.clean_fields(exclude=["effective_from"])
+            row.validate_constraints(exclude=["effective_from"])
+        except ValidationError as error:
+            for field, reasons in error.message_dict.items():
+                for reason in reasons:
+                    self._wrong("" if field == "__all__" else field, reason)
+
+    def _refuse_second(self, moment: datetime | None) -> None:
+        key = (self.kind, *(self.table.get(name, "") for name in KEYS[self.kind]), moment)
+        if key in self.reader.seen:
+            self._wrong("", f"stands on line {self.reader.seen[key]} already")
+        self.reader.seen.setdefault(key, self.line)
+
+    def _line_of(self, key: str) -> int:
+        return self.reader._line_of(key, self.kind, self.index)
+
+    def _wrong(self, key: str, reason: str) -> None:
+        shown = f"{key}: {reason}" if key else reason
+        self.reader._mistake(self._line_of(key), shown)
