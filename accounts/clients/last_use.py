@@ -7,16 +7,14 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError, connection, transaction
 
-from accounts.clients.lookup import USE_INTERVAL
-
 logger = structlog.get_logger(__name__)
 
 # Who finds the row taken leaves it: somebody else is just writing the same minute.
-_RECORD = f"""UPDATE {{table}} SET last_used_at = statement_timestamp() WHERE id = (
-    SELECT id FROM {{table}} WHERE id = %s
-    AND coalesce(last_used_at < statement_timestamp() - {USE_INTERVAL}, true) FOR NO KEY UPDATE SKIP LOCKED)"""  # noqa: S608  # constants
-_RECORD_CLIENT = _RECORD.format(table="clients_apiclient")
-_RECORD_KEY = _RECORD.format(table="clients_apikey")
+_RECORD_CLIENT = """UPDATE clients_apiclient SET last_used_at = statement_timestamp() WHERE id = (
+    SELECT id FROM clients_apiclient WHERE id = %s
+    AND coalesce(last_used_at < statement_timestamp() - interval '1 minute', true)
+    FOR NO KEY UPDATE SKIP LOCKED)"""
+_RECORD_KEY = _RECORD_CLIENT.replace("clients_apiclient", "clients_apikey")
 
 
 def record_use(client_id: UUID, key_id: int | None = None) -> None:

@@ -1,8 +1,9 @@
 """How many requests a client or a user may make in a minute.
 
-Counted in Django's cache by calendar minutes: one increment, in whatever the cache is. That lets somebody make twice
-as many around the turn of a minute, and costs a quarter of an exact window. In a process's own memory, which is the
-default, each web process counts for itself; with a shared cache (CACHE_URL) they count together.
+Counted in Django's cache by calendar minutes: one increment, in whatever the cache is. Around the turn of a minute
+somebody can so make twice as many in 60 seconds; the limit guards against floods, and an exact window would read and
+write more than once. In a process's own memory, which is the default, each web process counts for itself; with a shared
+cache (CACHE_URL) they count together.
 """
 
 from __future__ import annotations

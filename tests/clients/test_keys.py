@@ -35,7 +35,10 @@ def test_the_secret_is_in_no_table_and_no_log(service: ApiClient, caplog: pytest
 
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
-            cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(table)} t WHERE t::text LIKE %s", [f"%{secret}%"])
+            cursor.execute(
+                f"SELECT count(*) FROM {connection.ops.quote_name(table)} t WHERE t::text LIKE %s",
+                [f"%{secret}%"],
+            )
             assert cursor.fetchone() == (0,), table
     assert "api_key_created" in caplog.text
     assert secret not in caplog.text

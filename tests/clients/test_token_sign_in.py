@@ -76,7 +76,10 @@ def test_the_role_is_the_one_of_the_setting(provider: Sandbox, settings: Setting
 
 @pytest.mark.parametrize("forgery", FORGED.values(), ids=FORGED.keys())
 def test_a_wrong_token_opens_nothing(provider: Sandbox, forgery: dict[str, Any]) -> None:
-    wrong = {**forgery, "claims": {"sub": "svc", "client_id": "svc", "azp": "svc", **forgery.get("claims", {})}}
+    wrong = {
+        **forgery,
+        "claims": {"sub": "svc", "client_id": "svc", "azp": "svc", **forgery.get("claims", {})},
+    }
 
     with pytest.raises(InvalidClientToken) as refusal:
         sign_in(provider.mint("buyer", **wrong)["access_token"])
@@ -89,7 +92,12 @@ def test_a_tampered_token_opens_nothing_even_where_the_true_one_is_remembered(pr
     sign_in(token)
     head, body, signature = token.split(".")
 
-    for wrong in (f"{head}.{body}x.{signature}", f"{head}.{body}.{signature[:-8]}AAAAAAAA", token + "x", token[1:]):
+    for wrong in (
+        f"{head}.{body}x.{signature}",
+        f"{head}.{body}.{signature[:-8]}AAAAAAAA",
+        token + "x",
+        token[1:],
+    ):
         with pytest.raises(InvalidClientToken):
             sign_in(wrong)
 
@@ -200,7 +208,9 @@ def test_a_remembered_token_ends_with_its_time(provider: Sandbox, monkeypatch: p
     sign_in(token)
     later = time.time() + 300 + 31
     monkeypatch.setattr("accounts.clients.tokens.time.time", lambda: later)
-    monkeypatch.setattr("accounts.clients.tokens.read_access_token", lambda token: pytest.fail("verified again"))
+    monkeypatch.setattr(
+        "accounts.clients.tokens.read_access_token", lambda token: pytest.fail("verified again")
+    )
 
     with pytest.raises(pytest.fail.Exception, match="verified again"):
         sign_in(token)
@@ -238,7 +248,9 @@ def test_a_token_itself_is_not_remembered(provider: Sandbox) -> None:
     assert token.rsplit(".", 1)[1] not in repr(tokens._proofs)
 
 
-def test_keys_that_cannot_be_fetched_are_503_with_a_time_to_wait(provider: Sandbox, settings: Settings) -> None:
+def test_keys_that_cannot_be_fetched_are_503_with_a_time_to_wait(
+    provider: Sandbox, settings: Settings
+) -> None:
     token = token_of_service(provider)
     settings.OIDC_OP_JWKS_ENDPOINT = "http://127.0.0.1:9/closed"
 

@@ -1,0 +1,133 @@
+"""Limits by the minute: as many as allowed, then a refusal that says when; each name for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.cache import cache, caches
+from django.core.cache.backends.base import BaseCache
+from pytest_django import Settings
+
+from accounts.clients.authentication import Client
+from accounts.clients.errors import RateLimited
+from accounts.clients.limits import check_client_rate, check_rate, check_user_rate
+from tests.racing import at_once
+
+MINUTE = 29_000_000 * 60.0
+
+
+class Clock:
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Unreachable(BaseCache):
+    """A cache whose server is away."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__({})
+
+    def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
+        raise ConnectionRefusedError
+
+    def clear(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Twelve seconds into a minute. The cache keeps its own time."""
+    clock = Clock(MINUTE + 12)
+    monkeypatch.setattr("accounts.clients.limits.time.time", clock)
+    return clock
+
+
+def refusals(name: str, per_minute: int, times: int) -> int:
+    refused = 0
+    for _time in range(times):
+        try:
+            check_rate(name, per_minute)
+        except RateLimited:
+            refused += 1
+    return refused
+
+
+def test_as_many_as_allowed_pass_and_no_more(clock: Clock) -> None:
+    assert refusals("client:a", 5, 5) == 0
+    assert refusals("client:a", 5, 3) == 3
+
+
+def test_the_refusal_says_when_to_come_again(clock: Clock) -> None:
+    check_rate("client:a", 1)
+
+    with pytest.raises(RateLimited) as refusal:
+        check_rate("client:a", 1)
+    assert (refusal.value.code, refusal.value.status) == ("rate_limited", 429)
+    assert refusal.value.params["retry_after"] == 48
+    assert refusal.value.headers == {"Retry-After": "48"}
+
+
+def test_after_that_time_the_next_one_passes(clock: Clock) -> None:
+    assert refusals("client:a", 1, 2) == 1
+    clock.now = MINUTE + 59.9
+    with pytest.raises(RateLimited) as refusal:
+        check_rate("client:a", 1)
+    assert refusal.value.params["retry_after"] == 1
+
+    clock.now += refusal.value.params["retry_after"]
+    check_rate("client:a", 1)
+
+
+def test_each_name_is_counted_for_itself(clock: Clock) -> None:
+    assert refusals("client:a", 1, 2) == 1
+    assert refusals("client:b", 1, 1) == 0
+    assert refusals("user:a", 1, 1) == 0
+
+
+def test_threads_that_count_at_once_lose_no_request(clock: Clock) -> None:
+    refused = at_once(*[lambda: refusals("client:a", 50, 10)] * 10)
+
+    assert sum(refused) == 50
+
+
+def test_a_client_is_held_to_its_own_limit_and_a_user_to_the_settings(
+    clock: Clock, settings: Settings
+) -> None:
+    settings.CREDITS_USER_RATE = 2
+    client, user_id = Client(uuid4(), "Worker", frozenset(), 1), uuid4()
+    check_client_rate(client)
+    check_user_rate(user_id)
+    check_user_rate(user_id)
+
+    with pytest.raises(RateLimited):
+        check_client_rate(client)
+    with pytest.raises(RateLimited):
+        check_user_rate(user_id)
+
+
+def test_nobody_is_refused_because_the_counter_is_away(clock: Clock, settings: Settings) -> None:
+    settings.CACHES = {"default": {"BACKEND": "tests.clients.test_limits.Unreachable"}}
+
+    assert refusals("client:a", 1, 3) == 0
+
+
+def test_no_counter_is_pushed_out_by_the_number_of_others(clock: Clock) -> None:
+    check_rate("client:a", 1)
+    for number in range(2000):
+        check_rate(f"user:{number}", 1)
+
+    assert caches["default"]._max_entries >= 50_000
+    assert refusals("client:a", 1, 1) == 1
