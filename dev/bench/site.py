@@ -1,4 +1,4 @@
-"""`make bench`: how fast the site answers, as ratios to an empty answer of the same server in the same run.
+"""How fast the site answers, one part of `make bench`, as ratios to an empty answer of the same server in the same run.
 
 Machines are shared and noisy, so a number of milliseconds says little by itself; the rounds are interleaved and the
 medians compared. Everything is real: granian, PostgreSQL, HTTP to the local Stripe, signed webhooks.
@@ -44,18 +44,18 @@ class Operation:
         return statistics.quantiles(self.seconds, n=20)[-1] * 1000
 
 
-def main() -> int:
+def main(rounds: int = ROUNDS) -> int:
     """Runs the benchmark and prints its table. Returns 0; a slow machine is no failure."""
     processes = Processes(LOCAL / "log")
     try:
         site = Site(processes)
         operations = site.operations()
-        for number in range(WARM_UP + ROUNDS):
+        for number in range(WARM_UP + rounds):
             for operation in operations:
                 seconds = operation.run()
                 if number >= WARM_UP:
                     operation.seconds.append(seconds)
-            _show_progress((number + 1) / (WARM_UP + ROUNDS))
+            _show_progress((number + 1) / (WARM_UP + rounds))
         _print_table(operations)
         print(f"Migrating a new database took {site.migrated_s:.1f} s (under 15 s promised).")
     finally:
@@ -207,7 +207,9 @@ def _print_table(operations: list[Operation]) -> None:
     kept = "kept" if beside < 500 else "NOT KEPT"
     name = "checkout beside the Stripe call"
     print(f"{name:<38}{beside:>7.1f} ms{'':>10}{beside / empty:>9.1f}x   under 500 ms: {kept}")
-    print(f"{ROUNDS} interleaved rounds, one client, granian with 1 worker, {os.cpu_count()} cores.")
+    print(
+        f"{len(operations[0].seconds)} interleaved rounds, one client, granian with 1 worker, {os.cpu_count()} cores."
+    )
 
 
 def _kept(operation: Operation) -> str:

@@ -1,0 +1,68 @@
+"""Reading one account that holds all of the ledger's entries, and spending from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import psycopg
+
+from dev.bench.contenders.ledger import start as start_spending
+
+PAGE = 50
+THOUSANDTH = 1000
+# Past the triggers, which would take an hour over ten million; what they demand of the last entry holds.
+FILL = """
+SET LOCAL session_replication_role = replica;
+INSERT INTO credits_entry (account_id, version, kind, amount, balance_after, lots, moved, key, reference, hash)
+    SELECT a.id, a.version + n, 'spend', -0.25, a.balance - 0.25 * n, ARRAY[l.id], ARRAY[-0.25],
+           'fill:' || to_char(n, 'FM00000000'), 'job', sha256(int8send(n))
+    FROM credits_account a, LATERAL (SELECT id FROM credits_lot WHERE account_id = a.id ORDER BY id LIMIT 1) l,
+         generate_series(1, %(entries)s) n
+    WHERE a.id = md5('1')::uuid;
+UPDATE credits_lot SET remaining = remaining - 0.25 * %(entries)s
+    WHERE id = (SELECT min(id) FROM credits_lot WHERE account_id = md5('1')::uuid);
+UPDATE credits_account SET balance = balance - 0.25 * %(entries)s, version = version + %(entries)s
+    WHERE id = md5('1')::uuid;
+"""
+
+
+def load(url: str) -> None:
+    import django
+
+    django.setup()
+
+
+def fill(url: str, size: int) -> None:
+    """Gives the first account entries until it has ``size``, two of which are its grants."""
+    with psycopg.connect(url, cursor_factory=psycopg.ClientCursor) as connection:
+        connection.execute(FILL, {"entries": size - 2})
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE credits_entry")
+
+
+def start(url: str, accounts: int, option: str) -> Callable[[], int]:
+    """``option``: "balance", "first" and "thousandth" for a page of the statement, or "spend"."""
+    from credits.models import Account
+    from credits.selectors import get_account_balance
+
+    if option == "spend":
+        return start_spending(url, 1, "spend")
+    account = Account.objects.get(version=max(Account.objects.values_list("version", flat=True)))
+    if option == "balance":
+        return lambda: int(get_account_balance(account.pk).account_id == account.pk)
+    pages = THOUSANDTH if option == "thousandth" else 1
+    # At ten thousand entries there are two hundred pages: the last full one stands for the thousandth.
+    before = max(account.version - (pages - 1) * PAGE, PAGE) + 1
+    return lambda: _read_page(account.pk, before)
+
+
+def _read_page(account_id: UUID, before: int) -> int:
+    from credits.models import Entry
+
+    entries = list(
+        Entry.objects.filter(account_id=account_id, version__lt=before).order_by("-version")[:PAGE]
+    )
+    if len(entries) != PAGE:
+        raise RuntimeError("That is no full page.")
+    return 1

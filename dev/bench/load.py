@@ -1,0 +1,52 @@
+"""What a contender is put under, how long, and how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MANY = 10_000
+# Where the other ledgers' spends go to. One account would be a queue that ours doesn't have, so they get a thousand.
+SINKS = 1_000
+
+
+@dataclass(frozen=True, order=True)
+class Load:
+    """``clients`` at once, each spending from one of ``accounts`` accounts, drawn at random for each spend."""
+
+    accounts: int
+    clients: int
+
+    @property
+    def name(self) -> str:
+        clients = "1 client" if self.clients == 1 else f"{self.clients} clients"
+        return f"{self.where}, {clients}"
+
+    @property
+    def where(self) -> str:
+        return "one hot account" if self.accounts == 1 else f"{self.accounts:,} accounts"
+
+
+# The two that the aims speak of.
+MANY_4 = Load(MANY, 4)
+HOT_4 = Load(1, 4)
+LOADS = tuple(Load(accounts, clients) for accounts in (MANY, 1) for clients in (1, 4, 16))
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long one measurement lasts, how often each is made, and which are made."""
+
+    window_s: int
+    warm_up_s: float
+    rounds: int
+    rounds_of_aims: int
+    loads: tuple[Load, ...]
+    sizes: tuple[int, ...]
+    site_rounds: int
+
+    def rounds_for(self, load: Load) -> int:
+        return self.rounds_of_aims if load in (MANY_4, HOT_4) else self.rounds
+
+
+FULL = Pace(1, 0.15, 3, 5, LOADS, (10_000, 1_000_000, 10_000_000), 40)
+QUICK = Pace(1, 0.1, 1, 2, (MANY_4, HOT_4), (10_000, 1_000_000), 10)

@@ -1,0 +1,35 @@
+"""The other ledgers' packages, pinned with hashes, in an environment of their own: nothing of theirs reaches ours."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+from dev.bench.cluster import FOLDER
+
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+ENVIRONMENT = FOLDER / "venv"
+PYTHON = ENVIRONMENT / "bin" / "python"
+STAMP = ENVIRONMENT / ".requirements"
+
+
+def others_python() -> str:
+    """The interpreter that has them; made on the first run and whenever the pins change.
+
+    Raises:
+        CalledProcessError: they could not be installed.
+    """
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
+    if not STAMP.exists() or STAMP.read_text() != wanted:
+        print("Installing the other ledgers ...", flush=True)
+        uv = str(Path(sys.executable).with_name("uv"))
+        _run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT))
+        _run(uv, "pip", "sync", "--quiet", "--python", str(PYTHON), "--require-hashes", str(REQUIREMENTS))
+        STAMP.write_text(wanted)
+    return str(PYTHON)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)

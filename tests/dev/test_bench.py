@@ -1,0 +1,113 @@
+"""`make bench` computes what it says, and every contender really spends. How fast anything is, no test asks."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from dev.bench.aims import Aim, judge
+from dev.bench.chart import BAR_ROOM, Bar, draw_bars
+from dev.bench.contenders import BY_NAME, CONTENDERS
+from dev.bench.hosts import ContenderFailed
+from dev.bench.load import HOT_4, MANY_4
+from dev.bench.pgbench import parse_output
+from dev.bench.report import as_markdown, as_text, spends_table
+from dev.bench.results import Results, figure_of
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PGBENCH_SAYS = """transaction type: /tmp/x.sql
+number of transactions actually processed: 5903
+number of failed transactions: {failed} (0.000%)
+latency average = 0.669 ms
+initial connection time = 7.812 ms
+tps = 5980.119623 (without initial connection time)
+"""
+
+
+def results(**rates: list[float]) -> Results:
+    filled = Results()
+    for name, values in rates.items():
+        for value in values:
+            filled.add(name, MANY_4, value)
+    return filled
+
+
+def aim(ratio: float) -> Aim:
+    return Aim("ours to theirs", "ours", "theirs", MANY_4, ratio)
+
+
+def test_a_figure_is_the_median_of_its_rounds_with_their_spread() -> None:
+    figure = figure_of([90.0, 400.0, 110.0, 100.0, 80.0])
+    assert (figure.median, figure.rounds) == (100.0, 5)
+    assert figure.spread == pytest.approx(3.2)
+
+
+def test_a_ratio_is_that_of_the_medians_under_the_same_load() -> None:
+    filled = results(ours=[10.0, 50.0, 20.0], theirs=[40.0, 40.0, 1000.0])
+    filled.add("theirs", HOT_4, 1.0)
+    assert filled.ratio("ours", "theirs", MANY_4) == 0.5
+    assert filled.ratio("ours", "theirs", HOT_4) is None
+
+
+@pytest.mark.parametrize(("wanted", "kept"), [(0.45, True), (0.5, True), (0.51, False)])
+def test_an_aim_is_kept_from_its_ratio_on(wanted: float, kept: bool) -> None:
+    [verdict] = judge(results(ours=[50.0], theirs=[100.0]), (aim(wanted),))
+    assert (verdict.measured, verdict.kept) == (0.5, kept)
+
+
+def test_an_aim_without_its_figures_is_neither_kept_nor_missed() -> None:
+    [verdict] = judge(results(ours=[50.0]), (aim(0.1),))
+    assert (verdict.measured, verdict.kept) == (None, None)
+
+
+def test_pgbenchs_report_is_read() -> None:
+    measured = parse_output(PGBENCH_SAYS.format(failed=0))
+    assert (measured.per_second, measured.finished) == (5980.119623, 5903)
+
+
+def test_failed_transactions_are_no_figure() -> None:
+    with pytest.raises(ContenderFailed):
+        parse_output(PGBENCH_SAYS.format(failed=3))
+
+
+def test_who_could_not_be_measured_stands_in_the_table_with_the_reason() -> None:
+    filled = results(pgbench=[200.0], spend=[100.0])
+    filled.absent["pgledger"] = "not at hand: set PGLEDGER_SQL"
+    chosen = [BY_NAME[name] for name in ("pgbench", "spend", "pgledger")]
+    rows = spends_table(filled, chosen, MANY_4, "pgbench")
+    assert [row[1:] for row in rows[1:]] == [
+        ("200", "±0%", "1.00"),
+        ("100", "±0%", "0.50"),
+        ("not at hand: set PGLEDGER_SQL", "", ""),
+    ]
+    assert "set PGLEDGER_SQL" in as_text(rows)
+    assert as_markdown(rows).count("\n") == len(rows)
+
+
+def test_the_picture_draws_bars_in_proportion_and_says_their_figures_in_words() -> None:
+    bars = [Bar("theirs <x>", 400.0, "400/s", ours=False), Bar("ours", 100.0, "100/s", ours=True)]
+    picture = draw_bars("Spends & more", bars)
+    tree = ElementTree.fromstring(picture)  # noqa: S314  # our own text
+    name = "{http://www.w3.org/2000/svg}"
+    widths = [float(bar.attrib["width"]) for bar in tree.findall(f"{name}rect")]
+    assert widths == [BAR_ROOM, BAR_ROOM / 4]
+    assert tree.findtext(f"{name}desc") == "theirs <x>: 400/s; ours: 100/s"
+    assert "prefers-color-scheme: dark" in picture
+
+
+def test_the_aims_compare_contenders_that_there_are() -> None:
+    from dev.bench.aims import AIMS
+    from dev.bench.http_part import HTTP_CONTENDERS
+
+    known = {contender.name for contender in [*CONTENDERS, *HTTP_CONTENDERS]}
+    assert {name for item in AIMS for name in (item.contender, item.yardstick)} <= known
+
+
+def test_the_other_ledgers_run_on_our_versions_of_django_and_psycopg() -> None:
+    pin = re.compile(r"^(django|psycopg|psycopg-binary)==([\w.]+)", re.MULTILINE)
+    theirs = dict(pin.findall((ROOT / "dev/bench/requirements.txt").read_text()))
+    assert theirs == dict(pin.findall((ROOT / "requirements.txt").read_text()))
+    assert theirs.keys() == {"django", "psycopg", "psycopg-binary"}
