@@ -30,6 +30,13 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
         {
+            "title": _("Rate card"),
+            "items": [
+                _item(_("Rates"), "price_change", "rates_rate"),
+                _item(_("Markups"), "percent", "rates_markup"),
+            ],
+        },
+        {
             "title": _("Operations"),
             "items": [
                 _item(_("Webhook inbox"), "inbox", "billing_inboxevent"),

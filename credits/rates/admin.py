@@ -1,0 +1,220 @@
+"""The rate card for staff: what is in force, what was and what will be; and a new price from a date on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+
+from config.admin_actions import acted_on
+from config.admin_display import EMPTY, chip, link_to_list
+from config.read_only_admin import StaffMayLook
+from credits.formatting import credits_amount
+from credits.rates.changes import put_on_card, refuse_past, withdraw
+from credits.rates.errors import InvalidRate
+from credits.rates.models import Markup, Rate
+from credits.rates.preview import example_costs
+from credits.rates.selectors import State, database_now, in_state, state_of, with_end
+
+TONES = {State.IN_FORCE: "success", State.PLANNED: "info", State.PAST: None}
+
+
+class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Takes an empty date for now."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "effective_from" in self.fields:  # not for those who may only look
+            field = self.fields["effective_from"]
+            field.required = False
+            field.help_text = _("Empty: from now on. Once it is in force it stays as it is.")
+
+    def clean_effective_from(self) -> datetime:
+        moment: datetime = self.cleaned_data["effective_from"] or database_now()
+        try:
+            refuse_past(moment)
+        except InvalidRate as error:
+            raise forms.ValidationError(error.message) from error
+        return moment
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(state.value, state.label) for state in (State.IN_FORCE, State.PLANNED, State.PAST)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        state = self.value()
+        return in_state(queryset, state) if state in set(State) else queryset
+
+
+class CardAdmin(StaffMayLook):
+    """What rates and markups have in common. What is or was in force can be read; what is planned can be changed."""
+
+    form = CardForm
+    # What makes two rows the price of the same thing.
+    same: tuple[str, ...]
+    warn_unsaved_form = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return with_end(super().get_queryset(request), *self.same)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_change_permission(request, obj)) and _is_planned(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_delete_permission(request, obj)) and _is_planned(obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        # Several are never withdrawn at once: each has a page that says what it is.
+        return {}
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fieldsets if obj else self.fieldsets[:1]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        # The names of the row whose button led here; a date in the address would be read in no zone.
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        return {name: value for name, value in initial.items() if name != "effective_from"}
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        put_on_card(obj)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        withdraw(obj)
+
+    @display(description=_("state"))
+    def state_chip(self, row: Any) -> str:
+        state = state_of(row, database_now())
+        return chip(state.label, TONES[state])
+
+    @display(description=_("until"))
+    def until(self, row: Any) -> Any:
+        return row.ends_at
+
+    def _add_like(self, request: HttpRequest, object_id: str, fields: tuple[str, ...]) -> HttpResponse:
+        """Leads to the form for a new row of the same thing."""
+        row = acted_on(self, request, object_id)
+        query = {name: getattr(row, name) for name in fields}
+        return redirect(reverse(f"admin:rates_{row._meta.model_name}_add", query=query))
+
+
+@admin.register(Rate)
+class RateAdmin(CardAdmin):
+    same = ("provider", "model", "unit")
+    list_display = ["model_shown", "unit", "price_shown", "state_chip", "effective_from", "until"]
+    list_filter = [StateFilter, "provider", "unit"]
+    search_fields = ["model", "provider"]
+    search_help_text = _("Model or provider.")
+    ordering = ["provider", "model", "unit", "-effective_from"]
+    actions_detail = ["change_price"]
+    readonly_fields = ["state_chip", "until", "costs", "see_also"]
+    fieldsets = [
+        (None, {"fields": ["provider", "model", "unit", "price", "per", "effective_from"]}),
+        (_("On the card"), {"fields": ["state_chip", "until", "see_also"]}),
+        (_("What would it cost?"), {"fields": ["costs"]}),
+    ]
+
+    @display(description=_("model or action"), ordering="model")
+    def model_shown(self, rate: Rate) -> str:
+        return f"{rate.provider}/{rate.model}"
+
+    @display(description=_("price"), ordering="price")
+    def price_shown(self, rate: Rate) -> str:
+        return rate.price_in_words
+
+    @display(description=_("with the markup"))
+    def costs(self, rate: Rate) -> str:
+        """The price of a few quantities as they would be charged."""
+        examples = example_costs(rate)
+        if examples is None:
+            return EMPTY
+        rows = [
+            (
+                f"{credits_amount(line.quantity)} {rate.get_unit_display()}",
+                credits_amount(line.amount),
+                credits_amount(price.amount),
+            )
+            for price in examples
+            for line in price.lines
+        ]
+        markup = _("with %(percent)s %% (%(level)s)") % {
+            "percent": credits_amount(examples[0].markup_percent),
+            "level": examples[0].markup_level.label,
+        }
+        return format_html(
+            '<table class="card-costs"><thead><tr><th>{}</th><th>{}</th><th>{}</th></tr></thead>'
+            "<tbody>{}</tbody></table>",
+            _("used"),
+            _("before the markup"),
+            markup,
+            format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", rows),
+        )
+
+    @action(description=_("New price from a date"), url_path="new-price", permissions=["rates.add_rate"])
+    def change_price(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._add_like(request, object_id, (*self.same, "per"))
+
+
+@admin.register(Markup)
+class MarkupAdmin(CardAdmin):
+    same = ("provider", "model")
+    list_display = ["for_what", "level_shown", "percent_shown", "state_chip", "effective_from", "until"]
+    list_filter = [StateFilter, "provider"]
+    search_fields = ["model", "provider"]
+    search_help_text = _("Model or provider.")
+    ordering = ["provider", "model", "-effective_from"]
+    actions_detail = ["change_markup"]
+    readonly_fields = ["state_chip", "until", "see_also"]
+    fieldsets = [
+        (None, {"fields": ["percent", "provider", "model", "effective_from"]}),
+        (_("On the card"), {"fields": ["state_chip", "until", "see_also"]}),
+    ]
+
+    @display(description=_("for"), ordering="provider")
+    def for_what(self, markup: Markup) -> str:
+        return str(markup)
+
+    @display(description=_("level"))
+    def level_shown(self, markup: Markup) -> str:
+        return str(markup.level.label)
+
+    @display(description=_("markup"), ordering="percent")
+    def percent_shown(self, markup: Markup) -> str:
+        return markup.percent_in_words
+
+    @action(description=_("New markup from a date"), url_path="new-markup", permissions=["rates.add_markup"])
+    def change_markup(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._add_like(request, object_id, self.same)
+
+
+def all_prices_of_unit(rate: Rate) -> str:
+    return _all_like(rate, RateAdmin.same, _("Every price of this unit"))
+
+
+def all_markups_for_it(markup: Markup) -> str:
+    return _all_like(markup, MarkupAdmin.same, _("Every markup for it"))
+
+
+RateAdmin.related_pages.append(all_prices_of_unit)
+MarkupAdmin.related_pages.append(all_markups_for_it)
+
+
+def _all_like(row: Any, same: tuple[str, ...], label: Any) -> str:
+    return link_to_list(type(row), label, **{f"{name}__exact": getattr(row, name) for name in same})
+
+
+def _is_planned(row: Any) -> bool:
+    """Whether a row may still be changed; of no row in particular: yes."""
+    return row is None or cast(datetime, row.effective_from) > database_now()
