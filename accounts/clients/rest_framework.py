@@ -22,19 +22,22 @@ class ClientAuthentication(BaseAuthentication):
         return NotAuthenticated.challenge
 
 
-class HasScope(BasePermission):
-    """Lets through a client that has the scope: ``permission_classes = [HasScope("spend")]``."""
+def client_of(request: Request) -> Client:
+    """The service that a view of `ClientAuthentication` is called by. Raises NotAuthenticated where there is none."""
+    if not isinstance(request.auth, Client):
+        raise NotAuthenticated("Sign in with client credentials or an API key.")
+    return request.auth
 
-    def __init__(self, scope: str) -> None:
-        self.scope = scope
 
-    def __call__(self) -> HasScope:
-        """DRF makes a permission of what it finds in ``permission_classes`` by calling it."""
-        return self
+def HasScope(scope: str) -> type[BasePermission]:  # noqa: N802  # it makes a class, and is used as one
+    """Lets through a client that has the scope: ``permission_classes = [HasScope("spend")]``.
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        """Raises MissingScope, which names the scope; False only where no client was authenticated."""
-        if not isinstance(request.auth, Client):
-            return False
-        require_scope(request.auth, self.scope)
-        return True
+    Any other is refused with MissingScope, which names the scope.
+    """
+
+    class ScopePermission(BasePermission):
+        def has_permission(self, request: Request, view: APIView) -> bool:
+            require_scope(client_of(request), scope)
+            return True
+
+    return ScopePermission

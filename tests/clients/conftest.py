@@ -51,7 +51,7 @@ def token_of_service(provider: Sandbox) -> str:
 
 def mint_for_client(provider: Sandbox, of: str = WORKER, /, **claims: Any) -> str:
     """A token as Keycloak makes it for a client's own credentials; ``claims`` change it, ``None`` takes one away."""
-    own = {
+    own: dict[str, Any] = {
         "sub": "00000000-0000-4000-8000-0000000000c9",
         "azp": of,
         "client_id": of,

@@ -16,6 +16,7 @@ from accounts.clients.errors import ClientDisabled, InvalidClientToken, PersonTo
 from accounts.clients.models import ApiClient
 from accounts.errors import ProviderUnavailableError
 from accounts.models import User
+from accounts.tokens import read_access_token
 from tests.accounts.conftest import Sandbox
 from tests.accounts.test_bearer import FORGED
 from tests.clients.conftest import WORKER, make_client, mint_for_client, token_of_service
@@ -32,8 +33,12 @@ def sign_in(token: str) -> Client:
 def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Each token whose signature was verified."""
     seen: list[str] = []
-    read = tokens.read_access_token
-    monkeypatch.setattr(tokens, "read_access_token", lambda token: (seen.append(token), read(token))[1])
+
+    def watched(token: object) -> dict[str, Any]:
+        seen.append(str(token))
+        return read_access_token(token)
+
+    monkeypatch.setattr(tokens, "read_access_token", watched)
     return seen
 
 
@@ -185,7 +190,7 @@ def test_scopes_that_staff_take_away_are_gone_with_the_next_request(provider: Sa
     ApiClient.objects.update(scopes=["read"], requests_per_minute=5)
 
     client = sign_in(token)
-    assert (client.scopes, client.requests_per_minute) == ({"read"}, 5)
+    assert (client.scopes, client.requests_per_minute) == (frozenset({"read"}), 5)
 
 
 def test_a_known_token_costs_one_query_no_network_and_no_signature(

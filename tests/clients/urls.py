@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.clients.limits import check_client_rate
-from accounts.clients.rest_framework import ClientAuthentication, HasScope
+from accounts.clients.rest_framework import ClientAuthentication, HasScope, client_of
 
 
 class Spending(APIView):
@@ -16,8 +16,9 @@ class Spending(APIView):
     permission_classes = [HasScope("spend")]
 
     def post(self, request: Request) -> Response:
-        check_client_rate(request.auth)
-        return Response({"client": request.auth.name})
+        client = client_of(request)
+        check_client_rate(client)
+        return Response({"client": client.name})
 
 
 class Buying(APIView):
