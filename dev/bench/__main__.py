@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dev.bench import http_part, ledger_part, reads_part, site
 from dev.bench.aims import AIMS, judge
 from dev.bench.cluster import measured_fsync_us, scratch_cluster
 from dev.bench.contenders import CONTENDERS, Contender
 from dev.bench.document import Run, write_document
+from dev.bench.hosts import ContenderFailed
 from dev.bench.load import FULL, QUICK, Pace
 from dev.bench.progress import Progress
 from dev.bench.report import aims_table, as_text, http_line, machine_lines, reads_table, spends_table
@@ -51,12 +52,16 @@ def measure(parts: Sequence[str], contenders: Sequence[Contender], pace: Pace) -
     with scratch_cluster() as cluster:
         lines = machine_lines(cluster.settings(), measured_fsync_us(cluster), pace)
         print("\n".join(lines), flush=True)
-        if "ledger" in parts:
-            ledger_part.measure_spends(cluster, contenders, pace, progress, results)
-        if "http" in parts:
-            http_part.measure_http(cluster, pace, progress, results)
-        if "reads" in parts:
-            reads_part.measure_reads(cluster, pace, progress, results)
+        steps: dict[str, Callable[[], None]] = {
+            "ledger": lambda: ledger_part.measure_spends(cluster, contenders, pace, progress, results),
+            "http": lambda: http_part.measure_http(cluster, pace, progress, results),
+            "reads": lambda: reads_part.measure_reads(cluster, pace, progress, results),
+        }
+        for part in (name for name in LEDGER_PARTS if name in parts):
+            try:
+                steps[part]()
+            except ContenderFailed as error:
+                print(f"\nThe part {part} failed: {error}", file=sys.stderr, flush=True)
     progress.finish()
     return Run(results, pace, judge(results, (*AIMS, *reads_part.read_aims(pace))), lines)
 

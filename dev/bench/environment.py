@@ -12,6 +12,9 @@ def production_environment(database_url: str, provider_url: str = "http://127.0.
         "DATABASE_URL": database_url,
         "SITE_URL": "http://localhost",
         "DEFAULT_FROM_EMAIL": "credits@example.com",
+        # Well formed and nobody's: no purchase is made here.
+        "STRIPE_SECRET_KEY": "sk_test_benchbenchbenchbenchbench",
+        "STRIPE_WEBHOOK_SECRET": "whsec_benchbenchbenchbenchbench",
         "OIDC_ISSUER": f"{provider_url}/realms/demo",
         # One client makes all requests here; counting them stays part of each.
         "CREDITS_API_RATE": "100000000",

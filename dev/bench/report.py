@@ -27,7 +27,7 @@ def machine_lines(settings: dict[str, str], fsync_us: float, pace: Pace) -> list
         f"Durable: {durability}; one {settings['wal_sync_method']} takes {fsync_us:.0f} µs here.",
         f"Else: {sizes}.",
         f"Each figure is the median of {pace.rounds} windows of {pace.window_s} s, {pace.rounds_of_aims} where an aim"
-        " is judged, everybody in turn.",
+        " is judged, everybody in turn; a ratio is the median of the rounds' own.",
         "A client is a process with one connection. pgbench is its own load generator, with prepared statements.",
     ]
 

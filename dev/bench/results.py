@@ -42,9 +42,15 @@ class Results:
         return figure_of(rates) if rates else None
 
     def ratio(self, contender: str, yardstick: str, load: Load) -> float | None:
-        """How many times as fast as ``yardstick``; None where one of the two was not measured."""
-        own, other = self.figure(contender, load), self.figure(yardstick, load)
-        return own.median / other.median if own and other and other.median else None
+        """How many times as fast as ``yardstick``: the median of the rounds' own ratios.
+
+        Of the rounds' and not of the medians': a machine that others use is fast in one round and slow in the next, and
+        within a round everybody had the same. None where one of the two was not measured.
+        """
+        own, other = self.rates.get((contender, load)), self.rates.get((yardstick, load))
+        if not own or not other:
+            return None
+        return statistics.median(mine / theirs for mine, theirs in zip(own, other, strict=False))
 
     def loads(self) -> list[Load]:
         """Many accounts before one, few clients before many."""

@@ -45,8 +45,10 @@ def test_a_figure_is_the_median_of_its_rounds_with_their_spread() -> None:
     assert figure.spread == pytest.approx(3.2)
 
 
-def test_a_ratio_is_that_of_the_medians_under_the_same_load() -> None:
-    filled = results(ours=[10.0, 50.0, 20.0], theirs=[40.0, 40.0, 1000.0])
+def test_a_ratio_is_the_median_of_the_rounds_own_under_the_same_load() -> None:
+    filled = results(
+        ours=[10.0, 500.0, 20.0], theirs=[40.0, 1000.0, 40.0]
+    )  # the machine was free in the second
     filled.add("theirs", HOT_4, 1.0)
     assert filled.ratio("ours", "theirs", MANY_4) == 0.5
     assert filled.ratio("ours", "theirs", HOT_4) is None
