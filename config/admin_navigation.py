@@ -44,6 +44,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("API clients"), "api", "clients_apiclient"),
                 _item(_("API keys"), "key", "clients_apikey"),
                 _item(_("Users"), "group", "accounts_user"),
+                _item(_("Teams"), "diversity_3", "teams_team"),
                 _item(_("Groups"), "groups", "auth_group"),
             ],
         },

@@ -14,6 +14,7 @@ urlpatterns = [
     path("credits/", include("billing.urls")),
     path("api/", include("billing.api.urls")),
     path("accounts/", include("accounts.urls")),
+    path("teams/", include("accounts.teams.urls")),
     path("oidc/", include("mozilla_django_oidc.urls")),
     path("admin/login/", admin_sign_in),
     path("admin/logout/", SignOutView.as_view()),

@@ -138,8 +138,12 @@ class Membership(models.Model):
             ),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="teams_membership_role_is_known"),
             models.CheckConstraint(
-                condition=Q(cap__isnull=True, cap_period="") | Q(cap__gte=0, cap_period__in=Period.values),
+                condition=Q(cap__isnull=True, cap_period="")
+                | Q(cap__isnull=False, cap__gte=0, cap_period__in=Period.values),
                 name="teams_membership_cap_has_a_period",
+            ),
+            models.CheckConstraint(
+                condition=~Q(role=Role.OWNER) | Q(cap__isnull=True), name="teams_membership_owner_has_no_cap"
             ),
         ]
         triggers = [
@@ -220,7 +224,8 @@ class Invitation(models.Model):
                 name="teams_invitation_ends_once",
             ),
             models.CheckConstraint(
-                condition=Q(cap__isnull=True, cap_period="") | Q(cap__gte=0, cap_period__in=Period.values),
+                condition=Q(cap__isnull=True, cap_period="")
+                | Q(cap__isnull=False, cap__gte=0, cap_period__in=Period.values),
                 name="teams_invitation_cap_has_a_period",
             ),
         ]

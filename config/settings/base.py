@@ -97,6 +97,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "config.context_processors.site",
+                "accounts.teams.context_processors.switcher",
             ],
         },
     },
@@ -188,6 +189,10 @@ CHECKOUT_RETURN_HOSTS = env.list("CHECKOUT_RETURN_HOSTS", default=[])
 CHECKOUT_SESSION_LIFETIME = timedelta(minutes=env.int("CHECKOUT_SESSION_MINUTES", default=60))
 # How long a purchase may stay open before the sweeper asks Stripe about it.
 SWEEP_AFTER = timedelta(minutes=env.int("SWEEP_AFTER_MINUTES", default=10))
+
+# --- Rate card ----------------------------------------------------------------------------------------------------
+# tiktoken's encoding for models that it doesn't know. Used where its data is on this machine.
+TOKEN_ENCODING = env("TOKEN_ENCODING", default="o200k_base")
 
 # --- Jobs, mail ---------------------------------------------------------------------------------------------------
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"

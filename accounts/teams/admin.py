@@ -1,0 +1,139 @@
+"""Teams, for staff to read. Their members look after them, on their own pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from accounts.admin import UserAdmin
+from accounts.models import User
+from accounts.teams.models import Invitation, MemberAllowance, Membership, Role, Team
+from config.admin_display import EMPTY, chip, link_to, link_to_list
+from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
+
+ROLE_TONES: dict[str, str] = {Role.OWNER: "info", Role.ADMIN: "success"}
+
+
+class MembershipInline(ReadOnlyInline):
+    model = Membership
+    fields = ["member", "role_chip", "cap_shown", "spent_shown", "joined_at"]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        members: QuerySet[Membership] = super().get_queryset(request)
+        return members.select_related("user").prefetch_related("allowances").order_by("joined_at", "id")
+
+    @display(description=_("member"))
+    def member(self, membership: Membership) -> str:
+        return link_to(membership.user)
+
+    @display(description=_("role"))
+    def role_chip(self, membership: Membership) -> str:
+        return _role_chip(membership)
+
+    @display(description=_("cap"))
+    def cap_shown(self, membership: Membership) -> str:
+        return _cap(membership)
+
+    @display(description=_("last spent"))
+    def spent_shown(self, membership: Membership) -> str:
+        """The newest month with spending; staff find the rest in the ledger."""
+        months = [row for row in membership.allowances.all() if row.period == "month"]
+        newest = max(months, key=lambda row: row.starts_on, default=None)
+        return EMPTY if newest is None else f"{_plain(newest)} ({newest.starts_on:%Y-%m})"
+
+
+class InvitationInline(ReadOnlyInline):
+    model = Invitation
+    fields = [
+        "email",
+        "role_chip",
+        "cap_shown",
+        "state",
+        "inviter",
+        "created_at",
+        "expires_at",
+        "mail_sent_at",
+    ]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invitation]:
+        invitations: QuerySet[Invitation] = super().get_queryset(request)
+        return invitations.select_related("invited_by")
+
+    @display(description=_("role"))
+    def role_chip(self, invitation: Invitation) -> str:
+        return _role_chip(invitation)
+
+    @display(description=_("cap"))
+    def cap_shown(self, invitation: Invitation) -> str:
+        return _cap(invitation)
+
+    @display(description=_("state"))
+    def state(self, invitation: Invitation) -> str:
+        if invitation.accepted_at:
+            return chip(_("Accepted"), "success")
+        if invitation.revoked_at:
+            return chip(_("Revoked"))
+        return chip(_("Open"), "info") if invitation.is_open() else chip(_("Expired"), "warning")
+
+    @display(description=_("invited by"))
+    def inviter(self, invitation: Invitation) -> str:
+        return link_to(invitation.invited_by)
+
+
+@admin.register(Team)
+class TeamAdmin(ReadOnlyAdmin):
+    list_display = ["name", "owner", "people", "created_at"]
+    search_fields = ["id__exact", "name", "^memberships__user__email", "=memberships__user__username"]
+    search_help_text = _("Team id, its name, or a member's name or e-mail.")
+    ordering = ["-created_at"]
+    fields = ["name", "created_at", "id", "see_also"]
+    readonly_fields = fields
+    inlines = [MembershipInline, InvitationInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
+        teams: QuerySet[Team] = super().get_queryset(request)
+        owner = Membership.objects.filter(team=OuterRef("pk"), role=Role.OWNER).values("user__username")
+        size = Membership.objects.filter(team=OuterRef("pk")).order_by().values("team")
+        return teams.annotate(
+            owner_name=Subquery(owner[:1]), size=Subquery(size.annotate(size=Count("pk")).values("size"))
+        )
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        # The link from a person to their teams.
+        return lookup == "memberships__user__id__exact" or bool(
+            super().lookup_allowed(lookup, value, request)
+        )
+
+    @display(description=_("owner"), ordering="owner_name")
+    def owner(self, team: Any) -> str:
+        return team.owner_name or EMPTY
+
+    @display(description=_("people"), ordering="size")
+    def people(self, team: Any) -> int:
+        return team.size or 0
+
+
+def teams_of_user(user: User) -> str:
+    return link_to_list(Team, _("Teams"), memberships__user__id__exact=user.pk)
+
+
+def _role_chip(row: Membership | Invitation) -> str:
+    return chip(row.get_role_display(), ROLE_TONES.get(row.role))
+
+
+def _cap(row: Membership | Invitation) -> str:
+    return EMPTY if row.cap is None else f"{row.cap.normalize():f} {row.get_cap_period_display()}"
+
+
+def _plain(allowance: MemberAllowance) -> str:
+    return f"{allowance.spent.normalize():f}"
+
+
+UserAdmin.related_pages.append(teams_of_user)

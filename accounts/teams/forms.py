@@ -1,0 +1,77 @@
+"""What the pages' forms send, parsed. The rules are those of the modules beside this one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.teams.caps import Cap
+from accounts.teams.errors import TeamError
+from accounts.teams.models import NAME_LENGTH, Membership, Period, Role
+
+NO_NAME = {"required": gettext_lazy("Give the team a name.")}
+NO_EMAIL = {"required": gettext_lazy("Write the e-mail address of whom you invite.")}
+NO_NUMBER = {"invalid": gettext_lazy("Write a number of credits, such as 500 or 2.5. Empty: no cap.")}
+GIVEN_ROLES = [(Role.MEMBER.value, Role.MEMBER.label), (Role.ADMIN.value, Role.ADMIN.label)]
+
+
+class TeamForm(forms.Form):
+    """A form whose refusals by the rules stand beside the field that they are about."""
+
+    def refuse(self, error: TeamError) -> None:
+        field = error.params.get("field")
+        self.add_error(field if field in self.fields else None, error.message)
+
+
+class NameForm(TeamForm):
+    name = forms.CharField(max_length=NAME_LENGTH, error_messages=NO_NAME)
+
+
+class CapForm(TeamForm):
+    cap = forms.DecimalField(required=False, error_messages=NO_NUMBER, localize=False)
+    period = forms.ChoiceField(choices=Period.choices, initial=Period.MONTH)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if "cap" in data and "period" in data:
+            try:
+                data["parsed"] = _cap(data["cap"], data["period"])
+            except TeamError as error:
+                self.refuse(error)
+        return data
+
+    @property
+    def parsed_cap(self) -> Cap | None:
+        """The cap that was asked for; None: no cap."""
+        cap: Cap | None = self.cleaned_data["parsed"]
+        return cap
+
+
+class InviteForm(CapForm):
+    email = forms.CharField(error_messages=NO_EMAIL)
+    role = forms.ChoiceField(choices=GIVEN_ROLES, initial=Role.MEMBER)
+
+
+class RoleForm(TeamForm):
+    role = forms.ChoiceField(choices=GIVEN_ROLES)
+
+
+def cap_form_of(membership: Membership) -> CapForm:
+    """The form filled with a member's cap."""
+    cap = "" if membership.cap is None else f"{membership.cap.normalize():f}"
+    return CapForm(initial={"cap": cap, "period": membership.cap_period or Period.MONTH})
+
+
+def first_error(form: forms.Form) -> str:
+    """What a form that isn't shown again says of itself."""
+    for errors in form.errors.values():
+        return str(errors[0])
+    return _("Please check what you entered.")
+
+
+def _cap(amount: Decimal | None, period: str) -> Cap | None:
+    return None if amount is None else Cap(amount, Period(period))

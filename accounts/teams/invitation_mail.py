@@ -1,0 +1,70 @@
+"""The mail that invites somebody to a team."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import connection, transaction
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext, override
+
+from accounts.teams.invitations import hash_of, inviter_of, token_of
+from accounts.teams.models import Invitation
+
+
+def send_invitation_mail(invitation_id: UUID) -> bool:
+    """Mails an open invitation, once: whether this call sent it.
+
+    The mark commits after the mail is handed over. So a crash between the two sends it a second time, and never not
+    at all. Two jobs at once take turns, by a lock of their own: a slow mail server must not hold up the team.
+    """
+    with transaction.atomic():
+        _take_turns(invitation_id)
+        invitation = Invitation.objects.select_related("team", "invited_by").get(pk=invitation_id)
+        if invitation.mail_sent_at or not invitation.is_open():
+            return False
+        token = token_of(invitation_id)
+        invitation_mail(invitation, token).send()
+        # The site's key may have changed since the invitation was made: what counts is the link that was sent.
+        invitation.token_hash, invitation.mail_sent_at = hash_of(token), timezone.now()
+        invitation.save(update_fields=["token_hash", "mail_sent_at"])
+    return True
+
+
+def invitation_link(token: str) -> str:
+    """Where the mail leads. The token stands in the query, which the request log leaves out."""
+    return f"{settings.SITE_URL}{reverse('teams:join')}?{urlencode({'token': token})}"
+
+
+def invitation_mail(invitation: Invitation, token: str) -> EmailMultiAlternatives:
+    """The mail, as text and HTML."""
+    with override(settings.LANGUAGE_CODE):
+        context = {
+            "invitation": invitation,
+            "invited_by": inviter_of(invitation),
+            "link": invitation_link(token),
+            "site_name": settings.SITE_NAME,
+        }
+        subject = gettext("Join %(team)s on %(site)s") % {
+            "team": invitation.team.name,
+            "site": settings.SITE_NAME,
+        }
+        mail = EmailMultiAlternatives(
+            " ".join(subject.split()),  # a header has one line
+            render_to_string("emails/team_invitation.txt", context),
+            to=[invitation.email],
+        )
+        mail.attach_alternative(render_to_string("emails/team_invitation.html", context), "text/html")
+    return mail
+
+
+def _take_turns(invitation_id: UUID) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"invitation:{invitation_id}"]
+        )

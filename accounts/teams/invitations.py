@@ -1,0 +1,194 @@
+"""Invitations: a mail whose link lets one person join a team, once, within a week.
+
+The link's token is made from the invitation's id and the site's SECRET_KEY, so that the job that sends the mail can
+make it again; the database keeps only its hash, by which it is found. Whoever has the link may use it, once they are
+signed in: people's mail addresses at the provider and here often differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64encode
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from accounts.teams.caps import Cap
+from accounts.teams.errors import (
+    AlreadyInvited,
+    AlreadyMember,
+    InvalidTeam,
+    InvitationClosed,
+    TooManyInvitations,
+    UnknownInvitation,
+)
+from accounts.teams.jobs import send_invitation
+from accounts.teams.membership import changing, lock_team, recorded
+from accounts.teams.models import Invitation, Membership, Role
+from accounts.teams.permissions import require_outranks
+
+LIFETIME = timedelta(days=7)
+# Of one person, in all their teams: nobody makes this site send mail to the world.
+MOST_PER_DAY = 50
+
+
+def invite(actor: User, team_id: UUID, email: str, role: Role, cap: Cap | None = None) -> Invitation:
+    """Invites an address, and sends the mail by a job that commits with the invitation.
+
+    Raises:
+        UnknownTeam, RoleForbids, InvalidTeam, AlreadyMember, AlreadyInvited, TooManyInvitations.
+    """
+    email = _checked_email(email)
+    if role not in {Role.ADMIN, Role.MEMBER}:
+        raise InvalidTeam(_("Choose admin or member."), field="role")
+    now = timezone.now()
+    with changing(actor, team_id, "invite") as own:
+        require_outranks(own, role)
+        _refuse_known(team_id, email, now)
+        _refuse_flood(actor, now)
+        invitation = _create(own, email, role, cap, now)
+        send_invitation.defer(invitation_id=str(invitation.pk))
+    return invitation
+
+
+def revoke(actor: User, team_id: UUID, invitation_id: UUID) -> None:
+    """Takes an invitation back: its link lets nobody in any more.
+
+    Raises:
+        UnknownTeam, UnknownInvitation, RoleForbids, InvitationClosed.
+    """
+    with changing(actor, team_id, "revoke") as own:
+        invitation = Invitation.objects.filter(pk=invitation_id, team=team_id).first()
+        if invitation is None:
+            raise UnknownInvitation(_("There is no such invitation."))
+        require_outranks(own, invitation.role)
+        if invitation.accepted_at or invitation.revoked_at:
+            raise _closed(invitation)
+        invitation.revoked_at = timezone.now()
+        invitation.save(update_fields=["revoked_at"])
+
+
+def accept(user: User, token: str) -> Membership:
+    """Lets the user into the team that the token's invitation is for.
+
+    Raises:
+        UnknownInvitation, InvitationClosed.
+        AlreadyMember: the invitation stays open for whom it was meant for.
+    """
+    team_id = find_invitation(token).team_id
+    with transaction.atomic(), recorded(user, "accept"):
+        lock_team(team_id)
+        invitation = find_invitation(token)  # again: under the lock it is what it will stay
+        require_open(invitation)
+        if Membership.objects.filter(team=team_id, user=user).exists():
+            raise AlreadyMember(_("You are in this team already."), team=str(team_id))
+        invitation.accepted_at, invitation.accepted_by = timezone.now(), user
+        invitation.save(update_fields=["accepted_at", "accepted_by"])
+        return Membership.objects.create(
+            team_id=team_id,
+            user=user,
+            role=invitation.role,
+            cap=invitation.cap,
+            cap_period=invitation.cap_period,
+        )
+
+
+def find_invitation(token: str) -> Invitation:
+    """The invitation that a link's token is for, open or not.
+
+    Raises:
+        UnknownInvitation: none is, or not any more.
+    """
+    invitations = Invitation.objects.select_related("team", "invited_by")
+    invitation = invitations.filter(token_hash=hash_of(token)).first()
+    if invitation is None:
+        raise UnknownInvitation(
+            _("This link belongs to no invitation. Open it as it stands in the mail, or ask for a new one.")
+        )
+    return invitation
+
+
+def require_open(invitation: Invitation) -> None:
+    """Raises `InvitationClosed`."""
+    if not invitation.is_open():
+        raise _closed(invitation)
+
+
+def inviter_of(invitation: Invitation) -> str:
+    """Who invited, as the person invited reads it; empty when they were erased since."""
+    inviter = invitation.invited_by
+    return (inviter.get_full_name() or inviter.email or inviter.get_username()) if inviter else ""
+
+
+def token_of(invitation_id: UUID) -> str:
+    """What the link in the mail carries: 43 characters that go into an address as they are."""
+    digest = salted_hmac("accounts.teams.invitations", str(invitation_id), algorithm="sha256").digest()
+    return urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def hash_of(token: str) -> str:
+    # The token has 256 bits nobody can guess, so a plain hash will do.
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _create(own: Membership, email: str, role: Role, cap: Cap | None, now: datetime) -> Invitation:
+    invitation_id = uuid4()
+    return Invitation.objects.create(
+        id=invitation_id,
+        team=own.team,
+        email=email,
+        role=role,
+        cap=cap.amount if cap else None,
+        cap_period=cap.period if cap else "",
+        token_hash=hash_of(token_of(invitation_id)),
+        invited_by=own.user,
+        expires_at=now + LIFETIME,
+    )
+
+
+def _refuse_known(team_id: UUID, email: str, now: datetime) -> None:
+    """Nobody is invited twice at a time. An invitation that has expired makes way."""
+    if Membership.objects.filter(team=team_id, user__email__iexact=email).exists():
+        raise AlreadyMember(_("%(email)s is in the team already.") % {"email": email}, field="email")
+    waiting = Invitation.objects.filter(
+        team=team_id, email=email, accepted_at__isnull=True, revoked_at__isnull=True
+    )
+    waiting.filter(expires_at__lte=now).update(revoked_at=now)
+    if waiting.exists():
+        message = _("%(email)s is invited already. Revoke that invitation to send a new one.")
+        raise AlreadyInvited(message % {"email": email}, field="email")
+
+
+def _refuse_flood(actor: User, now: datetime) -> None:
+    lately = Invitation.objects.filter(invited_by=actor, created_at__gt=now - timedelta(days=1))
+    if lately.count() >= MOST_PER_DAY:
+        message = _("You have sent %(most)d invitations within a day. Please send more tomorrow.")
+        raise TooManyInvitations(message % {"most": MOST_PER_DAY})
+
+
+def _closed(invitation: Invitation) -> InvitationClosed:
+    if invitation.accepted_at:
+        return InvitationClosed(_("This invitation was used already."), why="accepted")
+    if invitation.revoked_at:
+        return InvitationClosed(
+            _("This invitation was taken back. Ask the team for a new one."), why="revoked"
+        )
+    return InvitationClosed(_("This invitation has expired. Ask the team for a new one."), why="expired")
+
+
+def _checked_email(email: str) -> str:
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise InvalidTeam(_("Write an e-mail address, such as ada@example.com."), field="email") from error
+    if len(email) > Invitation._meta.get_field("email").max_length:  # type: ignore[operator]  # 254, never None
+        raise InvalidTeam(_("This e-mail address is too long."), field="email")
+    return email

@@ -1,0 +1,192 @@
+"""Who is in a team, as what, and with which cap. Every change takes the team's row lock first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import pghistory
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from accounts.teams.caps import Cap
+from accounts.teams.errors import InvalidTeam, OwnerMustStay, UnknownMember, UnknownTeam
+from accounts.teams.models import NAME_LENGTH, Invitation, Membership, Role, Team
+from accounts.teams.permissions import require_manager, require_outranks, require_owner
+
+
+def create_team(user: User, name: str) -> Team:
+    """A new team, owned by the user.
+
+    Raises:
+        InvalidTeam: the name is empty or too long.
+    """
+    name = _checked_name(name)
+    with transaction.atomic(), recorded(user, "create_team"):
+        team = Team.objects.create(name=name)
+        Membership.objects.create(team=team, user=user, role=Role.OWNER)
+    return team
+
+
+def rename_team(actor: User, team_id: UUID, name: str) -> Team:
+    """Raises `UnknownTeam`, `RoleForbids`, `InvalidTeam`."""
+    name = _checked_name(name)
+    with changing(actor, team_id, "rename_team") as own:
+        require_manager(own)
+        own.team.name = name
+        own.team.save(update_fields=["name"])
+    return own.team
+
+
+def change_role(actor: User, team_id: UUID, user_id: UUID, role: Role) -> Membership:
+    """Makes an admin of a member, or a member of an admin. The owner's role goes by `transfer_ownership` alone.
+
+    Raises:
+        UnknownTeam, UnknownMember, RoleForbids, OwnerMustStay, InvalidTeam.
+    """
+    if role not in {Role.ADMIN, Role.MEMBER}:
+        raise InvalidTeam(_("Choose admin or member."), field="role")
+    with changing(actor, team_id, "change_role") as own:
+        require_owner(own)
+        member = find_member(team_id, user_id)
+        _refuse_owner(member)
+        member.role = role
+        member.save(update_fields=["role"])
+    return member
+
+
+def set_cap(actor: User, team_id: UUID, user_id: UUID, cap: Cap | None) -> Membership:
+    """Caps what a member may spend; None lifts the cap. What was spent in the period so far counts.
+
+    Raises:
+        UnknownTeam, UnknownMember, RoleForbids.
+    """
+    with changing(actor, team_id, "set_cap") as own:
+        member = find_member(team_id, user_id)
+        require_outranks(own, member.role)
+        member.cap, member.cap_period = (cap.amount, cap.period) if cap else (None, "")
+        member.save(update_fields=["cap", "cap_period"])
+    return member
+
+
+def remove_member(actor: User, team_id: UUID, user_id: UUID) -> None:
+    """Ends somebody's membership, and takes back their invitations that are still open.
+
+    Raises:
+        UnknownTeam, UnknownMember, RoleForbids, OwnerMustStay.
+    """
+    with changing(actor, team_id, "remove_member") as own:
+        member = find_member(team_id, user_id)
+        _refuse_owner(member)
+        require_outranks(own, member.role)
+        _end(member)
+
+
+def leave_team(user: User, team_id: UUID) -> None:
+    """Ends one's own membership.
+
+    Raises:
+        UnknownTeam, OwnerMustStay.
+    """
+    with changing(user, team_id, "leave_team") as own:
+        _refuse_owner(own)
+        _end(own)
+
+
+def transfer_ownership(actor: User, team_id: UUID, user_id: UUID) -> Membership:
+    """Makes a member the owner, without a cap; who was it stays as an admin.
+
+    Raises:
+        UnknownTeam, UnknownMember, RoleForbids.
+    """
+    with changing(actor, team_id, "transfer_ownership") as own:
+        require_owner(own)
+        member = find_member(team_id, user_id)
+        if member.pk == own.pk:
+            return own
+        # In this order: a team never has two owners.
+        own.role = Role.ADMIN
+        own.save(update_fields=["role"])
+        member.role, member.cap, member.cap_period = Role.OWNER, None, ""
+        member.save(update_fields=["role", "cap", "cap_period"])
+    return member
+
+
+@contextmanager
+def changing(actor: User, team_id: UUID, what: str) -> Iterator[Membership]:
+    """A transaction that holds the team's row lock, and the actor's own membership as it is under it.
+
+    Raises:
+        UnknownTeam: there is none, or the actor is not in it.
+    """
+    with transaction.atomic(), recorded(actor, what):
+        lock_team(team_id)
+        yield find_own(team_id, actor)
+
+
+def lock_team(team_id: UUID) -> Team:
+    """The team, locked until the transaction ends.
+
+    Raises:
+        UnknownTeam: there is none.
+        RuntimeError: no transaction is open, so the lock would hold nothing.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("A row lock needs an open transaction: without one it is released at once.")
+    team = Team.objects.select_for_update(no_key=True).filter(pk=team_id).first()
+    if team is None:
+        raise unknown_team()
+    return team
+
+
+def find_own(team_id: UUID, user: User) -> Membership:
+    """The user's own membership.
+
+    Raises:
+        UnknownTeam: there is no such team, or the user is not in it.
+    """
+    own = Membership.objects.select_related("team").filter(team=team_id, user=user).first()
+    if own is None:
+        raise unknown_team()
+    return own
+
+
+def find_member(team_id: UUID, user_id: UUID) -> Membership:
+    """Raises `UnknownMember`."""
+    member = Membership.objects.select_related("user").filter(team=team_id, user=user_id).first()
+    if member is None:
+        raise UnknownMember(_("This person is not in the team."), team=str(team_id), user=str(user_id))
+    return member
+
+
+def unknown_team() -> UnknownTeam:
+    return UnknownTeam(_("There is no such team, or you are not in it."))
+
+
+def recorded(actor: User, what: str) -> pghistory.context:
+    """The audit history names who made the changes inside, and what they did."""
+    return pghistory.context(user=str(actor.pk), what=what)
+
+
+def _end(member: Membership) -> None:
+    # Before what hangs on it is deleted: a spend takes this row first too.
+    Membership.objects.select_for_update().get(pk=member.pk)
+    open_ones = Invitation.objects.filter(accepted_at__isnull=True, revoked_at__isnull=True)
+    open_ones.filter(team=member.team_id, invited_by=member.user_id).update(revoked_at=timezone.now())
+    member.delete()
+
+
+def _refuse_owner(member: Membership) -> None:
+    if member.role == Role.OWNER:
+        raise OwnerMustStay(_("A team keeps its owner. Make somebody else the owner first."))
+
+
+def _checked_name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name or len(name) > NAME_LENGTH or not name.isprintable():
+        message = _("Give the team a name of at most %(length)d characters.") % {"length": NAME_LENGTH}
+        raise InvalidTeam(message, field="name")
+    return name

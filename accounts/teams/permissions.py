@@ -1,0 +1,49 @@
+"""Who may do what in a team.
+
+======================  =====  =====  ======
+may                     owner  admin  member
+======================  =====  =====  ======
+spend, see the members  yes    yes    yes
+leave                   no     yes    yes
+rename                  yes    yes    no
+invite, cap, remove     all    members  no
+make admins, hand on    yes    no     no
+======================  =====  =====  ======
+"""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from accounts.teams.errors import RoleForbids
+from accounts.teams.models import Membership, Role
+
+RANKS = {Role.MEMBER: 0, Role.ADMIN: 1, Role.OWNER: 2}
+
+
+def outranks(actor: Membership, role: str) -> bool:
+    """Whether the actor's role stands above ``role``: admins look after members, the owner after everybody else."""
+    return RANKS[Role(actor.role)] > RANKS[Role(role)]
+
+
+def may_manage(actor: Membership) -> bool:
+    """Whether there is anybody whom the actor looks after."""
+    return outranks(actor, Role.MEMBER)
+
+
+def require_outranks(actor: Membership, role: str) -> None:
+    """Raises `RoleForbids`."""
+    if not may_manage(actor):
+        raise RoleForbids(_("Only the owner and the admins of a team can do this. Ask one of them."))
+    if not outranks(actor, role):
+        raise RoleForbids(_("Only the owner of the team can do this. Ask them."))
+
+
+def require_manager(actor: Membership) -> None:
+    """Raises `RoleForbids`."""
+    require_outranks(actor, Role.MEMBER)
+
+
+def require_owner(actor: Membership) -> None:
+    """Raises `RoleForbids`."""
+    require_outranks(actor, Role.ADMIN)

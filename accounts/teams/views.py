@@ -1,0 +1,294 @@
+"""The pages of teams. Rendered on the server, complete without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.models import User
+from accounts.teams import invitations, membership
+from accounts.teams.errors import (
+    AlreadyMember,
+    InvitationClosed,
+    RoleForbids,
+    TeamError,
+    UnknownInvitation,
+    UnknownMember,
+    UnknownTeam,
+)
+from accounts.teams.forms import CapForm, InviteForm, NameForm, RoleForm, cap_form_of, first_error
+from accounts.teams.models import Role
+from accounts.teams.selectors import member_row, memberships_of, team_view
+from accounts.teams.switching import switch_to
+
+View = Callable[..., HttpResponse]
+BAD_REQUEST = 400
+
+
+def page(view: View) -> View:
+    """A page for people who are signed in. What they may not know of isn't there."""
+
+    @never_cache
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest, **ids: Any) -> HttpResponse:
+        try:
+            return view(request, **ids)
+        except (UnknownTeam, UnknownMember) as error:
+            raise Http404(error.message) from error
+        except RoleForbids as error:
+            raise PermissionDenied(error.message) from error
+
+    return guarded
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def teams_page(request: HttpRequest) -> HttpResponse:
+    """The user's teams, and the form that makes one."""
+    form = NameForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        try:
+            team = membership.create_team(_user(request), form.cleaned_data["name"])
+        except TeamError as error:
+            form.refuse(error)
+        else:
+            messages.success(request, _("The team is there. Invite the others by mail."))
+            return redirect("teams:team", team_id=team.pk)
+    context = {"memberships": memberships_of(_user(request)), "form": form}
+    return render(request, "teams/list.html", context, status=BAD_REQUEST if form.errors else None)
+
+
+@page
+@require_GET
+def team_page(request: HttpRequest, team_id: UUID) -> HttpResponse:
+    """Who is in the team, who is invited, and what one may do about it."""
+    return _show_team(request, team_id)
+
+
+@page
+@require_POST
+def invite_someone(request: HttpRequest, team_id: UUID) -> HttpResponse:
+    form = InviteForm(request.POST)
+    if form.is_valid():
+        email, role = form.cleaned_data["email"], Role(form.cleaned_data["role"])
+        try:
+            invitation = invitations.invite(_user(request), team_id, email, role, form.parsed_cap)
+        except (UnknownTeam, RoleForbids):
+            raise
+        except TeamError as error:
+            form.refuse(error)
+        else:
+            messages.success(
+                request, _("The invitation is on its way to %(email)s.") % {"email": invitation.email}
+            )
+            return redirect("teams:team", team_id=team_id)
+    return _show_team(request, team_id, form)
+
+
+def _show_team(request: HttpRequest, team_id: UUID, invite_form: InviteForm | None = None) -> HttpResponse:
+    view = team_view(_user(request), team_id)
+    context = {
+        "view": view,
+        "invite_form": invite_form or InviteForm(),
+    }
+    return render(request, "teams/team.html", context, status=BAD_REQUEST if invite_form else None)
+
+
+@page
+@require_POST
+def revoke_invitation(request: HttpRequest, team_id: UUID, invitation_id: UUID) -> HttpResponse:
+    return _do(
+        request,
+        team_id,
+        lambda: invitations.revoke(_user(request), team_id, invitation_id),
+        _("The invitation is taken back. Its link lets nobody in any more."),
+    )
+
+
+@page
+@require_POST
+def rename(request: HttpRequest, team_id: UUID) -> HttpResponse:
+    name = request.POST.get("name", "")
+    return _do(
+        request,
+        team_id,
+        lambda: membership.rename_team(_user(request), team_id, name),
+        _("The team has its new name."),
+    )
+
+
+@page
+@require_POST
+def leave(request: HttpRequest, team_id: UUID) -> HttpResponse:
+    try:
+        membership.leave_team(_user(request), team_id)
+    except UnknownTeam:
+        raise
+    except TeamError as error:
+        messages.error(request, error.message)
+        return redirect("teams:team", team_id=team_id)
+    messages.success(request, _("You have left the team."))
+    return redirect("teams:list")
+
+
+@page
+@require_GET
+def member_page(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
+    """One member: their cap and role, and how to remove them."""
+    return _show_member(request, team_id, user_id)
+
+
+@page
+@require_POST
+def change_cap(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
+    form = CapForm(request.POST)
+    if not form.is_valid():
+        return _show_member(request, team_id, user_id, form)
+    return _do(
+        request,
+        team_id,
+        lambda: membership.set_cap(_user(request), team_id, user_id, form.parsed_cap),
+        _("The new cap counts from now on, with what was spent in its period so far."),
+    )
+
+
+@page
+@require_POST
+def change_members_role(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, first_error(form))
+        return redirect("teams:member", team_id=team_id, user_id=user_id)
+    role = Role(form.cleaned_data["role"])
+    return _do(
+        request,
+        team_id,
+        lambda: membership.change_role(_user(request), team_id, user_id, role),
+        _("The role is changed."),
+    )
+
+
+@page
+@require_POST
+def remove(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
+    return _do(
+        request,
+        team_id,
+        lambda: membership.remove_member(_user(request), team_id, user_id),
+        _("Removed from the team."),
+    )
+
+
+@page
+@require_POST
+def hand_over(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
+    return _do(
+        request,
+        team_id,
+        lambda: membership.transfer_ownership(_user(request), team_id, user_id),
+        _("The team has a new owner. You are one of its admins now."),
+    )
+
+
+def _show_member(
+    request: HttpRequest, team_id: UUID, user_id: UUID, cap_form: CapForm | None = None
+) -> HttpResponse:
+    view = team_view(_user(request), team_id)
+    row = member_row(_user(request), team_id, user_id)
+    if not row.can_be_managed:
+        raise Http404
+    context = {
+        "view": view,
+        "row": row,
+        "cap_form": cap_form or cap_form_of(row.membership),
+        "roles": RoleForm.base_fields["role"].choices,  # type: ignore[attr-defined]  # a ChoiceField
+    }
+    return render(request, "teams/member.html", context, status=BAD_REQUEST if cap_form else None)
+
+
+def _do(request: HttpRequest, team_id: UUID, change: Callable[[], object], done: str) -> HttpResponse:
+    """Makes a change and shows the team, with what came of it."""
+    try:
+        change()
+    except (UnknownTeam, UnknownMember):
+        raise
+    except TeamError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, done)
+    return redirect("teams:team", team_id=team_id)
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def join_page(request: HttpRequest) -> HttpResponse:
+    """Where the mail's link leads. Looking does nothing, for mail programs look too: joining takes the button."""
+    token = request.POST.get("token", "") or request.GET.get("token", "")
+    try:
+        if request.method == "POST":
+            return _join(request, token)
+        invitation = invitations.find_invitation(token)
+        invitations.require_open(invitation)
+    except (UnknownInvitation, InvitationClosed) as error:
+        return render(request, "teams/join_refused.html", {"reason": error.message}, status=error.status)
+    context = {
+        "invitation": invitation,
+        "invited_by": invitations.inviter_of(invitation),
+        "token": token,
+        "is_member": memberships_of(_user(request)).filter(team=invitation.team).exists(),
+    }
+    return render(request, "teams/join.html", context)
+
+
+def _join(request: HttpRequest, token: str) -> HttpResponse:
+    try:
+        joined = invitations.accept(_user(request), token)
+    except AlreadyMember as error:
+        messages.info(request, error.message)
+        return redirect("teams:team", team_id=UUID(error.params["team"]))
+    switch_to(request, joined.team_id)
+    messages.success(request, _("Welcome to the team. You act for it from now on."))
+    return redirect("teams:team", team_id=joined.team_id)
+
+
+@page
+@require_POST
+def switch(request: HttpRequest) -> HttpResponse:
+    """Acts for a team from now on, or for oneself where none is named; back to where the person was."""
+    try:
+        team = switch_to(request, _team_id(request.POST.get("team", "")))
+    except UnknownTeam as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(
+            request,
+            _("You act for %(team)s now.") % {"team": team} if team else _("You act for yourself now."),
+        )
+    back = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    return redirect(back if is_ours else "credits")
+
+
+def _team_id(text: str) -> UUID | None:
+    """Raises `UnknownTeam`."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise membership.unknown_team() from None
