@@ -11,9 +11,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
+from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from config.admin_actions import acted_on
 from config.admin_display import EMPTY, chip, link_to_list
@@ -23,20 +26,35 @@ from credits.rates.changes import put_on_card, refuse_past, withdraw
 from credits.rates.errors import InvalidRate
 from credits.rates.models import Markup, Rate
 from credits.rates.preview import example_costs
+from credits.rates.pricing import plain
 from credits.rates.selectors import State, database_now, in_state, state_of, with_end
 
 TONES = {State.IN_FORCE: "success", State.PLANNED: "info", State.PAST: None}
 
 
 class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Takes an empty date for now."""
+    """Takes an empty date for now. An empty number must be meant: it has a box to tick."""
+
+    number: str
+    nothing_given: Any = _("Write a number, or tick the box below.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "effective_from" in self.fields:  # not for those who may only look
-            field = self.fields["effective_from"]
-            field.required = False
-            field.help_text = _("Empty: from now on. Once it is in force it stays as it is.")
+        if "effective_from" not in self.fields:
+            return  # for those who may only look
+        field = self.fields["effective_from"]
+        field.required = False
+        field.help_text = _("Empty: from now on. Once it is in force it stays as it is.")
+        if self.instance.pk:
+            number = getattr(self.instance, self.number)
+            self.initial[self.number] = None if number is None else plain(number)
+            self.initial["none"] = number is None
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if self.number in data and (data[self.number] is None) != data["none"]:
+            self.add_error(self.number, self.nothing_given)
+        return data
 
     def clean_effective_from(self) -> datetime:
         moment: datetime = self.cleaned_data["effective_from"] or database_now()
@@ -45,6 +63,26 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         except InvalidRate as error:
             raise forms.ValidationError(error.message) from error
         return moment
+
+
+class RateForm(CardForm):
+    number = "price"
+    none = forms.BooleanField(
+        label=_("Off the card"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("From then on there is no price for this unit, and nobody can use it."),
+    )
+
+
+class MarkupForm(CardForm):
+    number = "percent"
+    none = forms.BooleanField(
+        label=_("None of its own"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("From then on the provider's applies, or the one for everything."),
+    )
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -62,9 +100,10 @@ class StateFilter(admin.SimpleListFilter):
 class CardAdmin(StaffMayLook):
     """What rates and markups have in common. What is or was in force can be read; what is planned can be changed."""
 
-    form = CardForm
     # What makes two rows the price of the same thing.
     same: tuple[str, ...]
+    # What stands in the place of the form's fields where nothing can be changed.
+    read_fields: list[str]
     warn_unsaved_form = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -76,12 +115,20 @@ class CardAdmin(StaffMayLook):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(super().has_delete_permission(request, obj)) and _is_planned(obj)
 
+    def has_add_like_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        # For the buttons: a permission named rates.add_rate would have unfold ask the database while it starts.
+        return bool(self.has_add_permission(request))
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         # Several are never withdrawn at once: each has a page that says what it is.
         return {}
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fieldsets if obj else self.fieldsets[:1]
+        if obj is None:
+            return self.fieldsets[:1]
+        if self.has_change_permission(request, obj):
+            return self.fieldsets
+        return [(None, {"fields": self.read_fields}), *self.fieldsets[1:]]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         # The names of the row whose button led here; a date in the address would be read in no zone.
@@ -101,7 +148,7 @@ class CardAdmin(StaffMayLook):
 
     @display(description=_("until"))
     def until(self, row: Any) -> Any:
-        return row.ends_at
+        return EMPTY if row.ends_at is None else date_format(localtime(row.ends_at), "DATETIME_FORMAT")
 
     def _add_like(self, request: HttpRequest, object_id: str, fields: tuple[str, ...]) -> HttpResponse:
         """Leads to the form for a new row of the same thing."""
@@ -112,6 +159,8 @@ class CardAdmin(StaffMayLook):
 
 @admin.register(Rate)
 class RateAdmin(CardAdmin):
+    form = RateForm
+    read_fields = ["provider", "model", "unit", "price_shown", "effective_from"]
     same = ("provider", "model", "unit")
     list_display = ["model_shown", "unit", "price_shown", "state_chip", "effective_from", "until"]
     list_filter = [StateFilter, "provider", "unit"]
@@ -119,9 +168,9 @@ class RateAdmin(CardAdmin):
     search_help_text = _("Model or provider.")
     ordering = ["provider", "model", "unit", "-effective_from"]
     actions_detail = ["change_price"]
-    readonly_fields = ["state_chip", "until", "costs", "see_also"]
+    readonly_fields = ["state_chip", "until", "costs", "see_also", "price_shown"]
     fieldsets = [
-        (None, {"fields": ["provider", "model", "unit", "price", "per", "effective_from"]}),
+        (None, {"fields": ["provider", "model", "unit", "price", "per", "none", "effective_from"]}),
         (_("On the card"), {"fields": ["state_chip", "until", "see_also"]}),
         (_("What would it cost?"), {"fields": ["costs"]}),
     ]
@@ -149,26 +198,28 @@ class RateAdmin(CardAdmin):
             for price in examples
             for line in price.lines
         ]
-        markup = _("with %(percent)s %% (%(level)s)") % {
+        markup = _("With %(percent)s %% (%(level)s)") % {
             "percent": credits_amount(examples[0].markup_percent),
             "level": examples[0].markup_level.label,
         }
         return format_html(
             '<table class="card-costs"><thead><tr><th>{}</th><th>{}</th><th>{}</th></tr></thead>'
             "<tbody>{}</tbody></table>",
-            _("used"),
-            _("before the markup"),
+            _("Used"),
+            _("Before the markup"),
             markup,
             format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", rows),
         )
 
-    @action(description=_("New price from a date"), url_path="new-price", permissions=["rates.add_rate"])
+    @action(description=_("New price from a date"), url_path="new-price", permissions=["add_like"])
     def change_price(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._add_like(request, object_id, (*self.same, "per"))
 
 
 @admin.register(Markup)
 class MarkupAdmin(CardAdmin):
+    form = MarkupForm
+    read_fields = ["for_what", "level_shown", "percent_shown", "effective_from"]
     same = ("provider", "model")
     list_display = ["for_what", "level_shown", "percent_shown", "state_chip", "effective_from", "until"]
     list_filter = [StateFilter, "provider"]
@@ -176,9 +227,9 @@ class MarkupAdmin(CardAdmin):
     search_help_text = _("Model or provider.")
     ordering = ["provider", "model", "-effective_from"]
     actions_detail = ["change_markup"]
-    readonly_fields = ["state_chip", "until", "see_also"]
+    readonly_fields = ["state_chip", "until", "see_also", "for_what", "level_shown", "percent_shown"]
     fieldsets = [
-        (None, {"fields": ["percent", "provider", "model", "effective_from"]}),
+        (None, {"fields": ["provider", "model", "percent", "none", "effective_from"]}),
         (_("On the card"), {"fields": ["state_chip", "until", "see_also"]}),
     ]
 
@@ -194,7 +245,7 @@ class MarkupAdmin(CardAdmin):
     def percent_shown(self, markup: Markup) -> str:
         return markup.percent_in_words
 
-    @action(description=_("New markup from a date"), url_path="new-markup", permissions=["rates.add_markup"])
+    @action(description=_("New markup from a date"), url_path="new-markup", permissions=["add_like"])
     def change_markup(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._add_like(request, object_id, self.same)
 

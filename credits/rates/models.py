@@ -78,7 +78,7 @@ class Rate(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(Decimal(0))],
-        help_text=_("For as many units as stand below, before the markup. Empty: off the card from then on."),
+        help_text=_("For as many units as stand below, before the markup."),
     )
     per = models.PositiveIntegerField(
         _("for how many units"),
@@ -118,11 +118,13 @@ class Rate(models.Model):
 
     @property
     def price_in_words(self) -> str:
-        """For reading: 1.25 per 1,000."""
+        """For reading: 1.25 per 1,000, 40 each."""
         if self.price is None:
             return str(_("off the card"))
-        per = credits_amount(Decimal(self.per))
-        return str(_("%(price)s per %(per)s") % {"price": credits_amount(self.price), "per": per})
+        price = credits_amount(self.price)
+        if self.per == 1:
+            return str(_("%(price)s each") % {"price": price})
+        return str(_("%(price)s per %(per)s") % {"price": price, "per": credits_amount(Decimal(self.per))})
 
 
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
@@ -155,7 +157,6 @@ class Markup(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(LARGEST_PERCENT))],
-        help_text=_("Empty: from then on the provider's or the one for everything applies."),
     )
     effective_from = _effective_from()
 

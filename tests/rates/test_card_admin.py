@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from credits.rates.changes import add_markup
+from credits.rates.errors import UnknownModel
 from credits.rates.models import Markup, Rate
 from credits.rates.pricing import price_usage
 from tests.admin.conftest import sign_in
@@ -123,6 +124,22 @@ def test_a_mistake_is_named_at_its_field(as_superuser: Client, changes: dict[str
     assert not Rate.objects.exists()
 
 
+@pytest.mark.parametrize("changes", [{"price": ""}, {"none": "on"}], ids=["nothing", "both"])
+def test_a_forgotten_price_takes_nothing_off_the_card(as_superuser: Client, changes: dict[str, str]) -> None:
+    answer = as_superuser.post(add_to(Rate), form_of(**changes))
+
+    assert list(answer.context["adminform"].form.errors) == ["price"]
+    assert not Rate.objects.exists()
+
+
+def test_a_unit_is_taken_off_the_card_on_purpose(as_superuser: Client) -> None:
+    put_rate()
+
+    assert as_superuser.post(add_to(Rate), form_of(price="", none="on")).status_code == 302
+    with pytest.raises(UnknownModel):
+        price_usage("chat-small", {"input_tokens": 1})
+
+
 def test_the_same_moment_twice_is_refused_in_words(as_superuser: Client) -> None:
     put_rate(effective_from=utc(2090))
     answer = as_superuser.post(add_to(Rate), form_of(effective_from_0="2090-01-01", effective_from_1="00:00"))
@@ -141,7 +158,8 @@ def test_a_markup_is_added_for_a_provider(as_superuser: Client) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({}, "The markup for everything needs a percentage; 0 is one."),
+        ({}, "Write a number, or tick the box below."),
+        ({"none": "on"}, "The markup for everything needs a percentage; 0 is one."),
         ({"percent": "5", "model": "chat-small"}, "Name the model&#x27;s provider too."),
         ({"percent": "1001", "provider": "example"}, "less than or equal to 1000"),
     ],
@@ -232,7 +250,7 @@ def test_the_list_of_markups_says_for_what_they_are(as_superuser: Client) -> Non
 def test_a_rates_page_says_what_it_would_cost(as_superuser: Client) -> None:
     page = read(as_superuser, page_of(put_rate()))
 
-    assert "with 15 % (everything)" in page
+    assert "With 15 % (everything)" in page
     for cell in ("1,000 input tokens", "1.25", "1.4375", "0.001438", "143.75"):
         assert f"<td>{cell}</td>" in page
 
