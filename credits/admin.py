@@ -7,15 +7,17 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from accounts.admin import UserAdmin
 from accounts.models import User
 from config.admin_display import EMPTY, chip, link_to, link_to_list
-from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
+from config.read_only_admin import ReadOnlyAdmin
 from credits.formatting import credits_amount, credits_change
-from credits.models import Account, Entry, Lot, LotMovement
+from credits.models import Account, Entry, Lot
 
 
 @admin.register(Account)
@@ -90,25 +92,21 @@ class LotAdmin(ReadOnlyAdmin):
         return lot.expires_at or _("never")
 
 
-class LotMovementInline(ReadOnlyInline):
-    model = LotMovement
-    fields = ["lot_link", "amount_shown"]
-    readonly_fields = fields
-    verbose_name_plural = _("which lots it touched")
+class LotFilter(admin.SimpleListFilter):
+    """The entries that touched one lot: only shown where a link asked for it."""
 
-    @display(description=_("lot"))
-    def lot_link(self, movement: LotMovement) -> str:
-        lot = movement.lot
-        numbers = {"id": lot.pk, "left": credits_amount(lot.remaining), "all": credits_amount(lot.amount)}
-        return link_to(lot, _("Lot %(id)s: %(left)s of %(all)s left") % numbers)
+    title = pgettext_lazy("credits that came in together", "lot")
+    parameter_name = "lot"
 
-    @display(description=_("by"))
-    def amount_shown(self, movement: LotMovement) -> str:
-        return credits_change(movement.amount)
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        asked = request.GET.get(self.parameter_name, "")
+        return [(asked, f"#{asked}")] if asked.isdecimal() else []
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[LotMovement]:
-        movements: QuerySet[LotMovement] = super().get_queryset(request)
-        return movements.select_related("lot")
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
+        asked = self.value()
+        lot = Lot.objects.filter(pk=asked).first() if asked else None
+        # By its account first: there is an index for that and none for the lots of an entry.
+        return queryset.filter(account_id=lot.account_id, lots__contains=[lot.pk]) if lot else queryset
 
 
 @admin.register(Entry)
@@ -122,23 +120,24 @@ class EntryAdmin(ReadOnlyAdmin):
         "balance_after_shown",
         "see_also",
     ]
-    list_filter = ["kind", "created_at"]
+    list_filter = ["kind", "created_at", LotFilter]
     # Whole words only: a short id would be found inside other entries' keys.
     search_fields = ["=id", "=key", "=reference", "account__id__exact", "^account__owner__email"]
     search_help_text = _("Entry id, business key, reference, account id, or the owner's e-mail.")
     list_select_related = ["account__owner"]
     ordering = ["-id"]
-    inlines = [LotMovementInline]
     fields = [
         "account_link",
         "kind_chip",
         "amount_shown",
         "balance_after_shown",
+        "movements_shown",
         "version",
         "created_at",
         "key",
         "reference",
         "metadata",
+        "hash_shown",
         "see_also",
     ]
     readonly_fields = fields
@@ -159,9 +158,20 @@ class EntryAdmin(ReadOnlyAdmin):
     def balance_after_shown(self, entry: Entry) -> str:
         return credits_amount(entry.balance_after)
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # The link from a lot to its entries.
-        return lookup == "movements__lot__id__exact" or bool(super().lookup_allowed(lookup, value, request))
+    @display(description=_("which lots it touched"))
+    def movements_shown(self, entry: Entry) -> str:
+        lots = Lot.objects.in_bulk(entry.lots)
+        lines = [(_movement(lots[move.lot_id]), credits_change(move.amount)) for move in entry.movements]
+        return format_html_join("", "{}: {}<br>", lines) or EMPTY
+
+    @display(description=_("hash"))
+    def hash_shown(self, entry: Entry) -> str:
+        return bytes(entry.hash).hex()
+
+
+def _movement(lot: Lot) -> str:
+    numbers = {"id": lot.pk, "left": credits_amount(lot.remaining), "all": credits_amount(lot.amount)}
+    return link_to(lot, _("Lot %(id)s: %(left)s of %(all)s left") % numbers)
 
 
 def account_of_user(user: User) -> str:
@@ -178,7 +188,7 @@ def entries_of_account(account: Account) -> str:
 
 
 def entries_of_lot(lot: Lot) -> str:
-    return link_to_list(Entry, _("Entries that touched it"), movements__lot__id__exact=lot.pk)
+    return link_to_list(Entry, _("Entries that touched it"), lot=lot.pk)
 
 
 UserAdmin.related_pages.append(account_of_user)

@@ -9,14 +9,54 @@ class LedgerError(DomainError):
     """The base of every refusal of the ledger."""
 
 
-class InvalidAmount(LedgerError):
+class InvalidEntry(LedgerError):
+    """Arguments that no entry or hold can have: a key, reference or metadata that can't be stored, a cost for what was
+    given away. ``field`` in the params names the argument.
+    """
+
+    code = "invalid_entry"
+    status = 400
+
+
+class InvalidAmount(InvalidEntry):
+    """Not an amount of credits."""
+
     code = "invalid_amount"
+    status = 400
+
+
+class TooManyItems(LedgerError):
+    code = "too_many_items"
     status = 400
 
 
 class UnknownAccount(LedgerError):
     code = "unknown_account"
     status = 404
+
+
+class UnknownHold(LedgerError):
+    code = "unknown_hold"
+    status = 404
+
+
+class UnknownLot(LedgerError):
+    code = "unknown_lot"
+    status = 404
+
+
+class InsufficientCredits(LedgerError):
+    """``missing`` says how many more it takes; ``account``, ``amount``, ``balance`` and ``held`` how it stands."""
+
+    code = "insufficient_credits"
+    status = 402
+
+
+class HoldClosed(LedgerError):
+    """The hold was captured, released, or has expired: ``status`` says which."""
+
+    code = "hold_closed"
+    status = 409
 
 
 class KeyConflict(LedgerError):
@@ -26,8 +66,8 @@ class KeyConflict(LedgerError):
     status = 409
 
 
-class InvalidGrant(LedgerError):
-    """Arguments that no grant can have: no key, a key or reference that is too long, a cost for what was given away."""
+class NothingToReverse(LedgerError):
+    """The lot has less left than is to be taken back, and the policy allows neither less nor debt."""
 
-    code = "invalid_grant"
-    status = 400
+    code = "nothing_to_reverse"
+    status = 409

@@ -28,7 +28,11 @@ def database_settings(url: str) -> dict[str, Any]:
     settings["ENGINE"] = "django.db.backends.postgresql"
     # The embedded server's URL names its socket's folder as ?host=…
     settings["HOST"] = settings.get("OPTIONS", {}).pop("host", settings["HOST"])
-    settings["OPTIONS"] = {**settings.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 8}}
+    settings["OPTIONS"] = {
+        **settings.get("OPTIONS", {}),
+        "prepare_threshold": 5,
+        "pool": {"min_size": 1, "max_size": 8},
+    }
     return settings
 
 

@@ -22,7 +22,11 @@ DATABASES = {"default": env.db("DATABASE_URL", engine="django.db.backends.postgr
 DATABASES["default"]["CONN_MAX_AGE"] = 0  # Django's pool needs it so
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("PGBOUNCER", default=False)
-DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+# The ledger's statements keep their plans; PgBouncer before 1.21 loses them in transaction mode.
+DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = (
+    5 if env.bool("DATABASE_PREPARED_STATEMENTS", default=True) else None
+)
+DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": env.int("DATABASE_POOL_MIN", default=2),
     "max_size": env.int("DATABASE_POOL_MAX", default=10),
     # While the database is away each request waits so many seconds for a connection, and the probes wait behind it.

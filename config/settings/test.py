@@ -13,6 +13,6 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STRIPE_MAX_NETWORK_RETRIES = 0
 STRIPE_TIMEOUT_SECONDS = 5.0
 # A pool would keep connections that the teardown of the test database waits for.
-DATABASES["default"]["OPTIONS"] = {"options": "-c synchronous_commit=off"}
+DATABASES["default"]["OPTIONS"] = {"options": "-c synchronous_commit=off", "prepare_threshold": 5}
 DATABASES["default"]["TEST"] = {"NAME": env("TEST_DATABASE", default="test_credits")}
 DATABASES["default"]["CONN_MAX_AGE"] = 0

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from credits import ledger
 from credits.amounts import LARGEST
-from credits.errors import InvalidAmount, InvalidGrant, KeyConflict, UnknownAccount
+from credits.errors import InvalidAmount, InvalidEntry, KeyConflict, UnknownAccount
 from credits.models import Account, Entry, Lot, LotMovement
 from credits.proof import find_violations
 from tests.builders import UserFactory
@@ -174,9 +174,9 @@ def test_an_unknown_account_is_refused() -> None:
 def test_a_grant_that_cannot_be_is_refused_before_the_database_sees_it(
     wrong: dict[str, Any], reason: str
 ) -> None:
-    with pytest.raises(InvalidGrant, match=reason) as refusal:
+    with pytest.raises(InvalidEntry, match=reason) as refusal:
         grant(open_account(), **wrong)
-    assert (refusal.value.code, refusal.value.status) == ("invalid_grant", 400)
+    assert (refusal.value.code, refusal.value.status) == ("invalid_entry", 400)
     assert not Entry.objects.exists()
 
 

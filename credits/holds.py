@@ -1,0 +1,198 @@
+"""Credits set aside for work in progress: hold, then capture what the work cost, or release.
+
+Part of the ledger; callers use it as `credits.ledger.hold` and so on. A hold pins the lots that will pay, so they pay
+even when they expire before the work is done. It ends by itself when its time has passed.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from credits import refusals
+from credits.amounts import positive_amount
+from credits.arguments import checked_text, json_text
+from credits.errors import HoldClosed, InvalidEntry, UnknownHold
+from credits.models import Hold
+from credits.results import Capture, OpenedHold, Release
+from credits.statements import call
+
+LONGEST_HOLD = datetime.timedelta(days=30)
+
+Overrun = Literal["refuse", "debt"]
+Metadata = Mapping[str, Any] | None
+
+
+class HeldCredits:
+    """An open hold to work under::
+
+        with ledger.hold(account, Decimal(20), key=job.id, expires_in=HOUR) as held:
+            cost = do_the_work()
+            held.capture(cost)
+
+    What is not captured when the block ends is released, also on an exception.
+    """
+
+    def __init__(self, opened: OpenedHold) -> None:
+        self.opened = opened
+        self.captures = 0
+        self.closed = False
+
+    @property
+    def id(self) -> UUID:
+        return self.opened.id
+
+    def capture(
+        self, amount: Decimal, *, key: str = "", close: bool = True, metadata: Metadata = None
+    ) -> Capture:
+        """`capture` of this hold. Without a key its number in the hold is one, so a repeat of the whole block with
+        the hold's own key charges once.
+        """
+        self.captures += 1
+        made = capture(
+            self.id, amount, key=key or f"hold:{self.id}:{self.captures}", close=close, metadata=metadata
+        )
+        self.closed = close
+        return made
+
+    def release(self) -> Release:
+        self.closed = True
+        return release(self.id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self.closed:
+            self.release()
+
+
+def hold(
+    account_id: UUID,
+    amount: Decimal,
+    *,
+    key: str,
+    expires_in: datetime.timedelta,
+    overrun: Overrun = "refuse",
+    reference: str = "",
+    metadata: Metadata = None,
+) -> HeldCredits:
+    """Sets ``amount`` credits aside, once per ``key``, until they are captured or released or the time has passed.
+
+    ``overrun`` says what a capture above what is held does when the balance doesn't allow it: ``refuse`` leaves the
+    hold as it is, ``debt`` owes the surplus.
+
+    Raises:
+        InvalidAmount, InvalidEntry, UnknownAccount, InsufficientCredits, KeyConflict: as `credits.ledger.spend`.
+            InvalidEntry also for a time that is not above zero and within 30 days.
+    """
+    amount = positive_amount(amount)
+    if not datetime.timedelta(0) < expires_in <= LONGEST_HOLD:
+        raise InvalidEntry(
+            f"A hold lasts above zero and at most {LONGEST_HOLD.days} days.", field="expires_in"
+        )
+    arguments = [
+        account_id,
+        amount,
+        checked_text("key", key, required=True),
+        expires_in,
+        Hold.Overrun(overrun).value,
+        checked_text("reference", reference),
+        json_text(metadata),
+    ]
+    rows = call("SELECT * FROM credits_open_hold(%s, %s, %s, %s, %s, %s, %s)", arguments)
+    outcome, hold_id, _amount, expires_at, balance, held, missing = rows[0]
+    if outcome == "insufficient":
+        raise refusals.insufficient(account_id, amount, missing, balance, held)
+    if outcome == "unknown_account":
+        raise refusals.unknown_account(account_id)
+    if outcome == "conflict":
+        raise refusals.conflict(account_id, key)
+    opened = OpenedHold(hold_id, account_id, amount, expires_at, balance, held, outcome == "repeated")
+    return HeldCredits(opened)
+
+
+def capture(
+    hold_id: UUID,
+    amount: Decimal,
+    *,
+    key: str,
+    close: bool = True,
+    reference: str | None = None,
+    metadata: Metadata = None,
+) -> Capture:
+    """Spends ``amount`` on the hold, once per ``key``. With ``close`` the rest of it is released; without, it stays
+    held for further captures. The entry has the hold's reference unless it is given another.
+
+    More than is held: the surplus is spent where the balance allows it, else owed where the hold says ``debt``, else
+    refused and the hold stays as it is.
+
+    Raises:
+        InvalidAmount, InvalidEntry, KeyConflict: as `credits.ledger.spend`.
+        UnknownHold: there is no such hold.
+        HoldClosed: it was captured, released, or its time has passed.
+        InsufficientCredits: for the surplus.
+    """
+    amount = positive_amount(amount)
+    arguments = [
+        hold_id,
+        amount,
+        checked_text("key", key, required=True),
+        close,
+        None if reference is None else checked_text("reference", reference),
+        json_text(metadata),
+    ]
+    rows = call("SELECT * FROM credits_capture(%s, %s, %s, %s, %s, %s)", arguments)
+    outcome, account_id, entry_id, version, balance, held, remaining, missing, status = rows[0]
+    if outcome == "unknown_hold":
+        raise UnknownHold("There is no such hold.", hold=str(hold_id))
+    if outcome == "closed":
+        raise _closed(hold_id, status)
+    if outcome == "insufficient":
+        raise refusals.insufficient(account_id, amount, missing, balance, held)
+    if outcome == "conflict":
+        raise refusals.conflict(account_id, key)
+    return Capture(entry_id, version, account_id, amount, balance, held, remaining, outcome == "repeated")
+
+
+def release(hold_id: UUID) -> Release:
+    """Gives back what the hold still holds. A hold that holds nothing any more: nothing happens.
+
+    Raises:
+        UnknownHold: there is no such hold.
+        HoldClosed: it was captured.
+    """
+    return _release(hold_id, overdue=False)
+
+
+def expire_holds(limit: int = 1000) -> int:
+    """Ends up to ``limit`` holds whose time has passed, the longest overdue first, each by itself. How many."""
+    overdue = call(
+        "SELECT id FROM credits_hold WHERE status = 'open' AND expires_at <= clock_timestamp() "
+        "ORDER BY expires_at LIMIT %s",
+        [limit],
+    )
+    return sum(not _release(hold_id, overdue=True).repeated for (hold_id,) in overdue)
+
+
+def _release(hold_id: UUID, *, overdue: bool) -> Release:
+    rows = call("SELECT * FROM credits_release(%s, %s)", [hold_id, overdue])
+    outcome, account_id, released, balance, held, status = rows[0]
+    if outcome == "unknown_hold":
+        raise UnknownHold("There is no such hold.", hold=str(hold_id))
+    if outcome == "closed" and not overdue:
+        raise _closed(hold_id, status)
+    return Release(hold_id, account_id, released, balance, held, outcome != "done")
+
+
+def _closed(hold_id: UUID, status: str) -> HoldClosed:
+    return HoldClosed(f"This hold is {Hold.Status(status).label.lower()}.", hold=str(hold_id), status=status)

@@ -1,0 +1,83 @@
+"""Whose credits, and how many."""
+
+from __future__ import annotations
+
+import uuid
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.teams.models import Team
+from config.guards import never_deleted
+from credits.models.fields import AmountField
+from credits.models.guards import OUTSIDERS, at_commit
+
+
+class Account(models.Model):
+    """The credits of one person or one team.
+
+    ``balance`` is all of them, ``held`` those set aside, ``debt`` what is owed: only a reversal or a hold that allows
+    debt makes some, and then the balance may be below zero. ``version`` counts the entries.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # An erased person leaves an account without an owner: the books stay whole.
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("owner"),
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="credit_account",
+    )
+    team = models.OneToOneField(
+        Team,
+        verbose_name=_("team"),
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="credit_account",
+    )
+    balance = AmountField(_("balance"), default=0, db_default=0)
+    held = AmountField(_("held"), default=0, db_default=0)
+    debt = AmountField(_("debt"), default=0, db_default=0)
+    version = models.BigIntegerField(_("version"), default=0, db_default=0)
+    created_at = models.DateTimeField(_("opened"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
+        constraints = [
+            models.CheckConstraint(condition=Q(held__gte=0), name="credits_account_held_not_negative"),
+            models.CheckConstraint(condition=Q(debt__gte=0), name="credits_account_debt_not_negative"),
+            # What the lots have left (the balance and what is owed) covers what is held.
+            models.CheckConstraint(
+                condition=Q(balance__gte=F("held") - F("debt")), name="credits_account_no_overdraft"
+            ),
+            models.CheckConstraint(condition=Q(version__gte=0), name="credits_account_version_not_negative"),
+            models.CheckConstraint(
+                condition=Q(owner__isnull=True) | Q(team__isnull=True), name="credits_account_one_owner"
+            ),
+        ]
+        triggers = [
+            at_commit(
+                "agrees_with_its_books",
+                pgtrigger.Insert | pgtrigger.UpdateOf("balance", "debt", "version"),  # type: ignore[no-untyped-call]
+                "PERFORM credits_verify_account(OLD, NEW);",
+                OUTSIDERS,
+            ),
+            at_commit(
+                "agrees_with_its_holds",
+                pgtrigger.Insert | pgtrigger.UpdateOf("held"),  # type: ignore[no-untyped-call]
+                "PERFORM credits_verify_holds(NEW.id);",
+                OUTSIDERS,
+            ),
+            *never_deleted(),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.owner or self.team or self.id)

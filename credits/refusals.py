@@ -1,0 +1,29 @@
+"""The typed error for each outcome of the database's functions that is not a success."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+from credits.errors import InsufficientCredits, KeyConflict, UnknownAccount
+
+
+def unknown_account(account_id: UUID) -> UnknownAccount:
+    return UnknownAccount("There is no such account.", account=str(account_id))
+
+
+def conflict(account_id: UUID, key: str) -> KeyConflict:
+    return KeyConflict("This key was used for something else.", account=str(account_id), key=key)
+
+
+def insufficient(
+    account_id: UUID, amount: Decimal, missing: Decimal, balance: Decimal, held: Decimal | None
+) -> InsufficientCredits:
+    return InsufficientCredits(
+        f"{missing.normalize():f} more credits are needed.",
+        account=account_id,
+        amount=amount,
+        missing=missing,
+        balance=balance,
+        held=held,
+    )
