@@ -17,14 +17,14 @@ from unfold.decorators import action, display
 from accounts.clients.errors import InvalidKeyRequest
 from accounts.clients.forms import ApiClientForm, NewKeyForm
 from accounts.clients.keys import NewKey, create_key, revoke_key
-from accounts.clients.models import ApiClient, ApiKey, Scope
+from accounts.clients.models import ApiClient, ApiKey
 from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, chip, link_to
 from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline, StaffMayLook
 
 
-def scopes_in_words(scopes: list[str]) -> str:
-    return ", ".join(str(Scope(scope).label) for scope in scopes) or EMPTY
+def listed(scopes: list[str]) -> str:
+    return ", ".join(scopes) or EMPTY
 
 
 class KeyColumns:
@@ -36,7 +36,7 @@ class KeyColumns:
 
     @display(description=_("scopes"))
     def scopes_shown(self, key: ApiKey) -> Any:
-        return _("all of its client's") if key.scopes is None else scopes_in_words(key.scopes)
+        return _("all of its client's") if key.scopes is None else listed(key.scopes)
 
     @display(description=_("state"))
     def state(self, key: ApiKey) -> str:
@@ -92,7 +92,7 @@ class ApiClientAdmin(StaffMayLook):
 
     @display(description=_("scopes"))
     def scopes_shown(self, client: ApiClient) -> str:
-        return scopes_in_words(client.scopes)
+        return listed(client.scopes)
 
     @display(description=_("requests per minute"), ordering="requests_per_minute")
     def rate(self, client: ApiClient) -> Any:

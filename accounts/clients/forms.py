@@ -60,7 +60,8 @@ class NewKeyForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        # The page behind the dialog has a field "name" of its own.
+        super().__init__(*args, auto_id="key_%s", **kwargs)
         client = ApiClient.objects.filter(pk=unquote(str(self.object_id))).first()
         granted = client.scopes if client else []
         self.fields["scopes"].choices = [choice for choice in Scope.choices if choice[0] in granted]

@@ -152,7 +152,7 @@ def test_nobody_deletes_a_client_or_edits_a_key(as_superuser: Http, new_key: New
 
 def test_staff_without_the_permission_look_and_do_nothing(as_clerk: Http, new_key: NewKey) -> None:
     client_page = read(as_clerk, page_of(new_key.key.client))
-    assert "Spend and hold credits" in client_page
+    assert "read, spend, transfer" in client_page
     assert button_of(new_key.key.client, CREATE) not in client_page
     assert button_of(new_key.key, REVOKE) not in read(as_clerk, page_of(new_key.key))
 
