@@ -1,0 +1,108 @@
+"""A team's way in the browser: created, joined through the mail's link, capped, acted for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core import mail
+from playwright.sync_api import Page, expect
+
+from accounts.models import User
+from accounts.teams import invitations, membership
+from accounts.teams.caps import Cap
+from accounts.teams.invitation_mail import send_invitation_mail
+from accounts.teams.models import Invitation, Period, Role, Team
+from tests.browser.conftest import OpenPage
+from tests.browser.test_every_page import NARROWEST, SCHEMES, WIDTHS, barriers
+from tests.browser.walking import expect_heading
+from tests.builders import UserFactory
+from tests.teams.builders import join, monthly, spend
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_a_team_is_made_joined_by_the_mails_link_and_spent_from(
+    open_page: OpenPage, buyer: User, live_server: Any, settings: Any
+) -> None:
+    settings.SITE_URL = live_server.url
+    page = open_page(buyer)
+    page.goto("/credits/")
+    expect(page.locator(".switcher")).to_have_count(0)
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Teams").click()
+    page.get_by_label("Name").fill("Analytical Engines")
+    page.get_by_role("button", name="Create team").click()
+    expect_heading(page, "Analytical Engines")
+
+    page.get_by_label("E-mail").fill("grace@example.com")
+    page.get_by_label("Cap in credits").fill("250")
+    page.get_by_label("The cap is for").select_option("week")
+    page.get_by_role("button", name="Send invitation").click()
+    expect(page.get_by_role("status")).to_have_text("The invitation is on its way to grace@example.com.")
+    expect(page.get_by_text("Cap: 250 credits per week")).to_be_visible()
+    send_invitation_mail(Invitation.objects.get().pk)
+
+    invited = open_page(UserFactory.create(username="grace", first_name="Grace", last_name="Hopper"))
+    invited.goto(re.search(r"http\S+/teams/join\S+", str(mail.outbox[0].body))[0])  # type: ignore[index]  # it is there
+    expect(invited.get_by_text("250 credits per week")).to_be_visible()
+    invited.get_by_role("button", name="Join the team").click()
+    expect_heading(invited, "Analytical Engines")
+    expect(invited.get_by_text("0 of 250 credits spent")).to_be_visible()
+
+    invited.locator(".switcher summary").click()
+    invited.locator(".switcher").get_by_role("button", name="Personal").click()
+    expect(invited.get_by_role("status")).to_have_text("You act for yourself now.")
+    spend(Team.objects.get(), User.objects.get(username="grace"), 60)
+    page.reload()
+    expect(page.get_by_text("60 of 250 credits spent")).to_be_visible()
+
+
+@pytest.fixture
+def team(buyer: User) -> Team:
+    """A team in which everything that its page can show is there."""
+    team = membership.create_team(buyer, "Analytical Engines, department of difference")
+    for number, (first, last) in enumerate(
+        [("Grace", "Hopper"), ("Katherine", "Johnson"), ("Mary", "Somerville")]
+    ):
+        user = UserFactory.create(username=first.lower(), first_name=first, last_name=last)
+        cap = Cap(Decimal(500), Period.WEEK) if number else None
+        join(team, user, Role.MEMBER if number else Role.ADMIN, cap)
+        spend(team, user, "120.5" if number < 2 else "500")
+    for number, email in enumerate(
+        ["charles@example.com", "a.very.long.address.of.somebody@subdomain.example.com"]
+    ):
+        role = Role.MEMBER if number else Role.ADMIN
+        invitations.invite(buyer, team.pk, email, role, monthly(50) if number else None)
+    return team
+
+
+PAGES: dict[str, Callable[[Team], str]] = {
+    "list": lambda team: "/teams/",
+    "team": lambda team: f"/teams/{team.pk}/",
+    "member": lambda team: f"/teams/{team.pk}/members/{User.objects.get(username='mary').pk}/",
+    "join": lambda team: f"/teams/join?token={invitations.token_of(Invitation.objects.all()[0].pk)}",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_teams_has_no_barrier_and_scrolls_one_way(
+    open_page: OpenPage, buyer: User, team: Team, name: str
+) -> None:
+    page = open_page(buyer)
+    page.goto(PAGES[name](team))
+    show_all(page)
+    for scheme in SCHEMES:
+        for width in WIDTHS:
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 900})
+            assert barriers(page) == [], f"{scheme}, {width} px"
+    page.set_viewport_size({"width": NARROWEST, "height": 780})
+    overhang = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(overhang) == 0
+
+
+def show_all(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
