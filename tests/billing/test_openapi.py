@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ from schemathesis.specs.openapi.checks import (
 
 from billing.models import Purchase
 from config.wsgi import application
+from credits.rates.card_file import read_card
+from credits.rates.loading import load_card
 from tests.billing.calling import API, browser_of, made_up_event, signature_of
 from tests.builders import put_on_sale
 from tests.local_world import Sandbox
@@ -39,8 +42,11 @@ DESCRIBED = {
     "read_session": ("get", f"{API}session/{{session_id}}"),
     "list_purchases": ("get", f"{API}history"),
     "read_balance": ("get", f"{API}balance"),
+    "estimate_credits": ("get", f"{API}estimate"),
+    "estimate_credits_of_long_prompt": ("post", f"{API}estimate"),
     "list_all_purchases": ("get", f"{API}admin/purchases"),
     "receive_webhook": ("post", f"{API}webhook"),
+    "legacy_estimate": ("get", "/api/credits/estimate"),
     "legacy_purchase": ("post", "/api/credits/purchase"),
     "legacy_session": ("get", "/api/credits/session/{session_id}"),
     "legacy_webhook": ("post", "/api/credits/webhook"),
@@ -143,6 +149,7 @@ def _ask_for_everything(
     sandbox: Sandbox, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[str, requests.Response]]:
     yield from _ask_to_read(sandbox, site)
+    yield from _ask_what_it_costs(sandbox, site)
     yield from _ask_to_buy(sandbox, site, "start_purchase", "package_code")
     yield from _ask_to_buy(sandbox, site, "legacy_purchase", "package_id")
     for name in ("receive_webhook", "legacy_webhook"):
@@ -178,6 +185,23 @@ def _ask_to_read(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Re
             yield name, send(name, who)
     sandbox.fault(method="GET", path="/v1/checkout/sessions/*", status=500, times=1)
     yield "legacy_session", send("legacy_session", session_id=session_id)
+
+
+def _ask_what_it_costs(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Response]]:
+    load_card(read_card(Path("credits/rates/cards/demo.toml")))
+    good = {"prompt": "Write a poem.", "model": "chat-small"}
+    for name in ("estimate_credits", "estimate_credits_of_long_prompt", "legacy_estimate"):
+        send = functools.partial(_send, sandbox, site, name)
+        where = "json" if DESCRIBED[name][0] == "post" else "params"
+        for asked in (good, {**good, "model": "chat-smal"}, {"model": "chat-small"}):
+            request: dict[str, Any] = {where: asked}
+            yield name, send(**request)
+        for who in ("", "service"):
+            yield name, send(who, params=good, json=good)
+    yield (
+        "estimate_credits_of_long_prompt",
+        _send(sandbox, site, "estimate_credits_of_long_prompt", data=good),
+    )
 
 
 def _ask_to_buy(sandbox: Sandbox, site: str, name: str, key: str) -> Iterator[tuple[str, requests.Response]]:

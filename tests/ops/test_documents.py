@@ -18,6 +18,7 @@ from config.errors import DomainError
 from credits.management.commands import check_ledger
 from credits.models import Account, Entry, Lot, LotMovement
 from credits.proof import INVARIANTS
+from credits.rates.management.commands import load_rates
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GO_LIVE = (ROOT / "docs/go-live.md").read_text()
@@ -131,14 +132,15 @@ def test_every_finding_of_reconciliation_is_explained() -> None:
 
 
 def test_every_command_is_documented() -> None:
-    for module in (load_catalog, reconcile, sync_catalog, check_ledger):
+    for module in (load_catalog, load_rates, reconcile, sync_catalog, check_ledger):
         name = module.__name__.rsplit(".", 1)[1]
         assert re.search(rf"^\| `{name}\b", OPERATE, re.MULTILINE), name
 
 
 def test_every_error_code_of_the_api_is_documented() -> None:
-    documented = in_code((ROOT / "docs/api.md").read_text()) | in_code((ROOT / "docs/ledger.md").read_text())
-    internal = {"error", "catalog_invalid", "invalid_answer", "provider_refused"}
+    pages = ("docs/api.md", "docs/ledger.md", "docs/rates.md")
+    documented = set().union(*(in_code((ROOT / page).read_text()) for page in pages))
+    internal = {"error", "catalog_invalid", "invalid_answer", "provider_refused", "rate_card_invalid"}
     assert not {error.code for error in descendants(DomainError)} - documented - internal
 
 
