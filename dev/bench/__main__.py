@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from dev.bench import http_part, ledger_part, reads_part, site
 from dev.bench.aims import AIMS, judge
-from dev.bench.cluster import measured_fsync_us, scratch_cluster
+from dev.bench.cluster import busy_share, measured_fsync_us, scratch_cluster
 from dev.bench.contenders import CONTENDERS, Contender
 from dev.bench.document import Run, write_document
 from dev.bench.hosts import ContenderFailed
@@ -50,7 +50,7 @@ def measure(parts: Sequence[str], contenders: Sequence[Contender], pace: Pace) -
     progress = Progress(sum(planned[part] for part in parts if part in planned))
     results = Results()
     with scratch_cluster() as cluster:
-        lines = machine_lines(cluster.settings(), measured_fsync_us(cluster), pace)
+        lines = machine_lines(cluster.settings(), measured_fsync_us(cluster), busy_share(), pace)
         print("\n".join(lines), flush=True)
         steps: dict[str, Callable[[], None]] = {
             "ledger": lambda: ledger_part.measure_spends(cluster, contenders, pace, progress, results),
@@ -76,7 +76,8 @@ def _show(run: Run, contenders: Sequence[Contender]) -> None:
         print(f"\n{http_line(run.results)}")
     if any("@" in name for name, _ in run.results.rates):
         print(f"\n{as_text(reads_table(run.results, run.pace))}")
-    print(f"\n{as_text(aims_table(run.verdicts))}")
+    if run.verdicts:
+        print(f"\n{as_text(aims_table(run.verdicts))}")
 
 
 def _chosen(names: str, quick: bool) -> list[Contender]:

@@ -21,7 +21,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``measured`` is None where one of the two was not part of the run."""
+    """``measured`` and ``kept`` are None where one of the two could not be measured."""
 
     text: str
     wanted: str
@@ -46,9 +46,9 @@ AIMS = (
 
 
 def judge(results: Results, aims: tuple[Aim, ...] = AIMS) -> list[Verdict]:
-    """Every aim with its measured ratio. Rounded to the two places that are shown: what reads 0.80 kept 0.8."""
+    """The aims whose contender took part, each with its ratio. Rounded as it is shown: what reads 0.80 kept 0.8."""
     verdicts = []
-    for aim in aims:
+    for aim in (aim for aim in aims if results.took_part(aim.contender)):
         ratio = results.ratio(aim.contender, aim.yardstick, aim.load)
         kept = None if ratio is None else round(ratio, 2) >= aim.ratio
         verdicts.append(Verdict(aim.text, f"at least {aim.ratio:g}", ratio, kept))

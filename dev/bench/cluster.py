@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -117,3 +118,8 @@ def measured_fsync_us(cluster: Cluster) -> float:
             file.unlink(missing_ok=True)
             return float(words[words.index("usecs/op") - 1])
     raise RuntimeError("pg_test_fsync says nothing of fdatasync.")
+
+
+def busy_share() -> float:
+    """The part of the processors that others keep busy while this run does nothing."""
+    return float(psutil.cpu_percent(interval=1)) / 100

@@ -16,14 +16,15 @@ from dev.bench.server import THREADS, WORKERS
 Row = Sequence[str]
 
 
-def machine_lines(settings: dict[str, str], fsync_us: float, pace: Pace) -> list[str]:
+def machine_lines(settings: dict[str, str], fsync_us: float, busy: float, pace: Pace) -> list[str]:
     """What it ran on, how durable it was, and how it was measured."""
     durability = ", ".join(
         f"{name}={settings[name]}" for name in ("fsync", "synchronous_commit", "full_page_writes")
     )
     sizes = ", ".join(f"{name}={settings[name]}" for name in ("shared_buffers", "max_wal_size", "autovacuum"))
     return [
-        f"PostgreSQL {settings['server_version']} on {os.cpu_count()} cores that the load generators share with it.",
+        f"PostgreSQL {settings['server_version']} on {os.cpu_count()} cores that the load generators share with it."
+        f" Others kept {busy:.0%} of them busy before it began.",
         f"Durable: {durability}; one {settings['wal_sync_method']} takes {fsync_us:.0f} µs here.",
         f"Else: {sizes}.",
         f"Each figure is the median of {pace.rounds} windows of {pace.window_s} s, {pace.rounds_of_aims} where an aim"

@@ -52,6 +52,10 @@ class Results:
             return None
         return statistics.median(mine / theirs for mine, theirs in zip(own, other, strict=False))
 
+    def took_part(self, contender: str) -> bool:
+        """Whether the run asked for it, even if it could not be measured."""
+        return contender in self.absent or any(name == contender for name, _ in self.rates)
+
     def loads(self) -> list[Load]:
         """Many accounts before one, few clients before many."""
         return sorted({load for _, load in self.rates}, key=lambda load: (-load.accounts, load.clients))

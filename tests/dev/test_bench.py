@@ -65,6 +65,10 @@ def test_an_aim_without_its_figures_is_neither_kept_nor_missed() -> None:
     assert (verdict.measured, verdict.kept) == (None, None)
 
 
+def test_of_a_part_that_did_not_run_no_aim_is_judged() -> None:
+    assert judge(results(theirs=[50.0]), (aim(0.1),)) == []
+
+
 def test_pgbenchs_report_is_read() -> None:
     measured = parse_output(PGBENCH_SAYS.format(failed=0))
     assert (measured.per_second, measured.finished) == (5980.119623, 5903)

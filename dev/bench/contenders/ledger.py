@@ -76,13 +76,12 @@ def start(url: str, accounts: int, option: str) -> Callable[[], int]:
 
 def _by_psycopg(url: str, ids: list[UUID]) -> Callable[[], int]:
     import psycopg
-    from psycopg.types.json import Jsonb
 
     cursor = psycopg.connect(url, autocommit=True).cursor()
-    key, nothing = _keys(), Jsonb({})
+    key = _keys()
 
     def spend() -> int:
-        arguments = [random.choice(ids), AMOUNT, "spend", key(), "job", nothing]
+        arguments = [random.choice(ids), AMOUNT, "spend", key(), "job", "{}"]
         row = cursor.execute(STATEMENT, arguments, prepare=True).fetchone()
         if row is None or row[0] != "done":
             raise RuntimeError(f"The function answered {row}.")
@@ -111,7 +110,7 @@ def _spend_many(ids: list[UUID], size: int) -> Callable[[], int]:
     def spend() -> int:
         orders = [ledger.SpendOrder(random.choice(ids), AMOUNT, key(), "job") for _ in range(size)]
         results = ledger.spend_many(orders)
-        if any(result.status != "done" for result in results):
+        if any(result.outcome != "done" for result in results):
             raise RuntimeError("A spend of the batch was not done.")
         return len(results)
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import md5
 from uuid import UUID
 
 import psycopg
 
 from dev.bench.contenders.ledger import start as start_spending
 
+OWNER = "bench-reader"
 PAGE = 50
 THOUSANDTH = 1000
 # Past the triggers, which would take an hour over ten million; what they demand of the last entry holds.
 FILL = """
 SET LOCAL session_replication_role = replica;
-INSERT INTO credits_entry (account_id, version, kind, amount, balance_after, lots, moved, key, reference, hash)
+INSERT INTO credits_entry (account_id, version, kind, amount, balance_after, lots, moved, key, reference, metadata,
+                           hash)
     SELECT a.id, a.version + n, 'spend', -0.25, a.balance - 0.25 * n, ARRAY[l.id], ARRAY[-0.25],
-           'fill:' || to_char(n, 'FM00000000'), 'job', sha256(int8send(n))
+           'fill:' || to_char(n, 'FM00000000'), 'job', '{}', sha256(int8send(n))
     FROM credits_account a, LATERAL (SELECT id FROM credits_lot WHERE account_id = a.id ORDER BY id LIMIT 1) l,
          generate_series(1, %(entries)s) n
     WHERE a.id = md5('1')::uuid;
@@ -34,7 +37,12 @@ def load(url: str) -> None:
 
 
 def fill(url: str, size: int) -> None:
-    """Gives the first account entries until it has ``size``, two of which are its grants."""
+    """Gives the first account an owner, and entries until it has ``size``, two of which are its grants."""
+    from accounts.models import User
+    from credits.models import Account
+
+    owner = User.objects.create(username=OWNER)
+    Account.objects.filter(pk=UUID(hex=md5(b"1", usedforsecurity=False).hexdigest())).update(owner=owner)
     with psycopg.connect(url, cursor_factory=psycopg.ClientCursor) as connection:
         connection.execute(FILL, {"entries": size - 2})
     with psycopg.connect(url, autocommit=True) as connection:
@@ -43,14 +51,16 @@ def fill(url: str, size: int) -> None:
 
 def start(url: str, accounts: int, option: str) -> Callable[[], int]:
     """``option``: "balance", "first" and "thousandth" for a page of the statement, or "spend"."""
+    from accounts.models import User
     from credits.models import Account
-    from credits.selectors import get_account_balance
+    from credits.selectors import get_balance
 
     if option == "spend":
         return start_spending(url, 1, "spend")
-    account = Account.objects.get(version=max(Account.objects.values_list("version", flat=True)))
+    owner = User.objects.get(username=OWNER)
+    account = Account.objects.get(owner=owner)
     if option == "balance":
-        return lambda: int(get_account_balance(account.pk).account_id == account.pk)
+        return lambda: int(get_balance(owner).account_id == account.pk)
     pages = THOUSANDTH if option == "thousandth" else 1
     # At ten thousand entries there are two hundred pages: the last full one stands for the thousandth.
     before = max(account.version - (pages - 1) * PAGE, PAGE) + 1
