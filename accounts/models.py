@@ -9,6 +9,7 @@ import uuid
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 
@@ -29,9 +30,22 @@ class User(AbstractUser):
     # one's.
     claims_issued_at = models.DateTimeField(_("claims issued at"), null=True, blank=True, editable=False)
 
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("A name such as Europe/Berlin. Empty: the site’s."),
+    )
+
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        indexes = [
+            # Whom a gift is for is looked up by e-mail, in any case.
+            models.Index(Upper("email"), name="accounts_user_by_email"),
+        ]
 
     @property
     def is_managed_by_provider(self) -> bool:

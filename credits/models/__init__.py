@@ -19,7 +19,19 @@ lets the tables be split by account one day.
 from credits.models.accounts import Account
 from credits.models.entries import Entry, Movement
 from credits.models.fields import AmountField
+from credits.models.gifts import Gift
 from credits.models.holds import Hold
 from credits.models.lots import Lot
+from credits.models.notices import BalanceAlert, ExpiryWarning
 
-__all__ = ["Account", "AmountField", "Entry", "Hold", "Lot", "Movement"]
+__all__ = [
+    "Account",
+    "AmountField",
+    "BalanceAlert",
+    "Entry",
+    "ExpiryWarning",
+    "Gift",
+    "Hold",
+    "Lot",
+    "Movement",
+]

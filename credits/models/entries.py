@@ -82,6 +82,15 @@ class Entry(models.Model):
             models.CheckConstraint(condition=~Q(key=""), name="credits_entry_has_a_key"),
             # With credits_entry_equals_movements, which needs a function of the database: see 0005.
         ]
+        indexes = [
+            # For the statement's filters and totals. Spends are nearly all of a long account's entries and stay out
+            # of it: a spend pays nothing for it (docs/statement-and-gifts.md).
+            models.Index(
+                fields=["account", "kind", "version"],
+                condition=~Q(kind="spend"),
+                name="credits_entry_but_spends",
+            ),
+        ]
         triggers = [
             *append_only(),
             pgtrigger.Trigger(
