@@ -11,6 +11,8 @@ from credits.errors import InvalidEntry
 
 LONGEST_TEXT = 200
 LONGEST_METADATA = 10_000
+# A capture's entry names its hold by it; from anybody else it would say that the entry was spent on that hold.
+RESERVED_NAME = "hold"
 # Valid in JSON, refused by jsonb. An even number of backslashes before it is text about it, and fine.
 ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -35,10 +37,12 @@ def json_text(metadata: Mapping[str, Any] | None) -> str:
     """``metadata`` as the JSON that is stored.
 
     Raises:
-        InvalidEntry: it is not JSON, or is longer than 10,000 characters.
+        InvalidEntry: it is not JSON, is longer than 10,000 characters, or names a hold, which only captures do.
     """
     if not metadata:
         return "{}"
+    if RESERVED_NAME in metadata:
+        raise InvalidEntry(f"The name {RESERVED_NAME!r} is the ledger's own.", field="metadata")
     try:
         text = json.dumps(dict(metadata), allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -73,7 +74,9 @@ class HeldCredits:
         trace: TracebackType | None,
     ) -> None:
         if not self.closed:
-            self.release()
+            # Captured by an earlier run of this block: then nothing is left to release.
+            with suppress(HoldClosed):
+                self.release()
 
 
 def hold(

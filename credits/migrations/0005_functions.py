@@ -11,7 +11,7 @@ DROP FUNCTION credits_spend_many(uuid[], numeric[], text[], text[], jsonb[]);
 DROP FUNCTION credits_transfer(uuid, uuid, numeric, text, text, jsonb);
 DROP FUNCTION credits_reverse(uuid, bigint, numeric, text, text, text, text, jsonb);
 DROP FUNCTION credits_expire_lots_of(uuid);
-DROP FUNCTION credits_expire_holds_of(uuid);
+DROP FUNCTION credits_expire_holds_of(uuid, timestamptz);
 DROP FUNCTION credits_release(uuid, boolean);
 DROP FUNCTION credits_capture(uuid, numeric, text, boolean, text, jsonb);
 DROP FUNCTION credits_pin_lots(bigint[], numeric[]);

@@ -304,12 +304,18 @@ BEGIN
 
     v_writer := set_config('credits.writer', '', true);
     -- What overdue holds keep is nobody's any more, whether their job has run or not.
-    IF credits_expire_holds_of(p_account) > 0 THEN
+    IF credits_expire_holds_of(p_account, v_now) > 0 THEN
         RETURN QUERY
             SELECT * FROM credits_spend(p_account, p_amount, p_kind, p_key, p_reference, p_metadata);
         RETURN;
     END IF;
-    RETURN QUERY SELECT * FROM credits_refusal(p_account, p_amount, v_now);
+    SELECT r.outcome, r.version, r.balance_after, r.held, r.missing INTO outcome, version, balance_after, held, missing
+        FROM credits_refusal(p_account, p_amount, v_now) r;
+    IF missing <= 0 THEN  -- Nothing was locked, and what was missing has come in meanwhile.
+        RETURN QUERY SELECT * FROM credits_spend(p_account, p_amount, p_kind, p_key, p_reference, p_metadata);
+        RETURN;
+    END IF;
+    RETURN NEXT;
 END $$;
 
 -- The answer for a key that stands in the books already; no row when it doesn't.
@@ -375,7 +381,7 @@ BEGIN
 
     SELECT * INTO v_picked FROM credits_pick(p_account, p_amount, v_now);
     IF v_account.id IS NULL OR v_picked.missing > 0 OR v_account.balance - v_account.held < p_amount THEN
-        IF credits_expire_holds_of(p_account) > 0 THEN
+        IF credits_expire_holds_of(p_account, v_now) > 0 THEN
             RETURN QUERY SELECT * FROM credits_open_hold(
                 p_account, p_amount, p_key, p_expires_in, p_overrun, p_reference, p_metadata);
         ELSE
@@ -419,7 +425,8 @@ DECLARE
     v_hold credits_hold;
     v_now timestamptz;
     v_entry credits_entry;
-    v_metadata jsonb := p_metadata || jsonb_build_object('hold', p_hold);
+    v_metadata jsonb := p_metadata || jsonb_build_object('hold', p_hold)
+        || CASE WHEN p_close THEN '{}' ELSE '{"partial": true}' END::jsonb;
     v_from_hold numeric;
     v_surplus numeric;
     v_picked record;
@@ -466,8 +473,9 @@ BEGIN
 
     v_from_hold := least(p_amount, v_hold.remaining);
     v_surplus := p_amount - v_from_hold;
-    IF v_surplus > 0 AND credits_expire_holds_of(v_account.id) > 0 THEN
+    IF v_surplus > 0 AND credits_expire_holds_of(v_account.id, v_now) > 0 THEN
         SELECT * INTO v_account FROM credits_account a WHERE a.id = v_account.id;
+        held := v_account.held;
     END IF;
     SELECT * INTO v_picked FROM credits_pick(
         v_account.id, least(v_surplus, greatest(0, v_account.balance - v_account.held)), v_now);
@@ -572,11 +580,11 @@ BEGIN
     RETURN NEXT;
 END $$;
 
--- Ends an account's overdue holds; how many there were.
-CREATE FUNCTION credits_expire_holds_of(p_account uuid) RETURNS bigint LANGUAGE sql AS $$
+-- Ends an account's holds that were overdue at a time; how many there were.
+CREATE FUNCTION credits_expire_holds_of(p_account uuid, p_now timestamptz) RETURNS bigint LANGUAGE sql AS $$
     SELECT count(*) FILTER (WHERE r.outcome = 'done')
     FROM (SELECT h.id FROM credits_hold h
-          WHERE h.account_id = p_account AND h.status = 'open' AND h.expires_at <= clock_timestamp()) overdue,
+          WHERE h.account_id = p_account AND h.status = 'open' AND h.expires_at <= p_now) overdue,
          LATERAL credits_release(overdue.id, true) r;
 $$;
 
@@ -643,7 +651,7 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
-    PERFORM credits_expire_holds_of(p_account);
+    PERFORM credits_expire_holds_of(p_account, v_now);
     SELECT * INTO v_account FROM credits_account a WHERE a.id = p_account;
     SELECT l.remaining - l.held INTO v_free FROM credits_lot l WHERE l.id = p_lot AND l.account_id = p_account;
     taken := least(v_free, p_amount);
@@ -796,7 +804,7 @@ BEGIN
     -- All rows first and in one order, so that two batches don't wait for each other.
     PERFORM FROM credits_account a WHERE a.id = ANY (p_accounts) ORDER BY a.id FOR NO KEY UPDATE;
     v_now := clock_timestamp();
-    PERFORM credits_expire_holds_of(h.account_id) FROM (
+    PERFORM credits_expire_holds_of(h.account_id, v_now) FROM (
         SELECT DISTINCT h.account_id FROM credits_hold h
         WHERE h.account_id = ANY (p_accounts) AND h.status = 'open' AND h.expires_at <= v_now
     ) h;

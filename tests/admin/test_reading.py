@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from billing.models import InboxEvent, Package, Purchase, PurchaseEvent
+from credits import ledger
 from credits.models import Account, Entry, Lot
 from tests.admin.pages import add_to, links_on, list_of, page_of, read, rows_of
 from tests.admin.rows import READ_ONLY, Books, make_books, make_inbox_event, make_purchase
@@ -91,7 +93,7 @@ def expected_links(books: Books) -> dict[Model, list[str]]:
         books.lot: [
             page_of(account),
             page_of(purchase),
-            f"{list_of(Entry)}?movements__lot__id__exact={books.lot.pk}",
+            f"{list_of(Entry)}?lot={books.lot.pk}",
         ],
         books.purchase_event: [page_of(purchase), page_of(books.inbox_event)],
         books.inbox_event: [page_of(purchase)],
@@ -167,6 +169,18 @@ def test_a_search_finds_the_one_row(
     make_books()
 
     assert rows_of(as_clerk, list_of(model), q=str(wanted(books))) == [books.row(model)]
+
+
+def test_a_short_id_is_not_found_inside_another_entrys_key_or_reference(
+    books: Books, as_clerk: Client
+) -> None:
+    for template in ("fact:{}", "{}:fact", "fact{}fact"):
+        fact = template.format(books.entry.pk)
+        ledger.grant(
+            books.account.pk, Decimal(1), kind=Entry.Kind.ADJUSTMENT, key=fact, reference=f"of {fact}"
+        )
+
+    assert rows_of(as_clerk, list_of(Entry), q=str(books.entry.pk)) == [books.entry]
 
 
 @pytest.mark.parametrize("model", EVERY_LIST, ids=lambda model: model.__name__)
