@@ -156,7 +156,7 @@ def find_own(team_id: UUID, user: User) -> Membership:
 
 def find_member(team_id: UUID, user_id: UUID) -> Membership:
     """Raises `UnknownMember`."""
-    member = Membership.objects.select_related("user").filter(team=team_id, user=user_id).first()
+    member = Membership.objects.select_related("user", "team").filter(team=team_id, user=user_id).first()
     if member is None:
         raise UnknownMember(_("This person is not in the team."), team=str(team_id), user=str(user_id))
     return member
