@@ -26,21 +26,8 @@ DEFAULT_MODEL = "default"
 NEAR_NAMES = 3
 LONGEST_SHOWN = 100
 
-# One statement for a price: the newest row of each thing that is in force. The moment is the database's own, so that
-# every process of the site changes prices at the same instant.
-CARD = """
-WITH moment AS (SELECT coalesce(%(at)s::timestamptz, statement_timestamp()) AS at)
-(SELECT DISTINCT ON (provider, unit) 'rate', id, provider, unit, price, per, effective_from
-   FROM rates_rate, moment
-  WHERE model = %(model)s AND effective_from <= at AND (%(provider)s = '' OR provider = %(provider)s)
-  ORDER BY provider, unit, effective_from DESC)
-UNION ALL
-(SELECT DISTINCT ON (provider, model) CASE WHEN model <> '' THEN 'model' WHEN provider <> '' THEN 'provider'
-        ELSE 'global' END, id, provider, '', percent, 1, effective_from
-   FROM rates_markup, moment
-  WHERE model IN ('', %(model)s) AND effective_from <= at
-  ORDER BY provider, model, effective_from DESC)
-"""
+# The newest row of each thing that is in force, in one statement whose plan is kept (0003_card_function.sql).
+CARD = "SELECT * FROM rates_card(%s, %s, %s)"
 
 
 class State(StrEnum):
@@ -130,7 +117,7 @@ def card_of(name: str, at: datetime | None = None) -> ModelCard:
 def _read(provider: str, model: str, at: datetime | None) -> _Found:
     found = _Found()
     with connection.cursor() as cursor:
-        cursor.execute(CARD, {"at": at, "provider": provider, "model": model})
+        cursor.execute(CARD, [provider, model, at])
         for kind, row_id, of_provider, unit, value, per, since in cursor.fetchall():
             if value is None:
                 continue  # off the card, or no markup of its own

@@ -1,0 +1,17 @@
+from pathlib import Path
+
+from django.db import migrations
+
+CREATE = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+DROP = "DROP FUNCTION rates_card(text, text, timestamptz)"
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('rates', '0002_default_markup'),
+    ]
+
+    operations = [
+        migrations.RunSQL(CREATE, DROP),
+    ]
