@@ -14,6 +14,8 @@ from unfold.decorators import display
 
 from accounts.admin import UserAdmin
 from accounts.models import User
+from accounts.teams.admin import TeamAdmin
+from accounts.teams.models import Team
 from config.admin_display import EMPTY, chip, link_to, link_to_list
 from config.read_only_admin import ReadOnlyAdmin
 from credits.formatting import credits_amount, credits_change
@@ -179,6 +181,11 @@ def account_of_user(user: User) -> str:
     return EMPTY if account is None else link_to(account, _("Credit account"))
 
 
+def account_of_team(team: Team) -> str:
+    account = Account.objects.filter(team=team).first()
+    return EMPTY if account is None else link_to(account, _("Credit account"))
+
+
 def lots_of_account(account: Account) -> str:
     return link_to_list(Lot, _("Lots"), account__id__exact=account.pk)
 
@@ -192,5 +199,6 @@ def entries_of_lot(lot: Lot) -> str:
 
 
 UserAdmin.related_pages.append(account_of_user)
+TeamAdmin.related_pages.append(account_of_team)
 AccountAdmin.related_pages += [lots_of_account, entries_of_account]
 LotAdmin.related_pages.append(entries_of_lot)

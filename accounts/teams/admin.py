@@ -13,7 +13,7 @@ from unfold.decorators import display
 from accounts.admin import UserAdmin
 from accounts.models import User
 from accounts.teams.models import Invitation, MemberAllowance, Membership, Role, Team
-from config.admin_display import EMPTY, chip, link_to, link_to_list
+from config.admin_display import EMPTY, chip, link_to, link_to_list, shortened
 from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
 
 ROLE_TONES: dict[str, str] = {Role.OWNER: "info", Role.ADMIN: "success"}
@@ -40,7 +40,7 @@ class MembershipInline(ReadOnlyInline):
     def cap_shown(self, membership: Membership) -> str:
         return _cap(membership)
 
-    @display(description=_("last spent"))
+    @display(description=_("spent in a month"))
     def spent_shown(self, membership: Membership) -> str:
         """The newest month with spending; staff find the rest in the ledger."""
         months = [row for row in membership.allowances.all() if row.period == "month"]
@@ -50,21 +50,16 @@ class MembershipInline(ReadOnlyInline):
 
 class InvitationInline(ReadOnlyInline):
     model = Invitation
-    fields = [
-        "email",
-        "role_chip",
-        "cap_shown",
-        "state",
-        "inviter",
-        "created_at",
-        "expires_at",
-        "mail_sent_at",
-    ]
+    fields = ["address", "role_chip", "cap_shown", "state", "inviter", "expires_at", "mail_sent_at"]
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invitation]:
         invitations: QuerySet[Invitation] = super().get_queryset(request)
         return invitations.select_related("invited_by")
+
+    @display(description=_("e-mail"))
+    def address(self, invitation: Invitation) -> str:
+        return shortened(invitation.email)
 
     @display(description=_("role"))
     def role_chip(self, invitation: Invitation) -> str:

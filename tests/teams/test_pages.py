@@ -16,6 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import User
 from accounts.teams import invitations, membership
 from accounts.teams.models import Invitation, Membership, Role, Team
+from credits.ledger import open_team_account
 from tests.billing.calling import browser_of
 from tests.billing.worker import run_worker
 from tests.builders import UserFactory
@@ -292,12 +293,13 @@ def test_a_team_that_is_not_ones_own_is_not_switched_to(people: People, team: st
 
 def test_staff_read_teams_and_change_nothing(people: People) -> None:
     link_to(people)
+    account = open_team_account(people.team)
     staff = browser_of(UserFactory.create(is_staff=True, is_superuser=True))
     shown = staff.get("/admin/teams/team/", {"q": people.member.email})
     assert list(shown.context["cl"].result_list) == [people.team]
     page = f"/admin/teams/team/{people.team.pk}/change/"
     text = staff.get(page).content.decode()
-    for word in ("Crew", people.owner.username, "a@example.com", "Open"):
+    for word in ("Crew", people.owner.username, "a@example.com", "Open", f"/account/{account.pk}/change/"):
         assert word in text
     assert f"/admin/teams/team/?memberships__user__id__exact={people.member.pk}" in staff.get(
         f"/admin/accounts/user/{people.member.pk}/change/"
