@@ -131,6 +131,13 @@ INVARIANTS: dict[str, str] = {
 }
 
 
+# Checks that call a function of the database: Django's models can't declare them, so a migration makes them.
+CHECKS_OF_MIGRATIONS = [
+    ("credits_entry", "credits_entry_equals_movements"),
+    ("credits_hold", "credits_hold_equals_pinned"),
+]
+
+
 def find_violations() -> Iterator[Violation]:
     """Every violation in the database, guards that are missing or switched off among them."""
     for invariant, query in INVARIANTS.items():
@@ -146,14 +153,19 @@ def _violations_of(invariant: str, query: str) -> Iterator[Violation]:
 
 
 def _disarmed_guards() -> Iterator[Violation]:
-    """Constraints and triggers that the models declare and the database lacks, or has switched off."""
+    """Constraints and triggers that we declare and the database lacks, or has switched off."""
     armed = _armed_guards()
+    for table, guard in [*_guards_of_models(), *CHECKS_OF_MIGRATIONS]:
+        if (table, guard) not in armed:
+            yield Violation("guards_are_armed", f"table {table}", f"{guard} is missing or switched off")
+
+
+def _guards_of_models() -> Iterator[tuple[str, str]]:
     for model in apps.get_app_config("credits").get_models():
-        table = model._meta.db_table
-        triggers = [trigger.get_pgid(model) for trigger in getattr(model._meta, "triggers", [])]
-        for guard in [*(constraint.name for constraint in model._meta.constraints), *triggers]:
-            if (table, guard) not in armed:
-                yield Violation("guards_are_armed", f"table {table}", f"{guard} is missing or switched off")
+        for constraint in model._meta.constraints:
+            yield model._meta.db_table, constraint.name
+        for trigger in getattr(model._meta, "triggers", []):
+            yield model._meta.db_table, trigger.get_pgid(model)
 
 
 def _armed_guards() -> set[tuple[str, str]]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
+
 from credits import ledger
-from credits.models import Account, Entry
+from credits.holds import HeldCredits
+from credits.models import Account, Entry, Hold, Lot
+from credits.results import Grant, Spend
 from tests.builders import UserFactory
 
 
@@ -14,8 +21,59 @@ def open_account(**user: Any) -> Account:
     return ledger.open_account(UserFactory.create(**user))
 
 
-def grant(
-    account: Account, amount: str | int = 100, *, key: str = "fact:1", **arguments: Any
-) -> ledger.Grant:
+def grant(account: Account, amount: str | int = 100, *, key: str = "fact:1", **arguments: Any) -> Grant:
     arguments.setdefault("kind", Entry.Kind.PURCHASE)
     return ledger.grant(account.pk, Decimal(amount), key=key, **arguments)
+
+
+def funded(amount: str | int = 100, **arguments: Any) -> Account:
+    """An account with one grant."""
+    account = open_account()
+    grant(account, amount, key="funds", **arguments)
+    return account
+
+
+def spend(account: Account, amount: str | int, *, key: str = "work:1", **arguments: Any) -> Spend:
+    return ledger.spend(account.pk, Decimal(amount), key=key, **arguments)
+
+
+def hold(account: Account, amount: str | int, *, key: str = "hold:1", **arguments: Any) -> HeldCredits:
+    arguments.setdefault("expires_in", timedelta(hours=1))
+    return ledger.hold(account.pk, Decimal(amount), key=key, **arguments)
+
+
+def soon(**later: float) -> datetime:
+    return datetime.now(UTC) + timedelta(**later)
+
+
+@contextmanager
+def no_triggers() -> Iterator[None]:
+    """As a restore or a replica writes: no trigger and no foreign key is looked at."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET session_replication_role = origin")
+
+
+def let_lot_expire(lot_id: int) -> None:
+    """Its time has passed a second ago; no job has run."""
+    Lot.objects.filter(pk=lot_id).update(expires_at=soon(seconds=-1))
+
+
+def let_hold_run_out(held: HeldCredits) -> None:
+    """Its time has passed a second ago; no job has run."""
+    Hold.objects.filter(pk=held.id).update(expires_at=soon(seconds=-1))
+
+
+def numbers(account: Account) -> tuple[Decimal, Decimal, Decimal]:
+    """Balance, held and debt as they stand in the books."""
+    account.refresh_from_db()
+    return account.balance, account.held, account.debt
+
+
+def left(account: Account) -> list[Decimal]:
+    """What each lot of the account has left, the oldest first."""
+    return list(account.lots.order_by("id").values_list("remaining", flat=True))

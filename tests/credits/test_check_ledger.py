@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -13,9 +14,9 @@ from django.db import connection
 from credits.models import Account, Entry, Lot
 from credits.proof import INVARIANTS, Violation, find_violations
 from tests.conftest import empty_tables
-from tests.credits.builders import grant, open_account
+from tests.credits.builders import grant, hold, no_triggers, open_account
 
-WHOLE = f"The ledger is whole: {len(INVARIANTS)} invariants hold over 2 accounts, 4 lots, 4 entries.\n"
+WHOLE = f"The ledger is whole: {len(INVARIANTS)} invariants hold over 2 accounts, 4 lots, 5 entries.\n"
 
 
 def run(*statements: str) -> None:
@@ -24,22 +25,13 @@ def run(*statements: str) -> None:
             cursor.execute(statement)
 
 
-@contextmanager
-def no_triggers() -> Iterator[None]:
-    """As a restore or a replica writes: no trigger and no foreign key is looked at."""
-    run("SET session_replication_role = replica")
-    try:
-        yield
-    finally:
-        run("SET session_replication_role = origin")
-
-
 def keep_books() -> Account:
-    """Two accounts, two grants each; gives the first."""
+    """Two accounts with two grants each, a hold in the first, of which 10 of 30 are captured; gives the first."""
     accounts = [open_account(), open_account()]
     for account in accounts:
-        grant(account, 100, key="fact:1")
+        grant(account, 110 if account is accounts[0] else 100, key="fact:1")
         grant(account, 20, key="fact:2")
+    hold(accounts[0], 30).capture(Decimal(10), close=False)
     return accounts[0]
 
 
@@ -54,7 +46,7 @@ def check_ledger(*arguments: str) -> tuple[int, str, str]:
 
 
 # For each invariant, a write that breaks it, and the constraint that would refuse it even in a restore. {a} is an
-# account with 100 and 20, {b} another one like it; {first}, {last} and {lot} are {a}'s entries and its first lot.
+# account with 120 of which 20 are held, {b} another one; {first}, {last} and {lot} are {a}'s entries and first lot.
 CORRUPTIONS = [
     (
         "no_overdraft",
@@ -68,13 +60,40 @@ CORRUPTIONS = [
     ),
     ("balance_equals_entries", "UPDATE credits_account SET balance = balance + 0.000001 WHERE id = {a}", ""),
     ("balance_equals_lots", "UPDATE credits_lot SET remaining = remaining - 0.000001 WHERE id = {lot}", ""),
+    (
+        "debt_equals_what_entries_owe",
+        "UPDATE credits_account SET debt = 1 WHERE id = {a}",
+        "",
+    ),
     ("held_equals_open_holds", "UPDATE credits_account SET held = 1 WHERE id = {a}", ""),
-    ("versions_without_gap", "UPDATE credits_account SET version = 3 WHERE id = {a}", ""),
+    ("held_equals_open_holds", "UPDATE credits_lot SET held = 1 WHERE id = {lot}", ""),
+    ("lot_pinned_by_its_holds", "UPDATE credits_lot SET held = 19 WHERE id = {lot}", ""),
+    ("lot_pinned_by_its_holds", "UPDATE credits_hold SET lots = '{{0}}'", ""),
+    ("hold_captured_what_was_spent_on_it", "UPDATE credits_hold SET captured = 9", ""),
+    (
+        "hold_captured_what_was_spent_on_it",
+        "UPDATE credits_entry SET metadata = '{{}}' WHERE id = {last}",
+        "",
+    ),
+    ("versions_without_gap", "UPDATE credits_account SET version = 4 WHERE id = {a}", ""),
     ("versions_without_gap", "UPDATE credits_entry SET version = 7 WHERE id = {last}", ""),
     ("versions_without_gap", "DELETE FROM credits_entry WHERE id = {first}", ""),
     ("entry_continues_the_balance", "UPDATE credits_entry SET balance_after = 99 WHERE id = {first}", ""),
-    ("entry_equals_its_movements", "DELETE FROM credits_lotmovement WHERE entry_id = {first}", ""),
-    ("entry_equals_its_movements", "UPDATE credits_entry SET amount = 99 WHERE id = {first}", ""),
+    (
+        "entry_equals_its_movements",
+        "UPDATE credits_entry SET amount = 99 WHERE id = {first}",
+        "credits_entry_equals_movements",
+    ),
+    (
+        "entry_equals_its_movements",
+        "UPDATE credits_entry SET lots = '{{}}' WHERE id = {first}",
+        "credits_entry_equals_movements",
+    ),
+    (
+        "lot_equals_its_movements",
+        "UPDATE credits_entry SET lots = ARRAY[{lot}::bigint] WHERE version = 2",
+        "",
+    ),
     (
         "lot_equals_its_movements",
         "UPDATE credits_lot SET remaining = 60, amount = 100 WHERE account_id = {a}",
@@ -85,12 +104,9 @@ CORRUPTIONS = [
         "UPDATE credits_lot SET remaining = amount + 1 WHERE id = {lot}",
         "credits_lot_remaining_within_amount",
     ),
-    (
-        "movement_within_one_account",
-        "UPDATE credits_lotmovement SET account_id = {b} WHERE entry_id = {first}",
-        "",
-    ),
+    ("movement_within_one_account", "UPDATE credits_entry SET lots = '{{0}}' WHERE id = {first}", ""),
     ("movement_within_one_account", "UPDATE credits_lot SET account_id = {b} WHERE id = {lot}", ""),
+    ("entry_is_sealed", "UPDATE credits_entry SET key = 'another' WHERE id = {first}", ""),
     (
         "one_entry_per_key",
         "UPDATE credits_entry SET key = 'fact:1' WHERE account_id = {a}",
@@ -125,7 +141,7 @@ def names_of(account: Account) -> dict[str, str]:
     entries = Entry.objects.filter(account=account).order_by("version")
     other = Account.objects.exclude(pk=account.pk).get()
     lot = Lot.objects.filter(account=account).earliest("pk")
-    first, last = entries.values_list("pk", flat=True)
+    first, _, last = entries.values_list("pk", flat=True)
     names = {"a": account.pk, "b": other.pk, "first": first, "last": last, "lot": lot.pk}
     return {name: f"'{value}'" for name, value in names.items()}
 
@@ -160,23 +176,31 @@ def test_a_difference_of_the_smallest_unit_is_a_violation() -> None:
         Violation(
             "balance_equals_lots",
             f"account {account.pk}",
-            "balance 120.000001, its lots have 120.000000 left",
+            "balance 120.000001 and debt 0.000000, its lots have 120.000000 left",
         ),
     }
 
 
 APPEND_ONLY = "pgtrigger_is_append_only_aec4a"
-ADDS_UP = "pgtrigger_adds_up_to_its_entry_9e903"
+CONTINUES = "pgtrigger_continues_its_account_d2ba3"
 DISARMED = [
     ("ALTER TABLE credits_entry DISABLE TRIGGER USER", APPEND_ONLY),
     (f"ALTER TABLE credits_entry DISABLE TRIGGER {APPEND_ONLY}", APPEND_ONLY),
     (f"ALTER TABLE credits_entry ENABLE REPLICA TRIGGER {APPEND_ONLY}", APPEND_ONLY),
-    (f"ALTER TABLE credits_lotmovement DISABLE TRIGGER {ADDS_UP}", ADDS_UP),
+    (f"ALTER TABLE credits_entry DISABLE TRIGGER {CONTINUES}", CONTINUES),
     (f"DROP TRIGGER {APPEND_ONLY} ON credits_entry", APPEND_ONLY),
     ("ALTER TABLE credits_entry DROP CONSTRAINT credits_entry_one_per_key", "credits_entry_one_per_key"),
     (
         "ALTER TABLE credits_account DROP CONSTRAINT credits_account_no_overdraft",
         "credits_account_no_overdraft",
+    ),
+    (
+        "ALTER TABLE credits_entry DROP CONSTRAINT credits_entry_equals_movements",
+        "credits_entry_equals_movements",
+    ),
+    (
+        "ALTER TABLE credits_hold DROP CONSTRAINT credits_hold_equals_pinned",
+        "credits_hold_equals_pinned",
     ),
 ]
 
@@ -214,7 +238,7 @@ def test_the_command_names_each_violation_and_leaves_with_1() -> None:
             f"VIOLATION balance_equals_entries: account {account.pk}:"
             " balance 121.000000, its entries add up to 120.000000",
             f"VIOLATION balance_equals_lots: account {account.pk}:"
-            " balance 121.000000, its lots have 120.000000 left",
+            " balance 121.000000 and debt 0.000000, its lots have 120.000000 left",
         ]
         assert err.strip() == "The ledger is broken: 2 violation(s)."
 

@@ -16,6 +16,7 @@ from credits.amounts import LARGEST
 from credits.errors import InvalidAmount, InvalidEntry, KeyConflict, UnknownAccount
 from credits.models import Account, Entry, Lot, Movement
 from credits.proof import find_violations
+from credits.results import Grant
 from tests.builders import UserFactory
 from tests.credits.builders import grant, open_account
 
@@ -39,7 +40,7 @@ def test_a_grant_writes_balance_lot_and_entry() -> None:
     account.refresh_from_db()
     entry, lot = Entry.objects.get(), Lot.objects.get()
     amount = Decimal("5000.000001")
-    assert granted == ledger.Grant(entry.pk, lot.pk, amount, amount, repeated=False)
+    assert granted == Grant(entry.pk, lot.pk, amount, amount, repeated=False)
     assert (account.balance, account.held, account.version) == (amount, 0, 1)
     assert (entry.amount, entry.balance_after, entry.version) == (amount, amount, 1)
     assert (entry.kind, entry.key, entry.reference) == ("purchase", "purchase:7", "order 7")
@@ -80,7 +81,7 @@ def test_the_same_key_with_the_same_arguments_gives_the_first_result_again() -> 
 
     again = grant(account, "7.500", **{**arguments, "metadata": {"b": [2], "a": 1}})
 
-    assert again == ledger.Grant(first.entry_id, first.lot_id, Decimal("7.5"), Decimal("7.5"), repeated=True)
+    assert again == Grant(first.entry_id, first.lot_id, Decimal("7.5"), Decimal("7.5"), repeated=True)
     assert Entry.objects.count() == Lot.objects.count() == 2
     account.refresh_from_db()
     assert (account.balance, account.version) == (Decimal("107.5"), 2)
