@@ -9,6 +9,7 @@ cache (CACHE_URL) they count together.
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -23,26 +24,37 @@ logger = structlog.get_logger(__name__)
 WINDOW_S = 60
 
 
-def check_rate(name: str, per_minute: int) -> None:
+class Rate(NamedTuple):
+    """How many requests a minute allows, how many of this one's are left, and in how many seconds the next begins."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+
+
+def check_rate(name: str, per_minute: int) -> Rate:
     """Counts one request of ``name``, such as ``client:<id>``.
 
     Raises RateLimited beyond ``per_minute`` in this minute, with the seconds until the next one begins.
     """
     now = time.time()
     minute = int(now) // WINDOW_S
-    if _count(f"rate:{name}:{minute}") > per_minute:
+    reset_s = max(1, round((minute + 1) * WINDOW_S - now))
+    count = _count(f"rate:{name}:{minute}")
+    if count > per_minute:
         logger.info("rate_limited", who=name, per_minute=per_minute)
-        raise RateLimited(retry_after=max(1, round((minute + 1) * WINDOW_S - now)))
+        raise RateLimited(retry_after=reset_s)
+    return Rate(per_minute, per_minute - count, reset_s)
 
 
-def check_client_rate(client: Client) -> None:
+def check_client_rate(client: Client) -> Rate:
     """Raises RateLimited when the client has made its requests of this minute."""
-    check_rate(f"client:{client.id}", client.requests_per_minute)
+    return check_rate(f"client:{client.id}", client.requests_per_minute)
 
 
-def check_user_rate(user_id: UUID) -> None:
+def check_user_rate(user_id: UUID) -> Rate:
     """The same for a user, by the setting CREDITS_USER_RATE."""
-    check_rate(f"user:{user_id}", settings.CREDITS_USER_RATE)
+    return check_rate(f"user:{user_id}", settings.CREDITS_USER_RATE)
 
 
 def _count(key: str) -> int:

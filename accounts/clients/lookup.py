@@ -10,12 +10,17 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection
+from config.statements import call
 
-_CLIENT = """SELECT id, name, scopes, requests_per_minute, is_active,
-    coalesce(last_used_at < statement_timestamp() - interval '1 minute', true)
+_BY_OIDC_ID = """SELECT id, name, scopes, requests_per_minute, is_active,
+        coalesce(last_used_at < statement_timestamp() - interval '1 minute', true)
     FROM clients_apiclient WHERE oidc_client_id = %s"""
-_KEY = "SELECT * FROM clients_find_key(%s)"
+_BY_PREFIX = """SELECT c.id, c.name, c.scopes, c.requests_per_minute, c.is_active,
+        coalesce(c.last_used_at < statement_timestamp() - interval '1 minute', true),
+        k.id, k.secret_hash, k.scopes, k.revoked_at IS NOT NULL,
+        coalesce(k.expires_at <= statement_timestamp(), false),
+        coalesce(k.last_used_at < statement_timestamp() - interval '1 minute', true)
+    FROM clients_apikey k JOIN clients_apiclient c ON c.id = k.client_id WHERE k.prefix = %s"""
 
 
 class ClientRow(NamedTuple):
@@ -42,15 +47,11 @@ class KeyRow(NamedTuple):
 
 def find_client(oidc_client_id: str) -> ClientRow | None:
     """The client of that name at the provider."""
-    with connection.cursor() as cursor:
-        cursor.execute(_CLIENT, [oidc_client_id])
-        row = cursor.fetchone()
-    return ClientRow(*row) if row else None
+    rows = call(_BY_OIDC_ID, [oidc_client_id])
+    return ClientRow(*rows[0]) if rows else None
 
 
 def find_key(prefix: str) -> tuple[ClientRow, KeyRow] | None:
     """The key of that prefix, and its client."""
-    with connection.cursor() as cursor:
-        cursor.execute(_KEY, [prefix])
-        row = cursor.fetchone()
-    return (ClientRow(*row[:6]), KeyRow(*row[6:])) if row else None
+    rows = call(_BY_PREFIX, [prefix])
+    return (ClientRow(*rows[0][:6]), KeyRow(*rows[0][6:])) if rows else None
