@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 
@@ -24,3 +25,28 @@ class DomainError(Exception):
     def headers(self) -> dict[str, str]:
         """Headers of HTTP that belong to this answer."""
         return {}
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """Further members of the API's problem document: plain JSON values that a program can act on."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class WrongField:
+    """One field of a request that is wrong. ``attr`` has dots into nested ones: ``spends.3.amount``."""
+
+    attr: str
+    code: str
+    detail: str
+
+
+class InvalidRequest(DomainError):
+    """Fields of a request are wrong: ``fields`` says which, and what is wrong with each."""
+
+    code = "invalid_request"
+    status = 400
+
+    def __init__(self, *fields: WrongField) -> None:
+        super().__init__("; ".join(f"{field.attr}: {field.detail}" for field in fields))
+        self.fields = fields

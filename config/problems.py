@@ -1,14 +1,19 @@
 """Errors of the API as ``application/problem+json`` (RFC 9457), each with a stable ``code``.
 
-drf-standardized-errors gathers what went wrong into one list; this gives it the standard's shape. A `DomainError` keeps
-its own code and status, so that a view never translates one.
+A `DomainError` keeps its own code and status, so that a view never translates one. In views of DRF
+drf-standardized-errors gathers what went wrong into one list and `ProblemFormatter` gives it the standard's shape; a
+plain view answers with `problem_response`. Both write by `problem_document`.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
+from django.http import HttpResponse
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from drf_standardized_errors.types import ErrorResponse
@@ -16,9 +21,36 @@ from rest_framework import serializers
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
-from config.errors import DomainError
+from config.errors import DomainError, InvalidRequest, WrongField
 
 PROBLEM_JSON = "application/problem+json"
+
+
+def problem_document(
+    status: int, code: str, detail: str, fields: Sequence[WrongField] = (), **extensions: Any
+) -> dict[str, Any]:
+    """The one shape of every problem."""
+    title = HTTPStatus(status).phrase
+    document = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": str(detail)}
+    if fields:
+        document["errors"] = [asdict(field) for field in fields]
+    return {**document, **extensions}
+
+
+def problem_of(error: DomainError) -> dict[str, Any]:
+    """The document of a `DomainError`. A rule that one field of the request broke keeps its own code and names it."""
+    if isinstance(error, InvalidRequest):
+        fields = error.fields
+    else:
+        attr = str(error.params.get("field", ""))
+        fields = (WrongField(attr, error.code, error.message),) if attr else ()
+    return problem_document(error.status, error.code, error.message, fields, **error.extensions)
+
+
+def problem_response(error: DomainError) -> HttpResponse:
+    """A `DomainError` as the answer of a plain Django view."""
+    body = json.dumps(problem_of(error))
+    return HttpResponse(body, PROBLEM_JSON, status=error.status, headers=error.headers)
 
 
 class FieldProblemSerializer(serializers.Serializer[Any]):
@@ -53,24 +85,22 @@ class DomainProblem(APIException):
         super().__init__(detail=error.message, code=error.code)
         self.status_code = error.status
         self.headers = error.headers
-        self.field = str(error.params.get("field", ""))
+        self.document = problem_of(error)
 
 
 class ProblemFormatter(ExceptionFormatter):
     """One problem; the fields that are wrong, where it is about fields."""
 
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
-        first = error_response.errors[0]
-        status = HTTPStatus(self.exc.status_code)
-        problem: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": status.value}
-        fields = [vars(error) for error in error_response.errors if error.attr]
+        if isinstance(self.exc, DomainProblem):
+            return self.exc.document
+        fields = [
+            WrongField(error.attr, error.code, error.detail) for error in error_response.errors if error.attr
+        ]
         if fields:
-            detail = "; ".join(f"{field['attr']}: {field['detail']}" for field in fields)
-            return {**problem, "code": "invalid_request", "detail": detail, "errors": fields}
-        problem |= {"code": first.code, "detail": first.detail}
-        # A rule that was broken by one field of the request keeps its own code, and names the field.
-        field = getattr(self.exc, "field", "")
-        return {**problem, "errors": [{**vars(first), "attr": field}]} if field else problem
+            return problem_of(InvalidRequest(*fields))
+        first = error_response.errors[0]
+        return problem_document(self.exc.status_code, first.code, first.detail)
 
 
 class ProblemHandler(ExceptionHandler):

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+
 from config.errors import DomainError
+from credits.formatting import plain
 
 
 class LedgerError(DomainError):
@@ -51,6 +58,22 @@ class InsufficientCredits(LedgerError):
     code = "insufficient_credits"
     status = 402
 
+    @property
+    def available(self) -> Decimal:
+        """What could be had. Less than balance and held tell where lots have expired since the job last ran."""
+        covered: Decimal = self.params["amount"] - self.params["missing"]
+        held = self.params["held"]
+        return covered if held is None else min(covered, self.params["balance"] - held)
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return {
+            "account": str(self.params["account"]),
+            "missing": plain(self.params["missing"]),
+            "available": plain(self.available),
+            "buy_url": f"{settings.SITE_URL}{reverse('credits')}",
+        }
+
 
 class HoldClosed(LedgerError):
     """The hold was captured, released, or has expired: ``status`` says which."""
@@ -71,3 +94,36 @@ class NothingToReverse(LedgerError):
 
     code = "nothing_to_reverse"
     status = 409
+
+
+class GiftError(LedgerError):
+    """The base of what keeps a gift from being given. Messages are for people; ``field`` in the params names the
+    field of a form that is wrong, if one is.
+    """
+
+
+class InvalidGift(GiftError):
+    """To oneself, or with a message that can't be kept."""
+
+    code = "invalid_gift"
+    status = 400
+
+
+class UnknownRecipient(GiftError):
+    """Nobody who could be given something has this address. Why not is nobody's business."""
+
+    code = "unknown_recipient"
+    status = 404
+
+
+class GiftLimitReached(GiftError):
+    """More than may be given within 24 hours. ``left`` in the params says how many credits still can be given,
+    ``retry_after`` in how many seconds it will be more.
+    """
+
+    code = "gift_limit_reached"
+    status = 429
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.params["retry_after"])}

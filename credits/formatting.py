@@ -1,10 +1,16 @@
-"""How amounts of credits are written for people."""
+"""How amounts of credits are written, for people and for programs."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 from django.utils.formats import number_format
+
+
+def plain(number: Decimal) -> str:
+    """For programs: without an exponent and without zeros at its end. 1.250000 is "1.25", 5E+3 is "5000"."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def credits_amount(amount: Decimal) -> str:

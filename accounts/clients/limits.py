@@ -8,6 +8,7 @@ cache (CACHE_URL) they count together.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import NamedTuple
 from uuid import UUID
@@ -39,7 +40,7 @@ def check_rate(name: str, per_minute: int) -> Rate:
     """
     now = time.time()
     minute = int(now) // WINDOW_S
-    reset_s = max(1, round((minute + 1) * WINDOW_S - now))
+    reset_s = math.ceil((minute + 1) * WINDOW_S - now)
     count = _count(f"rate:{name}:{minute}")
     if count > per_minute:
         logger.info("rate_limited", who=name, per_minute=per_minute)

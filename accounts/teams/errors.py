@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from config.errors import DomainError
 
 
@@ -81,3 +83,12 @@ class CapReached(TeamError):
 
     code = "cap_reached"
     status = 402
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return {
+            "cap": f"{self.params['cap'].normalize():f}",
+            "left": f"{self.params['left'].normalize():f}",
+            "period": self.params["period"],
+            "renews_at": self.params["renews_at"].isoformat().replace("+00:00", "Z"),
+        }

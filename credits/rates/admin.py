@@ -21,12 +21,11 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 from config.admin_actions import acted_on
 from config.admin_display import EMPTY, chip, link_to_list
 from config.read_only_admin import StaffMayLook
-from credits.formatting import credits_amount
+from credits.formatting import credits_amount, plain
 from credits.rates.changes import put_on_card, refuse_past, withdraw
 from credits.rates.errors import InvalidRate
 from credits.rates.models import Markup, Rate
 from credits.rates.preview import example_costs
-from credits.rates.pricing import plain
 from credits.rates.selectors import State, database_now, in_state, state_of, with_end
 
 TONES = {State.IN_FORCE: "success", State.PLANNED: "info", State.PAST: None}

@@ -12,7 +12,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 
-from credits.rates.pricing import plain
+from credits.formatting import plain
 
 
 class ExactJSONRenderer(JSONRenderer):

@@ -18,6 +18,7 @@ from fractions import Fraction
 from typing import Any
 
 from credits.amounts import LARGEST, QUANTUM, round_credits
+from credits.formatting import plain
 from credits.rates.errors import InvalidUsage, UnknownUnit
 from credits.rates.models import PRICE_PLACES, Level, Unit
 from credits.rates.selectors import ModelCard, card_of
@@ -88,12 +89,6 @@ def _line_as_metadata(line: PriceLine) -> dict[str, Any]:
         "amount": plain(line.amount),
         "rate": line.rate_id,
     }
-
-
-def plain(number: Decimal) -> str:
-    """A decimal without an exponent and without zeros at its end: 1.250000 is "1.25", 5E+3 is "5000"."""
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def price_usage(model: str, usage: Mapping[str, Decimal | int], at: datetime | None = None) -> Price:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from credits.formatting import plain
 from credits.rates.card_file import read_card
 from credits.rates.errors import RatesError
 from credits.rates.loading import load_card
 from credits.rates.models import Markup, Rate
-from credits.rates.pricing import plain, price_usage
+from credits.rates.pricing import price_usage
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RATES = (ROOT / "docs/rates.md").read_text()

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credits.amounts import LARGEST, QUANTUM
+from credits.formatting import plain
 from credits.rates import pricing
 from credits.rates.changes import add_markup
 from credits.rates.errors import AmbiguousModel, InvalidUsage, UnknownModel, UnknownUnit
 from credits.rates.models import Level
-from credits.rates.pricing import LARGEST_QUANTITY, plain, price_usage, price_with
+from credits.rates.pricing import LARGEST_QUANTITY, price_usage, price_with
 from credits.rates.selectors import MarkupInCard, ModelCard, RateInCard
 from tests.rates.builders import put_rate
 

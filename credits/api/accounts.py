@@ -1,0 +1,77 @@
+"""How an account stands, and what happened to it."""
+
+from __future__ import annotations
+
+from typing import cast
+from urllib.parse import urlencode
+
+from msgspec import UNSET, Raw
+
+from accounts.clients.models import Scope
+from credits.api.cursors import read_cursor, write_cursor
+from credits.api.endpoints import Answer, Call, operation
+from credits.api.parsing import read_id
+from credits.api.shapes import AccountBalance, EntriesPage, EntriesQuery, EntryShown, Kind, LotMoved
+from credits.entry_pages import EntryRow, page_of_entries
+from credits.errors import UnknownAccount
+from credits.formatting import plain
+from credits.selectors import find_balance
+
+
+@operation("GET", Scope.READ, AccountBalance, refuses=(UnknownAccount,))
+def read_account_balance(call: Call, account: str) -> Answer:
+    """Read a balance
+
+    By the account's id, or by the id of the user whose it is. A user who has no account yet has 0.
+    """
+    account_id = read_id(account, UnknownAccount)
+    call.count(account_id)
+    standing = find_balance(account_id)
+    body = AccountBalance(
+        account=standing.account_id or UNSET,
+        balance=plain(standing.balance),
+        available=plain(standing.available),
+        held=plain(standing.held),
+    )
+    return Answer(body, standing)
+
+
+@operation("GET", Scope.READ, EntriesPage, asks=EntriesQuery, refuses=(UnknownAccount,))
+def list_entries(call: Call, asked: EntriesQuery, account: str) -> Answer:
+    """List what happened to an account
+
+    Newest first, in pages. Follow `next`, or send `next_cursor` as `cursor`; a page takes as long to read however far
+    back it is, and entries that come in meanwhile shift nothing.
+    """
+    account_id = read_id(account, UnknownAccount)
+    before = read_cursor(asked.cursor)
+    call.count(account_id)
+    standing = find_balance(account_id)
+    if standing.account_id is None:
+        return Answer(EntriesPage(entries=[]), standing)
+    kind = None if asked.kind is UNSET else asked.kind
+    page = page_of_entries(standing.account_id, limit=asked.limit, before=before, kind=kind)
+    shown = [_shown(call, row) for row in page.rows]
+    if page.next_before is None:
+        return Answer(EntriesPage(entries=shown), standing)
+    cursor = write_cursor(page.next_before)
+    query = {"limit": asked.limit, **({"kind": kind} if kind else {}), "cursor": cursor}
+    address = call.request.build_absolute_uri(f"{call.request.path}?{urlencode(query)}")
+    return Answer(EntriesPage(entries=shown, next=address, next_cursor=cursor), standing, next_page=address)
+
+
+def _shown(call: Call, row: EntryRow) -> EntryShown:
+    return EntryShown(
+        id=row.id,
+        version=row.version,
+        kind=cast(Kind, row.kind),
+        amount=plain(row.amount),
+        balance_after=plain(row.balance_after),
+        key=row.key.removeprefix(call.business_key("")),
+        reference=row.reference,
+        metadata=Raw(row.metadata.encode()),
+        lots=[
+            LotMoved(lot=lot, amount=plain(amount)) for lot, amount in zip(row.lots, row.moved, strict=True)
+        ],
+        created_at=row.created_at,
+    )

@@ -1,0 +1,172 @@
+"""The one way in for services: who asks, may they, how often, what do they ask; then one function; then its answer.
+
+Plain Django views. DRF's request, parsers, negotiation and renderers cost more than a spend itself
+(docs/decisions/hot-path-http.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from django.conf import settings
+from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from structlog.contextvars import bind_contextvars
+
+from accounts.clients.authentication import Client, authenticate_client, require_scope
+from accounts.clients.limits import Rate, check_client_rate, check_rate
+from accounts.clients.models import Scope
+from config.errors import DomainError
+from config.problems import problem_response
+from credits.api.errors import MethodNotAllowed, Unavailable, Unexpected
+from credits.api.parsing import decoder_of, read_body, read_key, read_query
+from credits.api.shapes import Reply, Request
+from credits.errors import InsufficientCredits
+from credits.formatting import plain
+from credits.selectors import Balance
+
+logger = structlog.get_logger(__name__)
+
+JSON = "application/json"
+BALANCE, AVAILABLE = "Credits-Balance", "Credits-Available"
+REPLAYED = "Idempotent-Replayed"
+LIMIT, REMAINING, RESET = "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"
+
+encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who asks, and under which business key: the caller's own, made unique among clients. Reads have none."""
+
+    client: Client
+    request: HttpRequest
+    key: str = ""
+
+    def business_key(self, key: str) -> str:
+        """Two services may well use the same key for different things; and no service can use up a key of ours."""
+        return f"{self.client.id}:{key}"
+
+    def count(self, account: UUID) -> None:
+        """Raises RateLimited when too much was asked of this account in this minute."""
+        check_rate(f"account:{account}", settings.CREDITS_USER_RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``standing``: how the account stands now, for the headers. ``replayed``: a write that had happened before."""
+
+    body: Reply
+    standing: Balance | None = None
+    replayed: bool = False
+    next_page: str = ""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one address, as it runs and as it is described.
+
+    ``function`` takes a `Call`, the parsed body or query where there is one, and what the address names.
+    ``refuses`` are the errors of its own; those of every operation are not among them.
+    """
+
+    function: Callable[..., Answer]
+    method: str
+    scope: Scope
+    gives: type[Reply]
+    takes: type[Request] | None = None
+    asks: type[Request] | None = None
+    status: int = 200
+    refuses: tuple[type[DomainError], ...] = ()
+
+    @property
+    def is_write(self) -> bool:
+        return self.method == "POST"
+
+
+def operation(
+    method: str, scope: Scope, gives: type[Reply], **described: Any
+) -> Callable[[Callable[..., Answer]], Operation]:
+    """Makes an `Operation` of the function; its name and docstring are the description's."""
+    return lambda function: Operation(function, method, scope, gives, **described)
+
+
+class Endpoint:
+    """The view of one address."""
+
+    # No cookie means anything here, so there is nothing to forge.
+    csrf_exempt = True
+
+    def __init__(self, *operations: Operation) -> None:
+        self.operations = {operation.method: operation for operation in operations}
+        self.decoders = {
+            operation.method: decoder_of(operation.takes) for operation in operations if operation.takes
+        }
+
+    def __call__(self, request: HttpRequest, **named: Any) -> HttpResponse:
+        try:
+            return self._answer(request, named)
+        except DomainError as error:
+            return _refusal(error)
+        except (OperationalError, InterfaceError) as error:
+            logger.exception("database_unavailable", error=type(error).__name__)
+            return problem_response(
+                Unavailable("The database is away. Repeat the request with the same key.")
+            )
+        except Exception:
+            if settings.DEBUG_PROPAGATE_EXCEPTIONS:
+                raise
+            logger.exception("request_failed_unexpectedly")
+            got_request_exception.send(sender=type(self), request=request)
+            return problem_response(Unexpected("Something went wrong on our side."))
+
+    def _answer(self, request: HttpRequest, named: dict[str, Any]) -> HttpResponse:
+        client = authenticate_client(request.META.get("HTTP_AUTHORIZATION", ""))
+        bind_contextvars(client=str(client.id))
+        rate = check_client_rate(client)
+        method = "GET" if request.method == "HEAD" else request.method
+        asked = self.operations.get(method or "")
+        if asked is None:
+            raise MethodNotAllowed("This address doesn't take this method.", allowed=sorted(self.operations))
+        require_scope(client, asked.scope)
+        key = read_key(request) if asked.is_write else ""
+        parsed = self._parse(request, asked)
+        return _render(asked, rate, asked.function(Call(client, request, key), *parsed, **named))
+
+    def _parse(self, request: HttpRequest, asked: Operation) -> tuple[Request, ...]:
+        if asked.takes:
+            return (read_body(request, self.decoders[asked.method]),)
+        return (read_query(request.GET, asked.asks),) if asked.asks else ()
+
+
+def _render(asked: Operation, rate: Rate, answer: Answer) -> HttpResponse:
+    response = HttpResponse(encode(answer.body), JSON, status=asked.status)
+    headers = response.headers
+    headers[LIMIT], headers[REMAINING], headers[RESET] = (str(number) for number in rate)
+    if answer.standing is not None:
+        _show_standing(response, answer.standing)
+    if answer.replayed:
+        headers[REPLAYED] = "true"
+    if answer.next_page:
+        headers["Link"] = f'<{answer.next_page}>; rel="next"'
+    return response
+
+
+def _refusal(error: DomainError) -> HttpResponse:
+    response = problem_response(error)
+    if isinstance(error, InsufficientCredits) and error.params["held"] is not None:
+        _show_standing(
+            response, Balance(error.params["account"], error.params["balance"], error.params["held"])
+        )
+    return response
+
+
+def _show_standing(response: HttpResponse, standing: Balance) -> None:
+    response.headers[BALANCE] = plain(standing.balance)
+    response.headers[AVAILABLE] = plain(standing.available)

@@ -1,0 +1,66 @@
+"""What the edge of the API refuses by itself, before the ledger is asked."""
+
+from __future__ import annotations
+
+from config.errors import DomainError
+
+
+class RequestError(DomainError):
+    """A request that can't be carried out as it was sent."""
+
+
+class IdempotencyKeyRequired(RequestError):
+    """A write without the header ``Idempotency-Key``: nobody could repeat it safely."""
+
+    code = "idempotency_key_required"
+    status = 400
+
+
+class InvalidIdempotencyKey(RequestError):
+    code = "invalid_idempotency_key"
+    status = 400
+
+
+class ParseError(RequestError):
+    """The body is not JSON."""
+
+    code = "parse_error"
+    status = 400
+
+
+class MethodNotAllowed(RequestError):
+    code = "method_not_allowed"
+    status = 405
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Allow": ", ".join(self.params["allowed"])}
+
+
+class RequestTooLarge(RequestError):
+    code = "request_too_large"
+    status = 413
+
+
+class UnsupportedMediaType(RequestError):
+    code = "unsupported_media_type"
+    status = 415
+
+
+class Unexpected(RequestError):
+    """A defect of ours. Nothing is said of it besides; the log has the rest."""
+
+    code = "error"
+    status = 500
+
+
+class Unavailable(RequestError):
+    """The database is away. Whether a write was carried out is unknown: repeated with its key it happens once."""
+
+    code = "unavailable"
+    status = 503
+    RETRY_AFTER_S = 1
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.RETRY_AFTER_S)}

@@ -1,0 +1,139 @@
+"""Credits set aside for work in progress: hold, then capture what it cost, or release."""
+
+from __future__ import annotations
+
+import datetime
+from typing import cast
+
+from msgspec import UNSET
+
+from accounts.clients.models import Scope
+from credits import charging, ledger
+from credits.api.endpoints import Answer, Call, operation
+from credits.api.parsing import read_amount, read_id
+from credits.api.shapes import (
+    Captured,
+    CaptureRequest,
+    Held,
+    HoldRequest,
+    HoldState,
+    HoldStatus,
+    ReleaseRequest,
+)
+from credits.api.spends import RATES, read_charge, standing_after
+from credits.errors import HoldClosed, InsufficientCredits, KeyConflict, UnknownAccount, UnknownHold
+from credits.formatting import plain
+from credits.holds import Overrun
+from credits.models import Hold
+from credits.selectors import Balance, find_hold
+
+
+@operation(
+    "POST",
+    Scope.SPEND,
+    Held,
+    takes=HoldRequest,
+    status=201,
+    refuses=(InsufficientCredits, UnknownAccount, KeyConflict),
+)
+def hold_credits(call: Call, asked: HoldRequest) -> Answer:
+    """Set credits aside
+
+    Nobody else can spend them until they are captured or released, or `expires_in` seconds have passed.
+    """
+    call.count(asked.account)
+    opened = ledger.hold(
+        asked.account,
+        read_amount(asked.amount, "amount"),
+        key=call.business_key(call.key),
+        expires_in=datetime.timedelta(seconds=asked.expires_in),
+        overrun=asked.overrun,
+        reference=asked.reference,
+        metadata=asked.metadata,
+    ).opened
+    standing = Balance(asked.account, opened.balance, opened.held)
+    body = Held(
+        id=opened.id,
+        account=asked.account,
+        amount=plain(opened.amount),
+        expires_at=opened.expires_at,
+        overrun=asked.overrun,
+        reference=asked.reference,
+        balance=plain(standing.balance),
+        available=plain(standing.available),
+        held=plain(standing.held),
+    )
+    return Answer(body, standing, opened.repeated)
+
+
+@operation(
+    "POST",
+    Scope.SPEND,
+    Captured,
+    takes=CaptureRequest,
+    status=201,
+    refuses=(InsufficientCredits, UnknownHold, HoldClosed, KeyConflict, *RATES),
+)
+def capture_hold(call: Call, asked: CaptureRequest, hold: str) -> Answer:
+    """Charge what the work cost
+
+    What is left of the hold goes back, unless `close` is false. An amount above what is held is taken from the balance
+    where that allows it; else it is owed or refused, as the hold's `overrun` says.
+    """
+    hold_id = read_id(hold, UnknownHold)
+    captured = charging.capture(
+        hold_id,
+        read_charge(asked),
+        key=call.business_key(call.key),
+        close=asked.close,
+        metadata=asked.metadata,
+    )
+    standing = standing_after(
+        captured.account_id, captured.balance_after, captured.held, repeated=captured.repeated
+    )
+    body = Captured(
+        id=captured.entry_id,
+        hold=hold_id,
+        account=captured.account_id,
+        amount=plain(captured.amount),
+        balance_after=plain(captured.balance_after),
+        available=plain(standing.available),
+        held=plain(standing.held),
+        hold_remaining=plain(captured.hold_remaining),
+    )
+    return Answer(body, standing, captured.repeated)
+
+
+@operation("POST", Scope.SPEND, HoldState, takes=ReleaseRequest, refuses=(UnknownHold, HoldClosed))
+def release_hold(call: Call, asked: ReleaseRequest, hold: str) -> Answer:
+    """Give back what a hold still holds
+
+    A hold can be released once, so a repeat under whatever key gives the same answer. The body is empty or `{}`.
+    """
+    hold_id = read_id(hold, UnknownHold)
+    released = ledger.release(hold_id)
+    standing = Balance(released.account_id, released.balance, released.held)
+    return Answer(_state(find_hold(hold_id)), standing, released.repeated)
+
+
+@operation("GET", Scope.READ, HoldState, refuses=(UnknownHold,))
+def read_hold(call: Call, hold: str) -> Answer:
+    """How a hold stands"""
+    return Answer(_state(find_hold(read_id(hold, UnknownHold))))
+
+
+def _state(hold: Hold) -> HoldState:
+    return HoldState(
+        id=hold.pk,
+        account=hold.account_id,
+        status=cast(HoldStatus, hold.status),
+        amount=plain(hold.amount),
+        captured=plain(hold.captured),
+        remaining=plain(hold.remaining),
+        overrun=cast(Overrun, hold.overrun),
+        reference=hold.reference,
+        metadata=hold.metadata,
+        created_at=hold.created_at,
+        expires_at=hold.expires_at,
+        closed_at=hold.closed_at or UNSET,
+    )

@@ -1,0 +1,149 @@
+"""From the bytes of a request to typed values. No number on the way to the ledger passes through a float."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, DecimalException
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, QueryDict
+
+from config.errors import DomainError, InvalidRequest, WrongField
+from credits.amounts import positive_amount
+from credits.api.errors import (
+    IdempotencyKeyRequired,
+    InvalidIdempotencyKey,
+    ParseError,
+    RequestTooLarge,
+    UnsupportedMediaType,
+)
+from credits.api.shapes import LONGEST_KEY
+from credits.errors import InvalidAmount
+
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+
+# As JSON writes a number; in quotes without an exponent.
+NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+QUOTED = re.compile(rb'"(-?[0-9]+(?:\.[0-9]+)?)"')
+# How msgspec says which part of the body is wrong.
+PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
+NAMED = re.compile(r"(?P<what>missing required|unknown) field `(?P<name>[^`]*)`")
+LONGEST_ATTR = 200
+
+
+def decoder_of(shape: type[Shape]) -> msgspec.json.Decoder[Shape]:
+    return msgspec.json.Decoder(shape, float_hook=_exact_float)
+
+
+def read_body(request: HttpRequest, decoder: msgspec.json.Decoder[Shape]) -> Shape:
+    """The body as the decoder's shape.
+
+    Raises:
+        UnsupportedMediaType: it is not sent as JSON.
+        RequestTooLarge: it is longer than DATA_UPLOAD_MAX_MEMORY_SIZE.
+        ParseError: it is not JSON.
+        InvalidRequest: it is JSON of another shape.
+    """
+    if request.content_type != "application/json" and request.body:
+        raise UnsupportedMediaType("Send the body as application/json.")
+    try:
+        return decoder.decode(request.body or b"{}")
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(_wrong_field(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ParseError("The body is not JSON, or is nested too deep.") from None
+    except RequestDataTooBig:
+        raise RequestTooLarge("The body is too large.") from None
+
+
+def read_key(request: HttpRequest) -> str:
+    """The header ``Idempotency-Key``, which every write needs."""
+    key: str = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
+    if not key:
+        raise IdempotencyKeyRequired("Send an Idempotency-Key: a repeat with the same key happens once.")
+    if len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
+        raise InvalidIdempotencyKey(
+            f"An Idempotency-Key has at most {LONGEST_KEY} printable ASCII characters."
+        )
+    return key
+
+
+def read_amount(raw: msgspec.Raw, attr: str) -> Decimal:
+    """An amount of credits, from a JSON string or number, digit by digit.
+
+    Raises:
+        InvalidRequest: it is neither, or no amount: see `positive_amount`.
+    """
+    try:
+        return positive_amount(read_number(raw, attr))
+    except InvalidAmount as error:
+        raise wrong(attr, error.code, error.message) from None
+
+
+def read_number(raw: msgspec.Raw, attr: str) -> Decimal:
+    text = bytes(raw)
+    quoted = QUOTED.fullmatch(text)
+    try:
+        if quoted:
+            return Decimal(quoted[1].decode())
+        if NUMBER.fullmatch(text):
+            return Decimal(text.decode())
+    except DecimalException:  # an exponent beyond all bounds
+        pass
+    raise wrong(
+        attr, "invalid_amount", 'A decimal number is needed, as a string ("2.5") or a JSON number (2.5).'
+    )
+
+
+def read_quantities(usage: Mapping[str, msgspec.Raw]) -> dict[str, Decimal]:
+    """Quantities of a usage; which of them are possible says `price_usage`."""
+    return {unit: read_number(raw, f"usage.{unit}"[:LONGEST_ATTR]) for unit, raw in usage.items()}
+
+
+def read_id(text: str, unknown: type[DomainError]) -> UUID:
+    """The id in an address. Raises ``unknown`` where nothing can have such an id."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise unknown("There is nothing of this id.") from None
+
+
+def read_query(query: QueryDict, shape: type[Shape]) -> Shape:
+    """The address's query as a shape of texts and whole numbers. Raises InvalidRequest."""
+    given: dict[str, Any] = query.dict()
+    try:
+        return msgspec.convert(given, shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(_wrong_field(str(error))) from None
+
+
+def wrong(attr: str, code: str, detail: str) -> InvalidRequest:
+    return InvalidRequest(WrongField(attr, code, detail))
+
+
+def _exact_float(text: str) -> float:
+    """A number inside metadata. A float is fine where it is the number that was sent, digit by digit."""
+    number = float(text)
+    if Decimal(repr(number)) != Decimal(text):
+        raise ValueError("A number here has more digits than JSON readers keep; send it as a string")
+    return number
+
+
+def _wrong_field(message: str) -> WrongField:
+    """What msgspec found wrong, in the words of the API's problems."""
+    place = PLACE.search(message)
+    detail = message[: place.start()] if place else message
+    parts = re.findall(r"[^.\[\]]+", place["path"]) if place else []
+    named = NAMED.search(detail)
+    code = "invalid"
+    if named:
+        parts.append(named["name"])
+        required = named["what"] == "missing required"
+        code = "required" if required else "unknown_field"
+        detail = "This field is required" if required else "There is no such field"
+    attr = ".".join(part for part in parts if part != "...")
+    return WrongField(attr[:LONGEST_ATTR] or "body", code, f"{detail}.")

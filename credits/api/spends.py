@@ -1,0 +1,124 @@
+"""Taking credits out: one spend, and many at once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+from msgspec import UNSET
+
+from accounts.clients.models import Scope
+from accounts.teams.errors import CapReached, UnknownMember
+from credits import charging, ledger
+from credits.api.endpoints import Answer, Call, operation
+from credits.api.parsing import read_amount, read_quantities, wrong
+from credits.api.shapes import (
+    BatchItem,
+    BatchRequest,
+    BatchResult,
+    BatchSpent,
+    ChargeRequest,
+    SpendRequest,
+    Spent,
+)
+from credits.errors import InsufficientCredits, InvalidEntry, KeyConflict, UnknownAccount
+from credits.formatting import plain
+from credits.rates.errors import AmbiguousModel, InvalidUsage, UnknownModel, UnknownUnit
+from credits.results import Outcome, SpendOrder, SpendResult
+from credits.selectors import Balance, find_balance
+
+RATES = (UnknownModel, AmbiguousModel, UnknownUnit, InvalidUsage)
+IN_THE_BOOKS = (Outcome.DONE, Outcome.REPEATED)
+
+
+@operation(
+    "POST",
+    Scope.SPEND,
+    Spent,
+    takes=SpendRequest,
+    status=201,
+    refuses=(InsufficientCredits, CapReached, UnknownAccount, UnknownMember, KeyConflict, *RATES),
+)
+def spend_credits(call: Call, asked: SpendRequest) -> Answer:
+    """Spend credits
+
+    Takes an `amount`, or what the `usage` of a `model` costs, out of an account: all of it or nothing.
+    """
+    call.count(asked.account)
+    spent = charging.spend(
+        asked.account,
+        read_charge(asked),
+        key=call.business_key(call.key),
+        reference=asked.reference,
+        metadata=asked.metadata,
+        member=None if asked.member is UNSET else asked.member,
+    )
+    standing = standing_after(asked.account, spent.balance_after, spent.held, repeated=spent.repeated)
+    body = Spent(
+        id=spent.entry_id,
+        account=asked.account,
+        amount=plain(spent.amount),
+        balance_after=plain(spent.balance_after),
+        available=plain(standing.available),
+        held=plain(standing.held),
+        reference=asked.reference,
+    )
+    return Answer(body, standing, spent.repeated)
+
+
+@operation("POST", Scope.SPEND, BatchSpent, takes=BatchRequest)
+def spend_many(call: Call, asked: BatchRequest) -> Answer:
+    """Spend many at once
+
+    Up to 1,000 spends in one commit, each as if it had been sent by itself after the one before. Those that can't be
+    done take nothing and stop no other. Each is idempotent by its own `key`, the same one that a single spend would
+    send as its Idempotency-Key; the batch's own Idempotency-Key is only for your log. Send the batch again, whole or in
+    part: what was done answers `repeated`.
+    """
+    orders = [_order(call, place, item) for place, item in enumerate(asked.spends)]
+    try:
+        results = ledger.spend_many(orders)
+    except InvalidEntry as error:
+        attr = f"spends.{error.params['item']}.{error.params.get('field', '')}"
+        raise wrong(attr, error.code, error.message) from None
+    return Answer(
+        BatchSpent(results=[_result(item, one) for item, one in zip(asked.spends, results, strict=True)])
+    )
+
+
+def read_charge(asked: ChargeRequest) -> Decimal | charging.Usage:
+    """What is to be charged. Raises InvalidRequest: neither or both of amount and usage, or a part of them is wrong."""
+    if asked.amount is not UNSET:
+        if asked.usage is not UNSET or asked.model is not UNSET:
+            raise wrong("usage", "invalid", "Send an amount, or a model and its usage, not both.")
+        return read_amount(asked.amount, "amount")
+    if asked.usage is UNSET:
+        raise wrong("amount", "required", "Send an amount, or a model and its usage.")
+    if asked.model is UNSET:
+        raise wrong("model", "required", "A usage is of a model.")
+    return charging.Usage(asked.model, read_quantities(asked.usage))
+
+
+def standing_after(account: UUID, balance_after: Decimal, held: Decimal, *, repeated: bool) -> Balance:
+    """How the account stands now. An entry that was there before tells how it stood then."""
+    return find_balance(account) if repeated else Balance(account, balance_after, held)
+
+
+def _order(call: Call, place: int, item: BatchItem) -> SpendOrder:
+    amount = read_amount(item.amount, f"spends.{place}.amount")
+    return SpendOrder(item.account, amount, call.business_key(item.key), item.reference, item.metadata)
+
+
+def _result(item: BatchItem, result: SpendResult) -> BatchResult:
+    is_booked = result.outcome in IN_THE_BOOKS
+    return BatchResult(
+        status=result.outcome,
+        account=item.account,
+        key=item.key,
+        amount=plain(result.amount),
+        id=result.entry_id if is_booked and result.entry_id is not None else UNSET,
+        balance_after=plain(result.balance_after)
+        if is_booked and result.balance_after is not None
+        else UNSET,
+        missing=plain(result.missing) if result.outcome == Outcome.INSUFFICIENT else UNSET,
+    )

@@ -1,0 +1,48 @@
+"""Credits from one account to another."""
+
+from __future__ import annotations
+
+from accounts.clients.models import Scope
+from credits import ledger
+from credits.api.endpoints import Answer, Call, operation
+from credits.api.parsing import read_amount
+from credits.api.shapes import Transferred, TransferRequest
+from credits.errors import InsufficientCredits, KeyConflict, UnknownAccount
+from credits.formatting import plain
+from credits.selectors import find_balance
+
+MESSAGE = "message"
+
+
+@operation(
+    "POST",
+    Scope.TRANSFER,
+    Transferred,
+    takes=TransferRequest,
+    status=201,
+    refuses=(InsufficientCredits, UnknownAccount, KeyConflict),
+)
+def transfer_credits(call: Call, asked: TransferRequest) -> Answer:
+    """Transfer credits
+
+    From one account to another. What arrives keeps its expiry. The giver's account is the one of the balance headers.
+    """
+    call.count(asked.from_)
+    made = ledger.transfer(
+        asked.from_,
+        asked.to,
+        read_amount(asked.amount, "amount"),
+        key=call.business_key(call.key),
+        reference=asked.reference,
+        metadata={MESSAGE: asked.message} if asked.message else None,
+    )
+    body = Transferred(
+        id=made.sent_entry_id,
+        received_id=made.received_entry_id,
+        from_=asked.from_,
+        to=asked.to,
+        amount=plain(made.amount),
+        balance_after=plain(made.balance_after),
+        reference=asked.reference,
+    )
+    return Answer(body, find_balance(asked.from_), made.repeated)

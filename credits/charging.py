@@ -1,0 +1,145 @@
+"""What services charge: an amount or a usage, to an account or a hold, perhaps on behalf of a team's member.
+
+The rate card says what a usage costs, and the entry keeps the price. A repeat asks for the same usage, whose price may
+be another by then, or none. What was charged first stands: the repeat is recognised by the usage and not by the amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from credits import ledger
+from credits.errors import InvalidEntry, KeyConflict
+from credits.formatting import plain
+from credits.models import Account, Entry, Hold
+from credits.rates.errors import InvalidUsage, RatesError
+from credits.rates.pricing import price_usage
+from credits.results import Capture, Spend
+from credits.team_spending import MEMBER, spend_as_member
+
+USAGE, PRICE, HOLD = "usage", "price", "hold"
+OURS = (USAGE, PRICE, HOLD, MEMBER)
+
+Metadata = Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of a model or action was used: quantities by unit."""
+
+    model: str
+    quantities: Mapping[str, Decimal]
+
+    def as_metadata(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "quantities": {unit: plain(one) for unit, one in self.quantities.items()},
+        }
+
+
+def spend(
+    account_id: UUID,
+    charge: Decimal | Usage,
+    *,
+    key: str,
+    reference: str = "",
+    metadata: Metadata = None,
+    member: UUID | None = None,
+) -> Spend:
+    """`ledger.spend` of an amount or of what a usage costs now; `spend_as_member` where a member is named.
+
+    Raises:
+        InvalidAmount, InvalidEntry, UnknownAccount, InsufficientCredits, KeyConflict: as `ledger.spend`. InvalidEntry
+            also where a member is named for an account that is no team's.
+        UnknownMember, CapReached: as `spend_as_member`.
+        UnknownModel, AmbiguousModel, UnknownUnit, InvalidUsage: as `price_usage`; InvalidUsage also where the usage is
+            free, for there is nothing to spend.
+    """
+    if not isinstance(charge, Usage):
+        return _spend(account_id, charge, key, reference, metadata, member)
+    asked = _described(charge, metadata)
+    try:
+        amount, priced = _priced(charge, asked)
+        return _spend(account_id, amount, key, reference, priced, member)
+    except (RatesError, KeyConflict):
+        if member is not None:
+            asked[MEMBER] = str(member)
+        earlier = _earlier(account_id, key, reference, asked)
+        if earlier is None:
+            raise
+        held = Account.objects.values_list("held", flat=True).get(pk=account_id)
+        return Spend(earlier.pk, earlier.version, -earlier.amount, earlier.balance_after, held, repeated=True)
+
+
+def capture(
+    hold_id: UUID, charge: Decimal | Usage, *, key: str, close: bool = True, metadata: Metadata = None
+) -> Capture:
+    """`ledger.capture` of an amount or of what a usage costs now.
+
+    Raises:
+        InvalidAmount, InvalidEntry, UnknownHold, HoldClosed, InsufficientCredits, KeyConflict: as `ledger.capture`.
+        UnknownModel, AmbiguousModel, UnknownUnit, InvalidUsage: as `spend`.
+    """
+    if not isinstance(charge, Usage):
+        return ledger.capture(hold_id, charge, key=key, close=close, metadata=metadata)
+    asked = _described(charge, metadata)
+    try:
+        amount, priced = _priced(charge, asked)
+        return ledger.capture(hold_id, amount, key=key, close=close, metadata=priced)
+    except (RatesError, KeyConflict):
+        hold = Hold.objects.select_related("account").filter(pk=hold_id).first()
+        asked[HOLD] = str(hold_id)
+        earlier = None if hold is None else _earlier(hold.account_id, key, hold.reference, asked)
+        if hold is None or earlier is None:
+            raise
+        return Capture(
+            entry_id=earlier.pk,
+            version=earlier.version,
+            account_id=hold.account_id,
+            amount=-earlier.amount,
+            balance_after=earlier.balance_after,
+            held=hold.account.held,
+            hold_remaining=hold.remaining,
+            repeated=True,
+        )
+
+
+def _spend(
+    account_id: UUID, amount: Decimal, key: str, reference: str, metadata: Metadata, member: UUID | None
+) -> Spend:
+    if member is None:
+        return ledger.spend(account_id, amount, key=key, reference=reference, metadata=metadata)
+    team_id = Account.objects.filter(pk=account_id).values_list("team_id", flat=True).first()
+    if team_id is None:
+        raise InvalidEntry("Only a team's account has members.", field=MEMBER)
+    return spend_as_member(team_id, member, amount, key=key, reference=reference, metadata=metadata)
+
+
+def _described(usage: Usage, metadata: Metadata) -> dict[str, Any]:
+    for name in OURS:
+        if metadata and name in metadata:
+            raise InvalidEntry(
+                f"The name {name!r} is the price's own in the metadata of a usage.", field="metadata"
+            )
+    return {**(metadata or {}), USAGE: usage.as_metadata()}
+
+
+def _priced(usage: Usage, asked: Mapping[str, Any]) -> tuple[Decimal, dict[str, Any]]:
+    price = price_usage(usage.model, usage.quantities)
+    if not price.amount:
+        raise InvalidUsage("This usage is free: there is nothing to spend.", field=USAGE)
+    return price.amount, {**asked, PRICE: price.as_metadata()}
+
+
+def _earlier(account_id: UUID, key: str, reference: str, asked: Mapping[str, Any]) -> Entry | None:
+    """The entry of this key, where it was made for the same usage: whatever the price was."""
+    entry = Entry.objects.filter(
+        account=account_id, key=key, kind=Entry.Kind.SPEND, reference=reference
+    ).first()
+    if entry is None or PRICE not in entry.metadata:
+        return None
+    return entry if {**entry.metadata, PRICE: None} == {**asked, PRICE: None} else None

@@ -1,0 +1,54 @@
+"""An account's entries in pages, newest first, by the account's versions: the thousandth page is read as the first."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from credits.statements import call
+
+# The highest version there can be: the first page is before it.
+NO_END = 2**63 - 1
+# The metadata are read as text: every digit of a number in them stays.
+PAGE = """
+    SELECT id, version, kind, amount, balance_after, key, reference, metadata::text, lots, moved, created_at
+    FROM credits_entry
+    WHERE account_id = %s AND version < %s AND (%s::text IS NULL OR kind = %s)
+    ORDER BY version DESC LIMIT %s
+"""
+
+
+class EntryRow(NamedTuple):
+    """One entry as a page shows it. ``metadata`` is JSON."""
+
+    id: int
+    version: int
+    kind: str
+    amount: Decimal
+    balance_after: Decimal
+    key: str
+    reference: str
+    metadata: str
+    lots: list[int]
+    moved: list[Decimal]
+    created_at: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """``next_before`` is the ``before`` of the page that follows; None when this is the last."""
+
+    rows: list[EntryRow]
+    next_before: int | None
+
+
+def page_of_entries(
+    account_id: UUID, *, limit: int, before: int | None = None, kind: str | None = None
+) -> EntryPage:
+    """Up to ``limit`` entries with a version below ``before``, of one kind or of all. One query by key."""
+    rows = call(PAGE, [account_id, before or NO_END, kind, kind, limit + 1])
+    shown = [EntryRow(*row) for row in rows[:limit]]
+    return EntryPage(shown, shown[-1].version if len(rows) > limit else None)

@@ -1,0 +1,29 @@
+"""A service that may do everything, and an account with 100 credits."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache
+
+from accounts.clients.keys import create_key
+from credits.models import Account
+from tests.clients.conftest import make_client
+from tests.credits.builders import grant, open_account
+from tests.credits_api.calling import Service
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    opened = open_account()
+    grant(opened, 100)
+    return opened
+
+
+@pytest.fixture
+def service(db: None) -> Service:
+    return Service(create_key(make_client(), name="production").secret)
