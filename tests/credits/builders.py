@@ -68,12 +68,12 @@ def let_hold_run_out(held: HeldCredits) -> None:
     Hold.objects.filter(pk=held.id).update(expires_at=soon(seconds=-1))
 
 
-def numbers(account: Account) -> tuple[Decimal, Decimal, Decimal]:
+def numbers(account: Account) -> tuple[Decimal | int, ...]:
     """Balance, held and debt as they stand in the books."""
     account.refresh_from_db()
     return account.balance, account.held, account.debt
 
 
-def left(account: Account) -> list[Decimal]:
+def left(account: Account) -> list[Decimal | int]:
     """What each lot of the account has left, the oldest first."""
     return list(account.lots.order_by("id").values_list("remaining", flat=True))

@@ -1,0 +1,421 @@
+"""Holds: credits set aside, captured in part or whole, more than was held, released, run out."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from credits import ledger
+from credits.errors import (
+    HoldClosed,
+    InsufficientCredits,
+    InvalidAmount,
+    InvalidEntry,
+    KeyConflict,
+    UnknownAccount,
+    UnknownHold,
+)
+from credits.holds import LONGEST_HOLD, HeldCredits
+from credits.models import Account, Entry, Hold, Movement
+from credits.proof import find_violations
+from credits.results import Capture, Release
+from tests.credits.builders import (
+    funded,
+    grant,
+    hold,
+    left,
+    let_hold_run_out,
+    let_lot_expire,
+    numbers,
+    open_account,
+    soon,
+    spend,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def books_are_whole_at_the_end(db: None) -> Any:
+    yield
+    assert list(find_violations()) == []
+
+
+def capture(held: HeldCredits, amount: str | int, *, key: str = "done:1", **arguments: Any) -> Capture:
+    return ledger.capture(held.id, Decimal(amount), key=key, **arguments)
+
+
+# --- Holding --------------------------------------------------------------------------------------------------------
+
+
+def test_a_hold_sets_credits_aside_without_spending_them() -> None:
+    account = funded(100)
+    held = hold(account, "30.000001", reference="job 7", metadata={"a": 1})
+    assert numbers(account) == (100, Decimal("30.000001"), 0)
+    assert (held.opened.balance, held.opened.held) == (Decimal(100), Decimal("30.000001"))
+    row = Hold.objects.get(pk=held.id)
+    assert (row.amount, row.remaining, row.captured, row.status) == (row.remaining, row.amount, 0, "open")
+    assert (row.reference, row.metadata) == ("job 7", {"a": 1})
+    assert row.expires_at - row.created_at == timedelta(hours=1)
+    assert not Entry.objects.filter(kind="spend").exists()
+
+
+def test_a_hold_pins_the_lots_that_a_spend_would_take() -> None:
+    account = open_account()
+    late = grant(account, 10, key="late").lot_id
+    soon_gone = grant(account, 10, key="soon", expires_at=soon(days=1)).lot_id
+    row = Hold.objects.get(pk=hold(account, 15).id)
+    assert (row.lots, row.pinned) == ([soon_gone, late], [Decimal(10), Decimal(5)])
+
+
+@pytest.mark.parametrize("amount", ["70.000001", "1000"])
+def test_no_more_is_held_than_can_be_spent(amount: str) -> None:
+    account = funded(100)
+    hold(account, 30)
+    with pytest.raises(InsufficientCredits) as refusal:
+        hold(account, amount, key="hold:2")
+    assert refusal.value.params["missing"] == Decimal(amount) - 70
+    assert numbers(account) == (100, 30, 0)
+
+
+def test_an_expired_lot_is_not_held_though_the_job_has_not_run() -> None:
+    account = funded(10)
+    let_lot_expire(account.lots.get().pk)
+    with pytest.raises(InsufficientCredits):
+        hold(account, 1)
+
+
+def test_a_hold_that_ran_out_makes_room_for_the_next_though_the_job_has_not_run() -> None:
+    account = funded(10)
+    let_hold_run_out(hold(account, 8))
+    hold(account, 9, key="hold:2")
+    assert numbers(account) == (10, 9, 0)
+
+
+def test_an_unknown_account_holds_nothing() -> None:
+    with pytest.raises(UnknownAccount):
+        hold(Account(id=uuid.uuid4()), 1)
+
+
+@pytest.mark.parametrize(
+    "lasts", [timedelta(0), timedelta(seconds=-1), LONGEST_HOLD + timedelta(microseconds=1)]
+)
+def test_a_hold_lasts_above_zero_and_thirty_days_at_most(lasts: timedelta) -> None:
+    with pytest.raises(InvalidEntry, match="30 days") as refusal:
+        hold(funded(10), 1, expires_in=lasts)
+    assert refusal.value.params == {"field": "expires_in"}
+
+
+@pytest.mark.parametrize("amount", ["NaN", "0", "-1", "1.0000001", "1E+30"])
+def test_a_hold_of_no_valid_amount_is_refused(amount: str) -> None:
+    with pytest.raises(InvalidAmount):
+        hold(funded(10), amount)
+
+
+def test_a_repeated_hold_is_the_first_one() -> None:
+    account = funded(10)
+    first = hold(account, 7, metadata={"a": 1})
+    again = hold(account, 7, metadata={"a": 1})
+    assert (again.id, again.opened.repeated, first.opened.repeated) == (first.id, True, False)
+    assert again.opened.expires_at == first.opened.expires_at
+    assert numbers(account) == (10, 7, 0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"amount": 8},
+        {"expires_in": timedelta(hours=2)},
+        {"overrun": "debt"},
+        {"reference": "another"},
+        {"metadata": {"a": 2}},
+    ],
+    ids=str,
+)
+def test_a_key_that_stands_for_another_hold_is_a_conflict(other: dict[str, Any]) -> None:
+    account = funded(100)
+    arguments: dict[str, Any] = {"amount": 7, "reference": "r", "metadata": {"a": 1}}
+    hold(account, **arguments)
+    with pytest.raises(KeyConflict):
+        hold(account, **{**arguments, **other})
+    assert numbers(account) == (100, 7, 0)
+
+
+# --- Capturing ------------------------------------------------------------------------------------------------------
+
+
+def test_a_capture_spends_what_the_work_cost_and_gives_back_the_rest() -> None:
+    account = funded(100)
+    held = hold(account, 30, reference="job 7")
+
+    made = capture(held, "12.5", metadata={"tokens": 4000})
+
+    entry = Entry.objects.latest("id")
+    assert made == Capture(
+        entry.pk, 2, account.pk, Decimal("12.5"), Decimal("87.5"), Decimal(0), Decimal(0), repeated=False
+    )
+    assert (entry.kind, entry.amount, entry.reference) == ("spend", Decimal("-12.5"), "job 7")
+    assert entry.metadata == {"tokens": 4000, "hold": str(held.id)}
+    assert numbers(account) == (Decimal("87.5"), 0, 0)
+    row = Hold.objects.get(pk=held.id)
+    assert (row.status, row.remaining, row.captured) == ("captured", 0, Decimal("12.5"))
+    assert row.closed_at is not None
+
+
+def test_partial_captures_leave_the_rest_held_until_one_closes() -> None:
+    account = open_account()
+    first = grant(account, 10, key="first").lot_id
+    second = grant(account, 10, key="second").lot_id
+    held = hold(account, 15)
+
+    assert capture(held, 4, key="1", close=False).hold_remaining == 11
+    assert numbers(account) == (16, 11, 0)
+    assert capture(held, 8, key="2", close=False).hold_remaining == 3
+    assert Entry.objects.latest("id").movements == [
+        Movement(first, Decimal(-6)),
+        Movement(second, Decimal(-2)),
+    ]
+    assert capture(held, 1, key="3").hold_remaining == 0
+    assert numbers(account) == (7, 0, 0)
+    assert left(account) == [0, 7]
+    assert Hold.objects.get(pk=held.id).captured == 13
+
+
+def test_a_capture_of_all_that_leaves_the_hold_open_can_be_released() -> None:
+    account = funded(10)
+    held = hold(account, 10)
+    capture(held, 10, close=False)
+    assert Hold.objects.get(pk=held.id).status == "open"
+    assert ledger.release(held.id).released == 0
+
+
+def test_pinned_lots_pay_though_they_expired_before_the_work_was_done() -> None:
+    account = funded(10)
+    held = hold(account, 8)
+    let_lot_expire(account.lots.get().pk)
+    assert capture(held, 5).balance_after == 5
+    with pytest.raises(InsufficientCredits):
+        spend(account, 1)  # what came back to the lot came back too late
+
+
+@pytest.mark.parametrize("overrun", ["refuse", "debt"])
+def test_the_surplus_is_spent_where_the_balance_allows_it(overrun: str) -> None:
+    account = open_account()
+    grant(account, 10, key="first", expires_at=soon(days=1))
+    grant(account, 10, key="second")
+    held = hold(account, 5, overrun=overrun)
+    made = capture(held, 12)
+    assert (made.balance_after, made.held) == (Decimal(8), Decimal(0))
+    assert left(account) == [0, 8]
+    assert numbers(account) == (8, 0, 0)
+    entry = Entry.objects.latest("id")
+    assert (sum(entry.moved), len(set(entry.lots))) == (-12, 2)
+
+
+def test_a_surplus_that_is_not_there_is_refused_with_the_hold_intact() -> None:
+    account = funded(10)
+    held = hold(account, 5)
+    hold(account, 3, key="another")
+    with pytest.raises(InsufficientCredits) as refusal:
+        capture(held, "7.000001")
+    assert refusal.value.params["missing"] == Decimal("0.000001")
+    assert numbers(account) == (10, 8, 0)
+    assert Hold.objects.get(pk=held.id).remaining == 5
+    assert capture(held, 7).balance_after == 3
+
+
+def test_a_surplus_that_is_not_there_is_owed_where_the_hold_says_so() -> None:
+    account = funded(10)
+    held = hold(account, 5, overrun="debt")
+    made = capture(held, 25)
+    assert made.balance_after == -15
+    assert numbers(account) == (-15, 0, 15)
+    assert (left(account), Entry.objects.latest("id").owed) == ([0], 15)
+
+
+def test_a_debt_leaves_what_another_hold_holds_alone() -> None:
+    account = funded(10)
+    other = hold(account, 4, key="other")
+    capture(hold(account, 5, overrun="debt"), 25)
+    assert numbers(account) == (-15, 4, 19)
+    assert capture(other, 4, key="done:2").balance_after == -19
+    assert numbers(account) == (-19, 0, 19)
+
+
+def test_what_is_owed_is_repaid_by_the_next_grants() -> None:
+    account = funded(10)
+    capture(hold(account, 10, overrun="debt"), 25)
+    assert grant(account, 9, key="first").balance_after == -6
+    assert numbers(account) == (-6, 0, 6)
+    assert grant(account, 10, key="second").balance_after == 4
+    assert numbers(account) == (4, 0, 0)
+    assert left(account) == [0, 0, 4]
+    with pytest.raises(InsufficientCredits):
+        spend(account, 5)
+    assert grant(account, 9, key="first").repeated
+
+
+def test_a_surplus_may_use_what_a_hold_that_ran_out_still_keeps() -> None:
+    account = funded(10)
+    let_hold_run_out(hold(account, 5, key="other"))
+    assert capture(hold(account, 5, key="mine"), 10).balance_after == 0
+
+
+def test_a_repeated_capture_is_the_first_one_though_the_hold_is_closed() -> None:
+    account = funded(100)
+    held = hold(account, 30)
+    first = capture(held, 12)
+    spend(account, 1)
+    again = capture(held, "12.0")
+    assert (again.entry_id, again.balance_after, again.repeated) == (first.entry_id, Decimal(88), True)
+    assert numbers(account) == (87, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"amount": 13}, {"reference": "r"}, {"metadata": {"a": 1}}, {"close": False}, {"key": "funds"}],
+    ids=str,
+)
+def test_a_key_that_stands_for_something_else_is_a_conflict(other: dict[str, Any]) -> None:
+    account = funded(100)
+    held = hold(account, 30)
+    arguments: dict[str, Any] = {"amount": 12, "key": "done:1"}
+    capture(held, **arguments)
+    with pytest.raises(KeyConflict):
+        capture(held, **{**arguments, **other})
+    assert numbers(account) == (88, 0, 0)
+
+
+def test_a_key_of_another_hold_is_a_conflict() -> None:
+    account = funded(100)
+    capture(hold(account, 30, key="one"), 12)
+    with pytest.raises(KeyConflict):
+        capture(hold(account, 30, key="two"), 12)
+
+
+def test_nothing_is_captured_on_a_hold_that_is_closed_or_ran_out_or_is_not_there() -> None:
+    account = funded(100)
+    captured, released, ran_out = (hold(account, 10, key=key) for key in ("captured", "released", "ran_out"))
+    capture(captured, 10, key="1")
+    ledger.release(released.id)
+    let_hold_run_out(ran_out)
+    for held, status in ((captured, "captured"), (released, "released"), (ran_out, "expired")):
+        with pytest.raises(HoldClosed) as refusal:
+            capture(held, 1, key="2")
+        assert refusal.value.params == {"hold": str(held.id), "status": status}
+    with pytest.raises(UnknownHold):
+        ledger.capture(uuid.uuid4(), Decimal(1), key="3")
+
+
+def test_large_and_small_amounts_are_captured_exactly() -> None:
+    account = funded("999999999999999999.999999")
+    made = capture(hold(account, "999999999999999999.999998"), "123456789012345678.900001")
+    assert made.balance_after == Decimal("876543210987654321.099998")
+
+
+# --- Releasing ------------------------------------------------------------------------------------------------------
+
+
+def test_a_release_gives_back_what_is_still_held_and_a_second_gives_nothing() -> None:
+    account = funded(100)
+    held = hold(account, 30)
+    capture(held, 12, close=False)
+    assert ledger.release(held.id) == Release(
+        held.id, account.pk, Decimal(18), Decimal(88), Decimal(0), repeated=False
+    )
+    assert ledger.release(held.id) == Release(
+        held.id, account.pk, Decimal(0), Decimal(88), Decimal(0), repeated=True
+    )
+    assert numbers(account) == (88, 0, 0)
+    assert Hold.objects.get(pk=held.id).status == "released"
+
+
+def test_what_was_captured_is_not_released() -> None:
+    held = hold(funded(100), 30)
+    capture(held, 12)
+    with pytest.raises(HoldClosed):
+        ledger.release(held.id)
+    with pytest.raises(UnknownHold):
+        ledger.release(uuid.uuid4())
+
+
+def fail_after(_made: Capture) -> None:
+    raise ZeroDivisionError
+
+
+def test_a_block_that_raises_releases_what_it_held() -> None:
+    account = funded(100)
+    held = hold(account, 30)
+    with pytest.raises(ZeroDivisionError), held:
+        fail_after(held.capture(Decimal(4), close=False))
+    assert numbers(account) == (96, 0, 0)
+
+
+def test_a_block_that_captures_nothing_releases_and_one_that_captures_does_not() -> None:
+    account = funded(100)
+    with hold(account, 30, key="a"):
+        assert numbers(account) == (100, 30, 0)
+    assert numbers(account) == (100, 0, 0)
+    with hold(account, 30, key="b") as held:
+        held.capture(Decimal(20))
+    assert numbers(account) == (80, 0, 0)
+
+
+def test_a_block_whose_capture_is_refused_releases() -> None:
+    account = funded(10)
+    held = hold(account, 5)
+    with pytest.raises(InsufficientCredits), held:
+        held.capture(Decimal(11))
+    assert numbers(account) == (10, 0, 0)
+
+
+def test_a_block_that_took_too_long_ends_quietly() -> None:
+    account = funded(10)
+    with hold(account, 5) as held:
+        let_hold_run_out(held)
+    assert Hold.objects.get(pk=held.id).status == "expired"
+
+
+def test_a_whole_block_repeated_charges_once() -> None:
+    account = funded(100)
+    for _ in range(2):
+        with hold(account, 30) as held:
+            held.capture(Decimal(5), close=False)
+            held.capture(Decimal(6))
+    assert numbers(account) == (89, 0, 0)
+
+
+def test_a_repeated_block_that_ends_otherwise_shows_its_own_error_and_not_that_the_hold_was_captured() -> (
+    None
+):
+    account = funded(100)
+    with hold(account, 30) as held:
+        held.capture(Decimal(5))
+    again = hold(account, 30)
+    with pytest.raises(KeyConflict), again:
+        again.capture(Decimal(6))
+    with hold(account, 30):
+        pass
+    assert numbers(account) == (95, 0, 0)
+
+
+# --- Running out ----------------------------------------------------------------------------------------------------
+
+
+def test_the_job_ends_holds_whose_time_has_passed_and_no_others() -> None:
+    account = funded(100)
+    late, later, open_still = (hold(account, 10, key=key) for key in ("late", "later", "open"))
+    let_hold_run_out(late)
+    let_hold_run_out(later)
+    Hold.objects.filter(pk=late.id).update(expires_at=soon(days=-1))
+
+    assert ledger.expire_holds(limit=1) == 1
+    assert Hold.objects.get(pk=late.id).status == "expired"
+    assert ledger.expire_holds() == 1
+    assert ledger.expire_holds() == 0
+    assert numbers(account) == (100, 10, 0)
+    assert Hold.objects.get(pk=open_still.id).status == "open"
