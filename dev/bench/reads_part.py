@@ -16,8 +16,10 @@ ONE_CLIENT = Load(1, 1)
 # What is read, by the option that its worker takes.
 READS = {
     "balance": "the balance",
-    "first": "the first page of the statement",
-    "thousandth": "the thousandth page",
+    "statement 1": "the statement's first page",
+    "statement 1000": "the statement's thousandth page",
+    "entries 1": "the API's first page of entries",
+    "entries 1000": "the API's thousandth page",
     "spend": "a spend from that account",
 }
 AROUND_S = 0.3
@@ -40,23 +42,26 @@ def planned_s(pace: Pace) -> float:
 
 def read_aims(pace: Pace) -> tuple[Aim, ...]:
     least, most = pace.sizes[0], pace.sizes[-1]
-    largest = f"at {most:,} entries"
+    at_most = f"at {most:,} entries"
     return (
-        Aim(
-            f"the balance {largest} to that at {least:,}",
-            name_of("balance", most),
-            name_of("balance", least),
-            ONE_CLIENT,
-            FLAT,
+        _aim(f"the balance {at_most} to that at {least:,}", ("balance", most), ("balance", least), FLAT),
+        _aim(
+            f"the statement's thousandth page to its first, {at_most}",
+            ("statement 1000", most),
+            ("statement 1", most),
+            NEAR,
         ),
-        Aim(
-            f"the thousandth page {largest} to the first",
-            name_of("thousandth", most),
-            name_of("first", most),
-            ONE_CLIENT,
+        _aim(
+            f"the API's thousandth page to its first, {at_most}",
+            ("entries 1000", most),
+            ("entries 1", most),
             NEAR,
         ),
     )
+
+
+def _aim(text: str, contender: tuple[str, int], yardstick: tuple[str, int], ratio: float) -> Aim:
+    return Aim(text, name_of(*contender), name_of(*yardstick), ONE_CLIENT, ratio)
 
 
 def measure_reads(cluster: Cluster, pace: Pace, progress: Progress, results: Results) -> None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -11,8 +17,13 @@ from django.db import connection
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from accounts.clients.keys import create_key
+from accounts.clients.models import ApiClient, Scope
+from accounts.models import User
+from credits import ledger
+from credits.models import Entry
 from dev.bench import packages
-from dev.bench.contenders import CONTENDERS, Contender, missing
+from dev.bench.contenders import CONTENDERS, Contender, http_client, missing
 from dev.bench.environment import production_environment
 from dev.bench.hosts import ContenderFailed, Host
 from dev.bench.load import Load, Pace
@@ -92,3 +103,24 @@ def uri_of(conninfo: str) -> str:
     if host.startswith("/"):
         return f"postgresql://{parts['user']}{password}@/{parts['dbname']}?host={host}"
     return f"postgresql://{parts['user']}{password}@{host}{port}/{parts['dbname']}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_http_clients_spends_are_booked(live_server: Any, tmp_path: Path) -> None:
+    secret = create_key(ApiClient.objects.create(name="Bench", scopes=Scope.values), name="Bench").secret
+    account = ledger.open_account(User.objects.create(username="bench"))
+    ledger.grant(account.pk, Decimal(10), kind=Entry.Kind.PURCHASE, key="bench")
+    told = {"port": urlsplit(live_server.url).port, "key": f"Api-Key {secret}", "accounts": [str(account.pk)]}
+    (tmp_path / "told.json").write_text(json.dumps(told))
+
+    spend = http_client.start(str(tmp_path / "told.json"), 1, "key")
+    assert spend() + spend() == 2
+    assert Entry.objects.filter(account=account, kind=Entry.Kind.SPEND, amount=Decimal("-0.25")).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_http_client_takes_nothing_but_success(live_server: Any, tmp_path: Path) -> None:
+    told = {"port": urlsplit(live_server.url).port, "key": "Api-Key nonsense", "accounts": [str(uuid4())]}
+    (tmp_path / "told.json").write_text(json.dumps(told))
+    with pytest.raises(http_client.BadAnswer, match="401"):
+        http_client.start(str(tmp_path / "told.json"), 1, "key")()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import md5
 from uuid import UUID
 
@@ -12,7 +12,6 @@ from dev.bench.contenders.ledger import start as start_spending
 
 OWNER = "bench-reader"
 PAGE = 50
-THOUSANDTH = 1000
 # Past the triggers, which would take an hour over ten million; what they demand of the last entry holds.
 FILL = """
 SET LOCAL session_replication_role = replica;
@@ -50,29 +49,43 @@ def fill(url: str, size: int) -> None:
 
 
 def start(url: str, accounts: int, option: str) -> Callable[[], int]:
-    """``option``: "balance", "first" and "thousandth" for a page of the statement, or "spend"."""
-    from accounts.models import User
+    """``option``: "balance"; "statement" and "entries" for a page of the user's and of the API's; or "spend".
+
+    A page is followed by its number. At ten thousand entries there are two hundred pages: the last full one stands for
+    the thousandth.
+    """
     from credits.models import Account
-    from credits.selectors import get_balance
+    from credits.selectors import find_balance
 
     if option == "spend":
         return start_spending(url, 1, "spend")
-    owner = User.objects.get(username=OWNER)
-    account = Account.objects.get(owner=owner)
+    account = Account.objects.get(owner__username=OWNER)
     if option == "balance":
-        return lambda: int(get_balance(owner).account_id == account.pk)
-    pages = THOUSANDTH if option == "thousandth" else 1
-    # At ten thousand entries there are two hundred pages: the last full one stands for the thousandth.
-    before = max(account.version - (pages - 1) * PAGE, PAGE) + 1
-    return lambda: _read_page(account.pk, before)
-
-
-def _read_page(account_id: UUID, before: int) -> int:
-    from credits.models import Entry
-
-    entries = list(
-        Entry.objects.filter(account_id=account_id, version__lt=before).order_by("-version")[:PAGE]
+        return lambda: int(find_balance(account.pk).account_id == account.pk)
+    what, number = option.split()
+    before = max(account.version - (int(number) - 1) * PAGE, PAGE) + 1 if int(number) > 1 else None
+    read = (
+        _statement(account.pk, account.version, before)
+        if what == "statement"
+        else _entries(account.pk, before)
     )
-    if len(entries) != PAGE:
-        raise RuntimeError("That is no full page.")
+    return lambda: _full_page(read())
+
+
+def _statement(account_id: UUID, version: int, before: int | None) -> Callable[[], Sequence[object]]:
+    from credits.statement import Selection, page_of
+
+    selection = Selection(account_id, 0, version)
+    return lambda: page_of(selection, before).lines
+
+
+def _entries(account_id: UUID, before: int | None) -> Callable[[], Sequence[object]]:
+    from credits.entry_pages import page_of_entries
+
+    return lambda: page_of_entries(account_id, limit=PAGE, before=before).rows
+
+
+def _full_page(page: Sequence[object]) -> int:
+    if len(page) != PAGE:
+        raise RuntimeError(f"A page of {len(page)} is no full page.")
     return 1
