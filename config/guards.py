@@ -18,6 +18,21 @@ def never_deleted() -> list[pgtrigger.Trigger]:
     return [pgtrigger.Protect(name="is_never_deleted", operation=pgtrigger.Delete), _not_emptied()]
 
 
+def keeps(*columns: str) -> pgtrigger.Trigger:
+    """Refuses an UPDATE that names one of these columns.
+
+    By the columns that the statement sets, after it: pgtrigger's ReadOnly compares old and new before every update,
+    and so reads and locks each row of the ledger's hot path once more.
+    """
+    return pgtrigger.Trigger(
+        name="keeps_what_it_came_as",
+        level=pgtrigger.Row,
+        when=pgtrigger.After,
+        operation=pgtrigger.UpdateOf(*columns),  # type: ignore[no-untyped-call]
+        func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+    )
+
+
 def _not_emptied() -> pgtrigger.Trigger:
     # PostgreSQL has no row triggers for TRUNCATE, which would pass by the guard of each row.
     return pgtrigger.Trigger(

@@ -18,7 +18,7 @@ DROP FUNCTION credits_pin_lots(bigint[], numeric[]);
 DROP FUNCTION credits_open_hold(uuid, numeric, text, interval, text, text, jsonb);
 DROP FUNCTION credits_move_lots(bigint[], numeric[]);
 DROP FUNCTION credits_refusal(uuid, numeric, timestamptz);
-DROP FUNCTION credits_earlier_spend(uuid, numeric, text, text, text, jsonb);
+DROP FUNCTION credits_untake(uuid, numeric);
 DROP FUNCTION credits_spend(uuid, numeric, text, text, text, jsonb);
 DROP FUNCTION credits_append(uuid, bigint, text, numeric, numeric, numeric, bigint[], numeric[], text, text, jsonb, timestamptz);
 DROP FUNCTION credits_pick(uuid, numeric, timestamptz);

@@ -78,8 +78,9 @@ class Entry(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "version"], name="credits_entry_one_per_version"),
             models.UniqueConstraint(fields=["account", "key"], name="credits_entry_one_per_key"),
-            models.CheckConstraint(condition=~Q(amount=0), name="credits_entry_amount_not_zero"),
-            models.CheckConstraint(condition=~Q(key=""), name="credits_entry_has_a_key"),
+            models.CheckConstraint(
+                condition=~Q(amount=0) & ~Q(key=""), name="credits_entry_has_an_amount_and_a_key"
+            ),
             # With credits_entry_equals_movements, which needs a function of the database: see 0005.
         ]
         indexes = [

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from config.guards import never_deleted
+from config.guards import keeps, never_deleted
 from credits.models.accounts import Account
 from credits.models.fields import AmountField
 
@@ -102,10 +102,7 @@ class Hold(models.Model):
                 operation=pgtrigger.Insert | pgtrigger.Update,
                 func="PERFORM credits_verify_holds(NEW.account_id); RETURN NULL;",
             ),
-            pgtrigger.ReadOnly(
-                name="keeps_what_it_came_as",
-                fields=["account", "key", "amount", "overrun", "expires_in", "created_at"],
-            ),
+            keeps("account_id", "key", "amount", "overrun", "expires_in", "created_at"),
             *never_deleted(),
         ]
 
