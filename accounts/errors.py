@@ -57,3 +57,10 @@ class ClientTokenError(SignInError):
 
     code = "client_token"
     status = 403
+
+
+class UnknownTimeZone(DomainError):
+    """A name of no zone that can be chosen."""
+
+    code = "unknown_time_zone"
+    status = 400

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import structlog
 from django.conf import settings
 from django.contrib import auth, messages
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
 from django.views.generic import View
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView, OIDCAuthenticationRequestView
 
@@ -26,7 +29,10 @@ from accounts.errors import (
     ProviderRefusedError,
     ProviderUnavailableError,
     SignInError,
+    UnknownTimeZone,
 )
+from accounts.models import User
+from accounts.time_zones import choose_zone
 
 logger = structlog.get_logger(__name__)
 
@@ -109,6 +115,22 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # moz
         session[provider.ID_TOKEN_KEY] = self.request.oidc_id_token
         session.set_expiry(timezone.now() + settings.OIDC_SESSION_LIFETIME)
         return redirect(next_url)
+
+
+@never_cache
+@login_required
+@require_POST
+def choose_time_zone(request: HttpRequest) -> HttpResponse:
+    """Shows times in another zone from now on, and goes back to where the person was."""
+    try:
+        choose_zone(cast(User, request.user), request.POST.get("time_zone", ""))
+    except UnknownTimeZone as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, _("Times are shown in this zone from now on."))
+    back = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    return redirect(back if is_ours else settings.LOGIN_REDIRECT_URL)
 
 
 @never_cache

@@ -12,6 +12,8 @@ from billing.admin.redirects import credits_app_index
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="credits"), name="home"),
     path("credits/", include("billing.urls")),
+    path("credits/", include("credits.urls")),
+    path("api/v1/credits/", include("credits.api.urls")),
     path("api/", include("billing.api.urls")),
     path("accounts/", include("accounts.urls")),
     path("teams/", include("accounts.teams.urls")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.time_zones.ActivateTimeZone",
     "config.middleware.StaffHistory",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -98,6 +100,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "config.context_processors.site",
                 "accounts.teams.context_processors.switcher",
+                "credits.context_processors.notices",
             ],
         },
     },
@@ -189,6 +192,13 @@ CHECKOUT_RETURN_HOSTS = env.list("CHECKOUT_RETURN_HOSTS", default=[])
 CHECKOUT_SESSION_LIFETIME = timedelta(minutes=env.int("CHECKOUT_SESSION_MINUTES", default=60))
 # How long a purchase may stay open before the sweeper asks Stripe about it.
 SWEEP_AFTER = timedelta(minutes=env.int("SWEEP_AFTER_MINUTES", default=10))
+
+# --- Gifts, notices -----------------------------------------------------------------------------------------------
+# What one person may give away within 24 hours: so many credits, in so many gifts. No gifts at all: a count of 0.
+GIFT_DAILY_LIMIT = Decimal(env("GIFT_DAILY_LIMIT", default="10000"))
+GIFT_DAILY_COUNT = env.int("GIFT_DAILY_COUNT", default=20)
+# How many days ahead people are told that credits expire.
+EXPIRY_WARNING_DAYS = env.int("EXPIRY_WARNING_DAYS", default=7)
 
 # --- Rate card ----------------------------------------------------------------------------------------------------
 # tiktoken's encoding for models that it doesn't know. Used where its data is on this machine.

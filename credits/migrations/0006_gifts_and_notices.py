@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('amount', credits.models.fields.AmountField(decimal_places=6, max_digits=24, verbose_name='amount')),
                 ('message', models.CharField(blank=True, default='', max_length=500, verbose_name='message')),
-                ('key', models.CharField(max_length=100, verbose_name='key')),
+                ('key', models.CharField(max_length=200, verbose_name='key')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='given')),
                 ('sender_mailed_at', models.DateTimeField(editable=False, null=True, verbose_name='sender’s mail sent')),
                 ('recipient_mailed_at', models.DateTimeField(editable=False, null=True, verbose_name='recipient’s mail sent')),

@@ -1,0 +1,80 @@
+"""A balance over time as an SVG: what the template draws it with.
+
+All of it is computed in decimals, in the picture's own units. The picture is stretched to the room that there is, so
+the labels stand beside it and not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from credits.formatting import credits_amount
+
+WIDTH = Decimal(600)
+HEIGHT = Decimal(160)
+ZERO = Decimal(0)
+MOST_STEPS = 4
+NICE = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
+SHORT = ((12, "T"), (9, "B"), (6, "M"))
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A line across the picture, at ``y`` from its top."""
+
+    label: str
+    y: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """``line`` are the points of a polyline, ``area`` is the path that it makes with the line of zero. ``ticks`` are
+    evenly apart, from the top.
+    """
+
+    line: str
+    area: str
+    ticks: list[Tick]
+    width: int = int(WIDTH)
+    height: int = int(HEIGHT)
+
+
+def draw(balances: Sequence[Decimal]) -> Chart:
+    """The balances, evenly apart, from the left to the right. There are two at least."""
+    levels = _levels(min(ZERO, *balances), max(ZERO, *balances))
+    low, high = levels[0], levels[-1]
+
+    def y_of(value: Decimal) -> str:
+        return _written((high - value) / (high - low) * HEIGHT)
+
+    xs = [_written(WIDTH * place / (len(balances) - 1)) for place in range(len(balances))]
+    points = [f"{x},{y_of(balance)}" for x, balance in zip(xs, balances, strict=True)]
+    zero = y_of(ZERO)
+    return Chart(
+        line=" ".join(points),
+        area=f"M0,{zero} L{' L'.join(points)} L{xs[-1]},{zero} Z",
+        ticks=[Tick(_label(level), y_of(level)) for level in reversed(levels)],
+    )
+
+
+def _levels(low: Decimal, high: Decimal) -> list[Decimal]:
+    """Round numbers, evenly apart, that reach from below the lowest to above the highest."""
+    span = high - low or Decimal(1)
+    size = Decimal(1).scaleb((span / MOST_STEPS).adjusted())
+    step = next(size * nice for nice in NICE if size * nice * MOST_STEPS >= span)
+    first = (low / step).to_integral_value(ROUND_FLOOR)
+    last = max((high / step).to_integral_value(ROUND_CEILING), first + 1)
+    return [step * number for number in range(int(first), int(last) + 1)]
+
+
+def _label(level: Decimal) -> str:
+    for digits, letter in SHORT:
+        if abs(level) >= Decimal(10) ** digits:
+            return f"{credits_amount(level.scaleb(-digits))} {letter}"
+    return credits_amount(level)
+
+
+def _written(number: Decimal) -> str:
+    return f"{number:.2f}"

@@ -1,0 +1,136 @@
+"""Telling people that few credits are left: a mail and a banner, once for each time the balance falls below.
+
+A spend never looks at thresholds. A job compares all of them with their accounts once a minute, in one statement; so
+a balance that falls and rises again within a minute goes unnoticed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.teams.models import Membership, Team
+from accounts.teams.permissions import may_manage
+from accounts.teams.switching import acting_team
+from credits import ledger
+from credits.amounts import positive_amount
+from credits.mailing import send_mail, take_turns
+from credits.models import BalanceAlert
+from credits.standing import account_of, people_of
+
+HIDDEN_KEY = "low_balance_hidden"
+
+MARK_CROSSINGS = """
+    UPDATE credits_balancealert b
+    SET below = a.balance - a.held < b.threshold,
+        crossed_at = CASE WHEN a.balance - a.held < b.threshold THEN clock_timestamp() ELSE b.crossed_at END
+    FROM credits_account a
+    WHERE a.id = b.account_id AND b.below <> (a.balance - a.held < b.threshold)
+    RETURNING b.id, b.below
+"""
+
+
+@dataclass(frozen=True)
+class LowBalance:
+    """What the banner says. ``crossing`` names the crossing that it is about."""
+
+    available: Decimal
+    threshold: Decimal
+    crossing: str
+
+
+def threshold_of(account_id: UUID | None) -> Decimal | None:
+    """The account's threshold; None: nobody is told."""
+    return BalanceAlert.objects.filter(account=account_id).values_list("threshold", flat=True).first()
+
+
+def may_set_threshold(user: User, team: Team | None) -> bool:
+    """Everybody for themselves; for a team its owner and admins."""
+    if team is None:
+        return True
+    own = Membership.objects.filter(team=team, user=user).first()
+    return own is not None and may_manage(own)
+
+
+def set_threshold(user: User, team: Team | None, threshold: Decimal | None) -> None:
+    """Tells the account's people from now on when less than ``threshold`` can be spent; None: no more.
+
+    A balance that is below a first threshold is a crossing too: the next run of the job tells of it. Whoever is told
+    already is not told again because the number changed.
+
+    Raises:
+        InvalidAmount: see `positive_amount`.
+    """
+    if threshold is None:
+        BalanceAlert.objects.filter(account__in=account_of(user, team)).delete()
+        return
+    account = ledger.open_team_account(team) if team else ledger.open_account(user)
+    BalanceAlert.objects.update_or_create(account=account, defaults={"threshold": positive_amount(threshold)})
+
+
+def find_crossings() -> int:
+    """Marks every balance that fell below its threshold, or rose above again, since the last time; mails about the
+    first. Marks and mails commit together. How many fell.
+    """
+    from credits.jobs import send_low_balance
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        take_turns("low-balances")
+        cursor.execute(MARK_CROSSINGS)
+        fallen = [alert_id for alert_id, below in cursor.fetchall() if below]
+        for alert_id in fallen:
+            send_low_balance.defer(alert_id=alert_id)
+    return len(fallen)
+
+
+def send_low_balance_mail(alert_id: int) -> bool:
+    """Mails about the crossing, once: whether this call sent it. A balance that rose again meanwhile needs no mail."""
+    with transaction.atomic():
+        take_turns(f"low-balance:{alert_id}")
+        alert = BalanceAlert.objects.select_related("account__team").filter(pk=alert_id).first()
+        if alert is None or not alert.below or alert.crossed_at is None:
+            return False
+        if alert.mailed_at and alert.mailed_at >= alert.crossed_at:
+            return False
+        _mail(alert)
+        BalanceAlert.objects.filter(pk=alert_id).update(mailed_at=timezone.now())
+    return True
+
+
+def _mail(alert: BalanceAlert) -> None:
+    account = alert.account
+    context = {"alert": alert, "available": account.balance - account.held, "team": account.team}
+    send_mail("low_balance", context, people_of(account))
+
+
+def shown_notice(request: HttpRequest) -> LowBalance | None:
+    """What the banner has to say to who reads a page, about whom they act for. Not what they have put away."""
+    if not isinstance(request.user, User):
+        return None
+    row = (
+        BalanceAlert.objects.filter(account__in=account_of(request.user, acting_team(request)), below=True)
+        .values_list("account__balance", "account__held", "threshold", "crossed_at")
+        .first()
+    )
+    if row is None:
+        return None
+    balance, held, threshold, crossed_at = row
+    notice = LowBalance(max(Decimal(0), balance - held), threshold, _name_of(crossed_at))
+    is_hidden = request.session.get(HIDDEN_KEY) == notice.crossing
+    return None if is_hidden or balance - held >= threshold else notice
+
+
+def hide_notice(request: HttpRequest, crossing: str) -> None:
+    """Puts the banner away in this session, until the balance falls below another time."""
+    request.session[HIDDEN_KEY] = crossing[:64]
+
+
+def _name_of(crossed_at: datetime | None) -> str:
+    return crossed_at.isoformat() if crossed_at else ""

@@ -1,0 +1,54 @@
+"""How the mails about credits are made and sent once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import connection
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import override
+
+from accounts.models import User
+from accounts.time_zones import zone_of
+
+
+def send_mail(template: str, context: Mapping[str, Any], people: Sequence[User]) -> None:
+    """Sends ``emails/<template>`` as text and HTML, its subject from ``<template>_subject.txt``; to nobody: nothing.
+
+    Times are in the reader's zone, or in the site's where there are several.
+    """
+    if not people:
+        return
+    zone = zone_of(people[0]) if len(people) == 1 else timezone.get_default_timezone()
+    with override(settings.LANGUAGE_CODE), timezone.override(zone):
+        known = {
+            "site_name": settings.SITE_NAME,
+            "statement_url": link_to("credits-statement"),
+            "buy_url": link_to("credits"),
+            **context,
+        }
+        subject = render_to_string(f"emails/{template}_subject.txt", known)
+        mail = EmailMultiAlternatives(
+            " ".join(subject.split()),  # a header has one line
+            render_to_string(f"emails/{template}.txt", known),
+            to=[person.email for person in people],
+        )
+        mail.attach_alternative(render_to_string(f"emails/{template}.html", known), "text/html")
+    mail.send()
+
+
+def link_to(page: str) -> str:
+    return f"{settings.SITE_URL}{reverse(page)}"
+
+
+def take_turns(name: str) -> None:
+    """Lets two jobs that send the same mail take turns, by a lock of their own: a slow mail server must not hold up
+    anybody who writes the books. Until the transaction ends.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])

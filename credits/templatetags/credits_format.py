@@ -1,0 +1,38 @@
+"""How amounts and expiries are shown on the pages of credits."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from django import template
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from credits.formatting import credits_amount, credits_change, plain
+from credits.periods import days_until
+
+register = template.Library()
+register.filter("credits_amount", credits_amount)
+register.filter("plain", plain)
+
+
+@register.filter("credits_change")
+def signed(amount: Decimal) -> str:
+    """An amount with its sign, and the minus that is one: screen readers pass over a hyphen."""
+    return credits_change(amount).replace("-", "−")
+
+
+@register.filter
+def goes_in(expires_at: datetime) -> str:
+    """When credits go, in days of the reader's calendar: "expires in 12 days"."""
+    now = timezone.now()
+    if expires_at <= now:
+        return _("expired")
+    days = days_until(expires_at, now, timezone.get_current_timezone())
+    if days == 0:
+        return _("expires today")
+    if days == 1:
+        return _("expires tomorrow")
+    return ngettext("expires in %(days)s day", "expires in %(days)s days", days) % {"days": f"{days:,}"}
