@@ -1,6 +1,9 @@
 -- The ledger's functions. Each takes the account's row first, so that writers of one account queue there; it writes
 -- account and lots first and the entry or the hold last, because the trigger on that last row looks at everything.
 -- credits.writer tells the triggers on the first rows to leave it to that one (see credits/models/guards.py).
+--
+-- plan_cache_mode: the plans are the same for every account and every size of an array. Without it PostgreSQL thinks
+-- that one made for the very array at hand might be better, and makes one for every call.
 
 -- The sum of an array. In CHECK constraints, where a subquery can't stand. Not in SQL: each statement would look
 -- whether it can be inlined.
@@ -78,7 +81,7 @@ BEGIN
 END $$;
 
 -- At commit: the lots have left what the account says.
-CREATE FUNCTION credits_verify_lots(p_account uuid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION credits_verify_lots(p_account uuid) RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_account credits_account;
     v_left numeric;
@@ -92,7 +95,7 @@ END $$;
 
 -- At commit, for one change of an account's row: the entries of its new versions lead from the old balance to the new.
 CREATE FUNCTION credits_verify_account(p_old credits_account, p_new credits_account)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_from bigint := coalesce(p_old.version, 0);
     v_balance numeric := coalesce(p_old.balance, 0);
@@ -123,7 +126,7 @@ BEGIN
 END $$;
 
 -- What an account holds is what its open holds still hold, and what its lots have pinned.
-CREATE FUNCTION credits_verify_holds(p_account uuid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION credits_verify_holds(p_account uuid) RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_held numeric;
     v_open numeric;
@@ -185,7 +188,8 @@ CREATE OR REPLACE FUNCTION credits_grant(
     p_account uuid, p_amount numeric, p_kind text, p_key text, p_reference text, p_metadata jsonb,
     p_promotional boolean, p_cost_minor bigint, p_currency text, p_expires_at timestamptz
 ) RETURNS TABLE (entry_id bigint, lot_id bigint, balance_after numeric, repeated boolean, same boolean)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_account credits_account;
     v_repaid numeric;
@@ -231,14 +235,12 @@ END $$;
 
 -- Takes credits out, once per key, never more than there are. The one row says how it went:
 -- done | repeated | conflict | insufficient (then "missing" are lacking) | unknown_account.
--- The settings: the plans are the same for every account, so none is made anew for each call, and they walk the index
--- of the lots in its order: a bitmap or a sort takes longer to set up than a handful of rows takes to read.
+-- No bitmap, no sort: they take longer to set up than the handful of lots takes to read from the index in its order.
 CREATE FUNCTION credits_spend(
     p_account uuid, p_amount numeric, p_kind text, p_key text, p_reference text, p_metadata jsonb,
     OUT outcome text, OUT entry_id bigint, OUT version bigint, OUT balance_after numeric, OUT held numeric,
     OUT missing numeric
-) LANGUAGE plpgsql
-SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off SET enable_sort = off AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off SET enable_sort = off AS $$
 #variable_conflict use_column
 DECLARE
     v_now timestamptz;
@@ -353,7 +355,8 @@ CREATE FUNCTION credits_open_hold(
     p_metadata jsonb
 ) RETURNS TABLE (outcome text, hold_id uuid, amount numeric, expires_at timestamptz, balance numeric, held numeric,
                  missing numeric)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     v_account credits_account;
@@ -412,7 +415,8 @@ CREATE FUNCTION credits_capture(
     p_hold uuid, p_amount numeric, p_key text, p_close boolean, p_reference text, p_metadata jsonb
 ) RETURNS TABLE (outcome text, account_id uuid, entry_id bigint, version bigint, balance_after numeric, held numeric,
                  hold_remaining numeric, missing numeric, status text)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     v_account credits_account;
@@ -532,7 +536,8 @@ END $$;
 -- outcome: done | repeated (nothing was held any more) | closed (it was captured) | not_due | unknown_hold.
 CREATE FUNCTION credits_release(p_hold uuid, p_overdue boolean)
 RETURNS TABLE (outcome text, account_id uuid, released numeric, balance numeric, held numeric, status text)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     v_hold credits_hold;
@@ -583,7 +588,7 @@ CREATE FUNCTION credits_expire_holds_of(p_account uuid, p_now timestamptz) RETUR
 $$;
 
 -- Takes out what an account's expired lots have left and no hold has pinned: one entry each. How many there were.
-CREATE FUNCTION credits_expire_lots_of(p_account uuid) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION credits_expire_lots_of(p_account uuid) RETURNS bigint LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_account credits_account;
     v_lot record;
@@ -620,7 +625,8 @@ CREATE FUNCTION credits_reverse(
     p_metadata jsonb
 ) RETURNS TABLE (outcome text, entry_id bigint, version bigint, taken numeric, owed numeric, balance_after numeric,
                  missing numeric)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     v_account credits_account;
@@ -681,7 +687,8 @@ END $$;
 CREATE FUNCTION credits_transfer(
     p_from uuid, p_to uuid, p_amount numeric, p_key text, p_reference text, p_metadata jsonb
 ) RETURNS TABLE (outcome text, sent_id bigint, received_id bigint, balance_after numeric, missing numeric)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     v_metadata jsonb := p_metadata || jsonb_build_object('to', p_to);
@@ -754,7 +761,8 @@ END $$;
 CREATE FUNCTION credits_spend_many(
     p_accounts uuid[], p_amounts numeric[], p_keys text[], p_references text[], p_metadata jsonb[]
 ) RETURNS TABLE (place bigint, outcome text, entry_id bigint, balance_after numeric, held numeric, missing numeric)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     v_item record;
