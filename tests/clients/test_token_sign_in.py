@@ -126,6 +126,11 @@ PEOPLE: dict[str, dict[str, Any]] = {
         "sid": None,
         "client_id": WORKER,
     },
+    "a person whom somebody gave the role of services": {
+        "preferred_username": None,
+        "sid": None,
+        "realm_access": {"roles": ["service"]},
+    },
     "a person of a provider that names clients, not people": {
         "preferred_username": None,
         "sid": None,
