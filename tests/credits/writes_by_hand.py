@@ -72,15 +72,15 @@ REFUSED = {
     ),
     "less than nothing held": (
         "UPDATE credits_account SET held = -0.000001 WHERE id = %(account)s",
-        "credits_account_held_not_negative",
+        "credits_account_no_overdraft",
     ),
     "a debt below zero": (
         "UPDATE credits_account SET debt = -0.000001 WHERE id = %(account)s",
-        "credits_account_debt_not_negative",
+        "credits_account_no_overdraft",
     ),
     "a version below zero": (
         "UPDATE credits_account SET version = -1 WHERE id = %(account)s",
-        "credits_account_version_not_negative",
+        "credits_balance_equals_entries",
     ),
     "a balance that its entries don't have": (
         "UPDATE credits_account SET balance = balance + 1 WHERE id = %(account)s",
@@ -113,30 +113,30 @@ REFUSED = {
     ),
     "a lot from nowhere": (LOT.format(amount=10), "credits_balance_equals_lots"),
     "an entry whose lot has less": (booking(lot=9), "credits_balance_equals_lots"),
-    "a lot of nothing": (LOT.format(amount=0), "credits_lot_amount_positive"),
+    "a lot of nothing": (LOT.format(amount=0), "credits_lot_within_its_amount"),
     "a lot with less than nothing left": (
         "UPDATE credits_lot SET remaining = -1 WHERE id = %(other_lot)s",
-        "credits_lot_exhausted_when_empty",
+        "credits_lot_within_its_amount",
     ),
     "a lot with more left than it ever had": (
         "UPDATE credits_lot SET remaining = 100.000001 WHERE id = %(lot)s",
-        "credits_lot_remaining_within_amount",
+        "credits_lot_within_its_amount",
     ),
     "a lot with more pinned than it has left": (
         "UPDATE credits_lot SET held = 50.000001 WHERE id = %(other_lot)s",
-        "credits_lot_held_within_remaining",
+        "credits_lot_within_its_amount",
     ),
     "a lot with less than nothing pinned": (
         "UPDATE credits_lot SET held = -1 WHERE id = %(lot)s",
-        "credits_lot_held_within_remaining",
+        "credits_lot_within_its_amount",
     ),
     "a lot put out of the order of spending though it has something left": (
         "UPDATE credits_lot SET exhausted = true WHERE id = %(lot)s",
-        "credits_lot_exhausted_when_empty",
+        "credits_lot_within_its_amount",
     ),
     "an empty lot left in the order of spending": (
         "UPDATE credits_lot SET remaining = 0 WHERE id = %(other_lot)s",
-        "credits_lot_exhausted_when_empty",
+        "credits_lot_within_its_amount",
     ),
     "a promotional lot that was paid for": (
         "INSERT INTO credits_lot (account_id, amount, remaining, promotional, cost_minor, currency, reference)"
@@ -167,9 +167,9 @@ REFUSED = {
         booking(amount=0, moved="ARRAY[0]", after=100, balance=100, lot=0)
         .replace(LOT.format(amount=0) + ";", "")
         .replace(NEW_LOT, "%(lot)s"),
-        "credits_entry_amount_not_zero",
+        "credits_entry_has_an_amount_and_a_key",
     ),
-    "an entry without a key": (booking(key="''"), "credits_entry_has_a_key"),
+    "an entry without a key": (booking(key="''"), "credits_entry_has_an_amount_and_a_key"),
     "an entry that leaves out a version": (booking(version=3), "credits_entry_continues_the_balance"),
     "an entry that leaves out a version which its account counts": (
         booking(account_version=3),
