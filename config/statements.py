@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 Row = tuple[Any, ...]
 
@@ -19,6 +19,7 @@ def call(statement: str, arguments: Sequence[Any]) -> list[Row]:
     DATABASE_PREPARED_STATEMENTS allows it. Whoever watches Django's statements (tests that count them, debugging) still
     sees them.
     """
+    connection = connections[DEFAULT_DB_ALIAS]  # not its proxy, which looks it up again for each attribute
     if connection.queries_logged or connection.execute_wrappers:
         with connection.cursor() as watched:
             watched.execute(statement, arguments)

@@ -14,13 +14,13 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from uuid import UUID
 
+from config.statements import call
 from credits import refusals
 from credits.amounts import positive_amount
 from credits.arguments import checked_text, json_text
 from credits.errors import HoldClosed, InvalidEntry, UnknownHold
 from credits.models import Hold
 from credits.results import Capture, OpenedHold, Release
-from credits.statements import call
 
 LONGEST_HOLD = datetime.timedelta(days=30)
 

@@ -19,6 +19,7 @@ from uuid import UUID
 
 from accounts.models import User
 from accounts.teams.models import Team
+from config.statements import call
 from credits import refusals
 from credits.amounts import positive_amount
 from credits.arguments import checked_text, json_text
@@ -26,7 +27,6 @@ from credits.errors import InvalidEntry, NothingToReverse, TooManyItems, Unknown
 from credits.holds import capture, expire_holds, hold, release
 from credits.models import Account, Entry
 from credits.results import Grant, Outcome, Reversal, Spend, SpendOrder, SpendResult, Transfer
-from credits.statements import call
 
 __all__ = [
     "Cost",

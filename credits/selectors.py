@@ -10,24 +10,48 @@ from django.db.models import Sum
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
+from accounts.teams.models import Team
+from config.statements import call
 from credits.errors import UnknownAccount, UnknownHold
-from credits.models import Account, Hold, Lot
-from credits.statements import call
+from credits.models import Hold, Lot
 
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True)
+# What overdue holds and expired lots come to is there until their jobs have run, and counts no more.
+BALANCE = """
+    SELECT a.id, a.balance, a.held, a.version, a.debt,
+           (SELECT coalesce(sum(l.remaining - l.held), 0) FROM credits_lot l
+            WHERE l.account_id = a.id AND NOT l.exhausted AND l.expires_at <= statement_timestamp()),
+           (SELECT coalesce(sum(p.amount), 0)
+            FROM credits_hold h CROSS JOIN LATERAL unnest(h.lots, h.pinned) AS p (lot, amount)
+            JOIN credits_lot l ON l.id = p.lot
+            WHERE h.account_id = a.id AND h.status = 'open' AND h.expires_at <= statement_timestamp()
+                  AND (l.expires_at IS NULL OR l.expires_at > statement_timestamp()))
+    FROM credits_account a
+"""
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
-    """``balance`` is all credits, ``held`` those set aside for work, ``available`` what can be spent now."""
+    """How an account stands. ``balance`` is all credits, ``held`` those set aside for work, ``debt`` what is owed;
+    ``expired`` are those past their expiry that the expiry job has yet to book out, ``overdue`` what holds keep whose
+    time has passed.
+    """
 
     account_id: UUID | None
     balance: Decimal
     held: Decimal
+    version: int = 0
+    debt: Decimal = ZERO
+    expired: Decimal = ZERO
+    overdue: Decimal = ZERO
 
     @property
     def available(self) -> Decimal:
-        return self.balance - self.held
+        """What can be spent now. A debt is owed out of all lots, so what has expired pays it first."""
+        expired = max(ZERO, self.expired - self.debt)
+        return max(ZERO, self.balance - self.held + self.overdue - expired)
 
     @property
     def lifetime_purchased(self) -> Decimal:
@@ -39,27 +63,30 @@ class Balance:
         return total
 
 
-def get_balance(owner: User) -> Balance:
-    """The owner's balance, in one query by key; zero for somebody who has no account yet."""
-    found = Account.objects.filter(owner=owner).values_list("pk", "balance", "held").first()
-    return Balance(*found) if found else Balance(None, ZERO, ZERO)
+NOTHING = Balance(None, ZERO, ZERO)
 
 
-def find_balance(account_or_owner: UUID) -> Balance:
-    """The balance of the account of this id, or of the user of this id: zero for a user who has no account yet.
+def get_balance(owner: User, team: Team | None = None) -> Balance:
+    """The balance of the owner's account, or of the team's, in one query by key; zero where there is no account yet."""
+    if team is not None:
+        found = call(f"{BALANCE} WHERE a.team_id = %s", [team.pk])
+    else:
+        found = call(f"{BALANCE} WHERE a.owner_id = %s", [owner.pk])
+    return Balance(*found[0]) if found else NOTHING
+
+
+def find_balance(account_or_holder: UUID) -> Balance:
+    """The balance of the account of this id, or of the user or team of this id: zero for a user who has none yet.
 
     Raises:
-        UnknownAccount: it is neither's.
+        UnknownAccount: it is nobody's.
     """
-    found = call(
-        "SELECT id, balance, held FROM credits_account WHERE id = %s OR owner_id = %s",
-        [account_or_owner, account_or_owner],
-    )
+    found = call(f"{BALANCE} WHERE a.id = %s OR a.owner_id = %s OR a.team_id = %s", [account_or_holder] * 3)
     if found:
         return Balance(*found[0])
-    if User.objects.filter(pk=account_or_owner).exists():
-        return Balance(None, ZERO, ZERO)
-    raise UnknownAccount("There is no such account.", account=str(account_or_owner))
+    if User.objects.filter(pk=account_or_holder).exists():
+        return NOTHING
+    raise UnknownAccount("There is no such account.", account=str(account_or_holder))
 
 
 def find_hold(hold_id: UUID) -> Hold:

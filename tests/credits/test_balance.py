@@ -25,7 +25,7 @@ def test_a_balance_is_one_query_however_long_the_ledger_is(entries: int) -> None
         grant(account, 3, key=f"fact:{number}")
     with CaptureQueriesContext(connection) as statements:
         balance = get_balance(user)
-    assert balance == Balance(account.pk, Decimal(3 * entries), Decimal(0))
+    assert balance == Balance(account.pk, Decimal(3 * entries), Decimal(0), version=entries)
     assert balance.available == 3 * entries
     (statement,) = statements
     assert "credits_account" in statement["sql"]
