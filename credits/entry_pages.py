@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from credits.statements import call
+from config.statements import call
 
 # The highest version there can be: the first page is before it.
 NO_END = 2**63 - 1

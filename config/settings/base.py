@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.RequestLog",
+    "config.service_calls.PastThePages",  # what follows is for browsers
     "csp.middleware.CSPMiddleware",
     "config.middleware.AdminContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -235,14 +236,19 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Prepaid credits",
-    "DESCRIPTION": "Buy credit packs, follow a purchase, read a balance.",
+    "DESCRIPTION": "Buy credit packs, follow a purchase, read a balance, spend.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["billing.api.urls.without_slashed_twins"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "credits.api.openapi.describe_services",
+    ],
     "ENUM_NAME_OVERRIDES": {"PurchaseStatusEnum": "billing.models.Purchase.Status"},
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "TAGS": [
         {"name": "Buying credits", "description": "Packages, checkouts, history and balance, for the buyer."},
+        {"name": "For services", "description": "Spend, hold, transfer and read, for what runs on credits."},
         {"name": "For admins", "description": "Everybody's purchases."},
         {"name": "For Stripe", "description": "Where webhook events arrive."},
         {

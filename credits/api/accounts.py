@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 from urllib.parse import urlencode
 
+from django.conf import settings
 from msgspec import UNSET, Raw
 
 from accounts.clients.models import Scope
@@ -56,7 +57,7 @@ def list_entries(call: Call, asked: EntriesQuery, account: str) -> Answer:
         return Answer(EntriesPage(entries=shown), standing)
     cursor = write_cursor(page.next_before)
     query = {"limit": asked.limit, **({"kind": kind} if kind else {}), "cursor": cursor}
-    address = call.request.build_absolute_uri(f"{call.request.path}?{urlencode(query)}")
+    address = f"{settings.SITE_URL}{call.request.path}?{urlencode(query)}"
     return Answer(EntriesPage(entries=shown, next=address, next_cursor=cursor), standing, next_page=address)
 
 

@@ -25,9 +25,9 @@ from accounts.clients.models import Scope
 from config.errors import DomainError
 from config.problems import problem_response
 from credits.api.errors import MethodNotAllowed, Unavailable, Unexpected
-from credits.api.parsing import decoder_of, read_body, read_key, read_query
+from credits.api.parsing import decoder_of, read_body, read_key, read_query, wrong
 from credits.api.shapes import Reply, Request
-from credits.errors import InsufficientCredits
+from credits.errors import InsufficientCredits, InvalidEntry
 from credits.formatting import plain
 from credits.selectors import Balance
 
@@ -105,6 +105,7 @@ class Endpoint:
 
     def __init__(self, *operations: Operation) -> None:
         self.operations = {operation.method: operation for operation in operations}
+        self.name = operations[0].function.__name__  # what metrics are counted by
         self.decoders = {
             operation.method: decoder_of(operation.takes) for operation in operations if operation.takes
         }
@@ -159,6 +160,9 @@ def _render(asked: Operation, rate: Rate, answer: Answer) -> HttpResponse:
 
 
 def _refusal(error: DomainError) -> HttpResponse:
+    # What the ledger can't store is a wrong field of the request, as what the shapes refuse.
+    if isinstance(error, InvalidEntry) and "field" in error.params:
+        error = wrong(error.params["field"], error.code, error.message)
     response = problem_response(error)
     if isinstance(error, InsufficientCredits) and error.params["held"] is not None:
         _show_standing(

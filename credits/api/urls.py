@@ -23,5 +23,7 @@ ENDPOINTS = {
 }
 
 urlpatterns: list[URLPattern] = [
-    path(address, endpoint) for route, endpoint in ENDPOINTS.items() for address in (route, f"{route}/")
+    path(address, endpoint, name=endpoint.name)
+    for route, endpoint in ENDPOINTS.items()
+    for address in (route, f"{route}/")
 ]

@@ -1,0 +1,44 @@
+"""Calls of services go past everything that only means something to a browser (docs/decisions/hot-path-http.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
+from django_prometheus.middleware import PrometheusAfterMiddleware
+
+ADDRESSES = "/api/v1/credits/"
+
+
+class PastThePages:
+    """Stands before the middleware of pages, and leads calls of services straight to their view.
+
+    They have no session, cookie, language, message, form or frame, so nothing that is passed by would do anything for
+    them but take its time. What stands before this in MIDDLEWARE holds for them too: HTTPS, security headers, the log.
+    Metrics, which stand last of all, are asked here. An address that doesn't exist goes the way of the pages.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.pages = get_response
+        self.metrics = PrometheusAfterMiddleware(_call_view)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith(ADDRESSES):
+            return self.pages(request)
+        try:
+            match = resolve(request.path_info)
+        except Resolver404:
+            return self.pages(request)
+        request.resolver_match = match
+        self.metrics.process_view(request, match.func)
+        return cast(HttpResponse, self.metrics(request))
+
+
+def _call_view(request: HttpRequest) -> HttpResponse:
+    match = request.resolver_match
+    assert match is not None  # noqa: S101  # PastThePages has just set it
+    response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+    response.headers["Content-Length"] = str(len(response.content))
+    return response
