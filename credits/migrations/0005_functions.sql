@@ -311,11 +311,14 @@ BEGIN
     END IF;
     v_writer := set_config('credits.writer', '', true);
 
-    SELECT r.outcome, r.version, r.balance_after, r.held, r.missing INTO outcome, version, balance_after, held, missing
-        FROM credits_refusal(p_account, p_amount, v_now) r;
-    -- What overdue holds keep is nobody's any more, whether their job has run or not. And where nothing was locked,
-    -- what was missing may have come in meanwhile.
-    IF credits_expire_holds_of(p_account, v_now) > 0 OR missing <= 0 THEN
+    -- What overdue holds keep is nobody's any more, whether their job has run or not. That may have waited for another
+    -- writer, and nothing may be locked: what was missing can have come in meanwhile.
+    missing := 0;
+    IF credits_expire_holds_of(p_account, v_now) = 0 THEN
+        SELECT r.outcome, r.version, r.balance_after, r.held, r.missing
+            INTO outcome, version, balance_after, held, missing FROM credits_refusal(p_account, p_amount, v_now) r;
+    END IF;
+    IF missing <= 0 THEN
         SELECT * INTO outcome, entry_id, version, balance_after, held, missing
             FROM credits_spend(p_account, p_amount, p_kind, p_key, p_reference, p_metadata);
     END IF;
