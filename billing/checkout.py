@@ -10,12 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.teams.membership import find_own
+from accounts.teams.models import Team
 from billing import stripe_gateway
 from billing.errors import (
     IdempotencyKeyReused,
@@ -37,17 +40,22 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True)
 class PurchaseOrder:
-    """What a buyer asks for. Empty addresses mean our own pages; an empty key makes each call a new purchase."""
+    """What a buyer asks for. Empty addresses mean our own pages; an empty key makes each call a new purchase. With a
+    team the credits go to its account.
+    """
 
     package_code: str
     success_url: str = ""
     cancel_url: str = ""
     idempotency_key: str = ""
+    team_id: UUID | None = None
 
     @property
     def fingerprint(self) -> str:
         """Tells whether a repeated key came with the same order."""
         order = [self.package_code, self.success_url, self.cancel_url]
+        if self.team_id is not None:
+            order.append(str(self.team_id))
         return hashlib.sha256(json.dumps(order).encode()).hexdigest()
 
 
@@ -65,6 +73,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
 
     Raises:
         UnknownPackage: no package on sale has this code.
+        UnknownTeam: there is no such team, or the buyer is not in it.
         ReturnUrlNotAllowed, InvalidIdempotencyKey: the order is not acceptable.
         IdempotencyKeyReused: the key came with another order before.
         PurchaseInProgress: the first call with this key is still under way.
@@ -75,8 +84,9 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
     if earlier is not None:
         return _again(earlier, order)
     package = _package_on_sale(order.package_code)
+    team = find_own(order.team_id, user).team if order.team_id else None
     try:
-        purchase = _commit_intent(user, package, order, source)
+        purchase = _commit_intent(user, team, package, order, source)
     except IntegrityError:
         # The same key, at the same moment: whoever came first has the purchase.
         earlier = _earlier_purchase(user, order)
@@ -122,11 +132,11 @@ def _again(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
 
 @transaction.atomic(durable=True)  # no caller's transaction may be open while Stripe is called
 def _commit_intent(
-    user: User, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
+    user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
 ) -> Purchase:
     purchase = Purchase(
         user=user,
-        account=ledger.open_account(user),
+        account=ledger.open_team_account(team) if team else ledger.open_account(user),
         package=package,
         package_code=package.code,
         package_name=package.name,

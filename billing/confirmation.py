@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.utils.translation import gettext, override
 
 from billing.models import Purchase
-from credits.selectors import get_balance
 
 
 def send_purchase_confirmation(purchase_id: UUID) -> bool:
@@ -24,7 +23,7 @@ def send_purchase_confirmation(purchase_id: UUID) -> bool:
     """
     with transaction.atomic():
         _take_turns(purchase_id)
-        purchase = Purchase.objects.select_related("user").get(pk=purchase_id)
+        purchase = Purchase.objects.select_related("user", "account__team").get(pk=purchase_id)
         recipient = purchase.user.email if purchase.user else ""
         if purchase.status != Purchase.Status.COMPLETED or purchase.confirmation_sent_at or not recipient:
             return False
@@ -46,7 +45,8 @@ def confirmation_mail(purchase: Purchase, recipient: str) -> EmailMultiAlternati
     with override(settings.LANGUAGE_CODE):
         context = {
             "purchase": purchase,
-            "balance": get_balance(purchase.user).balance if purchase.user else None,
+            "team": purchase.account.team,
+            "balance": purchase.account.balance,
             "site_name": settings.SITE_NAME,
             "history_url": f"{settings.SITE_URL}/credits/history/",
         }

@@ -17,12 +17,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
+from accounts.teams.switching import acting_team
 from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
 from billing.errors import BillingError, PurchaseInProgress, SessionNotFound, UnknownPackage
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
 from billing.selectors import purchases_of, shop_window
-from credits.selectors import get_balance
+from credits.selectors import find_balance, get_balance
 
 RECENT = 5
 PAGE_SIZE = 20
@@ -41,8 +42,10 @@ def credits_page(request: HttpRequest) -> HttpResponse:
     if request.GET.get("checkout") == "cancelled":
         messages.info(request, _("Checkout cancelled. Nothing was charged."))
         return redirect("credits")
+    team = acting_team(request)
     context = {
-        "balance": get_balance(user),
+        "team": team,
+        "balance": get_balance(user, team),
         "offers": shop_window(),
         "recent": purchases_of(user)[:RECENT],
         # One for each time the page is shown: pressing Buy twice on it is one purchase.
@@ -58,7 +61,7 @@ def buy(request: HttpRequest) -> HttpResponse:
     """Opens the checkout and sends the buyer there."""
     code, token = request.POST.get("package_code", ""), request.POST.get("order_token", "")[:64]
     try:
-        started = _start(cast(User, request.user), code, token)
+        started = _start(request, code, token)
     except UnknownPackage:
         messages.error(request, _("This package is no longer on sale. Please choose another one."))
     except PurchaseInProgress:
@@ -73,13 +76,15 @@ def buy(request: HttpRequest) -> HttpResponse:
     return redirect("credits")
 
 
-def _start(user: User, code: str, token: str) -> StartedPurchase:
-    order = PurchaseOrder(package_code=code, idempotency_key=f"page:{token}:{code}" if token else "")
+def _start(request: HttpRequest, code: str, token: str) -> StartedPurchase:
+    user, team = cast(User, request.user), acting_team(request)
+    team_id = team.pk if team else None
+    order = PurchaseOrder(code, idempotency_key=f"page:{token}:{code}" if token else "", team_id=team_id)
     started = start_purchase(user, order, PurchaseEvent.Source.PAGE)
     if started.purchase.status == Purchase.Status.PENDING:
         return started
     # The page was left open, or brought back with the Back button: its purchase is over, so this is a new one.
-    return start_purchase(user, PurchaseOrder(package_code=code), PurchaseEvent.Source.PAGE)
+    return start_purchase(user, PurchaseOrder(code, team_id=team_id), PurchaseEvent.Source.PAGE)
 
 
 @never_cache
@@ -94,7 +99,7 @@ def success_page(request: HttpRequest) -> HttpResponse:
         raise Http404(error.message) from error
     context = {
         "purchase": purchase,
-        "balance": get_balance(user),
+        "balance": find_balance(purchase.account_id),
         "session_id": request.GET["session_id"],
         "refresh_seconds": _refresh_seconds(purchase),
     }

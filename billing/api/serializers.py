@@ -64,6 +64,9 @@ class OrderSerializer(serializers.Serializer[Any]):
         help_text="Where to go after paying. {CHECKOUT_SESSION_ID} in it is replaced. Only to allowed hosts.",
     )
     cancel_url = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+    team = serializers.UUIDField(
+        source="team_id", required=False, help_text="A team of the buyer's: the credits go to its account."
+    )
 
 
 class StartedPurchaseSerializer(serializers.Serializer[Any]):
