@@ -122,4 +122,4 @@ def measured_fsync_us(cluster: Cluster) -> float:
 
 def busy_share() -> float:
     """The part of the processors that others keep busy while this run does nothing."""
-    return float(psutil.cpu_percent(interval=1)) / 100
+    return float(psutil.cpu_percent(interval=2)) / 100

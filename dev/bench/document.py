@@ -26,17 +26,17 @@ page. Read the ratios: the operations per second are this machine's. `make bench
 """
 FAIRNESS = """## What was done to be fair
 
-- Every contender has its own database on the same server, tables of the same size, ten thousand funded accounts, and
-  the same durability. Its books are counted afterwards: they have every spend that was counted here, and no other.
+- Every contender has a database of its own on the same server, ten thousand funded accounts, and the same durability.
+  Its books are counted afterwards: they have every spend that was counted here, and no other.
 - **The least statement** is no ledger: no key, no lots, no history of the balance. It is what PostgreSQL can do.
 - **The plain way in Django** keeps one balance and one entry. It has no keys, so a retry pays twice.
-- **django-hordak** has no rule against an overdraft. The row lock and the balance check around its `transfer_to`
-  are what its documents offer for one. It sums up an account's legs for its balance.
+- **django-hordak** has no rule against an overdraft. The row lock and `get_simple_balance` before its
+  `transfer_to` are what it has to build one of. A balance is the sum of the account's legs.
 - **django-oscar-accounts** takes no lock: two spends at once may both pass its check. Its releases say nothing of
   Django 5.2, where a transfer works and saving a new account doesn't; accounts are made in bulk here.
+  It updates both sides and sums up all transactions of both, so its spends go to a thousand accounts.
 - **pgledger** is one SQL file, which isn't ours to hand on: `PGLEDGER_SQL` says where it is. It locks both sides of a
-  transfer.
-- Those two would queue on one account that receives everything, so their spends go to a thousand.
+  transfer: with one account that receives all spends they queue there, with a thousand they don't.
 - **DRF's empty view** runs in the same server with the same settings and middleware, and answers nothing to a GET.
 """
 

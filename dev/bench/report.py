@@ -61,12 +61,15 @@ def reads_table(results: Results, pace: Pace) -> list[Row]:
         ("one client, ops/s", *(f"{size:,} entries" for size in pace.sizes), "largest to smallest")
     ]
     for read, title in READS.items():
-        figures = [results.figure(name_of(read, size), ONE_CLIENT) for size in pace.sizes]
-        ratio = results.ratio(name_of(read, pace.sizes[-1]), name_of(read, pace.sizes[0]), ONE_CLIENT)
-        rows.append(
-            (title, *(_number(figure.median) if figure else "–" for figure in figures), _ratio(ratio))
-        )
+        names = [name_of(read, size) for size in pace.sizes]
+        ratio = results.ratio(names[-1], names[0], ONE_CLIENT)
+        rows.append((title, *(_read_cell(results, name) for name in names), _ratio(ratio)))
     return rows
+
+
+def _read_cell(results: Results, name: str) -> str:
+    figure = results.figure(name, ONE_CLIENT)
+    return results.absent.get(name) or (_number(figure.median) if figure else "–")
 
 
 def aims_table(verdicts: Sequence[Verdict]) -> list[Row]:

@@ -61,12 +61,15 @@ def test_an_aim_is_kept_from_its_ratio_on(wanted: float, kept: bool) -> None:
 
 
 def test_an_aim_without_its_figures_is_neither_kept_nor_missed() -> None:
-    [verdict] = judge(results(ours=[50.0]), (aim(0.1),))
+    filled = results(ours=[50.0])
+    filled.absent["theirs"] = "not at hand"
+    [verdict] = judge(filled, (aim(0.1),))
     assert (verdict.measured, verdict.kept) == (None, None)
 
 
 def test_of_a_part_that_did_not_run_no_aim_is_judged() -> None:
     assert judge(results(theirs=[50.0]), (aim(0.1),)) == []
+    assert judge(results(ours=[50.0]), (aim(0.1),)) == []
 
 
 def test_pgbenchs_report_is_read() -> None:

@@ -47,8 +47,9 @@ CONTENDERS = (
     Contender("plain", "the plain way in Django", "plain_django"),
     Contender("hordak", "django-hordak, balance checked", "hordak", own_packages=True),
     Contender("oscar", "django-oscar-accounts", "oscar_accounts", own_packages=True, quick=False),
-    Contender("pgledger", "psycopg calling pgledger", "pgledger"),
-    Contender("pgbench-pgledger", "pgbench calling pgledger", "pgledger", "pgbench", quick=False),
+    Contender("pgledger", "pgledger, all to one account", "pgledger", option="1"),
+    Contender("pgledger-spread", "pgledger, to a thousand accounts", "pgledger", option="1000"),
+    Contender("pgbench-pgledger", "the same, called by pgbench", "pgledger", "pgbench", "1000", quick=False),
 )
 BY_NAME = {contender.name: contender for contender in CONTENDERS}
 

@@ -1,7 +1,7 @@
 """django-hordak 2.0: double entry whose triggers check that each transaction's legs add up to zero.
 
-It has no rule against an overdraft of its own, so this adds what its documents offer for one: in one transaction the
-account's row is locked, `get_simple_balance` read, and `transfer_to` made. A balance is the sum of an account's legs.
+It has no rule against an overdraft of its own, so this builds one of what it has: in one transaction the account's
+row is locked, `get_simple_balance` read, and `transfer_to` made. A balance is the sum of an account's legs.
 """
 
 from __future__ import annotations

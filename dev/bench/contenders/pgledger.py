@@ -1,7 +1,7 @@
 """pgledger: double entry in SQL functions. Its one file is not ours to hand on; PGLEDGER_SQL says where it is.
 
-Each spend is `pgledger_create_transfer` to one of a thousand accounts, since it locks both sides: one account
-to receive all would be a queue.
+Each spend is `pgledger_create_transfer`. It locks both sides, so it is measured twice: with all spends to one account,
+as double entry has them, and spread over a thousand, so that they don't queue there. ``option`` says over how many.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def script(option: str) -> str:
     """What pgbench runs. It counts with numbers, so the ids are looked up in the same statement, by key."""
     source = "(SELECT id FROM numbered WHERE n = :account)"
     target = "(SELECT id FROM numbered WHERE n = -(:sink::bigint))"
-    draws = f"\\set account random(1, :accounts)\n\\set sink random(1, {SINKS})\n"
+    draws = f"\\set account random(1, :accounts)\n\\set sink random(1, {option})\n"
     return draws + SPEND.format(source=source, target=target, amount="0.25") + ";\n"
 
 
@@ -71,7 +71,7 @@ def start(url: str, accounts: int, option: str) -> Callable[[], int]:
     connection = psycopg.connect(url, autocommit=True)
     cursor = connection.cursor()
     customers = _ids(connection, "SELECT id FROM numbered WHERE NOT sink ORDER BY n")[:accounts]
-    sinks = _ids(connection, "SELECT id FROM numbered WHERE sink")
+    sinks = _ids(connection, "SELECT id FROM numbered WHERE sink ORDER BY n DESC")[: int(option)]
 
     def spend() -> int:
         cursor.execute(STATEMENT, [random.choice(customers), random.choice(sinks), AMOUNT], prepare=True)
