@@ -217,8 +217,8 @@ CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://?max_entr
 
 # --- API ----------------------------------------------------------------------------------------------------------
 # Requests per minute to the credits API: of a client that has no limit of its own, and of a user.
-CREDITS_API_RATE = env.int("CREDITS_API_RATE", default=6000)
-CREDITS_USER_RATE = env.int("CREDITS_USER_RATE", default=600)
+CREDITS_API_RATE = env.int("CREDITS_API_RATE", default=60_000)
+CREDITS_USER_RATE = env.int("CREDITS_USER_RATE", default=6_000)
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.bearer.BearerTokenAuthentication",

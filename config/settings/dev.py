@@ -43,6 +43,8 @@ AUTHENTICATION_BACKENDS = [OIDC_BACKEND, PASSWORD_BACKEND]
 
 # Scripts that try the demo out buy faster than people do.
 REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {"purchase": env("PURCHASE_RATE", default="6000/min")}
+CREDITS_API_RATE = env.int("CREDITS_API_RATE", default=1_000_000)
+CREDITS_USER_RATE = env.int("CREDITS_USER_RATE", default=1_000_000)
 
 # The demo runs without collectstatic and without HTTPS.
 STATIC_ROOT = None
