@@ -17,7 +17,7 @@ class PastThePages:
 
     They have no session, cookie, language, message, form or frame, so nothing that is passed by would do anything for
     them but take its time. What stands before this in MIDDLEWARE holds for them too: HTTPS, security headers, the log.
-    Metrics, which stand last of all, are asked here. An address that doesn't exist goes the way of the pages.
+    Metrics, which stand last of all, are asked here. Only views that say so (``past_the_pages``) are called in this way.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -30,6 +30,8 @@ class PastThePages:
         try:
             match = resolve(request.path_info)
         except Resolver404:
+            return self.pages(request)
+        if not getattr(match.func, "past_the_pages", False):
             return self.pages(request)
         request.resolver_match = match
         self.metrics.process_view(request, match.func)

@@ -102,6 +102,7 @@ class Endpoint:
 
     # No cookie means anything here, so there is nothing to forge.
     csrf_exempt = True
+    past_the_pages = True  # see config.service_calls
 
     def __init__(self, *operations: Operation) -> None:
         self.operations = {operation.method: operation for operation in operations}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+from decimal import Decimal
 from typing import Any
 
 from django.test import Client as Http
+
+from credits.models import Account, Entry
 
 API = "/api/v1/credits/"
 _numbers = itertools.count(1)
@@ -34,3 +37,9 @@ class Service:
 
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret}"}
+
+
+def books(account: Account) -> tuple[Decimal, int]:
+    """The balance, and how many spends there are."""
+    account.refresh_from_db()
+    return account.balance, Entry.objects.filter(account=account, kind="spend").count()

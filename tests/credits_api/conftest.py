@@ -7,9 +7,12 @@ from django.core.cache import cache
 
 from accounts.clients.keys import create_key
 from credits.models import Account
+from tests.accounts.conftest import provider, sandbox
 from tests.clients.conftest import make_client
 from tests.credits.builders import grant, open_account
 from tests.credits_api.calling import Service
+
+__all__ = ["provider", "sandbox"]
 
 
 @pytest.fixture(autouse=True)
