@@ -43,7 +43,8 @@ class Chart:
 
 def draw(balances: Sequence[Decimal]) -> Chart:
     """The balances, evenly apart, from the left to the right. There are two at least."""
-    levels = _levels(min(ZERO, *balances), max(ZERO, *balances))
+    lowest, highest = min(ZERO, *balances), max(ZERO, *balances)
+    levels = _levels(lowest, highest if highest > lowest else Decimal(1))
     low, high = levels[0], levels[-1]
 
     def y_of(value: Decimal) -> str:
@@ -61,19 +62,19 @@ def draw(balances: Sequence[Decimal]) -> Chart:
 
 def _levels(low: Decimal, high: Decimal) -> list[Decimal]:
     """Round numbers, evenly apart, that reach from below the lowest to above the highest."""
-    span = high - low or Decimal(1)
+    span = high - low
     size = Decimal(1).scaleb((span / MOST_STEPS).adjusted())
     step = next(size * nice for nice in NICE if size * nice * MOST_STEPS >= span)
     first = (low / step).to_integral_value(ROUND_FLOOR)
-    last = max((high / step).to_integral_value(ROUND_CEILING), first + 1)
+    last = (high / step).to_integral_value(ROUND_CEILING)
     return [step * number for number in range(int(first), int(last) + 1)]
 
 
 def _label(level: Decimal) -> str:
     for digits, letter in SHORT:
         if abs(level) >= Decimal(10) ** digits:
-            return f"{credits_amount(level.scaleb(-digits))} {letter}"
-    return credits_amount(level)
+            return f"{credits_amount(level.scaleb(-digits))} {letter}".replace("-", "−")
+    return credits_amount(level).replace("-", "−")
 
 
 def _written(number: Decimal) -> str:

@@ -25,6 +25,14 @@ def signed(amount: Decimal) -> str:
 
 
 @register.filter
+def zone_name(moment: datetime) -> str:
+    """The zone that the moment is shown in, "CET" or "CEST". Django's own format leaves it out in the hour that a
+    clock shows twice, where it is needed most.
+    """
+    return timezone.localtime(moment).tzname() or ""
+
+
+@register.filter
 def goes_in(expires_at: datetime) -> str:
     """When credits go, in days of the reader's calendar: "expires in 12 days"."""
     now = timezone.now()

@@ -1,0 +1,142 @@
+"""What time does: overdue holds end, expired lots are booked out, and people are told some days ahead."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from accounts.models import User
+from credits import expiry, ledger
+from credits.expiry import book_out_expired_lots, end_overdue_holds, find_expiring_lots, send_expiry_mail
+from credits.models import Account, Entry, ExpiryWarning, Hold
+from credits.proof import find_violations
+from tests.billing.worker import run_worker
+from tests.builders import UserFactory
+from tests.credits_pages.builders import BERLIN, at, book, past
+from tests.racing import at_once
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada() -> User:
+    user: User = UserFactory.create(username="ada", time_zone="Europe/Berlin")
+    return user
+
+
+@pytest.fixture
+def account(ada: User) -> Account:
+    return ledger.open_account(ada)
+
+
+def lot_for(account: Account, days: float, *, age: int = 100, amount: int = 10) -> int:
+    """A lot that expires in so many days and came in ``age`` days ago."""
+    entry = book(account, amount, expires_at=timezone.now() + timedelta(days=days))
+    past("UPDATE credits_lot SET created_at = now() - %s WHERE id = %s", [timedelta(days=age), entry.lots[0]])
+    return entry.lots[0]
+
+
+def test_expired_lots_are_booked_out_in_every_account() -> None:
+    accounts = [ledger.open_account(UserFactory.create()) for _ in range(3)]
+    for each in accounts:
+        lot_for(each, -1)
+        lot_for(each, 1)
+    assert book_out_expired_lots() == 3
+    assert book_out_expired_lots() == 0
+    assert set(Account.objects.values_list("balance", flat=True)) == {10}
+    assert Entry.objects.filter(kind="expiry").count() == 3
+    assert list(find_violations()) == []
+
+
+def test_more_accounts_than_one_look_finds_are_all_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expiry, "LOTS_AT_ONCE", 2)
+    for _ in range(5):
+        lot_for(ledger.open_account(UserFactory.create()), -1)
+    assert book_out_expired_lots() == 5
+
+
+def test_what_a_hold_has_pinned_stays_until_the_hold_ends(account: Account) -> None:
+    lot_for(account, 0.00003)
+    ledger.hold(account.pk, Decimal(10), key="h", expires_in=timedelta(seconds=3))
+    past("UPDATE credits_lot SET expires_at = now() - interval '1 minute'")
+    assert book_out_expired_lots() == 0
+    past("UPDATE credits_hold SET expires_at = now() - interval '1 second'")
+    assert end_overdue_holds() == 1
+    assert Hold.objects.get().status == "expired"
+    assert book_out_expired_lots() == 1
+    assert list(find_violations()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_at_once_book_out_each_lot_once(account: Account) -> None:
+    for _ in range(4):
+        lot_for(account, -1)
+    assert sum(at_once(*[book_out_expired_lots] * 3)) == 4
+    assert Entry.objects.filter(kind="expiry").count() == 4
+    assert list(find_violations()) == []
+
+
+# --- Told ahead -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("days", "age", "told"),
+    [(6.9, 100, True), (7.1, 100, False), (-0.1, 100, False), (6, 5, False), (4.9, 5, True), (0.4, 0, False)],
+)
+def test_which_lots_are_told_of(account: Account, days: float, age: int, told: bool) -> None:
+    """Seven days ahead; a lot that lives for a few days when half of its life is over."""
+    lot_for(account, days, age=age)
+    assert find_expiring_lots() == int(told)
+
+
+def test_how_many_days_ahead_is_a_setting(account: Account, settings: Any) -> None:
+    lot_for(account, 20)
+    assert find_expiring_lots() == 0
+    settings.EXPIRY_WARNING_DAYS = 30
+    assert find_expiring_lots() == 1
+
+
+def test_a_lot_is_told_of_once(account: Account) -> None:
+    lot_for(account, 5)
+    lot_for(account, 6)
+    assert (find_expiring_lots(), find_expiring_lots()) == (2, 0)
+    assert (send_expiry_mail(account.pk), send_expiry_mail(account.pk)) == (True, False)
+    lot_for(account, 4)
+    assert find_expiring_lots() == 1
+    assert send_expiry_mail(account.pk)
+    assert [sent.body.count("until") - 1 for sent in mail.outbox] == [2, 1]
+    assert ExpiryWarning.objects.filter(mailed_at__isnull=False).count() == 3
+
+
+def test_what_was_spent_meanwhile_is_not_told_of(account: Account) -> None:
+    lot_for(account, 5)
+    find_expiring_lots()
+    book(account, -10)
+    assert not send_expiry_mail(account.pk)
+    assert mail.outbox == []
+
+
+def test_the_mail_gives_the_instant_in_its_readers_zone(account: Account) -> None:
+    lot = lot_for(account, 5)
+    find_expiring_lots()
+    past("UPDATE credits_lot SET expires_at = %s WHERE id = %s", [at("2036-07-01 12:00", BERLIN), lot])
+    send_expiry_mail(account.pk)
+    sent = mail.outbox[0]
+    assert sent.subject == "10 of your credits expire soon"
+    assert "10: until 1 Jul 2036, 12:00 CEST" in sent.body
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_and_mails_at_once_tell_of_a_lot_once(account: Account) -> None:
+    lot_for(account, 5)
+    assert sorted(at_once(*[find_expiring_lots] * 4)) == [0, 0, 0, 1]
+    sent = at_once(*[partial(send_expiry_mail, account.pk)] * 4)
+    assert sorted(sent) == [False, False, False, True]
+    run_worker()
+    assert len(mail.outbox) == 1
