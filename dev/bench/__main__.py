@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from dev.bench import http_part, ledger_part, reads_part, site
 from dev.bench.aims import AIMS, judge
-from dev.bench.cluster import busy_share, measured_fsync_us, scratch_cluster
+from dev.bench.cluster import AlreadyRunning, busy_share, measured_fsync_us, scratch_cluster
 from dev.bench.contenders import CONTENDERS, Contender
 from dev.bench.document import Run, write_document
 from dev.bench.hosts import ContenderFailed
@@ -109,4 +109,7 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except AlreadyRunning as error:
+        sys.exit(str(error))

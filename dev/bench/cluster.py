@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fasteners
 import psutil
 import psycopg
 from psycopg import sql
@@ -28,6 +29,10 @@ CONFIGURATION = {
     "checkpoint_timeout": "30min",
     "max_connections": "200",
 }
+
+
+class AlreadyRunning(RuntimeError):
+    """Another run of the benchmark has the scratch server."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +69,33 @@ class Cluster:
 
 @contextmanager
 def scratch_cluster() -> Iterator[Cluster]:
-    """Starts the server, and in the end stops it and deletes its data, whatever happened between."""
+    """Starts the server, and in the end stops it and deletes its data, whatever happened between.
+
+    Raises:
+        AlreadyRunning: another run has it; two at once would measure each other.
+    """
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    lock = fasteners.InterProcessLock(FOLDER / "lock")
+    if not lock.acquire(blocking=False):
+        raise AlreadyRunning("Another `make bench` is running in this working copy. Wait until it is done.")
+    try:
+        with _running_server() as server:
+            cluster = Cluster(server, Path(server.bin_path))
+            _configure(cluster)
+            yield cluster
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _running_server() -> Iterator[Any]:
     _remove_left_over()
     server = embedded_server(DATA)
     try:
-        cluster = Cluster(server, Path(server.bin_path))
-        _configure(cluster)
-        yield cluster
+        yield server
     finally:
         server.stop()
+        _forget_server()
         shutil.rmtree(DATA, ignore_errors=True)
 
 

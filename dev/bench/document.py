@@ -24,6 +24,9 @@ INTRODUCTION = """# Benchmarks
 page. Read the ratios: the operations per second are this machine's. `make bench QUICK=1` takes two minutes;
 `make bench ARGS="--only http"` runs a part, `ARGS="--where"` says where the time of one spend goes.
 """
+GROWTH = """All entries are one account's. A page's cursor is an entry's version. Ten thousand entries have no
+thousandth page: their last full one stands for it.
+"""
 FAIRNESS = """## What was done to be fair
 
 - Every contender has a database of its own on the same server, ten thousand funded accounts, and the same durability.
@@ -70,9 +73,7 @@ def _page(run: Run, pictures: Sequence[str]) -> str:
         parts += [part for load in run.results.loads() for part in _http(run, load)]
     if any("@" in name for name, _ in run.results.rates):
         parts += ["## As the ledger grows\n", as_markdown(reads_table(run.results, run.pace)) + "\n"]
-        parts += [
-            "All entries are one account's. A page is 50 entries; the cursor goes by the entry's version.\n"
-        ]
+        parts += [GROWTH]
     return "\n".join([*parts, FAIRNESS])
 
 

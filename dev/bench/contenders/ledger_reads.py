@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from hashlib import md5
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import psycopg
 
 from dev.bench.contenders.ledger import start as start_spending
 
+if TYPE_CHECKING:
+    from credits.models import Account
+
 OWNER = "bench-reader"
-PAGE = 50
+ENTRIES_A_PAGE = 50
 # Past the triggers, which would take an hour over ten million; what they demand of the last entry holds.
 FILL = """
 SET LOCAL session_replication_role = replica;
@@ -51,8 +55,7 @@ def fill(url: str, size: int) -> None:
 def start(url: str, accounts: int, option: str) -> Callable[[], int]:
     """``option``: "balance"; "statement" and "entries" for a page of the user's and of the API's; or "spend".
 
-    A page is followed by its number. At ten thousand entries there are two hundred pages: the last full one stands for
-    the thousandth.
+    A page is followed by its number. Ten thousand entries have no thousandth page: their last full one stands for it.
     """
     from credits.models import Account
     from credits.selectors import find_balance
@@ -63,29 +66,24 @@ def start(url: str, accounts: int, option: str) -> Callable[[], int]:
     if option == "balance":
         return lambda: int(find_balance(account.pk).account_id == account.pk)
     what, number = option.split()
-    before = max(account.version - (int(number) - 1) * PAGE, PAGE) + 1 if int(number) > 1 else None
-    read = (
-        _statement(account.pk, account.version, before)
-        if what == "statement"
-        else _entries(account.pk, before)
-    )
-    return lambda: _full_page(read())
+    return _page_reader(account, int(number), from_statement=what == "statement")
 
 
-def _statement(account_id: UUID, version: int, before: int | None) -> Callable[[], Sequence[object]]:
-    from credits.statement import Selection, page_of
-
-    selection = Selection(account_id, 0, version)
-    return lambda: page_of(selection, before).lines
-
-
-def _entries(account_id: UUID, before: int | None) -> Callable[[], Sequence[object]]:
+def _page_reader(account: Account, number: int, *, from_statement: bool) -> Callable[[], int]:
     from credits.entry_pages import page_of_entries
+    from credits.statement import PAGE_SIZE, Selection, page_of
 
-    return lambda: page_of_entries(account_id, limit=PAGE, before=before).rows
+    size = PAGE_SIZE if from_statement else ENTRIES_A_PAGE
+    before = max(account.version - (number - 1) * size, size) + 1 if number > 1 else None
+    selection = Selection(account.pk, 0, account.version)
 
+    def read() -> int:
+        if from_statement:
+            read: Sequence[object] = page_of(selection, before).lines
+        else:
+            read = page_of_entries(account.pk, limit=size, before=before).rows
+        if len(read) != size:
+            raise RuntimeError(f"A page of {len(read)} is no full page.")
+        return 1
 
-def _full_page(page: Sequence[object]) -> int:
-    if len(page) != PAGE:
-        raise RuntimeError(f"A page of {len(page)} is no full page.")
-    return 1
+    return read
