@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from credits import ledger
+from credits import ledger, refusals
 from credits.errors import InvalidEntry, KeyConflict
 from credits.formatting import plain
 from credits.models import Account, Entry, Hold
@@ -113,10 +113,12 @@ def _spend(
 ) -> Spend:
     if member is None:
         return ledger.spend(account_id, amount, key=key, reference=reference, metadata=metadata)
-    team_id = Account.objects.filter(pk=account_id).values_list("team_id", flat=True).first()
-    if team_id is None:
+    account = Account.objects.filter(pk=account_id).only("team_id").first()
+    if account is None:
+        raise refusals.unknown_account(account_id)
+    if account.team_id is None:
         raise InvalidEntry("Only a team's account has members.", field=MEMBER)
-    return spend_as_member(team_id, member, amount, key=key, reference=reference, metadata=metadata)
+    return spend_as_member(account.team_id, member, amount, key=key, reference=reference, metadata=metadata)
 
 
 def _described(usage: Usage, metadata: Metadata) -> dict[str, Any]:

@@ -150,6 +150,7 @@ class Endpoint:
 def _render(asked: Operation, rate: Rate, answer: Answer) -> HttpResponse:
     response = HttpResponse(encode(answer.body), JSON, status=asked.status)
     headers = response.headers
+    headers["Cache-Control"] = "no-store"
     headers[LIMIT], headers[REMAINING], headers[RESET] = (str(number) for number in rate)
     if answer.standing is not None:
         _show_standing(response, answer.standing)
