@@ -13,6 +13,7 @@ from dev.bench.environment import production_environment
 from dev.bench.hosts import Host, Measurement
 from dev.bench.load import MANY, Load, Pace
 from dev.bench.pgbench import run_pgbench
+from dev.bench.server_cpu import say_server_cpu
 from dev.bench.template import ledger_database
 
 DATABASE = "bench_where"
@@ -41,7 +42,7 @@ STEPS = (
 
 
 def say_where(cluster: Cluster, pace: Pace) -> None:
-    """Prints microseconds per operation by layer, for one client and for four, and a profile of the Python part."""
+    """Prints microseconds per operation by layer, for one client and for four, and what takes them on both sides."""
     url = ledger_database(cluster, DATABASE)
     host = Host(LAYERS, url, **production_environment(url))
     try:
@@ -56,6 +57,7 @@ def say_where(cluster: Cluster, pace: Pace) -> None:
                     measured.cpu_s / pace.window_s / measured.per_second * 1e6 for measured in rounds
                 )
                 print(f"{layer.title:<50}{whole:>12.0f}{own or float('nan'):>12.0f}", flush=True)
+        say_server_cpu(cluster)
         print(host.call("profile", PROFILED_S))
     finally:
         host.stop()
