@@ -1,0 +1,48 @@
+"""The Python client against the site over real HTTP, with a network that fails on order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from prepaid_credits import CreditsClient, Retrying
+
+from accounts.clients.keys import create_key
+from credits.models import Account
+from tests.accounts.conftest import provider, sandbox
+from tests.client.relay import Relay, relay_to
+from tests.clients.conftest import make_client
+from tests.credits.builders import funded
+
+__all__ = ["provider", "sandbox"]
+
+IMPATIENT = Retrying(first_delay_s=0.01, longest_delay_s=0.05)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def secret(transactional_db: None) -> str:
+    return create_key(make_client(), name="production").secret
+
+
+@pytest.fixture
+def account(transactional_db: None) -> Account:
+    return funded(100)
+
+
+@pytest.fixture
+def relay(live_server: Any) -> Iterator[Relay]:
+    with relay_to(live_server.url) as relay:
+        yield relay
+
+
+@pytest.fixture
+def client(relay: Relay, secret: str) -> Iterator[CreditsClient]:
+    with CreditsClient(relay.url, api_key=secret, retrying=IMPATIENT) as client:
+        yield client
