@@ -12,7 +12,7 @@ from accounts.models import User
 from billing.models import Package, Purchase
 from billing.pricing import offer_for
 from credits import ledger
-from credits.models import Account, Entry
+from credits.models import Entry
 
 Status = Purchase.Status
 PAID = {Status.COMPLETED, Status.PROCESSING, Status.FAILED}
@@ -46,4 +46,4 @@ def grant_with_hold(user: User, amount: int, held: int) -> None:
     """Credits, some of them set aside."""
     account = ledger.open_account(user)
     ledger.grant(account.pk, Decimal(amount), kind=Entry.Kind.PURCHASE, key=f"test:{uuid4()}")
-    Account.objects.filter(pk=account.pk).update(held=held)
+    ledger.hold(account.pk, Decimal(held), key=f"test:{uuid4()}", expires_in=timedelta(hours=1))
