@@ -15,9 +15,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from credits import ledger
+from credits.holders import people_of
 from credits.mailing import send_mail, take_turns
 from credits.models import Account, ExpiryWarning, Lot
-from credits.standing import people_of
 
 BATCH = 1000
 LOTS_AT_ONCE = 10_000

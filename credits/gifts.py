@@ -21,7 +21,7 @@ from credits.errors import GiftLimitReached, InsufficientCredits, InvalidGift, U
 from credits.formatting import credits_amount
 from credits.models import Account, Gift
 from credits.models.gifts import LONGEST_MESSAGE
-from credits.standing import standing_of
+from credits.selectors import standing_of
 
 DAY = timedelta(hours=24)
 REFERENCE = "gift:"

@@ -21,9 +21,9 @@ from accounts.teams.permissions import may_manage
 from accounts.teams.switching import acting_team
 from credits import ledger
 from credits.amounts import positive_amount
+from credits.holders import account_of, people_of
 from credits.mailing import send_mail, take_turns
 from credits.models import BalanceAlert
-from credits.standing import account_of, people_of
 
 HIDDEN_KEY = "low_balance_hidden"
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from credits.chart import Chart, draw
 from credits.periods import Month, day_starts, midnight, month_of, months_between
-from credits.standing import Standing
+from credits.selectors import Standing
 from credits.statement import Lots, Moment, Totals, first_entry_at, lots_left, moments, totals
 
 DAYS_SHOWN = 30

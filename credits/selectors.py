@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.teams.models import Team
 from config.statements import call
 from credits.errors import UnknownAccount, UnknownHold
-from credits.models import Hold, Lot
+from credits.models import Account, Hold, Lot
 
 ZERO = Decimal(0)
 
@@ -63,16 +63,33 @@ class Balance:
         return total
 
 
+@dataclass(frozen=True, slots=True)
+class Standing(Balance):
+    """The balance of an account that is there."""
+
+    account_id: UUID
+
+
 NOTHING = Balance(None, ZERO, ZERO)
 
 
 def get_balance(owner: User, team: Team | None = None) -> Balance:
-    """The balance of the owner's account, or of the team's, in one query by key; zero where there is no account yet."""
+    """The balance of the owner's account, or of the team's; zero where there is no account yet."""
+    return standing_of(owner, team) or NOTHING
+
+
+def standing_of(owner: User, team: Team | None = None) -> Standing | None:
+    """How the owner's account stands, or the team's, in one query by key; None where there is no account yet."""
     if team is not None:
         found = call(f"{BALANCE} WHERE a.team_id = %s", [team.pk])
     else:
         found = call(f"{BALANCE} WHERE a.owner_id = %s", [owner.pk])
-    return Balance(*found[0]) if found else NOTHING
+    return Standing(*found[0]) if found else None
+
+
+def standing_of_account(account: Account) -> Standing:
+    """How an account stands, read anew."""
+    return Standing(*call(f"{BALANCE} WHERE a.id = %s", [account.pk])[0])
 
 
 def find_balance(account_or_holder: UUID) -> Balance:
@@ -83,7 +100,7 @@ def find_balance(account_or_holder: UUID) -> Balance:
     """
     found = call(f"{BALANCE} WHERE a.id = %s OR a.owner_id = %s OR a.team_id = %s", [account_or_holder] * 3)
     if found:
-        return Balance(*found[0])
+        return Standing(*found[0])
     if User.objects.filter(pk=account_or_holder).exists():
         return NOTHING
     raise UnknownAccount("There is no such account.", account=str(account_or_holder))

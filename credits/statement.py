@@ -25,12 +25,13 @@ from django.db.models.functions import Coalesce
 
 from credits.gifts import REFERENCE
 from credits.models import Entry, Gift, Lot
-from credits.standing import Standing
+from credits.selectors import Standing
 
 PAGE_SIZE = 30
 ROWS_AT_ONCE = 1000
 MOST_LOTS = 100
 ZERO = Decimal(0)
+GIFTS = (Entry.Kind.GIFT_SENT, Entry.Kind.GIFT_RECEIVED)
 BUT_SPENDS = [kind.value for kind in Entry.Kind if kind is not Entry.Kind.SPEND]
 
 # The last entry before each instant, by binary search over the versions from 1 to the account's newest.
@@ -100,11 +101,19 @@ class Part:
 
 @dataclass(frozen=True)
 class Line:
-    """One entry with what it was for. ``gift`` is there for gifts, unless they were erased."""
+    """One entry with what it was for. ``gift`` is there for what one person gave another on the page."""
 
     entry: Entry
     parts: list[Part]
     gift: Gift | None
+
+    @property
+    def message(self) -> str:
+        """What was said about a gift: kept with it, or in the entry by a service that moved credits."""
+        if self.gift is not None:
+            return self.gift.message
+        said = self.entry.metadata.get("message") if self.entry.kind in GIFTS else None
+        return said if isinstance(said, str) else ""
 
 
 @dataclass(frozen=True)
@@ -185,7 +194,7 @@ def rows_of(selection: Selection) -> Iterator[list[Entry]]:
     a long download keeps no transaction open. What is booked meanwhile isn't in it.
     """
     before: int | None = None
-    while batch := list(_entries(selection, before)[:ROWS_AT_ONCE]):
+    while batch := list(_entries(selection, before).defer("hash", "metadata")[:ROWS_AT_ONCE]):
         yield batch
         before = batch[-1].version
 
@@ -218,7 +227,7 @@ def _entries(selection: Selection, before: int | None) -> QuerySet[Entry]:
     )
     if selection.kind:
         entries = entries.filter(kind=selection.kind)
-    return entries.defer("hash", "metadata").order_by("-version")
+    return entries.defer("hash").order_by("-version")
 
 
 def _newer(selection: Selection, before: int) -> int | None:
@@ -250,7 +259,7 @@ def _gifts_of(account_id: UUID, entries: Sequence[Entry]) -> dict[str, Gift]:
     ids = [
         identifier
         for entry in entries
-        if entry.kind in (Entry.Kind.GIFT_SENT, Entry.Kind.GIFT_RECEIVED)
+        if entry.kind in GIFTS
         and (identifier := _uuid(entry.reference.removeprefix(REFERENCE)))
     ]
     if not ids:

@@ -29,7 +29,7 @@ from credits.forms import GiftForm, ThresholdForm
 from credits.models import Entry
 from credits.overview import months_of, overview
 from credits.periods import Month, parse_month
-from credits.standing import Standing, standing_of
+from credits.selectors import Standing, standing_of
 from credits.statement import Selection, moments, page_of
 from credits.statement_csv import csv_of
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from credits import ledger
 from credits.models import Entry
-from credits.selectors import Balance, get_balance
+from credits.selectors import Balance, Standing, get_balance
 from tests.builders import UserFactory
 from tests.credits.builders import grant
 
@@ -25,7 +25,7 @@ def test_a_balance_is_one_query_however_long_the_ledger_is(entries: int) -> None
         grant(account, 3, key=f"fact:{number}")
     with CaptureQueriesContext(connection) as statements:
         balance = get_balance(user)
-    assert balance == Balance(account.pk, Decimal(3 * entries), Decimal(0), version=entries)
+    assert balance == Standing(account.pk, Decimal(3 * entries), Decimal(0), version=entries)
     assert balance.available == 3 * entries
     (statement,) = statements
     assert "credits_account" in statement["sql"]

@@ -18,7 +18,7 @@ from credits import ledger, statement
 from credits.models import Account, Entry
 from credits.overview import months_of, overview
 from credits.periods import Month
-from credits.standing import Standing, standing_of
+from credits.selectors import Standing, standing_of
 from credits.statement import PAGE_SIZE, Moment, Selection, lots_left, moments, page_of, rows_of, totals
 from tests.credits.builders import open_account
 from tests.credits_pages.builders import BERLIN, UTC, at, book, make_long, past
@@ -295,10 +295,10 @@ def test_what_is_past_its_expiry_is_not_available_before_the_job_has_run(account
     book(account, 5, expires_at=timezone.now() - timedelta(seconds=1))
     ledger.hold(account.pk, Decimal(2), key="h", expires_in=timedelta(hours=1))
     before = standing(account)
-    assert (before.balance, before.overdue, before.available) == (15, 5, 8)
+    assert (before.balance, before.expired, before.available) == (15, 5, 8)
     ledger.expire_lots(account.pk)
     after = standing(account)
-    assert (after.balance, after.overdue, after.available) == (10, 0, 8)
+    assert (after.balance, after.expired, after.available) == (10, 0, 8)
 
 
 def test_nothing_is_available_while_credits_are_owed(account: Account) -> None:
