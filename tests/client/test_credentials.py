@@ -124,6 +124,9 @@ def test_one_way_to_sign_in_is_chosen() -> None:
     for wrong in arguments:
         with pytest.raises(TypeError, match="Sign in with"):
             CreditsClient("http://localhost", **wrong)
+    with pytest.raises(ValueError, match="line break") as refused:
+        CreditsClient("http://localhost", api_key="pck_secret\n")
+    assert "secret" not in str(refused.value)
     with pytest.raises(ValueError, match="base_url"):
         CreditsClient("localhost:8000", api_key="pck_x")
 

@@ -91,5 +91,6 @@ def test_a_users_token_names_the_account_to_charge_and_what_a_prompt_would_cost(
     assert (estimate.affordable, estimate.available, estimate.output_tokens) == (False, Decimal(1), 2000)
     assert estimate.missing == estimate.credits - 1 > 0
     assert estimate.buy_url.endswith("/credits/")
-    with pytest.raises(NotAuthenticated):
-        client.balance_of_user(token + "x")
+    for nobodys in (token + "x", "", "a b", "a\r\nHost: x", "ключ"):
+        with pytest.raises(NotAuthenticated):
+            client.balance_of_user(nobodys)

@@ -17,6 +17,7 @@ from prepaid_credits.amounts import Amount, Quantity, plain, write_json
 from prepaid_credits.batch import Batch
 from prepaid_credits.charges import describe_charge
 from prepaid_credits.credentials import ApiKey, ClientCredentials, Credentials
+from prepaid_credits.errors import NotAuthenticated
 from prepaid_credits.hold import Hold
 from prepaid_credits.queued import Outcome
 from prepaid_credits.retrying import Retrying
@@ -58,6 +59,8 @@ class CreditsClient:
     ) -> None:
         if not base_url.startswith(("http://", "https://")):
             raise ValueError(f"base_url begins with https:// or http://: {base_url!r}.")
+        if api_key and not _fits_a_header(api_key):
+            raise ValueError("The api_key has characters that no key has. Was it copied with a line break?")
         http = httpx.Client(timeout=timeout_s)
         credentials = _choose_credentials(http, api_key, client_id, client_secret, token_url)
         self._transport = Transport(http, base_url, credentials, retrying or Retrying())
@@ -179,7 +182,7 @@ class CreditsClient:
         ``seconds``. Raises UnknownModel, InvalidRequest, NotAuthenticated and the rest.
         """
         body = write_json({"prompt": prompt, "model": model, **expected})
-        request = Request("POST", f"{BUYERS_API}/estimate", body, token=user_token)
+        request = Request("POST", f"{BUYERS_API}/estimate", body, token=_checked_token(user_token))
         return Estimate.read(self._transport.request(request).document)
 
     def batch(
@@ -251,7 +254,8 @@ class CreditsClient:
     def _get(
         self, path: str, query: Mapping[str, str] | None = None, token: str | None = None
     ) -> dict[str, Any]:
-        return self._transport.request(Request("GET", path, query=query, token=token)).document
+        request = Request("GET", path, query=query, token=_checked_token(token))
+        return self._transport.request(request).document
 
 
 def _choose_credentials(
@@ -267,6 +271,19 @@ def _choose_credentials(
     if not api_key and client_id and client_secret and token_url:
         return ClientCredentials(http, token_url, client_id, client_secret)
     raise TypeError("Sign in with an api_key, or with client_id, client_secret and token_url.")
+
+
+def _checked_token(user_token: str | None) -> str | None:
+    """What a user sent may be anything; what fits in no header is nobody's token."""
+    if user_token is not None and not _fits_a_header(user_token):
+        raise NotAuthenticated(401, "invalid_token", "The token is not valid.")
+    return user_token
+
+
+def _fits_a_header(credentials: str) -> bool:
+    return (
+        bool(credentials) and credentials.isascii() and credentials.isprintable() and " " not in credentials
+    )
 
 
 def _new_key() -> str:
