@@ -25,17 +25,18 @@ SETUP = "dev.bench.contenders.http_setup"
 def running_server(database_url: str) -> Iterator[Path]:
     """Gives the file that tells `http_client` where the server is and with what credentials to ask."""
     processes = Processes(FOLDER.parent / "log")
+    file = FOLDER / "http.json"
     try:
         provider = _start_provider(processes)
         environment = production_environment(database_url, provider)
         told = _make_callers(database_url, environment)
         told["token"] = f"Bearer {_service_token(provider)}"
         told["port"] = _start_site(processes, environment)
-        file = FOLDER / "http.json"
         file.write_text(json.dumps(told))
         yield file
     finally:
         processes.stop_all()
+        file.unlink(missing_ok=True)
 
 
 def _start_provider(processes: Processes) -> str:
