@@ -53,9 +53,9 @@ def check_client_rate(client: Client) -> Rate:
     return check_rate(f"client:{client.id}", client.requests_per_minute)
 
 
-def check_user_rate(user_id: UUID) -> Rate:
-    """The same for a user, by the setting CREDITS_USER_RATE."""
-    return check_rate(f"user:{user_id}", settings.CREDITS_USER_RATE)
+def check_account_rate(account_id: UUID) -> Rate:
+    """The same for one account, whichever clients ask, by the setting CREDITS_USER_RATE."""
+    return check_rate(f"account:{account_id}", settings.CREDITS_USER_RATE)
 
 
 def _count(key: str) -> int:

@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from structlog.contextvars import bind_contextvars
 
 from accounts.clients.authentication import Client, authenticate_client, require_scope
-from accounts.clients.limits import Rate, check_client_rate, check_rate
+from accounts.clients.limits import Rate, check_account_rate, check_client_rate
 from accounts.clients.models import Scope
 from config.errors import DomainError
 from config.problems import problem_response
@@ -55,7 +55,7 @@ class Call:
 
     def count(self, account: UUID) -> None:
         """Raises RateLimited when too much was asked of this account in this minute."""
-        check_rate(f"account:{account}", settings.CREDITS_USER_RATE)
+        check_account_rate(account)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from accounts.clients.authentication import Client
 from accounts.clients.errors import RateLimited
-from accounts.clients.limits import check_client_rate, check_rate, check_user_rate
+from accounts.clients.limits import check_account_rate, check_client_rate, check_rate
 from tests.racing import at_once
 
 MINUTE = 29_000_000 * 60.0
@@ -107,15 +107,15 @@ def test_a_client_is_held_to_its_own_limit_and_a_user_to_the_settings(
     clock: Clock, settings: Settings
 ) -> None:
     settings.CREDITS_USER_RATE = 2
-    client, user_id = Client(uuid4(), "Worker", frozenset(), 1), uuid4()
+    client, account_id = Client(uuid4(), "Worker", frozenset(), 1), uuid4()
     check_client_rate(client)
-    check_user_rate(user_id)
-    check_user_rate(user_id)
+    check_account_rate(account_id)
+    check_account_rate(account_id)
 
     with pytest.raises(RateLimited):
         check_client_rate(client)
     with pytest.raises(RateLimited):
-        check_user_rate(user_id)
+        check_account_rate(account_id)
 
 
 def test_nobody_is_refused_because_the_counter_is_away(clock: Clock, settings: Settings) -> None:

@@ -10,6 +10,7 @@ from pytest_django import Settings
 from accounts.clients.keys import create_key
 from credits.models import Account
 from tests.accounts.conftest import Sandbox
+from tests.builders import UserFactory
 from tests.clients.conftest import make_client, token_of_service
 from tests.credits_api.calling import Service
 
@@ -67,7 +68,7 @@ def test_a_person_is_turned_away(account: Account, provider: Sandbox) -> None:
 
 
 def test_a_session_opens_nothing(account: Account, service: Service) -> None:
-    service.http.force_login(account.owner)
+    service.http.force_login(UserFactory.create())
     service.secret = ""
 
     assert service.spend(account).status_code == 401

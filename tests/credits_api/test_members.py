@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from accounts.teams.models import Team
 from credits import ledger
 from credits.models import Account, Entry
 from tests.builders import UserFactory
@@ -17,8 +18,13 @@ from tests.teams.builders import join, make_people, monthly
 
 
 @pytest.fixture
-def team_account(db: None) -> Account:
-    account = ledger.open_team_account(make_people().team)
+def team(db: None) -> Team:
+    return make_people().team
+
+
+@pytest.fixture
+def team_account(team: Team) -> Account:
+    account = ledger.open_team_account(team)
     grant(account, 100)
     return account
 
@@ -27,9 +33,9 @@ def spend(service: Service, account: Account, member: Any, amount: Any = 3, key:
     return service.spend(account, amount, key=key, member=str(member))
 
 
-def test_a_member_spends_up_to_the_cap(service: Service, team_account: Account) -> None:
+def test_a_member_spends_up_to_the_cap(service: Service, team: Team, team_account: Account) -> None:
     member = UserFactory.create()
-    join(team_account.team, member, cap=monthly(5))
+    join(team, member, cap=monthly(5))
     first = spend(service, team_account, member.pk, key="a")
     refused = spend(service, team_account, member.pk)
     again = spend(service, team_account, member.pk, key="a")
@@ -44,10 +50,10 @@ def test_a_member_spends_up_to_the_cap(service: Service, team_account: Account) 
 
 
 def test_a_spend_that_the_account_cannot_pay_counts_against_no_cap(
-    service: Service, team_account: Account
+    service: Service, team: Team, team_account: Account
 ) -> None:
     member = UserFactory.create()
-    join(team_account.team, member, cap=monthly(200))
+    join(team, member, cap=monthly(200))
     assert spend(service, team_account, member.pk, 101).json()["code"] == "insufficient_credits"
     assert spend(service, team_account, member.pk, 100).status_code == 201
 

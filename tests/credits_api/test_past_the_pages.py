@@ -10,13 +10,14 @@ from django.test import Client
 from prometheus_client import REGISTRY
 
 from credits.models import Account
+from tests.builders import UserFactory
 from tests.credits_api.calling import Service
 
 
 def test_an_answer_has_no_cookie_and_no_policy_for_pages_but_the_sites_headers(
     service: Service, account: Account
 ) -> None:
-    service.http.force_login(account.owner)
+    service.http.force_login(UserFactory.create())
     answer = service.spend(account)
 
     assert not answer.cookies
