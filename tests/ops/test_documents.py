@@ -23,7 +23,8 @@ from credits.rates.management.commands import load_rates
 ROOT = Path(__file__).resolve().parent.parent.parent
 GO_LIVE = (ROOT / "docs/go-live.md").read_text()
 OPERATE = (ROOT / "docs/operate.md").read_text()
-DOCUMENTS = [ROOT / "README.md", ROOT / "sandbox/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+READMES = ["README.md", "sandbox/README.md", "clients/python/README.md", "examples/text_service/README.md"]
+DOCUMENTS = [*(ROOT / name for name in READMES), *sorted((ROOT / "docs").rglob("*.md"))]
 NAME = re.compile(r"[A-Z][A-Z0-9_]+")
 
 

@@ -1,0 +1,104 @@
+"""docs/charge-for-your-service.md, run from its first line to its last."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from accounts.clients import tokens
+from accounts.keys import forget_keys
+from credits.models import Account, Entry
+from credits.rates.card_file import read_card
+from credits.rates.loading import load_card
+from tests.builders import put_on_sale
+from tests.local_world import Sandbox
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+GUIDE = (ROOT / "docs/charge-for-your-service.md").read_text()
+BLOCKS = re.findall(r"^```(sh|json|python)\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+END = "--- the end of this block ---"
+
+
+class Terminal:
+    """One shell, which the guide's lines are typed into."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def type(self, lines: str) -> str:
+        """What they print."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{lines}\necho; echo '{END}'\n")
+        self.process.stdin.flush()
+        said = ""
+        for line in self.process.stdout:
+            if line.strip() == END:
+                return said.strip()
+            said += line
+        raise AssertionError(f"The shell ended: {said}")
+
+
+@contextmanager
+def open_terminal(folder: Path) -> Iterator[Terminal]:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "clients/python/src")}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        ["bash"], cwd=folder, env=environment, stdin=pipe, stdout=pipe, text=True
+    ) as process:
+        yield Terminal(process)
+
+
+def matches(shown: str, said: str) -> bool:
+    """Whether it was said as shown, where … is anything and white space means nothing."""
+    parts = [re.escape(re.sub(r"\s", "", part)) for part in shown.split("…")]
+    return re.fullmatch(".*?".join(parts), re.sub(r"\s", "", said)) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_line_of_the_guide_does_what_it_says(
+    sandbox: Sandbox, live_server: Any, tmp_path: Path
+) -> None:
+    put_on_sale()
+    load_card(read_card(ROOT / "credits/rates/cards/demo.toml"))
+    cache.clear()
+    forget_keys()
+    tokens._proofs.clear()
+    here = {"http://localhost:8000": live_server.url, "http://localhost:8001": sandbox.url}
+    programs, said = "", ""
+    with open_terminal(tmp_path) as terminal:
+        for kind, shown in BLOCKS:
+            text = re.sub("|".join(here), lambda found: here[found[0]], shown)
+            if kind == "sh":
+                said = terminal.type(text)
+                sandbox.wait_for_webhooks()
+            elif kind == "json":
+                assert matches(text, said), f"{text}\n{said}"
+            else:
+                programs += text
+        (tmp_path / "charge.py").write_text(programs)
+        printed = terminal.type(f"{sys.executable} charge.py").splitlines()
+
+    account = Account.objects.get()
+    assert printed == [
+        "2.5 taken, 995 left",
+        f"9999005 missing, to be had at {live_server.url}/credits/",
+        "1.169838",
+        "1.00",
+    ]
+    spends = Entry.objects.filter(account=account, kind="spend").order_by("version")
+    references = [entry.reference for entry in spends]
+    assert references == ["Report for March", "Report for April", "", "Film", *["Page view"] * 100]
+    film = Decimal("6.9")
+    assert account.balance == 1000 - Decimal(5) - Decimal("1.169838") - film - 1
+    assert account.held == 0
