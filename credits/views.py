@@ -21,7 +21,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.clients.limits import check_rate
 from accounts.models import User
 from accounts.teams.switching import acting_team
-from accounts.time_zones import zone_of, zones_by_region
+from accounts.time_zones import zone_of, zone_options
 from config.errors import DomainError
 from credits import gifts, low_balance
 from credits.formatting import credits_amount, plain
@@ -95,7 +95,7 @@ def _show_statement(request: HttpRequest, threshold_form: ThresholdForm | None =
         "gifts_are_offered": gifts.are_offered(),
         "may_set_threshold": low_balance.may_set_threshold(user, team),
         "threshold_form": threshold_form or _threshold_form(standing),
-        "zones": zones_by_region(),
+        "zone_options": zone_options(),
     }
     if standing is not None and standing.version > 0:
         context |= _entries_of(request, standing)

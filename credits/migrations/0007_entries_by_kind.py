@@ -10,6 +10,6 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexConcurrently(
             model_name='entry',
-            index=models.Index(condition=models.Q(('kind', 'spend'), _negated=True), fields=['account', 'kind', 'version'], name='credits_entry_but_spends'),
+            index=models.Index(condition=models.Q(('kind', 'spend'), _negated=True), fields=['account', 'kind', 'version'], include=('amount',), name='credits_entry_but_spends'),
         ),
     ]

@@ -88,6 +88,7 @@ class Entry(models.Model):
             # of it: a spend pays nothing for it (docs/statement-and-gifts.md).
             models.Index(
                 fields=["account", "kind", "version"],
+                include=["amount"],
                 condition=~Q(kind="spend"),
                 name="credits_entry_but_spends",
             ),

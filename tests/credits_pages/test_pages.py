@@ -87,6 +87,18 @@ def test_a_gift_names_the_other_and_shows_its_message(ada: User, account: Accoun
     assert "For &lt;you&gt;" in received
 
 
+def test_what_a_service_gave_shows_its_message_and_its_reference(ada: User, account: Account) -> None:
+    book(account, 100)
+    other = ledger.open_account(UserFactory.create())
+    ledger.transfer(
+        account.pk, other.pk, Decimal(5), key="api", reference="bonus-7", metadata={"message": "Well <done>"}
+    )
+    book(account, -1)
+    page = read(ada)
+    assert "Well &lt;done&gt;" in page
+    assert "bonus-7" in page
+
+
 def test_the_filter_leaves_what_was_asked_for(ada: User, account: Account) -> None:
     book(account, 100, at("2025-01-10 12:00"), reference="january")
     book(account, 50, at("2025-02-10 12:00"), reference="february")

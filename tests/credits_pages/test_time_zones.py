@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.errors import UnknownTimeZone
 from accounts.models import User
-from accounts.time_zones import choose_zone, zone_names, zone_of, zones_by_region
+from accounts.time_zones import choose_zone, zone_names, zone_of, zone_options
 from credits import ledger
 from tests.billing.calling import browser_of
 from tests.builders import UserFactory
@@ -84,7 +84,7 @@ def test_a_zone_is_chosen_on_the_page(ada: User) -> None:
     assert browser_of(ada).post("/accounts/time-zone", form)["Location"] == STATEMENT
     ada.refresh_from_db()
     assert ada.time_zone == "America/New_York"
-    assert '<option value="America/New_York" selected>' in read(ada)
+    assert "<option selected>America/New_York</option>" in read(ada)
     browser_of(ada).post("/accounts/time-zone", {"time_zone": ""})
     ada.refresh_from_db()
     assert ada.time_zone == ""
@@ -108,7 +108,7 @@ def test_choosing_leads_to_no_other_site_and_takes_a_post(ada: User) -> None:
 
 def test_the_zones_are_places_and_every_one_of_them_works() -> None:
     assert {"UTC", "Europe/Berlin", "Asia/Kolkata", "Pacific/Chatham"} <= set(zone_names())
-    assert len(zone_names()) == sum(len(names) for names in zones_by_region().values()) > 300
+    assert len(zone_names()) == zone_options().count("<option>") > 300
     for name in zone_names():
         zoneinfo.ZoneInfo(name)
 
