@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import cast
+from uuid import uuid4
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 from pghistory.middleware import HistoryMiddleware
+from structlog.contextvars import bind_contextvars
+
+from config.service_calls import SERVICES
 
 # unfold draws its pages with Alpine.js, which evaluates expressions in attributes and writes inline styles.
 ADMIN_POLICY = {
@@ -31,7 +35,19 @@ class AdminContentSecurityPolicy:
 
 
 class RequestLog(RequestMiddleware):
-    """Logs each request without its query: the callback has a code there, staff's searches names."""
+    """Logs each request without its query: the callback has a code there, staff's searches names.
+
+    A call of a service is logged once, when it has ended. Its addresses are logged as they came: to weigh up who
+    a chain of proxies speaks for takes as long as a fifth of a spend (docs/decisions/hot-path-http.md).
+    """
+
+    def prepare(self, request: HttpRequest) -> None:
+        if not request.path.startswith(SERVICES):
+            super().prepare(request)
+            return
+        bind_contextvars(request_id=str(uuid4()), ip=request.META.get("REMOTE_ADDR"))
+        if forwarded_for := request.META.get("HTTP_X_FORWARDED_FOR"):
+            bind_contextvars(forwarded_for=forwarded_for)
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django_prometheus.middleware import PrometheusAfterMiddleware
 
-ADDRESSES = "/api/v1/credits/"
+SERVICES = "/api/v1/credits/"
 
 
 class PastThePages:
@@ -17,7 +17,7 @@ class PastThePages:
 
     They have no session, cookie, language, message, form or frame, so nothing that is passed by would do anything for
     them but take its time. What stands before this in MIDDLEWARE holds for them too: HTTPS, security headers, the log.
-    Metrics, which stand last of all, are asked here. Only views that say so (``past_the_pages``) are called in this way.
+    Metrics, which stand last of all, are asked here. Only views that say so are called in this way: ``past_the_pages``.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -25,7 +25,7 @@ class PastThePages:
         self.metrics = PrometheusAfterMiddleware(_call_view)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path_info.startswith(ADDRESSES):
+        if not request.path_info.startswith(SERVICES):
             return self.pages(request)
         try:
             match = resolve(request.path_info)

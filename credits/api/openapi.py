@@ -26,7 +26,7 @@ from accounts.clients.openapi import ClientScheme
 from accounts.errors import ProviderUnavailableError
 from config.errors import DomainError, InvalidRequest
 from config.problems import PROBLEM_JSON
-from config.service_calls import ADDRESSES
+from config.service_calls import SERVICES
 from credits.api.endpoints import AVAILABLE, BALANCE, JSON, LIMIT, REMAINING, REPLAYED, RESET, Operation
 from credits.api.errors import (
     IdempotencyKeyRequired,
@@ -81,7 +81,7 @@ def describe_services(result: Schema, **_others: Any) -> Schema:
             operation.method.lower(): _described(route, operation)
             for operation in endpoint.operations.values()
         }
-        result["paths"][ADDRESSES + PLACEHOLDER.sub(r"{\1}", route)] = methods
+        result["paths"][SERVICES + PLACEHOLDER.sub(r"{\1}", route)] = methods
     return result
 
 

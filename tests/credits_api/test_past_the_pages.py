@@ -34,16 +34,20 @@ def test_pages_and_addresses_that_do_not_exist_keep_all_of_it() -> None:
         assert "X-Frame-Options" in Client().get(address)
 
 
-def test_a_call_is_in_the_request_log_with_its_client(
+def test_a_call_is_one_line_of_the_request_log_with_its_client(
     service: Service, account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    service.spend(account, reference="not in the log")
+    body = {"account": str(account.pk), "amount": 1, "reference": "not in the log"}
+    service.post("spends", body, **{"X-Forwarded-For": "203.0.113.7"})
     said: list[Any] = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
-    [finished] = [line for line in said if line["event"] == "request_finished"]
+    [finished] = [line for line in said if line["event"].startswith("request_")]
 
+    assert finished["event"] == "request_finished"
     assert (finished["request"], finished["code"]) == ("POST /api/v1/credits/spends", 201)
+    assert (finished["ip"], finished["forwarded_for"]) == ("127.0.0.1", "203.0.113.7")
     assert finished["client"]
+    assert finished["request_id"]
     assert "not in the log" not in caplog.text
     assert service.secret not in caplog.text
 
