@@ -133,7 +133,7 @@ INVARIANTS: dict[str, str] = {
 
 # Checks that call a function of the database: Django's models can't declare them, so a migration makes them.
 CHECKS_OF_MIGRATIONS = [
-    ("credits_entry", "credits_entry_equals_movements"),
+    ("credits_entry", "credits_entry_continues_its_account"),
     ("credits_hold", "credits_hold_equals_pinned"),
 ]
 

@@ -167,10 +167,6 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(name='agrees_with_its_holds', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (current_setting('credits.writer', true) IS DISTINCT FROM 'ledger')", constraint='CONSTRAINT', func='PERFORM credits_verify_holds(NEW.id); RETURN NULL;', hash='51e8eab43d5378b777985b7a85ba61f338427462', operation='INSERT OR UPDATE OF "held"', pgid='pgtrigger_agrees_with_its_holds_7c6a8', table='credits_account', timing='DEFERRABLE INITIALLY DEFERRED', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='entry',
-            trigger=pgtrigger.compiler.Trigger(name='continues_its_account', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (current_setting('credits.writer', true) IS DISTINCT FROM 'batch')", func='NEW.hash := credits_seal(NEW); RETURN NEW;', hash='528eb779de9af49daf2cd1d137d3b82ee04ebfd8', operation='INSERT', pgid='pgtrigger_continues_its_account_d2ba3', table='credits_entry', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
             model_name='lot',
             trigger=pgtrigger.compiler.Trigger(name='agrees_with_its_account', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (coalesce(current_setting('credits.writer', true), '') NOT IN ('ledger', 'batch'))", constraint='CONSTRAINT', func='PERFORM credits_verify_lots(NEW.account_id); RETURN NULL;', hash='0fd9513ca3905fae75447937ee075995f199cddc', operation='INSERT OR UPDATE OF "remaining", "account_id"', pgid='pgtrigger_agrees_with_its_account_3ff80', table='credits_lot', timing='DEFERRABLE INITIALLY DEFERRED', when='AFTER')),
         ),

@@ -25,6 +25,16 @@ BEGIN
     ), 'UTF8'));
 END $$;
 
+-- What the trigger on entries does: see credits/models/entries.py. The entries of a batch bring their seals with them,
+-- and are checked together by the trigger on their account.
+CREATE FUNCTION credits_seal_entry() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('credits.writer', true) IS DISTINCT FROM 'batch' THEN
+        NEW.hash := credits_seal(NEW);
+    END IF;
+    RETURN NEW;
+END $$;
+
 -- Checks a new entry against its account, its lots and the entry before it; gives its seal.
 CREATE FUNCTION credits_seal(p_entry credits_entry) RETURNS bytea LANGUAGE plpgsql AS $$
 DECLARE
@@ -58,13 +68,25 @@ BEGIN
     IF v_balance + v_debt <> v_left THEN
         PERFORM credits_raise_lots_differ(p_entry.account_id, v_balance, v_debt, v_left);
     END IF;
-    -- The ledger's own functions name lots that they have just read under this account.
-    IF current_setting('credits.writer', true) IS DISTINCT FROM 'ledger' AND cardinality(p_entry.lots) <> (
-        SELECT count(*) FROM credits_lot l WHERE l.id = ANY (p_entry.lots) AND l.account_id = p_entry.account_id
-    ) THEN
+    IF cardinality(p_entry.lots) <> cardinality(p_entry.moved)
+       OR p_entry.amount <> (CASE WHEN cardinality(p_entry.moved) = 1 THEN p_entry.moved[1]
+                                  ELSE credits_total(p_entry.moved) END) - p_entry.owed THEN
         RAISE check_violation USING
-            CONSTRAINT = 'credits_movement_within_one_account', TABLE = 'credits_entry',
-            MESSAGE = format('account %s: its entry moves a lot twice, or one of another account', p_entry.account_id);
+            CONSTRAINT = 'credits_entry_equals_movements', TABLE = 'credits_entry',
+            MESSAGE = format('account %s: its entry of %s moves %s in the lots %s and owes %s', p_entry.account_id,
+                             p_entry.amount, p_entry.moved, p_entry.lots, p_entry.owed);
+    END IF;
+    -- The ledger's own functions name lots that they have just read under this account. Two IFs, because an expression
+    -- with a query in it is started like a statement, whichever half of it decides.
+    IF current_setting('credits.writer', true) IS DISTINCT FROM 'ledger' THEN
+        IF cardinality(p_entry.lots) <> (
+            SELECT count(*) FROM credits_lot l WHERE l.id = ANY (p_entry.lots) AND l.account_id = p_entry.account_id
+        ) THEN
+            RAISE check_violation USING
+                CONSTRAINT = 'credits_movement_within_one_account', TABLE = 'credits_entry',
+                MESSAGE = format('account %s: its entry moves a lot twice, or one of another account',
+                                 p_entry.account_id);
+        END IF;
     END IF;
     RETURN credits_entry_hash(v_hash, p_entry.account_id, p_entry.version, p_entry.kind, p_entry.amount,
                               p_entry.balance_after, p_entry.owed, p_entry.lots, p_entry.moved, p_entry.created_at,
@@ -102,12 +124,15 @@ DECLARE
     v_count bigint;
     v_wrong bigint;
     v_last numeric;
+    v_unmoved bigint;
 BEGIN
     SELECT count(*), count(*) FILTER (WHERE balance_after <> before + amount), max(balance_after)
-               FILTER (WHERE version = p_new.version)
-        INTO v_count, v_wrong, v_last
+               FILTER (WHERE version = p_new.version),
+           count(*) FILTER (WHERE cardinality(lots) <> cardinality(moved) OR amount <> credits_total(moved) - owed)
+        INTO v_count, v_wrong, v_last, v_unmoved
         FROM (
-            SELECT version, amount, balance_after, lag(balance_after, 1, v_balance) OVER (ORDER BY version) AS before
+            SELECT version, amount, balance_after, lots, moved, owed,
+                   lag(balance_after, 1, v_balance) OVER (ORDER BY version) AS before
             FROM credits_entry
             WHERE account_id = p_new.id AND version > v_from AND version <= p_new.version
         ) AS entries;
@@ -121,6 +146,11 @@ BEGIN
         RAISE check_violation USING
             CONSTRAINT = 'credits_entry_continues_the_balance', TABLE = 'credits_entry',
             MESSAGE = format('account %s: %s of its new entries do not go on from the one before', p_new.id, v_wrong);
+    END IF;
+    IF v_unmoved > 0 THEN
+        RAISE check_violation USING
+            CONSTRAINT = 'credits_entry_equals_movements', TABLE = 'credits_entry',
+            MESSAGE = format('account %s: %s of its new entries are not what they moved', p_new.id, v_unmoved);
     END IF;
     PERFORM credits_verify_lots(p_new.id);
 END $$;

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -15,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from config.guards import append_only
 from credits.models.accounts import Account
 from credits.models.fields import AmountField
-from credits.models.guards import NOT_IN_A_BATCH
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,6 @@ class Entry(models.Model):
             models.CheckConstraint(
                 condition=~Q(amount=0) & ~Q(key=""), name="credits_entry_has_an_amount_and_a_key"
             ),
-            # With credits_entry_equals_movements, which needs a function of the database: see 0005.
         ]
         indexes = [
             # For the statement's filters and totals. Spends are nearly all of a long account's entries and stay out
@@ -95,14 +92,8 @@ class Entry(models.Model):
         ]
         triggers = [
             *append_only(),
-            pgtrigger.Trigger(
-                name="continues_its_account",
-                level=pgtrigger.Row,
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert,
-                condition=NOT_IN_A_BATCH,
-                func="NEW.hash := credits_seal(NEW); RETURN NEW;",
-            ),
+            # And credits_entry_continues_its_account, which migration 0005 makes: it checks the entry against account,
+            # lots and the entry before, and seals it.
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,6 @@ import pgtrigger
 
 # What the ledger's functions say while they write: "ledger", or "batch" where one statement writes many entries.
 OUTSIDERS = pgtrigger.Condition("current_setting('credits.writer', true) IS DISTINCT FROM 'ledger'")
-NOT_IN_A_BATCH = pgtrigger.Condition("current_setting('credits.writer', true) IS DISTINCT FROM 'batch'")
 OUTSIDERS_WITHOUT_BATCH = pgtrigger.Condition(
     "coalesce(current_setting('credits.writer', true), '') NOT IN ('ledger', 'batch')"
 )

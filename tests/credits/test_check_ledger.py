@@ -82,12 +82,12 @@ CORRUPTIONS = [
     (
         "entry_equals_its_movements",
         "UPDATE credits_entry SET amount = 99 WHERE id = {first}",
-        "credits_entry_equals_movements",
+        "",
     ),
     (
         "entry_equals_its_movements",
         "UPDATE credits_entry SET lots = '{{}}' WHERE id = {first}",
-        "credits_entry_equals_movements",
+        "",
     ),
     (
         "lot_equals_its_movements",
@@ -183,7 +183,7 @@ def test_a_difference_of_the_smallest_unit_is_a_violation() -> None:
 
 
 APPEND_ONLY = "pgtrigger_is_append_only_aec4a"
-CONTINUES = "pgtrigger_continues_its_account_d2ba3"
+CONTINUES = "credits_entry_continues_its_account"
 DISARMED = [
     ("ALTER TABLE credits_entry DISABLE TRIGGER USER", APPEND_ONLY),
     (f"ALTER TABLE credits_entry DISABLE TRIGGER {APPEND_ONLY}", APPEND_ONLY),
@@ -194,10 +194,6 @@ DISARMED = [
     (
         "ALTER TABLE credits_account DROP CONSTRAINT credits_account_no_overdraft",
         "credits_account_no_overdraft",
-    ),
-    (
-        "ALTER TABLE credits_entry DROP CONSTRAINT credits_entry_equals_movements",
-        "credits_entry_equals_movements",
     ),
     (
         "ALTER TABLE credits_hold DROP CONSTRAINT credits_hold_equals_pinned",
