@@ -27,6 +27,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Accounts"), "account_balance", "credits_account"),
                 _item(_("Lots"), "stacks", "credits_lot"),
                 _item(_("Entries"), "receipt_long", "credits_entry"),
+                _item(_("Holds"), "lock_clock", "credits_hold"),
             ],
         },
         {
@@ -37,15 +38,20 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
         {
+            "title": _("People and services"),
+            "items": [
+                _item(_("Users"), "group", "accounts_user"),
+                _item(_("Teams"), "diversity_3", "teams_team"),
+                _item(_("Groups"), "groups", "auth_group"),
+                _item(_("API clients"), "api", "clients_apiclient"),
+                _item(_("API keys"), "key", "clients_apikey"),
+            ],
+        },
+        {
             "title": _("Operations"),
             "items": [
                 _item(_("Webhook inbox"), "inbox", "billing_inboxevent"),
                 _item(_("Jobs"), "work_history", "procrastinate_procrastinatejob"),
-                _item(_("API clients"), "api", "clients_apiclient"),
-                _item(_("API keys"), "key", "clients_apikey"),
-                _item(_("Users"), "group", "accounts_user"),
-                _item(_("Teams"), "diversity_3", "teams_team"),
-                _item(_("Groups"), "groups", "auth_group"),
             ],
         },
         {

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin import UserAdmin
 from accounts.models import User
 from billing.models import Purchase
+from billing.money import Money
 from config.admin_display import EMPTY, link_to, link_to_list
 from credits.admin import AccountAdmin, EntryAdmin, LotAdmin
 from credits.models import Account, Entry, Lot
@@ -31,7 +32,12 @@ def purchase_of(row: Entry | Lot) -> str:
     return link_to(purchase, _("Purchase"))
 
 
+def in_money(minor: int, currency: str) -> str:
+    return str(Money(minor, currency))
+
+
 UserAdmin.related_pages.append(purchases_of_user)
 AccountAdmin.related_pages.append(purchases_of_account)
 EntryAdmin.related_pages.append(purchase_of)
 LotAdmin.related_pages.append(purchase_of)
+LotAdmin.in_money = staticmethod(in_money)

@@ -34,8 +34,9 @@ def button_of(row: Model, name: str) -> str:
 
 
 def press(client: Client, row: Model, name: str, **headers: str) -> Any:
-    """Presses a button and says yes to its dialog, as unfold's form does."""
-    return client.post(button_of(row, name), {"_form_submitted": "True"}, headers=headers or None)
+    """Presses a button and says yes to its dialog, as unfold's form does; with a reason, where one is asked."""
+    answers = {"_form_submitted": "True", "reason": "The job died"}
+    return client.post(button_of(row, name), answers, headers=headers or None)
 
 
 def read(client: Client, url: str, **query: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -15,15 +17,25 @@ from billing.fulfilment import Payment, PaymentState, fulfil_purchase
 from billing.models import InboxEvent, Package, Purchase, PurchaseEvent
 from billing.purchase_log import Told
 from credits import ledger
-from credits.models import Account, Entry, Lot
+from credits.models import Account, Entry, Hold, Lot
 from tests.builders import PackageFactory, UserFactory
 
-READ_ONLY: list[type[Model]] = [Purchase, PurchaseEvent, InboxEvent, Account, Lot, Entry, ProcrastinateJob]
+READ_ONLY: list[type[Model]] = [
+    Purchase,
+    PurchaseEvent,
+    InboxEvent,
+    Account,
+    Lot,
+    Entry,
+    Hold,
+    ProcrastinateJob,
+]
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Books:
-    """A purchase that was paid, and all that came of it."""
+    """A purchase that was paid, and all that came of it: also a hold on its credits, still open."""
 
     user: User
     package: Package
@@ -33,6 +45,7 @@ class Books:
     account: Account
     lot: Lot
     entry: Entry
+    hold: Hold
     job: Any
 
     def row(self, model: type[Model]) -> Any:
@@ -55,8 +68,16 @@ def make_books() -> Books:
         account=Account.objects.get(pk=purchase.account_id),
         lot=Lot.objects.filter(account=purchase.account_id).latest("id"),
         entry=Entry.objects.filter(account=purchase.account_id).latest("id"),
+        hold=make_hold(purchase),
         job=ProcrastinateJob.objects.latest("id"),
     )
+
+
+def make_hold(purchase: Purchase, amount: str = "20", **terms: Any) -> Hold:
+    """Some of the purchase's credits, set aside under a key of its own."""
+    terms = {"expires_in": HOUR, "reference": f"job {uuid4()}", **terms}
+    held = ledger.hold(purchase.account_id, Decimal(amount), key=f"work:{uuid4()}", **terms)
+    return Hold.objects.get(pk=held.id)
 
 
 def make_purchase(**fields: Any) -> Purchase:

@@ -1,7 +1,8 @@
-"""Two buttons do something again: only when pressed, only for whom may, and with their name in the history."""
+"""Three buttons do something: only when pressed, only for whom may, and with their name in the history."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,16 +12,18 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from billing.models import InboxEvent, Purchase, PurchaseEvent
-from credits.models import Entry
+from credits import ledger
+from credits.models import Entry, Hold
 from tests.admin.conftest import sign_in
 from tests.admin.pages import button_of, history_of, messages_after, page_of, press, read
-from tests.admin.rows import make_inbox_event, make_purchase
+from tests.admin.rows import Books, make_books, make_inbox_event, make_purchase
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox
 
 pytestmark = pytest.mark.django_db
 
-RERUN, REAPPLY = "rerun", "reapply"
+RERUN, REAPPLY, RELEASE = "rerun", "reapply", "release"
+PERMISSIONS = {RERUN: "rerun_fulfilment", REAPPLY: "reapply_event", RELEASE: "change_hold"}
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def allow(user: User, permission: str) -> Client:
     return sign_in(user)
 
 
-# --- Run fulfilment again ----------------------------------------------------------------------------------------
+# --- Run fulfilment again --------------------------------------------------------------------------------------------
 
 
 def test_fulfilment_run_again_credits_what_was_paid(
@@ -107,7 +110,7 @@ def test_looking_at_the_dialog_runs_nothing(
     assert history_of(paid_unheard) == []
 
 
-# --- Apply an event again ----------------------------------------------------------------------------------------
+# --- Apply an event again --------------------------------------------------------------------------------------------
 
 
 def test_a_failed_event_applied_again_has_its_effect(as_superuser: Client, failed_event: InboxEvent) -> None:
@@ -175,15 +178,70 @@ def test_looking_at_the_dialog_applies_nothing(as_superuser: Client, failed_even
     assert history_of(failed_event) == []
 
 
-# --- Both --------------------------------------------------------------------------------------------------------
+# --- Release a hold --------------------------------------------------------------------------------------------------
+
+
+def test_a_released_hold_gives_its_credits_back_and_keeps_the_reason(
+    as_superuser: Client, books: Books
+) -> None:
+    answer = press(as_superuser, books.hold, RELEASE)
+
+    assert (answer.status_code, answer.url) == (302, page_of(books.hold))
+    books.hold.refresh_from_db()
+    books.account.refresh_from_db()
+    assert (books.hold.status, books.hold.remaining, books.account.held) == (Hold.Status.RELEASED, 0, 0)
+    assert messages_after(answer) == ["Released: 20 credits can be spent again."]
+    assert history_of(books.hold) == [("stella", "Released 20: The job died")]
+
+
+def test_a_hold_is_not_released_without_a_reason(as_superuser: Client, books: Books) -> None:
+    answer = as_superuser.post(button_of(books.hold, RELEASE), {"_form_submitted": "True", "reason": " "})
+
+    assert "This field is required." in answer.content.decode()
+    books.hold.refresh_from_db()
+    assert books.hold.status == Hold.Status.OPEN
+
+
+def test_a_hold_that_was_captured_meanwhile_says_so(as_superuser: Client, books: Books) -> None:
+    ledger.capture(books.hold.pk, Decimal(5), key="capture")
+
+    answer = press(as_superuser, books.hold, RELEASE)
+
+    assert messages_after(answer) == ["This hold is captured."]
+    assert history_of(books.hold) == [("stella", "Tried to release it: hold_closed")]
+
+
+def test_a_hold_released_twice_gives_back_once(as_superuser: Client, books: Books) -> None:
+    press(as_superuser, books.hold, RELEASE)
+
+    assert messages_after(press(as_superuser, books.hold, RELEASE))[-1] == "It held nothing any more."
+    assert len(history_of(books.hold)) == 1
+
+
+def test_a_closed_hold_has_no_button(as_superuser: Client, books: Books) -> None:
+    assert button_of(books.hold, RELEASE) in read(as_superuser, page_of(books.hold))
+    ledger.release(books.hold.pk)
+    assert button_of(books.hold, RELEASE) not in read(as_superuser, page_of(books.hold))
+
+
+def test_looking_at_the_dialog_releases_nothing(as_superuser: Client, books: Books) -> None:
+    assert "Release this hold?" in read(as_superuser, button_of(books.hold, RELEASE))
+
+    books.hold.refresh_from_db()
+    assert books.hold.status == Hold.Status.OPEN
+
+
+# --- All of them -----------------------------------------------------------------------------------------------------
 
 
 def row_of(button: str) -> Any:
+    if button == RELEASE:
+        return make_books().hold
     purchase = make_purchase(stripe_session_id=None if button == RERUN else "cs_test_1")
     return purchase if button == RERUN else make_inbox_event(purchase, status="failed")
 
 
-@pytest.mark.parametrize("button", [RERUN, REAPPLY])
+@pytest.mark.parametrize("button", PERMISSIONS)
 def test_a_button_without_csrfs_token_does_nothing(superuser: User, button: str) -> None:
     row = row_of(button)
 
@@ -191,7 +249,7 @@ def test_a_button_without_csrfs_token_does_nothing(superuser: User, button: str)
     assert history_of(row) == []
 
 
-@pytest.mark.parametrize(("button", "permission"), [(RERUN, "rerun_fulfilment"), (REAPPLY, "reapply_event")])
+@pytest.mark.parametrize(("button", "permission"), PERMISSIONS.items())
 def test_a_button_is_for_those_with_its_permission(clerk: User, button: str, permission: str) -> None:
     row = row_of(button)
     address = button_of(row, button)
@@ -208,7 +266,7 @@ def test_a_button_is_for_those_with_its_permission(clerk: User, button: str, per
     assert [who for who, _what in history_of(row)] == ["carl"]
 
 
-@pytest.mark.parametrize("button", [RERUN, REAPPLY])
+@pytest.mark.parametrize("button", PERMISSIONS)
 def test_a_dialog_in_the_page_is_told_to_leave_it(as_superuser: Client, button: str) -> None:
     row = row_of(button)
 
@@ -217,7 +275,7 @@ def test_a_dialog_in_the_page_is_told_to_leave_it(as_superuser: Client, button: 
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (200, page_of(row))
 
 
-@pytest.mark.parametrize("button", [RERUN, REAPPLY])
+@pytest.mark.parametrize("button", PERMISSIONS)
 def test_a_button_of_nothing_is_not_found(as_superuser: Client, button: str) -> None:
     row = row_of(button)
     nothing = type(row)(pk="00000000-0000-4000-8000-000000000000")

@@ -18,7 +18,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import User
 from billing.models import InboxEvent, Package, Purchase, PurchaseEvent
 from credits import ledger
-from credits.models import Account, Entry, Lot
+from credits.models import Account, Entry, Hold, Lot
 from tests.admin.pages import add_to, links_on, list_of, page_of, read, rows_of
 from tests.admin.rows import READ_ONLY, Books, make_books, make_inbox_event, make_purchase
 
@@ -79,7 +79,11 @@ def expected_links(books: Books) -> dict[Model, list[str]]:
             page_of(user),
             f"{list_of(Lot)}?account__id__exact={account.pk}",
             f"{list_of(Entry)}?account__id__exact={account.pk}",
+            f"{list_of(Hold)}?account__id__exact={account.pk}&state=all",
             f"{list_of(Purchase)}?account__id__exact={account.pk}",
+            page_of(books.lot),
+            page_of(books.entry),
+            page_of(books.hold),
         ],
         purchase: [
             page_of(user),
@@ -93,8 +97,10 @@ def expected_links(books: Books) -> dict[Model, list[str]]:
         books.lot: [
             page_of(account),
             page_of(purchase),
+            page_of(books.hold),
             f"{list_of(Entry)}?lot={books.lot.pk}",
         ],
+        books.hold: [page_of(account), page_of(books.lot)],
         books.purchase_event: [page_of(purchase), page_of(books.inbox_event)],
         books.inbox_event: [page_of(purchase)],
         books.job: [page_of(purchase)],
@@ -134,7 +140,7 @@ def test_a_purchase_whose_buyer_and_package_are_gone_still_opens(books: Books, a
     Package.objects.all().delete()
 
     assert books.purchase.package_name in read(as_superuser, page_of(books.purchase))
-    for row in (books.account, books.lot, books.entry):
+    for row in (books.account, books.lot, books.entry, books.hold):
         assert as_superuser.get(page_of(row)).status_code == 200
     assert len(rows_of(as_superuser, list_of(Purchase))) == 1
 
@@ -154,10 +160,20 @@ SEARCHES: list[tuple[type[Model], Callable[[Books], Any]]] = [
     (Account, lambda books: books.user.email),
     (Lot, lambda books: books.purchase.pk),
     (Lot, lambda books: books.account.pk),
+    (Account, lambda books: books.user.username),
     (Lot, lambda books: books.user.email),
+    (Lot, lambda books: books.lot.pk),
     (Entry, lambda books: books.entry.key),
     (Entry, lambda books: books.entry.pk),
-    (Entry, lambda books: books.user.email),
+    (Entry, lambda books: books.entry.reference),
+    (Entry, lambda books: books.account.pk),
+    (Entry, lambda books: books.user.pk),
+    (Entry, lambda books: books.user.email.upper()),
+    (Hold, lambda books: books.hold.pk),
+    (Hold, lambda books: books.hold.key),
+    (Hold, lambda books: books.hold.reference),
+    (Hold, lambda books: books.account.pk),
+    (Hold, lambda books: books.user.email),
     (ProcrastinateJob, lambda books: books.job.pk),
 ]
 

@@ -71,6 +71,20 @@ def test_fulfilment_is_run_again_by_dialog(open_page: OpenPage, shop: Sandbox, s
     assert history_of(started.purchase) == [("stella", "Ran fulfilment again: completed")]
 
 
+def test_a_hold_is_released_by_dialog_once_it_says_why(open_page: OpenPage, staff: User) -> None:
+    books = make_books()
+    page = open_page(staff)
+    page.goto(page_of(books.hold))
+
+    press(page, "Release", "Release")
+    expect(page.get_by_text("This field is required.")).to_be_visible()
+    page.locator("#dialog").get_by_label("Reason").fill("The job died")
+    page.locator("#dialog").get_by_role("button", name="Release").click()
+
+    expect(page.get_by_text("Released: 20 credits can be spent again.")).to_be_visible()
+    assert history_of(books.hold) == [("stella", "Released 20: The job died")]
+
+
 def test_a_dialog_that_is_cancelled_does_nothing(open_page: OpenPage, staff: User) -> None:
     event = make_inbox_event(make_purchase(), status="failed")
     page = open_page(staff)

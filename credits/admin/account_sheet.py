@@ -1,0 +1,165 @@
+"""What an account's page shows of its credits. A fixed number of queries, whatever the length of its history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Model
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.time_zones import site_zone
+from config.admin_display import EMPTY, chip, link_to, link_to_list, shortened
+from config.long_lists import BEYOND, write_place
+from credits.admin.columns import hold_chip, hold_ends, lot_expires, lot_left, written
+from credits.admin.tables import Table
+from credits.formatting import credits_amount, credits_change
+from credits.models import Account, Entry, Hold, Lot
+from credits.overview import MonthTotals, Overview, months_of, overview
+from credits.selectors import Balance, standing_of_account
+from credits.statement import Lots
+
+ROWS = 10
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of the account. ``why`` is there where it isn't plain; ``urgent`` where somebody must look."""
+
+    name: Any
+    amount: Decimal
+    why: Any = ""
+    is_urgent: bool = False
+
+
+@dataclass(frozen=True)
+class Sheet:
+    figures: list[Figure]
+    overview: Overview
+    tables: list[Table]
+
+
+def sheet_of(account: Account) -> Sheet:
+    """Nine queries at most. Times are the site's: staff all read the same clock."""
+    now, zone = timezone.now(), site_zone()
+    standing = standing_of_account(account)
+    shown = overview(standing, months_of(standing, now, zone), None, now, zone)
+    return Sheet(
+        figures=_figures(standing),
+        overview=shown,
+        tables=[
+            _lots(account, shown.lots),
+            _holds(account),
+            _entries(account),
+            _months(account, shown.months),
+        ],
+    )
+
+
+def _figures(balance: Balance) -> list[Figure]:
+    always = [
+        Figure(_("Balance"), balance.balance),
+        Figure(_("Held"), balance.held),
+        Figure(_("Available"), balance.available, _("can be spent now")),
+    ]
+    sometimes = [
+        Figure(_("Owed"), balance.debt, _("taken from what comes in next"), is_urgent=True),
+        Figure(_("Expired"), balance.expired, _("still in the balance, until the job has booked it out")),
+        Figure(_("Held past its time"), balance.overdue, _("still held, until the job has released it")),
+    ]
+    return always + [figure for figure in sometimes if figure.amount]
+
+
+def _lots(account: Account, lots: Lots) -> Table:
+    rows = [
+        (
+            link_to(lot, f"#{lot.pk}"),
+            lot_left(lot),
+            credits_amount(lot.held) if lot.held else EMPTY,
+            lot_expires(lot),
+            chip(_("Promotional"), "success") if lot.promotional else lot.reference or EMPTY,
+        )
+        for lot in lots.listed[:ROWS]
+    ]
+    count = len(lots.listed) + lots.more
+    return Table(
+        title=ngettext("%(count)s live lot", "%(count)s live lots", count) % {"count": f"{count:,}"},
+        headers=[_("Lot"), _("Left"), _("Held"), _("Expires"), _("From")],
+        rows=rows,
+        empty=_("Nothing is left of any lot."),
+        more=_all(Lot, account, _("All lots")),
+    )
+
+
+def _holds(account: Account) -> Table:
+    found = Hold.objects.filter(account=account, status=Hold.Status.OPEN).order_by("expires_at", "id")[:ROWS]
+    rows = [
+        (
+            link_to(hold, shortened(hold.key)),
+            credits_amount(hold.remaining),
+            credits_amount(hold.captured) if hold.captured else EMPTY,
+            hold_chip(hold),
+            hold_ends(hold),
+        )
+        for hold in found
+    ]
+    return Table(
+        title=_("Open holds"),
+        headers=[_("Key"), _("Still held"), _("Captured"), _("Status"), _("Ends by itself")],
+        rows=rows,
+        empty=_("Nothing is held."),
+        more=_all(Hold, account, _("All holds"), state="all"),
+    )
+
+
+def _entries(account: Account) -> Table:
+    newest = Entry.objects.filter(account=account).defer("hash", "metadata").order_by("-version")[:ROWS]
+    rows = [
+        (
+            link_to(entry, written(entry.created_at)),
+            chip(entry.get_kind_display()),
+            credits_change(entry.amount),
+            credits_amount(entry.balance_after),
+            shortened(entry.key),
+        )
+        for entry in newest
+    ]
+    return Table(
+        title=_("Last entries"),
+        headers=[_("When"), _("Kind"), _("Amount"), _("Balance after"), _("Key")],
+        rows=rows,
+        empty=_("Nothing has happened yet."),
+        more=_all(Entry, account, _("All entries")),
+    )
+
+
+def _months(account: Account, months: Sequence[MonthTotals]) -> Table:
+    return Table(
+        title=_("Months"),
+        headers=[_("Month"), _("In"), _("Out"), _("Balance at its end"), _("Its entries")],
+        rows=list(_month_rows(account, months)),
+        empty=_("Nothing has happened yet."),
+    )
+
+
+def _month_rows(account: Account, months: Iterable[MonthTotals]) -> Iterable[Sequence[Any]]:
+    for month in months:
+        end = month.totals.closing
+        count = end.version - month.totals.opening.version
+        # The list of entries begins with the month's last one.
+        link = _all(Entry, account, f"{count:,}", p=write_place(BEYOND, end.version + 1)) if count else EMPTY
+        yield (
+            str(month.month),
+            credits_change(month.totals.came_in),
+            credits_change(month.totals.went_out),
+            credits_amount(end.balance),
+            link,
+        )
+
+
+def _all(model: type[Model], account: Account, label: Any, **query: Any) -> str:
+    return link_to_list(model, label, account__id__exact=account.pk, **query)

@@ -1,0 +1,109 @@
+"""Whose credits, and how they stand: the account's page has its balance over time, its lots, entries and holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from config.admin_display import EMPTY, chip, link_to
+from config.read_only_admin import ReadOnlyAdmin
+from credits.admin.account_sheet import sheet_of
+from credits.formatting import credits_amount
+from credits.models import Account
+
+
+class HolderFilter(admin.SimpleListFilter):
+    title = _("belongs to")
+    parameter_name = "holder"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("person", _("A person")), ("team", _("A team")), ("nobody", _("Nobody any more"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Account]) -> QuerySet[Account]:
+        if self.value() == "person":
+            return queryset.filter(owner__isnull=False)
+        if self.value() == "team":
+            return queryset.filter(team__isnull=False)
+        return queryset.filter(owner=None, team=None) if self.value() == "nobody" else queryset
+
+
+class DebtFilter(admin.SimpleListFilter):
+    title = _("debt")
+    parameter_name = "debt"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Owes credits"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Account]) -> QuerySet[Account]:
+        return queryset.filter(debt__gt=0) if self.value() == "yes" else queryset
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnlyAdmin):
+    list_display = [
+        "holder",
+        "holder_chip",
+        "balance_shown",
+        "held_shown",
+        "debt_shown",
+        "version",
+        "created_at",
+    ]
+    list_filter = [HolderFilter, DebtFilter]
+    search_fields = ["id__exact", "owner__username", "owner__email", "team__name"]
+    search_help_text = _("Account id, the owner’s name or e-mail, or the team’s name.")
+    list_select_related = ["owner", "team"]
+    ordering = ["-created_at"]
+    fields = ["holder_link", "created_at", "id", "see_also"]
+    readonly_fields = fields
+    change_form_outer_after_template = "admin/credits/account_sheet.html"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        account = self.get_object(request, unquote(object_id))
+        sheet = {} if account is None else {"sheet": sheet_of(account)}
+        response: HttpResponse = super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), **sheet}
+        )
+        return response
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        accounts: QuerySet[Account] = super().get_queryset(request)
+        return accounts.select_related("owner", "team")
+
+    @display(description=_("account"), ordering="owner__username")
+    def holder(self, account: Account) -> str:
+        return str(account)
+
+    @display(description=_("belongs to"))
+    def holder_chip(self, account: Account) -> str:
+        if account.owner_id:
+            return chip(_("Person"))
+        return chip(_("Team"), "info") if account.team_id else chip(_("Nobody"), "warning")
+
+    @display(description=_("belongs to"))
+    def holder_link(self, account: Account) -> str:
+        return link_to(account.owner or account.team)
+
+    @display(description=_("balance"), ordering="balance")
+    def balance_shown(self, account: Account) -> str:
+        return credits_amount(account.balance)
+
+    @display(description=_("held"), ordering="held")
+    def held_shown(self, account: Account) -> str:
+        return credits_amount(account.held) if account.held else EMPTY
+
+    @display(description=_("owed"), ordering="debt")
+    def debt_shown(self, account: Account) -> str:
+        return credits_amount(account.debt) if account.debt else EMPTY

@@ -1,0 +1,83 @@
+"""What rows of the ledger are shown by: their account, their times, a hold's status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timesince import timesince, timeuntil
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+
+from config.admin_display import EMPTY, chip, link_to, shortened
+from credits.formatting import credits_amount
+from credits.models import Entry, Hold, Lot
+
+# A UUID fits.
+LONGEST_WORD = 36
+STATUS_TONES: dict[str, str] = {Hold.Status.OPEN: "info", Hold.Status.CAPTURED: "success"}
+
+
+def once_per_row(show: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
+    """For a field that asks the database: unfold asks for the text of a field five times."""
+
+    @wraps(show)
+    def shown(page: Any, row: Any) -> str:
+        texts: dict[str, str] = row.__dict__.setdefault("texts_of_admin", {})
+        if show.__name__ not in texts:
+            texts[show.__name__] = show(page, row)
+        return texts[show.__name__]
+
+    return shown
+
+
+class LedgerColumns:
+    """Whose it is, a link to the account; and the caller's own word for it."""
+
+    @display(description=gettext_lazy("reference"))
+    def reference_shown(self, row: Entry | Lot | Hold) -> str:
+        return shortened(row.reference, LONGEST_WORD)
+
+    @display(description=gettext_lazy("account"))
+    def account_link(self, row: Entry | Lot | Hold) -> str:
+        return link_to(row.account)
+
+
+def written(moment: datetime | None) -> str:
+    """As the admin's own columns write a time."""
+    return EMPTY if moment is None else date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+
+
+def is_overdue(hold: Hold) -> bool:
+    return hold.status == Hold.Status.OPEN and hold.expires_at <= timezone.now()
+
+
+def hold_chip(hold: Hold) -> str:
+    if is_overdue(hold):
+        return chip(_("Overdue"), "warning")
+    return chip(hold.get_status_display(), STATUS_TONES.get(hold.status))
+
+
+def hold_ends(hold: Hold) -> str:
+    """When an open hold ends by itself."""
+    if hold.status != Hold.Status.OPEN:
+        return EMPTY
+    if is_overdue(hold):
+        return _("%(time)s ago") % {"time": timesince(hold.expires_at)}
+    return _("in %(time)s") % {"time": timeuntil(hold.expires_at)}
+
+
+def lot_expires(lot: Lot) -> str:
+    return written(lot.expires_at) if lot.expires_at else _("never")
+
+
+def lot_left(lot: Lot) -> str:
+    return _("%(left)s of %(all)s") % {
+        "left": credits_amount(lot.remaining),
+        "all": credits_amount(lot.amount),
+    }

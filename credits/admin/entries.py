@@ -1,0 +1,136 @@
+"""What happened to accounts, entry by entry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+from unfold.decorators import display
+
+from config.admin_display import EMPTY, chip, link_to, pretty_json
+from config.long_lists import LongListAdmin
+from credits.admin.columns import LedgerColumns, lot_left, once_per_row
+from credits.admin.tables import plain_table
+from credits.formatting import credits_amount, credits_change
+from credits.models import Entry, Hold, Lot
+from credits.traces import accounts_named, as_id, as_uuid, captures_of, entries_of_lot, entries_with_key
+
+# Entries of one account are read by its versions, which an index has; those of all by their ids. Both rise with time.
+NEWEST_OF_ACCOUNT = ["-version"]
+NEWEST = ["-id"]
+
+
+class LotFilter(admin.SimpleListFilter):
+    """The entries that touched one lot: only shown where a link asked for it."""
+
+    title = pgettext_lazy("credits that came in together", "lot")
+    parameter_name = "lot"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        asked = request.GET.get(self.parameter_name, "")
+        return [(asked, f"#{asked}")] if as_id(asked) else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
+        asked = as_id(self.value() or "")
+        lot = Lot.objects.select_related("account").filter(pk=asked).first() if asked else None
+        return entries_of_lot(queryset, lot) if lot else queryset
+
+
+@admin.register(Entry)
+class EntryAdmin(LedgerColumns, LongListAdmin):
+    list_display = [
+        "id",
+        "created_at",
+        "account_link",
+        "kind_chip",
+        "amount_shown",
+        "balance_after_shown",
+        "reference_shown",
+    ]
+    list_filter = ["kind", LotFilter]
+    search_fields = ["id"]  # what is looked for, and where, says get_search_results
+    search_help_text = _("Entry id, account or hold id, owner’s e-mail, team, key, reference: in full.")
+    list_select_related = ["account__owner", "account__team"]
+    fieldsets = [
+        (
+            None,
+            {"fields": ["account_link", "kind_chip", "amount_shown", "balance_after_shown", "owed_shown"]},
+        ),
+        (_("What it was for"), {"fields": ["created_at", "key", "reference", "metadata_shown", "see_also"]}),
+        (_("Which lots it touched"), {"fields": ["movements_shown"]}),
+        (_("Seal"), {"fields": ["version", "hash_shown"]}),
+    ]
+    readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
+        entries: QuerySet[Entry] = super().get_queryset(request)
+        return entries.defer("hash", "metadata")
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        is_of_account = "account__id__exact" in request.GET or "lot" in request.GET
+        return NEWEST_OF_ACCOUNT if is_of_account else NEWEST
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Entry], search_term: str
+    ) -> tuple[QuerySet[Entry], bool]:
+        """A whole word: the first of these that finds something. Only a reference reads the table."""
+        word = search_term.strip()
+        if not word:
+            return queryset, False
+        accounts = accounts_named(word)
+        if accounts:
+            of_them = queryset.filter(account__in=accounts)
+            return (of_them.order_by(*NEWEST_OF_ACCOUNT) if len(accounts) == 1 else of_them), False
+        found = queryset.filter(pk__in=[*entries_with_key(word), *_captures(word), as_id(word) or 0])
+        if found.exists():
+            return found, False
+        return queryset.filter(reference=word), False
+
+    @display(description=_("kind"))
+    def kind_chip(self, entry: Entry) -> str:
+        return chip(entry.get_kind_display())
+
+    @display(description=_("amount"))
+    def amount_shown(self, entry: Entry) -> str:
+        return credits_change(entry.amount)
+
+    @display(description=_("balance after"))
+    def balance_after_shown(self, entry: Entry) -> str:
+        return credits_amount(entry.balance_after)
+
+    @display(description=_("change of the debt"))
+    def owed_shown(self, entry: Entry) -> str:
+        return credits_change(entry.owed) if entry.owed else EMPTY
+
+    @display(description=_("metadata"))
+    def metadata_shown(self, entry: Entry) -> str:
+        return pretty_json(entry.metadata) if entry.metadata else EMPTY
+
+    @display(description=_("lots"))
+    @once_per_row
+    def movements_shown(self, entry: Entry) -> str:
+        lots = Lot.objects.in_bulk(entry.lots)
+        rows = [
+            (
+                link_to(lots[move.lot_id], f"#{move.lot_id}"),
+                credits_change(move.amount),
+                lot_left(lots[move.lot_id]),
+            )
+            for move in entry.movements
+        ]
+        return plain_table([_("Lot"), _("Moved"), _("Left now")], rows)
+
+    @display(description=_("hash"))
+    def hash_shown(self, entry: Entry) -> str:
+        return bytes(entry.hash).hex()
+
+
+def _captures(word: str) -> list[int]:
+    """The entries that captured the hold of this id."""
+    identifier = as_uuid(word)
+    hold = Hold.objects.select_related("account").filter(Q(pk=identifier)).first() if identifier else None
+    return [entry.pk for entry in captures_of(hold).entries] if hold else []

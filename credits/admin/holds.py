@@ -1,0 +1,261 @@
+"""Credits set aside for work in progress, and the button that gives them back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
+from django.contrib.admin.views.main import SEARCH_VAR
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from config.admin_actions import acted_on, after_dialog
+from config.admin_display import EMPTY, link_to, pretty_json, shortened
+from config.long_lists import LongListAdmin
+from credits import ledger
+from credits.admin.columns import (
+    LedgerColumns,
+    hold_chip,
+    hold_ends,
+    lot_expires,
+    lot_left,
+    once_per_row,
+    written,
+)
+from credits.admin.tables import plain_table
+from credits.errors import HoldClosed
+from credits.formatting import credits_amount, credits_change
+from credits.models import Hold, Lot
+from credits.results import Release
+from credits.traces import accounts_named, as_uuid, captures_of
+
+OPEN, OVERDUE, ALL = "open", "overdue", "all"
+CLOSED = [status for status in Hold.Status if status is not Hold.Status.OPEN]
+LONGEST_REASON = 200
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Open holds, unless asked otherwise: those are what staff can do something about. A search looks at all."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        self.default = _shown(request)
+        closed = [(status.value, status.label) for status in CLOSED]
+        return [(OPEN, _("Open")), (OVERDUE, _("Overdue")), *closed, (ALL, _("All"))]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for value, label in self.lookup_choices:
+            query = changelist.get_query_string({self.parameter_name: value})
+            yield {
+                "selected": (self.value() or self.default) == value,
+                "query_string": query,
+                "display": label,
+            }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Hold]) -> QuerySet[Hold]:
+        shown = _shown(request)
+        if shown == ALL:
+            return queryset
+        if shown == OVERDUE:
+            return queryset.filter(status=Hold.Status.OPEN, expires_at__lte=Now())
+        return queryset.filter(status=shown)
+
+
+class ReleaseForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
+    """Asks why: the page's history keeps it."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=LONGEST_REASON,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Kept in the hold’s history, with your name."),
+    )
+
+
+@admin.register(Hold)
+class HoldAdmin(LedgerColumns, LongListAdmin):
+    list_display = [
+        "created_at",
+        "account_link",
+        "amount_shown",
+        "remaining_shown",
+        "captured_shown",
+        "status_chip",
+        "ends",
+        "reference_shown",
+    ]
+    list_filter = [StateFilter]
+    search_fields = ["id"]  # what is looked for says get_search_results
+    search_help_text = _("Hold or account id, owner’s e-mail, team, key, or reference: in full.")
+    list_select_related = ["account__owner", "account__team"]
+    list_before_template = "admin/credits/which_holds.html"
+    actions_detail = ["release"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "account_link",
+                    "status_chip",
+                    "amount_shown",
+                    "remaining_shown",
+                    "captured_shown",
+                    "ends",
+                ]
+            },
+        ),
+        (
+            _("What it is for"),
+            {
+                "fields": [
+                    "reference",
+                    "key",
+                    "overrun_shown",
+                    "created_at",
+                    "expires_at",
+                    "closed_at",
+                    "metadata_shown",
+                    "id",
+                    "see_also",
+                ]
+            },
+        ),
+        (_("Captures"), {"fields": ["captures_shown"]}),
+        (_("Lots that pay"), {"fields": ["lots_shown"]}),
+    ]
+    readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        """Open ones by their end, the soonest first; others by their beginning, the newest first."""
+        return ["expires_at", "id"] if _shown(request) in (OPEN, OVERDUE) else ["-created_at", "-id"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Hold], search_term: str
+    ) -> tuple[QuerySet[Hold], bool]:
+        """A whole word: an account's, else the hold's own."""
+        word = search_term.strip()
+        if not word:
+            return queryset, False
+        accounts = accounts_named(word)
+        if accounts:
+            return queryset.filter(account__in=accounts), False
+        own = Q(key=word) | Q(reference=word)
+        if identifier := as_uuid(word):
+            own |= Q(pk=identifier)
+        return queryset.filter(own), False
+
+    @display(description=_("status"))
+    def status_chip(self, hold: Hold) -> str:
+        return hold_chip(hold)
+
+    @display(description=_("amount"))
+    def amount_shown(self, hold: Hold) -> str:
+        return credits_amount(hold.amount)
+
+    @display(description=_("still held"))
+    def remaining_shown(self, hold: Hold) -> str:
+        return credits_amount(hold.remaining)
+
+    @display(description=_("captured"))
+    def captured_shown(self, hold: Hold) -> str:
+        return credits_amount(hold.captured)
+
+    @display(description=_("ends by itself"))
+    def ends(self, hold: Hold) -> str:
+        return hold_ends(hold)
+
+    @display(description=_("a capture above it"))
+    def overrun_shown(self, hold: Hold) -> Any:
+        if hold.overrun == Hold.Overrun.DEBT:
+            return _("is owed, where the balance doesn’t cover it")
+        return _("is refused, where the balance doesn’t cover it")
+
+    @display(description=_("metadata"))
+    def metadata_shown(self, hold: Hold) -> str:
+        return pretty_json(hold.metadata) if hold.metadata else EMPTY
+
+    @display(description=_("captured by"))
+    @once_per_row
+    def captures_shown(self, hold: Hold) -> str:
+        captures = captures_of(hold)
+        rows = [
+            (link_to(entry, shortened(entry.key)), credits_change(entry.amount), written(entry.created_at))
+            for entry in captures.entries
+        ]
+        if captures.elsewhere:
+            rows.append((str(_("Earlier entries")), credits_change(-captures.elsewhere), EMPTY))
+        return plain_table([_("Entry"), _("Amount"), _("When")], rows)
+
+    @display(description=_("lots"))
+    @once_per_row
+    def lots_shown(self, hold: Hold) -> str:
+        lots = Lot.objects.in_bulk(hold.lots)
+        rows = [
+            (
+                link_to(lots[pk], f"#{pk}"),
+                credits_amount(pinned) if pinned else EMPTY,
+                lot_left(lots[pk]),
+                lot_expires(lots[pk]),
+            )
+            for pk, pinned in zip(hold.lots, hold.pinned, strict=True)
+        ]
+        return plain_table([_("Lot"), _("Pinned"), _("Left"), _("Expires")], rows)
+
+    def has_release_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("credits.change_hold")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """No button on a hold that holds nothing. Its address stays, and says so to whoever comes too late."""
+        hold = self.get_object(request, object_id)
+        return super().get_actions_detail(request, object_id) if hold and hold.closed_at is None else []
+
+    @action(
+        description=_("Release"),
+        url_path="release",
+        permissions=["release"],
+        dialog={
+            "title": _("Release this hold?"),
+            "description": _(
+                "What it still holds can be spent again at once. Work that goes on can’t be charged to it any more."
+            ),
+            "form_class": ReleaseForm,
+            "form_submit_text": _("Release"),
+        },
+    )
+    def release(self, request: HttpRequest, form: ReleaseForm, object_id: str) -> HttpResponse:
+        hold: Hold = acted_on(self, request, object_id)
+        try:
+            released = ledger.release(hold.pk)
+        except HoldClosed as error:
+            self.log_change(request, hold, f"Tried to release it: {error.code}")
+            self.message_user(request, error.message, messages.ERROR)
+        else:
+            self._tell(request, hold, released, form.cleaned_data["reason"])
+        return after_dialog(request, reverse("admin:credits_hold_change", args=[quote(hold.pk)]))
+
+    def _tell(self, request: HttpRequest, hold: Hold, released: Release, reason: str) -> None:
+        if released.repeated:
+            self.message_user(request, _("It held nothing any more."), messages.WARNING)
+            return
+        amount = credits_amount(released.released)
+        self.log_change(request, hold, f"Released {amount}: {reason}")
+        self.message_user(request, _("Released: %s credits can be spent again.") % amount, messages.SUCCESS)
+
+
+def _shown(request: HttpRequest) -> str:
+    """Which state the list shows."""
+    asked = request.GET.get(StateFilter.parameter_name, "")
+    if asked in (OPEN, OVERDUE, ALL, *CLOSED):
+        return asked
+    return ALL if request.GET.get(SEARCH_VAR) else OPEN

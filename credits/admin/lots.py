@@ -1,0 +1,123 @@
+"""Credits that came in together, and where they went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from config.admin_display import EMPTY, chip, link_to, shortened
+from config.long_lists import LongListAdmin
+from credits.admin.columns import LedgerColumns, hold_ends, lot_expires, once_per_row
+from credits.admin.tables import plain_table
+from credits.formatting import credits_amount, credits_change
+from credits.models import Lot
+from credits.traces import accounts_named, as_id, holds_on, moved_by_kind
+
+MOST_HOLDS = 20
+
+
+@admin.register(Lot)
+class LotAdmin(LedgerColumns, LongListAdmin):
+    list_display = [
+        "id",
+        "created_at",
+        "account_link",
+        "amount_shown",
+        "remaining_shown",
+        "held_shown",
+        "promotional",
+        "expires_at",
+    ]
+    list_filter = ["exhausted", "promotional"]
+    search_fields = ["id"]  # what is looked for says get_search_results
+    search_help_text = _("Lot id, account id, owner’s e-mail, team, or reference: in full.")
+    list_select_related = ["account__owner", "account__team"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "account_link",
+                    "amount_shown",
+                    "remaining_shown",
+                    "held_shown",
+                    "expires",
+                    "came_as",
+                    "reference",
+                    "created_at",
+                    "see_also",
+                ]
+            },
+        ),
+        (_("Where it went"), {"fields": ["moved_shown", "holds_shown"]}),
+    ]
+    readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
+    # Money is written by billing, which sets this: minor units and the currency.
+    in_money: Callable[[int, str], str] | None = None
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        return ["-id"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Lot], search_term: str
+    ) -> tuple[QuerySet[Lot], bool]:
+        """A whole word: an account's, else the lot's own."""
+        word = search_term.strip()
+        if not word:
+            return queryset, False
+        accounts = accounts_named(word)
+        if accounts:
+            return queryset.filter(account__in=accounts), False
+        own = Q(reference=word)
+        if identifier := as_id(word):
+            own |= Q(pk=identifier)
+        return queryset.filter(own), False
+
+    @display(description=_("amount"))
+    def amount_shown(self, lot: Lot) -> str:
+        return credits_amount(lot.amount)
+
+    @display(description=_("remaining"))
+    def remaining_shown(self, lot: Lot) -> str:
+        return credits_amount(lot.remaining)
+
+    @display(description=_("held"))
+    def held_shown(self, lot: Lot) -> str:
+        return credits_amount(lot.held) if lot.held else EMPTY
+
+    @display(description=_("expires"))
+    def expires(self, lot: Lot) -> str:
+        return lot_expires(lot)
+
+    @display(description=_("what it cost"))
+    def came_as(self, lot: Lot) -> Any:
+        if lot.promotional:
+            return chip(_("Promotional"), "success")
+        if lot.cost_minor is None or self.in_money is None:
+            return EMPTY
+        return self.in_money(lot.cost_minor, lot.currency)
+
+    @display(description=_("by kind of entry"))
+    @once_per_row
+    def moved_shown(self, lot: Lot) -> str:
+        rows = [(kind.label, credits_change(amount)) for kind, amount in moved_by_kind(lot).items()]
+        return plain_table([_("Kind"), _("Moved")], rows)
+
+    @display(description=_("pinned by holds"))
+    @once_per_row
+    def holds_shown(self, lot: Lot) -> str:
+        rows = [
+            (
+                link_to(hold, shortened(hold.key)),
+                credits_amount(hold.pinned[hold.lots.index(lot.pk)]),
+                hold_ends(hold),
+            )
+            for hold in holds_on(lot)[:MOST_HOLDS]
+        ]
+        return plain_table([_("Hold"), _("Pinned"), _("Ends")], rows)

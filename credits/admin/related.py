@@ -1,0 +1,81 @@
+"""Links between the ledger's pages, and to them from people and teams."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin import UserAdmin
+from accounts.models import User
+from accounts.teams.admin import TeamAdmin
+from accounts.teams.models import Team
+from config.admin_display import EMPTY, link_to, link_to_list
+from config.long_lists import BEYOND, write_place
+from credits.admin.accounts import AccountAdmin
+from credits.admin.entries import EntryAdmin
+from credits.admin.holds import ALL, HoldAdmin
+from credits.admin.lots import LotAdmin
+from credits.models import Account, Entry, Hold, Lot
+from credits.traces import as_uuid
+
+
+def account_of_user(user: User) -> str:
+    account = Account.objects.filter(owner=user).first()
+    return EMPTY if account is None else link_to(account, _("Credit account"))
+
+
+def account_of_team(team: Team) -> str:
+    account = Account.objects.filter(team=team).first()
+    return EMPTY if account is None else link_to(account, _("Credit account"))
+
+
+def lots_of_account(account: Account) -> str:
+    return link_to_list(Lot, _("Lots"), account__id__exact=account.pk)
+
+
+def entries_of_account(account: Account) -> str:
+    return link_to_list(Entry, _("Entries"), account__id__exact=account.pk)
+
+
+def holds_of_account(account: Account) -> str:
+    return link_to_list(Hold, _("Holds"), account__id__exact=account.pk, state=ALL)
+
+
+def entries_of_lot(lot: Lot) -> str:
+    return link_to_list(Entry, _("Entries that touched it"), lot=lot.pk)
+
+
+def captures_of_hold(hold: Hold) -> str:
+    return link_to_list(Entry, _("Captures"), q=hold.pk) if hold.captured else EMPTY
+
+
+def hold_of_entry(entry: Entry) -> str:
+    """The hold that it captured; without a query."""
+    hold = _named(entry, "hold")
+    return EMPTY if hold is None else link_to(Hold(pk=hold), _("Hold"))
+
+
+def other_account_of_entry(entry: Entry) -> str:
+    """Of a gift: who got it, or who gave it; without a query."""
+    other = _named(entry, "to") or _named(entry, "from")
+    is_gift = entry.kind in (Entry.Kind.GIFT_SENT, Entry.Kind.GIFT_RECEIVED)
+    return link_to(Account(pk=other), _("The other account")) if is_gift and other else EMPTY
+
+
+def entries_around(entry: Entry) -> str:
+    """The account's entries, this one at the top."""
+    place = write_place(BEYOND, entry.version + 1)
+    return link_to_list(Entry, _("Entries up to it"), account__id__exact=entry.account_id, p=place)
+
+
+def _named(entry: Entry, name: str) -> UUID | None:
+    return as_uuid(str(entry.metadata.get(name, "")))
+
+
+UserAdmin.related_pages.append(account_of_user)
+TeamAdmin.related_pages.append(account_of_team)
+AccountAdmin.related_pages += [lots_of_account, entries_of_account, holds_of_account]
+LotAdmin.related_pages.append(entries_of_lot)
+HoldAdmin.related_pages.append(captures_of_hold)
+EntryAdmin.related_pages += [hold_of_entry, other_account_of_entry, entries_around]
