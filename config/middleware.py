@@ -37,8 +37,8 @@ class AdminContentSecurityPolicy:
 class RequestLog(RequestMiddleware):
     """Logs each request without its query: the callback has a code there, staff's searches names.
 
-    A call of a service is logged once, when it has ended. Its addresses are logged as they came: to weigh up who
-    a chain of proxies speaks for takes as long as a fifth of a spend (docs/decisions/hot-path-http.md).
+    A call of a service is logged once, when it has ended, and its addresses as they came. A second line, and working
+    out whom a chain of proxies speaks for, took a fifth of a spend (docs/decisions/hot-path-http.md).
     """
 
     def prepare(self, request: HttpRequest) -> None:
