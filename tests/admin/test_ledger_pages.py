@@ -139,6 +139,18 @@ def test_a_team_is_found_by_its_name_everywhere(
     assert rows_of(as_clerk, list_of(Account), holder="person") == [books.account]
 
 
+@pytest.mark.parametrize("model", [Account, Lot, Entry, Hold], ids=lambda model: model.__name__)
+def test_more_teams_take_no_more_queries(model: type[Model], as_clerk: Client) -> None:
+    def with_teams(count: int) -> int:
+        for number in range(count):
+            account = ledger.open_team_account(Team.objects.create(name=f"Team {number}"))
+            grant(account.pk)
+            ledger.hold(account.pk, Decimal(5), key="work", expires_in=HOUR)
+        return count_queries(as_clerk, list_of(model))
+
+    assert with_teams(1) == with_teams(4)
+
+
 # --- A hold ----------------------------------------------------------------------------------------------------------
 
 
