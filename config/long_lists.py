@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import ValidationError
 from django.db import connection
@@ -86,6 +87,7 @@ class LongListAdmin(ReadOnlyAdmin):
     """Of a table that grows without end. ``get_ordering`` names columns that an index has in this order."""
 
     sortable_by: Any = []
+    show_facets = ShowFacets.NEVER  # each of them is a count
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return LongChangeList
