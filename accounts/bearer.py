@@ -96,7 +96,9 @@ def _refuse(error: SignInError) -> NoReturn:
     if isinstance(error, ProviderUnavailableError):
         raise ProviderKeysUnreachableError from None
     if isinstance(error, ClientTokenError):
-        raise PermissionDenied(_("This address is for people: use a person’s token."), code=error.code) from None
+        raise PermissionDenied(
+            _("This address is for people: use a person’s token."), code=error.code
+        ) from None
     if isinstance(error, InvalidTokenError):
         raise AuthenticationFailed(_("The bearer token is not valid."), code=error.code) from None
     raise AuthenticationFailed(_("This account is disabled."), code=error.code) from None

@@ -259,8 +259,7 @@ def _gifts_of(account_id: UUID, entries: Sequence[Entry]) -> dict[str, Gift]:
     ids = [
         identifier
         for entry in entries
-        if entry.kind in GIFTS
-        and (identifier := _uuid(entry.reference.removeprefix(REFERENCE)))
+        if entry.kind in GIFTS and (identifier := _uuid(entry.reference.removeprefix(REFERENCE)))
     ]
     if not ids:
         return {}

@@ -284,10 +284,11 @@ def test_whoever_is_erased_takes_the_message_along(ada: User, grace: User, erase
 
 def test_the_database_refuses_what_is_no_gift(ada: User, grace: User) -> None:
     gift = give(ada, grace)
-    for change, constraint in [
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"amount": 0}, "credits_gift_amount_positive"),
         ({"to_account": gift.from_account_id}, "credits_gift_to_somebody_else"),
-    ]:
+    ]
+    for change, constraint in refused:
         with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
             Gift.objects.update(**change)
     with pytest.raises(IntegrityError, match="credits_gift_one_per_key"):

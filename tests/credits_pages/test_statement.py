@@ -33,6 +33,10 @@ def account() -> Account:
     return open_account()
 
 
+def whole(*amounts: int) -> tuple[Decimal, ...]:
+    return tuple(map(Decimal, amounts))
+
+
 def standing(account: Account) -> Standing:
     assert account.owner is not None
     found = standing_of(account.owner, None)
@@ -196,7 +200,7 @@ def test_what_is_taken_back_or_expires_goes_out(account: Account) -> None:
     book(account, 50, expires_at=timezone.now() - timedelta(seconds=1))
     ledger.expire_lots(account.pk)
     found = totals(account.pk, moments(standing(account), [START, timezone.now() + timedelta(hours=1)]))
-    assert (found[0].came_in, found[0].went_out, found[0].net) == (150, -80, 70)
+    assert (found[0].came_in, found[0].went_out, found[0].net) == whole(150, -80, 70)
 
 
 def test_a_month_is_that_of_the_readers_clock(account: Account) -> None:
@@ -229,9 +233,9 @@ def test_the_balance_now_is_where_the_last_thirty_days_end(account: Account) -> 
     book(account, 100, now - timedelta(days=60))
     book(account, -40, now - timedelta(seconds=5))
     found = overview(standing(account), months_of(standing(account), now, UTC), None, now, UTC)
-    assert (found.days[0].balance, found.days[-1].balance) == (100, 60)
-    assert (found.shown.net, len(found.days)) == (-40, 31)
-    assert (found.highest.balance, found.lowest.balance) == (100, 60)
+    assert (found.days[0].balance, found.days[-1].balance) == whole(100, 60)
+    assert (found.shown.net, len(found.days)) == (Decimal(-40), 31)
+    assert (found.highest.balance, found.lowest.balance) == whole(100, 60)
 
 
 def test_months_reach_from_the_first_entry_to_now_and_no_more_than_twelve_are_summed(
@@ -245,7 +249,7 @@ def test_months_reach_from_the_first_entry_to_now_and_no_more_than_twelve_are_su
     rows = overview(standing(account), months, None, now, UTC).months
     assert [str(row.month) for row in rows][:2] == ["2026-03", "2026-02"]
     assert len(rows) == 12
-    assert (rows[1].totals.went_out, rows[1].totals.closing.balance) == (-30, 70)
+    assert (rows[1].totals.went_out, rows[1].totals.closing.balance) == whole(-30, 70)
 
 
 def test_an_account_without_a_past_has_moments_at_zero(account: Account) -> None:
@@ -262,12 +266,12 @@ def test_a_line_names_the_lots_that_paid_and_what_is_owed(account: Account) -> N
     ledger.reverse(account.pk, second.lot_id, Decimal(8), key="c", policy="debt")
     owed, spent, *_ = page_of(everything(account)).lines
     assert [(part.lot.pk if part.lot else None, part.amount) for part in spent.parts] == [
-        (first.lot_id, -10),
-        (second.lot_id, -5),
+        (first.lot_id, Decimal(-10)),
+        (second.lot_id, Decimal(-5)),
     ]
     assert [(part.lot.pk if part.lot else None, part.amount) for part in owed.parts] == [
-        (second.lot_id, -5),
-        (None, -3),
+        (second.lot_id, Decimal(-5)),
+        (None, Decimal(-3)),
     ]
 
 
@@ -287,7 +291,11 @@ def test_lots_beyond_the_list_are_counted(account: Account, monkeypatch: pytest.
     for amount in (1, 2, 3, 4):
         book(account, amount)
     found = lots_left(account.pk)
-    assert ([lot.remaining for lot in found.listed], found.more, found.left_in_more) == ([1, 2], 2, 7)
+    assert ([lot.remaining for lot in found.listed], found.more, found.left_in_more) == (
+        [1, 2],
+        2,
+        Decimal(7),
+    )
 
 
 def test_what_is_past_its_expiry_is_not_available_before_the_job_has_run(account: Account) -> None:
@@ -295,10 +303,10 @@ def test_what_is_past_its_expiry_is_not_available_before_the_job_has_run(account
     book(account, 5, expires_at=timezone.now() - timedelta(seconds=1))
     ledger.hold(account.pk, Decimal(2), key="h", expires_in=timedelta(hours=1))
     before = standing(account)
-    assert (before.balance, before.expired, before.available) == (15, 5, 8)
+    assert (before.balance, before.expired, before.available) == whole(15, 5, 8)
     ledger.expire_lots(account.pk)
     after = standing(account)
-    assert (after.balance, after.expired, after.available) == (10, 0, 8)
+    assert (after.balance, after.expired, after.available) == whole(10, 0, 8)
 
 
 def test_nothing_is_available_while_credits_are_owed(account: Account) -> None:
@@ -306,7 +314,7 @@ def test_nothing_is_available_while_credits_are_owed(account: Account) -> None:
     book(account, -6)
     ledger.reverse(account.pk, granted.lot_id, Decimal(10), key="b", policy="debt")
     found = standing(account)
-    assert (found.balance, found.debt, found.available) == (-6, 6, 0)
+    assert (found.balance, found.debt, found.available) == whole(-6, 6, 0)
 
 
 def test_rows_are_all_entries_of_the_selection_some_at_a_time(

@@ -141,7 +141,14 @@ def test_every_command_is_documented() -> None:
 def test_every_error_code_of_the_api_is_documented() -> None:
     pages = ("docs/api.md", "docs/ledger.md", "docs/rates.md", "docs/statement-and-gifts.md")
     documented = set().union(*(in_code((ROOT / page).read_text()) for page in pages))
-    internal = {"error", "invalid_key_request", "catalog_invalid", "invalid_answer", "provider_refused", "rate_card_invalid"}
+    internal = {
+        "error",
+        "invalid_key_request",
+        "catalog_invalid",
+        "invalid_answer",
+        "provider_refused",
+        "rate_card_invalid",
+    }
     assert not {error.code for error in descendants(DomainError)} - documented - internal
 
 
