@@ -22,8 +22,9 @@ HALF_PAST = timedelta(minutes=30)
 PEOPLE = ("ann", "ben", "cy")
 ANY = 7  # of the numbers that say which: one in eight names any hold, not only an open one
 
-anybody = st.sampled_from([*PEOPLE * 6, NOBODY])
-ends = st.integers(0, 6).map(lambda hours: hours * HOUR + HALF_PAST)
+# Most of it about one, so that her lots, holds and debts meet each other.
+anybody = st.sampled_from([*["ann"] * 12, *["ben"] * 6, "cy", NOBODY])
+ends = st.sampled_from([0, 1, 1, 3, 6]).map(lambda hours: hours * HOUR + HALF_PAST)
 references = st.sampled_from(["", "", "job 7"])
 words = st.sampled_from([{}, {}, {"model": "small", "tokens": [1, 2]}])
 which = st.integers(0, ANY)
@@ -48,6 +49,21 @@ huge = st.sampled_from(["123456789012345678.123457", "600000000000000000", "9999
 parts = st.sampled_from(["half", "less", "all", "more"])
 amounts = st.one_of(sizes, sizes, sizes, parts)
 no_amounts = st.sampled_from(["0", "-1", "0.0000001", "1.1234567", "1E+18", "1E+30", "NaN", "Infinity"])
+
+# What a repeat may say instead of what was said before.
+OTHERS: dict[str, Any] = {
+    "amount": Decimal(3),
+    "reference": "another",
+    "metadata": {"other": 1},
+    "kind": "adjustment",
+    "cost": (5, "usd"),
+    "expires_at": 90 * HOUR + HALF_PAST,
+    "expires_in": 2 * HOUR + HALF_PAST,
+    "overrun": "debt",
+    "close": False,
+    "policy": "cap",
+    "receiver": "cy",
+}
 
 
 def amount_of(amount: Decimal | str, whole: Decimal) -> Decimal:
@@ -140,13 +156,7 @@ _STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "expire_holds": (1, {"limit": st.sampled_from([1, 1000])}),
     "expire_lots": (2, {"name": anybody}),
     "repeat": (3, {"which": st.integers(0, 20)}),
-    "repeat_with_other_arguments": (
-        2,
-        {
-            "which": st.integers(0, 20),
-            "changed": st.sampled_from(["amount", "reference", "metadata", "operation"]),
-        },
-    ),
+    "repeat_with_other_arguments": (3, {"which": st.integers(0, 20), "changed": st.integers(0, 9)}),
     "repeat_with_no_amount": (1, {"which": st.integers(0, 20), "amount": no_amounts.map(Decimal)}),
 }
 
@@ -160,4 +170,6 @@ def _step(draw: st.DrawFn) -> Step:
 
 
 steps = _step()
-beginnings = st.lists(st.tuples(st.sampled_from(PEOPLE), plenty, st.none() | ends), min_size=2, max_size=6)
+beginnings = st.lists(
+    st.tuples(st.sampled_from(["ann", "ann", "ben"]), plenty, st.none() | ends), min_size=2, max_size=6
+)

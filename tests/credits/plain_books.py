@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 NOTHING = Decimal(0)
@@ -110,3 +111,43 @@ class Account:
                 picked.append((lot, part))
                 amount -= part
         return picked
+
+
+@dataclass(frozen=True)
+class Booked:
+    """An entry, and whether it stood in the books already."""
+
+    entry: Entry
+    repeated: bool
+
+
+@dataclass(frozen=True)
+class Item:
+    """How one item of `spend_many` went."""
+
+    outcome: str
+    entry: Entry | None = None
+    missing: Decimal = NOTHING
+    balance_after: Decimal = NOTHING
+    held: Decimal = NOTHING
+
+
+def total(moved: Movements) -> Decimal:
+    return sum((part for _lot, part in moved), NOTHING)
+
+
+def merged(moved: Movements) -> Movements:
+    """Each lot once."""
+    parts: dict[int, tuple[Lot, Decimal]] = {}
+    for lot, part in moved:
+        parts[lot.number] = (lot, part + parts.get(lot.number, (lot, NOTHING))[1])
+    return list(parts.values())
+
+
+def share(lot: Lot, part: Decimal) -> tuple[int, str] | None:
+    """What ``part`` of a lot cost, in minor units, half up."""
+    if lot.cost is None:
+        return None
+    minor, currency = lot.cost
+    exact = Fraction(minor) * Fraction(part) / Fraction(lot.amount)
+    return int(exact + Fraction(1, 2)), currency

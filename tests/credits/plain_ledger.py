@@ -8,10 +8,8 @@ the entries, what an account holds is the sum of its holds. Instants are the tim
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from credits.errors import (
@@ -25,7 +23,20 @@ from credits.errors import (
     UnknownHold,
     UnknownLot,
 )
-from tests.credits.plain_books import NOTHING, Account, Entry, Hold, Lot, Metadata, Movements
+from tests.credits.plain_books import (
+    NOTHING,
+    Account,
+    Booked,
+    Entry,
+    Hold,
+    Item,
+    Lot,
+    Metadata,
+    Movements,
+    merged,
+    share,
+    total,
+)
 
 SMALLEST = Decimal("0.000001")
 TOO_MUCH = Decimal(10) ** 18
@@ -33,25 +44,6 @@ TOO_MUCH = Decimal(10) ** 18
 
 class BeyondTheBooks(Exception):
     """A balance or debt of 10^18 or more, which the columns can't hold."""
-
-
-@dataclass(frozen=True)
-class Booked:
-    """An entry, and whether it stood in the books already."""
-
-    entry: Entry
-    repeated: bool
-
-
-@dataclass(frozen=True)
-class Item:
-    """How one item of `spend_many` went."""
-
-    outcome: str
-    entry: Entry | None = None
-    missing: Decimal = NOTHING
-    balance_after: Decimal = NOTHING
-    held: Decimal = NOTHING
 
 
 class PlainLedger:
@@ -197,13 +189,13 @@ class PlainLedger:
         if surplus:
             self._end_overdue_holds(account)
         picked = account.pick(min(surplus, max(NOTHING, account.balance - account.held)), self.now)
-        owed = surplus - _total(picked)
+        owed = surplus - total(picked)
         if owed and held.overrun == "refuse":
             raise InsufficientCredits("The surplus.", missing=owed)
         pinned = self._unpin(held, amount - surplus)
         if close:
             self._close(held, "captured")
-        moved = _merged([(lot, -part) for lot, part in picked + pinned])
+        moved = merged([(lot, -part) for lot, part in picked + pinned])
         held.captured += amount
         return Booked(
             self._book(account, "spend", -amount, moved, key, reference, metadata, owed=owed), False
@@ -292,7 +284,7 @@ class PlainLedger:
         for number, part in sent.entry.movements:
             came, given = self.lots[number], -part
             lot = self._new_lot(
-                to, given, came.promotional, _share(came, given), came.expires_at, came.reference
+                to, given, came.promotional, share(came, given), came.expires_at, came.reference
             )
             moved.append((lot, given - min(left, given)))
             left -= min(left, given)
@@ -334,7 +326,7 @@ class PlainLedger:
                 self._close(hold, "expired")
 
     def _close(self, hold: Hold, status: str) -> Decimal:
-        freed = _total(self._unpin(hold, hold.remaining))
+        freed = total(self._unpin(hold, hold.remaining))
         hold.status = status
         return freed
 
@@ -396,24 +388,3 @@ def _same(earlier: Entry, same: bool) -> Booked:
     if not same:
         raise KeyConflict("This key stands for something else.")
     return Booked(earlier, repeated=True)
-
-
-def _total(moved: Movements) -> Decimal:
-    return sum((part for _lot, part in moved), NOTHING)
-
-
-def _merged(moved: Movements) -> Movements:
-    """Each lot once."""
-    parts: dict[int, tuple[Lot, Decimal]] = {}
-    for lot, part in moved:
-        parts[lot.number] = (lot, part + parts.get(lot.number, (lot, NOTHING))[1])
-    return list(parts.values())
-
-
-def _share(lot: Lot, part: Decimal) -> tuple[int, str] | None:
-    """What ``part`` of a lot cost, in minor units, half up."""
-    if lot.cost is None:
-        return None
-    minor, currency = lot.cost
-    exact = Fraction(minor) * Fraction(part) / Fraction(lot.amount)
-    return int(exact + Fraction(1, 2)), currency

@@ -7,8 +7,8 @@ from copy import deepcopy
 from typing import Any
 
 from credits.errors import LedgerError
-from tests.credits.plain_books import Account, Entry
-from tests.credits.plain_ledger import BeyondTheBooks, Booked, Item, PlainLedger
+from tests.credits.plain_books import Account, Booked, Entry, Item
+from tests.credits.plain_ledger import BeyondTheBooks, PlainLedger
 from tests.credits.real_books import Books, Outcome
 
 

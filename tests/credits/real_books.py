@@ -32,6 +32,7 @@ class RealBooks:
 
     def __init__(self, *names: str) -> None:
         self.accounts: dict[str, UUID] = {name: Account.objects.create().pk for name in names}
+        self.nobody = uuid4()
         self.began = timezone.now()
         self.passed = timedelta(0)
 
@@ -79,7 +80,7 @@ class RealBooks:
         return word, translated(value)
 
     def _account(self, name: str) -> UUID:
-        return self.accounts.get(name) or uuid4()
+        return self.accounts.get(name, self.nobody)
 
     def _wall(self, instant: timedelta | None) -> datetime | None:
         return None if instant is None else self.began + instant - self.passed

@@ -28,7 +28,7 @@ from credits.models import Account, Lot
 from credits.proof import find_violations
 from tests.credits import plain_world
 from tests.credits.builders import grant, open_account
-from tests.credits.machine_steps import ANY, HOUR, PEOPLE, Step, amount_of, beginnings, steps
+from tests.credits.machine_steps import ANY, HOUR, OTHERS, PEOPLE, Step, amount_of, beginnings, steps
 from tests.credits.plain_books import NOTHING, Hold
 from tests.credits.plain_ledger import PlainLedger
 from tests.credits.real_books import RealBooks
@@ -170,13 +170,15 @@ class Ledgers(RuleBasedStateMachine):
         operation, arguments = nth_last(self.repeatable(), which)
         self.do(operation, **arguments)
 
-    def repeat_with_other_arguments(self, which: int, changed: str) -> None:
+    def repeat_with_other_arguments(self, which: int, changed: int) -> None:
+        """One of them differs, or the whole operation: the key stands for something else."""
         operation, arguments = nth_last(self.repeatable(), which)
-        others: dict[str, Any] = {"amount": Decimal(3), "reference": "another", "metadata": {"other": 1}}
-        if changed in arguments:
-            self.do(operation, **{**arguments, changed: others[changed]})
-        elif "key" in arguments and "name" in arguments:
-            self.do("spend", name=arguments["name"], amount=Decimal(1), key=arguments["key"], metadata={})
+        others = [(name, value) for name, value in OTHERS.items() if name in arguments]
+        if "name" in arguments and changed == 0:
+            facts = {"name": arguments["name"], "key": arguments["key"], "metadata": {}}
+            self.do("spend", amount=Decimal(1), **facts)
+        elif others:
+            self.do(operation, **{**arguments, **dict([nth_last(others, changed)])})
 
     def repeat_with_no_amount(self, which: int, amount: Decimal) -> None:
         operation, arguments = nth_last(self.repeatable(), which)
