@@ -1,0 +1,134 @@
+"""The books afterwards, held against what the workers wrote down."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+from django.db.models import F
+
+from credits import ledger
+from credits.models import Account, Entry, Hold
+from credits.proof import find_violations
+from tests.credits.chaos.journal import Done, read_journal
+from tests.credits.chaos.operations import LONGEST_HOLD_S
+
+Findings = dict[str, list[str]]
+Fact = tuple[str, str]  # account and key
+
+
+def audit(folder: Path) -> Findings:
+    """What is wrong, by kind of wrong."""
+    done = [one for path in sorted(folder.glob("*.journal")) for one in read_journal(path)[0]]
+    _end_holds()
+    booked = _booked()
+    findings = {
+        "lost": list(_lost(done, booked)),
+        "twice": [f"{fact}: {entries}" for fact, entries in booked.items() if len(entries) > 1],
+        "unasked": list(_unasked(done, booked)),
+        "negative": [
+            f"account {account.pk}: {account.balance}"
+            for account in Account.objects.filter(balance__lt=F("held") - F("debt"))
+            | Account.objects.filter(balance__lt=0)
+        ],
+        "leaked holds": [f"hold {hold.pk}" for hold in Hold.objects.filter(status="open")]
+        + [f"account {account.pk}: {account.held}" for account in Account.objects.exclude(held=0)],
+        "violations": [f"{one.invariant}: {one.subject}: {one.detail}" for one in find_violations()],
+        "errors": [one.answer["error"] for one in done if "error" in one.answer],
+        "wrong refusals": [
+            str(one) for one in done if one.answer.get("missing") and Decimal(one.answer["missing"]) <= 0
+        ],
+    }
+    return {kind: found for kind, found in findings.items() if found}
+
+
+def counted(folder: Path) -> dict[str, int]:
+    """How many answers of each kind there were."""
+    counts: Counter[str] = Counter()
+    for path in folder.glob("*.journal"):
+        for one in read_journal(path)[0]:
+            counts[f"{one.operation['do']} {one.answer.get('refused') or 'done'}"] += 1
+            counts["answers"] += 1
+            counts["asked more than once"] += one.answer.get("asked", 1) > 1
+            counts["unknown, and had been done"] += (
+                bool(one.answer.get("repeated")) and one.answer["asked"] > 1
+            )
+    return dict(sorted(counts.items()))
+
+
+def _end_holds() -> None:
+    if Hold.objects.filter(status="open").exists():
+        time.sleep(LONGEST_HOLD_S)
+    while ledger.expire_holds():
+        pass
+
+
+def _booked() -> dict[Fact, list[Entry]]:
+    booked: dict[Fact, list[Entry]] = {}
+    for entry in Entry.objects.all():
+        booked.setdefault((str(entry.account_id), entry.key), []).append(entry)
+    return booked
+
+
+def _facts(one: Done) -> Iterator[tuple[Fact, int, Decimal]]:
+    """The entries that an answer promises: account and key, id, signed amount."""
+    operation, answer = one.operation, one.answer
+    if operation["do"] == "spend_many":
+        for (account, amount, key), (outcome, entry) in zip(
+            operation["items"], answer.get("items", []), strict=False
+        ):
+            if outcome in ("done", "repeated"):
+                yield (account, key), entry, -Decimal(amount)
+    elif answer.get("entry") is not None:
+        account = answer.get("account") or operation["account"]
+        amount = Decimal(answer.get("taken") or operation["amount"])
+        yield (account, operation["key"]), answer["entry"], amount if operation["do"] == "grant" else -amount
+        if "received" in answer:
+            yield (operation["to"], f"gift:{answer['entry']}"), answer["received"], amount
+
+
+def _lost(done: list[Done], booked: dict[Fact, list[Entry]]) -> Iterator[str]:
+    for one in done:
+        for fact, entry_id, amount in _facts(one):
+            found = [(entry.pk, entry.amount) for entry in booked.get(fact, [])]
+            if (entry_id, amount) not in found:
+                yield f"{fact}: {entry_id} with {amount} is not among {found}"
+    yield from _lost_holds(done)
+    yield from _wrong_balances(done, booked)
+
+
+def _lost_holds(done: list[Done]) -> Iterator[str]:
+    holds = {str(hold.pk): hold for hold in Hold.objects.all()}
+    for one in done:
+        if "hold" in one.answer:
+            hold = holds.get(one.answer["hold"])
+            if hold is None or (hold.key, hold.amount) != (
+                one.operation["key"],
+                Decimal(one.operation["amount"]),
+            ):
+                yield f"hold {one.answer['hold']}"
+        if "released" in one.answer and holds[one.operation["hold"]].status == "open":
+            yield f"the release of hold {one.operation['hold']}"
+
+
+def _wrong_balances(done: list[Done], booked: dict[Fact, list[Entry]]) -> Iterator[str]:
+    """What the answers add up to, with what expired, is what the accounts have."""
+    told = {fact: amount for one in done for fact, _entry, amount in _facts(one)}
+    expired = {fact: entries[0].amount for fact, entries in booked.items() if fact[1].startswith("expiry:")}
+    balances: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for (account_id, _key), amount in {**told, **expired}.items():
+        balances[account_id] += amount
+    for account in Account.objects.all():
+        if account.balance != balances[str(account.pk)]:
+            yield f"account {account.pk} has {account.balance}, by the answers {balances[str(account.pk)]}"
+
+
+def _unasked(done: list[Done], booked: dict[Fact, list[Entry]]) -> Iterator[str]:
+    """Entries that nobody was told of: refused, or never asked for."""
+    told = {fact for one in done for fact, _entry, _amount in _facts(one)}
+    for fact, entries in booked.items():
+        if fact not in told and not fact[1].startswith("expiry:"):
+            yield f"{fact}: {entries[0].kind} {entries[0].amount}"
