@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from django.conf import settings
 import requests
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -47,7 +48,8 @@ def test_a_client_with_the_role_is_registered_when_it_first_calls(provider: Sand
 
     registered = ApiClient.objects.get()
     assert (registered.oidc_client_id, registered.name) == ("service", "service")
-    assert client == Client(registered.pk, "service", frozenset({"read", "spend", "transfer"}), 6000)
+    scopes = frozenset({"read", "spend", "transfer"})
+    assert client == Client(registered.pk, "service", scopes, settings.CREDITS_API_RATE)
     assert not User.objects.exists()
 
 

@@ -30,7 +30,7 @@ def test_the_worked_example_is_what_is_charged() -> None:
     assert rows["together"] == plain(together)
     assert rows["with 15 %"] == plain(together * (100 + price.markup_percent) / 100)
     assert rows["charged"] == plain(price.amount)
-    assert f'price.amount         # Decimal("{price.amount}")' in RATES
+    assert f'price.amount  # Decimal("{price.amount}")' in RATES
 
 
 @pytest.mark.django_db
