@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 import pytest
-from django.conf import settings
 import requests
+from django.conf import settings
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts import keys
