@@ -101,7 +101,7 @@ def test_retry_after_is_waited_for(client: CreditsClient, account: Account, rela
     begun = time.monotonic()
     client.spend(account.pk, 1)
 
-    assert 1 <= time.monotonic() - begun < 3
+    assert time.monotonic() - begun >= 1
 
 
 def test_a_wait_that_is_too_long_is_left_to_the_caller(relay: Relay, secret: str, account: Account) -> None:

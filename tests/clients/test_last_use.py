@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from threading import Event, Thread
 
@@ -75,9 +74,7 @@ def test_a_use_waits_for_nobody_who_holds_the_row() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '2s'")
-        begun = time.monotonic()
         assert authenticate_client(f"Bearer {secret}").name == "Worker"
-        assert time.monotonic() - begun < 1
     finally:
         done.set()
         holder.join()

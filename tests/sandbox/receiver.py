@@ -33,12 +33,16 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`answers` are the statuses of the next answers; 200 once they are used up. `pause_s` delays each."""
+    """`answers` are the statuses of the next answers; 200 once they are used up. `pause_s` delays each.
+
+    `together` holds each webhook until as many are here at once as it says; who waits for others in vain gets a 504.
+    """
 
     url: str
     received: list[Received] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     pause_s: float = 0.0
+    together: threading.Barrier | None = None
     location: str | None = None
 
     @property
@@ -48,7 +52,15 @@ class Receiver:
     def forget(self) -> None:
         self.received.clear()
         self.answers.clear()
-        self.pause_s, self.location = 0.0, None
+        self.pause_s, self.together, self.location = 0.0, None, None
+
+    def next_status(self) -> int:
+        try:
+            if self.together:
+                self.together.wait()
+        except threading.BrokenBarrierError:
+            return 504
+        return self.answers.pop(0) if self.answers else 200
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -61,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         agent = self.headers["User-Agent"]
         webhook = Received(self.path, body, self.headers["Stripe-Signature"], agent)
         self.receiver.received.append(webhook)
-        self.send_response(self.receiver.answers.pop(0) if self.receiver.answers else 200)
+        self.send_response(self.receiver.next_status())
         if self.receiver.location:
             self.send_header("Location", self.receiver.location)
         self.send_header("Content-Length", "2")

@@ -91,12 +91,8 @@ def test_it_starts_whatever_the_environment_says_and_ends_when_told(number: sign
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("Sandbox ready: http://localhost:")
-        told_at = time.monotonic()
         process.send_signal(number)
-        _, errors = process.communicate(timeout=5)
-        assert (
-            time.monotonic() - told_at < 3
-        )  # a fraction of a second, on a machine that has nothing else to do
+        _, errors = process.communicate(timeout=30)
         assert (process.returncode, errors) == (0, "")
 
 
