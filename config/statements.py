@@ -1,4 +1,4 @@
-"""Statements of the hot path: prepared on Django's connection, one round trip."""
+"""Statements of the hot path: prepared on Django's connection, one round trip, little else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from typing import Any
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from config.prepared import PreparedStatements
+
 Row = tuple[Any, ...]
+
+# On psycopg's connection and not on Django's, which gets another one from the pool.
+KEPT = "credits_prepared_statements"
 
 
 def call(statement: str, arguments: Sequence[Any]) -> list[Row]:
@@ -28,5 +33,15 @@ def call(statement: str, arguments: Sequence[Any]) -> list[Row]:
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
-        cursor: psycopg.Cursor[Row] = psycopg.Cursor(connection.connection)
-        return cursor.execute(statement, arguments, prepare=True).fetchall()
+        return _run(connection.connection, statement, arguments)
+
+
+def _run(connection: psycopg.Connection[Any], statement: str, arguments: Sequence[Any]) -> list[Row]:
+    kept: PreparedStatements | None = getattr(connection, KEPT, None)
+    if kept is None:
+        kept = PreparedStatements(connection)
+        setattr(connection, KEPT, kept)
+    if kept.can_run():
+        return kept.run(statement, arguments)
+    with psycopg.Cursor(connection) as cursor:
+        return cursor.execute(statement, arguments).fetchall()

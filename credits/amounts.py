@@ -30,6 +30,7 @@ def positive_amount(amount: Decimal) -> Decimal:
         raise InvalidAmount("An amount of credits is above zero.", amount=str(amount))
     if amount > LARGEST:
         raise InvalidAmount("An amount of credits is below 10^18.", amount=str(amount))
-    if round_credits(amount) != amount:
+    rounded = round_credits(amount)
+    if rounded != amount:
         raise InvalidAmount("An amount of credits has at most six decimal places.", amount=str(amount))
-    return round_credits(amount)
+    return rounded

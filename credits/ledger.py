@@ -172,6 +172,7 @@ def spend_many(orders: Sequence[SpendOrder]) -> list[SpendResult]:
     statement = """
         SELECT outcome, entry_id, balance_after, held, missing
         FROM credits_spend_many(%s::uuid[], %s::numeric[], %s::text[], %s::text[], %s::jsonb[])
+        ORDER BY place
     """
     rows = call(statement, [list(column) for column in columns])
     return [

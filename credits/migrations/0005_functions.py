@@ -43,6 +43,7 @@ ALTER TABLE credits_hold DROP CONSTRAINT credits_hold_equals_pinned;
 DROP TRIGGER credits_entry_continues_its_account ON credits_entry;
 DROP FUNCTION credits_seal_entry();
 DROP FUNCTION credits_seal(credits_entry);
+DROP FUNCTION credits_moved(numeric[]);
 DROP FUNCTION credits_total(numeric[]);
 """
 

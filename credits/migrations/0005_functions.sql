@@ -12,24 +12,30 @@ BEGIN
     RETURN (SELECT coalesce(sum(amount), 0) FROM unnest(p_amounts) AS amount);
 END $$;
 
+-- The same where a statement is planned once and run often: in SQL it becomes part of it, and nearly every entry moves
+-- one lot.
+CREATE FUNCTION credits_moved(p_moved numeric[]) RETURNS numeric IMMUTABLE PARALLEL SAFE LANGUAGE sql AS $$
+    SELECT CASE WHEN cardinality(p_moved) = 1 THEN p_moved[1] ELSE credits_total(p_moved) END
+$$;
+
 -- An entry's seal: SHA-256 over the seal of the account's entry before it and everything the entry says, but for
--- reference and metadata. Each value has one spelling: amounts with six places, time as seconds since 1970.
+-- reference and metadata. Each value has one spelling: amounts with six places, time as seconds since 1970. In SQL and
+-- STABLE (as concat_ws is): so it becomes part of the expression that calls it.
 CREATE FUNCTION credits_entry_hash(
     p_previous bytea, p_account uuid, p_version bigint, p_kind text, p_amount numeric, p_balance_after numeric,
     p_owed numeric, p_lots bigint[], p_moved numeric[], p_created_at timestamptz, p_key text
-) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE plpgsql AS $$
-BEGIN
-    RETURN sha256(coalesce(p_previous, ''::bytea) || convert_to(concat_ws(
+) RETURNS bytea STABLE PARALLEL SAFE LANGUAGE sql AS $$
+    SELECT sha256(coalesce(p_previous, ''::bytea) || convert_to(concat_ws(
         '|', p_account, p_version, p_kind, p_amount::numeric(24, 6), p_balance_after::numeric(24, 6),
         p_owed::numeric(24, 6), p_lots, p_moved::numeric(24, 6)[], extract(epoch FROM p_created_at), p_key
-    ), 'UTF8'));
-END $$;
+    ), 'UTF8'))
+$$;
 
--- What the trigger on entries does: see credits/models/entries.py. The entries of a batch bring their seals with them,
--- and are checked together by the trigger on their account.
+-- What the trigger on entries does: see credits/models/entries.py. Nobody but the ledger's own functions may bring a
+-- seal along: the entries of a batch, which the trigger on their account checks together, and a spend from one lot.
 CREATE FUNCTION credits_seal_entry() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF current_setting('credits.writer', true) IS DISTINCT FROM 'batch' THEN
+    IF NEW.hash = '' OR coalesce(current_setting('credits.writer', true), '') NOT IN ('ledger', 'batch') THEN
         NEW.hash := credits_seal(NEW);
     END IF;
     RETURN NEW;
@@ -69,8 +75,7 @@ BEGIN
         PERFORM credits_raise_lots_differ(p_entry.account_id, v_balance, v_debt, v_left);
     END IF;
     IF cardinality(p_entry.lots) <> cardinality(p_entry.moved)
-       OR p_entry.amount <> (CASE WHEN cardinality(p_entry.moved) = 1 THEN p_entry.moved[1]
-                                  ELSE credits_total(p_entry.moved) END) - p_entry.owed THEN
+       OR p_entry.amount <> credits_moved(p_entry.moved) - p_entry.owed THEN
         RAISE check_violation USING
             CONSTRAINT = 'credits_entry_equals_movements', TABLE = 'credits_entry',
             MESSAGE = format('account %s: its entry of %s moves %s in the lots %s and owes %s', p_entry.account_id,
@@ -128,7 +133,7 @@ DECLARE
 BEGIN
     SELECT count(*), count(*) FILTER (WHERE balance_after <> before + amount), max(balance_after)
                FILTER (WHERE version = p_new.version),
-           count(*) FILTER (WHERE cardinality(lots) <> cardinality(moved) OR amount <> credits_total(moved) - owed)
+           count(*) FILTER (WHERE cardinality(lots) <> cardinality(moved) OR amount <> credits_moved(moved) - owed)
         INTO v_count, v_wrong, v_last, v_unmoved
         FROM (
             SELECT version, amount, balance_after, lots, moved, owed,
@@ -275,10 +280,12 @@ CREATE FUNCTION credits_spend(
 DECLARE
     v_now timestamptz;
     v_enough boolean;
+    v_before record;
     v_earlier credits_entry;
     v_lot bigint;
     v_lots bigint[];
     v_moved numeric[];
+    v_hash bytea := '';
     v_writer text := set_config('credits.writer', 'ledger', true);
 BEGIN
     -- Lock, look and take in one: the row that a waiting writer finds is the one that the writer before it left.
@@ -289,12 +296,17 @@ BEGIN
     v_now := clock_timestamp();
     missing := 0;
 
-    SELECT * INTO v_earlier FROM credits_entry e WHERE e.account_id = p_account AND e.key = p_key;
-    IF FOUND THEN
+    -- In one look: the entry that this one follows, and the one that has its key already.
+    SELECT b.balance_after, b.hash, e.id AS same_key INTO v_before
+        FROM (VALUES (true)) AS always
+        LEFT JOIN credits_entry b ON b.account_id = p_account AND b.version = credits_spend.version - 1
+        LEFT JOIN credits_entry e ON e.account_id = p_account AND e.key = p_key;
+    IF v_before.same_key IS NOT NULL THEN
         IF v_enough THEN
             PERFORM credits_untake(p_account, p_amount);
         END IF;
         v_writer := set_config('credits.writer', '', true);
+        SELECT * INTO v_earlier FROM credits_entry e WHERE e.id = v_before.same_key;
         outcome := CASE WHEN (v_earlier.amount, v_earlier.kind, v_earlier.reference, v_earlier.metadata)
                              = (-p_amount, p_kind, p_reference, p_metadata)
                         THEN 'repeated' ELSE 'conflict' END;
@@ -318,6 +330,12 @@ BEGIN
         IF FOUND THEN
             v_lots := ARRAY[v_lot];
             v_moved := ARRAY[-p_amount];
+            -- The same amount went out of account and lot. Where the entry before says so too, the trigger on entries
+            -- has nothing left to look for; where it doesn't, the trigger says what is wrong.
+            IF v_before.balance_after = balance_after + p_amount THEN
+                v_hash := credits_entry_hash(v_before.hash, p_account, version, p_kind, -p_amount, balance_after, 0,
+                                             v_lots, v_moved, v_now, p_key);
+            END IF;
         ELSE
             SELECT p.lots, p.taken, p.missing INTO v_lots, v_moved, missing
                 FROM credits_pick(p_account, p_amount, v_now) p;
@@ -333,7 +351,7 @@ BEGIN
         INSERT INTO credits_entry (account_id, version, kind, amount, balance_after, lots, moved, key, reference,
                                    metadata, created_at, hash)
             VALUES (p_account, version, p_kind, -p_amount, balance_after, v_lots, v_moved, p_key, p_reference,
-                    p_metadata, v_now, '')
+                    p_metadata, v_now, v_hash)
             RETURNING id INTO entry_id;
         v_writer := set_config('credits.writer', '', true);
         outcome := 'done';
@@ -790,7 +808,8 @@ BEGIN
     RETURN NEXT;
 END $$;
 
--- Many spends in one statement, each as if done by itself and in this order. One row for each, as credits_spend gives.
+-- Many spends in one statement, each as if done by itself and in this order. One row for each, by its place in the arrays.
+-- Entries are sealed here and written together at the end; the trigger on their account checks them at commit.
 CREATE FUNCTION credits_spend_many(
     p_accounts uuid[], p_amounts numeric[], p_keys text[], p_references text[], p_metadata jsonb[]
 ) RETURNS TABLE (place bigint, outcome text, entry_id bigint, balance_after numeric, held numeric, missing numeric)
@@ -799,156 +818,133 @@ SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     v_item record;
-    v_account credits_account;
-    v_now timestamptz;
+    -- The account whose items come now: how it stands, the seal of its last entry.
+    v_account uuid;
+    v_balance numeric;
+    v_held numeric;
+    v_version bigint;
     v_hash bytea;
-    -- The account's lots that can pay, in their order, and where we are in them.
+    -- Its lots that can pay, in their order, where we are in them, and how much can be spent.
     v_lots bigint[];
     v_free numeric[];
     v_lot int;
     v_can numeric;
-    v_first int;
-    -- One item.
-    v_outcome text;
     v_need numeric;
     v_part numeric;
-    v_item_lots bigint[];
-    v_item_moved numeric[];
-    v_found int;
-    -- New entries, ordered by account and version.
-    e_account uuid[] := '{}';
-    e_version bigint[] := '{}';
-    e_place bigint[] := '{}';
-    e_balance numeric[] := '{}';
-    e_lots text[] := '{}';
-    e_moved text[] := '{}';
-    e_hash bytea[] := '{}';
-    e_key text[] := '{}';
-    e_ids bigint[];
-    m_lot bigint[] := '{}';
-    m_amount numeric[] := '{}';
-    -- Answers.
-    r_place bigint[] := '{}';
-    r_outcome text[] := '{}';
-    r_index int[] := '{}';
-    r_entry bigint[] := '{}';
-    r_balance numeric[] := '{}';
-    r_held numeric[] := '{}';
-    r_missing numeric[] := '{}';
+    v_entry credits_entry;
+    v_entries credits_entry[] := '{}';
+    -- Entries of this batch whose key comes up in it again.
+    v_twin credits_entry;
+    v_twins credits_entry[] := '{}';
 BEGIN
     -- All rows first and in one order, so that two batches don't wait for each other.
     PERFORM FROM credits_account a WHERE a.id = ANY (p_accounts) ORDER BY a.id FOR NO KEY UPDATE;
-    v_now := clock_timestamp();
-    PERFORM credits_expire_holds_of(h.account_id, v_now) FROM (
+    v_entry.kind := 'spend';
+    v_entry.owed := 0;
+    v_entry.created_at := clock_timestamp();
+    PERFORM credits_expire_holds_of(h.account_id, v_entry.created_at) FROM (
         SELECT DISTINCT h.account_id FROM credits_hold h
-        WHERE h.account_id = ANY (p_accounts) AND h.status = 'open' AND h.expires_at <= v_now
+        WHERE h.account_id = ANY (p_accounts) AND h.status = 'open' AND h.expires_at <= v_entry.created_at
     ) h;
 
     FOR v_item IN
         SELECT i.*, e.id AS earlier, e.balance_after AS earlier_balance,
                (e.amount, e.kind, e.reference, e.metadata) = (-i.amount, 'spend', i.reference, i.metadata) AS same
         FROM (
-            SELECT *, count(*) OVER (PARTITION BY u.account, u.key) > 1 AS twin
+            SELECT *, count(*) OVER (PARTITION BY u.account, u.key COLLATE "C") > 1 AS twin
             FROM unnest(p_accounts, p_amounts, p_keys, p_references, p_metadata)
                 WITH ORDINALITY AS u (account, amount, key, reference, metadata, place)
         ) i
         LEFT JOIN credits_entry e ON e.account_id = i.account AND e.key = i.key
         ORDER BY i.account, i.place
     LOOP
-        IF v_account.id IS DISTINCT FROM v_item.account THEN
-            SELECT * INTO v_account FROM credits_account a WHERE a.id = v_item.account;
-            v_account.id := v_item.account;
-            v_hash := (SELECT e.hash FROM credits_entry e
-                       WHERE e.account_id = v_account.id AND e.version = v_account.version);
-            SELECT array_agg(l.id), array_agg(l.free), coalesce(sum(l.free), 0) INTO v_lots, v_free, v_can
-                FROM (SELECT x.id, x.remaining - x.held AS free FROM credits_lot x
-                      WHERE x.account_id = v_account.id AND NOT x.exhausted AND x.remaining > x.held
-                            AND (x.expires_at IS NULL OR x.expires_at > v_now)
-                      ORDER BY x.expires_at, x.promotional DESC, x.id) l;
-            v_can := least(v_can, v_account.balance - v_account.held);
+        IF v_account IS DISTINCT FROM v_item.account THEN
+            SELECT a.balance, a.held, a.version, e.hash, l.lots, l.free, least(l.can, a.balance - a.held)
+                INTO v_balance, v_held, v_version, v_hash, v_lots, v_free, v_can
+                FROM credits_account a
+                LEFT JOIN credits_entry e ON e.account_id = a.id AND e.version = a.version
+                CROSS JOIN LATERAL (
+                    SELECT array_agg(o.id) AS lots, array_agg(o.free) AS free, coalesce(sum(o.free), 0) AS can
+                    FROM (SELECT x.id, x.remaining - x.held AS free FROM credits_lot x
+                          WHERE x.account_id = a.id AND NOT x.exhausted AND x.remaining > x.held
+                                AND (x.expires_at IS NULL OR x.expires_at > v_entry.created_at)
+                          ORDER BY x.expires_at, x.promotional DESC, x.id) o
+                ) l
+                WHERE a.id = v_item.account;
+            v_account := v_item.account;
             v_lot := 1;
-            v_first := cardinality(e_key) + 1;
         END IF;
+        place := v_item.place;
+        held := v_held;
+        entry_id := v_item.earlier;
+        balance_after := v_balance;
+        missing := 0;
 
-        -- An item of this batch may have used the key before this one.
-        v_found := CASE WHEN v_item.twin THEN array_position(e_key, v_item.key, v_first) END;
-        IF v_account.version IS NULL THEN
-            v_outcome := 'unknown_account';
+        v_twin := NULL;
+        IF v_item.twin THEN
+            SELECT * INTO v_twin FROM unnest(v_twins) t WHERE t.account_id = v_item.account AND t.key = v_item.key;
+        END IF;
+        IF v_version IS NULL THEN
+            outcome := 'unknown_account';
         ELSIF v_item.earlier IS NOT NULL THEN
-            v_outcome := CASE WHEN v_item.same THEN 'repeated' ELSE 'conflict' END;
-        ELSIF v_found IS NOT NULL THEN
-            v_outcome := CASE WHEN (p_amounts[v_item.place], p_references[v_item.place], p_metadata[v_item.place])
-                = (p_amounts[e_place[v_found]], p_references[e_place[v_found]], p_metadata[e_place[v_found]])
-                THEN 'repeated' ELSE 'conflict' END;
+            outcome := CASE WHEN v_item.same THEN 'repeated' ELSE 'conflict' END;
+            balance_after := v_item.earlier_balance;
+        ELSIF v_twin.id IS NOT NULL THEN
+            outcome := CASE WHEN (v_twin.amount, v_twin.reference, v_twin.metadata)
+                                 = (-v_item.amount, v_item.reference, v_item.metadata)
+                            THEN 'repeated' ELSE 'conflict' END;
+            entry_id := v_twin.id;
+            balance_after := v_twin.balance_after;
         ELSIF v_item.amount > v_can THEN
-            v_outcome := 'insufficient';
+            outcome := 'insufficient';
+            missing := v_item.amount - v_can;
         ELSE
-            v_outcome := 'done';
+            outcome := 'done';
+            v_entry.lots := '{}';
+            v_entry.moved := '{}';
             v_need := v_item.amount;
-            v_item_lots := '{}';
-            v_item_moved := '{}';
             WHILE v_need > 0 LOOP
                 v_part := least(v_need, v_free[v_lot]);
-                v_item_lots := v_item_lots || v_lots[v_lot];
-                v_item_moved := v_item_moved || -v_part;
-                m_lot := m_lot || v_lots[v_lot];
-                m_amount := m_amount || v_part;
+                v_entry.lots := v_entry.lots || v_lots[v_lot];
+                v_entry.moved := v_entry.moved || -v_part;
                 v_need := v_need - v_part;
                 v_free[v_lot] := v_free[v_lot] - v_part;
                 v_lot := v_lot + (v_free[v_lot] = 0)::int;
             END LOOP;
             v_can := v_can - v_item.amount;
-            v_account.balance := v_account.balance - v_item.amount;
-            v_account.version := v_account.version + 1;
-            v_hash := credits_entry_hash(v_hash, v_account.id, v_account.version, 'spend', -v_item.amount,
-                                         v_account.balance, 0, v_item_lots, v_item_moved, v_now, v_item.key);
-            e_account := e_account || v_account.id;
-            e_version := e_version || v_account.version;
-            e_place := e_place || v_item.place;
-            e_balance := e_balance || v_account.balance;
-            e_lots := e_lots || v_item_lots::text;
-            e_moved := e_moved || v_item_moved::text;
-            e_hash := e_hash || v_hash;
-            e_key := e_key || v_item.key;
-            v_found := cardinality(e_key);
+            v_balance := v_balance - v_item.amount;
+            v_version := v_version + 1;
+            v_hash := credits_entry_hash(v_hash, v_account, v_version, 'spend', -v_item.amount,
+                                         v_balance, 0, v_entry.lots, v_entry.moved, v_entry.created_at,
+                                         v_item.key);
+            v_entry.id := nextval('credits_entry_id_seq');
+            v_entry.account_id := v_account;
+            v_entry.version := v_version;
+            v_entry.amount := -v_item.amount;
+            v_entry.balance_after := v_balance;
+            v_entry.key := v_item.key;
+            v_entry.reference := v_item.reference;
+            v_entry.metadata := v_item.metadata;
+            v_entry.hash := v_hash;
+            v_entries := v_entries || v_entry;
+            IF v_item.twin THEN
+                v_twins := v_twins || v_entry;
+            END IF;
+            entry_id := v_entry.id;
+            balance_after := v_balance;
         END IF;
-        r_place := r_place || v_item.place;
-        r_outcome := r_outcome || v_outcome;
-        r_index := r_index || v_found;
-        r_entry := r_entry || v_item.earlier;
-        r_balance := r_balance || CASE WHEN v_item.earlier IS NOT NULL THEN v_item.earlier_balance
-                                       WHEN v_found IS NOT NULL THEN e_balance[v_found]
-                                       ELSE v_account.balance END;
-        r_held := r_held || v_account.held;
-        r_missing := r_missing || CASE WHEN v_outcome = 'insufficient' THEN v_item.amount - v_can ELSE 0 END;
+        RETURN NEXT;
     END LOOP;
 
     PERFORM set_config('credits.writer', 'batch', true);
-    UPDATE credits_lot l SET remaining = l.remaining - m.amount, exhausted = (l.remaining = m.amount)
-        FROM (SELECT lot, sum(amount) AS amount FROM unnest(m_lot, m_amount) AS u (lot, amount) GROUP BY lot) m
+    UPDATE credits_lot l SET remaining = l.remaining + m.moved, exhausted = (l.remaining + m.moved = 0)
+        FROM (SELECT m.lot, sum(m.moved) AS moved
+              FROM unnest(v_entries) e, unnest(e.lots, e.moved) AS m (lot, moved) GROUP BY m.lot) m
         WHERE l.id = m.lot;
-    UPDATE credits_account a SET balance = u.balance, version = u.version
-        FROM (SELECT DISTINCT ON (account) * FROM unnest(e_account, e_version, e_balance) AS u (account, version, balance)
-              ORDER BY account, version DESC) u
-        WHERE a.id = u.account;
-    WITH entries AS (
-        INSERT INTO credits_entry (account_id, version, kind, amount, balance_after, lots, moved, key, reference,
-                                   metadata, created_at, hash)
-        SELECT e.account, e.version, 'spend', -i.amount, e.balance, e.lots::bigint[], e.moved::numeric[], i.key,
-               i.reference, i.metadata, v_now, e.hash
-        FROM unnest(e_account, e_version, e_place, e_balance, e_lots, e_moved, e_hash)
-            AS e (account, version, place, balance, lots, moved, hash)
-        JOIN unnest(p_amounts, p_keys, p_references, p_metadata)
-            WITH ORDINALITY AS i (amount, key, reference, metadata, place) ON i.place = e.place
-        ORDER BY e.account, e.version
-        RETURNING id, account_id, version
-    )
-    SELECT array_agg(entries.id ORDER BY entries.account_id, entries.version) INTO e_ids FROM entries;
+    UPDATE credits_account a SET balance = e.balance_after, version = e.version
+        FROM (SELECT DISTINCT ON (account_id) account_id, balance_after, version
+              FROM unnest(v_entries) ORDER BY account_id, version DESC) e
+        WHERE a.id = e.account_id;
+    INSERT INTO credits_entry SELECT * FROM unnest(v_entries);
     PERFORM set_config('credits.writer', '', true);
-
-    RETURN QUERY
-        SELECT r.place, r.outcome, coalesce(r.entry, e_ids[r.index]), r.balance, r.held, r.missing
-        FROM unnest(r_place, r_outcome, r_index, r_entry, r_balance, r_held, r_missing)
-            AS r (place, outcome, index, entry, balance, held, missing)
-        ORDER BY r.place;
 END $$;

@@ -17,7 +17,7 @@ from credits.errors import InsufficientCredits
 from credits.models import Account, Entry, Hold, Lot
 from credits.proof import find_violations
 from tests.credits.builders import grant, open_account
-from tests.credits.writes_by_hand import ENTRY, REFUSED, RELEASE, booking, holding
+from tests.credits.writes_by_hand import REFUSED, RELEASE, booking, entry, holding
 
 pytestmark = pytest.mark.django_db
 
@@ -82,7 +82,7 @@ def test_a_booking_by_hand_that_keeps_every_rule_is_accepted_and_sealed(books: B
 def test_a_debt_by_hand_that_keeps_every_rule_is_accepted(books: Books) -> None:
     owing = (
         "UPDATE credits_account SET balance = -5, debt = 105, version = 2 WHERE id = %(account)s;"
-        + ENTRY.format(version=2, amount=-105, after=-5, owed=105, lots="'{}'", moved="'{}'", key="'fact:2'")
+        + entry(version=2, amount=-105, after=-5, owed=105, lots="'{}'", moved="'{}'", key="'fact:2'")
     )
     run(owing, books.names)
     run("SET CONSTRAINTS ALL IMMEDIATE")
@@ -257,10 +257,17 @@ def test_whoever_passes_for_the_ledger_gets_by_the_guard_and_is_found_by_the_pro
     assert ("balance_equals_entries" in broken) == (writer == "ledger")
 
 
-def test_an_entry_written_as_a_batch_with_a_seal_of_its_own_is_found_by_the_proof(books: Books) -> None:
+def test_a_seal_that_somebody_else_brings_along_is_not_taken(books: Books) -> None:
+    run(booking(hash=r"'\x00'"), books.names)
+    run("SET CONSTRAINTS ALL IMMEDIATE")
+    assert list(find_violations()) == []
+
+
+@pytest.mark.parametrize("writer", ["ledger", "batch"])
+def test_a_wrong_seal_of_the_ledgers_own_is_found_by_the_proof(books: Books, writer: str) -> None:
     with transaction.atomic():
-        run("SET LOCAL credits.writer = 'batch'")
-        run(booking(), books.names)
+        run(f"SET LOCAL credits.writer = '{writer}'")
+        run(booking(hash=r"'\x00'"), books.names)
         run("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
     assert {violation.invariant for violation in find_violations()} == {"entry_is_sealed"}
 
