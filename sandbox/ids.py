@@ -13,6 +13,8 @@ _SHAPES = {
     "payment_intent": ("pi_3", 23),
     "charge": ("ch_3", 23),
     "balance_transaction": ("txn_3", 23),
+    "refund": ("re_3", 23),
+    "dispute": ("du_1", 23),
     "event": ("evt_1", 23),
     "webhook_endpoint": ("we_1", 23),
     "item": ("li_1", 23),

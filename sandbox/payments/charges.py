@@ -1,15 +1,14 @@
-"""Charges, and the balance transactions that follow them once money is on its way to the merchant."""
+"""Charges: what one attempt to take money left behind."""
 
 from typing import Any
 
-from sandbox import clock, store
+from sandbox import store
 from sandbox.models import Record
+from sandbox.payments.balance import CHARGE, Fee, record_movement
 from sandbox.payments.cards import Decline
 from sandbox.payments.methods import describe_bank
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import emit
-
-_DAY_S = 24 * 60 * 60
 
 
 def create_charge(intent: Json, method: Json, base_url: str, **fields: Any) -> Record:
@@ -113,19 +112,8 @@ def _describe_method(method: Json) -> Json:
 def settle_charge(record: Record) -> None:
     """Give a paid charge its balance transaction. Stripe tells of it afterwards, in a `charge.updated`."""
     charge = record.data
-    fee = _compute_fee(charge["amount"])
-    transaction = make_object(
-        "balance_transaction",
-        amount=charge["amount"],
-        currency=charge["currency"],
-        description=charge["description"],
-        fee=fee,
-        net=charge["amount"] - fee,
-        source=charge["id"],
-        available_on=clock.get_now() + 2 * _DAY_S,
-    )
-    transaction["fee_details"] = [_describe_fee(fee, charge["currency"])]
-    store.add_object(transaction)
+    fee = Fee(_compute_fee(charge["amount"]), "Stripe processing fees")
+    transaction = record_movement(charge, charge["amount"], CHARGE, charge["description"], fee)
     previous = store.change(record, balance_transaction=transaction["id"])
     emit("charge.updated", record.data, previous)
 
@@ -133,13 +121,3 @@ def settle_charge(record: Record) -> None:
 def _compute_fee(amount: int) -> int:
     """2.9 % and 30 of the smallest unit, but never more than the amount."""
     return min(amount, round(amount * 29 / 1000) + 30)
-
-
-def _describe_fee(fee: int, currency: str) -> Json:
-    return {
-        "amount": fee,
-        "application": None,
-        "currency": currency,
-        "description": "Stripe processing fees",
-        "type": "stripe_fee",
-    }
