@@ -31,5 +31,9 @@ def make_id(object_type: str) -> str:
     return prefix + make_token(length)
 
 
+def make_digits(length: int) -> str:
+    return "".join(secrets.choice(string.digits) for _ in range(length))
+
+
 def make_token(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
+from sandbox import clock
 from sandbox.models import Record
 from sandbox.shapes import Json
 
@@ -62,6 +63,11 @@ def change(record: Record, **fields: Any) -> Json:
     record.data.update(fields)
     record.save()
     return previous
+
+
+def list_overdue(object_type: str) -> QuerySet[Record]:
+    """Those of a type whose time has come by the sandbox's clock, in the order of their times."""
+    return Record.objects.filter(type=object_type, due__lte=clock.get_now()).order_by("due", "seq")
 
 
 def list_records(object_type: str) -> QuerySet[Record]:

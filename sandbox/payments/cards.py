@@ -11,6 +11,14 @@ class Behaviour(Enum):
     AUTHENTICATES = "authenticates"
 
 
+class Refunding(Enum):
+    """What becomes of a refund."""
+
+    SUCCEEDS = "succeeds"
+    STARTS_PENDING = "starts pending"
+    FAILS_LATER = "succeeds, and fails later"
+
+
 @dataclass(frozen=True)
 class Decline:
     """Why a bank says no: Stripe's `code`, the bank's own `decline_code`, and the words for the buyer."""
@@ -28,6 +36,7 @@ class TestCard:
     behaviour: Behaviour
     label: str
     decline: Decline | None = None
+    refunding: Refunding = Refunding.SUCCEEDS
 
     @property
     def last4(self) -> str:
@@ -74,6 +83,12 @@ TEST_CARDS = (
     TestCard("4000000000000069", Behaviour.DECLINES, "Expired card", EXPIRED),
     TestCard("4000000000000127", Behaviour.DECLINES, "Wrong CVC", BAD_CVC),
     TestCard("4000000000000259", Behaviour.SUCCEEDS, "Pays"),
+    TestCard(
+        "4000000000007726", Behaviour.SUCCEEDS, "Pays; refunds wait", refunding=Refunding.STARTS_PENDING
+    ),
+    TestCard(
+        "4000000000005126", Behaviour.SUCCEEDS, "Pays; refunds fail later", refunding=Refunding.FAILS_LATER
+    ),
 )
 _BY_NUMBER = {card.number: card for card in TEST_CARDS}
 

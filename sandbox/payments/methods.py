@@ -2,7 +2,7 @@
 
 from sandbox import store
 from sandbox.models import Record
-from sandbox.payments.cards import CardDetails, name_brand
+from sandbox.payments.cards import CardDetails, Refunding, TestCard, find_card, name_brand
 from sandbox.shapes import Json, make_object
 
 SEPA_LAST4 = "3000"
@@ -21,6 +21,18 @@ def create_bank_method(email: str | None, name: str | None, customer: str | None
     method["sepa_debit"] = describe_bank()
     method["billing_details"].update(email=email, name=name)
     return store.add_object(method)
+
+
+def find_test_card(charge: Json) -> TestCard | None:
+    """The card that a charge was made on; None for a bank account."""
+    number = store.get_record("payment_method", charge["payment_method"]).private.get("number")
+    return find_card(number) if number else None
+
+
+def find_refunding(charge: Json) -> Refunding:
+    """What becomes of a charge's refunds. To a bank account money takes days."""
+    card = find_test_card(charge)
+    return card.refunding if card else Refunding.STARTS_PENDING
 
 
 def describe_bank() -> Json:

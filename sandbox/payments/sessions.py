@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import clock, store
+from sandbox import store
 from sandbox.models import Record
 from sandbox.payments import charges, intents, methods
 from sandbox.payments.cards import BANK_REFUSED, Behaviour, CardDetails, Decline, find_card
@@ -125,7 +125,7 @@ def expire_session(session: Record) -> None:
 
 def expire_due_sessions() -> None:
     """Close the sessions whose time is up by the sandbox's clock."""
-    overdue = Record.objects.filter(type="checkout.session", due__lte=clock.get_now()).order_by("due", "seq")
+    overdue = store.list_overdue("checkout.session")
     if not overdue.exists():
         return
     with store.writing():

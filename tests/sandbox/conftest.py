@@ -13,6 +13,7 @@ from tests.sandbox.receiver import Receiver, running_receiver
 
 API_KEY = "sk_test_" + "a" * 24
 MakeSession = Callable[..., stripe.checkout.Session]
+Pay = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +73,28 @@ def make_session(client: stripe.StripeClient) -> MakeSession:
     return make
 
 
+@pytest.fixture
+def pay(sandbox: Sandbox, make_session: MakeSession) -> Pay:
+    """Pays 45 dollars by a card. Gives the id of the charge."""
+
+    def pay_by(card: str = "4242424242424242") -> str:
+        return str(sandbox.pay(make_session().id, card)["payment_intent"]["latest_charge"])
+
+    return pay_by
+
+
 def list_event_types(sandbox: Sandbox) -> list[str]:
     """What happened so far, in order."""
     return [event["type"] for event in sandbox.objects("event")]
+
+
+def list_events_of(sandbox: Sandbox, *beginnings: str) -> list[str]:
+    """What happened so far, in order, of the types that begin like this."""
+    return [event_type for event_type in list_event_types(sandbox) if event_type.startswith(beginnings)]
+
+
+def find_event(sandbox: Sandbox, event_type: str) -> dict[str, Any]:
+    """The `data` of the latest event of a type."""
+    found = [event for event in sandbox.objects("event") if event["type"] == event_type]
+    data: dict[str, Any] = found[-1]["data"]
+    return data

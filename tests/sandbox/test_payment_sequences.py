@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import requests
 import stripe
 
 from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession, list_event_types
+from tests.sandbox.conftest import MakeSession, find_event, list_event_types
 
 PAID = ["charge.succeeded", "payment_intent.succeeded", "checkout.session.completed", "charge.updated"]
 DECLINES = [
@@ -18,10 +16,6 @@ DECLINES = [
     ("4000000000000069", "expired_card", "expired_card"),
     ("4000000000000127", "incorrect_cvc", "incorrect_cvc"),
 ]
-
-
-def find_event(sandbox: Sandbox, event_type: str) -> dict[str, Any]:
-    return next(event for event in sandbox.objects("event") if event["type"] == event_type)
 
 
 def test_a_card_that_pays_completes_the_session(
@@ -46,8 +40,8 @@ def test_a_card_that_pays_completes_the_session(
 
 def test_the_balance_transaction_follows_the_charge(sandbox: Sandbox, make_session: MakeSession) -> None:
     sandbox.pay(make_session().id)
-    assert find_event(sandbox, "charge.succeeded")["data"]["object"]["balance_transaction"] is None
-    updated = find_event(sandbox, "charge.updated")["data"]
+    assert find_event(sandbox, "charge.succeeded")["object"]["balance_transaction"] is None
+    updated = find_event(sandbox, "charge.updated")
     assert updated["previous_attributes"] == {"balance_transaction": None}
     (transaction,) = sandbox.objects("balance_transaction")
     assert updated["object"]["balance_transaction"] == transaction["id"]

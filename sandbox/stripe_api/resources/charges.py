@@ -4,9 +4,9 @@ from stripe.params._charge_list_params import ChargeListParams
 from stripe.params._charge_retrieve_params import ChargeRetrieveParams
 
 from sandbox.shapes import Json
-from sandbox.stripe_api.expansion import expands_by, expands_to
+from sandbox.stripe_api.expansion import expands_to
 from sandbox.stripe_api.fields import find_in_path
-from sandbox.stripe_api.lists import list_page, make_list, pick_filters
+from sandbox.stripe_api.lists import list_page, pick_filters
 from sandbox.stripe_api.routing import Call, route
 
 expands_to(
@@ -16,14 +16,6 @@ expands_to(
     failure_balance_transaction="balance_transaction",
     payment_intent="payment_intent",
 )
-
-
-def _list_refunds(charge: Json) -> Json:
-    """Absent from a charge unless asked for. There are no refunds yet."""
-    return make_list(f"/v1/charges/{charge['id']}/refunds", [])
-
-
-expands_by("charge", "refunds", _list_refunds)
 
 
 @route("GET", "/v1/charges", ChargeListParams)
