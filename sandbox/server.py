@@ -80,9 +80,9 @@ def _say_ready(host: str, port: int) -> None:
 
 def _tick() -> None:
     """What time does by itself, once a second."""
-    from sandbox.payments.sessions import expire_due_sessions
+    from sandbox.payments.deadlines import meet_deadlines
 
     try:
-        expire_due_sessions()
+        meet_deadlines()
     except Exception:
         _logger.exception("the tick failed")

@@ -49,6 +49,14 @@ class Sandbox:
     def expire(self, session_id: str) -> Any:
         return self.post(f"/_sandbox/checkout/sessions/{session_id}/expire")
 
+    def succeed_refund(self, refund_id: str) -> Any:
+        """The money of a pending refund arrives."""
+        return self.post(f"/_sandbox/refunds/{refund_id}/succeed")
+
+    def fail_refund(self, refund_id: str, **why: Any) -> Any:
+        """The money of a refund comes back; ``failure_reason`` says why."""
+        return self.post(f"/_sandbox/refunds/{refund_id}/fail", why)
+
     def hold_webhooks(self) -> None:
         self.post("/_sandbox/webhooks/mode", {"mode": "hold"})
 

@@ -6,7 +6,7 @@ from sandbox import clock, faults, store
 from sandbox.controls.answering import ControlError, expect, take
 from sandbox.models import Attempt, Delivery, Fault, Record, SavedAnswer, Setting
 from sandbox.openid import people
-from sandbox.payments.sessions import expire_due_sessions
+from sandbox.payments.deadlines import meet_deadlines
 from sandbox.shapes import Json, make_object
 from sandbox.stripe_api import request_log
 from sandbox.webhooks import endpoints, outbox
@@ -20,13 +20,13 @@ def show_clock(order: Json) -> Json:
 
 
 def advance_clock(order: Json) -> Json:
-    """Push the sandbox's time forward; sessions whose time is up by then expire at once."""
+    """Push the sandbox's time forward; what is due by then, such as a session's end, happens at once."""
     (seconds,) = take(order, advance_s=None)
     if not isinstance(seconds, int) or seconds < 0:
         raise ControlError("advance_s must be a whole number of seconds, 0 or more")
     with store.writing():
         now = clock.advance(seconds)
-        expire_due_sessions()
+        meet_deadlines()
     return {"now": now}
 
 

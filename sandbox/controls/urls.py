@@ -2,16 +2,20 @@
 
 from django.urls import URLPattern, path
 
-from sandbox.controls import checkout, state, webhooks
+from sandbox.controls import checkout, refunds, state, webhooks
 from sandbox.controls.answering import control
 
 _SESSION = "checkout/sessions/<str:session_id>/"
+_REFUND = "refunds/<str:refund_id>/"
 
 urlpatterns: list[URLPattern] = [
     path(_SESSION + "pay", control(POST=checkout.pay)),
     path(_SESSION + "settle", control(POST=checkout.settle)),
     path(_SESSION + "fail", control(POST=checkout.fail)),
     path(_SESSION + "expire", control(POST=checkout.expire)),
+    path(_REFUND + "succeed", control(POST=refunds.succeed)),
+    path(_REFUND + "fail", control(POST=refunds.fail)),
+    path(_REFUND + "require_action", control(POST=refunds.require_action)),
     path("webhooks", control(GET=webhooks.list_deliveries)),
     path("webhooks/mode", control(GET=webhooks.show_mode, POST=webhooks.set_mode)),
     path("webhooks/release", control(POST=webhooks.release)),
