@@ -57,6 +57,18 @@ class Sandbox:
         """The money of a refund comes back; ``failure_reason`` says why."""
         return self.post(f"/_sandbox/refunds/{refund_id}/fail", why)
 
+    def dispute(self, charge_id: str, **how: Any) -> Any:
+        """The buyer's bank takes the money back, or asks: ``reason``, ``amount``, ``inquiry``."""
+        return self.post(f"/_sandbox/charges/{charge_id}/dispute", how)
+
+    def close_dispute(self, dispute_id: str, status: str) -> Any:
+        """The bank decides: ``won``, ``lost``, or ``warning_closed`` for an inquiry."""
+        return self.post(f"/_sandbox/disputes/{dispute_id}/close", {"status": status})
+
+    def escalate_dispute(self, dispute_id: str) -> Any:
+        """The bank turns its inquiry into a chargeback."""
+        return self.post(f"/_sandbox/disputes/{dispute_id}/escalate")
+
     def hold_webhooks(self) -> None:
         self.post("/_sandbox/webhooks/mode", {"mode": "hold"})
 

@@ -2,11 +2,12 @@
 
 from django.urls import URLPattern, path
 
-from sandbox.controls import checkout, refunds, state, webhooks
+from sandbox.controls import checkout, disputes, refunds, state, webhooks
 from sandbox.controls.answering import control
 
 _SESSION = "checkout/sessions/<str:session_id>/"
 _REFUND = "refunds/<str:refund_id>/"
+_DISPUTE = "disputes/<str:dispute_id>/"
 
 urlpatterns: list[URLPattern] = [
     path(_SESSION + "pay", control(POST=checkout.pay)),
@@ -16,6 +17,9 @@ urlpatterns: list[URLPattern] = [
     path(_REFUND + "succeed", control(POST=refunds.succeed)),
     path(_REFUND + "fail", control(POST=refunds.fail)),
     path(_REFUND + "require_action", control(POST=refunds.require_action)),
+    path("charges/<str:charge_id>/dispute", control(POST=disputes.dispute)),
+    path(_DISPUTE + "close", control(POST=disputes.close)),
+    path(_DISPUTE + "escalate", control(POST=disputes.escalate)),
     path("webhooks", control(GET=webhooks.list_deliveries)),
     path("webhooks/mode", control(GET=webhooks.show_mode, POST=webhooks.set_mode)),
     path("webhooks/release", control(POST=webhooks.release)),

@@ -19,6 +19,14 @@ class Refunding(Enum):
     FAILS_LATER = "succeeds, and fails later"
 
 
+class Disputing(Enum):
+    """What the buyer's bank does once the card has paid."""
+
+    NEVER = "never"
+    CHARGEBACK = "takes the money back"
+    INQUIRY = "asks"
+
+
 @dataclass(frozen=True)
 class Decline:
     """Why a bank says no: Stripe's `code`, the bank's own `decline_code`, and the words for the buyer."""
@@ -37,6 +45,7 @@ class TestCard:
     label: str
     decline: Decline | None = None
     refunding: Refunding = Refunding.SUCCEEDS
+    disputing: Disputing = Disputing.NEVER
 
     @property
     def last4(self) -> str:
@@ -82,7 +91,8 @@ TEST_CARDS = (
     TestCard("4000000000009995", Behaviour.DECLINES, "Insufficient funds", INSUFFICIENT),
     TestCard("4000000000000069", Behaviour.DECLINES, "Expired card", EXPIRED),
     TestCard("4000000000000127", Behaviour.DECLINES, "Wrong CVC", BAD_CVC),
-    TestCard("4000000000000259", Behaviour.SUCCEEDS, "Pays"),
+    TestCard("4000000000000259", Behaviour.SUCCEEDS, "Pays, is disputed", disputing=Disputing.CHARGEBACK),
+    TestCard("4000000000001976", Behaviour.SUCCEEDS, "Pays, bank asks", disputing=Disputing.INQUIRY),
     TestCard(
         "4000000000007726", Behaviour.SUCCEEDS, "Pays; refunds wait", refunding=Refunding.STARTS_PENDING
     ),

@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox import store
 from sandbox.models import Record
-from sandbox.payments import charges, intents, methods
+from sandbox.payments import charges, disputes, intents, methods
 from sandbox.payments.cards import BANK_REFUSED, Behaviour, CardDetails, Decline, find_card
 from sandbox.payments.customers import create_customer
 from sandbox.shapes import Json
@@ -198,6 +198,7 @@ def make_customer_details(email: str | None, name: str | None = None) -> Json:
 def _finish_paid(session: Record, charge: Record) -> Outcome:
     _complete(session, payment_status="paid")
     charges.settle_charge(charge)
+    disputes.dispute_if_card_does(charge)
     return Outcome("succeeded")
 
 

@@ -92,10 +92,6 @@ def test_an_unknown_card_is_declined_with_the_names_of_those_that_work(
     assert "4242 4242 4242 4242" in answer["message"]
 
 
-def test_the_card_that_is_disputed_later_pays_now(sandbox: Sandbox, make_session: MakeSession) -> None:
-    assert sandbox.pay(make_session().id, "4000000000000259")["outcome"] == "succeeded"
-
-
 def test_3d_secure_passed_pays(sandbox: Sandbox, make_session: MakeSession) -> None:
     answer = sandbox.pay(make_session().id, "4000002500003155")
     assert answer["session"]["payment_status"] == "paid"
