@@ -8,7 +8,6 @@ import pytest
 import stripe
 
 from tests.local_world import Sandbox
-from tests.racing import at_once
 from tests.sandbox.conftest import MakeSession, Pay, find_event, list_events_of
 from tests.sandbox.receiver import Receiver
 
@@ -224,74 +223,7 @@ def test_a_refunds_metadata_can_be_changed_and_nothing_else(
     assert (missing.value.http_status, missing.value.code) == (404, "resource_missing")
 
 
-def test_equal_refunds_under_two_keys_are_two_and_under_one_key_one(
-    sandbox: Sandbox, client: stripe.StripeClient, pay: Pay
-) -> None:
-    charge = pay()
-    made = [
-        client.v1.refunds.create({"charge": charge, "amount": 1000}, {"idempotency_key": key}).id
-        for key in ("a", "b", "b")
-    ]
-    assert made[0] != made[1] == made[2]
-    assert [refund["id"] for refund in sandbox.objects("refund")] == made[:2]
-    assert client.v1.charges.retrieve(charge).amount_refunded == 2000
-
-
-def test_a_refund_whose_answer_was_lost_is_found_under_its_key(
-    sandbox: Sandbox, client: stripe.StripeClient, pay: Pay
-) -> None:
-    charge = pay()
-    sandbox.fault(method="POST", path="/v1/refunds", status=None, after=True)
-    with pytest.raises(stripe.APIConnectionError):
-        client.v1.refunds.create({"charge": charge}, {"idempotency_key": "k"})
-    again = client.v1.refunds.create({"charge": charge}, {"idempotency_key": "k"})
-    assert [refund["id"] for refund in sandbox.objects("refund")] == [again.id]
-
-
-def test_a_refusal_stands_under_its_key(client: stripe.StripeClient, pay: Pay) -> None:
-    charge = pay()
-    refund = client.v1.refunds.create({"charge": charge, "amount": 4000}, {"idempotency_key": "a"})
-    with pytest.raises(stripe.InvalidRequestError, match="greater than unrefunded"):
-        client.v1.refunds.create({"charge": charge, "amount": 1000}, {"idempotency_key": "b"})
-    assert refund.status == "succeeded"
-    with pytest.raises(stripe.InvalidRequestError, match="greater than unrefunded") as error:
-        client.v1.refunds.create({"charge": charge, "amount": 1000}, {"idempotency_key": "b"})
-    assert (error.value.headers or {})["Idempotent-Replayed"] == "true"
-
-
-def test_refunds_at_once_never_give_back_more_than_was_paid(
-    sandbox: Sandbox, client: stripe.StripeClient, pay: Pay
-) -> None:
-    charge = pay()
-
-    def refund() -> str:
-        try:
-            return str(client.v1.refunds.create({"charge": charge, "amount": 1000}).status)
-        except stripe.InvalidRequestError as error:
-            return str(error.param)
-
-    outcomes = at_once(*[refund] * 8)
-    assert sorted(outcomes) == ["amount"] * 4 + ["succeeded"] * 4
-    assert client.v1.charges.retrieve(charge).amount_refunded == 4000
-    assert sum(made["amount"] for made in sandbox.objects("refund")) == 4000
-
-
-def test_one_key_at_once_makes_one_refund(sandbox: Sandbox, client: stripe.StripeClient, pay: Pay) -> None:
-    charge = pay()
-
-    def refund() -> str:
-        try:
-            params: Any = {"charge": charge, "amount": 1000}
-            return client.v1.refunds.create(params, {"idempotency_key": "k"}).id
-        except stripe.APIError as error:
-            return str(error.http_status)
-
-    outcomes = set(at_once(*[refund] * 8)) - {"409"}
-    assert outcomes == {made["id"] for made in sandbox.objects("refund")}
-    assert len(outcomes) == 1
-
-
-def test_refunds_of_a_held_webhook_mode_are_released_like_others(
+def test_the_webhooks_of_a_refund_can_be_held_reversed_repeated_and_dropped(
     sandbox: Sandbox, receiver: Receiver, client: stripe.StripeClient, pay: Pay
 ) -> None:
     charge = pay()
