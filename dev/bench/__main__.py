@@ -16,6 +16,7 @@ from dev.bench.load import FULL, QUICK, Pace
 from dev.bench.progress import Progress
 from dev.bench.report import aims_table, as_text, http_line, machine_lines, reads_table, spends_table
 from dev.bench.results import Results
+from dev.bench.servers import say_servers
 from dev.bench.where import say_where
 
 # Above this share of the processors in others' hands nothing is written into the documents.
@@ -29,6 +30,10 @@ def main() -> int:
     if options.where:
         with scratch_cluster() as cluster:
             say_where(cluster, pace)
+        return 0
+    if options.servers:
+        with scratch_cluster() as cluster:
+            say_servers(cluster, pace)
         return 0
     parts = options.only or ([*LEDGER_PARTS] if options.quick else [*LEDGER_PARTS, "site"])
     contenders = _chosen(options.contenders, options.quick)
@@ -99,6 +104,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its pictures")
     parser.add_argument(
         "--where", action="store_true", help="where the time of one spend goes, and nothing else"
+    )
+    parser.add_argument(
+        "--servers", action="store_true", help="a spend over HTTP on other servers, and nothing else"
     )
     parser.add_argument(
         "--only", nargs="+", choices=[*LEDGER_PARTS, "site"], help="these parts instead of all"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,24 @@ WORKERS, THREADS = 2, 8
 SETUP = "dev.bench.contenders.http_setup"
 
 
+@dataclass(frozen=True)
+class Server:
+    """``command`` follows the interpreter's ``-m``; ``{port}``, ``{workers}`` and ``{threads}`` are filled in."""
+
+    title: str
+    command: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+GRANIAN = "granian --port {port} --workers {workers}"
+AS_IN_PRODUCTION = Server(
+    "granian, WSGI, psycopg's pool",
+    f"{GRANIAN} --blocking-threads {{threads}} --interface wsgi config.wsgi:application",
+)
+
+
 @contextmanager
-def running_server(database_url: str) -> Iterator[Path]:
+def running_server(database_url: str, server: Server = AS_IN_PRODUCTION) -> Iterator[Path]:
     """Gives the file that tells `http_client` where the server is and with what credentials to ask."""
     processes = Processes(FOLDER.parent / "log")
     file = FOLDER / "http.json"
@@ -31,7 +48,7 @@ def running_server(database_url: str) -> Iterator[Path]:
         environment = production_environment(database_url, provider)
         told = _make_callers(database_url, environment)
         told["token"] = f"Bearer {_service_token(provider)}"
-        told["port"] = _start_site(processes, environment)
+        told["port"] = _start_site(processes, server, environment)
         file.write_text(json.dumps(told))
         yield file
     finally:
@@ -61,10 +78,11 @@ def _make_callers(database_url: str, environment: dict[str, str]) -> dict[str, A
         host.stop()
 
 
-def _start_site(processes: Processes, environment: dict[str, str]) -> int:
+def _start_site(processes: Processes, server: Server, environment: dict[str, str]) -> int:
     port = free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application"]
-    command += ["--port", str(port), "--workers", str(WORKERS), "--blocking-threads", str(THREADS)]
-    process = processes.start("bench-site", command, environment)
+    command = server.command.format(port=port, workers=WORKERS, threads=THREADS).split()
+    process = processes.start(
+        "bench-site", [sys.executable, "-m", *command], {**environment, **server.environment}
+    )
     wait_until_answers(process, f"http://localhost:{port}/health/live", PATIENCE_S)
     return port

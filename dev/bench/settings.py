@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from config.settings.production import *
-from config.settings.production import INSTALLED_APPS
+from config.settings.production import DATABASES, INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "rest_framework.authtoken"]
 ROOT_URLCONF = "dev.bench.urls"
+
+if (
+    os.environ.get("BENCH_POOL") == "off"
+):  # a connection of its own for each request: `make bench ARGS=--servers`
+    del DATABASES["default"]["OPTIONS"]["pool"]
