@@ -9,11 +9,16 @@ from django.conf import settings
 
 SECRET_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9]{24,}")
 WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]{24,}")
+# What Stripe tells us has happened: it can't be refused, so "block" is no choice here.
+AUTOMATIC_POLICIES = ("cap", "debt")
 PLACEHOLDER = re.compile(r"sandbox|placeholder|changeme|example|x{8,}|(.)\1{9,}", re.IGNORECASE)
 
 
 def find_configuration_errors() -> Iterator[str]:
     """What is wrong with the Stripe settings, each as a line that says what to do. Never names a secret's value."""
+    for name in ("REFUND_POLICY", "DISPUTE_POLICY"):
+        if getattr(settings, name) not in AUTOMATIC_POLICIES:
+            yield f"{name} is neither {' nor '.join(AUTOMATIC_POLICIES)}."
     key: str = settings.STRIPE_SECRET_KEY
     if settings.DEBUG and "_live_" in key:
         yield "STRIPE_SECRET_KEY is a live key and DEBUG is on. Use a test key, or turn DEBUG off."

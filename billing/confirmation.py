@@ -25,7 +25,7 @@ def send_purchase_confirmation(purchase_id: UUID) -> bool:
         _take_turns(purchase_id)
         purchase = Purchase.objects.select_related("user", "account__team").get(pk=purchase_id)
         recipient = purchase.user.email if purchase.user else ""
-        if purchase.status != Purchase.Status.COMPLETED or purchase.confirmation_sent_at or not recipient:
+        if not purchase.is_credited or purchase.confirmation_sent_at or not recipient:
             return False
         confirmation_mail(purchase, recipient).send()
         purchase.confirmation_sent_at = timezone.now()

@@ -59,6 +59,27 @@ class SessionNotFound(BillingError):
     status = 404
 
 
+class NotRefundable(BillingError):
+    """This much can't be refunded; the message says what can."""
+
+    code = "not_refundable"
+    status = 409
+
+
+class CreditsWereSpent(BillingError):
+    """The policy ``block``: the refund would take back credits that are gone. ``missing`` says how many."""
+
+    code = "credits_were_spent"
+    status = 409
+
+
+class InvalidRefund(BillingError):
+    """An amount that can't be one, or no reason."""
+
+    code = "invalid_refund"
+    status = 400
+
+
 class MalformedStripeObject(BillingError):
     """An object of Stripe's without a field that we need: kept in the inbox, and Stripe is asked to send it again."""
 

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from billing.disputes import record_dispute
 from billing.fulfilment import Payment, PaymentState, fulfil_locked_purchase, note_declined
+from billing.jobs import sync_refunds
 from billing.matching import purchase_of_intent, purchase_of_session
 from billing.models import InboxEvent, Purchase, PurchaseEvent
 from billing.purchase_log import Told
-from billing.stripe_objects import CheckoutSession, PaymentIntent, StripeEvent
+from billing.refunds import record_refund
+from billing.selectors import recorded_refunds
+from billing.stripe_objects import (
+    CheckoutSession,
+    PaymentIntent,
+    RefundedCharge,
+    StripeDispute,
+    StripeEvent,
+    StripeRefund,
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,28 @@ def _intent_failed(event: StripeEvent) -> Outcome:
     return Outcome(InboxEvent.Status.APPLIED, purchase)
 
 
+def _refund_reported(event: StripeEvent) -> Outcome:
+    return _of_payment(record_refund(StripeRefund.from_json(event.subject), _told(event)).purchase)
+
+
+def _charge_refunded(event: StripeEvent) -> Outcome:
+    # It names no refund, only their sum. Where that is more than we know of, the refunds' own events are missing.
+    charge = RefundedCharge.from_json(event.subject)
+    if charge.amount_refunded > recorded_refunds(charge.payment_intent_id):
+        sync_refunds.defer(payment_intent_id=charge.payment_intent_id)
+    return APPLIED
+
+
+def _dispute_reported(event: StripeEvent) -> Outcome:
+    return _of_payment(record_dispute(StripeDispute.from_json(event.subject), _told(event)).purchase)
+
+
+def _of_payment(purchase: Purchase | None) -> Outcome:
+    """Recorded in any case; a purchase that is paid later takes it over."""
+    note = "" if purchase else "No purchase of ours has this payment on record."
+    return Outcome(InboxEvent.Status.APPLIED if purchase else InboxEvent.Status.UNMATCHED, purchase, note)
+
+
 def _catalogue_changed(event: StripeEvent) -> Outcome:
     # The mirror is the effect, and its job is deferred for every event; drift is read from the mirror.
     return APPLIED
@@ -93,6 +126,16 @@ HANDLERS: dict[str, Callable[[StripeEvent], Outcome]] = {
     "checkout.session.expired": _session_reported,
     "payment_intent.succeeded": _intent_succeeded,
     "payment_intent.payment_failed": _intent_failed,
+    "refund.created": _refund_reported,
+    "refund.updated": _refund_reported,
+    "refund.failed": _refund_reported,
+    "charge.refund.updated": _refund_reported,
+    "charge.refunded": _charge_refunded,
+    "charge.dispute.created": _dispute_reported,
+    "charge.dispute.updated": _dispute_reported,
+    "charge.dispute.funds_withdrawn": _dispute_reported,
+    "charge.dispute.funds_reinstated": _dispute_reported,
+    "charge.dispute.closed": _dispute_reported,
     "product.created": _catalogue_changed,
     "product.updated": _catalogue_changed,
     "product.deleted": _catalogue_changed,

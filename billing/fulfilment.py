@@ -14,12 +14,14 @@ from enum import Enum, auto
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from billing.jobs import send_confirmation
 from billing.models import Purchase
 from billing.purchase_log import Change, Told, lock_purchase, record, require_transaction
+from billing.returns import Cause, adopt_early_returns, settle_returns
 from billing.stripe_objects import CheckoutSession, PaymentIntent
 from credits import ledger
 from credits.models import Entry
@@ -92,7 +94,7 @@ def fulfil_purchase(purchase_id: UUID, payment: Payment, told: Told) -> Purchase
 def fulfil_locked_purchase(purchase: Purchase, payment: Payment, told: Told) -> None:
     """`fulfil_purchase` for a caller that holds the purchase's row lock already, as the webhook does."""
     require_transaction()
-    if purchase.status == Status.COMPLETED:
+    if purchase.is_credited:
         _note_second_payment(purchase, payment, told)
     elif payment.state is PaymentState.PAID:
         _accept_payment(purchase, payment, told)
@@ -102,7 +104,7 @@ def fulfil_locked_purchase(purchase: Purchase, payment: Payment, told: Told) -> 
 
 def note_declined(purchase: Purchase, intent: PaymentIntent, told: Told) -> None:
     """Writes down a declined card on a locked purchase. The checkout stays open: another card may follow."""
-    if purchase.status == Status.COMPLETED:
+    if purchase.is_credited:
         return
     purchase.failure_code = intent.failure_code[:100]
     detail = {"code": intent.failure_code, "message": intent.failure_message}
@@ -171,7 +173,19 @@ def _credit(purchase: Purchase, payment: Payment, told: Told) -> None:
     purchase.attention, purchase.attention_detail, purchase.failure_code = Attention.NONE, "", ""
     detail = {"entry": grant.entry_id, "balance_after": str(grant.balance_after)}
     record(purchase, Change("credited", Status.COMPLETED, detail), told)
+    _settle_early_returns(purchase, told)
     send_confirmation.defer(purchase_id=str(purchase.pk))
+
+
+def _settle_early_returns(purchase: Purchase, told: Told) -> None:
+    """Refunds and disputes may have been reported before the payment itself was."""
+    adopt_early_returns(purchase)
+    cause = Cause(
+        kind=Entry.Kind.REFUND, policy=settings.REFUND_POLICY, metadata={"status": "reported early"}
+    )
+    returned = settle_returns(purchase, cause)
+    if returned.asked:
+        record(purchase, Change("returned_early", detail={"credits": str(-returned.taken)}), told)
 
 
 def _expiry(purchase: Purchase) -> datetime.datetime | None:

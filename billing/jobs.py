@@ -23,6 +23,45 @@ def send_confirmation(purchase_id: str) -> None:
     send_purchase_confirmation(UUID(purchase_id))
 
 
+@app.task(name="billing.issue_refund", retry=PATIENTLY)
+def issue_refund(refund_id: str) -> None:
+    """Asks Stripe for a refund again whose answer nobody recorded."""
+    from billing.refunds import issue_refund
+
+    issue_refund(UUID(refund_id), look_first=True)
+
+
+def issue_refund_later(refund_id: UUID) -> None:
+    """Defers `issue_refund`: who asked for the refund asks Stripe at once, and this is for when that process dies."""
+    issue_refund.configure(schedule_in={"seconds": 60}, lock=f"refund:{refund_id}").defer(
+        refund_id=str(refund_id)
+    )
+
+
+@app.task(name="billing.sync_refunds", retry=PATIENTLY)
+def sync_refunds(payment_intent_id: str) -> None:
+    """Records every refund that Stripe has of a payment."""
+    from billing.refunds import sync_refunds
+
+    sync_refunds(payment_intent_id)
+
+
+@app.task(name="billing.send_refund_mail", retry=PATIENTLY)
+def send_refund_mail(refund_id: str) -> None:
+    """Tells the buyer of a refund, once."""
+    from billing.return_mail import send_refund_mail
+
+    send_refund_mail(UUID(refund_id))
+
+
+@app.task(name="billing.tell_staff_of_dispute", retry=PATIENTLY)
+def tell_staff_of_dispute(dispute_id: str) -> None:
+    """Tells staff of a new dispute, once."""
+    from billing.return_mail import tell_staff_of_dispute
+
+    tell_staff_of_dispute(UUID(dispute_id))
+
+
 @app.task(name="billing.mirror_event", retry=PATIENTLY)
 def mirror_event(event_id: str) -> None:
     """Hands a stored event to dj-stripe's mirror."""

@@ -31,7 +31,7 @@ def settle_session(user: User, session_id: str, source: PurchaseEvent.Source) ->
     """
     _check(session_id)
     purchase = Purchase.objects.filter(user=user, stripe_session_id=session_id).first()
-    if purchase is not None and purchase.status == Purchase.Status.COMPLETED:
+    if purchase is not None and purchase.is_credited:
         return purchase
     try:
         return _settle(user, session_id, source)[0]

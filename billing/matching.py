@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 
 from billing.models import Purchase
-from billing.purchase_log import require_transaction
+from billing.purchase_log import lock_purchase, require_transaction
 from billing.stripe_objects import CheckoutSession, PaymentIntent
 
 
@@ -34,15 +35,41 @@ def purchase_of_intent(intent: PaymentIntent) -> Purchase | None:
     return found[0] if found else None
 
 
+def purchase_of_payment(payment_intent_id: str) -> Purchase | None:
+    """The purchase that this payment paid for, locked; None while no purchase has it on record, and then nobody can
+    put it there before the transaction ends without seeing what it writes.
+    """
+    require_transaction()
+    mine = Purchase.objects.filter(stripe_payment_intent_id=payment_intent_id)
+    locked = mine.select_for_update(of=("self",)).first()
+    if locked is None:
+        await_reports(payment_intent_id)
+        found = mine.values_list("pk", flat=True).first()
+        locked = lock_purchase(found) if found else None
+    return locked
+
+
+def await_reports(payment_intent_id: str) -> None:
+    """Makes a payment's fulfilment and the first reports of its refunds take turns: whoever comes second sees what the
+    first one wrote. Held until the transaction ends.
+    """
+    require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"payment:{payment_intent_id}"]
+        )
+
+
 def _candidates(recorded: Q, reference: str) -> list[Purchase]:
     require_transaction()
-    referred = _as_uuid(reference)
+    referred = as_uuid(reference)
     wanted = recorded | Q(pk=referred) if referred else recorded
     # In one order, always: two callers that find the same two rows must not wait for each other.
     return list(Purchase.objects.select_for_update(of=("self",)).filter(wanted).order_by("pk"))
 
 
-def _as_uuid(text: str) -> UUID | None:
+def as_uuid(text: str) -> UUID | None:
+    """``text`` as an id of ours; None where it is anything else."""
     try:
         return UUID(text)
     except ValueError:

@@ -25,6 +25,7 @@ from billing.fulfilment import Payment, PaymentState, fulfil_purchase
 from billing.matching import purchase_of_session
 from billing.models import Purchase, PurchaseEvent
 from billing.purchase_log import Change, Told, lock_purchase, record
+from billing.return_reconciliation import bring_returns_up_to_date, issue_unanswered_refunds
 from billing.stripe_objects import CheckoutSession
 from credits.models import Entry
 
@@ -68,6 +69,7 @@ def sweep_open_purchases() -> Report:
             break  # not reachable: the next sweep goes on
         except BillingError as error:
             log.exception("sweep_failed", purchase=str(purchase.pk), code=error.code)
+    issue_unanswered_refunds()
     return report
 
 
@@ -93,6 +95,8 @@ def reconcile(
             seen.add(purchase_id)
         progress(0.9 * ((end - session.created) / (end - start)))
     _compare_purchases(start, end, seen, report, told)
+    for purchase, detail in bring_returns_up_to_date(start, end, told):
+        report.repaired.append(Finding("returned_not_here", detail, str(purchase.pk)))
     _compare_ledger(start, end, report)
     progress(1.0)
     return report
@@ -200,7 +204,7 @@ def _bring_to(purchase_id: UUID, before: str, session: CheckoutSession, report: 
     paid = payment.state is PaymentState.PAID
     if purchase.attention:
         report.open.append(Finding(purchase.attention, purchase.attention_detail, *where))
-    elif purchase.status == Status.COMPLETED and not paid:
+    elif purchase.is_credited and not paid:
         report.open.append(Finding("credited_not_paid", f"Stripe says {session.payment_status}", *where))
     elif purchase.status != before:
         kind = "paid_not_credited" if paid else "status_behind"
@@ -226,7 +230,7 @@ def _compare_purchases(
     for purchase in Purchase.objects.filter(created_at__range=(start, end)).iterator(chunk_size=1000):
         if purchase.pk in seen:
             report.purchases += 1
-        elif purchase.status == Status.COMPLETED:
+        elif purchase.is_credited:
             _compare_completed(purchase, report, told)
         elif (purchase.is_open or _is_silent(purchase)) and not _is_being_started(purchase):
             _settle(purchase, report, told)
@@ -251,7 +255,7 @@ def _compare_ledger(start: datetime.datetime, end: datetime.datetime, report: Re
         account_id=OuterRef("account_id"), key=Concat(Value("purchase:"), Cast(OuterRef("pk"), CharField()))
     )
     period = Q(created_at__range=(start, end))
-    completed = Q(status=Status.COMPLETED)
+    completed = Q(status__in=Purchase.CREDITED)
     for purchase in Purchase.objects.filter(period & completed).exclude(Exists(granted)):
         report.open.append(Finding("completed_without_credits", "no entry in the ledger", str(purchase.pk)))
     for purchase in Purchase.objects.filter(period & ~completed).filter(Exists(granted)):

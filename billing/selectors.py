@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from accounts.models import User
-from billing.models import Package, Purchase
+from billing.models import Package, Purchase, Refund
 from billing.pricing import Offer, offers
 
 
@@ -42,6 +42,14 @@ def open_purchases() -> QuerySet[Purchase]:
 def purchases_needing_attention() -> QuerySet[Purchase]:
     """Those where money and purchase don't agree, and staff must look."""
     return Purchase.objects.exclude(attention=Purchase.Attention.NONE)
+
+
+def recorded_refunds(payment_intent_id: str) -> int:
+    """Minor units of a payment's refunds that Stripe and we know of and that stand."""
+    known = Refund.objects.filter(
+        stripe_payment_intent_id=payment_intent_id, status__in=Refund.STANDING, stripe_refund_id__isnull=False
+    )
+    return int(known.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
 
 
 def _with_status(purchases: QuerySet[Purchase], status: str) -> QuerySet[Purchase]:

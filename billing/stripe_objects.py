@@ -115,6 +115,76 @@ class PaymentIntent:
 
 
 @dataclass(frozen=True)
+class StripeRefund:
+    """A refund. ``amount`` is in the currency's smallest unit; ``reference`` is our refund's id, where we made it."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    reason: str
+    failure_reason: str
+    payment_intent_id: str
+    reference: str
+
+    @classmethod
+    def from_json(cls, data: Json) -> StripeRefund:
+        with _loudly("refund"):
+            return cls(
+                id=_text(data["id"]),
+                status=_text(data["status"]),
+                amount=int(data["amount"]),
+                currency=_text(data["currency"]).lower(),
+                reason=data.get("reason") or "",
+                failure_reason=data.get("failure_reason") or "",
+                payment_intent_id=_id_of(data["payment_intent"]) or "",
+                reference=_reference((data["metadata"] or {}).get("refund_id")),
+            )
+
+
+@dataclass(frozen=True)
+class RefundedCharge:
+    """What ``charge.refunded`` tells of a charge: ``amount_refunded`` is the sum of all its refunds so far."""
+
+    payment_intent_id: str
+    amount_refunded: int
+
+    @classmethod
+    def from_json(cls, data: Json) -> RefundedCharge:
+        with _loudly("charge"):
+            return cls(_id_of(data["payment_intent"]) or "", int(data["amount_refunded"]))
+
+
+@dataclass(frozen=True)
+class StripeDispute:
+    """A dispute. ``amount`` is in the currency's smallest unit, ``due_by`` when the answer has to be there."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    reason: str
+    charge_id: str
+    payment_intent_id: str
+    due_by: datetime.datetime | None
+
+    @classmethod
+    def from_json(cls, data: Json) -> StripeDispute:
+        with _loudly("dispute"):
+            due_by = (data.get("evidence_details") or {}).get("due_by")
+            return cls(
+                id=_text(data["id"]),
+                status=_text(data["status"]),
+                amount=int(data["amount"]),
+                currency=_text(data["currency"]).lower(),
+                reason=data.get("reason") or "",
+                charge_id=_id_of(data["charge"]) or "",
+                payment_intent_id=_id_of(data["payment_intent"]) or "",
+                due_by=_instant(due_by) if due_by else None,
+            )
+
+
+@dataclass(frozen=True)
 class StripeProduct:
     id: str
     name: str

@@ -18,6 +18,8 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(_("Purchases"), "shopping_cart", "billing_purchase"),
                 _item(_("Packages"), "inventory_2", "billing_package"),
+                _item(_("Refunds"), "currency_exchange", "billing_refund"),
+                _item(_("Disputes"), "gavel", "billing_dispute"),
                 _item(_("Purchase events"), "history", "billing_purchaseevent"),
             ],
         },

@@ -26,7 +26,7 @@ from credits.arguments import checked_text, json_text
 from credits.errors import InvalidEntry, NothingToReverse, TooManyItems, UnknownLot
 from credits.holds import capture, expire_holds, hold, release
 from credits.models import Account, Entry
-from credits.results import Grant, Outcome, Reversal, Spend, SpendOrder, SpendResult, Transfer
+from credits.results import Grant, Outcome, Restoration, Reversal, Spend, SpendOrder, SpendResult, Transfer
 
 __all__ = [
     "Cost",
@@ -39,6 +39,7 @@ __all__ = [
     "open_account",
     "open_team_account",
     "release",
+    "restore",
     "reverse",
     "spend",
     "spend_many",
@@ -262,6 +263,47 @@ def reverse(
     if outcome == "nothing":
         return Reversal(None, Decimal(0), Decimal(0), balance_after, repeated=False)
     return Reversal(entry_id, taken, owed, balance_after, outcome == "repeated")
+
+
+def restore(
+    account_id: UUID,
+    lot_id: int,
+    amount: Decimal,
+    *,
+    owed: Decimal,
+    key: str,
+    kind: Entry.Kind = Entry.Kind.REVERSAL,
+    reference: str = "",
+    metadata: Metadata = None,
+) -> Restoration:
+    """Undoes what `reverse` took back from a lot, or a part of it, once per ``key``. ``owed`` of the ``amount`` (0 to
+    all of it) had become debt: it is let off as far as it still is debt. What was repaid meanwhile comes back to the
+    lot, as everything else does. A lot that has expired since gets its credits too; nobody can spend them.
+
+    Raises:
+        InvalidAmount, InvalidEntry, KeyConflict: as `grant`. InvalidEntry also where the lot never had so many.
+        UnknownLot: the account has no such lot.
+    """
+    amount = positive_amount(amount)
+    arguments = [
+        account_id,
+        lot_id,
+        amount,
+        owed,
+        kind.value,
+        checked_text("key", key, required=True),
+        checked_text("reference", reference),
+        json_text(metadata),
+    ]
+    rows = call("SELECT * FROM credits_restore(%s, %s, %s, %s, %s, %s, %s, %s)", arguments)
+    outcome, entry_id, _version, let_off, balance_after = rows[0]
+    if outcome == "unknown_lot":
+        raise UnknownLot("The account has no such lot.", account=str(account_id), lot=lot_id)
+    if outcome == "too_much":
+        raise InvalidEntry("More than the lot had can't come back to it.", lot=lot_id, amount=str(amount))
+    if outcome == "conflict":
+        raise refusals.conflict(account_id, key)
+    return Restoration(entry_id, amount, let_off, balance_after, outcome == "repeated")
 
 
 def expire_lots(account_id: UUID) -> int:

@@ -22,10 +22,16 @@ def send_mail(template: str, context: Mapping[str, Any], people: Sequence[User])
 
     Times are in the reader's zone, or in the site's where there are several.
     """
-    if not people:
-        return
     zone = zone_of(people[0]) if len(people) == 1 else timezone.get_default_timezone()
-    with override(settings.LANGUAGE_CODE), timezone.override(zone):
+    with timezone.override(zone):
+        send_mail_to(template, context, [person.email for person in people])
+
+
+def send_mail_to(template: str, context: Mapping[str, Any], addresses: Sequence[str]) -> None:
+    """As `send_mail`, to whom no account belongs: staff's common mailbox. Times are in the current zone."""
+    if not addresses:
+        return
+    with override(settings.LANGUAGE_CODE):
         known = {
             "site_name": settings.SITE_NAME,
             "statement_url": link_to("credits-statement"),
@@ -36,7 +42,7 @@ def send_mail(template: str, context: Mapping[str, Any], people: Sequence[User])
         mail = EmailMultiAlternatives(
             " ".join(subject.split()),  # a header has one line
             render_to_string(f"emails/{template}.txt", known),
-            to=[person.email for person in people],
+            to=list(addresses),
         )
         mail.attach_alternative(render_to_string(f"emails/{template}.html", known), "text/html")
     mail.send()

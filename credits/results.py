@@ -100,6 +100,17 @@ class Reversal:
 
 
 @dataclass(frozen=True, slots=True)
+class Restoration:
+    """Credits that came back to a lot: ``amount`` in all, of which ``let_off`` was debt that is owed no more."""
+
+    entry_id: int
+    amount: Decimal
+    let_off: Decimal
+    balance_after: Decimal
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """A gift: one entry in each account. ``balance_after`` is the giver's."""
 

@@ -1,5 +1,5 @@
 """The back office of billing."""
 
-from billing.admin import djstripe_pages, front_page, inbox, jobs, packages, purchases, related
+from billing.admin import djstripe_pages, front_page, inbox, jobs, packages, purchases, related, returns
 
-__all__ = ["djstripe_pages", "front_page", "inbox", "jobs", "packages", "purchases", "related"]
+__all__ = ["djstripe_pages", "front_page", "inbox", "jobs", "packages", "purchases", "related", "returns"]

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote
+from django.contrib.admin.utils import quote, unquote
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +16,7 @@ from unfold.decorators import action, display
 
 from accounts.models import User
 from billing.admin.djstripe_pages import link_to_mirrored
+from billing.admin.returns import RefundForm, list_of, refund_and_tell
 from billing.errors import BillingError
 from billing.models import InboxEvent, Purchase, PurchaseEvent
 from billing.money import Money
@@ -32,6 +33,9 @@ STATUS_TONES: dict[str, str] = {
     Purchase.Status.PENDING: "warning",
     Purchase.Status.PROCESSING: "warning",
     Purchase.Status.FAILED: "danger",
+    Purchase.Status.PARTIALLY_REFUNDED: "info",
+    Purchase.Status.REFUNDED: "info",
+    Purchase.Status.DISPUTED: "danger",
 }
 
 
@@ -117,7 +121,7 @@ class PurchaseAdmin(ReadOnlyAdmin):
     search_help_text = _("Purchase id, Stripe's session or payment id, or the buyer's name or e-mail.")
     list_select_related = ["user"]
     inlines = [PurchaseEventInline]
-    actions_detail = ["rerun"]
+    actions_detail = ["refund", "rerun"]
     fieldsets = [
         (None, {"fields": ["status_chip", "attention_chip", "attention_detail", "failure_shown"]}),
         (
@@ -127,6 +131,10 @@ class PurchaseAdmin(ReadOnlyAdmin):
         (
             _("Who and when"),
             {"fields": ["buyer", "created_at", "completed_at", "confirmation_sent_at", "id"]},
+        ),
+        (
+            _("What went back"),
+            {"fields": ["refunded_shown", "credits_back", "refunds_shown", "disputes_shown"]},
         ),
         (_("Books"), {"fields": ["ledger_account", "ledger_entry", "webhook_events"]}),
         (_("At Stripe"), {"fields": ["stripe_session", "stripe_payment", "stripe_customer_id"]}),
@@ -171,6 +179,26 @@ class PurchaseAdmin(ReadOnlyAdmin):
     def paid(self, purchase: Purchase) -> str:
         return EMPTY if purchase.paid_minor is None else str(Money(purchase.paid_minor, purchase.currency))
 
+    @display(description=_("refunded"))
+    def refunded_shown(self, purchase: Purchase) -> str:
+        return str(purchase.refunded) if purchase.refunded_minor else EMPTY
+
+    @display(description=_("credits taken back"))
+    def credits_back(self, purchase: Purchase) -> str:
+        if not purchase.credits_asked_back:
+            return EMPTY
+        let_go = purchase.credits_asked_back - purchase.credits_taken_back - purchase.credits_owed
+        parts = {"taken": purchase.credits_taken_back, "owed": purchase.credits_owed, "let go": let_go}
+        return pairs({name: credits_amount(amount) for name, amount in parts.items() if amount})
+
+    @display(description=_("refunds"))
+    def refunds_shown(self, purchase: Purchase) -> str:
+        return list_of(purchase.refunds.order_by("created_at"))
+
+    @display(description=_("disputes"))
+    def disputes_shown(self, purchase: Purchase) -> str:
+        return list_of(purchase.disputes.order_by("created_at"))
+
     @display(description=_("validity"))
     def validity(self, purchase: Purchase) -> Any:
         days = purchase.validity_days
@@ -199,6 +227,37 @@ class PurchaseAdmin(ReadOnlyAdmin):
     @display(description=_("Stripe payment"))
     def stripe_payment(self, purchase: Purchase) -> str:
         return link_to_mirrored("paymentintent", purchase.stripe_payment_intent_id)
+
+    def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("billing.refund_purchase")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """No Refund button where nothing can be refunded. Its address stays, and says so to whoever comes too late."""
+        actions = super().get_actions_detail(request, object_id)
+        purchase = self.get_object(request, unquote(str(object_id)))
+        if purchase is not None and purchase.is_credited and purchase.refundable.minor > 0:
+            return actions
+        return [
+            action
+            for action in actions
+            if action.action_name != f"{self.opts.app_label}_{self.opts.model_name}_refund"
+        ]
+
+    @action(
+        description=_("Refund"),
+        url_path="refund",
+        permissions=["refund"],
+        dialog={
+            "title": _("Refund this purchase?"),
+            "description": _("Takes the credits back and asks Stripe to pay the money back to the buyer."),
+            "form_class": RefundForm,
+            "form_submit_text": _("Refund"),
+        },
+    )
+    def refund(self, request: HttpRequest, form: RefundForm, object_id: str) -> HttpResponse:
+        purchase: Purchase = acted_on(self, request, object_id)
+        refund_and_tell(self, request, purchase, form)
+        return after_dialog(request, reverse("admin:billing_purchase_change", args=[quote(purchase.pk)]))
 
     def has_rerun_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("billing.rerun_fulfilment")

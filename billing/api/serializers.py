@@ -96,7 +96,7 @@ class SessionSerializer(serializers.Serializer[Any]):
     )
 
     def get_payment_status(self, purchase: Purchase) -> str:
-        if purchase.status != Purchase.Status.COMPLETED and not purchase.attention:
+        if not purchase.is_credited and not purchase.attention:
             return "unpaid"
         return "paid" if purchase.price_minor else "no_payment_required"
 
@@ -104,7 +104,7 @@ class SessionSerializer(serializers.Serializer[Any]):
         return purchase.price_minor if purchase.paid_minor is None else purchase.paid_minor
 
     def get_credited(self, purchase: Purchase) -> bool:
-        return purchase.status == Purchase.Status.COMPLETED
+        return purchase.is_credited
 
     def get_needs_attention(self, purchase: Purchase) -> bool:
         return bool(purchase.attention)
@@ -157,7 +157,7 @@ class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
         read_only_fields = fields
 
     def get_amount_paid(self, purchase: Purchase) -> float:
-        return float(purchase.price.major) if purchase.status == Purchase.Status.COMPLETED else 0.0
+        return float(purchase.price.major) if purchase.is_credited else 0.0
 
 
 class BuyerSerializer(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.views import APIView
 
-from billing.api import legacy, views
+from billing.api import legacy, refunds, views
 from billing.api.webhook import WebhookView
 from credits.rates.api import EstimateView
 
@@ -37,6 +37,12 @@ urlpatterns: list[URLPattern] = [
     *_either_way(f"{V1}balance", views.BalanceView, "api-balance"),
     *_either_way(f"{V1}estimate", EstimateView, "api-estimate"),
     *_either_way(f"{V1}admin/purchases", views.AdminPurchasesView, "api-admin-purchases"),
+    *_either_way(
+        f"{V1}admin/purchases/<uuid:purchase_id>/refund-preview",
+        refunds.RefundPreviewView,
+        "api-refund-preview",
+    ),
+    *_either_way(f"{V1}admin/purchases/<uuid:purchase_id>/refunds", refunds.RefundsView, "api-refunds"),
     *_either_way(f"{V1}webhook", WebhookView, "api-webhook"),
     path("v1/<path:rest>", views.NothingHereView.as_view()),
     *_either_way("credits/estimate", legacy.LegacyEstimateView, "legacy-estimate"),

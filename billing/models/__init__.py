@@ -1,7 +1,9 @@
 """What is sold, what was bought, and what Stripe told us."""
 
+from billing.models.disputes import Dispute
 from billing.models.inbox import InboxEvent
 from billing.models.packages import Package
 from billing.models.purchases import Purchase, PurchaseEvent
+from billing.models.refunds import Refund
 
-__all__ = ["InboxEvent", "Package", "Purchase", "PurchaseEvent"]
+__all__ = ["Dispute", "InboxEvent", "Package", "Purchase", "PurchaseEvent", "Refund"]

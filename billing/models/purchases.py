@@ -14,6 +14,9 @@ from billing.models.packages import Package
 from billing.money import Money
 from config.guards import append_only, never_deleted
 from credits.models import Account
+from credits.models.fields import AmountField
+
+CREDITED_STATUSES = ["completed", "partially_refunded", "refunded", "disputed"]
 
 
 class Purchase(models.Model):
@@ -30,6 +33,12 @@ class Purchase(models.Model):
         COMPLETED = "completed", _("Completed")
         FAILED = "failed", _("Failed")
         EXPIRED = "expired", _("Expired")
+        PARTIALLY_REFUNDED = "partially_refunded", _("Partially refunded")
+        REFUNDED = "refunded", _("Refunded")
+        DISPUTED = "disputed", _("Disputed")
+
+    # Paid and credited, whatever came of the money afterwards. Exactly these have a time of completion.
+    CREDITED = (Status.COMPLETED, Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED)
 
     class Attention(models.TextChoices):
         NONE = "", _("none")
@@ -69,6 +78,14 @@ class Purchase(models.Model):
     failure_code = models.CharField(_("failure"), max_length=100, blank=True)
     paid_minor = models.BigIntegerField(_("paid in minor units"), null=True)
 
+    # What went back (see `billing.returns`): money by refunds that stand, and credits for refunds and disputes. Of the
+    # credits asked back some were taken, some are owed, and the rest was spent and is let go.
+    refunded_minor = models.BigIntegerField(_("refunded in minor units"), default=0, db_default=0)
+    credits_asked_back = AmountField(_("credits asked back"), default=0, db_default=0)
+    credits_taken_back = AmountField(_("credits taken back"), default=0, db_default=0)
+    credits_owed = AmountField(_("credits owed"), default=0, db_default=0)
+    returns_booked = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+
     idempotency_key = models.CharField(_("idempotency key"), max_length=255, null=True)
     request_fingerprint = models.CharField(max_length=64, blank=True)
     stripe_session_id = models.CharField(_("Stripe session"), max_length=255, unique=True, null=True)
@@ -94,14 +111,29 @@ class Purchase(models.Model):
                 condition=Q(price_minor__gte=0), name="billing_purchase_price_not_negative"
             ),
             models.CheckConstraint(
-                condition=Q(status="completed", completed_at__isnull=False)
-                | (~Q(status="completed") & Q(completed_at__isnull=True)),
+                condition=Q(status__in=CREDITED_STATUSES, completed_at__isnull=False)
+                | (~Q(status__in=CREDITED_STATUSES) & Q(completed_at__isnull=True)),
                 name="billing_purchase_completed_has_its_time",
             ),
             models.CheckConstraint(
                 # Not null apart: compared with null, it would be neither true nor false, and a check lets that pass.
-                condition=~Q(status="completed") | Q(paid_minor__isnull=False, paid_minor=F("price_minor")),
+                condition=~Q(status__in=CREDITED_STATUSES)
+                | Q(paid_minor__isnull=False, paid_minor=F("price_minor")),
                 name="billing_purchase_completed_is_paid_in_full",
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded_minor=0)
+                | Q(paid_minor__isnull=False, refunded_minor__gt=0, refunded_minor__lte=F("paid_minor")),
+                name="billing_purchase_never_refunds_more_than_was_paid",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    credits_taken_back__gte=0,
+                    credits_owed__gte=0,
+                    credits_asked_back__lte=F("credits"),
+                    credits_asked_back__gte=F("credits_taken_back") + F("credits_owed"),
+                ),
+                name="billing_purchase_takes_back_what_it_gave",
             ),
         ]
         indexes = [
@@ -136,6 +168,24 @@ class Purchase(models.Model):
         return Money(self.list_price_minor - self.price_minor, self.currency)
 
     @property
+    def is_credited(self) -> bool:
+        return self.status in self.CREDITED
+
+    @property
+    def paid(self) -> Money:
+        """What was paid; nothing before it was."""
+        return Money(self.paid_minor or 0, self.currency)
+
+    @property
+    def refunded(self) -> Money:
+        return Money(self.refunded_minor, self.currency)
+
+    @property
+    def refundable(self) -> Money:
+        """What can still be refunded."""
+        return Money(self.paid.minor - self.refunded_minor, self.currency)
+
+    @property
     def is_open(self) -> bool:
         return self.status in {self.Status.PENDING, self.Status.PROCESSING}
 
@@ -154,6 +204,7 @@ class PurchaseEvent(models.Model):
         WEBHOOK = "webhook", _("webhook")
         SUCCESS_PAGE = "success_page", _("success page")
         SWEEPER = "sweeper", _("sweeper")
+        JOB = "job", _("background job")
         RECONCILIATION = "reconciliation", _("reconciliation")
         STAFF = "staff", _("staff")
 

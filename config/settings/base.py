@@ -193,6 +193,10 @@ CHECKOUT_RETURN_HOSTS = env.list("CHECKOUT_RETURN_HOSTS", default=[])
 CHECKOUT_SESSION_LIFETIME = timedelta(minutes=env.int("CHECKOUT_SESSION_MINUTES", default=60))
 # How long a purchase may stay open before the sweeper asks Stripe about it.
 SWEEP_AFTER = timedelta(minutes=env.int("SWEEP_AFTER_MINUTES", default=10))
+# Credits that were spent already when their money goes back: "cap" lets them go, "debt" makes the buyer owe them. For
+# refunds made at Stripe (staff choose for theirs), and for lost disputes.
+REFUND_POLICY = env.str("REFUND_POLICY", default="cap")
+DISPUTE_POLICY = env.str("DISPUTE_POLICY", default="debt")
 
 # --- Gifts, notices -----------------------------------------------------------------------------------------------
 # What one person may give away within 24 hours: so many credits, in so many gifts. No gifts at all: a count of 0.
@@ -209,6 +213,9 @@ TOKEN_ENCODING = env("TOKEN_ENCODING", default="o200k_base")
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="credits@example.com")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+STAFF_EMAIL = env(
+    "STAFF_EMAIL", default=""
+)  # who is told of a new dispute; empty: nobody, staff look at the list
 SUPPORT_EMAIL = env("SUPPORT_EMAIL", default=DEFAULT_FROM_EMAIL)  # whom buyers are told to write to
 
 # --- Cache --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ EARLIER_GRANT = EARLIER[EARLIER.index("-- Puts credits") : EARLIER.index("-- At 
 DROP = """
 DROP FUNCTION credits_spend_many(uuid[], numeric[], text[], text[], jsonb[]);
 DROP FUNCTION credits_transfer(uuid, uuid, numeric, text, text, jsonb);
+DROP FUNCTION credits_restore(uuid, bigint, numeric, numeric, text, text, text, jsonb);
 DROP FUNCTION credits_reverse(uuid, bigint, numeric, text, text, text, text, jsonb);
 DROP FUNCTION credits_expire_lots_of(uuid);
 DROP FUNCTION credits_expire_holds_of(uuid, timestamptz);

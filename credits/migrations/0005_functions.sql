@@ -732,6 +732,61 @@ BEGIN
     RETURN NEXT;
 END $$;
 
+-- Gives back to a lot what was taken back from it, once per key: "p_owed" of it had been owed, and is let off as far as it
+-- still is; what was repaid meanwhile comes back as credits, as all the rest does.
+-- outcome: done | repeated | conflict | too_much (the lot never had so many) | unknown_lot.
+CREATE FUNCTION credits_restore(
+    p_account uuid, p_lot bigint, p_amount numeric, p_owed numeric, p_kind text, p_key text, p_reference text,
+    p_metadata jsonb
+) RETURNS TABLE (outcome text, entry_id bigint, version bigint, let_off numeric, balance_after numeric)
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+    v_account credits_account;
+    v_entry credits_entry;
+    v_lot credits_lot;
+    v_metadata jsonb := p_metadata || jsonb_build_object('lot', p_lot, 'owed', p_owed::numeric(24, 6)::text);
+    v_now timestamptz;
+BEGIN
+    SELECT * INTO v_account FROM credits_account a WHERE a.id = p_account FOR NO KEY UPDATE;
+    v_now := clock_timestamp();
+    SELECT * INTO v_entry FROM credits_entry e WHERE e.account_id = p_account AND e.key = p_key;
+    IF FOUND THEN
+        outcome := CASE WHEN (v_entry.kind, v_entry.amount, v_entry.reference, v_entry.metadata)
+                             = (p_kind, p_amount, p_reference, v_metadata)
+                        THEN 'repeated' ELSE 'conflict' END;
+        entry_id := v_entry.id;
+        version := v_entry.version;
+        let_off := -v_entry.owed;
+        balance_after := v_entry.balance_after;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    SELECT * INTO v_lot FROM credits_lot l WHERE l.id = p_lot AND l.account_id = p_account;
+    let_off := least(p_owed, v_account.debt);
+    outcome := CASE
+        WHEN v_lot.id IS NULL THEN 'unknown_lot'
+        WHEN v_lot.remaining + p_amount - let_off > v_lot.amount THEN 'too_much'
+        ELSE 'done'
+    END;
+    IF outcome <> 'done' THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    PERFORM set_config('credits.writer', 'ledger', true);
+    UPDATE credits_account a
+        SET balance = a.balance + p_amount, debt = a.debt - let_off, version = a.version + 1
+        WHERE a.id = p_account RETURNING a.balance, a.version INTO balance_after, version;
+    UPDATE credits_lot l SET remaining = l.remaining + p_amount - let_off, exhausted = false
+        WHERE l.id = p_lot AND p_amount > let_off;
+    PERFORM set_config('credits.writer', '', true);
+    entry_id := credits_append(p_account, version, p_kind, p_amount, balance_after, -let_off, ARRAY[p_lot],
+                               ARRAY[p_amount - let_off], p_key, p_reference, v_metadata, v_now);
+    RETURN NEXT;
+END $$;
+
 -- Gives credits of one account to another, once per key of the giver. Each lot that pays arrives as a lot of its own,
 -- with its expiry, its kind and its share of the cost: a gift makes no credits live longer.
 -- outcome: done | repeated | conflict | insufficient | unknown_account | unknown_receiver | same_account.

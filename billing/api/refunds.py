@@ -1,0 +1,165 @@
+"""Refunds over the API, for staff who may refund."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from billing.api.fields import MoneyField, NumberField, UtcTimeField
+from billing.errors import InvalidIdempotencyKey, InvalidRefund
+from billing.models import Purchase, Refund
+from billing.money import Money
+from billing.refunds import LONGEST_NOTE, RefundOrder, preview_refund, refund_purchase
+from config.problems import problem_responses
+
+LONGEST_KEY = 200
+WHO = (401, 403, 503)
+KEY_HEADER = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Up to 200 characters of yours. A repeat with the same key gives the first refund again.",
+)
+
+
+class MayRefund(BasePermission):
+    """The permission ``billing.refund_purchase``, as for the button in the admin."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return cast(User, request.user).has_perm("billing.refund_purchase")
+
+
+class PreviewQuerySerializer(serializers.Serializer[Any]):
+    amount = serializers.DecimalField(
+        max_digits=20,
+        decimal_places=3,
+        required=False,
+        help_text="In the currency's main unit: 2.50. Without it, the share of the price that is unspent.",
+    )
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """What a refund would do now. Of ``credits_asked``, ``credits_taken`` are left and ``credits_spent`` are gone:
+    those are let go, owed, or keep the refund from happening, by its policy.
+    """
+
+    paid = MoneyField(source="purchase.paid")
+    refunded = MoneyField(source="purchase.refunded")
+    refundable = MoneyField(source="purchase.refundable")
+    amount = MoneyField()
+    currency = serializers.CharField(source="purchase.currency", read_only=True)
+    credits_left = NumberField()
+    credits_asked = NumberField()
+    credits_taken = NumberField()
+    credits_spent = NumberField()
+
+
+class RefundOrderSerializer(serializers.Serializer[Any]):
+    amount = serializers.DecimalField(
+        max_digits=20, decimal_places=3, help_text="In the currency's main unit: 2.50."
+    )
+    reason = serializers.ChoiceField(
+        choices=Refund.Reason.choices, required=False, allow_blank=True, default=""
+    )
+    policy = serializers.ChoiceField(
+        choices=Refund.Policy.choices,
+        required=False,
+        help_text="What happens to credits that were spent already. The site's setting, unless told.",
+    )
+    note = serializers.CharField(max_length=LONGEST_NOTE, required=False, allow_blank=True, default="")
+
+
+class RefundSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(read_only=True)
+    purchase_id = serializers.UUIDField(read_only=True)
+    status = serializers.ChoiceField(choices=Refund.Status.choices, read_only=True)
+    amount = MoneyField()
+    currency = serializers.CharField(read_only=True)
+    reason = serializers.CharField(read_only=True)
+    policy = serializers.ChoiceField(choices=Refund.Policy.choices, read_only=True)
+    credits_asked = NumberField()
+    credits_taken = NumberField()
+    credits_owed = NumberField()
+    failure_reason = serializers.CharField(read_only=True)
+    stripe_refund_id = serializers.CharField(read_only=True, allow_null=True)
+    created_at = UtcTimeField()
+
+
+@extend_schema(tags=["For admins"])
+class RefundPreviewView(APIView):
+    permission_classes = [*APIView.permission_classes, MayRefund]
+
+    @extend_schema(
+        operation_id="preview_refund",
+        summary="What a refund would do",
+        parameters=[PreviewQuerySerializer],
+        responses={200: PreviewSerializer, **problem_responses(400, *WHO, 404, 409)},
+    )
+    def get(self, request: Request, purchase_id: UUID) -> Response:
+        query = PreviewQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        purchase = _purchase(purchase_id)
+        amount = query.validated_data.get("amount")
+        minor = None if amount is None else _minor(amount, purchase)
+        return Response(PreviewSerializer(preview_refund(purchase, minor)).data)
+
+
+@extend_schema(tags=["For admins"])
+class RefundsView(APIView):
+    permission_classes = [*APIView.permission_classes, MayRefund]
+
+    @extend_schema(
+        operation_id="refund_purchase",
+        summary="Refund a purchase, in part or whole",
+        description="Takes the credits back and asks Stripe. `requested` in the answer: Stripe hasn't answered yet, and"
+        " the refund goes on by itself.",
+        parameters=[KEY_HEADER],
+        request=RefundOrderSerializer,
+        responses={201: RefundSerializer, **problem_responses(400, *WHO, 404, 409, 415, 422)},
+    )
+    def post(self, request: Request, purchase_id: UUID) -> Response:
+        order = RefundOrderSerializer(data=request.data)
+        order.is_valid(raise_exception=True)
+        refund = refund_purchase(purchase_id, _order(order.validated_data, _purchase(purchase_id), request))
+        return Response(RefundSerializer(refund).data, status=201)
+
+
+def _order(data: dict[str, Any], purchase: Purchase, request: Request) -> RefundOrder:
+    key = request.headers.get("Idempotency-Key", "")
+    if not 0 < len(key) <= LONGEST_KEY:
+        raise InvalidIdempotencyKey(f"Send an Idempotency-Key of 1 to {LONGEST_KEY} characters.")
+    return RefundOrder(
+        amount_minor=_minor(data["amount"], purchase),
+        reason=Refund.Reason(data["reason"]),
+        policy=Refund.Policy(data.get("policy") or settings.REFUND_POLICY),
+        note=data["note"],
+        origin=Refund.Origin.API,
+        asked_by=cast(User, request.user).pk,
+        idempotency_key=f"api:{key}",
+    )
+
+
+def _purchase(purchase_id: UUID) -> Purchase:
+    purchase = Purchase.objects.filter(pk=purchase_id).first()
+    if purchase is None:
+        raise NotFound("There is no such purchase.")
+    return purchase
+
+
+def _minor(amount: Decimal, purchase: Purchase) -> int:
+    try:
+        return Money.from_major(amount, purchase.currency).minor
+    except ValueError as error:
+        raise InvalidRefund(f"{error}.", field="amount") from error

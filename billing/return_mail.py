@@ -1,0 +1,47 @@
+"""Mails about money that goes back: to the buyer about a refund, to staff about a dispute. Each is sent once.
+
+The mark commits after the mail is handed over: a crash between the two sends it a second time, and never not at all.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from billing.models import Dispute, Refund
+from credits.mailing import link_to, send_mail, send_mail_to, take_turns
+
+
+def send_refund_mail(refund_id: UUID) -> bool:
+    """Mails the buyer of a refund that stands: whether this call sent it."""
+    with transaction.atomic():
+        take_turns(f"refund:{refund_id}")
+        refund = Refund.objects.select_related("purchase__user", "purchase__account").get(pk=refund_id)
+        purchase = refund.purchase
+        if purchase is None or refund.mailed_at or refund.status not in Refund.STANDING:
+            return False
+        buyer = purchase.user
+        if buyer is None or not buyer.email:
+            return False
+        context = {"refund": refund, "purchase": purchase, "history_url": link_to("credits-history")}
+        send_mail("refund", {**context, "balance": purchase.account.balance}, [buyer])
+        Refund.objects.filter(pk=refund.pk).update(mailed_at=timezone.now())
+    return True
+
+
+def tell_staff_of_dispute(dispute_id: UUID) -> bool:
+    """Mails staff's common address about a new dispute: whether this call sent it."""
+    with transaction.atomic():
+        take_turns(f"dispute:{dispute_id}")
+        dispute = Dispute.objects.select_related("purchase").get(pk=dispute_id)
+        if dispute.staff_told_at or not settings.STAFF_EMAIL:
+            return False
+        page = reverse("admin:billing_dispute_change", args=[dispute.pk])
+        context = {"dispute": dispute, "purchase": dispute.purchase, "page_url": f"{settings.SITE_URL}{page}"}
+        send_mail_to("dispute", context, [settings.STAFF_EMAIL])
+        Dispute.objects.filter(pk=dispute.pk).update(staff_told_at=timezone.now())
+    return True

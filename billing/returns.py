@@ -1,0 +1,182 @@
+"""Credits follow the money back: what a purchase has given up, for refunds and disputes together.
+
+Nothing here goes by the event that came. `settle_returns` looks at the refunds and disputes that stand now, works out
+how many of the purchase's credits have to be out, and books the difference to what is out. So any order, any repeat and
+any failure in between ends at the same balance, and what a dispute took is never taken again by a refund.
+
+Of the credits that are asked back some are still in the purchase's lot and are taken; the others were spent, and the
+policy says whether they are owed (``debt``) or let go (``cap``). When money comes back to us after all (a failed
+refund, a won dispute) it goes the other way round: what was let go first, then what is owed, then what was taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TypedDict
+
+from django.db.models import Sum
+
+from billing.errors import CreditsWereSpent
+from billing.matching import await_reports
+from billing.models import Dispute, Purchase, Refund
+from billing.purchase_log import require_transaction
+from credits import ledger
+from credits.amounts import round_credits
+from credits.errors import NothingToReverse
+from credits.ledger import Policy
+from credits.models import Entry, Lot
+from credits.results import Reversal
+
+NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What one call booked: credits ``asked`` back (below zero: given back), of which ``taken`` and ``owed``."""
+
+    asked: Decimal
+    taken: Decimal
+    owed: Decimal
+
+    @property
+    def let_go(self) -> Decimal:
+        return self.asked - self.taken - self.owed
+
+
+class Cause(TypedDict):
+    """Why credits move: the ledger's entry says so."""
+
+    kind: Entry.Kind
+    policy: Policy
+    metadata: dict[str, str]
+
+
+def settle_returns(purchase: Purchase, cause: Cause) -> Returned:
+    """Brings the credits that are out to what the standing refunds and disputes of a locked purchase ask for, and its
+    sums and status with them. Changes the purchase in memory; the caller records it.
+
+    Raises:
+        CreditsWereSpent: the policy is ``block``, and the lot has less left than is asked for.
+    """
+    require_transaction()
+    if not purchase.is_credited:
+        return Returned(NOTHING, NOTHING, NOTHING)
+    refunded, disputed = _standing(purchase)
+    wanted = credits_for(purchase, refunded + disputed)
+    difference = wanted - purchase.credits_asked_back
+    if difference > 0:
+        returned = _take_back(purchase, difference, cause)
+    elif difference < 0:
+        returned = _give_back(purchase, -difference, cause)
+    else:
+        returned = Returned(NOTHING, NOTHING, NOTHING)
+    purchase.credits_asked_back += returned.asked
+    purchase.credits_taken_back += returned.taken
+    purchase.credits_owed += returned.owed
+    purchase.refunded_minor = refunded
+    purchase.status = _status(purchase, refunded)
+    return returned
+
+
+def collect_let_go(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:
+    """Makes credits that were let go owed after all: those of a dispute that is lost. What came back to the lot
+    meanwhile is taken first.
+    """
+    require_transaction()
+    if amount <= 0:
+        return Returned(NOTHING, NOTHING, NOTHING)
+    returned = replace(_take_back(purchase, amount, cause), asked=NOTHING)
+    purchase.credits_taken_back += returned.taken
+    purchase.credits_owed += returned.owed
+    return returned
+
+
+def credits_for(purchase: Purchase, returned_minor: int) -> Decimal:
+    """How many of the purchase's credits so much of its price stands for, by the ledger's one rounding rule. Reckoned
+    from the whole each time, so that parts add up to it; never more than were bought.
+    """
+    paid = purchase.paid.minor
+    if returned_minor >= paid:
+        return round_credits(purchase.credits) if returned_minor else NOTHING
+    return round_credits(purchase.credits * returned_minor / paid)
+
+
+def lot_of(purchase: Purchase) -> Lot:
+    """The lot that the purchase's credits came in as."""
+    entry = Entry.objects.only("lots").get(account=purchase.account_id, key=purchase.grant_key)
+    return Lot.objects.get(pk=entry.lots[0])
+
+
+def adopt_early_returns(purchase: Purchase) -> None:
+    """Takes over refunds and disputes that were reported before anybody knew whose payment it is. The caller holds the
+    purchase's lock and has just recorded its payment.
+    """
+    if not purchase.stripe_payment_intent_id:
+        return
+    await_reports(purchase.stripe_payment_intent_id)
+    for model in (Refund, Dispute):
+        early = model._default_manager.filter(
+            purchase=None, stripe_payment_intent_id=purchase.stripe_payment_intent_id
+        )
+        early.update(purchase=purchase)
+
+
+def _standing(purchase: Purchase) -> tuple[int, int]:
+    """Minor units of the refunds and of the disputes that stand."""
+    refunded = purchase.refunds.filter(status__in=Refund.STANDING).aggregate(sum=Sum("amount_minor"))["sum"]
+    disputed = purchase.disputes.filter(status__in=Dispute.STANDING).aggregate(sum=Sum("amount_minor"))["sum"]
+    return refunded or 0, disputed or 0
+
+
+def _status(purchase: Purchase, refunded_minor: int) -> Purchase.Status:
+    if purchase.disputes.filter(status__in=Dispute.STANDING).exists():
+        return Purchase.Status.DISPUTED
+    if not refunded_minor:
+        return Purchase.Status.COMPLETED
+    whole = refunded_minor >= purchase.paid.minor
+    return Purchase.Status.REFUNDED if whole else Purchase.Status.PARTIALLY_REFUNDED
+
+
+def _take_back(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:
+    try:
+        reversal: Reversal = ledger.reverse(
+            purchase.account_id,
+            lot_of(purchase).pk,
+            amount,
+            key=_next_key(purchase),
+            policy=cause["policy"],
+            kind=cause["kind"],
+            reference=str(purchase.pk),
+            metadata=cause["metadata"],
+        )
+    except NothingToReverse as error:
+        raise CreditsWereSpent(
+            "Credits of this purchase were spent: less is left than the refund would take back.",
+            **error.params,
+        ) from error
+    return Returned(amount, reversal.taken, reversal.owed)
+
+
+def _give_back(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:
+    let_go = purchase.credits_asked_back - purchase.credits_taken_back - purchase.credits_owed
+    real = amount - min(amount, let_go)
+    owed = min(real, purchase.credits_owed)
+    if real > 0:
+        ledger.restore(
+            purchase.account_id,
+            lot_of(purchase).pk,
+            real,
+            owed=owed,
+            key=_next_key(purchase),
+            kind=cause["kind"],
+            reference=str(purchase.pk),
+            metadata=cause["metadata"],
+        )
+    return Returned(-amount, -(real - owed), -owed)
+
+
+def _next_key(purchase: Purchase) -> str:
+    """The ledger's business key of the next booking; the purchase's lock makes them follow each other."""
+    purchase.returns_booked += 1
+    return f"{purchase.grant_key}:return:{purchase.returns_booked}"

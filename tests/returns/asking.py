@@ -1,0 +1,44 @@
+"""Refunds as staff ask for them, and as somebody makes them in Stripe's dashboard."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import stripe
+from django.conf import settings
+
+from billing.models import Purchase, Refund
+from billing.refunds import RefundOrder, refund_purchase
+
+STAFF = uuid4()
+
+
+def order(amount_minor: int, **more: Any) -> RefundOrder:
+    facts: dict[str, Any] = {
+        "reason": Refund.Reason.REQUESTED_BY_CUSTOMER,
+        "policy": Refund.Policy.CAP,
+        "note": "Asked by mail.",
+        "origin": Refund.Origin.ADMIN,
+        "asked_by": STAFF,
+        **more,
+    }
+    return RefundOrder(amount_minor=amount_minor, **facts)
+
+
+def refund(purchase: Purchase, amount_minor: int, **more: Any) -> Any:
+    """The `Refund`, untyped: its amounts are compared with plain numbers."""
+    return refund_purchase(purchase.pk, order(amount_minor, **more))
+
+
+def refund_in_dashboard(purchase: Purchase, amount_minor: int) -> str:
+    """Stripe's id of a refund that bears no mark of ours."""
+    client = stripe.StripeClient(
+        settings.STRIPE_SECRET_KEY,
+        base_addresses={"api": settings.STRIPE_API_BASE},
+        stripe_version=settings.STRIPE_API_VERSION,
+    )
+    made = client.v1.refunds.create(
+        {"payment_intent": purchase.stripe_payment_intent_id or "", "amount": amount_minor}
+    )
+    return made.id

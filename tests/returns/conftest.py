@@ -1,0 +1,70 @@
+"""A shop where one purchase was paid: 5,000 credits for $45.00."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from billing.models import Purchase
+from credits import ledger
+from credits.models import Account
+from credits.proof import find_violations
+from tests.billing.reporting import deliver
+from tests.builders import UserFactory, put_on_sale, start
+from tests.local_world import Sandbox
+
+CARD = "4242424242424242"
+
+
+@pytest.fixture(autouse=True)
+def _shop(sandbox: Sandbox) -> Iterator[None]:
+    put_on_sale()
+    sandbox.hold_webhooks()
+    yield
+    assert list(find_violations()) == []
+
+
+@pytest.fixture
+def buyer() -> User:
+    user: User = UserFactory.create()
+    return user
+
+
+@pytest.fixture
+def purchase(sandbox: Sandbox, buyer: User) -> Purchase:
+    return buy(sandbox, buyer)
+
+
+def buy(sandbox: Sandbox, buyer: User, package: str = "standard", card: str = CARD) -> Purchase:
+    """A purchase that is paid and credited."""
+    started = start(buyer, package)
+    sandbox.pay(started.session_id, card)
+    deliver(sandbox)
+    return Purchase.objects.get(stripe_session_id=started.session_id)
+
+
+def spend(purchase: Purchase, amount: str | int, key: str = "job") -> None:
+    ledger.spend(purchase.account_id, Decimal(amount), key=key)
+
+
+def balance(purchase: Purchase) -> Any:
+    """A number, untyped: it is compared with plain ones."""
+    return Account.objects.get(pk=purchase.account_id).balance
+
+
+def fresh(purchase: Purchase) -> Any:
+    return Purchase.objects.get(pk=purchase.pk)
+
+
+def charge_of(sandbox: Sandbox, purchase: Purchase) -> str:
+    """The id of the charge that paid for it."""
+    charges = sandbox.objects("charge")
+    return str(
+        next(
+            c["id"] for c in charges if c["paid"] and c["payment_intent"] == purchase.stripe_payment_intent_id
+        )
+    )

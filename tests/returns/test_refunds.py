@@ -1,0 +1,266 @@
+"""A refund gives back money and takes back credits, together, once, and never more than was paid."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from billing.errors import CreditsWereSpent, IdempotencyKeyReused, InvalidRefund, NotRefundable
+from billing.models import Purchase, Refund
+from billing.refunds import issue_refund, preview_refund, sync_refunds
+from credits.models import Account, Entry, Lot
+from tests.billing.reporting import deliver
+from tests.builders import start
+from tests.local_world import Sandbox
+from tests.returns.asking import order, refund, refund_in_dashboard
+from tests.returns.conftest import balance, buy, fresh, spend
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Status = Purchase.Status
+Policy = Refund.Policy
+
+
+def refunded_at_stripe(sandbox: Sandbox) -> int:
+    return sum(r["amount"] for r in sandbox.objects("refund") if r["status"] in ("succeeded", "pending"))
+
+
+# --- From here
+
+
+def test_a_whole_refund_takes_all_credits_back(sandbox: Sandbox, purchase: Purchase) -> None:
+    made = refund(purchase, 4500)
+
+    assert (made.status, made.credits_taken, made.credits_owed) == ("succeeded", 5000, 0)
+    assert refunded_at_stripe(sandbox) == 4500
+    assert (fresh(purchase).status, fresh(purchase).refunded_minor, balance(purchase)) == (
+        Status.REFUNDED,
+        4500,
+        0,
+    )
+    entry = Entry.objects.latest("id")
+    assert (entry.kind, entry.amount, entry.reference) == ("refund", -5000, str(purchase.pk))
+    assert entry.metadata["refund"] == str(made.pk)
+
+
+def test_the_webhooks_of_our_own_refund_change_nothing_more(sandbox: Sandbox, purchase: Purchase) -> None:
+    refund(purchase, 1000)
+    before = Entry.objects.count()
+    sandbox.release_webhooks(order="shuffle", seed=3, copies=3)
+
+    assert (Entry.objects.count(), Refund.objects.count()) == (before, 1)
+    assert fresh(purchase).status == Status.PARTIALLY_REFUNDED
+
+
+def test_parts_take_back_exactly_the_whole(purchase: Purchase) -> None:
+    parts = [refund(purchase, minor).credits_taken for minor in (1, 1499, 1499, 1501)]
+
+    # 5,000 credits for 4,500 cents: no part is a round number, and the last one ends at nothing.
+    assert parts[0] == Decimal("1.111111")
+    assert (sum(parts), balance(purchase), fresh(purchase).status) == (5000, 0, Status.REFUNDED)
+
+
+def test_the_credits_come_out_of_the_purchases_own_lot(sandbox: Sandbox, purchase: Purchase) -> None:
+    assert purchase.user is not None
+    other = buy(sandbox, purchase.user)
+    spend(purchase, 4000)  # of the older lot
+    refund(other, 4500)
+
+    lots = Lot.objects.filter(account=purchase.account_id).order_by("id")
+    assert [lot.remaining for lot in lots] == [1000, 0]
+
+
+def test_a_second_refund_never_gives_back_more_than_was_paid(sandbox: Sandbox, purchase: Purchase) -> None:
+    refund(purchase, 3000)
+    with pytest.raises(NotRefundable) as refused:
+        refund(purchase, 1501)
+
+    assert "$15.00" in refused.value.message
+    assert (refunded_at_stripe(sandbox), fresh(purchase).refunded_minor) == (3000, 3000)
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_an_amount_of_nothing_is_refused(purchase: Purchase, amount: int) -> None:
+    with pytest.raises(InvalidRefund):
+        refund(purchase, amount)
+    assert not Refund.objects.exists()
+
+
+def test_a_refund_needs_a_reason(purchase: Purchase) -> None:
+    with pytest.raises(InvalidRefund):
+        refund(purchase, 100, note=" ", reason=Refund.Reason.OTHER)
+
+
+def test_an_unpaid_purchase_cannot_be_refunded(purchase: Purchase) -> None:
+    assert purchase.user is not None
+    unpaid = Purchase.objects.get(stripe_session_id=start(purchase.user).session_id)
+    with pytest.raises(NotRefundable):
+        refund(unpaid, 100)
+
+
+def test_two_equal_refunds_are_two_and_a_repeat_is_one(sandbox: Sandbox, purchase: Purchase) -> None:
+    first = refund(purchase, 500, idempotency_key="click 1")
+    again = refund(purchase, 500, idempotency_key="click 1")
+    second = refund(purchase, 500, idempotency_key="click 2")
+
+    assert first.pk == again.pk != second.pk
+    assert refunded_at_stripe(sandbox) == fresh(purchase).refunded_minor == 1000
+    with pytest.raises(IdempotencyKeyReused):
+        refund(purchase, 501, idempotency_key="click 2")
+
+
+# --- Credits that were spent
+
+
+def test_cap_takes_what_is_left_and_lets_the_rest_go(purchase: Purchase) -> None:
+    spend(purchase, 4000)
+    made = refund(purchase, 4500, policy=Policy.CAP)
+
+    assert (made.credits_asked, made.credits_taken, made.credits_owed, balance(purchase)) == (
+        5000,
+        1000,
+        0,
+        0,
+    )
+    assert Account.objects.get(pk=purchase.account_id).debt == 0
+
+
+def test_debt_makes_the_buyer_owe_and_the_next_purchase_repays_it(
+    sandbox: Sandbox, purchase: Purchase
+) -> None:
+    spend(purchase, 4000)
+    made = refund(purchase, 4500, policy=Policy.DEBT)
+    assert (made.credits_taken, made.credits_owed, balance(purchase)) == (1000, 4000, -4000)
+
+    assert purchase.user is not None
+    buy(sandbox, purchase.user)
+    assert balance(purchase) == 1000
+
+
+def test_block_refuses_and_changes_nothing(sandbox: Sandbox, purchase: Purchase) -> None:
+    spend(purchase, 4000)
+    with pytest.raises(CreditsWereSpent) as refused:
+        refund(purchase, 4500, policy=Policy.BLOCK)
+
+    assert refused.value.params["missing"] == "4000.000000"
+    assert (refunded_at_stripe(sandbox), balance(purchase), Refund.objects.count()) == (0, 1000, 0)
+    assert refund(purchase, 900, policy=Policy.BLOCK).credits_taken == 1000
+
+
+def test_the_preview_says_what_then_happens(purchase: Purchase) -> None:
+    spend(purchase, 4000)
+    unspent: Any = preview_refund(purchase)
+    assert (unspent.amount.minor, unspent.credits_left) == (900, 1000)
+    assert (unspent.credits_taken, unspent.credits_spent) == (1000, 0)
+    whole: Any = preview_refund(purchase, 4500)
+    assert (whole.credits_taken, whole.credits_spent) == (1000, 4000)
+
+    made = refund(purchase, 4500)
+    assert (made.credits_taken, made.credits_asked - made.credits_taken) == (1000, 4000)
+
+
+# --- Stripe's answers
+
+
+def test_a_refusal_of_stripes_gives_the_credits_back(sandbox: Sandbox, purchase: Purchase) -> None:
+    refund_in_dashboard(purchase, 4500)  # and nobody has told us yet
+    made = refund(purchase, 4500)
+
+    assert (made.status, made.failure_reason) == ("failed", "charge_already_refunded")
+    assert (balance(purchase), fresh(purchase).status) == (5000, Status.COMPLETED)
+    deliver(sandbox)
+    assert (balance(purchase), fresh(purchase).status) == (0, Status.REFUNDED)
+
+
+def test_a_lost_answer_is_found_by_the_job_and_refunds_once(sandbox: Sandbox, purchase: Purchase) -> None:
+    for _ in range(5):
+        sandbox.fault(method="POST", path="/v1/refunds", status=None, after=True)
+    made = refund(purchase, 1000)
+    assert made.status == "requested"
+    assert balance(purchase) < 5000, "set aside from the click on"
+
+    sandbox.delete("/_sandbox/faults")
+    again = issue_refund(made.pk, look_first=True)
+    assert again.status == "succeeded"
+    assert refunded_at_stripe(sandbox) == 1000
+    assert issue_refund(made.pk).stripe_refund_id == again.stripe_refund_id
+
+
+def test_a_refund_that_fails_later_gives_its_credits_back_to_their_lot(
+    sandbox: Sandbox, purchase: Purchase
+) -> None:
+    made = refund(purchase, 900)
+    assert made.stripe_refund_id is not None
+    sandbox.fail_refund(made.stripe_refund_id)
+    deliver(sandbox)
+
+    made.refresh_from_db()
+    assert (made.status, made.credits_taken) == ("failed", 0)
+    assert (balance(purchase), Lot.objects.get().remaining) == (5000, 5000)
+    assert (fresh(purchase).status, fresh(purchase).refunded_minor) == (Status.COMPLETED, 0)
+
+
+def test_a_failed_refund_lets_its_debt_off_and_gives_back_what_was_repaid(
+    sandbox: Sandbox, purchase: Purchase
+) -> None:
+    spend(purchase, 5000)
+    made = refund(purchase, 4500, policy=Policy.DEBT)
+    assert purchase.user is not None
+    assert made.stripe_refund_id is not None
+    buy(sandbox, purchase.user, "starter")  # 1,000 credits, which repay
+    assert balance(purchase) == -4000
+    sandbox.fail_refund(made.stripe_refund_id)
+    deliver(sandbox)
+
+    account = Account.objects.get(pk=purchase.account_id)
+    assert (account.balance, account.debt) == (1000, 0)
+
+
+# --- Made at Stripe
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_refund_made_at_stripe_is_applied_once_in_any_order(
+    sandbox: Sandbox, purchase: Purchase, seed: int
+) -> None:
+    refund_in_dashboard(purchase, 900)
+    sandbox.release_webhooks(order="shuffle", seed=seed, copies=2)
+
+    (made,) = Refund.objects.all()
+    assert (made.origin, made.status, made.credits_taken) == ("stripe", "succeeded", 1000)
+    assert (balance(purchase), fresh(purchase).status) == (4000, Status.PARTIALLY_REFUNDED)
+
+
+def test_a_refund_reported_before_its_payment_is_settled_with_it(
+    sandbox: Sandbox, purchase: Purchase
+) -> None:
+    assert purchase.user is not None
+    started = start(purchase.user, "standard")
+    sandbox.pay(started.session_id)
+    intent = sandbox.objects("payment_intent")[-1]["id"]
+    early = Purchase(stripe_payment_intent_id=intent)
+    refund_in_dashboard(early, 4500)
+    sandbox.release_webhooks(types=["refund.created", "refund.updated", "charge.refunded"])
+    assert Refund.objects.get().purchase is None
+
+    deliver(sandbox)
+    bought = Purchase.objects.get(stripe_session_id=started.session_id)
+    assert (bought.status, bought.credits_taken_back, balance(bought)) == (Status.REFUNDED, 5000, 5000)
+
+
+def test_charge_refunded_alone_is_enough(sandbox: Sandbox, purchase: Purchase) -> None:
+
+    refund_in_dashboard(purchase, 4500)
+    sandbox.release_webhooks(types=["charge.refunded"])
+    (job,) = ProcrastinateJob.objects.filter(task_name="billing.sync_refunds")
+    sync_refunds(**job.args)
+
+    assert (fresh(purchase).status, balance(purchase)) == (Status.REFUNDED, 0)
+
+
+def test_an_order_stays_what_it_was(purchase: Purchase) -> None:
+    made = refund(purchase, 900)
+    assert (made.amount_minor, made.note, made.asked_by) == (900, "Asked by mail.", order(900).asked_by)
