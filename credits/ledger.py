@@ -21,7 +21,7 @@ from accounts.models import User
 from accounts.teams.models import Team
 from config.statements import call
 from credits import refusals
-from credits.amounts import positive_amount
+from credits.amounts import positive_amount, round_credits
 from credits.arguments import checked_text, json_text
 from credits.errors import InvalidEntry, NothingToReverse, TooManyItems, UnknownLot
 from credits.holds import capture, expire_holds, hold, release
@@ -285,11 +285,13 @@ def restore(
         UnknownLot: the account has no such lot.
     """
     amount = positive_amount(amount)
+    if not 0 <= owed <= amount:
+        raise InvalidEntry("What was owed is a part of what comes back.", field="owed")
     arguments = [
         account_id,
         lot_id,
         amount,
-        owed,
+        round_credits(owed),
         kind.value,
         checked_text("key", key, required=True),
         checked_text("reference", reference),

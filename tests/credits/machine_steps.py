@@ -67,9 +67,11 @@ OTHERS: dict[str, Any] = {
 
 
 def amount_of(amount: Decimal | str, whole: Decimal) -> Decimal:
-    """``amount``, or the part of ``whole`` that it names; never nothing."""
+    """``amount``, or the part of ``whole`` that it names; never nothing, unless it says so."""
     if isinstance(amount, Decimal):
         return amount
+    if amount == "none":
+        return Decimal(0)
     part = {"all": whole, "more": whole + SMALLEST, "less": whole - SMALLEST, "half": whole / 2}[amount]
     return max(part.quantize(SMALLEST), SMALLEST)
 
@@ -145,6 +147,19 @@ _STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
             "whose": st.sampled_from([None] * 12 + [*PEOPLE, NOBODY]),
             "amount": st.one_of(*[sizes, parts, parts] * 6, huge),
             "policy": st.sampled_from(["cap", "block", "debt"]),
+            "kind": st.sampled_from(["reversal", "refund", "dispute"]),
+            "reference": references,
+            "metadata": words,
+            "which": st.integers(0, 12),
+            "back": reuse,
+        },
+    ),
+    "restore": (
+        4,
+        {
+            "whose": st.sampled_from([None] * 12 + [*PEOPLE, NOBODY]),
+            "amount": st.one_of(*[sizes, parts, parts] * 6, huge),
+            "owed": st.sampled_from(["none", "half", "all", "more"]),
             "kind": st.sampled_from(["reversal", "refund", "dispute"]),
             "reference": references,
             "metadata": words,

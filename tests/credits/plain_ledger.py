@@ -257,6 +257,37 @@ class PlainLedger:
             self._book(account, kind, -taken - owed, moved, key, reference, metadata, owed=owed), False
         )
 
+    def restore(
+        self,
+        name: str,
+        lot: int,
+        amount: Decimal,
+        *,
+        owed: Decimal,
+        key: str,
+        kind: str = "reversal",
+        reference: str = "",
+        metadata: Metadata,
+    ) -> Booked:
+        _check(amount)
+        if not 0 <= owed <= amount:
+            raise InvalidEntry("More was owed than comes back.")
+        account = self.accounts.get(name) or Account(name)
+        metadata = {**metadata, "lot": lot, "owed": f"{owed:.6f}"}
+        if earlier := account.entry(key):
+            same = (kind, amount, reference, metadata)
+            return _same(earlier, (earlier.kind, earlier.amount, earlier.reference, earlier.metadata) == same)
+        found = next((one for one in account.lots if one.number == lot), None)
+        if found is None:
+            raise UnknownLot("No such lot.")
+        let_off = min(owed, account.debt)
+        if found.remaining + amount - let_off > found.amount:
+            raise InvalidEntry("The lot never had so many.")
+        moved = [(found, amount - let_off)]
+        return Booked(
+            self._book(account, kind, amount, moved, key, reference, metadata, owed=-let_off), False
+        )
+
     def transfer(
         self,
         giver: str,

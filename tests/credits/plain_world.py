@@ -71,6 +71,7 @@ def _told_of_an_entry(
         "spend": (entry.balance_after, account.held),
         "capture": (entry.balance_after, account.held, *_remaining(plain, arguments)),
         "reverse": (-entry.amount - entry.owed, entry.owed, entry.balance_after),
+        "restore": (-entry.owed, entry.balance_after),
     }
     return (_place(entry), *told[operation], booked.repeated)
 

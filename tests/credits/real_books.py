@@ -16,7 +16,17 @@ from credits import ledger
 from credits.errors import LedgerError
 from credits.holds import HeldCredits
 from credits.models import Account, Entry
-from credits.results import Capture, Grant, Release, Reversal, Spend, SpendOrder, SpendResult, Transfer
+from credits.results import (
+    Capture,
+    Grant,
+    Release,
+    Restoration,
+    Reversal,
+    Spend,
+    SpendOrder,
+    SpendResult,
+    Transfer,
+)
 
 Outcome = tuple[Any, ...]
 Books = dict[str, dict[Any, Any]]
@@ -124,6 +134,10 @@ class RealBooks:
             return ("nothing", taken.taken, taken.owed, taken.balance_after)
         entry = self._entry(taken.entry_id)
         return (entry, taken.taken, taken.owed, taken.balance_after, taken.repeated)
+
+    @_told.register
+    def _(self, back: Restoration) -> Outcome:
+        return (self._entry(back.entry_id), back.let_off, back.balance_after, back.repeated)
 
     @_told.register
     def _(self, gift: Transfer) -> Outcome:

@@ -152,6 +152,27 @@ class Ledgers(RuleBasedStateMachine):
             **arguments,
         )
 
+    def restore(
+        self,
+        whose: str | None,
+        amount: Decimal | str,
+        owed: str,
+        which: int,
+        back: int | None,
+        **arguments: Any,
+    ) -> None:
+        lot = nth_last(self.plain.lots, which)
+        amount = amount_of(amount, lot.amount - lot.remaining)
+        self.do(
+            "restore",
+            name=whose or lot.account,
+            lot=lot.number,
+            amount=amount,
+            owed=amount_of(owed, amount),
+            key=self.key(back),
+            **arguments,
+        )
+
     # --- What happens by itself --------------------------------------------------------------------------------------
 
     def time_passes(self, hours: int) -> None:
