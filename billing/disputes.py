@@ -11,7 +11,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from billing.jobs import tell_staff_of_dispute
+from billing.jobs import look_for_purchase_later, tell_staff_of_dispute
 from billing.matching import purchase_of_payment
 from billing.models import Dispute, Purchase, Refund
 from billing.purchase_log import Change, Told, record
@@ -55,6 +55,8 @@ def record_dispute(reported: StripeDispute, told: Told) -> Dispute:
     if purchase is not None and (is_news or dispute.purchase_id is None):
         dispute.purchase = purchase
         _settle(purchase, dispute, told)
+    elif purchase is None:
+        look_for_purchase_later(reported.payment_intent_id)
     if is_new:
         tell_staff_of_dispute.defer(dispute_id=str(dispute.pk))
     return dispute

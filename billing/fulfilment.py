@@ -14,14 +14,13 @@ from enum import Enum, auto
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from billing.early_returns import adopt_early_returns
 from billing.jobs import send_confirmation
 from billing.models import Purchase
 from billing.purchase_log import Change, Told, lock_purchase, record, require_transaction
-from billing.returns import Cause, adopt_early_returns, settle_returns
 from billing.stripe_objects import CheckoutSession, PaymentIntent
 from credits import ledger
 from credits.models import Entry
@@ -173,19 +172,8 @@ def _credit(purchase: Purchase, payment: Payment, told: Told) -> None:
     purchase.attention, purchase.attention_detail, purchase.failure_code = Attention.NONE, "", ""
     detail = {"entry": grant.entry_id, "balance_after": str(grant.balance_after)}
     record(purchase, Change("credited", Status.COMPLETED, detail), told)
-    _settle_early_returns(purchase, told)
+    adopt_early_returns(purchase, told)
     send_confirmation.defer(purchase_id=str(purchase.pk))
-
-
-def _settle_early_returns(purchase: Purchase, told: Told) -> None:
-    """Refunds and disputes may have been reported before the payment itself was."""
-    adopt_early_returns(purchase)
-    cause = Cause(
-        kind=Entry.Kind.REFUND, policy=settings.REFUND_POLICY, metadata={"status": "reported early"}
-    )
-    returned = settle_returns(purchase, cause)
-    if returned.asked:
-        record(purchase, Change("returned_early", detail={"credits": str(-returned.taken)}), told)
 
 
 def _expiry(purchase: Purchase) -> datetime.datetime | None:

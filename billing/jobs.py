@@ -46,6 +46,20 @@ def sync_refunds(payment_intent_id: str) -> None:
     sync_refunds(payment_intent_id)
 
 
+@app.task(name="billing.look_for_purchase", retry=PATIENTLY)
+def look_for_purchase(payment_intent_id: str) -> None:
+    """Looks again for the purchase of a refund or dispute that was reported before its payment."""
+    from billing.early_returns import look_for_purchase
+
+    look_for_purchase(payment_intent_id)
+
+
+def look_for_purchase_later(payment_intent_id: str) -> None:
+    """Defers `look_for_purchase` until whoever is recording the payment at this moment has done so."""
+    later = look_for_purchase.configure(schedule_in={"seconds": 30}, lock=f"payment:{payment_intent_id}")
+    later.defer(payment_intent_id=payment_intent_id)
+
+
 @app.task(name="billing.send_refund_mail", retry=PATIENTLY)
 def send_refund_mail(refund_id: str) -> None:
     """Tells the buyer of a refund, once."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q
 
 from billing.models import Purchase
-from billing.purchase_log import lock_purchase, require_transaction
+from billing.purchase_log import require_transaction
 from billing.stripe_objects import CheckoutSession, PaymentIntent
 
 
@@ -36,28 +35,10 @@ def purchase_of_intent(intent: PaymentIntent) -> Purchase | None:
 
 
 def purchase_of_payment(payment_intent_id: str) -> Purchase | None:
-    """The purchase that this payment paid for, locked; None while no purchase has it on record, and then nobody can
-    put it there before the transaction ends without seeing what it writes.
-    """
+    """The purchase that has this payment on record, locked."""
     require_transaction()
     mine = Purchase.objects.filter(stripe_payment_intent_id=payment_intent_id)
-    locked = mine.select_for_update(of=("self",)).first()
-    if locked is None:
-        await_reports(payment_intent_id)
-        found = mine.values_list("pk", flat=True).first()
-        locked = lock_purchase(found) if found else None
-    return locked
-
-
-def await_reports(payment_intent_id: str) -> None:
-    """Makes a payment's fulfilment and the first reports of its refunds take turns: whoever comes second sees what the
-    first one wrote. Held until the transaction ends.
-    """
-    require_transaction()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"payment:{payment_intent_id}"]
-        )
+    return mine.select_for_update(of=("self",)).first()
 
 
 def _candidates(recorded: Q, reference: str) -> list[Purchase]:

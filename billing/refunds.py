@@ -27,7 +27,7 @@ from billing.errors import (
     StripeRefused,
     StripeUnavailable,
 )
-from billing.jobs import issue_refund_later, send_refund_mail
+from billing.jobs import issue_refund_later, look_for_purchase_later, send_refund_mail
 from billing.matching import as_uuid, purchase_of_payment
 from billing.models import Purchase, PurchaseEvent, Refund
 from billing.money import Money
@@ -180,6 +180,8 @@ def record_refund(reported: StripeRefund, told: Told) -> Refund:
         refund.purchase = purchase
         refund.save()
         _settle(purchase, refund, f"refund_{status}", told)
+    elif purchase is None:
+        look_for_purchase_later(reported.payment_intent_id)
     return refund
 
 

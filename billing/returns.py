@@ -18,12 +18,12 @@ from typing import TypedDict
 from django.db.models import Sum
 
 from billing.errors import CreditsWereSpent
-from billing.matching import await_reports
 from billing.models import Dispute, Purchase, Refund
 from billing.purchase_log import require_transaction
 from credits import ledger
 from credits.amounts import round_credits
 from credits.errors import NothingToReverse
+from credits.formatting import credits_amount
 from credits.ledger import Policy
 from credits.models import Entry, Lot
 from credits.results import Reversal
@@ -108,20 +108,6 @@ def lot_of(purchase: Purchase) -> Lot:
     return Lot.objects.get(pk=entry.lots[0])
 
 
-def adopt_early_returns(purchase: Purchase) -> None:
-    """Takes over refunds and disputes that were reported before anybody knew whose payment it is. The caller holds the
-    purchase's lock and has just recorded its payment.
-    """
-    if not purchase.stripe_payment_intent_id:
-        return
-    await_reports(purchase.stripe_payment_intent_id)
-    for model in (Refund, Dispute):
-        early = model._default_manager.filter(
-            purchase=None, stripe_payment_intent_id=purchase.stripe_payment_intent_id
-        )
-        early.update(purchase=purchase)
-
-
 def _standing(purchase: Purchase) -> tuple[int, int]:
     """Minor units of the refunds and of the disputes that stand."""
     refunded = purchase.refunds.filter(status__in=Refund.STANDING).aggregate(sum=Sum("amount_minor"))["sum"]
@@ -151,9 +137,9 @@ def _take_back(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:
             metadata=cause["metadata"],
         )
     except NothingToReverse as error:
+        missing = credits_amount(Decimal(error.params["missing"]))
         raise CreditsWereSpent(
-            "Credits of this purchase were spent: less is left than the refund would take back.",
-            **error.params,
+            f"{missing} of the credits that this would take back were spent.", **error.params
         ) from error
     return Returned(amount, reversal.taken, reversal.owed)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any, cast
-from uuid import UUID
 
 from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -18,6 +17,7 @@ from rest_framework.views import APIView
 from accounts.models import User
 from billing.api.fields import MoneyField, NumberField, UtcTimeField
 from billing.errors import InvalidIdempotencyKey, InvalidRefund
+from billing.matching import as_uuid
 from billing.models import Purchase, Refund
 from billing.money import Money
 from billing.refunds import LONGEST_NOTE, RefundOrder, preview_refund, refund_purchase
@@ -107,7 +107,7 @@ class RefundPreviewView(APIView):
         parameters=[PreviewQuerySerializer],
         responses={200: PreviewSerializer, **problem_responses(400, *WHO, 404, 409)},
     )
-    def get(self, request: Request, purchase_id: UUID) -> Response:
+    def get(self, request: Request, purchase_id: str) -> Response:
         query = PreviewQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         purchase = _purchase(purchase_id)
@@ -129,10 +129,11 @@ class RefundsView(APIView):
         request=RefundOrderSerializer,
         responses={201: RefundSerializer, **problem_responses(400, *WHO, 404, 409, 415, 422)},
     )
-    def post(self, request: Request, purchase_id: UUID) -> Response:
+    def post(self, request: Request, purchase_id: str) -> Response:
         order = RefundOrderSerializer(data=request.data)
         order.is_valid(raise_exception=True)
-        refund = refund_purchase(purchase_id, _order(order.validated_data, _purchase(purchase_id), request))
+        purchase = _purchase(purchase_id)
+        refund = refund_purchase(purchase.pk, _order(order.validated_data, purchase, request))
         return Response(RefundSerializer(refund).data, status=201)
 
 
@@ -151,8 +152,9 @@ def _order(data: dict[str, Any], purchase: Purchase, request: Request) -> Refund
     )
 
 
-def _purchase(purchase_id: UUID) -> Purchase:
-    purchase = Purchase.objects.filter(pk=purchase_id).first()
+def _purchase(purchase_id: str) -> Purchase:
+    found = as_uuid(purchase_id)
+    purchase = Purchase.objects.filter(pk=found).first() if found else None
     if purchase is None:
         raise NotFound("There is no such purchase.")
     return purchase

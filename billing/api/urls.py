@@ -38,11 +38,11 @@ urlpatterns: list[URLPattern] = [
     *_either_way(f"{V1}estimate", EstimateView, "api-estimate"),
     *_either_way(f"{V1}admin/purchases", views.AdminPurchasesView, "api-admin-purchases"),
     *_either_way(
-        f"{V1}admin/purchases/<uuid:purchase_id>/refund-preview",
+        f"{V1}admin/purchases/<str:purchase_id>/refund-preview",
         refunds.RefundPreviewView,
         "api-refund-preview",
     ),
-    *_either_way(f"{V1}admin/purchases/<uuid:purchase_id>/refunds", refunds.RefundsView, "api-refunds"),
+    *_either_way(f"{V1}admin/purchases/<str:purchase_id>/refunds", refunds.RefundsView, "api-refunds"),
     *_either_way(f"{V1}webhook", WebhookView, "api-webhook"),
     path("v1/<path:rest>", views.NothingHereView.as_view()),
     *_either_way("credits/estimate", legacy.LegacyEstimateView, "legacy-estimate"),

@@ -45,6 +45,8 @@ DESCRIBED = {
     "estimate_credits": ("get", f"{API}estimate"),
     "estimate_credits_of_long_prompt": ("post", f"{API}estimate"),
     "list_all_purchases": ("get", f"{API}admin/purchases"),
+    "preview_refund": ("get", f"{API}admin/purchases/{{purchase_id}}/refund-preview"),
+    "refund_purchase": ("post", f"{API}admin/purchases/{{purchase_id}}/refunds"),
     "receive_webhook": ("post", f"{API}webhook"),
     "legacy_estimate": ("get", "/api/credits/estimate"),
     "legacy_purchase": ("post", "/api/credits/purchase"),
@@ -153,6 +155,7 @@ def _ask_for_everything(
     yield from _ask_what_it_costs(sandbox, site)
     yield from _ask_to_buy(sandbox, site, "start_purchase", "package_code")
     yield from _ask_to_buy(sandbox, site, "legacy_purchase", "package_id")
+    yield from _ask_to_refund(sandbox, site)
     for name in ("receive_webhook", "legacy_webhook"):
         yield from _deliver(site + DESCRIBED[name][1], name)
     monkeypatch.setattr(ScopedRateThrottle, "THROTTLE_RATES", {"purchase": "1/day"})
@@ -167,7 +170,9 @@ def _send(sandbox: Sandbox, site: str, name: str, who: str = "buyer", **request:
     if who:
         wish = {"client": "service"} if who == "service" else {"username": who}
         headers["Authorization"] = f"Bearer {sandbox.post('/_sandbox/openid/token', wish)['access_token']}"
-    address = site + path.format(session_id=request.pop("session_id", "cs_test_none"))
+    address = site + path.format(
+        session_id=request.pop("session_id", "cs_test_none"), purchase_id=request.pop("purchase_id", "none")
+    )
     return requests.request(method, address, headers=headers, timeout=20, **request)
 
 
@@ -186,6 +191,31 @@ def _ask_to_read(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Re
             yield name, send(name, who)
     sandbox.fault(method="GET", path="/v1/checkout/sessions/*", status=500, times=1)
     yield "legacy_session", send("legacy_session", session_id=session_id)
+
+
+def _ask_to_refund(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Response]]:
+    send = functools.partial(_send, sandbox, site)
+    started = send("start_purchase", json={"package_code": "pro"}).json()
+    unpaid = {"purchase_id": send("start_purchase", json={"package_code": "pro"}).json()["purchase_id"]}
+    sandbox.pay(started["session_id"])
+    send("read_session", session_id=started["session_id"])
+    paid, order = {"purchase_id": started["purchase_id"]}, {"amount": "1.00", "reason": "duplicate"}
+    for who in ("staff", "", "buyer", "service"):
+        yield "preview_refund", send("preview_refund", who, **paid)
+        yield (
+            "refund_purchase",
+            send("refund_purchase", who, **paid, json=order, headers={"Idempotency-Key": "1"}),
+        )
+    for request in ({"params": {"amount": "x"}, **paid}, unpaid, {}):
+        yield "preview_refund", send("preview_refund", "staff", **request)
+    for request in (
+        {"json": order, **paid},
+        {"json": {**order, "amount": "1000"}, "headers": {"Idempotency-Key": "2"}, **paid},
+        {"json": {**order, "amount": "2"}, "headers": {"Idempotency-Key": "1"}, **paid},
+        {"data": "x", "headers": {"Content-Type": "text/plain"}, **paid},
+        {"json": order},
+    ):
+        yield "refund_purchase", send("refund_purchase", "staff", **request)
 
 
 def _ask_what_it_costs(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Response]]:

@@ -20,7 +20,7 @@ PAID = {Status.COMPLETED, Status.PROCESSING, Status.FAILED}
 
 def make_purchase(user: User, status: str, attention: str = "", package_code: str = "standard") -> Purchase:
     package = Package.objects.get(code=package_code)
-    is_completed = status == Status.COMPLETED
+    is_completed = status in Purchase.CREDITED
     return Purchase.objects.create(
         user=user,
         account=ledger.open_account(user),

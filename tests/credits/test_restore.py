@@ -102,7 +102,10 @@ def test_a_repeat_gives_back_once_and_other_words_are_a_conflict() -> None:
     first, again = give_back(account, 60), give_back(account, 60)
 
     assert (first.entry_id, again.repeated) == (again.entry_id, True)
-    for other in ({"amount": 59}, {"owed": 1}, {"reference": "x"}, {"kind": Entry.Kind.DISPUTE}):
+    others: list[dict[str, Any]] = [
+        {"amount": 59}, {"owed": 1}, {"reference": "x"}, {"kind": Entry.Kind.DISPUTE},
+    ]  # fmt: skip
+    for other in others:
         with pytest.raises(KeyConflict):
             give_back(account, **{"amount": 60, **other})
     assert standing(account) == (100, 0)

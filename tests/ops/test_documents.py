@@ -11,7 +11,7 @@ from django.conf import settings
 
 from billing.event_handlers import HANDLERS
 from billing.management.commands import load_catalog, reconcile, sync_catalog
-from billing.models import InboxEvent, Purchase
+from billing.models import Dispute, InboxEvent, Purchase, Refund
 from billing.reconciliation import Finding
 from billing.stripe_mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
 from config.errors import DomainError
@@ -118,6 +118,11 @@ def test_every_state_that_staff_meet_is_explained() -> None:
     text = OPERATE.lower()
     for status in [*Purchase.Status, *InboxEvent.Status]:
         assert re.search(rf"^\| {status.value} \|", text, re.MULTILINE), status
+    returns = (ROOT / "docs/refunds-and-disputes.md").read_text()
+    for told in [*Refund.Status, *Dispute.Status]:
+        assert re.search(rf"^\| ([a-z_]+, )*{told.value}(, [a-z_]+)* \|", returns, re.MULTILINE), told
+    for policy in Refund.Policy:
+        assert f"| `{policy.value}` |" in returns
     for attention in Purchase.Attention:
         assert not attention.value or f"| `{attention.value}` |" in text
 

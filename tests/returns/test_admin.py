@@ -1,0 +1,150 @@
+"""The Refund button, and the lists of refunds and disputes, as staff use them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from accounts.models import User
+from billing.models import Dispute, Purchase, Refund
+from tests.admin.conftest import as_clerk, as_superuser, clerk, sign_in, superuser
+from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, read
+from tests.billing.reporting import deliver
+from tests.builders import UserFactory
+from tests.local_world import Sandbox
+from tests.returns.asking import refund, refund_in_dashboard
+from tests.returns.conftest import balance, charge_of, fresh, spend
+
+__all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def press(client: Client, purchase: Purchase, **answers: str) -> Any:
+    """Says yes to the dialog as it was drawn, but for ``answers``."""
+    dialog = read(client, button_of(purchase, "refund"))
+    key = re.search(r'name="key" value="(\w+)"', dialog)
+    assert key is not None
+    facts = {"amount": "10", "policy": "cap", "reason": "", "note": "Asked by mail", "key": key[1]}
+    return client.post(button_of(purchase, "refund"), {"_form_submitted": "True", **facts, **answers})
+
+
+def test_the_dialog_shows_where_the_purchase_stands_and_what_would_happen(
+    as_superuser: Client, purchase: Purchase
+) -> None:
+    spend(purchase, 3000)
+    refund(purchase, 450)
+    dialog = re.sub(r"\s+", " ", read(as_superuser, button_of(purchase, "refund")))
+
+    assert "Paid $45.00, refunded so far $4.50, left to refund $40.50." in dialog
+    assert "1,500 of 5,000 credits are unspent." in dialog
+    assert 'name="amount" value="13.50"' in dialog, "the unspent share"
+    assert "3,000: let go, owed, or refused, as you choose" in dialog, "what a whole refund would meet"
+    assert Refund.objects.count() == 1, "looking refunds nothing"
+
+
+def test_pressing_it_refunds_and_is_remembered(
+    as_superuser: Client, superuser: User, purchase: Purchase
+) -> None:
+    answer = press(as_superuser, purchase, amount="9", reason="duplicate")
+
+    assert (answer.status_code, answer.url) == (302, page_of(purchase))
+    assert messages_after(answer) == ["$9.00 refunded, 1,000 credits taken back."]
+    assert history_of(purchase) == [("stella", "Refunded $9.00: Asked by mail")]
+    made = Refund.objects.get()
+    assert (made.asked_by, made.reason, made.note, made.origin) == (
+        superuser.pk,
+        "duplicate",
+        "Asked by mail",
+        "admin",
+    )
+    assert balance(purchase) == 4000
+
+
+def test_a_double_click_refunds_once(as_superuser: Client, purchase: Purchase) -> None:
+    for _ in range(2):
+        press(as_superuser, purchase, key="the same dialog")
+    assert (Refund.objects.count(), fresh(purchase).refunded_minor) == (1, 1000)
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ({"note": ""}, "This field is required."),
+        ({"amount": "1.005"}, "smallest unit"),
+        ({"amount": "much"}, "Enter a number."),
+    ],
+)
+def test_what_is_missing_is_said_in_the_dialog(
+    as_superuser: Client, purchase: Purchase, answers: dict[str, str], told: str
+) -> None:
+    answer = press(as_superuser, purchase, **answers)
+    assert answer.status_code == 200
+    assert told in answer.content.decode()
+    assert not Refund.objects.exists()
+
+
+def test_more_than_is_left_is_refused_with_what_is(as_superuser: Client, purchase: Purchase) -> None:
+    answer = press(as_superuser, purchase, amount="45.01")
+    assert messages_after(answer) == ["At most $45.00 of $45.00 can still be refunded."]
+    assert history_of(purchase) == [("stella", "Tried to refund: not_refundable")]
+
+
+def test_a_refusal_of_stripes_is_told(as_superuser: Client, purchase: Purchase) -> None:
+    refund_in_dashboard(purchase, 4500)
+    answer = press(as_superuser, purchase)
+    assert messages_after(answer) == ["Stripe refused: Charge already refunded. Nothing was refunded."]
+
+
+def test_no_answer_is_told_too(as_superuser: Client, sandbox: Sandbox, purchase: Purchase) -> None:
+    for _ in range(5):
+        sandbox.fault(method="POST", path="/v1/refunds", status=None)
+    answer = press(as_superuser, purchase)
+    assert "goes on by itself" in messages_after(answer)[0]
+    assert Refund.objects.get().status == "requested"
+
+
+def test_the_button_is_only_for_whom_may_and_where_there_is_something_to_refund(
+    as_superuser: Client, purchase: Purchase
+) -> None:
+    reader = UserFactory.create(is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_purchase"))
+    button = button_of(purchase, "refund")
+
+    assert button in read(as_superuser, page_of(purchase))
+    assert button not in read(sign_in(reader), page_of(purchase))
+    assert sign_in(reader).post(button, {"_form_submitted": "True"}).status_code == 403
+    refund(purchase, 4500)
+    assert button not in read(as_superuser, page_of(purchase))
+
+
+def test_lists_and_pages_tell_what_went_back(
+    as_superuser: Client, sandbox: Sandbox, purchase: Purchase
+) -> None:
+    spend(purchase, 4500)
+    made = refund(purchase, 900)
+    sandbox.dispute(charge_of(sandbox, purchase))
+    deliver(sandbox)
+    dispute = Dispute.objects.get()
+
+    assert "$9.00" in read(as_superuser, list_of(Refund), status__exact="succeeded")
+    assert "$9.00" not in read(as_superuser, list_of(Refund), status__exact="failed")
+    page = read(as_superuser, page_of(made))
+    assert "Asked by mail." in page
+    assert page_of(purchase) in page
+    page = read(as_superuser, page_of(dispute))
+    assert f"https://dashboard.stripe.com/disputes/{dispute.stripe_dispute_id}" in page
+    page = read(as_superuser, page_of(purchase))
+    assert {page_of(made), page_of(dispute)} <= set(re.findall(r'href="([^"]+)"', page))
+    assert re.search(r"Taken\W+500\b", page)
+
+
+def test_neither_can_be_edited_or_deleted(as_superuser: Client, sandbox: Sandbox, purchase: Purchase) -> None:
+    made = refund(purchase, 900)
+    for page in ("change", "delete"):
+        assert as_superuser.post(page_of(made, page), {"note": "x", "post": "yes"}).status_code == 403
+    assert Refund.objects.get().note == "Asked by mail."
