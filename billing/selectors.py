@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet, Sum
 
 from accounts.models import User
-from billing.models import Package, Purchase, Refund
+from billing.models import Dispute, Package, Purchase, Refund
 from billing.pricing import Offer, offers
 
 
@@ -42,6 +42,11 @@ def open_purchases() -> QuerySet[Purchase]:
 def purchases_needing_attention() -> QuerySet[Purchase]:
     """Those where money and purchase don't agree, and staff must look."""
     return Purchase.objects.exclude(attention=Purchase.Attention.NONE)
+
+
+def disputes_to_answer() -> QuerySet[Dispute]:
+    """Those whose evidence is due."""
+    return Dispute.objects.filter(status__in=Dispute.NEEDING_ANSWER)
 
 
 def recorded_refunds(payment_intent_id: str) -> int:

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import InboxEvent, Package, Purchase
+from billing.models import Dispute, InboxEvent, Package, Purchase, Refund
 from billing.remote_catalog import find_drift, mirrored_remote_catalog
-from billing.selectors import open_purchases, purchases_needing_attention
+from billing.selectors import disputes_to_answer, open_purchases, purchases_needing_attention
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,25 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def what_waits() -> list[Waiting]:
-    """Six queries, each over few rows, whatever the tables' length."""
+    """Eight queries, each over few rows, whatever the tables' length."""
     return [
         Waiting(
             _("Purchases that need attention"),
             _("Paid, and held back: amount, currency or buyer don’t agree."),
             purchases_needing_attention().count(),
             _list(Purchase, todo="attention"),
+        ),
+        Waiting(
+            _("Disputes to answer"),
+            _("Without an answer before its date a dispute is lost."),
+            disputes_to_answer().count(),
+            _list(Dispute, status__in=",".join(Dispute.NEEDING_ANSWER)),
+        ),
+        Waiting(
+            _("Refunds without an answer"),
+            _("Asked for, and Stripe’s answer isn’t on record. A job asks again."),
+            Refund.objects.filter(status=Refund.Status.REQUESTED).count(),
+            _list(Refund, status__exact=Refund.Status.REQUESTED.value),
         ),
         Waiting(
             _("Failed webhook events"),
@@ -68,7 +80,7 @@ def drifted_packages() -> list[Package]:
     return [package for package in Package.objects.all() if find_drift(package, remote)]
 
 
-def _list(model: type[Purchase | InboxEvent | Package], **query: str) -> str:
+def _list(model: type[Purchase | InboxEvent | Package | Refund | Dispute], **query: str) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=query)
 
 
