@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import sys
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -13,8 +14,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from billing.errors import BillingError
 from billing.reconciliation import Report, reconcile
-
-BAR = 30
+from config.progress_bar import draw_share
 
 
 class Command(BaseCommand):
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         if first >= last:
             raise CommandError(f"The period ends ({last}) before it begins ({first}).")
         try:
-            report = reconcile(first, last, self._show_progress)
+            report = reconcile(first, last, partial(draw_share, self.stdout))
         except BillingError as error:
             raise CommandError(
                 f"{error.message} What was repaired so far stays; run the command again."
@@ -41,14 +41,6 @@ class Command(BaseCommand):
         self._summarise(report)
         if report.open:
             sys.exit(1)
-
-    def _show_progress(self, share: float) -> None:
-        """A bar on a terminal; nothing in a log."""
-        if self.stdout.isatty():
-            filled = round(BAR * share)
-            ending = "\n" if share >= 1 else ""
-            self.stdout.write(f"\r[{'#' * filled}{' ' * (BAR - filled)}] {share:4.0%}", ending=ending)
-            self.stdout.flush()
 
     def _summarise(self, report: Report) -> None:
         for title, findings in (("repaired", report.repaired), ("needs a person", report.open)):
