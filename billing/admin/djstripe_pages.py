@@ -6,7 +6,6 @@ webhook secrets. None of them stays; the tables that help with a buyer's questio
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +22,12 @@ from django.utils.translation import gettext_lazy as _
 from djstripe import models as djstripe_models
 
 import billing.stripe_mirror  # noqa: F401 - keeps API keys out of dj-stripe's tables in every process
+from billing.admin.payloads import MASKED, Column, personal, seen_by
 from billing.models import Purchase
 from billing.money import Money
-from config.admin_display import EMPTY, chip, in_words, link_to, shortened
+from billing.personal_data import masked
+from config.admin_display import EMPTY, chip, in_words, link_to, pretty_json, shortened
 from config.read_only_admin import ReadOnlyAdmin
-
-Column = Callable[[Any], Any]
 
 TONES = {
     "succeeded": "success",
@@ -127,6 +126,7 @@ def is_deleted(row: Any) -> bool:
     return bool(row.stripe_data.get("deleted"))
 
 
+@personal
 @display(description=_("card"))
 def card(row: Any) -> str:
     details = row.stripe_data.get("card")
@@ -140,6 +140,18 @@ def dashboard(row: Any) -> str:
         '<a class="admin-link" href="{}" rel="noreferrer">{}</a>', url, _("Open Stripe’s dashboard")
     )
 
+
+@display(description=_("Stripe’s object"))
+def stripe_object(row: Any) -> str:
+    return pretty_json(row.stripe_data)
+
+
+@display(description=_("Stripe’s object, personal data hidden"))
+def masked_stripe_object(row: Any) -> str:
+    return pretty_json(masked(row.stripe_data))
+
+
+MASKED[stripe_object] = masked_stripe_object
 
 active = own("active", _("active"), boolean=True)
 created = own("created", _("created"))
@@ -168,11 +180,11 @@ class MirrorAdmin(ReadOnlyAdmin):
     ordering: Any = ("-created", "-djstripe_id")
 
     def get_list_display(self, request: HttpRequest) -> tuple[Column, ...]:
-        return (stripe_id, *self.columns, created)
+        return seen_by(request, (stripe_id, *self.columns, created))
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str | Column, ...]:
         shown = (*self.columns, *self.details, created, mirrored, livemode, dashboard)
-        return ("id", *shown, "stripe_data")
+        return seen_by(request, ("id", *shown, stripe_object))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str | Column, ...]:
         return self.get_fields(request, obj)
@@ -204,7 +216,7 @@ class PriceAdmin(MirrorAdmin):
 
 
 class CustomerAdmin(MirrorAdmin):
-    columns = (own("email", _("e-mail")), field_of("name", _("name")), is_deleted)
+    columns = (personal(own("email", _("e-mail"))), personal(field_of("name", _("name"))), is_deleted)
     search_fields = ("id__exact", "email__iexact")
 
 
