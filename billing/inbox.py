@@ -7,6 +7,8 @@ inbox as failed with the reason, and is answered with an error so that Stripe se
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -48,9 +50,34 @@ def reapply_event(event_id: str) -> InboxEvent.Status:
         with transaction.atomic(durable=True):
             InboxEvent.objects.select_for_update().get(pk=event_id)
             return _apply(event)
+    except InboxEvent.DoesNotExist:  # forgotten meanwhile (`billing.retention`), so it had been applied
+        raise
     except Exception as error:
         _note_failure(event, error)
         raise
+
+
+@dataclass(frozen=True)
+class Reapplied:
+    """What came of a stored event that was applied again: where it stands, or the error that keeps it from it."""
+
+    event_id: str
+    status: InboxEvent.Status | None = None
+    error: Exception | None = None
+
+
+def reapply_events(event_ids: Iterable[str]) -> Iterator[Reapplied]:
+    """Applies each again as `reapply_event` does, in a transaction of its own, and tells of it before the next one. One
+    that fails is noted in the inbox and keeps none of the others.
+    """
+    return map(_try_again, event_ids)
+
+
+def _try_again(event_id: str) -> Reapplied:
+    try:
+        return Reapplied(event_id, status=reapply_event(event_id))
+    except Exception as error:  # noqa: BLE001 - any reason: whoever asked must hear it, and the others go on
+        return Reapplied(event_id, error=error)
 
 
 def _take_in(event: StripeEvent) -> InboxEvent.Status:

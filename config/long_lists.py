@@ -67,7 +67,8 @@ class LongChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         self.result_count = len(rows)
         # unfold offers "Show all" where these two differ.
         self.full_result_count = None if fits and is_asked_for else len(rows)
-        self.show_full_result_count = self.show_admin_actions = False
+        self.show_full_result_count = False
+        self.show_admin_actions = bool(rows)  # where the page has any
         self.can_show_all = self.multi_page = False
         self.paginator = Pages(
             rows=len(rows) if fits else None if is_narrowed else estimated_rows(self.model),

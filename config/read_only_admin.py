@@ -49,11 +49,15 @@ class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        # Without actions Django would answer a POST here with the list, as if something had been done.
-        if request.method == "POST" and not self.has_change_permission(request):
+        if request.method == "POST" and not self._may_post(request):
             raise PermissionDenied
         response: HttpResponse = super().changelist_view(request, extra_context)
         return response
+
+    def _may_post(self, request: HttpRequest) -> bool:
+        """Django would answer the POST of an action that there isn't with the list, as if something had been done."""
+        is_action = request.POST.get("action") in self.get_actions(request)
+        return is_action or self.has_change_permission(request)
 
 
 class ReadOnlyAdmin(StaffMayLook):

@@ -44,38 +44,42 @@ class Chart:
 def draw(balances: Sequence[Decimal]) -> Chart:
     """The balances, evenly apart, from the left to the right. There are two at least."""
     lowest, highest = min(ZERO, *balances), max(ZERO, *balances)
-    levels = _levels(lowest, highest if highest > lowest else Decimal(1))
+    levels = round_levels(lowest, highest if highest > lowest else Decimal(1))
     low, high = levels[0], levels[-1]
 
     def y_of(value: Decimal) -> str:
-        return _written((high - value) / (high - low) * HEIGHT)
+        return written((high - value) / (high - low) * HEIGHT)
 
-    xs = [_written(WIDTH * place / (len(balances) - 1)) for place in range(len(balances))]
+    xs = [written(WIDTH * place / (len(balances) - 1)) for place in range(len(balances))]
     points = [f"{x},{y_of(balance)}" for x, balance in zip(xs, balances, strict=True)]
     zero = y_of(ZERO)
     return Chart(
         line=" ".join(points),
         area=f"M0,{zero} L{' L'.join(points)} L{xs[-1]},{zero} Z",
-        ticks=[Tick(_label(level), y_of(level)) for level in reversed(levels)],
+        ticks=[Tick(label(level), y_of(level)) for level in reversed(levels)],
     )
 
 
-def _levels(low: Decimal, high: Decimal) -> list[Decimal]:
-    """Round numbers, evenly apart, that reach from below the lowest to above the highest."""
+def round_levels(low: Decimal, high: Decimal, nice: Sequence[Decimal] = NICE) -> list[Decimal]:
+    """Round numbers, evenly apart, that reach from below the lowest to above the highest. ``nice`` are the steps
+    between them, times a power of ten.
+    """
     span = high - low
     size = Decimal(1).scaleb((span / MOST_STEPS).adjusted())
-    step = next(size * nice for nice in NICE if size * nice * MOST_STEPS >= span)
+    step = next(size * each for each in nice if size * each * MOST_STEPS >= span)
     first = (low / step).to_integral_value(ROUND_FLOOR)
     last = (high / step).to_integral_value(ROUND_CEILING)
     return [step * number for number in range(int(first), int(last) + 1)]
 
 
-def _label(level: Decimal) -> str:
+def label(level: Decimal) -> str:
+    """A level as it stands beside the picture."""
     for digits, letter in SHORT:
         if abs(level) >= Decimal(10) ** digits:
             return f"{credits_amount(level.scaleb(-digits))} {letter}".replace("-", "−")
     return credits_amount(level).replace("-", "−")
 
 
-def _written(number: Decimal) -> str:
+def written(number: Decimal) -> str:
+    """A coordinate."""
     return f"{number:.2f}"

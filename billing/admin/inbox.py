@@ -1,4 +1,4 @@
-"""The webhook inbox, to read; and a button to apply an event again."""
+"""The webhook inbox: how it fares, its events to read, and buttons that apply one or several of them again."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
+from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import truncatechars
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
-from billing.inbox import reapply_event
+from billing.admin.inbox_figures import DAY, figures_of
+from billing.admin.payloads import may_see_personal_data
+from billing.inbox import Reapplied, reapply_events
+from billing.inbox_selectors import events_named, types_seen
 from billing.models import InboxEvent
+from billing.personal_data import masked
 from config.admin_actions import acted_on, after_dialog
 from config.admin_display import chip, link_to, pretty_json
-from config.read_only_admin import ReadOnlyAdmin
+from config.long_lists import LongListAdmin
 
 STATUS_TONES: dict[str, str] = {
     InboxEvent.Status.APPLIED: "success",
@@ -27,20 +33,66 @@ STATUS_TONES: dict[str, str] = {
 }
 
 
+# What the figures above the list cover. No filter of the list's, so the list never sees it.
+WINDOW = "window"
+# Applied by one action, in one answer: a page of the list, and some more.
+MOST_AT_ONCE = 100
+MOST_REASONS = 3
+
+
+class TypeFilter(admin.SimpleListFilter):
+    title = _("type")
+    parameter_name = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(kind, kind) for kind in types_seen()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[InboxEvent]) -> QuerySet[InboxEvent]:
+        return queryset.filter(type=self.value()) if self.value() else queryset
+
+
 @admin.register(InboxEvent)
-class InboxEventAdmin(ReadOnlyAdmin):
+class InboxEventAdmin(LongListAdmin):
     list_display = ["received_at", "type", "status_chip", "purchase_link", "note_shown", "attempts"]
-    list_filter = ["status", "type", "received_at"]
-    search_fields = ["id__exact", "purchase__id__exact", "purchase__stripe_session_id__exact"]
+    list_filter = ["status", TypeFilter, "received_at"]
+    search_fields = ["id"]  # what is looked for says get_search_results
     search_help_text = _("Stripe's event id, a purchase id, or a session id.")
     list_select_related = ["purchase"]
+    list_before_template = "admin/billing/inbox_figures.html"
+    ordering = ["-received_at", "-id"]
+    actions = ["reapply_selected"]
     actions_detail = ["reapply"]
     fieldsets = [
         (None, {"fields": ["type", "status_chip", "note", "attempts", "purchase_link"]}),
         (_("When"), {"fields": ["stripe_created", "received_at", "applied_at", "mirrored_at"]}),
-        (_("At Stripe"), {"fields": ["id", "api_version", "livemode", "payload_shown"]}),
+        (_("At Stripe"), {"fields": ["id", "api_version", "livemode"]}),
     ]
-    readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
+    payloads = ["payload_shown", "payload_masked"]
+    readonly_fields = [*(name for _title, options in fieldsets for name in options["fields"]), *payloads]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The figures stand above the whole list only: who narrows it has seen them."""
+        asked = request.GET.copy()
+        window = (asked.pop(WINDOW, None) or [DAY])[-1]
+        request.GET = asked  # type: ignore[assignment]  # a copy, which Django means to be changed
+        figures = {} if asked else {"inbox": figures_of(window)}
+        return super().changelist_view(request, {**(extra_context or {}), **figures})
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[InboxEvent]:
+        events: QuerySet[InboxEvent] = super().get_queryset(request)
+        return events.defer("payload")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[InboxEvent], search_term: str
+    ) -> tuple[QuerySet[InboxEvent], bool]:
+        word = search_term.strip()
+        return (events_named(queryset, word) if word else queryset), False
+
+    def get_fieldsets(self, request: HttpRequest, obj: InboxEvent | None = None) -> Any:
+        payload = "payload_shown" if may_see_personal_data(request) else "payload_masked"
+        return [*self.fieldsets, (_("What Stripe sent"), {"fields": [payload]})]
 
     @display(description=_("status"), ordering="status")
     def status_chip(self, event: InboxEvent) -> str:
@@ -57,6 +109,10 @@ class InboxEventAdmin(ReadOnlyAdmin):
     @display(description=_("payload"))
     def payload_shown(self, event: InboxEvent) -> str:
         return pretty_json(event.payload)
+
+    @display(description=_("payload, personal data hidden"))
+    def payload_masked(self, event: InboxEvent) -> str:
+        return pretty_json(masked(event.payload))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """By the key as the admin escapes it or, as unfold's breadcrumbs link it, by the plain one."""
@@ -81,12 +137,43 @@ class InboxEventAdmin(ReadOnlyAdmin):
     )
     def reapply(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         event: InboxEvent = acted_on(self, request, object_id)
-        try:
-            status = reapply_event(event.pk)
-        except Exception as error:  # noqa: BLE001 - any reason: the inbox has noted it, and the page must say it
-            self.log_change(request, event, f"Tried to apply it again: {type(error).__name__}")
-            self.message_user(request, f"{type(error).__name__}: {error}", messages.ERROR)
+        (came,) = reapply_events([event.pk])
+        self._log(request, event, came)
+        if came.status is None:
+            self.message_user(request, _reason(came), messages.ERROR)
         else:
-            self.log_change(request, event, f"Applied it again: {status.value}")
-            self.message_user(request, _("Done: %s.") % status.label, messages.SUCCESS)
+            self.message_user(request, _("Done: %s.") % came.status.label, messages.SUCCESS)
         return after_dialog(request, reverse("admin:billing_inboxevent_change", args=[quote(event.pk)]))
+
+    @action(description=_("Apply those that failed again"), permissions=["reapply"])
+    def reapply_selected(self, request: HttpRequest, queryset: QuerySet[InboxEvent]) -> None:
+        """In the order in which they came in."""
+        failed = queryset.filter(status=InboxEvent.Status.FAILED).order_by("received_at", "id")[:MOST_AT_ONCE]
+        events = {event.pk: event for event in failed}
+        told = []
+        for came in reapply_events(events):
+            self._log(request, events[came.event_id], came)
+            told.append(came)
+        self._tell(request, told)
+
+    def _tell(self, request: HttpRequest, told: list[Reapplied]) -> None:
+        failing = [came for came in told if came.error]
+        done = len(told) - len(failing)
+        if not told:
+            self.message_user(request, _("None of these stands as failed."), messages.WARNING)
+        if done:
+            went_well = ngettext("%(count)s event went well.", "%(count)s events went well.", done)
+            self.message_user(request, went_well % {"count": done}, messages.SUCCESS)
+        if failing:
+            still = ngettext("%(count)s still fails: %(why)s", "%(count)s still fail: %(why)s", len(failing))
+            reasons = list(dict.fromkeys(map(_reason, failing)))
+            why = "; ".join([*reasons[:MOST_REASONS], *["…"] * (len(reasons) > MOST_REASONS)])
+            self.message_user(request, still % {"count": len(failing), "why": why}, messages.ERROR)
+
+    def _log(self, request: HttpRequest, event: InboxEvent, came: Reapplied) -> None:
+        done = f"Applied it again: {came.status.value}" if came.status else ""
+        self.log_change(request, event, done or f"Tried to apply it again: {type(came.error).__name__}")
+
+
+def _reason(came: Reapplied) -> str:
+    return f"{type(came.error).__name__}: {came.error}"

@@ -1,4 +1,4 @@
-"""Lists of the ledger are paged by where a page begins: each row on one page, no counting, no skipping, no sorting."""
+"""Lists that grow without end are paged by where a page begins: each row on one page, no counting, no sorting."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from billing.admin.inbox import InboxEventAdmin
+from billing.models import InboxEvent
 from credits import ledger
 from credits.admin import EntryAdmin, HoldAdmin, LotAdmin
 from credits.models import Entry, Hold, Lot
 from tests.admin.pages import list_of, read, rows_of
-from tests.admin.rows import Books, make_hold
+from tests.admin.rows import Books, make_hold, make_inbox_event
 
 pytestmark = pytest.mark.django_db
 
@@ -25,17 +27,20 @@ LONG_LISTS: list[tuple[type[Model], dict[str, str]]] = [
     (Lot, {}),
     (Hold, {}),
     (Hold, {"state": "all"}),
+    (InboxEvent, {}),
 ]
+MODELS: list[type[Model]] = [Entry, Lot, Hold, InboxEvent]
 
 
 @pytest.fixture
 def seven_of_each(books: Books, monkeypatch: pytest.MonkeyPatch) -> Books:
     """Three to a page."""
-    for admin in (EntryAdmin, LotAdmin, HoldAdmin):
+    for admin in (EntryAdmin, LotAdmin, HoldAdmin, InboxEventAdmin):
         monkeypatch.setattr(admin, "list_per_page", 3)
     for number in range(6):
         ledger.grant(books.account.pk, Decimal(1), kind=Entry.Kind.ADJUSTMENT, key=f"grant:{number}")
         make_hold(books.purchase, "1")
+        make_inbox_event(books.purchase, "applied")
     return books
 
 
@@ -70,7 +75,7 @@ def test_each_row_is_on_one_page_forwards_and_back(
     assert page(as_clerk, url + back.paginator.first_url).result_list == pages[0].result_list
 
 
-@pytest.mark.parametrize("model", [Entry, Lot, Hold], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_no_rows_are_counted_or_skipped(model: type[Model], as_clerk: Client, seven_of_each: Books) -> None:
     url = list_of(model)
     with CaptureQueriesContext(connection) as queries:
@@ -82,7 +87,7 @@ def test_no_rows_are_counted_or_skipped(model: type[Model], as_clerk: Client, se
     assert " OFFSET " not in said
 
 
-@pytest.mark.parametrize("model", [Entry, Lot, Hold], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_no_column_sorts(model: type[Model], as_clerk: Client, seven_of_each: Books) -> None:
     as_it_is = rows_of(as_clerk, list_of(model))
 
@@ -94,7 +99,7 @@ def test_no_column_sorts(model: type[Model], as_clerk: Client, seven_of_each: Bo
     "place",
     ["", "2", "beyond", "beyond,", "beyond,x", "beyond,1,2", "sideways,1", f"beyond,{10**30}"],
 )
-@pytest.mark.parametrize("model", [Entry, Lot, Hold], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_a_place_that_is_none_is_the_first_page(
     model: type[Model], place: str, as_clerk: Client, seven_of_each: Books
 ) -> None:

@@ -98,6 +98,20 @@ def test_a_dialog_that_is_cancelled_does_nothing(open_page: OpenPage, staff: Use
     assert history_of(event) == []
 
 
+def test_failed_events_are_chosen_and_applied_again_together(open_page: OpenPage, staff: User) -> None:
+    events = [make_inbox_event(make_purchase(), status="failed") for _ in range(2)]
+    page = open_page(staff)
+    page.goto(list_of(InboxEvent))
+
+    page.locator("#action-toggle").check()
+    page.locator("select[name=action]").select_option(label="Apply those that failed again")
+    page.get_by_role("button", name="Run").click()
+
+    expect(page.get_by_text("2 events went well.")).to_be_visible()
+    assert Entry.objects.count() == 2
+    assert [history_of(event) for event in events] == [[("stella", "Applied it again: applied")]] * 2
+
+
 def test_a_package_is_repriced_and_synced(open_page: OpenPage, shop: Sandbox, staff: User) -> None:
     package = Package.objects.get(code="standard")
     page = open_page(staff)

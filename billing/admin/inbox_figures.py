@@ -1,0 +1,152 @@
+"""What stands above the list of the inbox: how much comes in, what comes of it, and what waits for somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.admin.inbox_chart import BarChart, draw_hours
+from billing.inbox_selectors import HOUR, Traffic, failures_by_type, oldest_not_applied, traffic
+from billing.models import InboxEvent
+from config.admin_display import EMPTY, link_to, link_to_list
+from credits.admin.tables import Table
+
+DAY, WEEK = "day", "week"
+WINDOWS: dict[str, tuple[Any, int]] = {
+    DAY: (gettext_lazy("24 hours"), 24),
+    WEEK: (gettext_lazy("7 days"), 7 * 24),
+}
+MOST_TYPES = 10
+Status = InboxEvent.Status
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number, and what exactly it counts. ``more`` leads to what was counted."""
+
+    name: str
+    value: str
+    why: str
+    more: str = ""
+    is_urgent: bool = False
+
+
+@dataclass(frozen=True)
+class Window:
+    name: Any
+    code: str
+    is_shown: bool
+
+
+@dataclass(frozen=True)
+class Figures:
+    windows: list[Window]
+    figures: list[Figure]
+    chart: BarChart
+    traffic: Traffic
+    failures: Table
+
+
+def figures_of(window: str) -> Figures:
+    """Three queries, whatever the inbox's length. A window that is none is the day."""
+    shown = window if window in WINDOWS else DAY
+    counted = traffic(WINDOWS[shown][1])
+    failures = failures_by_type()
+    return Figures(
+        windows=[Window(name, code, code == shown) for code, (name, _hours) in WINDOWS.items()],
+        figures=[_rate(counted), _done(counted), _failed(counted), _oldest(oldest_not_applied())],
+        chart=draw_hours(counted.hours),
+        traffic=counted,
+        failures=_failures(failures),
+    )
+
+
+def _rate(counted: Traffic) -> Figure:
+    elapsed = (timezone.now() - counted.start) / HOUR
+    return Figure(
+        _("Events an hour"),
+        number_format(counted.total / elapsed, 1, force_grouping=True),
+        _("%(count)s events came in, each counted once, at its first delivery.")
+        % {"count": number_format(counted.total, force_grouping=True)},
+    )
+
+
+def _done(counted: Traffic) -> Figure:
+    events = counted.events
+    split = {status.value: number_format(events[status], force_grouping=True) for status in InboxEvent.DONE}
+    return Figure(
+        _("Done"),
+        percent(counted.share(*InboxEvent.DONE)),
+        _(
+            "of them: %(applied)s applied, %(stored)s with nothing to do, %(unmatched)s of no purchase of ours."
+        )
+        % split,
+    )
+
+
+def _failed(counted: Traffic) -> Figure:
+    number = counted.events[Status.FAILED]
+    since = {"received_at__gte": counted.start.isoformat(" ")}
+    return Figure(
+        _("Failed"),
+        percent(counted.share(Status.FAILED)),
+        _("of them could not be applied and still aren’t. One whose repeat went well counts as done."),
+        link_to_list(InboxEvent, _counted(number), status__exact=Status.FAILED.value, **since)
+        if number
+        else "",
+        is_urgent=number > 0,
+    )
+
+
+def _oldest(event: InboxEvent | None) -> Figure:
+    return Figure(
+        _("Oldest not applied"),
+        timesince(event.received_at, depth=1) if event else _("none"),
+        _("The time since the oldest event came in that failed or was never finished, however long ago."),
+        link_to(event, event.type) if event else "",
+        is_urgent=event is not None,
+    )
+
+
+def _failures(found: Sequence[tuple[str, int]]) -> Table:
+    listed, rest = found[:MOST_TYPES], found[MOST_TYPES:]
+    rows: list[tuple[Any, ...]] = [
+        (link_to_list(InboxEvent, kind, status__exact=Status.FAILED.value, type=kind), _number(number))
+        for kind, number in listed
+    ]
+    if rest:
+        rows.append(
+            (_("%(count)s more types") % {"count": len(rest)}, _number(sum(number for _kind, number in rest)))
+        )
+    return Table(
+        title=_("Failures by type"),
+        headers=[_("Type"), _("Failed now")],
+        rows=rows,
+        empty=_("Nothing stands as failed."),
+        more=link_to_list(InboxEvent, _("All that failed"), status__exact=Status.FAILED.value)
+        if found
+        else "",
+    )
+
+
+def percent(share: float | None) -> str:
+    """With one decimal. Only nothing is 0 %, and only all of it 100 %."""
+    if share is None:
+        return EMPTY
+    shown = share * 100 if share in (0, 1) else min(max(round(share * 100, 1), 0.1), 99.9)
+    return _("%(number)s %%") % {"number": number_format(shown, 0 if share in (0, 1) else 1)}
+
+
+def _counted(number: int) -> str:
+    return _("Show these %(count)s") % {"count": _number(number)}
+
+
+def _number(number: int) -> str:
+    return number_format(number, force_grouping=True)
