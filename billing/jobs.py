@@ -109,6 +109,15 @@ async def forget_old_jobs(context: JobContext, timestamp: int) -> None:
     await context.app.job_manager.delete_old_jobs(nb_hours=KEEP_JOBS_HOURS)
 
 
+@app.periodic(cron="37 * * * *")
+@app.task(name="billing.forget_events", queueing_lock="billing.forget_events", lock="billing.forget_events")
+def forget_events(timestamp: int) -> None:
+    """Forgets events that were applied long ago (see `billing.retention`)."""
+    from billing.retention import forget_old_events
+
+    forget_old_events()
+
+
 def defer_mirroring(event: StripeEvent) -> None:
     """Defers `mirror_event` for an event whose object dj-stripe mirrors. The same object's events take turns."""
     from billing.stripe_mirror import is_mirrored

@@ -197,6 +197,8 @@ SWEEP_AFTER = timedelta(minutes=env.int("SWEEP_AFTER_MINUTES", default=10))
 # refunds made at Stripe (staff choose for theirs), and for lost disputes.
 REFUND_POLICY = env.str("REFUND_POLICY", default="cap")
 DISPUTE_POLICY = env.str("DISPUTE_POLICY", default="debt")
+# How long the webhook inbox keeps events that are done with. 0 keeps all of them; failed ones stay in any case.
+INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=90)
 
 # --- Gifts, notices -----------------------------------------------------------------------------------------------
 # What one person may give away within 24 hours: so many credits, in so many gifts. No gifts at all: a count of 0.

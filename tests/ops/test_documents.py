@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 
 from billing.event_handlers import HANDLERS
-from billing.management.commands import load_catalog, reconcile, sync_catalog
+from billing.management.commands import forget_events, load_catalog, reconcile, sync_catalog
 from billing.models import Dispute, InboxEvent, Purchase, Refund
 from billing.reconciliation import Finding
 from billing.stripe_mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
@@ -138,7 +138,7 @@ def test_every_finding_of_reconciliation_is_explained() -> None:
 
 
 def test_every_command_is_documented() -> None:
-    for module in (load_catalog, load_rates, reconcile, sync_catalog, check_ledger):
+    for module in (forget_events, load_catalog, load_rates, reconcile, sync_catalog, check_ledger):
         name = module.__name__.rsplit(".", 1)[1]
         assert re.search(rf"^\| `{name}\b", OPERATE, re.MULTILINE), name
 
