@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,14 +17,17 @@ from procrastinate.contrib.django import app
 
 from billing import jobs as billing_jobs
 from billing import retention
+from billing.inbox import reapply_event
 from billing.models import InboxEvent
 from billing.retention import forget_events, forget_old_events
+from billing.stripe_objects import StripeEvent
 from credits.models import Account, Entry
 from tests.billing.books import check_settled_books
-from tests.billing.calling import deliver, paid_session_event
+from tests.billing.calling import deliver, made_up_event, paid_session_event
 from tests.billing.worker import run_worker
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import WEBHOOK_SECRET, Sandbox
+from tests.racing import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -167,6 +171,44 @@ def test_an_event_that_comes_again_after_it_was_forgotten_credits_nothing_twice(
     assert (row.status, row.attempts) == ("applied", 1)  # taken for a new one
     assert (Entry.objects.count(), Account.objects.get(owner=user).balance) == (1, 5000)
     check_settled_books(sandbox)
+
+
+def test_a_redelivery_while_its_event_is_being_forgotten_credits_nothing_twice(
+    sandbox: Sandbox, settings: Any
+) -> None:
+    settings.STRIPE_WEBHOOK_SECRETS = [WEBHOOK_SECRET]
+    put_on_sale()
+    event = paid_session_event(sandbox, start(UserFactory.create(), "standard").session_id)
+    deliver(event)
+    InboxEvent.objects.update(received_at=timezone.now() - timedelta(days=100))
+
+    def answer() -> int:
+        return int(deliver(event).status_code)
+
+    *answers, _forgotten = at_once(answer, answer, answer, partial(forget_events, 90))
+
+    assert answers == [200] * 3
+    assert Entry.objects.count() == 1
+    check_settled_books(sandbox)
+
+
+def test_an_event_that_is_forgotten_while_staff_apply_it_again_does_not_come_back_as_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    payload = made_up_event("a.b", {"id": "x_1", "object": "x"}, "evt_1")
+    make_event("evt_1")
+    InboxEvent.objects.update(payload=payload)
+    read = StripeEvent.from_json
+
+    def read_while_it_is_forgotten(found: Any) -> StripeEvent:
+        forget_events(90)
+        return read(found)
+
+    monkeypatch.setattr(StripeEvent, "from_json", read_while_it_is_forgotten)
+    with pytest.raises(InboxEvent.DoesNotExist):
+        reapply_event("evt_1")
+
+    assert left() == set()
 
 
 # --- The job ------------------------------------------------------------------------------------------------------
