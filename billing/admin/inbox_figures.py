@@ -85,7 +85,7 @@ def _done(counted: Traffic) -> Figure:
         _("Done"),
         percent(counted.share(*InboxEvent.DONE)),
         _(
-            "of them: %(applied)s applied, %(stored)s with nothing to do, %(unmatched)s of no purchase of ours."
+            "Of all that came: %(applied)s applied, %(stored)s with nothing to do, %(unmatched)s of no purchase here."
         )
         % split,
     )
@@ -97,7 +97,9 @@ def _failed(counted: Traffic) -> Figure:
     return Figure(
         _("Failed"),
         percent(counted.share(Status.FAILED)),
-        _("of them could not be applied and still aren’t. One whose repeat went well counts as done."),
+        _(
+            "Of all that came: could not be applied, and still aren’t. One whose repeat went well counts as done."
+        ),
         link_to_list(InboxEvent, _counted(number), status__exact=Status.FAILED.value, **since)
         if number
         else "",
