@@ -14,7 +14,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0004_bounded_validity'),
+        ('billing', '0005_inbox_figures'),
         ('credits', '0008_leaner_guards'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -14,7 +14,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from billing.fulfilment import Payment, PaymentState, fulfil_purchase
-from billing.models import InboxEvent, Package, Purchase, PurchaseEvent
+from billing.models import Dispute, InboxEvent, Package, Purchase, PurchaseEvent, Refund
 from billing.purchase_log import Told
 from credits import ledger
 from credits.models import Account, Entry, Hold, Lot
@@ -141,3 +141,15 @@ def session_completed(purchase: Purchase) -> dict[str, Any]:
     }
     envelope = {"object": "event", "type": "checkout.session.completed", "created": now, "livemode": False}
     return {**envelope, "api_version": "2026-08-26.dahlia", "data": {"object": session}}
+
+
+def make_refund(purchase: Purchase, **facts: Any) -> Refund:
+    """Of a dollar, as it stands in the list; nothing is moved."""
+    facts = {"amount_minor": 100, "currency": "usd", "policy": "cap", "origin": "admin", **facts}
+    return Refund.objects.create(purchase=purchase, stripe_payment_intent_id="pi_1", **facts)
+
+
+def make_dispute(purchase: Purchase, **facts: Any) -> Dispute:
+    """Of a dollar, as it stands in the list; nothing is moved."""
+    facts = {"amount_minor": 100, "currency": "usd", "stripe_dispute_id": f"du_{uuid4().hex}", **facts}
+    return Dispute.objects.create(purchase=purchase, stripe_payment_intent_id="pi_1", **facts)

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from billing.models import Package
 from tests.admin.pages import read, rows_of
-from tests.admin.rows import Books, make_inbox_event, make_purchase
+from tests.admin.rows import Books, make_dispute, make_inbox_event, make_purchase, make_refund
 from tests.builders import PackageFactory
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +27,10 @@ def test_counts_are_those_of_the_lists_they_lead_to(as_clerk: Client, books: Boo
     make_purchase(package=off_sale, attention="paid_twice", status="failed")
     make_purchase(package=off_sale, status="pending")
     make_purchase(package=off_sale, status="processing")
+    for status in ("needs_response", "warning_needs_response", "won"):
+        make_dispute(books.purchase, status=status)
+    make_refund(books.purchase, status="requested")
+    make_refund(books.purchase, status="failed")
     make_inbox_event(None, status="failed")
     make_inbox_event(None, status="unmatched")
     Package.objects.update(is_active=False)
@@ -34,6 +38,8 @@ def test_counts_are_those_of_the_lists_they_lead_to(as_clerk: Client, books: Boo
 
     assert counted(as_clerk) == {
         "Purchases that need attention": 1,
+        "Disputes to answer": 2,
+        "Refunds without an answer": 1,
         "Failed webhook events": 1,
         "Packages that differ at Stripe": 1,
         "Open purchases": 2,
