@@ -134,7 +134,7 @@ def _take_back(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:
             policy=cause["policy"],
             kind=cause["kind"],
             reference=str(purchase.pk),
-            metadata=cause["metadata"],
+            metadata={"package": purchase.package_code, **cause["metadata"]},
         )
     except NothingToReverse as error:
         missing = credits_amount(Decimal(error.params["missing"]))
@@ -157,7 +157,7 @@ def _give_back(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:
             key=_next_key(purchase),
             kind=cause["kind"],
             reference=str(purchase.pk),
-            metadata=cause["metadata"],
+            metadata={"package": purchase.package_code, **cause["metadata"]},
         )
     return Returned(-amount, -(real - owed), -owed)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 Row = tuple[Any, ...]
@@ -59,7 +59,7 @@ class PreparedStatements:
     def _check(self, result: PGresult) -> None:
         if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             return
-        if self._connection.pgconn.status == ConnStatus.BAD:  # libpq's own words: the server sent no code
+        if not result.error_field(DiagnosticField.SQLSTATE):  # libpq's own words: the server is gone
             raise psycopg.OperationalError(result.get_error_message())
         raise psycopg.errors.error_from_result(result)
 

@@ -11,6 +11,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from billing.errors import CreditsWereSpent, IdempotencyKeyReused, InvalidRefund, NotRefundable
 from billing.models import Purchase, Refund
 from billing.refunds import issue_refund, preview_refund, sync_refunds
+from billing.return_mail import send_refund_mail
 from credits.models import Account, Entry, Lot
 from tests.billing.reporting import deliver
 from tests.builders import start
@@ -180,6 +181,8 @@ def test_a_lost_answer_is_found_by_the_job_and_refunds_once(sandbox: Sandbox, pu
         sandbox.fault(method="POST", path="/v1/refunds", status=None, after=True)
     made = refund(purchase, 1000)
     assert made.status == "requested"
+    (job,) = ProcrastinateJob.objects.filter(task_name="billing.issue_refund")
+    assert job.args == {"refund_id": str(made.pk)}
     assert balance(purchase) < 5000, "set aside from the click on"
 
     sandbox.delete("/_sandbox/faults")
@@ -264,3 +267,39 @@ def test_charge_refunded_alone_is_enough(sandbox: Sandbox, purchase: Purchase) -
 def test_an_order_stays_what_it_was(purchase: Purchase) -> None:
     made = refund(purchase, 900)
     assert (made.amount_minor, made.note, made.asked_by) == (900, "Asked by mail.", order(900).asked_by)
+
+
+# --- What the buyer is told
+
+
+def test_the_buyer_is_told_once_what_went_back(purchase: Purchase, mailoutbox: list[Any]) -> None:
+    spend(purchase, 4900)
+    made = refund(purchase, 900, policy=Policy.DEBT)
+    (job,) = ProcrastinateJob.objects.filter(task_name="billing.send_refund_mail")
+    assert job.args == {"refund_id": str(made.pk)}
+    assert [send_refund_mail(made.pk), send_refund_mail(made.pk)] == [True, False]
+
+    (mail,) = mailoutbox
+    assert purchase.user is not None
+    assert (mail.to, mail.subject) == ([purchase.user.email], "Your refund of $9.00")
+    for body in (mail.body, mail.alternatives[0][0]):
+        assert "$9.00 of your purchase of Standard" in body
+        assert "100 credits went back with it; your balance is -900" in body.replace("−", "-")
+        assert "900 of them had been spent" in body
+        assert "/credits/history/" in body
+    assert "Asked by mail." not in mail.body, "staff's own words"
+
+
+def test_nobody_is_told_of_a_refund_that_failed(
+    sandbox: Sandbox, purchase: Purchase, mailoutbox: list[Any]
+) -> None:
+    made = refund(purchase, 900)
+    sandbox.fail_refund(made.stripe_refund_id)
+    deliver(sandbox)
+    assert not send_refund_mail(made.pk)
+    assert mailoutbox == []
+
+
+def test_the_statement_says_of_which_package(purchase: Purchase) -> None:
+    refund(purchase, 900)
+    assert Entry.objects.latest("id").metadata["package"] == "standard"
