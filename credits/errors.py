@@ -127,3 +127,42 @@ class GiftLimitReached(GiftError):
     @property
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(self.params["retry_after"])}
+
+
+class AdjustmentError(LedgerError):
+    """The base of what keeps staff from giving or taking credits. Messages are for people; ``field`` in the params
+    names the field of a form or file that is wrong, if one is.
+    """
+
+
+class InvalidAdjustment(AdjustmentError):
+    """Without a reason, with an expiry that has passed, or terms of a grant for what is taken."""
+
+    code = "invalid_adjustment"
+    status = 400
+
+
+class UnknownAdjustment(AdjustmentError):
+    code = "unknown_adjustment"
+    status = 404
+
+
+class SecondPersonNeeded(AdjustmentError):
+    """Whoever asked for an adjustment above the limit can't approve it."""
+
+    code = "second_person_needed"
+    status = 403
+
+
+class AdjustmentDecided(AdjustmentError):
+    """It was booked or declined before: ``status`` says which."""
+
+    code = "adjustment_decided"
+    status = 409
+
+
+class GrantsFileError(AdjustmentError):
+    """A file of grants that can't be read at all; ``line`` in the params says from where on."""
+
+    code = "grants_file_invalid"
+    status = 400

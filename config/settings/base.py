@@ -207,6 +207,10 @@ GIFT_DAILY_COUNT = env.int("GIFT_DAILY_COUNT", default=20)
 # How many days ahead people are told that credits expire.
 EXPIRY_WARNING_DAYS = env.int("EXPIRY_WARNING_DAYS", default=7)
 
+# --- Adjustments --------------------------------------------------------------------------------------------------
+# Staff give or take so many credits at once; above it a second person has to approve.
+ADJUSTMENT_APPROVAL_ABOVE = Decimal(env("ADJUSTMENT_APPROVAL_ABOVE", default="1000"))
+
 # --- Rate card ----------------------------------------------------------------------------------------------------
 # tiktoken's encoding for models that it doesn't know. Used where its data is on this machine.
 TOKEN_ENCODING = env("TOKEN_ENCODING", default="o200k_base")

@@ -17,6 +17,7 @@ lets the tables be split by account one day.
 """
 
 from credits.models.accounts import Account
+from credits.models.adjustments import Adjustment
 from credits.models.entries import Entry, Movement
 from credits.models.fields import AmountField
 from credits.models.gifts import Gift
@@ -26,6 +27,7 @@ from credits.models.notices import BalanceAlert, ExpiryWarning
 
 __all__ = [
     "Account",
+    "Adjustment",
     "AmountField",
     "BalanceAlert",
     "Entry",

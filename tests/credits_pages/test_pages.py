@@ -13,12 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from credits import gifts, ledger
+from credits import adjustments, gifts, ledger
 from credits.models import Account, Entry, Gift
 from credits.selectors import get_balance
 from credits.statement import PAGE_SIZE
 from tests.billing.calling import browser_of
 from tests.builders import UserFactory
+from tests.credits.adjusting import ask, ask_above_limit, make_staff
 from tests.credits_pages.builders import at, book, make_long
 from tests.teams.builders import make_people
 
@@ -97,6 +98,31 @@ def test_what_a_service_gave_shows_its_message_and_its_reference(ada: User, acco
     page = read(ada)
     assert "Well &lt;done&gt;" in page
     assert "bonus-7" in page
+
+
+def test_an_adjustment_shows_its_whole_reason_and_nobody_of_the_staff(ada: User, account: Account) -> None:
+    staff = make_staff(username="stella", first_name="Stella", last_name="Staff")
+    reason = f"{'A job of yours failed. ' * 8}Sorry!"
+    ask(account, "7.5", staff, reason=reason, reference="ticket-7")
+    ask(account, -2, staff, reason="Given <twice>")
+
+    page = read(ada)
+
+    assert page.count('<span class="entry-kind">Adjustment</span>') == 2
+    assert reason in page
+    assert "Given &lt;twice&gt;" in page
+    assert "ticket-7" in page
+    assert (">+7.5</td>" in page, ">−2</td>" in page) == (True, True)
+    assert "stella" not in page.lower()
+    assert str(staff.pk) not in page
+
+
+def test_what_waits_for_a_second_person_is_not_in_the_statement(ada: User, account: Account) -> None:
+    book(account, 1)
+    waiting = ask_above_limit(account, 50_000, reason="Perhaps")
+    assert "Perhaps" not in read(ada)
+    adjustments.approve(waiting.pk, make_staff())
+    assert "Perhaps" in read(ada)
 
 
 def test_the_filter_leaves_what_was_asked_for(ada: User, account: Account) -> None:

@@ -16,7 +16,7 @@ from billing.reconciliation import Finding
 from billing.stripe_mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
 from config.errors import DomainError
 from credits.management.commands import check_ledger
-from credits.models import Account, Entry, Hold, Lot
+from credits.models import Account, Adjustment, Entry, Hold, Lot
 from credits.proof import INVARIANTS
 from credits.rates.management.commands import load_rates
 
@@ -144,7 +144,8 @@ def test_every_command_is_documented() -> None:
 
 
 def test_every_error_code_of_the_api_is_documented() -> None:
-    pages = ("docs/api.md", "docs/ledger.md", "docs/rates.md", "docs/statement-and-gifts.md")
+    names = ("api", "ledger", "rates", "statement-and-gifts", "adjustments")
+    pages = [f"docs/{name}.md" for name in names]
     documented = set().union(*(in_code((ROOT / page).read_text()) for page in pages))
     internal = {
         "error",
@@ -153,6 +154,7 @@ def test_every_error_code_of_the_api_is_documented() -> None:
         "invalid_answer",
         "provider_refused",
         "rate_card_invalid",
+        "grants_file_invalid",
     }
     assert not {error.code for error in descendants(DomainError)} - documented - internal
 
@@ -169,6 +171,15 @@ def test_every_guard_of_the_ledger_is_documented() -> None:
         names = {*triggers, *(constraint.name for constraint in model._meta.constraints)}
         assert not names - documented, model
     assert not {*INVARIANTS, "guards_are_armed"} - documented
+
+
+def test_every_guard_of_adjustments_is_documented() -> None:
+    documented = in_code((ROOT / "docs/adjustments.md").read_text())
+    triggers = {trigger.name for trigger in Adjustment._meta.triggers}  # type: ignore[attr-defined]  # pgtrigger's
+    names = {name for name in triggers if not name.startswith(("insert", "update"))}
+    assert not {*names, *(constraint.name for constraint in Adjustment._meta.constraints)} - documented
+    for status in Adjustment.Status:
+        assert status.value in documented
 
 
 # --- Links, targets -------------------------------------------------------------------------------------------------
