@@ -30,6 +30,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Lots"), "stacks", "credits_lot"),
                 _item(_("Entries"), "receipt_long", "credits_entry"),
                 _item(_("Holds"), "lock_clock", "credits_hold"),
+                _item(_("Adjustments"), "tune", "credits_adjustment"),
             ],
         },
         {

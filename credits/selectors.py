@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from accounts.teams.models import Team
 from config.statements import call
 from credits.errors import UnknownAccount, UnknownHold
-from credits.models import Account, Hold, Lot
+from credits.models import Account, Adjustment, Hold, Lot
 
 ZERO = Decimal(0)
 
@@ -112,3 +112,8 @@ def find_hold(hold_id: UUID) -> Hold:
     if hold is None:
         raise UnknownHold("There is no such hold.", hold=str(hold_id))
     return hold
+
+
+def waiting_adjustments() -> QuerySet[Adjustment]:
+    """Those that wait for a second person."""
+    return Adjustment.objects.filter(status=Adjustment.Status.WAITING)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import connection
@@ -16,9 +17,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from credits.models import Account, Entry, Hold, Lot
+from credits.models import Account, Adjustment, Entry, Hold, Lot
 from credits.selectors import standing_of_account
 from credits.statement import BUT_SPENDS, moments
+
+Named = TypeVar("Named", Hold, Adjustment)
 
 LOOKED_THROUGH = 20_000
 MOST_ACCOUNTS = 100
@@ -109,6 +112,21 @@ def accounts_named(word: str) -> list[UUID]:
     if identifier := as_uuid(word):
         named |= Q(pk=identifier) | Q(owner=identifier) | Q(team=identifier)
     return list(Account.objects.filter(named).values_list("pk", flat=True)[:MOST_ACCOUNTS])
+
+
+def rows_named(rows: QuerySet[Named], word: str) -> QuerySet[Named]:
+    """The holds or adjustments that go by this whole word: all of an account that it names, else the one with this id,
+    those with this key or reference. All where it is empty.
+    """
+    if not word:
+        return rows
+    accounts = accounts_named(word)
+    if accounts:
+        return rows.filter(account__in=accounts)
+    own = Q(key=word) | Q(reference=word)
+    if identifier := as_uuid(word):
+        own |= Q(pk=identifier)
+    return rows.filter(own)
 
 
 def entries_with_key(key: str) -> list[int]:

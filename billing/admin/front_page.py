@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from billing.models import Dispute, InboxEvent, Package, Purchase, Refund
 from billing.remote_catalog import find_drift, mirrored_remote_catalog
 from billing.selectors import disputes_to_answer, open_purchases, purchases_needing_attention
+from credits.models import Adjustment
+from credits.selectors import waiting_adjustments
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def what_waits() -> list[Waiting]:
-    """Eight queries, each over few rows, whatever the tables' length."""
+    """Nine queries, each over few rows, whatever the tables' length."""
     return [
         Waiting(
             _("Purchases that need attention"),
@@ -71,6 +74,13 @@ def what_waits() -> list[Waiting]:
             _list(Purchase, todo="open"),
             urgent=False,
         ),
+        Waiting(
+            _("Adjustments to approve"),
+            _("Above the limit: somebody who didn’t ask for it decides."),
+            waiting_adjustments().count(),
+            _list(Adjustment, state=Adjustment.Status.WAITING.value),
+            urgent=False,
+        ),
     ]
 
 
@@ -80,7 +90,7 @@ def drifted_packages() -> list[Package]:
     return [package for package in Package.objects.all() if find_drift(package, remote)]
 
 
-def _list(model: type[Purchase | InboxEvent | Package | Refund | Dispute], **query: str) -> str:
+def _list(model: type[Model], **query: str) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=query)
 
 

@@ -1,9 +1,10 @@
-"""The back office of the ledger: to read, but for the button that releases a hold."""
+"""The back office of the ledger: to read, but for buttons that release a hold and adjust credits."""
 
 from credits.admin import related
 from credits.admin.accounts import AccountAdmin
+from credits.admin.adjustments import AdjustmentAdmin
 from credits.admin.entries import EntryAdmin
 from credits.admin.holds import HoldAdmin
 from credits.admin.lots import LotAdmin
 
-__all__ = ["AccountAdmin", "EntryAdmin", "HoldAdmin", "LotAdmin", "related"]
+__all__ = ["AccountAdmin", "AdjustmentAdmin", "EntryAdmin", "HoldAdmin", "LotAdmin", "related"]

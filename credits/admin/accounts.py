@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from django.contrib import admin
-from django.contrib.admin.utils import unquote
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
 
+from accounts.models import User
+from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, chip, link_to
 from config.read_only_admin import ReadOnlyAdmin
+from credits import adjustments
 from credits.admin.account_sheet import sheet_of
-from credits.formatting import credits_amount
-from credits.models import Account
+from credits.admin.forms import AdjustForm
+from credits.errors import LedgerError
+from credits.formatting import credits_amount, credits_change
+from credits.models import Account, Adjustment
 
 
 class HolderFilter(admin.SimpleListFilter):
@@ -62,6 +68,7 @@ class AccountAdmin(ReadOnlyAdmin):
     ordering = ["-created_at"]
     fields = ["holder_link", "created_at", "id", "see_also"]
     readonly_fields = fields
+    actions_detail = ["adjust"]
     change_form_outer_after_template = "admin/credits/account_sheet.html"
 
     def change_view(
@@ -107,3 +114,47 @@ class AccountAdmin(ReadOnlyAdmin):
     @display(description=_("owed"), ordering="debt")
     def debt_shown(self, account: Account) -> str:
         return credits_amount(account.debt) if account.debt else EMPTY
+
+    def has_adjust_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("credits.adjust_credits")
+
+    @action(
+        description=_("Adjust credits"),
+        url_path="adjust",
+        permissions=["adjust"],
+        dialog={
+            "title": _("Give or take credits"),
+            "description": _(
+                "It stands in the statement as an adjustment, with the reason and without your name."
+            ),
+            "form_class": AdjustForm,
+            "form_submit_text": _("Adjust"),
+        },
+    )
+    def adjust(self, request: HttpRequest, form: AdjustForm, object_id: str) -> HttpResponse:
+        account: Account = acted_on(self, request, object_id)
+        page = reverse("admin:credits_account_change", args=[quote(account.pk)])
+        try:
+            asked = adjustments.ask(account.pk, form.terms, cast(User, request.user))
+        except LedgerError as error:
+            self.log_change(request, account, f"Tried to adjust it: {error.code}")
+            self.message_user(request, error.message, messages.ERROR)
+            return after_dialog(request, page)
+        self._tell(request, account, asked)
+        if asked.adjustment.status == Adjustment.Status.WAITING:
+            page = reverse("admin:credits_adjustment_change", args=[quote(asked.adjustment.pk)])
+        return after_dialog(request, page)
+
+    def _tell(self, request: HttpRequest, account: Account, asked: adjustments.Asked) -> None:
+        adjustment = asked.adjustment
+        if asked.repeated:
+            self.message_user(request, _("This was asked for before, and happens once."), messages.WARNING)
+            return
+        amount = credits_change(adjustment.amount)
+        if adjustment.status == Adjustment.Status.WAITING:
+            self.log_change(request, account, f"Asked for an adjustment by {amount}: {adjustment.reason}")
+            told = _("%s credits wait until a second person approves them.")
+            self.message_user(request, told % amount, messages.WARNING)
+        else:
+            self.log_change(request, account, f"Adjusted by {amount}: {adjustment.reason}")
+            self.message_user(request, _("Booked: %s credits.") % amount, messages.SUCCESS)

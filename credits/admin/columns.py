@@ -16,7 +16,7 @@ from unfold.decorators import display
 
 from config.admin_display import EMPTY, chip, link_to, shortened
 from credits.formatting import credits_amount
-from credits.models import Entry, Hold, Lot
+from credits.models import Adjustment, Entry, Hold, Lot
 
 # A UUID fits.
 LONGEST_WORD = 36
@@ -40,11 +40,11 @@ class LedgerColumns:
     """Whose it is, a link to the account; and the caller's own word for it."""
 
     @display(description=gettext_lazy("reference"))
-    def reference_shown(self, row: Entry | Lot | Hold) -> str:
+    def reference_shown(self, row: Entry | Lot | Hold | Adjustment) -> str:
         return shortened(row.reference, LONGEST_WORD)
 
     @display(description=gettext_lazy("account"))
-    def account_link(self, row: Entry | Lot | Hold) -> str:
+    def account_link(self, row: Entry | Lot | Hold | Adjustment) -> str:
         return link_to(row.account)
 
 

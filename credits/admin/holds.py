@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
-from django.contrib.admin.views.main import SEARCH_VAR
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
-from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, link_to, pretty_json, shortened
@@ -31,56 +26,35 @@ from credits.admin.columns import (
     once_per_row,
     written,
 )
+from credits.admin.forms import ReasonForm
+from credits.admin.state_filter import ALL, StateFilter
 from credits.admin.tables import plain_table
 from credits.errors import HoldClosed
 from credits.formatting import credits_amount, credits_change
 from credits.models import Hold, Lot
 from credits.results import Release
-from credits.traces import accounts_named, as_uuid, captures_of
+from credits.traces import captures_of, rows_named
 
-OPEN, OVERDUE, ALL = "open", "overdue", "all"
-CLOSED = [status for status in Hold.Status if status is not Hold.Status.OPEN]
-LONGEST_REASON = 200
+OPEN, OVERDUE = "open", "overdue"
 
 
-class StateFilter(admin.SimpleListFilter):
-    """Open holds, unless asked otherwise: those are what staff can do something about. A search looks at all."""
+class HoldStateFilter(StateFilter):
+    """Open holds, unless asked otherwise."""
 
-    title = _("state")
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        self.default = _shown(request)
-        closed = [(status.value, status.label) for status in CLOSED]
-        return [(OPEN, _("Open")), (OVERDUE, _("Overdue")), *closed, (ALL, _("All"))]
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        for value, label in self.lookup_choices:
-            query = changelist.get_query_string({self.parameter_name: value})
-            yield {
-                "selected": (self.value() or self.default) == value,
-                "query_string": query,
-                "display": label,
-            }
+    default = OPEN
+    states = [
+        (OPEN, _("Open")),
+        (OVERDUE, _("Overdue")),
+        *((status.value, status.label) for status in Hold.Status if status is not Hold.Status.OPEN),
+    ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Hold]) -> QuerySet[Hold]:
-        shown = _shown(request)
+        shown = self.shown(request)
         if shown == ALL:
             return queryset
         if shown == OVERDUE:
             return queryset.filter(status=Hold.Status.OPEN, expires_at__lte=Now())
         return queryset.filter(status=shown)
-
-
-class ReleaseForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """Asks why: the page's history keeps it."""
-
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=LONGEST_REASON,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=_("Kept in the hold’s history, with your name."),
-    )
 
 
 @admin.register(Hold)
@@ -95,7 +69,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
         "ends",
         "reference_shown",
     ]
-    list_filter = [StateFilter]
+    list_filter = [HoldStateFilter]
     search_fields = ["id"]  # what is looked for says get_search_results
     search_help_text = _("Hold or account id, owner’s e-mail, team, key, or reference: in full.")
     list_select_related = ["account__owner", "account__team"]
@@ -138,22 +112,16 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
 
     def get_ordering(self, request: HttpRequest) -> list[str]:
         """Open ones by their end, the soonest first; others by their beginning, the newest first."""
-        return ["expires_at", "id"] if _shown(request) in (OPEN, OVERDUE) else ["-created_at", "-id"]
+        return (
+            ["expires_at", "id"]
+            if HoldStateFilter.shown(request) in (OPEN, OVERDUE)
+            else ["-created_at", "-id"]
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Hold], search_term: str
     ) -> tuple[QuerySet[Hold], bool]:
-        """A whole word: an account's, else the hold's own."""
-        word = search_term.strip()
-        if not word:
-            return queryset, False
-        accounts = accounts_named(word)
-        if accounts:
-            return queryset.filter(account__in=accounts), False
-        own = Q(key=word) | Q(reference=word)
-        if identifier := as_uuid(word):
-            own |= Q(pk=identifier)
-        return queryset.filter(own), False
+        return rows_named(queryset, search_term.strip()), False
 
     @display(description=_("status"))
     def status_chip(self, hold: Hold) -> str:
@@ -229,11 +197,11 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
             "description": _(
                 "What it still holds can be spent again at once. Work that goes on can’t be charged to it any more."
             ),
-            "form_class": ReleaseForm,
+            "form_class": ReasonForm,
             "form_submit_text": _("Release"),
         },
     )
-    def release(self, request: HttpRequest, form: ReleaseForm, object_id: str) -> HttpResponse:
+    def release(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         hold: Hold = acted_on(self, request, object_id)
         try:
             released = ledger.release(hold.pk)
@@ -251,11 +219,3 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
         amount = credits_amount(released.released)
         self.log_change(request, hold, f"Released {amount}: {reason}")
         self.message_user(request, _("Released: %s credits can be spent again.") % amount, messages.SUCCESS)
-
-
-def _shown(request: HttpRequest) -> str:
-    """Which state the list shows."""
-    asked = request.GET.get(StateFilter.parameter_name, "")
-    if asked in (OPEN, OVERDUE, ALL, *CLOSED):
-        return asked
-    return ALL if request.GET.get(SEARCH_VAR) else OPEN

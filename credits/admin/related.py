@@ -14,9 +14,10 @@ from config.admin_display import EMPTY, link_to, link_to_list
 from config.long_lists import BEYOND, write_place
 from credits.admin.accounts import AccountAdmin
 from credits.admin.entries import EntryAdmin
-from credits.admin.holds import ALL, HoldAdmin
+from credits.admin.holds import HoldAdmin
 from credits.admin.lots import LotAdmin
-from credits.models import Account, Entry, Hold, Lot
+from credits.admin.state_filter import ALL
+from credits.models import Account, Adjustment, Entry, Hold, Lot
 from credits.traces import as_uuid
 
 
@@ -42,6 +43,10 @@ def holds_of_account(account: Account) -> str:
     return link_to_list(Hold, _("Holds"), account__id__exact=account.pk, state=ALL)
 
 
+def adjustments_of_account(account: Account) -> str:
+    return link_to_list(Adjustment, _("Adjustments"), account__id__exact=account.pk, state=ALL)
+
+
 def entries_of_lot(lot: Lot) -> str:
     return link_to_list(Entry, _("Entries that touched it"), lot=lot.pk)
 
@@ -54,6 +59,13 @@ def hold_of_entry(entry: Entry) -> str:
     """The hold that it captured; without a query."""
     hold = _named(entry, "hold")
     return EMPTY if hold is None else link_to(Hold(pk=hold), _("Hold"))
+
+
+def adjustment_of_entry(entry: Entry) -> str:
+    """What staff asked for; without a query."""
+    adjustment = _named(entry, "adjustment")
+    is_adjustment = entry.kind == Entry.Kind.ADJUSTMENT
+    return link_to(Adjustment(pk=adjustment), _("Adjustment")) if is_adjustment and adjustment else EMPTY
 
 
 def other_account_of_entry(entry: Entry) -> str:
@@ -75,7 +87,12 @@ def _named(entry: Entry, name: str) -> UUID | None:
 
 UserAdmin.related_pages.append(account_of_user)
 TeamAdmin.related_pages.append(account_of_team)
-AccountAdmin.related_pages += [lots_of_account, entries_of_account, holds_of_account]
+AccountAdmin.related_pages += [
+    lots_of_account,
+    entries_of_account,
+    holds_of_account,
+    adjustments_of_account,
+]
 LotAdmin.related_pages.append(entries_of_lot)
 HoldAdmin.related_pages.append(captures_of_hold)
-EntryAdmin.related_pages += [hold_of_entry, other_account_of_entry, entries_around]
+EntryAdmin.related_pages += [hold_of_entry, adjustment_of_entry, other_account_of_entry, entries_around]

@@ -16,8 +16,9 @@ from accounts.models import User
 from billing.fulfilment import Payment, PaymentState, fulfil_purchase
 from billing.models import Dispute, InboxEvent, Package, Purchase, PurchaseEvent, Refund
 from billing.purchase_log import Told
-from credits import ledger
-from credits.models import Account, Entry, Hold, Lot
+from credits import adjustments, ledger
+from credits.adjustments import Terms
+from credits.models import Account, Adjustment, Entry, Hold, Lot
 from tests.builders import PackageFactory, UserFactory
 
 READ_ONLY: list[type[Model]] = [
@@ -28,6 +29,7 @@ READ_ONLY: list[type[Model]] = [
     Lot,
     Entry,
     Hold,
+    Adjustment,
     ProcrastinateJob,
 ]
 HOUR = timedelta(hours=1)
@@ -35,7 +37,9 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Books:
-    """A purchase that was paid, and all that came of it: also a hold on its credits, still open."""
+    """A purchase that was paid, and all that came of it: also a hold on its credits, still open, and an adjustment that
+    waits.
+    """
 
     user: User
     package: Package
@@ -46,6 +50,7 @@ class Books:
     lot: Lot
     entry: Entry
     hold: Hold
+    adjustment: Adjustment
     job: Any
 
     def row(self, model: type[Model]) -> Any:
@@ -69,6 +74,7 @@ def make_books() -> Books:
         lot=Lot.objects.filter(account=purchase.account_id).latest("id"),
         entry=Entry.objects.filter(account=purchase.account_id).latest("id"),
         hold=make_hold(purchase),
+        adjustment=make_adjustment(purchase.account),
         job=ProcrastinateJob.objects.latest("id"),
     )
 
@@ -78,6 +84,14 @@ def make_hold(purchase: Purchase, amount: str = "20", **terms: Any) -> Hold:
     terms = {"expires_in": HOUR, "reference": f"job {uuid4()}", **terms}
     held = ledger.hold(purchase.account_id, Decimal(amount), key=f"work:{uuid4()}", **terms)
     return Hold.objects.get(pk=held.id)
+
+
+def make_adjustment(account: Account, amount: str = "5000", asked_by: User | None = None) -> Adjustment:
+    """Credits that a member of staff asked for; above the limit they wait."""
+    key, reference = f"dialog:{uuid4()}", f"ticket {uuid4()}"
+    terms = Terms(Decimal(amount), "A job that failed", key, reference)
+    staff = asked_by or UserFactory.create(is_staff=True)
+    return adjustments.ask(account.pk, terms, staff).adjustment
 
 
 def make_purchase(**fields: Any) -> Purchase:

@@ -43,6 +43,7 @@ def test_counts_are_those_of_the_lists_they_lead_to(as_clerk: Client, books: Boo
         "Failed webhook events": 1,
         "Packages that differ at Stripe": 1,
         "Open purchases": 2,
+        "Adjustments to approve": 1,
     }
 
 

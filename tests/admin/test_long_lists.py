@@ -14,10 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from billing.admin.inbox import InboxEventAdmin
 from billing.models import InboxEvent
 from credits import ledger
-from credits.admin import EntryAdmin, HoldAdmin, LotAdmin
-from credits.models import Entry, Hold, Lot
+from credits.admin import AdjustmentAdmin, EntryAdmin, HoldAdmin, LotAdmin
+from credits.models import Adjustment, Entry, Hold, Lot
 from tests.admin.pages import list_of, read, rows_of
-from tests.admin.rows import Books, make_hold, make_inbox_event
+from tests.admin.rows import Books, make_adjustment, make_hold, make_inbox_event
 
 pytestmark = pytest.mark.django_db
 
@@ -28,19 +28,22 @@ LONG_LISTS: list[tuple[type[Model], dict[str, str]]] = [
     (Hold, {}),
     (Hold, {"state": "all"}),
     (InboxEvent, {}),
+    (Adjustment, {}),
+    (Adjustment, {"state": "all"}),
 ]
-MODELS: list[type[Model]] = [Entry, Lot, Hold, InboxEvent]
+MODELS: list[type[Model]] = [Entry, Lot, Hold, InboxEvent, Adjustment]
 
 
 @pytest.fixture
 def seven_of_each(books: Books, monkeypatch: pytest.MonkeyPatch) -> Books:
     """Three to a page."""
-    for admin in (EntryAdmin, LotAdmin, HoldAdmin, InboxEventAdmin):
+    for admin in (EntryAdmin, LotAdmin, HoldAdmin, InboxEventAdmin, AdjustmentAdmin):
         monkeypatch.setattr(admin, "list_per_page", 3)
     for number in range(6):
         ledger.grant(books.account.pk, Decimal(1), kind=Entry.Kind.ADJUSTMENT, key=f"grant:{number}")
         make_hold(books.purchase, "1")
         make_inbox_event(books.purchase, "applied")
+        make_adjustment(books.account)
     return books
 
 

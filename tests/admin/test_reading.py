@@ -18,7 +18,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import User
 from billing.models import InboxEvent, Package, Purchase, PurchaseEvent
 from credits import ledger
-from credits.models import Account, Entry, Hold, Lot
+from credits.models import Account, Adjustment, Entry, Hold, Lot
 from tests.admin.pages import add_to, links_on, list_of, page_of, read, rows_of
 from tests.admin.rows import READ_ONLY, Books, make_books, make_inbox_event, make_purchase
 
@@ -80,6 +80,7 @@ def expected_links(books: Books) -> dict[Model, list[str]]:
             f"{list_of(Lot)}?account__id__exact={account.pk}",
             f"{list_of(Entry)}?account__id__exact={account.pk}",
             f"{list_of(Hold)}?account__id__exact={account.pk}&state=all",
+            f"{list_of(Adjustment)}?account__id__exact={account.pk}&state=all",
             f"{list_of(Purchase)}?account__id__exact={account.pk}",
             page_of(books.lot),
             page_of(books.entry),
@@ -101,6 +102,7 @@ def expected_links(books: Books) -> dict[Model, list[str]]:
             f"{list_of(Entry)}?lot={books.lot.pk}",
         ],
         books.hold: [page_of(account), page_of(books.lot)],
+        books.adjustment: [page_of(account)],
         books.purchase_event: [page_of(purchase), page_of(books.inbox_event)],
         books.inbox_event: [page_of(purchase)],
         books.job: [page_of(purchase)],
@@ -174,6 +176,11 @@ SEARCHES: list[tuple[type[Model], Callable[[Books], Any]]] = [
     (Hold, lambda books: books.hold.reference),
     (Hold, lambda books: books.account.pk),
     (Hold, lambda books: books.user.email),
+    (Adjustment, lambda books: books.adjustment.pk),
+    (Adjustment, lambda books: books.adjustment.key),
+    (Adjustment, lambda books: books.adjustment.reference),
+    (Adjustment, lambda books: books.account.pk),
+    (Adjustment, lambda books: books.user.email),
     (ProcrastinateJob, lambda books: books.job.pk),
 ]
 

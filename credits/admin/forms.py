@@ -1,0 +1,115 @@
+"""What the ledger's buttons ask for in their dialogs. The rules are those of `credits.adjustments`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.forms import BaseDialogForm
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from accounts.time_zones import site_zone
+from credits.adjustments import Terms, checked, require_time_left
+from credits.amounts import QUANTUM
+from credits.errors import InvalidEntry, LedgerError
+from credits.formatting import credits_amount
+from credits.models.adjustments import LONGEST_REASON
+
+GIVE, TAKE = "give", "take"
+
+
+class ReasonForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
+    """Asks why: the page's history keeps it."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=LONGEST_REASON,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("Kept in the history of this page, with your name."),
+    )
+
+
+class AdjustForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
+    """What an account is given or what is taken from it. ``key`` is the dialog's own: pressed twice, it books once."""
+
+    key = forms.CharField(widget=forms.HiddenInput, initial=uuid4)
+    what = forms.ChoiceField(
+        label=gettext_lazy("What"),
+        choices=[(GIVE, gettext_lazy("Give credits")), (TAKE, gettext_lazy("Take credits"))],
+        widget=UnfoldAdminSelectWidget,
+    )
+    amount = forms.DecimalField(
+        label=gettext_lazy("Credits"), min_value=QUANTUM, widget=UnfoldAdminDecimalFieldWidget
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=LONGEST_REASON,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("Whose credits they are reads it in the statement."),
+    )
+    reference = forms.CharField(
+        label=gettext_lazy("Reference"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("Such as the number of a ticket. It stands in the statement, too."),
+    )
+    last_day = forms.DateField(
+        label=gettext_lazy("Last day"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
+        help_text=gettext_lazy("Until its end they can be spent. Empty: they don’t expire."),
+    )
+    promotional = forms.BooleanField(
+        label=gettext_lazy("Promotional"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text=gettext_lazy("Given away: spent before credits that were paid for."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        limit = credits_amount(settings.ADJUSTMENT_APPROVAL_ABOVE)
+        self.fields["amount"].help_text = _(
+            "Up to %(limit)s are booked at once. More waits until a second person approves it."
+        ) % {"limit": limit}
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                self.terms = checked(_terms(data))
+                require_time_left(self.terms.expires_at)
+            except LedgerError as error:
+                self._refuse(error)
+        return data
+
+    def _refuse(self, error: LedgerError) -> None:
+        field = error.params.get("field", "amount" if isinstance(error, InvalidEntry) else "")
+        field = "last_day" if field == "expires_at" else field
+        self.add_error(field if field in self.fields else None, error.message)
+
+
+def _terms(data: dict[str, Any]) -> Terms:
+    return Terms(
+        amount=data["amount"] if data["what"] == GIVE else -data["amount"],
+        reason=data["reason"],
+        key=data["key"],
+        reference=data["reference"],
+        promotional=data["promotional"],
+        expires_at=_end_of(data["last_day"]),
+    )
+
+
+def _end_of(day: date | None) -> datetime | None:
+    """The end of the day by the site's clock, as staff read it."""
+    return None if day is None else datetime.combine(day, time.max, tzinfo=site_zone())

@@ -1,0 +1,345 @@
+"""Giving and taking credits in the admin: by those who may, once however often it is pressed, above a limit by two."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from accounts.models import User
+from credits import adjustments, ledger
+from credits.models import Account, Adjustment, Entry, Lot
+from tests.admin.conftest import sign_in
+from tests.admin.pages import (
+    button_of,
+    history_of,
+    links_on,
+    list_of,
+    messages_after,
+    page_of,
+    press,
+    read,
+    rows_of,
+)
+from tests.admin.rows import make_adjustment
+from tests.builders import UserFactory
+from tests.credits.adjusting import LIMIT
+from tests.credits.builders import funded, numbers
+
+pytestmark = pytest.mark.django_db
+
+ADJUST, APPROVE, DECLINE = "adjust", "approve", "decline"
+PERMISSIONS = {ADJUST: "adjust_credits", APPROVE: "approve_adjustment", DECLINE: "approve_adjustment"}
+Status = Adjustment.Status
+
+
+@pytest.fixture(autouse=True)
+def limit(settings: Any) -> None:
+    settings.ADJUSTMENT_APPROVAL_ABOVE = LIMIT
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    return funded(100)
+
+
+@pytest.fixture
+def waiting(account: Account) -> Adjustment:
+    return make_adjustment(account, "5000")
+
+
+def allow(user: User, *permissions: str) -> Client:
+    user.user_permissions.add(*Permission.objects.filter(codename__in=permissions))
+    return sign_in(user)
+
+
+def adjust(client: Client, account: Account, amount: str = "5", **fields: str) -> Any:
+    """Fills in the dialog on the account's page."""
+    answers = {
+        "_form_submitted": "True",
+        "key": str(uuid4()),
+        "what": "give",
+        "amount": amount,
+        "reason": "A job that failed",
+        **fields,
+    }
+    return client.post(button_of(account, ADJUST), answers)
+
+
+def balance(account: Account) -> Decimal | int:
+    return numbers(account)[0]
+
+
+# --- Ask ------------------------------------------------------------------------------------------------------------
+
+
+def test_credits_are_given_at_once_with_reason_reference_and_end(
+    as_superuser: Client, superuser: User, account: Account
+) -> None:
+    last_day = (datetime.now(UTC) + timedelta(days=9)).date()
+
+    answer = adjust(
+        as_superuser, account, "2.5", reference="T-7", last_day=last_day.isoformat(), promotional="on"
+    )
+
+    assert (answer.status_code, answer.url) == (302, page_of(account))
+    assert messages_after(answer) == ["Booked: +2.5 credits."]
+    adjustment = Adjustment.objects.get()
+    assert (adjustment.status, adjustment.asked_by) == (Status.BOOKED, superuser)
+    assert (adjustment.reason, adjustment.reference) == ("A job that failed", "T-7")
+    lot = Lot.objects.latest("id")
+    end = datetime.combine(last_day, datetime.max.time(), tzinfo=UTC)
+    assert (lot.amount, lot.promotional, lot.expires_at) == (Decimal("2.5"), True, end)
+    assert history_of(account) == [("stella", "Adjusted by +2.5: A job that failed")]
+    assert balance(account) == Decimal("102.5")
+
+
+def test_credits_are_taken(as_superuser: Client, account: Account) -> None:
+    answer = adjust(as_superuser, account, "40", what="take")
+
+    assert messages_after(answer) == ["Booked: -40 credits."]
+    assert balance(account) == 60
+
+
+def test_a_dialog_pressed_twice_books_once(as_superuser: Client, account: Account) -> None:
+    key = str(uuid4())
+    adjust(as_superuser, account, key=key)
+
+    answer = adjust(as_superuser, account, key=key)
+
+    assert messages_after(answer)[-1] == "This was asked for before, and happens once."
+    assert balance(account) == 105
+    assert len(history_of(account)) == 1
+
+
+def test_each_dialog_has_a_key_of_its_own(as_superuser: Client, account: Account) -> None:
+    keys = set()
+    for _ in range(2):
+        form = as_superuser.get(button_of(account, ADJUST)).content.decode()
+        keys.add(form.split('name="key" value="')[1].split('"')[0])
+    assert len(keys) == 2
+
+
+def test_looking_at_the_dialog_books_nothing(as_superuser: Client, account: Account) -> None:
+    assert "Give or take credits" in read(as_superuser, button_of(account, ADJUST))
+    assert not Adjustment.objects.exists()
+
+
+def test_above_the_limit_it_waits_and_says_so(as_superuser: Client, account: Account) -> None:
+    answer = adjust(as_superuser, account, "1000.5")
+
+    waiting = Adjustment.objects.get()
+    assert answer.url == page_of(waiting)
+    assert messages_after(answer) == ["+1,000.5 credits wait until a second person approves them."]
+    assert history_of(account) == [("stella", "Asked for an adjustment by +1,000.5: A job that failed")]
+    assert balance(account) == 100
+
+
+def test_more_than_there_is_is_not_taken(as_superuser: Client, account: Account) -> None:
+    answer = adjust(as_superuser, account, "101", what="take")
+
+    assert messages_after(answer) == ["1 more credits are needed."]
+    assert history_of(account) == [("stella", "Tried to adjust it: insufficient_credits")]
+    assert balance(account) == 100
+    assert not Adjustment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"amount": "0"}, "Ensure this value is greater than or equal to 0.000001."),
+        ({"amount": "-5"}, "Ensure this value is greater than or equal to 0.000001."),
+        ({"amount": "many"}, "Enter a number."),
+        ({"amount": "0.0000015"}, "An amount of credits has at most six decimal places."),
+        ({"reason": "  "}, "This field is required."),
+        ({"reference": "x" * 201}, "It has 200 characters at most."),
+        ({"last_day": "2020-01-01"}, "The credits would have expired already."),
+        ({"last_day": "9999-12-31"}, "Credits expire within a hundred years, or never."),
+        (
+            {"what": "take", "promotional": "on"},
+            "Only credits that are given expire or are promotional, not those that are taken.",
+        ),
+    ],
+)
+def test_a_dialog_says_what_is_wrong_and_books_nothing(
+    as_superuser: Client, account: Account, fields: dict[str, str], complaint: str
+) -> None:
+    answer = adjust(as_superuser, account, **fields)
+
+    assert answer.status_code == 200
+    assert complaint in answer.content.decode()
+    assert not Adjustment.objects.exists()
+
+
+# --- Decide ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_person_books_what_waits(
+    as_superuser: Client, superuser: User, account: Account, waiting: Adjustment
+) -> None:
+    answer = press(as_superuser, waiting, APPROVE)
+
+    assert (answer.status_code, answer.url) == (302, page_of(waiting))
+    assert messages_after(answer) == ["+5,000 credits: booked."]
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.decided_by) == (Status.BOOKED, superuser)
+    assert history_of(waiting) == [("stella", "Approved")]
+    assert balance(account) == 5100
+
+
+def test_what_is_declined_keeps_why(as_superuser: Client, account: Account, waiting: Adjustment) -> None:
+    answer = press(as_superuser, waiting, DECLINE)
+
+    assert messages_after(answer) == ["+5,000 credits: declined."]
+    assert history_of(waiting) == [("stella", "Declined: The job died")]
+    assert balance(account) == 100
+
+
+def test_what_is_approved_twice_is_booked_once(
+    as_superuser: Client, account: Account, waiting: Adjustment
+) -> None:
+    press(as_superuser, waiting, APPROVE)
+
+    answer = press(as_superuser, waiting, APPROVE)
+
+    assert messages_after(answer)[-1] == "Somebody has decided it before: it is booked."
+    assert history_of(waiting)[1:] == [("stella", "Tried to approve it: adjustment_decided")]
+    assert balance(account) == 5100
+
+
+def test_who_asked_has_no_button_to_approve_and_is_refused(clerk: User, account: Account) -> None:
+    client = allow(clerk, *PERMISSIONS.values())
+    own = make_adjustment(account, "5000", asked_by=clerk)
+
+    page = read(client, page_of(own))
+    assert (button_of(own, APPROVE) in page, button_of(own, DECLINE) in page) == (False, True)
+    answer = press(client, own, APPROVE)
+    assert messages_after(answer) == ["You asked for this adjustment: somebody else has to approve it."]
+    assert history_of(own) == [("carl", "Tried to approve it: second_person_needed")]
+    assert balance(account) == 100
+
+
+def test_what_cannot_be_taken_any_more_still_waits(as_superuser: Client) -> None:
+    account = funded(5000)
+    taking = make_adjustment(account, "-5000")
+    ledger.spend(account.pk, Decimal(1), key="work")
+
+    assert messages_after(press(as_superuser, taking, APPROVE)) == ["1 more credits are needed."]
+    taking.refresh_from_db()
+    assert taking.status == Status.WAITING
+
+
+def test_what_was_decided_has_no_buttons(as_superuser: Client, waiting: Adjustment, clerk: User) -> None:
+    assert button_of(waiting, APPROVE) in read(as_superuser, page_of(waiting))
+    adjustments.decline(waiting.pk, clerk)
+    page = read(as_superuser, page_of(waiting))
+    assert button_of(waiting, APPROVE) not in page
+    assert button_of(waiting, DECLINE) not in page
+
+
+# --- All buttons ----------------------------------------------------------------------------------------------------
+
+
+def row_of(button: str, account: Account) -> Any:
+    return account if button == ADJUST else make_adjustment(account)
+
+
+def push(client: Client, row: Any, button: str) -> Any:
+    return adjust(client, row) if button == ADJUST else press(client, row, button)
+
+
+@pytest.mark.parametrize(("button", "permission"), PERMISSIONS.items())
+def test_a_button_is_for_those_with_its_permission(
+    clerk: User, account: Account, button: str, permission: str
+) -> None:
+    row = row_of(button, account)
+    others = allow(clerk, "change_account", "change_adjustment", *{*PERMISSIONS.values()} - {permission})
+    assert button_of(row, button) not in read(others, page_of(row))
+    assert push(others, row, button).status_code == 403
+    assert history_of(row) == []
+
+    allowed = allow(clerk, permission)
+    assert button_of(row, button) in read(allowed, page_of(row))
+    assert push(allowed, row, button).status_code == 302
+    assert [who for who, _what in history_of(row)] == ["carl"]
+
+
+@pytest.mark.parametrize("button", PERMISSIONS)
+def test_a_button_without_csrfs_token_does_nothing(superuser: User, account: Account, button: str) -> None:
+    row = row_of(button, account)
+    before = Entry.objects.count()
+
+    assert push(sign_in(superuser, enforce_csrf_checks=True), row, button).status_code == 403
+    assert (history_of(row), Entry.objects.count()) == ([], before)
+
+
+@pytest.mark.parametrize("button", [APPROVE, DECLINE])
+def test_looking_at_a_dialog_decides_nothing(as_superuser: Client, waiting: Adjustment, button: str) -> None:
+    assert "this adjustment?" in read(as_superuser, button_of(waiting, button))
+    waiting.refresh_from_db()
+    assert waiting.status == Status.WAITING
+
+
+# --- The list -------------------------------------------------------------------------------------------------------
+
+
+def test_those_that_wait_come_first_the_oldest_at_the_top(
+    as_clerk: Client, account: Account, clerk: User
+) -> None:
+    first, second = make_adjustment(account), make_adjustment(account)
+    declined = make_adjustment(account)
+    adjustments.decline(declined.pk, clerk)
+    booked = make_adjustment(account, "5")
+
+    assert rows_of(as_clerk, list_of(Adjustment)) == [first, second]
+    assert rows_of(as_clerk, list_of(Adjustment), state="all") == [booked, declined, second, first]
+    assert rows_of(as_clerk, list_of(Adjustment), state="booked") == [booked]
+    assert rows_of(as_clerk, list_of(Adjustment), state="declined") == [declined]
+    assert rows_of(as_clerk, list_of(Adjustment), q=str(declined.pk)) == [declined]
+
+
+def test_a_page_says_who_asked_who_decided_and_what_was_booked(
+    as_superuser: Client, account: Account, waiting: Adjustment
+) -> None:
+    press(as_superuser, waiting, APPROVE)
+    waiting.refresh_from_db()
+    assert waiting.entry is not None
+    assert waiting.asked_by is not None
+
+    page = read(as_superuser, page_of(waiting))
+
+    assert waiting.asked_by.username in page
+    assert "stella" in page
+    assert "A job that failed" in page
+    assert page_of(waiting.entry) in links_on(as_superuser, page_of(waiting))
+    assert page_of(waiting) in links_on(as_superuser, page_of(waiting.entry))
+
+
+def test_an_entry_of_somebody_else_is_not_taken_for_an_adjustment(
+    as_clerk: Client, account: Account, waiting: Adjustment
+) -> None:
+    """Services write their own metadata."""
+    spent = ledger.spend(account.pk, Decimal(1), key="w", metadata={"adjustment": str(waiting.pk)})
+    entry = Entry.objects.get(pk=spent.entry_id)
+    assert page_of(waiting) not in links_on(as_clerk, page_of(entry))
+
+
+def test_what_a_script_booked_says_so(as_clerk: Client, account: Account) -> None:
+    terms = adjustments.Terms(Decimal(5000), "Spring", "spring-1")
+    booked = adjustments.book(account.pk, terms).adjustment
+    page = read(as_clerk, page_of(booked))
+    assert "a script" in page
+    assert "not needed" not in page
+
+
+def test_who_asked_is_not_deleted(as_superuser: Client, waiting: Adjustment) -> None:
+    asked_by = waiting.asked_by
+    assert asked_by is not None
+    as_superuser.post(page_of(asked_by, "delete"), {"post": "yes"})
+    assert User.objects.filter(pk=asked_by.pk).exists()
+    assert UserFactory.create().delete()[0]
