@@ -15,7 +15,7 @@ from billing.models import Dispute, InboxEvent, Purchase, Refund
 from billing.reconciliation import Finding
 from billing.stripe_mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
 from config.errors import DomainError
-from credits.management.commands import check_ledger
+from credits.management.commands import check_ledger, grant_credits
 from credits.models import Account, Adjustment, Entry, Hold, Lot
 from credits.proof import INVARIANTS
 from credits.rates.management.commands import load_rates
@@ -138,7 +138,8 @@ def test_every_finding_of_reconciliation_is_explained() -> None:
 
 
 def test_every_command_is_documented() -> None:
-    for module in (forget_events, load_catalog, load_rates, reconcile, sync_catalog, check_ledger):
+    modules = (forget_events, load_catalog, load_rates, reconcile, sync_catalog, check_ledger, grant_credits)
+    for module in modules:
         name = module.__name__.rsplit(".", 1)[1]
         assert re.search(rf"^\| `{name}\b", OPERATE, re.MULTILINE), name
 
