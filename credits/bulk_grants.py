@@ -75,9 +75,9 @@ def check_grants(lines: Iterable[GrantLine], *, above_limit: bool = False) -> It
 def book_grants(lines: Iterable[GrantLine]) -> Iterator[LineResult]:
     """Books each line, in a transaction of its own: whatever ends this, the next run goes on where it stopped."""
     for batch in _batches(lines):
-        holders = _holders_of(batch)
+        holders, known = _holders_of(batch), _known(batch)
         for line in batch:
-            yield _book(line, holders[line.number])
+            yield _book(line, holders[line.number], known.get(line.terms.key))
 
 
 def _batches(lines: Iterable[GrantLine]) -> Iterator[list[GrantLine]]:
@@ -86,15 +86,23 @@ def _batches(lines: Iterable[GrantLine]) -> Iterator[list[GrantLine]]:
         yield batch
 
 
-def _book(line: GrantLine, holder: Holder | Mistake) -> LineResult:
+def _book(line: GrantLine, holder: Holder | Mistake, known: Adjustment | None) -> LineResult:
     if isinstance(holder, Mistake):
         return LineResult(line, Outcome.WRONG, [holder])
+    if known is not None and _is_booked(known, holder, line):
+        return LineResult(line, Outcome.REPEATED)
     try:
         account_id = holder if isinstance(holder, UUID) else ledger.open_account(holder).pk
         asked = adjustments.book(account_id, line.terms)
     except LedgerError as error:
         return LineResult(line, Outcome.WRONG, [_in_words(error)])
     return LineResult(line, Outcome.REPEATED if asked.repeated else Outcome.NEW)
+
+
+def _is_booked(known: Adjustment, holder: Holder, line: GrantLine) -> bool:
+    """Whether all that the line asks for was done before: then it takes no transaction to find out."""
+    is_same = isinstance(holder, UUID) and adjustments.same_terms(known, holder, line.terms)
+    return is_same and known.status == Adjustment.Status.BOOKED
 
 
 def _in_words(error: LedgerError) -> Mistake:

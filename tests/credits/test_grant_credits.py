@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from credits import bulk_grants, ledger
@@ -363,6 +365,19 @@ def test_a_run_that_breaks_off_is_taken_up_by_the_next(
 
     assert run(file)[0] == "3 booked, 3 credits; 3 booked before."
     assert get_balance(ada).balance == 6
+
+
+def test_what_was_booked_before_costs_a_few_queries_for_many_lines(
+    ada: User, write: Callable[..., str]
+) -> None:
+    def queries_of_a_repeat(count: int) -> int:
+        file = write(*[f"ada@example.com,1,key-{number},Why" for number in range(count)])
+        run(file)
+        with CaptureQueriesContext(connection) as queries:
+            assert run(file)[0] == f"0 booked, 0 credits; {count} booked before."
+        return len(queries)
+
+    assert queries_of_a_repeat(50) == queries_of_a_repeat(5)
 
 
 def test_a_long_file_is_not_kept_in_memory(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
