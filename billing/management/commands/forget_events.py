@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.inbox_selectors import forgettable_events
 from billing.retention import days_ago, forget_events
-from config.progress_bar import draw_share
+from config.progress import ProgressBar
 
 
 class Command(BaseCommand):
@@ -39,6 +38,7 @@ class Command(BaseCommand):
         if dry_run:
             told, number = "Would forget", forgettable_events(before).count()
         else:
-            told, number = "Forgot", forget_events(days, report=partial(draw_share, self.stdout))
+            with ProgressBar(self.stdout, "Forgetting") as bar:
+                told, number = "Forgot", forget_events(days, report=bar.show)
         events = "1 event" if number == 1 else f"{number:,} events"
         self.stdout.write(f"{told} {events} that came in before {before:%Y-%m-%d %H:%M} UTC.")

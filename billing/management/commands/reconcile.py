@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import sys
 from collections import Counter
-from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -14,7 +13,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from billing.errors import BillingError
 from billing.reconciliation import Report, reconcile
-from config.progress_bar import draw_share
+from config.progress import ProgressBar
 
 
 class Command(BaseCommand):
@@ -33,7 +32,8 @@ class Command(BaseCommand):
         if first >= last:
             raise CommandError(f"The period ends ({last}) before it begins ({first}).")
         try:
-            report = reconcile(first, last, partial(draw_share, self.stdout))
+            with ProgressBar(self.stdout, "Comparing") as bar:
+                report = reconcile(first, last, bar.show)
         except BillingError as error:
             raise CommandError(
                 f"{error.message} What was repaired so far stays; run the command again."
