@@ -304,8 +304,8 @@ def test_progress_is_drawn_on_a_terminal_and_not_in_a_log(monkeypatch: pytest.Mo
 
     on_terminal = command("--older-than", "90", out=Terminal())
 
-    assert "\r[" in on_terminal
-    assert "] 100%\n" in on_terminal
+    assert "\rForgetting [" in on_terminal
+    assert "] 100%" in on_terminal
 
     make_event("evt_3")
     assert "%" not in command("--older-than", "90")
