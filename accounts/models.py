@@ -30,6 +30,12 @@ class User(AbstractUser):
     # one's.
     claims_issued_at = models.DateTimeField(_("claims issued at"), null=True, blank=True, editable=False)
 
+    # Of the back office's roles, those that the provider gives this person: sorted, with commas. The groups of the same
+    # names follow it; kept here, so that a request can tell that nothing changed without asking for the groups.
+    provider_roles = models.CharField(
+        _("provider's roles"), max_length=200, blank=True, default="", db_default="", editable=False
+    )
+
     time_zone = models.CharField(
         _("time zone"),
         max_length=64,

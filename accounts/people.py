@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
@@ -33,6 +34,11 @@ class Identity:
     first_name: str | None
     last_name: str | None
     roles: frozenset[str]
+
+    @property
+    def staff_roles(self) -> frozenset[str]:
+        """Those that a group of the back office stands for."""
+        return self.roles & frozenset(settings.STAFF_GROUPS)
 
     @classmethod
     def from_claims(cls, claims: Claims) -> Identity:
@@ -71,6 +77,16 @@ def recognise_person(identity: Identity, *, signing_in: bool = False) -> User:
     return user
 
 
+def follow_provider_roles(user: User) -> None:
+    """Puts the user into the groups that the provider's roles name, and out of the others of the back office. Groups
+    that staff made themselves are theirs.
+    """
+    roles = Group.objects.filter(name__in=settings.STAFF_GROUPS)
+    given = roles.filter(name__in=user.provider_roles.split(","))
+    user.groups.remove(*roles.exclude(pk__in=given))
+    user.groups.add(*given)
+
+
 def _find_user(sub: str) -> User | None:
     return User.objects.filter(oidc_sub=sub).first()
 
@@ -81,7 +97,9 @@ def _create_user(identity: Identity) -> User:
     for username in _propose_usernames(identity):
         try:
             with transaction.atomic():
-                return User.objects.create_user(username, **fields)
+                made = User.objects.create_user(username, **fields)
+                follow_provider_roles(made)
+                return made
         except IntegrityError:
             if user := _find_user(identity.sub):
                 return user
@@ -109,9 +127,12 @@ def _bring_up_to_date(user: User, identity: Identity, *, always: bool) -> None:
         return
     changes["claims_issued_at"] = identity.issued_at
     newer = Q(claims_issued_at__isnull=True) | Q(claims_issued_at__lte=identity.issued_at)
-    if User.objects.filter(newer, pk=user.pk).update(**changes):
-        for name, value in changes.items():
-            setattr(user, name, value)
+    with transaction.atomic():
+        if User.objects.filter(newer, pk=user.pk).update(**changes):
+            for name, value in changes.items():
+                setattr(user, name, value)
+            if "provider_roles" in changes:
+                follow_provider_roles(user)
 
 
 def _read_fields(identity: Identity) -> dict[str, Any]:
@@ -119,8 +140,9 @@ def _read_fields(identity: Identity) -> dict[str, Any]:
     said = {"email": identity.email, "first_name": identity.first_name, "last_name": identity.last_name}
     is_admin = settings.OIDC_ADMIN_ROLE in identity.roles
     return {name: value for name, value in said.items() if value is not None} | {
-        "is_staff": is_admin or settings.OIDC_STAFF_ROLE in identity.roles,
+        "is_staff": is_admin or settings.OIDC_STAFF_ROLE in identity.roles or bool(identity.staff_roles),
         "is_superuser": is_admin,
+        "provider_roles": ",".join(sorted(identity.staff_roles)),
     }
 
 

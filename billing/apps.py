@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,7 +15,10 @@ class BillingConfig(AppConfig):
         Here and not in a system check: those run for manage.py only, and a web server doesn't ask them.
         """
         from billing.checks import find_configuration_errors
+        from billing.roles import bring_groups_up_to_date
 
         errors = list(find_configuration_errors())
         if errors:
             raise ImproperlyConfigured("\n".join(errors))
+        # Of the last of our apps: by then migrate has made the permissions of all.
+        post_migrate.connect(bring_groups_up_to_date, sender=self)

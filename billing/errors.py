@@ -73,6 +73,13 @@ class CreditsWereSpent(BillingError):
     status = 409
 
 
+class RefundAboveLimit(BillingError):
+    """More than this member of staff may refund at once."""
+
+    code = "refund_above_limit"
+    status = 403
+
+
 class InvalidRefund(BillingError):
     """An amount that can't be one, or no reason."""
 

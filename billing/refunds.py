@@ -19,18 +19,20 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import User
 from billing import stripe_gateway
 from billing.errors import (
     IdempotencyKeyReused,
     InvalidRefund,
     NotRefundable,
+    RefundAboveLimit,
     StripeRefused,
     StripeUnavailable,
 )
 from billing.jobs import issue_refund_later, look_for_purchase_later, send_refund_mail
 from billing.matching import as_uuid, purchase_of_payment
 from billing.models import Purchase, PurchaseEvent, Refund
-from billing.money import Money
+from billing.money import Money, decimal_places
 from billing.purchase_log import Change, Told, lock_purchase, record
 from billing.returns import Cause, Returned, credits_for, lot_of, settle_returns
 from billing.stripe_gateway import RefundRequest
@@ -62,7 +64,7 @@ class RefundOrder:
     policy: Refund.Policy
     note: str
     origin: Refund.Origin
-    asked_by: UUID | None
+    asked_by: User
     idempotency_key: str | None = None
 
 
@@ -119,6 +121,7 @@ def refund_purchase(purchase_id: UUID, order: RefundOrder) -> Refund:
     Raises:
         NotRefundable, InvalidRefund: see `preview_refund`; InvalidRefund also where nothing says why.
         CreditsWereSpent: the policy is ``block``, and less is left than would be taken.
+        RefundAboveLimit: more than whoever asks may refund at once.
         IdempotencyKeyReused: the key came before with another amount or policy.
     """
     refund, is_new = _ask(purchase_id, order)
@@ -204,12 +207,12 @@ def _ask(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
             note=order.note.strip(),
             policy=order.policy,
             origin=order.origin,
-            asked_by=order.asked_by,
+            asked_by=order.asked_by.pk,
             idempotency_key=order.idempotency_key,
             stripe_payment_intent_id=purchase.stripe_payment_intent_id or "",
         )
         _settle(
-            purchase, refund, "refund_requested", Told(PurchaseEvent.Source.STAFF, actor_id=order.asked_by)
+            purchase, refund, "refund_requested", Told(PurchaseEvent.Source.STAFF, actor_id=order.asked_by.pk)
         )
         issue_refund_later(refund.pk)
     return refund, True
@@ -289,10 +292,17 @@ def _found_at_stripe(refund: Refund) -> StripeRefund | None:
 def _check_order(purchase: Purchase, order: RefundOrder) -> None:
     _check_credited(purchase)
     _check_amount(purchase, order.amount_minor)
+    _check_limit(purchase, order)
     if not (order.note.strip() or order.reason) or len(order.note) > LONGEST_NOTE:
         raise InvalidRefund(
             f"Say why: a reason, or a note of at most {LONGEST_NOTE} characters.", field="note"
         )
+
+
+def _check_limit(purchase: Purchase, order: RefundOrder) -> None:
+    limit = Money(int(settings.REFUND_LIMIT.scaleb(decimal_places(purchase.currency))), purchase.currency)
+    if order.amount_minor > limit.minor and not order.asked_by.has_perm("billing.refund_any_amount"):
+        raise RefundAboveLimit(f"You may refund up to {limit} at once. Ask somebody who may refund more.")
 
 
 def _check_credited(purchase: Purchase) -> None:

@@ -13,7 +13,13 @@ from django.test import TransactionTestCase
 from tests.local_world import WEBHOOK_SECRET, Sandbox, running_sandbox
 
 # Filled by migrations, not by tests.
-KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
+KEPT_TABLES = {
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "auth_group",
+    "auth_group_permissions",
+}
 
 
 def pytest_configure() -> None:

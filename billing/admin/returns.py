@@ -102,7 +102,7 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
             policy=Refund.Policy(data["policy"]),
             note=data["note"],
             origin=Refund.Origin.ADMIN,
-            asked_by=cast(User, self.request.user).pk,
+            asked_by=cast(User, self.request.user),
             idempotency_key=f"admin:{data['key']}",
         )
 

@@ -147,7 +147,7 @@ def _order(data: dict[str, Any], purchase: Purchase, request: Request) -> Refund
         policy=Refund.Policy(data.get("policy") or settings.REFUND_POLICY),
         note=data["note"],
         origin=Refund.Origin.API,
-        asked_by=cast(User, request.user).pk,
+        asked_by=cast(User, request.user),
         idempotency_key=f"api:{key}",
     )
 

@@ -83,7 +83,10 @@ class Refund(models.Model):
     class Meta:
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
-        permissions = [("refund_purchase", _("Can refund a purchase"))]
+        permissions = [
+            ("refund_purchase", _("Can refund a purchase")),
+            ("refund_any_amount", _("Can refund any amount")),
+        ]
         ordering = ["-created_at", "-id"]
         constraints = [
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="billing_refund_amount_positive"),

@@ -140,6 +140,8 @@ OIDC_API_AUDIENCE = env("OIDC_API_AUDIENCE", default="credits")
 OIDC_ROLES_CLAIM = env("OIDC_ROLES_CLAIM", default="realm_access.roles")
 OIDC_STAFF_ROLE = env("OIDC_STAFF_ROLE", default="staff")
 OIDC_ADMIN_ROLE = env("OIDC_ADMIN_ROLE", default="admin")
+# The back office's groups (billing/roles.py says what each may do), and the provider's roles of the same names.
+STAFF_GROUPS = ("support", "finance", "catalogue")
 # A client whose own token has this role may call the credits API, and is registered when it first does.
 OIDC_SERVICE_ROLE = env("OIDC_SERVICE_ROLE", default="service")
 # Counted from signing in, however busy the session is; Keycloak's own sessions end after as long (SSO Session Max).
@@ -197,6 +199,8 @@ SWEEP_AFTER = timedelta(minutes=env.int("SWEEP_AFTER_MINUTES", default=10))
 # refunds made at Stripe (staff choose for theirs), and for lost disputes.
 REFUND_POLICY = env.str("REFUND_POLICY", default="cap")
 DISPUTE_POLICY = env.str("DISPUTE_POLICY", default="debt")
+# What one refund may come to, in the currency's main unit, for staff without the permission to refund any amount.
+REFUND_LIMIT = Decimal(env.str("REFUND_LIMIT", default="50"))
 # How long the webhook inbox keeps events that are done with. 0 keeps all of them; failed ones stay in any case.
 INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=90)
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -173,3 +174,43 @@ def test_the_database_itself_holds_one_user_per_subject() -> None:
 
     with pytest.raises(IntegrityError):
         User.objects.filter(pk=other.pk).update(oidc_sub="one")
+
+
+# --- Roles of the back office
+
+
+def groups_of(user: User) -> set[str]:
+    return set(User.objects.get(pk=user.pk).groups.values_list("name", flat=True))
+
+
+@pytest.mark.django_db
+def test_a_role_of_the_provider_is_a_group_here_and_makes_staff() -> None:
+    user = recognise_person(identify(roles=["support", "unheard of"]))
+    assert (user.is_staff, user.is_superuser, groups_of(user)) == (True, False, {"support"})
+
+
+@pytest.mark.django_db
+def test_a_group_follows_the_provider_and_leaves_those_made_here_alone() -> None:
+    user = recognise_person(identify(roles=["support", "finance"]))
+    user.groups.add(Group.objects.create(name="interns"))
+    recognise_person(identify(at=NOW + 1, roles=["finance"]))
+    assert groups_of(user) == {"finance", "interns"}
+    recognise_person(identify(at=NOW + 2))
+    assert groups_of(user) == {"interns"}
+    assert not User.objects.get(pk=user.pk).is_staff
+
+
+@pytest.mark.django_db
+def test_old_news_brings_no_role_back() -> None:
+    user = recognise_person(identify(at=NOW, roles=[]))
+    recognise_person(identify(at=NOW - 60, roles=["finance"]))
+    assert groups_of(user) == set()
+
+
+@pytest.mark.django_db
+def test_a_request_of_somebody_with_a_role_asks_no_more_than_any_other(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    recognise_person(identify(roles=["support"]))
+    with django_assert_num_queries(1):
+        recognise_person(identify(at=NOW + 1, roles=["support"]))

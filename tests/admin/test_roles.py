@@ -131,7 +131,7 @@ def test_who_did_something_here_is_not_deleted_with_the_record_of_it(
 
 
 def test_nobody_gives_themselves_rights_through_their_group(clerk: User) -> None:
-    support = Group.objects.create(name="support")
+    support = Group.objects.create(name="helpers")
     clerk.groups.add(support)
     clerk.user_permissions.set(Permission.objects.filter(content_type__app_label__in=["auth", "accounts"]))
     client = sign_in(clerk)

@@ -6,17 +6,25 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from billing.errors import CreditsWereSpent, IdempotencyKeyReused, InvalidRefund, NotRefundable
+from accounts.models import User
+from billing.errors import (
+    CreditsWereSpent,
+    IdempotencyKeyReused,
+    InvalidRefund,
+    NotRefundable,
+    RefundAboveLimit,
+)
 from billing.models import Purchase, Refund
 from billing.refunds import issue_refund, preview_refund, sync_refunds
 from billing.return_mail import send_refund_mail
 from credits.models import Account, Entry, Lot
 from tests.billing.reporting import deliver
-from tests.builders import start
+from tests.builders import UserFactory, start
 from tests.local_world import Sandbox
-from tests.returns.asking import order, refund, refund_in_dashboard
+from tests.returns.asking import finance, refund, refund_in_dashboard
 from tests.returns.conftest import balance, buy, fresh, spend
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,6 +119,22 @@ def test_two_equal_refunds_are_two_and_a_repeat_is_one(sandbox: Sandbox, purchas
     assert refunded_at_stripe(sandbox) == fresh(purchase).refunded_minor == 1000
     with pytest.raises(IdempotencyKeyReused):
         refund(purchase, 501, idempotency_key="click 2")
+
+
+@pytest.mark.parametrize(("amount", "code"), [(1000, "done"), (1001, "refund_above_limit")])
+def test_staff_refund_up_to_their_limit_and_others_any_amount(
+    purchase: Purchase, settings: Any, amount: int, code: str
+) -> None:
+    settings.REFUND_LIMIT = Decimal("10.009")
+    clerk = UserFactory.create(is_staff=True)
+    if code == "done":
+        refund(purchase, amount, asked_by=clerk)
+    else:
+        with pytest.raises(RefundAboveLimit, match=r"up to \$10.00 at once"):
+            refund(purchase, amount, asked_by=clerk)
+        clerk.user_permissions.add(Permission.objects.get(codename="refund_any_amount"))
+        refund(purchase, amount, asked_by=User.objects.get(pk=clerk.pk))
+    assert fresh(purchase).refunded_minor == amount
 
 
 # --- Credits that were spent
@@ -266,7 +290,7 @@ def test_charge_refunded_alone_is_enough(sandbox: Sandbox, purchase: Purchase) -
 
 def test_an_order_stays_what_it_was(purchase: Purchase) -> None:
     made = refund(purchase, 900)
-    assert (made.amount_minor, made.note, made.asked_by) == (900, "Asked by mail.", order(900).asked_by)
+    assert (made.amount_minor, made.note, made.asked_by) == (900, "Asked by mail.", finance().pk)
 
 
 # --- What the buyer is told
