@@ -73,6 +73,13 @@ class CreditsWereSpent(BillingError):
     status = 409
 
 
+class NotRepairable(BillingError):
+    """Nothing here can settle this finding of reconciliation, or somebody has."""
+
+    code = "not_repairable"
+    status = 409
+
+
 class RefundAboveLimit(BillingError):
     """More than this member of staff may refund at once."""
 

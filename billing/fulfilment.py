@@ -24,6 +24,7 @@ from billing.purchase_log import Change, Told, lock_purchase, record, require_tr
 from billing.stripe_objects import CheckoutSession, PaymentIntent
 from credits import ledger
 from credits.models import Entry
+from credits.results import Grant
 
 log = structlog.get_logger(__name__)
 Status = Purchase.Status
@@ -154,9 +155,20 @@ def _hold_back(purchase: Purchase, payment: Payment, attention: Attention, detai
     record(purchase, Change("held_back", detail={"attention": attention, "detail": detail}), told)
 
 
-def _credit(purchase: Purchase, payment: Payment, told: Told) -> None:
-    now = timezone.now()
-    grant = ledger.grant(
+def grant_missing_credits(purchase_id: UUID, told: Told) -> None:
+    """Grants a completed purchase its credits where the ledger has no entry for it: somebody changed the books by hand.
+    Where it has one, nothing happens.
+    """
+    with transaction.atomic():
+        purchase = lock_purchase(purchase_id)
+        if purchase.is_credited:
+            grant = _grant(purchase)
+            if not grant.repeated:
+                record(purchase, Change("credited_again", detail={"entry": grant.entry_id}), told)
+
+
+def _grant(purchase: Purchase) -> Grant:
+    return ledger.grant(
         purchase.account_id,
         purchase.credits,
         kind=Entry.Kind.PURCHASE,
@@ -166,6 +178,11 @@ def _credit(purchase: Purchase, payment: Payment, told: Told) -> None:
         cost=ledger.Cost(purchase.price_minor, purchase.currency),
         expires_at=_expiry(purchase),
     )
+
+
+def _credit(purchase: Purchase, payment: Payment, told: Told) -> None:
+    now = timezone.now()
+    grant = _grant(purchase)
     _keep_ids(purchase, payment)
     purchase.paid_minor = payment.amount_minor
     purchase.completed_at = now

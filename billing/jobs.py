@@ -93,6 +93,37 @@ def sweep(timestamp: int) -> None:
     sweep_open_purchases()
 
 
+@app.periodic(cron="23 3 * * *")
+@app.task(
+    name="billing.reconcile_nightly", queueing_lock="billing.reconcile_nightly", lock="billing.reconcile"
+)
+def reconcile_nightly(timestamp: int) -> None:
+    """Compares the last days with Stripe, and keeps what it found for staff."""
+    from django.utils import timezone
+
+    from billing.models import ReconciliationRun
+    from billing.reconciliation_runs import NIGHTLY, run_reconciliation
+
+    now = timezone.now()
+    run_reconciliation(now - NIGHTLY, now, ReconciliationRun.Source.NIGHTLY)
+
+
+@app.task(name="billing.reconcile_days", lock="billing.reconcile")
+def reconcile_days(days: int, asked_by: str) -> None:
+    """The same on demand, of so many days."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from billing.models import ReconciliationRun
+    from billing.reconciliation_runs import run_reconciliation
+
+    now = timezone.now()
+    run_reconciliation(
+        now - timedelta(days=days), now, ReconciliationRun.Source.STAFF, asked_by=UUID(asked_by)
+    )
+
+
 @app.periodic(cron="* * * * *")
 @app.task(name="billing.retry_stalled", queueing_lock="billing.retry_stalled", pass_context=True)
 async def retry_stalled(context: JobContext, timestamp: int) -> None:

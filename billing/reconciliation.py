@@ -77,15 +77,17 @@ def reconcile(
     start: datetime.datetime,
     end: datetime.datetime,
     progress: Callable[[float], None] = lambda share: None,
+    report: Report | None = None,
 ) -> Report:
-    """Compares the period ``start`` to ``end``; ``progress`` is told the share done, from 0 to 1.
+    """Compares the period ``start`` to ``end``; ``progress`` is told the share done, from 0 to 1. ``report`` is filled
+    as it goes, for a caller who wants what was found also where the run stops.
 
     Streams through Stripe's list; what it keeps in memory is the ids of the purchases seen.
 
     Raises:
         StripeUnavailable, StripeRefused: the run stopped; what it repaired so far stays repaired.
     """
-    report = Report()
+    report = report or Report()
     told = Told(PurchaseEvent.Source.RECONCILIATION)
     seen: set[UUID] = set()
     for session in stripe_gateway.list_sessions(start, end):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet, Sum
 
 from accounts.models import User
-from billing.models import Dispute, Package, Purchase, Refund
+from billing.models import Dispute, Package, Purchase, ReconciliationFinding, Refund
 from billing.pricing import Offer, offers
 
 
@@ -47,6 +47,11 @@ def purchases_needing_attention() -> QuerySet[Purchase]:
 def disputes_to_answer() -> QuerySet[Dispute]:
     """Those whose evidence is due."""
     return Dispute.objects.filter(status__in=Dispute.NEEDING_ANSWER)
+
+
+def waiting_findings() -> QuerySet[ReconciliationFinding]:
+    """Those that staff have to settle."""
+    return ReconciliationFinding.objects.filter(state=ReconciliationFinding.State.WAITING)
 
 
 def recorded_refunds(payment_intent_id: str) -> int:

@@ -53,6 +53,8 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": _("Operations"),
             "items": [
+                _item(_("Reconciliations"), "compare_arrows", "billing_reconciliationrun"),
+                _item(_("Findings"), "rule", "billing_reconciliationfinding"),
                 _item(_("Webhook inbox"), "inbox", "billing_inboxevent"),
                 _item(_("Jobs"), "work_history", "procrastinate_procrastinatejob"),
             ],

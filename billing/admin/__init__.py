@@ -1,5 +1,25 @@
 """The back office of billing."""
 
-from billing.admin import djstripe_pages, front_page, inbox, jobs, packages, purchases, related, returns
+from billing.admin import (
+    djstripe_pages,
+    front_page,
+    inbox,
+    jobs,
+    packages,
+    purchases,
+    reconciliation,
+    related,
+    returns,
+)
 
-__all__ = ["djstripe_pages", "front_page", "inbox", "jobs", "packages", "purchases", "related", "returns"]
+__all__ = [
+    "djstripe_pages",
+    "front_page",
+    "inbox",
+    "jobs",
+    "packages",
+    "purchases",
+    "reconciliation",
+    "related",
+    "returns",
+]

@@ -11,9 +11,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Dispute, InboxEvent, Package, Purchase, Refund
+from billing.models import Dispute, InboxEvent, Package, Purchase, ReconciliationFinding, Refund
 from billing.remote_catalog import find_drift, mirrored_remote_catalog
-from billing.selectors import disputes_to_answer, open_purchases, purchases_needing_attention
+from billing.selectors import (
+    disputes_to_answer,
+    open_purchases,
+    purchases_needing_attention,
+    waiting_findings,
+)
 from credits.models import Adjustment
 from credits.selectors import waiting_adjustments
 
@@ -35,7 +40,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def what_waits() -> list[Waiting]:
-    """Nine queries, each over few rows, whatever the tables' length."""
+    """Ten queries, each over few rows, whatever the tables' length."""
     return [
         Waiting(
             _("Purchases that need attention"),
@@ -54,6 +59,12 @@ def what_waits() -> list[Waiting]:
             _("Asked for, and Stripe’s answer isn’t on record. A job asks again."),
             Refund.objects.filter(status=Refund.Status.REQUESTED).count(),
             _list(Refund, status__exact=Refund.Status.REQUESTED.value),
+        ),
+        Waiting(
+            _("Findings of reconciliation"),
+            _("Stripe and we disagree, and nothing could repair it by itself."),
+            waiting_findings().count(),
+            _list(ReconciliationFinding, state__exact=ReconciliationFinding.State.WAITING.value),
         ),
         Waiting(
             _("Failed webhook events"),

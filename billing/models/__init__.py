@@ -4,6 +4,16 @@ from billing.models.disputes import Dispute
 from billing.models.inbox import InboxEvent
 from billing.models.packages import Package
 from billing.models.purchases import Purchase, PurchaseEvent
+from billing.models.reconciliation import ReconciliationFinding, ReconciliationRun
 from billing.models.refunds import Refund
 
-__all__ = ["Dispute", "InboxEvent", "Package", "Purchase", "PurchaseEvent", "Refund"]
+__all__ = [
+    "Dispute",
+    "InboxEvent",
+    "Package",
+    "Purchase",
+    "PurchaseEvent",
+    "ReconciliationFinding",
+    "ReconciliationRun",
+    "Refund",
+]

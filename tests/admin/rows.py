@@ -14,7 +14,16 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from billing.fulfilment import Payment, PaymentState, fulfil_purchase
-from billing.models import Dispute, InboxEvent, Package, Purchase, PurchaseEvent, Refund
+from billing.models import (
+    Dispute,
+    InboxEvent,
+    Package,
+    Purchase,
+    PurchaseEvent,
+    ReconciliationFinding,
+    ReconciliationRun,
+    Refund,
+)
 from billing.purchase_log import Told
 from credits import adjustments, ledger
 from credits.adjustments import Terms
@@ -167,3 +176,13 @@ def make_dispute(purchase: Purchase, **facts: Any) -> Dispute:
     """Of a dollar, as it stands in the list; nothing is moved."""
     facts = {"amount_minor": 100, "currency": "usd", "stripe_dispute_id": f"du_{uuid4().hex}", **facts}
     return Dispute.objects.create(purchase=purchase, stripe_payment_intent_id="pi_1", **facts)
+
+
+def make_finding(purchase: Purchase, **facts: Any) -> ReconciliationFinding:
+    """What a comparison of the last hour found."""
+    now = timezone.now()
+    run = ReconciliationRun.objects.create(
+        source="nightly", period_start=now - HOUR, period_end=now, status="done", ended_at=now
+    )
+    facts = {"kind": "amount_differs", "detail": "paid 1, priced 2", "state": "waiting", **facts}
+    return ReconciliationFinding.objects.create(run=run, purchase=purchase, **facts)

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from billing.models import Package
 from tests.admin.pages import read, rows_of
-from tests.admin.rows import Books, make_dispute, make_inbox_event, make_purchase, make_refund
+from tests.admin.rows import Books, make_dispute, make_finding, make_inbox_event, make_purchase, make_refund
 from tests.builders import PackageFactory
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +31,8 @@ def test_counts_are_those_of_the_lists_they_lead_to(as_clerk: Client, books: Boo
         make_dispute(books.purchase, status=status)
     make_refund(books.purchase, status="requested")
     make_refund(books.purchase, status="failed")
+    for state in ("waiting", "settled"):
+        make_finding(books.purchase, state=state)
     make_inbox_event(None, status="failed")
     make_inbox_event(None, status="unmatched")
     Package.objects.update(is_active=False)
@@ -40,6 +42,7 @@ def test_counts_are_those_of_the_lists_they_lead_to(as_clerk: Client, books: Boo
         "Purchases that need attention": 1,
         "Disputes to answer": 2,
         "Refunds without an answer": 1,
+        "Findings of reconciliation": 1,
         "Failed webhook events": 1,
         "Packages that differ at Stripe": 1,
         "Open purchases": 2,

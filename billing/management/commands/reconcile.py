@@ -12,7 +12,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from billing.errors import BillingError
-from billing.reconciliation import Report, reconcile
+from billing.models import ReconciliationRun
+from billing.reconciliation import Report
+from billing.reconciliation_runs import run_reconciliation
 from config.progress import ProgressBar
 
 
@@ -33,7 +35,9 @@ class Command(BaseCommand):
             raise CommandError(f"The period ends ({last}) before it begins ({first}).")
         try:
             with ProgressBar(self.stdout, "Comparing") as bar:
-                report = reconcile(first, last, bar.show)
+                _run, report = run_reconciliation(
+                    first, last, ReconciliationRun.Source.COMMAND, progress=bar.show
+                )
         except BillingError as error:
             raise CommandError(
                 f"{error.message} What was repaired so far stays; run the command again."

@@ -1,0 +1,233 @@
+"""Comparisons with Stripe: each run with what it found, a button that compares now, and one that repairs."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
+
+from accounts.models import User
+from billing.errors import BillingError
+from billing.jobs import reconcile_days
+from billing.models import ReconciliationFinding, ReconciliationRun
+from billing.reconciliation_runs import is_repairable, repair_finding, settle_finding
+from config.admin_actions import acted_on, after_dialog
+from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list
+from config.read_only_admin import ReadOnlyAdmin
+
+State = ReconciliationFinding.State
+RUN_TONES: dict[str, str] = {
+    ReconciliationRun.Status.RUNNING: "warning",
+    ReconciliationRun.Status.DONE: "success",
+    ReconciliationRun.Status.FAILED: "danger",
+}
+STATE_TONES: dict[str, str] = {State.REPAIRED: "success", State.WAITING: "danger", State.SETTLED: "success"}
+LONGEST_DAYS = 400
+
+
+class DaysForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
+    days = forms.IntegerField(
+        label=_("Days back"),
+        min_value=1,
+        max_value=LONGEST_DAYS,
+        initial=3,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("A worker compares them. The run appears in this list, with how far it is."),
+    )
+
+
+@admin.register(ReconciliationRun)
+class ReconciliationRunAdmin(ReadOnlyAdmin):
+    list_display = ["started_at", "period", "status_chip", "progress", "repaired", "waiting", "source"]
+    list_filter = ["status", "source", "started_at"]
+    actions_list = ["compare"]
+    fields = [
+        "status_chip",
+        "failure",
+        "progress",
+        "period",
+        "sessions",
+        "purchases",
+        "by_kind",
+        "findings",
+        "source",
+        "started_at",
+        "ended_at",
+    ]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReconciliationRun]:
+        runs: QuerySet[ReconciliationRun] = super().get_queryset(request)
+        return runs.annotate(
+            repaired_count=Count("findings", filter=Q(findings__state=State.REPAIRED)),
+            waiting_count=Count("findings", filter=Q(findings__state=State.WAITING)),
+        )
+
+    @display(description=_("period"), ordering="period_start")
+    def period(self, run: ReconciliationRun) -> str:
+        return str(run)
+
+    @display(description=_("status"), ordering="status")
+    def status_chip(self, run: ReconciliationRun) -> str:
+        return chip(run.get_status_display(), RUN_TONES[run.status])
+
+    @display(description=_("done"))
+    def progress(self, run: ReconciliationRun) -> str:
+        return f"{run.share:.0%}"
+
+    @display(description=_("repaired by itself"), ordering="repaired_count")
+    def repaired(self, run: Any) -> int:
+        return int(run.repaired_count)
+
+    @display(description=_("waiting"), ordering="waiting_count")
+    def waiting(self, run: Any) -> str:
+        if not run.waiting_count:
+            return "0"
+        return link_to_list(
+            ReconciliationFinding, run.waiting_count, run__id__exact=run.pk, state__exact="waiting"
+        )
+
+    @display(description=_("found"))
+    def by_kind(self, run: ReconciliationRun) -> str:
+        kinds = run.findings.values_list("kind").annotate(Count("id")).order_by("kind")
+        return ", ".join(f"{count} {in_words(kind).lower()}" for kind, count in kinds) or EMPTY
+
+    @display(description=_("findings"))
+    def findings(self, run: ReconciliationRun) -> str:
+        return link_to_list(ReconciliationFinding, _("One by one"), run__id__exact=run.pk)
+
+    def has_compare_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("billing.run_reconciliation")
+
+    @action(
+        description=_("Compare now"),
+        url_path="compare",
+        permissions=["compare"],
+        dialog={
+            "title": _("Compare with Stripe?"),
+            "description": _(
+                "Goes through Stripe’s list and ours, repairs what is safe, and lists the rest."
+            ),
+            "form_class": DaysForm,
+            "form_submit_text": _("Compare"),
+        },
+    )
+    def compare(self, request: HttpRequest, form: DaysForm) -> HttpResponse:
+        reconcile_days.defer(days=form.cleaned_data["days"], asked_by=str(cast(User, request.user).pk))
+        self.message_user(request, _("Begun. Its findings appear here when it is done."), messages.SUCCESS)
+        return after_dialog(request, reverse("admin:billing_reconciliationrun_changelist"))
+
+
+@admin.register(ReconciliationFinding)
+class ReconciliationFindingAdmin(ReadOnlyAdmin):
+    list_display = ["kind_shown", "detail", "purchase_link", "state_chip", "run_link"]
+    list_filter = ["state", "kind"]
+    search_fields = ["purchase__id__exact", "session_id__exact"]
+    search_help_text = _("Purchase or session id.")
+    list_select_related = ["purchase", "run"]
+    actions_detail = ["repair", "settle"]
+    fields = [
+        "kind_shown",
+        "detail",
+        "state_chip",
+        "purchase_link",
+        "session_id",
+        "run_link",
+        "settled_by_name",
+        "settled_at",
+    ]
+    readonly_fields = fields
+
+    @display(description=_("kind"), ordering="kind")
+    def kind_shown(self, finding: ReconciliationFinding) -> str:
+        return in_words(finding.kind)
+
+    @display(description=_("state"), ordering="state")
+    def state_chip(self, finding: ReconciliationFinding) -> str:
+        return chip(finding.get_state_display(), STATE_TONES[finding.state])
+
+    @display(description=_("purchase"))
+    def purchase_link(self, finding: ReconciliationFinding) -> str:
+        return link_to(finding.purchase)
+
+    @display(description=_("run"))
+    def run_link(self, finding: ReconciliationFinding) -> str:
+        return link_to(finding.run)
+
+    @display(description=_("settled by"))
+    def settled_by_name(self, finding: ReconciliationFinding) -> str:
+        if finding.settled_by is None:
+            return EMPTY
+        name = User.objects.filter(pk=finding.settled_by).values_list("username", flat=True).first()
+        return name or str(finding.settled_by)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """No button that could do nothing. Its address stays, and says so to whoever comes too late."""
+        finding = self.get_object(request, object_id)
+        if finding is None or finding.state != State.WAITING:
+            return []
+        actions = super().get_actions_detail(request, object_id)
+        return actions if is_repairable(finding) else [one for one in actions if one.path != "repair"]
+
+    def has_repair_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("billing.repair_finding")
+
+    @action(
+        description=_("Repair"),
+        url_path="repair",
+        permissions=["repair"],
+        dialog={
+            "title": _("Repair this?"),
+            "description": _("Asks Stripe again and does what its webhook would have done."),
+            "form_class": None,
+            "form_submit_text": _("Repair"),
+        },
+    )
+    def repair(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        finding: ReconciliationFinding = acted_on(self, request, object_id)
+        try:
+            finding = repair_finding(finding.pk, cast(User, request.user).pk)
+        except BillingError as error:
+            self.log_change(request, finding, f"Tried to repair: {error.code}")
+            self.message_user(request, error.message, messages.ERROR)
+        else:
+            self._tell(request, finding, "Repaired")
+        return self._back(request, finding)
+
+    @action(
+        description=_("Mark as settled"),
+        url_path="settle",
+        permissions=["repair"],
+        dialog={
+            "title": _("Is this settled?"),
+            "description": _("For what you have put right elsewhere: it no longer waits."),
+            "form_class": None,
+            "form_submit_text": _("Settled"),
+        },
+    )
+    def settle(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        finding: ReconciliationFinding = acted_on(self, request, object_id)
+        self._tell(request, settle_finding(finding.pk, cast(User, request.user).pk), "Marked as settled")
+        return self._back(request, finding)
+
+    def _tell(self, request: HttpRequest, finding: ReconciliationFinding, done: str) -> None:
+        if finding.state == State.SETTLED:
+            self.log_change(request, finding, done)
+            self.message_user(request, _("Settled."), messages.SUCCESS)
+        else:
+            self.log_change(request, finding, "Tried to repair: it is still so")
+            self.message_user(request, _("Stripe still says the same: see the purchase."), messages.WARNING)
+
+    def _back(self, request: HttpRequest, finding: ReconciliationFinding) -> HttpResponse:
+        return after_dialog(
+            request, reverse("admin:billing_reconciliationfinding_change", args=[quote(finding.pk)])
+        )

@@ -1,0 +1,92 @@
+"""Comparisons with Stripe, and what each found."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.purchases import Purchase
+from config.guards import never_deleted
+
+
+class ReconciliationRun(models.Model):
+    """One comparison of a period with Stripe, from both sides. One that failed keeps what it found until then."""
+
+    class Source(models.TextChoices):
+        NIGHTLY = "nightly", _("every night")
+        STAFF = "staff", _("back office")
+        COMMAND = "command", _("command")
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+
+    source = models.CharField(_("begun by"), max_length=10, choices=Source.choices)
+    asked_by = models.UUIDField(_("staff member"), null=True)
+    period_start = models.DateTimeField(_("from"))
+    period_end = models.DateTimeField(_("to"))
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.RUNNING)
+    share = models.FloatField(_("share done"), default=0)
+    sessions = models.PositiveIntegerField(_("sessions compared"), default=0)
+    purchases = models.PositiveIntegerField(_("purchases compared"), default=0)
+    failure = models.CharField(_("failure"), max_length=300, blank=True)
+    started_at = models.DateTimeField(_("started"), db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(_("ended"), null=True)
+
+    class Meta:
+        verbose_name = _("reconciliation")
+        verbose_name_plural = _("reconciliations")
+        permissions = [("run_reconciliation", _("Can compare with Stripe"))]
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(period_end__gt=models.F("period_start")), name="billing_run_period_has_a_length"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="running", ended_at__isnull=True)
+                | (~Q(status="running") & Q(ended_at__isnull=False)),
+                name="billing_run_ended_has_its_time",
+            ),
+        ]
+        triggers = never_deleted()
+
+    def __str__(self) -> str:
+        return f"{self.period_start:%Y-%m-%d %H:%M} – {self.period_end:%Y-%m-%d %H:%M}"
+
+
+class ReconciliationFinding(models.Model):
+    """One disagreement between Stripe and us. The run repaired it itself, or it waits until staff have settled it."""
+
+    class State(models.TextChoices):
+        REPAIRED = "repaired", _("Repaired")
+        WAITING = "waiting", _("Waiting")
+        SETTLED = "settled", _("Settled by staff")
+
+    run = models.ForeignKey(
+        ReconciliationRun, verbose_name=_("run"), on_delete=models.PROTECT, related_name="findings"
+    )
+    kind = models.CharField(_("kind"), max_length=40)
+    detail = models.CharField(_("detail"), max_length=300)
+    purchase = models.ForeignKey(
+        Purchase, verbose_name=_("purchase"), on_delete=models.SET_NULL, null=True, related_name="findings"
+    )
+    session_id = models.CharField(_("Stripe session"), max_length=255, blank=True)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices)
+    settled_by = models.UUIDField(_("settled by"), null=True)
+    settled_at = models.DateTimeField(_("settled"), null=True)
+
+    class Meta:
+        verbose_name = _("finding")
+        verbose_name_plural = _("findings")
+        permissions = [("repair_finding", _("Can repair a finding"))]
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["-id"], condition=Q(state="waiting"), name="billing_finding_waiting"),
+        ]
+        triggers = never_deleted()
+
+    def __str__(self) -> str:
+        return self.kind

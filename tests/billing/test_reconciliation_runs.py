@@ -1,0 +1,184 @@
+"""Each comparison with Stripe is kept with what it found; staff repair what waits, by the webhook's own functions."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.models import User
+from billing.errors import NotRepairable, StripeUnavailable
+from billing.jobs import reconcile_days, reconcile_nightly
+from billing.models import Purchase, ReconciliationFinding, ReconciliationRun
+from billing.reconciliation_runs import repair_finding, run_reconciliation, settle_finding
+from credits.models import Entry
+from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
+from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, press, read
+from tests.billing.books import check_settled_books
+from tests.billing.reporting import HOUR
+from tests.builders import UserFactory, put_on_sale, start
+from tests.conftest import empty_tables
+from tests.local_world import Sandbox
+
+__all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Source = ReconciliationRun.Source
+
+
+@pytest.fixture(autouse=True)
+def _shop(sandbox: Sandbox, settings: Any) -> None:
+    put_on_sale()
+    sandbox.hold_webhooks()
+    settings.SWEEP_AFTER = datetime.timedelta(0)
+
+
+@pytest.fixture
+def paid(sandbox: Sandbox) -> Purchase:
+    """Paid at Stripe, and we have not been told."""
+    started = start(UserFactory.create(), "standard")
+    sandbox.pay(started.session_id)
+    return started.purchase
+
+
+@pytest.fixture
+def held_back(paid: Purchase) -> ReconciliationFinding:
+    """Its price was changed here by mistake, so that what was paid doesn't agree."""
+    Purchase.objects.update(price_minor=1)
+    run()
+    return ReconciliationFinding.objects.get()
+
+
+def run(source: Source = Source.STAFF, **more: Any) -> ReconciliationRun:
+    made, _report = run_reconciliation(timezone.now() - HOUR, timezone.now() + HOUR, source, **more)
+    return made
+
+
+def state(finding: ReconciliationFinding) -> str:
+    return ReconciliationFinding.objects.get(pk=finding.pk).state
+
+
+def test_a_run_keeps_what_it_compared_and_what_it_repaired(sandbox: Sandbox, paid: Purchase) -> None:
+    made = run()
+
+    assert (made.status, made.share, made.sessions, made.purchases) == ("done", 1, 1, 1)
+    assert made.ended_at is not None
+    (finding,) = made.findings.all()
+    assert (finding.kind, finding.state, finding.purchase) == ("paid_not_credited", "repaired", paid)
+    check_settled_books(sandbox)
+
+
+def test_a_run_that_stops_keeps_what_it_found_until_then(
+    sandbox: Sandbox, paid: Purchase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.stripe_gateway.LIST_PAGE", 1)
+    sandbox.pay(start(UserFactory.create(), "starter").session_id)
+    sandbox.fault(method="GET", path="/v1/checkout/sessions", delay_ms=0, times=1)
+    sandbox.fault(method="GET", path="/v1/checkout/sessions", status=503, times=9)
+    with pytest.raises(StripeUnavailable):
+        run()
+
+    made = ReconciliationRun.objects.get()
+    assert (made.status, made.findings.count()) == ("failed", 1)
+    assert "Stripe can't be reached" in made.failure
+    assert made.share < 1
+
+
+def test_the_command_and_both_jobs_keep_their_runs(paid: Purchase, superuser: User) -> None:
+    call_command("reconcile", stdout=None)
+    reconcile_nightly(timestamp=0)
+    reconcile_days(days=7, asked_by=str(superuser.pk))
+
+    runs = list(ReconciliationRun.objects.order_by("id"))
+    assert [made.source for made in runs] == ["command", "nightly", "staff"]
+    assert (runs[2].period_end - runs[2].period_start).days == 7
+    assert runs[2].asked_by == superuser.pk
+
+
+def test_a_repair_settles_what_agrees_by_now(held_back: ReconciliationFinding, superuser: User) -> None:
+    assert (held_back.kind, held_back.state) == ("amount_differs", "waiting")
+    repair_finding(held_back.pk, superuser.pk)
+    assert state(held_back) == "waiting", "Stripe still says the same"
+
+    Purchase.objects.update(price_minor=4500)
+    repaired = repair_finding(held_back.pk, superuser.pk)
+    assert (repaired.state, repaired.settled_by) == ("settled", superuser.pk)
+    assert Purchase.objects.get().is_credited
+    with pytest.raises(NotRepairable):
+        repair_finding(held_back.pk, superuser.pk)
+
+
+def test_credits_that_the_ledger_lost_are_granted_once(
+    sandbox: Sandbox, paid: Purchase, superuser: User
+) -> None:
+    run()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM credits_entry;"
+            "DELETE FROM credits_lot; UPDATE credits_account SET balance = 0, version = 0; COMMIT;"
+        )
+    run()
+    finding = ReconciliationFinding.objects.get(state="waiting")
+    assert finding.kind == "completed_without_credits"
+    repair_finding(finding.pk, superuser.pk)
+
+    assert Entry.objects.get().key == paid.grant_key
+    assert state(finding) == "settled"
+    check_settled_books(sandbox)
+
+
+def test_what_only_a_person_can_settle_is_not_repaired(
+    sandbox: Sandbox, paid: Purchase, superuser: User
+) -> None:
+    """Another installation's checkout, or a lost database."""
+    empty_tables()
+    put_on_sale()
+    run()
+    finding = ReconciliationFinding.objects.get()
+    assert (finding.kind, finding.purchase) == ("session_unknown", None)
+    with pytest.raises(NotRepairable):
+        repair_finding(finding.pk, superuser.pk)
+    settle_finding(finding.pk, superuser.pk)
+    assert state(finding) == "settled"
+
+
+# --- In the back office
+
+
+def test_compare_now_begins_a_run_of_so_many_days(as_superuser: Client, superuser: User) -> None:
+    address = "/admin/billing/reconciliationrun/compare/"
+    answer = as_superuser.post(address, {"_form_submitted": "True", "days": "30"})
+
+    assert answer.status_code == 302
+    (job,) = ProcrastinateJob.objects.filter(task_name="billing.reconcile_days")
+    assert job.args == {"days": 30, "asked_by": str(superuser.pk)}
+
+
+def test_the_pages_show_runs_and_findings_and_the_button_repairs(
+    as_superuser: Client, held_back: ReconciliationFinding
+) -> None:
+    assert "Amount differs" in read(as_superuser, list_of(ReconciliationFinding), state__exact="waiting")
+    assert "1 amount differs" in read(as_superuser, page_of(held_back.run))
+    assert page_of(held_back.run) in read(as_superuser, list_of(ReconciliationRun))
+    Purchase.objects.update(price_minor=4500)
+    answer = press(as_superuser, held_back, "repair")
+
+    assert messages_after(answer) == ["Settled."]
+    assert history_of(held_back) == [("stella", "Repaired")]
+    assert button_of(held_back, "repair") not in read(as_superuser, page_of(held_back))
+
+
+def test_who_may_only_look_repairs_and_begins_nothing(
+    as_clerk: Client, held_back: ReconciliationFinding
+) -> None:
+    assert press(as_clerk, held_back, "repair").status_code == 403
+    assert press(as_clerk, held_back, "settle").status_code == 403
+    assert as_clerk.post("/admin/billing/reconciliationrun/compare/", {"days": "1"}).status_code == 403
+    assert state(held_back) == "waiting"
