@@ -89,4 +89,4 @@ class ReconciliationFinding(models.Model):
         triggers = never_deleted()
 
     def __str__(self) -> str:
-        return self.kind
+        return self.kind.replace("_", " ")
