@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.early_returns import adopt_early_returns
-from billing.jobs import send_confirmation
+from billing.jobs import send_confirmation, send_payment_failed
 from billing.models import Purchase
 from billing.purchase_log import Change, Told, lock_purchase, record, require_transaction
 from billing.stripe_objects import CheckoutSession, PaymentIntent
@@ -217,7 +217,11 @@ def _follow(purchase: Purchase, payment: Payment, told: Told) -> None:
         if payment.state is PaymentState.FAILED:
             # Only the payment intent's event tells the reason, and it may have come first.
             purchase.failure_code = payment.failure_code[:100] or purchase.failure_code or "payment_failed"
+        was_processing = purchase.status == Status.PROCESSING
         record(purchase, Change(what, status), told)
+        if was_processing and payment.state is PaymentState.FAILED:
+            # Days after the checkout: its buyer is not looking any more.
+            send_payment_failed.defer(purchase_id=str(purchase.pk))
 
 
 def _note_second_payment(purchase: Purchase, payment: Payment, told: Told) -> None:

@@ -76,6 +76,14 @@ def tell_staff_of_dispute(dispute_id: str) -> None:
     tell_staff_of_dispute(UUID(dispute_id))
 
 
+@app.task(name="billing.send_payment_failed", retry=PATIENTLY)
+def send_payment_failed(purchase_id: str) -> None:
+    """Tells the buyer that a delayed payment failed, once."""
+    from billing.failure_mail import send_payment_failed_mail
+
+    send_payment_failed_mail(UUID(purchase_id))
+
+
 @app.task(name="billing.mirror_event", retry=PATIENTLY)
 def mirror_event(event_id: str) -> None:
     """Hands a stored event to dj-stripe's mirror."""

@@ -96,6 +96,7 @@ class Purchase(models.Model):
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     completed_at = models.DateTimeField(_("completed"), null=True)
     confirmation_sent_at = models.DateTimeField(_("confirmation sent"), null=True)
+    failure_mailed_at = models.DateTimeField(_("mail about the failure sent"), null=True)
 
     class Meta:
         verbose_name = _("purchase")
