@@ -74,7 +74,8 @@ def settle_returns(purchase: Purchase, cause: Cause) -> Returned:
     purchase.credits_asked_back += returned.asked
     purchase.credits_taken_back += returned.taken
     purchase.credits_owed += returned.owed
-    purchase.refunded_minor = refunded
+    # One that Stripe hasn't answered may stand beside others that it has made meanwhile: it will refuse it.
+    purchase.refunded_minor = min(refunded, purchase.paid.minor)
     purchase.status = _status(purchase, refunded)
     return returned
 

@@ -214,6 +214,9 @@ def _sweep_at_once(settings: Any) -> None:
 @example(
     [("refund_at_stripe", 2), ("dispute", 1), ("deliver_what_goes_back", 0), ("decide", 0), ("deliver", 2)]
 )
+@example(
+    [("deliver", 0), ("refund_and_lose_the_answer", 5), ("refund_at_stripe", 3), ("deliver", 0), ("sweep", 0)]
+)
 @example([("deliver", 0), ("spend", 3), ("refund_the_rest", 1), ("fail_a_refund", 0), ("deliver", 1)])
 @example(
     [("deliver", 0), ("refund_and_lose_the_answer", 2), ("drop", 0), ("sweep", 0), ("refund_the_rest", 0)]

@@ -216,6 +216,21 @@ def test_a_lost_answer_is_found_by_the_job_and_refunds_once(sandbox: Sandbox, pu
     assert issue_refund(made.pk).stripe_refund_id == again.stripe_refund_id
 
 
+def test_an_unanswered_refund_gives_way_to_one_that_stripe_made_meanwhile(
+    sandbox: Sandbox, purchase: Purchase
+) -> None:
+    for _ in range(5):
+        sandbox.fault(method="POST", path="/v1/refunds", status=None)
+    made = refund(purchase, 3500)
+    sandbox.delete("/_sandbox/faults")
+    refund_in_dashboard(purchase, 1800)
+    assert set(deliver(sandbox)) == {200}
+    assert fresh(purchase).refunded_minor == 4500, "no more than was paid, whatever is asked for"
+
+    assert issue_refund(made.pk).status == "failed"
+    assert (fresh(purchase).refunded_minor, balance(purchase)) == (1800, 3000)
+
+
 def test_a_refund_that_fails_later_gives_its_credits_back_to_their_lot(
     sandbox: Sandbox, purchase: Purchase
 ) -> None:
