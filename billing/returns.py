@@ -126,11 +126,18 @@ def _status(purchase: Purchase, refunded_minor: int) -> Purchase.Status:
 
 
 def _take_back(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:
+    lot = lot_of(purchase)
+    to_book = amount
+    if cause["policy"] == "debt":
+        # Nobody had the use of credits that expired: they are let go, and not owed.
+        to_book = min(amount, max(NOTHING, lot.remaining + _used_of(purchase, lot) - purchase.credits_owed))
+    if not to_book:
+        return Returned(amount, NOTHING, NOTHING)
     try:
         reversal: Reversal = ledger.reverse(
             purchase.account_id,
-            lot_of(purchase).pk,
-            amount,
+            lot.pk,
+            to_book,
             key=_next_key(purchase),
             policy=cause["policy"],
             kind=cause["kind"],
@@ -143,6 +150,15 @@ def _take_back(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:
             f"{missing} of the credits that this would take back were spent.", **error.params
         ) from error
     return Returned(amount, reversal.taken, reversal.owed)
+
+
+def _used_of(purchase: Purchase, lot: Lot) -> Decimal:
+    """How many of the lot's credits are neither left, nor taken back, nor expired: spent, or given away."""
+    expiries = Entry.objects.filter(
+        account=purchase.account_id, kind=Entry.Kind.EXPIRY, lots__contains=[lot.pk]
+    )
+    expired: Decimal = -(expiries.aggregate(sum=Sum("amount"))["sum"] or NOTHING)
+    return lot.amount - lot.remaining - purchase.credits_taken_back - expired
 
 
 def _give_back(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:

@@ -10,13 +10,14 @@ from django.conf import settings
 from accounts.models import User
 from billing.models import Purchase, Refund
 from billing.refunds import RefundOrder, refund_purchase
-from tests.builders import UserFactory
 
 
 def finance() -> User:
     """Somebody who may refund any amount."""
-    found = User.objects.filter(username="finance").first()
-    return found or UserFactory.create(username="finance", is_staff=True, is_superuser=True)
+    member, _created = User.objects.get_or_create(
+        username="finance", defaults={"is_staff": True, "is_superuser": True}
+    )
+    return member
 
 
 def order(amount_minor: int, **more: Any) -> RefundOrder:

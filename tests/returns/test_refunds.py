@@ -20,9 +20,11 @@ from billing.errors import (
 from billing.models import Purchase, Refund
 from billing.refunds import issue_refund, preview_refund, sync_refunds
 from billing.return_mail import send_refund_mail
+from credits import ledger
 from credits.models import Account, Entry, Lot
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, start
+from tests.credits.builders import let_lot_expire
 from tests.local_world import Sandbox
 from tests.returns.asking import finance, refund, refund_in_dashboard
 from tests.returns.conftest import balance, buy, fresh, spend
@@ -163,6 +165,18 @@ def test_debt_makes_the_buyer_owe_and_the_next_purchase_repays_it(
     assert purchase.user is not None
     buy(sandbox, purchase.user)
     assert balance(purchase) == 1000
+
+
+def test_credits_that_expired_are_let_go_and_never_owed(purchase: Purchase) -> None:
+    spend(purchase, 1500)
+    let_lot_expire(Lot.objects.get().pk)
+    assert ledger.expire_lots(purchase.account_id) == 1
+    half = refund(purchase, 900, policy=Policy.DEBT)
+    assert (half.credits_asked, half.credits_taken, half.credits_owed) == (1000, 0, 1000)
+
+    rest = refund(purchase, 3600, policy=Policy.DEBT)
+    assert (rest.credits_asked, rest.credits_taken, rest.credits_owed) == (4000, 0, 500)
+    assert (balance(purchase), Account.objects.get(pk=purchase.account_id).debt) == (-1500, 1500)
 
 
 def test_block_refuses_and_changes_nothing(sandbox: Sandbox, purchase: Purchase) -> None:
