@@ -157,8 +157,9 @@ def _used_of(purchase: Purchase, lot: Lot) -> Decimal:
     expiries = Entry.objects.filter(
         account=purchase.account_id, kind=Entry.Kind.EXPIRY, lots__contains=[lot.pk]
     )
-    expired: Decimal = -(expiries.aggregate(sum=Sum("amount"))["sum"] or NOTHING)
-    return lot.amount - lot.remaining - purchase.credits_taken_back - expired
+    expired = expiries.aggregate(sum=Sum("amount"))["sum"] or NOTHING
+    used: Decimal = lot.amount - lot.remaining - purchase.credits_taken_back + expired
+    return used
 
 
 def _give_back(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:
