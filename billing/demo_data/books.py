@@ -1,0 +1,167 @@
+"""One account's ledger in memory, by the rules of the ledger's functions (credits/migrations/0005_functions.sql).
+
+Amounts are whole millionths of a credit. Nothing is held: there are no holds.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import NamedTuple
+from uuid import UUID
+
+from billing.demo_data.plan import Moment, instant
+from billing.demo_data.rows import Rows, spelled
+from credits.models import Account, Entry, Lot
+
+MILLION = 1_000_000
+NEVER = 1 << 62
+COLUMNS = (
+    *("id", "account_id", "version", "kind", "amount", "balance_after", "owed", "lots", "moved"),
+    *("key", "reference", "metadata", "hash", "created_at"),
+)
+
+
+@dataclass(slots=True)
+class OpenLot:
+    """What `credits.models.Lot` says, in millionths and microseconds."""
+
+    id: int
+    amount: int
+    remaining: int
+    promotional: bool
+    expires: int
+    cost_minor: int | None
+    currency: str
+    reference: str
+    created: int
+
+
+class Fact(NamedTuple):
+    """What an entry says of its cause."""
+
+    kind: Entry.Kind
+    key: str
+    reference: str = ""
+    metadata: Mapping[str, str | int] | None = None
+
+
+class Books:
+    def __init__(self, account: UUID, rows: Rows) -> None:
+        self.account, self.rows = account, rows
+        self.version = self.balance = self.debt = 0
+        self.seal = b""
+        self.lots: list[OpenLot] = []
+        # In the order of spending; only those with something left.
+        self.live: list[tuple[int, bool, int, OpenLot]] = []
+
+    def free(self, at: int) -> int:
+        """What can be spent."""
+        return sum(lot.remaining for expires, _, _, lot in self.live if expires > at)
+
+    def expired(self, at: int) -> OpenLot | None:
+        """The lot whose rest is to be booked out next."""
+        return self.live[0][-1] if self.live and self.live[0][0] <= at else None
+
+    def grant(self, moment: Moment, lot: OpenLot, fact: Fact) -> None:
+        repaid = min(self.debt, lot.amount)
+        lot.remaining = lot.amount - repaid
+        self.lots.append(lot)
+        if lot.remaining:
+            insort(self.live, (lot.expires, not lot.promotional, lot.id, lot))
+        self._append(moment, fact, [lot.id], [lot.remaining], owed=-repaid)
+
+    def spend(self, moment: Moment, amount: int, fact: Fact) -> None:
+        lots, moved = [], []
+        for expires, _, number, lot in self.live:
+            if expires > moment.at:
+                taken = min(lot.remaining, amount)
+                lot.remaining -= taken
+                amount -= taken
+                lots.append(number)
+                moved.append(-taken)
+                if not amount:
+                    break
+        self._forget_exhausted()
+        self._append(moment, fact, lots, moved)
+
+    def reverse(
+        self, moment: Moment, lot: OpenLot, amount: int, fact: Fact, *, owes: bool
+    ) -> tuple[int, int]:
+        """What was taken, and what is owed. Where both are nothing, there is no entry."""
+        taken = min(lot.remaining, amount)
+        owed = amount - taken if owes else 0
+        if taken + owed:
+            lot.remaining -= taken
+            self._forget_exhausted()
+            self._append(moment, fact, [lot.id], [-taken], owed=owed)
+        return taken, owed
+
+    def expire(self, moment: Moment, lot: OpenLot) -> None:
+        rest, lot.remaining = lot.remaining, 0
+        self._forget_exhausted()
+        key = f"expiry:{lot.id}:{self.version + 1}"
+        self._append(moment, Fact(Entry.Kind.EXPIRY, key, lot.reference), [lot.id], [-rest])
+
+    def close(self, owner: UUID, opened_at: int) -> None:
+        """Adds the rows of the account and its lots."""
+        balance, debt = spelled_amount(self.balance), spelled_amount(self.debt)
+        self.rows.add(
+            Account(
+                id=self.account,
+                owner_id=owner,
+                balance=balance,
+                debt=debt,
+                version=self.version,
+                created_at=instant(opened_at),
+            )
+        )
+        for lot in self.lots:
+            self.rows.add(self._row(lot))
+
+    def _row(self, lot: OpenLot) -> Lot:
+        return Lot(
+            id=lot.id,
+            account_id=self.account,
+            amount=spelled_amount(lot.amount),
+            remaining=spelled_amount(lot.remaining),
+            exhausted=lot.remaining == 0,
+            promotional=lot.promotional,
+            cost_minor=lot.cost_minor,
+            currency=lot.currency,
+            expires_at=None if lot.expires == NEVER else instant(lot.expires),
+            reference=lot.reference,
+            created_at=instant(lot.created),
+        )
+
+    def _forget_exhausted(self) -> None:
+        if any(not place[-1].remaining for place in self.live):
+            self.live = [place for place in self.live if place[-1].remaining]
+
+    def _append(
+        self, moment: Moment, fact: Fact, lots: Sequence[int], moved: Sequence[int], owed: int = 0
+    ) -> None:
+        amount = sum(moved) - owed
+        self.version += 1
+        self.balance += amount
+        self.debt += owed
+        said = [
+            *(str(self.account), str(self.version), fact.kind.value, spelled_amount(amount)),
+            *(spelled_amount(self.balance), spelled_amount(owed)),
+            f"{{{','.join(map(str, lots))}}}",
+            f"{{{','.join(map(spelled_amount, moved))}}}",
+        ]
+        # As credits_entry_hash spells it.
+        sealed = "|".join([*said, spelled_amount(moment.at), fact.key])
+        self.seal = sha256(self.seal + sealed.encode()).digest()
+        said += [fact.key, fact.reference, spelled(fact.metadata or {})]
+        said += [f"\\\\x{self.seal.hex()}", instant(moment.at).isoformat()]
+        self.rows.add_line(Entry, COLUMNS, f"{moment.entry_id}\t" + "\t".join(said) + "\n")
+
+
+def spelled_amount(millionths: int) -> str:
+    """With six places: credits, and seconds of microseconds."""
+    whole, rest = divmod(abs(millionths), MILLION)
+    return f"{'-' if millionths < 0 else ''}{whole}.{rest:06d}"

@@ -1,0 +1,205 @@
+"""Purchases, and the rows that belong to them: events, refunds, disputes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from random import Random
+from uuid import UUID
+
+from django.db.models import Model
+
+from accounts.models import User
+from billing.demo_data.books import MILLION, spelled_amount
+from billing.demo_data.plan import Moment, instant
+from billing.models import Dispute, Package, Purchase, PurchaseEvent, Refund
+from billing.returns import credits_for
+from credits.models import Account
+
+Status = Purchase.Status
+Source = PurchaseEvent.Source
+MINUTE = 60 * MILLION
+DAY = 24 * 60 * MINUTE
+# How long a bank takes to decide: a dispute that is younger is still open.
+UNDECIDED_DAYS = 60
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A package and what its credits would cost without a discount."""
+
+    package: Package
+    list_price_minor: int
+
+
+@dataclass
+class Sale:
+    """A purchase as it grows; its rows are added when its story is over."""
+
+    purchase: Purchase
+    events: list[PurchaseEvent] = field(default_factory=list)
+    returns: list[Model] = field(default_factory=list)
+
+    @property
+    def rows(self) -> Sequence[Model]:
+        return [self.purchase, *self.events, *self.returns]
+
+    def tell(
+        self,
+        what: str,
+        source: Source,
+        at: int,
+        status: Status | None = None,
+        detail: Mapping[str, object] | None = None,
+    ) -> None:
+        before = self.purchase.status
+        self.purchase.status = status or Status(before)
+        event = PurchaseEvent(
+            purchase_id=self.purchase.pk,
+            what=what,
+            from_status=before,
+            to_status=self.purchase.status,
+            source=source,
+            detail=detail or {},
+            created_at=instant(at),
+        )
+        self.events.append(event)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a buyer or a bank wants back of a sale, in minor units of money and millionths of credits."""
+
+    row: Refund | Dispute
+    minor: int
+    credits: int
+    owes: bool
+
+
+def start_sale(user: User, account: Account, offered: Offered, random: Random, at: int) -> Sale:
+    """A checkout that was opened."""
+    package = offered.package
+    number = UUID(int=random.getrandbits(128), version=4)
+    purchase = Purchase(
+        id=number,
+        user_id=user.pk,
+        account_id=account.pk,
+        package_id=package.pk,
+        package_code=package.code,
+        package_name=package.name,
+        credits=package.credits,
+        price_minor=package.price_minor,
+        list_price_minor=offered.list_price_minor,
+        currency=package.currency,
+        discount_percentage=package.discount_percentage,
+        validity_days=package.validity_days,
+        stripe_session_id=f"cs_seed_{number.hex}",
+        stripe_customer_id=f"cus_seed_{user.pk.hex}",
+        created_at=instant(at),
+    )
+    sale = Sale(purchase)
+    sale.tell("started", Source.PAGE, at)
+    sale.tell("checkout_opened", Source.PAGE, at + MILLION, detail={"session": purchase.stripe_session_id})
+    return sale
+
+
+def complete(sale: Sale, moment: Moment, balance: int) -> None:
+    purchase = sale.purchase
+    _pay(purchase)
+    purchase.paid_minor = purchase.price_minor
+    purchase.completed_at = purchase.confirmation_sent_at = instant(moment.at)
+    detail = {"entry": moment.entry_id, "balance_after": spelled_amount(balance)}
+    sale.tell("credited", Source.WEBHOOK, moment.at, Status.COMPLETED, detail)
+
+
+def end_unpaid(sale: Sale, status: Status, at: int) -> None:
+    """Leaves a pending one as it is."""
+    if status == Status.FAILED:
+        _pay(sale.purchase)
+        sale.purchase.failure_code = "payment_failed"
+        sale.tell("payment_failed", Source.WEBHOOK, at + 2 * DAY, status)
+    elif status == Status.EXPIRED:
+        sale.tell("checkout_expired", Source.WEBHOOK, at + 60 * MINUTE, status)
+
+
+def claim_back(sale: Sale, status: Status, random: Random, moment: Moment, now: int) -> Claim:
+    """The refund or the dispute that leads to this status."""
+    purchase = sale.purchase
+    number = UUID(int=random.getrandbits(128), version=4)
+    minor = purchase.price_minor
+    if status == Status.PARTIALLY_REFUNDED:
+        minor = max(1, minor * random.choice((10, 20, 25, 50, 75)) // 100)
+    row: Refund | Dispute
+    if status == Status.DISPUTED:
+        row = _dispute(purchase, number, random, moment.at, now)
+        owes = row.status == Dispute.Status.LOST
+    else:
+        row = _refund(purchase, number, minor, random, moment.at)
+        owes = row.policy == Refund.Policy.DEBT
+    return Claim(row, minor, int(credits_for(purchase, minor) * MILLION), owes)
+
+
+def settle(sale: Sale, claim: Claim, status: Status, taken: int, owed: int, at: int) -> None:
+    """What `billing.returns` and its callers write down of a claim."""
+    purchase, row = sale.purchase, claim.row
+    asked, took, owing = (Decimal(spelled_amount(amount)) for amount in (claim.credits, taken, owed))
+    row.credits_asked, row.credits_taken, row.credits_owed = asked, took, owing
+    purchase.credits_asked_back, purchase.credits_taken_back, purchase.credits_owed = asked, took, owing
+    purchase.returns_booked = 1
+    purchase.status = status  # the services set it before they tell
+    sale.returns.append(row)
+    detail = {"amount": str(row.amount), **({"credits": f"-{took}"} if taken else {})}
+    if isinstance(row, Dispute):
+        detail |= {"dispute": str(row.pk), "reason": row.reason}
+        sale.tell(f"dispute_{row.status}", Source.WEBHOOK, at, detail=detail)
+        return
+    purchase.refunded_minor = claim.minor
+    sale.tell("refund_requested", Source.STAFF, at, detail={"refund": str(row.pk), **detail})
+    settled = {"refund": str(row.pk), "amount": detail["amount"]}
+    sale.tell("refund_succeeded", Source.WEBHOOK, at + MINUTE, detail=settled)
+
+
+def _pay(purchase: Purchase) -> None:
+    purchase.stripe_payment_intent_id = f"pi_seed_{purchase.pk.hex}"
+
+
+def _refund(purchase: Purchase, number: UUID, minor: int, random: Random, at: int) -> Refund:
+    return Refund(
+        id=number,
+        purchase_id=purchase.pk,
+        amount_minor=minor,
+        currency=purchase.currency,
+        status=Refund.Status.SUCCEEDED,
+        reason=random.choice(Refund.Reason.values),
+        note="Made up by seed_demo",
+        policy=random.choices((Refund.Policy.CAP, Refund.Policy.DEBT), (3, 1))[0],
+        origin=Refund.Origin.ADMIN,
+        stripe_refund_id=f"re_seed_{number.hex}",
+        stripe_payment_intent_id=purchase.stripe_payment_intent_id or "",
+        created_at=instant(at),
+        settled_at=instant(at + MINUTE),
+        mailed_at=instant(at + MINUTE),
+    )
+
+
+def _dispute(purchase: Purchase, number: UUID, random: Random, at: int, now: int) -> Dispute:
+    status = Dispute.Status.LOST
+    if now - at < UNDECIDED_DAYS * DAY:
+        status = random.choice((Dispute.Status.NEEDS_RESPONSE, Dispute.Status.UNDER_REVIEW))
+    decided = status == Dispute.Status.LOST
+    return Dispute(
+        id=number,
+        purchase_id=purchase.pk,
+        amount_minor=purchase.price_minor,
+        currency=purchase.currency,
+        status=status,
+        reason=random.choice(("fraudulent", "product_not_received", "duplicate", "general")),
+        due_by=instant((at if decided else now) + random.randrange(1, 15) * DAY),
+        stripe_dispute_id=f"dp_seed_{number.hex}",
+        stripe_charge_id=f"ch_seed_{number.hex}",
+        stripe_payment_intent_id=purchase.stripe_payment_intent_id or "",
+        created_at=instant(at),
+        closed_at=instant(at + 45 * DAY) if decided else None,
+        staff_told_at=instant(at),
+    )

@@ -1,0 +1,37 @@
+"""`manage.py seed_demo`: fills a development database, to look at lists, pages and figures at size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from billing.demo_data.plan import CannotSeed, Sizes
+from billing.demo_data.seeding import seed_demo
+from config.progress import ProgressBar
+
+
+class Command(BaseCommand):
+    help = "Fills a development database with made-up purchases and entries; each run adds another batch."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--purchases", type=int, required=True, metavar="N")
+        parser.add_argument("--entries", type=int, required=True, metavar="M", help="of the ledger")
+        parser.add_argument("--buyers", type=int, metavar="B", help="default: one for ten purchases")
+        parser.add_argument(
+            "--seed", type=int, default=1, help="another one draws other purchases; default: %(default)s"
+        )
+
+    def handle(
+        self, *args: Any, purchases: int, entries: int, buyers: int | None, seed: int, **options: Any
+    ) -> None:
+        try:
+            sizes = Sizes(purchases, entries, max(1, purchases // 10) if buyers is None else buyers)
+            with ProgressBar(self.stdout, "Seeding") as bar:
+                seeded = seed_demo(sizes, seed, bar.show)
+        except CannotSeed as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"Added {purchases:,} purchases and {entries:,} entries of {sizes.buyers:,} buyers, "
+            f"seed-{seeded.batch}-0 to seed-{seeded.batch}-{sizes.buyers - 1}."
+        )
