@@ -51,6 +51,7 @@ class Fact(NamedTuple):
 class Books:
     def __init__(self, account: UUID, rows: Rows) -> None:
         self.account, self.rows = account, rows
+        self.account_id = str(account)
         self.version = self.balance = self.debt = 0
         self.seal = b""
         self.lots: list[OpenLot] = []
@@ -147,21 +148,24 @@ class Books:
         self.version += 1
         self.balance += amount
         self.debt += owed
-        said = [
-            *(str(self.account), str(self.version), fact.kind.value, spelled_amount(amount)),
-            *(spelled_amount(self.balance), spelled_amount(owed)),
-            f"{{{','.join(map(str, lots))}}}",
-            f"{{{','.join(map(spelled_amount, moved))}}}",
-        ]
+        said = "\t".join(
+            (
+                *(self.account_id, str(self.version), fact.kind.value, spelled_amount(amount)),
+                *(spelled_amount(self.balance), spelled_amount(owed)),
+                f"{{{','.join(map(str, lots))}}}",
+                f"{{{','.join(map(spelled_amount, moved))}}}",
+            )
+        )
         # As credits_entry_hash spells it.
-        sealed = "|".join([*said, spelled_amount(moment.at), fact.key])
+        sealed = f"{said}\t{spelled_amount(moment.at)}\t{fact.key}".replace("\t", "|")
         self.seal = sha256(self.seal + sealed.encode()).digest()
-        said += [fact.key, fact.reference, spelled(fact.metadata or {})]
-        said += [f"\\\\x{self.seal.hex()}", instant(moment.at).isoformat()]
-        self.rows.add_line(Entry, COLUMNS, f"{moment.entry_id}\t" + "\t".join(said) + "\n")
+        metadata = spelled(fact.metadata) if fact.metadata else "{}"
+        rest = f"{fact.key}\t{fact.reference}\t{metadata}\t\\\\x{self.seal.hex()}\t{instant(moment.at)}"
+        self.rows.add_line(Entry, COLUMNS, f"{moment.entry_id}\t{said}\t{rest}\n")
 
 
 def spelled_amount(millionths: int) -> str:
     """With six places: credits, and seconds of microseconds."""
-    whole, rest = divmod(abs(millionths), MILLION)
-    return f"{'-' if millionths < 0 else ''}{whole}.{rest:06d}"
+    if millionths < 0:
+        return f"-{-millionths // MILLION}.{-millionths % MILLION:06d}"
+    return f"{millionths // MILLION}.{millionths % MILLION:06d}"
