@@ -49,6 +49,8 @@ class Fact(NamedTuple):
 
 
 class Books:
+    """An account from its first entry on. Each operation adds its entry's row; `close` adds the others."""
+
     def __init__(self, account: UUID, rows: Rows) -> None:
         self.account, self.rows = account, rows
         self.account_id = str(account)

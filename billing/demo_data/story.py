@@ -10,7 +10,7 @@ from uuid import UUID
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 
 from accounts.models import User
-from billing.demo_data.books import MILLION, NEVER, Books, Fact, OpenLot
+from billing.demo_data.books import MILLION, NEVER, Books, Fact, OpenLot, spelled_amount
 from billing.demo_data.plan import Moment, Plan, instant, microseconds
 from billing.demo_data.rows import Rows
 from billing.demo_data.sales import (
@@ -70,6 +70,8 @@ Deed = Credited | Returned | None
 
 
 class Story:
+    """Everything of one buyer, drawn from random numbers of their own: who comes before or after changes nothing."""
+
     def __init__(self, plan: Plan, buyer: int, offered: Sequence[Offered], rows: Rows) -> None:
         self.plan, self.offered, self.rows = plan, offered, rows
         self.random = plan.random(buyer)
@@ -136,6 +138,7 @@ class Story:
             "dispute" if is_dispute else "refund": str(claim.row.pk),
             "lot": lot.id,
             "policy": "debt" if claim.owes else "cap",
+            "asked": spelled_amount(claim.credits),
         }
         fact = Fact(
             Entry.Kind.DISPUTE if is_dispute else Entry.Kind.REFUND,
