@@ -23,6 +23,8 @@ Status = ReconciliationRun.Status
 
 # A night's run looks further back than a day: what a run before it could not ask about is asked about again.
 NIGHTLY = datetime.timedelta(days=3)
+# Longer than any comparison takes; one that still says that it runs has died.
+LONGEST_RUN = datetime.timedelta(hours=12)
 CREDITS_ARE_MISSING = "completed_without_credits"
 
 
@@ -39,6 +41,7 @@ def run_reconciliation(
     Raises:
         StripeUnavailable, StripeRefused: the run is kept as failed, with what it found until then.
     """
+    _end_abandoned_runs()
     run = ReconciliationRun.objects.create(
         source=source, asked_by=asked_by, period_start=start, period_end=end
     )
@@ -95,6 +98,14 @@ def is_repairable(finding: ReconciliationFinding) -> bool:
     """Whether asking Stripe again, or granting what is missing, can settle it."""
     attention = [value for value in Purchase.Attention.values if value and value != "paid_twice"]
     return finding.purchase_id is not None and finding.kind in {*attention, CREDITS_ARE_MISSING}
+
+
+def _end_abandoned_runs() -> None:
+    """Whose process died can't say so itself."""
+    abandoned = ReconciliationRun.objects.filter(
+        status=Status.RUNNING, started_at__lt=timezone.now() - LONGEST_RUN
+    )
+    abandoned.update(status=Status.FAILED, failure="Its process ended.", ended_at=timezone.now())
 
 
 def _settle(finding: ReconciliationFinding, actor_id: UUID) -> None:

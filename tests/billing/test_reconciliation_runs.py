@@ -91,6 +91,19 @@ def test_a_run_that_stops_keeps_what_it_found_until_then(
     assert made.share < 1
 
 
+def test_a_run_whose_process_died_is_ended_by_the_next() -> None:
+    now = timezone.now()
+    period = {"source": "nightly", "period_start": now - HOUR, "period_end": now}
+    died = ReconciliationRun.objects.create(**period, started_at=now - 13 * HOUR)
+    still = ReconciliationRun.objects.create(**period, started_at=now - HOUR)
+    run()
+
+    died.refresh_from_db()
+    still.refresh_from_db()
+    assert (died.status, died.failure) == ("failed", "Its process ended.")
+    assert still.status == "running"
+
+
 def test_the_command_and_both_jobs_keep_their_runs(paid: Purchase, superuser: User) -> None:
     call_command("reconcile", stdout=None)
     reconcile_nightly(timestamp=0)
