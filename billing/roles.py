@@ -25,6 +25,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "billing.refund_any_amount",
         "billing.rerun_fulfilment",
         "billing.reapply_event",
+        "billing.download_sales",
         "billing.run_reconciliation",
         "billing.repair_finding",
         "billing.view_personal_data",

@@ -9,15 +9,17 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from accounts.models import User
 from billing.admin.djstripe_pages import link_to_mirrored
+from billing.admin.downloads import as_file, may_download
 from billing.admin.returns import RefundForm, list_of, refund_and_tell
 from billing.errors import BillingError
+from billing.exports import purchases_csv
 from billing.models import InboxEvent, Purchase, PurchaseEvent
 from billing.money import Money
 from billing.repair import rerun_fulfilment
@@ -121,6 +123,7 @@ class PurchaseAdmin(ReadOnlyAdmin):
     search_help_text = _("Purchase id, Stripe's session or payment id, or the buyer's name or e-mail.")
     list_select_related = ["user"]
     inlines = [PurchaseEventInline]
+    actions_list = ["download"]
     actions_detail = ["refund", "rerun"]
     fieldsets = [
         (None, {"fields": ["status_chip", "attention_chip", "attention_detail", "failure_shown"]}),
@@ -227,6 +230,13 @@ class PurchaseAdmin(ReadOnlyAdmin):
     @display(description=_("Stripe payment"))
     def stripe_payment(self, purchase: Purchase) -> str:
         return link_to_mirrored("paymentintent", purchase.stripe_payment_intent_id)
+
+    def has_download_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return may_download(request)
+
+    @action(description=_("Download CSV"), url_path="download", permissions=["download"])
+    def download(self, request: HttpRequest) -> StreamingHttpResponse:
+        return as_file(request, "purchases", purchases_csv(Purchase.objects.order_by("-created_at", "-id")))
 
     def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("billing.refund_purchase")

@@ -11,16 +11,18 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
+from billing.admin.downloads import as_file, may_download
 from billing.errors import BillingError
+from billing.exports import refunds_csv
 from billing.models import Dispute, Purchase, Refund
 from billing.money import Money
 from billing.refunds import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
@@ -203,6 +205,7 @@ class RefundAdmin(ReturnColumns, ReadOnlyAdmin):
         "stripe_payment_intent_id__exact",
     ]
     search_help_text = _("Refund, purchase or payment id.")
+    actions_list = ["download"]
     fields = [
         "status_chip",
         "failure",
@@ -234,6 +237,13 @@ class RefundAdmin(ReturnColumns, ReadOnlyAdmin):
     @display(description=_("status"), ordering="status")
     def status_chip(self, refund: Refund) -> str:
         return chip(refund.get_status_display(), REFUND_TONES.get(refund.status))
+
+    def has_download_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return may_download(request)
+
+    @action(description=_("Download CSV"), url_path="download", permissions=["download"])
+    def download(self, request: HttpRequest) -> StreamingHttpResponse:
+        return as_file(request, "refunds", refunds_csv(Refund.objects.order_by("-created_at", "-id")))
 
     @display(description=_("failure"))
     def failure(self, refund: Refund) -> str:

@@ -101,7 +101,10 @@ class Purchase(models.Model):
     class Meta:
         verbose_name = _("purchase")
         verbose_name_plural = _("purchases")
-        permissions = [("rerun_fulfilment", _("Can run fulfilment again"))]
+        permissions = [
+            ("rerun_fulfilment", _("Can run fulfilment again")),
+            ("download_sales", _("Can download purchases and refunds")),
+        ]
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
