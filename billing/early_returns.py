@@ -9,10 +9,11 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import connection, transaction
 
+from billing.jobs import send_refund_mail
 from billing.matching import purchase_of_payment
-from billing.models import Purchase, PurchaseEvent
+from billing.models import Dispute, Purchase, PurchaseEvent, Refund
 from billing.purchase_log import Change, Told, record, require_transaction
-from billing.returns import Cause, settle_returns
+from billing.returns import Cause, Returned, settle_returns
 from credits.models import Entry
 
 # One statement: nearly every purchase has none, and this is on the way of every webhook that credits one.
@@ -42,7 +43,23 @@ def adopt_early_returns(purchase: Purchase, told: Told) -> int:
             purchase, Cause(kind=Entry.Kind.REFUND, policy=settings.REFUND_POLICY, metadata=metadata)
         )
         record(purchase, Change("returned_early", detail={"credits": str(-returned.taken)}), told)
+        _note_with_the_first(purchase, returned)
+        for refund_id in purchase.refunds.filter(status__in=Refund.STANDING).values_list("pk", flat=True):
+            send_refund_mail.defer(refund_id=str(refund_id))  # the first one found no buyer to write to
     return adopted
+
+
+def _note_with_the_first(purchase: Purchase, returned: Returned) -> None:
+    """What was moved for all of them stands with the first, and so in their sum. It is nearly always one."""
+    first = (
+        purchase.refunds.filter(status__in=Refund.STANDING).order_by("created_at").first()
+        or purchase.disputes.filter(status__in=Dispute.STANDING).order_by("created_at").first()
+    )
+    if first is not None:
+        first.credits_asked += returned.asked
+        first.credits_taken += returned.taken
+        first.credits_owed += returned.owed
+        first.save()
 
 
 def look_for_purchase(payment_intent_id: str) -> int:

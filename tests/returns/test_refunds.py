@@ -305,6 +305,12 @@ def test_a_refund_reported_before_its_payment_is_settled_with_it(
     deliver(sandbox)
     bought = Purchase.objects.get(stripe_session_id=started.session_id)
     assert (bought.status, bought.credits_taken_back, balance(bought)) == (Status.REFUNDED, 5000, 5000)
+    early_one: Any = Refund.objects.get()
+    assert (early_one.credits_asked, early_one.credits_taken) == (5000, 5000)
+    jobs = ProcrastinateJob.objects.filter(task_name="billing.send_refund_mail").order_by("id")
+    assert [job.args["refund_id"] for job in jobs] == [str(early_one.pk)] * 2, (
+        "again, now that there is a buyer"
+    )
 
 
 def test_charge_refunded_alone_is_enough(sandbox: Sandbox, purchase: Purchase) -> None:
