@@ -101,6 +101,15 @@ def sweep(timestamp: int) -> None:
     sweep_open_purchases()
 
 
+@app.periodic(cron="* * * * *")
+@app.task(name="billing.count_figures", queueing_lock="billing.count_figures", lock="billing.count_figures")
+def count_figures(timestamp: int) -> None:
+    """Counts what came and changed into the figures by day (see `billing.daily_figures`)."""
+    from billing.daily_figures import bring_figures_up_to_date
+
+    bring_figures_up_to_date()
+
+
 @app.periodic(cron="23 3 * * *")
 @app.task(
     name="billing.reconcile_nightly", queueing_lock="billing.reconcile_nightly", lock="billing.reconcile"

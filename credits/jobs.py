@@ -46,6 +46,15 @@ def send_expiry_warning(account_id: str) -> None:
     send_expiry_mail(UUID(account_id))
 
 
+@app.periodic(cron="*/15 * * * *")
+@app.task(name="credits.find_running_dry", queueing_lock="credits.find_running_dry")
+def find_running_dry(timestamp: int) -> None:
+    """Finds the buyers whose credits are about to end."""
+    from credits.running_dry import find_running_dry
+
+    find_running_dry()
+
+
 @app.periodic(cron="* * * * *")
 @app.task(name="credits.find_low_balances", queueing_lock="credits.find_low_balances")
 def find_low_balances(timestamp: int) -> None:

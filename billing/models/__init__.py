@@ -1,5 +1,7 @@
 """What is sold, what was bought, and what Stripe told us."""
 
+from billing.models.changes import ChangedMoment
+from billing.models.daily_figures import CheckoutDay, ReturnsDay, SalesCount, SalesDay, VisitDay
 from billing.models.disputes import Dispute
 from billing.models.inbox import InboxEvent
 from billing.models.packages import Package
@@ -8,6 +10,8 @@ from billing.models.reconciliation import ReconciliationFinding, ReconciliationR
 from billing.models.refunds import Refund
 
 __all__ = [
+    "ChangedMoment",
+    "CheckoutDay",
     "Dispute",
     "InboxEvent",
     "Package",
@@ -16,4 +20,8 @@ __all__ = [
     "ReconciliationFinding",
     "ReconciliationRun",
     "Refund",
+    "ReturnsDay",
+    "SalesCount",
+    "SalesDay",
+    "VisitDay",
 ]

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.changes import notes_changes
 from billing.models.purchases import Purchase
 from billing.money import Money
 from config.guards import never_deleted
@@ -70,7 +71,7 @@ class Dispute(models.Model):
                 name="billing_dispute_to_answer",
             ),
         ]
-        triggers = never_deleted()
+        triggers = [notes_changes("status purchase_id", "created_at"), *never_deleted()]
 
     def __str__(self) -> str:
         return f"{self.amount} · {self.get_status_display()}"

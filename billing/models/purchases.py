@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.changes import notes_changes
 from billing.models.packages import Package
 from billing.money import Money
 from config.guards import append_only, never_deleted
@@ -152,8 +153,17 @@ class Purchase(models.Model):
             models.Index(
                 fields=["created_at"], condition=~Q(attention=""), name="billing_purchase_attention"
             ),
+            # What was sold on a day.
+            models.Index(
+                fields=["completed_at"],
+                condition=Q(completed_at__isnull=False),
+                name="billing_purchase_by_completion",
+            ),
         ]
-        triggers = never_deleted()
+        triggers = [
+            notes_changes("status completed_at paid_minor", "created_at", "completed_at"),
+            *never_deleted(),
+        ]
 
     def __str__(self) -> str:
         return f"{self.package_name} · {self.price}"

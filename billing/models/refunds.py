@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.changes import notes_changes
 from billing.models.purchases import Purchase
 from billing.money import Money
 from config.guards import never_deleted
@@ -108,6 +109,7 @@ class Refund(models.Model):
             pgtrigger.ReadOnly(
                 name="keeps_what_it_came_as", fields=["amount_minor", "currency", "created_at"]
             ),
+            notes_changes("status purchase_id", "created_at"),
             *never_deleted(),
         ]
 

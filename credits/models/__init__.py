@@ -18,6 +18,7 @@ lets the tables be split by account one day.
 
 from credits.models.accounts import Account
 from credits.models.adjustments import Adjustment
+from credits.models.daily_figures import FirstSpend, LedgerCount, LedgerDay, RunningDry, SpendingDay
 from credits.models.entries import Entry, Movement
 from credits.models.fields import AmountField
 from credits.models.gifts import Gift
@@ -32,8 +33,13 @@ __all__ = [
     "BalanceAlert",
     "Entry",
     "ExpiryWarning",
+    "FirstSpend",
     "Gift",
     "Hold",
+    "LedgerCount",
+    "LedgerDay",
     "Lot",
     "Movement",
+    "RunningDry",
+    "SpendingDay",
 ]

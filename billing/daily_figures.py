@@ -1,0 +1,172 @@
+"""Counts purchases, refunds and disputes into figures by day (`billing.models.daily_figures`).
+
+These change long after their day: a bank debit is paid a week later, a dispute is lost after months. The database notes
+the day of whatever changes, in the transaction of the change; here each noted day is counted anew, whole. The note is
+taken away first and the day read after it, so what is not seen yet leaves a note of its own behind.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from billing.models import (
+    ChangedMoment,
+    CheckoutDay,
+    Dispute,
+    Refund,
+    ReturnsDay,
+    SalesCount,
+    SalesDay,
+)
+from credits.daily_figures import count_entries
+
+DAYS_AT_ONCE = 31
+DAY = datetime.timedelta(days=1)
+ShowProgress = Callable[[float], None]
+
+COUNT_CHECKOUTS = """
+INSERT INTO billing_checkoutday (day, package_code, currency, status, purchases)
+SELECT (created_at AT TIME ZONE %(zone)s)::date, package_code, currency, status, count(*)
+FROM billing_purchase WHERE created_at >= %(start)s AND created_at < %(end)s
+GROUP BY 1, 2, 3, 4
+"""
+COUNT_SALES = """
+INSERT INTO billing_salesday (day, package_code, currency, purchases, paid_minor, first_purchases, second_purchases)
+SELECT (p.completed_at AT TIME ZONE %(zone)s)::date, p.package_code, p.currency, count(*), sum(p.paid_minor),
+       count(*) FILTER (WHERE earlier.purchases = 0), count(*) FILTER (WHERE earlier.purchases = 1)
+FROM billing_purchase p
+CROSS JOIN LATERAL (
+    SELECT count(*) AS purchases FROM (
+        SELECT FROM billing_purchase e
+        WHERE e.account_id = p.account_id AND (e.completed_at, e.id) < (p.completed_at, p.id) LIMIT 2
+    ) AS before
+) AS earlier
+WHERE p.completed_at >= %(start)s AND p.completed_at < %(end)s
+GROUP BY 1, 2, 3
+"""
+COUNT_RETURNS = """
+INSERT INTO billing_returnsday (day, package_code, currency, refunds, refunded_minor, disputes, disputed_minor)
+SELECT (r.created_at AT TIME ZONE %(zone)s)::date, coalesce(p.package_code, ''), r.currency,
+       sum(r.refunds), sum(r.refunded_minor), sum(r.disputes), sum(r.disputed_minor)
+FROM (
+    SELECT created_at, purchase_id, currency, 1 AS refunds, amount_minor AS refunded_minor,
+           0 AS disputes, 0 AS disputed_minor
+    FROM billing_refund
+    WHERE status = ANY (%(refunded)s) AND created_at >= %(start)s AND created_at < %(end)s
+    UNION ALL
+    SELECT created_at, purchase_id, currency, 0, 0, 1,
+           CASE WHEN status = ANY (%(disputed)s) THEN amount_minor ELSE 0 END
+    FROM billing_dispute
+    WHERE NOT status = ANY (%(inquiries)s) AND created_at >= %(start)s AND created_at < %(end)s
+) AS r
+LEFT JOIN billing_purchase p ON p.id = r.purchase_id
+GROUP BY 1, 2, 3
+"""
+INQUIRIES = (
+    Dispute.Status.WARNING_NEEDS_RESPONSE,
+    Dispute.Status.WARNING_UNDER_REVIEW,
+    Dispute.Status.WARNING_CLOSED,
+    Dispute.Status.PREVENTED,
+)
+FIRST_MOMENT = """
+SELECT least((SELECT min(created_at) FROM billing_purchase), (SELECT min(completed_at) FROM billing_purchase),
+             (SELECT min(created_at) FROM billing_refund), (SELECT min(created_at) FROM billing_dispute))
+"""
+COUNT_VISIT = """
+INSERT INTO billing_visitday AS d (day, visits) VALUES (%s, 1)
+ON CONFLICT (day) DO UPDATE SET visits = d.visits + 1
+"""
+
+
+def bring_figures_up_to_date(progress: ShowProgress | None = None) -> bool:
+    """Counts what changed since the last time, here and in the ledger. Whether it got up to now: an open transaction
+    holds the ledger's up (see `credits.daily_figures.settled_now`).
+    """
+    count_changed_days()
+    return count_entries(progress)
+
+
+@transaction.atomic
+def count_changed_days() -> None:
+    """Counts the days anew that something changed on: all of them, where the site's TIME_ZONE has changed."""
+    if not _take_turn():
+        _recount_all()
+        return
+    for day in _take_notes():
+        _count_days(day, day)
+
+
+@transaction.atomic
+def recount_sales() -> None:
+    """Counts all days anew, in one transaction: who reads meanwhile sees what was."""
+    _take_turn()
+    _recount_all()
+
+
+def count_visit() -> None:
+    """One visit more that saw the packages, today."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_VISIT, [local_day(timezone.now())])
+
+
+def local_day(moment: datetime.datetime) -> datetime.date:
+    """The day of the figures that a moment falls on, in the site's TIME_ZONE."""
+    return timezone.localdate(moment, timezone.get_default_timezone())
+
+
+def _take_turn() -> bool:
+    """Only one counts. Whether there are days to go on from, and of this zone."""
+    count, _created = SalesCount.objects.select_for_update().get_or_create(defaults={"zone": ""})
+    goes_on: bool = count.zone == settings.TIME_ZONE
+    SalesCount.objects.update(zone=settings.TIME_ZONE, counted_at=Now())
+    return goes_on
+
+
+def _take_notes() -> list[datetime.date]:
+    """The days that something changed on. They are forgotten, and come back where this transaction fails."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM billing_changedmoment RETURNING at")
+        moments = [at for (at,) in cursor.fetchall()]
+    return sorted({local_day(at) for at in moments})
+
+
+def _recount_all() -> None:
+    ChangedMoment.objects.all().delete()
+    for model in (CheckoutDay, SalesDay, ReturnsDay):
+        model.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(FIRST_MOMENT)
+        (first,) = cursor.fetchone()
+    if first is None:
+        return
+    start, last = local_day(first), local_day(timezone.now())
+    while start <= last:
+        _count_days(start, start + (DAYS_AT_ONCE - 1) * DAY)
+        start += DAYS_AT_ONCE * DAY
+
+
+def _count_days(first: datetime.date, last: datetime.date) -> None:
+    """From the first day to the last, both among them."""
+    for model in (CheckoutDay, SalesDay, ReturnsDay):
+        model.objects.filter(day__gte=first, day__lte=last).delete()
+    parameters = {
+        "zone": settings.TIME_ZONE,
+        "start": _midnight(first),
+        "end": _midnight(last + DAY),
+        "refunded": [status.value for status in Refund.STANDING],
+        "disputed": [status.value for status in Dispute.STANDING],
+        "inquiries": [status.value for status in INQUIRIES],
+    }
+    with connection.cursor() as cursor:
+        for statement in (COUNT_CHECKOUTS, COUNT_SALES, COUNT_RETURNS):
+            cursor.execute(statement, parameters)
+
+
+def _midnight(day: datetime.date) -> datetime.datetime:
+    return datetime.datetime.combine(day, datetime.time(), timezone.get_default_timezone())

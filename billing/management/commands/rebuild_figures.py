@@ -1,0 +1,44 @@
+"""`manage.py rebuild_figures`: counts the front page's figures anew, and says whether they had been right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from billing.figures_rebuild import CannotCount, rebuild_figures
+from config.progress import ProgressBar
+
+MOST_SHOWN = 20
+
+
+class Command(BaseCommand):
+    help = "Counts the figures of the admin's front page anew, from purchases, refunds, disputes and entries."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="change nothing, and fail where a figure is not what counting anew gives",
+        )
+
+    def handle(self, *args: Any, check: bool, **options: Any) -> None:
+        try:
+            with ProgressBar(self.stdout, "Counting") as bar:
+                differences = rebuild_figures(bar.show, keep=not check)
+        except CannotCount as error:
+            raise CommandError(str(error)) from error
+        for line in differences[:MOST_SHOWN]:
+            self.stdout.write(line)
+        if len(differences) > MOST_SHOWN:
+            self.stdout.write(f"... and {len(differences) - MOST_SHOWN:,} lines more.")
+        if check and differences:
+            raise CommandError(
+                "Figures differ from what counting anew gives. Run rebuild_figures without --check."
+            )
+        if differences:
+            self.stdout.write("The figures differed, and are right now.")
+        else:
+            self.stdout.write(
+                "The figures are what counting anew gives." if check else "The figures are counted."
+            )
