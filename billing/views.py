@@ -23,6 +23,7 @@ from billing.errors import BillingError, PurchaseInProgress, SessionNotFound, Un
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
 from billing.selectors import purchases_of, shop_window
+from billing.visits import note_visit
 from credits.selectors import find_balance, get_balance
 
 RECENT = 5
@@ -42,6 +43,7 @@ def credits_page(request: HttpRequest) -> HttpResponse:
     if request.GET.get("checkout") == "cancelled":
         messages.info(request, _("Checkout cancelled. Nothing was charged."))
         return redirect("credits")
+    note_visit(request)
     team = acting_team(request)
     context = {
         "team": team,

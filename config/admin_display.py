@@ -9,9 +9,11 @@ from django.contrib.admin.utils import quote
 from django.db.models import Model
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 # unfold's own templates write the same where a field is empty.
 EMPTY = "-"
@@ -59,6 +61,14 @@ def pairs(value: dict[str, Any]) -> str:
         format_html("{}: {}<br>", in_words(name), shortened(str(said), 60)) for name, said in value.items()
     ]
     return SafeString("".join(lines)) if lines else EMPTY
+
+
+def percent(share: float | None) -> str:
+    """With one decimal. Only nothing is 0 %, and only all of it 100 %."""
+    if share is None:
+        return EMPTY
+    shown = share * 100 if share in (0, 1) else min(max(round(share * 100, 1), 0.1), 99.9)
+    return _("%(number)s %%") % {"number": number_format(shown, 0 if share in (0, 1) else 1)}
 
 
 def _link(url: str, label: Any) -> str:

@@ -7,6 +7,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from accounts.views import SignOutView, admin_sign_in
+from billing.admin.dashboard.page import figures_view
 from billing.admin.redirects import credits_app_index
 
 urlpatterns = [
@@ -27,6 +28,7 @@ urlpatterns = [
     re_path(
         r"^admin/credits/history/?$", RedirectView.as_view(pattern_name="credits-history", query_string=True)
     ),
+    path("admin/figures/<slug:code>.csv", figures_view, name="figures-file"),
     path("admin/", admin.site.urls),
     path("", include("config.operations_urls")),
 ]

@@ -1,4 +1,4 @@
-"""The admin's front page: what waits for somebody, each count a link to what it counts."""
+"""The admin's front page: what waits for somebody, each count a link to what it counts, and the business's figures."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from billing.admin.dashboard.page import dashboard
+from billing.admin.downloads import may_download
 from billing.models import Dispute, InboxEvent, Package, Purchase, ReconciliationFinding, Refund
 from billing.remote_catalog import find_drift, mirrored_remote_catalog
 from billing.selectors import (
@@ -36,7 +38,12 @@ class Waiting:
 
 def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """unfold's hook for the index."""
-    return {**context, "waiting": what_waits()}
+    return {
+        **context,
+        "waiting": what_waits(),
+        "dashboard": dashboard(request.GET.dict()),
+        "may_download": may_download(request),
+    }
 
 
 def what_waits() -> list[Waiting]:

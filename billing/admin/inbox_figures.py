@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.admin.inbox_chart import BarChart, draw_hours
-from billing.inbox_selectors import HOUR, Traffic, failures_by_type, oldest_not_applied, traffic
+from billing.admin.bar_chart import BarChart, Column, Part, draw_columns
+from billing.admin.figure import Figure
+from billing.inbox_selectors import HOUR, Hour, Traffic, failures_by_type, oldest_not_applied, traffic
 from billing.models import InboxEvent
-from config.admin_display import EMPTY, link_to, link_to_list
+from config.admin_display import link_to, link_to_list, percent
 from credits.admin.tables import Table
 
 DAY, WEEK = "day", "week"
@@ -24,18 +26,8 @@ WINDOWS: dict[str, tuple[Any, int]] = {
     WEEK: (gettext_lazy("7 days"), 7 * 24),
 }
 MOST_TYPES = 10
+HOUR_FORMAT = "j M, H:i"
 Status = InboxEvent.Status
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One number, and what exactly it counts. ``more`` leads to what was counted."""
-
-    name: str
-    value: str
-    why: str
-    more: str = ""
-    is_urgent: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +58,19 @@ def figures_of(window: str) -> Figures:
         traffic=counted,
         failures=_failures(failures),
     )
+
+
+def draw_hours(hours: Sequence[Hour]) -> BarChart:
+    """The hours' events, those that aren't applied at the bottom. There is one hour at least."""
+    columns = [
+        Column(
+            date_format(timezone.localtime(hour.start), HOUR_FORMAT),
+            (Decimal(hour.not_applied), Decimal(hour.total - hour.not_applied)),
+            _number(hour.total),
+        )
+        for hour in hours
+    ]
+    return draw_columns(columns, (Part(_("not applied"), "is-failing"), Part(_("done"))), counted=True)
 
 
 def _rate(counted: Traffic) -> Figure:
@@ -136,14 +141,6 @@ def _failures(found: Sequence[tuple[str, int]]) -> Table:
         if found
         else "",
     )
-
-
-def percent(share: float | None) -> str:
-    """With one decimal. Only nothing is 0 %, and only all of it 100 %."""
-    if share is None:
-        return EMPTY
-    shown = share * 100 if share in (0, 1) else min(max(round(share * 100, 1), 0.1), 99.9)
-    return _("%(number)s %%") % {"number": number_format(shown, 0 if share in (0, 1) else 1)}
 
 
 def _counted(number: int) -> str:

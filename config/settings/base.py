@@ -203,6 +203,8 @@ DISPUTE_POLICY = env.str("DISPUTE_POLICY", default="debt")
 REFUND_LIMIT = Decimal(env.str("REFUND_LIMIT", default="50"))
 # How long the webhook inbox keeps events that are done with. 0 keeps all of them; failed ones stay in any case.
 INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=90)
+# How long a buyer is taken to stay, for the front page's lifetime value.
+CUSTOMER_LIFETIME_DAYS = env.int("CUSTOMER_LIFETIME_DAYS", default=730)
 
 # --- Gifts, notices -----------------------------------------------------------------------------------------------
 # What one person may give away within 24 hours: so many credits, in so many gifts. No gifts at all: a count of 0.

@@ -17,11 +17,11 @@ from djstripe import models as djstripe
 
 from accounts.models import User
 from billing.admin import inbox as inbox_admin
-from billing.admin.inbox_chart import draw_hours
-from billing.admin.inbox_figures import percent
+from billing.admin.inbox_figures import draw_hours
 from billing.inbox import reapply_events
 from billing.inbox_selectors import Hour
 from billing.models import InboxEvent, Purchase
+from config.admin_display import percent
 from credits.models import Entry
 from tests.admin.conftest import sign_in
 from tests.admin.pages import LINK, history_of, links_on, list_of, messages_after, page_of, read, rows_of
@@ -179,18 +179,18 @@ def hours_with(*counts: tuple[int, int]) -> list[Hour]:
 def test_a_bar_is_as_high_as_its_hour_is_busy_and_stands_on_what_is_not_applied() -> None:
     chart = draw_hours(hours_with((4, 0), (2, 2), (0, 0)))
 
-    assert [(bar.x, bar.y, bar.height, bar.is_failing) for bar in chart.bars] == [
-        ("20.00", "0.00", "160.00", False),
-        ("220.00", "0.00", "80.00", False),
-        ("220.00", "80.00", "80.00", True),
+    assert [(bar.x, bar.y, bar.height, bar.tone) for bar in chart.bars] == [
+        ("20.00", "0.00", "160.00", ""),
+        ("220.00", "80.00", "80.00", "is-failing"),
+        ("220.00", "0.00", "80.00", ""),
     ]
     assert chart.bar_width == "160.00"
 
 
 def test_one_failure_among_thousands_is_seen() -> None:
-    (_done, failing) = draw_hours(hours_with((9999, 1))).bars
+    (failing, _done) = draw_hours(hours_with((9999, 1))).bars
 
-    assert failing.is_failing
+    assert failing.tone == "is-failing"
     assert float(failing.height) >= 3
 
 

@@ -21,7 +21,9 @@ def open_account(**user: Any) -> Account:
     return ledger.open_account(UserFactory.create(**user))
 
 
-def grant(account: Account, amount: str | int = 100, *, key: str = "fact:1", **arguments: Any) -> Grant:
+def grant(
+    account: Account, amount: str | int | Decimal = 100, *, key: str = "fact:1", **arguments: Any
+) -> Grant:
     arguments.setdefault("kind", Entry.Kind.PURCHASE)
     return ledger.grant(account.pk, Decimal(amount), key=key, **arguments)
 
@@ -33,7 +35,7 @@ def funded(amount: str | int = 100, **arguments: Any) -> Account:
     return account
 
 
-def spend(account: Account, amount: str | int, *, key: str = "work:1", **arguments: Any) -> Spend:
+def spend(account: Account, amount: str | int | Decimal, *, key: str = "work:1", **arguments: Any) -> Spend:
     return ledger.spend(account.pk, Decimal(amount), key=key, **arguments)
 
 

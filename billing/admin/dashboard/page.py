@@ -1,0 +1,120 @@
+"""The front page's figures put together, and each of its tables as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+
+from billing.admin.dashboard import sheets
+from billing.admin.dashboard.key_figures import Group, as_sheet, key_figures
+from billing.admin.dashboard.periods import USUAL, Period, asked_period
+from billing.admin.dashboard.running_dry import buyers_running_dry
+from billing.admin.dashboard.sheet import Sheet
+from billing.admin.dashboard.sheets import Asked
+from billing.admin.downloads import as_file, may_download
+from billing.daily_figures import local_day
+from billing.figures_selectors import currencies_sold, sales_counted_at
+from credits.figures_selectors import ledger_counted_at
+
+DRY_SHOWN = 8
+DRY_IN_FILE = 10_000
+SHEETS: dict[str, Callable[[Asked], Sheet]] = {
+    "revenue": sheets.revenue,
+    "packages": sheets.packages,
+    "statuses": sheets.statuses,
+    "funnel": sheets.funnel,
+    "outstanding": sheets.outstanding,
+    "recognised": sheets.recognised,
+}
+FILES: dict[str, Callable[[Asked], Sheet]] = {
+    **SHEETS,
+    "figures": lambda asked: as_sheet(key_figures(asked)),
+    "running-dry": lambda asked: buyers_running_dry(DRY_IN_FILE),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A link that asks for other figures."""
+
+    name: Any
+    url: str
+    is_shown: bool
+
+
+@dataclass(frozen=True)
+class Download:
+    sheet: Sheet
+    url: str
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """``counted_at`` is what the figures are of: None where nothing is counted yet."""
+
+    period: Period
+    periods: list[Choice]
+    currencies: list[Choice]
+    counted_at: Any
+    groups: list[Group]
+    sheets: list[Download]
+    running_dry: Download
+    figures_url: str
+
+
+def dashboard(asked: Mapping[str, str]) -> Dashboard:
+    """The figures that an address asks for. As many queries whatever the tables' length."""
+    currencies = currencies_sold()
+    what = _asked(asked, currencies)
+    counted = [sales_counted_at(), ledger_counted_at()]
+    return Dashboard(
+        period=what.period,
+        periods=[
+            Choice(name, _index(what, {"period": code}), code == what.period.code)
+            for code, (name, _days) in USUAL.items()
+        ],
+        currencies=[
+            Choice(code.upper(), _index(what, {**what.period.query, "currency": code}), code == what.currency)
+            for code in currencies
+        ],
+        counted_at=None if None in counted else min(counted),  # type: ignore[type-var]  # none of them is None
+        groups=key_figures(what),
+        sheets=[Download(sheet(what), _file(code, what)) for code, sheet in SHEETS.items()],
+        running_dry=Download(buyers_running_dry(DRY_SHOWN), _file("running-dry", what)),
+        figures_url=_file("figures", what),
+    )
+
+
+def figures_file(request: HttpRequest, code: str) -> HttpResponseBase:
+    """One table as a file, for the days and the currency that the address asks for."""
+    if not may_download(request):
+        raise PermissionDenied
+    if code not in FILES:
+        raise Http404(code)
+    return as_file(request, code, FILES[code](_asked(request.GET.dict(), currencies_sold())).csv())
+
+
+figures_view = admin.site.admin_view(figures_file)
+
+
+def _asked(asked: Mapping[str, str], currencies: list[str]) -> Asked:
+    """Of a currency that nothing was sold in, the one most was sold in is shown."""
+    currency = asked.get("currency", "")
+    if currency not in currencies:
+        currency = currencies[0]
+    return Asked(asked_period(asked, local_day(timezone.now())), currency)
+
+
+def _index(what: Asked, query: dict[str, str]) -> str:
+    return reverse("admin:index", query={"currency": what.currency, **query})
+
+
+def _file(code: str, what: Asked) -> str:
+    return reverse("figures-file", args=[code], query={**what.period.query, "currency": what.currency})

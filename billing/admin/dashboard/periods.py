@@ -1,0 +1,119 @@
+"""Which days the figures cover, and what one step of a chart is."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.daily_figures import DAY
+
+USUAL: dict[str, tuple[Any, int]] = {
+    "7": (gettext_lazy("7 days"), 7),
+    "30": (gettext_lazy("30 days"), 30),
+    "90": (gettext_lazy("90 days"), 90),
+    "365": (gettext_lazy("12 months"), 365),
+}
+DEFAULT = "30"
+# Longer than this, a chart has a bar for a week, and longer still for a month.
+MOST_DAYS = 92
+MOST_WEEKS = 60
+
+
+@dataclass(frozen=True)
+class Period:
+    """Whole days from ``first`` to ``last``, both among them. ``code`` is one of `USUAL`, or empty for days that
+    somebody chose. ``mistake`` says why these are not the days that were asked for.
+    """
+
+    first: datetime.date
+    last: datetime.date
+    code: str = ""
+    mistake: str = ""
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+    @property
+    def before(self) -> Period:
+        """As many days, just before."""
+        return Period(self.first - self.days * DAY, self.first - DAY)
+
+    @property
+    def start(self) -> datetime.datetime:
+        return _midnight(self.first)
+
+    @property
+    def end(self) -> datetime.datetime:
+        """The moment after it."""
+        return _midnight(self.last + DAY)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What asks for it in an address."""
+        if self.code:
+            return {"period": self.code}
+        return {"from": self.first.isoformat(), "to": self.last.isoformat()}
+
+    def step_of(self, day: datetime.date) -> datetime.date:
+        """The first day of a day's step in a chart: itself, its week's Monday or the first of its month."""
+        if self.days <= MOST_DAYS:
+            return day
+        if self.days <= 7 * MOST_WEEKS:
+            return day - day.weekday() * DAY
+        return day.replace(day=1)
+
+    @property
+    def steps(self) -> list[datetime.date]:
+        """Each step of a chart, from the left to the right."""
+        return sorted({self.step_of(self.first + number * DAY) for number in range(self.days)})
+
+    @property
+    def step_name(self) -> str:
+        if self.days <= MOST_DAYS:
+            return _("Day")
+        return _("Week from") if self.days <= 7 * MOST_WEEKS else _("Month from")
+
+    def __str__(self) -> str:
+        return f"{date_format(self.first)} – {date_format(self.last)}"  # a dash between dates
+
+
+def asked_period(asked: Mapping[str, str], today: datetime.date) -> Period:
+    """What an address asks for: ``period`` of `USUAL`, or ``from`` and ``to``. Otherwise the usual one, with the
+    mistake. Days to come are left out.
+    """
+    if asked.get("from") or asked.get("to"):
+        return _chosen(asked, today)
+    code = asked.get("period", DEFAULT)
+    return _usual(code if code in USUAL else DEFAULT, today)
+
+
+def _chosen(asked: Mapping[str, str], today: datetime.date) -> Period:
+    try:
+        last = datetime.date.fromisoformat(asked["to"]) if asked.get("to") else today
+        first = datetime.date.fromisoformat(asked["from"]) if asked.get("from") else last - 29 * DAY
+    except (ValueError, OverflowError):
+        return _usual(DEFAULT, today, _("Give both days as year-month-day, such as 2026-01-31."))
+    if first > last or first > today:
+        return _usual(
+            DEFAULT, today, _("The first day must come before the last one, and not be one to come.")
+        )
+    if first.year < 2000:
+        return _usual(DEFAULT, today, _("The first day must be in the year 2000 or later."))
+    return Period(first, min(last, today))
+
+
+def _usual(code: str, today: datetime.date, mistake: str = "") -> Period:
+    _name, days = USUAL[code]
+    return Period(today - (days - 1) * DAY, today, code, mistake)
+
+
+def _midnight(day: datetime.date) -> datetime.datetime:
+    return datetime.datetime.combine(day, datetime.time(), timezone.get_default_timezone())

@@ -1,0 +1,70 @@
+"""A table of the front page, with its picture: shown to people and given as a file from the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from billing.admin.bar_chart import BarChart
+from billing.admin.dashboard.cells import Cell, for_programs, is_number, shown
+from config.csv_lines import csv_lines, in_batches
+
+ROW_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Row:
+    """One bar of several below each other, ``width`` of a hundred."""
+
+    name: Any
+    said: str
+    width: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A cell in a page."""
+
+    text: Any
+    is_number: bool
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """``code`` is its name in addresses and files, ``why`` says what exactly its numbers are. ``columns`` are names for
+    programs with what people read. One picture at most: ``chart`` has upright bars, ``bars`` lie below each other.
+    ``summary`` is what the picture shows, in a sentence.
+    """
+
+    code: str
+    title: Any
+    why: Any
+    columns: Sequence[tuple[str, Any]]
+    rows: Sequence[Sequence[Cell]]
+    empty: Any = ""
+    chart: BarChart | None = None
+    bars: Sequence[Row] = ()
+    summary: str = ""
+
+    @property
+    def headers(self) -> list[Shown]:
+        numeric = [is_number(cell) for cell in self.rows[0]] if self.rows else [False] * len(self.columns)
+        return [Shown(title, number) for (_name, title), number in zip(self.columns, numeric, strict=True)]
+
+    @property
+    def shown_rows(self) -> list[list[Shown]]:
+        return [[Shown(shown(cell), is_number(cell)) for cell in row] for row in self.rows]
+
+    def csv(self) -> Iterator[str]:
+        rows = ([for_programs(cell) for cell in row] for row in self.rows)
+        return csv_lines([name for name, _title in self.columns], in_batches(rows))
+
+
+def bars_of(named: Sequence[tuple[Any, Decimal, Any]]) -> list[Row]:
+    """A bar for each name and number, as long as the number is beside the largest; with what is said of it."""
+    most = max((number for _name, number, _said in named), default=Decimal(0)) or Decimal(1)
+    return [
+        Row(name, said, f"{max(number, Decimal(0)) / most * ROW_WIDTH:.2f}") for name, number, said in named
+    ]

@@ -1,0 +1,257 @@
+"""The tables of the front page. Each is read from the figures by day, whatever the number of purchases."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.admin.bar_chart import BarChart, Column, Part, draw_columns
+from billing.admin.dashboard.cells import Cell, Share, shown
+from billing.admin.dashboard.periods import Period
+from billing.admin.dashboard.sheet import Sheet, bars_of
+from billing.figures_selectors import (
+    Sales,
+    checkouts_by_status,
+    sales_by_day,
+    sales_by_package,
+    visits_in,
+)
+from billing.models import Purchase
+from billing.money import Money, decimal_places, round_minor
+from credits.figures_selectors import Earned, Standing, earned_by_day, first_spends, standing_by_day
+
+NOTHING_SOLD = gettext_lazy("Nothing was sold in these days.")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which days, and the money of which currency."""
+
+    period: Period
+    currency: str
+
+    def money(self, minor: Decimal | int) -> Money:
+        """What costs come to, in whole minor units."""
+        return Money(round_minor(Decimal(minor)), self.currency)
+
+    def in_chart(self, minor: Decimal | int) -> Decimal:
+        """Money as a bar's length, in the currency's main unit. No bar is below zero."""
+        return max(Decimal(0), Decimal(minor).scaleb(-decimal_places(self.currency)))
+
+
+def revenue(asked: Asked) -> Sheet:
+    period = asked.period
+    steps = dict.fromkeys(period.steps, Sales())
+    for day, sales in sales_by_day(period.first, period.last, asked.currency).items():
+        step = period.step_of(day)
+        steps[step] = _added(steps[step], sales)
+    return Sheet(
+        "revenue",
+        _("Revenue"),
+        _("What buyers paid for purchases that were credited, by the day of payment, before refunds."),
+        [("from", period.step_name), *_SALES_COLUMNS],
+        [(step, *_sales_cells(asked, sales)) for step, sales in reversed(steps.items())],
+        chart=_columns(
+            period,
+            {step: [asked.in_chart(sales.paid_minor)] for step, sales in steps.items()},
+            [Part(_("paid"))],
+            lambda step: str(Money(steps[step].paid_minor, asked.currency)),
+        ),
+        summary=_("%(sum)s in all.")
+        % {"sum": Money(sum(each.paid_minor for each in steps.values()), asked.currency)},
+    )
+
+
+def packages(asked: Asked) -> Sheet:
+    found = sales_by_package(asked.period.first, asked.period.last, asked.currency)
+    total = sum(each.sales.paid_minor for each in found)
+    named = [(each.name or _("no known purchase"), each.code, each.sales) for each in found]
+    return Sheet(
+        "packages",
+        _("Revenue by package"),
+        _("The same, by what was bought, the package that brought most first."),
+        [
+            ("package", _("Package")),
+            ("code", _("Code")),
+            *_SALES_COLUMNS,
+            ("share", _("Of the revenue")),
+        ],
+        [
+            (name, code, *_sales_cells(asked, sales), Share(sales.paid_minor / total if total else None))
+            for name, code, sales in named
+        ],
+        empty=NOTHING_SOLD,
+        bars=bars_of(
+            [
+                (name, Decimal(sales.paid_minor), Money(sales.paid_minor, asked.currency))
+                for name, _code, sales in named
+            ]
+        ),
+    )
+
+
+def statuses(asked: Asked) -> Sheet:
+    found = checkouts_by_status(asked.period.first, asked.period.last)
+    total = sum(found.values())
+    named = [(Purchase.Status(status).label, number) for status, number in found.items()]
+    return Sheet(
+        "statuses",
+        _("Purchases by status"),
+        _("Purchases begun in these days, in all currencies, by what they have come to by now."),
+        [("status", _("Status")), ("purchases", _("Purchases")), ("share", _("Of all"))],
+        [(str(name), number, Share(number / total if total else None)) for name, number in named],
+        bars=bars_of([(name, Decimal(number), shown(number)) for name, number in named]),
+    )
+
+
+def funnel(asked: Asked) -> Sheet:
+    period = asked.period
+    checkouts = checkouts_by_status(period.first, period.last)
+    stages = [
+        (_("Packages viewed"), visits_in(period.first, period.last)),
+        (_("Checkout started"), sum(checkouts.values())),
+        (_("Paid"), paid_of(checkouts)),
+        (_("First spend"), first_spends(period.start, period.end)),
+    ]
+    rows: list[tuple[Cell, ...]] = []
+    for place, (name, number) in enumerate(stages):
+        before = stages[place - 1][1] if place else 0
+        rows.append((name, number, Share(number / before if before else None)))
+    return Sheet(
+        "funnel",
+        _("From the shop window to the first spend"),
+        _(
+            "Viewed: visits that saw the packages, one for each session and day. Started: purchases begun. Paid: those "
+            "of them that have been paid since. First spend: buyers who spent bought credits for the first time in "
+            "these days. In all currencies; purchases over the API need no visit."
+        ),
+        [("stage", _("Stage")), ("number", _("Number")), ("of_before", _("Of the stage before"))],
+        rows,
+        bars=bars_of([(name, Decimal(number), shown(number)) for name, number in stages]),
+    )
+
+
+def outstanding(asked: Asked) -> Sheet:
+    period = asked.period
+    steps = _standing_by_step(asked)
+    return Sheet(
+        "outstanding",
+        _("Outstanding credits"),
+        _(
+            "What buyers can still spend, at the end of each step: bought credits, and those that were given. Expired "
+            "ones count until they are booked out, within 15 minutes. Deferred revenue is what was paid for the bought "
+            "ones."
+        ),
+        [
+            ("from", period.step_name),
+            ("paid", _("Paid")),
+            ("promotional", _("Promotional")),
+            ("owed", _("Owed by buyers")),
+            ("deferred_revenue", _("Deferred revenue")),
+        ],
+        [
+            (step, at.paid, at.promotional, -at.owed, asked.money(at.deferred))
+            for step, at in reversed(steps.items())
+        ],
+        chart=_columns(
+            period,
+            {step: [max(at.paid, Decimal(0)), max(at.promotional, Decimal(0))] for step, at in steps.items()},
+            [Part(_("paid"), "is-strong"), Part(_("promotional"))],
+            lambda step: str(shown(steps[step].paid + steps[step].promotional)),
+        ),
+        summary=_("%(paid)s bought and %(given)s given credits at the end.")
+        % {"paid": shown(_last(steps).paid), "given": shown(_last(steps).promotional)},
+    )
+
+
+def recognised(asked: Asked) -> Sheet:
+    period = asked.period
+    steps = dict.fromkeys(period.steps, Earned())
+    for day, earned in earned_by_day(period.first, period.last, asked.currency):
+        step = period.step_of(day)
+        steps[step] = Earned(steps[step].spent + earned.spent, steps[step].expired + earned.expired)
+    total = sum((earned.recognised for earned in steps.values()), Decimal(0))
+    return Sheet(
+        "recognised",
+        _("Recognised revenue"),
+        _(
+            "What was paid for the bought credits that were spent, or paid off what had been spent on credit, and for "
+            "those that expired unspent (breakage, a management estimate)."
+        ),
+        [
+            ("from", period.step_name),
+            ("spent", _("Spent")),
+            ("breakage", _("Breakage")),
+            ("recognised", _("Recognised")),
+        ],
+        [
+            (step, asked.money(earned.spent), asked.money(earned.expired), asked.money(earned.recognised))
+            for step, earned in reversed(steps.items())
+        ],
+        chart=_columns(
+            period,
+            {
+                step: [asked.in_chart(earned.spent), asked.in_chart(earned.expired)]
+                for step, earned in steps.items()
+            },
+            [Part(_("spent"), "is-strong"), Part(_("breakage"))],
+            lambda step: str(asked.money(steps[step].recognised)),
+        ),
+        summary=_("%(sum)s in all.") % {"sum": asked.money(total)},
+    )
+
+
+def paid_of(checkouts: dict[str, int]) -> int:
+    """How many of the purchases by status have been paid."""
+    return sum(checkouts[status] for status in Purchase.CREDITED)
+
+
+_SALES_COLUMNS = [
+    ("purchases", gettext_lazy("Purchases")),
+    ("paid", gettext_lazy("Paid")),
+    ("refunded", gettext_lazy("Refunded")),
+    ("disputed", gettext_lazy("Disputed")),
+    ("net", gettext_lazy("Net")),
+]
+
+
+def _sales_cells(asked: Asked, sales: Sales) -> tuple[Cell, ...]:
+    amounts = (sales.paid_minor, sales.refunded_minor, sales.disputed_minor, sales.net_minor)
+    return sales.purchases, *(Money(minor, asked.currency) for minor in amounts)
+
+
+def _added(one: Sales, other: Sales) -> Sales:
+    return Sales(*(getattr(one, name) + getattr(other, name) for name in Sales.__dataclass_fields__))
+
+
+def _standing_by_step(asked: Asked) -> dict[datetime.date, Standing]:
+    """How it stood at the end of each step. On a day without a change it is as it was."""
+    period = asked.period
+    at_step = {
+        period.step_of(day): at for day, at in standing_by_day(period.first, period.last, asked.currency)
+    }
+    steps: dict[datetime.date, Standing] = {}
+    at = Standing()
+    for step in period.steps:
+        at = at_step.get(step, at)
+        steps[step] = at
+    return steps
+
+
+def _last(steps: dict[datetime.date, Standing]) -> Standing:
+    return list(steps.values())[-1]
+
+
+def _columns(
+    period: Period,
+    steps: dict[datetime.date, list[Decimal]],
+    parts: list[Part],
+    said: Callable[[datetime.date], str],
+) -> BarChart:
+    return draw_columns([Column(date_format(step), steps[step], said(step)) for step in steps], parts)

@@ -1,0 +1,274 @@
+"""Entries are counted by day: each once, none left out, whatever is under way; and the sums are those of the books."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from decimal import Decimal
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from credits import daily_figures, ledger
+from credits.daily_figures import count_entries, settled_now
+from credits.errors import LedgerError
+from credits.models import Account, Entry, FirstSpend, LedgerCount, LedgerDay, Lot, SpendingDay
+from tests.conftest import empty_tables
+from tests.credits.builders import (
+    funded,
+    grant,
+    hold,
+    let_lot_expire,
+    no_triggers,
+    open_account,
+    soon,
+    spend,
+)
+from tests.figures.plain_count import plain_first_spends, plain_ledger_days, stored
+from tests.racing import at_once
+
+COST = ledger.Cost(900, "eur")
+
+
+class Story:
+    """What two accounts may live through. ``number`` picks the account and the details."""
+
+    def __init__(self) -> None:
+        self.accounts = [open_account(), open_account()]
+        self.done = 0
+
+    def act(self, step: str, number: int) -> None:
+        self.done += 1
+        with suppress(LedgerError):
+            getattr(self, step)(self.accounts[number % 2], Decimal(7 * number + 1), f"{step} {self.done}")
+
+    def buy(self, account: Account, amount: Decimal, key: str) -> None:
+        expires_at = soon(days=1) if self.done % 3 == 0 else None
+        grant(account, amount * 3, key=key, cost=COST, expires_at=expires_at)
+
+    def be_given(self, account: Account, amount: Decimal, key: str) -> None:
+        grant(account, amount, key=key, kind=Entry.Kind.PROMOTION, promotional=True)
+
+    def spend(self, account: Account, amount: Decimal, key: str) -> None:
+        spend(account, amount, key=key)
+
+    def spend_on_credit(self, account: Account, amount: Decimal, key: str) -> None:
+        held = hold(account, "0.5", key=key, overrun="debt")
+        ledger.capture(held.id, amount, key=key)
+
+    def lose(self, account: Account, amount: Decimal, key: str) -> None:
+        lot = account.lots.order_by("id").last()
+        if lot:
+            ledger.reverse(account.pk, lot.pk, amount, key=key, policy="debt", kind=Entry.Kind.REFUND)
+
+    def get_back(self, account: Account, amount: Decimal, key: str) -> None:
+        lost = account.entries.filter(kind=Entry.Kind.REFUND, amount__lt=0).order_by("id").last()
+        if lost:
+            owed = lost.owed
+            ledger.restore(account.pk, lost.lots[0], -lost.amount, owed=owed, key=key, kind=Entry.Kind.REFUND)
+
+    def give(self, account: Account, amount: Decimal, key: str) -> None:
+        other = next(each for each in self.accounts if each != account)
+        ledger.transfer(account.pk, other.pk, amount, key=key)
+
+    def expire(self, account: Account, amount: Decimal, key: str) -> None:
+        for lot in account.lots.filter(expires_at__isnull=False):
+            let_lot_expire(lot.pk)
+        ledger.expire_lots(account.pk)
+
+    def be_counted(self, account: Account, amount: Decimal, key: str) -> None:
+        assert count_entries()
+
+
+STEPS = ["buy", "be_given", "spend", "spend_on_credit", "lose", "get_back", "give", "expire", "be_counted"]
+
+
+@settings(
+    max_examples=int(os.environ.get("STORIES", "25")),
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+@given(steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 9)), min_size=4, max_size=30))
+def test_whatever_happened_is_counted_once_and_comes_to_what_the_books_say(
+    steps: list[tuple[str, int]],
+) -> None:
+    empty_tables()
+    story = Story()
+    for step, number in steps:
+        story.act(step, number)
+
+    assert count_entries()
+
+    assert stored(LedgerDay) == plain_ledger_days()
+    assert dict(FirstSpend.objects.values_list("account_id", "at")) == plain_first_spends()
+    by_source = dict(
+        LedgerDay.objects.values("source").annotate(sum=Sum("credits")).values_list("source", "sum")
+    )
+    for source, promotional in (("paid", False), ("promotional", True)):
+        left = Lot.objects.filter(promotional=promotional).aggregate(sum=Sum("remaining"))["sum"]
+        assert by_source.get(source, 0) == (left or 0)
+    assert -by_source.get("owed", 0) == sum(account.debt for account in Account.objects.all())
+    deferred = sum((lot.remaining * lot.cost_minor / lot.amount for lot in costly()), Decimal(0))
+    counted = LedgerDay.objects.filter(source="paid").aggregate(sum=Sum("cost"))["sum"] or Decimal(0)
+    assert abs(deferred - counted) < Decimal("0.000001")
+
+
+def costly() -> list[Any]:
+    return list(Lot.objects.filter(cost_minor__isnull=False))
+
+
+def test_credits_that_repay_a_debt_are_used_on_the_day_they_come() -> None:
+    account = funded(10, cost=ledger.Cost(100, "eur"))
+    held = hold(account, 5, overrun="debt")
+    ledger.capture(held.id, Decimal(30), key="much")
+
+    grant(account, 100, key="later", cost=COST)
+    count_entries()
+
+    bought = LedgerDay.objects.get(kind="purchase", source="paid")
+    assert (bought.credits, bought.repaid) == (10 + 80, 20)
+    assert bought.repaid_cost == Decimal(900) * 20 / 100
+    assert LedgerDay.objects.get(kind="purchase", source="owed").credits == 20
+
+
+class Unfinished:
+    """Somebody whose entry has its id and is not committed."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.written, self.may_end = Event(), Event()
+        self.thread = Thread(target=self._spend)
+
+    def __enter__(self) -> Unfinished:
+        self.thread.start()
+        assert self.written.wait(20)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.may_end.set()
+        self.thread.join()
+
+    def _spend(self) -> None:
+        with transaction.atomic():
+            spend(self.account, 1, key="slow")
+            self.written.set()
+            self.may_end.wait(20)
+        connection.close()
+
+
+def test_an_entry_that_commits_after_later_ones_is_counted_too() -> None:
+    slow, quick = funded(), funded()
+    assert count_entries()
+    with Unfinished(slow):
+        spend(quick, 2, key="quick")
+        assert settled_now(patience=0) is None
+
+    assert count_entries()
+
+    assert stored(LedgerDay) == plain_ledger_days()
+    assert LedgerDay.objects.get(kind="spend").credits == -3
+
+
+def test_counting_up_to_the_last_id_seen_would_lose_it() -> None:
+    """The control: what the test above guards against does happen."""
+    slow, quick = funded(), funded()
+    with Unfinished(slow):
+        spend(quick, 2, key="quick")
+        last_seen = Entry.objects.latest("id").pk
+
+    assert Entry.objects.filter(pk__lte=last_seen, key="slow").exists()
+
+
+def test_who_cannot_tell_yet_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = funded()
+    monkeypatch.setattr(daily_figures, "PATIENCE_SECONDS", 0)
+    with Unfinished(account):
+        assert not count_entries()
+
+    assert not LedgerDay.objects.exists()
+
+
+def test_two_that_count_at_once_count_each_entry_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daily_figures, "ENTRIES_AT_ONCE", 3)
+    account = funded()
+    for number in range(20):
+        spend(account, 1, key=f"work {number}")
+
+    at_once(count_entries, count_entries, count_entries)
+
+    assert stored(LedgerDay) == plain_ledger_days()
+    assert SpendingDay.objects.count() == 1
+
+
+def at_midnight(entry: Entry, moment: str) -> None:
+    with no_triggers():
+        Entry.objects.filter(pk=entry.pk).update(created_at=moment)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [("UTC", "2026-03-01"), ("Asia/Tokyo", "2026-03-02"), ("America/Los_Angeles", "2026-03-01")],
+)
+def test_days_are_those_of_the_site_and_counted_anew_when_it_moves(
+    settings: Any, zone: str, day: str
+) -> None:
+    account = funded()
+    at_midnight(account.entries.get(), "2026-03-01T16:00:00+00:00")
+    settings.TIME_ZONE = "Pacific/Kiritimati"
+    count_entries()
+    settings.TIME_ZONE = zone
+
+    count_entries()
+
+    assert [str(row.day) for row in LedgerDay.objects.all()] == [day]
+    assert LedgerCount.objects.get().zone == zone
+
+
+def test_a_burn_forgets_what_is_older_than_it_looks_back(settings: Any) -> None:
+    account = funded()
+    old = ledger.spend(account.pk, Decimal(5), key="old")
+    at_midnight(Entry.objects.get(pk=old.entry_id), str(soon(days=-9)))
+    spend(account, 1, key="new")
+
+    count_entries()
+
+    assert [row.spent for row in SpendingDay.objects.all()] == [1]
+
+
+def test_nothing_new_takes_a_handful_of_statements() -> None:
+    funded()
+    count_entries()
+
+    def statements(work: Callable[[], Any]) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            work()
+        return len(captured)
+
+    few = statements(count_entries)
+    for number in range(30):
+        funded(reference=str(number))
+    count_entries()
+    assert statements(count_entries) == few <= 20
+
+
+def test_a_spend_pays_nothing_for_being_counted() -> None:
+    """No trigger of the ledger's tables speaks of figures, and no index of entries is there for them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid IN "
+            "('credits_entry'::regclass, 'credits_lot'::regclass, 'credits_account'::regclass)"
+        )
+        triggers = " ".join(row[0] for row in cursor.fetchall())
+        cursor.execute("SELECT count(*) FROM pg_constraint WHERE confrelid = 'credits_account'::regclass")
+    assert "ledgerday" not in triggers
+    assert "spendingday" not in triggers
+    assert timedelta(days=daily_figures.BURN_DAYS) == timedelta(days=7)

@@ -1,0 +1,98 @@
+"""Counting anew finds and mends what is wrong, and a check only finds it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import F
+
+from billing.daily_figures import count_visit
+from billing.figures_rebuild import rebuild_figures
+from billing.models import SalesDay, VisitDay
+from credits.models import LedgerDay
+from tests.admin.rows import make_purchase, make_refund, pay
+from tests.conftest import empty_tables
+from tests.credits.builders import spend
+from tests.figures.conftest import count
+from tests.figures.plain_count import differing
+from tests.figures.test_ledger_days import Unfinished
+
+
+@pytest.fixture(autouse=True)
+def _counted() -> None:
+    purchase = make_purchase()
+    pay(purchase)
+    make_refund(purchase)
+    spend(purchase.account, 100)
+    count()
+    assert differing() == []
+
+
+def rebuild(*options: str) -> str:
+    out = StringIO()
+    call_command("rebuild_figures", *options, stdout=out)
+    return out.getvalue()
+
+
+def test_what_is_right_stays_and_is_said_to_be() -> None:
+    assert rebuild("--check") == "The figures are what counting anew gives.\n"
+    assert rebuild() == "The figures are counted.\n"
+    assert differing() == []
+
+
+def test_what_came_since_the_last_count_is_no_mistake() -> None:
+    pay(make_purchase())
+
+    assert rebuild_figures(keep=False) == []
+
+
+def test_a_check_names_what_is_wrong_and_changes_nothing() -> None:
+    LedgerDay.objects.filter(kind="spend").update(credits=F("credits") - 1)
+    SalesDay.objects.update(paid_minor=7)
+
+    out = StringIO()
+    with pytest.raises(CommandError, match="Run rebuild_figures"):
+        call_command("rebuild_figures", "--check", stdout=out)
+
+    lines = [line.split()[:2] for line in out.getvalue().splitlines()]
+    assert lines == [["was", "ledgerday"], ["is", "ledgerday"], ["was", "salesday"], ["is", "salesday"]]
+    assert SalesDay.objects.get().paid_minor == 7
+    assert LedgerDay.objects.get(kind="spend").credits == Decimal(-101)
+
+
+def test_counting_anew_mends_it() -> None:
+    LedgerDay.objects.all().delete()
+    SalesDay.objects.update(paid_minor=7)
+
+    assert "The figures differed, and are right now." in rebuild()
+    assert differing() == []
+    count()
+    assert differing() == []
+
+
+def test_what_was_never_counted_is_no_difference() -> None:
+    empty_tables()
+    pay(make_purchase())
+
+    assert rebuild() == "The figures are counted.\n"
+    assert differing() == []
+
+
+def test_visits_are_left_alone() -> None:
+    count_visit()
+    rebuild()
+
+    assert VisitDay.objects.get().visits == 1
+
+
+def test_who_keeps_writing_to_the_ledger_is_waited_for_and_then_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("credits.daily_figures.PATIENCE_SECONDS", 0)
+    account = make_purchase().account
+    pay(make_purchase(user=account.owner))
+    with Unfinished(account), pytest.raises(CommandError, match="pg_stat_activity"):
+        rebuild()
