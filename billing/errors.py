@@ -80,6 +80,20 @@ class NotRepairable(BillingError):
     status = 409
 
 
+class ReconciliationBusy(BillingError):
+    """Another process works on this run, or had it until minutes ago and died."""
+
+    code = "reconciliation_busy"
+    status = 409
+
+
+class NothingToGoOnWith(BillingError):
+    """The run is done, or there is none that stopped."""
+
+    code = "nothing_to_go_on_with"
+    status = 409
+
+
 class RefundAboveLimit(BillingError):
     """More than this member of staff may refund at once."""
 

@@ -102,6 +102,19 @@ def fulfil_locked_purchase(purchase: Purchase, payment: Payment, told: Told) -> 
         _follow(purchase, payment, told)
 
 
+def would_change(purchase: Purchase, payment: Payment) -> bool:
+    """Whether `fulfil_purchase` might do or find anything. Lets a caller with many purchases pass by those that agree
+    with their payment, without a lock; True may still come to nothing.
+    """
+    if purchase.attention:
+        return True
+    if purchase.is_credited:
+        return not _is_what_was_credited(purchase, payment)
+    if payment.state in FOLLOWING:
+        return purchase.status in FOLLOWING[payment.state][2]
+    return payment.state is PaymentState.PAID
+
+
 def note_declined(purchase: Purchase, intent: PaymentIntent, told: Told) -> None:
     """Writes down a declined card on a locked purchase. The checkout stays open: another card may follow."""
     if purchase.is_credited:
@@ -222,6 +235,14 @@ def _follow(purchase: Purchase, payment: Payment, told: Told) -> None:
         if was_processing and payment.state is PaymentState.FAILED:
             # Days after the checkout: its buyer is not looking any more.
             send_payment_failed.defer(purchase_id=str(purchase.pk))
+
+
+def _is_what_was_credited(purchase: Purchase, payment: Payment) -> bool:
+    paid = (payment.state, payment.amount_minor, payment.currency)
+    if paid != (PaymentState.PAID, purchase.paid_minor, purchase.currency):
+        return False
+    other = payment.payment_intent_id and payment.payment_intent_id != purchase.stripe_payment_intent_id
+    return not other and not _tells_new_ids(purchase, payment)
 
 
 def _note_second_payment(purchase: Purchase, payment: Payment, told: Told) -> None:

@@ -112,33 +112,31 @@ def count_figures(timestamp: int) -> None:
 
 @app.periodic(cron="23 3 * * *")
 @app.task(
-    name="billing.reconcile_nightly", queueing_lock="billing.reconcile_nightly", lock="billing.reconcile"
+    name="billing.reconcile_nightly",
+    queueing_lock="billing.reconcile_nightly",
+    lock="billing.reconcile_nightly",
 )
 def reconcile_nightly(timestamp: int) -> None:
-    """Compares the last days with Stripe, and keeps what it found for staff."""
-    from django.utils import timezone
+    """Begins this night's comparison with Stripe, and takes up those that stopped."""
+    from datetime import UTC, datetime
 
-    from billing.models import ReconciliationRun
-    from billing.reconciliation_runs import NIGHTLY, run_reconciliation
+    from billing.reconciliation_runs import begin_nightly_run, runs_to_take_up
 
-    now = timezone.now()
-    run_reconciliation(now - NIGHTLY, now, ReconciliationRun.Source.NIGHTLY)
+    begin_nightly_run(datetime.fromtimestamp(timestamp, tz=UTC))
+    for run_id in runs_to_take_up().values_list("pk", flat=True):
+        work_on_reconciliation.defer(run_id=run_id)
 
 
-@app.task(name="billing.reconcile_days", lock="billing.reconcile")
-def reconcile_days(days: int, asked_by: str) -> None:
-    """The same on demand, of so many days."""
-    from datetime import timedelta
+@app.task(name="billing.work_on_reconciliation", retry=PATIENTLY)
+def work_on_reconciliation(run_id: int) -> None:
+    """Compares with Stripe from where the run stands. After a failure it goes on; one that is done stays done."""
+    from contextlib import suppress
 
-    from django.utils import timezone
+    from billing.errors import NothingToGoOnWith
+    from billing.reconciliation_runs import go_on
 
-    from billing.models import ReconciliationRun
-    from billing.reconciliation_runs import run_reconciliation
-
-    now = timezone.now()
-    run_reconciliation(
-        now - timedelta(days=days), now, ReconciliationRun.Source.STAFF, asked_by=UUID(asked_by)
-    )
+    with suppress(NothingToGoOnWith):
+        go_on(run_id)
 
 
 @app.periodic(cron="* * * * *")

@@ -1,7 +1,8 @@
-"""Which purchase does an object of Stripe's belong to? Finds it and locks it, in one statement."""
+"""Which purchase does an object of Stripe's belong to? Finds it, locked where it may be changed, in one statement."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import Q
@@ -22,6 +23,21 @@ def purchase_of_session(session: CheckoutSession) -> Purchase | None:
         if purchase.stripe_session_id == session.id:
             return purchase
     return next((purchase for purchase in found if purchase.stripe_session_id is None), None)
+
+
+def purchases_of_sessions(sessions: Sequence[CheckoutSession]) -> dict[str, Purchase]:
+    """`purchase_of_session` of many, by their ids, to read and not locked. Sessions of no purchase are left out."""
+    references = [referred for session in sessions if (referred := as_uuid(session.reference))]
+    recorded = Q(stripe_session_id__in=[session.id for session in sessions])
+    unrecorded = Q(pk__in=references, stripe_session_id=None)
+    found = list(Purchase.objects.filter(recorded | unrecorded))
+    by_session = {purchase.stripe_session_id: purchase for purchase in found}
+    by_reference = {str(purchase.pk): purchase for purchase in found if purchase.stripe_session_id is None}
+    matches = {
+        session.id: by_session.get(session.id) or by_reference.get(str(as_uuid(session.reference)))
+        for session in sessions
+    }
+    return {session_id: purchase for session_id, purchase in matches.items() if purchase is not None}
 
 
 def purchase_of_intent(intent: PaymentIntent) -> Purchase | None:

@@ -1,134 +1,241 @@
-"""Comparisons with Stripe that are kept: each with its period, what it found, and what staff did about it."""
+"""Comparisons with Stripe that are kept: each with its period, where it stands, and what it found.
+
+A run is worked on a page at a time. What a page came to is committed with the place where the next one begins, so a run
+that stopped, by an error of Stripe's or because its process died, goes on from there, and finds nothing twice. What a
+page repairs is kept in the transaction of the repair itself: a page that has to be compared again finds it repaired.
+
+Whoever works on a run has a lease on it, renewed as it goes: a row's time and not a lock of the session, which a pooler
+in transaction mode would lose. Each commit asks whether the lease is still its own.
+"""
 
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Callable
-from uuid import UUID
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from billing.errors import BillingError, NotRepairable
-from billing.fulfilment import grant_missing_credits
-from billing.models import Purchase, PurchaseEvent, ReconciliationFinding, ReconciliationRun
-from billing.purchase_log import Told
-from billing.reconciliation import Finding, Report, reconcile
-from billing.repair import rerun_fulfilment
+from billing.errors import BillingError, NothingToGoOnWith, ReconciliationBusy
+from billing.models import ReconciliationFinding, ReconciliationRun, SeenPurchase
+from billing.reconciliation import Page, compare_page
+from billing.settling import Finding
 
 log = structlog.get_logger(__name__)
 State = ReconciliationFinding.State
 Status = ReconciliationRun.Status
+Stage = ReconciliationRun.Stage
 
 # A night's run looks further back than a day: what a run before it could not ask about is asked about again.
 NIGHTLY = datetime.timedelta(days=3)
-# Longer than any comparison takes; one that still says that it runs has died.
-LONGEST_RUN = datetime.timedelta(hours=12)
-CREDITS_ARE_MISSING = "completed_without_credits"
+# How long a process may be silent before it counts as dead; longer than any one call to Stripe with its repeats takes.
+LEASE = datetime.timedelta(minutes=5)
+RENEW_AFTER_SECONDS = 60
+# Runs that stopped longer ago are left to whoever wants them: later ones have compared the same.
+TAKE_UP_WITHIN = datetime.timedelta(days=7)
+# How much of the whole each stage is reckoned to be: where it begins, and where it ends.
+SHARES = {
+    Stage.SESSIONS: (0.0, 0.6),
+    Stage.PURCHASES: (0.6, 0.9),
+    Stage.REFUNDS: (0.9, 0.95),
+    Stage.DISPUTES: (0.95, 1.0),
+}
+
+Progress = Callable[[ReconciliationRun], None]
 
 
-def run_reconciliation(
+def begin_run(
     start: datetime.datetime,
     end: datetime.datetime,
     source: ReconciliationRun.Source,
     *,
     asked_by: UUID | None = None,
-    progress: Callable[[float], None] = lambda share: None,
-) -> tuple[ReconciliationRun, Report]:
-    """`reconcile`, kept as a run with its findings.
+) -> ReconciliationRun:
+    """A run of the period ``start`` to ``end``, which `go_on` works on. It ends now at the latest: what comes in while
+    it is compared is a later run's.
+    """
+    return ReconciliationRun.objects.create(
+        source=source, asked_by=asked_by, period_start=start, period_end=min(end, timezone.now())
+    )
+
+
+def begin_nightly_run(night: datetime.datetime) -> ReconciliationRun:
+    """The run of this night; the one that is there already where its job runs again."""
+    return ReconciliationRun.objects.get_or_create(
+        source=ReconciliationRun.Source.NIGHTLY, period_start=night - NIGHTLY, period_end=night
+    )[0]
+
+
+def runs_to_take_up() -> QuerySet[ReconciliationRun, ReconciliationRun]:
+    """Those that nobody works on and that are not done, the oldest first."""
+    free = Q(lease_until=None) | Q(lease_until__lt=timezone.now())
+    since = timezone.now() - TAKE_UP_WITHIN
+    return ReconciliationRun.objects.filter(free, started_at__gte=since).exclude(stage="").order_by("id")
+
+
+def last_that_stopped() -> int:
+    """The newest run that nobody works on and that is not done.
 
     Raises:
-        StripeUnavailable, StripeRefused: the run is kept as failed, with what it found until then.
+        NothingToGoOnWith: there is none.
     """
-    _end_abandoned_runs()
-    run = ReconciliationRun.objects.create(
-        source=source, asked_by=asked_by, period_start=start, period_end=end
-    )
-    report = Report()
+    run_id = runs_to_take_up().values_list("pk", flat=True).last()
+    if run_id is None:
+        raise NothingToGoOnWith("No reconciliation of the last days stands stopped.")
+    return run_id
 
-    def tell(share: float) -> None:
-        progress(share)
-        if share - run.share >= 0.01:
-            run.share = share
-            run.save(update_fields=["share"])
 
+def go_on(run_id: int, progress: Progress = lambda run: None) -> ReconciliationRun:
+    """Works on a run from where it stands to its end. ``progress`` is told of it after each page.
+
+    Raises:
+        ReconciliationBusy: another process works on it, or took it over.
+        NothingToGoOnWith: it is done.
+        StripeUnavailable, StripeRefused: it stopped, keeps the reason, and can go on from there.
+    """
+    work = _take(run_id)
     try:
-        reconcile(start, end, tell, report)
-    except Exception as error:
-        message = error.message if isinstance(error, BillingError) else type(error).__name__
-        _end(run, report, Status.FAILED, message)
+        while work.run.stage:
+            page = _next_page(work)
+            compare_page(page)
+            _keep(work, page)
+            progress(work.run)
+    except BaseException as error:
+        # Whatever it was, Ctrl-C too: the next one need not wait until the lease is over.
+        _stop(work, error)
         raise
-    _end(run, report, Status.DONE)
-    return run, report
+    log.info("reconciled", run=run_id, sessions=work.run.sessions, purchases=work.run.purchases)
+    return work.run
 
 
-def repair_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
-    """Does again what a webhook would have done, and looks whether that settled it. Safe to repeat.
+@dataclass
+class _Work:
+    """A run and the lease of who works on it."""
 
-    Raises:
-        NotRepairable: it is settled already, or nothing here can do anything about it.
-        SessionNotFound, StripeUnavailable, StripeRefused: as `billing.repair.rerun_fulfilment`.
-    """
-    finding = ReconciliationFinding.objects.select_related("purchase").get(pk=finding_id)
-    if finding.state != State.WAITING:
-        raise NotRepairable("It is settled already.")
-    if not is_repairable(finding) or finding.purchase is None:
-        raise NotRepairable("Only a person can settle this: the guide says how.")
-    if finding.kind == CREDITS_ARE_MISSING:
-        grant_missing_credits(finding.purchase.pk, Told(PurchaseEvent.Source.STAFF, actor_id=actor_id))
-        is_settled = True
-    else:
-        purchase = rerun_fulfilment(finding.purchase.pk, actor_id)
-        is_settled = purchase.is_credited and not purchase.attention
-    if is_settled:
-        _settle(finding, actor_id)
-    return finding
+    run: ReconciliationRun
+    worker: UUID
+    renewed: float
+
+    @property
+    def mine(self) -> QuerySet[ReconciliationRun, ReconciliationRun]:
+        return ReconciliationRun.objects.filter(pk=self.run.pk, worked_by=self.worker)
+
+    def renew(self) -> None:
+        if time.monotonic() - self.renewed >= RENEW_AFTER_SECONDS:
+            _require(self.mine.update(lease_until=Now() + LEASE))
+            self.renewed = time.monotonic()
 
 
-def settle_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
-    """Marks a finding that staff have settled elsewhere. A second one to say so changes nothing."""
-    finding = ReconciliationFinding.objects.get(pk=finding_id)
-    if finding.state == State.WAITING:
-        _settle(finding, actor_id)
-    return finding
+@dataclass(kw_only=True)
+class _KeptPage(Page):
+    def note_repair(self, finding: Finding) -> None:
+        _row(self.run_id, finding, State.REPAIRED).save()
 
 
-def is_repairable(finding: ReconciliationFinding) -> bool:
-    """Whether asking Stripe again, or granting what is missing, can settle it."""
-    attention = [value for value in Purchase.Attention.values if value and value != "paid_twice"]
-    return finding.purchase_id is not None and finding.kind in {*attention, CREDITS_ARE_MISSING}
+def _take(run_id: int) -> _Work:
+    worker = uuid4()
+    # The database's clock: those of two machines may differ.
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    taken = ReconciliationRun.objects.filter(free, pk=run_id).exclude(stage="")
+    changes = {"status": Status.RUNNING, "failure": "", "ended_at": None}
+    is_taken = taken.update(worked_by=worker, lease_until=Now() + LEASE, **changes)
+    run = ReconciliationRun.objects.get(pk=run_id)
+    if not is_taken and not run.stage:
+        raise NothingToGoOnWith("This reconciliation has nothing to go on with.", run=run_id)
+    _require(is_taken)
+    return _Work(run, worker, time.monotonic())
 
 
-def _end_abandoned_runs() -> None:
-    """Whose process died can't say so itself."""
-    abandoned = ReconciliationRun.objects.filter(
-        status=Status.RUNNING, started_at__lt=timezone.now() - LONGEST_RUN
+def _require(rows: int) -> None:
+    if not rows:
+        minutes = int(LEASE.total_seconds() // 60)
+        raise ReconciliationBusy(
+            f"Another process works on it, or died less than {minutes} minutes ago: try again after that."
+        )
+
+
+def _next_page(work: _Work) -> Page:
+    run = work.run
+    return _KeptPage(
+        run_id=run.pk,
+        start=run.period_start,
+        end=run.period_end,
+        stage=run.stage,
+        cursor=run.cursor,
+        beat=work.renew,
     )
-    abandoned.update(status=Status.FAILED, failure="Its process ended.", ended_at=timezone.now())
 
 
-def _settle(finding: ReconciliationFinding, actor_id: UUID) -> None:
-    waiting = ReconciliationFinding.objects.filter(pk=finding.pk, state=State.WAITING)
-    waiting.update(state=State.SETTLED, settled_by=actor_id, settled_at=timezone.now())
-    finding.refresh_from_db()
-
-
-def _end(run: ReconciliationRun, report: Report, status: Status, failure: str = "") -> None:
-    run.status, run.failure, run.ended_at = status, failure[:300], timezone.now()
-    run.sessions, run.purchases = report.sessions, report.purchases
-    run.share = 1 if status == Status.DONE else run.share
-    rows = [_row(run, found, State.REPAIRED) for found in report.repaired]
-    rows += [_row(run, found, State.WAITING) for found in report.open]
+def _keep(work: _Work, page: Page) -> None:
+    """Commits what the page came to, and where the next one begins."""
+    run = work.run
+    is_done = not page.stage
+    changes: dict[str, object] = {"lease_until": Now() + LEASE}
+    if is_done:
+        changes = {"lease_until": None, "worked_by": None, "status": Status.DONE, "ended_at": Now()}
     with transaction.atomic():
-        run.save()
-        ReconciliationFinding.objects.bulk_create(rows, batch_size=1000)
-    log.info("reconciled", run=run.pk, status=status, repaired=len(report.repaired), waiting=len(report.open))
+        rows = work.mine.update(
+            stage=page.stage,
+            cursor=page.cursor,
+            share=_share(run, page),
+            sessions=F("sessions") + page.sessions,
+            purchases=F("purchases") + page.purchases,
+            **changes,
+        )
+        _require(rows)
+        ReconciliationFinding.objects.bulk_create(_row(run.pk, found, State.WAITING) for found in page.open)
+        SeenPurchase.objects.bulk_create(
+            [SeenPurchase(run_id=run.pk, purchase_id=purchase_id) for purchase_id in page.seen],
+            ignore_conflicts=True,
+        )
+        if is_done:
+            _forget_seen(run.pk)
+    work.renewed = time.monotonic()
+    run.refresh_from_db()
 
 
-def _row(run: ReconciliationRun, found: Finding, state: State) -> ReconciliationFinding:
+def _share(run: ReconciliationRun, page: Page) -> float:
+    """How much is done, by the part of the period that the stage has gone through: newest first, as the lists are."""
+    if not page.stage:
+        return 1.0
+    begins, ends = SHARES[Stage(page.stage)]
+    if page.stage != run.stage or page.reached is None:
+        return begins
+    covered = (run.period_end - page.reached) / (run.period_end - run.period_start)
+    return begins + (ends - begins) * min(1.0, max(0.0, covered))
+
+
+def _forget_seen(run_id: int) -> None:
+    """Of this run, and of those that nobody is going to go on with."""
+    given_up = timezone.now() - TAKE_UP_WITHIN
+    old = ReconciliationRun.objects.filter(started_at__lt=given_up).values("pk")
+    SeenPurchase.objects.filter(Q(run_id=run_id) | Q(run_id__in=old)).delete()
+
+
+def _stop(work: _Work, error: BaseException) -> None:
+    """Gives the run back, with the reason. One that another process has by now is left alone."""
+    reason = error.message if isinstance(error, BillingError) else type(error).__name__
+    log.warning("reconciliation_stopped", run=work.run.pk, reason=reason)
+    with suppress(Exception):  # where the database is what is gone, the lease runs out by itself
+        work.mine.update(
+            status=Status.FAILED,
+            failure=reason[:300],
+            ended_at=Now(),
+            worked_by=None,
+            lease_until=None,
+        )
+
+
+def _row(run_id: int, found: Finding, state: State) -> ReconciliationFinding:
     return ReconciliationFinding(
-        run=run,
+        run_id=run_id,
         kind=found.kind,
         detail=found.detail[:300],
         purchase_id=found.purchase_id or None,

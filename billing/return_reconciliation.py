@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import TypeVar
 
 import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from billing import stripe_gateway
 from billing.disputes import record_dispute
 from billing.errors import StripeUnavailable
 from billing.models import Dispute, Purchase, Refund
 from billing.purchase_log import Told
 from billing.refunds import issue_refund, record_refund
+from billing.settling import Finding, Report
 from billing.stripe_objects import StripeDispute, StripeRefund
 
 log = structlog.get_logger(__name__)
+Returned = TypeVar("Returned", StripeRefund, StripeDispute)
 
 
-def bring_returns_up_to_date(
-    start: datetime.datetime, end: datetime.datetime, told: Told
-) -> Iterator[tuple[Purchase, str]]:
-    """Records what Stripe has of the period. Gives the purchase and what was wrong, for each that was.
+def compare_refunds(listed: Sequence[StripeRefund], report: Report, told: Told) -> None:
+    """Records those of a page of Stripe's refunds that stand otherwise here, or not at all."""
+    known = dict(
+        Refund.objects.filter(stripe_refund_id__in=[refund.id for refund in listed]).values_list(
+            "stripe_refund_id", "status"
+        )
+    )
+    for refund in _ours(listed):
+        if known.get(refund.id) != refund.status:
+            _record(refund, known.get(refund.id), report, told)
 
-    Raises:
-        StripeUnavailable, StripeRefused: no answer; what was recorded so far stays.
-    """
-    for refund in stripe_gateway.refunds_made_in(start, end):
-        known = Refund.objects.filter(stripe_refund_id=refund.id).values_list("status", flat=True).first()
-        if known != refund.status and _is_ours(refund.payment_intent_id):
-            yield from _recorded(refund, known, told)
-    for dispute in stripe_gateway.disputes_opened_in(start, end):
-        known = Dispute.objects.filter(stripe_dispute_id=dispute.id).values_list("status", flat=True).first()
-        if known != dispute.status and _is_ours(dispute.payment_intent_id):
-            yield from _recorded(dispute, known, told)
+
+def compare_disputes(listed: Sequence[StripeDispute], report: Report, told: Told) -> None:
+    """The same of disputes."""
+    known = dict(
+        Dispute.objects.filter(stripe_dispute_id__in=[dispute.id for dispute in listed]).values_list(
+            "stripe_dispute_id", "status"
+        )
+    )
+    for dispute in _ours(listed):
+        if known.get(dispute.id) != dispute.status:
+            _record(dispute, known.get(dispute.id), report, told)
 
 
 def issue_unanswered_refunds() -> int:
@@ -52,17 +59,22 @@ def issue_unanswered_refunds() -> int:
     return settled
 
 
-def _is_ours(payment_intent_id: str) -> bool:
-    return Purchase.objects.filter(stripe_payment_intent_id=payment_intent_id).exists()
+def _ours(listed: Sequence[Returned]) -> list[Returned]:
+    payments = [one.payment_intent_id for one in listed]
+    ours = set(
+        Purchase.objects.filter(stripe_payment_intent_id__in=payments).values_list(
+            "stripe_payment_intent_id", flat=True
+        )
+    )
+    return [one for one in listed if one.payment_intent_id in ours]
 
 
-def _recorded(
-    reported: StripeRefund | StripeDispute, known: str | None, told: Told
-) -> Iterator[tuple[Purchase, str]]:
+def _record(reported: StripeRefund | StripeDispute, known: str | None, report: Report, told: Told) -> None:
     with transaction.atomic():
         if isinstance(reported, StripeRefund):
             purchase = record_refund(reported, told).purchase
         else:
             purchase = record_dispute(reported, told).purchase
-    if purchase is not None:
-        yield purchase, f"{reported.id}: {known or 'unknown here'} → {reported.status}"
+        if purchase is not None:
+            detail = f"{reported.id}: {known or 'unknown here'} → {reported.status}"
+            report.note_repair(Finding("returned_not_here", detail, str(purchase.pk)))

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import stripe
 import structlog
@@ -39,6 +39,8 @@ log = structlog.get_logger(__name__)
 
 SIGNATURE_TOLERANCE_SECONDS = 300
 LIST_PAGE = 100
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,14 @@ class RefundRequest:
     payment_intent_id: str
     amount_minor: int
     reason: str
+
+
+@dataclass(frozen=True)
+class ListPage(Generic[T]):
+    """A page of a list, newest first. ``last_id``, where there is more: what to ask for the next one with."""
+
+    items: list[T]
+    last_id: str
 
 
 def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
@@ -122,6 +132,16 @@ def list_sessions(start: datetime.datetime, end: datetime.datetime) -> Iterator[
         yield CheckoutSession.from_json(data)
 
 
+def sessions_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[CheckoutSession]:
+    """A page of the sessions created in the period, from the one after ``after`` on; empty: from the newest on.
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    params = {**_created_in(start, end), "expand": ["data.payment_intent"]}
+    return _page(_client().v1.checkout.sessions.list, params, after, CheckoutSession.from_json)
+
+
 def expire_session(session_id: str) -> CheckoutSession:
     """Closes an open session, so that nobody can pay it any more. Raises `StripeRefused` when it isn't open."""
     return CheckoutSession.from_json(_call(lambda: _client().v1.checkout.sessions.expire(session_id)))
@@ -152,16 +172,14 @@ def list_refunds(payment_intent_id: str) -> Iterator[StripeRefund]:
         yield StripeRefund.from_json(data)
 
 
-def refunds_made_in(start: datetime.datetime, end: datetime.datetime) -> Iterator[StripeRefund]:
-    """Every refund created in the period, newest first, one page in memory at a time."""
-    for data in _pages(_client().v1.refunds.list, _created_in(start, end)):
-        yield StripeRefund.from_json(data)
+def refunds_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[StripeRefund]:
+    """As `sessions_page`, of the refunds created in the period."""
+    return _page(_client().v1.refunds.list, _created_in(start, end), after, StripeRefund.from_json)
 
 
-def disputes_opened_in(start: datetime.datetime, end: datetime.datetime) -> Iterator[StripeDispute]:
-    """Every dispute opened in the period, newest first, one page in memory at a time."""
-    for data in _pages(_client().v1.disputes.list, _created_in(start, end)):
-        yield StripeDispute.from_json(data)
+def disputes_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[StripeDispute]:
+    """As `sessions_page`, of the disputes opened in the period."""
+    return _page(_client().v1.disputes.list, _created_in(start, end), after, StripeDispute.from_json)
 
 
 def list_products() -> Iterator[StripeProduct]:
@@ -313,6 +331,15 @@ def _pages(fetch: Callable[..., Any], params: dict[str, Any]) -> Iterator[Mappin
         if not page["has_more"]:
             return
         after = {"starting_after": page["data"][-1]["id"]}
+
+
+def _page(
+    fetch: Callable[..., Any], params: dict[str, Any], after: str, read: Callable[[Mapping[str, Any]], T]
+) -> ListPage[T]:
+    cursor = {"starting_after": after} if after else {}
+    page = _call(functools.partial(fetch, {**params, **cursor}))
+    last_id = page["data"][-1]["id"] if page["has_more"] else ""
+    return ListPage([read(data) for data in page["data"]], last_id)
 
 
 def _created_in(start: datetime.datetime, end: datetime.datetime) -> dict[str, Any]:

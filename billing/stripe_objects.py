@@ -126,6 +126,7 @@ class StripeRefund:
     failure_reason: str
     payment_intent_id: str
     reference: str
+    created: datetime.datetime
 
     @classmethod
     def from_json(cls, data: Json) -> StripeRefund:
@@ -139,6 +140,7 @@ class StripeRefund:
                 failure_reason=data.get("failure_reason") or "",
                 payment_intent_id=_id_of(data["payment_intent"]) or "",
                 reference=_reference((data["metadata"] or {}).get("refund_id")),
+                created=_instant(data["created"]),
             )
 
 
@@ -167,6 +169,7 @@ class StripeDispute:
     charge_id: str
     payment_intent_id: str
     due_by: datetime.datetime | None
+    created: datetime.datetime
 
     @classmethod
     def from_json(cls, data: Json) -> StripeDispute:
@@ -181,6 +184,7 @@ class StripeDispute:
                 charge_id=_id_of(data["charge"]) or "",
                 payment_intent_id=_id_of(data["payment_intent"]) or "",
                 due_by=_instant(due_by) if due_by else None,
+                created=_instant(data["created"]),
             )
 
 

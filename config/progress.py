@@ -10,7 +10,7 @@ WIDTH = 30
 
 
 class ProgressBar:
-    """Shows how much is done, as a share from 0 to 1. ``clear`` before anything else is written."""
+    """Shows how much is done, as a share from 0 to 1, with a note. ``clear`` before anything else is written."""
 
     def __init__(self, out: OutputWrapper, what: str) -> None:
         self.out, self.what = out, what
@@ -24,11 +24,11 @@ class ProgressBar:
     ) -> None:
         self.clear()
 
-    def show(self, share: float) -> None:
+    def show(self, share: float, note: str = "") -> None:
         filled = int(WIDTH * share)
-        text = f"{self.what} [{'#' * filled}{' ' * (WIDTH - filled)}] {int(100 * share):3}%"
+        text = f"{self.what} [{'#' * filled}{' ' * (WIDTH - filled)}] {int(100 * share):3}%{note and '  ' + note}"
         if text != self.shown and self.out.isatty():
-            self._write(f"\r{text}")
+            self._write(f"\r{text.ljust(len(self.shown))}")
             self.shown = text
 
     def clear(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, cast
 
 from django import forms
@@ -10,6 +11,7 @@ from django.contrib.admin.utils import quote
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
@@ -17,9 +19,10 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from accounts.models import User
 from billing.errors import BillingError
-from billing.jobs import reconcile_days
+from billing.findings import is_repairable, repair_finding, settle_finding
+from billing.jobs import work_on_reconciliation
 from billing.models import ReconciliationFinding, ReconciliationRun
-from billing.reconciliation_runs import is_repairable, repair_finding, settle_finding
+from billing.reconciliation_runs import LEASE, begin_run
 from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list
 from config.read_only_admin import ReadOnlyAdmin
@@ -41,7 +44,7 @@ class DaysForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         max_value=LONGEST_DAYS,
         initial=3,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text=_("A worker compares them. The run appears in this list, with how far it is."),
+        help_text=_("A worker compares them. The run stands in this list, with how far it is."),
     )
 
 
@@ -50,10 +53,12 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
     list_display = ["started_at", "period", "status_chip", "progress", "repaired", "waiting", "source"]
     list_filter = ["status", "source", "started_at"]
     actions_list = ["compare"]
+    actions_detail = ["go_on"]
     fields = [
         "status_chip",
         "failure",
         "progress",
+        "stage_shown",
         "period",
         "sessions",
         "purchases",
@@ -78,11 +83,19 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
 
     @display(description=_("status"), ordering="status")
     def status_chip(self, run: ReconciliationRun) -> str:
+        if run.status == ReconciliationRun.Status.RUNNING and run.lease_until is None:
+            return chip(_("Waits for a worker"), "warning")
+        if run.status == ReconciliationRun.Status.RUNNING and run.can_go_on:
+            return chip(_("Its process died"), "danger")
         return chip(run.get_status_display(), RUN_TONES[run.status])
 
-    @display(description=_("done"))
+    @display(description=_("done"), ordering="share")
     def progress(self, run: ReconciliationRun) -> str:
-        return f"{run.share:.0%}"
+        return f"{int(100 * run.share)} %"
+
+    @display(description=_("comparing"))
+    def stage_shown(self, run: ReconciliationRun) -> str:
+        return run.get_stage_display() or EMPTY
 
     @display(description=_("repaired by itself"), ordering="repaired_count")
     def repaired(self, run: Any) -> int:
@@ -122,9 +135,45 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         },
     )
     def compare(self, request: HttpRequest, form: DaysForm) -> HttpResponse:
-        reconcile_days.defer(days=form.cleaned_data["days"], asked_by=str(cast(User, request.user).pk))
-        self.message_user(request, _("Begun. Its findings appear here when it is done."), messages.SUCCESS)
+        now = timezone.now()
+        run = begin_run(
+            now - timedelta(days=form.cleaned_data["days"]),
+            now,
+            ReconciliationRun.Source.STAFF,
+            asked_by=cast(User, request.user).pk,
+        )
+        work_on_reconciliation.defer(run_id=run.pk)
+        self.message_user(request, _("Begun. What it finds appears here as it goes."), messages.SUCCESS)
         return after_dialog(request, reverse("admin:billing_reconciliationrun_changelist"))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        run = self.get_object(request, object_id)
+        return super().get_actions_detail(request, object_id) if run and run.can_go_on else []
+
+    @action(
+        description=_("Go on"),
+        url_path="go-on",
+        permissions=["compare"],
+        dialog={
+            "title": _("Go on with this comparison?"),
+            "description": _("A worker goes on where it stopped. Nothing is compared or found twice."),
+            "form_class": None,
+            "form_submit_text": _("Go on"),
+        },
+    )
+    def go_on(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        run: ReconciliationRun = acted_on(self, request, object_id)
+        if run.can_go_on:
+            work_on_reconciliation.defer(run_id=run.pk)
+            self.log_change(request, run, "Had it go on")
+            self.message_user(request, _("A worker goes on with it."), messages.SUCCESS)
+        elif run.stage:
+            minutes = int(LEASE.total_seconds() // 60)
+            busy = _("A process works on it, or died less than %(minutes)s minutes ago.")
+            self.message_user(request, busy % {"minutes": minutes}, messages.WARNING)
+        else:
+            self.message_user(request, _("It is done: there is nothing to go on with."), messages.WARNING)
+        return after_dialog(request, reverse("admin:billing_reconciliationrun_change", args=[quote(run.pk)]))
 
 
 @admin.register(ReconciliationFinding)

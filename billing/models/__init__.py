@@ -6,7 +6,7 @@ from billing.models.disputes import Dispute
 from billing.models.inbox import InboxEvent
 from billing.models.packages import Package
 from billing.models.purchases import Purchase, PurchaseEvent
-from billing.models.reconciliation import ReconciliationFinding, ReconciliationRun
+from billing.models.reconciliation import ReconciliationFinding, ReconciliationRun, SeenPurchase
 from billing.models.refunds import Refund
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "ReturnsDay",
     "SalesCount",
     "SalesDay",
+    "SeenPurchase",
     "VisitDay",
 ]

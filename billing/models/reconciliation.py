@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.purchases import Purchase
@@ -12,7 +13,12 @@ from config.guards import never_deleted
 
 
 class ReconciliationRun(models.Model):
-    """One comparison of a period with Stripe, from both sides. One that failed keeps what it found until then."""
+    """One comparison of a period with Stripe, from both sides, a page at a time.
+
+    ``stage`` and ``cursor`` say where it stands, and are written with what each page came to: a run that stopped goes
+    on from there. An empty stage: there is nothing to go on with. Whoever works on it is ``worked_by`` and has it until
+    ``lease_until``, further with each page; a process that died lets that time pass.
+    """
 
     class Source(models.TextChoices):
         NIGHTLY = "nightly", _("every night")
@@ -22,13 +28,32 @@ class ReconciliationRun(models.Model):
     class Status(models.TextChoices):
         RUNNING = "running", _("Running")
         DONE = "done", _("Done")
-        FAILED = "failed", _("Failed")
+        FAILED = "failed", _("Stopped")
+
+    class Stage(models.TextChoices):
+        """What is gone through, in this order. The cursor is an id of Stripe's; of purchases, time and id."""
+
+        SESSIONS = "sessions", _("Stripe’s checkouts")
+        PURCHASES = "purchases", _("purchases")
+        REFUNDS = "refunds", _("Stripe’s refunds")
+        DISPUTES = "disputes", _("Stripe’s disputes")
 
     source = models.CharField(_("begun by"), max_length=10, choices=Source.choices)
     asked_by = models.UUIDField(_("staff member"), null=True)
     period_start = models.DateTimeField(_("from"))
     period_end = models.DateTimeField(_("to"))
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.RUNNING)
+    stage = models.CharField(
+        _("comparing"),
+        max_length=10,
+        choices=Stage.choices,
+        blank=True,
+        default=Stage.SESSIONS,
+        db_default="",
+    )
+    cursor = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
+    worked_by = models.UUIDField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
     share = models.FloatField(_("share done"), default=0)
     sessions = models.PositiveIntegerField(_("sessions compared"), default=0)
     purchases = models.PositiveIntegerField(_("purchases compared"), default=0)
@@ -50,11 +75,42 @@ class ReconciliationRun(models.Model):
                 | (~Q(status="running") & Q(ended_at__isnull=False)),
                 name="billing_run_ended_has_its_time",
             ),
+            models.CheckConstraint(
+                condition=~Q(status="done") | Q(stage=""), name="billing_run_done_has_nothing_to_go_on_with"
+            ),
+            models.CheckConstraint(
+                condition=Q(worked_by__isnull=True, lease_until__isnull=True)
+                | Q(worked_by__isnull=False, lease_until__isnull=False, status="running"),
+                name="billing_run_is_worked_on_until_a_time",
+            ),
         ]
         triggers = never_deleted()
 
     def __str__(self) -> str:
         return f"{self.period_start:%Y-%m-%d %H:%M} – {self.period_end:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_worked_on(self) -> bool:
+        """A process has it, or had it until minutes ago and died."""
+        return self.lease_until is not None and self.lease_until > timezone.now()
+
+    @property
+    def can_go_on(self) -> bool:
+        return bool(self.stage) and not self.is_worked_on
+
+
+class SeenPurchase(models.Model):
+    """A purchase whose checkout a run met in Stripe's list; forgotten when the run is done.
+
+    Unlogged: should PostgreSQL crash, the run asks Stripe for each of these by its id, and comes to the same.
+    """
+
+    pk = models.CompositePrimaryKey("run_id", "purchase_id")
+    run_id = models.BigIntegerField()
+    purchase_id = models.UUIDField()
+
+    def __str__(self) -> str:
+        return str(self.purchase_id)
 
 
 class ReconciliationFinding(models.Model):

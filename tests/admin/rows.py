@@ -182,7 +182,7 @@ def make_finding(purchase: Purchase, **facts: Any) -> ReconciliationFinding:
     """What a comparison of the last hour found."""
     now = timezone.now()
     run = ReconciliationRun.objects.create(
-        source="nightly", period_start=now - HOUR, period_end=now, status="done", ended_at=now
+        source="nightly", period_start=now - HOUR, period_end=now, status="done", stage="", ended_at=now
     )
     facts = {"kind": "amount_differs", "detail": "paid 1, priced 2", "state": "waiting", **facts}
     return ReconciliationFinding.objects.create(run=run, purchase=purchase, **facts)

@@ -9,8 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from billing.models import PurchaseEvent
-from billing.reconciliation import Finding, Report, reconcile
+from billing.models import PurchaseEvent, ReconciliationFinding, ReconciliationRun
+from billing.reconciliation_runs import begin_run, go_on
+from billing.settling import Finding, Report
 from tests.local_world import Sandbox
 
 HOUR = datetime.timedelta(hours=1)
@@ -29,8 +30,31 @@ def deliver(sandbox: Sandbox, **how: Any) -> list[int]:
     return [sending["answer"]["status"] for sending in sandbox.release_webhooks(**how)["released"]]
 
 
+def run_reconciliation(
+    start: datetime.datetime,
+    end: datetime.datetime,
+    source: ReconciliationRun.Source = ReconciliationRun.Source.STAFF,
+    **more: Any,
+) -> ReconciliationRun:
+    return go_on(begin_run(start, end, source).pk, **more)
+
+
+def reconcile(start: datetime.datetime, end: datetime.datetime) -> Report:
+    """What a run of the period finds."""
+    run = run_reconciliation(start, end)
+    return Report(run.sessions, run.purchases, findings(run, "repaired"), findings(run, "waiting"))
+
+
 def reconcile_now() -> Report:
-    return reconcile(timezone.now() - HOUR, timezone.now() + HOUR)
+    return reconcile(timezone.now() - HOUR, timezone.now())
+
+
+def findings(run: ReconciliationRun, state: str) -> list[Finding]:
+    return [found(row) for row in run.findings.filter(state=state).order_by("id")]
+
+
+def found(row: ReconciliationFinding) -> Finding:
+    return Finding(row.kind, row.detail, str(row.purchase_id or ""), row.session_id)
 
 
 def kinds(findings: list[Finding]) -> list[str]:

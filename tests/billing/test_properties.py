@@ -26,10 +26,11 @@ from billing import stripe_gateway
 from billing.errors import BillingError, StripeUnavailable
 from billing.landing import settle_session
 from billing.models import InboxEvent, Purchase, PurchaseEvent
-from billing.reconciliation import reconcile, sweep_open_purchases
+from billing.reconciliation import sweep_open_purchases
 from billing.repair import rerun_fulfilment
 from tests.billing.books import check_books, check_settled_books
 from tests.billing.database_faults import fail_next_commit, failing_commits
+from tests.billing.reporting import reconcile
 from tests.builders import UserFactory, put_on_sale, start
 from tests.conftest import empty_tables
 from tests.local_world import Sandbox

@@ -22,11 +22,12 @@ from accounts.models import User
 from billing.checkout import StartedPurchase
 from billing.landing import settle_session
 from billing.models import InboxEvent, Purchase, PurchaseEvent
-from billing.reconciliation import reconcile, sweep_open_purchases
+from billing.reconciliation import sweep_open_purchases
 from billing.repair import rerun_fulfilment
 from credits.models import Account, Entry
 from tests.billing.books import check_settled_books, times_credited
 from tests.billing.database_faults import slow_grants
+from tests.billing.reporting import reconcile
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox
 from tests.racing import at_once

@@ -13,15 +13,16 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
-from billing.errors import NotRepairable, StripeUnavailable
-from billing.jobs import reconcile_days, reconcile_nightly
+from billing.errors import NotRepairable
+from billing.findings import repair_finding, settle_finding
+from billing.jobs import reconcile_nightly
 from billing.models import Purchase, ReconciliationFinding, ReconciliationRun
-from billing.reconciliation_runs import repair_finding, run_reconciliation, settle_finding
 from credits.models import Entry
 from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
 from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, press, read
 from tests.billing.books import check_settled_books
-from tests.billing.reporting import HOUR
+from tests.billing.reporting import HOUR, run_reconciliation
+from tests.billing.worker import run_worker
 from tests.builders import UserFactory, put_on_sale, start
 from tests.conftest import empty_tables
 from tests.local_world import Sandbox
@@ -30,7 +31,7 @@ __all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Source = ReconciliationRun.Source
+COMPARE = "/admin/billing/reconciliationrun/compare/"
 
 
 @pytest.fixture(autouse=True)
@@ -56,9 +57,8 @@ def held_back(paid: Purchase) -> ReconciliationFinding:
     return ReconciliationFinding.objects.get()
 
 
-def run(source: Source = Source.STAFF, **more: Any) -> ReconciliationRun:
-    made, _report = run_reconciliation(timezone.now() - HOUR, timezone.now() + HOUR, source, **more)
-    return made
+def run() -> ReconciliationRun:
+    return run_reconciliation(timezone.now() - HOUR, timezone.now())
 
 
 def state(finding: ReconciliationFinding) -> str:
@@ -75,44 +75,24 @@ def test_a_run_keeps_what_it_compared_and_what_it_repaired(sandbox: Sandbox, pai
     check_settled_books(sandbox)
 
 
-def test_a_run_that_stops_keeps_what_it_found_until_then(
-    sandbox: Sandbox, paid: Purchase, monkeypatch: pytest.MonkeyPatch
+def test_the_command_and_both_jobs_keep_their_runs(
+    paid: Purchase, as_superuser: Client, superuser: User
 ) -> None:
-    monkeypatch.setattr("billing.stripe_gateway.LIST_PAGE", 1)
-    sandbox.pay(start(UserFactory.create(), "starter").session_id)
-    sandbox.fault(method="GET", path="/v1/checkout/sessions", delay_ms=0, times=1)
-    sandbox.fault(method="GET", path="/v1/checkout/sessions", status=503, times=9)
-    with pytest.raises(StripeUnavailable):
-        run()
-
-    made = ReconciliationRun.objects.get()
-    assert (made.status, made.findings.count()) == ("failed", 1)
-    assert "Stripe can't be reached" in made.failure
-    assert made.share < 1
-
-
-def test_a_run_whose_process_died_is_ended_by_the_next() -> None:
-    now = timezone.now()
-    period = {"source": "nightly", "period_start": now - HOUR, "period_end": now}
-    died = ReconciliationRun.objects.create(**period, started_at=now - 13 * HOUR)
-    still = ReconciliationRun.objects.create(**period, started_at=now - HOUR)
-    run()
-
-    died.refresh_from_db()
-    still.refresh_from_db()
-    assert (died.status, died.failure) == ("failed", "Its process ended.")
-    assert still.status == "running"
-
-
-def test_the_command_and_both_jobs_keep_their_runs(paid: Purchase, superuser: User) -> None:
     call_command("reconcile", stdout=None)
-    reconcile_nightly(timestamp=0)
-    reconcile_days(days=7, asked_by=str(superuser.pk))
+    tonight = int(timezone.now().timestamp())
+    for _ in range(2):  # the job of a worker that died runs again
+        reconcile_nightly(timestamp=tonight)
+    as_superuser.post(COMPARE, {"_form_submitted": "True", "days": "7"})
+    run_worker()
 
     runs = list(ReconciliationRun.objects.order_by("id"))
-    assert [made.source for made in runs] == ["command", "nightly", "staff"]
+    assert [(made.source, made.status) for made in runs] == [
+        ("command", "done"), ("nightly", "done"), ("staff", "done"),
+    ]  # fmt: skip
+    assert (runs[1].period_end - runs[1].period_start).days == 3
     assert (runs[2].period_end - runs[2].period_start).days == 7
     assert runs[2].asked_by == superuser.pk
+    assert sum(made.findings.count() for made in runs) == 1
 
 
 def test_a_repair_settles_what_agrees_by_now(held_back: ReconciliationFinding, superuser: User) -> None:
@@ -166,12 +146,14 @@ def test_what_only_a_person_can_settle_is_not_repaired(
 
 
 def test_compare_now_begins_a_run_of_so_many_days(as_superuser: Client, superuser: User) -> None:
-    address = "/admin/billing/reconciliationrun/compare/"
-    answer = as_superuser.post(address, {"_form_submitted": "True", "days": "30"})
+    answer = as_superuser.post(COMPARE, {"_form_submitted": "True", "days": "30"})
 
     assert answer.status_code == 302
-    (job,) = ProcrastinateJob.objects.filter(task_name="billing.reconcile_days")
-    assert job.args == {"days": 30, "asked_by": str(superuser.pk)}
+    made = ReconciliationRun.objects.get()
+    assert ((made.period_end - made.period_start).days, made.asked_by) == (30, superuser.pk)
+    (job,) = ProcrastinateJob.objects.filter(task_name="billing.work_on_reconciliation")
+    assert job.args == {"run_id": made.pk}
+    assert "Waits for a worker" in read(as_superuser, list_of(ReconciliationRun))
 
 
 def test_the_pages_show_runs_and_findings_and_the_button_repairs(
@@ -193,5 +175,5 @@ def test_who_may_only_look_repairs_and_begins_nothing(
 ) -> None:
     assert press(as_clerk, held_back, "repair").status_code == 403
     assert press(as_clerk, held_back, "settle").status_code == 403
-    assert as_clerk.post("/admin/billing/reconciliationrun/compare/", {"days": "1"}).status_code == 403
+    assert as_clerk.post(COMPARE, {"days": "1"}).status_code == 403
     assert state(held_back) == "waiting"

@@ -12,7 +12,8 @@ from accounts.models import User
 from billing import stripe_gateway
 from billing.errors import PurchaseInProgress, StripeUnavailable
 from billing.models import Purchase, PurchaseEvent
-from billing.reconciliation import Finding, Report, sweep_open_purchases
+from billing.reconciliation import sweep_open_purchases
+from billing.settling import Finding, Report
 from credits.models import Account
 from tests.billing.books import check_books, check_settled_books
 from tests.billing.reporting import kinds, reconcile_now

@@ -19,7 +19,7 @@ from billing.management.commands import (
     sync_catalog,
 )
 from billing.models import Dispute, InboxEvent, Purchase, Refund
-from billing.reconciliation import Finding
+from billing.settling import Finding
 from billing.stripe_mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
 from config.errors import DomainError
 from credits.management.commands import check_ledger, grant_credits
@@ -135,12 +135,13 @@ def test_every_state_that_staff_meet_is_explained() -> None:
 
 
 def test_every_finding_of_reconciliation_is_explained() -> None:
-    source = (ROOT / "billing/reconciliation.py").read_text()
+    modules = ("reconciliation", "return_reconciliation", "settling")
+    source = "".join((ROOT / f"billing/{module}.py").read_text() for module in modules)
     kinds = set(re.findall(rf'{Finding.__name__}\(\s*"(\w+)"', source)) | {
         "paid_not_credited",
         "status_behind",
     }
-    assert len(kinds) >= 7
+    assert len(kinds) >= 11
     assert not kinds - in_code(OPERATE)
 
 

@@ -22,12 +22,13 @@ from hypothesis import strategies as st
 
 from billing.errors import BillingError
 from billing.models import Dispute, InboxEvent, Purchase, Refund
-from billing.reconciliation import reconcile, sweep_open_purchases
+from billing.reconciliation import sweep_open_purchases
 from billing.returns import credits_for
 from credits import ledger
 from credits.errors import InsufficientCredits
 from credits.models import Account, Entry
 from credits.proof import find_violations
+from tests.billing.reporting import reconcile
 from tests.builders import UserFactory, put_on_sale, start
 from tests.conftest import empty_tables
 from tests.local_world import Sandbox

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from billing.errors import BillingError
-from billing.models import ReconciliationRun
-from billing.reconciliation import Report
-from billing.reconciliation_runs import run_reconciliation
+from billing.errors import BillingError, StripeRefused, StripeUnavailable
+from billing.models import ReconciliationFinding, ReconciliationRun
+from billing.reconciliation_runs import begin_run, go_on, last_that_stopped
 from config.progress import ProgressBar
+
+State = ReconciliationFinding.State
+TITLES = {State.REPAIRED: "repaired", State.WAITING: "needs a person"}
 
 
 class Command(BaseCommand):
@@ -26,37 +28,61 @@ class Command(BaseCommand):
             "--from", dest="start", help="date or time (UTC without an offset); default: a day ago"
         )
         parser.add_argument("--to", dest="end", help="date (its end) or time; default: now")
+        parser.add_argument(
+            "--resume",
+            nargs="?",
+            type=int,
+            const=0,
+            metavar="RUN",
+            help="go on with a run that stopped: the last one, or the one of this number",
+        )
 
-    def handle(self, *args: Any, start: str | None, end: str | None, **options: Any) -> None:
-        now = timezone.now()
-        first = _instant(start, datetime.time.min) if start else now - datetime.timedelta(days=1)
-        last = _instant(end, datetime.time.max) if end else now
-        if first >= last:
-            raise CommandError(f"The period ends ({last}) before it begins ({first}).")
+    def handle(
+        self, *args: Any, start: str | None, end: str | None, resume: int | None, **options: Any
+    ) -> None:
+        if resume is not None and (start or end):
+            raise CommandError("A run that goes on has its period: leave out --from and --to.")
         try:
+            run_id = _begin(start, end) if resume is None else resume or last_that_stopped()
             with ProgressBar(self.stdout, "Comparing") as bar:
-                _run, report = run_reconciliation(
-                    first, last, ReconciliationRun.Source.COMMAND, progress=bar.show
-                )
-        except BillingError as error:
+                run = go_on(run_id, lambda run: bar.show(run.share, _counted(run)))
+        except ReconciliationRun.DoesNotExist as error:
+            raise CommandError(f"There is no reconciliation {resume}.") from error
+        except (StripeUnavailable, StripeRefused) as error:
             raise CommandError(
-                f"{error.message} What was repaired so far stays; run the command again."
+                f"{error.message} What was compared so far is kept; `reconcile --resume {run_id}` goes on from there."
             ) from error
-        self._summarise(report)
-        if report.open:
+        except BillingError as error:
+            raise CommandError(error.message) from error
+        self._summarise(run)
+        if run.findings.filter(state=State.WAITING).exists():
             sys.exit(1)
 
-    def _summarise(self, report: Report) -> None:
-        for title, findings in (("repaired", report.repaired), ("needs a person", report.open)):
-            for finding in findings:
-                where = finding.purchase_id or finding.session_id
-                self.stdout.write(f"{title}: {finding.kind}: {where}: {finding.detail}")
-        kinds = Counter(finding.kind for finding in report.open)
-        left = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing"
+    def _summarise(self, run: ReconciliationRun) -> None:
+        for state, title in TITLES.items():
+            for found in run.findings.filter(state=state).order_by("id").iterator():
+                where = found.purchase_id or found.session_id
+                self.stdout.write(f"{title}: {found.kind}: {where}: {found.detail}")
+        kinds = run.findings.filter(state=State.WAITING).values_list("kind").annotate(Count("id"))
+        left = ", ".join(f"{count} {kind}" for kind, count in kinds.order_by("kind")) or "nothing"
+        repaired = run.findings.filter(state=State.REPAIRED).count()
         self.stdout.write(
-            f"Compared {report.sessions} sessions and {report.purchases} purchases; "
-            f"repaired {len(report.repaired)}; left to a person: {left}."
+            f"Compared {run.sessions} sessions and {run.purchases} purchases; "
+            f"repaired {repaired}; left to a person: {left}."
         )
+
+
+def _begin(start: str | None, end: str | None) -> int:
+    now = timezone.now()
+    first = _instant(start, datetime.time.min) if start else now - datetime.timedelta(days=1)
+    last = min(now, _instant(end, datetime.time.max)) if end else now
+    if first >= last:
+        raise CommandError(f"The period ends ({last}) before it begins ({first}).")
+    return begin_run(first, last, ReconciliationRun.Source.COMMAND).pk
+
+
+def _counted(run: ReconciliationRun) -> str:
+    return f"{run.sessions:,} sessions, {run.purchases:,} purchases"
 
 
 def _instant(text: str, time_of_day: datetime.time) -> datetime.datetime:
