@@ -117,11 +117,12 @@ def count_figures(timestamp: int) -> None:
     lock="billing.reconcile_nightly",
 )
 def reconcile_nightly(timestamp: int) -> None:
-    """Begins this night's comparison with Stripe, and takes up those that stopped."""
+    """Begins this night's comparison with Stripe, and takes up those that stopped within a week."""
     from datetime import UTC, datetime
 
-    from billing.reconciliation_runs import begin_nightly_run, runs_to_take_up
+    from billing.reconciliation_runs import begin_nightly_run, give_up_old_runs, runs_to_take_up
 
+    give_up_old_runs()
     begin_nightly_run(datetime.fromtimestamp(timestamp, tz=UTC))
     for run_id in runs_to_take_up().values_list("pk", flat=True):
         work_on_reconciliation.defer(run_id=run_id)

@@ -44,7 +44,7 @@ Status = Purchase.Status
 Stage = ReconciliationRun.Stage
 
 # Of ours; Stripe's lists come in pages of `stripe_gateway.LIST_PAGE`.
-PURCHASES_PAGE = 200
+PURCHASES_PAGE = 100
 TOLD = Told(PurchaseEvent.Source.RECONCILIATION)
 
 

@@ -19,8 +19,8 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from billing.errors import BillingError, NothingToGoOnWith, ReconciliationBusy
@@ -38,8 +38,8 @@ NIGHTLY = datetime.timedelta(days=3)
 # How long a process may be silent before it counts as dead; longer than any one call to Stripe with its repeats takes.
 LEASE = datetime.timedelta(minutes=5)
 RENEW_AFTER_SECONDS = 60
-# Runs that stopped longer ago are left to whoever wants them: later ones have compared the same.
-TAKE_UP_WITHIN = datetime.timedelta(days=7)
+# A run that has not come to its end by then is given up: later ones have compared the same.
+GIVE_UP_AFTER = datetime.timedelta(days=7)
 # How much of the whole each stage is reckoned to be: where it begins, and where it ends.
 SHARES = {
     Stage.SESSIONS: (0.0, 0.6),
@@ -76,8 +76,25 @@ def begin_nightly_run(night: datetime.datetime) -> ReconciliationRun:
 def runs_to_take_up() -> QuerySet[ReconciliationRun, ReconciliationRun]:
     """Those that nobody works on and that are not done, the oldest first."""
     free = Q(lease_until=None) | Q(lease_until__lt=timezone.now())
-    since = timezone.now() - TAKE_UP_WITHIN
-    return ReconciliationRun.objects.filter(free, started_at__gte=since).exclude(stage="").order_by("id")
+    return ReconciliationRun.objects.filter(free).exclude(stage="").order_by("id")
+
+
+def give_up_old_runs() -> int:
+    """Ends those that nobody brought to their end for a week, and forgets what they had seen. How many there were."""
+    old = runs_to_take_up().filter(started_at__lt=timezone.now() - GIVE_UP_AFTER)
+    with transaction.atomic():
+        given_up = list(old.select_for_update().values_list("pk", flat=True))
+        ReconciliationRun.objects.filter(pk__in=given_up).update(
+            stage="",
+            cursor="",
+            status=Status.FAILED,
+            failure=Case(When(failure="", then=Value("Its process ended.")), default=F("failure")),
+            ended_at=Coalesce("ended_at", Now()),
+            worked_by=None,
+            lease_until=None,
+        )
+        SeenPurchase.objects.filter(run_id__in=given_up).delete()
+    return len(given_up)
 
 
 def last_that_stopped() -> int:
@@ -88,7 +105,7 @@ def last_that_stopped() -> int:
     """
     run_id = runs_to_take_up().values_list("pk", flat=True).last()
     if run_id is None:
-        raise NothingToGoOnWith("No reconciliation of the last days stands stopped.")
+        raise NothingToGoOnWith("No reconciliation stands stopped.")
     return run_id
 
 
@@ -196,7 +213,7 @@ def _keep(work: _Work, page: Page) -> None:
             ignore_conflicts=True,
         )
         if is_done:
-            _forget_seen(run.pk)
+            SeenPurchase.objects.filter(run_id=run.pk).delete()
     work.renewed = time.monotonic()
     run.refresh_from_db()
 
@@ -210,13 +227,6 @@ def _share(run: ReconciliationRun, page: Page) -> float:
         return begins
     covered = (run.period_end - page.reached) / (run.period_end - run.period_start)
     return begins + (ends - begins) * min(1.0, max(0.0, covered))
-
-
-def _forget_seen(run_id: int) -> None:
-    """Of this run, and of those that nobody is going to go on with."""
-    given_up = timezone.now() - TAKE_UP_WITHIN
-    old = ReconciliationRun.objects.filter(started_at__lt=given_up).values("pk")
-    SeenPurchase.objects.filter(Q(run_id=run_id) | Q(run_id__in=old)).delete()
 
 
 def _stop(work: _Work, error: BaseException) -> None:

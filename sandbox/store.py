@@ -37,6 +37,21 @@ def add_object(data: Json, *, private: Json | None = None, due: int | None = Non
     )
 
 
+def add_copies(record: Record, changes: list[Json]) -> None:
+    """Put copies of an object in the store, each with these fields changed; the last one is the newest."""
+    copies = [{**record.data, **fields} for fields in changes]
+    Record.objects.bulk_create(
+        Record(
+            id=data["id"],
+            type=record.type,
+            created=data.get("created", 0),
+            data=data,
+            private=record.private,
+        )
+        for data in copies
+    )
+
+
 def find_record(object_type: str, object_id: str) -> Record | None:
     return Record.objects.filter(type=object_type, id=object_id).first()
 

@@ -17,9 +17,6 @@ class Migration(migrations.Migration):
                 ('purchase_id', models.UUIDField()),
             ],
         ),
-        migrations.RunSQL(
-            "ALTER TABLE billing_seenpurchase SET UNLOGGED", "ALTER TABLE billing_seenpurchase SET LOGGED"
-        ),
         migrations.AddField(
             model_name='reconciliationrun',
             name='cursor',

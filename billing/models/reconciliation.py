@@ -100,10 +100,7 @@ class ReconciliationRun(models.Model):
 
 
 class SeenPurchase(models.Model):
-    """A purchase whose checkout a run met in Stripe's list; forgotten when the run is done.
-
-    Unlogged: should PostgreSQL crash, the run asks Stripe for each of these by its id, and comes to the same.
-    """
+    """A purchase whose checkout a run met in Stripe's list; forgotten when the run is done or given up."""
 
     pk = models.CompositePrimaryKey("run_id", "purchase_id")
     run_id = models.BigIntegerField()

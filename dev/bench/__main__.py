@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from dev.bench import http_part, ledger_part, reads_part, site
+from dev.bench import http_part, ledger_part, reads_part, reconcile_part, site
 from dev.bench.aims import AIMS, judge
 from dev.bench.cluster import AlreadyRunning, busy_share, measured_fsync_us, scratch_cluster
 from dev.bench.contenders import CONTENDERS, Contender
@@ -47,6 +47,8 @@ def main() -> int:
         _show(run, contenders)
         if options.write:
             print("\nWritten: " + ", ".join(path.name for path in write_document(run)))
+    if "reconcile" in parts:
+        _show_reconciliation(pace)
     if "site" in parts:
         site.main(pace.site_rounds)
     return 0
@@ -76,6 +78,14 @@ def measure(parts: Sequence[str], contenders: Sequence[Contender], pace: Pace) -
                 print(f"\nThe part {part} failed: {error}", file=sys.stderr, flush=True)
     progress.finish()
     return Run(results, pace, judge(results, (*AIMS, *reads_part.read_aims(pace))), lines)
+
+
+def _show_reconciliation(pace: Pace) -> None:
+    progress = Progress(reconcile_part.planned_s(pace))
+    with scratch_cluster() as cluster:
+        shown = reconcile_part.measure_reconciliation(cluster, pace, progress)
+    progress.finish()
+    print(f"\n{shown}")
 
 
 def _show(run: Run, contenders: Sequence[Contender]) -> None:
@@ -109,7 +119,7 @@ def _options() -> argparse.Namespace:
         "--servers", action="store_true", help="a spend over HTTP on other servers, and nothing else"
     )
     parser.add_argument(
-        "--only", nargs="+", choices=[*LEDGER_PARTS, "site"], help="these parts instead of all"
+        "--only", nargs="+", choices=[*LEDGER_PARTS, "site", "reconcile"], help="these parts instead of all"
     )
     names = ", ".join(contender.name for contender in CONTENDERS)
     parser.add_argument("--contenders", default="", help=f"of the ledger's part, with commas: {names}")

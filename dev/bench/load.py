@@ -43,10 +43,11 @@ class Pace:
     loads: tuple[Load, ...]
     sizes: tuple[int, ...]
     site_rounds: int
+    reconciled: tuple[int, ...]
 
     def rounds_for(self, load: Load) -> int:
         return self.rounds_of_aims if load in (MANY_4, HOT_4) else self.rounds
 
 
-FULL = Pace(1, 0.15, 3, 5, LOADS, (10_000, 1_000_000, 10_000_000), 40)
-QUICK = Pace(1, 0.1, 1, 2, (MANY_4, HOT_4), (10_000, 1_000_000), 10)
+FULL = Pace(1, 0.15, 3, 5, LOADS, (10_000, 1_000_000, 10_000_000), 40, (10_000, 100_000))
+QUICK = Pace(1, 0.1, 1, 2, (MANY_4, HOT_4), (10_000, 1_000_000), 10, (1_000, 10_000))

@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern] = [
     path("faults", control(GET=state.show_faults, POST=state.order_fault, DELETE=state.clear_faults)),
     path("clock", control(GET=state.show_clock, POST=state.advance_clock)),
     path("objects/<str:object_type>", control(GET=state.list_objects)),
+    path("objects/<str:object_type>/<str:object_id>/copies", control(POST=state.copy_object)),
     path("requests", control(GET=state.list_calls, DELETE=state.clear_calls)),
     path("events", control(POST=state.emit_event)),
     path("reset", control(POST=state.reset)),

@@ -9,13 +9,13 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from billing.models import Package
+from billing.models import Package, ReconciliationRun
 from billing.roles import PERMISSIONS, bring_groups_up_to_date
 from credits.models import Hold
 from credits.rates.models import Rate
 from tests.admin.conftest import sign_in
-from tests.admin.pages import add_to, button_of, page_of
-from tests.admin.rows import Books
+from tests.admin.pages import add_to, button_of, list_of, page_of
+from tests.admin.rows import Books, make_finding
 from tests.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +30,8 @@ WORK = {
     "edit a package": {"catalogue"},
     "add a package": {"catalogue"},
     "add a rate": {"catalogue"},
+    "compare with Stripe": {"finance"},
+    "go on with a comparison": {"finance"},
 }
 
 
@@ -48,6 +50,8 @@ def address_of(work: str, books: Books) -> str:
         "edit a package": page_of(books.package),
         "add a package": add_to(Package),
         "add a rate": add_to(Rate),
+        "compare with Stripe": f"{list_of(ReconciliationRun)}compare/",
+        "go on with a comparison": button_of(make_finding(books.purchase).run, "go_on"),
     }[work]
 
 

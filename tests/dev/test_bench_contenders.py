@@ -29,7 +29,7 @@ from dev.bench.hosts import ContenderFailed, Host
 from dev.bench.load import Load, Pace
 
 # Each client makes one spend to warm up and one that is counted.
-ONE_EACH = Pace(0, 0.0, 1, 1, (), (), 1)
+ONE_EACH = Pace(0, 0.0, 1, 1, (), (), 1, ())
 TWO_CLIENTS = Load(3, 2)
 OTHERS = [item for item in CONTENDERS if item.runner == "worker" and item.module != "ledger"]
 OURS = [item for item in CONTENDERS if item.runner == "worker" and item.module == "ledger"]

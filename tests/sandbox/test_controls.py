@@ -168,3 +168,30 @@ def test_the_front_page_shows_what_happened(sandbox: Sandbox, client: stripe.Str
     page = requests.get(sandbox.url, timeout=5)
     assert page.status_code == 200
     assert "product.created" in page.text
+
+
+def test_copies_of_an_object_are_listed_as_others_are(sandbox: Sandbox, client: stripe.StripeClient) -> None:
+    first = client.v1.products.create({"name": "Pack"})
+    path = f"/_sandbox/objects/product/{first.id}/copies"
+    copies = [{"id": f"prod_{number}", "name": f"Pack {number}", "created": number} for number in range(3)]
+    assert sandbox.post(path, {"copies": copies}) == {"copies": 3}
+
+    listed = client.v1.products.list({"created": {"lte": 2}, "limit": 2})
+    assert ([product.name for product in listed.data], listed.has_more) == (["Pack 2", "Pack 1"], True)
+    assert client.v1.products.retrieve("prod_0").description == first.description
+    assert len(sandbox.objects("event")) == 1, "nobody is told of copies"
+
+
+def test_copies_that_make_no_sense_are_refused(sandbox: Sandbox, client: stripe.StripeClient) -> None:
+    first = client.v1.products.create({"name": "Pack"})
+    path = f"{sandbox.url}/_sandbox/objects/product"
+    wrong: list[tuple[str, list[Any], int]] = [
+        (first.id, [{"name": "no id"}], 400),
+        (first.id, ["prod_1"], 400),
+        (first.id, [{"id": first.id}], 409),
+        ("prod_unknown", [], 404),
+    ]
+    for of, copies, status in wrong:
+        answer = requests.post(f"{path}/{of}/copies", json={"copies": copies}, timeout=20)
+        assert (answer.status_code, set(answer.json())) == (status, {"error"})
+    assert len(sandbox.objects("product")) == 1

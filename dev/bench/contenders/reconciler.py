@@ -1,0 +1,51 @@
+"""Fills a database and the local Stripe with the same purchases, and compares the two."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+# One session of so many is missing at Stripe: what a run finds grows with its size, too.
+LOSE_EVERY = 200
+
+
+def load(url: str) -> None:
+    import django
+
+    django.setup()
+
+
+def migrate(url: str) -> None:
+    from django.core.management import call_command
+
+    call_command("migrate", interactive=False, verbosity=0)
+
+
+def fill(url: str, purchases: int, sandbox_url: str) -> int:
+    """Gives how many sessions the local Stripe has then."""
+    from django.core.management import call_command
+
+    from dev.bench.stripe_side import give_stripe_its_side
+
+    call_command("load_catalog", "billing/catalogs/standard.toml")
+    call_command("seed_demo", purchases=purchases, entries=2 * purchases)
+    return give_stripe_its_side(sandbox_url, lose_every=LOSE_EVERY)
+
+
+def compare(url: str, newest: int) -> dict[str, float]:
+    """Compares the period of so many of the newest purchases, in a process that has done nothing before."""
+    from django.utils import timezone
+
+    from billing.models import Purchase, ReconciliationRun
+    from billing.reconciliation_runs import begin_run, go_on
+
+    oldest = Purchase.objects.order_by("-created_at", "-id").values_list("created_at", flat=True)[newest - 1]
+    begun = time.perf_counter()
+    run = go_on(begin_run(oldest, timezone.now(), ReconciliationRun.Source.COMMAND).pk)
+    return {
+        "sessions": run.sessions,
+        "purchases": run.purchases,
+        "findings": run.findings.count(),
+        "seconds": time.perf_counter() - begun,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
