@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from billing.errors import NotRepairable
 from billing.fulfilment import grant_missing_credits
@@ -15,6 +16,29 @@ from billing.repair import rerun_fulfilment
 State = ReconciliationFinding.State
 
 CREDITS_ARE_MISSING = "completed_without_credits"
+
+# In a sentence; docs/operate.md has more.
+WHAT_TO_DO = {
+    "paid_not_credited": _("Nothing: it is credited now. If there are many, see whether webhooks arrive."),
+    "status_behind": _("Nothing: the purchase says now what Stripe says."),
+    "no_checkout": _("Nothing: it is closed, and nothing was charged."),
+    "returned_not_here": _("Nothing: it is recorded, and the credits followed."),
+    "amount_differs": _("Refund it at Stripe, and undo what changes the amount there."),
+    "currency_differs": _("Refund it at Stripe, and undo what changes the currency there."),
+    "buyer_deleted": _("Refund it at Stripe: nobody could spend the credits."),
+    "paid_twice": _("Refund the second payment at Stripe; the detail names it."),
+    "credited_amount_differs": _(
+        "Compare the purchase with a backup, and set right what is wrong here or at Stripe."
+    ),
+    "credited_not_paid": _("Look at the payment at Stripe. If it was never paid, take the credits back."),
+    "session_unknown": _(
+        "See whether another installation uses this Stripe account. Don’t refund before you know."
+    ),
+    "ids_taken": _("Compare this purchase and the other one at Stripe."),
+    "missing_at_stripe": _("See whether database and Stripe key belong to the same mode."),
+    CREDITS_ARE_MISSING: _("Run check_ledger and compare with a backup. Repair grants what is missing."),
+    "credits_without_purchase": _("Run check_ledger and compare with a backup."),
+}
 
 
 def repair_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:

@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from accounts.models import User
 from billing.errors import BillingError
-from billing.findings import is_repairable, repair_finding, settle_finding
+from billing.findings import WHAT_TO_DO, is_repairable, repair_finding, settle_finding
 from billing.jobs import work_on_reconciliation
 from billing.models import ReconciliationFinding, ReconciliationRun
 from billing.reconciliation_runs import LEASE, begin_run
@@ -91,7 +91,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
 
     @display(description=_("done"), ordering="share")
     def progress(self, run: ReconciliationRun) -> str:
-        return f"{int(100 * run.share)} %"
+        return f"{int(100 * run.share)}%"
 
     @display(description=_("comparing"))
     def stage_shown(self, run: ReconciliationRun) -> str:
@@ -187,6 +187,7 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
     fields = [
         "kind_shown",
         "detail",
+        "what_to_do",
         "state_chip",
         "purchase_link",
         "session_id",
@@ -199,6 +200,10 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
     @display(description=_("kind"), ordering="kind")
     def kind_shown(self, finding: ReconciliationFinding) -> str:
         return in_words(finding.kind)
+
+    @display(description=_("what to do"))
+    def what_to_do(self, finding: ReconciliationFinding) -> str:
+        return str(WHAT_TO_DO.get(finding.kind, EMPTY))
 
     @display(description=_("state"), ordering="state")
     def state_chip(self, finding: ReconciliationFinding) -> str:

@@ -47,7 +47,16 @@ def measure_reconciliation(cluster: Cluster, pace: Pace, progress: Progress) -> 
 
 
 def table(measured: list[dict[str, float]]) -> list[list[str]]:
-    heads = ["sessions", "purchases", "findings", "seconds", "sessions/s", "peak memory", "to the first"]
+    heads = [
+        "sessions",
+        "purchases",
+        "findings",
+        "seconds",
+        "sessions/s",
+        "own CPU s",
+        "peak memory",
+        "to the first",
+    ]
     return [heads, *(_row(run, measured[0]) for run in measured)]
 
 
@@ -58,6 +67,7 @@ def _row(run: dict[str, float], first: dict[str, float]) -> list[str]:
         f"{run['findings']:,.0f}",
         f"{run['seconds']:.1f}",
         f"{run['sessions'] / run['seconds']:,.0f}",
+        f"{run['cpu_s']:.1f}",
         f"{run['peak_mb']:.1f} MB",
         f"{run['peak_mb'] / first['peak_mb']:.2f}",
     ]

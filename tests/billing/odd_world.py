@@ -126,7 +126,7 @@ def _forget(purchase: Purchase) -> None:
     _past_the_guards("DELETE FROM billing_purchase WHERE id = %s", purchase.pk)
 
 
-def _past_the_guards(statement: str, value: object) -> None:
+def _past_the_guards(statement: str, value: str | uuid.UUID) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(statement, [value])

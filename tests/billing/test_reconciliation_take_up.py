@@ -153,7 +153,7 @@ def test_the_page_tells_a_living_run_from_a_dead_one(
 
     run = go_on(begin().pk, look)
     alive, dead = pages
-    assert ("60 %" in alive, "Running" in alive, button_of(run, "go_on") in alive) == (True, True, False)
+    assert ("60%" in alive, "Running" in alive, button_of(run, "go_on") in alive) == (True, True, False)
     assert ("Its process died" in dead, button_of(run, "go_on") in dead) == (True, True)
     assert not ProcrastinateJob.objects.filter(task_name="billing.work_on_reconciliation").exists()
 

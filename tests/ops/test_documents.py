@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 
 from billing.event_handlers import HANDLERS
+from billing.findings import WHAT_TO_DO
 from billing.management.commands import (
     forget_events,
     load_catalog,
@@ -142,7 +143,9 @@ def test_every_finding_of_reconciliation_is_explained() -> None:
         "status_behind",
     }
     assert len(kinds) >= 11
+    kinds |= set(Purchase.Attention.values) - {""}
     assert not kinds - in_code(OPERATE)
+    assert kinds == set(WHAT_TO_DO)
 
 
 def test_every_command_is_documented() -> None:
