@@ -16,6 +16,10 @@ class Migration(migrations.Migration):
                 ('run_id', models.BigIntegerField()),
                 ('purchase_id', models.UUIDField()),
             ],
+            options={
+                'verbose_name': 'purchase seen at Stripe',
+                'verbose_name_plural': 'purchases seen at Stripe',
+            },
         ),
         migrations.AddField(
             model_name='reconciliationrun',

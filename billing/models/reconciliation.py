@@ -106,6 +106,10 @@ class SeenPurchase(models.Model):
     run_id = models.BigIntegerField()
     purchase_id = models.UUIDField()
 
+    class Meta:
+        verbose_name = _("purchase seen at Stripe")
+        verbose_name_plural = _("purchases seen at Stripe")
+
     def __str__(self) -> str:
         return str(self.purchase_id)
 
