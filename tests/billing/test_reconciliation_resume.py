@@ -135,6 +135,23 @@ def kill_in_call(sandbox: Sandbox, calls: int, path: str) -> None:
     sandbox.delete("/_sandbox/faults")
 
 
+def test_what_a_page_repaired_before_it_stopped_is_told_of_once(sandbox: Sandbox) -> None:
+    never_told = start(UserFactory.create(), "starter")
+    Purchase.objects.filter(pk=never_told.purchase.pk).update(stripe_session_id=None)
+    sandbox.pay(start(UserFactory.create(), "starter").session_id)  # the newer, and so the first of the page
+    run = begin()
+    sandbox.fault(method="POST", path=f"{SESSIONS_PATH}/*/expire", status=503)
+    with pytest.raises(StripeUnavailable):
+        go_on(run.pk)
+    assert (now(run).sessions, found_by(run)) == (0, {("paid_not_credited", "repaired"): 1})
+
+    go_on(run.pk)
+    assert (now(run).sessions, found_by(run)) == (
+        2,
+        {("paid_not_credited", "repaired"): 1, ("status_behind", "repaired"): 1},
+    )
+
+
 def test_two_processes_never_work_on_one_run(sandbox: Sandbox) -> None:
     make_odd_world(sandbox)
     run = begin()
