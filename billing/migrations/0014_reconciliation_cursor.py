@@ -5,7 +5,7 @@ class Migration(migrations.Migration):
     """Runs get a place to go on from. Those that are there have none: they keep what they found, and stay as they are."""
 
     dependencies = [
-        ('billing', '0010_downloads'),
+        ('billing', '0012_purchases_by_completion'),
     ]
 
     operations = [
