@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from django.db.models import QuerySet
 
 from billing.models import Purchase, Refund
-from config.csv_lines import csv_lines, harmless, in_batches
+from config.csv_lines import csv_lines, harmless, utc_text
+from config.row_batches import in_row_batches
 from credits.formatting import plain
 
-CHUNK = 2000
+NEWEST_FIRST = ["-created_at", "-id"]
 PURCHASES = [
     "purchase", "created", "completed", "status", "buyer", "package", "credits", "price", "paid", "refunded",
     "currency", "credits_taken_back", "credits_owed", "stripe_payment",
@@ -23,21 +23,24 @@ REFUNDS = [
 
 
 def purchases_csv(purchases: QuerySet[Purchase]) -> Iterator[str]:
-    """One line each. Streams: what it holds at once doesn't depend on how many there are."""
-    rows = purchases.select_related("user").iterator(chunk_size=CHUNK)
-    return csv_lines(PURCHASES, in_batches(map(_purchase_row, rows)))
+    """One line each, the newest first. Streams: what it holds at once doesn't depend on how many there are."""
+    # Prefetched and not joined: PostgreSQL would at times join all purchases before it takes the first of them.
+    rows = purchases.select_related(None).prefetch_related("user")
+    batches = in_row_batches(rows, NEWEST_FIRST)
+    return csv_lines(PURCHASES, (map(_purchase_row, batch) for batch in batches))
 
 
 def refunds_csv(refunds: QuerySet[Refund]) -> Iterator[str]:
-    """One line each; streams."""
-    return csv_lines(REFUNDS, in_batches(map(_refund_row, refunds.iterator(chunk_size=CHUNK))))
+    """One line each, the newest first; streams."""
+    batches = in_row_batches(refunds.select_related(None), NEWEST_FIRST)
+    return csv_lines(REFUNDS, (map(_refund_row, batch) for batch in batches))
 
 
 def _purchase_row(purchase: Purchase) -> list[str]:
     return [
         str(purchase.pk),
-        _time(purchase.created_at),
-        _time(purchase.completed_at),
+        utc_text(purchase.created_at),
+        utc_text(purchase.completed_at),
         purchase.status,
         harmless(purchase.user.email if purchase.user else ""),
         harmless(purchase.package_code),
@@ -55,8 +58,8 @@ def _purchase_row(purchase: Purchase) -> list[str]:
 def _refund_row(refund: Refund) -> list[str]:
     return [
         str(refund.pk),
-        _time(refund.created_at),
-        _time(refund.settled_at),
+        utc_text(refund.created_at),
+        utc_text(refund.settled_at),
         refund.status,
         str(refund.purchase_id or ""),
         str(refund.amount.major),
@@ -70,7 +73,3 @@ def _refund_row(refund: Refund) -> list[str]:
         harmless(refund.failure_reason),
         refund.stripe_refund_id or "",
     ]
-
-
-def _time(moment: datetime | None) -> str:
-    return moment.astimezone(UTC).isoformat() if moment else ""

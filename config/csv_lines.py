@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from datetime import UTC, datetime
 
 # A spreadsheet takes text that begins like this for a formula, and runs it.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-ROWS_AT_ONCE = 500
 
 
 class _Line:
@@ -39,13 +38,11 @@ def csv_lines(columns: Sequence[str], batches: Iterable[Iterable[Sequence[str]]]
         yield line.take()
 
 
-def in_batches(rows: Iterable[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
-    """Some hundreds at a time: a piece of a file is worth sending when it has some length."""
-    remaining = iter(rows)
-    while batch := list(islice(remaining, ROWS_AT_ONCE)):
-        yield batch
-
-
 def harmless(text: str) -> str:
     """The text, with an apostrophe in front where a spreadsheet would run it as a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
+
+
+def utc_text(moment: datetime | None) -> str:
+    """A time in UTC with its offset, as ISO 8601 has it; empty for none."""
+    return moment.astimezone(UTC).isoformat() if moment else ""

@@ -120,12 +120,12 @@ def page_of(
     """A page, and whether there is one before it and one after it."""
     if place and place.direction == BEFORE:
         backwards = [_turned(column) for column in order]
-        found = _first(rows.filter(_behind(backwards, place.values)), backwards, size + 1)
+        found = _first(rows.filter(behind(backwards, place.values)), backwards, size + 1)
         if len(found) > size:
             return found[:size][::-1], True, True
         place = None  # the start is reached: a full first page, not what is left of one
     if place:
-        rows = rows.filter(_behind(order, place.values))
+        rows = rows.filter(behind(order, place.values))
     found = _first(rows, order, size + 1)
     return found[:size], place is not None, len(found) > size
 
@@ -149,7 +149,7 @@ def _turned(column: str) -> str:
     return column.removeprefix("-") if column.startswith("-") else f"-{column}"
 
 
-def _behind(order: list[str], values: list[Any]) -> Q:
+def behind(order: list[str], values: list[Any]) -> Q:
     """The rows behind this one: what PostgreSQL writes as (a, b) > (x, y)."""
     ways = ["lt" if column.startswith("-") else "gt" for column in order]
     names = [column.removeprefix("-") for column in order]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, cast
 
@@ -9,14 +10,13 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from accounts.models import User
 from billing.admin.djstripe_pages import link_to_mirrored
-from billing.admin.downloads import as_file, may_download
 from billing.admin.returns import RefundForm, list_of, refund_and_tell
 from billing.errors import BillingError
 from billing.exports import purchases_csv
@@ -26,6 +26,8 @@ from billing.repair import rerun_fulfilment
 from billing.selectors import open_purchases, purchases_needing_attention
 from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list, pairs, shortened
+from config.admin_downloads import DownloadableList
+from config.period_filter import PeriodFilter
 from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
 from credits.formatting import credits_amount
 from credits.models import Entry
@@ -102,7 +104,7 @@ class ToDoFilter(admin.SimpleListFilter):
 
 
 @admin.register(Purchase)
-class PurchaseAdmin(ReadOnlyAdmin):
+class PurchaseAdmin(DownloadableList, ReadOnlyAdmin):
     list_display = [
         "created_at",
         "buyer",
@@ -112,7 +114,8 @@ class PurchaseAdmin(ReadOnlyAdmin):
         "status_chip",
         "attention_chip",
     ]
-    list_filter = ["status", ToDoFilter, "package_code", "created_at"]
+    list_filter = ["status", ToDoFilter, "package_code", ("created_at", PeriodFilter)]
+    list_filter_submit = True
     search_fields = [
         "id__exact",
         "stripe_session_id__exact",
@@ -123,7 +126,7 @@ class PurchaseAdmin(ReadOnlyAdmin):
     search_help_text = _("Purchase id, Stripe's session or payment id, or the buyer's name or e-mail.")
     list_select_related = ["user"]
     inlines = [PurchaseEventInline]
-    actions_list = ["download"]
+    download_permission, download_name = "billing.download_sales", "purchases"
     actions_detail = ["refund", "rerun"]
     fieldsets = [
         (None, {"fields": ["status_chip", "attention_chip", "attention_detail", "failure_shown"]}),
@@ -231,12 +234,8 @@ class PurchaseAdmin(ReadOnlyAdmin):
     def stripe_payment(self, purchase: Purchase) -> str:
         return link_to_mirrored("paymentintent", purchase.stripe_payment_intent_id)
 
-    def has_download_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return may_download(request)
-
-    @action(description=_("Download CSV"), url_path="download", permissions=["download"])
-    def download(self, request: HttpRequest) -> StreamingHttpResponse:
-        return as_file(request, "purchases", purchases_csv(Purchase.objects.order_by("-created_at", "-id")))
+    def lines_of(self, rows: QuerySet[Purchase]) -> Iterator[str]:
+        return purchases_csv(rows)
 
     def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("billing.refund_purchase")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, cast
 from uuid import uuid4
@@ -11,22 +12,23 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
-from billing.admin.downloads import as_file, may_download
 from billing.errors import BillingError
 from billing.exports import refunds_csv
 from billing.models import Dispute, Purchase, Refund
 from billing.money import Money
 from billing.refunds import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
 from config.admin_display import EMPTY, chip, in_words, link_to
+from config.admin_downloads import DownloadableList
+from config.period_filter import PeriodFilter
 from config.read_only_admin import ReadOnlyAdmin
 from credits.formatting import credits_amount
 
@@ -186,7 +188,7 @@ class ReturnColumns:
 
 
 @admin.register(Refund)
-class RefundAdmin(ReturnColumns, ReadOnlyAdmin):
+class RefundAdmin(DownloadableList, ReturnColumns, ReadOnlyAdmin):
     list_display = [
         "created_at",
         "buyer",
@@ -197,7 +199,8 @@ class RefundAdmin(ReturnColumns, ReadOnlyAdmin):
         "reason",
         "origin",
     ]
-    list_filter = ["status", "reason", "origin", "policy", "created_at"]
+    list_filter = ["status", "reason", "origin", "policy", ("created_at", PeriodFilter)]
+    list_filter_submit = True
     search_fields = [
         "id__exact",
         "stripe_refund_id__exact",
@@ -205,7 +208,7 @@ class RefundAdmin(ReturnColumns, ReadOnlyAdmin):
         "stripe_payment_intent_id__exact",
     ]
     search_help_text = _("Refund, purchase or payment id.")
-    actions_list = ["download"]
+    download_permission, download_name = "billing.download_sales", "refunds"
     fields = [
         "status_chip",
         "failure",
@@ -238,12 +241,8 @@ class RefundAdmin(ReturnColumns, ReadOnlyAdmin):
     def status_chip(self, refund: Refund) -> str:
         return chip(refund.get_status_display(), REFUND_TONES.get(refund.status))
 
-    def has_download_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return may_download(request)
-
-    @action(description=_("Download CSV"), url_path="download", permissions=["download"])
-    def download(self, request: HttpRequest) -> StreamingHttpResponse:
-        return as_file(request, "refunds", refunds_csv(Refund.objects.order_by("-created_at", "-id")))
+    def lines_of(self, rows: QuerySet[Refund]) -> Iterator[str]:
+        return refunds_csv(rows)
 
     @display(description=_("failure"))
     def failure(self, refund: Refund) -> str:
