@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from config.csv_lines import csv_lines, harmless
+from credits.entries_csv import lots_text
 from credits.formatting import plain
 from credits.models import Entry
 from credits.statement import Selection, rows_of
@@ -28,6 +29,6 @@ def _row(entry: Entry, zone: ZoneInfo) -> list[str]:
         plain(entry.amount),
         plain(entry.balance_after),
         plain(entry.owed),
-        " ".join(f"{movement.lot_id}:{plain(movement.amount)}" for movement in entry.movements),
+        lots_text(entry),
         harmless(entry.reference),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -12,9 +14,13 @@ from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from config.admin_display import EMPTY, chip, link_to, pretty_json
+from config.admin_downloads import DownloadableList
 from config.long_lists import LongListAdmin
+from config.period_filter import PeriodFilter
 from credits.admin.columns import LedgerColumns, lot_left, once_per_row
 from credits.admin.tables import plain_table
+from credits.entries_csv import entries_csv
+from credits.entry_times import entries_between
 from credits.formatting import credits_amount, credits_change
 from credits.models import Entry, Hold, Lot
 from credits.traces import accounts_named, as_id, as_uuid, captures_of, entries_of_lot, entries_with_key
@@ -40,8 +46,15 @@ class LotFilter(admin.SimpleListFilter):
         return entries_of_lot(queryset, lot) if lot else queryset
 
 
+class EntryPeriodFilter(PeriodFilter):
+    def between(
+        self, queryset: QuerySet[Entry], start: datetime | None, end: datetime | None
+    ) -> QuerySet[Entry]:
+        return entries_between(queryset, start, end)
+
+
 @admin.register(Entry)
-class EntryAdmin(LedgerColumns, LongListAdmin):
+class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
     list_display = [
         "id",
         "created_at",
@@ -51,7 +64,9 @@ class EntryAdmin(LedgerColumns, LongListAdmin):
         "balance_after_shown",
         "reference_shown",
     ]
-    list_filter = ["kind", LotFilter]
+    list_filter = ["kind", LotFilter, ("created_at", EntryPeriodFilter)]
+    list_filter_submit = True
+    download_permission, download_name = "credits.download_ledger", "ledger"
     search_fields = ["id"]  # what is looked for, and where, says get_search_results
     search_help_text = _("Entry id, account or hold id, owner’s e-mail, team, key, reference: in full.")
     list_select_related = ["account__owner", "account__team"]
@@ -89,6 +104,10 @@ class EntryAdmin(LedgerColumns, LongListAdmin):
         if found.exists():
             return found, False
         return queryset.filter(reference=word), False
+
+    def lines_of(self, rows: QuerySet[Entry]) -> Iterator[str]:
+        """In the order of the list: of one account by its versions, which an index has."""
+        return entries_csv(rows, [str(column) for column in rows.query.order_by])
 
     @display(description=_("kind"))
     def kind_chip(self, entry: Entry) -> str:

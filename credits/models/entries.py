@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -31,8 +32,8 @@ class Entry(models.Model):
     (1, 2, 3, …). ``key`` is the business key: one fact, one key, one entry, however often the fact is reported.
     ``lots`` are the lots that it moved and ``moved`` by how much each; ``owed`` is by how much the debt rose, so
     ``amount`` = sum of ``moved`` - ``owed``. ``hash`` seals the entry and, through the hash of the one before it,
-    the account's whole past. ``reference`` and ``metadata`` stay outside the seal: they are the caller's own words,
-    may speak of a person, and must go when that person is erased.
+    the account's whole past. ``reference`` and ``metadata`` stay outside the seal: they are the caller's own words, and
+    the services are asked not to name people in them (docs/personal-data.md).
     """
 
     class Kind(models.TextChoices):
@@ -73,6 +74,7 @@ class Entry(models.Model):
     class Meta:
         verbose_name = _("entry")
         verbose_name_plural = _("entries")
+        permissions = [("download_ledger", _("Can download the ledger"))]
         constraints = [
             models.UniqueConstraint(fields=["account", "version"], name="credits_entry_one_per_version"),
             models.UniqueConstraint(fields=["account", "key"], name="credits_entry_one_per_key"),
@@ -89,6 +91,9 @@ class Entry(models.Model):
                 condition=~Q(kind="spend"),
                 name="credits_entry_but_spends",
             ),
+            # For the entries of a period, over all accounts (`credits.entry_times`). Entries are written in the order
+            # of their times, so one line for each stretch of the table is enough, and a spend pays next to nothing.
+            BrinIndex(fields=["created_at"], autosummarize=True, name="credits_entry_by_time"),
         ]
         triggers = [
             *append_only(),

@@ -1,0 +1,65 @@
+"""The ledger as a file: every entry, with whose it is and its seal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db.models import QuerySet
+
+from config.csv_lines import csv_lines, harmless, utc_text
+from config.row_batches import in_row_batches
+from credits.formatting import plain
+from credits.models import Account, Entry
+
+COLUMNS = [
+    "entry", "account", "owner_id", "owner", "version", "kind", "amount", "balance_after", "owed", "lots", "key",
+    "reference", "created", "seal",
+]  # fmt: skip
+OLDEST_FIRST, NEWEST_FIRST = ["id"], ["-id"]
+
+
+def entries_csv(entries: QuerySet[Entry], order: list[str]) -> Iterator[str]:
+    """One line each. Streams: what it holds at once doesn't depend on how many there are."""
+    return csv_lines(COLUMNS, map(rows_of, entry_batches(entries, order)))
+
+
+def entry_batches(entries: QuerySet[Entry], order: list[str]) -> Iterator[list[Entry]]:
+    """The entries as the file reads them: with their hash, without their metadata or anything joined to them."""
+    return in_row_batches(entries.select_related(None).defer(None).defer("metadata"), order)
+
+
+def rows_of(batch: list[Entry]) -> list[list[str]]:
+    """The lines of some entries; their owners are looked up together."""
+    owners = Account.objects.select_related("owner", "team").in_bulk({entry.account_id for entry in batch})
+    return [_row(entry, owners[entry.account_id]) for entry in batch]
+
+
+def _row(entry: Entry, account: Account) -> list[str]:
+    return [
+        str(entry.pk),
+        str(entry.account_id),
+        str(account.owner_id or account.team_id or ""),
+        harmless(_owner(account)),
+        str(entry.version),
+        entry.kind,
+        plain(entry.amount),
+        plain(entry.balance_after),
+        plain(entry.owed),
+        lots_text(entry),
+        harmless(entry.key),
+        harmless(entry.reference),
+        utc_text(entry.created_at),
+        bytes(entry.hash).hex(),
+    ]
+
+
+def lots_text(entry: Entry) -> str:
+    """What it did to which lot, such as ``17:-5 18:-2.5``."""
+    return " ".join(f"{movement.lot_id}:{plain(movement.amount)}" for movement in entry.movements)
+
+
+def _owner(account: Account) -> str:
+    """Who a person would say it is: an address or, without one, a username; a team's name."""
+    if account.owner is not None:
+        return account.owner.email or account.owner.username
+    return account.team.name if account.team else ""
