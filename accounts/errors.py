@@ -64,3 +64,17 @@ class UnknownTimeZone(DomainError):
 
     code = "unknown_time_zone"
     status = 400
+
+
+class UserErased(DomainError):
+    """Whom something new is to be written about was erased a moment ago."""
+
+    code = "user_erased"
+    status = 410
+
+
+class ErasureBlocked(DomainError):
+    """Something has to be settled first. ``obstacles`` in ``params`` are the codes of all that is in the way."""
+
+    code = "erasure_blocked"
+    status = 409

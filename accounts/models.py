@@ -9,6 +9,7 @@ import uuid
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
@@ -45,9 +46,37 @@ class User(AbstractUser):
         help_text=_("A name such as Europe/Berlin. Empty: the site’s."),
     )
 
+    # When everything personal was taken out of this row (see `billing.erasure`). The row stays: purchases, entries and
+    # what staff did hang on it.
+    erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
+
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        permissions = [
+            ("export_user", _("Can download all that is held about a user")),
+            ("erase_user", _("Can erase a user’s personal data")),
+        ]
+        constraints = [
+            # Nothing brings it back: no late sign-in, no edit.
+            models.CheckConstraint(
+                condition=Q(erased_at__isnull=True)
+                | Q(
+                    username__startswith="erased-",
+                    email="",
+                    first_name="",
+                    last_name="",
+                    oidc_sub__isnull=True,
+                    last_login__isnull=True,
+                    provider_roles="",
+                    time_zone="",
+                    is_active=False,
+                    is_staff=False,
+                    is_superuser=False,
+                ),
+                name="accounts_user_erased_is_nobody",
+            ),
+        ]
         indexes = [
             # Whom a gift is for is looked up by e-mail, in any case.
             models.Index(Upper("email"), name="accounts_user_by_email"),

@@ -120,7 +120,7 @@ def _bring_up_to_date(user: User, identity: Identity, *, always: bool) -> None:
     """Take over what changed.
 
     A token older than the last one that was taken over tells old news and is left alone: otherwise a role
-    that was withdrawn would come back with a token from the minute before.
+    that was withdrawn would come back with a token from the minute before. Whoever was erased meanwhile stays so.
     """
     changes = {name: value for name, value in _read_fields(identity).items() if getattr(user, name) != value}
     if not (changes or always):
@@ -128,7 +128,7 @@ def _bring_up_to_date(user: User, identity: Identity, *, always: bool) -> None:
     changes["claims_issued_at"] = identity.issued_at
     newer = Q(claims_issued_at__isnull=True) | Q(claims_issued_at__lte=identity.issued_at)
     with transaction.atomic():
-        if User.objects.filter(newer, pk=user.pk).update(**changes):
+        if User.objects.filter(newer, pk=user.pk, erased_at__isnull=True).update(**changes):
             for name, value in changes.items():
                 setattr(user, name, value)
             if "provider_roles" in changes:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.erasure import hold_present
 from accounts.models import User
 from accounts.teams.membership import find_own
 from accounts.teams.models import Team
@@ -77,6 +78,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
         ReturnUrlNotAllowed, InvalidIdempotencyKey: the order is not acceptable.
         IdempotencyKeyReused: the key came with another order before.
         PurchaseInProgress: the first call with this key is still under way.
+        UserErased: the buyer was erased a moment ago.
         StripeUnavailable, StripeRefused: nothing was charged, the purchase is marked as failed.
     """
     _check(order)
@@ -134,6 +136,7 @@ def _again(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
 def _commit_intent(
     user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
 ) -> Purchase:
+    hold_present(user.pk)
     purchase = Purchase(
         user=user,
         account=ledger.open_team_account(team) if team else ledger.open_account(user),

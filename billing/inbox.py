@@ -16,9 +16,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
+from billing.buyer_traces import is_about_erased
 from billing.event_handlers import Outcome, apply_event
 from billing.jobs import defer_mirroring
 from billing.models import InboxEvent
+from billing.personal_data import masked
 from billing.stripe_objects import StripeEvent
 
 log = structlog.get_logger(__name__)
@@ -131,7 +133,14 @@ def _note_failure(event: StripeEvent, error: Exception) -> None:
 
 
 def _row(event: StripeEvent, status: InboxEvent.Status, note: str) -> list[Any]:
-    payload = Jsonb(dict(event.payload))
+    payload = Jsonb(_kept(event))
     return [
         event.id, event.type, event.api_version, event.livemode, payload, event.created, note, status.value,
     ]  # fmt: skip
+
+
+def _kept(event: StripeEvent) -> dict[str, Any]:
+    """What is stored of it. Of an erased buyer nothing personal comes in again; the effect needs nothing of that."""
+    payload = dict(event.payload)
+    kept: dict[str, Any] = masked(payload) if is_about_erased(payload) else payload
+    return kept

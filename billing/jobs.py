@@ -165,6 +165,21 @@ def forget_events(timestamp: int) -> None:
     forget_old_events()
 
 
+@app.task(name="billing.hide_late_copies", retry=PATIENTLY)
+def hide_late_copies(user_id: str) -> None:
+    """Hides personal data of an erased buyer that came in while they were erased."""
+    from billing.erasure import hide_late_copies
+
+    hide_late_copies(UUID(user_id))
+
+
+def hide_late_copies_later(user_id: UUID) -> None:
+    """Defers `hide_late_copies` until whatever was being written at this moment stands there."""
+    hide_late_copies.configure(schedule_in={"minutes": 10}, lock=f"erased:{user_id}").defer(
+        user_id=str(user_id)
+    )
+
+
 def defer_mirroring(event: StripeEvent) -> None:
     """Defers `mirror_event` for an event whose object dj-stripe mirrors. The same object's events take turns."""
     from billing.stripe_mirror import is_mirrored

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.errors import UserErased
 from accounts.models import User
 from accounts.teams.switching import acting_team
 from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
@@ -71,7 +72,7 @@ def buy(request: HttpRequest) -> HttpResponse:
         messages.info(
             request, _("Your checkout is opening. Continue it below, or reload if it isn’t there yet.")
         )
-    except BillingError:
+    except (BillingError, UserErased):
         messages.error(request, _("The checkout could not be opened. Nothing was charged. Please try again."))
     else:
         return HttpResponse(status=SEE_OTHER, headers={"Location": started.checkout_url})

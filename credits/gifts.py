@@ -13,6 +13,7 @@ from django.db.models import Count, Min, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.erasure import hold_present
 from accounts.models import User
 from credits import ledger, refusals
 from credits.amounts import positive_amount
@@ -114,6 +115,7 @@ def give(sender: User, recipient: User, amount: Decimal, message: str, key: str)
     Raises:
         InvalidGift: to oneself, or a message that is too long or can't be stored.
         GiftLimitReached: more than may be given within 24 hours.
+        UserErased: one of the two was erased a moment ago.
         InvalidAmount, InvalidEntry, InsufficientCredits, KeyConflict: as `ledger.transfer`.
     """
     amount, message = positive_amount(amount), checked_message(message)
@@ -122,6 +124,7 @@ def give(sender: User, recipient: User, amount: Decimal, message: str, key: str)
         raise InvalidGift(_("This is your own address. Give to somebody else."), field="email")
     origin, target = ledger.open_account(sender), ledger.open_account(recipient)
     with transaction.atomic():
+        hold_present(sender.pk, recipient.pk)
         lock_accounts(origin, target)
         earlier = Gift.objects.filter(from_account=origin, key=key).first()
         if earlier is not None:

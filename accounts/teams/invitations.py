@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from accounts.erasure import hold_present
 from accounts.models import User
 from accounts.teams.caps import Cap
 from accounts.teams.errors import (
@@ -81,9 +82,11 @@ def accept(user: User, token: str) -> Membership:
     Raises:
         UnknownInvitation, InvitationClosed.
         AlreadyMember: the invitation stays open for whom it was meant for.
+        UserErased: the user was erased a moment ago.
     """
     team_id = find_invitation(token).team_id
     with transaction.atomic(), recorded(user, "accept"):
+        hold_present(user.pk)
         lock_team(team_id)
         invitation = find_invitation(token)  # again: under the lock it is what it will stay
         require_open(invitation)

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.erasure import hold_present
 from accounts.models import User
 from accounts.teams.caps import Cap
 from accounts.teams.errors import InvalidTeam, OwnerMustStay, UnknownMember, UnknownTeam
@@ -23,9 +24,11 @@ def create_team(user: User, name: str) -> Team:
 
     Raises:
         InvalidTeam: the name is empty or too long.
+        UserErased: the user was erased a moment ago.
     """
     name = _checked_name(name)
     with transaction.atomic(), recorded(user, "create_team"):
+        hold_present(user.pk)
         team = Team.objects.create(name=name)
         Membership.objects.create(team=team, user=user, role=Role.OWNER)
     return team
@@ -82,7 +85,7 @@ def remove_member(actor: User, team_id: UUID, user_id: UUID) -> None:
         member = find_member(team_id, user_id)
         _refuse_owner(member)
         require_outranks(own, member.role)
-        _end(member)
+        end_membership(member)
 
 
 def leave_team(user: User, team_id: UUID) -> None:
@@ -93,7 +96,7 @@ def leave_team(user: User, team_id: UUID) -> None:
     """
     with changing(user, team_id, "leave_team") as own:
         _refuse_owner(own)
-        _end(own)
+        end_membership(own)
 
 
 def transfer_ownership(actor: User, team_id: UUID, user_id: UUID) -> Membership:
@@ -171,7 +174,8 @@ def recorded(actor: User, what: str) -> pghistory.context:
     return pghistory.context(user=str(actor.pk), what=what)
 
 
-def _end(member: Membership) -> None:
+def end_membership(member: Membership) -> None:
+    """Takes a person out of a team whose row is locked, and their open invitations back."""
     # Before what hangs on it is deleted: a spend takes this row first too.
     Membership.objects.select_for_update().get(pk=member.pk)
     open_ones = Invitation.objects.filter(accepted_at__isnull=True, revoked_at__isnull=True)

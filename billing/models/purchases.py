@@ -144,6 +144,12 @@ class Purchase(models.Model):
         indexes = [
             models.Index(fields=["user", "-created_at", "-id"], name="billing_purchase_history"),
             models.Index(fields=["-created_at", "-id"], name="billing_purchase_newest"),
+            # Whose event is this? Asked of each one that names a customer.
+            models.Index(
+                fields=["stripe_customer_id"],
+                condition=~Q(stripe_customer_id=""),
+                name="billing_purchase_of_customer",
+            ),
             # What the sweeper looks through: a handful of rows, whatever the table's length.
             models.Index(
                 fields=["created_at"],

@@ -1,0 +1,99 @@
+"""What of Stripe's is about one buyer: found by the ids that their purchases have on record, and those that lead on.
+
+Our checkout writes the buyer's id into the metadata of each session and payment; Stripe copies it to the charge. What
+carries no metadata of ours (customers, payment methods, refunds, disputes) names a payment or a customer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from accounts.models import User
+from billing.matching import as_uuid
+from billing.models import Purchase
+
+Json = Mapping[str, Any]
+
+# Where an object of Stripe's names what else belongs to the same buyer.
+LEADS = ("id", "customer", "payment_intent", "payment_method", "charge", "latest_charge")
+
+
+@dataclass(frozen=True)
+class Traces:
+    """By what objects are known as this buyer's: Stripe's ids, our own, and an address (empty: none is known)."""
+
+    user_id: UUID
+    ids: frozenset[str]
+    email: str = ""
+
+    def and_ids(self, found: Iterable[str]) -> Traces:
+        return replace(self, ids=self.ids | frozenset(found))
+
+    def condition(self, objects: str) -> tuple[str, list[Any]]:
+        """SQL that holds for a row whose jsonb expression ``objects`` is about the buyer, and its arguments."""
+        ids = list(self.ids)
+        leads = " OR ".join(f"{objects} ->> '{lead}' = ANY (%s)" for lead in LEADS)
+        sql = f"({leads} OR {objects}::text LIKE %s"
+        arguments: list[Any] = [*([ids] * len(LEADS)), f"%{self.user_id}%"]
+        if self.email:
+            sql += f" OR {objects}::text ILIKE %s"
+            arguments.append(f"%{_literally(self.email)}%")
+        return f"{sql})", arguments
+
+
+def traces_of(user: User) -> Traces:
+    """What the user's purchases know, and the address while they have one."""
+    named = Purchase.objects.filter(user=user).values_list(
+        "stripe_session_id", "stripe_payment_intent_id", "stripe_customer_id"
+    )
+    return Traces(user.pk, frozenset(word for words in named for word in words if word), user.email)
+
+
+def to_redact_at_stripe(user: User) -> list[str]:
+    """What staff have to look up and redact at Stripe: the user's customers, and the payments that have none."""
+    paid = Purchase.objects.filter(user=user, stripe_payment_intent_id__isnull=False)
+    ids = paid.values_list("stripe_customer_id", "stripe_payment_intent_id")
+    return sorted({customer or payment for customer, payment in ids if payment})
+
+
+def leads_of(found: Json) -> set[str]:
+    """The ids that an object names, of itself and of what else is the same buyer's."""
+    named = (found.get(lead) for lead in LEADS)
+    return {value for value in named if isinstance(value, str) and value}
+
+
+def is_about_erased(payload: Json) -> bool:
+    """Whether an event is about a buyer who was erased; one query, none for what can't be about a buyer."""
+    subject: Json = payload["data"]["object"]
+    ids = {name: _text(subject.get(name)) for name in ("customer", "payment_intent")}
+    ids[str(subject.get("object"))] = _text(subject.get("id"))
+    metadata = subject.get("metadata")
+    buyer = as_uuid(_text(metadata.get("user_id"))) if isinstance(metadata, Mapping) else None
+    if buyer is not None and User.objects.filter(pk=buyer, erased_at__isnull=False).exists():
+        return True
+    known = (
+        ("stripe_customer_id", ids["customer"]),
+        ("stripe_payment_intent_id", ids["payment_intent"]),
+        ("stripe_session_id", ids.get("checkout.session", "")),
+    )
+    asked = [Q(**{column: value}) for column, value in known if value]
+    if not asked:
+        return False
+    any_of = asked[0]
+    for one in asked[1:]:
+        any_of |= one
+    return Purchase.objects.filter(any_of, user__erased_at__isnull=False).exists()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _literally(text: str) -> str:
+    """For LIKE."""
+    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")

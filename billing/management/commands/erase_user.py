@@ -1,0 +1,90 @@
+"""`manage.py erase_user`: removes who somebody was, and leaves the books whole."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.errors import ErasureBlocked
+from accounts.models import User
+from billing.erasure import Erased, Plan, count_copies, erase_user, plan_erasure
+from billing.matching import as_uuid
+from credits.formatting import credits_amount
+
+
+class Command(BaseCommand):
+    help = "Erases a person's data for good; the books stay. Exits with 1 where something has to be settled first."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("who", metavar="EMAIL|ID")
+        parser.add_argument("--dry-run", action="store_true", help="say what would go, change nothing")
+        parser.add_argument("--forfeit", action="store_true", help="book out the paid credits that are left")
+        parser.add_argument("--yes", action="store_true", help="don't ask")
+
+    def handle(self, *args: Any, who: str, dry_run: bool, forfeit: bool, yes: bool, **options: Any) -> None:
+        user = _find(who)
+        if user.erased_at is not None:
+            self.stdout.write(f"{user.pk} was erased at {user.erased_at:%Y-%m-%d %H:%M} UTC. Nothing to do.")
+            return
+        plan = plan_erasure(user, forfeit=forfeit)
+        self._tell(plan)
+        if plan.obstacles:
+            sys.exit(1)
+        if dry_run:
+            self._tell_rows("Stripe’s copies that would be hidden", count_copies(user))
+        elif yes or self._is_confirmed(user):
+            self._erase(user.pk, forfeit)
+
+    def _tell(self, plan: Plan) -> None:
+        self.stdout.write(f"{plan.user.username} <{plan.user.email}>, {plan.user.pk}")
+        for obstacle in plan.obstacles:
+            self.stdout.write(f"in the way: {obstacle.code}: {obstacle.message}")
+        left = plan.left
+        if left.paid or left.promotional:
+            told = f"{credits_amount(left.paid)} paid, {credits_amount(left.promotional)} promotional"
+            self.stdout.write(f"Credits that would be forfeited: {told}.")
+        self._tell_rows("Besides the user’s own row would go", plan.rows)
+
+    def _erase(self, user_id: UUID, forfeit: bool) -> None:
+        try:
+            erased = erase_user(user_id, forfeit=forfeit)
+        except ErasureBlocked as error:
+            raise CommandError(error.message) from error
+        self._tell_erased(erased)
+
+    def _tell_erased(self, erased: Erased) -> None:
+        self.stdout.write(f"Erased. {credits_amount(erased.forfeited)} credits were forfeited.")
+        self._tell_rows("Gone or emptied", erased.rows)
+        if erased.to_redact:
+            self.stdout.write(f"Now redact at Stripe: {', '.join(erased.to_redact)}")
+
+    def _tell_rows(self, what: str, rows: dict[str, int]) -> None:
+        counted = ", ".join(f"{number} {kind}" for kind, number in rows.items())
+        self.stdout.write(f"{what}: {counted or 'nothing'}.")
+
+    def _is_confirmed(self, user: User) -> bool:
+        asked = user.email or user.username
+        self.stdout.write(f"This can’t be undone. Type {asked} to erase them: ", ending="")
+        self.stdout.flush()
+        confirmed = sys.stdin.readline().strip() == asked
+        if not confirmed:
+            self.stdout.write("Nothing was changed.")
+        return confirmed
+
+
+def _find(who: str) -> User:
+    """By id, or by an e-mail address that one person alone has.
+
+    Raises:
+        CommandError: nobody, or several.
+    """
+    key = as_uuid(who)
+    found = list(User.objects.filter(pk=key) if key else User.objects.filter(email__iexact=who)[:2])
+    if not found:
+        raise CommandError(f"Nobody is {who}.")
+    if len(found) > 1:
+        raise CommandError(f"Several people have the address {who}. Name one by their id.")
+    return found[0]

@@ -1,0 +1,153 @@
+"""Somebody who left traces wherever this site keeps any: each step by the real parts, none by hand where a part does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.test import Client
+from django.urls import reverse
+
+from accounts.clients.models import ApiClient
+from accounts.models import User
+from accounts.teams import invitations
+from accounts.teams.membership import create_team
+from accounts.teams.models import Role, Team
+from billing.models import Purchase
+from credits import gifts, ledger, low_balance
+from credits.adjustments import Terms, ask
+from credits.selectors import get_balance
+from tests.accounts.conftest import Browser
+from tests.admin.conftest import sign_in
+from tests.billing.reporting import deliver
+from tests.billing.worker import run_worker
+from tests.builders import UserFactory, start
+from tests.local_world import Sandbox
+from tests.returns.asking import refund
+from tests.returns.conftest import charge_of
+
+SUBJECT = "5e0b0b1e-0000-4000-8000-00000000babe"
+EMAIL = "zenobia.quill@example.net"
+AT_CHECKOUT = "zq.private@example.org"
+FIRST, LAST, USERNAME = "Zenobia", "Quillfeather", "zenobiaq"
+# What nobody may find anywhere afterwards.
+WORDS = [SUBJECT, EMAIL, AT_CHECKOUT, FIRST, LAST, USERNAME]
+
+
+@dataclass(frozen=True)
+class Story:
+    """The person, a friend who stays, the team of the friend, and the person's purchase that was refunded in part."""
+
+    person: User
+    friend: User
+    team: Team
+    purchase: Purchase
+
+
+def tell(sandbox: Sandbox, site: str) -> Story:
+    """All that somebody can do here; at its end nothing is under way and nothing is left to spend."""
+    sandbox.hold_webhooks()
+    person = sign_in_at_provider(sandbox, site)
+    friend = UserFactory.create(username="friend", email="friend@example.com")
+    purchase = buy(sandbox, person)
+    buy(sandbox, friend)
+    decline_and_expire(sandbox, person)
+    dispute_and_win(sandbox, buy(sandbox, person, "starter"))
+    give(person, friend, "A present from Zenobia")
+    give(friend, person, "Dear Zenobia, thank you")
+    team = work_in_teams(person, friend)
+    refund(purchase, 450, note="Zenobia Quillfeather wrote to us")
+    deliver(sandbox)
+    leave_notices(person, friend)
+    spend_all(person)
+    run_worker()
+    staff_look_after(person)
+    return Story(User.objects.get(pk=person.pk), friend, team, Purchase.objects.get(pk=purchase.pk))
+
+
+def sign_in_at_provider(sandbox: Sandbox, site: str) -> User:
+    """By the provider's page, so that a session with the provider's id token is there."""
+    changes = {"sub": SUBJECT, "email": EMAIL, "given_name": FIRST, "family_name": LAST}
+    sandbox.post("/_sandbox/openid/users", {"username": "buyer", **changes})
+    browser = Browser(site)
+    browser.sign_in("buyer")
+    browser.http.close()
+    person = User.objects.get(oidc_sub=SUBJECT)
+    person.username = USERNAME  # the sandbox's own names are words of every day
+    person.save()
+    return person
+
+
+def buy(sandbox: Sandbox, buyer: User, package: str = "standard", card: str = "4242424242424242") -> Purchase:
+    started = start(buyer, package, idempotency_key=f"{package} for {buyer.email}")
+    who = {"email": AT_CHECKOUT, "name": f"{FIRST} {LAST}"} if buyer.oidc_sub == SUBJECT else {}
+    sandbox.pay(started.session_id, card, **who)
+    deliver(sandbox)
+    return Purchase.objects.get(pk=started.purchase.pk)
+
+
+def decline_and_expire(sandbox: Sandbox, buyer: User) -> None:
+    started = start(buyer, "starter")
+    sandbox.pay(started.session_id, "4000000000009995", email=AT_CHECKOUT, name=f"{FIRST} {LAST}")
+    sandbox.expire(started.session_id)
+    deliver(sandbox)
+
+
+def dispute_and_win(sandbox: Sandbox, purchase: Purchase) -> None:
+    dispute = sandbox.dispute(charge_of(sandbox, purchase))
+    deliver(sandbox)
+    sandbox.close_dispute(dispute["id"], "won")
+    deliver(sandbox)
+
+
+def give(sender: User, recipient: User, message: str) -> None:
+    gifts.give(sender, recipient, Decimal(10), message, key=f"gift of {sender.pk}")
+
+
+def work_in_teams(person: User, friend: User) -> Team:
+    """In the friend's team by an invitation, invited to another, inviting others to one of their own."""
+    team = create_team(friend, "Crew")
+    invitation = invitations.invite(friend, team.pk, EMAIL, Role.MEMBER)
+    invitations.accept(person, invitations.token_of(invitation.pk))
+    invitations.invite(friend, create_team(friend, "Second crew").pk, EMAIL.upper(), Role.ADMIN)
+    own = create_team(person, "Zenobia’s team")
+    invitations.invite(person, own.pk, "somebody.else@example.com", Role.MEMBER)
+    return team
+
+
+def leave_notices(person: User, friend: User) -> None:
+    low_balance.set_threshold(person, None, Decimal(50))
+    account = ledger.open_account(person)
+    held = ledger.hold(account.pk, Decimal(3), key="a job", expires_in=timedelta(hours=1))
+    ledger.capture(held.id, Decimal(2), key="a job, done")
+    staff = UserFactory.create(username="clara", is_staff=True)
+    ask(account.pk, Terms(Decimal(5), "A job that failed", "ticket 1"), staff)
+
+
+def spend_all(person: User) -> None:
+    ledger.spend(ledger.open_account(person).pk, get_balance(person, None).available, key="the last job")
+
+
+def staff_look_after(person: User) -> None:
+    """The person's page is edited, and a note names them."""
+    staff = UserFactory.create(username="stella", is_staff=True, is_superuser=True)
+    client = sign_in(staff)
+    edit(client, person)
+    account = ledger.open_account(person)
+    adjust = reverse("admin:credits_account_adjust", args=[account.pk])
+    asked = {"key": "ticket 2", "what": "take", "amount": "1000", "reason": "For Zenobia Quillfeather"}
+    assert client.post(adjust, asked).status_code in (200, 302)  # refused: there is nothing to take
+    register_client_of(person)
+
+
+def edit(client: Client, person: User) -> None:
+    page = reverse("admin:accounts_user_change", args=[person.pk])
+    answer: Any = client.post(page, {"is_active": "on", "time_zone": "Europe/Berlin"})
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+
+
+def register_client_of(person: User) -> ApiClient:
+    client = ApiClient.objects.create(name="Renderer", created_by=person)
+    return client
