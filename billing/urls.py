@@ -11,5 +11,6 @@ urlpatterns = [
     path("buy", views.buy, name="credits-buy"),
     path("success", views.success_page, name="credits-success"),
     path("success/", views.success_page),
+    path("my-data", views.download_my_data, name="credits-my-data"),
     path("history/", views.history_page, name="credits-history"),
 ]

@@ -9,13 +9,16 @@ from typing import Any, cast
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.clients.errors import RateLimited
+from accounts.clients.limits import check_rate
+from accounts.downloads import file_headers, record_download
 from accounts.errors import UserErased
 from accounts.models import User
 from accounts.teams.switching import acting_team
@@ -23,12 +26,15 @@ from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
 from billing.errors import BillingError, PurchaseInProgress, SessionNotFound, UnknownPackage
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
+from billing.personal_export import write_export
 from billing.selectors import purchases_of, shop_window
 from billing.visits import note_visit
 from credits.selectors import find_balance, get_balance
 
 RECENT = 5
 PAGE_SIZE = 20
+# Each reads everything that is held about somebody.
+EXPORTS_PER_MINUTE = 2
 SEE_OTHER = 303
 # How old a purchase is, and how many seconds its success page then waits between two looks.
 REFRESH_PAUSES = [(timedelta(minutes=10), 2), (timedelta(hours=1), 15)]
@@ -138,3 +144,25 @@ def history_page(request: HttpRequest) -> HttpResponse:
         "statuses": Purchase.Status.choices,
     }
     return render(request, "credits/history.html", context)
+
+
+@never_cache
+@login_required
+@require_POST
+def download_my_data(request: HttpRequest) -> HttpResponseBase:
+    """Everything that is held about the person, as a ZIP."""
+    user = cast(User, request.user)
+    try:
+        check_rate(f"export:{user.pk}", EXPORTS_PER_MINUTE)
+    except RateLimited:
+        messages.error(request, _("You have just downloaded your data. Please try again in a minute."))
+        return redirect("credits-statement")
+    return export_response(request, user)
+
+
+def export_response(request: HttpRequest, user: User) -> FileResponse:
+    """One person's export, sent while it is read from a file that is gone afterwards."""
+    record_download(request, "personal data", str(user.pk))
+    return FileResponse(
+        write_export(user), content_type="application/zip", headers=file_headers("my-data.zip")
+    )

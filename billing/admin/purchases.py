@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
+from accounts.downloads import DownloadableList
 from accounts.models import User
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.returns import RefundForm, list_of, refund_and_tell
@@ -26,7 +27,6 @@ from billing.repair import rerun_fulfilment
 from billing.selectors import open_purchases, purchases_needing_attention
 from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list, pairs, shortened
-from config.admin_downloads import DownloadableList
 from config.period_filter import PeriodFilter
 from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
 from credits.formatting import credits_amount

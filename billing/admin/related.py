@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin import UserAdmin
 from accounts.models import User
+from billing.admin.people import PersonAdmin
 from billing.models import Purchase
 from billing.money import Money
 from config.admin_display import EMPTY, link_to, link_to_list
@@ -36,7 +36,7 @@ def in_money(minor: int, currency: str) -> str:
     return str(Money(minor, currency))
 
 
-UserAdmin.related_pages.append(purchases_of_user)
+PersonAdmin.related_pages.append(purchases_of_user)
 AccountAdmin.related_pages.append(purchases_of_account)
 EntryAdmin.related_pages.append(purchase_of)
 LotAdmin.related_pages.append(purchase_of)

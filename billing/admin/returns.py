@@ -20,6 +20,7 @@ from unfold.decorators import display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from accounts.downloads import DownloadableList
 from accounts.models import User
 from billing.errors import BillingError
 from billing.exports import refunds_csv
@@ -27,7 +28,6 @@ from billing.models import Dispute, Purchase, Refund
 from billing.money import Money
 from billing.refunds import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
 from config.admin_display import EMPTY, chip, in_words, link_to
-from config.admin_downloads import DownloadableList
 from config.period_filter import PeriodFilter
 from config.read_only_admin import ReadOnlyAdmin
 from credits.formatting import credits_amount

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
+from accounts.downloads import DownloadableList
 from config.admin_display import EMPTY, chip, link_to, pretty_json
-from config.admin_downloads import DownloadableList
 from config.long_lists import LongListAdmin
 from config.period_filter import PeriodFilter
 from credits.admin.columns import LedgerColumns, lot_left, once_per_row

@@ -1,4 +1,4 @@
-"""Somebody who left traces wherever this site keeps any: each step by the real parts, none by hand where a part does it."""
+"""Somebody who left traces wherever this site keeps any: each step by the real parts."""
 
 from __future__ import annotations
 
@@ -149,5 +149,4 @@ def edit(client: Client, person: User) -> None:
 
 
 def register_client_of(person: User) -> ApiClient:
-    client = ApiClient.objects.create(name="Renderer", created_by=person)
-    return client
+    return ApiClient.objects.create(name="Renderer", created_by=person)

@@ -42,7 +42,8 @@ class DownloadableList:
 
     @action(description=_("Download CSV"), url_path="download", permissions=["download"])  # type: ignore[untyped-decorator]  # unfold's
     def download(self, request: HttpRequest) -> StreamingHttpResponse:
-        return as_file(request, self.download_name, self.lines_of(_listed(self, request)))
+        record_download(request, self.download_name, _query_of(request))
+        return as_file(self.download_name, self.lines_of(_listed(self, request)))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -54,11 +55,12 @@ class DownloadableList:
         return page
 
 
-def as_file(request: HttpRequest, name: str, lines: Iterator[str]) -> StreamingHttpResponse:
+def as_file(name: str, lines: Iterator[str]) -> StreamingHttpResponse:
     """A CSV file that is sent while it is written."""
-    record_download(request, name)
     return StreamingHttpResponse(
-        lines, content_type="text/csv; charset=utf-8", headers=file_headers(f"{name}-{_today()}.csv")
+        lines,
+        content_type="text/csv; charset=utf-8",
+        headers=file_headers(f"{name}-{timezone.now():%Y-%m-%d}.csv"),
     )
 
 
@@ -67,13 +69,9 @@ def file_headers(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
 
 
-def record_download(request: HttpRequest, what: str, **detail: str) -> None:
-    """Who takes data out is on record in the log."""
-    log.info("downloaded", what=what, user=str(request.user.pk), **detail)
-
-
-def _today() -> str:
-    return f"{timezone.now():%Y-%m-%d}"
+def record_download(request: HttpRequest, what: str, of: str = "") -> None:
+    """Who takes data out is on record in the log: what, and of whom or by which filters."""
+    log.info("downloaded", what=what, of=of, user=str(request.user.pk))
 
 
 def _listed(page: Any, request: HttpRequest) -> QuerySet[Any]:
@@ -90,5 +88,16 @@ def _listed(page: Any, request: HttpRequest) -> QuerySet[Any]:
 
 
 def _with_the_lists_query(path: str, request: HttpRequest) -> str:
-    query = [(k, v) for k, vs in request.GET.lists() for v in vs if k not in HOW_IT_IS_SHOWN]
-    return f"{path}?{urlencode(query)}" if query else path
+    query = _query_of(request)
+    return f"{path}?{query}" if query else path
+
+
+def _query_of(request: HttpRequest) -> str:
+    """Which rows the list is asked for."""
+    kept = [
+        (name, value)
+        for name, values in request.GET.lists()
+        for value in values
+        if name not in HOW_IT_IS_SHOWN
+    ]
+    return urlencode(kept)

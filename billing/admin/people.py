@@ -1,0 +1,129 @@
+"""The two things that a person can ask for: all that is held about them, and that it goes."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
+
+from accounts.admin import UserAdmin
+from accounts.errors import ErasureBlocked
+from accounts.models import User
+from billing.erasure import Erased, erase_user, plan_erasure
+from billing.views import export_response
+from config.admin_actions import acted_on, after_dialog
+from credits.formatting import credits_amount
+
+
+class EraseForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
+    """What would go, what is in the way, and what is to be done at Stripe stand above the fields."""
+
+    form_before_template = "admin/billing/erasure_plan.html"
+
+    confirmation = forms.CharField(
+        label=_("Their e-mail address, or their username where they have none"),
+        max_length=254,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Type it to confirm. This can’t be undone."),
+    )
+    forfeit = forms.BooleanField(
+        label=_("Forfeit the paid credits that are left"), required=False, widget=UnfoldBooleanWidget
+    )
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.user = User.objects.get(pk=unquote(str(self.object_id)))
+
+    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
+        return {"plan": plan_erasure(self.user, forfeit=True)}
+
+    def clean_confirmation(self) -> str:
+        typed: str = self.cleaned_data["confirmation"].strip()
+        if typed.casefold() != (self.user.email or self.user.username).casefold():
+            raise forms.ValidationError(_("This is not what they are known by. Nothing was changed."))
+        return typed
+
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):
+    """People as `accounts` shows them, with what needs to know every room."""
+
+    actions_detail = ["export", "erase"]
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Neither for whom nothing is known of any more."""
+        user = self.get_object(request, unquote(str(object_id)))
+        is_erased = user is not None and user.erased_at is not None
+        return [] if is_erased else super().get_actions_detail(request, object_id)
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or obj.erased_at is None:
+            return fieldsets
+        return ((None, {"fields": ("username", "erased_at", "see_also")}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        return (*super().get_readonly_fields(request, obj), "erased_at")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Nobody puts anything back into an erased person's row."""
+        return super().has_change_permission(request, obj) and (obj is None or obj.erased_at is None)
+
+    def has_export_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("accounts.export_user")
+
+    @action(description=_("Download all data"), url_path="export", permissions=["export"])
+    def export(self, request: HttpRequest, object_id: str) -> FileResponse:
+        return export_response(request, acted_on(self, request, object_id))
+
+    def has_erase_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Not oneself, and superusers only by superusers."""
+        if not request.user.has_perm("accounts.erase_user"):
+            return False
+        user = self.get_object(request, unquote(str(object_id))) if object_id else None
+        return user is None or (user.pk != request.user.pk and not self._is_out_of_reach(request, user))
+
+    @action(
+        description=_("Erase"),
+        url_path="erase",
+        permissions=["erase"],
+        dialog={
+            "title": _("Erase this person’s data?"),
+            "description": _(
+                "Removes who they were. Purchases, refunds and entries stay, with nobody’s name on them."
+            ),
+            "form_class": EraseForm,
+            "form_submit_text": _("Erase for good"),
+        },
+    )
+    def erase(self, request: HttpRequest, form: EraseForm, object_id: str) -> HttpResponse:
+        user: User = acted_on(self, request, object_id)
+        try:
+            erased = erase_user(user.pk, forfeit=form.cleaned_data["forfeit"])
+        except ErasureBlocked as error:
+            self.log_change(request, user, f"Tried to erase: {', '.join(error.params['obstacles'])}")
+            self.message_user(request, error.message, messages.ERROR)
+        else:
+            self.log_change(request, cast(User, self.get_object(request, str(user.pk))), "Erased")
+            self.message_user(request, _outcome(erased), messages.SUCCESS)
+        return after_dialog(request, reverse("admin:accounts_user_change", args=[quote(user.pk)]))
+
+
+def _outcome(erased: Erased) -> str:
+    if erased.repeated:
+        return str(_("They were erased before."))
+    told = str(_("Erased. %s credits were forfeited.") % credits_amount(erased.forfeited))
+    if erased.to_redact:
+        told += " " + str(_("Now redact at Stripe: %s") % ", ".join(erased.to_redact))
+    return told

@@ -1,0 +1,198 @@
+"""Whoever is at work for a person while they are erased: one of the two waits, and sees what the other did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from django.db import connection, connections, transaction
+
+from accounts import erasure as person_room
+from accounts.errors import ErasureBlocked, UserErased
+from accounts.models import User
+from accounts.teams import invitations
+from accounts.teams.membership import create_team
+from accounts.teams.models import Membership, Role
+from billing import erasure
+from billing.erasure import erase_user
+from billing.models import Purchase
+from credits import gifts, ledger
+from credits.models import Entry, Gift
+from tests.builders import UserFactory, start
+from tests.local_world import Sandbox
+from tests.racing import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def person(sandbox: Sandbox) -> User:
+    sandbox.hold_webhooks()
+    user: User = UserFactory.create(username="zeno", email="zeno@example.net")
+    return user
+
+
+@contextmanager
+def erasing(person: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An erasure that has done everything and not committed yet, until the block ends."""
+    reached, go_on = Event(), Event()
+    do = erasure._forget
+
+    def wait_before_the_end(*args: Any) -> None:
+        do(*args)
+        reached.set()
+        go_on.wait(20)
+
+    monkeypatch.setattr(erasure, "_forget", wait_before_the_end)
+    thread = Thread(target=lambda: (erase_user(person.pk), connections.close_all()))
+    thread.start()
+    assert reached.wait(20)
+    try:
+        yield
+    finally:
+        go_on.set()
+        thread.join(20)
+
+
+def waits_for_the_erasure(
+    person: User, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]
+) -> list[BaseException]:
+    """What the act raises that begins while the person is being erased."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the test looks at it
+            raised.append(error)
+        finally:
+            connections.close_all()
+
+    with erasing(person, monkeypatch):
+        actor = Thread(target=run)
+        actor.start()
+        wait_until_somebody_waits()
+    actor.join(20)
+    return raised
+
+
+def wait_until_somebody_waits() -> None:
+    """Until a connection waits for a lock of another, as PostgreSQL tells."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    for _attempt in range(400):
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            if cursor.fetchone()[0]:
+                return
+            cursor.execute("SELECT pg_sleep(0.02)")
+    raise AssertionError("nobody waited")
+
+
+def test_a_purchase_begun_meanwhile_is_refused(person: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    raised = waits_for_the_erasure(person, monkeypatch, lambda: start(person, "starter"))
+    assert [type(error) for error in raised] == [UserErased]
+    assert not Purchase.objects.exists()
+
+
+def test_without_the_lock_a_purchase_of_an_erased_person_would_begin(
+    person: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control of the test above."""
+    monkeypatch.setattr("billing.checkout.hold_present", lambda *_ids: None)
+    raised = waits_for_the_erasure(person, monkeypatch, lambda: start(person, "starter"))
+    assert raised == []
+    assert Purchase.objects.filter(user__erased_at__isnull=False).exists()
+
+
+def test_a_gift_made_meanwhile_is_refused(person: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    friend = UserFactory.create()
+    account = ledger.open_account(friend)
+    ledger.grant(account.pk, Decimal(50), kind=Entry.Kind.PURCHASE, key="bought")
+    raised = waits_for_the_erasure(
+        person, monkeypatch, lambda: gifts.give(friend, person, Decimal(5), "Dear Zeno", "key")
+    )
+    assert [type(error) for error in raised] == [UserErased]
+    assert not Gift.objects.exists()
+
+
+def test_a_team_joined_meanwhile_stays_without_them(person: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = UserFactory.create()
+    team = create_team(owner, "Crew")
+    invitation = invitations.invite(owner, team.pk, "other@example.com", Role.MEMBER)
+    token = invitations.token_of(invitation.pk)
+    raised = waits_for_the_erasure(person, monkeypatch, lambda: invitations.accept(person, token))
+    assert [type(error) for error in raised] == [UserErased]
+    assert list(Membership.objects.values_list("user", flat=True)) == [owner.pk]
+
+
+def test_an_erasure_waits_for_a_purchase_that_is_being_begun(person: User) -> None:
+    began, go_on, refused = Event(), Event(), []
+
+    def buy() -> None:
+        with transaction.atomic():
+            person_room.hold_present(person.pk)
+            began.set()
+            go_on.wait(20)
+            Purchase.objects.create(
+                user=person,
+                account=ledger.open_account(person),
+                package_code="starter",
+                package_name="Starter",
+                credits=1,
+                price_minor=1,
+                list_price_minor=1,
+                currency="usd",
+                discount_percentage=0,
+            )
+        connections.close_all()
+
+    def erase() -> None:
+        try:
+            erase_user(person.pk)
+        except ErasureBlocked as error:
+            refused.append(error.params["obstacles"])
+        connections.close_all()
+
+    buyer, eraser = Thread(target=buy), Thread(target=erase)
+    buyer.start()
+    assert began.wait(20)
+    eraser.start()
+    wait_until_somebody_waits()
+    go_on.set()
+    buyer.join(20)
+    eraser.join(20)
+    assert refused == [["purchases_open"]]
+
+
+def test_of_two_erasures_at_once_the_second_finds_it_done(person: User) -> None:
+    first, second = at_once(lambda: erase_user(person.pk), lambda: erase_user(person.pk))
+    assert {first.repeated, second.repeated} == {True, False}
+
+
+@pytest.mark.parametrize("step", ["forget_teams", "forget_words", "forget_person"])
+def test_a_crash_in_the_middle_leaves_everything_as_it_was(
+    person: User, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    rooms = {
+        "forget_teams": erasure.teams,
+        "forget_words": erasure.books,
+        "forget_person": erasure.person,
+    }
+    account = ledger.open_account(person)
+    ledger.grant(account.pk, Decimal(50), kind=Entry.Kind.PURCHASE, key="bought")
+    do = getattr(rooms[step], step)
+
+    def crash(*args: Any) -> None:
+        do(*args)
+        raise MemoryError
+
+    monkeypatch.setattr(rooms[step], step, crash)
+    with pytest.raises(MemoryError):
+        erase_user(person.pk, forfeit=True)
+    again = User.objects.get(pk=person.pk)
+    assert (again.email, again.erased_at, again.is_active) == ("zeno@example.net", None, True)
+    assert Entry.objects.filter(account=account).count() == 1
