@@ -7,7 +7,7 @@ carries no metadata of ours (customers, payment methods, refunds, disputes) name
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -31,19 +31,18 @@ class Traces:
     ids: frozenset[str]
     email: str = ""
 
-    def and_ids(self, found: Iterable[str]) -> Traces:
-        return replace(self, ids=self.ids | frozenset(found))
+    def condition(self) -> tuple[str, list[Any]]:
+        """SQL that holds where the jsonb ``object`` is about the buyer, and its arguments."""
+        words = [str(self.user_id), *{self.email, self.email.lower()} - {""}]
+        leads, ids = leads_among(self.ids)
+        said = " OR ".join("object::text LIKE %s" for _word in words)
+        return f"({leads} OR {said})", [*ids, *(f"%{_literally(word)}%" for word in words)]
 
-    def condition(self, objects: str) -> tuple[str, list[Any]]:
-        """SQL that holds for a row whose jsonb expression ``objects`` is about the buyer, and its arguments."""
-        ids = list(self.ids)
-        leads = " OR ".join(f"{objects} ->> '{lead}' = ANY (%s)" for lead in LEADS)
-        sql = f"({leads} OR {objects}::text LIKE %s"
-        arguments: list[Any] = [*([ids] * len(LEADS)), f"%{self.user_id}%"]
-        if self.email:
-            sql += f" OR {objects}::text ILIKE %s"
-            arguments.append(f"%{_literally(self.email)}%")
-        return f"{sql})", arguments
+
+def leads_among(ids: Iterable[str]) -> tuple[str, list[Any]]:
+    """SQL that holds where the jsonb ``object`` is, or names, one of these of Stripe's; and its arguments."""
+    known = list(ids)
+    return " OR ".join(f"object ->> '{lead}' = ANY (%s)" for lead in LEADS), [known] * len(LEADS)
 
 
 def traces_of(user: User) -> Traces:

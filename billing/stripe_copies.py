@@ -7,110 +7,110 @@ is deleted, and nobody calls Stripe: what Stripe itself holds is redacted there.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.db.models import JSONField, QuerySet
+from django.db.models.expressions import RawSQL
 from djstripe import models as djstripe
 
-from billing.buyer_traces import Traces, leads_of
+from billing.buyer_traces import Traces, leads_among, leads_of
 from billing.models import InboxEvent
 from billing.personal_data import masked, masked_text
 from config.row_batches import ROWS_AT_ONCE
 
-SUBJECT = "(payload #> '{data,object}')"
-MIRRORED = [
-    djstripe.Customer,
-    djstripe.Session,
-    djstripe.PaymentIntent,
-    djstripe.Charge,
-    djstripe.PaymentMethod,
-    djstripe.Refund,
-    djstripe.Dispute,
+
+@dataclass(frozen=True)
+class Copies:
+    """One table of copies: what they are called, the SQL that gives the object of Stripe's in a row, the columns of
+    JSON and of text that are hidden. Its rows are locked in the order of their keys, as everywhere.
+    """
+
+    called: str
+    model: type[Any]
+    object: str
+    json: tuple[str, ...]
+    text: tuple[str, ...] = ()
+
+    def of_keys(self, keys: set[Any]) -> Iterator[QuerySet[Any]]:
+        """Their rows, some thousands at a time."""
+        ordered = sorted(keys)
+        for place in range(0, len(ordered), ROWS_AT_ONCE):
+            yield self.model.objects.filter(pk__in=ordered[place : place + ROWS_AT_ONCE]).order_by("pk")
+
+
+def _mirrored(model: type[Any], *text: str) -> Copies:
+    return Copies(
+        f"mirrored {model._meta.verbose_name_plural}", model, "stripe_data", ("stripe_data", "metadata"), text
+    )
+
+
+COPIES = [
+    Copies("webhook events", InboxEvent, "payload #> '{data,object}'", ("payload",), ("note",)),
+    _mirrored(djstripe.Customer, "email"),
+    _mirrored(djstripe.Session),
+    _mirrored(djstripe.PaymentIntent),
+    _mirrored(djstripe.Charge),
+    _mirrored(djstripe.PaymentMethod),
+    _mirrored(djstripe.Refund),
+    _mirrored(djstripe.Dispute),
+    Copies("mirrored events", djstripe.Event, "data -> 'object'", ("stripe_data", "data")),
 ]
 
 
 def hide_stripe_copies(traces: Traces) -> dict[str, int]:
     """Hides what is personal in all copies about the buyer, in the caller's transaction; safe to repeat. How many rows
-    of which kind were about them. Reads both the inbox and the mirror from end to end: neither is found by its content.
+    of which kind were about them. Reads the inbox and the mirror from end to end: neither is found by its content.
     """
-    traces = traces.and_ids(_further_ids(traces))
-    hidden = {"webhook events": _hide_in_inbox(traces)}
-    for model in MIRRORED:
-        hidden[f"mirrored {model._meta.verbose_name_plural}"] = _hide_in_mirror(model, traces)
-    hidden["mirrored events"] = _hide_in_mirrored_events(traces)
-    return {kind: rows for kind, rows in hidden.items() if rows}
+    found = _about(traces)
+    for copies, keys in found:
+        for rows in copies.of_keys(keys):
+            for row in rows.select_for_update(of=("self",)):
+                _hide(copies, row)
+    return {copies.called: len(keys) for copies, keys in found if keys}
 
 
 def count_stripe_copies(traces: Traces) -> dict[str, int]:
     """How many rows `hide_stripe_copies` would find; changes nothing."""
-    traces = traces.and_ids(_further_ids(traces))
-    found = {"webhook events": len(_inbox_keys(traces))}
-    for model in MIRRORED:
-        found[f"mirrored {model._meta.verbose_name_plural}"] = len(_mirror_keys(model, traces))
-    found["mirrored events"] = len(_keys(djstripe.Event, "(data -> 'object')", traces))
-    return {kind: rows for kind, rows in found.items() if rows}
+    return {copies.called: len(keys) for copies, keys in _about(traces) if keys}
 
 
-def _further_ids(traces: Traces) -> set[str]:
-    """What the objects known so far name besides: a card's payment method is known by its charge alone."""
-    found: set[str] = set()
-    for batch in _batches(_inbox_keys(traces)):
-        for payload in InboxEvent.objects.filter(pk__in=batch).values_list("payload", flat=True):
-            found |= leads_of(payload["data"]["object"])
-    for model in MIRRORED:
-        for batch in _batches(_mirror_keys(model, traces)):
-            for data in model.objects.filter(pk__in=batch).values_list("stripe_data", flat=True):
-                found |= leads_of(data)
+def _about(traces: Traces) -> list[tuple[Copies, set[Any]]]:
+    """The keys of all rows about the buyer: those that the traces find, and what these name besides (a guest's card is
+    known by its charge alone).
+    """
+    found = [(copies, _keys(copies, *traces.condition())) for copies in COPIES]
+    further = set().union(*(_leads(copies, keys) for copies, keys in found)) - traces.ids
+    if further:
+        named = leads_among(further)
+        found = [(copies, keys | _keys(copies, *named)) for copies, keys in found]
     return found
 
 
-def _hide_in_inbox(traces: Traces) -> int:
-    keys = _inbox_keys(traces)
-    # In the order of the key, as every lock here.
-    for batch in _batches(keys):
-        for event in InboxEvent.objects.select_for_update(of=("self",)).filter(pk__in=batch).order_by("pk"):
-            event.payload, event.note = masked(event.payload), masked_text(event.note)
-            event.save(update_fields=["payload", "note"])
-    return len(keys)
+def _leads(copies: Copies, keys: set[Any]) -> set[str]:
+    found: set[str] = set()
+    for rows in copies.of_keys(keys):
+        for row in rows.annotate(stripe_object=RawSQL(copies.object, [], JSONField())):  # noqa: S611 - of our own code alone
+            found |= leads_of(row.stripe_object)
+    return found
 
 
-def _hide_in_mirror(model: type[Any], traces: Traces) -> int:
+def _hide(copies: Copies, row: Any) -> None:
     """By UPDATE and not by dj-stripe's own save or delete, which may call Stripe."""
-    keys = _mirror_keys(model, traces)
-    for batch in _batches(keys):
-        for row in model.objects.filter(pk__in=batch):
-            hidden = {"stripe_data": masked(row.stripe_data), "metadata": masked(row.metadata)}
-            if model is djstripe.Customer:
-                hidden["email"] = ""
-            model.objects.filter(pk=row.pk).update(**hidden)
-    return len(keys)
+    hidden = {name: masked(getattr(row, name)) for name in copies.json}
+    hidden |= {name: masked_text(getattr(row, name)) for name in copies.text if getattr(row, name)}
+    copies.model.objects.filter(pk=row.pk).update(**hidden)
 
 
-def _hide_in_mirrored_events(traces: Traces) -> int:
-    keys = _keys(djstripe.Event, "(data -> 'object')", traces)
-    for batch in _batches(keys):
-        for event in djstripe.Event.objects.filter(pk__in=batch):
-            hidden = {"stripe_data": masked(event.stripe_data), "data": masked(event.data)}
-            djstripe.Event.objects.filter(pk=event.pk).update(**hidden)
-    return len(keys)
-
-
-def _inbox_keys(traces: Traces) -> list[Any]:
-    return _keys(InboxEvent, SUBJECT, traces)
-
-
-def _mirror_keys(model: type[Any], traces: Traces) -> list[Any]:
-    return _keys(model, "stripe_data", traces)
-
-
-def _keys(model: type[Any], objects: str, traces: Traces) -> list[Any]:
-    condition, arguments = traces.condition(objects)
-    table, key = model._meta.db_table, model._meta.pk.column
+def _keys(copies: Copies, condition: str, arguments: list[Any]) -> set[Any]:
+    """The object is taken out of its row once, and not anew for each part of the condition."""
+    table, key = copies.model._meta.db_table, copies.model._meta.pk.column
+    taken_out = f"SELECT {copies.object} AS object OFFSET 0"
     with connection.cursor() as cursor:
-        # Names of our own code alone are put into the statement.
-        cursor.execute(f'SELECT "{key}" FROM "{table}" WHERE {condition} ORDER BY 1', arguments)  # noqa: S608
-        return [key for (key,) in cursor.fetchall()]
-
-
-def _batches(keys: list[Any]) -> Iterator[list[Any]]:
-    return (keys[place : place + ROWS_AT_ONCE] for place in range(0, len(keys), ROWS_AT_ONCE))
+        # Names and expressions of our own code alone are put into the statement.
+        cursor.execute(
+            f'SELECT "{key}" FROM "{table}" CROSS JOIN LATERAL ({taken_out}) taken WHERE {condition}',  # noqa: S608
+            arguments,
+        )
+        return {key for (key,) in cursor.fetchall()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -30,16 +31,29 @@ def entry_batches(entries: QuerySet[Entry], order: list[str]) -> Iterator[list[E
 
 def rows_of(batch: list[Entry]) -> list[list[str]]:
     """The lines of some entries; their owners are looked up together."""
-    owners = Account.objects.select_related("owner", "team").in_bulk({entry.account_id for entry in batch})
-    return [_row(entry, owners[entry.account_id]) for entry in batch]
+    owners = _owners({entry.account_id for entry in batch})
+    return [_row(entry, *owners[entry.account_id]) for entry in batch]
 
 
-def _row(entry: Entry, account: Account) -> list[str]:
+def _owners(accounts: set[UUID]) -> dict[UUID, tuple[str, str]]:
+    """Whose accounts these are: an id, and who a person would say it is (an address or, without one, a username; a
+    team's name).
+    """
+    named = Account.objects.filter(pk__in=accounts).values_list(
+        "pk", "owner_id", "owner__email", "owner__username", "team_id", "team__name"
+    )
+    return {
+        account: (str(owner or team or ""), harmless(email or username or name or ""))
+        for account, owner, email, username, team, name in named
+    }
+
+
+def _row(entry: Entry, owner_id: str, owner: str) -> list[str]:
     return [
         str(entry.pk),
         str(entry.account_id),
-        str(account.owner_id or account.team_id or ""),
-        harmless(_owner(account)),
+        owner_id,
+        owner,
         str(entry.version),
         entry.kind,
         plain(entry.amount),
@@ -56,10 +70,3 @@ def _row(entry: Entry, account: Account) -> list[str]:
 def lots_text(entry: Entry) -> str:
     """What it did to which lot, such as ``17:-5 18:-2.5``."""
     return " ".join(f"{movement.lot_id}:{plain(movement.amount)}" for movement in entry.movements)
-
-
-def _owner(account: Account) -> str:
-    """Who a person would say it is: an address or, without one, a username; a team's name."""
-    if account.owner is not None:
-        return account.owner.email or account.owner.username
-    return account.team.name if account.team else ""

@@ -25,7 +25,7 @@ class Account(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # An erased person leaves an account without an owner: the books stay whole.
+    # A person who is deleted leaves an account without an owner: the books stay whole.
     owner = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         verbose_name=_("owner"),

@@ -12,6 +12,7 @@ from django.conf import settings
 from billing.event_handlers import HANDLERS
 from billing.findings import WHAT_TO_DO
 from billing.management.commands import (
+    erase_user,
     forget_events,
     load_catalog,
     rebuild_figures,
@@ -20,10 +21,12 @@ from billing.management.commands import (
     sync_catalog,
 )
 from billing.models import Dispute, InboxEvent, Purchase, Refund
+from billing.personal_export import FILES
+from billing.reconciliation import Finding
 from billing.settling import Finding
 from billing.stripe_mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
 from config.errors import DomainError
-from credits.management.commands import check_ledger, grant_credits
+from credits.management.commands import check_ledger, export_ledger, grant_credits
 from credits.models import Account, Adjustment, Entry, Hold, Lot
 from credits.proof import INVARIANTS
 from credits.rates.management.commands import load_rates
@@ -31,6 +34,7 @@ from credits.rates.management.commands import load_rates
 ROOT = Path(__file__).resolve().parent.parent.parent
 GO_LIVE = (ROOT / "docs/go-live.md").read_text()
 OPERATE = (ROOT / "docs/operate.md").read_text()
+PERSONAL_DATA = (ROOT / "docs/personal-data.md").read_text()
 READMES = ["README.md", "sandbox/README.md", "clients/python/README.md", "examples/text_service/README.md"]
 DOCUMENTS = [*(ROOT / name for name in READMES), *sorted((ROOT / "docs").rglob("*.md"))]
 NAME = re.compile(r"[A-Z][A-Z0-9_]+")
@@ -150,14 +154,14 @@ def test_every_finding_of_reconciliation_is_explained() -> None:
 
 def test_every_command_is_documented() -> None:
     ours = (forget_events, load_catalog, load_rates, rebuild_figures, reconcile, seed_demo, sync_catalog)
-    modules = (*ours, check_ledger, grant_credits)
+    modules = (*ours, check_ledger, erase_user, export_ledger, grant_credits)
     for module in modules:
         name = module.__name__.rsplit(".", 1)[1]
         assert re.search(rf"^\| `{name}\b", OPERATE, re.MULTILINE), name
 
 
 def test_every_error_code_of_the_api_is_documented() -> None:
-    names = ("api", "ledger", "rates", "statement-and-gifts", "adjustments")
+    names = ("api", "ledger", "rates", "statement-and-gifts", "adjustments", "personal-data")
     pages = [f"docs/{name}.md" for name in names]
     documented = set().union(*(in_code((ROOT / page).read_text()) for page in pages))
     internal = {
@@ -175,6 +179,18 @@ def test_every_error_code_of_the_api_is_documented() -> None:
 def descendants(error: type[DomainError]) -> set[type[DomainError]]:
     direct = set(error.__subclasses__())
     return direct.union(*(descendants(child) for child in direct))
+
+
+def test_every_obstacle_to_an_erasure_is_explained() -> None:
+    sources = ["billing/erasure.py", "credits/erasure.py", "accounts/teams/erasure.py"]
+    codes = {code for path in sources for code in re.findall(r'Obstacle\("(\w+)"', (ROOT / path).read_text())}
+    assert len(codes) >= 9
+    for code in codes:
+        assert re.search(rf"^\| `{code}` \|", PERSONAL_DATA, re.MULTILINE), code
+
+
+def test_every_file_of_a_persons_export_is_explained() -> None:
+    assert not {file.name for file in FILES} - in_code(PERSONAL_DATA)
 
 
 def test_every_guard_of_the_ledger_is_documented() -> None:

@@ -14,12 +14,14 @@ from django.db import connection, connections, transaction
 from accounts import erasure as person_room
 from accounts.errors import ErasureBlocked, UserErased
 from accounts.models import User
+from accounts.teams import erasure as teams_room
 from accounts.teams import invitations
 from accounts.teams.membership import create_team
 from accounts.teams.models import Membership, Role
 from billing import erasure
 from billing.erasure import erase_user
 from billing.models import Purchase
+from credits import erasure as books_room
 from credits import gifts, ledger
 from credits.models import Entry, Gift
 from tests.builders import UserFactory, start
@@ -48,7 +50,7 @@ def erasing(person: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         go_on.wait(20)
 
     monkeypatch.setattr(erasure, "_forget", wait_before_the_end)
-    thread = Thread(target=lambda: (erase_user(person.pk), connections.close_all()))
+    thread = Thread(target=alone, args=[lambda: erase_user(person.pk)])
     thread.start()
     assert reached.wait(20)
     try:
@@ -56,6 +58,14 @@ def erasing(person: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     finally:
         go_on.set()
         thread.join(20)
+
+
+def alone(act: Callable[[], object]) -> None:
+    """In a thread, whose connection is closed after it."""
+    try:
+        act()
+    finally:
+        connections.close_all()
 
 
 def waits_for_the_erasure(
@@ -69,11 +79,9 @@ def waits_for_the_erasure(
             act()
         except BaseException as error:  # noqa: BLE001 - whatever it is, the test looks at it
             raised.append(error)
-        finally:
-            connections.close_all()
 
     with erasing(person, monkeypatch):
-        actor = Thread(target=run)
+        actor = Thread(target=alone, args=[run])
         actor.start()
         wait_until_somebody_waits()
     actor.join(20)
@@ -148,16 +156,14 @@ def test_an_erasure_waits_for_a_purchase_that_is_being_begun(person: User) -> No
                 currency="usd",
                 discount_percentage=0,
             )
-        connections.close_all()
 
     def erase() -> None:
         try:
             erase_user(person.pk)
         except ErasureBlocked as error:
             refused.append(error.params["obstacles"])
-        connections.close_all()
 
-    buyer, eraser = Thread(target=buy), Thread(target=erase)
+    buyer, eraser = Thread(target=alone, args=[buy]), Thread(target=alone, args=[erase])
     buyer.start()
     assert began.wait(20)
     eraser.start()
@@ -178,9 +184,9 @@ def test_a_crash_in_the_middle_leaves_everything_as_it_was(
     person: User, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     rooms = {
-        "forget_teams": erasure.teams,
-        "forget_words": erasure.books,
-        "forget_person": erasure.person,
+        "forget_teams": teams_room,
+        "forget_words": books_room,
+        "forget_person": person_room,
     }
     account = ledger.open_account(person)
     ledger.grant(account.pk, Decimal(50), kind=Entry.Kind.PURCHASE, key="bought")
