@@ -146,7 +146,8 @@ def test_batches_have_each_row_once_whatever_their_size(size: int) -> None:
     found = [row.pk for batch in in_row_batches(Entry.objects.all(), NEWEST_FIRST, size) for row in batch]
     assert found == keys
     purchases = [make_purchase().pk for _ in range(5)]
-    order = ["-created_at", "-id"]  # the same moment for all of them: one transaction
+    Purchase.objects.update(created_at=timezone.now())  # the same moment for all of them
+    order = ["-created_at", "-id"]
     read_back = [row.pk for batch in in_row_batches(Purchase.objects.all(), order, size) for row in batch]
     assert sorted(read_back) == sorted(purchases)
 

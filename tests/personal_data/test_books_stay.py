@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from djstripe import models as djstripe
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from accounts import people
 from accounts.models import User
 from accounts.teams.models import Membership
 from billing.erasure import erase_user, hide_late_copies
@@ -107,6 +109,15 @@ def test_the_same_person_signing_in_later_is_somebody_new(story: Story, live_ser
     browser.sign_in("buyer")
     browser.http.close()
     assert User.objects.get(oidc_sub=SUBJECT).pk != story.person.pk
+
+
+def test_a_token_that_is_being_read_meanwhile_brings_nobody_back(story: Story) -> None:
+    """The user was found before they were erased, and is brought up to date after."""
+    found = User.objects.get(pk=story.person.pk)
+    erase_user(story.person.pk)
+    claims = {"sub": SUBJECT, "iat": int(time.time()), "email": "new@example.net", "given_name": "Zoe"}
+    people._bring_up_to_date(found, people.Identity.from_claims(claims), always=True)
+    assert User.objects.get(pk=story.person.pk).email == ""
 
 
 def test_a_refund_reported_later_is_booked_and_brings_nothing_back(sandbox: Sandbox, story: Story) -> None:
