@@ -18,6 +18,7 @@ from unfold.decorators import action, display
 from accounts.downloads import DownloadableList
 from accounts.models import User
 from billing.admin.djstripe_pages import link_to_mirrored
+from billing.admin.downloads import DOWNLOAD_SALES
 from billing.admin.returns import RefundForm, list_of, refund_and_tell
 from billing.errors import BillingError
 from billing.exports import purchases_csv
@@ -126,7 +127,7 @@ class PurchaseAdmin(DownloadableList, ReadOnlyAdmin):
     search_help_text = _("Purchase id, Stripe's session or payment id, or the buyer's name or e-mail.")
     list_select_related = ["user"]
     inlines = [PurchaseEventInline]
-    download_permission, download_name = "billing.download_sales", "purchases"
+    download_permission, download_name = DOWNLOAD_SALES, "purchases"
     actions_detail = ["refund", "rerun"]
     fieldsets = [
         (None, {"fields": ["status_chip", "attention_chip", "attention_detail", "failure_shown"]}),

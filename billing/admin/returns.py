@@ -22,6 +22,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.downloads import DownloadableList
 from accounts.models import User
+from billing.admin.downloads import DOWNLOAD_SALES
 from billing.errors import BillingError
 from billing.exports import refunds_csv
 from billing.models import Dispute, Purchase, Refund
@@ -208,7 +209,7 @@ class RefundAdmin(DownloadableList, ReturnColumns, ReadOnlyAdmin):
         "stripe_payment_intent_id__exact",
     ]
     search_help_text = _("Refund, purchase or payment id.")
-    download_permission, download_name = "billing.download_sales", "refunds"
+    download_permission, download_name = DOWNLOAD_SALES, "refunds"
     fields = [
         "status_chip",
         "failure",

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """A small index over times, beside whoever spends meanwhile."""
 
     atomic = False
-    dependencies = [("credits", "0009_adjustments")]
+    dependencies = [("credits", "0010_daily_figures")]
     operations = [
         migrations.AlterModelOptions(
             name='entry',

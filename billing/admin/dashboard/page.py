@@ -12,13 +12,14 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.downloads import as_file, record_download
 from billing.admin.dashboard import sheets
 from billing.admin.dashboard.key_figures import Group, as_sheet, key_figures
 from billing.admin.dashboard.periods import USUAL, Period, asked_period
 from billing.admin.dashboard.running_dry import buyers_running_dry
 from billing.admin.dashboard.sheet import Sheet
 from billing.admin.dashboard.sheets import Asked
-from billing.admin.downloads import as_file, may_download
+from billing.admin.downloads import may_download
 from billing.daily_figures import local_day
 from billing.figures_selectors import currencies_sold, sales_counted_at
 from credits.figures_selectors import ledger_counted_at
@@ -98,7 +99,8 @@ def figures_file(request: HttpRequest, code: str) -> HttpResponseBase:
         raise PermissionDenied
     if code not in FILES:
         raise Http404(code)
-    return as_file(request, code, FILES[code](_asked(request.GET.dict(), currencies_sold())).csv())
+    record_download(request, code, request.GET.urlencode())
+    return as_file(code, FILES[code](_asked(request.GET.dict(), currencies_sold())).csv())
 
 
 figures_view = admin.site.admin_view(figures_file)

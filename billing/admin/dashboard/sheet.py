@@ -9,7 +9,7 @@ from typing import Any
 
 from billing.admin.bar_chart import BarChart
 from billing.admin.dashboard.cells import Cell, for_programs, is_number, shown
-from config.csv_lines import csv_lines, in_batches
+from config.csv_lines import csv_lines
 
 ROW_WIDTH = 100
 
@@ -59,7 +59,7 @@ class Sheet:
 
     def csv(self) -> Iterator[str]:
         rows = ([for_programs(cell) for cell in row] for row in self.rows)
-        return csv_lines([name for name, _title in self.columns], in_batches(rows))
+        return csv_lines([name for name, _title in self.columns], [rows])
 
 
 def bars_of(named: Sequence[tuple[Any, Decimal, Any]]) -> list[Row]:

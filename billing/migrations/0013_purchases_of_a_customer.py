@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """Beside whoever buys meanwhile."""
 
     atomic = False
-    dependencies = [("billing", "0010_downloads")]
+    dependencies = [("billing", "0012_purchases_by_completion")]
     operations = [
         AddIndexConcurrently(
             model_name='purchase',

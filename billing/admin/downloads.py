@@ -1,0 +1,11 @@
+"""Who may take what was sold out as a file."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+DOWNLOAD_SALES = "billing.download_sales"
+
+
+def may_download(request: HttpRequest) -> bool:
+    return request.user.has_perm(DOWNLOAD_SALES)
