@@ -22,7 +22,6 @@ from billing.management.commands import (
 )
 from billing.models import Dispute, InboxEvent, Purchase, Refund
 from billing.personal_export import FILES
-from billing.reconciliation import Finding
 from billing.settling import Finding
 from billing.stripe_mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
 from config.errors import DomainError

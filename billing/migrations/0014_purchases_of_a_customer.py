@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """Beside whoever buys meanwhile."""
 
     atomic = False
-    dependencies = [("billing", "0012_purchases_by_completion")]
+    dependencies = [("billing", "0013_reconciliation_cursor")]
     operations = [
         AddIndexConcurrently(
             model_name='purchase',
