@@ -212,7 +212,7 @@ FILES = [
 ]  # fmt: skip
 
 LEFT_OUT = {
-    "billing.SeenPurchase": "a figure counted from purchases.csv, for staff's sums; made anew at any time",
+    "billing.SeenPurchase": "which purchases a comparison with Stripe has met; forgotten when it ends",
     "credits.FirstSpend": "a figure counted from statement.csv, for staff's sums; made anew at any time",
     "credits.RunningDry": "a figure counted from statement.csv, for staff's sums; made anew at any time",
     "credits.SpendingDay": "a figure counted from statement.csv, for staff's sums; made anew at any time",
