@@ -22,7 +22,7 @@ from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
 from billing.errors import BillingError, PurchaseInProgress, SessionNotFound, UnknownPackage
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
-from billing.selectors import purchases_of, shop_window
+from billing.selectors import purchases_of, purchases_with_documents, shop_window
 from billing.visits import note_visit
 from credits.selectors import find_balance, get_balance
 
@@ -127,7 +127,7 @@ def history_page(request: HttpRequest) -> HttpResponse:
     status = request.GET.get("status", "")
     if status not in Purchase.Status.values:
         status = ""
-    purchases = purchases_of(cast(User, request.user), status)
+    purchases = purchases_with_documents(cast(User, request.user), status)
     paginator = Paginator(purchases, PAGE_SIZE)
     page = paginator.get_page(request.GET.get("page"))
     context: dict[str, Any] = {

@@ -20,6 +20,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Packages"), "inventory_2", "billing_package"),
                 _item(_("Refunds"), "currency_exchange", "billing_refund"),
                 _item(_("Disputes"), "gavel", "billing_dispute"),
+                _item(_("Receipts"), "request_quote", "billing_receipt"),
                 _item(_("Purchase events"), "history", "billing_purchaseevent"),
             ],
         },
