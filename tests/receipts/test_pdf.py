@@ -147,6 +147,8 @@ def test_the_file_says_what_it_is_to_programs(buyer: User) -> None:
         ("Ελένη Παπαδοπούλου", "Ελένη Παπαδοπούλου"),
         ("Ольга Чехова", "Ольга Чехова"),
         ("Nguyễn Thị Minh Khai", "Nguyễn Thị Minh Khai"),
+        ("משה כהן", "משה כהן"),
+        ("محمد عبد الله", "محمد عبد الله"),
         ("李 Wang", "□ Wang"),
         ("Zoë 🧾🇩🇪", "Zoë □□□"),
         ("ADA\tMARIE", "ADA□MARIE"),
@@ -157,7 +159,7 @@ def test_names_are_printed_and_a_letter_that_the_font_lacks_becomes_a_box(name: 
     assert shown in receipt_text(paid(buyer))
 
 
-@pytest.mark.parametrize("name", ["משה כהן", "محمد عبد الله", "👩‍👩‍👧", "a\u0301\u0300\u0302", "\u202eevil"])
+@pytest.mark.parametrize("name", ["👩‍👩‍👧", "a\u0301\u0300\u0302", "\u202eevil"])
 def test_no_name_keeps_a_receipt_from_coming_out(name: str) -> None:
     buyer = UserFactory.create(first_name=name, last_name="Ada")
     text = receipt_text(paid(buyer, package_name=name))
