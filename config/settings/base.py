@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "accounts",
     "accounts.teams",
     "accounts.clients",
+    "accounts.audit",
     "credits",
     "credits.rates",
     "billing",
