@@ -56,10 +56,10 @@ class RequestLog(RequestMiddleware):
 
 
 class StaffHistory(HistoryMiddleware):
-    """Tells the database who changes something in the back office, and from where; other requests pay nothing for it."""
+    """Tells the database who changes something in the back office, and whence; other requests pay nothing for it."""
 
     def get_context(self, request: HttpRequest) -> dict[str, Any]:
-        return {**super().get_context(request), **whence()}  # type: ignore[no-untyped-call]  # pghistory is untyped
+        return {**super().get_context(request), **whence()}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path.startswith("/admin/"):

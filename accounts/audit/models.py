@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
 from django.db.models import Func, Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+
+class ExactNumbers(json.JSONDecoder):
+    """Amounts never pass through a float."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, parse_float=Decimal)
+
 
 # What a column's value is replaced by where only the fact that it changed may be known.
 HIDDEN = "•••"
@@ -35,13 +45,13 @@ class FromConnection(Func):
 
 
 class AuditEntry(models.Model):
-    """One act: a change of a row, written by a trigger of its table, or something else worth knowing, such as a download
-    (`accounts.audit.recording`).
+    """One act: a change of a row, written by a trigger of its table, or something else worth knowing, such as a
+    download (`accounts.audit.recording`).
 
-    ``before`` and ``after`` hold the columns that differ, all recorded ones of a row that was made or deleted. They name
-    people by id alone, hold no secret, and so need no change when a person is erased. ``beside`` says what belongs to
-    the values without having changed, such as an amount's currency, or what was asked for. ``actor_id`` is empty where
-    no person was at it: then ``cause``, ``program`` and ``database_role`` say what was.
+    ``before`` and ``after`` hold the columns that differ, all recorded ones of a row that was made or deleted. They
+    name people by id alone, hold no secret, and so need no change when a person is erased. ``beside`` says what belongs
+    to the values without having changed, such as an amount's currency, or what was asked for. ``actor_id`` is empty
+    where no person was at it: then ``cause``, ``program`` and ``database_role`` say what was.
     """
 
     at = models.DateTimeField(_("when"), db_default=Now(), editable=False)
@@ -49,9 +59,9 @@ class AuditEntry(models.Model):
     kind = models.CharField(_("kind"), max_length=60)  # a model, as in "billing.package"
     object_id = models.CharField(_("object"), max_length=255, blank=True, db_default=Value(""))
     object_name = models.CharField(_("name"), max_length=255, blank=True, db_default=Value(""))
-    before = models.JSONField(_("before"), null=True)
-    after = models.JSONField(_("after"), null=True)
-    beside = models.JSONField(_("detail"), default=dict)
+    before = models.JSONField(_("before"), null=True, decoder=ExactNumbers)
+    after = models.JSONField(_("after"), null=True, decoder=ExactNumbers)
+    beside = models.JSONField(_("detail"), default=dict, decoder=ExactNumbers)
     # No foreign key: erasing a person must not need an update here.
     actor_id = models.UUIDField(
         _("who"), null=True, db_default=FromContext("user", function="audit_context_id")

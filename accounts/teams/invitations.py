@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from accounts.audit.context import acting
 from accounts.models import User
 from accounts.teams.caps import Cap
 from accounts.teams.errors import (
@@ -30,7 +31,7 @@ from accounts.teams.errors import (
     UnknownInvitation,
 )
 from accounts.teams.jobs import send_invitation
-from accounts.teams.membership import changing, lock_team, recorded
+from accounts.teams.membership import changing, lock_team
 from accounts.teams.models import Invitation, Membership, Role
 from accounts.teams.permissions import require_outranks
 
@@ -83,7 +84,7 @@ def accept(user: User, token: str) -> Membership:
         AlreadyMember: the invitation stays open for whom it was meant for.
     """
     team_id = find_invitation(token).team_id
-    with transaction.atomic(), recorded(user, "accept"):
+    with transaction.atomic(), acting(user, "accept_invitation"):
         lock_team(team_id)
         invitation = find_invitation(token)  # again: under the lock it is what it will stay
         require_open(invitation)

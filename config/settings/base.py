@@ -238,6 +238,7 @@ TOKEN_ENCODING = env("TOKEN_ENCODING", default="o200k_base")
 
 # --- Jobs, mail ---------------------------------------------------------------------------------------------------
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
+PROCRASTINATE_ON_APP_READY = "accounts.audit.jobs.name_jobs"
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="credits@example.com")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 STAFF_EMAIL = env(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from config.program import this_program
 from config.settings.base import *
 from config.settings.base import (
     BASE_DIR,
@@ -14,7 +15,6 @@ from config.settings.base import (
     env,
     logging_to_console,
 )
-from config.program import this_program
 from dev.database import database_settings
 
 SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # another Stripe host is the point of the sandbox
