@@ -29,6 +29,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "billing.run_reconciliation",
         "billing.repair_finding",
         "billing.view_personal_data",
+        "audit.view_auditentry",
         "credits.adjust_credits",
         "credits.approve_adjustment",
         "credits.change_hold",

@@ -57,6 +57,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Reconciliations"), "compare_arrows", "billing_reconciliationrun"),
                 _item(_("Findings"), "rule", "billing_reconciliationfinding"),
                 _item(_("Webhook inbox"), "inbox", "billing_inboxevent"),
+                {**_item(_("Audit"), "policy", "audit_auditentry"), "permission": _may_read_audit},
                 _item(_("Jobs"), "work_history", "procrastinate_procrastinatejob"),
             ],
         },
@@ -79,6 +80,10 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
     ]
+
+
+def _may_read_audit(request: HttpRequest) -> bool:
+    return request.user.has_perm("audit.view_auditentry")
 
 
 def _item(title: Any, icon: str, model: str) -> dict[str, Any]:

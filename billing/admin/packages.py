@@ -104,6 +104,7 @@ class DriftFilter(admin.SimpleListFilter):
 
 @admin.register(Package)
 class PackageAdmin(StaffMayLook):
+    is_audited = True
     form = PackageForm
     list_filter = ["is_active", DriftFilter, "currency", "badge"]
     search_fields = ["code", "name", "stripe_product_id", "stripe_price_id"]

@@ -105,6 +105,7 @@ class ToDoFilter(admin.SimpleListFilter):
 
 @admin.register(Purchase)
 class PurchaseAdmin(ReadOnlyAdmin):
+    is_audited = True
     list_display = [
         "created_at",
         "buyer",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import UserAdmin
+from accounts.audit.wording import FORMATS
 from accounts.models import User
 from billing.models import Purchase
 from billing.money import Money
@@ -36,6 +38,13 @@ def in_money(minor: int, currency: str) -> str:
     return str(Money(minor, currency))
 
 
+def minor_in_money(field: Any, column: str, value: Any, beside: dict[str, Any]) -> str | None:
+    """How the audit writes money, whose currency stands beside it."""
+    currency = beside.get("stripe_currency" if column.startswith("stripe_") else "currency")
+    return str(Money(int(value), currency)) if column.endswith("_minor") and currency else None
+
+
+FORMATS.append(minor_in_money)
 UserAdmin.related_pages.append(purchases_of_user)
 AccountAdmin.related_pages.append(purchases_of_account)
 EntryAdmin.related_pages.append(purchase_of)

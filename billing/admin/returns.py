@@ -187,6 +187,7 @@ class ReturnColumns:
 
 @admin.register(Refund)
 class RefundAdmin(ReturnColumns, ReadOnlyAdmin):
+    is_audited = True
     list_display = [
         "created_at",
         "buyer",
@@ -256,6 +257,7 @@ class RefundAdmin(ReturnColumns, ReadOnlyAdmin):
 
 @admin.register(Dispute)
 class DisputeAdmin(ReturnColumns, ReadOnlyAdmin):
+    is_audited = True
     list_display = [
         "created_at",
         "buyer",

@@ -61,6 +61,7 @@ class HoldStateFilter(StateFilter):
 
 @admin.register(Hold)
 class HoldAdmin(LedgerColumns, LongListAdmin):
+    is_audited = True
     list_display = [
         "created_at",
         "account_link",
