@@ -22,7 +22,8 @@ def program_name(arguments: list[str]) -> str:
     if _said:
         return _said[0]
     script, *rest = arguments
-    name = Path(script).name
+    path = Path(script)
+    name = path.parent.name if path.name == "__main__.py" else path.name  # python -m
     command = rest[0] if name == "manage.py" and rest else ""
     return COMMANDS.get(command, f"{name} {command}".strip())
 

@@ -18,12 +18,13 @@ from accounts.audit.models import AuditEntry
 from accounts.audit.selectors import entries_named, names_of
 from accounts.audit.wording import act_in_words, changes_of, detail_of, kind_in_words, model_of, people_in
 from accounts.models import User
-from config.admin_display import EMPTY, in_words, link_to, link_to_list, shortened
+from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list, shortened
 from config.long_lists import LongChangeList, LongListAdmin
 from config.read_only_admin import is_staff
 
 PERMISSION = "audit.view_auditentry"
 CHANGES_IN_LIST = 5
+PAGE_IN_LIST = 32
 
 
 class AuditList(LongChangeList):
@@ -41,7 +42,7 @@ class AuditEntryAdmin(LongListAdmin):
     list_filter_submit = True
     list_filter_sheet = True
     search_fields = ["id"]  # what is looked for says get_search_results
-    search_help_text = _("A person, an object’s id or name, a request’s id, or an address: in full.")
+    search_help_text = _("Person, object, request or address: in full.")
     ordering = ["-at", "-id"]
     fieldsets = [
         (None, {"fields": ["at", "who", "what", "changes", "detail"]}),
@@ -74,7 +75,8 @@ class AuditEntryAdmin(LongListAdmin):
     @display(description=_("who"))
     def who(self, entry: AuditEntry) -> str:
         if entry.actor_id is None:
-            return self.cause_shown(entry) if entry.cause else entry.program or EMPTY
+            said = self.cause_shown(entry) if entry.cause else entry.program
+            return chip(said) if said else EMPTY
         name = names(entry).get(str(entry.actor_id))
         return link_to(User(pk=entry.actor_id), name) if name else shortened(str(entry.actor_id), 12)
 
@@ -86,11 +88,19 @@ class AuditEntryAdmin(LongListAdmin):
 
     @display(description=_("before → after"))
     def changes_in_short(self, entry: AuditEntry) -> str:
-        return in_table(entry, CHANGES_IN_LIST) or self.detail(entry)
+        rows = changes_of(entry, names(entry))
+        if not rows:
+            aside: str = self.detail(entry)
+            return aside
+        url = reverse("admin:audit_auditentry_change", args=[entry.pk])
+        shown = {"rows": rows[:CHANGES_IN_LIST], "more": len(rows[CHANGES_IN_LIST:]), "url": url}
+        sides = {"has_before": entry.before is not None, "has_after": entry.after is not None}
+        return render_to_string("admin/audit/changes_in_short.html", {**shown, **sides})
 
     @display(description=_("before → after"))
     def changes(self, entry: AuditEntry) -> str:
-        return in_table(entry) or EMPTY
+        rows = changes_of(entry, names(entry))
+        return render_to_string("admin/audit/changes.html", {"rows": rows}) if rows else EMPTY
 
     @display(description=_("detail"))
     def detail(self, entry: AuditEntry) -> str:
@@ -100,7 +110,7 @@ class AuditEntryAdmin(LongListAdmin):
     @display(description=_("from where"))
     def whence(self, entry: AuditEntry) -> str:
         parts = {"address": self.address_link(entry), "request": self.request_link(entry, 12)}
-        more = {"page": entry.page, "program": entry.program, "empty": EMPTY}
+        more = {"page": shortened(entry.page, PAGE_IN_LIST), "empty": EMPTY}
         return render_to_string("admin/audit/whence.html", {**parts, **more})
 
     @display(description=_("address"))
@@ -132,14 +142,6 @@ def name_people(entries: list[AuditEntry]) -> None:
 def names(entry: AuditEntry) -> dict[str, str]:
     found: dict[str, str] = getattr(entry, "names", {})
     return found
-
-
-def in_table(entry: AuditEntry, most: int | None = None) -> str:
-    """The columns that differ, the first ``most`` of them; empty where none does."""
-    rows = changes_of(entry, names(entry))
-    url = reverse("admin:audit_auditentry_change", args=[entry.pk])
-    shown = {"rows": rows[:most], "more": len(rows) - len(rows[:most]), "url": url}
-    return render_to_string("admin/audit/changes.html", shown) if rows else ""
 
 
 def object_shown(entry: AuditEntry) -> str:

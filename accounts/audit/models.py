@@ -81,7 +81,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         verbose_name = _("audit entry")
-        verbose_name_plural = _("audit")
+        verbose_name_plural = _("audit entries")
         default_permissions = ("view",)
         ordering = ["-at", "-id"]
         # Each is one way to narrow the list, in the list's order: a page reads as many rows as it shows.
@@ -90,7 +90,9 @@ class AuditEntry(models.Model):
             models.Index(fields=["actor_id", "-at", "-id"], name="audit_entry_by_actor"),
             models.Index(fields=["kind", "-at", "-id"], name="audit_entry_by_kind"),
             models.Index(fields=["object_id", "kind", "-at", "-id"], name="audit_entry_by_object"),
-            models.Index(fields=["object_name", "-at", "-id"], name="audit_entry_by_name"),
+            models.Index(
+                fields=["object_name", "-at", "-id"], condition=~Q(object_name=""), name="audit_entry_by_name"
+            ),
             models.Index(fields=["act", "-at", "-id"], name="audit_entry_by_act"),
             models.Index(
                 fields=["request_id", "-at", "-id"],
@@ -103,4 +105,4 @@ class AuditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.act} {self.kind} {self.object_name or self.object_id}"
+        return f"#{self.pk}"

@@ -43,15 +43,23 @@ def watch(
 
 
 def watch_links(
-    table: str, kind: str, key: str, has: str, other: str, other_table: str, other_name: str
+    table: str,
+    kind: str,
+    key: str,
+    *,
+    has: str,
+    other: tuple[str, str, str],
+    named_by: tuple[str, str] | None = None,
 ) -> RunSQL:
     """Puts on record what an object is given and loses, by its name: a user's groups.
 
     Args:
         table: the one between the two; `kind` and `key` are the object's model and column in it.
-        has: what the entry calls it, ``groups``; `other` is its column, `other_name` the column of its name.
+        has: what the entry calls it, ``groups``.
+        other: the column of what it is given, its table, and the column of its name there.
+        named_by: the object's own table, and the column of its name there. None for people.
     """
-    arguments = [kind, key, has, other, other_table, other_name]
+    arguments = [kind, key, has, *other, *(named_by or ())]
     calls = f"EXECUTE FUNCTION audit_link({', '.join(map(_text, arguments))})"
     return _triggers(table, calls, {"INSERT": "true", "UPDATE": "true", "DELETE": "true"})
 

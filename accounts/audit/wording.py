@@ -1,11 +1,12 @@
 """An entry in words: what was done to what, and each column before and after as people read it.
 
-Apps above this one say how their columns are written, by `FORMATS`: accounts must know neither credits nor money.
+Apps above this one say how their columns are written, by `FORMATS` and `LABELS`: accounts must know neither credits nor
+money.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -29,13 +30,13 @@ Beside = dict[str, Any]
 Format = Callable[[Field, str, Any, Beside], str | None]
 
 FORMATS: list[Format] = []
+# What columns are called that hold something else than is shown.
+LABELS: dict[str, Any] = {}
 ACTS = {
     "created": gettext_lazy("Created"),
     "changed": gettext_lazy("Changed"),
     "deleted": gettext_lazy("Deleted"),
     "downloaded": gettext_lazy("Downloaded"),
-    "exported": gettext_lazy("Exported"),
-    "erased": gettext_lazy("Erased"),
     "released": gettext_lazy("Released"),
     "started": gettext_lazy("Started"),
     "synced": gettext_lazy("Synced to Stripe"),
@@ -94,7 +95,7 @@ def changes_of(entry: AuditEntry, names: dict[str, str]) -> list[Change]:
             in_writing(entry.kind, column, before.get(column), was, names),
             in_writing(entry.kind, column, after.get(column), now, names),
         )
-        for column in {**before, **after}
+        for column in _in_order(entry.kind, {**before, **after})
         if before.get(column) or after.get(column) or (column in before and column in after)
     ]
 
@@ -110,6 +111,8 @@ def detail_of(entry: AuditEntry, names: dict[str, str]) -> list[tuple[str, str]]
 
 
 def column_in_words(kind: str, column: str) -> str:
+    if column in LABELS:
+        return str(LABELS[column])
     field = _field(kind, column)
     return capfirst(str(field.verbose_name)) if field is not None else in_words(column)
 
@@ -139,6 +142,13 @@ def _plainly(field: Field, value: Any) -> str:
         return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
     labels = dict(getattr(field, "flatchoices", None) or ())
     return str(labels.get(value, value))
+
+
+def _in_order(kind: str, columns: Iterable[str]) -> list[str]:
+    """As the model has them: PostgreSQL keeps the names of a JSON object by their length."""
+    model = model_of(kind)
+    places = [field.column for field in model._meta.fields] if model else []
+    return sorted(columns, key=lambda column: places.index(column) if column in places else len(places))
 
 
 def _field(kind: str, column: str) -> Field:

@@ -19,15 +19,16 @@ class Migration(migrations.Migration):
     operations = [
         watch('accounts_user', 'accounts.user', RIGHTS, hidden=HIDDEN, inserts=IS_STAFF),
         watch_links(
-            'accounts_user_groups', 'accounts.user', 'user_id', 'groups', 'group_id', 'auth_group', 'name',
+            'accounts_user_groups', 'accounts.user', 'user_id',
+            has='groups', other=('group_id', 'auth_group', 'name'),
         ),
         watch_links(
-            'accounts_user_user_permissions', 'accounts.user', 'user_id', 'user_permissions',
-            'permission_id', 'auth_permission', 'codename',
+            'accounts_user_user_permissions', 'accounts.user', 'user_id',
+            has='user_permissions', other=('permission_id', 'auth_permission', 'codename'),
         ),
         watch('auth_group', 'auth.group', ['name'], named_by='name'),
         watch_links(
-            'auth_group_permissions', 'auth.group', 'group_id', 'permissions',
-            'permission_id', 'auth_permission', 'codename',
+            'auth_group_permissions', 'auth.group', 'group_id',
+            has='permissions', other=('permission_id', 'auth_permission', 'codename'), named_by=('auth_group', 'name'),
         ),
     ]

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import UserAdmin
-from accounts.audit.wording import FORMATS
+from accounts.audit.wording import FORMATS, LABELS
 from accounts.models import User
 from billing.models import Purchase
 from billing.money import Money
@@ -45,6 +45,16 @@ def minor_in_money(field: Any, column: str, value: Any, beside: dict[str, Any]) 
 
 
 FORMATS.append(minor_in_money)
+LABELS.update(
+    {
+        "price_minor": _("Price"),
+        "list_price_minor": _("List price"),
+        "amount_minor": _("Amount"),
+        "paid_minor": _("Paid"),
+        "refunded_minor": _("Refunded"),
+        "stripe_price_minor": _("Price at Stripe"),
+    }
+)
 UserAdmin.related_pages.append(purchases_of_user)
 AccountAdmin.related_pages.append(purchases_of_account)
 EntryAdmin.related_pages.append(purchase_of)

@@ -20,7 +20,9 @@ from tests.builders import UserFactory
 pytestmark = pytest.mark.django_db
 
 REGISTERED: list[type[Model]] = list(admin.site._registry)
-FOR_EVERYBODY = [model for model in REGISTERED if model is not AuditEntry]  # whom the audit is for says tests/audit
+FOR_EVERYBODY = [
+    model for model in REGISTERED if model is not AuditEntry
+]  # whom the audit is for says tests/audit
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pgtrigger
@@ -13,6 +14,7 @@ from django.db.models import F
 
 from accounts.audit.models import AuditEntry
 from accounts.audit.recording import record_act
+from accounts.audit.wording import ACTS
 from billing.models import Purchase
 
 pytestmark = pytest.mark.django_db
@@ -143,6 +145,12 @@ def test_what_links_people_to_rights_is_watched_and_the_hot_path_is_not() -> Non
 def test_no_secret_and_nothing_of_a_person_is_recorded_in_the_open() -> None:
     for table, (recorded, hidden) in watched().items():
         assert not {column for column in recorded - hidden if PERSONAL.search(column)}, table
+
+
+def test_every_watched_table_and_every_other_act_is_documented() -> None:
+    guide = Path("docs/audit.md").read_text()
+    acts = ACTS.keys() - {"created", "changed", "deleted"}
+    assert {name for name in {*LEFT_OUT, *LINKS, *acts} if f"`{name}`" not in guide} == set()
 
 
 def test_no_other_table_keeps_a_history() -> None:

@@ -54,11 +54,12 @@ def test_an_entry_says_who_did_what_before_and_after_and_from_where(
             f'Changed package <a class="admin-link" href="{page_of(books.package)}">{books.package.code}'
             in text
         )
-        assert '<th scope="row">Price in minor units</th><td>$10.00</td><td>$12.00</td>' in text
-        assert '<th scope="row">Validity in days</th><td>-</td><td>30</td>' in text
         assert ADDRESS in text
         assert page_of(books.package) in text
         assert edited.request_id[:6] in text
+    assert '<th scope="row">Price</th><td>$10.00</td><td>$12.00</td>' in text
+    assert '<th scope="row">Validity in days</th><td>-</td><td>30</td>' in text
+    assert "<dt>Price</dt> <dd>$10.00 → $12.00</dd>" in read(as_superuser, AUDIT)
 
 
 def test_money_of_currencies_without_a_smaller_unit_and_credits_are_written_as_elsewhere(

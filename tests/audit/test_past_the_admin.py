@@ -188,6 +188,7 @@ def test_what_a_job_changes_is_on_record_under_its_name(sandbox: Sandbox) -> Non
         (["manage.py", "reconcile", "--from", "2026-11-01"], "manage.py reconcile"),
         (["manage.py"], "manage.py"),
         (["/srv/fix.py", "--now"], "fix.py"),
+        (["/lib/pytest/__main__.py", "-q"], "pytest"),
     ],
 )
 def test_a_program_is_known_by_its_name(arguments: list[str], name: str) -> None:

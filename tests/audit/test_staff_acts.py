@@ -222,6 +222,7 @@ def test_what_a_group_may(as_superuser: Client, superuser: User) -> None:
 
     entry = entries_about(group)[-1]
     assert changes(entry) == {"permissions": (None, "refund_purchase")}
+    assert entry.object_name == "interns"
     assert_whence(entry, superuser, page_of(group))
 
 

@@ -48,7 +48,9 @@ def test_the_secret_is_in_no_table_and_no_log(service: ApiClient, caplog: pytest
 
 def test_the_history_of_a_key_holds_no_hash(new_key: NewKey) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*), string_agg(t::text, '') FROM audit_auditentry t WHERE kind = 'clients.apikey'")
+        cursor.execute(
+            "SELECT count(*), string_agg(t::text, '') FROM audit_auditentry t WHERE kind = 'clients.apikey'"
+        )
         count, text = cursor.fetchone()
 
     assert count == 1

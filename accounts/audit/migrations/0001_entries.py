@@ -58,10 +58,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit',
+                'verbose_name_plural': 'audit entries',
                 'ordering': ['-at', '-id'],
                 'default_permissions': ('view',),
-                'indexes': [models.Index(fields=['-at', '-id'], name='audit_entry_newest'), models.Index(fields=['actor_id', '-at', '-id'], name='audit_entry_by_actor'), models.Index(fields=['kind', '-at', '-id'], name='audit_entry_by_kind'), models.Index(fields=['object_id', 'kind', '-at', '-id'], name='audit_entry_by_object'), models.Index(fields=['object_name', '-at', '-id'], name='audit_entry_by_name'), models.Index(fields=['act', '-at', '-id'], name='audit_entry_by_act'), models.Index(condition=models.Q(('request_id', ''), _negated=True), fields=['request_id', '-at', '-id'], name='audit_entry_by_request'), models.Index(condition=models.Q(('address', ''), _negated=True), fields=['address', '-at', '-id'], name='audit_entry_by_address')],
+                'indexes': [models.Index(fields=['-at', '-id'], name='audit_entry_newest'), models.Index(fields=['actor_id', '-at', '-id'], name='audit_entry_by_actor'), models.Index(fields=['kind', '-at', '-id'], name='audit_entry_by_kind'), models.Index(fields=['object_id', 'kind', '-at', '-id'], name='audit_entry_by_object'), models.Index(condition=models.Q(('object_name', ''), _negated=True), fields=['object_name', '-at', '-id'], name='audit_entry_by_name'), models.Index(fields=['act', '-at', '-id'], name='audit_entry_by_act'), models.Index(condition=models.Q(('request_id', ''), _negated=True), fields=['request_id', '-at', '-id'], name='audit_entry_by_request'), models.Index(condition=models.Q(('address', ''), _negated=True), fields=['address', '-at', '-id'], name='audit_entry_by_address')],
             },
         ),
         migrations.RunSQL(APPEND_ONLY, ANYTHING),

@@ -68,24 +68,30 @@ END;
 $$;
 
 -- Something was given to an object or taken from it, such as a group to a user. Arguments: the object's kind; its
--- column; what it is that it has; the other one's column, table, and the column of its name.
+-- column; what it is that it has; the other one's column, table, and the column of its name; and where people know the
+-- object by a name, its table and column.
 CREATE FUNCTION audit_link() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     v_row jsonb := CASE WHEN TG_OP = 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END;
     v_other text := v_row ->> TG_ARGV[3];
     v_name text;
+    v_own text;
     v_with jsonb;
     v_without jsonb := jsonb_build_object(TG_ARGV[2], NULL);
 BEGIN
     EXECUTE format('SELECT %I::text FROM %I WHERE id::text = $1', TG_ARGV[5], TG_ARGV[4]) INTO v_name USING v_other;
+    IF TG_NARGS > 6 THEN
+        EXECUTE format('SELECT %I::text FROM %I WHERE id::text = $1', TG_ARGV[7], TG_ARGV[6])
+        INTO v_own USING v_row ->> TG_ARGV[1];
+    END IF;
     v_with := jsonb_build_object(TG_ARGV[2], coalesce(v_name, '#' || v_other));
     IF TG_OP = 'INSERT' THEN
-        PERFORM audit_write(TG_ARGV[0], v_row ->> TG_ARGV[1], '', v_without, v_with, NULL);
+        PERFORM audit_write(TG_ARGV[0], v_row ->> TG_ARGV[1], v_own, v_without, v_with, NULL);
     ELSIF TG_OP = 'DELETE' THEN
-        PERFORM audit_write(TG_ARGV[0], v_row ->> TG_ARGV[1], '', v_with, v_without, NULL);
+        PERFORM audit_write(TG_ARGV[0], v_row ->> TG_ARGV[1], v_own, v_with, v_without, NULL);
     ELSE
         PERFORM audit_write(
-            TG_ARGV[0], v_row ->> TG_ARGV[1], '',
+            TG_ARGV[0], v_row ->> TG_ARGV[1], v_own,
             jsonb_build_object(TG_ARGV[2], '#' || (to_jsonb(OLD) ->> TG_ARGV[3])), v_with,
             jsonb_build_object('was_of', to_jsonb(OLD) ->> TG_ARGV[1])
         );
