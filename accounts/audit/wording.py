@@ -38,6 +38,7 @@ ACTS = {
     "deleted": gettext_lazy("Deleted"),
     "downloaded": gettext_lazy("Downloaded"),
     "released": gettext_lazy("Released"),
+    "resumed": gettext_lazy("Resumed"),
     "started": gettext_lazy("Started"),
     "synced": gettext_lazy("Synced to Stripe"),
 }

@@ -15,9 +15,11 @@ def may_download(request: HttpRequest) -> bool:
     return request.user.has_perm("billing.download_sales")
 
 
-def as_file(model: type[Model], name: str, lines: Iterator[str]) -> StreamingHttpResponse:
-    """Who takes data out is on record before the first byte is."""
-    record_act("downloaded", model, {"file": name})
+def as_file(
+    request: HttpRequest, about: type[Model], name: str, lines: Iterator[str]
+) -> StreamingHttpResponse:
+    """Who takes data out, and what they asked for, is on record before the first byte is sent."""
+    record_act("downloaded", about, {"file": name, **request.GET.dict()})
     headers = {
         "Content-Disposition": f'attachment; filename="{name}-{timezone.now():%Y-%m-%d}.csv"',
         "Cache-Control": "no-store",

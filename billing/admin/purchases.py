@@ -254,7 +254,9 @@ class PurchaseAdmin(ReadOnlyAdmin):
 
     @action(description=_("Download CSV"), url_path="download", permissions=["download"])
     def download(self, request: HttpRequest) -> StreamingHttpResponse:
-        return as_file(Purchase, "purchases", purchases_csv(Purchase.objects.order_by("-created_at", "-id")))
+        return as_file(
+            request, Purchase, "purchases", purchases_csv(Purchase.objects.order_by("-created_at", "-id"))
+        )
 
     def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("billing.refund_purchase")

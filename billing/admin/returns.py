@@ -244,7 +244,7 @@ class RefundAdmin(ReturnColumns, ReadOnlyAdmin):
 
     @action(description=_("Download CSV"), url_path="download", permissions=["download"])
     def download(self, request: HttpRequest) -> StreamingHttpResponse:
-        return as_file(Refund, "refunds", refunds_csv(Refund.objects.order_by("-created_at", "-id")))
+        return as_file(request, Refund, "refunds", refunds_csv(Refund.objects.order_by("-created_at", "-id")))
 
     @display(description=_("failure"))
     def failure(self, refund: Refund) -> str:

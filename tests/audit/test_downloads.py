@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from accounts.audit.context import acting
 from accounts.audit.models import AuditEntry
@@ -25,6 +26,14 @@ def test_a_download_is_on_record_before_its_first_byte(as_superuser: Client, sup
     assert (entry.act, entry.beside) == ("downloaded", {"file": "purchases"})
     assert_whence(entry, superuser, "/admin/billing/purchase/download/")
     assert b"".join(answer.streaming_content).startswith(b"purchase,")
+
+
+def test_a_table_of_the_front_page_is_on_record_with_its_days(as_superuser: Client, superuser: User) -> None:
+    assert as_superuser.get(reverse("figures-file", args=["figures"]), {"period": "30"}).status_code == 200
+
+    entry = latest("billing.purchase")
+    assert (entry.act, entry.beside) == ("downloaded", {"file": "figures", "period": "30"})
+    assert_whence(entry, superuser, reverse("figures-file", args=["figures"]))
 
 
 def test_who_may_not_download_leaves_no_entry() -> None:

@@ -21,6 +21,7 @@ from billing.admin.dashboard.sheets import Asked
 from billing.admin.downloads import as_file, may_download
 from billing.daily_figures import local_day
 from billing.figures_selectors import currencies_sold, sales_counted_at
+from billing.models import Purchase
 from credits.figures_selectors import ledger_counted_at
 
 DRY_SHOWN = 8
@@ -98,7 +99,7 @@ def figures_file(request: HttpRequest, code: str) -> HttpResponseBase:
         raise PermissionDenied
     if code not in FILES:
         raise Http404(code)
-    return as_file(request, code, FILES[code](_asked(request.GET.dict(), currencies_sold())).csv())
+    return as_file(request, Purchase, code, FILES[code](_asked(request.GET.dict(), currencies_sold())).csv())
 
 
 figures_view = admin.site.admin_view(figures_file)

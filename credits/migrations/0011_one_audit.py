@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('audit', '0001_entries'),
-        ('credits', '0009_adjustments'),
+        ('credits', '0010_daily_figures'),
     ]
 
     operations = [
