@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('audit', '0001_entries'),
-        ('billing', '0013_reconciliation_cursor'),
+        ("billing", "0014_receipts"),
     ]
 
     operations = [
