@@ -53,6 +53,7 @@ class UserAdmin(DjangoUserAdmin, StaffMayLook):  # type: ignore[type-arg]  # not
     Rights come by group, so that two people with one job have the same ones.
     """
 
+    is_audited = True
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -110,6 +111,8 @@ class UserAdmin(DjangoUserAdmin, StaffMayLook):  # type: ignore[type-arg]  # not
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, StaffMayLook):  # type: ignore[misc]  # unfold is untyped
     """Who may do what. For superusers: whoever edits the group they are in gives themselves every right."""
+
+    is_audited = True
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return _is_superuser(request)

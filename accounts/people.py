@@ -13,10 +13,14 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from accounts.audit.context import acting
 from accounts.errors import AccountDisabledError
 from accounts.models import User
 
 Claims = dict[str, Any]
+
+# The audit's word for what the provider decides. Nobody of the staff does it.
+BY_PROVIDER = "provider_roles"
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def _create_user(identity: Identity) -> User:
     fields = {**_read_fields(identity), "oidc_sub": identity.sub, "claims_issued_at": identity.issued_at}
     for username in _propose_usernames(identity):
         try:
-            with transaction.atomic():
+            with transaction.atomic(), acting(cause=BY_PROVIDER):
                 made = User.objects.create_user(username, **fields)
                 follow_provider_roles(made)
                 return made
@@ -127,7 +131,7 @@ def _bring_up_to_date(user: User, identity: Identity, *, always: bool) -> None:
         return
     changes["claims_issued_at"] = identity.issued_at
     newer = Q(claims_issued_at__isnull=True) | Q(claims_issued_at__lte=identity.issued_at)
-    with transaction.atomic():
+    with transaction.atomic(), acting(cause=BY_PROVIDER):
         if User.objects.filter(newer, pk=user.pk, erased_at__isnull=True).update(**changes):
             for name, value in changes.items():
                 setattr(user, name, value)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 
 from django.contrib.admin.models import LogEntry
 from django.db.models import Q
 
+from accounts.audit.models import AuditEntry
 from accounts.clients.models import ApiKey
 from accounts.models import User
 from accounts.teams.models import Invitation, MemberAllowance, Membership
@@ -81,9 +83,18 @@ def keys(user: User) -> Iterator[str]:
 
 
 def acts(user: User) -> Iterator[str]:
-    """What the person did in the back office."""
-    rows = LogEntry.objects.filter(user=user).prefetch_related("content_type")
-    return csv_lines(ACTS, (map(_act, batch) for batch in in_row_batches(rows, ["id"])))
+    """What the person did in the back office: as the admin's history words it, and as the audit has it."""
+    history = LogEntry.objects.filter(user=user).prefetch_related("content_type")
+    audited = AuditEntry.objects.filter(actor_id=user.pk)
+    batches = chain(
+        (map(_act, batch) for batch in in_row_batches(history, ["id"])),
+        (map(_audited, batch) for batch in in_row_batches(audited, ["at", "id"])),
+    )
+    return csv_lines(ACTS, batches)
+
+
+def _audited(row: AuditEntry) -> list[str]:
+    return [utc_text(row.at), row.kind, row.object_id, row.act]
 
 
 def _membership(row: Membership) -> list[str]:

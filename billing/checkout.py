@@ -151,6 +151,7 @@ def _commit_intent(
         validity_days=package.validity_days,
         idempotency_key=order.idempotency_key or None,
         request_fingerprint=order.fingerprint,
+        invoiced_by_stripe=settings.STRIPE_INVOICES and package.price_minor > 0,
     )
     record(purchase, Change("started"), Told(source))
     return purchase
@@ -185,6 +186,7 @@ def _checkout_request(
         success_url=order.success_url or default_success_url(),
         cancel_url=order.cancel_url or default_cancel_url(),
         expires_at=timezone.now() + settings.CHECKOUT_SESSION_LIFETIME,
+        with_invoice=purchase.invoiced_by_stripe,
     )
 
 

@@ -1,4 +1,4 @@
-"""What must be right about Stripe before the site goes up. `billing.apps` refuses to start on any of it."""
+"""What must be right about money before the site goes up. `billing.apps` refuses to start on any of it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ SECRET_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9]{24,}")
 WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]{24,}")
 # What Stripe tells us has happened: it can't be refused, so "block" is no choice here.
 AUTOMATIC_POLICIES = ("cap", "debt")
+RECEIPT_PREFIX = re.compile(r"[A-Za-z0-9-]{1,20}")
 PLACEHOLDER = re.compile(r"sandbox|placeholder|changeme|example|x{8,}|(.)\1{9,}", re.IGNORECASE)
 
 
 def find_configuration_errors() -> Iterator[str]:
-    """What is wrong with the Stripe settings, each as a line that says what to do. Never names a secret's value."""
+    """What is wrong with the settings, each as a line that says what to do. Never names a secret's value."""
     for name in ("REFUND_POLICY", "DISPUTE_POLICY"):
         if getattr(settings, name) not in AUTOMATIC_POLICIES:
             yield f"{name} is neither {' nor '.join(AUTOMATIC_POLICIES)}."
+    yield from _receipt_errors()
     key: str = settings.STRIPE_SECRET_KEY
     if settings.DEBUG and "_live_" in key:
         yield "STRIPE_SECRET_KEY is a live key and DEBUG is on. Use a test key, or turn DEBUG off."
@@ -29,6 +31,12 @@ def find_configuration_errors() -> Iterator[str]:
     if not SECRET_KEY.fullmatch(key) or PLACEHOLDER.search(key):
         yield "STRIPE_SECRET_KEY is missing or a placeholder. Take it from Stripe's dashboard (sk_test_… or sk_live_…)."
     yield from _webhook_errors(settings.STRIPE_WEBHOOK_SECRETS)
+
+
+def _receipt_errors() -> Iterator[str]:
+    for name in ("RECEIPT_PREFIX", "CREDIT_NOTE_PREFIX"):
+        if not RECEIPT_PREFIX.fullmatch(getattr(settings, name)):
+            yield f"{name} is not 1 to 20 letters, digits and hyphens: it begins numbers and names of files."
 
 
 def _webhook_errors(secrets: list[str]) -> Iterator[str]:

@@ -13,26 +13,25 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
-import structlog
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts import erasure as person
+from accounts.audit.recording import record_act
 from accounts.erasure import Obstacle
 from accounts.errors import ErasureBlocked
 from accounts.models import User
 from accounts.teams import erasure as teams
 from billing.buyer_traces import to_redact_at_stripe, traces_of
 from billing.jobs import hide_late_copies_later
-from billing.models import Dispute, Purchase, Refund
+from billing.models import Dispute, Purchase, Receipt, Refund
+from billing.receipts import forget_buyers
 from billing.stripe_copies import count_stripe_copies, hide_stripe_copies
 from credits import erasure as books
 from credits.erasure import Left
-from credits.formatting import credits_amount
+from credits.formatting import credits_amount, plain
 from credits.models import Account, Gift
-
-log = structlog.get_logger(__name__)
 
 SETTLED_DISPUTES = (
     Dispute.Status.WON,
@@ -92,8 +91,8 @@ def erase_user(user_id: UUID, *, forfeit: bool = False) -> Erased:
         forfeited = sum((books.forfeit(account, user_id) for account in accounts), Decimal(0))
         rows = {**_rows_of(user), **copies}
         _forget(user, accounts)
+        record_act("erased", user, {"forfeited": plain(forfeited)})
         hide_late_copies_later(user_id)
-    log.info("user_erased", user=str(user_id), forfeited=str(forfeited))
     return Erased(user_id, forfeited, rows, to_redact_at_stripe(user))
 
 
@@ -166,6 +165,7 @@ def _forget(user: User, accounts: list[Account]) -> None:
         Refund.objects.filter(pk=refund.pk).update(note=note)
     # A client's key may be anything, an address too. Repeats of the erased don't come.
     Purchase.objects.filter(user=user).update(idempotency_key=None, checkout_url="")
+    forget_buyers(Receipt.objects.filter(purchase__user=user))
     teams.forget_teams(user)
     books.forget_words(user, accounts)
     person.forget_person(user)

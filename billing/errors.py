@@ -59,6 +59,13 @@ class SessionNotFound(BillingError):
     status = 404
 
 
+class NoReceipt(BillingError):
+    """Nothing was paid, so there is nothing to give a receipt for; or Stripe's invoice isn't there yet."""
+
+    code = "no_receipt"
+    status = 404
+
+
 class NotRefundable(BillingError):
     """This much can't be refunded; the message says what can."""
 

@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 from accounts import personal_files as person
 from accounts.models import User
 from billing.exports import NEWEST_FIRST, purchases_csv
-from billing.models import Dispute, InboxEvent, Purchase, PurchaseEvent, Refund
+from billing.models import Dispute, InboxEvent, Purchase, PurchaseEvent, Receipt, Refund
 from config.csv_lines import csv_lines, harmless, utc_text
 from config.row_batches import in_row_batches
 from credits import personal_files as books
@@ -52,6 +52,7 @@ DISPUTES = [
     "reason",
     "credits_taken",
 ]
+RECEIPTS = ["number", "kind", "day", "purchase", "made_out_to"]
 MAILS = ["about", "what", "sent"]
 
 Lines = Iterator[str]
@@ -136,6 +137,15 @@ def _refunds(user: User) -> Lines:
     return csv_lines(REFUNDS, ((_return_row(row, row.settled_at) for row in batch) for batch in refunds))
 
 
+def _receipts(user: User) -> Lines:
+    receipts = in_row_batches(Receipt.objects.filter(purchase__user=user), ["-issued_at", "-id"])
+    return csv_lines(RECEIPTS, (map(_receipt_row, batch) for batch in receipts))
+
+
+def _receipt_row(row: Receipt) -> list[str]:
+    return [row.number, row.kind, row.day.isoformat(), str(row.purchase_id), harmless(row.buyer)]
+
+
 def _disputes(user: User) -> Lines:
     disputes = in_row_batches(Dispute.objects.filter(purchase__user=user), NEWEST_FIRST)
     return csv_lines(DISPUTES, ((_return_row(row, row.closed_at) for row in batch) for batch in disputes))
@@ -187,6 +197,8 @@ FILES = [
     File("purchases.csv", "what you bought, also for a team", ("billing.Purchase",), of_user=_purchases),
     File("purchase-history.csv", "what happened to each purchase", ("billing.PurchaseEvent",), of_user=_history),
     File("refunds.csv", "money that went back to you", ("billing.Refund",), of_user=_refunds),
+    File("receipts.csv", "receipts and credit notes that were made out to you", ("billing.Receipt",),
+         of_user=_receipts),
     File("disputes.csv", "payments that your bank questioned", ("billing.Dispute",), of_user=_disputes),
     File("statement.csv", "every entry of your own credits", ("credits.Account", "credits.Entry"),
          of_account=books.statement),
@@ -205,7 +217,7 @@ FILES = [
          of_user=person.invitations),
     File("api-keys.csv", "API clients that you registered, and their keys, without secrets",
          ("clients.ApiClient", "clients.ApiKey"), of_user=person.keys),
-    File("acts.csv", "what you did in the back office", ("admin.LogEntry",), of_user=person.acts),
+    File("acts.csv", "what you did in the back office", ("admin.LogEntry", "audit.AuditEntry"), of_user=person.acts),
     File("mails.csv", "which mails you were sent about purchases, refunds and gifts", (), of_user=_mails),
     File("stripe-events.jsonl", "what the payment provider told us about your purchases, one event a line",
          ("billing.InboxEvent",), of_user=_stripe_events),
@@ -218,11 +230,8 @@ LEFT_OUT = {
     "credits.SpendingDay": "a figure counted from statement.csv, for staff's sums; made anew at any time",
     "billing.ReconciliationRun": "names staff who compared the books with Stripe by their id; about nobody else",
     "billing.ReconciliationFinding": "a comparison of the books; what came of it stands in purchase-history.csv",
-    "clients.ApiClientEvent": "earlier states of what api-keys.csv has",
-    "credits.AdjustmentEvent": "earlier states of what adjustments.csv has",
     "djstripe.Customer": "a copy of what Stripe holds, for staff to look at; Stripe answers for its own",
     "djstripe.WebhookEndpoint": "where Stripe sends events to; about nobody",
     "pghistory.MiddlewareEvents": "a view: the next one's rows with what the middleware said of them",
     "pghistory.Events": "a view over the earlier states that are listed here",
-    "teams.MembershipEvent": "earlier states of what teams.csv has",
 }

@@ -12,12 +12,16 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from billing.models import Dispute, Refund
+from billing.models import Dispute, Receipt, Refund
+from billing.receipts import file_of, issue_credit_note
 from credits.mailing import link_to, send_mail, send_mail_to, take_turns
 
 
 def send_refund_mail(refund_id: UUID) -> bool:
-    """Mails the buyer of a refund that stands: whether this call sent it."""
+    """Mails the buyer of a refund that stands: whether this call sent it. Numbers its credit note, where it has arrived
+    already.
+    """
+    credit_note = _credit_note(refund_id)
     with transaction.atomic():
         take_turns(f"refund:{refund_id}")
         refund = Refund.objects.select_related("purchase__user", "purchase__account").get(pk=refund_id)
@@ -27,10 +31,24 @@ def send_refund_mail(refund_id: UUID) -> bool:
         buyer = purchase.user
         if buyer is None or not buyer.email:
             return False
-        context = {"refund": refund, "purchase": purchase, "history_url": link_to("credits-history")}
-        send_mail("refund", {**context, "balance": purchase.account.balance}, [buyer])
+        context = {
+            "refund": refund,
+            "purchase": purchase,
+            "balance": purchase.account.balance,
+            "credit_note": credit_note,
+            "history_url": link_to("credits-history"),
+        }
+        send_mail("refund", context, [buyer], [file_of(credit_note)] if credit_note else [])
         Refund.objects.filter(pk=refund.pk).update(mailed_at=timezone.now())
     return True
+
+
+def _credit_note(refund_id: UUID) -> Receipt | None:
+    refund = Refund.objects.select_related("purchase").get(pk=refund_id)
+    has_note = (
+        refund.status == Refund.Status.SUCCEEDED and refund.purchase and refund.purchase.has_own_receipt
+    )
+    return issue_credit_note(refund) if has_note else None
 
 
 def tell_staff_of_dispute(dispute_id: UUID) -> bool:

@@ -32,6 +32,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "credits.download_ledger",
         "accounts.export_user",
         "accounts.erase_user",
+        "audit.view_auditentry",
         "credits.adjust_credits",
         "credits.approve_adjustment",
         "credits.change_hold",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Prefetch, QuerySet, Sum
 
 from accounts.models import User
 from billing.models import Dispute, Package, Purchase, ReconciliationFinding, Refund
@@ -27,6 +27,17 @@ def all_packages() -> QuerySet[Package]:
 def purchases_of(user: User, status: str = "") -> QuerySet[Purchase]:
     """The user's own purchases, newest first; of one status, or of any."""
     return _with_status(Purchase.objects.filter(user=user), status)
+
+
+def purchases_with_documents(user: User, status: str = "") -> QuerySet[Purchase]:
+    """`purchases_of`, each with its refunds that have arrived as ``settled_refunds``. One query more."""
+    noted = Refund.objects.filter(status=Refund.Status.SUCCEEDED).order_by("created_at", "id")
+    return purchases_of(user, status).prefetch_related(Prefetch("refunds", noted, to_attr="settled_refunds"))
+
+
+def refunds_of(user: User) -> QuerySet[Refund]:
+    """The refunds of the user's own purchases."""
+    return Refund.objects.filter(purchase__user=user)
 
 
 def all_purchases(status: str = "") -> QuerySet[Purchase]:

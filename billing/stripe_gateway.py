@@ -30,6 +30,7 @@ from billing.stripe_objects import (
     CheckoutSession,
     StripeDispute,
     StripeEvent,
+    StripeInvoice,
     StripePrice,
     StripeProduct,
     StripeRefund,
@@ -45,7 +46,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class CheckoutRequest:
-    """What a Checkout Session is opened for. ``price_id`` empty: the amount is sent with the call."""
+    """What a Checkout Session is opened for. ``price_id`` empty: the amount is sent with the call. ``with_invoice``:
+    Stripe makes out an invoice once it is paid.
+    """
 
     purchase_id: str
     user_id: str
@@ -59,6 +62,7 @@ class CheckoutRequest:
     success_url: str
     cancel_url: str
     expires_at: datetime.datetime
+    with_invoice: bool
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
     }
     if request.email:
         params["customer_email"] = request.email
+    if request.with_invoice:
+        params["invoice_creation"] = {"enabled": True}
     options: Any = {"idempotency_key": f"purchase-{request.purchase_id}"}
     return CheckoutSession.from_json(_call(lambda: _client().v1.checkout.sessions.create(params, options)))
 
@@ -123,6 +129,16 @@ def retrieve_session(session_id: str) -> CheckoutSession:
             raise SessionNotFound("Stripe knows no such session.", session=session_id) from error
         raise
     return CheckoutSession.from_json(data)
+
+
+def invoice_of_session(session_id: str) -> StripeInvoice | None:
+    """The invoice of a paid session that was opened with one; None while Stripe hasn't made it.
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    data = _call(lambda: _client().v1.checkout.sessions.retrieve(session_id, {"expand": ["invoice"]}))
+    return StripeInvoice.from_json(data["invoice"]) if data.get("invoice") else None
 
 
 def list_sessions(start: datetime.datetime, end: datetime.datetime) -> Iterator[CheckoutSession]:

@@ -86,6 +86,19 @@ class CheckoutSession:
 
 
 @dataclass(frozen=True)
+class StripeInvoice:
+    """An invoice. ``pdf_url`` is empty until it is made out."""
+
+    id: str
+    pdf_url: str
+
+    @classmethod
+    def from_json(cls, data: Json) -> StripeInvoice:
+        with _loudly("invoice"):
+            return cls(_text(data["id"]), data["invoice_pdf"] or "")
+
+
+@dataclass(frozen=True)
 class PaymentIntent:
     """A payment intent. ``amount_received`` is what was really paid, in the currency's smallest unit."""
 

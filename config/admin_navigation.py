@@ -20,6 +20,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Packages"), "inventory_2", "billing_package"),
                 _item(_("Refunds"), "currency_exchange", "billing_refund"),
                 _item(_("Disputes"), "gavel", "billing_dispute"),
+                _item(_("Receipts"), "request_quote", "billing_receipt"),
                 _item(_("Purchase events"), "history", "billing_purchaseevent"),
             ],
         },
@@ -56,6 +57,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Reconciliations"), "compare_arrows", "billing_reconciliationrun"),
                 _item(_("Findings"), "rule", "billing_reconciliationfinding"),
                 _item(_("Webhook inbox"), "inbox", "billing_inboxevent"),
+                {**_item(_("Audit"), "policy", "audit_auditentry"), "permission": _may_read_audit},
                 _item(_("Jobs"), "work_history", "procrastinate_procrastinatejob"),
             ],
         },
@@ -78,6 +80,10 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
     ]
+
+
+def _may_read_audit(request: HttpRequest) -> bool:
+    return request.user.has_perm("audit.view_auditentry")
 
 
 def _item(title: Any, icon: str, model: str) -> dict[str, Any]:

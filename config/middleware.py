@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
@@ -12,6 +12,7 @@ from django_structlog.middlewares import RequestMiddleware
 from pghistory.middleware import HistoryMiddleware
 from structlog.contextvars import bind_contextvars
 
+from accounts.audit.context import whence
 from config.service_calls import SERVICES
 
 # unfold draws its pages with Alpine.js, which evaluates expressions in attributes and writes inline styles.
@@ -55,7 +56,10 @@ class RequestLog(RequestMiddleware):
 
 
 class StaffHistory(HistoryMiddleware):
-    """Names who and where in the audit history of what staff change; other requests pay nothing for it."""
+    """Tells the database who changes something in the back office, and whence; other requests pay nothing for it."""
+
+    def get_context(self, request: HttpRequest) -> dict[str, Any]:
+        return {**super().get_context(request), **whence()}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path.startswith("/admin/"):

@@ -25,6 +25,8 @@ class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     empty_value_display = EMPTY
     list_per_page = 50
     show_full_result_count = False
+    # Whether what is done to a row stands in the audit, where its page then leads.
+    is_audited = False
     # Links to related pages. Apps above this one add theirs: accounts and credits must not know billing.
     related_pages: list[RelatedPage] = []
 

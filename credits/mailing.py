@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -17,17 +18,30 @@ from accounts.models import User
 from accounts.time_zones import zone_of
 
 
-def send_mail(template: str, context: Mapping[str, Any], people: Sequence[User]) -> None:
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a mail."""
+
+    name: str
+    content: bytes
+    content_type: str
+
+
+def send_mail(
+    template: str, context: Mapping[str, Any], people: Sequence[User], attached: Sequence[Attachment] = ()
+) -> None:
     """Sends ``emails/<template>`` as text and HTML, its subject from ``<template>_subject.txt``; to nobody: nothing.
 
     Times are in the reader's zone, or in the site's where there are several.
     """
     zone = zone_of(people[0]) if len(people) == 1 else timezone.get_default_timezone()
     with timezone.override(zone):
-        send_mail_to(template, context, [person.email for person in people])
+        send_mail_to(template, context, [person.email for person in people], attached)
 
 
-def send_mail_to(template: str, context: Mapping[str, Any], addresses: Sequence[str]) -> None:
+def send_mail_to(
+    template: str, context: Mapping[str, Any], addresses: Sequence[str], attached: Sequence[Attachment] = ()
+) -> None:
     """As `send_mail`, to whom no account belongs: staff's common mailbox. Times are in the current zone."""
     if not addresses:
         return
@@ -45,11 +59,13 @@ def send_mail_to(template: str, context: Mapping[str, Any], addresses: Sequence[
             to=list(addresses),
         )
         mail.attach_alternative(render_to_string(f"emails/{template}.html", known), "text/html")
+    for file in attached:
+        mail.attach(file.name, file.content, file.content_type)
     mail.send()
 
 
-def link_to(page: str) -> str:
-    return f"{settings.SITE_URL}{reverse(page)}"
+def link_to(page: str, *args: object) -> str:
+    return f"{settings.SITE_URL}{reverse(page, args=args)}"
 
 
 def take_turns(name: str) -> None:

@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.teams.models import Team
 from credits.models import Account, Adjustment, Entry, Hold, Lot
 from credits.selectors import standing_of_account
 from credits.statement import BUT_SPENDS, moments
@@ -24,6 +25,7 @@ from credits.statement import BUT_SPENDS, moments
 Named = TypeVar("Named", Hold, Adjustment)
 
 LOOKED_THROUGH = 20_000
+NEWEST_LOOKED_THROUGH = 100_000
 MOST_ACCOUNTS = 100
 BIGGEST_ID = 2**63 - 1
 ZERO = Decimal(0)
@@ -107,8 +109,12 @@ def accounts_named(word: str) -> list[UUID]:
     """The accounts that go by this whole word: their own id or their holder's, the owner's name or e-mail address, the
     team's name.
     """
-    people = User.objects.filter(Q(username__iexact=word) | Q(email__iexact=word))
-    named = Q(owner__in=people) | Q(team__name__iexact=word)
+    # Apart from the accounts, so that each is read from its own index.
+    people = User.objects.filter(Q(username__iexact=word) | Q(email__iexact=word)).values_list(
+        "pk", flat=True
+    )
+    teams = Team.objects.filter(name__iexact=word).values_list("pk", flat=True)
+    named = Q(owner__in=list(people[:MOST_ACCOUNTS])) | Q(team__in=list(teams[:MOST_ACCOUNTS]))
     if identifier := as_uuid(word):
         named |= Q(pk=identifier) | Q(owner=identifier) | Q(team=identifier)
     return list(Account.objects.filter(named).values_list("pk", flat=True)[:MOST_ACCOUNTS])
@@ -134,6 +140,12 @@ def entries_with_key(key: str) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(KEYED, [key])
         return [entry_id for (entry_id,) in cursor.fetchall()]
+
+
+def newest_of(entries: QuerySet[Entry]) -> QuerySet[Entry]:
+    """Those of them that are among the ledger's newest: as many as can be looked through for what has no index."""
+    last = Entry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return entries.filter(pk__gt=last - NEWEST_LOOKED_THROUGH)
 
 
 def as_id(word: str) -> int | None:

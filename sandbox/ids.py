@@ -18,6 +18,8 @@ _SHAPES = {
     "event": ("evt_1", 23),
     "webhook_endpoint": ("we_1", 23),
     "item": ("li_1", 23),
+    "invoice": ("in_1", 23),
+    "line_item": ("il_1", 23),
     "request": ("req_", 14),
 }
 

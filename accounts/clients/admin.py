@@ -56,6 +56,7 @@ class ApiKeyInline(KeyColumns, ReadOnlyInline):
 class ApiClientAdmin(StaffMayLook):
     """Made, limited and switched off here; never deleted, for the ledger's entries name it."""
 
+    is_audited = True
     form = ApiClientForm
     list_display = ["name", "oidc_client_id", "scopes_shown", "rate", "is_active", "last_used_at"]
     list_filter = ["is_active", "last_used_at"]
@@ -140,6 +141,7 @@ class ApiClientAdmin(StaffMayLook):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(KeyColumns, ReadOnlyAdmin):
+    is_audited = True
     list_display = [
         "prefix_shown",
         "name",

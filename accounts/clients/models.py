@@ -10,7 +10,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import pghistory
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -43,7 +42,6 @@ class ScopesField(ArrayField):  # type: ignore[type-arg]  # django-stubs types i
         super().__init__(*args, **kwargs)
 
 
-@pghistory.track(exclude=["last_used_at"])
 class ApiClient(models.Model):
     """A service that may call.
 
@@ -107,7 +105,6 @@ class ApiClient(models.Model):
         return self.name
 
 
-@pghistory.track(exclude=["last_used_at", "secret_hash"])
 class ApiKey(models.Model):
     """A key of a client. The key itself is nowhere: only its hash, and the visible prefix that it is found by.
 

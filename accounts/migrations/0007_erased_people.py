@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """The constraint holds for what is written from here on; 0008 looks at what is there, without keeping anybody out."""
 
-    dependencies = [("accounts", "0005_provider_roles")]
+    dependencies = [("accounts", "0006_watched_rights")]
     operations = [
         migrations.AlterModelOptions(
             name='user',

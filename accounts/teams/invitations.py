@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from accounts.audit.context import acting
 from accounts.erasure import hold_present
 from accounts.models import User
 from accounts.teams.caps import Cap
@@ -31,7 +32,7 @@ from accounts.teams.errors import (
     UnknownInvitation,
 )
 from accounts.teams.jobs import send_invitation
-from accounts.teams.membership import changing, lock_team, recorded
+from accounts.teams.membership import changing, lock_team
 from accounts.teams.models import Invitation, Membership, Role
 from accounts.teams.permissions import require_outranks
 
@@ -85,7 +86,7 @@ def accept(user: User, token: str) -> Membership:
         UserErased: the user was erased a moment ago.
     """
     team_id = find_invitation(token).team_id
-    with transaction.atomic(), recorded(user, "accept"):
+    with transaction.atomic(), acting(user, "accept_invitation"):
         hold_present(user.pk)
         lock_team(team_id)
         invitation = find_invitation(token)  # again: under the lock it is what it will stay

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-import pghistory
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.audit.context import acting
 from accounts.erasure import hold_present
 from accounts.models import User
 from accounts.teams.caps import Cap
@@ -27,7 +27,7 @@ def create_team(user: User, name: str) -> Team:
         UserErased: the user was erased a moment ago.
     """
     name = _checked_name(name)
-    with transaction.atomic(), recorded(user, "create_team"):
+    with transaction.atomic(), acting(user, "create_team"):
         hold_present(user.pk)
         team = Team.objects.create(name=name)
         Membership.objects.create(team=team, user=user, role=Role.OWNER)
@@ -125,7 +125,7 @@ def changing(actor: User, team_id: UUID, what: str) -> Iterator[Membership]:
     Raises:
         UnknownTeam: there is none, or the actor is not in it.
     """
-    with transaction.atomic(), recorded(actor, what):
+    with transaction.atomic(), acting(actor, what):
         lock_team(team_id)
         yield find_own(team_id, actor)
 
@@ -167,11 +167,6 @@ def find_member(team_id: UUID, user_id: UUID) -> Membership:
 
 def unknown_team() -> UnknownTeam:
     return UnknownTeam(_("There is no such team, or you are not in it."))
-
-
-def recorded(actor: User, what: str) -> pghistory.context:
-    """The audit history names who made the changes inside, and what they did."""
-    return pghistory.context(user=str(actor.pk), what=what)
 
 
 def end_membership(member: Membership) -> None:

@@ -14,7 +14,6 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-import pghistory
 import pgtrigger
 from django.conf import settings
 from django.db import models
@@ -108,7 +107,6 @@ class Team(models.Model):
         return self.name
 
 
-@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Membership(models.Model):
     """One person in one team. ``cap`` is in credits per ``cap_period``; None: as much as the account has."""
 

@@ -53,6 +53,7 @@ class TypeFilter(admin.SimpleListFilter):
 
 @admin.register(InboxEvent)
 class InboxEventAdmin(LongListAdmin):
+    is_audited = True
     list_display = ["received_at", "type", "status_chip", "purchase_link", "note_shown", "attempts"]
     list_filter = ["status", TypeFilter, "received_at"]
     search_fields = ["id"]  # what is looked for says get_search_results

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
+from accounts.audit.recording import record_act
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.front_page import drifted_packages
 from billing.catalog_sync import sync_package
@@ -103,6 +104,7 @@ class DriftFilter(admin.SimpleListFilter):
 
 @admin.register(Package)
 class PackageAdmin(StaffMayLook):
+    is_audited = True
     form = PackageForm
     list_filter = ["is_active", DriftFilter, "currency", "badge"]
     search_fields = ["code", "name", "stripe_product_id", "stripe_price_id"]
@@ -213,6 +215,7 @@ class PackageAdmin(StaffMayLook):
             self.message_user(request, f"{package}: {error.message}", messages.ERROR)
             return
         done = ", ".join(step.what for step in steps) or _("off sale, nothing to do")
+        record_act("synced", package, {"steps": done})
         self.log_change(request, package, f"Synced to Stripe: {done}")
         self.message_user(request, f"{package}: {done}", messages.SUCCESS)
 

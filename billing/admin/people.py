@@ -15,6 +15,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from accounts.admin import UserAdmin
+from accounts.downloads import record_download
 from accounts.errors import ErasureBlocked
 from accounts.models import User
 from billing.erasure import Erased, erase_user, plan_erasure
@@ -85,7 +86,9 @@ class PersonAdmin(UserAdmin):
 
     @action(description=_("Download all data"), url_path="export", permissions=["export"])
     def export(self, request: HttpRequest, object_id: str) -> FileResponse:
-        return export_response(request, acted_on(self, request, object_id))
+        user: User = acted_on(self, request, object_id)
+        record_download(request, user, "personal data")
+        return export_response(user)
 
     def has_erase_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Not oneself, and superusers only by superusers."""

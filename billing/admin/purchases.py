@@ -11,6 +11,7 @@ from django.contrib.admin.utils import quote, unquote
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
@@ -24,6 +25,7 @@ from billing.errors import BillingError
 from billing.exports import purchases_csv
 from billing.models import InboxEvent, Purchase, PurchaseEvent
 from billing.money import Money
+from billing.receipt_downloads import purchase_document
 from billing.repair import rerun_fulfilment
 from billing.selectors import open_purchases, purchases_needing_attention
 from config.admin_actions import acted_on, after_dialog
@@ -106,6 +108,7 @@ class ToDoFilter(admin.SimpleListFilter):
 
 @admin.register(Purchase)
 class PurchaseAdmin(DownloadableList, ReadOnlyAdmin):
+    is_audited = True
     list_display = [
         "created_at",
         "buyer",
@@ -128,7 +131,7 @@ class PurchaseAdmin(DownloadableList, ReadOnlyAdmin):
     list_select_related = ["user"]
     inlines = [PurchaseEventInline]
     download_permission, download_name = DOWNLOAD_SALES, "purchases"
-    actions_detail = ["refund", "rerun"]
+    actions_detail = ["receipt", "refund", "rerun"]
     fieldsets = [
         (None, {"fields": ["status_chip", "attention_chip", "attention_detail", "failure_shown"]}),
         (
@@ -137,7 +140,16 @@ class PurchaseAdmin(DownloadableList, ReadOnlyAdmin):
         ),
         (
             _("Who and when"),
-            {"fields": ["buyer", "created_at", "completed_at", "confirmation_sent_at", "id"]},
+            {
+                "fields": [
+                    "buyer",
+                    "created_at",
+                    "completed_at",
+                    "confirmation_sent_at",
+                    "receipts_shown",
+                    "id",
+                ]
+            },
         ),
         (
             _("What went back"),
@@ -202,6 +214,12 @@ class PurchaseAdmin(DownloadableList, ReadOnlyAdmin):
     def refunds_shown(self, purchase: Purchase) -> str:
         return list_of(purchase.refunds.order_by("created_at"))
 
+    @display(description=_("receipts"))
+    def receipts_shown(self, purchase: Purchase) -> str:
+        if purchase.invoiced_by_stripe:
+            return str(_("Stripe’s invoice"))
+        return list_of(purchase.receipts.order_by("issued_at"))
+
     @display(description=_("disputes"))
     def disputes_shown(self, purchase: Purchase) -> str:
         return list_of(purchase.disputes.order_by("created_at"))
@@ -242,16 +260,27 @@ class PurchaseAdmin(DownloadableList, ReadOnlyAdmin):
         return request.user.has_perm("billing.refund_purchase")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No Refund button where nothing can be refunded. Its address stays, and says so to whoever comes too late."""
+        """No Refund button where nothing can be refunded, and no Receipt where nothing was paid. Their addresses stay,
+        and say so to whoever comes too late.
+        """
         actions = super().get_actions_detail(request, object_id)
         purchase = self.get_object(request, unquote(str(object_id)))
-        if purchase is not None and purchase.is_credited and purchase.refundable.minor > 0:
-            return actions
-        return [
-            action
-            for action in actions
-            if action.action_name != f"{self.opts.app_label}_{self.opts.model_name}_refund"
-        ]
+        hidden = set()
+        if purchase is None or not (purchase.is_credited and purchase.refundable.minor > 0):
+            hidden.add("refund")
+        if purchase is None or not purchase.has_receipt:
+            hidden.add("receipt")
+        names = {f"{self.opts.app_label}_{self.opts.model_name}_{name}" for name in hidden}
+        return [action for action in actions if action.action_name not in names]
+
+    @action(description=_("Receipt (PDF)"), url_path="receipt", permissions=["view"])
+    def receipt(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        purchase: Purchase = acted_on(self, request, object_id)
+        try:
+            return purchase_document(purchase)
+        except BillingError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return redirect("admin:billing_purchase_change", quote(purchase.pk))
 
     @action(
         description=_("Refund"),

@@ -8,6 +8,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -17,6 +18,7 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
+from accounts.audit.recording import record_act
 from accounts.models import User
 from billing.errors import BillingError
 from billing.findings import WHAT_TO_DO, is_repairable, repair_finding, settle_finding
@@ -135,14 +137,12 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         },
     )
     def compare(self, request: HttpRequest, form: DaysForm) -> HttpResponse:
-        now = timezone.now()
-        run = begin_run(
-            now - timedelta(days=form.cleaned_data["days"]),
-            now,
-            ReconciliationRun.Source.STAFF,
-            asked_by=cast(User, request.user).pk,
-        )
-        work_on_reconciliation.defer(run_id=run.pk)
+        now, days = timezone.now(), form.cleaned_data["days"]
+        start, staff = now - timedelta(days=days), cast(User, request.user).pk
+        with transaction.atomic():
+            run = begin_run(start, now, ReconciliationRun.Source.STAFF, asked_by=staff)
+            record_act("started", run, {"days": days})
+            work_on_reconciliation.defer(run_id=run.pk)
         self.message_user(request, _("Begun. What it finds appears here as it goes."), messages.SUCCESS)
         return after_dialog(request, reverse("admin:billing_reconciliationrun_changelist"))
 
@@ -164,7 +164,9 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
     def go_on(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         run: ReconciliationRun = acted_on(self, request, object_id)
         if run.can_go_on:
-            work_on_reconciliation.defer(run_id=run.pk)
+            with transaction.atomic():
+                record_act("resumed", run)
+                work_on_reconciliation.defer(run_id=run.pk)
             self.log_change(request, run, "Had it go on")
             self.message_user(request, _("A worker goes on with it."), messages.SUCCESS)
         elif run.stage:
@@ -178,6 +180,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
 
 @admin.register(ReconciliationFinding)
 class ReconciliationFindingAdmin(ReadOnlyAdmin):
+    is_audited = True
     list_display = ["kind_shown", "detail", "purchase_link", "state_chip", "run_link"]
     list_filter = ["state", "kind"]
     search_fields = ["purchase__id__exact", "session_id__exact"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit.wording import FORMATS, LABELS
 from accounts.models import User
 from billing.admin.people import PersonAdmin
 from billing.models import Purchase
@@ -36,6 +38,23 @@ def in_money(minor: int, currency: str) -> str:
     return str(Money(minor, currency))
 
 
+def minor_in_money(field: Any, column: str, value: Any, beside: dict[str, Any]) -> str | None:
+    """How the audit writes money, whose currency stands beside it."""
+    currency = beside.get("stripe_currency" if column.startswith("stripe_") else "currency")
+    return str(Money(int(value), currency)) if column.endswith("_minor") and currency else None
+
+
+FORMATS.append(minor_in_money)
+LABELS.update(
+    {
+        "price_minor": _("Price"),
+        "list_price_minor": _("List price"),
+        "amount_minor": _("Amount"),
+        "paid_minor": _("Paid"),
+        "refunded_minor": _("Refunded"),
+        "stripe_price_minor": _("Price at Stripe"),
+    }
+)
 PersonAdmin.related_pages.append(purchases_of_user)
 AccountAdmin.related_pages.append(purchases_of_account)
 EntryAdmin.related_pages.append(purchase_of)

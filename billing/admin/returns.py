@@ -190,6 +190,7 @@ class ReturnColumns:
 
 @admin.register(Refund)
 class RefundAdmin(DownloadableList, ReturnColumns, ReadOnlyAdmin):
+    is_audited = True
     list_display = [
         "created_at",
         "buyer",
@@ -256,6 +257,7 @@ class RefundAdmin(DownloadableList, ReturnColumns, ReadOnlyAdmin):
 
 @admin.register(Dispute)
 class DisputeAdmin(ReturnColumns, ReadOnlyAdmin):
+    is_audited = True
     list_display = [
         "created_at",
         "buyer",

@@ -8,7 +8,7 @@ from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.views import APIView
 
-from billing.api import legacy, refunds, views
+from billing.api import legacy, receipts, refunds, views
 from billing.api.webhook import WebhookView
 from credits.rates.api import EstimateView
 
@@ -34,6 +34,8 @@ urlpatterns: list[URLPattern] = [
     *_either_way(f"{V1}purchase", views.PurchaseView, "api-purchase"),
     *_either_way(f"{V1}session/<str:session_id>", views.SessionView, "api-session"),
     *_either_way(f"{V1}history", views.HistoryView, "api-history"),
+    *_either_way(f"{V1}purchases/<str:purchase_id>/receipt", receipts.ReceiptView, "api-receipt"),
+    *_either_way(f"{V1}refunds/<str:refund_id>/credit-note", receipts.CreditNoteView, "api-credit-note"),
     *_either_way(f"{V1}balance", views.BalanceView, "api-balance"),
     *_either_way(f"{V1}estimate", EstimateView, "api-estimate"),
     *_either_way(f"{V1}admin/purchases", views.AdminPurchasesView, "api-admin-purchases"),

@@ -6,6 +6,7 @@ from billing.models.disputes import Dispute
 from billing.models.inbox import InboxEvent
 from billing.models.packages import Package
 from billing.models.purchases import Purchase, PurchaseEvent
+from billing.models.receipts import Receipt, ReceiptSeries
 from billing.models.reconciliation import ReconciliationFinding, ReconciliationRun, SeenPurchase
 from billing.models.refunds import Refund
 
@@ -17,6 +18,8 @@ __all__ = [
     "Package",
     "Purchase",
     "PurchaseEvent",
+    "Receipt",
+    "ReceiptSeries",
     "ReconciliationFinding",
     "ReconciliationRun",
     "Refund",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pghistory
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -14,7 +13,6 @@ from billing.money import Money
 LONGEST_VALIDITY_DAYS = 36500
 
 
-@pghistory.track()
 class Package(models.Model):
     """A pack of credits at a price.
 

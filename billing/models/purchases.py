@@ -93,6 +93,7 @@ class Purchase(models.Model):
     stripe_payment_intent_id = models.CharField(_("Stripe payment"), max_length=255, unique=True, null=True)
     stripe_customer_id = models.CharField(_("Stripe customer"), max_length=255, blank=True)
     checkout_url = models.TextField(_("checkout page"), blank=True)
+    invoiced_by_stripe = models.BooleanField(_("invoiced by Stripe"), default=False, db_default=False)
 
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     completed_at = models.DateTimeField(_("completed"), null=True)
@@ -208,6 +209,15 @@ class Purchase(models.Model):
     @property
     def is_open(self) -> bool:
         return self.status in {self.Status.PENDING, self.Status.PROCESSING}
+
+    @property
+    def has_receipt(self) -> bool:
+        """Whether its buyer gets a document of it: our receipt, or Stripe's invoice. What is free has none."""
+        return self.is_credited and bool(self.paid_minor)
+
+    @property
+    def has_own_receipt(self) -> bool:
+        return self.has_receipt and not self.invoiced_by_stripe
 
     @property
     def grant_key(self) -> str:

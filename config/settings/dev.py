@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from config.program import this_program
 from config.settings.base import *
 from config.settings.base import (
     BASE_DIR,
@@ -24,6 +25,7 @@ SECRET_KEY = env("SECRET_KEY", default="development-only-key-never-used-in-produ
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 
 DATABASES = {"default": database_settings(env("DATABASE_URL", default=""))}
+DATABASES["default"]["OPTIONS"]["application_name"] = this_program()
 
 SANDBOX_URL = env("SANDBOX_URL", default="http://localhost:8001").rstrip("/")
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", default="sk_test_sandboxsandboxsandboxsandbox")

@@ -6,6 +6,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from config.monitoring import report_errors_to
+from config.program import this_program
 from config.settings.base import *
 from config.settings.base import env, logging_to_console
 
@@ -26,6 +27,7 @@ DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("PGBOUNCER", defa
 DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = (
     5 if env.bool("DATABASE_PREPARED_STATEMENTS", default=True) else None
 )
+DATABASES["default"]["OPTIONS"]["application_name"] = this_program()
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": env.int("DATABASE_POOL_MIN", default=2),
     "max_size": env.int("DATABASE_POOL_MAX", default=10),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from config.program import this_program
 from config.settings.dev import *
 from config.settings.dev import DATABASES, env
 
@@ -13,6 +14,10 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STRIPE_MAX_NETWORK_RETRIES = 0
 STRIPE_TIMEOUT_SECONDS = 5.0
 # A pool would keep connections that the teardown of the test database waits for.
-DATABASES["default"]["OPTIONS"] = {"options": "-c synchronous_commit=off", "prepare_threshold": 5}
+DATABASES["default"]["OPTIONS"] = {
+    "application_name": this_program(),
+    "options": "-c synchronous_commit=off",
+    "prepare_threshold": 5,
+}
 DATABASES["default"]["TEST"] = {"NAME": env("TEST_DATABASE", default="test_credits")}
 DATABASES["default"]["CONN_MAX_AGE"] = 0

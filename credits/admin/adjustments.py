@@ -47,6 +47,7 @@ class AdjustmentStateFilter(StateFilter):
 
 @admin.register(Adjustment)
 class AdjustmentAdmin(LedgerColumns, LongListAdmin):
+    is_audited = True
     list_display = [
         "asked_at",
         "account_link",

@@ -23,11 +23,20 @@ from credits.entries_csv import entries_csv
 from credits.entry_times import entries_between
 from credits.formatting import credits_amount, credits_change
 from credits.models import Entry, Hold, Lot
-from credits.traces import accounts_named, as_id, as_uuid, captures_of, entries_of_lot, entries_with_key
+from credits.traces import (
+    accounts_named,
+    as_id,
+    as_uuid,
+    captures_of,
+    entries_of_lot,
+    entries_with_key,
+    newest_of,
+)
 
 # Entries of one account are read by its versions, which an index has; those of all by their ids. Both rise with time.
 NEWEST_OF_ACCOUNT = ["-version"]
 NEWEST = ["-id"]
+ACCOUNT = "account__id__exact"
 
 
 class LotFilter(admin.SimpleListFilter):
@@ -68,7 +77,10 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
     list_filter_submit = True
     download_permission, download_name = "credits.download_ledger", "ledger"
     search_fields = ["id"]  # what is looked for, and where, says get_search_results
-    search_help_text = _("Entry id, account or hold id, owner’s e-mail, team, key, reference: in full.")
+    search_help_text = _(
+        "Entry id, account or hold id, owner’s e-mail, team, key: in full. A reference: among the newest 100,000, or "
+        "of one account."
+    )
     list_select_related = ["account__owner", "account__team"]
     fieldsets = [
         (
@@ -86,13 +98,15 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
         return entries.defer("hash", "metadata")
 
     def get_ordering(self, request: HttpRequest) -> list[str]:
-        is_of_account = "account__id__exact" in request.GET or "lot" in request.GET
+        is_of_account = ACCOUNT in request.GET or "lot" in request.GET
         return NEWEST_OF_ACCOUNT if is_of_account else NEWEST
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Entry], search_term: str
     ) -> tuple[QuerySet[Entry], bool]:
-        """A whole word: the first of these that finds something. Only a reference reads the table."""
+        """A whole word: the first of these that finds something. A reference has no index: of one account all entries
+        are looked through, else the newest of the ledger.
+        """
         word = search_term.strip()
         if not word:
             return queryset, False
@@ -103,7 +117,8 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
         found = queryset.filter(pk__in=[*entries_with_key(word), *_captures(word), as_id(word) or 0])
         if found.exists():
             return found, False
-        return queryset.filter(reference=word), False
+        looked_through = queryset if ACCOUNT in request.GET else newest_of(queryset)
+        return looked_through.filter(reference=word), False
 
     def lines_of(self, rows: QuerySet[Entry]) -> Iterator[str]:
         """In the order of the list: of one account by its versions, which an index has."""

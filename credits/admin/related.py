@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
+from django.db.models import DecimalField
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import UserAdmin
+from accounts.audit.wording import FORMATS
 from accounts.models import User
 from accounts.teams.admin import TeamAdmin
 from accounts.teams.models import Team
@@ -17,6 +21,7 @@ from credits.admin.entries import EntryAdmin
 from credits.admin.holds import HoldAdmin
 from credits.admin.lots import LotAdmin
 from credits.admin.state_filter import ALL
+from credits.formatting import credits_amount
 from credits.models import Account, Adjustment, Entry, Hold, Lot
 from credits.traces import as_uuid
 
@@ -85,6 +90,14 @@ def _named(entry: Entry, name: str) -> UUID | None:
     return as_uuid(str(entry.metadata.get(name, "")))
 
 
+def in_credits(field: Any, column: str, value: Any, beside: dict[str, Any]) -> str | None:
+    """How the audit writes credits, and other numbers that are none of money."""
+    if not isinstance(field, DecimalField):
+        return None
+    return credits_amount(Decimal(str(value)))
+
+
+FORMATS.append(in_credits)
 UserAdmin.related_pages.append(account_of_user)
 TeamAdmin.related_pages.append(account_of_team)
 AccountAdmin.related_pages += [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-import pghistory
 import pgtrigger
 from django.conf import settings
 from django.db import models
@@ -40,7 +39,6 @@ REFUSE_SECOND_DECISION = """
 """
 
 
-@pghistory.track()
 class Adjustment(models.Model):
     """Credits that staff give (``amount`` above zero) or take (below), and why: the account's people read ``reason``.
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -91,9 +90,6 @@ class Entry(models.Model):
                 condition=~Q(kind="spend"),
                 name="credits_entry_but_spends",
             ),
-            # For the entries of a period, over all accounts (`credits.entry_times`). Entries are written in the order
-            # of their times, so one line for each stretch of the table is enough, and a spend pays next to nothing.
-            BrinIndex(fields=["created_at"], autosummarize=True, name="credits_entry_by_time"),
         ]
         triggers = [
             *append_only(),

@@ -99,6 +99,7 @@ class StateFilter(admin.SimpleListFilter):
 class CardAdmin(StaffMayLook):
     """What rates and markups have in common. What is or was in force can be read; what is planned can be changed."""
 
+    is_audited = True
     # What makes two rows the price of the same thing.
     same: tuple[str, ...]
     # What stands in the place of the form's fields where nothing can be changed.
@@ -158,6 +159,7 @@ class CardAdmin(StaffMayLook):
 
 @admin.register(Rate)
 class RateAdmin(CardAdmin):
+    is_audited = True
     form = RateForm
     read_fields = ["provider", "model", "unit", "price_shown", "effective_from"]
     same = ("provider", "model", "unit")
@@ -217,6 +219,7 @@ class RateAdmin(CardAdmin):
 
 @admin.register(Markup)
 class MarkupAdmin(CardAdmin):
+    is_audited = True
     form = MarkupForm
     read_fields = ["for_what", "level_shown", "percent_shown", "effective_from"]
     same = ("provider", "model")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pghistory
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -51,7 +50,6 @@ def _effective_from() -> models.DateTimeField:  # type: ignore[type-arg]  # djan
     return models.DateTimeField(_("effective from"))
 
 
-@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Rate(models.Model):
     """``price`` credits for ``per`` units of a model or action, before the markup.
 
@@ -127,7 +125,6 @@ class Rate(models.Model):
         return str(_("%(price)s per %(per)s") % {"price": price, "per": credits_amount(Decimal(self.per))})
 
 
-@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Markup(models.Model):
     """What is added to the rates, in per cent: for a model, for all of a provider, or for everything.
 

@@ -156,6 +156,7 @@ class Site:
             success_url=self.url,
             cancel_url=self.url,
             expires_at=timezone.now() + datetime.timedelta(hours=1),
+            with_invoice=False,
         )
         begun = time.perf_counter()
         create_checkout_session(request)

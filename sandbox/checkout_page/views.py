@@ -34,7 +34,7 @@ def checkout(http: HttpRequest, session_id: str) -> HttpResponse:
     try:
         session = sessions.get_session(session_id)
     except Record.DoesNotExist:
-        return _show(http, "missing", status=404)
+        return show(http, "missing", status=404)
     if session.data["status"] != "open":
         return _show_closed(http, session)
     if http.method == "POST":
@@ -46,7 +46,7 @@ def _show_closed(http: HttpRequest, session: Record) -> HttpResponse:
     """A complete or expired session. Paying twice ends on the success page, as the first time."""
     if session.data["status"] == "complete" and http.method == "POST":
         return _see_other(fill_success_url(session.data))
-    return _show(http, session.data["status"], summary=summarize(session), app_url=get_options().app_url)
+    return show(http, session.data["status"], summary=summarize(session), app_url=get_options().app_url)
 
 
 def _prefill(http: HttpRequest, session: Record) -> PaymentForm:
@@ -63,7 +63,7 @@ def _show_form(http: HttpRequest, session: Record, form: PaymentForm, status: in
     summary = summarize(session)
     refusal = None if form.is_bound else summary.refusal
     fields = _list_card_fields(form)
-    return _show(
+    return show(
         http,
         "open",
         status=status,
@@ -137,13 +137,13 @@ def authentication(http: HttpRequest, session_id: str) -> HttpResponse:
         try:
             session = sessions.get_session(session_id)
         except Record.DoesNotExist:
-            return _show(http, "missing", status=404)
+            return show(http, "missing", status=404)
         if not _awaits_authentication(session):
             return _go_on(session)
         if http.method == "POST":
             sessions.authenticate(session, passed=http.POST.get("answer") == "complete")
             return _go_on(session)
-    return _show(http, "authentication", summary=summarize(session))
+    return show(http, "authentication", summary=summarize(session))
 
 
 @require_safe
@@ -151,13 +151,13 @@ def receipt(http: HttpRequest, charge_id: str) -> HttpResponse:
     """What `receipt_url` of a charge leads to."""
     record = store.find_record("charge", charge_id)
     if record is None:
-        return _show(http, "missing", status=404)
+        return show(http, "missing", status=404)
     charge = record.data
     amount = format_amount(charge["amount"], charge["currency"])
-    return _show(http, "receipt", charge=charge, amount=amount, paid_at=format_moment(charge["created"]))
+    return show(http, "receipt", charge=charge, amount=amount, paid_at=format_moment(charge["created"]))
 
 
-def _show(http: HttpRequest, page: str, *, status: int = 200, **context: Any) -> HttpResponse:
+def show(http: HttpRequest, page: str, *, status: int = 200, **context: Any) -> HttpResponse:
     """A page under a policy that lets nothing in but our own files. It leaves `form-action` open: browsers apply
     that to the redirect to the merchant as well.
     """

@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox import store
 from sandbox.models import Record
-from sandbox.payments import charges, disputes, intents, methods
+from sandbox.payments import charges, disputes, intents, invoices, methods
 from sandbox.payments.cards import BANK_REFUSED, Behaviour, CardDetails, Decline, find_card
 from sandbox.payments.customers import create_customer
 from sandbox.shapes import Json
@@ -102,8 +102,11 @@ def settle_delayed(session: Record) -> Outcome:
     """The bank has paid. Raises NotPayableError unless it was being waited for."""
     intent = _require_processing(session)
     charge = intents.settle(intent)
+    invoice = _make_out_invoice(session)
     store.change(session, payment_status="paid")
     emit("checkout.session.async_payment_succeeded", session.data)
+    if invoice:
+        invoices.tell_of_invoice(invoice)
     charges.settle_charge(charge)
     return Outcome("succeeded")
 
@@ -173,7 +176,8 @@ def _note_buyer(session: Record, buyer: Buyer) -> None:
     details: Json = dict(session.private["customer_details"] or _EMPTY_DETAILS)
     details.update({name: value for name, value in vars(buyer).items() if value})
     session.private["customer_details"] = details
-    if session.private["customer"] is None and session.data["customer_creation"] == "always":
+    wanted = session.data["customer_creation"] == "always" or session.data["invoice_creation"]["enabled"]
+    if session.private["customer"] is None and wanted:
         session.private["customer"] = create_customer(email=details["email"], name=details["name"]).id
     session.save()
 
@@ -196,10 +200,23 @@ def make_customer_details(email: str | None, name: str | None = None) -> Json:
 
 
 def _finish_paid(session: Record, charge: Record) -> Outcome:
+    invoice = _make_out_invoice(session)
     _complete(session, payment_status="paid")
+    if invoice:
+        invoices.tell_of_invoice(invoice)
     charges.settle_charge(charge)
     disputes.dispute_if_card_does(charge)
     return Outcome("succeeded")
+
+
+def _make_out_invoice(session: Record) -> Record | None:
+    """The invoice of a session that has just been paid, where one was asked for. The session names it."""
+    intent = find_intent(session)
+    if intent is None or not session.data["invoice_creation"]["enabled"]:
+        return None
+    invoice = invoices.make_out_invoice(session, intent.data)
+    store.change(session, invoice=invoice.id)
+    return invoice
 
 
 def _complete(session: Record, *, payment_status: str) -> None:

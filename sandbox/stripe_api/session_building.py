@@ -53,6 +53,7 @@ def build_session(params: dict[str, Any], base_url: str) -> tuple[Json, Json]:
     session["url"] = f"{base_url}/c/pay/{session['id']}"
     session["metadata"] = merge_metadata({}, params.get("metadata"))
     session["expires_at"] = _read_expiry(params)
+    _set_invoice_creation(session, params.get("invoice_creation", {}))
     session["automatic_tax"] = _describe_tax(params.get("automatic_tax", {}))
     _set_amounts(session, items)
     _set_customer(session, params)
@@ -90,6 +91,21 @@ def _read_expiry(params: dict[str, Any]) -> int:
             param="expires_at",
         )
     return expires_at
+
+
+def _set_invoice_creation(session: Json, given: dict[str, Any]) -> None:
+    """Whether an invoice is made out once it is paid, and with which words on it."""
+    session["invoice_creation"]["enabled"] = given.get("enabled", False)
+    data = given.get("invoice_data", {})
+    refuse_unsupported(
+        data,
+        ("account_tax_ids", "custom_fields", "issuer", "rendering_options"),
+        "invoice_creation[invoice_data]",
+    )
+    session["invoice_creation"]["invoice_data"].update(
+        pick_fields(data, "description", "footer"),
+        metadata=merge_metadata({}, data.get("metadata"), "invoice_creation[invoice_data][metadata]"),
+    )
 
 
 def _describe_tax(given: dict[str, Any]) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,6 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -22,7 +24,7 @@ from config import row_batches
 from config.row_batches import in_row_batches
 from credits import ledger
 from credits.entries_csv import COLUMNS, NEWEST_FIRST, OLDEST_FIRST, entries_csv
-from credits.entry_times import entries_between
+from credits.entry_times import entries_between, id_range
 from credits.models import Entry
 from tests.admin.pages import list_of, read
 from tests.admin.rows import Books, make_purchase
@@ -46,11 +48,11 @@ def book(user: User, *amounts: int, **more: Any) -> list[Entry]:
     return list(Entry.objects.filter(account=account).order_by("id"))
 
 
-def backdate(entry: Entry, days: int) -> None:
+def backdate(entry: Entry, days: int, hours: int = 0) -> None:
     """Past the trigger: entries are never changed."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
-        moment = timezone.now() - timedelta(days=days)
+        moment = timezone.now() - timedelta(days=days, hours=hours)
         cursor.execute("UPDATE credits_entry SET created_at = %s WHERE id = %s", [moment, entry.pk])
         cursor.execute("SET LOCAL session_replication_role = origin")
 
@@ -121,22 +123,38 @@ def test_a_period_has_both_its_days(as_superuser: Client, books: Books, address:
     assert lines_of(as_superuser, address, created_at_from="no day", created_at_to="2026-99-99")
 
 
-def test_a_period_finds_entries_whose_times_and_ids_run_apart(books: Books) -> None:
+@pytest.mark.parametrize("days", [0, 1, 3, 4, 8, 9, 12, 13])
+def test_a_period_has_each_entry_of_its_days_and_no_other(days: int) -> None:
+    entries = book(UserFactory.create(), *range(1, 13))
+    for ago, entry in zip(range(12, 0, -1), entries, strict=True):
+        backdate(entry, ago)
+    start = timezone.now() - timedelta(days=days, hours=12)
+
+    newer = set(entries_between(Entry.objects.all(), start, None))
+    older = set(entries_between(Entry.objects.all(), None, start))
+    of_the_day = set(entries_between(Entry.objects.all(), start, start + timedelta(days=1)))
+
+    assert newer == set(entries[max(0, 12 - days) :])
+    assert older == set(entries) - newer
+    assert of_the_day == set(entries[max(0, 12 - days) :][:1] if days <= 12 and days else [])
+
+
+def test_entries_that_committed_in_another_order_than_their_ids_are_in_their_period(books: Books) -> None:
     first, second, third = book(UserFactory.create(), 1, 2, 3)
-    backdate(second, 10)
-    week_ago = timezone.now() - timedelta(days=7)
-    older = set(entries_between(Entry.objects.all(), None, week_ago))
-    newer = set(entries_between(Entry.objects.all(), week_ago, None))
-    assert older == {second}
-    assert {first, third} <= newer
-    assert older | newer == set(Entry.objects.all())
+    moment = timezone.now() - timedelta(days=3)
+    for entry, hours in ((first, 2), (second, -2), (third, 1)):
+        backdate(entry, 3, hours)
+    assert set(entries_between(Entry.objects.all(), None, moment)) == {first, third}
+    assert second in set(entries_between(Entry.objects.all(), moment, None))
 
 
-def test_a_period_is_read_by_its_own_index(books: Books) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("EXPLAIN SELECT id FROM credits_entry WHERE created_at >= now() - interval '1 day'")
-        assert "credits_entry_by_time" in str(cursor.fetchall())
+def test_a_period_is_found_by_ids_alone(books: Books) -> None:
+    book(UserFactory.create(), *range(1, 30))
+    with CaptureQueriesContext(connection) as captured:
+        id_range(timezone.now() - timedelta(days=1), timezone.now())
+    assert len(captured) < 20
+    for query in captured.captured_queries[1:]:
+        assert re.search(r'WHERE "credits_entry"."id" >= \d+ ORDER BY 1 ASC LIMIT 1$', query["sql"])
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.conf import settings as django_settings
 from django.test import Client
 
+from accounts.audit.models import AuditEntry
 from accounts.models import User
 from billing import jobs
 from billing.models import Package
@@ -139,9 +140,9 @@ def test_a_change_is_recorded_with_who_and_where(
 
     assert history_of(package) == [("stella", "Changed Price.")]
     assert "Changed Price." in read(as_superuser, page_of(package, "history"))
-    event = apps.get_model("billing", "PackageEvent").objects.filter(pgh_obj=package).latest("pgh_id")
-    assert event.price_minor == 1200
-    assert event.pgh_context.metadata == {"user": str(superuser.pk), "url": page_of(package)}
+    entry = AuditEntry.objects.latest("id")
+    assert (entry.actor_id, entry.page) == (superuser.pk, page_of(package))
+    assert (entry.after or {})["price_minor"] == 1200
 
 
 # --- Sync ------------------------------------------------------------------------------------------------------

@@ -206,6 +206,22 @@ def test_a_short_id_is_not_found_inside_another_entrys_key_or_reference(
     assert rows_of(as_clerk, list_of(Entry), q=str(books.entry.pk)) == [books.entry]
 
 
+def test_a_reference_is_looked_for_among_the_newest_entries_or_in_one_account(
+    books: Books, as_clerk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_books()
+    newest = Entry.objects.latest("pk").pk
+    monkeypatch.setattr("credits.traces.NEWEST_LOOKED_THROUGH", newest - books.entry.pk)
+    reference = books.entry.reference
+
+    assert rows_of(as_clerk, list_of(Entry), q=reference) == []
+    of_account = {"account__id__exact": str(books.account.pk)}
+    assert rows_of(as_clerk, list_of(Entry), q=reference, **of_account) == [books.entry]
+
+    monkeypatch.setattr("credits.traces.NEWEST_LOOKED_THROUGH", newest - books.entry.pk + 1)
+    assert rows_of(as_clerk, list_of(Entry), q=reference) == [books.entry]
+
+
 @pytest.mark.parametrize("model", EVERY_LIST, ids=lambda model: model.__name__)
 @pytest.mark.parametrize("nonsense", ["nonsense", "12345678901234567890", "a-b-c d", "%_'\""])
 def test_a_search_for_nonsense_finds_nothing(

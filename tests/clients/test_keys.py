@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from accounts.audit.models import AuditEntry
 from accounts.clients.errors import InvalidKeyRequest
 from accounts.clients.keys import NewKey, create_key, revoke_key
 from accounts.clients.models import ApiClient, ApiKey
@@ -47,7 +48,9 @@ def test_the_secret_is_in_no_table_and_no_log(service: ApiClient, caplog: pytest
 
 def test_the_history_of_a_key_holds_no_hash(new_key: NewKey) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*), string_agg(t::text, '') FROM clients_apikeyevent t")
+        cursor.execute(
+            "SELECT count(*), string_agg(t::text, '') FROM audit_auditentry t WHERE kind = 'clients.apikey'"
+        )
         count, text = cursor.fetchone()
 
     assert count == 1
@@ -93,6 +96,8 @@ def test_what_staff_change_is_in_the_history_and_a_use_is_not(service: ApiClient
     ApiClient.objects.update(last_used_at=timezone.now())
     ApiClient.objects.update(is_active=False)
 
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pgh_label, is_active FROM clients_apiclientevent ORDER BY pgh_id")
-        assert cursor.fetchall() == [("insert", True), ("update", False)]
+    entries = AuditEntry.objects.filter(kind="clients.apiclient", object_id=str(service.pk)).order_by("id")
+    assert [(entry.act, (entry.after or {})["is_active"]) for entry in entries] == [
+        ("created", True),
+        ("changed", False),
+    ]

@@ -87,7 +87,7 @@ def test_every_file_has_rows_of_somebody_who_did_everything(story: Story) -> Non
     assert files.keys() == {file.name for file in FILES} | {"README.txt"}
     assert all(file.name in files["README.txt"] for file in FILES)
     empty = {name for name, text in files.items() if name.endswith(".csv") and not rows_of(text)}
-    assert empty == {"acts.csv", "team-spending.csv"}  # no staff; spent nothing of a team's
+    assert empty == {"team-spending.csv"}  # spent nothing of a team's
     assert secret not in "".join(files.values())
     assert story.person.password not in "".join(files.values())
 

@@ -8,11 +8,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
+from accounts.audit.models import AuditEntry
 from accounts.models import User
 from credits.rates.changes import add_markup
 from credits.rates.errors import UnknownModel
@@ -218,9 +218,9 @@ def test_what_is_planned_is_changed_and_withdrawn_and_both_are_recorded(
     key = rate.pk
     assert as_superuser.post(page_of(rate, "delete"), {"post": "yes"}).status_code == 302
     assert not Rate.objects.exists()
-    events = apps.get_model("rates", "RateEvent").objects.filter(pgh_obj_id=key).order_by("pgh_id")
-    assert [event.pgh_label for event in events] == ["insert", "update", "delete"]
-    assert events.last().pgh_context.metadata["user"] == str(stella.pk)
+    entries = AuditEntry.objects.filter(kind="rates.rate", object_id=str(key)).order_by("id")
+    assert [entry.act for entry in entries] == ["created", "changed", "deleted"]
+    assert entries[2].actor_id == stella.pk
 
 
 # --- Reading -----------------------------------------------------------------------------------------------------

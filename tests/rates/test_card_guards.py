@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from accounts.audit.models import AuditEntry
 from credits.rates.changes import add_markup, add_rate, put_on_card, withdraw
 from credits.rates.errors import InvalidRate, RateInForce
 from credits.rates.models import Markup, Rate
@@ -220,9 +220,9 @@ def test_each_change_is_recorded_withdrawals_too() -> None:
     key = rate.pk
     withdraw(rate)
 
-    events = apps.get_model("rates", "RateEvent").objects.filter(pgh_obj_id=key).order_by("pgh_id")
-    assert list(events.values_list("pgh_label", "price")) == [
-        ("insert", Decimal("1.25")),
-        ("update", Decimal(9)),
-        ("delete", Decimal(9)),
+    entries = AuditEntry.objects.filter(kind="rates.rate", object_id=str(key)).order_by("id")
+    assert [(entry.act, (entry.after or {}).get("price")) for entry in entries] == [
+        ("created", Decimal("1.25")),
+        ("changed", 9),
+        ("deleted", None),
     ]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.apps import apps
 from django.db.models import ProtectedError
 
+from accounts.audit.models import AuditEntry
 from accounts.models import User
 from accounts.teams import membership
 from accounts.teams.errors import InvalidTeam, OwnerMustStay, RoleForbids, UnknownMember, UnknownTeam
@@ -181,18 +180,13 @@ def test_the_history_says_who_changed_what() -> None:
     people = make_people()
     membership.set_cap(people.admin, people.team.pk, people.member.pk, monthly(5))
     membership.remove_member(people.admin, people.team.pk, people.member.pk)
-    history = apps.get_model("teams.MembershipEvent")
-    events = history.objects.filter(user=people.member).order_by("pgh_id")
-    assert [(event.pgh_label, event.cap) for event in events] == [
-        ("insert", None),
-        ("update", Decimal(5)),
-        ("delete", Decimal(5)),
+    entries = AuditEntry.objects.filter(kind="teams.membership", beside__user_id=str(people.member.pk))
+    assert [(entry.act, entry.actor_id, entry.cause) for entry in entries.order_by("id")] == [
+        ("created", None, ""),
+        ("changed", people.admin.pk, "set_cap"),
+        ("deleted", people.admin.pk, "remove_member"),
     ]
-    contexts = [event.pgh_context.metadata for event in events if event.pgh_context]
-    assert contexts == [
-        {"user": str(people.admin.pk), "what": "set_cap"},
-        {"user": str(people.admin.pk), "what": "remove_member"},
-    ]
+    assert entries.get(act="changed").after == {"cap": 5, "cap_period": "month"}
 
 
 # --- Erasing a person -----------------------------------------------------------------------------------------------

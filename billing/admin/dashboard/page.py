@@ -22,6 +22,7 @@ from billing.admin.dashboard.sheets import Asked
 from billing.admin.downloads import may_download
 from billing.daily_figures import local_day
 from billing.figures_selectors import currencies_sold, sales_counted_at
+from billing.models import Purchase
 from credits.figures_selectors import ledger_counted_at
 
 DRY_SHOWN = 8
@@ -99,7 +100,7 @@ def figures_file(request: HttpRequest, code: str) -> HttpResponseBase:
         raise PermissionDenied
     if code not in FILES:
         raise Http404(code)
-    record_download(request, code, request.GET.urlencode())
+    record_download(request, Purchase, code)
     return as_file(code, FILES[code](_asked(request.GET.dict(), currencies_sold())).csv())
 
 

@@ -49,9 +49,9 @@ class Command(BaseCommand):
         return written
 
 
-def _share(reached: int, lowest: int | None, highest: int | None) -> float:
+def _share(reached: int, lowest: int, highest: int) -> float:
     """How much is done; 1 also for what was booked while it was written."""
-    if lowest is None or highest is None or highest <= lowest:
+    if highest <= lowest:
         return 1
     return min(1, (reached - lowest + 1) / (highest - lowest + 1))
 

@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """Beside whoever buys meanwhile."""
 
     atomic = False
-    dependencies = [("billing", "0013_reconciliation_cursor")]
+    dependencies = [("billing", "0015_one_audit")]
     operations = [
         AddIndexConcurrently(
             model_name='purchase',

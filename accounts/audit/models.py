@@ -1,0 +1,108 @@
+"""What staff, scripts and the provider's roles did: one table that is only ever added to."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.db.models import Func, Q, Value
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class ExactNumbers(json.JSONDecoder):
+    """Amounts never pass through a float."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, parse_float=Decimal)
+
+
+# What a column's value is replaced by where only the fact that it changed may be known.
+HIDDEN = "•••"
+
+
+class FromContext(Func):
+    """A default that the database reads from what was said with the statement (`accounts.audit.context`)."""
+
+    function = "audit_context"
+    template = "%(function)s('%(name)s')"
+    allowed_default = True
+
+    def __init__(self, name: str, **extra: Any) -> None:
+        super().__init__(name=name, **extra)
+
+
+class FromConnection(Func):
+    """A default that the database reads from the connection: its program, its role."""
+
+    template = "%(function)s()"
+    allowed_default = True
+
+    def __init__(self, function: str, **extra: Any) -> None:
+        super().__init__(function=function, **extra)
+
+
+class AuditEntry(models.Model):
+    """One act: a change of a row, written by a trigger of its table, or something else worth knowing, such as a
+    download (`accounts.audit.recording`).
+
+    ``before`` and ``after`` hold the columns that differ, all recorded ones of a row that was made or deleted. They
+    name people by id alone, hold no secret, and so need no change when a person is erased. ``beside`` says what belongs
+    to the values without having changed, such as an amount's currency, or what was asked for. ``actor_id`` is empty
+    where no person was at it: then ``cause``, ``program`` and ``database_role`` say what was.
+    """
+
+    at = models.DateTimeField(_("when"), db_default=Now(), editable=False)
+    act = models.CharField(_("act"), max_length=40)
+    kind = models.CharField(_("kind"), max_length=60)  # a model, as in "billing.package"
+    object_id = models.CharField(_("object"), max_length=255, blank=True, db_default=Value(""))
+    object_name = models.CharField(_("name"), max_length=255, blank=True, db_default=Value(""))
+    before = models.JSONField(_("before"), null=True, decoder=ExactNumbers)
+    after = models.JSONField(_("after"), null=True, decoder=ExactNumbers)
+    beside = models.JSONField(_("detail"), default=dict, decoder=ExactNumbers)
+    # No foreign key: erasing a person must not need an update here.
+    actor_id = models.UUIDField(
+        _("who"), null=True, db_default=FromContext("user", function="audit_context_id")
+    )
+    cause = models.CharField(_("cause"), max_length=60, blank=True, db_default=FromContext("cause"))
+    request_id = models.CharField(
+        _("request"), max_length=64, blank=True, db_default=FromContext("request_id")
+    )
+    address = models.CharField(_("address"), max_length=64, blank=True, db_default=FromContext("address"))
+    page = models.CharField(_("page"), max_length=300, blank=True, db_default=FromContext("url"))
+    program = models.CharField(
+        _("program"), max_length=64, blank=True, db_default=FromConnection("audit_program")
+    )
+    database_role = models.CharField(
+        _("database role"), max_length=64, blank=True, db_default=FromConnection("audit_role")
+    )
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit entries")
+        default_permissions = ("view",)
+        ordering = ["-at", "-id"]
+        # Each is one way to narrow the list, in the list's order: a page reads as many rows as it shows.
+        indexes = [
+            models.Index(fields=["-at", "-id"], name="audit_entry_newest"),
+            models.Index(fields=["actor_id", "-at", "-id"], name="audit_entry_by_actor"),
+            models.Index(fields=["kind", "-at", "-id"], name="audit_entry_by_kind"),
+            models.Index(fields=["object_id", "kind", "-at", "-id"], name="audit_entry_by_object"),
+            models.Index(
+                fields=["object_name", "-at", "-id"], condition=~Q(object_name=""), name="audit_entry_by_name"
+            ),
+            models.Index(fields=["act", "-at", "-id"], name="audit_entry_by_act"),
+            models.Index(
+                fields=["request_id", "-at", "-id"],
+                condition=~Q(request_id=""),
+                name="audit_entry_by_request",
+            ),
+            models.Index(
+                fields=["address", "-at", "-id"], condition=~Q(address=""), name="audit_entry_by_address"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"

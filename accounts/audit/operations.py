@@ -1,0 +1,121 @@
+"""What a migration says to have a table watched. By hand, and not by pgtrigger, whose triggers a script can tell to be
+ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.migrations import RunSQL
+
+# What the site does at its daily work stands elsewhere, such as in a purchase's events.
+BY_HAND = "audit_is_by_hand()"
+
+
+def watch(
+    table: str,
+    kind: str,
+    columns: Sequence[str],
+    *,
+    named_by: str = "",
+    hidden: Sequence[str] = (),
+    beside: Sequence[str] = (),
+    key: str = "id",
+    inserts: str | None = "true",
+    updates: str | None = "true",
+    deletes: str | None = "true",
+) -> RunSQL:
+    """Puts every change of these columns on record, of whoever makes it.
+
+    Args:
+        table: the watched one; `kind` is its model as entries name it, ``billing.package``.
+        named_by: the column that people know a row by. No person's name.
+        hidden: of these only the fact that they changed is kept: secrets, and what is said of a person.
+        beside: columns to keep with each entry although they didn't change, such as an amount's currency.
+        inserts, updates, deletes: the SQL condition under which each is recorded. None: never.
+    """
+    recorded = [*columns, *hidden]
+    arguments = [kind, key, named_by, *map(_array, (recorded, hidden, beside))]
+    calls = f"EXECUTE FUNCTION audit_row({', '.join(map(_text, arguments))})"
+    of_columns = ", ".join(f'"{column}"' for column in recorded)
+    wanted = {"INSERT": inserts, f"UPDATE OF {of_columns}": updates, "DELETE": deletes}
+    return _triggers(table, calls, {operation: when for operation, when in wanted.items() if when})
+
+
+def watch_links(
+    table: str,
+    kind: str,
+    key: str,
+    *,
+    has: str,
+    other: tuple[str, str, str],
+    named_by: tuple[str, str] | None = None,
+) -> RunSQL:
+    """Puts on record what an object is given and loses, by its name: a user's groups.
+
+    Args:
+        table: the one between the two; `kind` and `key` are the object's model and column in it.
+        has: what the entry calls it, ``groups``.
+        other: the column of what it is given, its table, and the column of its name there.
+        named_by: the object's own table, and the column of its name there. None for people.
+    """
+    arguments = [kind, key, has, *other, *(named_by or ())]
+    calls = f"EXECUTE FUNCTION audit_link({', '.join(map(_text, arguments))})"
+    return _triggers(table, calls, {"INSERT": "true", "UPDATE": "true", "DELETE": "true"})
+
+
+def _triggers(table: str, calls: str, wanted: dict[str, str]) -> RunSQL:
+    names = {operation: f"audit_{operation.split()[0].lower()}" for operation in wanted}
+    create = [
+        f"CREATE TRIGGER {names[operation]} AFTER {operation} ON {table} FOR EACH ROW WHEN ({when}) {calls};"
+        for operation, when in wanted.items()
+    ]
+    return RunSQL("\n".join(create), "\n".join(f"DROP TRIGGER {name} ON {table};" for name in names.values()))
+
+
+def move_history(
+    events: str, kind: str, columns: Sequence[str], *, named_by: str = "", beside: Sequence[str] = ()
+) -> RunSQL:
+    """Takes over what pghistory's table of a model has kept until now, before the table goes. There is no way back."""
+    every, aside = _text(_array(columns)), _text(_array(beside))
+    move = MOVE.format(events=events, kind=_text(kind), name=_text(named_by), columns=every, beside=aside)
+    return RunSQL(move, RunSQL.noop)
+
+
+# Of an event the context that pghistory kept names who and where; what differs is read from the event before.
+MOVE = """
+INSERT INTO audit_auditentry (
+    at, act, kind, object_id, object_name, before, after, beside,
+    actor_id, cause, request_id, address, page, program, database_role
+)
+SELECT
+    at, act, {kind}, object_id, left(coalesce(now ->> {name}, ''), 255),
+    CASE act WHEN 'deleted' THEN audit_picked(now, {columns}, '{{}}')
+             WHEN 'changed' THEN audit_picked(was, differ, '{{}}') END,
+    CASE act WHEN 'created' THEN audit_picked(now, {columns}, '{{}}')
+             WHEN 'changed' THEN audit_picked(now, differ, '{{}}') END,
+    coalesce(audit_picked(now, {beside}, '{{}}'), '{{}}'),
+    nullif(context ->> 'user', '')::uuid, left(coalesce(context ->> 'what', ''), 60), '', '',
+    left(coalesce(context ->> 'url', ''), 300), 'pghistory', ''
+FROM (
+    SELECT
+        e.pgh_created_at AS at, e.pgh_id, e.pgh_obj_id::text AS object_id, c.metadata AS context,
+        CASE e.pgh_label WHEN 'insert' THEN 'created' WHEN 'delete' THEN 'deleted' ELSE 'changed' END AS act,
+        to_jsonb(e) AS now, lag(to_jsonb(e)) OVER (PARTITION BY e.pgh_obj_id ORDER BY e.pgh_id) AS was
+    FROM {events} e LEFT JOIN pghistory_context c ON c.id = e.pgh_context_id
+) events
+CROSS JOIN LATERAL (
+    SELECT array_agg(c) AS differ FROM unnest({columns}::text[]) c
+    WHERE was IS NULL OR was -> c IS DISTINCT FROM now -> c
+) changes
+WHERE act <> 'changed' OR differ IS NOT NULL
+ORDER BY at, pgh_id;
+"""
+
+
+def _array(columns: Sequence[str]) -> str:
+    return "{" + ",".join(columns) + "}"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,162 @@
+"""An entry in words: what was done to what, and each column before and after as people read it.
+
+Apps above this one say how their columns are written, by `FORMATS` and `LABELS`: accounts must know neither credits nor
+money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.db.models import Model
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.audit.models import HIDDEN, AuditEntry
+from config.admin_display import EMPTY, in_words
+
+Field: TypeAlias = Any  # a model's, or None
+Beside = dict[str, Any]
+# Takes the field, the column's name, its value, and what stands beside it; None where it is not its business.
+Format = Callable[[Field, str, Any, Beside], str | None]
+
+FORMATS: list[Format] = []
+# What columns are called that hold something else than is shown.
+LABELS: dict[str, Any] = {}
+ACTS = {
+    "created": gettext_lazy("Created"),
+    "changed": gettext_lazy("Changed"),
+    "deleted": gettext_lazy("Deleted"),
+    "downloaded": gettext_lazy("Downloaded"),
+    "released": gettext_lazy("Released"),
+    "resumed": gettext_lazy("Resumed"),
+    "started": gettext_lazy("Started"),
+    "synced": gettext_lazy("Synced to Stripe"),
+}
+# Columns that hold the id of a person.
+PEOPLE = {"user_id", "asked_by", "asked_by_id", "decided_by_id", "settled_by", "created_by_id"}
+# Beside the others only to write them.
+UNITS = {"currency"}
+
+
+@dataclass(frozen=True)
+class Change:
+    column: str
+    before: str
+    after: str
+
+
+def act_in_words(act: str) -> str:
+    return str(ACTS.get(act) or in_words(act))
+
+
+def kind_in_words(kind: str) -> str:
+    """What the model is called; the kind itself of one that is no more."""
+    model = model_of(kind)
+    return str(model._meta.verbose_name) if model else kind
+
+
+def kinds_in_words(kind: str) -> str:
+    model = model_of(kind)
+    return str(model._meta.verbose_name_plural) if model else kind
+
+
+def model_of(kind: str) -> type[Model] | None:
+    try:
+        return apps.get_model(kind)
+    except (LookupError, ValueError):
+        return None
+
+
+def people_in(entry: AuditEntry) -> Iterator[Any]:
+    """The ids of all whom the entry names."""
+    yield entry.actor_id
+    if entry.kind == "accounts.user":
+        yield entry.object_id
+    for values in (entry.before, entry.after, entry.beside):
+        yield from (value for column, value in (values or {}).items() if column in PEOPLE)
+
+
+def changes_of(entry: AuditEntry, names: dict[str, str]) -> list[Change]:
+    """Each column that differs. ``names`` are the people's (`accounts.audit.selectors.names_of`)."""
+    before, after = entry.before or {}, entry.after or {}
+    was, now = {**entry.beside, **before}, {**entry.beside, **after}
+    return [
+        Change(
+            column_in_words(entry.kind, column),
+            in_writing(entry.kind, column, before.get(column), was, names),
+            in_writing(entry.kind, column, after.get(column), now, names),
+        )
+        for column in _in_order(entry.kind, {**before, **after})
+        if before.get(column) or after.get(column) or (column in before and column in after)
+    ]
+
+
+def detail_of(entry: AuditEntry, names: dict[str, str]) -> list[tuple[str, str]]:
+    """What stands beside the changes, and is none of them."""
+    shown = {**(entry.before or {}), **(entry.after or {})}
+    return [
+        (column_in_words(entry.kind, column), in_writing(entry.kind, column, value, entry.beside, names))
+        for column, value in entry.beside.items()
+        if column not in shown and column not in UNITS and value not in (None, "")
+    ]
+
+
+def column_in_words(kind: str, column: str) -> str:
+    if column in LABELS:
+        return str(LABELS[column])
+    field = _field(kind, column)
+    return capfirst(str(field.verbose_name)) if field is not None else in_words(column)
+
+
+def in_writing(kind: str, column: str, value: Any, beside: Beside, names: dict[str, str]) -> str:
+    """A value for reading; a dash for none."""
+    if value is None or value in ("", []):
+        return EMPTY
+    if value == HIDDEN:
+        return _("not shown")
+    if column in PEOPLE:
+        return names.get(str(value), str(value))
+    field = _field(kind, column)
+    for write in FORMATS:
+        written = write(field, column, value, beside)
+        if written is not None:
+            return written
+    return _plainly(field, value)
+
+
+def _plainly(field: Field, value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(field, models.DateTimeField) and (moment := parse_datetime(str(value))):
+        return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+    labels = dict(getattr(field, "flatchoices", None) or ())
+    return str(labels.get(value, value))
+
+
+def _in_order(kind: str, columns: Iterable[str]) -> list[str]:
+    """As the model has them: PostgreSQL keeps the names of a JSON object by their length."""
+    model = model_of(kind)
+    places = [field.column for field in model._meta.fields] if model else []
+    return sorted(columns, key=lambda column: places.index(column) if column in places else len(places))
+
+
+def _field(kind: str, column: str) -> Field:
+    model = model_of(kind)
+    if model is None:
+        return None
+    try:
+        return model._meta.get_field(column)
+    except FieldDoesNotExist:
+        return None

@@ -1,0 +1,66 @@
+"""The books of receipts and credit notes, to read and to download."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+
+from billing.models import Receipt
+from billing.receipt_downloads import as_pdf
+from config.admin_actions import acted_on
+from config.admin_display import link_to
+from config.read_only_admin import ReadOnlyAdmin
+
+
+@admin.register(Receipt)
+class ReceiptAdmin(ReadOnlyAdmin):
+    list_display = ["number", "kind", "day", "amount", "purchase_link", "buyer_link", "issued_at"]
+    list_filter = ["kind", "series", "day"]
+    search_fields = ["number__exact", "purchase__id__exact", "refund__stripe_refund_id__exact"]
+    search_help_text = _("Number, purchase id, or Stripe’s refund id.")
+    list_select_related = ["purchase__user", "refund"]
+    actions_detail = ["pdf"]
+    fields = [
+        "number",
+        "kind",
+        "day",
+        "amount",
+        "purchase_link",
+        "refund_link",
+        "buyer",
+        "seller_name",
+        "seller_address",
+        "seller_tax_id",
+        "note",
+        "language",
+        "issued_at",
+    ]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Receipt]:
+        receipts: QuerySet[Receipt] = super().get_queryset(request)
+        return receipts.select_related("purchase__user", "refund")
+
+    @display(description=_("amount"))
+    def amount(self, receipt: Receipt) -> str:
+        return f"−{receipt.refund.amount}" if receipt.refund else str(receipt.purchase.paid)
+
+    @display(description=_("purchase"))
+    def purchase_link(self, receipt: Receipt) -> str:
+        return link_to(receipt.purchase)
+
+    @display(description=_("refund"))
+    def refund_link(self, receipt: Receipt) -> str:
+        return link_to(receipt.refund)
+
+    @display(description=_("buyer"))
+    def buyer_link(self, receipt: Receipt) -> str:
+        return link_to(receipt.purchase.user)
+
+    @action(description=_("Download PDF"), url_path="pdf", permissions=["view"])
+    def pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        receipt: Receipt = acted_on(self, request, object_id)
+        return as_pdf(receipt)

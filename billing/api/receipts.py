@@ -1,0 +1,72 @@
+"""Receipts and credit notes over the API, for the buyer."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.models import User
+from billing.errors import NoReceipt
+from billing.matching import as_uuid
+from billing.receipt_downloads import purchase_document, refund_document
+from billing.receipts import PDF
+from billing.selectors import purchases_of, refunds_of
+from config.problems import problem_responses
+
+WHO = (401, 403, 503)
+
+
+class PdfRenderer(BaseRenderer):
+    """Lets a client ask for a PDF. The views answer with one themselves: what comes here is a problem."""
+
+    media_type = PDF
+    format = "pdf"
+    render_style = "binary"
+
+    def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
+        return JSONRenderer().render(data, accepted_media_type, renderer_context)
+
+
+@extend_schema(tags=["Buying credits"])
+class ReceiptView(APIView):
+    renderer_classes = [JSONRenderer, PdfRenderer]
+
+    @extend_schema(
+        operation_id="read_receipt",
+        summary="The receipt of one's own purchase, as a PDF",
+        description="Where Stripe makes out an invoice, 302 leads to that.",
+        responses={
+            (200, PDF): OpenApiTypes.BINARY,
+            302: OpenApiResponse(description="Stripe's invoice."),
+            **problem_responses(*WHO, 404, 502),
+        },
+    )
+    def get(self, request: Request, purchase_id: str) -> HttpResponse:
+        found = as_uuid(purchase_id)
+        purchase = purchases_of(cast(User, request.user)).filter(pk=found).first() if found else None
+        if purchase is None:
+            raise NoReceipt("You have no such purchase.")
+        return purchase_document(purchase)
+
+
+@extend_schema(tags=["Buying credits"])
+class CreditNoteView(APIView):
+    renderer_classes = [JSONRenderer, PdfRenderer]
+
+    @extend_schema(
+        operation_id="read_credit_note",
+        summary="The credit note of a refund of one's own purchase, as a PDF",
+        responses={(200, PDF): OpenApiTypes.BINARY, **problem_responses(*WHO, 404)},
+    )
+    def get(self, request: Request, refund_id: str) -> HttpResponse:
+        found = as_uuid(refund_id)
+        refund = refunds_of(cast(User, request.user)).filter(pk=found).first() if found else None
+        if refund is None:
+            raise NoReceipt("You have no such refund.")
+        return refund_document(refund)

@@ -1,0 +1,68 @@
+"""Purchases that were paid, and what stands in a PDF."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+from typing import Any
+
+from pypdf import PdfReader
+
+from accounts.models import User
+from accounts.teams.models import Team
+from billing.fulfilment import Payment, PaymentState, fulfil_purchase
+from billing.models import Purchase, PurchaseEvent, Refund
+from billing.purchase_log import Told
+from credits import ledger
+
+TOLD = Told(PurchaseEvent.Source.WEBHOOK)
+
+
+def pending(user: User, team: Team | None = None, **fields: Any) -> Purchase:
+    """A purchase whose checkout is open: 5,000 credits for $45.00 instead of $50.00."""
+    values: dict[str, Any] = {
+        "package_code": "standard",
+        "package_name": "Standard",
+        "credits": Decimal(5000),
+        "price_minor": 4500,
+        "list_price_minor": 5000,
+        "currency": "usd",
+        "discount_percentage": Decimal(10),
+    }
+    account = ledger.open_team_account(team) if team else ledger.open_account(user)
+    return Purchase.objects.create(user=user, account=account, **{**values, **fields})
+
+
+def paid(user: User, team: Team | None = None, **fields: Any) -> Purchase:
+    """The same, paid and credited."""
+    purchase = pending(user, team, **fields)
+    payment = Payment(
+        PaymentState.PAID,
+        purchase.price_minor,
+        purchase.currency,
+        session_id=f"cs_test_{purchase.pk.hex}",
+        payment_intent_id=f"pi_{purchase.pk.hex}",
+    )
+    return fulfil_purchase(purchase.pk, payment, TOLD)
+
+
+def refunded(purchase: Purchase, amount_minor: int = 1500, **fields: Any) -> Refund:
+    """A refund as it stands once it has arrived; the books of credits are left alone."""
+    values: dict[str, Any] = {
+        "status": Refund.Status.SUCCEEDED,
+        "settled_at": purchase.completed_at,
+        "stripe_refund_id": f"re_{purchase.pk.hex}{amount_minor}",
+    }
+    return Refund.objects.create(
+        purchase=purchase,
+        amount_minor=amount_minor,
+        currency=purchase.currency,
+        policy=Refund.Policy.CAP,
+        origin=Refund.Origin.STRIPE,
+        **{**values, **fields},
+    )
+
+
+def text_of(pdf: bytes) -> str:
+    """Everything that can be read in it."""
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)

@@ -1,0 +1,239 @@
+"""Every word of every mail, and of the papers that go with it, comes out of the translations.
+
+Each mail is sent for real in a made-up language in which every text stands between ⟦ and ⟧, its placeholders not.
+People and things have numbers for names, so that each word outside the brackets is one that no translator could reach.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail import EmailMultiAlternatives
+from django.test.signals import template_rendered
+from django.utils import timezone
+from django.utils.translation import trans_real
+from pypdf import PdfReader
+
+from accounts.models import User
+from accounts.teams import invitations
+from accounts.teams.caps import Cap
+from accounts.teams.invitation_mail import send_invitation_mail
+from accounts.teams.membership import create_team
+from accounts.teams.models import Invitation, Period, Role, Team
+from billing.confirmation import send_purchase_confirmation
+from billing.failure_mail import send_payment_failed_mail
+from billing.models import Dispute, Purchase, Refund
+from billing.return_mail import send_refund_mail, tell_staff_of_dispute
+from credits import gifts, ledger
+from credits.expiry import find_expiring_lots, send_expiry_mail
+from credits.gift_mail import send_gift_mail
+from credits.low_balance import find_crossings, send_low_balance_mail, set_threshold
+from credits.models import BalanceAlert
+from tests.builders import UserFactory
+from tests.credits_pages.builders import book
+from tests.credits_pages.test_expiry import lot_for
+from tests.receipts.papers import paid, pending, refunded
+from tests.test_translations import INTERNATIONAL, WORD, VisibleText
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MADE_UP = "xx"
+PLACEHOLDER = re.compile(r"(%\(\w+\)s|%s|%%)")
+TRANSLATED = re.compile(r"⟦[^⟦⟧]*⟧")
+ADDRESSES = re.compile(r"https?://\S+|\b(?:pi|re|cs|du)_\w+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# The zone, and the credits' and the receipt's own numbers.
+DATA = INTERNATIONAL | {"USD"}
+
+
+class MadeUp(gettext.NullTranslations):
+    """Every text is known, and recognised afterwards."""
+
+    def gettext(self, message: str) -> str:
+        text = message.split(trans_real.CONTEXT_SEPARATOR)[-1]
+        return "".join(
+            part if PLACEHOLDER.fullmatch(part) else f"⟦{part}⟧" for part in PLACEHOLDER.split(text) if part
+        )
+
+    def ngettext(self, singular: str, plural: str, number: int) -> str:
+        return self.gettext(singular if number == 1 else plural)
+
+    def to_language(self) -> str:
+        return MADE_UP
+
+    language = to_language
+
+
+@pytest.fixture(autouse=True)
+def _made_up_language(settings: Any) -> Iterator[None]:
+    settings.LANGUAGE_CODE = MADE_UP
+    settings.SITE_NAME = settings.SELLER_NAME = "33"
+    settings.STAFF_EMAIL = "8@8.88"
+    trans_real._translations[MADE_UP] = MadeUp()  # type: ignore[attr-defined]
+    yield
+    del trans_real._translations[MADE_UP]  # type: ignore[attr-defined]
+
+
+def untranslated(text: str) -> list[str]:
+    """The words that stand outside of brackets."""
+    before = ""
+    while before != text:
+        before, text = text, TRANSLATED.sub("", text)
+    return [word for word in WORD.findall(ADDRESSES.sub("", text)) if word not in DATA]
+
+
+def shown(message: Any) -> Iterator[str]:
+    """What its reader sees: subject, text, HTML, and the PDF."""
+    assert isinstance(message, EmailMultiAlternatives)
+    yield str(message.subject)
+    yield str(message.body)
+    html = str(message.alternatives[0][0])
+    assert f'<html lang="{MADE_UP}">' in html
+    reader = VisibleText()
+    reader.feed(html)
+    reader.close()
+    yield " ".join(reader.found)
+    for _name, content, _kind in message.attachments:
+        for page in PdfReader(io.BytesIO(bytes(content))).pages:
+            yield page.extract_text()
+
+
+# --- One of each, and of each of its variants -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def person() -> User:
+    return numbered(1)
+
+
+@pytest.fixture
+def team(person: User) -> Team:
+    return create_team(person, "77")
+
+
+def numbered(number: int) -> User:
+    user: User = UserFactory.create(username=f"{number}", email=f"{number}@{number}.77")
+    return user
+
+
+def send_confirmations(person: User, team: Team) -> None:
+    for purchase in (
+        paid(person, package_name="55"),
+        paid(person, team, package_name="55", list_price_minor=4500, discount_percentage=0),
+        paid(person, package_name="55", invoiced_by_stripe=True),
+        paid(person, package_name="55", price_minor=0, list_price_minor=0),
+    ):
+        assert send_purchase_confirmation(purchase.pk)
+
+
+def send_refunds(person: User) -> None:
+    purchase = paid(person, package_name="55")
+    amounts = {"credits_asked": 20, "credits_taken": 10, "credits_owed": 10}
+    for refund in (
+        refunded(purchase, 100, **amounts),
+        refunded(purchase, 200),
+        refunded(purchase, 300, status=Refund.Status.PENDING),
+    ):
+        assert send_refund_mail(refund.pk)
+
+
+def send_failure(person: User) -> None:
+    purchase = pending(person, package_name="55")
+    purchase.status = Purchase.Status.FAILED
+    purchase.save()
+    assert send_payment_failed_mail(purchase.pk)
+
+
+def tell_of_disputes(person: User) -> None:
+    purchase = paid(person, package_name="55")
+    facts: dict[str, Any] = {
+        "amount_minor": 100,
+        "currency": "usd",
+        "reason": "",
+        "stripe_payment_intent_id": "pi_1",
+    }
+    for number, status in enumerate(Dispute.Status):
+        dispute = Dispute.objects.create(
+            purchase=purchase if number % 2 else None,
+            due_by=timezone.now() if number % 3 else None,
+            status=status,
+            stripe_dispute_id=f"du_{number}",
+            **facts,
+        )
+        assert tell_staff_of_dispute(dispute.pk)
+
+
+def send_gifts(person: User) -> None:
+    book(ledger.open_account(person), 1000)
+    for number, message in enumerate(("", "66")):
+        gift = gifts.give(person, numbered(20 + number), Decimal(1), message, f"{number}")
+        assert send_gift_mail(gift.pk, "recipient")
+        assert send_gift_mail(gift.pk, "sender")
+
+
+def send_expiry_warnings(person: User, team: Team) -> None:
+    for account in (ledger.open_account(person), ledger.open_team_account(team)):
+        lot_for(account, 5)
+        find_expiring_lots()
+        assert send_expiry_mail(account.pk)
+
+
+def send_low_balances(person: User, team: Team) -> None:
+    for of in (None, team):
+        set_threshold(person, of, Decimal(10_000_000))
+    find_crossings()
+    for alert in BalanceAlert.objects.all():
+        assert send_low_balance_mail(alert.pk)
+
+
+def send_invitations(person: User, team: Team) -> None:
+    caps = [None, *(Cap(Decimal(5), period) for period in Period)]
+    for number, cap in enumerate(caps):
+        role = Role.MEMBER if cap else Role.ADMIN
+        invitation = invitations.invite(person, team.pk, f"{number}@9.example.com", role, cap)
+        if number == 1:
+            Invitation.objects.filter(pk=invitation.pk).update(invited_by=None)
+        assert send_invitation_mail(invitation.pk)
+
+
+def test_every_word_of_every_mail_can_be_translated(person: User, team: Team) -> None:
+    rendered: set[str] = set()
+
+    def note(template: Any, **signal: Any) -> None:
+        rendered.add(template.name)
+
+    template_rendered.connect(note)
+    send_confirmations(person, team)
+    send_refunds(person)
+    send_failure(person)
+    tell_of_disputes(person)
+    send_gifts(person)
+    send_expiry_warnings(person, team)
+    send_low_balances(person, team)
+    send_invitations(person, team)
+    template_rendered.disconnect(note)
+
+    there_are = {f"emails/{path.name}" for path in Path("templates/emails").iterdir()}
+    assert rendered >= there_are, "a mail that nobody sent here"
+    for message in mail.outbox:
+        for text in shown(message):
+            assert untranslated(text) == [], text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("⟦Hello⟧ 55", []),
+        ("⟦Hello⟧ there", ["there"]),
+        ("⟦until ⟧28 ⟦Nov⟧ 2026, UTC⟦.⟧ https://example.com/x", []),
+        ("⟦Status: ⟧Lost⟦.⟧", ["Lost"]),
+    ],
+)
+def test_the_checker_sees_a_word_outside(text: str, found: list[str]) -> None:
+    assert untranslated(text) == found
