@@ -159,7 +159,7 @@ def show(
         def raise_it(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr("billing.views.purchases_of", raise_it)
+        monkeypatch.setattr("billing.views.purchases_with_documents", raise_it)
 
     def open_it(name: str) -> Page:
         go, heading = PAGES[name]
