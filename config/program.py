@@ -19,8 +19,6 @@ def runs_as(name: str) -> None:
 
 def program_name(arguments: list[str]) -> str:
     """``web``, ``worker``, a command such as ``manage.py reconcile``, or else the script's own name."""
-    if _said:
-        return _said[0]
     script, *rest = arguments
     path = Path(script)
     name = path.parent.name if path.name == "__main__.py" else path.name  # python -m
@@ -29,4 +27,4 @@ def program_name(arguments: list[str]) -> str:
 
 
 def this_program() -> str:
-    return program_name(sys.argv)
+    return _said[0] if _said else program_name(sys.argv)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import time
 from functools import partial
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -153,10 +153,13 @@ def test_without_the_series_lock_the_same_number_is_given_twice(
 ) -> None:
     """The negative control: the next number read from what is there. Only the constraint keeps doubles out."""
 
+    both_have_looked = Barrier(2, timeout=20)
+
     def highest_and_one(series: str) -> int:
-        last = Receipt.objects.filter(series=series).order_by("-serial").values_list("serial", flat=True)
-        time.sleep(0.3)
-        return (last.first() or 0) + 1
+        serials = Receipt.objects.filter(series=series).order_by("-serial").values_list("serial", flat=True)
+        last = serials.first() or 0
+        both_have_looked.wait()
+        return last + 1
 
     monkeypatch.setattr(receipts, "_next_of", highest_and_one)
     purchases = [paid_at(buyer) for _ in range(2)]
