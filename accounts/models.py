@@ -80,6 +80,8 @@ class User(AbstractUser):
         indexes = [
             # Whom a gift is for is looked up by e-mail, in any case.
             models.Index(Upper("email"), name="accounts_user_by_email"),
+            # And whom staff look for.
+            models.Index(Upper("username"), name="accounts_user_by_name"),
         ]
 
     @property

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from django.db.models import Prefetch, QuerySet, Sum
+from django.db import connection
+from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from accounts.models import User
-from billing.models import Dispute, Package, Purchase, ReconciliationFinding, Refund
+from accounts.search import users_named
+from billing.models import CheckoutDay, Dispute, Package, Purchase, ReconciliationFinding, Refund
 from billing.pricing import Offer, offers
+from credits.traces import accounts_named, as_uuid
+
+KINDS_OF_EVENTS = """
+WITH RECURSIVE seen (what) AS (
+    (SELECT what FROM billing_purchaseevent ORDER BY what LIMIT 1)
+    UNION ALL
+    SELECT (SELECT what FROM billing_purchaseevent WHERE what > seen.what ORDER BY what LIMIT 1)
+    FROM seen WHERE seen.what IS NOT NULL
+)
+SELECT what FROM seen WHERE what IS NOT NULL
+"""
 
 
 def shop_window() -> list[Offer]:
@@ -43,6 +56,30 @@ def refunds_of(user: User) -> QuerySet[Refund]:
 def all_purchases(status: str = "") -> QuerySet[Purchase]:
     """Everybody's purchases with their buyers, newest first, for staff."""
     return _with_status(Purchase.objects.select_related("user"), status)
+
+
+def purchases_named(purchases: QuerySet[Purchase], word: str) -> QuerySet[Purchase]:
+    """Those of them that this whole word names: by their own id, Stripe's session or payment, who bought, or the
+    account that the credits went to. Each is read from an index.
+    """
+    named = Q(stripe_session_id=word) | Q(stripe_payment_intent_id=word)
+    named |= Q(user__in=users_named(word)) | Q(account__in=accounts_named(word))
+    if identifier := as_uuid(word):
+        named |= Q(pk=identifier)
+    return purchases.filter(named)
+
+
+def package_codes_bought() -> list[str]:
+    """The codes of all packages that there are, or that were begun to be bought by the last count."""
+    bought = CheckoutDay.objects.values_list("package_code", flat=True).distinct()
+    return sorted({*bought, *Package.objects.values_list("code", flat=True)})
+
+
+def kinds_of_purchase_events() -> list[str]:
+    """What has ever happened to a purchase. Each step asks the index for the next one: DISTINCT would read them all."""
+    with connection.cursor() as cursor:
+        cursor.execute(KINDS_OF_EVENTS)
+        return [what for (what,) in cursor.fetchall()]
 
 
 def open_purchases() -> QuerySet[Purchase]:

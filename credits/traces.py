@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.search import users_named
 from accounts.teams.models import Team
 from credits.models import Account, Adjustment, Entry, Hold, Lot
 from credits.selectors import standing_of_account
@@ -109,12 +109,9 @@ def accounts_named(word: str) -> list[UUID]:
     """The accounts that go by this whole word: their own id or their holder's, the owner's name or e-mail address, the
     team's name.
     """
-    # Apart from the accounts, so that each is read from its own index.
-    people = User.objects.filter(Q(username__iexact=word) | Q(email__iexact=word)).values_list(
-        "pk", flat=True
-    )
+    # People and teams apart from the accounts, so that each is read from its own index.
     teams = Team.objects.filter(name__iexact=word).values_list("pk", flat=True)
-    named = Q(owner__in=list(people[:MOST_ACCOUNTS])) | Q(team__in=list(teams[:MOST_ACCOUNTS]))
+    named = Q(owner__in=users_named(word)) | Q(team__in=list(teams[:MOST_ACCOUNTS]))
     if identifier := as_uuid(word):
         named |= Q(pk=identifier) | Q(owner=identifier) | Q(team=identifier)
     return list(Account.objects.filter(named).values_list("pk", flat=True)[:MOST_ACCOUNTS])

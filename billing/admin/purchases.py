@@ -1,14 +1,13 @@
-"""Purchases and what happened to them, to read; and a button to run fulfilment again."""
+"""Purchases, to read; and buttons that refund one, run its fulfilment again, give its receipt."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -20,18 +19,24 @@ from accounts.downloads import DownloadableList
 from accounts.models import User
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.downloads import DOWNLOAD_SALES
+from billing.admin.purchase_events import PurchaseEventInline
 from billing.admin.returns import RefundForm, list_of, refund_and_tell
 from billing.errors import BillingError
 from billing.exports import purchases_csv
-from billing.models import InboxEvent, Purchase, PurchaseEvent
+from billing.models import InboxEvent, Purchase
 from billing.money import Money
 from billing.receipt_downloads import purchase_document
 from billing.repair import rerun_fulfilment
-from billing.selectors import open_purchases, purchases_needing_attention
+from billing.selectors import (
+    open_purchases,
+    package_codes_bought,
+    purchases_named,
+    purchases_needing_attention,
+)
 from config.admin_actions import acted_on, after_dialog
-from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list, pairs, shortened
+from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list, pairs
+from config.long_lists import LongListAdmin
 from config.period_filter import PeriodFilter
-from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
 from credits.formatting import credits_amount
 from credits.models import Entry
 
@@ -44,51 +49,6 @@ STATUS_TONES: dict[str, str] = {
     Purchase.Status.REFUNDED: "info",
     Purchase.Status.DISPUTED: "danger",
 }
-
-
-class EventColumns:
-    """What is shown of an event, in a purchase's page and in the list of all events."""
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PurchaseEvent]:
-        events: QuerySet[PurchaseEvent] = super().get_queryset(request)  # type: ignore[misc]  # an admin's
-        actor = User.objects.filter(pk=OuterRef("actor_id")).values("username")[:1]
-        return events.select_related("purchase").annotate(actor_name=Subquery(actor))
-
-    @display(description=_("what happened"), ordering="what")
-    def what_shown(self, event: PurchaseEvent) -> str:
-        return in_words(event.what)
-
-    @display(description=_("status"))
-    def change(self, event: PurchaseEvent) -> str:
-        if event.from_status == event.to_status:
-            return in_words(event.to_status)
-        return f"{in_words(event.from_status)} → {in_words(event.to_status)}"
-
-    @display(description=_("told by"), ordering="source")
-    def told_by(self, event: PurchaseEvent) -> str:
-        who = getattr(event, "actor_name", None) or event.actor_id
-        return f"{event.get_source_display()}: {who}" if who else event.get_source_display()
-
-    @display(description=_("detail"))
-    def detail_shown(self, event: PurchaseEvent) -> str:
-        detail = dict(event.detail)
-        if "balance_after" in detail:
-            detail["balance_after"] = credits_amount(Decimal(detail["balance_after"]))
-        return pairs(detail)
-
-    @display(description=_("webhook event"))
-    def webhook_event(self, event: PurchaseEvent) -> str:
-        if not event.stripe_event_id:
-            return EMPTY
-        return link_to(InboxEvent(pk=event.stripe_event_id), shortened(event.stripe_event_id, 16))
-
-
-class PurchaseEventInline(EventColumns, ReadOnlyInline):
-    model = PurchaseEvent
-    fields = ["created_at", "what_shown", "change", "told_by", "detail_shown", "webhook_event"]
-    readonly_fields = fields
-    ordering = ["id"]
-    verbose_name_plural = _("what happened to it")
 
 
 class ToDoFilter(admin.SimpleListFilter):
@@ -106,9 +66,21 @@ class ToDoFilter(admin.SimpleListFilter):
         return queryset & open_purchases() if self.value() == "open" else queryset
 
 
+class PackageFilter(admin.SimpleListFilter):
+    title = _("package")
+    parameter_name = "package_code"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(code, code) for code in package_codes_bought()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> QuerySet[Purchase]:
+        return queryset.filter(package_code=self.value()) if self.value() else queryset
+
+
 @admin.register(Purchase)
-class PurchaseAdmin(DownloadableList, ReadOnlyAdmin):
+class PurchaseAdmin(DownloadableList, LongListAdmin):
     is_audited = True
+    ordering = ["-created_at", "-id"]
     list_display = [
         "created_at",
         "buyer",
@@ -118,16 +90,12 @@ class PurchaseAdmin(DownloadableList, ReadOnlyAdmin):
         "status_chip",
         "attention_chip",
     ]
-    list_filter = ["status", ToDoFilter, "package_code", ("created_at", PeriodFilter)]
+    list_filter = ["status", ToDoFilter, PackageFilter, ("created_at", PeriodFilter)]
     list_filter_submit = True
-    search_fields = [
-        "id__exact",
-        "stripe_session_id__exact",
-        "stripe_payment_intent_id__exact",
-        "user__username",
-        "user__email",
-    ]
-    search_help_text = _("Purchase id, Stripe's session or payment id, or the buyer's name or e-mail.")
+    search_fields = ["id"]  # what is looked for says get_search_results
+    search_help_text = _(
+        "Purchase or account id, Stripe’s session or payment id, the buyer’s name or e-mail, the team: in full."
+    )
     list_select_related = ["user"]
     inlines = [PurchaseEventInline]
     download_permission, download_name = DOWNLOAD_SALES, "purchases"
@@ -159,6 +127,12 @@ class PurchaseAdmin(DownloadableList, ReadOnlyAdmin):
         (_("At Stripe"), {"fields": ["stripe_session", "stripe_payment", "stripe_customer_id"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Purchase], search_term: str
+    ) -> tuple[QuerySet[Purchase], bool]:
+        word = search_term.strip()
+        return (purchases_named(queryset, word) if word else queryset), False
 
     @display(description=_("status"), ordering="status")
     def status_chip(self, purchase: Purchase) -> str:
@@ -333,26 +307,3 @@ class PurchaseAdmin(DownloadableList, ReadOnlyAdmin):
         else:
             told = _("Done. The purchase is %s.") % purchase.get_status_display().lower()
             self.message_user(request, told, messages.SUCCESS)
-
-
-@admin.register(PurchaseEvent)
-class PurchaseEventAdmin(EventColumns, ReadOnlyAdmin):
-    list_display = ["created_at", "purchase_link", "what_shown", "change", "told_by"]
-    list_filter = ["source", "what", "created_at"]
-    search_fields = ["purchase__id__exact", "stripe_event_id__exact"]
-    search_help_text = _("Purchase id, or Stripe's event id.")
-    ordering = ["-id"]
-    fields = [
-        "purchase_link",
-        "what_shown",
-        "change",
-        "told_by",
-        "detail_shown",
-        "webhook_event",
-        "created_at",
-    ]
-    readonly_fields = fields
-
-    @display(description=_("purchase"))
-    def purchase_link(self, event: PurchaseEvent) -> str:
-        return link_to(event.purchase)

@@ -160,6 +160,9 @@ class Purchase(models.Model):
             models.Index(
                 fields=["created_at"], condition=~Q(attention=""), name="billing_purchase_attention"
             ),
+            # The list of staff, by what it is most narrowed by.
+            models.Index(fields=["status", "-created_at", "-id"], name="billing_purchase_by_status"),
+            models.Index(fields=["package_code", "-created_at", "-id"], name="billing_purchase_by_package"),
             # What was sold on a day.
             models.Index(
                 fields=["completed_at"],
@@ -255,6 +258,15 @@ class PurchaseEvent(models.Model):
         verbose_name = _("purchase event")
         verbose_name_plural = _("purchase events")
         ordering = ["id"]
+        indexes = [
+            models.Index(fields=["what", "-id"], name="billing_purchaseevent_by_what"),
+            models.Index(fields=["source", "-id"], name="billing_purchaseevent_by_told"),
+            models.Index(
+                fields=["stripe_event_id"],
+                condition=~Q(stripe_event_id=""),
+                name="billing_purchaseevent_of_event",
+            ),
+        ]
         triggers = append_only()
 
     def __str__(self) -> str:

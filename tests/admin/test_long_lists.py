@@ -12,15 +12,26 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing.admin.inbox import InboxEventAdmin
-from billing.models import InboxEvent
+from billing.admin.purchase_events import PurchaseEventAdmin
+from billing.admin.purchases import PurchaseAdmin
+from billing.models import InboxEvent, Purchase, PurchaseEvent
 from credits import ledger
 from credits.admin import AdjustmentAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from credits.models import Adjustment, Entry, Hold, Lot
 from tests.admin.pages import list_of, read, rows_of
-from tests.admin.rows import Books, make_adjustment, make_hold, make_inbox_event
+from tests.admin.rows import Books, make_adjustment, make_hold, make_inbox_event, make_purchase
 
 pytestmark = pytest.mark.django_db
 
+ADMINS = (
+    EntryAdmin,
+    LotAdmin,
+    HoldAdmin,
+    InboxEventAdmin,
+    PurchaseAdmin,
+    PurchaseEventAdmin,
+    AdjustmentAdmin,
+)
 LONG_LISTS: list[tuple[type[Model], dict[str, str]]] = [
     (Entry, {}),
     (Entry, {"account__id__exact": "of the books"}),
@@ -28,22 +39,26 @@ LONG_LISTS: list[tuple[type[Model], dict[str, str]]] = [
     (Hold, {}),
     (Hold, {"state": "all"}),
     (InboxEvent, {}),
+    (Purchase, {}),
+    (PurchaseEvent, {}),
     (Adjustment, {}),
     (Adjustment, {"state": "all"}),
 ]
-MODELS: list[type[Model]] = [Entry, Lot, Hold, InboxEvent, Adjustment]
+MODELS: list[type[Model]] = [Entry, Lot, Hold, InboxEvent, Purchase, PurchaseEvent, Adjustment]
 
 
 @pytest.fixture
 def seven_of_each(books: Books, monkeypatch: pytest.MonkeyPatch) -> Books:
     """Three to a page."""
-    for admin in (EntryAdmin, LotAdmin, HoldAdmin, InboxEventAdmin, AdjustmentAdmin):
+    for admin in ADMINS:
         monkeypatch.setattr(admin, "list_per_page", 3)
     for number in range(6):
         ledger.grant(books.account.pk, Decimal(1), kind=Entry.Kind.ADJUSTMENT, key=f"grant:{number}")
         make_hold(books.purchase, "1")
         make_inbox_event(books.purchase, "applied")
         make_adjustment(books.account)
+        make_purchase(user=books.user, package=books.package)
+        PurchaseEvent.objects.create(purchase=books.purchase, what="looked_at", source="staff")
     return books
 
 

@@ -1,0 +1,109 @@
+"""What happened to purchases: in each purchase's page, and all of it in a list."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from accounts.models import User
+from billing.models import InboxEvent, PurchaseEvent
+from billing.selectors import kinds_of_purchase_events
+from config.admin_display import EMPTY, in_words, link_to, pairs, shortened
+from config.long_lists import LongListAdmin
+from config.read_only_admin import ReadOnlyInline
+from credits.formatting import credits_amount
+from credits.traces import as_uuid
+
+
+class EventColumns:
+    """What is shown of an event, in a purchase's page and in the list of all events."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PurchaseEvent]:
+        events: QuerySet[PurchaseEvent] = super().get_queryset(request)  # type: ignore[misc]  # an admin's
+        actor = User.objects.filter(pk=OuterRef("actor_id")).values("username")[:1]
+        return events.select_related("purchase").annotate(actor_name=Subquery(actor))
+
+    @display(description=_("what happened"), ordering="what")
+    def what_shown(self, event: PurchaseEvent) -> str:
+        return in_words(event.what)
+
+    @display(description=_("status"))
+    def change(self, event: PurchaseEvent) -> str:
+        if event.from_status == event.to_status:
+            return in_words(event.to_status)
+        return f"{in_words(event.from_status)} → {in_words(event.to_status)}"
+
+    @display(description=_("told by"), ordering="source")
+    def told_by(self, event: PurchaseEvent) -> str:
+        who = getattr(event, "actor_name", None) or event.actor_id
+        return f"{event.get_source_display()}: {who}" if who else event.get_source_display()
+
+    @display(description=_("detail"))
+    def detail_shown(self, event: PurchaseEvent) -> str:
+        detail = dict(event.detail)
+        if "balance_after" in detail:
+            detail["balance_after"] = credits_amount(Decimal(detail["balance_after"]))
+        return pairs(detail)
+
+    @display(description=_("webhook event"))
+    def webhook_event(self, event: PurchaseEvent) -> str:
+        if not event.stripe_event_id:
+            return EMPTY
+        return link_to(InboxEvent(pk=event.stripe_event_id), shortened(event.stripe_event_id, 16))
+
+
+class PurchaseEventInline(EventColumns, ReadOnlyInline):
+    model = PurchaseEvent
+    fields = ["created_at", "what_shown", "change", "told_by", "detail_shown", "webhook_event"]
+    readonly_fields = fields
+    ordering = ["id"]
+    verbose_name_plural = _("what happened to it")
+
+
+class WhatFilter(admin.SimpleListFilter):
+    title = _("what happened")
+    parameter_name = "what"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(what, in_words(what)) for what in kinds_of_purchase_events()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[PurchaseEvent]) -> QuerySet[PurchaseEvent]:
+        return queryset.filter(what=self.value()) if self.value() else queryset
+
+
+@admin.register(PurchaseEvent)
+class PurchaseEventAdmin(EventColumns, LongListAdmin):
+    list_display = ["created_at", "purchase_link", "what_shown", "change", "told_by"]
+    list_filter = ["source", WhatFilter]
+    search_fields = ["id"]  # what is looked for says get_search_results
+    search_help_text = _("Purchase id, or Stripe's event id.")
+    ordering = ["-id"]
+    fields = [
+        "purchase_link",
+        "what_shown",
+        "change",
+        "told_by",
+        "detail_shown",
+        "webhook_event",
+        "created_at",
+    ]
+    readonly_fields = fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[PurchaseEvent], search_term: str
+    ) -> tuple[QuerySet[PurchaseEvent], bool]:
+        word = search_term.strip()
+        if not word:
+            return queryset, False
+        purchase = as_uuid(word)
+        return queryset.filter(Q(purchase=purchase) if purchase else Q(stripe_event_id=word)), False
+
+    @display(description=_("purchase"))
+    def purchase_link(self, event: PurchaseEvent) -> str:
+        return link_to(event.purchase)
