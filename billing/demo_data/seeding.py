@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from billing.daily_figures import count_all_next_time
 from billing.demo_data.plan import CannotSeed, Plan, Reserved, Sizes
 from billing.demo_data.rows import Rows
 from billing.demo_data.sales import Offered
@@ -44,15 +45,23 @@ def seed_demo(sizes: Sizes, seed: int, report: Callable[[float], None]) -> Seede
     _check_place()
     offered = _offered()
     plan = Plan(sizes, seed, _reserve(sizes.entries), timezone.now())
-    with closing(Writer(sizes.entries, report)) as writer:
-        rows = Rows()
-        for buyer in range(sizes.buyers):
-            Story(plan, buyer, offered, rows).tell(plan.purchases_of(buyer))
-            if rows.count(Entry) >= ENTRIES_A_CHUNK or buyer == sizes.buyers - 1:
-                writer.write(rows)
-                rows = Rows()
+    try:
+        _write_all(plan, offered, report)
+    finally:
+        count_all_next_time()
     _analyze()
     return Seeded(plan.reserved.batch)
+
+
+def _write_all(plan: Plan, offered: Sequence[Offered], report: Callable[[float], None]) -> None:
+    buyers = plan.sizes.buyers
+    with closing(Writer(plan.sizes.entries, report)) as writer:
+        rows = Rows()
+        for buyer in range(buyers):
+            Story(plan, buyer, offered, rows).tell(plan.purchases_of(buyer))
+            if rows.count(Entry) >= ENTRIES_A_CHUNK or buyer == buyers - 1:
+                writer.write(rows)
+                rows = Rows()
 
 
 class Writer:

@@ -14,6 +14,7 @@ from billing.figures_rebuild import rebuild_figures
 from billing.models import SalesDay, VisitDay
 from credits.models import LedgerDay
 from tests.admin.rows import make_purchase, make_refund, pay
+from tests.builders import put_on_sale
 from tests.conftest import empty_tables
 from tests.credits.builders import spend
 from tests.figures.conftest import count
@@ -96,3 +97,14 @@ def test_who_keeps_writing_to_the_ledger_is_waited_for_and_then_named(
     pay(make_purchase(user=account.owner))
     with Unfinished(account), pytest.raises(CommandError, match="pg_stat_activity"):
         rebuild()
+
+
+def test_made_up_data_that_went_past_the_triggers_is_counted_too() -> None:
+    """Two years of some hundred buyers beside those that were counted before: every figure, against a count by hand."""
+    put_on_sale()
+    call_command("seed_demo", purchases=600, entries=2400, buyers=60, stdout=StringIO())
+
+    count()
+
+    assert differing() == []
+    assert rebuild("--check") == "The figures are what counting anew gives.\n"
