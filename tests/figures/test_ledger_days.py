@@ -140,6 +140,21 @@ def test_credits_that_repay_a_debt_are_used_on_the_day_they_come() -> None:
     assert LedgerDay.objects.get(kind="purchase", source="owed").credits == 20
 
 
+def test_a_debt_that_is_let_off_uses_no_credits() -> None:
+    """As when a dispute is won: what had been owed was spent, and counted, long before."""
+    account = funded(100, cost=COST)
+    spend(account, 60)
+    lot = account.lots.get().pk
+    taken = {"kind": Entry.Kind.DISPUTE, "reference": "du_1"}
+    ledger.reverse(account.pk, lot, Decimal(100), key="lost", policy="debt", **taken)
+    ledger.restore(account.pk, lot, Decimal(100), owed=Decimal(60), key="won", **taken)
+    count_entries()
+
+    assert sum(LedgerDay.objects.values_list("repaid", flat=True)) == 0
+    dispute = LedgerDay.objects.filter(kind="dispute").aggregate(credits=Sum("credits"), cost=Sum("cost"))
+    assert dispute == {"credits": 0, "cost": 0}
+
+
 class Unfinished:
     """Somebody whose entry has its id and is not committed."""
 
