@@ -145,9 +145,8 @@ def test_a_debt_that_is_let_off_uses_no_credits() -> None:
     account = funded(100, cost=COST)
     spend(account, 60)
     lot = account.lots.get().pk
-    taken = {"kind": Entry.Kind.DISPUTE, "reference": "du_1"}
-    ledger.reverse(account.pk, lot, Decimal(100), key="lost", policy="debt", **taken)
-    ledger.restore(account.pk, lot, Decimal(100), owed=Decimal(60), key="won", **taken)
+    ledger.reverse(account.pk, lot, Decimal(100), key="lost", policy="debt", kind=Entry.Kind.DISPUTE)
+    ledger.restore(account.pk, lot, Decimal(100), owed=Decimal(60), key="won", kind=Entry.Kind.DISPUTE)
     count_entries()
 
     assert sum(LedgerDay.objects.values_list("repaid", flat=True)) == 0
