@@ -77,6 +77,8 @@ def settle_by_session(purchase: Purchase, session: CheckoutSession, report: Repo
     bring_to(purchase.pk, session, report, told)
     if unreachable and Payment.from_session(session).state in {PaymentState.EXPIRED, PaymentState.FAILED}:
         _close_silent(purchase, session, told)
+    if unreachable:
+        _record_session(purchase.pk, session)
 
 
 def bring_to(purchase_id: UUID, session: CheckoutSession, report: Report, told: Told) -> None:
@@ -173,3 +175,13 @@ def _close_silent(purchase: Purchase, session: CheckoutSession, told: Told) -> N
             purchase.stripe_session_id = session.id
             purchase.failure_code = NOT_OPENED
             record(purchase, Change("checkout_closed", detail={"session": session.id}), told)
+
+
+def _record_session(purchase_id: UUID, session: CheckoutSession) -> None:
+    """Whatever it came to, nobody has to look for it again. It may be known by now, or stand on another purchase."""
+    with transaction.atomic():
+        purchase = lock_purchase(purchase_id)
+        is_free = not Purchase.objects.filter(stripe_session_id=session.id).exists()
+        if purchase.stripe_session_id is None and is_free:
+            purchase.stripe_session_id = session.id
+            purchase.save(update_fields=["stripe_session_id"])

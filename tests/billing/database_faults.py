@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from django.db import connection
 
+# Of a table, which writes are meant and which rows.
+Watched = tuple[str, str, str]
+COMPLETIONS: tuple[Watched, ...] = (("billing_purchase", "UPDATE", "NEW.status = 'completed'"),)
+RETURNS: tuple[Watched, ...] = (
+    ("billing_refund", "INSERT OR UPDATE", "true"),
+    ("billing_dispute", "INSERT OR UPDATE", "true"),
+)
+
 # A sequence is not rolled back, so the fault knows that it has happened.
 FAILING_COMMITS = """
-CREATE SEQUENCE test_commits;
+CREATE SEQUENCE test_commits MINVALUE -9 START WITH {start};
 CREATE FUNCTION test_fail_commit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF nextval('test_commits') <= {times} THEN
+    IF nextval('test_commits') <= 0 THEN
         RAISE EXCEPTION 'the power went out';
     END IF;
     RETURN NULL;
 END $$;
-CREATE CONSTRAINT TRIGGER test_fail_commit AFTER UPDATE ON billing_purchase DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (NEW.status = 'completed') EXECUTE FUNCTION test_fail_commit();
+"""
+FAILING_TABLE = """
+CREATE CONSTRAINT TRIGGER test_fail_commit AFTER {writes} ON {table} DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN ({rows}) EXECUTE FUNCTION test_fail_commit();
 """
 END_FAILING_COMMITS = """
-DROP TRIGGER test_fail_commit ON billing_purchase;
-DROP FUNCTION test_fail_commit();
+DROP FUNCTION test_fail_commit() CASCADE;
 DROP SEQUENCE test_commits;
 """
 SLOW_GRANTS = """
@@ -37,9 +46,11 @@ END_SLOW_GRANTS = "DROP TRIGGER test_be_slow ON credits_entry; DROP FUNCTION tes
 
 
 @contextmanager
-def failing_commits(times: int = 1) -> Iterator[None]:
-    """The next commits that complete a purchase fail, after everything in them was written."""
-    _run(FAILING_COMMITS.format(times=times))
+def failing_commits(times: int = 1, of: Sequence[Watched] = COMPLETIONS) -> Iterator[None]:
+    """The next commits that complete a purchase (or write what ``of`` names) fail, all written."""
+    _run(FAILING_COMMITS.format(start=1 - times))
+    for table, writes, rows in of:
+        _run(FAILING_TABLE.format(table=table, writes=writes, rows=rows))
     try:
         yield
     finally:
@@ -48,7 +59,7 @@ def failing_commits(times: int = 1) -> Iterator[None]:
 
 def fail_next_commit() -> None:
     """Inside `failing_commits`: once more."""
-    _run("SELECT setval('test_commits', 1, false)")
+    _run("SELECT setval('test_commits', 0, false)")
 
 
 @contextmanager

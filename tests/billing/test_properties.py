@@ -248,6 +248,8 @@ def _sweep_at_once(settings: Any) -> None:
 @example(
     [("buy", 0), ("decline", 0), ("pay_later", 0), ("fail", 0), ("deliver", 1), ("pay", 0), ("rerun", 0)]
 )
+@example([("buy_and_lose_the_answer", 0), ("decline", 0), ("buy", 0), ("buy", 0)])
+@example([("buy", 0), ("buy_and_lose_the_answer", 0), ("pay_later", 1), ("deliver", 0)])
 @given(story=STORIES)
 def test_the_books_are_right_after_every_step_and_complete_in_the_end(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, story: list[tuple[str, int]]
