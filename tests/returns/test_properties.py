@@ -15,22 +15,28 @@ from typing import Any
 
 import pytest
 import stripe
+from django.db import ProgrammingError
 from django.db.models import Sum
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from billing.daily_figures import bring_figures_up_to_date
 from billing.errors import BillingError
+from billing.inbox import reapply_events
 from billing.models import Dispute, InboxEvent, Purchase, Refund
 from billing.reconciliation import sweep_open_purchases
 from billing.returns import credits_for
 from credits import ledger
 from credits.errors import InsufficientCredits
-from credits.models import Account, Entry
+from credits.models import Account, Entry, Lot
 from credits.proof import find_violations
+from tests.billing.database_faults import RETURNS, fail_next_commit, failing_commits
 from tests.billing.reporting import reconcile
 from tests.builders import UserFactory, put_on_sale, start
 from tests.conftest import empty_tables
+from tests.credits.builders import let_lot_expire
+from tests.figures.plain_count import differing
 from tests.local_world import Sandbox
 from tests.returns.asking import refund, refund_in_dashboard
 
@@ -59,13 +65,22 @@ class World:
                 self._purchase(number).account_id, Decimal(700 * number + 1), key=f"job {self.spent}"
             )
 
+    def let_expire(self, number: int) -> None:
+        lot = Lot.objects.filter(reference=str(self._purchase(number).pk)).first()
+        if lot:
+            let_lot_expire(lot.pk)
+            ledger.expire_lots(lot.account_id)
+
+    def be_counted(self, number: int) -> None:
+        assert bring_figures_up_to_date()
+
     def refund_a_part(self, number: int) -> None:
-        with suppress(BillingError):
+        with suppress(BillingError, ProgrammingError):
             refund(self._purchase(number), 700 * number + 1, policy=POLICIES[number % 3])
 
     def refund_the_rest(self, number: int) -> None:
         purchase = self._purchase(number)
-        with suppress(BillingError):
+        with suppress(BillingError, ProgrammingError):
             refund(purchase, purchase.refundable.minor, policy=POLICIES[number % 3])
 
     def refund_and_lose_the_answer(self, number: int) -> None:
@@ -75,15 +90,21 @@ class World:
         self.sandbox.delete("/_sandbox/faults")
 
     def sweep(self, number: int) -> None:
-        sweep_open_purchases()
+        with suppress(ProgrammingError):
+            sweep_open_purchases()
 
     def reconcile(self, number: int) -> None:
-        reconcile(timezone.now() - HOUR, timezone.now() + HOUR)
+        with suppress(ProgrammingError):
+            reconcile(timezone.now() - HOUR, timezone.now() + HOUR)
 
     def buy_again(self, number: int) -> None:
         user = self._purchase(number).user
         assert user is not None
         self.sandbox.pay(start(user, "starter").session_id)
+
+    def lose_power(self, number: int) -> None:
+        """The next commit that writes a refund or a dispute fails, wherever it happens."""
+        fail_next_commit()
 
     # --- at Stripe
 
@@ -137,7 +158,6 @@ class World:
 
     def check(self) -> None:
         assert list(find_violations()) == []
-        assert not InboxEvent.objects.filter(status="failed").exists()
         for purchase in Purchase.objects.all():
             back = purchase.credits_taken_back + purchase.credits_owed
             assert 0 <= back <= purchase.credits_asked_back <= purchase.credits
@@ -153,9 +173,13 @@ class World:
             self.deliver(0)
             self.sweep(0)
             self.reconcile(0)
+        # Of an event that failed and then was lost on its way, staff are told; the button applies it again.
+        failed = InboxEvent.objects.filter(status="failed")
+        assert all(again.error is None for again in reapply_events([event.pk for event in failed]))
 
     def check_rest(self) -> None:
         self.check()
+        assert not InboxEvent.objects.filter(status="failed").exists()
         assert not Refund.objects.filter(status="requested").exists()
         for purchase in Purchase.objects.exclude(completed_at=None):
             payment = {"payment_intent": purchase.stripe_payment_intent_id}
@@ -165,10 +189,13 @@ class World:
             assert purchase.credits_asked_back == credits_for(purchase, refunded + disputed)
             assert (purchase.status == "disputed") == (disputed > 0)
         for account in Account.objects.all():
-            spent = account.entries.filter(kind="spend").aggregate(sum=Sum("amount"))["sum"] or 0
+            gone = account.entries.filter(kind__in=["spend", "expiry"])
+            spent = gone.aggregate(sum=Sum("amount"))["sum"] or 0
             bought = account.purchases.exclude(completed_at=None)
             kept = sum(p.credits - p.credits_taken_back - p.credits_owed for p in bought)
             assert account.balance == kept + spent
+        self.be_counted(0)
+        assert differing() == []
 
     def _money_back(self, kind: str, standing: tuple[str, ...], payment: dict[str, Any]) -> int:
         rows = self.sandbox.objects(kind)
@@ -225,9 +252,10 @@ def _sweep_at_once(settings: Any) -> None:
 @given(story=STORIES)
 def test_credits_follow_the_money(sandbox: Sandbox, story: list[tuple[str, int]]) -> None:
     empty_tables()
-    world = World(sandbox)
-    for name, number in story:
-        STEPS[name](world, number)
-        world.check()
+    with failing_commits(times=0, of=RETURNS):
+        world = World(sandbox)
+        for name, number in story:
+            STEPS[name](world, number)
+            world.check()
     world.come_to_rest()
     world.check_rest()
