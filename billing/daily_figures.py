@@ -51,22 +51,25 @@ CROSS JOIN LATERAL (
 WHERE p.completed_at >= %(start)s AND p.completed_at < %(end)s
 GROUP BY 1, 2, 3
 """
+# What goes back of a payment that was never revenue, as it was not credited, must not lower it.
 COUNT_RETURNS = """
 INSERT INTO billing_returnsday (day, package_code, currency, refunds, refunded_minor, disputes, disputed_minor)
 SELECT (r.created_at AT TIME ZONE %(zone)s)::date, coalesce(p.package_code, ''), r.currency,
        sum(r.refunds), sum(r.refunded_minor), sum(r.disputes), sum(r.disputed_minor)
 FROM (
-    SELECT created_at, purchase_id, currency, 1 AS refunds, amount_minor AS refunded_minor,
+    SELECT created_at, purchase_id, stripe_payment_intent_id, currency, 1 AS refunds, amount_minor AS refunded_minor,
            0 AS disputes, 0 AS disputed_minor
     FROM billing_refund
     WHERE status = ANY (%(refunded)s) AND created_at >= %(start)s AND created_at < %(end)s
     UNION ALL
-    SELECT created_at, purchase_id, currency, 0, 0, 1,
+    SELECT created_at, purchase_id, stripe_payment_intent_id, currency, 0, 0, 1,
            CASE WHEN status = ANY (%(disputed)s) THEN amount_minor ELSE 0 END
     FROM billing_dispute
     WHERE NOT status = ANY (%(inquiries)s) AND created_at >= %(start)s AND created_at < %(end)s
 ) AS r
 LEFT JOIN billing_purchase p ON p.id = r.purchase_id
+WHERE p.id IS NULL
+   OR (p.completed_at IS NOT NULL AND p.stripe_payment_intent_id = r.stripe_payment_intent_id)
 GROUP BY 1, 2, 3
 """
 INQUIRIES = (

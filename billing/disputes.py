@@ -17,6 +17,7 @@ from billing.models import Dispute, Purchase, Refund
 from billing.purchase_log import Change, Told, record
 from billing.returns import Cause, Returned, collect_let_go, settle_returns
 from billing.stripe_objects import StripeDispute
+from billing.uncredited_payments import settle_attention_of
 from credits.models import Entry
 
 log = structlog.get_logger(__name__)
@@ -88,6 +89,7 @@ def _settle(purchase: Purchase, dispute: Dispute, told: Told) -> None:
     if returned.taken:
         detail["credits"] = str(-returned.taken)
     record(purchase, Change(f"dispute_{dispute.status}", detail=detail), told)
+    settle_attention_of(purchase, dispute.stripe_payment_intent_id, told)
 
 
 def _add(dispute: Dispute, returned: Returned) -> None:

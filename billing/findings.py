@@ -23,10 +23,14 @@ WHAT_TO_DO = {
     "status_behind": _("Nothing: the purchase says now what Stripe says."),
     "no_checkout": _("Nothing: it is closed, and nothing was charged."),
     "returned_not_here": _("Nothing: it is recorded, and the credits followed."),
-    "amount_differs": _("Refund it at Stripe, and undo what changes the amount there."),
-    "currency_differs": _("Refund it at Stripe, and undo what changes the currency there."),
-    "buyer_deleted": _("Refund it at Stripe: nobody could spend the credits."),
-    "paid_twice": _("Refund the second payment at Stripe; the detail names it."),
+    "amount_differs": _(
+        "Give the payment back on the purchase’s page, and undo what changes the amount at Stripe."
+    ),
+    "currency_differs": _(
+        "Give the payment back on the purchase’s page, and undo what changes the currency at Stripe."
+    ),
+    "buyer_deleted": _("Give the payment back on the purchase’s page: nobody could spend the credits."),
+    "paid_twice": _("Give the second payment back on the purchase’s page."),
     "credited_amount_differs": _(
         "Compare the purchase with a backup, and set right what is wrong here or at Stripe."
     ),
@@ -58,7 +62,7 @@ def repair_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
         is_settled = True
     else:
         purchase = rerun_fulfilment(finding.purchase.pk, actor_id)
-        is_settled = purchase.is_credited and not purchase.attention
+        is_settled = not purchase.attention  # credited, or given back
     if is_settled:
         _settle(finding, actor_id)
     return finding

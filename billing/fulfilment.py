@@ -20,8 +20,10 @@ from django.utils import timezone
 from billing.early_returns import adopt_early_returns
 from billing.jobs import send_confirmation, send_payment_failed
 from billing.models import Purchase
+from billing.money import Money
 from billing.purchase_log import Change, Told, lock_purchase, record, require_transaction
 from billing.stripe_objects import CheckoutSession, PaymentIntent
+from billing.uncredited_payments import is_given_back, keep_uncredited, settle_attention
 from credits import ledger
 from credits.models import Entry
 from credits.results import Grant
@@ -137,6 +139,9 @@ def _state_of_session(session: CheckoutSession) -> PaymentState:
 
 
 def _accept_payment(purchase: Purchase, payment: Payment, told: Told) -> None:
+    # Asked only of a purchase that knew of a payment before: nearly every one is credited with its first report.
+    if purchase.stripe_payment_intent_id and is_given_back(payment.payment_intent_id):
+        return
     attention, detail = _disagreement(purchase, payment)
     if attention:
         _hold_back(purchase, payment, attention, detail, told)
@@ -159,6 +164,7 @@ def _disagreement(purchase: Purchase, payment: Payment) -> tuple[Attention, str]
 
 
 def _hold_back(purchase: Purchase, payment: Payment, attention: Attention, detail: str, told: Told) -> None:
+    is_new = _keep_uncredited(purchase, payment, attention, detail)
     if (purchase.attention, purchase.attention_detail) == (attention, detail):
         return  # a repeated report of what staff already see
     _keep_ids(purchase, payment)
@@ -166,6 +172,13 @@ def _hold_back(purchase: Purchase, payment: Payment, attention: Attention, detai
     purchase.attention_detail = detail
     log.error("purchase_held_back", purchase=str(purchase.pk), attention=attention, detail=detail)
     record(purchase, Change("held_back", detail={"attention": attention, "detail": detail}), told)
+    if is_new:
+        adopt_early_returns(purchase, payment.payment_intent_id, told)
+
+
+def _keep_uncredited(purchase: Purchase, payment: Payment, attention: Attention, detail: str) -> bool:
+    paid = Money(payment.amount_minor, payment.currency)
+    return keep_uncredited(purchase, payment.payment_intent_id, paid, attention, detail)
 
 
 def grant_missing_credits(purchase_id: UUID, told: Told) -> None:
@@ -195,6 +208,7 @@ def _grant(purchase: Purchase) -> Grant:
 
 def _credit(purchase: Purchase, payment: Payment, told: Told) -> None:
     now = timezone.now()
+    was_held_back = bool(purchase.attention)
     grant = _grant(purchase)
     _keep_ids(purchase, payment)
     purchase.paid_minor = payment.amount_minor
@@ -202,7 +216,9 @@ def _credit(purchase: Purchase, payment: Payment, told: Told) -> None:
     purchase.attention, purchase.attention_detail, purchase.failure_code = Attention.NONE, "", ""
     detail = {"entry": grant.entry_id, "balance_after": str(grant.balance_after)}
     record(purchase, Change("credited", Status.COMPLETED, detail), told)
-    adopt_early_returns(purchase, told)
+    adopt_early_returns(purchase, purchase.stripe_payment_intent_id, told)
+    if was_held_back:
+        settle_attention(purchase, told)  # another payment may have been, beside this one
     send_confirmation.defer(purchase_id=str(purchase.pk))
 
 
@@ -249,11 +265,14 @@ def _note_second_payment(purchase: Purchase, payment: Payment, told: Told) -> No
     """A completed purchase that is paid again, by another payment, owes its buyer a refund."""
     known = purchase.stripe_payment_intent_id
     other = payment.payment_intent_id and known and payment.payment_intent_id != known
-    if payment.state is PaymentState.PAID and other and purchase.attention != Attention.PAID_TWICE:
-        purchase.attention = Attention.PAID_TWICE
-        purchase.attention_detail = f"also paid by {payment.payment_intent_id}: refund it"
-        log.error("purchase_paid_twice", purchase=str(purchase.pk), payment=payment.payment_intent_id)
-        record(purchase, Change("paid_twice", detail={"payment": payment.payment_intent_id}), told)
+    if payment.state is PaymentState.PAID and other:
+        detail = f"also paid by {payment.payment_intent_id}: refund it"
+        if _keep_uncredited(purchase, payment, Attention.PAID_TWICE, detail):
+            log.error("purchase_paid_twice", purchase=str(purchase.pk), payment=payment.payment_intent_id)
+            if not purchase.attention:
+                purchase.attention, purchase.attention_detail = Attention.PAID_TWICE, detail
+            record(purchase, Change("paid_twice", detail={"payment": payment.payment_intent_id}), told)
+            adopt_early_returns(purchase, payment.payment_intent_id, told)
     elif not other and _tells_new_ids(purchase, payment):
         # The payment intent's event came first, for a checkout that we died over before we recorded it.
         _keep_ids(purchase, payment)

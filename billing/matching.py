@@ -51,10 +51,12 @@ def purchase_of_intent(intent: PaymentIntent) -> Purchase | None:
 
 
 def purchase_of_payment(payment_intent_id: str) -> Purchase | None:
-    """The purchase that has this payment on record, locked."""
+    """The purchase that has this payment on record, as its own or as one that was not credited; locked."""
     require_transaction()
-    mine = Purchase.objects.filter(stripe_payment_intent_id=payment_intent_id)
-    return mine.select_for_update(of=("self",)).first()
+    locked = Purchase.objects.select_for_update(of=("self",))
+    mine = locked.filter(stripe_payment_intent_id=payment_intent_id).first()
+    # Not in one statement: an OR over both tables would be answered by none of their indexes.
+    return mine or locked.filter(uncredited_payments__stripe_payment_intent_id=payment_intent_id).first()
 
 
 def _candidates(recorded: Q, reference: str) -> list[Purchase]:

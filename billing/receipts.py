@@ -50,9 +50,14 @@ def issue_credit_note(refund: Refund) -> Receipt:
     number stays in the books.
 
     Raises:
-        NoReceipt: nothing was refunded, or Stripe's invoice is the purchase's document.
+        NoReceipt: nothing was refunded, or of a payment that was not credited and so has no receipt, or Stripe's
+            invoice is the purchase's document.
     """
-    if refund.status != Refund.Status.SUCCEEDED or refund.purchase_id is None:
+    if (
+        refund.status != Refund.Status.SUCCEEDED
+        or refund.purchase_id is None
+        or not refund.is_of_credited_payment
+    ):
         raise NoReceipt(_("There is no credit note of this refund."))
     return _documents().filter(refund=refund).first() or _issue_credit_note(refund.purchase_id, refund.pk)
 

@@ -37,6 +37,7 @@ from billing.purchase_log import Change, Told, lock_purchase, record
 from billing.returns import Cause, Returned, credits_for, lot_of, settle_returns
 from billing.stripe_gateway import RefundRequest
 from billing.stripe_objects import StripeRefund
+from billing.uncredited_payments import owed_payments, settle_attention_of
 from credits import ledger
 from credits.models import Entry
 
@@ -57,7 +58,11 @@ LONGEST_NOTE = 300
 
 @dataclass(frozen=True)
 class RefundOrder:
-    """What is to be refunded and why. ``idempotency_key`` makes a repeat give the first refund again."""
+    """What is to be refunded and why. ``idempotency_key`` makes a repeat give the first refund again.
+
+    ``uncredited_payment`` is Stripe's id of a payment of the purchase that was not credited, and is given back whole;
+    without one, what is refunded is the payment that was.
+    """
 
     amount_minor: int
     reason: Refund.Reason
@@ -66,6 +71,7 @@ class RefundOrder:
     origin: Refund.Origin
     asked_by: User
     idempotency_key: str | None = None
+    uncredited_payment: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,8 @@ def refund_purchase(purchase_id: UUID, order: RefundOrder) -> Refund:
     stands; one that Stripe didn't answer is ``requested``, and a job goes on asking.
 
     Raises:
-        NotRefundable, InvalidRefund: see `preview_refund`; InvalidRefund also where nothing says why.
+        NotRefundable, InvalidRefund: see `preview_refund`; InvalidRefund also where nothing says why, NotRefundable
+            also where the payment that was not credited is gone, or less of it is left.
         CreditsWereSpent: the policy is ``block``, and less is left than would be taken.
         RefundAboveLimit: more than whoever asks may refund at once.
         IdempotencyKeyReused: the key came before with another amount or policy.
@@ -198,18 +205,18 @@ def _ask(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
                 if (made.amount_minor, made.policy) != (order.amount_minor, order.policy):
                     raise IdempotencyKeyReused("This key was used for another refund.")
                 return made, False
-        _check_order(purchase, order)
+        amount = _check_order(purchase, order)
         refund = Refund.objects.create(
             purchase=purchase,
-            amount_minor=order.amount_minor,
-            currency=purchase.currency,
+            amount_minor=amount.minor,
+            currency=amount.currency,
             reason=order.reason,
             note=order.note.strip(),
             policy=order.policy,
             origin=order.origin,
             asked_by=order.asked_by.pk,
             idempotency_key=order.idempotency_key,
-            stripe_payment_intent_id=purchase.stripe_payment_intent_id or "",
+            stripe_payment_intent_id=order.uncredited_payment or purchase.stripe_payment_intent_id or "",
         )
         _settle(
             purchase, refund, "refund_requested", Told(PurchaseEvent.Source.STAFF, actor_id=order.asked_by.pk)
@@ -228,6 +235,7 @@ def _settle(purchase: Purchase, refund: Refund, what: str, told: Told) -> None:
     refund.credits_owed += returned.owed
     refund.save()
     record(purchase, Change(what, detail=_detail(refund, returned)), told)
+    settle_attention_of(purchase, refund.stripe_payment_intent_id, told)
 
 
 def _detail(refund: Refund, returned: Returned) -> dict[str, str]:
@@ -289,20 +297,35 @@ def _found_at_stripe(refund: Refund) -> StripeRefund | None:
     return next((found for found in made if found.reference == str(refund.pk)), None)
 
 
-def _check_order(purchase: Purchase, order: RefundOrder) -> None:
-    _check_credited(purchase)
-    _check_amount(purchase, order.amount_minor)
-    _check_limit(purchase, order)
+def _check_order(purchase: Purchase, order: RefundOrder) -> Money:
+    """What is to go back."""
+    if order.uncredited_payment:
+        amount = _check_owed(purchase, order.uncredited_payment, order.amount_minor)
+    else:
+        _check_credited(purchase)
+        _check_amount(purchase, order.amount_minor)
+        amount = Money(order.amount_minor, purchase.currency)
+    _check_limit(amount, order.asked_by)
     if not (order.note.strip() or order.reason) or len(order.note) > LONGEST_NOTE:
         raise InvalidRefund(
             f"Say why: a reason, or a note of at most {LONGEST_NOTE} characters.", field="note"
         )
+    return amount
 
 
-def _check_limit(purchase: Purchase, order: RefundOrder) -> None:
-    limit = Money(int(settings.REFUND_LIMIT.scaleb(decimal_places(purchase.currency))), purchase.currency)
-    if order.amount_minor > limit.minor and not order.asked_by.has_perm("billing.refund_any_amount"):
+def _check_limit(amount: Money, asked_by: User) -> None:
+    limit = Money(int(settings.REFUND_LIMIT.scaleb(decimal_places(amount.currency))), amount.currency)
+    if amount.minor > limit.minor and not asked_by.has_perm("billing.refund_any_amount"):
         raise RefundAboveLimit(f"You may refund up to {limit} at once. Ask somebody who may refund more.")
+
+
+def _check_owed(purchase: Purchase, payment_intent_id: str, amount_minor: int) -> Money:
+    """Whole, or not at all: what is left of such a payment is owed to its buyer."""
+    left = {owed.payment.stripe_payment_intent_id: owed.left for owed in owed_payments(purchase)}
+    found = left.get(payment_intent_id)
+    if found is None or found.minor != amount_minor:
+        raise NotRefundable("This payment was given back or credited meanwhile.", purchase=str(purchase.pk))
+    return found
 
 
 def _check_credited(purchase: Purchase) -> None:

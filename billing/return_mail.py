@@ -46,7 +46,10 @@ def send_refund_mail(refund_id: UUID) -> bool:
 def _credit_note(refund_id: UUID) -> Receipt | None:
     refund = Refund.objects.select_related("purchase").get(pk=refund_id)
     has_note = (
-        refund.status == Refund.Status.SUCCEEDED and refund.purchase and refund.purchase.has_own_receipt
+        refund.status == Refund.Status.SUCCEEDED
+        and refund.is_of_credited_payment
+        and refund.purchase
+        and refund.purchase.has_own_receipt
     )
     return issue_credit_note(refund) if has_note else None
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from billing.disputes import record_dispute
 from billing.errors import StripeUnavailable
-from billing.models import Dispute, Purchase, Refund
+from billing.models import Dispute, Purchase, Refund, UncreditedPayment
 from billing.purchase_log import Told
 from billing.refunds import issue_refund, record_refund
 from billing.settling import Finding, Report
@@ -60,12 +60,13 @@ def issue_unanswered_refunds() -> int:
 
 
 def _ours(listed: Sequence[Returned]) -> list[Returned]:
-    payments = [one.payment_intent_id for one in listed]
-    ours = set(
-        Purchase.objects.filter(stripe_payment_intent_id__in=payments).values_list(
-            "stripe_payment_intent_id", flat=True
-        )
-    )
+    named = {"stripe_payment_intent_id__in": [one.payment_intent_id for one in listed]}
+    purchases, uncredited = Purchase.objects.filter(**named), UncreditedPayment.objects.filter(**named)
+    ours = {
+        payment
+        for rows in (purchases, uncredited)
+        for payment in rows.values_list("stripe_payment_intent_id", flat=True)
+    }
     return [one for one in listed if one.payment_intent_id in ours]
 
 

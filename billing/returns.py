@@ -2,7 +2,8 @@
 
 Nothing here goes by the event that came. `settle_returns` looks at the refunds and disputes that stand now, works out
 how many of the purchase's credits have to be out, and books the difference to what is out. So any order, any repeat and
-any failure in between ends at the same balance, and what a dispute took is never taken again by a refund.
+any failure in between ends at the same balance, and what a dispute took is never taken again by a refund. Only those of
+the payment that was credited count: no credits go with a payment that was not (`billing.uncredited_payments`).
 
 Of the credits that are asked back some are still in the purchase's lot and are taken; the others were spent, and the
 policy says whether they are owed (``debt``) or let go (``cap``). When money comes back to us after all (a failed
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypedDict
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from billing.errors import CreditsWereSpent
 from billing.models import Dispute, Purchase, Refund
@@ -110,14 +111,23 @@ def lot_of(purchase: Purchase) -> Lot:
 
 
 def _standing(purchase: Purchase) -> tuple[int, int]:
-    """Minor units of the refunds and of the disputes that stand."""
-    refunded = purchase.refunds.filter(status__in=Refund.STANDING).aggregate(sum=Sum("amount_minor"))["sum"]
-    disputed = purchase.disputes.filter(status__in=Dispute.STANDING).aggregate(sum=Sum("amount_minor"))["sum"]
+    """Minor units of the refunds and of the disputes that stand, of the payment that was credited."""
+    refunds = purchase.refunds.filter(
+        status__in=Refund.STANDING, stripe_payment_intent_id=purchase.stripe_payment_intent_id
+    )
+    refunded = refunds.aggregate(sum=Sum("amount_minor"))["sum"]
+    disputed = _standing_disputes(purchase).aggregate(sum=Sum("amount_minor"))["sum"]
     return refunded or 0, disputed or 0
 
 
+def _standing_disputes(purchase: Purchase) -> QuerySet[Dispute]:
+    return purchase.disputes.filter(
+        status__in=Dispute.STANDING, stripe_payment_intent_id=purchase.stripe_payment_intent_id
+    )
+
+
 def _status(purchase: Purchase, refunded_minor: int) -> Purchase.Status:
-    if purchase.disputes.filter(status__in=Dispute.STANDING).exists():
+    if _standing_disputes(purchase).exists():
         return Purchase.Status.DISPUTED
     if not refunded_minor:
         return Purchase.Status.COMPLETED

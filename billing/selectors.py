@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import connection
-from django.db.models import Prefetch, Q, QuerySet, Sum
+from django.db.models import F, Prefetch, Q, QuerySet, Sum
 
 from accounts.models import User
 from accounts.search import users_named
@@ -43,8 +43,12 @@ def purchases_of(user: User, status: str = "") -> QuerySet[Purchase]:
 
 
 def purchases_with_documents(user: User, status: str = "") -> QuerySet[Purchase]:
-    """`purchases_of`, each with its refunds that have arrived as ``settled_refunds``. One query more."""
-    noted = Refund.objects.filter(status=Refund.Status.SUCCEEDED).order_by("created_at", "id")
+    """`purchases_of`, each with the refunds of its credited payment that have arrived as ``settled_refunds``. One query
+    more.
+    """
+    noted = Refund.objects.filter(
+        status=Refund.Status.SUCCEEDED, stripe_payment_intent_id=F("purchase__stripe_payment_intent_id")
+    ).order_by("created_at", "id")
     return purchases_of(user, status).prefetch_related(Prefetch("refunds", noted, to_attr="settled_refunds"))
 
 

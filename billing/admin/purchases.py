@@ -21,6 +21,12 @@ from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.downloads import DOWNLOAD_SALES
 from billing.admin.purchase_events import PurchaseEventInline
 from billing.admin.returns import RefundForm, list_of, refund_and_tell
+from billing.admin.uncredited_payments import (
+    GiveBackForm,
+    first_owed,
+    give_back_and_tell,
+    list_of_uncredited,
+)
 from billing.errors import BillingError
 from billing.exports import purchases_csv
 from billing.models import InboxEvent, Purchase
@@ -99,7 +105,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     list_select_related = ["user"]
     inlines = [PurchaseEventInline]
     download_permission, download_name = DOWNLOAD_SALES, "purchases"
-    actions_detail = ["receipt", "refund", "rerun"]
+    actions_detail = ["receipt", "refund", "give_back", "rerun"]
     fieldsets = [
         (None, {"fields": ["status_chip", "attention_chip", "attention_detail", "failure_shown"]}),
         (
@@ -121,7 +127,15 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         ),
         (
             _("What went back"),
-            {"fields": ["refunded_shown", "credits_back", "refunds_shown", "disputes_shown"]},
+            {
+                "fields": [
+                    "refunded_shown",
+                    "credits_back",
+                    "refunds_shown",
+                    "disputes_shown",
+                    "uncredited_shown",
+                ]
+            },
         ),
         (_("Books"), {"fields": ["ledger_account", "ledger_entry", "webhook_events"]}),
         (_("At Stripe"), {"fields": ["stripe_session", "stripe_payment", "stripe_customer_id"]}),
@@ -198,6 +212,10 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     def disputes_shown(self, purchase: Purchase) -> str:
         return list_of(purchase.disputes.order_by("created_at"))
 
+    @display(description=_("payments not credited"))
+    def uncredited_shown(self, purchase: Purchase) -> str:
+        return list_of_uncredited(purchase)
+
     @display(description=_("validity"))
     def validity(self, purchase: Purchase) -> Any:
         days = purchase.validity_days
@@ -234,14 +252,16 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         return request.user.has_perm("billing.refund_purchase")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No Refund button where nothing can be refunded, and no Receipt where nothing was paid. Their addresses stay,
-        and say so to whoever comes too late.
+        """No Refund button where nothing can be refunded, no Give back where nothing is owed, and no Receipt where
+        nothing was paid. Their addresses stay, and say so to whoever comes too late.
         """
         actions = super().get_actions_detail(request, object_id)
         purchase = self.get_object(request, unquote(str(object_id)))
         hidden = set()
         if purchase is None or not (purchase.is_credited and purchase.refundable.minor > 0):
             hidden.add("refund")
+        if purchase is None or first_owed(purchase) is None:
+            hidden.add("give_back")
         if purchase is None or not purchase.has_receipt:
             hidden.add("receipt")
         names = {f"{self.opts.app_label}_{self.opts.model_name}_{name}" for name in hidden}
@@ -270,6 +290,24 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     def refund(self, request: HttpRequest, form: RefundForm, object_id: str) -> HttpResponse:
         purchase: Purchase = acted_on(self, request, object_id)
         refund_and_tell(self, request, purchase, form)
+        return after_dialog(request, reverse("admin:billing_purchase_change", args=[quote(purchase.pk)]))
+
+    @action(
+        description=_("Give the payment back"),
+        url_path="give-back",
+        permissions=["refund"],
+        dialog={
+            "title": _("Give this payment back?"),
+            "description": _(
+                "Asks Stripe to pay the whole payment back to the buyer. No credits are moved: none came with it."
+            ),
+            "form_class": GiveBackForm,
+            "form_submit_text": _("Give back"),
+        },
+    )
+    def give_back(self, request: HttpRequest, form: GiveBackForm, object_id: str) -> HttpResponse:
+        purchase: Purchase = acted_on(self, request, object_id)
+        give_back_and_tell(self, request, purchase, form)
         return after_dialog(request, reverse("admin:billing_purchase_change", args=[quote(purchase.pk)]))
 
     def has_rerun_permission(self, request: HttpRequest, object_id: Any = None) -> bool:

@@ -9,6 +9,7 @@ from billing.models.purchases import Purchase, PurchaseEvent
 from billing.models.receipts import Receipt, ReceiptSeries
 from billing.models.reconciliation import ReconciliationFinding, ReconciliationRun, SeenPurchase
 from billing.models.refunds import Refund
+from billing.models.uncredited_payments import UncreditedPayment
 
 __all__ = [
     "ChangedMoment",
@@ -27,5 +28,6 @@ __all__ = [
     "SalesCount",
     "SalesDay",
     "SeenPurchase",
+    "UncreditedPayment",
     "VisitDay",
 ]

@@ -22,8 +22,8 @@ class Refund(models.Model):
 
     Written before Stripe is called, and the call's idempotency key is made of ``id``: so a refund that was asked for is
     never lost, and two equal ones are two. ``credits_asked`` is this refund's share of the purchase's credits,
-    ``credits_taken`` what was really taken and ``credits_owed`` what became debt, when it was booked. ``purchase`` is
-    empty for a payment that no purchase is known to have (yet).
+    ``credits_taken`` what was really taken and ``credits_owed`` what became debt, when it was booked; all nothing for a
+    payment that was not credited. ``purchase`` is empty for a payment that no purchase is known to have (yet).
     """
 
     class Status(models.TextChoices):
@@ -119,3 +119,13 @@ class Refund(models.Model):
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def is_of_credited_payment(self) -> bool:
+        """Whether it gives back what its purchase was credited for, and not a payment that was held back or second."""
+        purchase = self.purchase
+        return (
+            purchase is not None
+            and purchase.is_credited
+            and self.stripe_payment_intent_id == purchase.stripe_payment_intent_id
+        )

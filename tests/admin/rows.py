@@ -169,13 +169,17 @@ def session_completed(purchase: Purchase) -> dict[str, Any]:
 def make_refund(purchase: Purchase, **facts: Any) -> Refund:
     """Of a dollar, as it stands in the list; nothing is moved."""
     facts = {"amount_minor": 100, "currency": "usd", "policy": "cap", "origin": "admin", **facts}
-    return Refund.objects.create(purchase=purchase, stripe_payment_intent_id="pi_1", **facts)
+    return Refund.objects.create(purchase=purchase, stripe_payment_intent_id=_payment_of(purchase), **facts)
 
 
 def make_dispute(purchase: Purchase, **facts: Any) -> Dispute:
     """Of a dollar, as it stands in the list; nothing is moved."""
     facts = {"amount_minor": 100, "currency": "usd", "stripe_dispute_id": f"du_{uuid4().hex}", **facts}
-    return Dispute.objects.create(purchase=purchase, stripe_payment_intent_id="pi_1", **facts)
+    return Dispute.objects.create(purchase=purchase, stripe_payment_intent_id=_payment_of(purchase), **facts)
+
+
+def _payment_of(purchase: Purchase) -> str:
+    return Purchase.objects.get(pk=purchase.pk).stripe_payment_intent_id or "pi_1"
 
 
 def make_finding(purchase: Purchase, **facts: Any) -> ReconciliationFinding:

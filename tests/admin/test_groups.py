@@ -24,6 +24,7 @@ GROUPS = ["support", "finance", "catalogue", "nobody"]
 # What a button or form is, and who may use it.
 WORK = {
     "refund": {"support", "finance"},
+    "give a payment back": {"support", "finance"},
     "rerun": {"support", "finance"},
     "release a hold": {"support", "finance"},
     "adjust credits": {"finance"},
@@ -44,6 +45,7 @@ def member_of(group: str) -> Client:
 def address_of(work: str, books: Books) -> str:
     return {
         "refund": button_of(books.purchase, "refund"),
+        "give a payment back": button_of(books.purchase, "give_back"),
         "rerun": button_of(books.purchase, "rerun"),
         "release a hold": button_of(books.row(Hold), "release"),
         "adjust credits": button_of(books.account, "adjust"),

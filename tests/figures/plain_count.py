@@ -78,11 +78,12 @@ def plain_sales_days() -> Counts:
 def plain_returns_days() -> Counts:
     """By day, package, currency: refunds, refunded, disputes, disputed."""
     counts: Counts = defaultdict(lambda: [0] * 4)
-    for refund in Refund.objects.filter(status__in=Refund.STANDING):
+    for refund in filter(_was_revenue, Refund.objects.filter(status__in=Refund.STANDING)):
         row = counts[_returned(refund)]
         row[0] += 1
         row[1] += refund.amount_minor
-    for dispute in Dispute.objects.exclude(status__startswith="warning").exclude(status="prevented"):
+    real = Dispute.objects.exclude(status__startswith="warning").exclude(status="prevented")
+    for dispute in filter(_was_revenue, real):
         row = counts[_returned(dispute)]
         row[2] += 1
         row[3] += dispute.amount_minor if dispute.status in Dispute.STANDING else 0
@@ -115,6 +116,15 @@ def _cost(lot: Lot, credits: Decimal) -> Decimal:
         return Decimal(0)
     cost: Decimal = credits * lot.cost_minor / lot.amount
     return cost.quantize(NINE_PLACES, ROUND_HALF_UP)
+
+
+def _was_revenue(row: Refund | Dispute) -> bool:
+    """Unless it is known to be of a payment that was not credited."""
+    purchase = row.purchase
+    return purchase is None or (
+        purchase.completed_at is not None
+        and purchase.stripe_payment_intent_id == row.stripe_payment_intent_id
+    )
 
 
 def _returned(row: Refund | Dispute) -> tuple[Any, ...]:

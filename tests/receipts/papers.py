@@ -59,6 +59,7 @@ def refunded(purchase: Purchase, amount_minor: int = 1500, **fields: Any) -> Ref
         currency=purchase.currency,
         policy=Refund.Policy.CAP,
         origin=Refund.Origin.STRIPE,
+        stripe_payment_intent_id=purchase.stripe_payment_intent_id or "",
         **{**values, **fields},
     )
 
