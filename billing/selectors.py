@@ -47,7 +47,9 @@ def purchases_with_documents(user: User, status: str = "") -> QuerySet[Purchase]
     more.
     """
     noted = Refund.objects.filter(
-        status=Refund.Status.SUCCEEDED, stripe_payment_intent_id=F("purchase__stripe_payment_intent_id")
+        status=Refund.Status.SUCCEEDED,
+        purchase__completed_at__isnull=False,
+        stripe_payment_intent_id=F("purchase__stripe_payment_intent_id"),
     ).order_by("created_at", "id")
     return purchases_of(user, status).prefetch_related(Prefetch("refunds", noted, to_attr="settled_refunds"))
 

@@ -21,9 +21,6 @@ log = structlog.get_logger(__name__)
 Attention = Purchase.Attention
 Status = Purchase.Status
 
-# The failure of a purchase that was still open when its payment was given back: nothing will come of it any more.
-GIVEN_BACK = "payment_given_back"
-
 
 @dataclass(frozen=True)
 class OwedPayment:
@@ -104,7 +101,7 @@ def _put_before_staff(purchase: Purchase, payment: UncreditedPayment, told: Told
     if (purchase.attention, purchase.attention_detail) == (payment.attention, payment.detail):
         return
     purchase.attention, purchase.attention_detail = payment.attention, payment.detail
-    if purchase.failure_code == GIVEN_BACK:
+    if purchase.was_given_back:
         purchase.failure_code = ""
     log.error("purchase_owes_payment", purchase=str(purchase.pk), payment=payment.stripe_payment_intent_id)
     detail = {"payment": payment.stripe_payment_intent_id, "attention": payment.attention}
@@ -117,6 +114,6 @@ def _clear(purchase: Purchase, told: Told) -> None:
     purchase.attention, purchase.attention_detail = Attention.NONE, ""
     status = None
     if not purchase.is_credited:
-        purchase.failure_code = GIVEN_BACK
+        purchase.failure_code = Purchase.GIVEN_BACK
         status = Status.FAILED if purchase.is_open else None
     record(purchase, Change("payment_given_back", status, detail), told)

@@ -41,6 +41,9 @@ class Purchase(models.Model):
     # Paid and credited, whatever came of the money afterwards. Exactly these have a time of completion.
     CREDITED = (Status.COMPLETED, Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED)
 
+    # The failure of one that was never credited and whose payment went back to its buyer.
+    GIVEN_BACK = "payment_given_back"
+
     class Attention(models.TextChoices):
         NONE = "", _("none")
         AMOUNT_DIFFERS = "amount_differs", _("The amount paid is not the price")
@@ -208,6 +211,11 @@ class Purchase(models.Model):
     def refundable(self) -> Money:
         """What can still be refunded."""
         return Money(self.paid.minor - self.refunded_minor, self.currency)
+
+    @property
+    def was_given_back(self) -> bool:
+        """Whether it was paid, never credited, and the money went back."""
+        return self.failure_code == self.GIVEN_BACK
 
     @property
     def is_open(self) -> bool:

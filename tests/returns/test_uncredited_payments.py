@@ -16,6 +16,7 @@ from django.test import Client
 
 from accounts.models import User
 from billing.daily_figures import count_changed_days
+from billing.findings import repair_finding
 from billing.models import Purchase, Receipt, Refund, ReturnsDay, SalesDay, UncreditedPayment
 from billing.reconciliation import sweep_open_purchases
 from billing.refunds import issue_refund, sync_refunds
@@ -25,7 +26,8 @@ from billing.selectors import purchases_needing_attention, purchases_with_docume
 from credits.models import Account, Entry
 from tests.admin.conftest import as_clerk, as_superuser, clerk, sign_in, superuser
 from tests.admin.pages import button_of, history_of, messages_after, page_of, read
-from tests.billing.reporting import deliver, reconcile_now
+from tests.admin.rows import make_finding
+from tests.billing.reporting import deliver, reconcile_now, show_success_page
 from tests.builders import UserFactory
 from tests.figures.plain_count import plain_returns_days, stored
 from tests.local_world import Sandbox
@@ -421,8 +423,26 @@ def test_its_buyer_is_told_and_gets_no_credit_note(
     assert re.search(r"refunded \$45\.00", mail.body)
     assert "No credits had been added for this payment" in mail.body
     assert (mail.attachments, Receipt.objects.count()) == ([], 0)
-    (shown,) = purchases_with_documents(buyer)
-    assert shown.has_receipt is False or shown.settled_refunds == []
+    shown: Any = purchases_with_documents(buyer).get()
+    assert shown.settled_refunds == []
+
+
+def test_its_buyer_sees_what_became_of_the_money(as_superuser: Client, sandbox: Sandbox, buyer: User) -> None:
+    purchase, _payment = make_owed("held back", sandbox, buyer)
+    session = purchase.stripe_session_id or ""
+    assert "We are checking your payment" in show_success_page(buyer, session)
+    give_back(as_superuser, purchase)
+
+    page = show_success_page(buyer, session)
+    assert "Your payment was given back" in page
+    assert "no money was taken" not in page
+
+
+def test_a_finding_of_it_is_settled_by_repair(as_superuser: Client, sandbox: Sandbox, buyer: User) -> None:
+    purchase, _payment = make_owed("held back", sandbox, buyer)
+    finding = make_finding(purchase)
+    give_back(as_superuser, purchase)
+    assert repair_finding(finding.pk, UserFactory.create().pk).state == "settled"
 
 
 def test_the_database_keeps_the_payments(owed: Owed) -> None:
