@@ -15,6 +15,7 @@ from tests.admin.rows import READ_ONLY, Books, make_books, make_inbox_event, mak
 from tests.browser.conftest import OpenPage
 from tests.builders import UserFactory, start
 from tests.local_world import Sandbox
+from tests.returns.uncredited import held_back
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -69,6 +70,24 @@ def test_fulfilment_is_run_again_by_dialog(open_page: OpenPage, shop: Sandbox, s
     assert Purchase.objects.get().status == "completed"
     assert Entry.objects.count() == 1
     assert history_of(started.purchase) == [("stella", "Ran fulfilment again: completed")]
+
+
+def test_a_payment_that_was_not_credited_is_given_back_by_dialog(
+    open_page: OpenPage, shop: Sandbox, staff: User
+) -> None:
+    shop.hold_webhooks()
+    purchase = held_back(shop, UserFactory.create())
+    page = open_page(staff)
+    page.goto(page_of(purchase))
+
+    press(page, "Give the payment back", "Give back")
+    expect(page.get_by_text("This field is required.")).to_be_visible()
+    page.locator("#dialog").get_by_label("Why").fill("Told by mail")
+    page.locator("#dialog").get_by_role("button", name="Give back").click()
+
+    expect(page.get_by_text("$45.00 given back. No credits were moved.")).to_be_visible()
+    assert Purchase.objects.get().attention == ""
+    assert history_of(purchase) == [("stella", "Gave $45.00 back: Told by mail")]
 
 
 def test_a_hold_is_released_by_dialog_once_it_says_why(open_page: OpenPage, staff: User) -> None:

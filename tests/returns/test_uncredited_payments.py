@@ -5,8 +5,6 @@ back.
 
 from __future__ import annotations
 
-import datetime
-import re
 from decimal import Decimal
 from typing import Any
 
@@ -15,65 +13,32 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
-from billing.daily_figures import count_changed_days
-from billing.findings import repair_finding
-from billing.models import Purchase, Receipt, Refund, ReturnsDay, SalesDay, UncreditedPayment
-from billing.reconciliation import sweep_open_purchases
+from billing.models import Purchase, Refund
 from billing.refunds import issue_refund, sync_refunds
-from billing.repair import rerun_fulfilment
-from billing.return_mail import send_refund_mail
-from billing.selectors import purchases_needing_attention, purchases_with_documents
-from credits.models import Account, Entry
 from tests.admin.conftest import as_clerk, as_superuser, clerk, sign_in, superuser
 from tests.admin.pages import button_of, history_of, messages_after, page_of, read
-from tests.admin.rows import make_finding
-from tests.billing.reporting import deliver, reconcile_now, show_success_page
+from tests.billing.reporting import deliver, reconcile_now
 from tests.builders import UserFactory
-from tests.figures.plain_count import plain_returns_days, stored
 from tests.local_world import Sandbox
-from tests.returns.asking import refund, refund_in_dashboard
-from tests.returns.conftest import buy, charge_of, fresh
-from tests.returns.uncredited import answers_of, give_back, held_back, pay_again, refunded_at_stripe
+from tests.returns.asking import refund_in_dashboard
+from tests.returns.conftest import buy, fresh
+from tests.returns.uncredited import (
+    Owed,
+    answers_of,
+    credits_of,
+    give_back,
+    held_back,
+    is_before_staff,
+    make_owed,
+    owed,
+    refunded_at_stripe,
+    sums_of,
+    what_happened_to,
+)
 
-__all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
+__all__ = ["as_clerk", "as_superuser", "clerk", "owed", "superuser"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-Owed = tuple[Purchase, str]
-
-
-@pytest.fixture(params=["held back", "second"])
-def owed(request: pytest.FixtureRequest, sandbox: Sandbox, buyer: User) -> Owed:
-    """A purchase with a payment of $45.00 that was not credited, and that payment."""
-    return make_owed(request.param, sandbox, buyer)
-
-
-def make_owed(kind: str, sandbox: Sandbox, buyer: User, **how: Any) -> Owed:
-    if kind == "held back":
-        purchase = held_back(sandbox, buyer, **how)
-        return purchase, purchase.stripe_payment_intent_id or ""
-    purchase = buy(sandbox, buyer)
-    second = pay_again(sandbox, purchase, **how)
-    return fresh(purchase), second
-
-
-def credits_of(purchase: Purchase) -> tuple[Any, int]:
-    """The balance, and how many entries there are."""
-    return Account.objects.get(pk=purchase.account_id).balance, Entry.objects.count()
-
-
-def what_happened_to(purchase: Purchase) -> list[str]:
-    return list(purchase.events.order_by("id").values_list("what", flat=True))
-
-
-def is_before_staff(purchase: Purchase) -> bool:
-    return purchases_needing_attention().filter(pk=purchase.pk).exists()
-
-
-def sums_of(purchase: Purchase) -> tuple[Any, ...]:
-    now = fresh(purchase)
-    return now.refunded_minor, now.credits_asked_back, now.credits_taken_back, now.returns_booked
-
 
 # --- From its page
 
@@ -320,134 +285,3 @@ def test_one_that_is_told_of_before_its_payment_ends_the_same(
     assert Refund.objects.get().purchase == purchase
     assert not is_before_staff(purchase)
     assert sums_of(purchase) == (0, 0, 0, 0)
-
-
-# --- Afterwards
-
-
-def test_no_later_word_of_a_payment_that_was_given_back_credits_it_or_puts_it_before_staff(
-    as_superuser: Client, sandbox: Sandbox, owed: Owed, settings: Any
-) -> None:
-    purchase, _payment = owed
-    give_back(as_superuser, purchase)
-    before, events = credits_of(purchase), what_happened_to(purchase)
-    Purchase.objects.filter(pk=purchase.pk).update(price_minor=4500)  # as if it had agreed
-    settings.SWEEP_AFTER = datetime.timedelta(0)
-    deliver(sandbox, replay=True)
-    assert sweep_open_purchases().purchases == 0, "nothing is left to ask about"
-    assert reconcile_now().open == []
-    rerun_fulfilment(purchase.pk, UserFactory.create().pk)
-
-    assert credits_of(purchase) == before
-    assert not is_before_staff(purchase)
-    assert set(what_happened_to(purchase)) - set(events) <= {"fulfilment_rerun", "refund_succeeded"}
-
-
-def test_what_is_credited_after_all_is_not_given_back_this_way(
-    as_superuser: Client, sandbox: Sandbox, buyer: User
-) -> None:
-    purchase, payment = make_owed("held back", sandbox, buyer)
-    refund_in_dashboard(Purchase(stripe_payment_intent_id=payment), 900)
-    deliver(sandbox)
-    drawn = answers_of(as_superuser, purchase)
-    Purchase.objects.filter(pk=purchase.pk).update(price_minor=4500)
-    rerun_fulfilment(purchase.pk, UserFactory.create().pk)
-
-    now = fresh(purchase)
-    assert (now.status, now.attention, credits_of(purchase)[0]) == ("partially_refunded", "", 4000)
-    as_superuser.post(button_of(purchase, "give_back"), drawn)
-    assert Refund.objects.count() == 1
-
-
-def test_of_two_further_payments_each_is_given_back(
-    as_superuser: Client, sandbox: Sandbox, buyer: User
-) -> None:
-    purchase, second = make_owed("second", sandbox, buyer)
-    third = pay_again(sandbox, purchase)
-    give_back(as_superuser, purchase)
-    assert third in fresh(purchase).attention_detail
-    give_back(as_superuser, purchase)
-
-    assert not is_before_staff(purchase)
-    for payment in (second, third):
-        assert refunded_at_stripe(sandbox, payment) == [(4500, "succeeded")]
-
-
-def test_the_credited_payment_is_refunded_beside_it_as_ever(
-    as_superuser: Client, sandbox: Sandbox, buyer: User
-) -> None:
-    purchase, _second = make_owed("second", sandbox, buyer)
-    assert refund(purchase, 900).credits_taken == 1000
-    assert is_before_staff(purchase), "the second payment is still here"
-    give_back(as_superuser, purchase)
-    assert refund(purchase, 3600).credits_taken == 4000
-
-    now = fresh(purchase)
-    assert (now.status, now.refunded_minor, credits_of(purchase)[0]) == ("refunded", 4500, 0)
-
-
-def test_a_chargeback_of_it_moves_no_credits_and_leaves_nothing_to_give_back(
-    sandbox: Sandbox, owed: Owed
-) -> None:
-    purchase, payment = owed
-    before, status = credits_of(purchase), purchase.status
-    opened = sandbox.dispute(charge_of(sandbox, Purchase(stripe_payment_intent_id=payment)))
-    deliver(sandbox)
-    assert (credits_of(purchase), is_before_staff(purchase)) == (before, False)
-    assert fresh(purchase).status == ("failed" if status == "pending" else status)
-    sandbox.close_dispute(opened["id"], "won")
-    deliver(sandbox)
-    assert (credits_of(purchase), is_before_staff(purchase)) == (before, True)
-
-
-def test_money_that_was_never_revenue_does_not_lower_it(
-    as_superuser: Client, sandbox: Sandbox, owed: Owed
-) -> None:
-    count_changed_days()
-    sold = list(SalesDay.objects.values_list("paid_minor", flat=True))
-    give_back(as_superuser, owed[0])
-    count_changed_days()
-
-    assert list(SalesDay.objects.values_list("paid_minor", flat=True)) == sold
-    assert not ReturnsDay.objects.exists()
-    assert stored(ReturnsDay) == plain_returns_days()
-
-
-def test_its_buyer_is_told_and_gets_no_credit_note(
-    as_superuser: Client, owed: Owed, buyer: User, mailoutbox: list[Any]
-) -> None:
-    give_back(as_superuser, owed[0])
-    made = Refund.objects.get()
-    assert send_refund_mail(made.pk)
-
-    (mail,) = mailoutbox
-    assert re.search(r"refunded \$45\.00", mail.body)
-    assert "No credits had been added for this payment" in mail.body
-    assert (mail.attachments, Receipt.objects.count()) == ([], 0)
-    shown: Any = purchases_with_documents(buyer).get()
-    assert shown.settled_refunds == []
-
-
-def test_its_buyer_sees_what_became_of_the_money(as_superuser: Client, sandbox: Sandbox, buyer: User) -> None:
-    purchase, _payment = make_owed("held back", sandbox, buyer)
-    session = purchase.stripe_session_id or ""
-    assert "We are checking your payment" in show_success_page(buyer, session)
-    give_back(as_superuser, purchase)
-
-    page = show_success_page(buyer, session)
-    assert "Your payment was given back" in page
-    assert "no money was taken" not in page
-
-
-def test_a_finding_of_it_is_settled_by_repair(as_superuser: Client, sandbox: Sandbox, buyer: User) -> None:
-    purchase, _payment = make_owed("held back", sandbox, buyer)
-    finding = make_finding(purchase)
-    give_back(as_superuser, purchase)
-    assert repair_finding(finding.pk, UserFactory.create().pk).state == "settled"
-
-
-def test_the_database_keeps_the_payments(owed: Owed) -> None:
-    with pytest.raises(Exception, match="Cannot delete rows"):
-        UncreditedPayment.objects.all().delete()
-    with pytest.raises(Exception, match="billing_uncredited_amount_positive"):
-        UncreditedPayment.objects.update(amount_minor=0)

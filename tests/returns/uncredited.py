@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 import stripe
 from django.conf import settings
 from django.test import Client
 
 from accounts.models import User
 from billing.models import Purchase
+from billing.selectors import purchases_needing_attention
+from credits.models import Account, Entry
 from tests.admin.pages import button_of, read
 from tests.billing.reporting import deliver
 from tests.builders import start
 from tests.local_world import Sandbox
+from tests.returns.conftest import buy, fresh
+
+# A purchase with a payment of $45.00 that was not credited, and that payment.
+Owed = tuple[Purchase, str]
 
 
 def held_back(sandbox: Sandbox, buyer: User, *, is_told: bool = True, **wrong: Any) -> Purchase:
@@ -82,3 +89,36 @@ def answers_of(client: Client, purchase: Purchase) -> dict[str, str]:
 def give_back(client: Client, purchase: Purchase, **answers: str) -> Any:
     """Says yes to the dialog, but for ``answers``."""
     return client.post(button_of(purchase, "give_back"), {**answers_of(client, purchase), **answers})
+
+
+@pytest.fixture(params=["held back", "second"])
+def owed(request: pytest.FixtureRequest, sandbox: Sandbox, buyer: User) -> Owed:
+    """A purchase with a payment of $45.00 that was not credited, and that payment."""
+    return make_owed(request.param, sandbox, buyer)
+
+
+def make_owed(kind: str, sandbox: Sandbox, buyer: User, **how: Any) -> Owed:
+    if kind == "held back":
+        purchase = held_back(sandbox, buyer, **how)
+        return purchase, purchase.stripe_payment_intent_id or ""
+    purchase = buy(sandbox, buyer)
+    second = pay_again(sandbox, purchase, **how)
+    return fresh(purchase), second
+
+
+def credits_of(purchase: Purchase) -> tuple[Any, int]:
+    """The balance, and how many entries there are."""
+    return Account.objects.get(pk=purchase.account_id).balance, Entry.objects.count()
+
+
+def what_happened_to(purchase: Purchase) -> list[str]:
+    return list(purchase.events.order_by("id").values_list("what", flat=True))
+
+
+def is_before_staff(purchase: Purchase) -> bool:
+    return purchases_needing_attention().filter(pk=purchase.pk).exists()
+
+
+def sums_of(purchase: Purchase) -> tuple[Any, ...]:
+    now = fresh(purchase)
+    return now.refunded_minor, now.credits_asked_back, now.credits_taken_back, now.returns_booked
