@@ -73,8 +73,8 @@ def is_about_erased(payload: Json) -> bool:
     ids[str(subject.get("object"))] = _text(subject.get("id"))
     metadata = subject.get("metadata")
     buyer = as_uuid(_text(metadata.get("user_id"))) if isinstance(metadata, Mapping) else None
-    if buyer is not None and User.objects.filter(pk=buyer, erased_at__isnull=False).exists():
-        return True
+    if buyer is not None:
+        return User.objects.filter(pk=buyer, erased_at__isnull=False).exists()
     known = (
         ("stripe_customer_id", ids["customer"]),
         ("stripe_payment_intent_id", ids["payment_intent"]),
