@@ -188,7 +188,7 @@ def test_starting_a_purchase_costs_few_statements_whatever_is_on_sale() -> None:
     with CaptureQueriesContext(connection) as queries:
         start(user)
 
-    assert len(queries) <= 12
+    assert len(queries) <= 13  # one of them keeps the buyer from being erased meanwhile
 
 
 def test_an_error_names_what_it_is_about_and_no_secret(sandbox: Sandbox) -> None:
