@@ -24,6 +24,7 @@ from billing.models import (
     SalesCount,
     SalesDay,
 )
+from config.days import day_of, start_of
 from credits.daily_figures import count_entries
 from credits.models import LedgerCount
 
@@ -122,12 +123,7 @@ def recount_sales() -> None:
 def count_visit() -> None:
     """One visit more that saw the packages, today."""
     with connection.cursor() as cursor:
-        cursor.execute(COUNT_VISIT, [local_day(timezone.now())])
-
-
-def local_day(moment: datetime.datetime) -> datetime.date:
-    """The day of the figures that a moment falls on, in the site's TIME_ZONE."""
-    return timezone.localdate(moment, timezone.get_default_timezone())
+        cursor.execute(COUNT_VISIT, [day_of(timezone.now())])
 
 
 def _take_turn() -> bool:
@@ -143,7 +139,7 @@ def _take_notes() -> list[datetime.date]:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM billing_changedmoment RETURNING at")
         moments = [at for (at,) in cursor.fetchall()]
-    return sorted({local_day(at) for at in moments})
+    return sorted({day_of(at) for at in moments})
 
 
 def _recount_all() -> None:
@@ -155,7 +151,7 @@ def _recount_all() -> None:
         (first,) = cursor.fetchone()
     if first is None:
         return
-    start, last = local_day(first), local_day(timezone.now())
+    start, last = day_of(first), day_of(timezone.now())
     while start <= last:
         _count_days(start, start + (DAYS_AT_ONCE - 1) * DAY)
         start += DAYS_AT_ONCE * DAY
@@ -167,8 +163,8 @@ def _count_days(first: datetime.date, last: datetime.date) -> None:
         model.objects.filter(day__gte=first, day__lte=last).delete()
     parameters = {
         "zone": settings.TIME_ZONE,
-        "start": _midnight(first),
-        "end": _midnight(last + DAY),
+        "start": start_of(first),
+        "end": start_of(last + DAY),
         "refunded": [status.value for status in Refund.STANDING],
         "disputed": [status.value for status in Dispute.STANDING],
         "inquiries": [status.value for status in INQUIRIES],
@@ -176,7 +172,3 @@ def _count_days(first: datetime.date, last: datetime.date) -> None:
     with connection.cursor() as cursor:
         for statement in (COUNT_CHECKOUTS, COUNT_SALES, COUNT_RETURNS):
             cursor.execute(statement, parameters)
-
-
-def _midnight(day: datetime.date) -> datetime.datetime:
-    return datetime.datetime.combine(day, datetime.time(), timezone.get_default_timezone())

@@ -5,14 +5,15 @@ from __future__ import annotations
 from django.http import HttpRequest
 from django.utils import timezone
 
-from billing.daily_figures import count_visit, local_day
+from billing.daily_figures import count_visit
+from config.days import day_of
 
 SEEN = "packages_seen_on"
 
 
 def note_visit(request: HttpRequest) -> None:
     """Once for each session and day. Who it was is not kept."""
-    today = local_day(timezone.now()).isoformat()
+    today = day_of(timezone.now()).isoformat()
     if request.session.get(SEEN) != today:
         count_visit()
         request.session[SEEN] = today

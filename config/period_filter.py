@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.dateparse import parse_date
 from unfold.contrib.filters.admin import RangeDateFilter
+
+from config.days import start_of
 
 
 class PeriodFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no types
@@ -35,8 +36,3 @@ class PeriodFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no type
             return parse_date(value) if isinstance(value, str) else None
         except ValueError:
             return None
-
-
-def start_of(day: date) -> datetime:
-    """Its first moment in the site's zone."""
-    return timezone.make_aware(datetime.combine(day, time.min), timezone.get_default_timezone())

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.utils import timezone
 
+from config.days import day_of
 from credits.models import FirstSpend, LedgerCount, LedgerDay, SpendingDay
 
 ENTRIES_AT_ONCE = 1_000_000
@@ -187,5 +187,4 @@ def _close(count: LedgerCount, settled: Settled) -> None:
 
 def burn_start(now: datetime.datetime) -> datetime.date:
     """The first of the whole days that a burn is averaged over, which end with yesterday."""
-    today = timezone.localdate(now, timezone.get_default_timezone())
-    return today - datetime.timedelta(days=BURN_DAYS)
+    return day_of(now) - datetime.timedelta(days=BURN_DAYS)

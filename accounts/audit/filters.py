@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter, TextFilter
+from unfold.contrib.filters.admin import DropdownFilter, TextFilter
 
 from accounts.audit.models import AuditEntry
 from accounts.audit.selectors import acts_seen, kinds_seen, people_named
@@ -50,20 +47,3 @@ class ActFilter(DropdownFilter):  # type: ignore[misc]  # unfold is untyped
 
     def queryset(self, request: HttpRequest, queryset: Entries) -> Entries:
         return queryset.filter(act=self.value()) if self.value() else queryset
-
-
-class PeriodFilter(RangeDateFilter):  # type: ignore[misc]  # unfold is untyped
-    """Whole days, the last one with it, in the time zone that the page shows."""
-
-    def queryset(self, request: HttpRequest, queryset: Entries) -> Entries:
-        start, end = (self._day(f"{self.parameter_name}_{edge}") for edge in ("from", "to"))
-        if start:
-            queryset = queryset.filter(at__gte=start)
-        return queryset.filter(at__lt=end + timedelta(days=1)) if end else queryset
-
-    def _day(self, name: str) -> datetime | None:
-        try:
-            day = parse_date(str(self.used_parameters.get(name) or ""))
-        except ValueError:  # the 31st of February
-            return None
-        return timezone.make_aware(datetime.combine(day, time())) if day else None

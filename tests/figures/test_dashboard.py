@@ -164,7 +164,7 @@ def test_the_funnel_leads_from_the_visit_to_the_first_spend(boss: Client, packag
 def test_a_visit_on_another_day_is_another_visit(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
     client, today = sign_in(UserFactory.create()), timezone.now()
     client.get(reverse("credits"))
-    monkeypatch.setattr("billing.visits.local_day", lambda moment: today.date() + DAY)
+    monkeypatch.setattr("billing.visits.day_of", lambda moment: today.date() + DAY)
     client.get(reverse("credits"))
 
     with connection.cursor() as cursor:

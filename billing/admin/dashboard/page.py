@@ -20,9 +20,9 @@ from billing.admin.dashboard.running_dry import buyers_running_dry
 from billing.admin.dashboard.sheet import Sheet
 from billing.admin.dashboard.sheets import Asked
 from billing.admin.downloads import may_download
-from billing.daily_figures import local_day
 from billing.figures_selectors import currencies_sold, sales_counted_at
 from billing.models import Purchase
+from config.days import day_of
 from credits.figures_selectors import ledger_counted_at
 
 DRY_SHOWN = 8
@@ -112,7 +112,7 @@ def _asked(asked: Mapping[str, str], currencies: list[str]) -> Asked:
     currency = asked.get("currency", "")
     if currency not in currencies:
         currency = currencies[0]
-    return Asked(asked_period(asked, local_day(timezone.now())), currency)
+    return Asked(asked_period(asked, day_of(timezone.now())), currency)
 
 
 def _index(what: Asked, query: dict[str, str]) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.daily_figures import DAY
+from config.days import start_of
 
 USUAL: dict[str, tuple[Any, int]] = {
     "7": (gettext_lazy("7 days"), 7),
@@ -48,12 +48,12 @@ class Period:
 
     @property
     def start(self) -> datetime.datetime:
-        return _midnight(self.first)
+        return start_of(self.first)
 
     @property
     def end(self) -> datetime.datetime:
         """The moment after it."""
-        return _midnight(self.last + DAY)
+        return start_of(self.last + DAY)
 
     @property
     def query(self) -> dict[str, str]:
@@ -113,7 +113,3 @@ def _chosen(asked: Mapping[str, str], today: datetime.date) -> Period:
 def _usual(code: str, today: datetime.date, mistake: str = "") -> Period:
     _name, days = USUAL[code]
     return Period(today - (days - 1) * DAY, today, code, mistake)
-
-
-def _midnight(day: datetime.date) -> datetime.datetime:
-    return datetime.datetime.combine(day, datetime.time(), timezone.get_default_timezone())

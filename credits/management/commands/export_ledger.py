@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.period_filter import start_of
+from config.days import start_of
 from config.progress import ProgressBar
 from credits.entries_csv import COLUMNS, OLDEST_FIRST, entry_batches, rows_of
 from credits.entry_times import entries_between, id_range
