@@ -10,27 +10,16 @@ import datetime
 from collections import Counter
 from dataclasses import dataclass, field
 
-from django.db import connection
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
 from billing.models import InboxEvent, Purchase
+from config.distinct import distinct_values
 from credits.traces import as_uuid
 
 HOUR = datetime.timedelta(hours=1)
 Status = InboxEvent.Status
-
-# Each step of it asks the index for the next type. DISTINCT would read every event.
-TYPES = """
-WITH RECURSIVE seen (type) AS (
-    (SELECT type FROM billing_inboxevent ORDER BY type LIMIT 1)
-    UNION ALL
-    SELECT (SELECT type FROM billing_inboxevent WHERE type > seen.type ORDER BY type LIMIT 1)
-    FROM seen WHERE seen.type IS NOT NULL
-)
-SELECT type FROM seen WHERE type IS NOT NULL
-"""
 
 
 @dataclass(frozen=True)
@@ -116,9 +105,7 @@ def oldest_not_applied() -> InboxEvent | None:
 
 def types_seen() -> list[str]:
     """Every type of which an event is kept. One query, of as many steps as there are types."""
-    with connection.cursor() as cursor:
-        cursor.execute(TYPES)
-        return [kind for (kind,) in cursor.fetchall()]
+    return distinct_values(InboxEvent, "type")
 
 
 def events_named(events: QuerySet[InboxEvent], word: str) -> QuerySet[InboxEvent]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from django.db import connection
 from django.db.models import F, Prefetch, Q, QuerySet, Sum
 
 from accounts.models import User
 from accounts.search import users_named
-from billing.models import CheckoutDay, Dispute, Package, Purchase, ReconciliationFinding, Refund
-from billing.pricing import Offer, offers
-from credits.traces import accounts_named, as_uuid
-
-KINDS_OF_EVENTS = """
-WITH RECURSIVE seen (what) AS (
-    (SELECT what FROM billing_purchaseevent ORDER BY what LIMIT 1)
-    UNION ALL
-    SELECT (SELECT what FROM billing_purchaseevent WHERE what > seen.what ORDER BY what LIMIT 1)
-    FROM seen WHERE seen.what IS NOT NULL
+from billing.models import (
+    CheckoutDay,
+    Dispute,
+    Package,
+    Purchase,
+    PurchaseEvent,
+    ReconciliationFinding,
+    Refund,
 )
-SELECT what FROM seen WHERE what IS NOT NULL
-"""
+from billing.pricing import Offer, offers
+from config.distinct import distinct_values
+from credits.traces import accounts_named, as_uuid
 
 
 def shop_window() -> list[Offer]:
@@ -82,10 +80,8 @@ def package_codes_bought() -> list[str]:
 
 
 def kinds_of_purchase_events() -> list[str]:
-    """What has ever happened to a purchase. Each step asks the index for the next one: DISTINCT would read them all."""
-    with connection.cursor() as cursor:
-        cursor.execute(KINDS_OF_EVENTS)
-        return [what for (what,) in cursor.fetchall()]
+    """What has ever happened to a purchase."""
+    return distinct_values(PurchaseEvent, "what")
 
 
 def open_purchases() -> QuerySet[Purchase]:

@@ -7,31 +7,20 @@ from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Upper
 
 from accounts.audit.models import AuditEntry
 from accounts.models import User
-
-# As many steps as there are values, each by the column's index, however many entries there are.
-SEEN = """
-WITH RECURSIVE seen (value) AS (
-    (SELECT {column} FROM audit_auditentry ORDER BY {column} LIMIT 1)
-    UNION ALL
-    SELECT (SELECT {column} FROM audit_auditentry WHERE {column} > seen.value ORDER BY {column} LIMIT 1)
-    FROM seen WHERE seen.value IS NOT NULL
-)
-SELECT value FROM seen WHERE value IS NOT NULL
-"""
+from config.distinct import distinct_values
 
 
 def kinds_seen() -> list[str]:
-    return _seen("kind")
+    return distinct_values(AuditEntry, "kind")
 
 
 def acts_seen() -> list[str]:
-    return _seen("act")
+    return distinct_values(AuditEntry, "act")
 
 
 def entries_named(entries: QuerySet[AuditEntry], word: str) -> QuerySet[AuditEntry]:
@@ -75,9 +64,3 @@ def _is_address(word: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _seen(column: str) -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(SEEN.format(column=column))
-        return [value for (value,) in cursor.fetchall()]
