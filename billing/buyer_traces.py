@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from billing.matching import as_uuid
-from billing.models import Purchase
+from billing.models import Payment, Purchase
 
 Json = Mapping[str, Any]
 
@@ -48,16 +48,19 @@ def leads_among(ids: Iterable[str]) -> tuple[str, list[Any]]:
 def traces_of(user: User) -> Traces:
     """What the user's purchases know, and the address while they have one."""
     named = Purchase.objects.filter(user=user).values_list(
-        "stripe_session_id", "stripe_payment_intent_id", "stripe_customer_id"
+        "stripe_session_id",
+        "stripe_customer_id",
+        "payments__stripe_payment_intent_id",
+        "payments__stripe_charge_id",
     )
     return Traces(user.pk, frozenset(word for words in named for word in words if word), user.email)
 
 
 def to_redact_at_stripe(user: User) -> list[str]:
     """What staff have to look up and redact at Stripe: the user's customers, and the payments that have none."""
-    paid = Purchase.objects.filter(user=user, stripe_payment_intent_id__isnull=False)
-    ids = paid.values_list("stripe_customer_id", "stripe_payment_intent_id")
-    return sorted({customer or payment for customer, payment in ids if payment})
+    payments = Payment.objects.filter(purchase__user=user)
+    ids = payments.values_list("purchase__stripe_customer_id", "stripe_payment_intent_id")
+    return sorted({customer or payment for customer, payment in ids})
 
 
 def leads_of(found: Json) -> set[str]:
@@ -75,18 +78,19 @@ def is_about_erased(payload: Json) -> bool:
     buyer = as_uuid(_text(metadata.get("user_id"))) if isinstance(metadata, Mapping) else None
     if buyer is not None:
         return User.objects.filter(pk=buyer, erased_at__isnull=False).exists()
+    payment = Payment.objects.filter(stripe_payment_intent_id=ids["payment_intent"]).values("purchase")
     known = (
-        ("stripe_customer_id", ids["customer"]),
-        ("stripe_payment_intent_id", ids["payment_intent"]),
-        ("stripe_session_id", ids.get("checkout.session", "")),
+        (ids["customer"], Q(stripe_customer_id=ids["customer"])),
+        (ids["payment_intent"], Q(pk__in=payment)),
+        (ids.get("checkout.session"), Q(stripe_session_id=ids.get("checkout.session"))),
     )
-    asked = [Q(**{column: value}) for column, value in known if value]
-    if not asked:
-        return False
-    any_of = asked[0]
-    for one in asked[1:]:
-        any_of |= one
-    return Purchase.objects.filter(any_of, user__erased_at__isnull=False).exists()
+    asked = [
+        Purchase.objects.filter(of_it, user__erased_at__isnull=False).values("pk")
+        for value, of_it in known
+        if value
+    ]
+    # Not an OR over them, which no index answers.
+    return bool(asked) and asked[0].union(*asked[1:]).exists()
 
 
 def _text(value: object) -> str:

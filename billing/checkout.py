@@ -33,6 +33,7 @@ from billing.models import Package, Purchase, PurchaseEvent
 from billing.pricing import offer_for
 from billing.purchase_log import Change, Told, lock_purchase, record
 from billing.return_urls import allowed_return_url, default_cancel_url, default_success_url
+from billing.stripe_identity import require_own_account
 from billing.stripe_objects import CheckoutSession
 from credits import ledger
 
@@ -80,8 +81,10 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
         PurchaseInProgress: the first call with this key is still under way.
         UserErased: the buyer was erased a moment ago.
         StripeUnavailable, StripeRefused: nothing was charged, the purchase is marked as failed.
+        WrongStripeAccount: the key is of another account or mode than the data here.
     """
     _check(order)
+    require_own_account()
     earlier = _earlier_purchase(user, order)
     if earlier is not None:
         return _again(earlier, order)

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.models import Purchase
+from billing.payment_methods import ask_how_was_paid
 from billing.receipts import file_of, issue_receipt
 from credits.mailing import link_to, send_mail, take_turns
 
@@ -20,6 +21,9 @@ def send_purchase_confirmation(purchase_id: UUID) -> bool:
     webhooks, which wait for its row.
     """
     purchase = Purchase.objects.get(pk=purchase_id)
+    payment = purchase.accepted_payment
+    if payment is not None and not payment.stripe_charge_id:
+        ask_how_was_paid(payment)  # the receipt says so, and stays as it is
     receipt = issue_receipt(purchase_id) if purchase.has_own_receipt else None
     with transaction.atomic():
         take_turns(f"confirmation:{purchase_id}")

@@ -1,4 +1,4 @@
-"""Counts purchases, refunds and disputes into figures by day (`billing.models.daily_figures`).
+"""Counts purchases, payments, refunds and disputes into figures by day (`billing.models.daily_figures`).
 
 These change long after their day: a bank debit is paid a week later, a dispute is lost after months. The database notes
 the day of whatever changes, in the transaction of the change; here each noted day is counted anew, whole. The note is
@@ -38,39 +38,41 @@ SELECT (created_at AT TIME ZONE %(zone)s)::date, package_code, currency, status,
 FROM billing_purchase WHERE created_at >= %(start)s AND created_at < %(end)s
 GROUP BY 1, 2, 3, 4
 """
+# By the day on which Stripe was paid, whenever we learned of it. What was free is no sale, and whoever got it no buyer.
 COUNT_SALES = """
 INSERT INTO billing_salesday (day, package_code, currency, purchases, paid_minor, first_purchases, second_purchases)
-SELECT (p.completed_at AT TIME ZONE %(zone)s)::date, p.package_code, p.currency, count(*), sum(p.paid_minor),
+SELECT (y.paid_at AT TIME ZONE %(zone)s)::date, p.package_code, y.currency, count(*), sum(y.amount_minor),
        count(*) FILTER (WHERE earlier.purchases = 0), count(*) FILTER (WHERE earlier.purchases = 1)
-FROM billing_purchase p
+FROM billing_payment y
+JOIN billing_purchase p ON p.id = y.purchase_id
 CROSS JOIN LATERAL (
     SELECT count(*) AS purchases FROM (
-        SELECT FROM billing_purchase e
-        WHERE e.account_id = p.account_id AND (e.completed_at, e.id) < (p.completed_at, p.id) LIMIT 2
+        SELECT FROM billing_purchase e JOIN billing_payment x ON x.purchase_id = e.id AND x.lot_id IS NOT NULL
+        WHERE e.account_id = p.account_id AND (x.paid_at, x.id) < (y.paid_at, y.id) LIMIT 2
     ) AS before
 ) AS earlier
-WHERE p.completed_at >= %(start)s AND p.completed_at < %(end)s
+WHERE y.lot_id IS NOT NULL AND y.paid_at >= %(start)s AND y.paid_at < %(end)s
 GROUP BY 1, 2, 3
 """
-# What goes back of a payment that was never revenue, as it was not credited, must not lower it.
+# What goes back of a payment that was never revenue, as it was not accepted, must not lower it.
 COUNT_RETURNS = """
 INSERT INTO billing_returnsday (day, package_code, currency, refunds, refunded_minor, disputes, disputed_minor)
-SELECT (r.created_at AT TIME ZONE %(zone)s)::date, coalesce(p.package_code, ''), r.currency,
+SELECT (r.at AT TIME ZONE %(zone)s)::date, p.package_code, y.currency,
        sum(r.refunds), sum(r.refunded_minor), sum(r.disputes), sum(r.disputed_minor)
 FROM (
-    SELECT created_at, purchase_id, stripe_payment_intent_id, currency, 1 AS refunds, amount_minor AS refunded_minor,
+    SELECT coalesce(made_at, created_at) AS at, payment_id, 1 AS refunds, coalesce(counted_minor, 0) AS refunded_minor,
            0 AS disputes, 0 AS disputed_minor
     FROM billing_refund
-    WHERE status = ANY (%(refunded)s) AND created_at >= %(start)s AND created_at < %(end)s
+    WHERE status = ANY (%(refunded)s) AND (made_at >= %(start)s AND made_at < %(end)s
+          OR made_at IS NULL AND created_at >= %(start)s AND created_at < %(end)s)
     UNION ALL
-    SELECT created_at, purchase_id, stripe_payment_intent_id, currency, 0, 0, 1,
-           CASE WHEN status = ANY (%(disputed)s) THEN amount_minor ELSE 0 END
+    SELECT made_at, payment_id, 0, 0, 1,
+           CASE WHEN status = ANY (%(disputed)s) THEN coalesce(counted_minor, 0) ELSE 0 END
     FROM billing_dispute
-    WHERE NOT status = ANY (%(inquiries)s) AND created_at >= %(start)s AND created_at < %(end)s
+    WHERE NOT status = ANY (%(inquiries)s) AND made_at >= %(start)s AND made_at < %(end)s
 ) AS r
-LEFT JOIN billing_purchase p ON p.id = r.purchase_id
-WHERE p.id IS NULL
-   OR (p.completed_at IS NOT NULL AND p.stripe_payment_intent_id = r.stripe_payment_intent_id)
+JOIN billing_payment y ON y.id = r.payment_id AND y.lot_id IS NOT NULL
+JOIN billing_purchase p ON p.id = y.purchase_id
 GROUP BY 1, 2, 3
 """
 INQUIRIES = (
@@ -80,8 +82,8 @@ INQUIRIES = (
     Dispute.Status.PREVENTED,
 )
 FIRST_MOMENT = """
-SELECT least((SELECT min(created_at) FROM billing_purchase), (SELECT min(completed_at) FROM billing_purchase),
-             (SELECT min(created_at) FROM billing_refund), (SELECT min(created_at) FROM billing_dispute))
+SELECT least((SELECT min(created_at) FROM billing_purchase), (SELECT min(paid_at) FROM billing_payment),
+             (SELECT min(made_at) FROM billing_refund), (SELECT min(made_at) FROM billing_dispute))
 """
 COUNT_VISIT = """
 INSERT INTO billing_visitday AS d (day, visits) VALUES (%s, 1)

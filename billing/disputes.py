@@ -1,8 +1,9 @@
 """Disputes: a bank questions a payment, or takes the money back until it has decided.
 
 A chargeback freezes the purchase's credits at once, by taking them out of their lot: so they can't be spent while the
-bank decides, which may take longer than any hold lasts. Won, they come back to the lot; lost, they stay out. An inquiry
-moves no money, and no credits. Statuses only ever lead on, so the order in which events arrive doesn't matter.
+bank decides, which may take longer than any hold lasts. Won, they come back to the lot; lost, they stay out, and what
+was spent is owed or waived. An inquiry moves no money, and no credits. Statuses only ever lead on, so the order in
+which events arrive doesn't matter.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from billing.jobs import look_for_purchase_later, tell_staff_of_dispute
-from billing.matching import purchase_of_payment
-from billing.models import Dispute, Purchase, Refund
+from billing.jobs import tell_staff_of_dispute
+from billing.matching import payment_of
+from billing.models import Dispute, Payment
+from billing.owed_payments import settle_attention_of
 from billing.purchase_log import Change, Told, record
-from billing.returns import Cause, Returned, collect_let_go, settle_returns
+from billing.returns import Cause, counted, settle_returns
 from billing.stripe_objects import StripeDispute
-from billing.uncredited_payments import settle_attention_of
-from credits.models import Entry
+from credits.models import Clawback, Entry
 
 log = structlog.get_logger(__name__)
 Status = Dispute.Status
@@ -37,62 +38,73 @@ ORDER = (
 CLOSED = (Status.WARNING_CLOSED, Status.PREVENTED, Status.LOST, Status.WON)
 
 
-def record_dispute(reported: StripeDispute, told: Told) -> Dispute:
+def record_dispute(reported: StripeDispute, told: Told) -> Dispute | None:
     """Brings our record of a dispute to what Stripe reports, and the purchase's credits with it. In the caller's
-    transaction; an older report than the last one changes nothing.
+    transaction; an older report than the last one changes nothing. None: no payment of ours is known to it.
     """
-    purchase = purchase_of_payment(reported.payment_intent_id)
-    dispute = Dispute.objects.select_for_update(of=("self",)).filter(stripe_dispute_id=reported.id).first()
-    status = Status(reported.status)
-    is_new = dispute is None
-    dispute = dispute or _opened(reported, purchase)
-    is_news = is_new or ORDER.index(status) > ORDER.index(Status(dispute.status))
+    payment = payment_of(reported.payment_intent_id, reported.charge_id)
+    if payment is None:
+        return None
+    known = Dispute.objects.select_for_update(of=("self",)).filter(stripe_dispute_id=reported.id).first()
+    dispute = known or _opened(reported, payment)
+    dispute.payment = payment
+    status = _status(reported, known)
+    is_news = known is None or ORDER.index(status) > ORDER.index(Status(known.status))
+    amount = counted(reported, payment)
     if is_news:
-        dispute.status, dispute.amount_minor = status, reported.amount
-        dispute.due_by = reported.due_by or dispute.due_by
-        dispute.closed_at = timezone.now() if status in CLOSED else None
+        _move_to(dispute, status, reported)
+    if amount is not None and (is_news or dispute.counted_minor is None):
+        dispute.counted_minor = amount
+        is_news = True
+    if is_news:
         dispute.save()
-        log.warning("dispute_moved", dispute=reported.id, status=status)
-    if purchase is not None and (is_news or dispute.purchase_id is None):
-        dispute.purchase = purchase
-        _settle(purchase, dispute, told)
-    elif purchase is None:
-        look_for_purchase_later(reported.payment_intent_id)
-    if is_new:
+        settle_dispute(dispute, told)
+    if known is None:
         tell_staff_of_dispute.defer(dispute_id=str(dispute.pk))
     return dispute
 
 
-def _opened(reported: StripeDispute, purchase: Purchase | None) -> Dispute:
+def settle_dispute(dispute: Dispute, told: Told) -> None:
+    """Freezes what is left of the credits while the bank decides, or brings them to what it has decided; and writes
+    down with the purchase what was moved.
+    """
+    purchase = dispute.purchase
+    metadata = {"dispute": str(dispute.pk), "status": dispute.status}
+    clawed = settle_returns(dispute.payment, Cause(Entry.Kind.DISPUTE, metadata))
+    detail = {"dispute": str(dispute.pk), "amount": str(dispute.amount), "reason": dispute.reason}
+    if clawed and clawed.taken:
+        detail["credits"] = str(-clawed.taken)
+    record(purchase, Change(f"dispute_{dispute.status}", detail=detail), told)
+    settle_attention_of(dispute.payment, told, is_unresolved=dispute.counted_minor is None)
+
+
+def _opened(reported: StripeDispute, payment: Payment) -> Dispute:
     return Dispute(
-        purchase=purchase,
+        payment=payment,
         amount_minor=reported.amount,
         currency=reported.currency,
-        reason=reported.reason[:60],
+        reason=reported.reason,
         stripe_dispute_id=reported.id,
-        stripe_charge_id=reported.charge_id,
-        stripe_payment_intent_id=reported.payment_intent_id,
+        made_at=reported.created,
     )
 
 
-def _settle(purchase: Purchase, dispute: Dispute, told: Told) -> None:
-    """Freezes what is left while the bank decides; what was spent is asked for only when the dispute is lost."""
-    metadata = {"dispute": str(dispute.pk), "status": dispute.status}
-    freeze = Cause(kind=Entry.Kind.DISPUTE, policy="cap", metadata=metadata)
-    returned = settle_returns(purchase, freeze)
-    _add(dispute, returned)
-    if dispute.status == Status.LOST and settings.DISPUTE_POLICY == Refund.Policy.DEBT:
-        let_go = dispute.credits_asked - dispute.credits_taken - dispute.credits_owed
-        _add(dispute, collect_let_go(purchase, let_go, {**freeze, "policy": "debt"}))
-    dispute.save()
-    detail = {"dispute": str(dispute.pk), "amount": str(dispute.amount), "reason": dispute.reason}
-    if returned.taken:
-        detail["credits"] = str(-returned.taken)
-    record(purchase, Change(f"dispute_{dispute.status}", detail=detail), told)
-    settle_attention_of(purchase, dispute.stripe_payment_intent_id, told)
+def _move_to(dispute: Dispute, status: Status, reported: StripeDispute) -> None:
+    dispute.status, dispute.amount_minor = status, reported.amount
+    dispute.due_by = reported.due_by or dispute.due_by
+    dispute.closed_at = timezone.now() if status in CLOSED else None
+    if status == Status.LOST:
+        # As the setting is today: another one tomorrow changes nothing that was decided.
+        dispute.policy = Clawback.Policy(settings.DISPUTE_POLICY)
+    log.warning("dispute_moved", dispute=reported.id, status=status)
 
 
-def _add(dispute: Dispute, returned: Returned) -> None:
-    dispute.credits_asked += returned.asked
-    dispute.credits_taken += returned.taken
-    dispute.credits_owed += returned.owed
+def _status(reported: StripeDispute, known: Dispute | None) -> Status:
+    """What Stripe says; where that is a word that we don't know, what we knew. Of a new one the money tells."""
+    if reported.status in Status.values:
+        return Status(reported.status)
+    log.error("unknown_dispute_status", dispute=reported.id, status=reported.status)
+    if known is not None:
+        return Status(known.status)
+    is_withdrawn = sum(moved.amount for moved in reported.movements) < 0
+    return Status.NEEDS_RESPONSE if is_withdrawn else Status.WARNING_NEEDS_RESPONSE

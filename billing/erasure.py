@@ -25,10 +25,11 @@ from accounts.models import User
 from accounts.teams import erasure as teams
 from billing.buyer_traces import to_redact_at_stripe, traces_of
 from billing.jobs import hide_late_copies_later
-from billing.models import Dispute, Purchase, Receipt, Refund
+from billing.models import Dispute, Payment, Purchase, Receipt, Refund
 from billing.receipts import forget_buyers
 from billing.stripe_copies import count_stripe_copies, hide_stripe_copies
 from credits import erasure as books
+from credits import ledger
 from credits.erasure import Left
 from credits.formatting import credits_amount, plain
 from credits.models import Account, Gift
@@ -88,7 +89,7 @@ def erase_user(user_id: UUID, *, forfeit: bool = False) -> Erased:
         copies = hide_stripe_copies(traces_of(user))
         accounts = _lock_books(user)
         _require_settled(user, accounts, forfeit=forfeit)
-        forfeited = sum((books.forfeit(account, user_id) for account in accounts), Decimal(0))
+        forfeited = sum((ledger.close(account.pk) for account in accounts), Decimal(0))
         rows = {**_rows_of(user), **copies}
         _forget(user, accounts)
         record_act("erased", user, {"forfeited": plain(forfeited)})
@@ -139,10 +140,11 @@ def _money_under_way(user: User, accounts: list[Account]) -> list[Obstacle]:
     if purchases.exclude(attention="").exists():
         told = _("A purchase needs attention: money and purchase don’t agree. Settle it on its page first.")
         found.append(Obstacle("purchases_need_attention", told))
-    if Refund.objects.filter(purchase__in=purchases, status__in=REFUNDS_UNDER_WAY).exists():
+    if Refund.objects.filter(payment__purchase__in=purchases, status__in=REFUNDS_UNDER_WAY).exists():
         told = _("A refund is under way: wait until the money has arrived, or the refund has failed.")
         found.append(Obstacle("refunds_under_way", told))
-    if Dispute.objects.filter(purchase__in=purchases).exclude(status__in=SETTLED_DISPUTES).exists():
+    disputes = Dispute.objects.filter(payment__purchase__in=purchases)
+    if disputes.exclude(status__in=SETTLED_DISPUTES).exists():
         told = _(
             "A dispute is open: answering it needs what is known about the buyer. Wait for the decision."
         )
@@ -160,11 +162,13 @@ def _left(accounts: list[Account]) -> Left:
 def _forget(user: User, accounts: list[Account]) -> None:
     """Everything of our own that says who they were; their names are still there while it is looked for."""
     names = person.names_of(user)
-    for refund in Refund.objects.filter(purchase__user=user).exclude(note=""):
+    for refund in Refund.objects.filter(payment__purchase__user=user).exclude(note=""):
         note = person.without_names(refund.note, names, f"{person.PREFIX}{user.pk}")[:300]
         Refund.objects.filter(pk=refund.pk).update(note=note)
     # A client's key may be anything, an address too. Repeats of the erased don't come.
     Purchase.objects.filter(user=user).update(idempotency_key=None, checkout_url="")
+    # What a card or account is known by. Which kind it was, and what was paid, stays.
+    Payment.objects.filter(purchase__user=user).update(last4="", fingerprint="", bank="")
     forget_buyers(Receipt.objects.filter(purchase__user=user))
     teams.forget_teams(user)
     books.forget_words(user, accounts)

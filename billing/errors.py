@@ -115,8 +115,29 @@ class InvalidRefund(BillingError):
     status = 400
 
 
+class PaymentOfAnother(BillingError):
+    """Stripe reports one payment for two purchases."""
+
+    code = "payment_of_another"
+    status = 409
+
+
+class NothingOwed(BillingError):
+    """The purchase has nothing to close: it is credited, or a payment of it is still to be refunded."""
+
+    code = "nothing_owed"
+    status = 409
+
+
+class WrongStripeAccount(BillingError):
+    """The key belongs to another Stripe account or mode than the data here."""
+
+    code = "wrong_stripe_account"
+    status = 503
+
+
 class MalformedStripeObject(BillingError):
-    """An object of Stripe's without a field that we need: kept in the inbox, and Stripe is asked to send it again."""
+    """An object of Stripe's without a field that we need: kept in the inbox for staff. Sending it again won't help."""
 
     code = "malformed_stripe_object"
     status = 500
@@ -127,6 +148,13 @@ class WebhookRefused(BillingError):
 
     code = "webhook_refused"
     status = 400
+
+
+class UnreadableEvent(BillingError):
+    """A delivery that is Stripe's, and no event that could be read: kept as ``payload`` under ``key``, for staff."""
+
+    code = "unreadable_event"
+    status = 200
 
 
 class WebhookTooLarge(WebhookRefused):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from django.db.models import QuerySet
 
 from billing.models import Purchase, Refund
+from billing.payment_methods import paid_with
 from config.csv_lines import csv_lines, harmless, utc_text
 from config.row_batches import in_row_batches
 from credits.formatting import plain
+from credits.models import Clawback
 
+ZERO = Decimal(0)
 NEWEST_FIRST = ["-created_at", "-id"]
 PURCHASES = [
     "purchase", "created", "completed", "status", "buyer", "package", "credits", "price", "paid", "refunded",
-    "currency", "credits_taken_back", "credits_owed", "stripe_payment",
+    "currency", "credits_taken_back", "credits_owed", "stripe_payment", "paid_at", "paid_with",
 ]  # fmt: skip
 REFUNDS = [
     "refund", "created", "settled", "status", "purchase", "amount", "currency", "reason", "note", "policy", "made_in",
@@ -25,18 +29,20 @@ REFUNDS = [
 def purchases_csv(purchases: QuerySet[Purchase]) -> Iterator[str]:
     """One line each, the newest first. Streams: what it holds at once doesn't depend on how many there are."""
     # Prefetched and not joined: PostgreSQL would at times join all purchases before it takes the first of them.
-    rows = purchases.select_related(None).prefetch_related("user")
+    rows = purchases.select_related(None).prefetch_related("user", "payments__lot__clawbacks")
     batches = in_row_batches(rows, NEWEST_FIRST)
     return csv_lines(PURCHASES, (map(_purchase_row, batch) for batch in batches))
 
 
 def refunds_csv(refunds: QuerySet[Refund]) -> Iterator[str]:
     """One line each, the newest first; streams."""
-    batches = in_row_batches(refunds.select_related(None), NEWEST_FIRST)
-    return csv_lines(REFUNDS, (map(_refund_row, batch) for batch in batches))
+    batches = in_row_batches(refunds.select_related(None).prefetch_related("payment"), NEWEST_FIRST)
+    return csv_lines(REFUNDS, (_refund_rows(batch) for batch in batches))
 
 
 def _purchase_row(purchase: Purchase) -> list[str]:
+    payment, accepted = purchase.payment, purchase.accepted_payment
+    claims = list(accepted.lot.clawbacks.all()) if accepted and accepted.lot else []
     return [
         str(purchase.pk),
         utc_text(purchase.created_at),
@@ -49,27 +55,34 @@ def _purchase_row(purchase: Purchase) -> list[str]:
         str(purchase.paid.major),
         str(purchase.refunded.major),
         purchase.currency,
-        plain(purchase.credits_taken_back),
-        plain(purchase.credits_owed),
-        purchase.stripe_payment_intent_id or "",
+        plain(sum((claim.taken for claim in claims), ZERO)),
+        plain(sum((claim.owed for claim in claims), ZERO)),
+        payment.stripe_payment_intent_id if payment else "",
+        utc_text(payment.paid_at) if payment else "",
+        harmless(paid_with(payment)) if payment else "",
     ]
 
 
-def _refund_row(refund: Refund) -> list[str]:
+def _refund_rows(refunds: Sequence[Refund]) -> Iterator[list[str]]:
+    claims = Clawback.objects.in_bulk([refund.pk for refund in refunds])
+    return (_refund_row(refund, claims.get(refund.pk)) for refund in refunds)
+
+
+def _refund_row(refund: Refund, claim: Clawback | None) -> list[str]:
     return [
         str(refund.pk),
         utc_text(refund.created_at),
         utc_text(refund.settled_at),
         refund.status,
-        str(refund.purchase_id or ""),
+        str(refund.payment.purchase_id),
         str(refund.amount.major),
         refund.currency,
         refund.reason,
         harmless(refund.note),
         refund.policy,
         refund.origin,
-        plain(refund.credits_taken),
-        plain(refund.credits_owed),
+        plain(claim.taken if claim else ZERO),
+        plain(claim.owed if claim else ZERO),
         harmless(refund.failure_reason),
         refund.stripe_refund_id or "",
     ]

@@ -23,14 +23,22 @@ WHAT_TO_DO = {
     "status_behind": _("Nothing: the purchase says now what Stripe says."),
     "no_checkout": _("Nothing: it is closed, and nothing was charged."),
     "returned_not_here": _("Nothing: it is recorded, and the credits followed."),
+    "returned_not_settled": _("Nothing: the credits have followed now."),
+    "return_amount_differs": _(
+        "Compare the refund or dispute with Stripe’s, and set right what is wrong here."
+    ),
+    "return_currency": _("Say on the purchase’s page what the refund or dispute comes to in its currency."),
+    "unknown_status_at_stripe": _("See in Stripe’s dashboard how it stands, and tell the developers."),
+    "unreadable_at_stripe": _("Look at it in Stripe’s dashboard. If it is ours, tell the developers."),
     "amount_differs": _(
-        "Give the payment back on the purchase’s page, and undo what changes the amount at Stripe."
+        "Refund the payment on the purchase’s page, then remove whatever altered the amount in Stripe. If nothing was "
+        "paid, close the purchase."
     ),
     "currency_differs": _(
-        "Give the payment back on the purchase’s page, and undo what changes the currency at Stripe."
+        "Refund the payment on the purchase’s page, then remove whatever altered the currency in Stripe."
     ),
-    "buyer_deleted": _("Give the payment back on the purchase’s page: nobody could spend the credits."),
-    "paid_twice": _("Give the second payment back on the purchase’s page."),
+    "buyer_deleted": _("Refund the payment on the purchase’s page: nobody could spend the credits."),
+    "paid_twice": _("Refund the second payment on the purchase’s page."),
     "credited_amount_differs": _(
         "Compare the purchase with a backup, and set right what is wrong here or at Stripe."
     ),
@@ -78,7 +86,7 @@ def settle_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
 
 def is_repairable(finding: ReconciliationFinding) -> bool:
     """Whether asking Stripe again, or granting what is missing, can settle it."""
-    attention = [value for value in Purchase.Attention.values if value and value != "paid_twice"]
+    attention = set(Purchase.Attention.values) - {"", "paid_twice", "return_currency"}
     return finding.purchase_id is not None and finding.kind in {*attention, CREDITS_ARE_MISSING}
 
 

@@ -9,22 +9,22 @@ ledger's business key makes a second grant impossible even without the lock.
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
-from enum import Enum, auto
 from uuid import UUID
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from billing.early_returns import adopt_early_returns
+from billing.early_events import apply_early_events
 from billing.jobs import send_confirmation, send_payment_failed
-from billing.models import Purchase
-from billing.money import Money
+from billing.models import Payment, Purchase
+from billing.owed_payments import is_given_back, settle_attention
+from billing.payment_reports import PaymentReport, PaymentState
+from billing.payments import keep_payment, take_turn
 from billing.purchase_log import Change, Told, lock_purchase, record, require_transaction
-from billing.stripe_objects import CheckoutSession, PaymentIntent
-from billing.uncredited_payments import is_given_back, keep_uncredited, settle_attention
+from billing.stripe_objects import PaymentIntent
 from credits import ledger
+from credits.errors import AccountClosed
 from credits.models import Entry
 from credits.results import Grant
 
@@ -33,52 +33,7 @@ Status = Purchase.Status
 Attention = Purchase.Attention
 
 
-class PaymentState(Enum):
-    """How far a payment has come. ``OPEN`` can still be paid; ``PROCESSING`` was made and settles later."""
-
-    OPEN = auto()
-    PROCESSING = auto()
-    PAID = auto()
-    FAILED = auto()
-    EXPIRED = auto()
-
-
-@dataclass(frozen=True)
-class Payment:
-    """What Stripe says of the payment for one purchase; ``amount_minor`` in the currency's smallest unit."""
-
-    state: PaymentState
-    amount_minor: int
-    currency: str
-    session_id: str | None = None
-    payment_intent_id: str | None = None
-    customer_id: str = ""
-    failure_code: str = ""
-
-    @classmethod
-    def from_session(cls, session: CheckoutSession) -> Payment:
-        return cls(
-            state=_state_of_session(session),
-            amount_minor=session.amount_total or 0,
-            currency=session.currency,
-            session_id=session.id,
-            payment_intent_id=session.payment_intent_id,
-            customer_id=session.customer_id,
-        )
-
-    @classmethod
-    def from_intent(cls, intent: PaymentIntent) -> Payment:
-        return cls(
-            state=PaymentState.PAID if intent.status == "succeeded" else PaymentState.OPEN,
-            amount_minor=intent.amount_received,
-            currency=intent.currency,
-            payment_intent_id=intent.id,
-            customer_id=intent.customer_id,
-            failure_code=intent.failure_code,
-        )
-
-
-def fulfil_purchase(purchase_id: UUID, payment: Payment, told: Told) -> Purchase:
+def fulfil_purchase(purchase_id: UUID, report: PaymentReport, told: Told) -> Purchase:
     """Brings the purchase to where its payment is: credited once it is paid, and never twice.
 
     A payment that doesn't agree with the purchase credits nothing and puts the purchase before staff. Safe to call
@@ -86,99 +41,47 @@ def fulfil_purchase(purchase_id: UUID, payment: Payment, told: Told) -> Purchase
 
     Raises:
         Purchase.DoesNotExist: there is no such purchase.
+        PaymentOfAnother: the payment is another purchase's.
     """
     with transaction.atomic():
+        take_turn(report.payment_intent_id)
         purchase = lock_purchase(purchase_id)
-        fulfil_locked_purchase(purchase, payment, told)
+        fulfil_locked_purchase(purchase, report, told)
     return purchase
 
 
-def fulfil_locked_purchase(purchase: Purchase, payment: Payment, told: Told) -> None:
-    """`fulfil_purchase` for a caller that holds the purchase's row lock already, as the webhook does."""
+def fulfil_locked_purchase(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+    """`fulfil_purchase` for a caller that has the payment's turn and holds the purchase's row lock already."""
     require_transaction()
     if purchase.is_credited:
-        _note_second_payment(purchase, payment, told)
-    elif payment.state is PaymentState.PAID:
-        _accept_payment(purchase, payment, told)
+        _note_another(purchase, report, told)
+    elif report.is_paid:
+        _accept(purchase, report, told)
     else:
-        _follow(purchase, payment, told)
+        _follow(purchase, report, told)
 
 
-def would_change(purchase: Purchase, payment: Payment) -> bool:
-    """Whether `fulfil_purchase` might do or find anything. Lets a caller with many purchases pass by those that agree
-    with their payment, without a lock; True may still come to nothing.
+def would_change(purchase: Purchase, report: PaymentReport) -> bool:
+    """Whether `fulfil_purchase` might do or find anything. Lets a caller with many purchases (and their payments)
+    pass by those that agree with their payment, without a lock; True may still come to nothing.
     """
     if purchase.attention:
         return True
     if purchase.is_credited:
-        return not _is_what_was_credited(purchase, payment)
-    if payment.state in FOLLOWING:
-        return purchase.status in FOLLOWING[payment.state][2]
-    return payment.state is PaymentState.PAID
+        return not _is_what_was_credited(purchase, report)
+    if report.state in FOLLOWING:
+        return purchase.status in FOLLOWING[report.state][2]
+    return report.is_paid
 
 
-def note_declined(purchase: Purchase, intent: PaymentIntent, told: Told) -> None:
+def note_declined(purchase: Purchase, intent: PaymentIntent, report: PaymentReport, told: Told) -> None:
     """Writes down a declined card on a locked purchase. The checkout stays open: another card may follow."""
+    keep_payment(purchase, report.as_failed())
     if purchase.is_credited:
         return
-    purchase.failure_code = intent.failure_code[:100]
+    purchase.failure_code = intent.failure_code
     detail = {"code": intent.failure_code, "message": intent.failure_message}
     record(purchase, Change("payment_declined", detail=detail), told)
-
-
-def _state_of_session(session: CheckoutSession) -> PaymentState:
-    if session.payment_status in {"paid", "no_payment_required"} and session.status == "complete":
-        return PaymentState.PAID
-    if session.status == "expired":
-        return PaymentState.EXPIRED
-    if session.status == "complete":
-        # A delayed payment that failed leaves the session complete and unpaid; only its payment intent tells.
-        failed = session.payment_intent_status in {"requires_payment_method", "canceled"}
-        return PaymentState.FAILED if failed else PaymentState.PROCESSING
-    return PaymentState.OPEN
-
-
-def _accept_payment(purchase: Purchase, payment: Payment, told: Told) -> None:
-    # Asked only of a purchase that knew of a payment before: nearly every one is credited with its first report.
-    if purchase.stripe_payment_intent_id and is_given_back(payment.payment_intent_id):
-        return
-    attention, detail = _disagreement(purchase, payment)
-    if attention:
-        _hold_back(purchase, payment, attention, detail, told)
-    else:
-        _credit(purchase, payment, told)
-
-
-def _disagreement(purchase: Purchase, payment: Payment) -> tuple[Attention, str]:
-    """Why this payment must not be credited, or nothing."""
-    if payment.currency != purchase.currency:
-        return Attention.CURRENCY_DIFFERS, f"paid in {payment.currency}, priced in {purchase.currency}"
-    if payment.amount_minor != purchase.price_minor:
-        return (
-            Attention.AMOUNT_DIFFERS,
-            f"paid {payment.amount_minor}, priced {purchase.price_minor} (minor units)",
-        )
-    if purchase.user_id is None:
-        return Attention.BUYER_DELETED, "nobody could spend the credits: refund the payment"
-    return Attention.NONE, ""
-
-
-def _hold_back(purchase: Purchase, payment: Payment, attention: Attention, detail: str, told: Told) -> None:
-    is_new = _keep_uncredited(purchase, payment, attention, detail)
-    if (purchase.attention, purchase.attention_detail) == (attention, detail):
-        return  # a repeated report of what staff already see
-    _keep_ids(purchase, payment)
-    purchase.attention = attention
-    purchase.attention_detail = detail
-    log.error("purchase_held_back", purchase=str(purchase.pk), attention=attention, detail=detail)
-    record(purchase, Change("held_back", detail={"attention": attention, "detail": detail}), told)
-    if is_new:
-        adopt_early_returns(purchase, payment.payment_intent_id, told)
-
-
-def _keep_uncredited(purchase: Purchase, payment: Payment, attention: Attention, detail: str) -> bool:
-    paid = Money(payment.amount_minor, payment.currency)
-    return keep_uncredited(purchase, payment.payment_intent_id, paid, attention, detail)
 
 
 def grant_missing_credits(purchase_id: UUID, told: Told) -> None:
@@ -187,13 +90,60 @@ def grant_missing_credits(purchase_id: UUID, told: Told) -> None:
     """
     with transaction.atomic():
         purchase = lock_purchase(purchase_id)
-        if purchase.is_credited:
-            grant = _grant(purchase)
+        if purchase.is_credited and purchase.completed_at is not None:
+            grant = _grant(purchase, purchase.completed_at)
             if not grant.repeated:
                 record(purchase, Change("credited_again", detail={"entry": grant.entry_id}), told)
 
 
-def _grant(purchase: Purchase) -> Grant:
+def _accept(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+    if purchase.failure_code == Purchase.NOTHING_PAID and not report.payment_intent_id:
+        return
+    # Asked only of a purchase that had such a payment: nearly every one is credited with its first report.
+    had_another = purchase.attention or purchase.was_given_back
+    if had_another and is_given_back(report.payment_intent_id):
+        return
+    attention, detail = _disagreement(purchase, report)
+    if not attention:
+        try:
+            _credit(purchase, report, told)
+        except AccountClosed:
+            attention, detail = Attention.BUYER_DELETED, "nobody could spend the credits: refund the payment"
+    if attention:
+        _hold_back(purchase, report, attention, detail, told)
+
+
+def _disagreement(purchase: Purchase, report: PaymentReport) -> tuple[Attention, str]:
+    """Why this payment must not be credited, or nothing."""
+    if report.currency != purchase.currency:
+        return Attention.CURRENCY_DIFFERS, f"paid in {report.currency}, priced in {purchase.currency}"
+    if report.amount_minor != purchase.price_minor:
+        return (
+            Attention.AMOUNT_DIFFERS,
+            f"paid {report.amount_minor}, priced {purchase.price_minor} (minor units)",
+        )
+    if purchase.user_id is None:
+        return Attention.BUYER_DELETED, "nobody could spend the credits: refund the payment"
+    return Attention.NONE, ""
+
+
+def _hold_back(
+    purchase: Purchase, report: PaymentReport, attention: Attention, detail: str, told: Told
+) -> None:
+    payment = keep_payment(purchase, report, attention=attention, detail=detail)
+    if (purchase.attention, purchase.attention_detail) == (attention, detail):
+        return  # a repeated report of what staff already see
+    _keep_ids(purchase, report)
+    purchase.attention = attention
+    purchase.attention_detail = detail
+    log.error("purchase_held_back", purchase=str(purchase.pk), attention=attention, detail=detail)
+    record(purchase, Change("held_back", detail={"attention": attention, "detail": detail}), told)
+    apply_early_events(payment)
+
+
+def _grant(purchase: Purchase, arrives_at: datetime.datetime) -> Grant:
+    """What was paid for is bought; what was free is given."""
+    is_free = purchase.price_minor == 0
     return ledger.grant(
         purchase.account_id,
         purchase.credits,
@@ -201,92 +151,110 @@ def _grant(purchase: Purchase) -> Grant:
         key=purchase.grant_key,
         reference=str(purchase.pk),
         metadata={"package": purchase.package_code},
-        cost=ledger.Cost(purchase.price_minor, purchase.currency),
-        expires_at=_expiry(purchase),
+        cost=None if is_free else ledger.Cost(purchase.price_minor, purchase.currency),
+        promotional=is_free,
+        expires_at=_expiry(purchase, arrives_at),
     )
 
 
-def _credit(purchase: Purchase, payment: Payment, told: Told) -> None:
+def _credit(purchase: Purchase, report: PaymentReport, told: Told) -> None:
     now = timezone.now()
     was_held_back = bool(purchase.attention)
-    grant = _grant(purchase)
-    _keep_ids(purchase, payment)
-    purchase.paid_minor = payment.amount_minor
+    grant = _grant(purchase, now)
+    payment = keep_payment(purchase, report, lot_id=grant.lot_id)
+    _keep_ids(purchase, report)
+    purchase.paid_minor = report.amount_minor
     purchase.completed_at = now
     purchase.attention, purchase.attention_detail, purchase.failure_code = Attention.NONE, "", ""
     detail = {"entry": grant.entry_id, "balance_after": str(grant.balance_after)}
     record(purchase, Change("credited", Status.COMPLETED, detail), told)
-    adopt_early_returns(purchase, purchase.stripe_payment_intent_id, told)
+    apply_early_events(payment)
     if was_held_back:
         settle_attention(purchase, told)  # another payment may have been, beside this one
     send_confirmation.defer(purchase_id=str(purchase.pk))
 
 
-def _expiry(purchase: Purchase) -> datetime.datetime | None:
-    """An instant, so many times 24 hours after the purchase was made: the same in every time zone, and on a repeat."""
+def _expiry(purchase: Purchase, arrives_at: datetime.datetime) -> datetime.datetime | None:
+    """An instant, so many times 24 hours after the credits arrive: the same in every time zone. A bank may take days to
+    pay; these are not the buyer's to lose.
+    """
     if purchase.validity_days is None:
         return None
-    return purchase.created_at + datetime.timedelta(days=purchase.validity_days)
+    return arrives_at + datetime.timedelta(days=purchase.validity_days)
 
 
 # Where a report that nothing was paid may lead, from which status. Anything else is old news.
-FOLLOWING = {
+FOLLOWING: dict[PaymentState | None, tuple[str, Status, set[Status]]] = {
     PaymentState.PROCESSING: ("payment_processing", Status.PROCESSING, {Status.PENDING}),
     PaymentState.FAILED: ("payment_failed", Status.FAILED, {Status.PENDING, Status.PROCESSING}),
-    PaymentState.EXPIRED: ("checkout_expired", Status.EXPIRED, {Status.PENDING}),
+    None: ("checkout_expired", Status.EXPIRED, {Status.PENDING}),
 }
 
 
-def _follow(purchase: Purchase, payment: Payment, told: Told) -> None:
-    if payment.state is PaymentState.OPEN:
+def _follow(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+    if report.state == PaymentState.OPEN:
         return
-    what, status, allowed = FOLLOWING[payment.state]
+    what, status, allowed = FOLLOWING[report.state]
     if purchase.status in allowed:
-        _keep_ids(purchase, payment)
-        if payment.state is PaymentState.FAILED:
+        keep_payment(purchase, report)
+        _keep_ids(purchase, report)
+        if report.state == PaymentState.FAILED:
             # Only the payment intent's event tells the reason, and it may have come first.
-            purchase.failure_code = payment.failure_code[:100] or purchase.failure_code or "payment_failed"
+            purchase.failure_code = report.failure_code or purchase.failure_code or "payment_failed"
         was_processing = purchase.status == Status.PROCESSING
         record(purchase, Change(what, status), told)
-        if was_processing and payment.state is PaymentState.FAILED:
+        if was_processing and report.state == PaymentState.FAILED:
             # Days after the checkout: its buyer is not looking any more.
             send_payment_failed.defer(purchase_id=str(purchase.pk))
 
 
-def _is_what_was_credited(purchase: Purchase, payment: Payment) -> bool:
-    paid = (payment.state, payment.amount_minor, payment.currency)
+def _is_what_was_credited(purchase: Purchase, report: PaymentReport) -> bool:
+    paid = (report.state, report.amount_minor, report.currency)
     if paid != (PaymentState.PAID, purchase.paid_minor, purchase.currency):
         return False
-    other = payment.payment_intent_id and payment.payment_intent_id != purchase.stripe_payment_intent_id
-    return not other and not _tells_new_ids(purchase, payment)
+    accepted = purchase.accepted_payment
+    known = accepted.stripe_payment_intent_id if accepted else None
+    return report.payment_intent_id == known and not _tells_new_ids(purchase, report)
 
 
-def _note_second_payment(purchase: Purchase, payment: Payment, told: Told) -> None:
-    """A completed purchase that is paid again, by another payment, owes its buyer a refund."""
-    known = purchase.stripe_payment_intent_id
-    other = payment.payment_intent_id and known and payment.payment_intent_id != known
-    if payment.state is PaymentState.PAID and other:
-        detail = f"also paid by {payment.payment_intent_id}: refund it"
-        if _keep_uncredited(purchase, payment, Attention.PAID_TWICE, detail):
-            log.error("purchase_paid_twice", purchase=str(purchase.pk), payment=payment.payment_intent_id)
-            if not purchase.attention:
-                purchase.attention, purchase.attention_detail = Attention.PAID_TWICE, detail
-            record(purchase, Change("paid_twice", detail={"payment": payment.payment_intent_id}), told)
-            adopt_early_returns(purchase, payment.payment_intent_id, told)
-    elif not other and _tells_new_ids(purchase, payment):
-        # The payment intent's event came first, for a checkout that we died over before we recorded it.
-        _keep_ids(purchase, payment)
-        purchase.save(update_fields=["stripe_session_id", "stripe_payment_intent_id", "stripe_customer_id"])
+def _note_another(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+    """A report of a completed purchase: of what it was credited for, or of a second payment, which owes a refund."""
+    accepted = purchase.accepted_payment
+    is_another = report.payment_intent_id and (
+        accepted is None or accepted.stripe_payment_intent_id != report.payment_intent_id
+    )
+    if not is_another:
+        if _tells_new_ids(purchase, report) or _tells_how(accepted, report):
+            # The payment intent's event came first, for a checkout that we died over before we recorded it.
+            keep_payment(purchase, report)
+            _keep_ids(purchase, report)
+            purchase.save(update_fields=["stripe_session_id", "stripe_customer_id"])
+    elif report.is_paid:
+        _note_second_payment(purchase, report, told)
 
 
-def _tells_new_ids(purchase: Purchase, payment: Payment) -> bool:
-    new_session = payment.session_id and not purchase.stripe_session_id
-    new_intent = payment.payment_intent_id and not purchase.stripe_payment_intent_id
-    return bool(new_session or new_intent)
+def _note_second_payment(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+    detail = f"also paid by {report.payment_intent_id}: refund it"
+    known = purchase.payments.filter(stripe_payment_intent_id=report.payment_intent_id).first()
+    payment = keep_payment(purchase, report, attention=Attention.PAID_TWICE, detail=detail)
+    if payment is None or (known is not None and known.is_paid):
+        return
+    log.error("purchase_paid_twice", purchase=str(purchase.pk), payment=report.payment_intent_id)
+    if not purchase.attention:
+        purchase.attention, purchase.attention_detail = Attention.PAID_TWICE, detail
+    record(purchase, Change("paid_twice", detail={"payment": report.payment_intent_id}), told)
+    apply_early_events(payment)
 
 
-def _keep_ids(purchase: Purchase, payment: Payment) -> None:
-    """Stripe's ids, where the purchase has none yet: a payment intent exists only from the confirmation on."""
-    purchase.stripe_session_id = purchase.stripe_session_id or payment.session_id
-    purchase.stripe_payment_intent_id = payment.payment_intent_id or purchase.stripe_payment_intent_id
-    purchase.stripe_customer_id = purchase.stripe_customer_id or payment.customer_id
+def _tells_new_ids(purchase: Purchase, report: PaymentReport) -> bool:
+    return bool(report.session_id and not purchase.stripe_session_id)
+
+
+def _tells_how(accepted: Payment | None, report: PaymentReport) -> bool:
+    return accepted is not None and not accepted.stripe_charge_id and report.charge is not None
+
+
+def _keep_ids(purchase: Purchase, report: PaymentReport) -> None:
+    """Stripe's ids, where the purchase has none yet."""
+    purchase.stripe_session_id = purchase.stripe_session_id or report.session_id
+    purchase.stripe_customer_id = purchase.stripe_customer_id or report.customer_id

@@ -2,7 +2,8 @@
 
 An event that is marked as done was done, because both commit together. One that fails leaves no effect, stays in the
 inbox as failed with the reason, and is answered with an error so that Stripe sends it again
-(https://docs.stripe.com/webhooks#retries); the repeat is applied then, and not taken for a duplicate.
+(https://docs.stripe.com/webhooks#retries); the repeat is applied then, and not taken for a duplicate. What can't
+succeed, however often it is sent, is not asked for again: it stays in the inbox with the reason.
 """
 
 from __future__ import annotations
@@ -17,17 +18,24 @@ from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from billing.buyer_traces import is_about_erased
-from billing.event_handlers import Outcome, apply_event
+from billing.errors import MalformedStripeObject
+from billing.event_handlers import apply_event
 from billing.jobs import defer_mirroring
 from billing.models import InboxEvent
+from billing.outcomes import Outcome
+from billing.payments import take_turn
 from billing.personal_data import masked
+from billing.stripe_identity import why_not_ours
 from billing.stripe_objects import StripeEvent
+from billing.stripe_objects.storing import storable_json
 
 log = structlog.get_logger(__name__)
+Status = InboxEvent.Status
 
 
 def receive_event(event: StripeEvent) -> InboxEvent.Status:
-    """Stores and applies the event, once, however often and however concurrently it is delivered.
+    """Stores and applies the event, once, however often and however concurrently it is delivered. One of another
+    account or mode is only kept.
 
     Raises:
         Exception: whatever kept it from being applied, after the inbox has noted it.
@@ -35,9 +43,27 @@ def receive_event(event: StripeEvent) -> InboxEvent.Status:
     try:
         with transaction.atomic(durable=True):
             return _take_in(event)
+    except MalformedStripeObject as error:
+        return _note(event, Status.UNREADABLE, error)
     except Exception as error:
-        _note_failure(event, error)
+        _note(event, Status.FAILED, error)
         raise
+
+
+def keep_unreadable(event_id: str, payload: dict[str, Any], reason: str) -> InboxEvent.Status:
+    """Stores what is signed by Stripe and no event that could be read, for staff. Sending it again would not help."""
+    log.error("unreadable_event", stripe_event=event_id, reason=reason)
+    InboxEvent.objects.get_or_create(
+        id=event_id,
+        defaults={
+            "type": "unreadable",
+            "payload": payload,
+            "stripe_created": timezone.now(),
+            "status": Status.UNREADABLE,
+            "note": reason[:300],
+        },
+    )
+    return Status.UNREADABLE
 
 
 def reapply_event(event_id: str) -> InboxEvent.Status:
@@ -50,12 +76,13 @@ def reapply_event(event_id: str) -> InboxEvent.Status:
     event = StripeEvent.from_json(InboxEvent.objects.get(pk=event_id).payload)
     try:
         with transaction.atomic(durable=True):
+            take_turn(event.payment_ref)
             InboxEvent.objects.select_for_update().get(pk=event_id)
             return _apply(event)
     except InboxEvent.DoesNotExist:  # forgotten meanwhile (`billing.retention`), so it had been applied
         raise
     except Exception as error:
-        _note_failure(event, error)
+        _note(event, Status.UNREADABLE if isinstance(error, MalformedStripeObject) else Status.FAILED, error)
         raise
 
 
@@ -88,59 +115,74 @@ def _take_in(event: StripeEvent) -> InboxEvent.Status:
 
 
 def _apply(event: StripeEvent) -> InboxEvent.Status:
+    reason = why_not_ours(event)
+    if reason:
+        return _finish(event, Outcome(Status.IGNORED, note=reason))
     outcome = apply_event(event)
-    defer_mirroring(event)
+    if outcome.status in (Status.APPLIED, Status.STORED):
+        defer_mirroring(event)
     return _finish(event, outcome)
 
 
-# One statement stores the event, or locks the row that a delivery before this one left, and says where it stands.
-STORE = """
-INSERT INTO billing_inboxevent (id, type, api_version, livemode, payload, stripe_created, note, status)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+COLUMNS = "(id, type, api_version, livemode, account, payment_ref, payload, stripe_created, note, status)"
+# One statement takes the payment's turn, and stores the event, or locks the row that a delivery before this one left,
+# and says where it stands.
+STORE = f"""
+WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended(nullif(%s, ''), 0)) AS taken)
+INSERT INTO billing_inboxevent {COLUMNS}
+SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM turn
 ON CONFLICT (id) DO UPDATE SET attempts = billing_inboxevent.attempts + 1
 RETURNING status
-"""
+"""  # noqa: S608 - of our own constants alone
 
-NOTE_FAILURE = """
-INSERT INTO billing_inboxevent (id, type, api_version, livemode, payload, stripe_created, note, status)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+NOTE = f"""
+INSERT INTO billing_inboxevent {COLUMNS} VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (id) DO UPDATE
 SET attempts = billing_inboxevent.attempts + 1, status = excluded.status, note = excluded.note
 WHERE billing_inboxevent.status <> ALL (%s)
-"""
+"""  # noqa: S608 - of our own constants alone
 
 
 def _store(event: StripeEvent) -> InboxEvent.Status:
     with connection.cursor() as cursor:
-        cursor.execute(STORE, _row(event, InboxEvent.Status.RECEIVED, ""))
+        cursor.execute(STORE, [event.payment_ref, *_row(event, Status.RECEIVED, "")])
         (status,) = cursor.fetchone()
-    return InboxEvent.Status(status)
+    return Status(status)
 
 
 def _finish(event: StripeEvent, outcome: Outcome) -> InboxEvent.Status:
-    InboxEvent.objects.filter(pk=event.id).update(
-        status=outcome.status, note=outcome.note[:300], purchase=outcome.purchase, applied_at=timezone.now()
-    )
+    """Of an erased buyer nothing personal stays; the effect needed nothing of that."""
+    changes: dict[str, Any] = {
+        "status": outcome.status,
+        "note": outcome.note[:300],
+        "purchase": outcome.purchase,
+        "applied_at": timezone.now(),
+    }
+    if _is_of_erased(event, outcome):
+        changes["payload"] = masked(storable_json(event.payload))
+    InboxEvent.objects.filter(pk=event.id).update(**changes)
     return outcome.status
 
 
-def _note_failure(event: StripeEvent, error: Exception) -> None:
+def _is_of_erased(event: StripeEvent, outcome: Outcome) -> bool:
+    if outcome.purchase is None or outcome.purchase.user is None:
+        return is_about_erased(event.payload)
+    return outcome.purchase.user.erased_at is not None
+
+
+def _note(event: StripeEvent, status: Status, error: Exception) -> InboxEvent.Status:
     reason = f"{type(error).__name__}: {error}"[:300]
-    log.exception("event_not_applied", stripe_event=event.id, type=event.type)
-    done = [status.value for status in InboxEvent.DONE]
+    log.exception("event_not_applied", stripe_event=event.id, type=event.type, status=status)
+    done = [each.value for each in InboxEvent.DONE]
+    hides = is_about_erased(event.payload)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(NOTE_FAILURE, [*_row(event, InboxEvent.Status.FAILED, reason), done])
+        cursor.execute(NOTE, [*_row(event, status, reason, hides=hides), done])
+    return status
 
 
-def _row(event: StripeEvent, status: InboxEvent.Status, note: str) -> list[Any]:
-    payload = Jsonb(_kept(event))
+def _row(event: StripeEvent, status: Status, note: str, *, hides: bool = False) -> list[Any]:
+    kept = storable_json(event.payload)
     return [
-        event.id, event.type, event.api_version, event.livemode, payload, event.created, note, status.value,
+        event.id, event.type, event.api_version, event.livemode, event.account, event.payment_ref,
+        Jsonb(masked(kept) if hides else kept), event.created, note, status.value,
     ]  # fmt: skip
-
-
-def _kept(event: StripeEvent) -> dict[str, Any]:
-    """What is stored of it. Of an erased buyer nothing personal comes in again; the effect needs nothing of that."""
-    payload = dict(event.payload)
-    kept: dict[str, Any] = masked(payload) if is_about_erased(payload) else payload
-    return kept

@@ -39,25 +39,20 @@ def issue_refund_later(refund_id: UUID) -> None:
 
 
 @app.task(name="billing.sync_refunds", retry=PATIENTLY)
-def sync_refunds(payment_intent_id: str) -> None:
+def sync_refunds(payment_id: str) -> None:
     """Records every refund that Stripe has of a payment."""
     from billing.refunds import sync_refunds
 
-    sync_refunds(payment_intent_id)
+    sync_refunds(UUID(payment_id))
 
 
-@app.task(name="billing.look_for_purchase", retry=PATIENTLY)
-def look_for_purchase(payment_intent_id: str) -> None:
-    """Looks again for the purchase of a refund or dispute that was reported before its payment."""
-    from billing.early_returns import look_for_purchase
+@app.periodic(cron="* * * * *")
+@app.task(name="billing.look_again", queueing_lock="billing.look_again", lock="billing.look_again")
+def look_again(timestamp: int) -> None:
+    """Applies events that waited for a payment which is known by now; others turn out not to be ours."""
+    from billing.early_events import look_again
 
-    look_for_purchase(payment_intent_id)
-
-
-def look_for_purchase_later(payment_intent_id: str) -> None:
-    """Defers `look_for_purchase` until whoever is recording the payment at this moment has done so."""
-    later = look_for_purchase.configure(schedule_in={"seconds": 30}, lock=f"payment:{payment_intent_id}")
-    later.defer(payment_intent_id=payment_intent_id)
+    look_again()
 
 
 @app.task(name="billing.send_refund_mail", retry=PATIENTLY)

@@ -10,9 +10,10 @@ from django.db import transaction
 from accounts.models import User
 from billing import stripe_gateway
 from billing.errors import SessionNotFound, StripeRefused, StripeUnavailable
-from billing.fulfilment import Payment, fulfil_purchase
+from billing.fulfilment import fulfil_purchase
 from billing.matching import purchase_of_session
 from billing.models import Purchase, PurchaseEvent
+from billing.payment_reports import PaymentReport
 from billing.purchase_log import Told
 from billing.stripe_objects import CheckoutSession
 
@@ -66,4 +67,4 @@ def _settle(user: User, session_id: str, source: PurchaseEvent.Source) -> tuple[
         purchase = purchase_of_session(session)
     if purchase is None or purchase.user_id != user.pk:
         raise SessionNotFound(NO_SUCH_SESSION)
-    return fulfil_purchase(purchase.pk, Payment.from_session(session), Told(source)), session
+    return fulfil_purchase(purchase.pk, PaymentReport.from_session(session), Told(source)), session

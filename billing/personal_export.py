@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import IO, Any, cast
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -20,7 +21,9 @@ from django.db.models import QuerySet
 from accounts import personal_files as person
 from accounts.models import User
 from billing.exports import NEWEST_FIRST, purchases_csv
-from billing.models import Dispute, InboxEvent, Purchase, PurchaseEvent, Receipt, Refund
+from billing.models import Dispute, InboxEvent, Payment, Purchase, PurchaseEvent, Receipt, Refund
+from billing.payment_methods import paid_with
+from billing.returns import came_of
 from config.csv_lines import csv_lines, harmless, utc_text
 from config.row_batches import in_row_batches
 from credits import personal_files as books
@@ -41,6 +44,7 @@ REFUNDS = [
     "reason",
     "credits_taken",
 ]
+PAYMENTS = ["payment", "purchase", "state", "amount", "currency", "paid", "paid_with", "fingerprint"]
 DISPUTES = [
     "dispute",
     "created",
@@ -133,8 +137,27 @@ def _event_row(event: PurchaseEvent) -> list[str]:
 
 def _refunds(user: User) -> Lines:
     """Without the staff's note, which the buyer was never to see; staff can add it to their answer."""
-    refunds = in_row_batches(Refund.objects.filter(purchase__user=user), NEWEST_FIRST)
-    return csv_lines(REFUNDS, ((_return_row(row, row.settled_at) for row in batch) for batch in refunds))
+    refunds = Refund.objects.filter(payment__purchase__user=user).select_related("payment")
+    batches = in_row_batches(refunds, NEWEST_FIRST)
+    return csv_lines(REFUNDS, ((_return_row(row, row.settled_at) for row in batch) for batch in batches))
+
+
+def _payments(user: User) -> Lines:
+    payments = in_row_batches(Payment.objects.filter(purchase__user=user), NEWEST_FIRST)
+    return csv_lines(PAYMENTS, (map(_payment_row, batch) for batch in payments))
+
+
+def _payment_row(row: Payment) -> list[str]:
+    return [
+        row.stripe_payment_intent_id,
+        str(row.purchase_id),
+        row.state,
+        str(row.amount.major),
+        row.currency,
+        utc_text(row.paid_at),
+        harmless(paid_with(row)),
+        harmless(row.fingerprint),
+    ]
 
 
 def _receipts(user: User) -> Lines:
@@ -147,28 +170,30 @@ def _receipt_row(row: Receipt) -> list[str]:
 
 
 def _disputes(user: User) -> Lines:
-    disputes = in_row_batches(Dispute.objects.filter(purchase__user=user), NEWEST_FIRST)
-    return csv_lines(DISPUTES, ((_return_row(row, row.closed_at) for row in batch) for batch in disputes))
+    disputes = Dispute.objects.filter(payment__purchase__user=user).select_related("payment")
+    batches = in_row_batches(disputes, NEWEST_FIRST)
+    return csv_lines(DISPUTES, ((_return_row(row, row.closed_at) for row in batch) for batch in batches))
 
 
 def _return_row(row: Refund | Dispute, ended: datetime | None) -> list[str]:
+    claim = came_of(row)
     return [
         str(row.pk),
         utc_text(row.created_at),
         utc_text(ended),
         row.status,
-        str(row.purchase_id),
+        str(row.payment.purchase_id),
         str(row.amount.major),
         row.currency,
         harmless(row.reason),
-        plain(row.credits_taken),
+        plain(claim.taken if claim else Decimal(0)),
     ]
 
 
 def _mails(user: User) -> Lines:
     """Mails about purchases, refunds and gifts; those of notices stand with the notices."""
     purchases = Purchase.objects.filter(user=user)
-    refunds = Refund.objects.filter(purchase__user=user)
+    refunds = Refund.objects.filter(payment__purchase__user=user)
     rows = [
         *_sent(purchases, "confirmation_sent_at", "confirmation of the purchase"),
         *_sent(purchases, "failure_mailed_at", "the payment failed"),
@@ -196,6 +221,7 @@ FILES = [
          "accounts.User_user_permissions"), of_user=person.profile),
     File("purchases.csv", "what you bought, also for a team", ("billing.Purchase",), of_user=_purchases),
     File("purchase-history.csv", "what happened to each purchase", ("billing.PurchaseEvent",), of_user=_history),
+    File("payments.csv", "your payments, and what each was made with", ("billing.Payment",), of_user=_payments),
     File("refunds.csv", "money that went back to you", ("billing.Refund",), of_user=_refunds),
     File("receipts.csv", "receipts and credit notes that were made out to you", ("billing.Receipt",),
          of_user=_receipts),
@@ -225,6 +251,7 @@ FILES = [
 
 LEFT_OUT = {
     "billing.SeenPurchase": "which purchases a comparison with Stripe has met; forgotten when it ends",
+    "credits.Clawback": "what came of a refund’s or dispute’s credits: refunds.csv and disputes.csv say how many were taken",
     "credits.FirstSpend": "a figure counted from statement.csv, for staff's sums; made anew at any time",
     "credits.RunningDry": "a figure counted from statement.csv, for staff's sums; made anew at any time",
     "credits.SpendingDay": "a figure counted from statement.csv, for staff's sums; made anew at any time",

@@ -73,6 +73,7 @@ def _receipt(receipt: Receipt) -> Wording:
         facts=[
             (_("Receipt number"), receipt.number),
             (_("Date of payment"), day),
+            *([(_("Paid with"), receipt.paid_with)] if receipt.paid_with else []),
             (_("Payment"), payment),
             (_("Purchase"), str(purchase.pk)),
         ],

@@ -3,7 +3,7 @@ mails it, or by whoever opens it sooner.
 
 Not in the transaction that credits the purchase: to leave no gaps, whoever takes a number makes all others wait until
 it commits, and webhooks must not wait for one another. Numbers follow the order in which they are given; the day on the
-document, and the year in its number, are those of the payment or refund.
+document, and the year in its number, are those of the payment or refund at Stripe, whenever we learned of it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from accounts.time_zones import site_zone
 from billing import stripe_gateway
 from billing.errors import NoReceipt
 from billing.models import Purchase, Receipt, Refund
+from billing.payment_methods import paid_with
 from billing.purchase_log import lock_purchase, require_transaction
 from billing.receipt_pdf import render_receipt
 from credits.mailing import Attachment
@@ -53,13 +54,9 @@ def issue_credit_note(refund: Refund) -> Receipt:
         NoReceipt: nothing was refunded, or of a payment that was not credited and so has no receipt, or Stripe's
             invoice is the purchase's document.
     """
-    if (
-        refund.status != Refund.Status.SUCCEEDED
-        or refund.purchase_id is None
-        or not refund.is_of_credited_payment
-    ):
+    if refund.status != Refund.Status.SUCCEEDED or not refund.is_of_accepted_payment:
         raise NoReceipt(_("There is no credit note of this refund."))
-    return _documents().filter(refund=refund).first() or _issue_credit_note(refund.purchase_id, refund.pk)
+    return _documents().filter(refund=refund).first() or _issue_credit_note(refund.purchase.pk, refund.pk)
 
 
 def invoice_address(purchase: Purchase) -> str:
@@ -79,12 +76,14 @@ def invoice_address(purchase: Purchase) -> str:
 
 
 def forget_buyers(receipts: QuerySet[Receipt]) -> int:
-    """Takes the buyers' names and addresses out of these documents: how many had some. Numbers and amounts stay."""
-    return receipts.exclude(buyer="").update(buyer="")
+    """Takes the buyers' names, addresses and cards out of these documents: how many had some. Numbers and amounts
+    stay.
+    """
+    return receipts.exclude(buyer="", paid_with="").update(buyer="", paid_with="")
 
 
 def _documents() -> QuerySet[Receipt]:
-    return Receipt.objects.select_related("purchase", "refund")
+    return Receipt.objects.select_related("purchase", "refund__payment")
 
 
 @transaction.atomic(
@@ -101,10 +100,10 @@ def _issue_credit_note(purchase_id: UUID, refund_id: UUID) -> Receipt:
     if found is not None:
         return found
     receipt = _receipt_of(purchase)  # it refers to the receipt, which so has its number first
-    refund = Refund.objects.get(pk=refund_id)
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.settled_at is None:
         raise NoReceipt(_("There is no credit note of this refund."))
-    day = timezone.localdate(refund.settled_at, site_zone())
+    day = timezone.localdate(refund.at, site_zone())
     return _make_out(
         Receipt(kind=Kind.CREDIT_NOTE, purchase=purchase, refund=refund, day=day, buyer=receipt.buyer)
     )
@@ -117,8 +116,12 @@ def _receipt_of(purchase: Purchase) -> Receipt:
         return found
     if not purchase.has_own_receipt or purchase.completed_at is None:
         raise NoReceipt(_("There is no receipt of this purchase."))
-    day = timezone.localdate(purchase.completed_at, site_zone())
-    return _make_out(Receipt(kind=Kind.RECEIPT, purchase=purchase, day=day, buyer=_buyer_of(purchase)))
+    payment = purchase.accepted_payment
+    paid_at = payment.paid_at if payment else None
+    day = timezone.localdate(paid_at or purchase.completed_at, site_zone())
+    receipt = Receipt(kind=Kind.RECEIPT, purchase=purchase, day=day, buyer=_buyer_of(purchase))
+    receipt.paid_with = str(paid_with(payment)) if payment else ""
+    return _make_out(receipt)
 
 
 def _make_out(receipt: Receipt) -> Receipt:

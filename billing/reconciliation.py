@@ -8,8 +8,9 @@ Between two pages nothing of it is in memory (docs/decisions/reconciliation.md s
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,9 +22,10 @@ from django.utils import timezone
 
 from billing import stripe_gateway
 from billing.errors import BillingError, StripeUnavailable
-from billing.fulfilment import Payment, PaymentState, would_change
+from billing.fulfilment import would_change
 from billing.matching import purchase_of_session, purchases_of_sessions
 from billing.models import Purchase, PurchaseEvent, ReconciliationRun, SeenPurchase
+from billing.payment_reports import PaymentReport
 from billing.purchase_log import Told
 from billing.return_reconciliation import compare_disputes, compare_refunds, issue_unanswered_refunds
 from billing.settling import (
@@ -36,6 +38,7 @@ from billing.settling import (
     settle,
     settle_by_session,
 )
+from billing.stripe_gateway import ListPage
 from billing.stripe_objects import CheckoutSession
 from credits.models import Entry
 
@@ -124,24 +127,27 @@ def _compare_sessions(page: Page) -> None:
         if purchase is not None and purchase.stripe_session_id != session.id:
             page.beat()
             purchase = _settle_unrecorded(session, page)
-        elif purchase is not None and would_change(purchase, Payment.from_session(session)):
+        elif purchase is not None and would_change(purchase, PaymentReport.from_session(session)):
             page.beat()
             _settle_recorded(purchase, session, page)
         if purchase is None:
             _note_unknown(session, page)
         else:
             page.seen.add(purchase.pk)
-    _move_on(page, len(listed.items), listed.last_id, [session.created for session in listed.items])
+    page.sessions += len(listed.items)
+    _move_on(page, listed)
 
 
-def _move_on(page: Page, sessions: int, cursor: str, created: Iterable[datetime.datetime]) -> None:
-    page.sessions += sessions
-    page.cursor = cursor
-    page.reached = min(created, default=None)
+def _move_on(page: Page, listed: ListPage[Any]) -> None:
+    """What can't be read is told of, and keeps nothing else from being compared."""
+    page.cursor = listed.last_id
+    page.reached = min((each.created for each in listed.items), default=None)
+    for object_id, reason in listed.unreadable.items():
+        page.open.append(Finding("unreadable_at_stripe", reason, object_id=object_id))
 
 
 def _settle_recorded(purchase: Purchase, session: CheckoutSession, page: Page) -> None:
-    if purchase.is_credited and Payment.from_session(session).state is not PaymentState.PAID:
+    if purchase.is_credited and not PaymentReport.from_session(session).is_paid:
         # It may have been paid since the list was made.
         session = stripe_gateway.retrieve_session(session.id)
     settle_by_session(purchase, session, page, TOLD)
@@ -157,7 +163,7 @@ def _settle_unrecorded(session: CheckoutSession, page: Page) -> Purchase | None:
 
 
 def _note_unknown(session: CheckoutSession, page: Page) -> None:
-    if Payment.from_session(session).state is PaymentState.PAID and session.metadata.get("purchase_id"):
+    if PaymentReport.from_session(session).is_paid and session.metadata.get("purchase_id"):
         detail = f"paid, but no purchase here opened it; it refers to {session.reference[:100]}"
         page.open.append(Finding("session_unknown", detail, session_id=session.id))
 
@@ -226,10 +232,10 @@ def _compare_ledger(purchase_ids: list[UUID], page: Page) -> None:
 def _compare_refunds(page: Page) -> None:
     listed = stripe_gateway.refunds_page(page.start, page.end, page.cursor)
     compare_refunds(listed.items, page, TOLD)
-    _move_on(page, 0, listed.last_id, [refund.created for refund in listed.items])
+    _move_on(page, listed)
 
 
 def _compare_disputes(page: Page) -> None:
     listed = stripe_gateway.disputes_page(page.start, page.end, page.cursor)
     compare_disputes(listed.items, page, TOLD)
-    _move_on(page, 0, listed.last_id, [dispute.created for dispute in listed.items])
+    _move_on(page, listed)

@@ -207,7 +207,8 @@ def _keep(work: _Work, page: Page) -> None:
             **changes,
         )
         _require(rows)
-        ReconciliationFinding.objects.bulk_create(_row(run.pk, found, State.WAITING) for found in page.open)
+        for found in page.open:
+            _wait(run.pk, found)
         SeenPurchase.objects.bulk_create(
             [SeenPurchase(run_id=run.pk, purchase_id=purchase_id) for purchase_id in page.seen],
             ignore_conflicts=True,
@@ -243,9 +244,19 @@ def _stop(work: _Work, error: BaseException) -> None:
         )
 
 
+def _wait(run_id: int, found: Finding) -> None:
+    """Puts a finding before staff; one that waits already is only found again."""
+    waiting = ReconciliationFinding.objects.filter(key=found.key, state=State.WAITING)
+    again = {"run_id": run_id, "detail": found.detail[:300], "found_at": Now(), "times": F("times") + 1}
+    if not waiting.update(**again):
+        # Another run may find it at the same moment.
+        ReconciliationFinding.objects.bulk_create([_row(run_id, found, State.WAITING)], ignore_conflicts=True)
+
+
 def _row(run_id: int, found: Finding, state: State) -> ReconciliationFinding:
     return ReconciliationFinding(
         run_id=run_id,
+        key=found.key,
         kind=found.kind,
         detail=found.detail[:300],
         purchase_id=found.purchase_id or None,

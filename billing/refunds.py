@@ -11,7 +11,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from typing import cast
 from uuid import UUID
 
 import structlog
@@ -22,6 +21,7 @@ from django.utils import timezone
 from accounts.models import User
 from billing import stripe_gateway
 from billing.errors import (
+    CreditsWereSpent,
     IdempotencyKeyReused,
     InvalidRefund,
     NotRefundable,
@@ -29,17 +29,18 @@ from billing.errors import (
     StripeRefused,
     StripeUnavailable,
 )
-from billing.jobs import issue_refund_later, look_for_purchase_later, send_refund_mail
-from billing.matching import as_uuid, purchase_of_payment
-from billing.models import Purchase, PurchaseEvent, Refund
+from billing.jobs import issue_refund_later, send_refund_mail
+from billing.matching import as_uuid, payment_of
+from billing.models import Payment, Purchase, PurchaseEvent, Refund
 from billing.money import Money, decimal_places
+from billing.owed_payments import owed_payments, settle_attention_of
 from billing.purchase_log import Change, Told, lock_purchase, record
-from billing.returns import Cause, Returned, credits_for, lot_of, settle_returns
+from billing.returns import Cause, came_of, counted, credits_for, settle_returns, standing_returns
 from billing.stripe_gateway import RefundRequest
 from billing.stripe_objects import StripeRefund
-from billing.uncredited_payments import owed_payments, settle_attention_of
-from credits import ledger
-from credits.models import Entry
+from credits.formatting import credits_amount
+from credits.models import Clawback, Entry, Lot
+from credits.outflows import Outflows, outflows_of
 
 log = structlog.get_logger(__name__)
 Status = Refund.Status
@@ -60,8 +61,8 @@ LONGEST_NOTE = 300
 class RefundOrder:
     """What is to be refunded and why. ``idempotency_key`` makes a repeat give the first refund again.
 
-    ``uncredited_payment`` is Stripe's id of a payment of the purchase that was not credited, and is given back whole;
-    without one, what is refunded is the payment that was.
+    ``payment_id`` is a payment of the purchase that was not accepted, and is refunded whole; without one, what is
+    refunded is the payment that was.
     """
 
     amount_minor: int
@@ -71,28 +72,39 @@ class RefundOrder:
     origin: Refund.Origin
     asked_by: User
     idempotency_key: str | None = None
-    uncredited_payment: str | None = None
+    payment_id: UUID | None = None
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a refund would do now. ``credits_left`` of the purchase's lot are unspent and not held; of
-    ``credits_asked`` so many would be ``taken``, the rest is owed, let go, or keeps it from happening, by the policy.
+    """What a refund would do now, to the credits that the purchase's lot has and to those that are gone (``went``). Of
+    ``credits_asked``, so many would be ``taken`` now, ``pending`` until holds end, and the rest waived, owed, or keep
+    it from happening, by the policy.
     """
 
     purchase: Purchase
     amount: Money
     credits_left: Decimal
     credits_asked: Decimal
+    went: Outflows
 
     @property
     def credits_taken(self) -> Decimal:
         return min(self.credits_asked, self.credits_left)
 
     @property
+    def credits_pending(self) -> Decimal:
+        return min(self.credits_asked - self.credits_taken, self.went.held)
+
+    @property
     def credits_spent(self) -> Decimal:
-        """Those of the credits asked back that are gone."""
-        return self.credits_asked - self.credits_taken
+        """Those of the credits asked back that were used or given away."""
+        return min(self.credits_asked - self.credits_taken - self.credits_pending, self.went.spent)
+
+    @property
+    def credits_lost(self) -> Decimal:
+        """Those of the credits asked back that nobody had the use of: expired, forfeited, taken by staff."""
+        return self.credits_asked - self.credits_taken - self.credits_pending - self.credits_spent
 
 
 def preview_refund(purchase: Purchase, amount_minor: int | None = None) -> Preview:
@@ -102,16 +114,17 @@ def preview_refund(purchase: Purchase, amount_minor: int | None = None) -> Previ
         NotRefundable: the purchase isn't paid, or less than that is left to refund.
         InvalidRefund: the amount isn't above zero.
     """
-    _check_credited(purchase)
-    lot = lot_of(purchase)
-    left = lot.remaining - lot.held
+    payment = _accepted(purchase)
+    went = outflows_of(_lot_of(payment))
+    # What paid off a debt can be taken too: then that is owed again.
+    left = went.free + went.offset
     if amount_minor is None:
         amount_minor = unspent_share(purchase, left)
     else:
         _check_amount(purchase, amount_minor)
-    already = credits_for(purchase, purchase.refunded_minor)
-    asked = credits_for(purchase, purchase.refunded_minor + amount_minor) - already
-    return Preview(purchase, Money(amount_minor, purchase.currency), left, max(Decimal(0), asked))
+    claimed = _claimed(payment)
+    asked = credits_for(purchase, purchase.refunded_minor + amount_minor + _disputed(payment)) - claimed
+    return Preview(purchase, Money(amount_minor, purchase.currency), left, max(Decimal(0), asked), went)
 
 
 def unspent_share(purchase: Purchase, credits_left: Decimal) -> int:
@@ -145,70 +158,89 @@ def issue_refund(refund_id: UUID, *, look_first: bool = False) -> Refund:
     Raises:
         StripeUnavailable: no answer; the refund stays ``requested``.
     """
-    refund = Refund.objects.get(pk=refund_id)
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.status != Status.REQUESTED:
         return refund
     told = Told(PurchaseEvent.Source.STAFF, actor_id=refund.asked_by)
     try:
         answer = _found_at_stripe(refund) if look_first else None
         answer = answer or stripe_gateway.create_refund(
-            RefundRequest(str(refund.pk), refund.stripe_payment_intent_id, refund.amount_minor, refund.reason)
+            RefundRequest(
+                str(refund.pk), refund.payment.stripe_payment_intent_id, refund.amount_minor, refund.reason
+            )
         )
     except StripeRefused as error:
         return _refuse(refund.pk, str(error.params.get("stripe_code") or error.code), told)
     with transaction.atomic():
-        return record_refund(answer, told)
+        return record_refund(answer, told) or refund
 
 
-def sync_refunds(payment_intent_id: str) -> int:
+def sync_refunds(payment_id: UUID) -> int:
     """Records every refund that Stripe has of a payment: for when we know that we don't know them all. How many.
 
     Raises:
         StripeUnavailable, StripeRefused: no answer.
     """
     told = Told(PurchaseEvent.Source.JOB)
-    found = list(stripe_gateway.list_refunds(payment_intent_id))
+    found = list(stripe_gateway.list_refunds(Payment.objects.get(pk=payment_id).stripe_payment_intent_id))
     for refund in found:
         with transaction.atomic():
             record_refund(refund, told)
     return len(found)
 
 
-def record_refund(reported: StripeRefund, told: Told) -> Refund:
+def record_refund(reported: StripeRefund, told: Told) -> Refund | None:
     """Brings our record of a refund to what Stripe reports, and the purchase's credits with it. Makes the record where
-    there is none. In the caller's transaction; an older report than the last one changes nothing.
+    there is none. In the caller's transaction; an older report than the last one changes nothing. None: no payment of
+    ours is known to it.
     """
-    purchase = purchase_of_payment(reported.payment_intent_id)
-    refund = _locked(reported) or _made_at_stripe(reported, purchase)
-    status = Status(reported.status)
+    payment = payment_of(reported.payment_intent_id, reported.charge_id)
+    if payment is None:
+        return None
+    known = _locked(reported)
+    refund = known or _made_at_stripe(reported, payment)
+    refund.payment = payment
+    status = _status(reported, known)
     is_news = refund.stripe_refund_id is None or ORDER.index(status) > ORDER.index(Status(refund.status))
+    amount = counted(reported, payment)
+    if amount is not None and refund.counted_minor is None:
+        refund.counted_minor = amount
+        is_news = True
     if is_news:
         refund.stripe_refund_id = reported.id
-        refund.failure_reason = reported.failure_reason[:100]
+        refund.failure_reason = reported.failure_reason
+        refund.made_at = reported.created
         _move_to(refund, status)
-    if purchase is not None and (is_news or refund.purchase_id is None):
-        refund.purchase = purchase
-        refund.save()
-        _settle(purchase, refund, f"refund_{status}", told)
-    elif purchase is None:
-        look_for_purchase_later(reported.payment_intent_id)
+        settle_refund(refund, f"refund_{status}", told)
     return refund
+
+
+def settle_refund(refund: Refund, what: str, told: Told) -> None:
+    """Moves the credits, and writes down with the purchase what was moved."""
+    metadata = {"refund": str(refund.pk), "status": refund.status}
+    settle_returns(refund.payment, Cause(Entry.Kind.REFUND, metadata))
+    record(refund.purchase, Change(what, detail=_detail(refund)), told)
+    settle_attention_of(refund.payment, told, is_unresolved=refund.counted_minor is None)
 
 
 def _ask(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
     """Writes the refund down and takes the credits; whether it is new."""
+    told = Told(PurchaseEvent.Source.STAFF, actor_id=order.asked_by.pk)
     with transaction.atomic(durable=True):
         purchase = lock_purchase(purchase_id)
         if order.idempotency_key:
-            made = purchase.refunds.filter(idempotency_key=order.idempotency_key).first()
+            made = Refund.objects.filter(
+                payment__purchase=purchase, idempotency_key=order.idempotency_key
+            ).first()
             if made is not None:
                 if (made.amount_minor, made.policy) != (order.amount_minor, order.policy):
                     raise IdempotencyKeyReused("This key was used for another refund.")
                 return made, False
-        amount = _check_order(purchase, order)
+        payment, amount = _check_order(purchase, order)
         refund = Refund.objects.create(
-            purchase=purchase,
+            payment=payment,
             amount_minor=amount.minor,
+            counted_minor=amount.minor,
             currency=amount.currency,
             reason=order.reason,
             note=order.note.strip(),
@@ -216,47 +248,53 @@ def _ask(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
             origin=order.origin,
             asked_by=order.asked_by.pk,
             idempotency_key=order.idempotency_key,
-            stripe_payment_intent_id=order.uncredited_payment or purchase.stripe_payment_intent_id or "",
         )
-        _settle(
-            purchase, refund, "refund_requested", Told(PurchaseEvent.Source.STAFF, actor_id=order.asked_by.pk)
-        )
+        went = outflows_of(_lot_of(payment)) if payment.is_accepted else None
+        settle_refund(refund, "refund_requested", told)
+        if order.policy == Refund.Policy.BLOCK and went is not None:
+            _require_all_taken(refund, went)
         issue_refund_later(refund.pk)
     return refund, True
 
 
-def _settle(purchase: Purchase, refund: Refund, what: str, told: Told) -> None:
-    """Moves the credits, and writes down with the purchase and the refund what was moved."""
-    metadata = {"refund": str(refund.pk), "status": refund.status}
-    cause = Cause(kind=Entry.Kind.REFUND, policy=cast(ledger.Policy, refund.policy), metadata=metadata)
-    returned = settle_returns(purchase, cause)
-    refund.credits_asked += returned.asked
-    refund.credits_taken += returned.taken
-    refund.credits_owed += returned.owed
-    refund.save()
-    record(purchase, Change(what, detail=_detail(refund, returned)), told)
-    settle_attention_of(purchase, refund.stripe_payment_intent_id, told)
+def _require_all_taken(refund: Refund, went: Outflows) -> None:
+    """Raises CreditsWereSpent where some of the credits that it asks for are gone, or set aside."""
+    claim = came_of(refund)
+    missing = claim.amount - claim.taken if claim else Decimal(0)
+    if missing:
+        gone = ", ".join(f"{credits_amount(amount)} {what}" for what, amount in went.gone.items() if amount)
+        raise CreditsWereSpent(
+            f"{credits_amount(missing)} of the credits that this would take back are gone. Of this purchase: {gone}.",
+            missing=str(missing),
+        )
 
 
-def _detail(refund: Refund, returned: Returned) -> dict[str, str]:
-    moved = {"credits": str(-returned.taken), "owed": str(returned.owed), "let_go": str(returned.let_go)}
-    return {
-        "refund": str(refund.pk),
-        "amount": str(refund.amount),
-        **{k: v for k, v in moved.items() if Decimal(v)},
-    }
+def _detail(refund: Refund) -> dict[str, str]:
+    claim = came_of(refund)
+    detail = {"refund": str(refund.pk), "amount": str(refund.amount)}
+    if claim is not None:
+        moved = {
+            "credits": -claim.taken,
+            "pending": claim.pending,
+            "owed": claim.owed,
+            "waived": claim.waived,
+        }
+        detail |= {name: str(amount) for name, amount in moved.items() if amount}
+    return detail
 
 
 def _refuse(refund_id: UUID, reason: str, told: Told) -> Refund:
     """Stripe won't: the credits go back at once."""
     with transaction.atomic():
-        purchase_id = Refund.objects.values_list("purchase_id", flat=True).get(pk=refund_id)
+        purchase_id = Refund.objects.values_list("payment__purchase_id", flat=True).get(pk=refund_id)
         purchase = lock_purchase(purchase_id)
-        refund = Refund.objects.select_for_update(of=("self",)).get(pk=refund_id)
+        rows = Refund.objects.select_related("payment").select_for_update(of=("self",))
+        refund = rows.get(pk=refund_id)
+        refund.payment.purchase = purchase
         if refund.status == Status.REQUESTED:
             refund.failure_reason = reason[:100]
             _move_to(refund, Status.FAILED)
-            _settle(purchase, refund, "refund_refused", told)
+            settle_refund(refund, "refund_refused", told)
     return refund
 
 
@@ -279,38 +317,46 @@ def _locked(reported: StripeRefund) -> Refund | None:
     return found
 
 
-def _made_at_stripe(reported: StripeRefund, purchase: Purchase | None) -> Refund:
+def _made_at_stripe(reported: StripeRefund, payment: Payment) -> Refund:
     reason = reported.reason if reported.reason in Refund.Reason.values else Refund.Reason.OTHER
     return Refund(
-        purchase=purchase,
+        payment=payment,
         amount_minor=reported.amount,
         currency=reported.currency,
         reason=reason,
         policy=settings.REFUND_POLICY,
         origin=Refund.Origin.STRIPE,
-        stripe_payment_intent_id=reported.payment_intent_id,
     )
 
 
+def _status(reported: StripeRefund, known: Refund | None) -> Status:
+    """What Stripe says; where that is a word that we don't know, what we knew."""
+    if reported.status in Status.values:
+        return Status(reported.status)
+    log.error("unknown_refund_status", refund=reported.id, status=reported.status)
+    return Status(known.status) if known else Status.PENDING
+
+
 def _found_at_stripe(refund: Refund) -> StripeRefund | None:
-    made = stripe_gateway.list_refunds(refund.stripe_payment_intent_id)
+    made = stripe_gateway.list_refunds(refund.payment.stripe_payment_intent_id)
     return next((found for found in made if found.reference == str(refund.pk)), None)
 
 
-def _check_order(purchase: Purchase, order: RefundOrder) -> Money:
-    """What is to go back."""
-    if order.uncredited_payment:
-        amount = _check_owed(purchase, order.uncredited_payment, order.amount_minor)
+def _check_order(purchase: Purchase, order: RefundOrder) -> tuple[Payment, Money]:
+    """What is to go back, of which payment."""
+    if order.payment_id:
+        payment, amount = _check_owed(purchase, order.payment_id, order.amount_minor)
     else:
-        _check_credited(purchase)
+        payment = _accepted(purchase)
         _check_amount(purchase, order.amount_minor)
         amount = Money(order.amount_minor, purchase.currency)
+    payment.purchase = purchase
     _check_limit(amount, order.asked_by)
     if not (order.note.strip() or order.reason) or len(order.note) > LONGEST_NOTE:
         raise InvalidRefund(
             f"Say why: a reason, or a note of at most {LONGEST_NOTE} characters.", field="note"
         )
-    return amount
+    return payment, amount
 
 
 def _check_limit(amount: Money, asked_by: User) -> None:
@@ -319,20 +365,37 @@ def _check_limit(amount: Money, asked_by: User) -> None:
         raise RefundAboveLimit(f"You may refund up to {limit} at once. Ask somebody who may refund more.")
 
 
-def _check_owed(purchase: Purchase, payment_intent_id: str, amount_minor: int) -> Money:
+def _check_owed(purchase: Purchase, payment_id: UUID, amount_minor: int) -> tuple[Payment, Money]:
     """Whole, or not at all: what is left of such a payment is owed to its buyer."""
-    left = {owed.payment.stripe_payment_intent_id: owed.left for owed in owed_payments(purchase)}
-    found = left.get(payment_intent_id)
-    if found is None or found.minor != amount_minor:
-        raise NotRefundable("This payment was given back or credited meanwhile.", purchase=str(purchase.pk))
-    return found
+    found = next((owed for owed in owed_payments(purchase) if owed.payment.pk == payment_id), None)
+    if found is None or found.left.minor != amount_minor:
+        raise NotRefundable(
+            "This payment has been refunded or accepted meanwhile.", purchase=str(purchase.pk)
+        )
+    return found.payment, found.left
 
 
-def _check_credited(purchase: Purchase) -> None:
-    if not purchase.is_credited or not purchase.stripe_payment_intent_id:
+def _accepted(purchase: Purchase) -> Payment:
+    payment = purchase.accepted_payment if purchase.is_credited else None
+    if payment is None:
         raise NotRefundable(
             "This purchase was not paid: there is nothing to refund.", purchase=str(purchase.pk)
         )
+    return payment
+
+
+def _lot_of(payment: Payment) -> Lot:
+    return Lot.objects.get(payment=payment)
+
+
+def _claimed(payment: Payment) -> Decimal:
+    """What refunds and disputes claim back already."""
+    claims = Clawback.objects.filter(lot=payment.lot_id).values_list("amount", flat=True)
+    return sum(claims, Decimal(0))
+
+
+def _disputed(payment: Payment) -> int:
+    return sum(dispute.counted_minor or 0 for dispute in standing_returns(payment)[1])
 
 
 def _check_amount(purchase: Purchase, amount_minor: int) -> None:

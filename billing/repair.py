@@ -8,8 +8,9 @@ from django.db import transaction
 
 from billing import stripe_gateway
 from billing.errors import SessionNotFound
-from billing.fulfilment import Payment, fulfil_purchase
+from billing.fulfilment import fulfil_purchase
 from billing.models import Purchase, PurchaseEvent
+from billing.payment_reports import PaymentReport
 from billing.purchase_log import Change, Told, lock_purchase, record
 
 
@@ -28,4 +29,4 @@ def rerun_fulfilment(purchase_id: UUID, actor_id: UUID) -> Purchase:
     with transaction.atomic():
         detail = {"session_status": session.status, "payment_status": session.payment_status}
         record(lock_purchase(purchase_id), Change("fulfilment_rerun", detail=detail), told)
-    return fulfil_purchase(purchase_id, Payment.from_session(session), told)
+    return fulfil_purchase(purchase_id, PaymentReport.from_session(session), told)

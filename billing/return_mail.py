@@ -5,6 +5,7 @@ The mark commits after the mail is handed over: a crash between the two sends it
 
 from __future__ import annotations
 
+from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from billing.models import Dispute, Receipt, Refund
 from billing.receipts import file_of, issue_credit_note
+from billing.returns import came_of
 from credits.mailing import link_to, send_mail, send_mail_to, take_turns
 
 
@@ -24,15 +26,17 @@ def send_refund_mail(refund_id: UUID) -> bool:
     credit_note = _credit_note(refund_id)
     with transaction.atomic():
         take_turns(f"refund:{refund_id}")
-        refund = Refund.objects.select_related("purchase__user", "purchase__account").get(pk=refund_id)
+        of_all = "payment__purchase__user", "payment__purchase__account"
+        refund = Refund.objects.select_related(*of_all).get(pk=refund_id)
         purchase = refund.purchase
-        if purchase is None or refund.mailed_at or refund.status not in Refund.STANDING:
+        if refund.mailed_at or refund.status not in Refund.STANDING:
             return False
         buyer = purchase.user
         if buyer is None or not buyer.email:
             return False
         context = {
             "refund": refund,
+            "claim": came_of(refund),
             "purchase": purchase,
             "balance": purchase.account.balance,
             "credit_note": credit_note,
@@ -44,11 +48,10 @@ def send_refund_mail(refund_id: UUID) -> bool:
 
 
 def _credit_note(refund_id: UUID) -> Receipt | None:
-    refund = Refund.objects.select_related("purchase").get(pk=refund_id)
+    refund = Refund.objects.select_related("payment__purchase").get(pk=refund_id)
     has_note = (
         refund.status == Refund.Status.SUCCEEDED
-        and refund.is_of_credited_payment
-        and refund.purchase
+        and refund.is_of_accepted_payment
         and refund.purchase.has_own_receipt
     )
     return issue_credit_note(refund) if has_note else None
@@ -58,11 +61,17 @@ def tell_staff_of_dispute(dispute_id: UUID) -> bool:
     """Mails staff's common address about a new dispute: whether this call sent it."""
     with transaction.atomic():
         take_turns(f"dispute:{dispute_id}")
-        dispute = Dispute.objects.select_related("purchase").get(pk=dispute_id)
+        dispute = Dispute.objects.select_related("payment__purchase__user").get(pk=dispute_id)
         if dispute.staff_told_at or not settings.STAFF_EMAIL:
             return False
         page = reverse("admin:billing_dispute_change", args=[dispute.pk])
-        context = {"dispute": dispute, "purchase": dispute.purchase, "page_url": f"{settings.SITE_URL}{page}"}
+        claim = came_of(dispute)
+        context = {
+            "dispute": dispute,
+            "purchase": dispute.purchase,
+            "frozen": claim.taken if claim else Decimal(0),
+            "page_url": f"{settings.SITE_URL}{page}",
+        }
         send_mail_to("dispute", context, [settings.STAFF_EMAIL])
         Dispute.objects.filter(pk=dispute.pk).update(staff_told_at=timezone.now())
     return True

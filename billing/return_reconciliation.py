@@ -1,49 +1,48 @@
-"""Refunds and disputes that Stripe has and we don't, or not as they stand: recorded, so that credits follow."""
+"""Refunds and disputes that Stripe has and we don't, or not as they stand: recorded, so that credits follow.
+
+One that stands here as there is still held against the credits: what it claims back is worked out again, so that one
+which was recorded and froze nothing is found.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from billing.disputes import record_dispute
+from billing.disputes import record_dispute, settle_dispute
 from billing.errors import StripeUnavailable
-from billing.models import Dispute, Purchase, Refund, UncreditedPayment
-from billing.purchase_log import Told
-from billing.refunds import issue_refund, record_refund
+from billing.matching import known_payments
+from billing.models import Dispute, Refund
+from billing.payments import take_turn
+from billing.purchase_log import Told, lock_purchase
+from billing.refunds import issue_refund, record_refund, settle_refund
+from billing.returns import Return, claims_of, came_of, standing_returns
 from billing.settling import Finding, Report
 from billing.stripe_objects import StripeDispute, StripeRefund
 
 log = structlog.get_logger(__name__)
-Returned = TypeVar("Returned", StripeRefund, StripeDispute)
+Reported = StripeRefund | StripeDispute
 
 
 def compare_refunds(listed: Sequence[StripeRefund], report: Report, told: Told) -> None:
     """Records those of a page of Stripe's refunds that stand otherwise here, or not at all."""
-    known = dict(
-        Refund.objects.filter(stripe_refund_id__in=[refund.id for refund in listed]).values_list(
-            "stripe_refund_id", "status"
-        )
+    known = Refund.objects.select_related("payment__purchase").in_bulk(
+        [refund.id for refund in listed], field_name="stripe_refund_id"
     )
-    for refund in _ours(listed):
-        if known.get(refund.id) != refund.status:
-            _record(refund, known.get(refund.id), report, told)
+    _compare(listed, known, report, told)
 
 
 def compare_disputes(listed: Sequence[StripeDispute], report: Report, told: Told) -> None:
     """The same of disputes."""
-    known = dict(
-        Dispute.objects.filter(stripe_dispute_id__in=[dispute.id for dispute in listed]).values_list(
-            "stripe_dispute_id", "status"
-        )
+    known = Dispute.objects.select_related("payment__purchase").in_bulk(
+        [dispute.id for dispute in listed], field_name="stripe_dispute_id"
     )
-    for dispute in _ours(listed):
-        if known.get(dispute.id) != dispute.status:
-            _record(dispute, known.get(dispute.id), report, told)
+    _compare(listed, known, report, told)
 
 
 def issue_unanswered_refunds() -> int:
@@ -59,23 +58,77 @@ def issue_unanswered_refunds() -> int:
     return settled
 
 
-def _ours(listed: Sequence[Returned]) -> list[Returned]:
-    named = {"stripe_payment_intent_id__in": [one.payment_intent_id for one in listed]}
-    purchases, uncredited = Purchase.objects.filter(**named), UncreditedPayment.objects.filter(**named)
+def _compare(listed: Sequence[Reported], known: Mapping[str, Return], report: Report, told: Told) -> None:
+    for reported in _ours(listed):
+        here = known.get(reported.id)
+        if reported.status not in (Refund if isinstance(reported, StripeRefund) else Dispute).Status.values:
+            detail = f"{reported.id}: its status at Stripe is {reported.status or 'empty'!r}"
+            report.open.append(Finding("unknown_status_at_stripe", detail, object_id=reported.id))
+            reported = replace(reported, status=here.status if here else "")
+        if here is None or here.status != reported.status:
+            _record(reported, here, report, told)
+        elif (here.amount_minor, here.currency) != (reported.amount, reported.currency):
+            ours, theirs = f"{here.amount_minor} {here.currency}", f"{reported.amount} {reported.currency}"
+            detail = f"{reported.id}: {ours} here, {theirs} at Stripe (minor units)"
+            purchase = str(here.purchase.pk)
+            report.open.append(Finding("return_amount_differs", detail, purchase, object_id=reported.id))
+        elif not _is_settled(here):
+            _settle(here, report, told)
+
+
+def _ours(listed: Sequence[Reported]) -> Iterable[Reported]:
+    """Those of payments of ours; another product may use the same account."""
+    payments = known_payments([one.payment_intent_id for one in listed], [one.charge_id for one in listed])
     ours = {
-        payment
-        for rows in (purchases, uncredited)
-        for payment in rows.values_list("stripe_payment_intent_id", flat=True)
+        name
+        for names in payments.values_list("stripe_payment_intent_id", "stripe_charge_id")
+        for name in names
     }
-    return [one for one in listed if one.payment_intent_id in ours]
+    named = (one for one in listed if one.amount > 0)
+    return [one for one in named if (one.payment_intent_id or one.charge_id) in ours - {""}]
 
 
-def _record(reported: StripeRefund | StripeDispute, known: str | None, report: Report, told: Told) -> None:
+def _record(reported: Reported, here: Return | None, report: Report, told: Told) -> None:
     with transaction.atomic():
+        take_turn(reported.payment_intent_id)
+        recorded: Return | None
         if isinstance(reported, StripeRefund):
-            purchase = record_refund(reported, told).purchase
+            recorded = record_refund(reported, told)
         else:
-            purchase = record_dispute(reported, told).purchase
-        if purchase is not None:
-            detail = f"{reported.id}: {known or 'unknown here'} → {reported.status}"
-            report.note_repair(Finding("returned_not_here", detail, str(purchase.pk)))
+            recorded = record_dispute(reported, told)
+        is_news = recorded is not None and (here is None or recorded.status != here.status)
+        if recorded is not None and is_news:
+            before = here.status if here else "unknown here"
+            detail = f"{reported.id}: {before} → {recorded.status}"
+            report.note_repair(
+                Finding("returned_not_here", detail, str(recorded.purchase.pk), object_id=reported.id)
+            )
+
+
+def _is_settled(here: Return) -> bool:
+    """Whether the ledger has what it claims. Without a lock: it may come to nothing."""
+    payment = here.payment
+    if not payment.is_accepted:
+        return True
+    refunds, disputes = standing_returns(payment)
+    wanted = {
+        claim.id: (claim.amount, claim.policy) for claim in claims_of(payment.purchase, [*refunds, *disputes])
+    }
+    claim = came_of(here)
+    has = (claim.amount, claim.policy) if claim else None
+    amount, policy = wanted.get(here.pk, (0, ""))
+    return has == ((amount, policy) if amount else None)
+
+
+def _settle(here: Return, report: Report, told: Told) -> None:
+    with transaction.atomic():
+        here.payment.purchase = lock_purchase(here.payment.purchase_id)
+        if isinstance(here, Refund):
+            settle_refund(here, f"refund_{here.status}", told)
+        else:
+            settle_dispute(here, told)
+        detail = f"{here}: its credits had not followed"
+        name = here.stripe_refund_id if isinstance(here, Refund) else here.stripe_dispute_id
+        report.note_repair(
+            Finding("returned_not_settled", detail, str(here.purchase.pk), object_id=name or "")
+        )

@@ -1,196 +1,144 @@
-"""Credits follow the money back: what a purchase has given up, for refunds and disputes together.
+"""Credits follow the money back: what a payment has given up, for refunds and disputes together.
 
-Nothing here goes by the event that came. `settle_returns` looks at the refunds and disputes that stand now, works out
-how many of the purchase's credits have to be out, and books the difference to what is out. So any order, any repeat and
-any failure in between ends at the same balance, and what a dispute took is never taken again by a refund. Only those of
-the payment that was credited count: no credits go with a payment that was not (`billing.uncredited_payments`).
-
-Of the credits that are asked back some are still in the purchase's lot and are taken; the others were spent, and the
-policy says whether they are owed (``debt``) or let go (``cap``). When money comes back to us after all (a failed
-refund, a won dispute) it goes the other way round: what was let go first, then what is owed, then what was taken.
+Nothing here goes by the event that came. `settle_returns` looks at the refunds and disputes that stand now, in Stripe's
+order, and tells the ledger how many credits each claims back under which policy; the ledger works out what comes of
+them (`credits.models.clawbacks`). So any order, any repeat and any failure in between ends at the same balance. Only
+those of the payment that was accepted count: no credits go with a payment that was not (`billing.owed_payments`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TypedDict
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q
 
-from billing.errors import CreditsWereSpent
-from billing.models import Dispute, Purchase, Refund
+from billing.models import Dispute, Payment, Purchase, Refund
+from billing.money import Money
 from billing.purchase_log import require_transaction
+from billing.stripe_objects import StripeDispute, StripeRefund
 from credits import ledger
 from credits.amounts import round_credits
-from credits.errors import NothingToReverse
-from credits.formatting import credits_amount
-from credits.ledger import Policy
-from credits.models import Entry, Lot
-from credits.results import Reversal
+from credits.models import Clawback, Entry
+from credits.results import Clawed
 
-NOTHING = Decimal(0)
+Return = Refund | Dispute
 
 
 @dataclass(frozen=True)
-class Returned:
-    """What one call booked: credits ``asked`` back (below zero: given back), of which ``taken`` and ``owed``."""
-
-    asked: Decimal
-    taken: Decimal
-    owed: Decimal
-
-    @property
-    def let_go(self) -> Decimal:
-        return self.asked - self.taken - self.owed
-
-
-class Cause(TypedDict):
+class Cause:
     """Why credits move: the ledger's entry says so."""
 
     kind: Entry.Kind
-    policy: Policy
-    metadata: dict[str, str]
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
-def settle_returns(purchase: Purchase, cause: Cause) -> Returned:
-    """Brings the credits that are out to what the standing refunds and disputes of a locked purchase ask for, and its
-    sums and status with them. Changes the purchase in memory; the caller records it.
-
-    Raises:
-        CreditsWereSpent: the policy is ``block``, and the lot has less left than is asked for.
+def settle_returns(payment: Payment, cause: Cause) -> Clawed | None:
+    """Brings the credits of a payment's locked purchase to what its standing refunds and disputes ask for, and the
+    purchase's sums and status with them. Changes the purchase in memory; the caller records it. None for a payment
+    that was not accepted.
     """
     require_transaction()
-    if not purchase.is_credited:
-        return Returned(NOTHING, NOTHING, NOTHING)
-    refunded, disputed = _standing(purchase)
-    wanted = credits_for(purchase, refunded + disputed)
-    difference = wanted - purchase.credits_asked_back
-    if difference > 0:
-        returned = _take_back(purchase, difference, cause)
-    elif difference < 0:
-        returned = _give_back(purchase, -difference, cause)
-    else:
-        returned = Returned(NOTHING, NOTHING, NOTHING)
-    purchase.credits_asked_back += returned.asked
-    purchase.credits_taken_back += returned.taken
-    purchase.credits_owed += returned.owed
+    purchase = payment.purchase
+    if payment.lot_id is None:
+        return None
+    refunds, disputes = standing_returns(payment)
+    claims = list(claims_of(purchase, [*refunds, *disputes]))
+    metadata = {"package": purchase.package_code, **cause.metadata}
+    clawed = ledger.claw_back(purchase.account_id, payment.lot_id, claims, kind=cause.kind, metadata=metadata)
     # One that Stripe hasn't answered may stand beside others that it has made meanwhile: it will refuse it.
+    refunded = sum(refund.counted_minor or 0 for refund in refunds)
     purchase.refunded_minor = min(refunded, purchase.paid.minor)
-    purchase.status = _status(purchase, refunded)
-    return returned
+    purchase.status = _status(purchase, refunded, disputes)
+    return clawed
 
 
-def collect_let_go(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:
-    """Makes credits that were let go owed after all: those of a dispute that is lost. What came back to the lot
-    meanwhile is taken first.
+def standing_returns(payment: Payment) -> tuple[list[Refund], list[Dispute]]:
+    """The refunds and the disputes of a payment that hold money back from the seller now, or may."""
+    refunds = payment.refunds.filter(status__in=Refund.STANDING)
+    disputes = payment.disputes.filter(status__in=Dispute.STANDING)
+    return list(refunds), list(disputes)
+
+
+def claims_of(purchase: Purchase, returns: Sequence[Return]) -> Iterator[ledger.Claim]:
+    """What each return claims back, in Stripe's order. Each part is reckoned from the whole, so parts add up to it;
+    what goes back beyond the price claims nothing.
     """
-    require_transaction()
-    if amount <= 0:
-        return Returned(NOTHING, NOTHING, NOTHING)
-    returned = replace(_take_back(purchase, amount, cause), asked=NOTHING)
-    purchase.credits_taken_back += returned.taken
-    purchase.credits_owed += returned.owed
-    return returned
+    so_far = 0
+    for each in sorted(returns, key=_in_order):
+        before = credits_for(purchase, so_far)
+        so_far += each.counted_minor or 0
+        yield ledger.Claim(
+            id=each.pk,
+            at=each.at,
+            kind=Clawback.Kind.REFUND if isinstance(each, Refund) else Clawback.Kind.DISPUTE,
+            policy=policy_of(each),
+            amount=credits_for(purchase, so_far) - before,
+            metadata={"package": purchase.package_code},
+        )
+
+
+def policy_of(each: Return) -> Clawback.Policy:
+    """What happens to spent credits. While a bank has not decided, they are asked for by nobody."""
+    if isinstance(each, Dispute):
+        return Clawback.Policy(each.policy) if each.status == Dispute.Status.LOST else Clawback.Policy.CAP
+    return Clawback.Policy.DEBT if each.policy == Refund.Policy.DEBT else Clawback.Policy.CAP
 
 
 def credits_for(purchase: Purchase, returned_minor: int) -> Decimal:
-    """How many of the purchase's credits so much of its price stands for, by the ledger's one rounding rule. Reckoned
-    from the whole each time, so that parts add up to it; never more than were bought.
+    """How many of the purchase's credits so much of its price stands for, by the ledger's one rounding rule; never more
+    than were bought.
     """
     paid = purchase.paid.minor
     if returned_minor >= paid:
-        return round_credits(purchase.credits) if returned_minor else NOTHING
+        return round_credits(purchase.credits) if returned_minor else Decimal(0)
     return round_credits(purchase.credits * returned_minor / paid)
 
 
-def lot_of(purchase: Purchase) -> Lot:
-    """The lot that the purchase's credits came in as."""
-    entry = Entry.objects.only("lots").get(account=purchase.account_id, key=purchase.grant_key)
-    return Lot.objects.get(pk=entry.lots[0])
+def counted(reported: StripeRefund | StripeDispute, payment: Payment) -> int | None:
+    """What a return comes to in the minor units of its payment's currency: as it is, or by the balance transactions
+    that took it out of the seller's balance in that currency. None: Stripe names no rate.
+    """
+    if reported.currency == payment.currency:
+        return reported.amount
+    taken = [
+        moved.amount
+        for moved in reported.movements
+        if moved.amount < 0 and moved.currency == payment.currency
+    ]
+    return -sum(taken) if taken else None
 
 
-def _standing(purchase: Purchase) -> tuple[int, int]:
-    """Minor units of the refunds and of the disputes that stand, of the payment that was credited."""
-    refunds = purchase.refunds.filter(
-        status__in=Refund.STANDING, stripe_payment_intent_id=purchase.stripe_payment_intent_id
-    )
-    refunded = refunds.aggregate(sum=Sum("amount_minor"))["sum"]
-    disputed = _standing_disputes(purchase).aggregate(sum=Sum("amount_minor"))["sum"]
-    return refunded or 0, disputed or 0
+def came_of(each: Return) -> Clawback | None:
+    """What came of a return's credits; None where it moved none."""
+    return Clawback.objects.filter(pk=each.pk, amount__gt=0).first()
 
 
-def _standing_disputes(purchase: Purchase) -> QuerySet[Dispute]:
-    return purchase.disputes.filter(
-        status__in=Dispute.STANDING, stripe_payment_intent_id=purchase.stripe_payment_intent_id
-    )
+def unresolved_returns(purchase: Purchase) -> list[Return]:
+    """Those whose amount in the payment's currency nobody knows: staff have to say."""
+    of_it = Q(payment__purchase=purchase, counted_minor__isnull=True)
+    refunds = Refund.objects.filter(of_it, status__in=Refund.STANDING)
+    disputes = Dispute.objects.filter(of_it, status__in=Dispute.STANDING)
+    return [*refunds, *disputes]
 
 
-def _status(purchase: Purchase, refunded_minor: int) -> Purchase.Status:
-    if _standing_disputes(purchase).exists():
+def amount_of(each: Return) -> Money:
+    """As it counts for the payment, else as Stripe names it."""
+    if each.counted_minor is None:
+        return each.amount
+    return Money(each.counted_minor, each.payment.currency)
+
+
+def _in_order(each: Return) -> tuple[object, str]:
+    name = each.stripe_refund_id if isinstance(each, Refund) else each.stripe_dispute_id
+    return each.at, name or str(each.pk)
+
+
+def _status(purchase: Purchase, refunded_minor: int, disputes: Sequence[Dispute]) -> Purchase.Status:
+    if disputes:
         return Purchase.Status.DISPUTED
     if not refunded_minor:
         return Purchase.Status.COMPLETED
     whole = refunded_minor >= purchase.paid.minor
     return Purchase.Status.REFUNDED if whole else Purchase.Status.PARTIALLY_REFUNDED
-
-
-def _take_back(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:
-    lot = lot_of(purchase)
-    to_book = amount
-    if cause["policy"] == "debt":
-        # Nobody had the use of credits that expired: they are let go, and not owed.
-        to_book = min(amount, max(NOTHING, lot.remaining + _used_of(purchase, lot) - purchase.credits_owed))
-    if not to_book:
-        return Returned(amount, NOTHING, NOTHING)
-    try:
-        reversal: Reversal = ledger.reverse(
-            purchase.account_id,
-            lot.pk,
-            to_book,
-            key=_next_key(purchase),
-            policy=cause["policy"],
-            kind=cause["kind"],
-            reference=str(purchase.pk),
-            metadata={"package": purchase.package_code, **cause["metadata"]},
-        )
-    except NothingToReverse as error:
-        missing = credits_amount(Decimal(error.params["missing"]))
-        raise CreditsWereSpent(
-            f"{missing} of the credits that this would take back were spent.", **error.params
-        ) from error
-    return Returned(amount, reversal.taken, reversal.owed)
-
-
-def _used_of(purchase: Purchase, lot: Lot) -> Decimal:
-    """How many of the lot's credits are neither left, nor taken back, nor expired: spent, or given away."""
-    expiries = Entry.objects.filter(
-        account=purchase.account_id, kind=Entry.Kind.EXPIRY, lots__contains=[lot.pk]
-    )
-    expired = expiries.aggregate(sum=Sum("amount"))["sum"] or NOTHING
-    used: Decimal = lot.amount - lot.remaining - purchase.credits_taken_back + expired
-    return used
-
-
-def _give_back(purchase: Purchase, amount: Decimal, cause: Cause) -> Returned:
-    let_go = purchase.credits_asked_back - purchase.credits_taken_back - purchase.credits_owed
-    real = amount - min(amount, let_go)
-    owed = min(real, purchase.credits_owed)
-    if real > 0:
-        ledger.restore(
-            purchase.account_id,
-            lot_of(purchase).pk,
-            real,
-            owed=owed,
-            key=_next_key(purchase),
-            kind=cause["kind"],
-            reference=str(purchase.pk),
-            metadata={"package": purchase.package_code, **cause["metadata"]},
-        )
-    return Returned(-amount, -(real - owed), -owed)
-
-
-def _next_key(purchase: Purchase) -> str:
-    """The ledger's business key of the next booking; the purchase's lock makes them follow each other."""
-    purchase.returns_booked += 1
-    return f"{purchase.grant_key}:return:{purchase.returns_booked}"

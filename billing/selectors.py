@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import F, Prefetch, Q, QuerySet, Sum
+from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from accounts.models import User
 from accounts.search import users_named
@@ -10,6 +10,7 @@ from billing.models import (
     CheckoutDay,
     Dispute,
     Package,
+    Payment,
     Purchase,
     PurchaseEvent,
     ReconciliationFinding,
@@ -36,37 +37,37 @@ def all_packages() -> QuerySet[Package]:
 
 
 def purchases_of(user: User, status: str = "") -> QuerySet[Purchase]:
-    """The user's own purchases, newest first; of one status, or of any."""
-    return _with_status(Purchase.objects.filter(user=user), status)
+    """The user's own purchases with their payments, newest first; of one status, or of any."""
+    return _with_status(Purchase.objects.filter(user=user).prefetch_related("payments"), status)
 
 
 def purchases_with_documents(user: User, status: str = "") -> QuerySet[Purchase]:
-    """`purchases_of`, each with the refunds of its credited payment that have arrived as ``settled_refunds``. One query
-    more.
+    """`purchases_of`, each with its payments, and those with the refunds of an accepted one that have arrived as
+    ``settled_refunds``. Two queries more.
     """
-    noted = Refund.objects.filter(
-        status=Refund.Status.SUCCEEDED,
-        purchase__completed_at__isnull=False,
-        stripe_payment_intent_id=F("purchase__stripe_payment_intent_id"),
-    ).order_by("created_at", "id")
-    return purchases_of(user, status).prefetch_related(Prefetch("refunds", noted, to_attr="settled_refunds"))
+    noted = Refund.objects.filter(status=Refund.Status.SUCCEEDED, payment__lot__isnull=False).order_by(
+        "created_at", "id"
+    )
+    settled = Prefetch("payments__refunds", noted, to_attr="settled_refunds")
+    return purchases_of(user, status).prefetch_related("payments", settled)
 
 
 def refunds_of(user: User) -> QuerySet[Refund]:
     """The refunds of the user's own purchases."""
-    return Refund.objects.filter(purchase__user=user)
+    return Refund.objects.filter(payment__purchase__user=user)
 
 
 def all_purchases(status: str = "") -> QuerySet[Purchase]:
-    """Everybody's purchases with their buyers, newest first, for staff."""
-    return _with_status(Purchase.objects.select_related("user"), status)
+    """Everybody's purchases with their buyers and payments, newest first, for staff."""
+    return _with_status(Purchase.objects.select_related("user").prefetch_related("payments"), status)
 
 
 def purchases_named(purchases: QuerySet[Purchase], word: str) -> QuerySet[Purchase]:
     """Those of them that this whole word names: by their own id, Stripe's session or payment, who bought, or the
     account that the credits went to. Each is read from an index.
     """
-    named = Q(stripe_session_id=word) | Q(stripe_payment_intent_id=word)
+    payments = Payment.objects.filter(Q(stripe_payment_intent_id=word) | Q(stripe_charge_id=word))
+    named = Q(stripe_session_id=word) | Q(pk__in=list(payments.values_list("purchase", flat=True)))
     named |= Q(user__in=users_named(word)) | Q(account__in=accounts_named(word))
     if identifier := as_uuid(word):
         named |= Q(pk=identifier)
@@ -104,11 +105,9 @@ def waiting_findings() -> QuerySet[ReconciliationFinding]:
     return ReconciliationFinding.objects.filter(state=ReconciliationFinding.State.WAITING)
 
 
-def recorded_refunds(payment_intent_id: str) -> int:
+def recorded_refunds(payment: Payment) -> int:
     """Minor units of a payment's refunds that Stripe and we know of and that stand."""
-    known = Refund.objects.filter(
-        stripe_payment_intent_id=payment_intent_id, status__in=Refund.STANDING, stripe_refund_id__isnull=False
-    )
+    known = payment.refunds.filter(status__in=Refund.STANDING, stripe_refund_id__isnull=False)
     return int(known.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
 
 

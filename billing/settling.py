@@ -15,9 +15,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from billing import stripe_gateway
-from billing.errors import SessionNotFound, StripeRefused, StripeUnavailable
-from billing.fulfilment import Payment, PaymentState, fulfil_locked_purchase
+from billing.errors import PaymentOfAnother, SessionNotFound, StripeRefused, StripeUnavailable
+from billing.fulfilment import fulfil_locked_purchase
 from billing.models import Purchase
+from billing.payment_reports import PaymentReport, PaymentState
+from billing.payments import take_turn
 from billing.purchase_log import Change, Told, lock_purchase, record
 from billing.stripe_objects import CheckoutSession
 
@@ -32,12 +34,20 @@ NOT_OPENED = "checkout_not_opened"
 
 @dataclass(frozen=True)
 class Finding:
-    """One disagreement between Stripe and us. ``purchase_id`` and ``session_id`` say where it is, as far as known."""
+    """One disagreement between Stripe and us. ``purchase_id``, ``session_id`` and ``object_id`` (Stripe's, of a
+    refund or dispute) say where it is, as far as known.
+    """
 
     kind: str
     detail: str
     purchase_id: str = ""
     session_id: str = ""
+    object_id: str = ""
+
+    @property
+    def key(self) -> str:
+        """The problem, however often it is found."""
+        return f"{self.kind}:{self.object_id or self.purchase_id or self.session_id}"
 
 
 @dataclass
@@ -75,7 +85,7 @@ def settle_by_session(purchase: Purchase, session: CheckoutSession, report: Repo
         # Its buyer never got the address, so nobody can be about to pay it.
         session = _expire(session)
     bring_to(purchase.pk, session, report, told)
-    if unreachable and Payment.from_session(session).state in {PaymentState.EXPIRED, PaymentState.FAILED}:
+    if unreachable and PaymentReport.from_session(session).state in {None, PaymentState.FAILED}:
         _close_silent(purchase, session, told)
     if unreachable:
         _record_session(purchase.pk, session)
@@ -83,17 +93,18 @@ def settle_by_session(purchase: Purchase, session: CheckoutSession, report: Repo
 
 def bring_to(purchase_id: UUID, session: CheckoutSession, report: Report, told: Told) -> None:
     """Applies what the session says and files what came of it."""
-    payment = Payment.from_session(session)
+    payment = PaymentReport.from_session(session)
     where = (str(purchase_id), session.id)
     try:
         with transaction.atomic():
+            take_turn(payment.payment_intent_id)
             purchase = lock_purchase(purchase_id)
             before = purchase.status
             fulfil_locked_purchase(purchase, payment, told)
             if purchase.status != before and not purchase.attention:
-                kind = "paid_not_credited" if payment.state is PaymentState.PAID else "status_behind"
+                kind = "paid_not_credited" if payment.is_paid else "status_behind"
                 report.note_repair(Finding(kind, f"{before} → {purchase.status}", *where))
-    except IntegrityError:
+    except (IntegrityError, PaymentOfAnother):
         # One broken row must not keep every purchase after it from being settled.
         log.exception("ids_taken", purchase=str(purchase_id), session=session.id)
         detail = "its session or payment is another purchase's already"
@@ -122,13 +133,13 @@ def is_silent(purchase: Purchase) -> bool:
     return purchase.status == Status.FAILED and purchase.failure_code == StripeUnavailable.code
 
 
-def _disagreements(purchase: Purchase, session: CheckoutSession, payment: Payment) -> list[Finding]:
+def _disagreements(purchase: Purchase, session: CheckoutSession, payment: PaymentReport) -> list[Finding]:
     where = (str(purchase.pk), session.id)
     if purchase.attention:
         return [Finding(purchase.attention, purchase.attention_detail, *where)]
     if not purchase.is_credited:
         return []
-    if payment.state is not PaymentState.PAID:
+    if not payment.is_paid:
         return [Finding("credited_not_paid", f"Stripe says {session.payment_status}", *where)]
     if (payment.amount_minor, payment.currency) != (purchase.paid_minor, purchase.currency):
         paid = f"{payment.amount_minor} {payment.currency}"

@@ -12,7 +12,7 @@ import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import stripe
@@ -24,10 +24,13 @@ from billing.errors import (
     SessionNotFound,
     StripeRefused,
     StripeUnavailable,
+    UnreadableEvent,
     WebhookRefused,
 )
 from billing.stripe_objects import (
     CheckoutSession,
+    PaymentIntent,
+    StripeCharge,
     StripeDispute,
     StripeEvent,
     StripeInvoice,
@@ -35,11 +38,18 @@ from billing.stripe_objects import (
     StripeProduct,
     StripeRefund,
 )
+from billing.stripe_objects.reading import storable
+from billing.stripe_objects.storing import digest
 
 log = structlog.get_logger(__name__)
 
 SIGNATURE_TOLERANCE_SECONDS = 300
 LIST_PAGE = 100
+# Of a body that is no event.
+LONGEST_KEPT = 100_000
+
+# A session with its payment, and how that was paid.
+WITH_CHARGE = "payment_intent.latest_charge"
 
 T = TypeVar("T")
 
@@ -77,10 +87,13 @@ class RefundRequest:
 
 @dataclass(frozen=True)
 class ListPage(Generic[T]):
-    """A page of a list, newest first. ``last_id``, where there is more: what to ask for the next one with."""
+    """A page of a list, newest first. ``last_id``, where there is more: what to ask for the next one with. What of it
+    can't be read stands in ``unreadable``, by Stripe's id, with the reason.
+    """
 
     items: list[T]
     last_id: str
+    unreadable: dict[str, str] = field(default_factory=dict)
 
 
 def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
@@ -114,16 +127,14 @@ def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
 
 
 def retrieve_session(session_id: str) -> CheckoutSession:
-    """The session as Stripe holds it now, with the status of its payment intent.
+    """The session as Stripe holds it now, with its payment intent and the newest charge.
 
     Raises:
         SessionNotFound: Stripe knows no such session.
         StripeUnavailable: no answer.
     """
     try:
-        data = _call(
-            lambda: _client().v1.checkout.sessions.retrieve(session_id, {"expand": ["payment_intent"]})
-        )
+        data = _call(lambda: _client().v1.checkout.sessions.retrieve(session_id, {"expand": [WITH_CHARGE]}))
     except StripeRefused as error:
         if error.params.get("stripe_code") == "resource_missing":
             raise SessionNotFound("Stripe knows no such session.", session=session_id) from error
@@ -143,7 +154,7 @@ def invoice_of_session(session_id: str) -> StripeInvoice | None:
 
 def list_sessions(start: datetime.datetime, end: datetime.datetime) -> Iterator[CheckoutSession]:
     """Every session created in the period, newest first, one page of 100 in memory at a time."""
-    params = {**_created_in(start, end), "expand": ["data.payment_intent"]}
+    params = {**_created_in(start, end), "expand": [f"data.{WITH_CHARGE}"]}
     for data in _pages(_client().v1.checkout.sessions.list, params):
         yield CheckoutSession.from_json(data)
 
@@ -154,7 +165,7 @@ def sessions_page(start: datetime.datetime, end: datetime.datetime, after: str) 
     Raises:
         StripeUnavailable, StripeRefused: no answer.
     """
-    params = {**_created_in(start, end), "expand": ["data.payment_intent"]}
+    params = {**_created_in(start, end), "expand": [f"data.{WITH_CHARGE}"]}
     return _page(_client().v1.checkout.sessions.list, params, after, CheckoutSession.from_json)
 
 
@@ -189,13 +200,26 @@ def list_refunds(payment_intent_id: str) -> Iterator[StripeRefund]:
 
 
 def refunds_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[StripeRefund]:
-    """As `sessions_page`, of the refunds created in the period."""
-    return _page(_client().v1.refunds.list, _created_in(start, end), after, StripeRefund.from_json)
+    """As `sessions_page`, of the refunds created in the period, with what they moved in the seller's balance."""
+    params = {**_created_in(start, end), "expand": ["data.balance_transaction"]}
+    return _page(_client().v1.refunds.list, params, after, StripeRefund.from_json)
 
 
 def disputes_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[StripeDispute]:
     """As `sessions_page`, of the disputes opened in the period."""
     return _page(_client().v1.disputes.list, _created_in(start, end), after, StripeDispute.from_json)
+
+
+def charge_of_payment(payment_intent_id: str) -> StripeCharge | None:
+    """The newest charge of a payment, which tells how was paid; None while there is none.
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    data = _call(
+        lambda: _client().v1.payment_intents.retrieve(payment_intent_id, {"expand": ["latest_charge"]})
+    )
+    return PaymentIntent.from_json(data).charge
 
 
 def list_products() -> Iterator[StripeProduct]:
@@ -254,21 +278,30 @@ def verify_event(payload: bytes, signature: str) -> StripeEvent:
     (https://docs.stripe.com/webhooks#replay-attacks).
 
     Raises:
-        WebhookRefused: no signature, a wrong or a stale one, or no event in the body.
+        WebhookRefused: no signature, a wrong or a stale one.
+        UnreadableEvent: it is signed, and no event: sending it again would not help.
     """
     if not any(_is_signed(payload, signature, secret) for secret in settings.STRIPE_WEBHOOK_SECRETS):
         raise WebhookRefused("The signature is missing, too old, or not made with this endpoint's secret.")
     try:
         data = json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise WebhookRefused("The body is not JSON.") from error
+        raise _unreadable(payload, "The body is not JSON.") from error
     if not isinstance(data, dict) or data.get("object") != "event":
-        raise WebhookRefused("The body is not a Stripe event.")
+        raise _unreadable(payload, "The body is not a Stripe event.")
     try:
         return StripeEvent.from_json(data)
     except MalformedStripeObject as error:
-        # Without an id there is no row to keep it in, and sending the same again would not mend it.
-        raise WebhookRefused(error.message) from error
+        raise _unreadable(payload, error.message) from error
+
+
+def account_id() -> str:
+    """The id of the account that the key is of.
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    return str(_call(lambda: _client().v1.accounts.retrieve_current())["id"])
 
 
 def configure_module_client() -> None:
@@ -355,11 +388,22 @@ def _page(
     cursor = {"starting_after": after} if after else {}
     page = _call(functools.partial(fetch, {**params, **cursor}))
     last_id = page["data"][-1]["id"] if page["has_more"] else ""
-    return ListPage([read(data) for data in page["data"]], last_id)
+    listed: ListPage[T] = ListPage([], last_id)
+    for data in page["data"]:
+        try:
+            listed.items.append(read(data))
+        except MalformedStripeObject as error:
+            listed.unreadable[str(data.get("id"))[:255]] = error.message
+    return listed
 
 
 def _created_in(start: datetime.datetime, end: datetime.datetime) -> dict[str, Any]:
     return {"created": {"gte": int(start.timestamp()), "lte": int(end.timestamp())}, "limit": LIST_PAGE}
+
+
+def _unreadable(payload: bytes, reason: str) -> UnreadableEvent:
+    text = storable(payload[:LONGEST_KEPT].decode("utf-8", "replace"))
+    return UnreadableEvent(reason, key=f"unreadable_{digest(payload)}", payload={"text": text})
 
 
 def _is_signed(payload: bytes, signature: str, secret: str) -> bool:

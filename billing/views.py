@@ -26,6 +26,7 @@ from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
 from billing.errors import BillingError, PurchaseInProgress, SessionNotFound, UnknownPackage
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
+from billing.payment_methods import paid_with
 from billing.personal_export import write_export
 from billing.selectors import purchases_of, purchases_with_documents, shop_window
 from billing.visits import note_visit
@@ -110,6 +111,7 @@ def success_page(request: HttpRequest) -> HttpResponse:
         "purchase": purchase,
         "balance": find_balance(purchase.account_id),
         "session_id": request.GET["session_id"],
+        "paid_with": paid_with(purchase.payment) if purchase.payment else "",
         "refresh_seconds": _refresh_seconds(purchase),
     }
     return render(request, "credits/success.html", context)

@@ -17,6 +17,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("Shop"),
             "items": [
                 _item(_("Purchases"), "shopping_cart", "billing_purchase"),
+                _item(_("Payments"), "credit_card", "billing_payment"),
                 _item(_("Packages"), "inventory_2", "billing_package"),
                 _item(_("Refunds"), "currency_exchange", "billing_refund"),
                 _item(_("Disputes"), "gavel", "billing_dispute"),

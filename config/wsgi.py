@@ -10,3 +10,8 @@ program.runs_as(program.WEB)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
 application = get_wsgi_application()
+
+# Not before: the applications have to be there.
+from billing.stripe_identity import refuse_other_account  # noqa: E402
+
+refuse_other_account()

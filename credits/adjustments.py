@@ -37,7 +37,7 @@ Status = Adjustment.Status
 class Terms:
     """What is asked for. ``amount`` gives above zero and takes below; only what is given has an expiry or is
     promotional. ``reason`` is for the account's people to read, ``reference`` the asker's own. ``key`` names the
-    asking: one key, one adjustment.
+    asking: one key, one adjustment. ``undoes_id`` is the adjustment that this one undoes, if it does.
     """
 
     amount: Decimal
@@ -46,6 +46,7 @@ class Terms:
     reference: str = ""
     promotional: bool = False
     expires_at: datetime | None = None
+    undoes_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def ask(account_id: UUID, terms: Terms, asked_by: User) -> Asked:
         InvalidAmount, InvalidEntry, InvalidAdjustment: as `checked`; also an expiry that has passed.
         UnknownAccount: there is no such account.
         InsufficientCredits: more is to be taken at once than the account can spend. Nothing was taken.
+        AccountClosed: credits are to be given, and nobody is there any more.
         KeyConflict: the key stands for other terms or another account.
     """
     terms = checked(terms)
@@ -121,6 +123,8 @@ def approve(adjustment_id: UUID, by: User) -> Adjustment:
         SecondPersonNeeded: ``by`` asked for it.
         InvalidAdjustment: its credits would have expired meanwhile. It still waits.
         InsufficientCredits: there is less to take meanwhile. It still waits.
+        NothingToUndo: it undoes another, and that comes to another amount by now. It still waits.
+        AccountClosed: nobody is there any more to give to. It still waits.
     """
     with transaction.atomic():
         adjustment = _waiting(adjustment_id)
@@ -147,7 +151,7 @@ def decline(adjustment_id: UUID, by: User) -> Adjustment:
 
 def same_terms(adjustment: Adjustment, account_id: UUID | None, terms: Terms) -> bool:
     """Whether it is what these terms ask for."""
-    names = ["amount", "reason", "reference", "promotional", "expires_at"]
+    names = ["amount", "reason", "reference", "promotional", "expires_at", "undoes_id"]
     return adjustment.account_id == account_id and all(
         getattr(adjustment, name) == getattr(terms, name) for name in names
     )
@@ -187,6 +191,7 @@ def _record(account_id: UUID, terms: Terms, asked_by: User | None, *, needs_appr
         "reference": terms.reference,
         "promotional": terms.promotional,
         "expires_at": terms.expires_at,
+        "undoes_id": terms.undoes_id,
         "needs_approval": needs_approval,
         "asked_by": asked_by,
     }
@@ -238,7 +243,12 @@ def _book(adjustment: Adjustment, by: User | None) -> None:
         # The statement shows the description; who asked and who approved stays with the adjustment.
         "metadata": {"description": adjustment.reason, "adjustment": str(adjustment.pk)},
     }
-    if adjustment.amount > 0:
+    if adjustment.undoes is not None:
+        undone = adjustment.undoes.entry_id
+        assert undone is not None  # noqa: S101 - only what is booked can be undone
+        del facts["kind"]
+        entry_id = ledger.undo(adjustment.account_id, undone, adjustment.amount, **facts).entry_id
+    elif adjustment.amount > 0:
         require_time_left(adjustment.expires_at)
         entry_id = ledger.grant(
             adjustment.account_id,

@@ -102,6 +102,7 @@ def capture(
             account_id=hold.account_id,
             amount=-earlier.amount,
             balance_after=earlier.balance_after,
+            balance=hold.account.balance,
             held=hold.account.held,
             hold_remaining=hold.remaining,
             repeated=True,

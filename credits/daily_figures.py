@@ -25,30 +25,27 @@ BURN_DAYS = 7
 PATIENCE_SECONDS = 10.0
 PAUSE_SECONDS = 0.05
 
-# A lot that is as old as the entry was made by it: credits that repaid a debt are those it lacks from the beginning.
+# Before debts were paid off by entries of their own, a lot that came in lacked from the beginning what it had paid off.
 ADD_DAYS = """
-WITH moved AS (
-    SELECT (e.created_at AT TIME ZONE %(zone)s)::date AS day, e.kind, l.promotional,
-           CASE WHEN l.cost_minor IS NULL THEN '' ELSE l.currency END AS currency, m.amount AS credits,
-           round(m.amount * l.cost_minor / l.amount, 9) AS cost,
-           CASE WHEN e.owed < 0 AND l.created_at = e.created_at THEN l.amount - m.amount ELSE 0 END AS repaid,
-           CASE WHEN e.owed < 0 AND l.created_at = e.created_at
-                THEN round((l.amount - m.amount) * l.cost_minor / l.amount, 9) END AS repaid_cost
-    FROM credits_entry e
-    CROSS JOIN LATERAL unnest(e.lots, e.moved) AS m (lot, amount)
-    JOIN credits_lot l ON l.id = m.lot
-    WHERE e.id > %(after)s AND e.id <= %(last)s
+WITH entries AS (
+    SELECT (created_at AT TIME ZONE %(zone)s)::date AS day, kind, owed, lots, moved, created_at
+    FROM credits_entry WHERE id > %(after)s AND id <= %(last)s
+), moved AS (
+    SELECT e.day, e.kind, m.lot, m.amount FROM entries e CROSS JOIN LATERAL unnest(e.lots, e.moved) AS m (lot, amount)
+    UNION ALL
+    SELECT e.day, sides.kind, l.id, sides.amount
+    FROM entries e CROSS JOIN LATERAL unnest(e.lots, e.moved) AS m (lot, amount) JOIN credits_lot l ON l.id = m.lot
+    CROSS JOIN LATERAL (VALUES (e.kind, l.amount - m.amount), ('offset', m.amount - l.amount)) AS sides (kind, amount)
+    WHERE e.owed < 0 AND credits_brings_in(e.kind) AND l.created_at = e.created_at AND m.amount < l.amount
 )
-INSERT INTO credits_ledgerday AS d (day, kind, source, currency, credits, cost, repaid, repaid_cost)
-SELECT day, kind, CASE WHEN promotional THEN 'promotional' ELSE 'paid' END, currency,
-       sum(credits), coalesce(sum(cost), 0), sum(repaid), coalesce(sum(repaid_cost), 0)
-FROM moved GROUP BY day, kind, promotional, currency
+INSERT INTO credits_ledgerday AS d (day, kind, source, currency, cost_minor, cost_credits, credits)
+SELECT m.day, m.kind, CASE WHEN l.promotional THEN 'promotional' ELSE 'paid' END,
+       CASE WHEN l.cost_minor IS NULL THEN '' ELSE l.currency END, coalesce(l.cost_minor, 0),
+       CASE WHEN l.cost_minor IS NULL THEN 1 ELSE coalesce(l.cost_credits, l.amount) END, sum(m.amount)
+FROM moved m JOIN credits_lot l ON l.id = m.lot GROUP BY 1, 2, 3, 4, 5, 6
 UNION ALL
-SELECT (created_at AT TIME ZONE %(zone)s)::date, kind, 'owed', '', -sum(owed), 0, 0, 0
-FROM credits_entry WHERE id > %(after)s AND id <= %(last)s AND owed <> 0 GROUP BY 1, 2
-ON CONFLICT (day, kind, source, currency) DO UPDATE SET
-    credits = d.credits + excluded.credits, cost = d.cost + excluded.cost,
-    repaid = d.repaid + excluded.repaid, repaid_cost = d.repaid_cost + excluded.repaid_cost
+SELECT day, kind, 'owed', '', 0, 1, -sum(owed) FROM entries WHERE owed <> 0 GROUP BY 1, 2
+ON CONFLICT (day, kind, source, currency, cost_minor, cost_credits) DO UPDATE SET credits = d.credits + excluded.credits
 """
 ADD_FIRST_SPENDS = """
 INSERT INTO credits_firstspend (account_id, at)

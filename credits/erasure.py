@@ -1,4 +1,4 @@
-"""The ledger's part of erasing a person: what has to be settled, what is booked out, which words go.
+"""The ledger's part of erasing a person: what has to be settled, what is left, which words go.
 
 Accounts, lots, entries, holds and adjustments stay as they are, so the books stay whole.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from uuid import UUID
 
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
@@ -16,7 +15,6 @@ from django.utils.translation import gettext as _
 from accounts.erasure import Obstacle
 from accounts.models import User
 from accounts.teams.models import Team
-from credits import adjustments, ledger
 from credits.formatting import credits_amount
 from credits.models import Account, Adjustment, BalanceAlert, Gift, Hold, Lot
 
@@ -66,20 +64,6 @@ def credits_left(account: Account) -> Left:
         promotional=Sum("remaining", filter=Q(promotional=True)),
     )
     return Left(left["paid"] or ZERO, left["promotional"] or ZERO)
-
-
-def forfeit(account: Account, user_id: UUID) -> Decimal:
-    """Books out what the account has left, in the caller's transaction: as an adjustment, whose reason says why. How
-    much that was.
-    """
-    ledger.expire_lots(account.pk)
-    left = credits_left(account)
-    amount = left.paid + left.promotional
-    if amount > 0:
-        reason = _("Forfeited: the account’s owner was erased")
-        terms = adjustments.Terms(-amount, reason, key=f"erasure:{user_id}:{account.pk}")
-        adjustments.book(account.pk, terms)
-    return amount
 
 
 def forget_words(user: User, accounts: list[Account]) -> None:

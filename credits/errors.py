@@ -42,6 +42,13 @@ class UnknownAccount(LedgerError):
     status = 404
 
 
+class AccountClosed(LedgerError):
+    """Its person was erased, or its team deleted: it takes no credits in and sets none aside."""
+
+    code = "account_closed"
+    status = 409
+
+
 class UnknownHold(LedgerError):
     code = "unknown_hold"
     status = 404
@@ -89,13 +96,6 @@ class KeyConflict(LedgerError):
     status = 409
 
 
-class NothingToReverse(LedgerError):
-    """The lot has less left than is to be taken back, and the policy allows neither less nor debt."""
-
-    code = "nothing_to_reverse"
-    status = 409
-
-
 class GiftError(LedgerError):
     """The base of what keeps a gift from being given. Messages are for people; ``field`` in the params names the
     field of a form that is wrong, if one is.
@@ -114,6 +114,13 @@ class UnknownRecipient(GiftError):
 
     code = "unknown_recipient"
     status = 404
+
+
+class TooFresh(GiftError):
+    """They were bought too recently to be given away (``GIFT_AFTER``): ``missing`` of them in the params."""
+
+    code = "credits_too_fresh"
+    status = 409
 
 
 class GiftLimitReached(GiftError):
@@ -152,6 +159,13 @@ class SecondPersonNeeded(AdjustmentError):
 
     code = "second_person_needed"
     status = 403
+
+
+class NothingToUndo(AdjustmentError):
+    """The adjustment was undone before, or what it gave has expired or was taken meanwhile."""
+
+    code = "nothing_to_undo"
+    status = 409
 
 
 class AdjustmentDecided(AdjustmentError):

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import datetime
 import operator
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
 from decimal import Decimal
 
-from django.db.models import Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import DecimalField, F, Q, QuerySet, Sum
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, TruncDate
 
-from credits.models import Entry, FirstSpend, LedgerCount, LedgerDay
+from accounts.time_zones import site_zone
+from config.days import start_of
+from credits.models import Clawback, Entry, FirstSpend, LedgerCount, LedgerDay
 
 ZERO = Decimal(0)
+DAY = datetime.timedelta(days=1)
+COST_FIELD = DecimalField(max_digits=50, decimal_places=20)
+# The price is divided last, so that what goes out of a lot comes to what came in.
+COST = F("credits") * F("cost_minor") / F("cost_credits")
 PAID, PROMOTIONAL, OWED = LedgerDay.Source.PAID, LedgerDay.Source.PROMOTIONAL, LedgerDay.Source.OWED
 
 
@@ -32,16 +39,18 @@ class Standing:
 
 @dataclass(frozen=True)
 class Earned:
-    """What paid credits were used for in a time, in minor units of their cost: ``spent`` on work (or to pay off what
-    had been spent on credit), and ``expired``.
+    """What became of paid credits in a time, in minor units of their cost: ``used`` for work, or to pay off what had
+    been used on credit; ``expired``; ``written_off``, taken by staff or forfeited with an account. ``clawed_back`` is
+    what was taken back for money that was returned in this time.
     """
 
-    spent: Decimal = ZERO
+    used: Decimal = ZERO
     expired: Decimal = ZERO
+    written_off: Decimal = ZERO
+    clawed_back: Decimal = ZERO
 
-    @property
-    def recognised(self) -> Decimal:
-        return self.spent + self.expired
+    def __add__(self, other: Earned) -> Earned:
+        return Earned(*map(operator.add, astuple(self), astuple(other)))
 
 
 def ledger_counted_at() -> datetime.datetime | None:
@@ -69,27 +78,45 @@ def standing_by_day(
 
 
 def earned_by_day(
-    first: datetime.date, last: datetime.date, currency: str
-) -> list[tuple[datetime.date, Earned]]:
-    """For each day that something was earned on. One query."""
+    first: datetime.date | None, last: datetime.date, currency: str
+) -> dict[datetime.date, Earned]:
+    """For each day that something was earned on; without a first day, from the beginning. Two queries."""
+    days = LedgerDay.objects.filter(day__lte=last, currency=currency, source=PAID)
+    days = days.filter(day__gte=first) if first else days
     rows = (
-        LedgerDay.objects.filter(day__gte=first, day__lte=last, currency=currency, source=PAID)
-        .values("day")
+        days.values("day")
         .annotate(
-            spent=_sum("cost", Q(kind=Entry.Kind.SPEND)),
-            repaid=_sum("repaid_cost", Q()),
-            expired=_sum("cost", Q(kind=Entry.Kind.EXPIRY)),
+            used=_sum(COST, Q(kind__in=[Entry.Kind.SPEND, Entry.Kind.OFFSET])),
+            expired=_sum(COST, Q(kind=Entry.Kind.EXPIRY)),
+            written_off=_sum(COST, Q(kind__in=[Entry.Kind.ADJUSTMENT, Entry.Kind.FORFEIT])),
         )
         .order_by("day")
     )
-    return [(row["day"], Earned(row["repaid"] - row["spent"], -row["expired"])) for row in rows]
+    earned = {row["day"]: Earned(-row["used"], -row["expired"], -row["written_off"]) for row in rows}
+    for day, cost in _clawed_back(first, last, currency):
+        earned[day] = earned.get(day, Earned()) + Earned(clawed_back=cost)
+    return earned
 
 
-def total_earned(days: Iterable[tuple[datetime.date, Earned]]) -> Earned:
-    spent = expired = ZERO
-    for _day, earned in days:
-        spent, expired = spent + earned.spent, expired + earned.expired
-    return Earned(spent, expired)
+def _clawed_back(
+    first: datetime.date | None, last: datetime.date, currency: str
+) -> list[tuple[datetime.date, Decimal]]:
+    """What was taken back, in its cost, by the day on which the money was returned; as many rows as there were
+    refunds.
+    """
+    rows = (
+        Clawback.objects.filter(_since(first), at__lt=start_of(last + DAY), lot__currency=currency)
+        .exclude(lot__cost_minor=None)
+        .annotate(day=TruncDate("at", tzinfo=site_zone()))
+        .values("day")
+        .annotate(cost=Sum(F("taken") * F("lot__cost_minor") / F("lot__amount"), output_field=COST_FIELD))
+        .order_by("day")
+    )
+    return [(row["day"], row["cost"]) for row in rows if row["cost"]]
+
+
+def _since(first: datetime.date | None) -> Q:
+    return Q(at__gte=start_of(first)) if first else Q()
 
 
 def first_spends(start: datetime.datetime, end: datetime.datetime) -> int:
@@ -106,9 +133,10 @@ def _sums(currency: str) -> dict[str, Coalesce]:
         "paid": _sum("credits", Q(source=PAID)),
         "promotional": _sum("credits", Q(source=PROMOTIONAL)),
         "owed": _sum("credits", Q(source=OWED)),
-        "deferred": _sum("cost", Q(source=PAID, currency=currency)),
+        "deferred": _sum(COST, Q(source=PAID, currency=currency)),
     }
 
 
-def _sum(column: str, which: Q) -> Coalesce:
-    return Coalesce(Sum(column, filter=which), ZERO)
+def _sum(what: str | Combinable, which: Q) -> Coalesce:
+    field = None if isinstance(what, str) else COST_FIELD
+    return Coalesce(Sum(what, filter=which, output_field=field), ZERO, output_field=field)

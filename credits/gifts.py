@@ -12,17 +12,18 @@ from django.db import transaction
 from django.db.models import Count, Min, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.erasure import hold_present
 from accounts.models import User
 from credits import ledger, refusals
 from credits.amounts import positive_amount
 from credits.arguments import checked_text, is_storable
-from credits.errors import GiftLimitReached, InsufficientCredits, InvalidGift, UnknownRecipient
+from credits.errors import GiftLimitReached, InsufficientCredits, InvalidGift, TooFresh, UnknownRecipient
 from credits.formatting import credits_amount
 from credits.models import Account, Gift
 from credits.models.gifts import LONGEST_MESSAGE
-from credits.selectors import standing_of
+from credits.selectors import bought_since, standing_of
 
 DAY = timedelta(hours=24)
 REFERENCE = "gift:"
@@ -92,8 +93,8 @@ def plan_gift(sender: User, email: str, amount: Decimal, message: str) -> Plan:
     """What `give` would do, for the sender to confirm.
 
     Raises:
-        UnknownRecipient, InvalidGift, GiftLimitReached, InvalidAmount, InsufficientCredits: as `find_recipient`
-            and `give`.
+        UnknownRecipient, InvalidGift, GiftLimitReached, TooFresh, InvalidAmount, InsufficientCredits: as
+            `find_recipient` and `give`.
     """
     recipient = find_recipient(sender, email)
     amount, message = positive_amount(amount), checked_message(message)
@@ -103,6 +104,7 @@ def plan_gift(sender: User, email: str, amount: Decimal, message: str) -> Plan:
         missing = amount - available
         raise InsufficientCredits(_("You have too few credits for this."), missing=missing, amount=amount)
     require_within_limits(amount, allowance_of(standing.account_id))
+    _require_ripe(standing.account_id, amount, available)
     return Plan(recipient, amount, message, available - amount)
 
 
@@ -115,6 +117,7 @@ def give(sender: User, recipient: User, amount: Decimal, message: str, key: str)
     Raises:
         InvalidGift: to oneself, or a message that is too long or can't be stored.
         GiftLimitReached: more than may be given within 24 hours.
+        TooFresh: too much of it was bought less than GIFT_AFTER ago.
         UserErased: one of the two was erased a moment ago.
         InvalidAmount, InvalidEntry, InsufficientCredits, KeyConflict: as `ledger.transfer`.
     """
@@ -139,9 +142,13 @@ def give(sender: User, recipient: User, amount: Decimal, message: str, key: str)
             message=message,
             key=key,
         )
-        ledger.transfer(
-            origin.pk, target.pk, amount, key=f"{REFERENCE}{gift.pk}", reference=f"{REFERENCE}{gift.pk}"
-        )
+        reference = f"{REFERENCE}{gift.pk}"
+        try:
+            ledger.transfer(
+                origin.pk, target.pk, amount, key=reference, reference=reference, fresh=settings.GIFT_AFTER
+            )
+        except TooFresh as error:
+            raise _too_fresh(amount - error.params["missing"]) from error
         _defer_mails(gift)
     return gift
 
@@ -169,6 +176,24 @@ def require_within_limits(amount: Decimal, allowance: Allowance) -> None:
     raise GiftLimitReached(
         reason, field="amount", left=str(allowance.credits), retry_after=max(1, round(wait.total_seconds()))
     )
+
+
+def _require_ripe(account_id: UUID, amount: Decimal, available: Decimal) -> None:
+    """Raises TooFresh where that much can't be given without credits that were bought less than GIFT_AFTER ago."""
+    ripe = available - bought_since(account_id, settings.GIFT_AFTER)
+    if amount > ripe:
+        raise _too_fresh(max(ZERO, ripe))
+
+
+def _too_fresh(ripe: Decimal) -> TooFresh:
+    hours = settings.GIFT_AFTER // timedelta(hours=1)
+    reason = ngettext(
+        "You can give %(ripe)s credits now. Credits can be given %(hours)s hour after they were bought.",
+        "You can give %(ripe)s credits now. Credits can be given %(hours)s hours after they were bought.",
+        hours,
+    )
+    told = {"ripe": credits_amount(ripe), "hours": hours}
+    return TooFresh(reason % told, field="amount", ripe=str(ripe))
 
 
 def checked_message(message: str) -> str:

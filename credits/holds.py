@@ -88,8 +88,10 @@ def hold(
     overrun: Overrun = "refuse",
     reference: str = "",
     metadata: Metadata = None,
+    client: UUID | None = None,
 ) -> HeldCredits:
     """Sets ``amount`` credits aside, once per ``key``, until they are captured or released or the time has passed.
+    ``client`` is the API client whose hold it is.
 
     ``overrun`` says what a capture above what is held does when the balance doesn't allow it: ``refuse`` leaves the
     hold as it is, ``debt`` owes the surplus.
@@ -97,6 +99,7 @@ def hold(
     Raises:
         InvalidAmount, InvalidEntry, UnknownAccount, InsufficientCredits, KeyConflict: as `credits.ledger.spend`.
             InvalidEntry also for a time that is not above zero and within 30 days.
+        AccountClosed: its person was erased or its team deleted.
     """
     amount = positive_amount(amount)
     if not datetime.timedelta(0) < expires_in <= LONGEST_HOLD:
@@ -111,13 +114,16 @@ def hold(
         Hold.Overrun(overrun).value,
         checked_text("reference", reference),
         json_text(metadata),
+        client,
     ]
-    rows = call("SELECT * FROM credits_open_hold(%s, %s, %s, %s, %s, %s, %s)", arguments)
+    rows = call("SELECT * FROM credits_open_hold(%s, %s, %s, %s, %s, %s, %s, %s)", arguments)
     outcome, hold_id, _amount, expires_at, balance, held, missing = rows[0]
     if outcome == "insufficient":
         raise refusals.insufficient(account_id, amount, missing, balance, held)
     if outcome == "unknown_account":
         raise refusals.unknown_account(account_id)
+    if outcome == "closed":
+        raise refusals.account_closed(account_id)
     if outcome == "conflict":
         raise refusals.conflict(account_id, key)
     opened = OpenedHold(hold_id, account_id, amount, expires_at, balance, held, outcome == "repeated")
@@ -155,7 +161,7 @@ def capture(
         json_text(metadata),
     ]
     rows = call("SELECT * FROM credits_capture(%s, %s, %s, %s, %s, %s)", arguments)
-    outcome, account_id, entry_id, version, balance, held, remaining, missing, status = rows[0]
+    outcome, account_id, entry_id, version, balance_after, held, remaining, missing, status, balance = rows[0]
     if outcome == "unknown_hold":
         raise UnknownHold("There is no such hold.", hold=str(hold_id))
     if outcome == "closed":
@@ -164,7 +170,10 @@ def capture(
         raise refusals.insufficient(account_id, amount, missing, balance, held)
     if outcome == "conflict":
         raise refusals.conflict(account_id, key)
-    return Capture(entry_id, version, account_id, amount, balance, held, remaining, outcome == "repeated")
+    repeated = outcome == "repeated"
+    return Capture(
+        entry_id, version, account_id, amount, balance_after, balance, held, remaining, repeated=repeated
+    )
 
 
 def release(hold_id: UUID) -> Release:

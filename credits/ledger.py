@@ -5,7 +5,8 @@ account, looks for the business key, writes, and answers, in one round trip. Eac
 key with the same arguments gives the first result again; with other arguments, `KeyConflict`. Call them inside the
 transaction of the fact that they book, so that fact and credits commit together.
 
-Holds have a module of their own, `credits.holds`; its operations are part of this one's and offered here.
+Holds, clawbacks and endings have modules of their own, `credits.holds`, `credits.clawbacks` and `credits.endings`;
+their operations are part of this one's and offered here.
 """
 
 from __future__ import annotations
@@ -14,24 +15,29 @@ import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from accounts.models import User
 from accounts.teams.models import Team
 from config.statements import call
 from credits import refusals
-from credits.amounts import positive_amount, round_credits
+from credits.amounts import positive_amount
 from credits.arguments import checked_text, json_text
-from credits.errors import InvalidEntry, NothingToReverse, TooManyItems, UnknownLot
+from credits.clawbacks import Claim, claw_back
+from credits.endings import close, undo, undo_amount
+from credits.errors import InvalidEntry, TooFresh, TooManyItems
 from credits.holds import capture, expire_holds, hold, release
 from credits.models import Account, Entry
-from credits.results import Grant, Outcome, Restoration, Reversal, Spend, SpendOrder, SpendResult, Transfer
+from credits.results import Grant, Outcome, Spend, SpendOrder, SpendResult, Transfer
 
 __all__ = [
+    "Claim",
     "Cost",
     "SpendOrder",
     "capture",
+    "claw_back",
+    "close",
     "expire_holds",
     "expire_lots",
     "grant",
@@ -39,16 +45,15 @@ __all__ = [
     "open_account",
     "open_team_account",
     "release",
-    "restore",
-    "reverse",
     "spend",
     "spend_many",
     "transfer",
+    "undo",
+    "undo_amount",
 ]
 
 MOST_ITEMS = 1000
 
-Policy = Literal["cap", "debt", "block"]
 Metadata = Mapping[str, Any] | None
 
 
@@ -84,13 +89,14 @@ def grant(
     promotional: bool = False,
     expires_at: datetime.datetime | None = None,
 ) -> Grant:
-    """Puts ``amount`` credits into the account as one new lot, once per ``key``. What the account owes is repaid
-    from it first.
+    """Puts ``amount`` credits into the account as one new lot, once per ``key``. What the account owes is paid off
+    with them at once.
 
     Raises:
         InvalidAmount: see `positive_amount`.
         InvalidEntry: a key, reference or metadata that can't be stored, or a promotional grant with a cost.
         UnknownAccount: there is no such account.
+        AccountClosed: its person was erased or its team deleted.
         KeyConflict: ``key`` already stands for a grant with another amount, kind, cost, expiry or reference.
     """
     if promotional and cost is not None:
@@ -110,7 +116,9 @@ def grant(
     rows = call("SELECT * FROM credits_grant(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", arguments)
     if not rows:
         raise refusals.unknown_account(account_id)
-    entry_id, lot_id, balance_after, repeated, same = rows[0]
+    entry_id, lot_id, balance_after, repeated, same, closed = rows[0]
+    if closed:
+        raise refusals.account_closed(account_id)
     if not same:
         raise refusals.conflict(account_id, key)
     return Grant(entry_id, lot_id, amount, balance_after, repeated)
@@ -190,13 +198,17 @@ def transfer(
     key: str,
     reference: str = "",
     metadata: Metadata = None,
+    fresh: datetime.timedelta = datetime.timedelta(0),
 ) -> Transfer:
-    """Gives credits of one account to another, once per ``key`` of the giver. What arrives keeps its expiry, its kind
-    and its share of the cost. Limits per day are not the ledger's: see `credits.gifts`.
+    """Gives credits of one account to another, once per ``key`` of the giver. What arrives keeps its expiry, its kind,
+    its cost and its origin; credits that came from the receiver go back to their own lot. What was bought less than
+    ``fresh`` ago is not given. Limits per day are not the ledger's: see `credits.gifts`.
 
     Raises:
         InvalidAmount, UnknownAccount, InsufficientCredits, KeyConflict: as `spend`.
         InvalidEntry: as `grant`, or both accounts are the same.
+        AccountClosed: the receiver's.
+        TooFresh: the credits are there, but ``missing`` of them were bought too recently.
     """
     amount = positive_amount(amount)
     arguments = [
@@ -206,8 +218,9 @@ def transfer(
         checked_text("key", key, required=True),
         checked_text("reference", reference),
         json_text(metadata),
+        fresh,
     ]
-    rows = call("SELECT * FROM credits_transfer(%s, %s, %s, %s, %s, %s)", arguments)
+    rows = call("SELECT * FROM credits_transfer(%s, %s, %s, %s, %s, %s, %s)", arguments)
     outcome, sent, received, balance_after, missing = rows[0]
     if outcome == "same_account":
         raise InvalidEntry("Credits can't be given to the account they come from.", field="to")
@@ -217,95 +230,11 @@ def transfer(
         raise refusals.conflict(from_account, key)
     if outcome == "insufficient":
         raise refusals.insufficient(from_account, amount, missing, balance_after, None)
+    if outcome == "fresh":
+        raise TooFresh("These credits were bought too recently to be given away.", missing=missing)
+    if outcome == "closed_receiver":
+        raise refusals.account_closed(to_account)
     raise refusals.unknown_account(to_account if outcome == "unknown_receiver" else from_account)
-
-
-def reverse(
-    account_id: UUID,
-    lot_id: int,
-    amount: Decimal,
-    *,
-    key: str,
-    policy: Policy,
-    kind: Entry.Kind = Entry.Kind.REVERSAL,
-    reference: str = "",
-    metadata: Metadata = None,
-) -> Reversal:
-    """Takes credits back from one lot, once per ``key``: first what it has left and no hold has pinned; of the rest
-    ``policy`` says whether it stays with the owner (``cap``), is owed (``debt``), or refuses the whole (``block``).
-
-    Raises:
-        InvalidAmount, InvalidEntry, KeyConflict: as `grant`.
-        UnknownLot: the account has no such lot.
-        NothingToReverse: ``block``, and the lot has less left than is asked for.
-    """
-    amount = positive_amount(amount)
-    arguments = [
-        account_id,
-        lot_id,
-        amount,
-        kind.value,
-        policy,
-        checked_text("key", key, required=True),
-        checked_text("reference", reference),
-        json_text(metadata),
-    ]
-    rows = call("SELECT * FROM credits_reverse(%s, %s, %s, %s, %s, %s, %s, %s)", arguments)
-    outcome, entry_id, _version, taken, owed, balance_after, missing = rows[0]
-    if outcome == "unknown_lot":
-        raise UnknownLot("The account has no such lot.", account=str(account_id), lot=lot_id)
-    if outcome == "insufficient":
-        raise NothingToReverse(
-            "The lot has less left than is to be taken back.", lot=lot_id, missing=str(missing)
-        )
-    if outcome == "conflict":
-        raise refusals.conflict(account_id, key)
-    if outcome == "nothing":
-        return Reversal(None, Decimal(0), Decimal(0), balance_after, repeated=False)
-    return Reversal(entry_id, taken, owed, balance_after, outcome == "repeated")
-
-
-def restore(
-    account_id: UUID,
-    lot_id: int,
-    amount: Decimal,
-    *,
-    owed: Decimal,
-    key: str,
-    kind: Entry.Kind = Entry.Kind.REVERSAL,
-    reference: str = "",
-    metadata: Metadata = None,
-) -> Restoration:
-    """Undoes what `reverse` took back from a lot, or a part of it, once per ``key``. ``owed`` of the ``amount`` (0 to
-    all of it) had become debt: it is let off as far as it still is debt. What was repaid meanwhile comes back to the
-    lot, as everything else does. A lot that has expired since gets its credits too; nobody can spend them.
-
-    Raises:
-        InvalidAmount, InvalidEntry, KeyConflict: as `grant`. InvalidEntry also where the lot never had so many.
-        UnknownLot: the account has no such lot.
-    """
-    amount = positive_amount(amount)
-    if not 0 <= owed <= amount:
-        raise InvalidEntry("What was owed is a part of what comes back.", field="owed")
-    arguments = [
-        account_id,
-        lot_id,
-        amount,
-        round_credits(owed),
-        kind.value,
-        checked_text("key", key, required=True),
-        checked_text("reference", reference),
-        json_text(metadata),
-    ]
-    rows = call("SELECT * FROM credits_restore(%s, %s, %s, %s, %s, %s, %s, %s)", arguments)
-    outcome, entry_id, _version, let_off, balance_after = rows[0]
-    if outcome == "unknown_lot":
-        raise UnknownLot("The account has no such lot.", account=str(account_id), lot=lot_id)
-    if outcome == "too_much":
-        raise InvalidEntry("More than the lot had can't come back to it.", lot=lot_id, amount=str(amount))
-    if outcome == "conflict":
-        raise refusals.conflict(account_id, key)
-    return Restoration(entry_id, amount, let_off, balance_after, outcome == "repeated")
 
 
 def expire_lots(account_id: UUID) -> int:

@@ -120,8 +120,9 @@ def _lot(lot: Lot) -> list[str]:
         plain(lot.remaining),
         plain(lot.held),
         _yes(lot.promotional),
-        "" if lot.cost_minor is None else str(lot.cost_minor),
-        lot.currency,
+        # What somebody else paid for credits that they gave is theirs.
+        "" if lot.cost_minor is None or lot.origin_lot else str(lot.cost_minor),
+        "" if lot.origin_lot else lot.currency,
         utc_text(lot.expires_at),
         harmless(lot.reference),
     ]

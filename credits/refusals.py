@@ -5,11 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
-from credits.errors import InsufficientCredits, KeyConflict, UnknownAccount
+from credits.errors import AccountClosed, InsufficientCredits, KeyConflict, UnknownAccount
 
 
 def unknown_account(account_id: UUID) -> UnknownAccount:
     return UnknownAccount("There is no such account.", account=str(account_id))
+
+
+def account_closed(account_id: UUID) -> AccountClosed:
+    return AccountClosed("This account is closed.", account=str(account_id))
 
 
 def conflict(account_id: UUID, key: str) -> KeyConflict:

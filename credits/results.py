@@ -62,13 +62,16 @@ class SpendResult:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A capture as it stands in the books; ``hold_remaining`` is what its hold still holds, ``held`` the account."""
+    """A capture as it stands in the books; ``hold_remaining`` is what its hold still holds, ``held`` the account.
+    ``balance`` is what the account has now: of what the hold set free, a clawback may have taken some at once.
+    """
 
     entry_id: int
     version: int
     account_id: UUID
     amount: Decimal
     balance_after: Decimal
+    balance: Decimal
     held: Decimal
     hold_remaining: Decimal
     repeated: bool
@@ -87,25 +90,23 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Reversal:
-    """Credits taken back from a lot: ``taken`` from what it had left, ``owed`` on top. Both zero: nothing was left,
-    and no entry was made.
+class Clawed:
+    """What a change of a lot's clawbacks booked: credits ``taken`` and ``owed`` more than before; below zero they came
+    back, or are owed no more. Without an entry nothing changed.
     """
 
     entry_id: int | None
     taken: Decimal
     owed: Decimal
-    balance_after: Decimal
-    repeated: bool
+    balance: Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Restoration:
-    """Credits that came back to a lot: ``amount`` in all, of which ``let_off`` was debt that is owed no more."""
+class Undone:
+    """An adjustment that was undone: ``amount`` was given back, or below zero taken back."""
 
     entry_id: int
     amount: Decimal
-    let_off: Decimal
     balance_after: Decimal
     repeated: bool
 

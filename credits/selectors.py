@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.teams.models import Team
@@ -23,11 +25,17 @@ BALANCE = """
     SELECT a.id, a.balance, a.held, a.version, a.debt,
            (SELECT coalesce(sum(l.remaining - l.held), 0) FROM credits_lot l
             WHERE l.account_id = a.id AND NOT l.exhausted AND l.expires_at <= statement_timestamp()),
-           (SELECT coalesce(sum(p.amount), 0)
-            FROM credits_hold h CROSS JOIN LATERAL unnest(h.lots, h.pinned) AS p (lot, amount)
-            JOIN credits_lot l ON l.id = p.lot
-            WHERE h.account_id = a.id AND h.status = 'open' AND h.expires_at <= statement_timestamp()
-                  AND (l.expires_at IS NULL OR l.expires_at > statement_timestamp()))
+           (SELECT coalesce(sum(greatest(0, o.pinned - coalesce((
+                SELECT sum(c.amount - c.taken) FROM credits_clawback c
+                WHERE c.account_id = a.id AND c.lot_id = o.lot AND c.taken < c.amount), 0))), 0)
+            FROM (
+                SELECT p.lot, sum(p.amount) AS pinned
+                FROM credits_hold h CROSS JOIN LATERAL unnest(h.lots, h.pinned) AS p (lot, amount)
+                WHERE h.account_id = a.id AND h.status = 'open' AND h.expires_at <= statement_timestamp()
+                GROUP BY p.lot
+            ) o
+            JOIN credits_lot l ON l.id = o.lot
+            WHERE l.expires_at IS NULL OR l.expires_at > statement_timestamp())
     FROM credits_account a
 """
 
@@ -36,7 +44,7 @@ BALANCE = """
 class Balance:
     """How an account stands. ``balance`` is all credits, ``held`` those set aside for work, ``debt`` what is owed;
     ``expired`` are those past their expiry that the expiry job has yet to book out, ``overdue`` what holds keep whose
-    time has passed.
+    time has passed and no clawback claims.
     """
 
     account_id: UUID | None
@@ -49,9 +57,11 @@ class Balance:
 
     @property
     def available(self) -> Decimal:
-        """What can be spent now. A debt is owed out of all lots, so what has expired pays it first."""
-        expired = max(ZERO, self.expired - self.debt)
-        return max(ZERO, self.balance - self.held + self.overdue - expired)
+        """What can be spent now. What lots have left is the balance and what is owed; what has expired is nobody's, and
+        what overdue holds give back pays off the debt first.
+        """
+        free = self.balance + self.debt - self.held - self.expired
+        return max(ZERO, free + self.overdue - self.debt)
 
     @property
     def lifetime_purchased(self) -> Decimal:
@@ -104,6 +114,20 @@ def find_balance(account_or_holder: UUID) -> Balance:
     if User.objects.filter(pk=account_or_holder).exists():
         return NOTHING
     raise UnknownAccount("There is no such account.", account=str(account_or_holder))
+
+
+def bought_since(account_id: UUID, ago: timedelta) -> Decimal:
+    """What is free of the credits that were bought within this time."""
+    bought = Lot.objects.filter(
+        Q(expires_at__isnull=True) | Q(expires_at__gt=Now()),
+        account=account_id,
+        exhausted=False,
+        cost_minor__isnull=False,
+        origin_lot__isnull=True,
+        created_at__gt=timezone.now() - ago,
+    )
+    total: Decimal = bought.aggregate(total=Coalesce(Sum(F("remaining") - F("held")), ZERO))["total"]
+    return total
 
 
 def find_hold(hold_id: UUID) -> Hold:

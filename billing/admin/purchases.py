@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -19,18 +20,19 @@ from accounts.downloads import DownloadableList
 from accounts.models import User
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.downloads import DOWNLOAD_SALES
+from billing.admin.owed_payments import (
+    RefundPaymentForm,
+    first_owed,
+    list_of_payments,
+    refund_payment_and_tell,
+)
 from billing.admin.purchase_events import PurchaseEventInline
 from billing.admin.returns import RefundForm, list_of, refund_and_tell
-from billing.admin.uncredited_payments import (
-    GiveBackForm,
-    first_owed,
-    give_back_and_tell,
-    list_of_uncredited,
-)
 from billing.errors import BillingError
 from billing.exports import purchases_csv
-from billing.models import InboxEvent, Purchase
+from billing.models import Dispute, InboxEvent, Purchase, Refund
 from billing.money import Money
+from billing.owed_payments import close_unpaid_purchase, is_closable
 from billing.receipt_downloads import purchase_document
 from billing.repair import rerun_fulfilment
 from billing.selectors import (
@@ -100,12 +102,12 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     list_filter_submit = True
     search_fields = ["id"]  # what is looked for says get_search_results
     search_help_text = _(
-        "Purchase or account id, Stripe’s session or payment id, the buyer’s name or e-mail, the team: in full."
+        "Purchase or account id, Stripe’s session, payment or charge id, the buyer’s name or email, the team: in full."
     )
     list_select_related = ["user"]
     inlines = [PurchaseEventInline]
     download_permission, download_name = DOWNLOAD_SALES, "purchases"
-    actions_detail = ["receipt", "refund", "give_back", "rerun"]
+    actions_detail = ["receipt", "refund", "refund_payment", "close_unpaid", "rerun"]
     fieldsets = [
         (None, {"fields": ["status_chip", "attention_chip", "attention_detail", "failure_shown"]}),
         (
@@ -133,12 +135,11 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
                     "credits_back",
                     "refunds_shown",
                     "disputes_shown",
-                    "uncredited_shown",
                 ]
             },
         ),
         (_("Books"), {"fields": ["ledger_account", "ledger_entry", "webhook_events"]}),
-        (_("At Stripe"), {"fields": ["stripe_session", "stripe_payment", "stripe_customer_id"]}),
+        (_("At Stripe"), {"fields": ["payments_shown", "stripe_session", "stripe_customer_id"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
@@ -192,15 +193,17 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
 
     @display(description=_("credits taken back"))
     def credits_back(self, purchase: Purchase) -> str:
-        if not purchase.credits_asked_back:
-            return EMPTY
-        let_go = purchase.credits_asked_back - purchase.credits_taken_back - purchase.credits_owed
-        parts = {"taken": purchase.credits_taken_back, "owed": purchase.credits_owed, "let go": let_go}
-        return pairs({name: credits_amount(amount) for name, amount in parts.items() if amount})
+        payment = purchase.accepted_payment
+        claims = list(payment.lot.clawbacks.all()) if payment and payment.lot else []
+        parts = {
+            name: sum((getattr(claim, name) for claim in claims), Decimal(0))
+            for name in ("taken", "pending", "owed", "waived")
+        }
+        return pairs({name: credits_amount(amount) for name, amount in parts.items() if amount}) or EMPTY
 
     @display(description=_("refunds"))
     def refunds_shown(self, purchase: Purchase) -> str:
-        return list_of(purchase.refunds.order_by("created_at"))
+        return list_of(Refund.objects.filter(payment__purchase=purchase).order_by("created_at"))
 
     @display(description=_("receipts"))
     def receipts_shown(self, purchase: Purchase) -> str:
@@ -210,11 +213,11 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
 
     @display(description=_("disputes"))
     def disputes_shown(self, purchase: Purchase) -> str:
-        return list_of(purchase.disputes.order_by("created_at"))
+        return list_of(Dispute.objects.filter(payment__purchase=purchase).order_by("created_at"))
 
-    @display(description=_("payments not credited"))
-    def uncredited_shown(self, purchase: Purchase) -> str:
-        return list_of_uncredited(purchase)
+    @display(description=_("payments"))
+    def payments_shown(self, purchase: Purchase) -> str:
+        return list_of_payments(purchase)
 
     @display(description=_("validity"))
     def validity(self, purchase: Purchase) -> Any:
@@ -241,10 +244,6 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     def stripe_session(self, purchase: Purchase) -> str:
         return link_to_mirrored("session", purchase.stripe_session_id)
 
-    @display(description=_("Stripe payment"))
-    def stripe_payment(self, purchase: Purchase) -> str:
-        return link_to_mirrored("paymentintent", purchase.stripe_payment_intent_id)
-
     def lines_of(self, rows: QuerySet[Purchase]) -> Iterator[str]:
         return purchases_csv(rows)
 
@@ -252,8 +251,9 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         return request.user.has_perm("billing.refund_purchase")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No Refund button where nothing can be refunded, no Give back where nothing is owed, and no Receipt where
-        nothing was paid. Their addresses stay, and say so to whoever comes too late.
+        """No Refund button where nothing can be refunded, no Refund payment where nothing is owed, no Close where
+        something was paid, and no Receipt where nothing was. Their addresses stay, and say so to whoever comes too
+        late.
         """
         actions = super().get_actions_detail(request, object_id)
         purchase = self.get_object(request, unquote(str(object_id)))
@@ -261,7 +261,9 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         if purchase is None or not (purchase.is_credited and purchase.refundable.minor > 0):
             hidden.add("refund")
         if purchase is None or first_owed(purchase) is None:
-            hidden.add("give_back")
+            hidden.add("refund_payment")
+        if purchase is None or not is_closable(purchase):
+            hidden.add("close_unpaid")
         if purchase is None or not purchase.has_receipt:
             hidden.add("receipt")
         names = {f"{self.opts.app_label}_{self.opts.model_name}_{name}" for name in hidden}
@@ -293,21 +295,46 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         return after_dialog(request, reverse("admin:billing_purchase_change", args=[quote(purchase.pk)]))
 
     @action(
-        description=_("Give the payment back"),
-        url_path="give-back",
+        description=_("Refund payment"),
+        url_path="refund-payment",
         permissions=["refund"],
         dialog={
-            "title": _("Give this payment back?"),
+            "title": _("Refund this payment?"),
             "description": _(
-                "Asks Stripe to pay the whole payment back to the buyer. No credits are moved: none came with it."
+                "Asks Stripe to pay all of it back to the buyer. No credits are moved: none came with it."
             ),
-            "form_class": GiveBackForm,
-            "form_submit_text": _("Give back"),
+            "form_class": RefundPaymentForm,
+            "form_submit_text": _("Refund payment"),
         },
     )
-    def give_back(self, request: HttpRequest, form: GiveBackForm, object_id: str) -> HttpResponse:
+    def refund_payment(self, request: HttpRequest, form: RefundPaymentForm, object_id: str) -> HttpResponse:
         purchase: Purchase = acted_on(self, request, object_id)
-        give_back_and_tell(self, request, purchase, form)
+        refund_payment_and_tell(self, request, purchase, form)
+        return after_dialog(request, reverse("admin:billing_purchase_change", args=[quote(purchase.pk)]))
+
+    @action(
+        description=_("Close without credits"),
+        url_path="close-unpaid",
+        permissions=["rerun"],
+        dialog={
+            "title": _("Close this purchase without credits?"),
+            "description": _(
+                "Nothing was paid for it. It becomes failed, and no later report of this checkout opens it again. To "
+                "give the buyer credits all the same, adjust their account."
+            ),
+            "form_class": None,
+            "form_submit_text": _("Close"),
+        },
+    )
+    def close_unpaid(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        purchase: Purchase = acted_on(self, request, object_id)
+        try:
+            close_unpaid_purchase(purchase.pk, cast(User, request.user).pk)
+        except BillingError as error:
+            self.message_user(request, error.message, messages.ERROR)
+        else:
+            self.log_change(request, purchase, "Closed without credits")
+            self.message_user(request, _("Closed. Nothing was credited."), messages.SUCCESS)
         return after_dialog(request, reverse("admin:billing_purchase_change", args=[quote(purchase.pk)]))
 
     def has_rerun_permission(self, request: HttpRequest, object_id: Any = None) -> bool:

@@ -21,7 +21,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
     list_filter = ["kind", "series", "day"]
     search_fields = ["number__exact", "purchase__id__exact", "refund__stripe_refund_id__exact"]
     search_help_text = _("Number, purchase id, or Stripe’s refund id.")
-    list_select_related = ["purchase__user", "refund"]
+    list_select_related = ["purchase__user", "refund__payment"]
     actions_detail = ["pdf"]
     fields = [
         "number",
@@ -31,6 +31,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
         "purchase_link",
         "refund_link",
         "buyer",
+        "paid_with",
         "seller_name",
         "seller_address",
         "seller_tax_id",
@@ -42,7 +43,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Receipt]:
         receipts: QuerySet[Receipt] = super().get_queryset(request)
-        return receipts.select_related("purchase__user", "refund")
+        return receipts.select_related("purchase__user", "refund__payment")
 
     @display(description=_("amount"))
     def amount(self, receipt: Receipt) -> str:

@@ -10,13 +10,14 @@ from uuid import uuid4
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -28,10 +29,14 @@ from billing.exports import refunds_csv
 from billing.models import Dispute, Purchase, Refund
 from billing.money import Money
 from billing.refunds import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
+from billing.resolving import resolve_return
+from billing.returns import amount_of, came_of
+from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, chip, in_words, link_to
 from config.period_filter import PeriodFilter
 from config.read_only_admin import ReadOnlyAdmin
 from credits.formatting import credits_amount
+from credits.models import Clawback
 
 REFUND_TONES: dict[str, str] = {
     Refund.Status.SUCCEEDED: "success",
@@ -148,7 +153,14 @@ def _outcome(refund: Refund) -> tuple[Any, int]:
             "Stripe didn’t answer. The credits are out of the account, and the refund goes on by itself."
         )
         return told, messages.WARNING
-    taken = credits_amount(refund.credits_taken)
+    claim = came_of(refund)
+    taken = credits_amount(claim.taken if claim else Decimal(0))
+    if claim and claim.pending:
+        told = _(
+            "%(amount)s refunded. %(credits)s credits taken back, %(pending)s more as soon as their holds end."
+        )
+        pending = credits_amount(claim.pending)
+        return told % {"amount": refund.amount, "credits": taken, "pending": pending}, messages.SUCCESS
     return (
         _("%(amount)s refunded, %(credits)s credits taken back.")
         % {"amount": refund.amount, "credits": taken},
@@ -156,19 +168,47 @@ def _outcome(refund: Refund) -> tuple[Any, int]:
     )
 
 
+class SayAmountForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
+    """What a return comes to in its payment's currency."""
+
+    amount = forms.DecimalField(
+        label=_("Amount"),
+        max_digits=20,
+        decimal_places=3,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("In the currency of the payment."),
+    )
+
+
 class ReturnColumns:
     """What refunds and disputes have in common."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("purchase__user")  # type: ignore[misc,no-any-return]  # an admin's
+        return super().get_queryset(request).select_related("payment__purchase__user")  # type: ignore[misc,no-any-return]  # an admin's
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """With what came of the credits of all rows of the page in one query."""
+        changes = super().get_changelist_instance(request)  # type: ignore[misc]  # an admin's
+        claims = Clawback.objects.in_bulk([row.pk for row in changes.result_list])
+        for row in changes.result_list:
+            row.claim = claims.get(row.pk)
+        return changes
 
     @display(description=_("purchase"))
     def purchase_link(self, row: Any) -> str:
-        return link_to(row.purchase) if row.purchase else EMPTY
+        return link_to(row.purchase)
 
     @display(description=_("buyer"))
     def buyer(self, row: Any) -> str:
-        return link_to(row.purchase.user) if row.purchase else EMPTY
+        return link_to(row.purchase.user)
+
+    @display(description=_("payment"))
+    def payment_link(self, row: Any) -> str:
+        return link_to(row.payment)
+
+    @display(description=_("counts for"))
+    def counted(self, row: Any) -> Any:
+        return _("not known yet") if row.counted_minor is None else str(amount_of(row))
 
     @display(description=_("amount"), ordering="amount_minor")
     def amount_shown(self, row: Any) -> str:
@@ -176,16 +216,62 @@ class ReturnColumns:
 
     @display(description=_("credits taken back"))
     def taken(self, row: Any) -> str:
-        return credits_amount(row.credits_taken)
+        return self._of_claim(row, "taken")
+
+    @display(description=_("credits pending"))
+    def pending(self, row: Any) -> str:
+        return self._of_claim(row, "pending")
 
     @display(description=_("credits owed"))
     def owed(self, row: Any) -> str:
-        return credits_amount(row.credits_owed) if row.credits_owed else EMPTY
+        return self._of_claim(row, "owed")
 
-    @display(description=_("credits let go"))
-    def let_go(self, row: Any) -> str:
-        gone = row.credits_asked - row.credits_taken - row.credits_owed
-        return credits_amount(gone) if gone else EMPTY
+    @display(description=_("credits waived"))
+    def waived(self, row: Any) -> str:
+        return self._of_claim(row, "waived")
+
+    def has_say_amount_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("billing.refund_purchase")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Only where Stripe didn't say."""
+        row = self.get_object(request, unquote(str(object_id)))  # type: ignore[attr-defined]  # an admin's
+        is_known = row is None or row.counted_minor is not None
+        return [] if is_known else super().get_actions_detail(request, object_id)  # type: ignore[misc]  # an admin's
+
+    @action(
+        description=_("Say what it comes to"),
+        url_path="say-amount",
+        permissions=["say_amount"],
+        dialog={
+            "title": _("What does it come to?"),
+            "description": _(
+                "It is in another currency than the payment, and Stripe gave no rate. Its page in Stripe’s dashboard "
+                "shows what was taken out of your balance."
+            ),
+            "form_class": SayAmountForm,
+            "form_submit_text": _("Save"),
+        },
+    )
+    def say_amount(self, request: HttpRequest, form: SayAmountForm, object_id: str) -> HttpResponse:
+        row: Any = acted_on(self, request, object_id)
+        try:
+            money = Money.from_major(form.cleaned_data["amount"], row.payment.currency)
+            resolve_return(type(row), row.pk, money.minor, cast(User, request.user).pk)
+        except (BillingError, ValueError) as error:
+            self.message_user(request, str(error), messages.ERROR)  # type: ignore[attr-defined]  # an admin's
+        else:
+            self.log_change(request, row, f"Said that it comes to {money}")  # type: ignore[attr-defined]  # an admin's
+            told = _("It counts for %s now.") % money
+            self.message_user(request, told, messages.SUCCESS)  # type: ignore[attr-defined]  # an admin's
+        page = f"admin:billing_{row._meta.model_name}_change"
+        return after_dialog(request, reverse(page, args=[quote(row.pk)]))
+
+    def _of_claim(self, row: Any, name: str) -> str:
+        if not hasattr(row, "claim"):
+            row.claim = came_of(row)
+        amount = getattr(row.claim, name) if row.claim else Decimal(0)
+        return credits_amount(amount) if amount else EMPTY
 
 
 @admin.register(Refund)
@@ -206,30 +292,34 @@ class RefundAdmin(DownloadableList, ReturnColumns, ReadOnlyAdmin):
     search_fields = [
         "id__exact",
         "stripe_refund_id__exact",
-        "purchase__id__exact",
-        "stripe_payment_intent_id__exact",
+        "payment__purchase__id__exact",
+        "payment__stripe_payment_intent_id__exact",
     ]
+    actions_detail = ["say_amount"]
     search_help_text = _("Refund, purchase or payment id.")
     download_permission, download_name = DOWNLOAD_SALES, "refunds"
     fields = [
         "status_chip",
         "failure",
         "amount_shown",
+        "counted",
         "purchase_link",
         "buyer",
         "reason",
         "note",
         "policy",
         "taken",
+        "pending",
         "owed",
-        "let_go",
+        "waived",
         "origin",
         "asked_by_name",
         "created_at",
+        "made_at",
         "settled_at",
         "mailed_at",
+        "payment_link",
         "stripe_refund_id",
-        "stripe_payment_intent_id",
         "id",
     ]
     readonly_fields = fields
@@ -259,7 +349,7 @@ class RefundAdmin(DownloadableList, ReturnColumns, ReadOnlyAdmin):
 class DisputeAdmin(ReturnColumns, ReadOnlyAdmin):
     is_audited = True
     list_display = [
-        "created_at",
+        "made_at",
         "buyer",
         "purchase_link",
         "amount_shown",
@@ -269,25 +359,33 @@ class DisputeAdmin(ReturnColumns, ReadOnlyAdmin):
         "due_by",
     ]
     list_filter = ["status", "reason", "created_at"]
-    search_fields = ["stripe_dispute_id__exact", "purchase__id__exact", "stripe_payment_intent_id__exact"]
+    search_fields = [
+        "stripe_dispute_id__exact",
+        "payment__purchase__id__exact",
+        "payment__stripe_payment_intent_id__exact",
+    ]
+    actions_detail = ["say_amount"]
     search_help_text = _("Stripe’s dispute or payment id, or the purchase’s.")
     fields = [
         "status_chip",
         "due_by",
         "evidence",
         "amount_shown",
+        "counted",
         "reason",
         "purchase_link",
         "buyer",
+        "policy",
         "taken",
+        "pending",
         "owed",
-        "let_go",
+        "waived",
+        "made_at",
         "created_at",
         "closed_at",
         "staff_told_at",
+        "payment_link",
         "stripe_dispute_id",
-        "stripe_charge_id",
-        "stripe_payment_intent_id",
     ]
     readonly_fields = fields
 

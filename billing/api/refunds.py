@@ -21,7 +21,9 @@ from billing.matching import as_uuid
 from billing.models import Purchase, Refund
 from billing.money import Money
 from billing.refunds import LONGEST_NOTE, RefundOrder, preview_refund, refund_purchase
+from billing.returns import came_of
 from config.problems import problem_responses
+from credits.models import Clawback
 
 LONGEST_KEY = 200
 WHO = (401, 403, 503)
@@ -51,8 +53,9 @@ class PreviewQuerySerializer(serializers.Serializer[Any]):
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
-    """What a refund would do now. Of ``credits_asked``, ``credits_taken`` are left and ``credits_spent`` are gone:
-    those are let go, owed, or keep the refund from happening, by its policy.
+    """What a refund would do now. Of ``credits_asked``, ``credits_taken`` are left and ``credits_pending`` on hold:
+    these are taken when the hold ends. ``credits_spent`` were used or given away: they are waived, owed, or block the
+    refund, by its policy. ``credits_lost`` expired or were taken by staff: nobody owes them.
     """
 
     paid = MoneyField(source="purchase.paid")
@@ -63,7 +66,9 @@ class PreviewSerializer(serializers.Serializer[Any]):
     credits_left = NumberField()
     credits_asked = NumberField()
     credits_taken = NumberField()
+    credits_pending = NumberField()
     credits_spent = NumberField()
+    credits_lost = NumberField()
 
 
 class RefundOrderSerializer(serializers.Serializer[Any]):
@@ -82,16 +87,21 @@ class RefundOrderSerializer(serializers.Serializer[Any]):
 
 
 class RefundSerializer(serializers.Serializer[Any]):
+    """A refund and what came of its credits: of ``credits_asked`` those that are neither taken, pending nor owed are
+    waived.
+    """
+
     id = serializers.UUIDField(read_only=True)
-    purchase_id = serializers.UUIDField(read_only=True)
+    purchase_id = serializers.UUIDField(source="payment.purchase_id", read_only=True)
     status = serializers.ChoiceField(choices=Refund.Status.choices, read_only=True)
     amount = MoneyField()
     currency = serializers.CharField(read_only=True)
     reason = serializers.CharField(read_only=True)
     policy = serializers.ChoiceField(choices=Refund.Policy.choices, read_only=True)
-    credits_asked = NumberField()
-    credits_taken = NumberField()
-    credits_owed = NumberField()
+    credits_asked = NumberField(source="claim.amount")
+    credits_taken = NumberField(source="claim.taken")
+    credits_pending = NumberField(source="claim.pending")
+    credits_owed = NumberField(source="claim.owed")
     failure_reason = serializers.CharField(read_only=True)
     stripe_refund_id = serializers.CharField(read_only=True, allow_null=True)
     created_at = UtcTimeField()
@@ -134,7 +144,7 @@ class RefundsView(APIView):
         order.is_valid(raise_exception=True)
         purchase = _purchase(purchase_id)
         refund = refund_purchase(purchase.pk, _order(order.validated_data, purchase, request))
-        return Response(RefundSerializer(refund).data, status=201)
+        return Response(_shown(refund), status=201)
 
 
 def _order(data: dict[str, Any], purchase: Purchase, request: Request) -> RefundOrder:
@@ -150,6 +160,11 @@ def _order(data: dict[str, Any], purchase: Purchase, request: Request) -> Refund
         asked_by=cast(User, request.user),
         idempotency_key=f"api:{key}",
     )
+
+
+def _shown(refund: Refund) -> Any:
+    refund.claim = came_of(refund) or Clawback()  # type: ignore[attr-defined]  # for the serializer alone
+    return RefundSerializer(refund).data
 
 
 def _purchase(purchase_id: str) -> Purchase:

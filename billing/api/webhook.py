@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing.api.serializers import ReceivedSerializer
-from billing.errors import WebhookTooLarge
-from billing.inbox import receive_event
+from billing.errors import UnreadableEvent, WebhookTooLarge
+from billing.inbox import keep_unreadable, receive_event
 from billing.stripe_gateway import verify_event
 from config.problems import problem_responses
 
@@ -40,7 +40,12 @@ class WebhookView(APIView):
         return Response({"received": True})
 
     def take_in(self, request: Request) -> None:
-        receive_event(verify_event(_body(request), request.headers.get("Stripe-Signature", "")))
+        try:
+            event = verify_event(_body(request), request.headers.get("Stripe-Signature", ""))
+        except UnreadableEvent as error:
+            keep_unreadable(error.params["key"], error.params["payload"], error.message)
+        else:
+            receive_event(event)
 
 
 def _body(request: Request) -> bytes:

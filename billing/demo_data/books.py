@@ -1,4 +1,4 @@
-"""One account's ledger in memory, by the rules of the ledger's functions (credits/migrations/0005_functions.sql).
+"""One account's ledger in memory, by the rules of the ledger's functions (credits/migrations/*.sql).
 
 Amounts are whole millionths of a credit. Nothing is held: there are no holds.
 """
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from billing.demo_data.plan import Moment, instant
 from billing.demo_data.rows import Rows, spelled
-from credits.models import Account, Entry, Lot
+from credits.models import Account, Clawback, Entry, Lot
 
 MILLION = 1_000_000
 NEVER = 1 << 62
@@ -37,6 +37,9 @@ class OpenLot:
     currency: str
     reference: str
     created: int
+    # What of it expired, and what paid off a debt.
+    expired: int = 0
+    offset: int = 0
 
 
 class Fact(NamedTuple):
@@ -46,6 +49,15 @@ class Fact(NamedTuple):
     key: str
     reference: str = ""
     metadata: Mapping[str, str | int] | None = None
+
+
+class Clawed(NamedTuple):
+    """What a refund or dispute claims back of a lot."""
+
+    id: UUID
+    kind: Clawback.Kind
+    amount: int
+    owes: bool
 
 
 class Books:
@@ -69,41 +81,50 @@ class Books:
         return self.live[0][-1] if self.live and self.live[0][0] <= at else None
 
     def grant(self, moment: Moment, lot: OpenLot, fact: Fact) -> None:
-        repaid = min(self.debt, lot.amount)
-        lot.remaining = lot.amount - repaid
+        lot.remaining = lot.amount
         self.lots.append(lot)
-        if lot.remaining:
-            insort(self.live, (lot.expires, not lot.promotional, lot.id, lot))
-        self._append(moment, fact, [lot.id], [lot.remaining], owed=-repaid)
+        insort(self.live, (lot.expires, not lot.promotional, lot.id, lot))
+        self._append(moment, fact, [lot.id], [lot.amount])
+        self._offset(moment)
 
     def spend(self, moment: Moment, amount: int, fact: Fact) -> None:
-        lots, moved = [], []
-        for expires, _, number, lot in self.live:
-            if expires > moment.at:
-                taken = min(lot.remaining, amount)
-                lot.remaining -= taken
-                amount -= taken
-                lots.append(number)
-                moved.append(-taken)
-                if not amount:
-                    break
-        self._forget_exhausted()
-        self._append(moment, fact, lots, moved)
+        lots = self._take(moment, amount)
+        self._append(moment, fact, [lot.id for lot, _ in lots], [-taken for _, taken in lots])
 
-    def reverse(
-        self, moment: Moment, lot: OpenLot, amount: int, fact: Fact, *, owes: bool
-    ) -> tuple[int, int]:
-        """What was taken, and what is owed. Where both are nothing, there is no entry."""
-        taken = min(lot.remaining, amount)
-        owed = amount - taken if owes else 0
+    def claw_back(self, moment: Moment, lot: OpenLot, claim: Clawed, fact: Fact) -> tuple[int, int]:
+        """What was taken, and what is owed. Where both are nothing, there is no entry. Adds the claim's own row."""
+        taken = min(lot.remaining, claim.amount)
+        spent = lot.amount - lot.remaining - lot.expired
+        owed = min(claim.amount - taken, spent) if claim.owes else 0
+        self.rows.add(
+            Clawback(
+                id=claim.id,
+                account_id=self.account,
+                lot_id=lot.id,
+                at=instant(moment.at),
+                position=1,
+                kind=claim.kind,
+                policy=Clawback.Policy.DEBT if claim.owes else Clawback.Policy.CAP,
+                amount=spelled_amount(claim.amount),
+                taken=spelled_amount(taken),
+                pending="0",
+                owed=spelled_amount(owed),
+                waived=spelled_amount(claim.amount - taken - owed),
+                taken_since=instant(moment.at) if taken else None,
+                metadata={},
+                created_at=instant(moment.at),
+            )
+        )
         if taken + owed:
             lot.remaining -= taken
             self._forget_exhausted()
             self._append(moment, fact, [lot.id], [-taken], owed=owed)
+            self._offset(moment)
         return taken, owed
 
     def expire(self, moment: Moment, lot: OpenLot) -> None:
         rest, lot.remaining = lot.remaining, 0
+        lot.expired = rest
         self._forget_exhausted()
         key = f"expiry:{lot.id}:{self.version + 1}"
         self._append(moment, Fact(Entry.Kind.EXPIRY, key, lot.reference), [lot.id], [-rest])
@@ -138,6 +159,29 @@ class Books:
             reference=lot.reference,
             created_at=instant(lot.created),
         )
+
+    def _take(self, moment: Moment, amount: int) -> list[tuple[OpenLot, int]]:
+        """The lots that pay, each with how much, in the order of spending."""
+        paid = []
+        for expires, _, _, lot in self.live:
+            if expires > moment.at and amount:
+                taken = min(lot.remaining, amount)
+                lot.remaining -= taken
+                amount -= taken
+                paid.append((lot, taken))
+        self._forget_exhausted()
+        return paid
+
+    def _offset(self, moment: Moment) -> None:
+        """What is free pays off what is owed, under the id that every moment keeps for it."""
+        amount = min(self.debt, self.free(moment.at))
+        if amount:
+            paid = self._take(moment, amount)
+            for lot, taken in paid:
+                lot.offset += taken
+            after = moment._replace(entry_id=moment.entry_id + 1)
+            fact = Fact(Entry.Kind.OFFSET, f"offset:{self.version + 1}")
+            self._append(after, fact, [lot.id for lot, _ in paid], [-taken for _, taken in paid], owed=-amount)
 
     def _forget_exhausted(self) -> None:
         if any(not place[-1].remaining for place in self.live):

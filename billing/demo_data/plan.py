@@ -11,6 +11,7 @@ SPAN = datetime.timedelta(days=730)
 MICROSECOND = datetime.timedelta(microseconds=1)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 LARGEST_WEIGHT = 1000
+IDS_A_PLACE = 2
 
 
 class CannotSeed(Exception):
@@ -46,7 +47,9 @@ class Reserved:
 
 
 class Moment(NamedTuple):
-    """One place in a batch's order: an entry's id, the id of a lot that it may bring, microseconds since 1970."""
+    """One place in a batch's order: an entry's id, the id of a lot that it may bring, microseconds since 1970. The next
+    id is the place's own too, for credits that pay off a debt as soon as they come.
+    """
 
     entry_id: int
     lot_id: int
@@ -103,7 +106,7 @@ class Plan:
         step = span // entries
         return [
             Moment(
-                self.reserved.first_entry + slot,
+                self.reserved.first_entry + IDS_A_PLACE * slot,
                 self.reserved.first_lot + slot,
                 start + slot * span // entries + random.randrange(step),
             )

@@ -1,10 +1,9 @@
-"""Purchases, and the rows that belong to them: events, refunds, disputes."""
+"""Purchases, and the rows that belong to them: events, payments, refunds, disputes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from random import Random
 from uuid import UUID
 
@@ -13,9 +12,9 @@ from django.db.models import Model
 from accounts.models import User
 from billing.demo_data.books import MILLION, spelled_amount
 from billing.demo_data.plan import Moment, instant
-from billing.models import Dispute, Package, Purchase, PurchaseEvent, Refund
+from billing.models import Dispute, Package, Payment, Purchase, PurchaseEvent, Refund
 from billing.returns import credits_for
-from credits.models import Account
+from credits.models import Account, Clawback
 
 Status = Purchase.Status
 Source = PurchaseEvent.Source
@@ -38,12 +37,13 @@ class Sale:
     """A purchase as it grows; its rows are added when its story is over."""
 
     purchase: Purchase
+    payment: Payment | None = None
     events: list[PurchaseEvent] = field(default_factory=list)
     returns: list[Model] = field(default_factory=list)
 
     @property
     def rows(self) -> Sequence[Model]:
-        return [self.purchase, *self.events, *self.returns]
+        return [self.purchase, *([self.payment] if self.payment else []), *self.events, *self.returns]
 
     def tell(
         self,
@@ -104,19 +104,20 @@ def start_sale(user: User, account: Account, offered: Offered, random: Random, a
     return sale
 
 
-def complete(sale: Sale, moment: Moment, balance: int) -> None:
+def complete(sale: Sale, moment: Moment, balance: int, random: Random) -> None:
     purchase = sale.purchase
-    _pay(purchase)
+    sale.payment = _payment(purchase, Payment.State.PAID, moment.at, random)
+    sale.payment.lot_id = moment.lot_id
     purchase.paid_minor = purchase.price_minor
     purchase.completed_at = purchase.confirmation_sent_at = instant(moment.at)
     detail = {"entry": moment.entry_id, "balance_after": spelled_amount(balance)}
     sale.tell("credited", Source.WEBHOOK, moment.at, Status.COMPLETED, detail)
 
 
-def end_unpaid(sale: Sale, status: Status, at: int) -> None:
+def end_unpaid(sale: Sale, status: Status, at: int, random: Random) -> None:
     """Leaves a pending one as it is."""
     if status == Status.FAILED:
-        _pay(sale.purchase)
+        sale.payment = _payment(sale.purchase, Payment.State.FAILED, at + 2 * DAY, random)
         sale.purchase.failure_code = "payment_failed"
         sale.tell("payment_failed", Source.WEBHOOK, at + 2 * DAY, status)
     elif status == Status.EXPIRED:
@@ -125,28 +126,26 @@ def end_unpaid(sale: Sale, status: Status, at: int) -> None:
 
 def claim_back(sale: Sale, status: Status, random: Random, moment: Moment, now: int) -> Claim:
     """The refund or the dispute that leads to this status."""
-    purchase = sale.purchase
+    purchase, payment = sale.purchase, sale.payment
+    assert payment is not None  # noqa: S101 - only what was paid is claimed back
     number = UUID(int=random.getrandbits(128), version=4)
     minor = purchase.price_minor
     if status == Status.PARTIALLY_REFUNDED:
         minor = max(1, minor * random.choice((10, 20, 25, 50, 75)) // 100)
     row: Refund | Dispute
     if status == Status.DISPUTED:
-        row = _dispute(purchase, number, random, moment.at, now)
-        owes = row.status == Dispute.Status.LOST
+        row = _dispute(payment, number, random, moment.at, now)
+        owes = row.policy == Clawback.Policy.DEBT
     else:
-        row = _refund(purchase, number, minor, random, moment.at)
+        row = _refund(payment, number, minor, random, moment.at)
         owes = row.policy == Refund.Policy.DEBT
     return Claim(row, minor, int(credits_for(purchase, minor) * MILLION), owes)
 
 
-def settle(sale: Sale, claim: Claim, status: Status, taken: int, owed: int, at: int) -> None:
+def settle(sale: Sale, claim: Claim, status: Status, taken: int, at: int) -> None:
     """What `billing.returns` and its callers write down of a claim."""
     purchase, row = sale.purchase, claim.row
-    asked, took, owing = (Decimal(spelled_amount(amount)) for amount in (claim.credits, taken, owed))
-    row.credits_asked, row.credits_taken, row.credits_owed = asked, took, owing
-    purchase.credits_asked_back, purchase.credits_taken_back, purchase.credits_owed = asked, took, owing
-    purchase.returns_booked = 1
+    took = spelled_amount(taken)
     purchase.status = status  # the services set it before they tell
     sale.returns.append(row)
     detail = {"amount": str(row.amount), **({"credits": f"-{took}"} if taken else {})}
@@ -160,45 +159,66 @@ def settle(sale: Sale, claim: Claim, status: Status, taken: int, owed: int, at: 
     sale.tell("refund_succeeded", Source.WEBHOOK, at + MINUTE, detail=settled)
 
 
-def _pay(purchase: Purchase) -> None:
-    purchase.stripe_payment_intent_id = f"pi_seed_{purchase.pk.hex}"
+def _payment(purchase: Purchase, state: Payment.State, at: int, random: Random) -> Payment:
+    is_paid = state == Payment.State.PAID
+    brand, first = random.choice((("visa", "4"), ("mastercard", "5"), ("amex", "3")))
+    return Payment(
+        id=UUID(int=random.getrandbits(128), version=4),
+        purchase_id=purchase.pk,
+        stripe_payment_intent_id=f"pi_seed_{purchase.pk.hex}",
+        stripe_charge_id=f"ch_seed_{purchase.pk.hex}",
+        amount_minor=purchase.price_minor,
+        currency=purchase.currency,
+        state=state,
+        livemode=False,
+        method="card",
+        brand=brand,
+        last4=f"{first}{random.randrange(1000):03d}",
+        fingerprint=f"{random.getrandbits(64):016x}",
+        made_at=purchase.created_at,
+        paid_at=instant(at) if is_paid else None,
+        reported_at=instant(at),
+        created_at=instant(at),
+    )
 
 
-def _refund(purchase: Purchase, number: UUID, minor: int, random: Random, at: int) -> Refund:
+def _refund(payment: Payment, number: UUID, minor: int, random: Random, at: int) -> Refund:
     return Refund(
         id=number,
-        purchase_id=purchase.pk,
+        payment_id=payment.pk,
         amount_minor=minor,
-        currency=purchase.currency,
+        counted_minor=minor,
+        currency=payment.currency,
         status=Refund.Status.SUCCEEDED,
         reason=random.choice(Refund.Reason.values),
-        note="Made up by seed_demo",
+        note="Sample data",
         policy=random.choices((Refund.Policy.CAP, Refund.Policy.DEBT), (3, 1))[0],
         origin=Refund.Origin.ADMIN,
         stripe_refund_id=f"re_seed_{number.hex}",
-        stripe_payment_intent_id=purchase.stripe_payment_intent_id or "",
+        made_at=instant(at),
         created_at=instant(at),
         settled_at=instant(at + MINUTE),
         mailed_at=instant(at + MINUTE),
     )
 
 
-def _dispute(purchase: Purchase, number: UUID, random: Random, at: int, now: int) -> Dispute:
+def _dispute(payment: Payment, number: UUID, random: Random, at: int, now: int) -> Dispute:
     status = Dispute.Status.LOST
     if now - at < UNDECIDED_DAYS * DAY:
         status = random.choice((Dispute.Status.NEEDS_RESPONSE, Dispute.Status.UNDER_REVIEW))
     decided = status == Dispute.Status.LOST
     return Dispute(
         id=number,
-        purchase_id=purchase.pk,
-        amount_minor=purchase.price_minor,
-        currency=purchase.currency,
+        payment_id=payment.pk,
+        amount_minor=payment.amount_minor,
+        counted_minor=payment.amount_minor,
+        currency=payment.currency,
         status=status,
+        policy=Clawback.Policy.DEBT if decided else Clawback.Policy.CAP,
         reason=random.choice(("fraudulent", "product_not_received", "duplicate", "general")),
         due_by=instant((at if decided else now) + random.randrange(1, 15) * DAY),
         stripe_dispute_id=f"dp_seed_{number.hex}",
-        stripe_charge_id=f"ch_seed_{number.hex}",
-        stripe_payment_intent_id=purchase.stripe_payment_intent_id or "",
+        made_at=instant(at),
         created_at=instant(at),
         closed_at=instant(at + 45 * DAY) if decided else None,
         staff_told_at=instant(at),

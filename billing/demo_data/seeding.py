@@ -13,16 +13,16 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing.daily_figures import count_all_next_time
-from billing.demo_data.plan import CannotSeed, Plan, Reserved, Sizes
+from billing.demo_data.plan import IDS_A_PLACE, CannotSeed, Plan, Reserved, Sizes
 from billing.demo_data.rows import Rows
 from billing.demo_data.sales import Offered
 from billing.demo_data.story import Story
-from billing.models import Dispute, Package, Purchase, PurchaseEvent, Refund
+from billing.models import Dispute, Package, Payment, Purchase, PurchaseEvent, Refund
 from billing.pricing import offers
-from credits.models import Account, Entry, Lot
+from credits.models import Account, Clawback, Entry, Lot
 
 ENTRIES_A_CHUNK = 50_000
-FILLED = (User, Account, Lot, Entry, Purchase, PurchaseEvent, Refund, Dispute)
+FILLED = (User, Account, Lot, Entry, Clawback, Purchase, PurchaseEvent, Payment, Refund, Dispute)
 USERNAME = r"^seed-(\d+)-\d+$"
 
 
@@ -135,7 +135,7 @@ def _reserve(entries: int) -> Reserved:
             LEFT JOIN accounts_user ON username LIKE 'seed-%%'
             GROUP BY entry, lot
             """,
-            [USERNAME, *[entries] * 4],
+            [USERNAME, *[IDS_A_PLACE * entries] * 2, *[entries] * 2],
         )
         return Reserved(*cursor.fetchone())
 

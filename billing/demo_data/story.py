@@ -10,7 +10,7 @@ from uuid import UUID
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 
 from accounts.models import User
-from billing.demo_data.books import MILLION, NEVER, Books, Fact, OpenLot, spelled_amount
+from billing.demo_data.books import MILLION, NEVER, Books, Clawed, Fact, OpenLot
 from billing.demo_data.plan import Moment, Plan, instant, microseconds
 from billing.demo_data.rows import Rows
 from billing.demo_data.sales import (
@@ -26,7 +26,7 @@ from billing.demo_data.sales import (
     start_sale,
 )
 from billing.models import Dispute, Purchase
-from credits.models import Account, Entry
+from credits.models import Account, Clawback, Entry
 
 # What becomes of a thousand purchases.
 OUTCOMES = {
@@ -116,7 +116,7 @@ class Story:
             amount=int(package.credits * MILLION),
             remaining=0,
             promotional=False,
-            expires=NEVER if package.validity_days is None else created_at + package.validity_days * DAY,
+            expires=NEVER if package.validity_days is None else moment.at + package.validity_days * DAY,
             cost_minor=package.price_minor,
             currency=package.currency,
             reference=str(sale.purchase.pk),
@@ -125,29 +125,33 @@ class Story:
         self.books.grant(
             moment, lot, Fact(Entry.Kind.PURCHASE, key, lot.reference, {"package": package.code})
         )
-        complete(sale, moment, self.books.balance)
+        complete(sale, moment, self.books.balance, self.random)
         self.sales[place] = sale, lot
 
     def _give_back(self, deed: Returned, moment: Moment) -> bool:
-        """Whether there is an entry of it: where everything was spent and nothing is owed, there is none."""
+        """Whether there is an entry of it: where everything was spent and nothing is owed, there is none. What is to
+        expire first, or paid off a debt, is left alone.
+        """
         sale, lot = self.sales[deed.place]
+        if lot.offset or lot.remaining and lot.expires <= moment.at:
+            return False
         claim = claim_back(sale, deed.outcome, self.random, moment, self.now)
         is_dispute = isinstance(claim.row, Dispute)
         metadata: dict[str, str | int] = {
             "package": sale.purchase.package_code,
             "dispute" if is_dispute else "refund": str(claim.row.pk),
             "lot": lot.id,
-            "policy": "debt" if claim.owes else "cap",
-            "asked": spelled_amount(claim.credits),
         }
         fact = Fact(
             Entry.Kind.DISPUTE if is_dispute else Entry.Kind.REFUND,
-            f"{sale.purchase.grant_key}:return:1",
+            f"clawback:{lot.id}:{self.books.version + 1}",
             lot.reference,
             metadata,
         )
-        taken, owed = self.books.reverse(moment, lot, claim.credits, fact, owes=claim.owes)
-        settle(sale, claim, deed.outcome, taken, owed, moment.at)
+        kind = Clawback.Kind.DISPUTE if is_dispute else Clawback.Kind.REFUND
+        clawed = Clawed(claim.row.pk, kind, claim.credits, claim.owes)
+        taken, owed = self.books.claw_back(moment, lot, clawed, fact)
+        settle(sale, claim, deed.outcome, taken, moment.at)
         return bool(taken + owed)
 
     def _use(self, moment: Moment, spends_left: int) -> None:
@@ -186,7 +190,7 @@ class Story:
         else:
             at = self.random.randrange(self.joined, max(self.joined + 1, self.now - 3 * DAY))
         sale = start_sale(self.user, self.account, self.random.choice(self.offered), self.random, at)
-        end_unpaid(sale, outcome, at)
+        end_unpaid(sale, outcome, at, self.random)
         return sale
 
 

@@ -5,11 +5,12 @@ from billing.models.daily_figures import CheckoutDay, ReturnsDay, SalesCount, Sa
 from billing.models.disputes import Dispute
 from billing.models.inbox import InboxEvent
 from billing.models.packages import Package
+from billing.models.payments import Payment
 from billing.models.purchases import Purchase, PurchaseEvent
 from billing.models.receipts import Receipt, ReceiptSeries
 from billing.models.reconciliation import ReconciliationFinding, ReconciliationRun, SeenPurchase
 from billing.models.refunds import Refund
-from billing.models.uncredited_payments import UncreditedPayment
+from billing.models.stripe_account import StripeAccount
 
 __all__ = [
     "ChangedMoment",
@@ -17,6 +18,7 @@ __all__ = [
     "Dispute",
     "InboxEvent",
     "Package",
+    "Payment",
     "Purchase",
     "PurchaseEvent",
     "Receipt",
@@ -28,6 +30,6 @@ __all__ = [
     "SalesCount",
     "SalesDay",
     "SeenPurchase",
-    "UncreditedPayment",
+    "StripeAccount",
     "VisitDay",
 ]

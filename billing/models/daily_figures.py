@@ -37,8 +37,8 @@ class CheckoutDay(models.Model):
 
 
 class SalesDay(models.Model):
-    """Purchases paid and credited on a day, by package and currency. ``first_purchases`` of them were the first of
-    their buyer (a person or a team), ``second_purchases`` the second.
+    """Purchases paid at Stripe on a day and credited, by package and currency. ``first_purchases`` of them were the
+    first of their buyer (a person or a team), ``second_purchases`` the second.
     """
 
     day = models.DateField(_("day"))
@@ -63,7 +63,7 @@ class SalesDay(models.Model):
 
 
 class ReturnsDay(models.Model):
-    """Refunds and disputes that began on a day, by the package they are about (empty: of no purchase we know).
+    """Refunds and disputes that began at Stripe on a day, by the package they are about.
 
     ``refunds`` stand or have gone through, for ``refunded_minor``. ``disputes`` are chargebacks, inquiries apart, and
     ``disputed_minor`` is what of them is away from us: of open and of lost ones.

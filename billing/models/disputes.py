@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
@@ -10,15 +11,17 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.changes import notes_changes
+from billing.models.payments import Payment
 from billing.models.purchases import Purchase
 from billing.money import Money
 from config.guards import never_deleted
-from credits.models.fields import AmountField
+from credits.models import Clawback
 
 
 class Dispute(models.Model):
-    """One dispute as Stripe tells of it: an inquiry (``warning_…``), or a chargeback, which takes the money away until
-    the bank has decided. ``purchase`` is empty for a payment that no purchase is known to have (yet).
+    """One dispute of a payment as Stripe tells of it: an inquiry (``warning_…``), or a chargeback, which takes the
+    money away until the bank has decided. ``policy`` says what becomes of spent credits once it is lost.
+    ``counted_minor``, ``made_at`` and the `Clawback` are as those of a refund.
     """
 
     class Status(models.TextChoices):
@@ -38,21 +41,21 @@ class Dispute(models.Model):
     NEEDING_ANSWER = (Status.WARNING_NEEDS_RESPONSE, Status.NEEDS_RESPONSE)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    purchase = models.ForeignKey(
-        Purchase, verbose_name=_("purchase"), on_delete=models.PROTECT, null=True, related_name="disputes"
+    payment = models.ForeignKey(
+        Payment, verbose_name=_("payment"), on_delete=models.PROTECT, related_name="disputes"
     )
     amount_minor = models.BigIntegerField(_("amount in minor units"))
+    counted_minor = models.BigIntegerField(_("counted in minor units"), null=True)
     currency = models.CharField(_("currency"), max_length=3)
     status = models.CharField(_("status"), max_length=30, choices=Status.choices)
     reason = models.CharField(_("reason"), max_length=60, blank=True)
     due_by = models.DateTimeField(_("answer until"), null=True)
-    credits_asked = AmountField(_("credits asked back"), default=0, db_default=0)
-    credits_taken = AmountField(_("credits taken back"), default=0, db_default=0)
-    credits_owed = AmountField(_("credits owed"), default=0, db_default=0)
+    policy = models.CharField(
+        _("policy"), max_length=10, choices=Clawback.Policy.choices, default=Clawback.Policy.CAP
+    )
     stripe_dispute_id = models.CharField(_("Stripe dispute"), max_length=255, unique=True)
-    stripe_charge_id = models.CharField(_("Stripe charge"), max_length=255)
-    stripe_payment_intent_id = models.CharField(_("Stripe payment"), max_length=255, db_index=True)
-    created_at = models.DateTimeField(_("opened"), db_default=Now(), editable=False)
+    made_at = models.DateTimeField(_("opened at Stripe"))
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True)
     staff_told_at = models.DateTimeField(_("staff told"), null=True)
 
@@ -61,7 +64,10 @@ class Dispute(models.Model):
         verbose_name_plural = _("disputes")
         ordering = ["-created_at", "-id"]
         constraints = [
-            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="billing_dispute_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(amount_minor__gt=0) & (Q(counted_minor__isnull=True) | Q(counted_minor__gte=0)),
+                name="billing_dispute_amount_positive",
+            ),
         ]
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="billing_dispute_newest"),
@@ -71,7 +77,7 @@ class Dispute(models.Model):
                 name="billing_dispute_to_answer",
             ),
         ]
-        triggers = [notes_changes("status purchase_id", "created_at"), *never_deleted()]
+        triggers = [notes_changes("status counted_minor made_at", "made_at"), *never_deleted()]
 
     def __str__(self) -> str:
         return f"{self.amount} · {self.get_status_display()}"
@@ -83,3 +89,17 @@ class Dispute(models.Model):
     @property
     def is_inquiry(self) -> bool:
         return self.status.startswith("warning_")
+
+    @property
+    def purchase(self) -> Purchase:
+        return self.payment.purchase
+
+    @property
+    def at(self) -> datetime:
+        """When the money went back."""
+        return self.made_at
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the money is the buyer's for now, or for good."""
+        return self.status in self.STANDING

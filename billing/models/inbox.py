@@ -14,23 +14,31 @@ class InboxEvent(models.Model):
     """One event of Stripe's, under Stripe's own id.
 
     It commits together with its effect, so an event marked as done was done. One that could not be applied stays
-    ``failed``: Stripe sends it again, and staff can apply it again by hand.
+    ``failed``: Stripe sends it again, and staff can apply it again by hand. One that nothing could ever be made of is
+    ``unreadable``: sending it again would not help. One about a payment that we don't know (yet) is ``unmatched``; it
+    is applied as soon as the payment is known, and after some hours it is ``not_ours``. ``payment_ref`` is the payment
+    intent, or else the charge, that it is about.
     """
 
     class Status(models.TextChoices):
         RECEIVED = "received", _("Received")
         APPLIED = "applied", _("Applied")
         STORED = "stored", _("Stored, nothing to do")
-        UNMATCHED = "unmatched", _("No purchase of ours")
+        UNMATCHED = "unmatched", _("Waits for its payment")
+        NOT_OURS = "not_ours", _("Not ours")
+        IGNORED = "ignored", _("Ignored")
+        UNREADABLE = "unreadable", _("Unreadable")
         FAILED = "failed", _("Failed")
 
-    DONE = (Status.APPLIED, Status.STORED, Status.UNMATCHED)
-    NOT_APPLIED = (Status.RECEIVED, Status.FAILED)
+    DONE = (Status.APPLIED, Status.STORED, Status.NOT_OURS, Status.IGNORED)
+    NOT_APPLIED = (Status.RECEIVED, Status.FAILED, Status.UNREADABLE)
 
     id = models.CharField(_("event"), max_length=255, primary_key=True)
     type = models.CharField(_("type"), max_length=100)
     api_version = models.CharField(_("API version"), max_length=50, blank=True)
     livemode = models.BooleanField(_("live"), default=False)
+    account = models.CharField(_("account"), max_length=255, blank=True, default="", db_default="")
+    payment_ref = models.CharField(_("payment"), max_length=255, blank=True, default="", db_default="")
     payload = models.JSONField(_("payload"))
     stripe_created = models.DateTimeField(_("happened"))
     received_at = models.DateTimeField(_("received"), db_default=Now(), editable=False)
@@ -67,10 +75,13 @@ class InboxEvent(models.Model):
             models.Index(
                 fields=["-received_at", "-id"],
                 include=["status", "type"],
-                condition=Q(status__in=["received", "failed"]),
+                condition=Q(status__in=["received", "failed", "unreadable"]),
                 name="billing_inbox_not_applied",
             ),
             models.Index(fields=["type", "-received_at"], name="billing_inbox_by_type"),
+            models.Index(
+                fields=["payment_ref"], condition=Q(status="unmatched"), name="billing_inbox_unmatched"
+            ),
         ]
 
     def __str__(self) -> str:

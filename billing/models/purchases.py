@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
@@ -15,7 +16,9 @@ from billing.models.packages import Package
 from billing.money import Money
 from config.guards import append_only, never_deleted
 from credits.models import Account
-from credits.models.fields import AmountField
+
+if TYPE_CHECKING:
+    from billing.models.payments import Payment
 
 CREDITED_STATUSES = ["completed", "partially_refunded", "refunded", "disputed"]
 
@@ -41,15 +44,17 @@ class Purchase(models.Model):
     # Paid and credited, whatever came of the money afterwards. Exactly these have a time of completion.
     CREDITED = (Status.COMPLETED, Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED)
 
-    # The failure of one that was never credited and whose payment went back to its buyer.
+    # Failures of one that was never credited: its payment went back to its buyer, or nothing was ever paid.
     GIVEN_BACK = "payment_given_back"
+    NOTHING_PAID = "nothing_paid"
 
     class Attention(models.TextChoices):
         NONE = "", _("none")
         AMOUNT_DIFFERS = "amount_differs", _("The amount paid is not the price")
         CURRENCY_DIFFERS = "currency_differs", _("The currency paid is not that of the price")
-        BUYER_DELETED = "buyer_deleted", _("The buyer was deleted before the payment came")
+        BUYER_DELETED = "buyer_deleted", _("The buyer’s account was closed before the payment came")
         PAID_TWICE = "paid_twice", _("A second payment came for the same purchase")
+        RETURN_CURRENCY = "return_currency", _("A refund or dispute is in another currency")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
@@ -82,18 +87,12 @@ class Purchase(models.Model):
     failure_code = models.CharField(_("failure"), max_length=100, blank=True)
     paid_minor = models.BigIntegerField(_("paid in minor units"), null=True)
 
-    # What went back (see `billing.returns`): money by refunds that stand, and credits for refunds and disputes. Of the
-    # credits asked back some were taken, some are owed, and the rest was spent and is let go.
+    # Money that went back, by refunds that stand. What came of the credits say the clawbacks of its lot.
     refunded_minor = models.BigIntegerField(_("refunded in minor units"), default=0, db_default=0)
-    credits_asked_back = AmountField(_("credits asked back"), default=0, db_default=0)
-    credits_taken_back = AmountField(_("credits taken back"), default=0, db_default=0)
-    credits_owed = AmountField(_("credits owed"), default=0, db_default=0)
-    returns_booked = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     idempotency_key = models.CharField(_("idempotency key"), max_length=255, null=True)
     request_fingerprint = models.CharField(max_length=64, blank=True)
     stripe_session_id = models.CharField(_("Stripe session"), max_length=255, unique=True, null=True)
-    stripe_payment_intent_id = models.CharField(_("Stripe payment"), max_length=255, unique=True, null=True)
     stripe_customer_id = models.CharField(_("Stripe customer"), max_length=255, blank=True)
     checkout_url = models.TextField(_("checkout page"), blank=True)
     invoiced_by_stripe = models.BooleanField(_("invoiced by Stripe"), default=False, db_default=False)
@@ -135,15 +134,6 @@ class Purchase(models.Model):
                 | Q(paid_minor__isnull=False, refunded_minor__gt=0, refunded_minor__lte=F("paid_minor")),
                 name="billing_purchase_never_refunds_more_than_was_paid",
             ),
-            models.CheckConstraint(
-                condition=Q(
-                    credits_taken_back__gte=0,
-                    credits_owed__gte=0,
-                    credits_asked_back__lte=F("credits"),
-                    credits_asked_back__gte=F("credits_taken_back") + F("credits_owed"),
-                ),
-                name="billing_purchase_takes_back_what_it_gave",
-            ),
         ]
         indexes = [
             models.Index(fields=["user", "-created_at", "-id"], name="billing_purchase_history"),
@@ -166,15 +156,9 @@ class Purchase(models.Model):
             # The list of staff, by what it is most narrowed by.
             models.Index(fields=["status", "-created_at", "-id"], name="billing_purchase_by_status"),
             models.Index(fields=["package_code", "-created_at", "-id"], name="billing_purchase_by_package"),
-            # What was sold on a day.
-            models.Index(
-                fields=["completed_at"],
-                condition=Q(completed_at__isnull=False),
-                name="billing_purchase_by_completion",
-            ),
         ]
         triggers = [
-            notes_changes("status completed_at paid_minor", "created_at", "completed_at"),
+            notes_changes("status", "created_at"),
             *never_deleted(),
         ]
 
@@ -211,6 +195,22 @@ class Purchase(models.Model):
     def refundable(self) -> Money:
         """What can still be refunded."""
         return Money(self.paid.minor - self.refunded_minor, self.currency)
+
+    @property
+    def payment(self) -> Payment | None:
+        """The payment that was accepted; before that, the newest one. From what is prefetched, where it is."""
+        payments = sorted(self.payments.all(), key=lambda each: (each.is_accepted, each.created_at))
+        return payments[-1] if payments else None
+
+    @property
+    def accepted_payment(self) -> Payment | None:
+        return next((each for each in self.payments.all() if each.is_accepted), None)
+
+    @property
+    def stripe_payment_intent_id(self) -> str | None:
+        """Stripe's id of `payment`."""
+        payment = self.payment
+        return payment.stripe_payment_intent_id if payment else None
 
     @property
     def was_given_back(self) -> bool:

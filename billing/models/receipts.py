@@ -43,9 +43,9 @@ class Receipt(models.Model):
     """What is printed on a receipt, or on the credit note of a refund, besides what purchase and refund say: all of it
     as it stood when it was issued, so that the document comes out the same whatever the settings say later.
 
-    ``day`` is the day of the payment or of the refund, in the site's time zone. ``buyer`` is the one place with
-    personal data: lines with the name, the e-mail address and the team. It can be emptied and in no other way changed;
-    nothing else can be changed at all.
+    ``day`` is the day of the payment or of the refund at Stripe, in the site's time zone; ``paid_with`` the card or
+    bank. ``buyer`` is the one place with personal data: lines with the name, the e-mail address and the team. It and
+    ``paid_with`` can be emptied and in no other way changed; nothing else can be changed at all.
     """
 
     class Kind(models.TextChoices):
@@ -70,6 +70,7 @@ class Receipt(models.Model):
     seller_address = models.TextField(_("seller’s address"), blank=True)
     seller_tax_id = models.CharField(_("seller’s tax number"), max_length=100, blank=True)
     note = models.TextField(_("note"), blank=True)
+    paid_with = models.CharField(_("paid with"), max_length=100, blank=True, default="", db_default="")
     buyer = models.TextField(_("buyer"), blank=True)
 
     class Meta:
@@ -90,11 +91,13 @@ class Receipt(models.Model):
         ]
         indexes = [models.Index(fields=["-issued_at", "-id"], name="billing_receipt_newest")]
         triggers = [
-            pgtrigger.ReadOnly(name="keeps_what_it_says", exclude=["buyer"]),
+            pgtrigger.ReadOnly(name="keeps_what_it_says", exclude=["buyer", "paid_with"]),
             pgtrigger.Protect(
                 name="forgets_its_buyer_only",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__buyer__df=pgtrigger.F("new__buyer")) & ~pgtrigger.Q(new__buyer=""),
+                condition=pgtrigger.Q(old__buyer__df=pgtrigger.F("new__buyer")) & ~pgtrigger.Q(new__buyer="")
+                | pgtrigger.Q(old__paid_with__df=pgtrigger.F("new__paid_with"))
+                & ~pgtrigger.Q(new__paid_with=""),
             ),
             *never_deleted(),
         ]

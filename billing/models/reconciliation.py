@@ -115,7 +115,11 @@ class SeenPurchase(models.Model):
 
 
 class ReconciliationFinding(models.Model):
-    """One disagreement between Stripe and us. The run repaired it itself, or it waits until staff have settled it."""
+    """One disagreement between Stripe and us. A run repaired it itself, or it waits until staff have settled it.
+
+    ``key`` names the problem: as long as it waits, each run that finds it again says so in the same row (``run`` is the
+    newest, ``found_at`` when that was, ``times`` how often).
+    """
 
     class State(models.TextChoices):
         REPAIRED = "repaired", _("Repaired")
@@ -125,12 +129,15 @@ class ReconciliationFinding(models.Model):
     run = models.ForeignKey(
         ReconciliationRun, verbose_name=_("run"), on_delete=models.PROTECT, related_name="findings"
     )
+    key = models.CharField(_("problem"), max_length=320)
     kind = models.CharField(_("kind"), max_length=40)
     detail = models.CharField(_("detail"), max_length=300)
     purchase = models.ForeignKey(
         Purchase, verbose_name=_("purchase"), on_delete=models.SET_NULL, null=True, related_name="findings"
     )
     session_id = models.CharField(_("Stripe session"), max_length=255, blank=True)
+    times = models.PositiveIntegerField(_("times found"), default=1, db_default=1)
+    found_at = models.DateTimeField(_("found"), db_default=Now())
     state = models.CharField(_("state"), max_length=10, choices=State.choices)
     settled_by = models.UUIDField(_("settled by"), null=True)
     settled_at = models.DateTimeField(_("settled"), null=True)
@@ -140,6 +147,11 @@ class ReconciliationFinding(models.Model):
         verbose_name_plural = _("findings")
         permissions = [("repair_finding", _("Can repair a finding"))]
         ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key"], condition=Q(state="waiting"), name="billing_finding_waits_once"
+            ),
+        ]
         indexes = [
             models.Index(fields=["-id"], condition=Q(state="waiting"), name="billing_finding_waiting"),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 import pgtrigger
 from django.db import models
@@ -11,19 +12,19 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.changes import notes_changes
+from billing.models.payments import Payment
 from billing.models.purchases import Purchase
 from billing.money import Money
 from config.guards import never_deleted
-from credits.models.fields import AmountField
 
 
 class Refund(models.Model):
-    """One refund of a purchase's payment, asked for here or made at Stripe.
+    """One refund of a payment, asked for here or made at Stripe.
 
     Written before Stripe is called, and the call's idempotency key is made of ``id``: so a refund that was asked for is
-    never lost, and two equal ones are two. ``credits_asked`` is this refund's share of the purchase's credits,
-    ``credits_taken`` what was really taken and ``credits_owed`` what became debt, when it was booked; all nothing for a
-    payment that was not credited. ``purchase`` is empty for a payment that no purchase is known to have (yet).
+    never lost, and two equal ones are two. ``counted_minor`` is what it comes to in the payment's currency; empty:
+    Stripe named another currency and no rate, and staff have to say. ``made_at`` is Stripe's time, ``created_at``
+    ours. What came of the credits says the `Clawback` with the same id.
     """
 
     class Status(models.TextChoices):
@@ -43,9 +44,9 @@ class Refund(models.Model):
         OTHER = "", _("Other")
 
     class Policy(models.TextChoices):
-        CAP = "cap", _("Take back only what is left")
-        DEBT = "debt", _("Let the buyer owe what was spent")
-        BLOCK = "block", _("Refuse where credits were spent")
+        CAP = "cap", _("Waive: take back only what is left")
+        DEBT = "debt", _("Owe: the buyer owes what was spent")
+        BLOCK = "block", _("Block: refuse where credits were spent")
 
     class Origin(models.TextChoices):
         ADMIN = "admin", _("back office")
@@ -56,10 +57,11 @@ class Refund(models.Model):
     STANDING = (Status.REQUESTED, Status.PENDING, Status.REQUIRES_ACTION, Status.SUCCEEDED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    purchase = models.ForeignKey(
-        Purchase, verbose_name=_("purchase"), on_delete=models.PROTECT, null=True, related_name="refunds"
+    payment = models.ForeignKey(
+        Payment, verbose_name=_("payment"), on_delete=models.PROTECT, related_name="refunds"
     )
     amount_minor = models.BigIntegerField(_("amount in minor units"))
+    counted_minor = models.BigIntegerField(_("counted in minor units"), null=True)
     currency = models.CharField(_("currency"), max_length=3)
     status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.REQUESTED)
     reason = models.CharField(_("reason"), max_length=30, choices=Reason.choices, blank=True)
@@ -71,12 +73,8 @@ class Refund(models.Model):
     idempotency_key = models.CharField(_("idempotency key"), max_length=255, null=True)
     failure_reason = models.CharField(_("failure"), max_length=100, blank=True)
 
-    credits_asked = AmountField(_("credits asked back"), default=0, db_default=0)
-    credits_taken = AmountField(_("credits taken back"), default=0, db_default=0)
-    credits_owed = AmountField(_("credits owed"), default=0, db_default=0)
-
     stripe_refund_id = models.CharField(_("Stripe refund"), max_length=255, unique=True, null=True)
-    stripe_payment_intent_id = models.CharField(_("Stripe payment"), max_length=255, db_index=True)
+    made_at = models.DateTimeField(_("made at Stripe"), null=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     settled_at = models.DateTimeField(_("settled"), null=True)
     mailed_at = models.DateTimeField(_("mail sent"), null=True)
@@ -90,13 +88,16 @@ class Refund(models.Model):
         ]
         ordering = ["-created_at", "-id"]
         constraints = [
-            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="billing_refund_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(amount_minor__gt=0) & (Q(counted_minor__isnull=True) | Q(counted_minor__gte=0)),
+                name="billing_refund_amount_positive",
+            ),
             models.CheckConstraint(
                 condition=Q(status="requested") | Q(stripe_refund_id__isnull=False) | Q(status="failed"),
                 name="billing_refund_known_at_stripe",
             ),
             models.UniqueConstraint(
-                fields=["purchase", "idempotency_key"], name="billing_refund_one_per_idempotency_key"
+                fields=["payment", "idempotency_key"], name="billing_refund_one_per_idempotency_key"
             ),
         ]
         indexes = [
@@ -109,7 +110,7 @@ class Refund(models.Model):
             pgtrigger.ReadOnly(
                 name="keeps_what_it_came_as", fields=["amount_minor", "currency", "created_at"]
             ),
-            notes_changes("status purchase_id", "created_at"),
+            notes_changes("status counted_minor made_at", "created_at", "made_at"),
             *never_deleted(),
         ]
 
@@ -121,11 +122,15 @@ class Refund(models.Model):
         return Money(self.amount_minor, self.currency)
 
     @property
-    def is_of_credited_payment(self) -> bool:
+    def purchase(self) -> Purchase:
+        return self.payment.purchase
+
+    @property
+    def at(self) -> datetime:
+        """When the money went back: Stripe's time, and ours until Stripe has named it."""
+        return self.made_at or self.created_at
+
+    @property
+    def is_of_accepted_payment(self) -> bool:
         """Whether it gives back what its purchase was credited for, and not a payment that was held back or second."""
-        purchase = self.purchase
-        return (
-            purchase is not None
-            and purchase.is_credited
-            and self.stripe_payment_intent_id == purchase.stripe_payment_intent_id
-        )
+        return self.payment.is_accepted

@@ -225,6 +225,8 @@ STRIPE_INVOICES = env.bool("STRIPE_INVOICES", default=False)
 # What one person may give away within 24 hours: so many credits, in so many gifts. No gifts at all: a count of 0.
 GIFT_DAILY_LIMIT = Decimal(env("GIFT_DAILY_LIMIT", default="10000"))
 GIFT_DAILY_COUNT = env.int("GIFT_DAILY_COUNT", default=20)
+# Credits can be given away this long after they were bought: long enough for a stolen card to be noticed.
+GIFT_AFTER = timedelta(hours=env.int("GIFT_AFTER_HOURS", default=0))
 # How many days ahead people are told that credits expire.
 EXPIRY_WARNING_DAYS = env.int("EXPIRY_WARNING_DAYS", default=7)
 

@@ -22,12 +22,13 @@ from config.admin_display import EMPTY, chip, link_to
 from config.long_lists import LongListAdmin
 from credits import adjustments
 from credits.admin.columns import LedgerColumns, written
-from credits.admin.forms import ReasonForm
+from credits.admin.forms import ReasonForm, UndoForm
 from credits.admin.state_filter import ALL, StateFilter
 from credits.errors import LedgerError
 from credits.formatting import credits_change
 from credits.models import Adjustment
 from credits.traces import rows_named
+from credits.undoing import undo_adjustment
 
 Status = Adjustment.Status
 STATUS_TONES: dict[str, str] = {Status.WAITING: "warning", Status.BOOKED: "success"}
@@ -60,14 +61,14 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
     list_filter = [AdjustmentStateFilter]
     search_fields = ["id"]  # what is looked for says get_search_results
     search_help_text = _("Adjustment or account id, owner’s e-mail, team, key, or reference: in full.")
-    list_select_related = ["account__owner", "account__team", "asked_by", "decided_by"]
+    list_select_related = ["account__owner", "account__team", "asked_by", "decided_by", "undoes"]
     list_before_template = "admin/credits/which_adjustments.html"
-    actions_detail = ["approve", "decline"]
+    actions_detail = ["approve", "decline", "undo"]
     fieldsets = [
         (None, {"fields": ["account_link", "amount_shown", "status_chip", "reason", "reference"]}),
         (_("What is given"), {"fields": ["came_as", "expires"]}),
         (_("By whom"), {"fields": ["asked_by_shown", "asked_at", "decided_by_shown", "decided_at"]}),
-        (_("Books"), {"fields": ["entry_link", "key", "id"]}),
+        (_("Books"), {"fields": ["entry_link", "undoes_link", "key", "id"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
@@ -122,17 +123,28 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
     def entry_link(self, adjustment: Adjustment) -> str:
         return link_to(adjustment.entry, f"#{adjustment.entry_id}")
 
+    @display(description=_("undoes"))
+    def undoes_link(self, adjustment: Adjustment) -> str:
+        return link_to(adjustment.undoes) if adjustment.undoes else EMPTY
+
+    def has_undo_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("credits.adjust_credits")
+
     def has_decide_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("credits.approve_adjustment")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No button where nothing is to be decided, and no approval for who asked. The addresses stay, and say why."""
+        """No button that could do nothing, and no approval for who asked. The addresses stay, and say why."""
         adjustment = self.get_object(request, object_id)
-        if adjustment is None or adjustment.status != Status.WAITING:
+        if adjustment is None:
             return []
+        fitting = set()
+        if adjustment.status == Status.WAITING:
+            fitting = {"decline"} if adjustment.asked_by_id == request.user.pk else {"approve", "decline"}
+        elif adjustment.status == Status.BOOKED and not adjustment.undone_by.exclude(status=Status.DECLINED):
+            fitting = {"undo"}
         allowed = super().get_actions_detail(request, object_id)
-        is_own = adjustment.asked_by_id == request.user.pk
-        return [button for button in allowed if not (is_own and button.path == "approve")]
+        return [button for button in allowed if button.path in fitting]
 
     @action(
         description=_("Approve"),
@@ -141,7 +153,7 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         dialog={
             "title": _("Approve this adjustment?"),
             "description": _(
-                "It is booked at once, and stays: what was given can only be taken back by another."
+                "It is booked at once. Undo takes it back later, as far as the credits are still there."
             ),
             "form_class": None,
             "form_submit_text": _("Approve"),
@@ -165,6 +177,40 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         return self._decide(
             request, object_id, adjustments.decline, f"Declined: {form.cleaned_data['reason']}"
         )
+
+    @action(
+        description=_("Undo"),
+        url_path="undo",
+        permissions=["undo"],
+        dialog={
+            "title": _("Undo this adjustment?"),
+            "description": _(
+                "Takes back the credits that it gave, or returns what it took to where it came from."
+            ),
+            "form_class": UndoForm,
+            "form_submit_text": _("Undo"),
+        },
+    )
+    def undo(self, request: HttpRequest, form: UndoForm, object_id: str) -> HttpResponse:
+        adjustment: Adjustment = acted_on(self, request, object_id)
+        page = reverse("admin:credits_adjustment_change", args=[quote(adjustment.pk)])
+        told = form.cleaned_data
+        try:
+            asked = undo_adjustment(adjustment.pk, told["reason"], told["key"], cast(User, request.user))
+        except LedgerError as error:
+            self.log_change(request, adjustment, f"Tried to undo it: {error.code}")
+            self.message_user(request, error.message, messages.ERROR)
+            return after_dialog(request, page)
+        if not asked.repeated:
+            self.log_change(request, adjustment, f"Undone: {told['reason']}")
+        amount = credits_change(asked.adjustment.amount)
+        if asked.adjustment.status == Status.WAITING:
+            self.message_user(
+                request, _("%s credits wait until a second person approves them.") % amount, messages.WARNING
+            )
+        else:
+            self.message_user(request, _("Undone: %s credits.") % amount, messages.SUCCESS)
+        return after_dialog(request, reverse("admin:credits_adjustment_change", args=[asked.adjustment.pk]))
 
     def _decide(
         self, request: HttpRequest, object_id: str, decide: Callable[[UUID, User], Adjustment], done: str

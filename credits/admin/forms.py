@@ -39,6 +39,18 @@ class ReasonForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     )
 
 
+class UndoForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
+    """Asks why. ``key`` is the dialog's own: pressed twice, it undoes once."""
+
+    key = forms.CharField(widget=forms.HiddenInput, initial=uuid4)
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=LONGEST_REASON,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("The customer sees this on their statement."),
+    )
+
+
 class AdjustForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     """What an account is given or what is taken from it. ``key`` is the dialog's own: pressed twice, it books once."""
 

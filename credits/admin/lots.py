@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -16,10 +17,14 @@ from config.long_lists import LongListAdmin
 from credits.admin.columns import LedgerColumns, hold_ends, lot_expires, once_per_row
 from credits.admin.tables import plain_table
 from credits.formatting import credits_amount, credits_change
-from credits.models import Lot
+from credits.models import Clawback, Lot
 from credits.traces import accounts_named, as_id, holds_on, moved_by_kind
 
 MOST_HOLDS = 20
+
+
+def what_came_of(claim: Clawback) -> tuple[Decimal, ...]:
+    return claim.amount, claim.taken, claim.pending, claim.owed, claim.waived
 
 
 @admin.register(Lot)
@@ -49,13 +54,14 @@ class LotAdmin(LedgerColumns, LongListAdmin):
                     "held_shown",
                     "expires",
                     "came_as",
+                    "origin_shown",
                     "reference",
                     "created_at",
                     "see_also",
                 ]
             },
         ),
-        (_("Where it went"), {"fields": ["moved_shown", "holds_shown"]}),
+        (_("Where it went"), {"fields": ["moved_shown", "holds_shown", "clawbacks_shown"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
     # Money is written by billing, which sets this: minor units and the currency.
@@ -101,13 +107,31 @@ class LotAdmin(LedgerColumns, LongListAdmin):
             return chip(_("Promotional"), "success")
         if lot.cost_minor is None or self.in_money is None:
             return EMPTY
-        return self.in_money(lot.cost_minor, lot.currency)
+        paid = self.in_money(lot.cost_minor, lot.currency)
+        if lot.cost_credits is None:
+            return paid
+        told = {"paid": paid, "credits": credits_amount(lot.cost_credits)}
+        return _("%(paid)s for %(credits)s credits") % told
+
+    @display(description=_("first came in as"))
+    def origin_shown(self, lot: Lot) -> str:
+        """Of credits that were given: the lot that somebody bought or was given first."""
+        return link_to(Lot(pk=lot.origin_lot), f"#{lot.origin_lot}") if lot.origin_lot else EMPTY
 
     @display(description=_("by kind of entry"))
     @once_per_row
     def moved_shown(self, lot: Lot) -> str:
         rows = [(kind.label, credits_change(amount)) for kind, amount in moved_by_kind(lot).items()]
         return plain_table([_("Kind"), _("Moved")], rows)
+
+    @display(description=_("clawbacks"))
+    @once_per_row
+    def clawbacks_shown(self, lot: Lot) -> str:
+        rows = [
+            (claim.get_kind_display(), *(credits_amount(number) for number in what_came_of(claim)))
+            for claim in lot.clawbacks.filter(amount__gt=0).order_by("position", "pk")
+        ]
+        return plain_table([_("Kind"), _("Claimed"), _("Taken"), _("Pending"), _("Owed"), _("Waived")], rows)
 
     @display(description=_("pinned by holds"))
     @once_per_row

@@ -21,7 +21,14 @@ from credits.api.shapes import (
     ReleaseRequest,
 )
 from credits.api.spends import RATES, read_charge, standing_after
-from credits.errors import HoldClosed, InsufficientCredits, KeyConflict, UnknownAccount, UnknownHold
+from credits.errors import (
+    AccountClosed,
+    HoldClosed,
+    InsufficientCredits,
+    KeyConflict,
+    UnknownAccount,
+    UnknownHold,
+)
 from credits.formatting import plain
 from credits.holds import Overrun
 from credits.models import Hold
@@ -34,7 +41,7 @@ from credits.selectors import Balance, find_hold
     Held,
     takes=HoldRequest,
     status=201,
-    refuses=(InsufficientCredits, UnknownAccount, KeyConflict),
+    refuses=(InsufficientCredits, UnknownAccount, AccountClosed, KeyConflict),
 )
 def hold_credits(call: Call, asked: HoldRequest) -> Answer:
     """Set credits aside
@@ -89,7 +96,7 @@ def capture_hold(call: Call, asked: CaptureRequest, hold: str) -> Answer:
         metadata=asked.metadata,
     )
     standing = standing_after(
-        captured.account_id, captured.balance_after, captured.held, repeated=captured.repeated
+        captured.account_id, captured.balance, captured.held, repeated=captured.repeated
     )
     body = Captured(
         id=captured.entry_id,

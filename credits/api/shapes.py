@@ -82,7 +82,8 @@ Kind = Literal[
     "refund",
     "dispute",
     "adjustment",
-    "reversal",
+    "offset",
+    "forfeit",
 ]
 
 

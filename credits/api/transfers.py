@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 from accounts.clients.models import Scope
 from credits import ledger
 from credits.api.endpoints import Answer, Call, operation
 from credits.api.parsing import read_amount
 from credits.api.shapes import Transferred, TransferRequest
-from credits.errors import InsufficientCredits, KeyConflict, UnknownAccount
+from credits.errors import AccountClosed, InsufficientCredits, KeyConflict, TooFresh, UnknownAccount
 from credits.formatting import plain
 from credits.selectors import find_balance
 
@@ -20,7 +22,7 @@ MESSAGE = "message"
     Transferred,
     takes=TransferRequest,
     status=201,
-    refuses=(InsufficientCredits, UnknownAccount, KeyConflict),
+    refuses=(InsufficientCredits, UnknownAccount, AccountClosed, TooFresh, KeyConflict),
 )
 def transfer_credits(call: Call, asked: TransferRequest) -> Answer:
     """Transfer credits
@@ -35,6 +37,7 @@ def transfer_credits(call: Call, asked: TransferRequest) -> Answer:
         key=call.business_key(call.key),
         reference=asked.reference,
         metadata={MESSAGE: asked.message} if asked.message else None,
+        fresh=settings.GIFT_AFTER,
     )
     body = Transferred(
         id=made.sent_entry_id,

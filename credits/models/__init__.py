@@ -2,8 +2,8 @@
 
 An *account* holds one owner's credits. Credits come in as *lots*: what they were for, how many are left, when they
 expire, what was paid. Each thing that happens to an account is one *entry*, appended and never changed; it says which
-lots it moved and by how much. A *hold* sets credits aside for work in progress and pins the lots that will pay. So
-these numbers must always agree::
+lots it moved and by how much. A *hold* sets credits aside for work in progress and pins the lots that will pay. A
+*clawback* claims credits back from their lot, because the money went back. So these numbers must always agree::
 
     account.balance = sum of its entries = balance_after of its last entry = what its lots have left - what it owes
     account.held    = what its open holds still hold = what its lots have pinned
@@ -18,6 +18,7 @@ lets the tables be split by account one day.
 
 from credits.models.accounts import Account
 from credits.models.adjustments import Adjustment
+from credits.models.clawbacks import Clawback
 from credits.models.daily_figures import FirstSpend, LedgerCount, LedgerDay, RunningDry, SpendingDay
 from credits.models.entries import Entry, Movement
 from credits.models.fields import AmountField
@@ -31,6 +32,7 @@ __all__ = [
     "Adjustment",
     "AmountField",
     "BalanceAlert",
+    "Clawback",
     "Entry",
     "ExpiryWarning",
     "FirstSpend",

@@ -20,8 +20,11 @@ from credits.models.guards import OUTSIDERS, at_commit
 class Account(models.Model):
     """The credits of one person or one team.
 
-    ``balance`` is all of them, ``held`` those set aside, ``debt`` what is owed: only a reversal or a hold that allows
-    debt makes some, and then the balance may be below zero. ``version`` counts the entries.
+    ``balance`` is all of them, ``held`` those set aside, ``debt`` what is owed: only a clawback or a hold that allows
+    debt makes some, and then the balance may be below zero. An account owes only while nothing of it is free: what is
+    free pays the debt off at once. ``version`` counts the entries.
+
+    ``closed_at``: its person was erased, or its team deleted. A closed account takes no credits in and opens no hold.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -47,6 +50,7 @@ class Account(models.Model):
     debt = AmountField(_("debt"), default=0, db_default=0)
     version = models.BigIntegerField(_("version"), default=0, db_default=0)
     created_at = models.DateTimeField(_("opened"), db_default=Now(), editable=False)
+    closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("account")
@@ -72,6 +76,12 @@ class Account(models.Model):
                 "PERFORM credits_verify_holds(NEW.id);",
                 OUTSIDERS,
             ),
+            at_commit(
+                "owes_only_while_nothing_is_free",
+                pgtrigger.Insert | pgtrigger.UpdateOf("debt", "held"),  # type: ignore[no-untyped-call]
+                "PERFORM credits_verify_debt(NEW.id);",
+                pgtrigger.Q(new__debt__gt=0),
+            ),
             # Not a constraint, for the same reason: this is only asked where an owner is set.
             pgtrigger.Trigger(
                 name="has_one_owner",
@@ -83,6 +93,16 @@ class Account(models.Model):
                     RAISE check_violation USING CONSTRAINT = 'credits_account_one_owner', TABLE = 'credits_account',
                         MESSAGE = format('account %s: it belongs to a person and to a team', NEW.id);
                 """,
+            ),
+            pgtrigger.Trigger(
+                name="closes_without_an_owner",
+                level=pgtrigger.Row,
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("owner_id", "team_id"),  # type: ignore[no-untyped-call]
+                condition=pgtrigger.Q(
+                    new__owner__isnull=True, new__team__isnull=True, new__closed_at__isnull=True
+                ),
+                func="NEW.closed_at := clock_timestamp(); RETURN NEW;",
             ),
             *never_deleted(),
         ]

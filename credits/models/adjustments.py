@@ -46,6 +46,9 @@ class Adjustment(models.Model):
     was above the limit when it was asked for; then somebody else decides. Without it, it is booked as it is asked for,
     and nobody has decided. Without ``asked_by`` a script asked for it. Who asked and who decided can't be deleted: they
     are part of the books.
+
+    One that ``undoes`` another takes back the very credits that were given, or gives back to the very lots that were
+    taken from. An adjustment is undone once.
     """
 
     class Status(models.TextChoices):
@@ -90,6 +93,9 @@ class Adjustment(models.Model):
     entry = models.OneToOneField(
         Entry, verbose_name=_("entry"), on_delete=models.PROTECT, null=True, related_name="adjustment"
     )
+    undoes = models.ForeignKey(
+        "self", verbose_name=_("undoes"), on_delete=models.PROTECT, null=True, related_name="undone_by"
+    )
 
     class Meta:
         verbose_name = _("adjustment")
@@ -107,6 +113,9 @@ class Adjustment(models.Model):
             models.CheckConstraint(
                 condition=Q(amount__gt=0) | Q(promotional=False, expires_at__isnull=True),
                 name="credits_adjustment_only_grants_have_terms",
+            ),
+            models.UniqueConstraint(
+                fields=["undoes"], condition=~Q(status="declined"), name="credits_adjustment_undone_once"
             ),
             models.CheckConstraint(
                 condition=Q(status="waiting", decided_at__isnull=True, decided_by__isnull=True)
@@ -137,6 +146,7 @@ class Adjustment(models.Model):
                 "reference",
                 "promotional",
                 "expires_at",
+                "undoes_id",
                 "key",
                 "needs_approval",
                 "asked_by_id",

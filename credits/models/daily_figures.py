@@ -13,8 +13,6 @@ from credits.models.accounts import Account
 from credits.models.entries import Entry
 from credits.models.fields import AmountField
 
-COST_PLACES = 9
-
 
 class SumField(models.DecimalField):  # type: ignore[type-arg]  # django-stubs types it by its values
     """A sum of amounts, over all accounts."""
@@ -27,12 +25,11 @@ class SumField(models.DecimalField):  # type: ignore[type-arg]  # django-stubs t
 
 
 class LedgerDay(models.Model):
-    """What the entries of one kind moved on one day, apart by what they moved and by the currency it was paid in.
+    """What the entries of one kind moved on one day, apart by what they moved and by what was paid for it.
 
     ``credits`` is signed, so that the sum over all days is what there is now: of ``paid`` and of ``promotional`` lots,
-    and of what is ``owed``, as a negative number. ``cost`` is what was paid for these credits, in minor units with
-    nine places: credits times the lot's cost, by the lot's amount. ``repaid`` are credits that came in and paid off a
-    debt at once, so that they were never in a lot, and ``repaid_cost`` is what was paid for them.
+    and of what is ``owed``, as a negative number. ``cost_minor`` of the ``currency`` were paid for ``cost_credits`` of
+    them: the price and not the cost is kept, so that no sum is ever rounded. What cost nothing has 0 for 1.
     """
 
     class Source(models.TextChoices):
@@ -44,17 +41,17 @@ class LedgerDay(models.Model):
     kind = models.CharField(_("kind"), max_length=20, choices=Entry.Kind.choices)
     source = models.CharField(_("of which credits"), max_length=12, choices=Source.choices)
     currency = models.CharField(_("currency"), max_length=3, blank=True, default="")
+    cost_minor = models.BigIntegerField(_("price in minor units"), default=0)
+    cost_credits = AmountField(_("credits for that price"), default=1)
     credits = SumField(_("credits"))
-    cost = SumField(_("cost in minor units"), decimal_places=COST_PLACES)
-    repaid = SumField(_("credits that repaid a debt"))
-    repaid_cost = SumField(_("cost of what repaid a debt"), decimal_places=COST_PLACES)
 
     class Meta:
         verbose_name = _("day of the ledger")
         verbose_name_plural = _("days of the ledger")
         constraints = [
             models.UniqueConstraint(
-                fields=["day", "kind", "source", "currency"], name="credits_ledgerday_counted_once"
+                fields=["day", "kind", "source", "currency", "cost_minor", "cost_credits"],
+                name="credits_ledgerday_counted_once",
             ),
         ]
 

@@ -45,7 +45,8 @@ class Entry(models.Model):
         REFUND = "refund", _("Refund")
         DISPUTE = "dispute", _("Dispute")
         ADJUSTMENT = "adjustment", _("Adjustment")
-        REVERSAL = "reversal", _("Reversal")
+        OFFSET = "offset", _("Debt offset")
+        FORFEIT = "forfeit", _("Forfeited")
 
     account = models.ForeignKey(
         Account,
@@ -78,7 +79,9 @@ class Entry(models.Model):
             models.UniqueConstraint(fields=["account", "version"], name="credits_entry_one_per_version"),
             models.UniqueConstraint(fields=["account", "key"], name="credits_entry_one_per_key"),
             models.CheckConstraint(
-                condition=~Q(amount=0) & ~Q(key=""), name="credits_entry_has_an_amount_and_a_key"
+                # One that moves only between lots and debt leaves the balance as it is.
+                condition=(~Q(amount=0) | ~Q(owed=0)) & ~Q(key=""),
+                name="credits_entry_has_an_amount_and_a_key",
             ),
         ]
         indexes = [

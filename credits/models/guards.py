@@ -18,7 +18,7 @@ OUTSIDERS_WITHOUT_BATCH = pgtrigger.Condition(
 
 
 def at_commit(
-    name: str, operation: pgtrigger.Operation, func: str, condition: pgtrigger.Condition
+    name: str, operation: pgtrigger.Operation, func: str, condition: pgtrigger.Condition | None = None
 ) -> pgtrigger.Trigger:
     """A row trigger that fires at commit, when all rows of an operation are written."""
     return pgtrigger.Trigger(

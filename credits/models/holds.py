@@ -21,7 +21,8 @@ class Hold(models.Model):
 
     ``remaining`` of ``amount`` are still set aside, ``captured`` is what was spent on it. ``lots`` are the lots that
     will pay and ``pinned`` how much of each; they pay even when they expire before the work is done. ``overrun`` says
-    what a capture above what is held does when the balance doesn't allow it: it is refused, or owed.
+    what a capture above what is held does when the balance doesn't allow it: it is refused, or owed. ``client`` is the
+    API client that made it, if one did.
     """
 
     class Status(models.TextChoices):
@@ -58,6 +59,8 @@ class Hold(models.Model):
     )
     lots = ArrayField(models.BigIntegerField(), verbose_name=_("lots"), default=list)
     pinned = ArrayField(AmountField(), verbose_name=_("pinned"), default=list)
+    # No foreign key: whoever made it may be gone while the work goes on.
+    client = models.UUIDField(_("API client"), null=True, blank=True, editable=False)
     expires_in = models.DurationField(_("lasts"))
     expires_at = models.DateTimeField(_("expires"))
     reference = models.CharField(_("reference"), max_length=200, blank=True, default="")
@@ -102,7 +105,7 @@ class Hold(models.Model):
                 operation=pgtrigger.Insert | pgtrigger.Update,
                 func="PERFORM credits_verify_holds(NEW.account_id); RETURN NULL;",
             ),
-            keeps("account_id", "key", "amount", "overrun", "expires_in", "created_at"),
+            keeps("account_id", "key", "amount", "overrun", "client", "expires_in", "created_at"),
             *never_deleted(),
         ]
 

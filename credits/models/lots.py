@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pgtrigger
 from django.db import models
 from django.db.models import F, Q
@@ -18,9 +20,15 @@ from credits.models.guards import OUTSIDERS_WITHOUT_BATCH, at_commit
 class Lot(models.Model):
     """Credits that came in together.
 
-    ``remaining`` of ``amount`` are left, and ``held`` of those are pinned by holds. ``cost_minor`` and ``currency``
-    say what was paid for all of it, in the currency's minor units; the ledger carries them for reports and never
-    computes with them. Spending takes the lot that expires first, then promotional before paid, then the older.
+    ``remaining`` of ``amount`` are left, and ``held`` of those are pinned by holds. ``cost_minor``, in the minor units
+    of ``currency``, was paid for ``cost_credits`` credits, or where that is empty for all of the lot; the ledger
+    carries them for reports and never computes with them. Spending takes the lot that expires first, then promotional
+    before paid, then the older.
+
+    Credits that were given remember the lot that they first came in with, and whose it is (``origin_lot``,
+    ``origin_account``), and what was paid for that one: so a gift carries its cost exactly, and credits that come back
+    to their payer go back to the lot that they came from. ``extended_by`` is the time that was added to the lot's life,
+    for what was frozen or taken while it would have expired.
     """
 
     account = models.ForeignKey(
@@ -38,8 +46,15 @@ class Lot(models.Model):
     exhausted = models.BooleanField(_("used up"), default=False, db_default=False)
     promotional = models.BooleanField(_("promotional"), default=False)
     cost_minor = models.BigIntegerField(_("cost in minor units"), null=True, blank=True)
+    cost_credits = AmountField(_("credits that the cost is for"), null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=3, blank=True, default="")
+    # Plain numbers: the other account may live elsewhere one day.
+    origin_lot = models.BigIntegerField(_("first lot"), null=True, blank=True)
+    origin_account = models.UUIDField(_("account of the first lot"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    extended_by = models.DurationField(
+        _("life added"), default=datetime.timedelta(0), db_default=datetime.timedelta(0)
+    )
     reference = models.CharField(_("reference"), max_length=200, blank=True, default="")
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
@@ -56,6 +71,15 @@ class Lot(models.Model):
             models.CheckConstraint(
                 condition=Q(promotional=False) | Q(cost_minor__isnull=True),
                 name="credits_lot_promotional_costs_nothing",
+            ),
+            models.CheckConstraint(
+                condition=Q(origin_lot__isnull=True, origin_account__isnull=True, cost_credits__isnull=True)
+                | Q(origin_lot__isnull=False, origin_account__isnull=False)
+                & (
+                    Q(cost_minor__isnull=True, cost_credits__isnull=True)
+                    | Q(cost_minor__isnull=False, cost_credits__gt=0)
+                ),
+                name="credits_lot_given_knows_its_origin",
             ),
         ]
         indexes = [
@@ -83,7 +107,17 @@ class Lot(models.Model):
                 "PERFORM credits_verify_holds(NEW.account_id);",
                 OUTSIDERS_WITHOUT_BATCH,
             ),
-            keeps("account_id", "amount", "promotional", "cost_minor", "currency", "created_at"),
+            keeps(
+                "account_id",
+                "amount",
+                "promotional",
+                "cost_minor",
+                "cost_credits",
+                "currency",
+                "origin_lot",
+                "origin_account",
+                "created_at",
+            ),
             *never_deleted(),
         ]
 

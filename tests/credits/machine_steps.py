@@ -61,7 +61,6 @@ OTHERS: dict[str, Any] = {
     "expires_in": 2 * HOUR + HALF_PAST,
     "overrun": "debt",
     "close": False,
-    "policy": "cap",
     "receiver": "cy",
 }
 
@@ -72,7 +71,13 @@ def amount_of(amount: Decimal | str, whole: Decimal) -> Decimal:
         return amount
     if amount == "none":
         return Decimal(0)
-    part = {"all": whole, "more": whole + SMALLEST, "less": whole - SMALLEST, "half": whole / 2}[amount]
+    part = {
+        "all": whole,
+        "more": whole + SMALLEST,
+        "less": whole - SMALLEST,
+        "half": whole / 2,
+        "third": whole / 3,
+    }[amount]
     return max(part.quantize(SMALLEST), SMALLEST)
 
 
@@ -141,32 +146,31 @@ _STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
             "back": reuse,
         },
     ),
-    "reverse": (
-        4,
+    "claw_back": (
+        7,
         {
             "whose": st.sampled_from([None] * 12 + [*PEOPLE, NOBODY]),
-            "amount": st.one_of(*[sizes, parts, parts] * 6, huge),
-            "policy": st.sampled_from(["cap", "block", "debt"]),
-            "kind": st.sampled_from(["reversal", "refund", "dispute"]),
-            "reference": references,
+            "claims": st.lists(
+                st.tuples(
+                    st.integers(0, 3),
+                    st.sampled_from(["refund", "dispute"]),
+                    st.sampled_from(["cap", "debt"]),
+                    st.sampled_from(["none", "half", "half", "third", "all", "more"]),
+                ),
+                max_size=3,
+                unique_by=lambda claim: claim[0],
+            ),
+            "kind": st.sampled_from(["refund", "dispute"]),
             "metadata": words,
             "which": st.integers(0, 12),
-            "back": reuse,
         },
     ),
-    "restore": (
-        4,
-        {
-            "whose": st.sampled_from([None] * 12 + [*PEOPLE, NOBODY]),
-            "amount": st.one_of(*[sizes, parts, parts] * 6, huge),
-            "owed": st.sampled_from(["none", "half", "all", "more"]),
-            "kind": st.sampled_from(["reversal", "refund", "dispute"]),
-            "reference": references,
-            "metadata": words,
-            "which": st.integers(0, 12),
-            "back": reuse,
-        },
+    "adjust": (
+        3,
+        {"name": anybody, "amount": amounts, "gives": st.booleans(), "expires_in": st.none() | ends},
     ),
+    "undo": (3, {"which": st.integers(0, 5), "back": reuse}),
+    "close": (1, {"name": st.sampled_from(["cy", "cy", "ben"])}),
     "time_passes": (3, {"hours": st.integers(1, 3)}),
     "expire_holds": (1, {"limit": st.sampled_from([1, 1000])}),
     "expire_lots": (2, {"name": anybody}),

@@ -6,27 +6,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 NOTHING = Decimal(0)
 Metadata = Mapping[str, Any]
 Movements = list[tuple["Lot", Decimal]]
+Cost = tuple[int, str, Decimal]
 
 
 @dataclass
 class Lot:
-    """Credits that came in together. ``number`` counts the ledger's lots, so the smaller is the older."""
+    """Credits that came in together. ``number`` counts the ledger's lots, so the smaller is the older. ``cost`` is what
+    was paid, in which currency, and for how many credits.
+    """
 
     number: int
     account: str
     amount: Decimal
     promotional: bool
-    cost: tuple[int, str] | None
+    cost: Cost | None
     expires_at: timedelta | None
     reference: str
     remaining: Decimal = NOTHING
     held: Decimal = NOTHING
+    # The lot that these credits first came in with, where they were given.
+    origin: int | None = None
+    extended_by: timedelta = timedelta(0)
 
     @property
     def free(self) -> Decimal:
@@ -53,6 +58,11 @@ class Entry:
     key: str
     reference: str
     metadata: Metadata
+    # The lots that it made.
+    new_lots: tuple[int, ...] = ()
+
+    def brings(self, lot: int) -> bool:
+        return lot in self.new_lots
 
 
 @dataclass
@@ -76,8 +86,25 @@ class Hold:
 
 
 @dataclass
+class Claim:
+    """A clawback: what it claims, under which policy, and what came of it."""
+
+    name: str
+    kind: str
+    policy: str
+    amount: Decimal
+    metadata: Metadata
+    taken: Decimal = NOTHING
+    pending: Decimal = NOTHING
+    owed: Decimal = NOTHING
+    waived: Decimal = NOTHING
+    taken_since: timedelta | None = None
+
+
+@dataclass
 class Account:
     name: str
+    closed: bool = False
     entries: list[Entry] = field(default_factory=list)
     lots: list[Lot] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
@@ -94,6 +121,18 @@ class Account:
     def held(self) -> Decimal:
         return sum((hold.remaining for hold in self.holds), NOTHING)
 
+    def moved(self, lot: Lot, *kinds: str) -> Decimal:
+        """What the entries of these kinds moved in a lot, but for the one that it came in with."""
+        return sum(
+            (
+                part
+                for entry in self.entries
+                for number, part in entry.movements
+                if number == lot.number and entry.kind in kinds and not entry.brings(number)
+            ),
+            NOTHING,
+        )
+
     def entry(self, key: str) -> Entry | None:
         return next((entry for entry in self.entries if entry.key == key), None)
 
@@ -102,10 +141,10 @@ class Account:
         free = sum((lot.free for lot in self.lots if not lot.has_expired(now)), NOTHING)
         return min(self.balance - self.held, free)
 
-    def pick(self, amount: Decimal, now: timedelta) -> Movements:
+    def pick(self, amount: Decimal, now: timedelta, first: Lot | None = None) -> Movements:
         """The lots that pay ``amount``, each with how much."""
         picked: Movements = []
-        for lot in sorted(self.lots, key=lambda lot: lot.turn):
+        for lot in sorted(self.lots, key=lambda lot: (lot is not first, lot.turn)):
             part = NOTHING if lot.has_expired(now) else min(lot.free, amount)
             if part > 0:
                 picked.append((lot, part))
@@ -142,12 +181,3 @@ def merged(moved: Movements) -> Movements:
     for lot, part in moved:
         parts[lot.number] = (lot, part + parts.get(lot.number, (lot, NOTHING))[1])
     return list(parts.values())
-
-
-def share(lot: Lot, part: Decimal) -> tuple[int, str] | None:
-    """What ``part`` of a lot cost, in minor units, half up."""
-    if lot.cost is None:
-        return None
-    minor, currency = lot.cost
-    exact = Fraction(minor) * Fraction(part) / Fraction(lot.amount)
-    return int(exact + Fraction(1, 2)), currency

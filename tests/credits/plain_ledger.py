@@ -13,12 +13,13 @@ from decimal import Decimal
 from typing import Any
 
 from credits.errors import (
+    AccountClosed,
     HoldClosed,
     InsufficientCredits,
     InvalidAmount,
     InvalidEntry,
     KeyConflict,
-    NothingToReverse,
+    NothingToUndo,
     UnknownAccount,
     UnknownHold,
     UnknownLot,
@@ -27,6 +28,8 @@ from tests.credits.plain_books import (
     NOTHING,
     Account,
     Booked,
+    Claim,
+    Cost,
     Entry,
     Hold,
     Item,
@@ -34,7 +37,6 @@ from tests.credits.plain_books import (
     Metadata,
     Movements,
     merged,
-    share,
     total,
 )
 
@@ -52,6 +54,7 @@ class PlainLedger:
         self.accounts = {name: Account(name) for name in names}
         self.lots: list[Lot] = []
         self.holds: list[Hold] = []
+        self.claims: dict[int, list[Claim]] = {}
 
     def grant(
         self,
@@ -76,13 +79,19 @@ class PlainLedger:
                 earlier,
                 (earlier.kind, earlier.amount, earlier.reference, earlier.metadata)
                 == (kind, amount, reference, metadata)
-                and (came_as.promotional, came_as.cost, came_as.expires_at)
+                and (came_as.promotional, came_as.cost and came_as.cost[:2], _without(came_as))
                 == (promotional, cost, expires_at),
             )
-        repaid = min(account.debt, amount)
-        lot = self._new_lot(account, amount, promotional, cost, expires_at, reference)
-        moved = [(lot, amount - repaid)]
-        return Booked(self._book(account, kind, amount, moved, key, reference, metadata, owed=-repaid), False)
+        if account.closed:
+            raise AccountClosed("Closed.")
+        lot = self._new_lot(
+            account, amount, promotional, (*cost, amount) if cost else None, expires_at, reference
+        )
+        booked = self._book(
+            account, kind, amount, [(lot, amount)], key, reference, metadata, new_lots=[lot.number]
+        )
+        self._offset(account)
+        return Booked(booked, False)
 
     def spend(
         self,
@@ -144,6 +153,8 @@ class PlainLedger:
                 if (*found, earlier.reference, earlier.metadata) != asked:
                     raise KeyConflict("Another hold.")
                 return earlier, True
+        if account.closed:
+            raise AccountClosed("Closed.")
         self._make_room(account, amount)
         picked = account.pick(amount, self.now)
         for lot, part in picked:
@@ -197,9 +208,9 @@ class PlainLedger:
             self._close(held, "captured")
         moved = merged([(lot, -part) for lot, part in picked + pinned])
         held.captured += amount
-        return Booked(
-            self._book(account, "spend", -amount, moved, key, reference, metadata, owed=owed), False
-        )
+        booked = self._book(account, "spend", -amount, moved, key, reference, metadata, owed=owed)
+        self._freed(account, [self.lots[number] for number in held.pinned])
+        return Booked(booked, False)
 
     def release(self, hold: int) -> tuple[Decimal, bool]:
         """What it gave back, and whether it held nothing any more."""
@@ -208,12 +219,12 @@ class PlainLedger:
             raise HoldClosed("Closed.", status="captured")
         if held.status != "open":
             return NOTHING, True
-        return self._close(held, "expired" if held.expires_at <= self.now else "released"), False
+        return self._end(held, "expired" if held.expires_at <= self.now else "released"), False
 
     def expire_holds(self, limit: int) -> int:
         overdue = [hold for hold in self.holds if hold.status == "open" and hold.expires_at <= self.now]
         overdue.sort(key=lambda hold: (hold.expires_at, hold.number))
-        return sum(1 for hold in overdue[:limit] if self._close(hold, "expired") is not None)
+        return sum(1 for hold in overdue[:limit] if self._end(hold, "expired") is not None)
 
     def expire_lots(self, name: str) -> int:
         account = self.accounts.get(name) or Account(name)
@@ -223,70 +234,81 @@ class PlainLedger:
             self._book(account, "expiry", -lot.free, [(lot, -lot.free)], key, lot.reference, {})
         return len(expired)
 
-    def reverse(
+    def claw_back(
         self,
         name: str,
         lot: int,
-        amount: Decimal,
+        claims: Sequence[tuple[str, str, str, Decimal]],
         *,
-        key: str,
-        policy: str,
-        kind: str = "reversal",
-        reference: str = "",
+        kind: str,
         metadata: Metadata,
-    ) -> Booked | None:
-        """Nothing where ``cap`` found nothing to take."""
-        _check(amount)
+    ) -> tuple[Decimal, Decimal]:
+        """What more is taken and owed than before."""
         account = self.accounts.get(name) or Account(name)
-        metadata = {**metadata, "lot": lot, "policy": policy, "asked": f"{amount:.6f}"}
-        if earlier := account.entry(key):
-            same = (kind, reference, metadata)
-            return _same(earlier, (earlier.kind, earlier.reference, earlier.metadata) == same)
-        self._end_overdue_holds(account)
         found = next((one for one in account.lots if one.number == lot), None)
         if found is None:
             raise UnknownLot("No such lot.")
-        taken = min(found.free, amount)
-        if policy == "block" and taken < amount:
-            raise NothingToReverse("Not all of it.", missing=amount - taken)
-        owed = amount - taken if policy == "debt" else NOTHING
-        if not taken + owed:
-            return None
-        moved = [(found, -taken)]
-        return Booked(
-            self._book(account, kind, -taken - owed, moved, key, reference, metadata, owed=owed), False
-        )
-
-    def restore(
-        self,
-        name: str,
-        lot: int,
-        amount: Decimal,
-        *,
-        owed: Decimal,
-        key: str,
-        kind: str = "reversal",
-        reference: str = "",
-        metadata: Metadata,
-    ) -> Booked:
-        _check(amount)
-        if not 0 <= owed <= amount:
-            raise InvalidEntry("More was owed than comes back.")
-        account = self.accounts.get(name) or Account(name)
-        metadata = {**metadata, "lot": lot, "owed": f"{owed:.6f}"}
-        if earlier := account.entry(key):
-            same = (kind, amount, reference, metadata)
-            return _same(earlier, (earlier.kind, earlier.amount, earlier.reference, earlier.metadata) == same)
-        found = next((one for one in account.lots if one.number == lot), None)
-        if found is None:
-            raise UnknownLot("No such lot.")
-        let_off = min(owed, account.debt)
-        if found.remaining + amount - let_off > found.amount:
+        if sum((amount for *_, amount in claims), NOTHING) > found.amount:
             raise InvalidEntry("The lot never had so many.")
-        moved = [(found, amount - let_off)]
-        return Booked(
-            self._book(account, kind, amount, moved, key, reference, metadata, owed=-let_off), False
-        )
+        others = {claim.name for number, these in self.claims.items() if number != lot for claim in these}
+        if others & {name for name, *_ in claims}:
+            raise KeyConflict("On another lot.")
+        self._end_overdue_holds(account)
+        before = {claim.name: claim for claim in self.claims.get(lot, [])}
+        standing = []
+        for claim_name, claim_kind, policy, amount in claims:
+            claim = before.pop(claim_name, None) or Claim(claim_name, claim_kind, policy, amount, {})
+            claim.policy, claim.amount = policy, amount
+            standing.append(claim)
+        for gone in before.values():
+            gone.amount = NOTHING
+        self.claims[lot] = standing + list(before.values())
+        return self._settle(account, found, kind, metadata)
+
+    def undo(
+        self,
+        name: str,
+        entry: tuple[str, int],
+        amount: Decimal,
+        *,
+        key: str,
+        metadata: Metadata,
+        reference: str = "",
+    ) -> Booked:
+        """Of the adjustment at this place: its account and version."""
+        account = self.accounts.get(name) or Account(name)
+        metadata = {**metadata, "undoes": entry}
+        if earlier := account.entry(key):
+            same = ("adjustment", amount, reference, metadata)
+            return _same(earlier, (earlier.kind, earlier.amount, earlier.reference, earlier.metadata) == same)
+        self._end_overdue_holds(account)
+        self.expire_lots(name)
+        found = [one for one in account.entries if (name, one.version) == entry and one.kind == "adjustment"]
+        if not found:
+            raise NothingToUndo("No such adjustment.")
+        if account.closed:
+            raise AccountClosed("Closed.")
+        undone = found[0]
+        if amount == 0 or amount != self.undo_amount(account, undone):
+            raise NothingToUndo("Nothing.")
+        if amount > 0:
+            lots = [(self.lots[number], -part) for number, part in undone.movements]
+            booked = self._book(account, "adjustment", amount, lots, key, reference, metadata)
+            self._freed(account, [lot for lot, _part in lots])
+            return Booked(booked, False)
+        picked = account.pick(-amount, self.now, self.lots[undone.movements[0][0]])
+        if missing := -amount - total(picked):
+            raise InsufficientCredits("Spent.", missing=missing)
+        moved = [(lot, -part) for lot, part in picked]
+        return Booked(self._book(account, "adjustment", amount, moved, key, reference, metadata), False)
+
+    def close(self, name: str) -> Decimal:
+        account = self._account(name)
+        account.closed = True
+        self._end_overdue_holds(account)
+        forfeited = self._forfeit(account)
+        self._freed(account, account.lots)
+        return forfeited
 
     def transfer(
         self,
@@ -298,37 +320,50 @@ class PlainLedger:
         reference: str = "",
         metadata: Metadata,
     ) -> tuple[Booked, Entry]:
-        """What was sent, and what was received. A gift makes no credits live longer."""
+        """What was sent, and what was received."""
         _check(amount)
         if giver == receiver:
             raise InvalidEntry("To itself.")
-        to = self._account(receiver)
+        to, by = self._account(receiver), self._account(giver)
+        if to.closed:
+            raise AccountClosed("Closed.")
         with_receiver = {**metadata, "to": receiver}
-        sent = self.spend(
-            giver, amount, key=key, kind="gift_sent", reference=reference, metadata=with_receiver
-        )
+        if earlier := by.entry(key):
+            same = ("gift_sent", -amount, reference, with_receiver)
+            sent = _same(earlier, (earlier.kind, earlier.amount, earlier.reference, earlier.metadata) == same)
+        else:
+            self._make_room(by, amount)
+            paid = [(lot, -part) for lot, part in by.pick(amount, self.now)]
+            sent = Booked(self._book(by, "gift_sent", -amount, paid, key, reference, with_receiver), False)
         gift_key = f"gift:{giver}:{sent.entry.version}"
         if received := to.entry(gift_key):
             return sent, received
-        repaid = left = min(to.debt, amount)
+        self.expire_lots(receiver)
         moved: Movements = []
+        born: list[int] = []
         for number, part in sent.entry.movements:
             came, given = self.lots[number], -part
-            lot = self._new_lot(
-                to, given, came.promotional, share(came, given), came.expires_at, came.reference
-            )
-            moved.append((lot, given - min(left, given)))
-            left -= min(left, given)
+            first = came if came.origin is None else self.lots[came.origin]
+            if first.account == receiver:
+                back = first
+                if back.expires_at is not None and came.expires_at is not None:
+                    back.expires_at = max(back.expires_at, came.expires_at)
+            else:
+                back = self._new_lot(to, given, came.promotional, came.cost, came.expires_at, reference)
+                back.origin = first.number
+                born.append(back.number)
+            moved.append((back, given))
         received = self._book(
             to,
             "gift_received",
             amount,
-            moved,
+            merged(moved),
             gift_key,
             reference,
             {**metadata, "from": giver},
-            owed=-repaid,
+            new_lots=born,
         )
+        self._freed(to, [lot for lot, _part in moved])
         return sent, received
 
     # --- What they share ---------------------------------------------------------------------------------------------
@@ -354,12 +389,128 @@ class PlainLedger:
     def _end_overdue_holds(self, account: Account) -> None:
         for hold in account.holds:
             if hold.status == "open" and hold.expires_at <= self.now:
-                self._close(hold, "expired")
+                self._end(hold, "expired")
+
+    def _end(self, hold: Hold, status: str) -> Decimal:
+        freed = self._close(hold, status)
+        self._freed(self.accounts[hold.account], [self.lots[number] for number in hold.pinned])
+        return freed
 
     def _close(self, hold: Hold, status: str) -> Decimal:
         freed = total(self._unpin(hold, hold.remaining))
         hold.status = status
         return freed
+
+    # --- Debt and clawbacks ------------------------------------------------------------------------------------------
+
+    def _freed(self, account: Account, lots: Sequence[Lot]) -> None:
+        """What has become free is first what claims are after, then what pays off a debt."""
+        for lot in sorted({lot.number: lot for lot in lots}.values(), key=lambda lot: lot.number):
+            unsatisfied = [claim for claim in self.claims.get(lot.number, []) if claim.taken < claim.amount]
+            if unsatisfied:
+                self._settle(account, lot, unsatisfied[0].kind, unsatisfied[0].metadata)
+        self._offset(account)
+        if account.closed:
+            self._forfeit(account)
+
+    def _offset(self, account: Account) -> None:
+        if account.debt > 0 and (picked := account.pick(account.debt, self.now)):
+            self._book_offset(account, [(lot, -part) for lot, part in picked])
+
+    def _book_offset(self, account: Account, moved: Movements) -> None:
+        key = f"offset:{len(account.entries) + 1}"
+        self._book(account, "offset", NOTHING, moved, key, "", {}, owed=total(moved))
+
+    def _undo_offset(self, account: Account, amount: Decimal) -> None:
+        self.expire_lots(account.name)
+        moved: Movements = []
+        for lot in sorted(account.lots, key=lambda lot: lot.turn, reverse=True):
+            part = min(amount, -account.moved(lot, "offset"))
+            if part > 0:
+                moved.append((lot, part))
+                amount -= part
+        assert amount == 0
+        self._book_offset(account, moved)
+
+    def _forfeit(self, account: Account) -> Decimal:
+        self.expire_lots(account.name)
+        moved = [(lot, -lot.free) for lot in account.lots if lot.free > 0]
+        if moved:
+            key = f"forfeit:{len(account.entries) + 1}"
+            self._book(account, "forfeit", total(moved), moved, key, "", {})
+        return -total(moved)
+
+    def _settle(self, account: Account, lot: Lot, kind: str, metadata: Metadata) -> tuple[Decimal, Decimal]:
+        """Gives each claim its part of the lot, in their order; books what that changes."""
+        claims = self.claims[lot.number]
+        if not any(claim.pending for claim in claims):
+            self.expire_lots(account.name)
+        taken_before = -account.moved(lot, "refund", "dispute")
+        owed_before = sum((claim.owed for claim in claims), NOTHING)
+        parts = {
+            "can": lot.free + taken_before - account.moved(lot, "offset"),
+            "held": lot.held,
+        }
+        lost = -account.moved(lot, "expiry", "forfeit", "adjustment")
+        parts["spent"] = lot.amount - parts["can"] - parts["held"] - lost
+        since: list[timedelta] = []
+        for claim in claims:
+            left = claim.amount
+            covered = {}
+            for part in parts:
+                covered[part] = min(left, parts[part])
+                parts[part] -= covered[part]
+                left -= covered[part]
+            if covered["can"] < claim.taken and claim.taken_since is not None:
+                since.append(claim.taken_since)
+            claim.taken, claim.pending = covered["can"], covered["held"]
+            claim.owed = covered["spent"] if claim.policy == "debt" and not account.closed else NOTHING
+            claim.waived = claim.amount - claim.taken - claim.pending - claim.owed
+            claim.taken_since = (claim.taken_since or self.now) if claim.taken else None
+        taken = sum((claim.taken for claim in claims), NOTHING) - taken_before
+        owed = sum((claim.owed for claim in claims), NOTHING) - owed_before
+        if taken or owed:
+            self._book_clawback(account, lot, taken, owed, min(since, default=None), kind, metadata)
+        self._offset(account)
+        if account.closed:
+            self._forfeit(account)
+        return taken, owed
+
+    def _book_clawback(
+        self,
+        account: Account,
+        lot: Lot,
+        taken: Decimal,
+        owed: Decimal,
+        since: timedelta | None,
+        kind: str,
+        metadata: Metadata,
+    ) -> None:
+        if taken > lot.free:
+            self._book_offset(account, [(lot, taken - lot.free)])
+        if -owed > account.debt:
+            self._undo_offset(account, -owed - account.debt)
+        if taken < 0:
+            self.expire_lots(account.name)
+            if since is not None and lot.has_expired(self.now) and lot.expires_at and lot.expires_at > since:
+                lot.expires_at += self.now - since
+                lot.extended_by += self.now - since
+        key = f"clawback:{lot.number}:{len(account.entries) + 1}"
+        metadata = {**metadata, "lot": lot.number}
+        self._book(account, kind, -taken - owed, [(lot, -taken)], key, lot.reference, metadata, owed=owed)
+
+    def undo_amount(self, account: Account, undone: Entry) -> Decimal:
+        place = (account.name, undone.version)
+        if any(
+            entry.kind == "adjustment" and entry.metadata.get("undoes") == place for entry in account.entries
+        ):
+            return NOTHING
+        if not undone.new_lots:
+            return -undone.amount
+        lot = self.lots[undone.new_lots[0]]
+        return -account.moved(lot, "expiry", "forfeit", "adjustment") - undone.amount
+
+    # --- Rows --------------------------------------------------------------------------------------------------------
 
     def _unpin(self, hold: Hold, amount: Decimal) -> Movements:
         """Lets go of ``amount`` of what is pinned; which lots, and how much of each."""
@@ -378,7 +529,7 @@ class PlainLedger:
         account: Account,
         amount: Decimal,
         promotional: bool,
-        cost: tuple[int, str] | None,
+        cost: Cost | None,
         expires_at: timedelta | None,
         reference: str,
     ) -> Lot:
@@ -397,6 +548,7 @@ class PlainLedger:
         reference: str,
         metadata: Metadata,
         owed: Decimal = NOTHING,
+        new_lots: Sequence[int] = (),
     ) -> Entry:
         for lot, part in moved:
             lot.remaining += part
@@ -405,7 +557,19 @@ class PlainLedger:
             raise BeyondTheBooks(f"{balance} with a debt of {account.debt + owed}")
         movements = tuple((lot.number, part) for lot, part in moved)
         version = len(account.entries) + 1
-        entry = Entry(account.name, version, kind, amount, balance, owed, movements, key, reference, metadata)
+        entry = Entry(
+            account.name,
+            version,
+            kind,
+            amount,
+            balance,
+            owed,
+            movements,
+            key,
+            reference,
+            metadata,
+            tuple(new_lots),
+        )
         account.entries.append(entry)
         return entry
 
@@ -413,6 +577,11 @@ class PlainLedger:
 def _check(amount: Decimal) -> None:
     if not amount.is_finite() or not 0 < amount < TOO_MUCH or amount % SMALLEST:
         raise InvalidAmount("Not above zero, too much, or with more than six places.")
+
+
+def _without(lot: Lot) -> timedelta | None:
+    """When the lot would have expired as it came."""
+    return None if lot.expires_at is None else lot.expires_at - lot.extended_by
 
 
 def _same(earlier: Entry, same: bool) -> Booked:

@@ -9,7 +9,7 @@ from typing import Any
 from credits.errors import LedgerError
 from tests.credits.plain_books import Account, Booked, Entry, Item
 from tests.credits.plain_ledger import BeyondTheBooks, PlainLedger
-from tests.credits.real_books import Books, Outcome
+from tests.credits.real_books import Books, Outcome, about
 
 
 def perform(plain: PlainLedger, operation: str, arguments: Mapping[str, Any]) -> tuple[PlainLedger, Outcome]:
@@ -31,7 +31,7 @@ def _refused(
     if name != "InsufficientCredits":
         return (name, refusal.params.get("status"))
     account = _account_of(plain, arguments)
-    held = None if operation == "transfer" else account.held
+    held = None if operation in ("transfer", "undo") else account.held
     return (name, refusal.params["missing"], account.balance, held)
 
 
@@ -44,8 +44,10 @@ def _account_of(plain: PlainLedger, arguments: Mapping[str, Any]) -> Account:
 def _told(plain: PlainLedger, operation: str, arguments: Mapping[str, Any], answer: Any) -> Outcome:
     if operation == "spend_many":
         return tuple(_item(item) for item in answer)
-    if operation in ("expire_holds", "expire_lots"):
+    if operation in ("expire_holds", "expire_lots", "close"):
         return (answer,)
+    if operation == "claw_back":
+        return (*answer, _account_of(plain, arguments).balance)
     if operation == "transfer":
         sent, received = answer
         return (_place(sent.entry), _place(received), sent.entry.balance_after, sent.repeated)
@@ -60,18 +62,15 @@ def _told(plain: PlainLedger, operation: str, arguments: Mapping[str, Any], answ
 
 
 def _told_of_an_entry(
-    plain: PlainLedger, operation: str, arguments: Mapping[str, Any], booked: Booked | None
+    plain: PlainLedger, operation: str, arguments: Mapping[str, Any], booked: Booked
 ) -> Outcome:
     account = _account_of(plain, arguments)
-    if booked is None:
-        return ("nothing", 0, 0, account.balance)
     entry = booked.entry
     told: dict[str, Outcome] = {
         "grant": (entry.balance_after,),
         "spend": (entry.balance_after, account.held),
-        "capture": (entry.balance_after, account.held, *_remaining(plain, arguments)),
-        "reverse": (-entry.amount - entry.owed, entry.owed, entry.balance_after),
-        "restore": (-entry.owed, entry.balance_after),
+        "capture": (entry.balance_after, account.balance, account.held, *_remaining(plain, arguments)),
+        "undo": (entry.amount, entry.balance_after),
     }
     return (_place(entry), *told[operation], booked.repeated)
 
@@ -95,7 +94,7 @@ def books_of(plain: PlainLedger) -> Books:
     """Everything that the ledger has written, as `RealBooks.books` has it of the real one."""
     return {
         "accounts": {
-            name: [account.balance, account.held, account.debt, len(account.entries)]
+            name: [account.balance, account.held, account.debt, len(account.entries), account.closed]
             for name, account in plain.accounts.items()
         },
         "lots": {
@@ -105,9 +104,11 @@ def books_of(plain: PlainLedger) -> Books:
                 lot.remaining,
                 lot.held,
                 lot.promotional,
-                *(lot.cost or (None, "")),
+                *(lot.cost[:2] if lot.cost else (None, "")),
+                lot.cost[2] if lot.cost and lot.origin is not None else None,
+                lot.origin,
                 lot.reference,
-                lot.expires_at,
+                about(lot.expires_at),
             ]
             for lot in plain.lots
         },
@@ -138,5 +139,19 @@ def books_of(plain: PlainLedger) -> Books:
                 hold.pinned,
             ]
             for hold in plain.holds
+        },
+        "clawbacks": {
+            claim.name: [
+                lot,
+                claim.kind,
+                claim.policy,
+                claim.amount,
+                claim.taken,
+                claim.pending,
+                claim.owed,
+                claim.waived,
+            ]
+            for lot, claims in plain.claims.items()
+            for claim in claims
         },
     }

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import singledispatchmethod
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 from django.db import DataError, connection, transaction
 from django.utils import timezone
@@ -15,23 +15,24 @@ from django.utils import timezone
 from credits import ledger
 from credits.errors import LedgerError
 from credits.holds import HeldCredits
-from credits.models import Account, Entry
+from credits.models import Account, Clawback, Entry
 from credits.results import (
     Capture,
     Grant,
+    Clawed,
     Release,
-    Restoration,
-    Reversal,
     Spend,
     SpendOrder,
     SpendResult,
     Transfer,
+    Undone,
 )
 
 Outcome = tuple[Any, ...]
 Books = dict[str, dict[Any, Any]]
 
 NOBODY = "nobody"
+QUARTER = timedelta(minutes=15)
 
 
 class RealBooks:
@@ -43,15 +44,20 @@ class RealBooks:
     def __init__(self, *names: str) -> None:
         self.accounts: dict[str, UUID] = {name: Account.objects.create().pk for name in names}
         self.nobody = uuid4()
+        self.claims: dict[UUID, str] = {}
         self.began = timezone.now()
         self.passed = timedelta(0)
 
     def pass_time(self, time: timedelta) -> None:
         self.passed += time
         with connection.cursor() as cursor:
-            for table in ("credits_lot", "credits_hold"):
+            for table, column in (
+                ("credits_lot", "expires_at"),
+                ("credits_hold", "expires_at"),
+                ("credits_clawback", "taken_since"),
+            ):
                 cursor.execute(
-                    f"UPDATE {table} SET expires_at = expires_at - %s::interval WHERE account_id = ANY(%s)",
+                    f"UPDATE {table} SET {column} = {column} - %s::interval WHERE account_id = ANY(%s)",
                     [str(time), list(self.accounts.values())],
                 )
 
@@ -83,11 +89,30 @@ class RealBooks:
             "hold": ("hold_id", lambda number: dict(enumerate(self._hold_ids())).get(number, uuid4())),
             "orders": ("orders", lambda orders: [SpendOrder(**self._translated(order)) for order in orders]),
             "kind": ("kind", Entry.Kind),
+            "claims": ("claims", lambda claims: [self._claim(*claim) for claim in claims]),
+            "entry": ("entry_id", self._entry_id),
             "cost": ("cost", lambda cost: ledger.Cost(*cost) if cost else None),
             "expires_at": ("expires_at", self._wall),
         }
         word, translated = words.get(name, (name, lambda same: same))
         return word, translated(value)
+
+    def _claim(self, name: str, kind: str, policy: str, amount: Decimal) -> ledger.Claim:
+        self.claims[self._claim_id(name)] = name
+        return ledger.Claim(
+            self._claim_id(name), self.began, Clawback.Kind(kind), Clawback.Policy(policy), amount
+        )
+
+    def _claim_id(self, name: str) -> UUID:
+        """Of this ledger's own: another example's may have the same name."""
+        return uuid5(NAMESPACE_OID, f"{self.nobody}{name}")
+
+    def _entry_id(self, place: tuple[str, int]) -> int:
+        name, version = place
+        found = Entry.objects.filter(account=self._account(name), version=version).values_list(
+            "pk", flat=True
+        )
+        return found.first() or 0
 
     def _account(self, name: str) -> UUID:
         return self.accounts.get(name, self.nobody)
@@ -122,22 +147,20 @@ class RealBooks:
     def _(self, made: Capture) -> Outcome:
         entry = self._entry(made.entry_id)
         assert entry[1] == made.version
-        return (entry, made.balance_after, made.held, made.hold_remaining, made.repeated)
+        return (entry, made.balance_after, made.balance, made.held, made.hold_remaining, made.repeated)
 
     @_told.register
     def _(self, given_back: Release) -> Outcome:
         return (given_back.released, given_back.balance, given_back.held, given_back.repeated)
 
     @_told.register
-    def _(self, taken: Reversal) -> Outcome:
-        if taken.entry_id is None:
-            return ("nothing", taken.taken, taken.owed, taken.balance_after)
-        entry = self._entry(taken.entry_id)
-        return (entry, taken.taken, taken.owed, taken.balance_after, taken.repeated)
+    def _(self, clawed: Clawed) -> Outcome:
+        assert (clawed.entry_id is None) == (not clawed.taken and not clawed.owed)
+        return (clawed.taken, clawed.owed, clawed.balance)
 
     @_told.register
-    def _(self, back: Restoration) -> Outcome:
-        return (self._entry(back.entry_id), back.let_off, back.balance_after, back.repeated)
+    def _(self, undone: Undone) -> Outcome:
+        return (self._entry(undone.entry_id), undone.amount, undone.balance_after, undone.repeated)
 
     @_told.register
     def _(self, gift: Transfer) -> Outcome:
@@ -179,13 +202,22 @@ class RealBooks:
         return {
             "accounts": {
                 names[account]: numbers
-                for account, *numbers in self._rows("credits_account", "id, balance, held, debt, version")
+                for account, *numbers in self._rows(
+                    "credits_account", "id, balance, held, debt, version, closed_at IS NOT NULL"
+                )
             },
             "lots": {
-                lots[lot]: [names[account], *numbers, self._instant(expires_at)]
-                for lot, account, *numbers, expires_at in self._rows(
+                lots[lot]: [
+                    names[account],
+                    *numbers,
+                    lots.get(origin),
+                    reference,
+                    about(self._instant(expires_at)),
+                ]
+                for lot, account, *numbers, origin, reference, expires_at in self._rows(
                     "credits_lot",
-                    "id, account_id, amount, remaining, held, promotional, cost_minor, currency, reference, expires_at",
+                    "id, account_id, amount, remaining, held, promotional, cost_minor, currency, cost_credits, origin_lot, "
+                    "reference, expires_at",
                 )
             },
             "entries": {
@@ -206,6 +238,12 @@ class RealBooks:
                 for hold, account, *row, pinned_lots, pinned in self._rows(
                     "credits_hold",
                     "id, account_id, key, amount, remaining, captured, status, overrun, reference, lots, pinned",
+                )
+            },
+            "clawbacks": {
+                self.claims[claim]: [lots[lot], *row]
+                for claim, lot, *row in self._rows(
+                    "credits_clawback", "id, lot_id, kind, policy, amount, taken, pending, owed, waived"
                 )
             },
         }
@@ -236,6 +274,13 @@ class RealBooks:
         return rows
 
 
+def about(instant: timedelta | None) -> timedelta | None:
+    """To a quarter of an hour: where the time that credits were away for is added, so is the time that the test
+    took.
+    """
+    return None if instant is None else round(instant / QUARTER) * QUARTER
+
+
 class _Words:
     """Ids in what entries say, as names and numbers."""
 
@@ -259,6 +304,8 @@ class _Words:
                 return f"gift:{name}:{version}"
             case ["expiry", lot, version]:
                 return f"expiry:{self.lots[int(lot)]}:{version}"
+            case ["clawback", lot, version]:
+                return f"clawback:{self.lots[int(lot)]}:{version}"
         return key
 
     def metadata(self, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -270,4 +317,6 @@ class _Words:
             plain["hold"] = self.holds[UUID(plain["hold"])]
         if "lot" in plain:
             plain["lot"] = self.lots[plain["lot"]]
+        if "undoes" in plain:
+            plain["undoes"] = self.places[plain["undoes"]]
         return plain

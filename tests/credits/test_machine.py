@@ -30,7 +30,7 @@ from tests.credits import plain_world
 from tests.credits.builders import grant, open_account
 from tests.credits.machine_steps import ANY, HOUR, OTHERS, PEOPLE, Step, amount_of, beginnings, steps
 from tests.credits.plain_books import NOTHING, Hold
-from tests.credits.plain_ledger import PlainLedger
+from tests.credits.plain_ledger import SMALLEST, PlainLedger
 from tests.credits.real_books import RealBooks
 
 T = TypeVar("T")
@@ -139,39 +139,46 @@ class Ledgers(RuleBasedStateMachine):
         amount = amount_of(amount, self.spendable(giver))
         self.do("transfer", giver=giver, amount=amount, key=self.key(back), **arguments)
 
-    def reverse(
-        self, whose: str | None, amount: Decimal | str, which: int, back: int | None, **arguments: Any
+    def claw_back(
+        self, whose: str | None, claims: list[tuple[int, str, str, str]], which: int, **arguments: Any
     ) -> None:
+        """The last part of a lot is what the others leave; a claim keeps its lot and its kind."""
         lot = nth_last(self.plain.lots, which)
-        self.do(
-            "reverse",
-            name=whose or lot.account,
-            lot=lot.number,
-            amount=amount_of(amount, lot.free),
-            key=self.key(back),
-            **arguments,
-        )
+        named = []
+        left = lot.amount
+        for number, kind, policy, part in claims:
+            amount = Decimal(0) if part == "none" else min(amount_of(part, lot.amount), left)
+            amount += SMALLEST if part == "more" else 0
+            left -= min(amount, left)
+            number = lot.number if number < 3 else 0  # now and then one of another lot
+            named.append((f"{kind} {number}/{len(named)}", kind, policy, amount))
+        self.do("claw_back", name=whose or lot.account, lot=lot.number, claims=named, **arguments)
 
-    def restore(
-        self,
-        whose: str | None,
-        amount: Decimal | str,
-        owed: str,
-        which: int,
-        back: int | None,
-        **arguments: Any,
-    ) -> None:
-        lot = nth_last(self.plain.lots, which)
-        amount = amount_of(amount, lot.amount - lot.remaining)
-        self.do(
-            "restore",
-            name=whose or lot.account,
-            lot=lot.number,
-            amount=amount,
-            owed=amount_of(owed, amount),
-            key=self.key(back),
-            **arguments,
-        )
+    def adjust(self, name: str, amount: Decimal | str, gives: bool, expires_in: timedelta | None) -> None:
+        amount = amount_of(amount, self.spendable(name))
+        facts = {"name": name, "amount": amount, "key": self.key(None), "kind": "adjustment", "metadata": {}}
+        if gives:
+            expires_at = None if expires_in is None else self.plain.now + expires_in
+            self.do("grant", expires_at=expires_at, **facts)
+        else:
+            self.do("spend", **facts)
+
+    def undo(self, which: int, back: int | None) -> None:
+        adjustments = [
+            entry
+            for account in self.plain.accounts.values()
+            for entry in account.entries
+            if entry.kind == "adjustment"
+        ]
+        if adjustments:
+            undone = nth_last(adjustments, which)
+            account = self.plain.accounts[undone.account]
+            amount = self.plain.undo_amount(account, undone)
+            place = (undone.account, undone.version)
+            self.do("undo", name=undone.account, entry=place, amount=amount, key=self.key(back), metadata={})
+
+    def close(self, name: str) -> None:
+        self.do("close", name=name)
 
     # --- What happens by itself --------------------------------------------------------------------------------------
 

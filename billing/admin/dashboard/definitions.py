@@ -24,17 +24,25 @@ DEFINITIONS: dict[str, Definition] = {
         _("Revenue less what was refunded, and less the disputes of these days that are open or lost."),
     ),
     "recognised_revenue": Definition(
-        _("Recognised revenue"), _("What was paid for the bought credits spent in these days, and breakage.")
+        _("Recognised revenue"),
+        _(
+            "What was paid for the bought credits used in these days, and breakage, less what was returned for credits "
+            "that could not be taken back."
+        ),
     ),
     "breakage": Definition(
         _("Breakage"),
         _("What was paid for bought credits that expired unspent in these days. A management estimate."),
     ),
+    "written_off": Definition(
+        _("Written off"),
+        _("What was paid for bought credits that staff took, or that were forfeited with an account, in these days."),
+    ),
     "deferred_revenue": Definition(
         _("Deferred revenue"), _("What was paid for the bought credits that are unspent and unexpired.")
     ),
     "purchases": Definition(
-        _("Purchases"), _("Paid and credited in these days, whatever came of them, in all currencies.")
+        _("Purchases"), _("Paid at Stripe in these days and credited, whatever came of them, in all currencies. Free ones don’t count.")
     ),
     "average_purchase": Definition(_("Average purchase"), _("Revenue, by the purchases that made it.")),
     "conversion": Definition(
@@ -54,7 +62,7 @@ DEFINITIONS: dict[str, Definition] = {
         _("Outstanding, promotional"), _("The same of credits that were given and not paid for.")
     ),
     "owed": Definition(
-        _("Owed by buyers"), _("Credits spent and then refunded or disputed: the next ones that come pay them off.")
+        _("Owed by buyers"), _("Credits used and then refunded or disputed, or used on credit: the next ones that come pay them off.")
     ),
     "buyers": Definition(_("Buyers to date"), _("People and teams with a paid purchase, by the end of these days.")),
     "new_buyers": Definition(_("New buyers"), _("Those whose first paid purchase was in these days.")),

@@ -20,13 +20,25 @@ from billing.figures_selectors import (
     disputes_opened,
     new_buyers,
     purchases_paid,
+    revenue_by_day,
     sales_in,
+    total_revenue,
 )
 from billing.models import Purchase
 from billing.money import Money
-from credits.figures_selectors import earned_by_day, standing_at, total_earned
+from credits.figures_selectors import standing_at
 
-MONEY = ("revenue", "refunded", "net_revenue", "recognised_revenue", "breakage", "deferred_revenue")
+MONEY = (
+    *(
+        "revenue",
+        "refunded",
+        "net_revenue",
+        "recognised_revenue",
+        "breakage",
+        "written_off",
+        "deferred_revenue",
+    ),
+)
 PURCHASES = ("purchases", "average_purchase", "conversion", "abandonment", "refund_rate", "dispute_rate")
 CREDITS = ("outstanding_paid", "outstanding_promotional", "owed")
 BUYERS = ("buyers", "new_buyers", "repeat_rate", "customer_value", "lifetime_value")
@@ -94,13 +106,14 @@ def _numbers(asked: Asked) -> dict[str, Cell]:
     period, money = asked.period, asked.money
     sales = sales_in(period.first, period.last, asked.currency)
     at = standing_at(period.last, asked.currency)
-    earned = total_earned(earned_by_day(period.first, period.last, asked.currency))
+    earned = total_revenue(revenue_by_day(period.first, period.last, asked.currency))
     return {
         "revenue": money(sales.paid_minor),
         "refunded": money(sales.refunded_minor),
         "net_revenue": money(sales.net_minor),
         "recognised_revenue": money(earned.recognised),
-        "breakage": money(earned.expired),
+        "breakage": money(earned.breakage),
+        "written_off": money(earned.written_off),
         "deferred_revenue": money(at.deferred),
         "average_purchase": _average(asked, sales.paid_minor, sales.purchases),
         "refund_rate": Share(_ratio(sales.refunded_minor, sales.paid_minor)),

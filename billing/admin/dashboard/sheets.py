@@ -16,15 +16,17 @@ from billing.admin.dashboard.cells import Cell, Share, shown
 from billing.admin.dashboard.periods import Period
 from billing.admin.dashboard.sheet import Sheet, bars_of
 from billing.figures_selectors import (
+    Revenue,
     Sales,
     checkouts_by_status,
+    revenue_by_day,
     sales_by_day,
     sales_by_package,
     visits_in,
 )
 from billing.models import Purchase
 from billing.money import Money, decimal_places, round_minor
-from credits.figures_selectors import Earned, Standing, earned_by_day, first_spends, standing_by_day
+from credits.figures_selectors import Standing, first_spends, standing_by_day
 
 NOTHING_SOLD = gettext_lazy("Nothing was sold in these days.")
 
@@ -71,7 +73,7 @@ def revenue(asked: Asked) -> Sheet:
 def packages(asked: Asked) -> Sheet:
     found = sales_by_package(asked.period.first, asked.period.last, asked.currency)
     total = sum(each.sales.paid_minor for each in found)
-    named = [(each.name or _("no known purchase"), each.code, each.sales) for each in found]
+    named = [(each.name, each.code, each.sales) for each in found]
     return Sheet(
         "packages",
         _("Revenue by package"),
@@ -172,35 +174,37 @@ def outstanding(asked: Asked) -> Sheet:
 
 def recognised(asked: Asked) -> Sheet:
     period = asked.period
-    steps = dict.fromkeys(period.steps, Earned())
-    for day, earned in earned_by_day(period.first, period.last, asked.currency):
+    steps = dict.fromkeys(period.steps, Revenue())
+    for day, revenue_of_day in revenue_by_day(period.first, period.last, asked.currency).items():
         step = period.step_of(day)
-        steps[step] = Earned(steps[step].spent + earned.spent, steps[step].expired + earned.expired)
-    total = sum((earned.recognised for earned in steps.values()), Decimal(0))
+        steps[step] = steps[step] + revenue_of_day
+    total = sum((each.recognised for each in steps.values()), Decimal(0))
     return Sheet(
         "recognised",
         _("Recognised revenue"),
         _(
-            "What was paid for the bought credits that were spent, or paid off what had been spent on credit, and for "
-            "those that expired unspent (breakage, a management estimate)."
+            "What was paid for the bought credits that were used, or paid off what had been used on credit, less what "
+            "was returned for credits that could not be taken back; and for those that expired unspent (breakage, a "
+            "management estimate). Written off: what staff took, or was forfeited with an account."
         ),
         [
             ("from", period.step_name),
-            ("spent", _("Spent")),
+            ("spent", _("Used")),
             ("breakage", _("Breakage")),
             ("recognised", _("Recognised")),
+            ("written_off", _("Written off")),
         ],
         [
-            (step, asked.money(earned.spent), asked.money(earned.expired), asked.money(earned.recognised))
-            for step, earned in reversed(steps.items())
+            (step, *map(asked.money, (each.used, each.breakage, each.recognised, each.written_off)))
+            for step, each in reversed(steps.items())
         ],
         chart=_columns(
             period,
             {
-                step: [asked.in_chart(earned.spent), asked.in_chart(earned.expired)]
-                for step, earned in steps.items()
+                step: [asked.in_chart(each.used), asked.in_chart(each.breakage)]
+                for step, each in steps.items()
             },
-            [Part(_("spent"), "is-strong"), Part(_("breakage"))],
+            [Part(_("used"), "is-strong"), Part(_("breakage"))],
             lambda step: str(asked.money(steps[step].recognised)),
         ),
         summary=_("%(sum)s in all.") % {"sum": asked.money(total)},

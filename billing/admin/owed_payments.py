@@ -1,4 +1,4 @@
-"""The dialog that gives back a payment that was not credited: one that was held back, or a second one."""
+"""The dialog that refunds a payment that was not accepted: one that was held back, or a second one."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from accounts.models import User
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.errors import BillingError
-from billing.models import Purchase, Refund
+from billing.models import Payment, Purchase, Refund
+from billing.owed_payments import OwedPayment, owed_payments
+from billing.payment_methods import paid_with
 from billing.refunds import LONGEST_NOTE, RefundOrder, refund_purchase
-from billing.uncredited_payments import OwedPayment, owed_payments
 from config.admin_display import EMPTY, in_words
 
 
-class GiveBackForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
+class RefundPaymentForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     """What stands at Stripe is shown above the fields. ``payment`` and ``minor`` are what was shown, so that nothing
-    else goes back; ``key`` is made with the form, so that a double click gives back once.
+    else goes back; ``key`` is made with the form, so that a double click refunds once.
     """
 
-    form_before_template = "admin/billing/give_back_preview.html"
+    form_before_template = "admin/billing/refund_payment_preview.html"
 
     note = forms.CharField(
         label=_("Why"),
@@ -38,7 +39,7 @@ class GiveBackForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Kept with the refund, with your name. The buyer doesn’t see it."),
     )
-    payment = forms.CharField(max_length=255, widget=forms.HiddenInput)
+    payment = forms.UUIDField(widget=forms.HiddenInput)
     minor = forms.IntegerField(widget=forms.HiddenInput)
     key = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
@@ -47,7 +48,7 @@ class GiveBackForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         self.owed = first_owed(Purchase.objects.get(pk=unquote(str(self.object_id))))
         self.fields["key"].initial = uuid4().hex
         if self.owed:
-            self.fields["payment"].initial = self.owed.payment.stripe_payment_intent_id
+            self.fields["payment"].initial = self.owed.payment.pk
             self.fields["minor"].initial = self.owed.left.minor
 
     def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
@@ -63,49 +64,56 @@ class GiveBackForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
             origin=Refund.Origin.ADMIN,
             asked_by=cast(User, self.request.user),
             idempotency_key=f"admin:{data['key']}",
-            uncredited_payment=data["payment"],
+            payment_id=data["payment"],
         )
 
 
 def first_owed(purchase: Purchase) -> OwedPayment | None:
-    """What the button gives back: where there are several, the oldest."""
+    """What the button refunds: where there are several, the oldest."""
     return next(iter(owed_payments(purchase)), None)
 
 
-def list_of_uncredited(purchase: Purchase) -> str:
-    """Each payment with what is left to give back of it."""
+def list_of_payments(purchase: Purchase) -> str:
+    """Each payment of a purchase with how it was made and what came of it."""
     left = {owed.payment.pk: owed.left for owed in owed_payments(purchase)}
     lines = (
         (
             payment.amount,
+            paid_with(payment) or EMPTY,
             link_to_mirrored("paymentintent", payment.stripe_payment_intent_id),
-            _state(payment, left),
+            _what_came_of(payment, left),
         )
-        for payment in purchase.uncredited_payments.order_by("pk")
+        for payment in purchase.payments.order_by("created_at", "pk")
     )
-    return format_html_join(mark_safe("<br>"), "{} · {} · {}", lines) or EMPTY
+    return format_html_join(mark_safe("<br>"), "{} · {} · {} · {}", lines) or EMPTY
 
 
-def _state(payment: Any, left: dict[int, Any]) -> Any:
-    return _("%s to give back") % left[payment.pk] if payment.pk in left else _("nothing to give back")
+def _what_came_of(payment: Payment, left: dict[Any, Any]) -> Any:
+    if payment.pk in left:
+        return _("%s to refund") % left[payment.pk]
+    if payment.is_paid and not payment.is_accepted:
+        return _("refunded")
+    return _("accepted") if payment.is_accepted else payment.get_state_display()
 
 
-def give_back_and_tell(page: Any, request: HttpRequest, purchase: Purchase, form: GiveBackForm) -> None:
-    """Gives the payment back, and says in the page's messages and the object's history what came of it."""
+def refund_payment_and_tell(
+    page: Any, request: HttpRequest, purchase: Purchase, form: RefundPaymentForm
+) -> None:
+    """Refunds the payment, and says in the page's messages and the object's history what came of it."""
     try:
         refund = refund_purchase(purchase.pk, form.order())
     except BillingError as error:
-        page.log_change(request, purchase, f"Tried to give a payment back: {error.code}")
+        page.log_change(request, purchase, f"Tried to refund a payment: {error.code}")
         page.message_user(request, error.message, messages.ERROR)
     else:
-        page.log_change(request, purchase, f"Gave {refund.amount} back: {refund.note}")
+        page.log_change(request, purchase, f"Refunded the payment of {refund.amount}: {refund.note}")
         page.message_user(request, *_outcome(refund))
 
 
 def _outcome(refund: Refund) -> tuple[Any, int]:
     if refund.status == Refund.Status.FAILED:
-        told = _("Stripe refused: %s. Nothing was given back.") % in_words(refund.failure_reason)
+        told = _("Stripe refused: %s. Nothing was refunded.") % in_words(refund.failure_reason)
         return told, messages.ERROR
     if refund.status == Refund.Status.REQUESTED:
         return _("Stripe didn’t answer. The refund goes on by itself."), messages.WARNING
-    return _("%s given back. No credits were moved.") % refund.amount, messages.SUCCESS
+    return _("%s refunded. No credits were moved.") % refund.amount, messages.SUCCESS

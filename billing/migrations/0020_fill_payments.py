@@ -1,0 +1,138 @@
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from django.db import migrations
+
+FILL = """
+-- The payment that a purchase has on record: the accepted one, or the one that was held back or failed.
+INSERT INTO billing_payment (id, purchase_id, lot_id, stripe_payment_intent_id, stripe_charge_id, amount_minor, currency,
+                             state, livemode, attention, detail, method, brand, last4, fingerprint, wallet, bank, paid_at,
+                             reported_at, created_at)
+SELECT gen_random_uuid(), p.id, e.lots[1], p.stripe_payment_intent_id, '',
+       coalesce(u.amount_minor, p.paid_minor, p.price_minor), coalesce(u.currency, p.currency),
+       CASE WHEN p.completed_at IS NOT NULL OR u.id IS NOT NULL THEN 'paid'
+            WHEN p.status = 'processing' THEN 'processing' ELSE 'failed' END,
+       coalesce(p.stripe_session_id LIKE 'cs_live_%%', false),
+       CASE WHEN e.id IS NULL THEN coalesce(u.attention, '') ELSE '' END,
+       CASE WHEN e.id IS NULL THEN coalesce(u.detail, '') ELSE '' END,
+       '', '', '', '', '', '', coalesce(p.completed_at, u.created_at), coalesce(p.completed_at, p.created_at), p.created_at
+FROM billing_purchase p
+LEFT JOIN billing_uncreditedpayment u ON u.stripe_payment_intent_id = p.stripe_payment_intent_id
+LEFT JOIN credits_entry e ON p.completed_at IS NOT NULL AND e.account_id = p.account_id AND e.key = 'purchase:' || p.id
+WHERE p.stripe_payment_intent_id IS NOT NULL AND coalesce(u.amount_minor, p.paid_minor, p.price_minor) > 0;
+
+-- Second payments.
+INSERT INTO billing_payment (id, purchase_id, stripe_payment_intent_id, stripe_charge_id, amount_minor, currency, state,
+                             livemode, attention, detail, method, brand, last4, fingerprint, wallet, bank, paid_at,
+                             reported_at, created_at)
+SELECT gen_random_uuid(), u.purchase_id, u.stripe_payment_intent_id, '', u.amount_minor, u.currency, 'paid',
+       coalesce(p.stripe_session_id LIKE 'cs_live_%%', false), u.attention, u.detail, '', '', '', '', '', '', u.created_at,
+       u.created_at, u.created_at
+FROM billing_uncreditedpayment u JOIN billing_purchase p ON p.id = u.purchase_id
+ON CONFLICT DO NOTHING;
+
+UPDATE billing_payment y SET stripe_charge_id = d.charge
+FROM (SELECT DISTINCT ON (stripe_payment_intent_id) stripe_payment_intent_id AS intent, stripe_charge_id AS charge
+      FROM billing_dispute WHERE stripe_charge_id <> '') d
+WHERE y.stripe_payment_intent_id = d.intent;
+
+UPDATE billing_refund r SET payment_id = y.id, made_at = CASE WHEN r.stripe_refund_id IS NOT NULL THEN r.created_at END,
+       counted_minor = CASE WHEN r.currency = y.currency THEN r.amount_minor END
+FROM billing_payment y WHERE y.stripe_payment_intent_id = r.stripe_payment_intent_id;
+UPDATE billing_dispute d SET payment_id = y.id, made_at = d.created_at,
+       counted_minor = CASE WHEN d.currency = y.currency THEN d.amount_minor END,
+       policy = CASE WHEN d.status = 'lost' AND d.credits_owed > 0 THEN 'debt' ELSE 'cap' END
+FROM billing_payment y WHERE y.stripe_payment_intent_id = d.stripe_payment_intent_id;
+
+-- What is of no payment of ours was never ours. It stays in the inbox.
+ALTER TABLE billing_refund DISABLE TRIGGER USER;
+ALTER TABLE billing_dispute DISABLE TRIGGER USER;
+DELETE FROM billing_refund WHERE payment_id IS NULL;
+DELETE FROM billing_dispute WHERE payment_id IS NULL;
+ALTER TABLE billing_refund ENABLE TRIGGER USER;
+ALTER TABLE billing_dispute ENABLE TRIGGER USER;
+UPDATE billing_inboxevent SET status = 'not_ours' WHERE status = 'unmatched';
+
+-- One row for each problem: the newest waits.
+UPDATE billing_reconciliationfinding
+SET key = kind || ':' || coalesce(purchase_id::text, nullif(session_id, ''), id::text);
+UPDATE billing_reconciliationfinding f SET state = 'settled', settled_at = now()
+WHERE state = 'waiting' AND EXISTS (
+    SELECT FROM billing_reconciliationfinding n WHERE n.key = f.key AND n.state = 'waiting' AND n.id > f.id
+);
+
+-- By Stripe's days from now on.
+UPDATE billing_salescount SET zone = '';
+"""
+
+UNFILL = """
+UPDATE billing_purchase p SET stripe_payment_intent_id = y.stripe_payment_intent_id
+FROM (SELECT DISTINCT ON (purchase_id) purchase_id, stripe_payment_intent_id FROM billing_payment
+      ORDER BY purchase_id, lot_id IS NULL, created_at) y
+WHERE y.purchase_id = p.id;
+INSERT INTO billing_uncreditedpayment (purchase_id, stripe_payment_intent_id, amount_minor, currency, attention, detail)
+SELECT purchase_id, stripe_payment_intent_id, amount_minor, currency, attention, detail
+FROM billing_payment WHERE state = 'paid' AND lot_id IS NULL;
+UPDATE billing_refund r SET purchase_id = y.purchase_id, stripe_payment_intent_id = y.stripe_payment_intent_id,
+       credits_asked = coalesce(c.amount, 0), credits_taken = coalesce(c.taken, 0), credits_owed = coalesce(c.owed, 0)
+FROM billing_payment y LEFT JOIN credits_clawback c ON true WHERE y.id = r.payment_id AND (c.id = r.id OR c.id IS NULL);
+UPDATE billing_dispute d SET purchase_id = y.purchase_id, stripe_payment_intent_id = y.stripe_payment_intent_id,
+       stripe_charge_id = y.stripe_charge_id
+FROM billing_payment y WHERE y.id = d.payment_id;
+UPDATE billing_salescount SET zone = '';
+"""
+
+RETURNS = """
+SELECT id, kind, policy, counted, at FROM (
+    SELECT id, 'refund' AS kind, CASE policy WHEN 'debt' THEN 'debt' ELSE 'cap' END AS policy,
+           coalesce(counted_minor, 0) AS counted, coalesce(made_at, created_at) AS at, stripe_refund_id AS name
+    FROM billing_refund
+    WHERE payment_id = %s AND status IN ('requested', 'pending', 'requires_action', 'succeeded')
+    UNION ALL
+    SELECT id, 'dispute', policy, coalesce(counted_minor, 0), made_at, stripe_dispute_id
+    FROM billing_dispute WHERE payment_id = %s AND status IN ('needs_response', 'under_review', 'lost')
+) returns ORDER BY at, name
+"""
+CLAW_BACK = """
+SELECT * FROM credits_claw_back(%s, %s, %s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::numeric[],
+                                %s::jsonb[], 'refund', '{"migrated": true}')
+"""
+WITH_RETURNS = """
+SELECT y.id, p.account_id, y.lot_id, p.credits, p.paid_minor FROM billing_payment y
+JOIN billing_purchase p ON p.id = y.purchase_id
+WHERE y.lot_id IS NOT NULL AND (EXISTS (SELECT FROM billing_refund r WHERE r.payment_id = y.id)
+                                OR EXISTS (SELECT FROM billing_dispute d WHERE d.payment_id = y.id))
+"""
+
+
+def claim_back(apps, schema_editor):
+    """Says to the ledger which refunds and disputes stand, and so books what they should have taken and did not."""
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute(WITH_RETURNS)
+        for payment, account, lot, credits, paid in cursor.fetchall():
+            cursor.execute(RETURNS, [payment, payment])
+            returns = cursor.fetchall()
+            shares, so_far = [], 0
+            for _id, _kind, _policy, counted, _at in returns:
+                before, so_far = share(credits, paid, so_far), so_far + counted
+                shares.append(share(credits, paid, so_far) - before)
+            columns = list(zip(*returns, strict=True)) or [(), (), (), (), ()]
+            ids, kinds, policies, _counted, ats = (list(column) for column in columns)
+            cursor.execute(
+                CLAW_BACK, [account, lot, ids, ats, kinds, policies, shares, ["{}"] * len(returns)]
+            )
+
+
+def share(credits, paid, returned):
+    if returned >= paid:
+        return credits.quantize(Decimal("0.000001")) if returned else Decimal(0)
+    return (credits * returned / paid).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
+
+
+class Migration(migrations.Migration):
+    """Makes the rows of the payments that there were, and lets refunds, disputes and their credits hang on them."""
+
+    dependencies = [("billing", "0019_payments")]
+    operations = [
+        migrations.RunSQL(FILL, UNFILL),
+        migrations.RunPython(claim_back, migrations.RunPython.noop),
+    ]

@@ -1,0 +1,81 @@
+"""Reading Stripe's JSON: each value as what it has to be, or one error that names the object.
+
+Unknown fields are ignored (Stripe adds some without a new API version); a missing one that we need fails loudly.
+Nothing that the database can't hold gets past here.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from billing.errors import MalformedStripeObject
+
+Json = Mapping[str, Any]
+BIGGEST = 2**63 - 1
+LONGEST_ID = 255
+# What reading a wrong shape raises; a time beyond all calendars is an OSError or an OverflowError.
+UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError)
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turns whatever a wrong shape raises into one error that names the object.
+
+    Raises:
+        MalformedStripeObject: the object lacks what we need, or has it in another shape.
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        raise MalformedStripeObject(
+            f"Stripe's {name} lacks a field that we need, or has it in another shape: {error!r:.200}."
+        ) from error
+
+
+def text(value: object) -> str:
+    """An id or a code: never empty, and short enough for its column."""
+    if not isinstance(value, str) or not value or len(value) > LONGEST_ID or not _is_storable(value):
+        raise TypeError(f"expected an id or a code, got {value!r:.50}")
+    return value
+
+
+def words(value: object, most: int = LONGEST_ID) -> str:
+    """Text that is only shown, without what can't be stored; what is no text is none."""
+    return storable(value)[:most] if isinstance(value, str) else ""
+
+
+def reference(value: object) -> str:
+    """What others put where our reference stands is none of ours, whatever it is."""
+    return words(value)
+
+
+def minor(value: object) -> int:
+    """An amount in the smallest unit: a whole number that a column holds."""
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > BIGGEST:
+        raise TypeError(f"expected a whole amount, got {value!r:.50}")
+    return value
+
+
+def id_of(value: object) -> str | None:
+    """The id of an object that may be expanded, a bare id, or null."""
+    if isinstance(value, Mapping):
+        return text(value["id"])
+    return text(value) if isinstance(value, str) and value else None
+
+
+def instant(seconds: object) -> datetime.datetime:
+    if not isinstance(seconds, int) or isinstance(seconds, bool):
+        raise TypeError(f"expected Unix seconds, got {seconds!r:.50}")
+    return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
+
+
+def storable(value: str) -> str:
+    """The text without what PostgreSQL can't hold: NUL, and halves of surrogate pairs."""
+    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _is_storable(value: str) -> bool:
+    return storable(value) == value
