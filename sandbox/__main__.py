@@ -30,13 +30,14 @@ def main() -> int:
 
 
 def _take_up_state() -> None:
-    from sandbox import clock
+    from sandbox import account, clock
     from sandbox.openid import people
     from sandbox.stripe_api.routing import load_resources
     from sandbox.webhooks import endpoints, outbox
     from sandbox.webhooks.courier import courier
 
     clock.load_offset()
+    account.load_account()
     people.start()
     outbox.load_mode()
     endpoints.ensure_command_line_endpoint()

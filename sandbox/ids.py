@@ -24,12 +24,14 @@ _SHAPES = {
 }
 
 
-def make_id(object_type: str) -> str:
-    """A new id for an object of this type, e.g. ``prod_`` and 14 characters.
+def make_id(object_type: str, *, live: bool = False) -> str:
+    """A new id for an object of this type, e.g. ``prod_`` and 14 characters. A checkout session's tells its mode.
 
     Raises KeyError for unknown types.
     """
     prefix, length = _SHAPES[object_type]
+    if live:
+        prefix = prefix.replace("_test_", "_live_")
     return prefix + make_token(length)
 
 

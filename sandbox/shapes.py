@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import clock, ids
+from sandbox.account import get_account
 
 Json = dict[str, Any]
 
@@ -18,13 +19,16 @@ def _load_shapes() -> dict[str, Json]:
 
 
 def make_object(object_type: str, **fields: Any) -> Json:
-    """A new object with a fresh id and the present time.
+    """A new object with a fresh id, the present time and the account's mode.
 
     Raises KeyError for a field that Stripe doesn't have.
     """
     shape = copy.deepcopy(_load_shapes()[object_type])
+    live = get_account().livemode
     if shape.get("id") == "":
-        shape["id"] = ids.make_id(object_type)
+        shape["id"] = ids.make_id(object_type, live=live)
+    if "livemode" in shape:
+        shape["livemode"] = live
     if "created" in shape:
         shape["created"] = clock.get_now()
     for name, value in fields.items():

@@ -69,6 +69,10 @@ class Sandbox:
         """The bank turns its inquiry into a chargeback."""
         return self.post(f"/_sandbox/disputes/{dispute_id}/escalate")
 
+    def set_account(self, **fields: Any) -> Any:
+        """Changes the merchant's account: ``id``, ``livemode``, ``live_keys``."""
+        return self.post("/_sandbox/account", fields)
+
     def hold_webhooks(self) -> None:
         self.post("/_sandbox/webhooks/mode", {"mode": "hold"})
 

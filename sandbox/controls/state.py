@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from sandbox import clock, faults, store
+from sandbox import account, clock, faults, store
 from sandbox.controls.answering import ControlError, expect, take
 from sandbox.models import Attempt, Delivery, Fault, Record, SavedAnswer, Setting
 from sandbox.openid import people
@@ -118,6 +118,7 @@ def reset(order: Json) -> Json:
         for model in (Record, SavedAnswer, Delivery, Attempt, Fault, Setting):
             model.objects.all().delete()
         clock.load_offset()
+        account.load_account()
         outbox.load_mode()
         endpoints.ensure_command_line_endpoint()
         request_log.clear_calls()

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from sandbox.controls import checkout, disputes, refunds, state, webhooks
+from sandbox.controls import account, checkout, disputes, refunds, state, webhooks
 from sandbox.controls.answering import control
 
 _SESSION = "checkout/sessions/<str:session_id>/"
@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern] = [
     path("charges/<str:charge_id>/dispute", control(POST=disputes.dispute)),
     path(_DISPUTE + "close", control(POST=disputes.close)),
     path(_DISPUTE + "escalate", control(POST=disputes.escalate)),
+    path("account", control(GET=account.show, POST=account.change)),
     path("webhooks", control(GET=webhooks.list_deliveries)),
     path("webhooks/mode", control(GET=webhooks.show_mode, POST=webhooks.set_mode)),
     path("webhooks/release", control(POST=webhooks.release)),

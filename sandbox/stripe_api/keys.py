@@ -1,16 +1,17 @@
-"""Who is calling: the secret key of a test account, as bearer token or as Basic user name."""
+"""Who is calling: the secret key of an account, as bearer token or as Basic user name."""
 
 import base64
 import binascii
 import re
 
+from sandbox.account import get_account
 from sandbox.stripe_api.errors import UnauthorizedError
 
-_TEST_KEY = re.compile(r"^(sk|rk)_test_\w{10,}$")
+_KEY = re.compile(r"^(sk|rk)_(test|live)_\w{10,}$")
 
 
 def read_api_key(authorization: str) -> str:
-    """The API key of an Authorization header. Raises UnauthorizedError; a live key is never welcome here."""
+    """The API key of an Authorization header. Raises UnauthorizedError, for a live key too unless it is asked for."""
     key = _extract(authorization)
     if not key:
         raise UnauthorizedError(
@@ -18,9 +19,14 @@ def read_api_key(authorization: str) -> str:
             " Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication"
             " for details, or we can help at https://support.stripe.com/."
         )
-    if not _TEST_KEY.match(key):
+    if not _is_accepted(key):
         raise UnauthorizedError(f"Invalid API Key provided: {_mask(key)}")
     return key
+
+
+def _is_accepted(key: str) -> bool:
+    match = _KEY.match(key)
+    return match is not None and (match[2] == "test" or get_account().live_keys)
 
 
 def _extract(authorization: str) -> str:

@@ -41,6 +41,7 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restarted]:
             before.pay(session.id, "4000000000000002")
             before.post("/_sandbox/clock", {"advance_s": 3600})
             before.fault(path="/v1/customers", status=500)
+            before.set_account(id="acct_mine", livemode=True, live_keys=True)
             before.wait_for_webhooks()
             receiver.received.clear()
             receiver.answers = [500]
@@ -73,6 +74,12 @@ def test_idempotency_keys_clock_and_faults_survive_a_restart(restarted: Restarte
     assert restarted.sandbox.get("/_sandbox/clock")["now"] >= time.time() + 3599
     with pytest.raises(stripe.APIError):
         client.v1.customers.list()
+
+
+def test_the_account_and_its_mode_survive_a_restart(restarted: Restarted) -> None:
+    live = connect(restarted.sandbox, "sk_live_" + "a" * 24)
+    assert live.v1.accounts.retrieve_current().id == "acct_mine"
+    assert live.v1.products.create({"name": "Pack"}).livemode is True
 
 
 def test_a_port_in_use_is_said_in_one_line(sandbox: Sandbox) -> None:

@@ -1,8 +1,9 @@
-"""The merchant's own account. There is one, and its id never changes."""
+"""The merchant's own account. There is one, and its id changes only when a test says so."""
 
 from stripe.params._account_retrieve_current_params import AccountRetrieveCurrentParams
 from stripe.params._account_retrieve_params import AccountRetrieveParams
 
+from sandbox.account import get_account
 from sandbox.shapes import Json, make_object
 from sandbox.stripe_api.errors import ApiError
 from sandbox.stripe_api.routing import Call, route
@@ -10,18 +11,21 @@ from sandbox.stripe_api.routing import Call, route
 _OPENED = 1767225600  # 2026-01-01, before anything else here
 
 
-def _get_account() -> Json:
-    return make_object("account", created=_OPENED)
+def _describe() -> Json:
+    account = get_account()
+    shown = make_object("account", id=account.id, created=_OPENED)
+    shown["external_accounts"]["url"] = f"/v1/accounts/{account.id}/external_accounts"
+    return shown
 
 
 @route("GET", "/v1/account", AccountRetrieveCurrentParams)
 def retrieve_current(call: Call) -> Json:
-    return _get_account()
+    return _describe()
 
 
 @route("GET", "/v1/accounts/{account}", AccountRetrieveParams)
 def retrieve(call: Call) -> Json:
-    account = _get_account()
+    account = _describe()
     if call.ids["account"] != account["id"]:
         raise _NoAccessError(call.ids["account"])
     return account
