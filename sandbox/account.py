@@ -1,6 +1,6 @@
-"""The merchant's account as tests may set it: which one it is, and whether it is live."""
+"""The merchant's account as tests may set it: which one it is, whether it is live, and what it is paid out in."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sandbox.models import Setting
@@ -10,11 +10,17 @@ _NAME = "account"
 
 @dataclass(frozen=True)
 class Account:
-    """`livemode` is what objects and events say of themselves; `live_keys` lets `sk_live_…` in beside test keys."""
+    """`livemode` is what objects and events say of themselves; `live_keys` lets `sk_live_…` in beside test keys.
+
+    `exchange_rates` has the currencies that are converted to `settlement_currency` when they reach the balance:
+    how many of its smallest unit one of their smallest unit brings. All others are settled as they are.
+    """
 
     id: str = "acct_1SandboxLocal0000"
     livemode: bool = False
     live_keys: bool = False
+    settlement_currency: str = "usd"
+    exchange_rates: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

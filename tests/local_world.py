@@ -58,7 +58,9 @@ class Sandbox:
         return self.post(f"/_sandbox/refunds/{refund_id}/fail", why)
 
     def dispute(self, charge_id: str, **how: Any) -> Any:
-        """The buyer's bank takes the money back, or asks: ``reason``, ``amount``, ``inquiry``."""
+        """The buyer's bank takes the money back, or asks: ``reason``, ``amount``, ``currency``, ``exchange_rate``,
+        ``inquiry``.
+        """
         return self.post(f"/_sandbox/charges/{charge_id}/dispute", how)
 
     def close_dispute(self, dispute_id: str, status: str) -> Any:
@@ -70,7 +72,9 @@ class Sandbox:
         return self.post(f"/_sandbox/disputes/{dispute_id}/escalate")
 
     def set_account(self, **fields: Any) -> Any:
-        """Changes the merchant's account: ``id``, ``livemode``, ``live_keys``."""
+        """Changes the merchant's account: ``id``, ``livemode``, ``live_keys``, ``settlement_currency`` and
+        ``exchange_rates``.
+        """
         return self.post("/_sandbox/account", fields)
 
     def hold_webhooks(self) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sandbox import clock, store
+from sandbox.payments.settlement import Settlement
 from sandbox.shapes import Json, make_object
 
 _DAY_S = 24 * 60 * 60
@@ -33,18 +34,29 @@ DISPUTE_REVERSAL = Kind("adjustment", "dispute_reversal")
 
 
 def record_movement(
-    source: Json, amount: int, kind: Kind, description: str | None, fee: Fee | None = None
+    source: Json,
+    amount: int,
+    kind: Kind,
+    description: str | None,
+    *,
+    settlement: Settlement,
+    fee: Fee | None = None,
 ) -> Json:
-    """Book an amount, negative for what the merchant pays, that an object brought about. Returns the transaction."""
+    """Book an amount, negative for what the merchant pays, that an object brought about. Returns the transaction.
+
+    The amount is in the object's currency, the fee in that of the settlement.
+    """
+    settled = settlement.convert(amount)
     transaction = make_object(
         "balance_transaction",
-        amount=amount,
+        amount=settled,
         available_on=clock.get_now() + kind.delay_s,
-        currency=source["currency"],
+        currency=settlement.currency,
         description=description,
+        exchange_rate=settlement.exchange_rate,
         fee=fee.amount if fee else 0,
-        fee_details=[_describe_fee(fee, source["currency"])] if fee else [],
-        net=amount - (fee.amount if fee else 0),
+        fee_details=[_describe_fee(fee, settlement.currency)] if fee else [],
+        net=settled - (fee.amount if fee else 0),
         reporting_category=kind.category,
         source=source["id"],
         status="pending" if kind.delay_s else "available",

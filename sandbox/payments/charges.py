@@ -7,6 +7,7 @@ from sandbox.models import Record
 from sandbox.payments.balance import CHARGE, Fee, record_movement
 from sandbox.payments.cards import Decline
 from sandbox.payments.methods import describe_bank
+from sandbox.payments.settlement import settle_in
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import emit
 
@@ -112,8 +113,11 @@ def _describe_method(method: Json) -> Json:
 def settle_charge(record: Record) -> None:
     """Give a paid charge its balance transaction. Stripe tells of it afterwards, in a `charge.updated`."""
     charge = record.data
-    fee = Fee(_compute_fee(charge["amount"]), "Stripe processing fees")
-    transaction = record_movement(charge, charge["amount"], CHARGE, charge["description"], fee)
+    settlement = settle_in(charge["currency"])
+    fee = Fee(_compute_fee(settlement.convert(charge["amount"])), "Stripe processing fees")
+    transaction = record_movement(
+        charge, charge["amount"], CHARGE, charge["description"], settlement=settlement, fee=fee
+    )
     previous = store.change(record, balance_transaction=transaction["id"])
     emit("charge.updated", record.data, previous)
 

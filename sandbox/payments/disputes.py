@@ -1,5 +1,6 @@
 """Disputes: a buyer goes to their bank instead of the merchant, and the bank takes the money back or only asks."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox import clock, store
@@ -8,6 +9,7 @@ from sandbox.payments.balance import DISPUTE, DISPUTE_REVERSAL, Fee, record_move
 from sandbox.payments.cards import Disputing
 from sandbox.payments.methods import find_test_card
 from sandbox.payments.refunds import fail_pending_refunds
+from sandbox.payments.settlement import settle_back
 from sandbox.payments.states import WrongStateError, require_status
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import acting_for, emit
@@ -42,20 +44,34 @@ _DAY_S = 24 * 60 * 60
 _DAYS_TO_RESPOND = 8
 
 
-def open_dispute(
-    charge: Record, reason: str = "fraudulent", amount: int | None = None, *, inquiry: bool = False
-) -> Record:
-    """Dispute this much of a charge, or the whole of it: what was refunded before does not count for a bank.
+@dataclass(frozen=True)
+class Claim:
+    """What a bank disputes: this much of a charge, or the whole; what was refunded before does not count for it.
 
-    An inquiry only asks; a chargeback takes the money and a fee at once. Raises WrongStateError for a charge that
-    brought no money, or is in dispute already.
+    An inquiry only asks; a chargeback takes the money and a fee at once. `exchange_rate` leads from the dispute's
+    currency, the charge's unless another is named, to that of the balance.
+    """
+
+    reason: str = "fraudulent"
+    amount: int | None = None
+    currency: str | None = None
+    exchange_rate: float | None = None
+    inquiry: bool = False
+
+
+def open_dispute(charge: Record, claim: Claim) -> Record:
+    """Dispute a charge. Raises WrongStateError for one that brought no money, or is in dispute already, and
+    NoRateError where no rate leads to the balance.
     """
     require_status(charge, "succeeded")
     _refuse_second(charge.data)
+    data = _build(charge.data, claim)
+    settle_back(charge.data, data["currency"], claim.exchange_rate)
     with acting_for(None):
-        dispute = store.add_object(_build(charge.data, reason, amount, inquiry=inquiry))
+        private = {"charge": charge.id, "exchange_rate": claim.exchange_rate}
+        dispute = store.add_object(data, private=private)
         store.change(charge, disputed=True)
-        if inquiry:
+        if claim.inquiry:
             emit("charge.dispute.created", dispute.data)
             return dispute
         _withdraw(dispute)
@@ -69,7 +85,7 @@ def dispute_if_card_does(charge: Record) -> None:
     """Some test cards are disputed as soon as they have paid."""
     card = find_test_card(charge.data)
     if card is not None and card.disputing is not Disputing.NEVER:
-        open_dispute(charge, inquiry=card.disputing is Disputing.INQUIRY)
+        open_dispute(charge, Claim(inquiry=card.disputing is Disputing.INQUIRY))
 
 
 def _refuse_second(charge: Json) -> None:
@@ -78,17 +94,17 @@ def _refuse_second(charge: Json) -> None:
             raise WrongStateError(f"the charge is in dispute already: {dispute.id}")
 
 
-def _build(charge: Json, reason: str, amount: int | None, *, inquiry: bool) -> Json:
+def _build(charge: Json, claim: Claim) -> Json:
     dispute = make_object(
         "dispute",
-        amount=charge["amount"] if amount is None else amount,
+        amount=charge["amount"] if claim.amount is None else claim.amount,
         charge=charge["id"],
-        currency=charge["currency"],
-        is_charge_refundable=inquiry,
+        currency=claim.currency or charge["currency"],
+        is_charge_refundable=claim.inquiry,
         payment_intent=charge["payment_intent"],
-        payment_method_details=_describe_case(charge, reason, inquiry=inquiry),
-        reason=reason,
-        status="warning_needs_response" if inquiry else "needs_response",
+        payment_method_details=_describe_case(charge, claim.reason, inquiry=claim.inquiry),
+        reason=claim.reason,
+        status="warning_needs_response" if claim.inquiry else "needs_response",
     )
     dispute["evidence_details"]["due_by"] = _count_due_by()
     return dispute
@@ -127,15 +143,23 @@ def _reinstate(dispute: Record) -> Json:
 
 def _move(dispute: Record, amount: int, description: str, fee: Fee | None = None) -> Json:
     kind = DISPUTE if amount < 0 else DISPUTE_REVERSAL
-    transaction = record_movement(dispute.data, amount, kind, description, fee)
+    settlement = settle_back(
+        _find_charge(dispute), dispute.data["currency"], dispute.private.get("exchange_rate")
+    )
+    transaction = record_movement(dispute.data, amount, kind, description, settlement=settlement, fee=fee)
     movements = [*dispute.data["balance_transactions"], transaction]
     return store.change(dispute, balance_transactions=movements)
+
+
+def _find_charge(dispute: Record) -> Json:
+    """The charge in dispute, whatever the dispute has been made to show."""
+    return store.get_object("charge", dispute.private.get("charge") or dispute.data["charge"])
 
 
 def escalate_dispute(dispute: Record) -> Record:
     """The bank turns its inquiry into a chargeback. Raises WrongStateError for what is none. Returns it."""
     require_status(dispute, *INQUIRY_STATUSES)
-    charge = store.get_object("charge", dispute.data["charge"])
+    charge = _find_charge(dispute)
     details = {**dispute.data["evidence_details"], "due_by": _count_due_by()}
     with acting_for(None):
         previous = store.change(

@@ -8,6 +8,7 @@ from sandbox.payments.balance import REFUND, REFUND_FAILURE, record_movement
 from sandbox.payments.cards import Refunding
 from sandbox.payments.currencies import format_amount
 from sandbox.payments.methods import find_refunding
+from sandbox.payments.settlement import settle_back
 from sandbox.payments.states import require_status
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import emit
@@ -90,7 +91,9 @@ def _add_refund(charge: Json, amount: int, refunding: Refunding, fields: Json) -
     )
     if refunding is Refunding.STARTS_PENDING:
         refund.update(status="pending", pending_reason="processing")
-    transaction = record_movement(refund, -amount, REFUND, _describe("REFUND FOR CHARGE", charge))
+    settlement = settle_back(charge, refund["currency"])
+    description = _describe("REFUND FOR CHARGE", charge)
+    transaction = record_movement(refund, -amount, REFUND, description, settlement=settlement)
     refund["balance_transaction"] = transaction["id"]
     due = clock.get_now() + _FAILS_AFTER_S if refunding is Refunding.FAILS_LATER else None
     return store.add_object(refund, due=due)
@@ -164,7 +167,8 @@ def _take_back(refund: Record, **fields: Any) -> None:
     amount = refund.data["amount"]
     _count_refunded(charge, -amount)
     description = _describe("REFUND FAILURE", charge.data)
-    transaction = record_movement(refund.data, amount, REFUND_FAILURE, description)
+    settlement = settle_back(charge.data, refund.data["currency"])
+    transaction = record_movement(refund.data, amount, REFUND_FAILURE, description, settlement=settlement)
     refund.due = None
     _update(refund, failure_balance_transaction=transaction["id"], pending_reason=None, **fields)
 

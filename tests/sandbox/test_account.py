@@ -63,6 +63,12 @@ def test_a_live_key_is_let_in_only_when_asked(sandbox: Sandbox, client: stripe.S
         {"id": 7},
         {"livemode": "yes"},
         {"country": "DE"},
+        {"settlement_currency": "EUR"},
+        {"exchange_rates": {"euro": 1.1}},
+        {"exchange_rates": {"eur": 0}},
+        {"exchange_rates": {"eur": "1.1"}},
+        {"exchange_rates": {"eur": True}},
+        {"exchange_rates": {"usd": 1.1}},
     ],
 )
 def test_an_account_that_makes_no_sense_is_refused(sandbox: Sandbox, order: dict[str, Any]) -> None:

@@ -86,6 +86,16 @@ def test_what_was_refunded_does_not_count_for_a_bank(
     assert sandbox.dispute(pay(), amount=700)["amount"] == 700
 
 
+def test_a_bank_may_dispute_more_than_the_charge(
+    sandbox: Sandbox, client: stripe.StripeClient, pay: Pay
+) -> None:
+    dispute = sandbox.dispute(pay(), amount=9000)
+    assert (dispute["amount"], find_movements(client, dispute["id"])) == (
+        9000,
+        [("dispute", -9000, 1500, -10500)],
+    )
+
+
 def test_a_charge_is_in_one_dispute_at_a_time(sandbox: Sandbox, pay: Pay) -> None:
     charge = pay()
     first = sandbox.dispute(charge)
@@ -220,7 +230,11 @@ def test_a_dispute_ends_only_as_its_kind_can(
         ("charges/ch_none/dispute", {}, 404),
         ("charges/CHARGE/dispute", {"reason": "regret"}, 400),
         ("charges/CHARGE/dispute", {"amount": 0}, 400),
-        ("charges/CHARGE/dispute", {"amount": 4501}, 400),
+        ("charges/CHARGE/dispute", {"amount": 100, "currency": "EUR"}, 400),
+        ("charges/CHARGE/dispute", {"currency": "eur", "exchange_rate": 1.1}, 400),
+        ("charges/CHARGE/dispute", {"amount": 100, "currency": "eur"}, 409),
+        ("charges/CHARGE/dispute", {"amount": 100, "currency": "eur", "exchange_rate": 0}, 400),
+        ("charges/CHARGE/dispute", {"exchange_rate": 1.1}, 409),
         ("charges/CHARGE/dispute", {"amount": "all"}, 400),
         ("disputes/du_none/escalate", {}, 404),
         ("disputes/du_none/close", {"status": "won"}, 404),

@@ -13,7 +13,9 @@ _OPENED = 1767225600  # 2026-01-01, before anything else here
 
 def _describe() -> Json:
     account = get_account()
-    shown = make_object("account", id=account.id, created=_OPENED)
+    shown = make_object(
+        "account", id=account.id, created=_OPENED, default_currency=account.settlement_currency
+    )
     shown["external_accounts"]["url"] = f"/v1/accounts/{account.id}/external_accounts"
     return shown
 
