@@ -8,7 +8,7 @@ from sandbox import ids, store
 from sandbox.controls.answering import ControlError, expect, take
 from sandbox.models import Record
 from sandbox.payments import sessions
-from sandbox.payments.cards import CardDetails, passes_luhn
+from sandbox.payments.cards import WALLETS, CardDetails, passes_luhn
 from sandbox.payments.sessions import Buyer, NotPayableError, Outcome
 from sandbox.shapes import Json
 from sandbox.webhooks.events import acting_for
@@ -16,9 +16,9 @@ from sandbox.webhooks.events import acting_for
 
 def pay(order: Json, session_id: str) -> Json:
     """Pay as a buyer would: by card, through 3-D Secure if the card asks for it, or by bank debit."""
-    expect(order, card=str, method=str, authenticate=bool, email=str, name=str)
-    card, method, passes, email, name = take(
-        order, card=None, method="card", authenticate=True, email=None, name="Test Buyer"
+    expect(order, card=str, wallet=str, method=str, authenticate=bool, email=str, name=str)
+    card, wallet, method, passes, email, name = take(
+        order, card=None, wallet=None, method="card", authenticate=True, email=None, name="Test Buyer"
     )
     if method not in ("card", "sepa_debit"):
         raise ControlError("method is card or sepa_debit")
@@ -29,7 +29,7 @@ def pay(order: Json, session_id: str) -> Json:
             return sessions.complete_free(session, buyer)
         if method == "sepa_debit":
             return sessions.pay_by_bank(session, buyer)
-        return _pay_by_card(session, str(card or "4242424242424242"), buyer, passes=bool(passes))
+        return _pay_by_card(session, read_card(card, wallet, name), buyer, passes=bool(passes))
 
     return _act(session_id, attempt)
 
@@ -39,11 +39,18 @@ def _find_email(session: Record) -> str:
     return details.get("email") or "buyer@example.com"
 
 
-def _pay_by_card(session: Record, number: str, buyer: Buyer, *, passes: bool) -> Outcome:
-    number = number.replace(" ", "")
+def read_card(number: str | None, wallet: str | None, name: str | None) -> CardDetails:
+    """Read a card from its number; without one, take the card that pays. Raises ControlError."""
+    number = (number or "4242424242424242").replace(" ", "")
     if not passes_luhn(number):
         raise ControlError("that is no card number: its check digit is wrong")
-    outcome = sessions.pay_by_card(session, CardDetails(number, 12, 2034, buyer.name), buyer)
+    if wallet is not None and wallet not in WALLETS:
+        raise ControlError(f"wallet is one of {', '.join(WALLETS)}")
+    return CardDetails(number, 12, 2034, name, wallet)
+
+
+def _pay_by_card(session: Record, card: CardDetails, buyer: Buyer, *, passes: bool) -> Outcome:
+    outcome = sessions.pay_by_card(session, card, buyer)
     if outcome.outcome == "requires_action":
         return sessions.authenticate(session, passed=passes)
     return outcome

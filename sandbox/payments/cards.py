@@ -58,18 +58,24 @@ class TestCard:
 
 @dataclass(frozen=True)
 class CardDetails:
-    """A card as it was typed in, after the form's own checks. The CVC is looked at and forgotten."""
+    """A card as it was typed in, after the form's own checks, or as a wallet hands it over (`apple_pay` …).
+
+    The CVC is looked at and forgotten.
+    """
 
     number: str
     exp_month: int
     exp_year: int
     name: str | None = None
+    wallet: str | None = None
 
     @property
     def fingerprint(self) -> str:
         """The same for the same number, wherever it is used."""
         return hashlib.sha256(self.number.encode()).hexdigest()[:16]
 
+
+WALLETS = ("apple_pay", "google_pay", "link")
 
 GENERIC = Decline("card_declined", "generic_decline", "Your card was declined.")
 INSUFFICIENT = Decline("card_declined", "insufficient_funds", "Your card has insufficient funds.")

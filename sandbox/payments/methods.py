@@ -18,7 +18,10 @@ def create_bank_method(email: str | None, name: str | None, customer: str | None
     """A SEPA account. It has a block of its own instead of `card`."""
     method = make_object("payment_method", type="sepa_debit", customer=customer)
     del method["card"]
-    method["sepa_debit"] = describe_bank()
+    method["sepa_debit"] = {
+        **describe_bank(),
+        "generated_from": {"charge": None, "setup_attempt": None},
+    }
     method["billing_details"].update(email=email, name=name)
     return store.add_object(method)
 
@@ -36,12 +39,12 @@ def find_refunding(charge: Json) -> Refunding:
 
 
 def describe_bank() -> Json:
+    """Describe the account as both its payment method and its charges show it."""
     return {
         "bank_code": "37040044",
         "branch_code": "",
         "country": "DE",
         "fingerprint": "sandboxSepaAccnt",
-        "generated_from": {"charge": None, "setup_attempt": None},
         "last4": SEPA_LAST4,
     }
 
@@ -62,5 +65,9 @@ def _describe_card(card: CardDetails) -> Json:
         "networks": {"available": [brand], "preferred": None},
         "regulated_status": "unregulated",
         "three_d_secure_usage": {"supported": True},
-        "wallet": None,
+        "wallet": _describe_wallet(card.wallet),
     }
+
+
+def _describe_wallet(wallet: str | None) -> Json | None:
+    return {"dynamic_last4": None, "type": wallet, wallet: {}} if wallet else None
