@@ -12,6 +12,7 @@ _SHAPES = {
     "payment_method": ("pm_1", 23),
     "payment_intent": ("pi_3", 23),
     "charge": ("ch_3", 23),
+    "card": ("card_1", 23),
     "balance_transaction": ("txn_3", 23),
     "refund": ("re_3", 23),
     "dispute": ("du_1", 23),

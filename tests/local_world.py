@@ -40,6 +40,12 @@ class Sandbox:
         """Pays by bank debit: the session completes at once, the money settles or fails later."""
         return self.post(f"/_sandbox/checkout/sessions/{session_id}/pay", {"method": "sepa_debit"})
 
+    def pay_outright(self, amount: int = 4500, **how: Any) -> Any:
+        """Takes a payment without a checkout: ``currency``, ``card``, ``wallet``, ``metadata``, ``description``; with
+        ``intent=False`` a charge without a payment intent.
+        """
+        return self.post("/_sandbox/payments", {"amount": amount, **how})
+
     def settle(self, session_id: str) -> Any:
         return self.post(f"/_sandbox/checkout/sessions/{session_id}/settle")
 

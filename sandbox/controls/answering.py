@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -10,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from sandbox.shapes import Json
 
 Control = Callable[..., Json]
+_address: ContextVar[str] = ContextVar("address", default="")
 
 
 class ControlError(Exception):
@@ -25,6 +27,7 @@ def control(**by_method: Control) -> Callable[..., HttpResponse]:
 
     @csrf_exempt
     def view(http: HttpRequest, **ids: str) -> HttpResponse:
+        _address.set(f"{http.scheme}://{http.get_host()}")
         carry_out = by_method.get(http.method or "")
         if carry_out is None:
             return _refuse(f"use {' or '.join(by_method)} here", 405)
@@ -34,6 +37,11 @@ def control(**by_method: Control) -> Callable[..., HttpResponse]:
             return _refuse(str(error), error.status)
 
     return view
+
+
+def get_address() -> str:
+    """Return the address at which the present caller reached the sandbox."""
+    return _address.get()
 
 
 def _read_order(http: HttpRequest) -> Json:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from sandbox.controls import account, checkout, disputes, refunds, state, webhooks
+from sandbox.controls import account, checkout, disputes, payments, refunds, state, webhooks
 from sandbox.controls.answering import control
 
 _SESSION = "checkout/sessions/<str:session_id>/"
@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern] = [
     path(_SESSION + "settle", control(POST=checkout.settle)),
     path(_SESSION + "fail", control(POST=checkout.fail)),
     path(_SESSION + "expire", control(POST=checkout.expire)),
+    path("payments", control(POST=payments.pay)),
     path(_REFUND + "succeed", control(POST=refunds.succeed)),
     path(_REFUND + "fail", control(POST=refunds.fail)),
     path(_REFUND + "require_action", control(POST=refunds.require_action)),

@@ -129,6 +129,12 @@ def passes_luhn(number: str) -> bool:
     return (sum(digits[0::2]) + doubled) % 10 == 0
 
 
+def write_brand(brand: str) -> str:
+    """Spell a brand as the cards of the Charges API do, e.g. `Visa`."""
+    spelled = {"visa": "Visa", "mastercard": "MasterCard", "amex": "American Express"}
+    return spelled.get(brand, "Unknown")
+
+
 def name_brand(number: str) -> str:
     """Visa, Mastercard or American Express by the first digit; `unknown` for the rest."""
     return {"4": "visa", "5": "mastercard", "2": "mastercard", "3": "amex"}.get(number[:1], "unknown")

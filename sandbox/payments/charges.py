@@ -11,36 +11,44 @@ from sandbox.payments.settlement import settle_in
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import emit
 
+_COPIED = (
+    "amount",
+    "currency",
+    "customer",
+    "description",
+    "receipt_email",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+)
+
 
 def create_charge(intent: Json, method: Json, base_url: str, **fields: Any) -> Record:
     """A charge for the whole amount of an intent. The caller emits the event: what it is called varies."""
+    copied = {name: intent[name] for name in _COPIED}
+    metadata = dict(intent["metadata"])
+    return add_charge(method, base_url, payment_intent=intent["id"], metadata=metadata, **copied, **fields)
+
+
+def add_charge(method: Json, base_url: str, **fields: Any) -> Record:
+    """Store a charge on a payment method, with an intent or without. The caller emits the event."""
     charge = make_object(
         "charge",
-        amount=intent["amount"],
-        currency=intent["currency"],
-        customer=intent["customer"],
-        description=intent["description"],
-        metadata=dict(intent["metadata"]),
-        payment_intent=intent["id"],
         payment_method=method["id"],
         payment_method_details=_describe_method(method),
         billing_details=method["billing_details"],
-        receipt_email=intent["receipt_email"],
-        statement_descriptor=intent["statement_descriptor"],
-        statement_descriptor_suffix=intent["statement_descriptor_suffix"],
         **fields,
     )
     charge["receipt_url"] = f"{base_url}/receipts/{charge['id']}"
     return store.add_object(charge)
 
 
-def make_paid_fields(intent: Json) -> Json:
+def make_paid_fields(amount: int) -> Json:
     """What a charge says that went through."""
     return {
         "status": "succeeded",
         "paid": True,
         "captured": True,
-        "amount_captured": intent["amount"],
+        "amount_captured": amount,
         "outcome": _make_outcome("authorized", "approved_by_network", "Payment complete."),
     }
 
@@ -112,14 +120,19 @@ def _describe_method(method: Json) -> Json:
 
 def settle_charge(record: Record) -> None:
     """Give a paid charge its balance transaction. Stripe tells of it afterwards, in a `charge.updated`."""
+    previous = book_charge(record)
+    emit("charge.updated", record.data, previous)
+
+
+def book_charge(record: Record) -> Json:
+    """Book a paid charge to the balance. Returns the charge's former values."""
     charge = record.data
     settlement = settle_in(charge["currency"])
     fee = Fee(_compute_fee(settlement.convert(charge["amount"])), "Stripe processing fees")
     transaction = record_movement(
         charge, charge["amount"], CHARGE, charge["description"], settlement=settlement, fee=fee
     )
-    previous = store.change(record, balance_transaction=transaction["id"])
-    emit("charge.updated", record.data, previous)
+    return store.change(record, balance_transaction=transaction["id"])
 
 
 def _compute_fee(amount: int) -> int:

@@ -24,7 +24,7 @@ def succeed(intent: Record, method: Json, base_url: str) -> Record:
 
     Returns the charge, whose settlement is still to come.
     """
-    paid = charges.make_paid_fields(intent.data)
+    paid = charges.make_paid_fields(intent.data["amount"])
     charge = charges.create_charge(intent.data, method, base_url, **paid)
     emit("charge.succeeded", charge.data)
     _mark_succeeded(intent, charge, method)
@@ -77,7 +77,7 @@ def start_processing(intent: Record, method: Json, base_url: str) -> None:
 def settle(intent: Record) -> Record:
     """The bank has paid at last. Returns the charge."""
     charge = store.get_record("charge", intent.data["latest_charge"])
-    store.change(charge, **charges.make_paid_fields(intent.data))
+    store.change(charge, **charges.make_paid_fields(intent.data["amount"]))
     emit("charge.succeeded", charge.data)
     _mark_succeeded(intent, charge, store.get_object("payment_method", intent.data["payment_method"]))
     return charge

@@ -56,6 +56,8 @@ def create_refund(charge: Record, amount: int | None, **fields: Any) -> Record:
 def _require_refundable(charge: Json) -> None:
     if charge["status"] != "succeeded":
         intent = charge["payment_intent"]
+        if intent is None:
+            raise NotRefundableError(f"Charge {charge['id']} has failed; there is nothing to refund.")
         raise NotRefundableError(
             f"This PaymentIntent ({intent}) does not have a successful charge to refund."
         )
