@@ -67,6 +67,8 @@ DATABASES: dict[str, dict[str, Any]] = {
         },
     }
 }
+# A test may have a webhook sent that is larger than any site wants.
+DATA_UPLOAD_MAX_MEMORY_SIZE = None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,8 +23,8 @@ class Sandbox:
     def get(self, path: str) -> Any:
         return self._json(requests.get(self.url + path, timeout=20))
 
-    def post(self, path: str, json: dict[str, Any] | None = None) -> Any:
-        return self._json(requests.post(self.url + path, json=json or {}, timeout=20))
+    def post(self, path: str, order: dict[str, Any] | None = None) -> Any:
+        return self._json(requests.post(self.url + path, json=order or {}, timeout=20))
 
     def delete(self, path: str) -> Any:
         return self._json(requests.delete(self.url + path, timeout=20))
@@ -82,6 +83,14 @@ class Sandbox:
         ``exchange_rates``.
         """
         return self.post("/_sandbox/account", fields)
+
+    def send_event(self, event: dict[str, Any]) -> Any:
+        """Sends a whole event, whatever its shape. Gives the site's answer: ``status``, ``body``, ``error``."""
+        return self.send_bytes(json.dumps(event).encode())
+
+    def send_bytes(self, body: bytes) -> Any:
+        """Sends a signed webhook with this body, even if it is no JSON. Gives the site's answer."""
+        return self._json(requests.post(f"{self.url}/_sandbox/webhooks/send", data=body, timeout=20))
 
     def hold_webhooks(self) -> None:
         self.post("/_sandbox/webhooks/mode", {"mode": "hold"})

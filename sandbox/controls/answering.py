@@ -39,6 +39,22 @@ def control(**by_method: Control) -> Callable[..., HttpResponse]:
     return view
 
 
+def control_of_bytes(carry_out: Callable[[bytes, Json], Json]) -> Callable[[HttpRequest], HttpResponse]:
+    """Make a view that hands a POST's raw body to a function, with the query parameters as the order."""
+
+    @csrf_exempt
+    def view(http: HttpRequest) -> HttpResponse:
+        if http.method != "POST":
+            return _refuse("use POST here", 405)
+        try:
+            order = {name: http.GET[name] for name in http.GET}
+            return JsonResponse(carry_out(http.body, order), json_dumps_params={"indent": 2})
+        except ControlError as error:
+            return _refuse(str(error), error.status)
+
+    return view
+
+
 def get_address() -> str:
     """Return the address at which the present caller reached the sandbox."""
     return _address.get()

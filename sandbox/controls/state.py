@@ -1,7 +1,5 @@
 """Time, faults, what is there, what was called, made-up events, and starting afresh."""
 
-from typing import Any
-
 from django.db import IntegrityError
 
 from sandbox import account, clock, faults, store
@@ -9,11 +7,11 @@ from sandbox.controls.answering import ControlError, expect, take
 from sandbox.models import Attempt, Delivery, Fault, Record, SavedAnswer, Setting
 from sandbox.openid import people
 from sandbox.payments.deadlines import meet_deadlines
-from sandbox.shapes import Json, make_object
+from sandbox.shapes import Json
 from sandbox.stripe_api import request_log
 from sandbox.webhooks import endpoints, outbox
 from sandbox.webhooks.courier import courier
-from sandbox.webhooks.events import emit, publish
+from sandbox.webhooks.events import build_event, publish
 
 
 def show_clock(order: Json) -> Json:
@@ -91,23 +89,22 @@ def clear_calls(order: Json) -> Json:
 
 
 def emit_event(order: Json) -> Json:
-    """Send a made-up event. `event` overrides fields of its envelope, an id that was there before included."""
+    """Send a made-up event. `event` overrides fields of its envelope, an id that was there before included.
+
+    It is kept as others are. What can't be kept, such as an id that is no text, can only be sent as bytes.
+    """
     expect(order, type=str, object=dict, previous_attributes=dict, event=dict)
     event_type, subject, previous, overrides = take(
         order, type=None, object=None, previous_attributes=None, event={}
     )
     if not isinstance(event_type, str) or not isinstance(subject, dict):
         raise ControlError("an event needs a type and an object")
+    event = {**build_event(event_type, subject, previous), **(overrides or {})}
+    if not isinstance(event["id"], str) or not isinstance(event["type"], str):
+        raise ControlError("an event whose id or type is no text can only be sent as bytes")
     with store.writing():
-        if not overrides:
-            return emit(event_type, subject, previous)
-        return _publish_odd(event_type, subject, overrides)
-
-
-def _publish_odd(event_type: str, subject: Json, overrides: dict[str, Any]) -> Json:
-    event = {**make_object("event", type=event_type, data={"object": subject}), **overrides}
-    Record.objects.filter(id=event["id"]).delete()
-    return publish(event)
+        Record.objects.filter(id=event["id"], type="event").delete()
+        return publish(event)
 
 
 def reset(order: Json) -> Json:

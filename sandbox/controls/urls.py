@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from sandbox.controls import account, checkout, disputes, payments, refunds, state, webhooks
-from sandbox.controls.answering import control
+from sandbox.controls.answering import control, control_of_bytes
 
 _SESSION = "checkout/sessions/<str:session_id>/"
 _REFUND = "refunds/<str:refund_id>/"
@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern] = [
     path("webhooks", control(GET=webhooks.list_deliveries)),
     path("webhooks/mode", control(GET=webhooks.show_mode, POST=webhooks.set_mode)),
     path("webhooks/release", control(POST=webhooks.release)),
+    path("webhooks/send", control_of_bytes(webhooks.send_raw)),
     path("webhooks/drop", control(POST=webhooks.drop)),
     path("webhooks/wait", control(POST=webhooks.wait)),
     path("faults", control(GET=state.show_faults, POST=state.order_fault, DELETE=state.clear_faults)),

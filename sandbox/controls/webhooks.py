@@ -6,9 +6,12 @@ from sandbox import store
 from sandbox.controls.answering import ControlError, expect, take
 from sandbox.models import Delivery
 from sandbox.shapes import Json
-from sandbox.webhooks import outbox, releasing
+from sandbox.webhooks import endpoints, outbox, releasing
 from sandbox.webhooks.courier import courier
 from sandbox.webhooks.releasing import ORDERS, Plan
+from sandbox.webhooks.sending import send_bytes
+
+_ANSWER_KEPT = 100_000
 
 
 def list_deliveries(order: Json) -> Json:
@@ -55,6 +58,16 @@ def _read_plan(order: Json) -> Plan:
     if plan.copies < 1 or not 1 <= plan.concurrency <= 64:
         raise ControlError("copies starts at 1, concurrency is 1 to 64")
     return plan
+
+
+def send_raw(body: bytes, order: Json) -> Json:
+    """Send a body as it is, signed as Stripe signs, at once and only once; no event is kept. Returns the answer."""
+    (endpoint_id,) = take(order, endpoint=None)
+    endpoint = endpoints.find_endpoint(endpoint_id)
+    if endpoint is None:
+        raise ControlError("there is no such webhook endpoint", 404)
+    result = send_bytes(endpoint.data["url"], endpoint.private["secret"], body, kept=_ANSWER_KEPT)
+    return {"endpoint": endpoint.id, "url": endpoint.data["url"], **result.to_json()}
 
 
 def drop(order: Json) -> Json:

@@ -37,6 +37,14 @@ def _wants(enabled_events: list[str], event_type: str) -> bool:
     return "*" in enabled_events or event_type in enabled_events
 
 
+def find_endpoint(endpoint_id: str | None) -> Record | None:
+    """Find an endpoint; without an id the command line's, or else the one made last."""
+    endpoints = store.list_records("webhook_endpoint")
+    if endpoint_id is not None:
+        return endpoints.filter(id=endpoint_id).first()
+    return endpoints.filter(id=COMMAND_LINE_ID).first() or endpoints.first()
+
+
 def find_secret(endpoint_id: str) -> str | None:
     """What to sign with for this endpoint; None when it has been deleted since."""
     record = Record.objects.filter(id=endpoint_id, deleted=False).first()

@@ -41,18 +41,22 @@ def emit(event_type: str, subject: Json, previous: Json | None = None) -> Json:
     `previous` holds the former values of the fields that changed. Call it inside `store.writing()`: the event is
     sent when, and only when, the change it tells of is there to be read.
     """
+    return publish(build_event(event_type, subject, previous))
+
+
+def build_event(event_type: str, subject: Json, previous: Json | None = None) -> Json:
+    """Wrap a copy of an object in an event's envelope."""
     data: Json = {"object": copy.deepcopy(subject)}
     if previous is not None:
         data["previous_attributes"] = copy.deepcopy(previous)
     origin = _origin.get()
-    event = make_object(
+    return make_object(
         "event",
         type=event_type,
         api_version=stripe.api_version,
         data=data,
         request={"id": origin.request_id, "idempotency_key": origin.idempotency_key},
     )
-    return publish(event)
 
 
 def publish(event: Json) -> Json:

@@ -36,27 +36,32 @@ class Result:
 
 def send(delivery: Delivery) -> Result:
     """Make one attempt. Never raises for what the other side does."""
-    started_at = time.time()
     secret = endpoints.find_secret(delivery.endpoint)
     if secret is None:
-        return Result(started_at, None, 0, "", "the endpoint has been deleted")
+        return Result(time.time(), None, 0, "", "the endpoint has been deleted")
+    return send_bytes(delivery.url, secret, delivery.payload.encode())
+
+
+def send_bytes(url: str, secret: str, payload: bytes, *, kept: int = _BODY_KEPT) -> Result:
+    """Send a body as it is, signed, and keep so much of the answer's. Never raises for what the other side does."""
+    started_at = time.time()
     try:
         answer = _pool.request(
             "POST",
-            delivery.url,
-            body=delivery.payload.encode(),
-            headers=_make_headers(delivery.payload, secret),
+            url,
+            body=payload,
+            headers=_make_headers(payload, secret),
             timeout=_TIMEOUT_S,
             retries=False,
             redirect=False,
         )
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         return Result(started_at, None, _measure_ms(started_at), "", f"{type(error).__name__}: {error}")
-    body = answer.data[:_BODY_KEPT].decode(errors="replace")
+    body = answer.data[:kept].decode(errors="replace")
     return Result(started_at, answer.status, _measure_ms(started_at), body)
 
 
-def _make_headers(payload: str, secret: str) -> dict[str, str]:
+def _make_headers(payload: bytes, secret: str) -> dict[str, str]:
     return {
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",

@@ -5,11 +5,11 @@ import hmac
 import time
 
 
-def sign(payload: str, secret: str) -> str:
+def sign(payload: bytes, secret: str) -> str:
     """The `Stripe-Signature` header for a body sent now.
 
     Real time: the receiver compares it with its own clock.
     """
     moment = int(time.time())
-    digest = hmac.new(secret.encode(), f"{moment}.{payload}".encode(), hashlib.sha256).hexdigest()
+    digest = hmac.new(secret.encode(), f"{moment}.".encode() + payload, hashlib.sha256).hexdigest()
     return f"t={moment},v1={digest}"

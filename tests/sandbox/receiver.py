@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Received:
-    """One webhook as it came in. `payload` is the raw body."""
+    """One webhook as it came in. `payload` is the raw body; what is no UTF-8 in it is escaped, as file names are."""
 
     path: str
     payload: str
@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
     receiver: Receiver
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode(errors="surrogateescape")
         time.sleep(self.receiver.pause_s)
         agent = self.headers["User-Agent"]
         webhook = Received(self.path, body, self.headers["Stripe-Signature"], agent)
