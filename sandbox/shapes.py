@@ -18,6 +18,11 @@ def _load_shapes() -> dict[str, Json]:
     return shapes
 
 
+def list_types() -> list[str]:
+    """List the types of objects that the sandbox knows."""
+    return list(_load_shapes())
+
+
 def make_object(object_type: str, **fields: Any) -> Json:
     """A new object with a fresh id, the present time and the account's mode.
 

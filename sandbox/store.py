@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from sandbox import clock
+from sandbox import clock, oddities
 from sandbox.models import Record
 from sandbox.shapes import Json
 
@@ -26,11 +26,13 @@ def writing() -> Iterator[None]:
 
 
 def add_object(data: Json, *, private: Json | None = None, due: int | None = None) -> Record:
-    """Put a new object in the store."""
+    """Put a new object in the store, with whatever is to be odd about it. Call inside `writing()`."""
+    object_type, created = data["object"], data.get("created", 0)
+    oddities.make_odd(data)
     return Record.objects.create(
         id=data["id"],
-        type=data["object"],
-        created=data.get("created", 0),
+        type=object_type,
+        created=created,
         due=due,
         data=data,
         private=private or {},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,9 @@ WEBHOOK_SECRET = "whsec_sandboxsandboxsandboxsandbox"
 
 
 class Sandbox:
-    """A running sandbox. ``get``, ``post`` and ``delete`` give the answer's JSON and raise for an error's status."""
+    """A running sandbox. ``get``, ``post``, ``patch`` and ``delete`` give the answer's JSON, and raise for an error's
+    status.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -26,6 +28,9 @@ class Sandbox:
     def post(self, path: str, order: dict[str, Any] | None = None) -> Any:
         return self._json(requests.post(self.url + path, json=order or {}, timeout=20))
 
+    def patch(self, path: str, order: dict[str, Any]) -> Any:
+        return self._json(requests.patch(self.url + path, json=order, timeout=20))
+
     def delete(self, path: str) -> Any:
         return self._json(requests.delete(self.url + path, timeout=20))
 
@@ -33,6 +38,23 @@ class Sandbox:
         """The raw objects of a type, such as ``product`` or ``checkout.session``."""
         answer = self.get(f"/_sandbox/objects/{kind}")
         return answer if isinstance(answer, list) else answer["data"]
+
+    def change_object(
+        self,
+        kind: str,
+        object_id: str,
+        fields: dict[str, Any],
+        *,
+        without: Sequence[str] = (),
+        tell: Sequence[str] = (),
+    ) -> Any:
+        """Sets any fields of an object, takes those of ``without`` away, and tells of it by the events ``tell``."""
+        order = {"fields": fields, "without": list(without), "tell": list(tell)}
+        return self.patch(f"/_sandbox/objects/{kind}/{object_id}", order)
+
+    def make_odd(self, kind: str, fields: dict[str, Any], **how: Any) -> Any:
+        """Has the next object of a kind come with these fields: ``times``, ``where``, ``without``."""
+        return self.post("/_sandbox/oddities", {"object": kind, "fields": fields, **how})
 
     def pay(self, session_id: str, card: str = "4242424242424242", **extra: Any) -> Any:
         return self.post(f"/_sandbox/checkout/sessions/{session_id}/pay", {"card": card, **extra})

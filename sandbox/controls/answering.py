@@ -66,8 +66,9 @@ def _read_order(http: HttpRequest) -> Json:
         return {name: http.GET[name] for name in http.GET}
     try:
         order: Any = json.loads(http.body or b"{}")
+        json.dumps(order, allow_nan=False)
     except ValueError:
-        raise ControlError("the body is not JSON") from None
+        raise ControlError("the body is not JSON, or has a number in it that JSON doesn't have") from None
     if not isinstance(order, dict):
         raise ControlError("the body must be a JSON object")
     return order

@@ -1,6 +1,4 @@
-"""Time, faults, what is there, what was called, made-up events, and starting afresh."""
-
-from django.db import IntegrityError
+"""Time, faults, what was called, made-up events, and starting afresh."""
 
 from sandbox import account, clock, faults, store
 from sandbox.controls.answering import ControlError, expect, take
@@ -48,33 +46,6 @@ def clear_faults(order: Json) -> Json:
     take(order)
     faults.clear_faults()
     return {"faults": []}
-
-
-def list_objects(order: Json, object_type: str) -> Json:
-    """All objects of a type as they stand, oldest first, without paging."""
-    take(order)
-    records = store.list_records(object_type).order_by("seq")
-    return {"data": [record.data for record in records]}
-
-
-def copy_object(order: Json, object_type: str, object_id: str) -> Json:
-    """Many objects at once, as a shop of some years has them: copies that differ in the fields given, each in its id.
-
-    Nothing happens to them with time, and nobody is told of them.
-    """
-    expect(order, copies=list)
-    (copies,) = take(order, copies=[])
-    if not all(isinstance(fields, dict) and isinstance(fields.get("id"), str) for fields in copies):
-        raise ControlError("each of the copies is an object with an id")
-    record = store.find_record(object_type, object_id)
-    if record is None:
-        raise ControlError(f"no such {object_type}: {object_id}", 404)
-    try:
-        with store.writing():
-            store.add_copies(record, copies)
-    except IntegrityError:
-        raise ControlError("one of the ids is taken", 409) from None
-    return {"copies": len(copies)}
 
 
 def list_calls(order: Json) -> Json:

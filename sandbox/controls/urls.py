@@ -2,12 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from sandbox.controls import account, checkout, disputes, payments, refunds, state, webhooks
+from sandbox.controls import account, checkout, disputes, objects, payments, refunds, state, webhooks
 from sandbox.controls.answering import control, control_of_bytes
 
 _SESSION = "checkout/sessions/<str:session_id>/"
 _REFUND = "refunds/<str:refund_id>/"
 _DISPUTE = "disputes/<str:dispute_id>/"
+_OBJECTS = "objects/<str:object_type>"
+_ODDITIES = {"GET": objects.show_oddities, "POST": objects.order_oddity, "DELETE": objects.clear_oddities}
 
 urlpatterns: list[URLPattern] = [
     path(_SESSION + "pay", control(POST=checkout.pay)),
@@ -30,8 +32,10 @@ urlpatterns: list[URLPattern] = [
     path("webhooks/wait", control(POST=webhooks.wait)),
     path("faults", control(GET=state.show_faults, POST=state.order_fault, DELETE=state.clear_faults)),
     path("clock", control(GET=state.show_clock, POST=state.advance_clock)),
-    path("objects/<str:object_type>", control(GET=state.list_objects)),
-    path("objects/<str:object_type>/<str:object_id>/copies", control(POST=state.copy_object)),
+    path(_OBJECTS, control(GET=objects.list_objects)),
+    path(_OBJECTS + "/<str:object_id>", control(PATCH=objects.change_object)),
+    path(_OBJECTS + "/<str:object_id>/copies", control(POST=objects.copy_object)),
+    path("oddities", control(**_ODDITIES)),
     path("requests", control(GET=state.list_calls, DELETE=state.clear_calls)),
     path("events", control(POST=state.emit_event)),
     path("reset", control(POST=state.reset)),

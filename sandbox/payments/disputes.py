@@ -39,6 +39,8 @@ OPEN_STATUSES = (*CHARGEBACK_STATUSES, *INQUIRY_STATUSES)
 _ENDINGS = {"won": CHARGEBACK_STATUSES, "lost": CHARGEBACK_STATUSES, "warning_closed": INQUIRY_STATUSES}
 ENDINGS = tuple(_ENDINGS)
 
+# What a bank claims, as the dispute shows it.
+_CLAIMED = ("charge", "amount", "currency")
 _FEE = Fee(1500, "Dispute fee")
 _DAY_S = 24 * 60 * 60
 _DAYS_TO_RESPOND = 8
@@ -66,9 +68,9 @@ def open_dispute(charge: Record, claim: Claim) -> Record:
     require_status(charge, "succeeded")
     _refuse_second(charge.data)
     data = _build(charge.data, claim)
-    settle_back(charge.data, data["currency"], claim.exchange_rate)
+    settle_back(charge.data, data["currency"], claim.exchange_rate)  # or say at once that there is no rate
     with acting_for(None):
-        private = {"charge": charge.id, "exchange_rate": claim.exchange_rate}
+        private = {"exchange_rate": claim.exchange_rate, **{name: data[name] for name in _CLAIMED}}
         dispute = store.add_object(data, private=private)
         store.change(charge, disputed=True)
         if claim.inquiry:
@@ -119,7 +121,7 @@ def _describe_case(charge: Json, reason: str, *, inquiry: bool) -> Json | None:
         "brand": card["brand"],
         "case_type": "inquiry" if inquiry else "chargeback",
         "network": card["network"],
-        "network_reason_code": REASONS[reason],
+        "network_reason_code": REASONS.get(reason),
     }
     return {"card": case, "type": "card"}
 
@@ -132,34 +134,39 @@ def _count_due_by() -> int:
 
 def _withdraw(dispute: Record) -> Json:
     """The bank takes the money, and Stripe its fee. Returns the dispute's former values."""
-    description = f"Chargeback withdrawal for {dispute.data['charge']}"
-    return _move(dispute, -dispute.data["amount"], description, fee=_FEE)
+    return _move(dispute, -1, "Chargeback withdrawal", fee=_FEE)
 
 
 def _reinstate(dispute: Record) -> Json:
     """The bank gives the money back; Stripe keeps its fee. Returns the dispute's former values."""
-    return _move(dispute, dispute.data["amount"], f"Chargeback reversal for {dispute.data['charge']}")
+    return _move(dispute, 1, "Chargeback reversal")
 
 
-def _move(dispute: Record, amount: int, description: str, fee: Fee | None = None) -> Json:
-    kind = DISPUTE if amount < 0 else DISPUTE_REVERSAL
-    settlement = settle_back(
-        _find_charge(dispute), dispute.data["currency"], dispute.private.get("exchange_rate")
+def _move(dispute: Record, sign: int, what: str, fee: Fee | None = None) -> Json:
+    claimed = _read_claimed(dispute)
+    charge = store.get_object("charge", claimed["charge"])
+    transaction = record_movement(
+        dispute.data,
+        sign * claimed["amount"],
+        DISPUTE if sign < 0 else DISPUTE_REVERSAL,
+        f"{what} for {charge['id']}",
+        settlement=settle_back(charge, claimed["currency"], claimed["exchange_rate"]),
+        fee=fee,
     )
-    transaction = record_movement(dispute.data, amount, kind, description, settlement=settlement, fee=fee)
     movements = [*dispute.data["balance_transactions"], transaction]
     return store.change(dispute, balance_transactions=movements)
 
 
-def _find_charge(dispute: Record) -> Json:
-    """The charge in dispute, whatever the dispute has been made to show."""
-    return store.get_object("charge", dispute.private.get("charge") or dispute.data["charge"])
+def _read_claimed(dispute: Record) -> Json:
+    """Return what the bank claimed, and of which charge, whatever the dispute has been made to show."""
+    shown = {name: dispute.data[name] for name in _CLAIMED if name in dispute.data}
+    return {"exchange_rate": None, **shown, **dispute.private}
 
 
 def escalate_dispute(dispute: Record) -> Record:
     """The bank turns its inquiry into a chargeback. Raises WrongStateError for what is none. Returns it."""
     require_status(dispute, *INQUIRY_STATUSES)
-    charge = _find_charge(dispute)
+    charge = store.get_object("charge", _read_claimed(dispute)["charge"])
     details = {**dispute.data["evidence_details"], "due_by": _count_due_by()}
     with acting_for(None):
         previous = store.change(

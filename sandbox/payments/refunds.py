@@ -93,12 +93,12 @@ def _add_refund(charge: Json, amount: int, refunding: Refunding, fields: Json) -
     )
     if refunding is Refunding.STARTS_PENDING:
         refund.update(status="pending", pending_reason="processing")
-    settlement = settle_back(charge, refund["currency"])
+    settlement = settle_back(charge, charge["currency"])
     description = _describe("REFUND FOR CHARGE", charge)
     transaction = record_movement(refund, -amount, REFUND, description, settlement=settlement)
     refund["balance_transaction"] = transaction["id"]
     due = clock.get_now() + _FAILS_AFTER_S if refunding is Refunding.FAILS_LATER else None
-    return store.add_object(refund, due=due)
+    return store.add_object(refund, private={"charge": charge["id"], "amount": amount}, due=due)
 
 
 def _describe_destination(charge: Json) -> Json:
@@ -164,12 +164,12 @@ def change_metadata(refund: Record, metadata: Json) -> None:
 
 
 def _take_back(refund: Record, **fields: Any) -> None:
-    """The amount is the merchant's again, and can be refunded anew."""
-    charge = store.get_record("charge", refund.data["charge"])
-    amount = refund.data["amount"]
+    """The amount is the merchant's again, and can be refunded anew. Whatever the refund has been made to show."""
+    charge = store.get_record("charge", refund.private.get("charge", refund.data["charge"]))
+    amount = refund.private.get("amount", refund.data["amount"])
     _count_refunded(charge, -amount)
     description = _describe("REFUND FAILURE", charge.data)
-    settlement = settle_back(charge.data, refund.data["currency"])
+    settlement = settle_back(charge.data, charge.data["currency"])
     transaction = record_movement(refund.data, amount, REFUND_FAILURE, description, settlement=settlement)
     refund.due = None
     _update(refund, failure_balance_transaction=transaction["id"], pending_reason=None, **fields)
