@@ -63,6 +63,16 @@ class Sandbox:
         """Pays by bank debit: the session completes at once, the money settles or fails later."""
         return self.post(f"/_sandbox/checkout/sessions/{session_id}/pay", {"method": "sepa_debit"})
 
+    def pay_again(self, session_id: str, **how: Any) -> Any:
+        """Pays again for what a session sold, by a payment that it doesn't name: ``card``, ``wallet``; with
+        ``checkout=True`` by another session like it.
+        """
+        return self.post(f"/_sandbox/checkout/sessions/{session_id}/pay_again", how)
+
+    def discount(self, session_id: str, amount_off: int | None = None) -> Any:
+        """Takes so much off an open session, or all of it, as a promotion code does; ``pay`` then completes it."""
+        return self.post(f"/_sandbox/checkout/sessions/{session_id}/discount", {"amount_off": amount_off})
+
     def pay_outright(self, amount: int = 4500, **how: Any) -> Any:
         """Takes a payment without a checkout: ``currency``, ``card``, ``wallet``, ``metadata``, ``description``; with
         ``intent=False`` a charge without a payment intent.

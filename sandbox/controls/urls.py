@@ -13,6 +13,8 @@ _ODDITIES = {"GET": objects.show_oddities, "POST": objects.order_oddity, "DELETE
 
 urlpatterns: list[URLPattern] = [
     path(_SESSION + "pay", control(POST=checkout.pay)),
+    path(_SESSION + "pay_again", control(POST=checkout.pay_again)),
+    path(_SESSION + "discount", control(POST=checkout.discount)),
     path(_SESSION + "settle", control(POST=checkout.settle)),
     path(_SESSION + "fail", control(POST=checkout.fail)),
     path(_SESSION + "expire", control(POST=checkout.expire)),

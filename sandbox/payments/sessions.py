@@ -46,7 +46,7 @@ def get_session(session_id: str) -> Record:
 
 def pay_by_card(session: Record, card: CardDetails, buyer: Buyer) -> Outcome:
     """Try a card. Call inside `store.writing()`. Raises NotPayableError."""
-    _require_open(session)
+    require_open(session)
     known = find_card(card.number)
     intent = _begin_attempt(session, buyer)
     method = methods.create_card_method(card, buyer.email, intent.data["customer"]).data
@@ -63,7 +63,7 @@ def pay_by_card(session: Record, card: CardDetails, buyer: Buyer) -> Outcome:
 
 def authenticate(session: Record, *, passed: bool) -> Outcome:
     """The buyer's answer to 3-D Secure. Raises NotPayableError when none is asked for."""
-    _require_open(session)
+    require_open(session)
     intent = find_intent(session)
     if intent is None or intent.data["status"] != "requires_action":
         raise NotPayableError("no authentication is asked for")
@@ -80,7 +80,7 @@ def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
 
     Raises NotPayableError.
     """
-    _require_open(session)
+    require_open(session)
     intent = _begin_attempt(session, buyer)
     method = methods.create_bank_method(buyer.email, buyer.name, intent.data["customer"]).data
     intents.start_processing(intent, method, session.private["base_url"])
@@ -90,7 +90,7 @@ def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
 
 def complete_free(session: Record, buyer: Buyer) -> Outcome:
     """Complete a session that asks for no money. Raises NotPayableError when it does ask for some."""
-    _require_open(session)
+    require_open(session)
     if session.data["amount_total"] != 0:
         raise NotPayableError("this session is not free")
     _note_buyer(session, buyer)
@@ -120,7 +120,7 @@ def fail_delayed(session: Record) -> Outcome:
 
 def expire_session(session: Record) -> None:
     """Close an open session. Raises NotPayableError when it isn't."""
-    _require_open(session)
+    require_open(session)
     session.due = None
     store.change(session, status="expired", url=None)
     emit("checkout.session.expired", session.data)
@@ -141,7 +141,8 @@ def find_intent(session: Record) -> Record | None:
     return store.get_record("payment_intent", intent_id) if intent_id else None
 
 
-def _require_open(session: Record) -> None:
+def require_open(session: Record) -> None:
+    """Raises NotPayableError for a session that is complete or expired."""
     if session.data["status"] != "open":
         raise NotPayableError(f"the session is {session.data['status']}")
 
@@ -157,18 +158,22 @@ def _begin_attempt(session: Record, buyer: Buyer) -> Record:
     """The intent to try with: the one of an earlier attempt, or a new one."""
     _note_buyer(session, buyer)
     intent = find_intent(session)
-    if intent is not None:
-        return intent
+    if intent is None:
+        intent = make_intent(session)
+        store.change(session, payment_intent=intent.id)
+    return intent
+
+
+def make_intent(session: Record) -> Record:
+    """Create an intent for what a session sells, with all that was said of it when the session was made."""
     given: dict[str, Any] = dict(session.private["payment_intent_data"])
-    intent = intents.create_intent(
+    return intents.create_intent(
         session.data["amount_total"],
         session.data["currency"],
         customer=session.private["customer"],
         payment_method_types=session.data["payment_method_types"],
         **given,
     )
-    store.change(session, payment_intent=intent.id)
-    return intent
 
 
 def _note_buyer(session: Record, buyer: Buyer) -> None:
