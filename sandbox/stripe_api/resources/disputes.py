@@ -14,13 +14,15 @@ from sandbox.payments.evidence import change_answer, decide_by_magic_words
 from sandbox.payments.states import WrongStateError
 from sandbox.shapes import Json
 from sandbox.stripe_api.errors import ApiError
-from sandbox.stripe_api.expansion import expands_to
+from sandbox.stripe_api.expansion import expands_by, expands_to
 from sandbox.stripe_api.fields import find_in_path
 from sandbox.stripe_api.lists import list_page, pick_filters
 from sandbox.stripe_api.metadata import merge_metadata
 from sandbox.stripe_api.routing import Call, route
 
 expands_to("dispute", charge="charge", payment_intent="payment_intent")
+# They are whole already: asking for them changes nothing.
+expands_by("dispute", "balance_transactions", lambda dispute: dispute.get("balance_transactions"))
 
 
 @route("GET", "/v1/disputes", DisputeListParams)

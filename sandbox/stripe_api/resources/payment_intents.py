@@ -1,4 +1,4 @@
-"""Payment intents, to read: here they come from checkout sessions only."""
+"""Payment intents, to read: here they come from checkout sessions and from controls."""
 
 from stripe.params._payment_intent_list_params import PaymentIntentListParams
 from stripe.params._payment_intent_retrieve_params import PaymentIntentRetrieveParams
