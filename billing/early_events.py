@@ -38,7 +38,10 @@ def apply_early_events(payment: Payment | None) -> int:
         payment.stripe_payment_intent_id,
         *([payment.stripe_charge_id] if payment.stripe_charge_id else []),
     ]
-    waiting = InboxEvent.objects.filter(status=Status.UNMATCHED, payment_ref__in=named)
+    # One that was taken for another product's too: now it is known whose it is.
+    waiting = InboxEvent.objects.filter(
+        status__in=[Status.UNMATCHED, Status.NOT_OURS], payment_ref__in=named
+    )
     applied = 0
     for row in waiting.order_by("stripe_created", "id"):
         applied += _apply(row)

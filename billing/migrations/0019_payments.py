@@ -159,7 +159,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='inboxevent',
-            index=models.Index(condition=models.Q(('status', 'unmatched')), fields=['payment_ref'], name='billing_inbox_unmatched'),
+            index=models.Index(condition=models.Q(('status__in', ['unmatched', 'not_ours'])), fields=['payment_ref'], name='billing_inbox_unmatched'),
         ),
         pgtrigger.migrations.RemoveTrigger(
             model_name='receipt',

@@ -80,7 +80,9 @@ class InboxEvent(models.Model):
             ),
             models.Index(fields=["type", "-received_at"], name="billing_inbox_by_type"),
             models.Index(
-                fields=["payment_ref"], condition=Q(status="unmatched"), name="billing_inbox_unmatched"
+                fields=["payment_ref"],
+                condition=Q(status__in=["unmatched", "not_ours"]),
+                name="billing_inbox_unmatched",
             ),
         ]
 

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 from django.db import connection
 
 from credits import ledger
 from credits.holds import HeldCredits
-from credits.models import Account, Entry, Hold, Lot
-from credits.results import Grant, Spend
+from credits.models import Account, Clawback, Entry, Hold, Lot
+from credits.results import Clawed, Grant, Spend
 from tests.builders import UserFactory
 
 
@@ -42,6 +43,26 @@ def spend(account: Account, amount: str | int | Decimal, *, key: str = "work:1",
 def hold(account: Account, amount: str | int, *, key: str = "hold:1", **arguments: Any) -> HeldCredits:
     arguments.setdefault("expires_in", timedelta(hours=1))
     return ledger.hold(account.pk, Decimal(amount), key=key, **arguments)
+
+
+def claim(amount: str | int | Decimal, policy: str = "cap", **more: Any) -> ledger.Claim:
+    """A refund that happened now, unless told otherwise."""
+    more = {"id": uuid4(), "at": datetime.now(UTC), "kind": Clawback.Kind.REFUND, **more}
+    return ledger.Claim(policy=Clawback.Policy(policy), amount=Decimal(amount), **more)
+
+
+def claw_back(
+    account: Account, *claims: ledger.Claim, lot: int | None = None, kind: Entry.Kind = Entry.Kind.REFUND
+) -> Clawed:
+    """From the account's first lot, unless told another. These claims stand, and no others."""
+    lot = account.lots.earliest("id").pk if lot is None else lot
+    return ledger.claw_back(account.pk, lot, claims, kind=kind)
+
+
+def came_of(claim: ledger.Claim) -> tuple[Decimal, ...]:
+    """What was taken for a claim, is pending, owed and waived."""
+    row = Clawback.objects.get(pk=claim.id)
+    return row.taken, row.pending, row.owed, row.waived
 
 
 def soon(**later: float) -> datetime:

@@ -347,7 +347,9 @@ class PlainLedger:
             if first.account == receiver:
                 back = first
                 if back.expires_at is not None and came.expires_at is not None:
-                    back.expires_at = max(back.expires_at, came.expires_at)
+                    longer = max(timedelta(0), came.expires_at - back.expires_at)
+                    back.expires_at += longer
+                    back.extended_by += longer
             else:
                 back = self._new_lot(to, given, came.promotional, came.cost, came.expires_at, reference)
                 back.origin = first.number

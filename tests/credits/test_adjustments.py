@@ -27,7 +27,7 @@ from credits.errors import (
 from credits.models import Account, Adjustment, Entry, Lot
 from credits.proof import find_violations
 from tests.credits.adjusting import LIMIT, ask, ask_above_limit, make_staff, terms
-from tests.credits.builders import funded, grant, hold, numbers, open_account, soon
+from tests.credits.builders import claim, claw_back, funded, grant, hold, numbers, open_account, soon, spend
 
 pytestmark = pytest.mark.django_db
 
@@ -95,9 +95,8 @@ def test_what_is_given_keeps_its_expiry_and_whether_it_was_given_away(account: A
 
 
 def test_what_is_given_repays_a_debt_first(account: Account) -> None:
-    lot = account.lots.get()
-    ask(account, -100)
-    ledger.reverse(account.pk, lot.pk, Decimal(30), key="refund", policy="debt")
+    spend(account, 100)
+    claw_back(account, claim(30, "debt"))
     ask(account, 50)
     assert numbers(account) == (20, 0, 0)
 

@@ -14,7 +14,7 @@ from django.db import OperationalError, connection, transaction
 from credits import chain, ledger
 from credits.models import Account, Entry
 from credits.proof import find_violations
-from tests.credits.builders import funded, grant, hold, no_triggers, spend
+from tests.credits.builders import claim, claw_back, funded, grant, hold, no_triggers, spend
 from tests.racing import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,7 +28,7 @@ def keep_books() -> Account:
     ledger.spend_many([ledger.SpendOrder(account.pk, Decimal(n), f"many:{n}") for n in (1, 2, 3)])
     ledger.transfer(account.pk, other.pk, Decimal(4), key="gift")
     ledger.capture(hold(account, 6).id, Decimal(6), key="capture")
-    ledger.reverse(account.pk, account.lots.earliest("id").pk, Decimal(100), key="back", policy="debt")
+    claw_back(account, claim(100, "debt"))
     return account
 
 

@@ -11,12 +11,13 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from credits import ledger
 from credits.models import Account, Entry, Lot
 from credits.proof import INVARIANTS, Violation, find_violations
 from tests.conftest import empty_tables
-from tests.credits.builders import grant, hold, no_triggers, open_account
+from tests.credits.builders import claim, claw_back, grant, hold, no_triggers, open_account, spend
 
-WHOLE = f"The ledger is whole: {len(INVARIANTS)} invariants hold over 2 accounts, 4 lots, 5 entries.\n"
+WHOLE = f"The ledger is whole: {len(INVARIANTS)} invariants hold over 3 accounts, 5 lots, 10 entries.\n"
 
 
 def run(*statements: str) -> None:
@@ -26,12 +27,17 @@ def run(*statements: str) -> None:
 
 
 def keep_books() -> Account:
-    """Two accounts with two grants each, a hold in the first, of which 10 of 30 are captured; gives the first."""
+    """Two accounts with two grants each, a hold in the first, of which 10 of 30 are captured; gives the first. The
+    second has given 10 to a third, and owes for a refund of what it spent.
+    """
     accounts = [open_account(), open_account()]
     for account in accounts:
-        grant(account, 110 if account is accounts[0] else 100, key="fact:1")
+        grant(account, 110 if account is accounts[0] else 100, key="fact:1", cost=ledger.Cost(999, "usd"))
         grant(account, 20, key="fact:2")
     hold(accounts[0], 30).capture(Decimal(10), close=False)
+    ledger.transfer(accounts[1].pk, open_account().pk, Decimal(10), key="gift")
+    spend(accounts[1], 60)
+    claw_back(accounts[1], claim(100, "debt"))
     return accounts[0]
 
 
@@ -46,7 +52,7 @@ def check_ledger(*arguments: str) -> tuple[int, str, str]:
 
 
 # For each invariant, a write that breaks it, and the constraint that would refuse it even in a restore. {a} is an
-# account with 120 of which 20 are held, {b} another one; {first}, {last} and {lot} are {a}'s entries and first lot.
+# account with 120 of which 20 are held, {b} another one, with a clawback and a gift; {first}, {last} and {lot} are {a}'s entries and first lot.
 CORRUPTIONS = [
     (
         "no_overdraft",
@@ -112,6 +118,23 @@ CORRUPTIONS = [
         "UPDATE credits_entry SET key = 'fact:1' WHERE account_id = {a}",
         "credits_entry_one_per_key",
     ),
+    ("owes_only_while_nothing_is_free", "UPDATE credits_account SET debt = 1 WHERE id = {a}", ""),
+    ("closed_account_has_nothing_free", "UPDATE credits_account SET closed_at = now() WHERE id = {a}", ""),
+    ("clawbacks_are_what_was_booked", "UPDATE credits_clawback SET taken = taken - 1, waived = 1", ""),
+    ("clawbacks_are_what_was_booked", "DELETE FROM credits_clawback", ""),
+    ("clawbacks_come_to_what_stands", "UPDATE credits_clawback SET amount = amount - 1", ""),
+    ("clawbacks_come_to_what_stands", "UPDATE credits_clawback SET pending = 1, owed = owed - 1", ""),
+    (
+        "gift_carries_its_cost",
+        "UPDATE credits_lot SET cost_minor = 998 WHERE origin_lot IS NOT NULL",
+        "",
+    ),
+    (
+        "gift_carries_its_cost",
+        "UPDATE credits_lot SET origin_account = {a} WHERE origin_lot IS NOT NULL",
+        "",
+    ),
+    ("gifts_arrive_whole", "UPDATE credits_lot SET amount = 11 WHERE origin_lot IS NOT NULL", ""),
 ]
 
 
@@ -140,7 +163,7 @@ def test_a_broken_invariant_is_named_and_the_command_leaves_with_1(
 
 def names_of(account: Account) -> dict[str, str]:
     entries = Entry.objects.filter(account=account).order_by("version")
-    other = Account.objects.exclude(pk=account.pk).get()
+    other = Account.objects.get(clawbacks__isnull=False)
     lot = Lot.objects.filter(account=account).earliest("pk")
     first, _, last = entries.values_list("pk", flat=True)
     names = {"a": account.pk, "b": other.pk, "first": first, "last": last, "lot": lot.pk}

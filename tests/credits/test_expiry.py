@@ -11,6 +11,8 @@ from credits import ledger
 from credits.models import Entry, Movement
 from credits.proof import find_violations
 from tests.credits.builders import (
+    claim,
+    claw_back,
     funded,
     grant,
     hold,
@@ -87,13 +89,16 @@ def test_an_expiry_never_uses_the_key_of_another() -> None:
     assert numbers(account) == (0, 0, 0)
 
 
-def test_credits_of_an_account_that_owes_expire_all_the_same() -> None:
+def test_what_is_held_in_an_account_that_owes_expires_when_the_hold_ends() -> None:
+    """It was past its time before it could pay the debt off."""
     account = funded(10)
     lot = grant(account, 20, key="more").lot_id
     spend(account, 10)
-    ledger.reverse(account.pk, account.lots.earliest("id").pk, Decimal(10), key="refund", policy="debt")
-    assert numbers(account) == (10, 0, 10)
+    held = hold(account, 20)
+    claw_back(account, claim(10, "debt"))
+    assert numbers(account) == (10, 20, 10)
     let_lot_expire(lot)
+    ledger.release(held.id)
     ledger.expire_lots(account.pk)
     assert numbers(account) == (-10, 0, 10)
 

@@ -14,10 +14,10 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from accounts.teams.models import Team
 from credits import ledger
 from credits.errors import InsufficientCredits
-from credits.models import Account, Entry, Hold, Lot
+from credits.models import Account, Clawback, Entry, Hold, Lot
 from credits.proof import find_violations
-from tests.credits.builders import grant, open_account
-from tests.credits.writes_by_hand import REFUSED, RELEASE, booking, entry, holding
+from tests.credits.builders import claim, claw_back, grant, open_account
+from tests.credits.writes_by_hand import REFUSED, RELEASE, booking, clawback, entry, holding
 
 pytestmark = pytest.mark.django_db
 
@@ -81,10 +81,25 @@ def test_a_booking_by_hand_that_keeps_every_rule_is_accepted_and_sealed(books: B
 
 def test_a_debt_by_hand_that_keeps_every_rule_is_accepted(books: Books) -> None:
     owing = (
-        "UPDATE credits_account SET balance = -5, debt = 105, version = 2 WHERE id = %(account)s;"
-        + entry(version=2, amount=-105, after=-5, owed=105, lots="'{}'", moved="'{}'", key="'fact:2'")
+        "UPDATE credits_account SET balance = -5, debt = 35, version = 2 WHERE id = %(account)s;"
+        "UPDATE credits_lot SET remaining = 30 WHERE id = %(lot)s;"
+        + entry(
+            version=2,
+            amount=-105,
+            after=-5,
+            owed=35,
+            lots="ARRAY[%(lot)s]",
+            moved="ARRAY[-70]",
+            key="'fact:2'",
+        )
     )
     run(owing, books.names)
+    run("SET CONSTRAINTS ALL IMMEDIATE")
+    assert list(find_violations()) == []
+
+
+def test_a_clawback_by_hand_that_keeps_every_rule_is_accepted(books: Books) -> None:
+    run(clawback(amount=0), books.names)
     run("SET CONSTRAINTS ALL IMMEDIATE")
     assert list(find_violations()) == []
 
@@ -110,7 +125,7 @@ def test_the_database_refuses(books: Books, statements: str, guard: str) -> None
 
 def test_every_constraint_of_the_ledger_refuses_something_above() -> None:
     declared = {
-        constraint.name for model in (Account, Lot, Entry, Hold) for constraint in model._meta.constraints
+        constraint.name for model in (Account, Clawback, Entry, Hold, Lot) for constraint in model._meta.constraints
     }
     assert declared <= {guard for _, guard in REFUSED.values()}
 
@@ -135,8 +150,9 @@ def test_an_entry_is_never_changed_or_deleted(books: Books, change: str) -> None
         run(change)
 
 
-@pytest.mark.parametrize("table", ["credits_account", "credits_lot", "credits_hold"])
-def test_an_account_a_lot_and_a_hold_are_never_deleted(books: Books, table: str) -> None:
+@pytest.mark.parametrize("table", ["credits_account", "credits_lot", "credits_hold", "credits_clawback"])
+def test_an_account_a_lot_a_hold_and_a_clawback_are_never_deleted(books: Books, table: str) -> None:
+    claw_back(books.account, claim(1))
     with (
         pytest.raises(ProgrammingError, match=f"Cannot delete rows from {table} table"),
         transaction.atomic(),
@@ -182,7 +198,7 @@ def test_a_hold_keeps_what_it_came_as(books: Books, change: str) -> None:
         run(f"UPDATE credits_hold SET {change}", books.names)
 
 
-@pytest.mark.parametrize("table", ["credits_account", "credits_lot", "credits_entry", "credits_hold"])
+@pytest.mark.parametrize("table", ["credits_account", "credits_lot", "credits_entry", "credits_hold", "credits_clawback"])
 def test_no_table_of_the_ledger_is_ever_emptied(books: Books, table: str) -> None:
     with pytest.raises(ProgrammingError, match=f"Cannot truncate {table}"), transaction.atomic():
         run(f"TRUNCATE {table} CASCADE")
@@ -220,10 +236,11 @@ def test_the_guards_are_armed_again_after_each_operation_of_the_same_transaction
     """The ledger tells the triggers to leave its own rows to the last one; that must not last."""
     ledger.spend(books.account.pk, Decimal(1), key="a")
     ledger.spend_many([ledger.SpendOrder(books.account.pk, Decimal(1), "b")])
-    ledger.reverse(books.account.pk, books.lot.pk, Decimal(1), key="c", policy="cap")
+    claw_back(books.account, claim(1))
     ledger.transfer(books.account.pk, books.other.pk, Decimal(1), key="d")
     ledger.capture(books.hold.pk, Decimal(1), key="e", close=False)
     ledger.release(books.hold.pk)
+    claw_back(books.account)
     with pytest.raises(InsufficientCredits):
         ledger.spend(books.account.pk, Decimal(1000), key="f")
     run("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")

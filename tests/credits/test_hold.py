@@ -156,7 +156,15 @@ def test_a_capture_spends_what_the_work_cost_and_gives_back_the_rest() -> None:
 
     entry = Entry.objects.latest("id")
     assert made == Capture(
-        entry.pk, 2, account.pk, Decimal("12.5"), Decimal("87.5"), Decimal(0), Decimal(0), repeated=False
+        entry.pk,
+        2,
+        account.pk,
+        Decimal("12.5"),
+        balance_after=Decimal("87.5"),
+        balance=Decimal("87.5"),
+        held=Decimal(0),
+        hold_remaining=Decimal(0),
+        repeated=False,
     )
     assert (entry.kind, entry.amount, entry.reference) == ("spend", Decimal("-12.5"), "job 7")
     assert entry.metadata == {"tokens": 4000, "hold": str(held.id)}

@@ -28,6 +28,8 @@ from credits.models import Account, Entry, Lot
 from credits.proof import find_violations
 from credits.results import Outcome, SpendResult
 from tests.credits.builders import (
+    claim,
+    claw_back,
     funded,
     grant,
     hold,
@@ -137,14 +139,14 @@ def test_a_hold_that_ran_out_pays_for_a_batch_though_the_job_has_not_run() -> No
     assert list(find_violations()) == []
 
 
-def test_an_account_that_owes_spends_what_its_balance_allows() -> None:
+def test_an_account_that_owes_has_nothing_to_spend() -> None:
     account = funded(10)
     grant(account, 20, key="more")
     spend(account, 10)
-    ledger.reverse(account.pk, account.lots.earliest("id").pk, Decimal(5), key="back", policy="debt")
+    claw_back(account, claim(5, "debt"))
     results = ledger.spend_many([order(account, 15, "a"), order(account, 1, "b")])
     assert outcomes(results) == ["done", "insufficient"]
-    assert numbers(account) == (0, 0, 5)
+    assert numbers(account) == (0, 0, 0)
 
 
 def test_an_empty_batch_is_nothing_and_more_than_a_thousand_are_refused() -> None:

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from credits import ledger
-from credits.errors import InsufficientCredits, InvalidAmount, InvalidEntry, KeyConflict, UnknownAccount
+from credits.errors import (
+    AccountClosed,
+    InsufficientCredits,
+    InvalidAmount,
+    InvalidEntry,
+    KeyConflict,
+    UnknownAccount,
+)
 from credits.models import Account, Entry, Lot
 from credits.proof import find_violations
 from credits.results import Transfer
@@ -61,7 +68,7 @@ def test_a_gift_is_one_entry_in_each_account() -> None:
     assert numbers(receiver) == (Decimal("31.000001"), 0, 0)
 
 
-def test_what_arrives_keeps_its_expiry_its_kind_and_its_share_of_the_cost() -> None:
+def test_what_arrives_keeps_its_expiry_its_kind_and_its_price() -> None:
     giver, receiver = open_account(), open_account()
     grant(giver, 10, key="given", promotional=True, kind=Entry.Kind.PROMOTION, expires_at=SPRING)
     grant(giver, 20, key="bought", cost=ledger.Cost(1999, "usd"), expires_at=SUMMER, reference="purchase 7")
@@ -70,11 +77,15 @@ def test_what_arrives_keeps_its_expiry_its_kind_and_its_share_of_the_cost() -> N
     give(giver, receiver, 15)
 
     lots = Lot.objects.filter(account=receiver).order_by("id")
-    assert [(lot.amount, lot.promotional, lot.expires_at, lot.cost_minor, lot.currency) for lot in lots] == [
-        (10, True, SPRING, None, ""),
-        (5, False, SUMMER, 500, "usd"),
+    assert [(lot.amount, lot.promotional, lot.expires_at) for lot in lots] == [
+        (10, True, SPRING),
+        (5, False, SUMMER),
     ]
-    assert [lot.reference for lot in lots] == ["", "purchase 7"]
+    assert [(lot.cost_minor, lot.cost_credits, lot.currency) for lot in lots] == [
+        (None, None, ""),
+        (1999, 20, "usd"),
+    ]
+    assert [lot.reference for lot in lots] == ["", ""]
     assert left(giver) == [0, 15, 20]
 
 
@@ -86,7 +97,7 @@ def test_a_gift_repays_what_its_receiver_owes_first() -> None:
     give(giver, receiver, 20)
     assert numbers(receiver) == (8, 0, 0)
     assert left(receiver) == [0, 0, 8]
-    assert Entry.objects.get(account=receiver, kind="gift_received").owed == -12
+    assert Entry.objects.get(account=receiver, kind="offset").owed == -12
 
 
 def test_what_is_held_or_expired_is_not_given() -> None:
@@ -159,8 +170,12 @@ def test_a_gift_given_back_is_another_gift() -> None:
     give(one, other, 10)
     give(other, one, 10)
     assert (numbers(one), numbers(other)) == ((10, 0, 0), (0, 0, 0))
-    assert left(one) == [0, 10]
-    assert (
-        Lot.objects.filter(account=one).latest("id").expires_at
-        == Lot.objects.filter(account=one).earliest("id").expires_at
-    )
+    assert Entry.objects.filter(kind__in=["gift_sent", "gift_received"]).count() == 4
+
+
+def test_nothing_is_given_to_a_closed_account() -> None:
+    giver, closed = funded(10), open_account()
+    ledger.close(closed.pk)
+    with pytest.raises(AccountClosed):
+        give(giver, closed, 1)
+    assert numbers(giver) == (10, 0, 0)

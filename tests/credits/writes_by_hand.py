@@ -57,6 +57,18 @@ def holding(**wrong: Any) -> str:
     """.format(**facts)
 
 
+def clawback(**wrong: Any) -> str:
+    """A refund's claim on the lot, by hand; right where it claims nothing, which no entry has to book."""
+    facts: dict[str, Any] = {"amount": 0, "policy": "'cap'", "taken": 0, "pending": 0, "owed": 0, "waived": 0}
+    facts.update(wrong)
+    return """
+    INSERT INTO credits_clawback (id, account_id, lot_id, at, position, kind, policy, amount, taken, pending, owed, waived,
+                                  metadata)
+    VALUES (gen_random_uuid(), %(account)s, %(lot)s, now(), 1, 'refund', {policy}, {amount}, {taken}, {pending}, {owed},
+            {waived}, '{{}}')
+    """.format(**facts)
+
+
 RELEASE = """
 UPDATE credits_account SET held = {held} WHERE id = %(account)s;
 UPDATE credits_lot SET held = {lot_held} WHERE id = %(lot)s;
@@ -103,6 +115,11 @@ REFUSED = {
         "UPDATE credits_account SET debt = 1 WHERE id = %(account)s",
         "credits_balance_equals_lots",
     ),
+    "a debt beside free credits": (
+        "UPDATE credits_account SET balance = 95, debt = 5, version = 2 WHERE id = %(account)s;"
+        + entry(version=2, amount=-5, after=95, owed=5, lots="'{}'", moved="'{}'", key="'fact:2'"),
+        "credits_owes_only_while_nothing_is_free",
+    ),
     "a new account with a balance from nowhere": (
         "INSERT INTO credits_account (id, balance) VALUES (gen_random_uuid(), 5)",
         "credits_balance_equals_entries",
@@ -147,6 +164,11 @@ REFUSED = {
         "INSERT INTO credits_lot (account_id, amount, remaining, promotional, cost_minor, currency, reference)"
         " VALUES (%(account)s, 1, 1, true, 1, '', '')",
         "credits_lot_promotional_costs_nothing",
+    ),
+    "a lot that was given and doesn't say by whom": (
+        "INSERT INTO credits_lot (account_id, amount, remaining, promotional, currency, reference, origin_lot)"
+        " VALUES (%(account)s, 1, 1, false, '', '', %(other_lot)s)",
+        "credits_lot_given_knows_its_origin",
     ),
     # Entries
     "an entry that its account doesn't know of": (
@@ -248,5 +270,18 @@ REFUSED = {
     "a hold released without a time": (
         RELEASE.format(held=0, lot_held=0, remaining=0, pinned="ARRAY[0]", closed="NULL"),
         "credits_hold_closed_holds_nothing",
+    ),
+    # Clawbacks
+    "a clawback that comes to less than it claims": (
+        clawback(amount=10, waived=9),
+        "credits_clawback_adds_up",
+    ),
+    "a clawback that took less than nothing": (
+        clawback(amount=10, taken=-1, waived=11),
+        "credits_clawback_not_negative",
+    ),
+    "a clawback that owes though it waives what was spent": (
+        clawback(amount=10, owed=10),
+        "credits_clawback_owes_by_its_policy",
     ),
 }

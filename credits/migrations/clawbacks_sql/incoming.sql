@@ -192,9 +192,12 @@ BEGIN
     LOOP
         IF v_given.origin_account = p_to THEN
             v_lot := v_given.origin_lot;
+            -- They may have been given time while they were away.
             UPDATE credits_lot l
                 SET remaining = l.remaining + v_given.given, exhausted = false,
-                    expires_at = CASE WHEN v_given.expires_at IS NOT NULL THEN greatest(l.expires_at, v_given.expires_at) END
+                    expires_at = greatest(l.expires_at, v_given.expires_at),
+                    extended_by = l.extended_by
+                        + make_interval(secs => greatest(0, extract(epoch FROM v_given.expires_at - l.expires_at)))
                 WHERE l.account_id = p_to AND l.id = v_lot;
         ELSE
             INSERT INTO credits_lot (account_id, amount, remaining, promotional, cost_minor, cost_credits, currency,

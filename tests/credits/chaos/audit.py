@@ -11,13 +11,16 @@ from pathlib import Path
 from django.db.models import F
 
 from credits import ledger
-from credits.models import Account, Entry, Hold
+from credits.models import Account, Clawback, Entry, Hold
 from credits.proof import find_violations
 from tests.credits.chaos.journal import Done, read_journal
 from tests.credits.chaos.operations import LONGEST_HOLD_S
 
 Findings = dict[str, list[str]]
 Fact = tuple[str, str]  # account and key
+
+# Entries that the ledger books by itself, when there is a reason for them: nobody asked for that key.
+BY_ITSELF = ("expiry:", "clawback:", "offset:")
 
 
 def audit(folder: Path) -> Findings:
@@ -32,7 +35,6 @@ def audit(folder: Path) -> Findings:
         "negative": [
             f"account {account.pk}: {account.balance}"
             for account in Account.objects.filter(balance__lt=F("held") - F("debt"))
-            | Account.objects.filter(balance__lt=0)
         ],
         "leaked holds": [f"hold {hold.pk}" for hold in Hold.objects.filter(status="open")]
         + [f"account {account.pk}: {account.held}" for account in Account.objects.exclude(held=0)],
@@ -82,9 +84,9 @@ def _facts(one: Done) -> Iterator[tuple[Fact, int, Decimal]]:
         ):
             if outcome in ("done", "repeated"):
                 yield (account, key), entry, -Decimal(amount)
-    elif answer.get("entry") is not None:
+    elif answer.get("entry") is not None and "key" in operation:
         account = answer.get("account") or operation["account"]
-        amount = Decimal(answer.get("taken") or operation["amount"])
+        amount = Decimal(operation["amount"])
         yield (account, operation["key"]), answer["entry"], amount if operation["do"] == "grant" else -amount
         if "received" in answer:
             yield (operation["to"], f"gift:{answer['entry']}"), answer["received"], amount
@@ -97,6 +99,7 @@ def _lost(done: list[Done], booked: dict[Fact, list[Entry]]) -> Iterator[str]:
             if (entry_id, amount) not in found:
                 yield f"{fact}: {entry_id} with {amount} is not among {found}"
     yield from _lost_holds(done)
+    yield from _lost_claims(done)
     yield from _wrong_balances(done, booked)
 
 
@@ -114,12 +117,27 @@ def _lost_holds(done: list[Done]) -> Iterator[str]:
             yield f"the release of hold {one.operation['hold']}"
 
 
+def _lost_claims(done: list[Done]) -> Iterator[str]:
+    """On each lot stands what was claimed of it last. A lot is claimed from by the worker that granted it alone."""
+    last = {
+        one.operation["lot"]: {claim for claim, *_rest in one.operation["claims"]}
+        for one in done
+        if one.operation["do"] == "claw_back" and "refused" not in one.answer
+    }
+    stand = defaultdict(set)
+    for lot, claim in Clawback.objects.filter(amount__gt=0).values_list("lot_id", "id"):
+        stand[lot].add(str(claim))
+    for lot, claims in last.items():
+        if stand[lot] != claims:
+            yield f"on lot {lot} stand {stand[lot]}, and {claims} were claimed"
+
+
 def _wrong_balances(done: list[Done], booked: dict[Fact, list[Entry]]) -> Iterator[str]:
-    """What the answers add up to, with what expired, is what the accounts have."""
+    """What the answers add up to, with what the ledger booked by itself, is what the accounts have."""
     told = {fact: amount for one in done for fact, _entry, amount in _facts(one)}
-    expired = {fact: entries[0].amount for fact, entries in booked.items() if fact[1].startswith("expiry:")}
+    itself = {fact: entries[0].amount for fact, entries in booked.items() if fact[1].startswith(BY_ITSELF)}
     balances: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for (account_id, _key), amount in {**told, **expired}.items():
+    for (account_id, _key), amount in {**told, **itself}.items():
         balances[account_id] += amount
     for account in Account.objects.all():
         if account.balance != balances[str(account.pk)]:
@@ -130,5 +148,5 @@ def _unasked(done: list[Done], booked: dict[Fact, list[Entry]]) -> Iterator[str]
     """Entries that nobody was told of: refused, or never asked for."""
     told = {fact for one in done for fact, _entry, _amount in _facts(one)}
     for fact, entries in booked.items():
-        if fact not in told and not fact[1].startswith("expiry:"):
+        if fact not in told and not fact[1].startswith(BY_ITSELF):
             yield f"{fact}: {entries[0].kind} {entries[0].amount}"

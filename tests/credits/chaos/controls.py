@@ -37,7 +37,7 @@ BEGIN
         RETURNING id INTO entry_id;
 END $$
 """
-TABLES = ("credits_account", "credits_lot", "credits_entry", "credits_hold")
+TABLES = ("credits_account", "credits_lot", "credits_entry", "credits_hold", "credits_clawback")
 LOOK_UP = "e.key = p_key"
 
 

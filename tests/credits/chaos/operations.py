@@ -11,12 +11,13 @@ from uuid import UUID
 
 from credits import ledger
 from credits.errors import LedgerError
-from credits.models import Entry
+from credits.models import Clawback, Entry
 from credits.results import SpendOrder
 from tests.credits.chaos.journal import Record
 
 MILLION = 1_000_000
 LONGEST_HOLD_S = 1.5
+CLAIMED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Plans:
@@ -46,7 +47,7 @@ class Plans:
             "capture": (10, self._capture),
             "release": (4, self._release),
             "transfer": (8, self._transfer),
-            "reverse": (5, self._reverse),
+            "claw_back": (5, self._claw_back),
             "expire_holds": (2, lambda: {"do": "expire_holds"}),
             "expire_lots": (3, lambda: {"do": "expire_lots", "account": self._account()}),
         }
@@ -113,18 +114,15 @@ class Plans:
         record = {"do": "transfer", "account": self._account(), "amount": self._amount(), "key": self._key()}
         return {**record, "to": self._account()}
 
-    def _reverse(self) -> Record:
+    def _claw_back(self) -> Record:
         if not self.lots:
             return self._grant()
         account, lot = self.random.choice(self.lots[-20:])
-        record = {
-            "do": "reverse",
-            "account": account,
-            "lot": lot,
-            "amount": self._amount(),
-            "key": self._key(),
-        }
-        return {**record, "policy": self.random.choice(["cap", "block"])}
+        claims = [
+            [str(UUID(int=self.random.getrandbits(128))), self._amount(5), self.random.choice(["cap", "debt"])]
+            for _ in range(self.random.randint(0, 2))
+        ]
+        return {"do": "claw_back", "account": account, "lot": lot, "claims": claims}
 
 
 def carry_out(operation: Record) -> Record:
@@ -180,11 +178,13 @@ def _transfer(o: Record) -> Record:
     return {"entry": given.sent_entry_id, "received": given.received_entry_id, "repeated": given.repeated}
 
 
-def _reverse(o: Record) -> Record:
-    taken = ledger.reverse(
-        UUID(o["account"]), o["lot"], Decimal(o["amount"]), key=o["key"], policy=o["policy"]
-    )
-    return {"entry": taken.entry_id, "taken": str(taken.taken), "repeated": taken.repeated}
+def _claw_back(o: Record) -> Record:
+    claims = [
+        ledger.Claim(UUID(id), CLAIMED_AT, Clawback.Kind.REFUND, Clawback.Policy(policy), Decimal(amount))
+        for id, amount, policy in o["claims"]
+    ]
+    clawed = ledger.claw_back(UUID(o["account"]), o["lot"], claims, kind=Entry.Kind.REFUND)
+    return {"entry": clawed.entry_id, "taken": str(clawed.taken), "owed": str(clawed.owed)}
 
 
 _CARRY_OUT: dict[str, Callable[[Record], Record]] = {
@@ -195,7 +195,7 @@ _CARRY_OUT: dict[str, Callable[[Record], Record]] = {
     "capture": _capture,
     "release": _release,
     "transfer": _transfer,
-    "reverse": _reverse,
+    "claw_back": _claw_back,
     "expire_holds": lambda o: {"expired": ledger.expire_holds()},
     "expire_lots": lambda o: {"expired": ledger.expire_lots(UUID(o["account"]))},
 }
