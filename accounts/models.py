@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import uuid
 
+import pgtrigger
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
+
+from accounts.normal_form import IN_SQL, NormalForm
 
 
 class User(AbstractUser):
@@ -50,6 +52,10 @@ class User(AbstractUser):
     # what staff did hang on it.
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
 
+    # The form under which people are found by e-mail (see `accounts.email_addresses`). The database writes it, whoever
+    # writes the address: an instance in memory may still have an older one.
+    email_key = models.TextField(_("e-mail’s normal form"), editable=False, default="", db_default="")
+
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
@@ -76,12 +82,23 @@ class User(AbstractUser):
                 ),
                 name="accounts_user_erased_is_nobody",
             ),
+            # Also for rows that are written past the trigger.
+            models.CheckConstraint(
+                condition=Q(email_key=NormalForm("email")), name="accounts_user_email_key_is_its_emails"
+            ),
         ]
         indexes = [
-            # Whom a gift is for is looked up by e-mail, in any case.
-            models.Index(Upper("email"), name="accounts_user_by_email"),
-            # And whom staff look for.
-            models.Index(Upper("username"), name="accounts_user_by_name"),
+            models.Index(fields=["email_key"], name="accounts_user_by_email_key"),
+            # Staff look people up by username too.
+            models.Index(NormalForm("username"), name="accounts_user_by_username"),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="keeps_its_email_key",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("email", "email_key"),  # type: ignore[no-untyped-call]
+                func=f"NEW.email_key := {IN_SQL % {'expressions': 'NEW.email'}}; RETURN NEW;",
+            ),
         ]
 
     @property

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 
+from accounts.email_addresses import email_key
 from accounts.models import User
 from billing.demo_data.books import MILLION, NEVER, Books, Clawed, Fact, OpenLot
 from billing.demo_data.plan import Moment, Plan, instant, microseconds
@@ -221,10 +222,12 @@ def _spends_before_next_purchase(deeds: Sequence[Deed]) -> list[int]:
 
 def _user(batch: int, buyer: int, random: Random, joined: int) -> User:
     first, last = random.choice(FIRST_NAMES), random.choice(LAST_NAMES)
+    email = f"{first}.{last}.{batch}.{buyer}@example.com".lower()
     return User(
         id=_uuid(random),
         username=f"seed-{batch}-{buyer}",
-        email=f"{first}.{last}.{batch}.{buyer}@example.com".lower(),
+        email=email,
+        email_key=email_key(email),  # these rows pass by the trigger that writes it
         first_name=first,
         last_name=last,
         password=f"{UNUSABLE_PASSWORD_PREFIX}seeded",
