@@ -20,6 +20,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from accounts.audit.context import acting
+from accounts.email_addresses import email_key, people_with
 from accounts.erasure import hold_present
 from accounts.models import User
 from accounts.teams.caps import Cap
@@ -159,7 +160,7 @@ def _create(own: Membership, email: str, role: Role, cap: Cap | None, now: datet
 
 def _refuse_known(team_id: UUID, email: str, now: datetime) -> None:
     """Nobody is invited twice at a time. An invitation that has expired makes way."""
-    if Membership.objects.filter(team=team_id, user__email__iexact=email).exists():
+    if Membership.objects.filter(team=team_id, user__in=people_with(email)).exists():
         raise AlreadyMember(_("%(email)s is in the team already.") % {"email": email}, field="email")
     waiting = Invitation.objects.filter(
         team=team_id, email=email, accepted_at__isnull=True, revoked_at__isnull=True
@@ -188,7 +189,7 @@ def _closed(invitation: Invitation) -> InvitationClosed:
 
 
 def _checked_email(email: str) -> str:
-    email = email.strip().lower()
+    email = email_key(email)
     try:
         validate_email(email)
     except ValidationError as error:

@@ -22,6 +22,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.normal_form import NormalForm
+
 NAME_LENGTH = 60
 
 # The team's row is locked first: of two commits at once the second sees what the first did.
@@ -212,6 +214,10 @@ class Invitation(models.Model):
                 fields=["team", "email"],
                 condition=Q(accepted_at__isnull=True, revoked_at__isnull=True),
                 name="teams_invitation_one_open_per_team_and_email",
+            ),
+            # As `accounts.email_addresses` has it: the one above tells addresses apart as everything else does.
+            models.CheckConstraint(
+                condition=Q(email=NormalForm("email")), name="teams_invitation_email_in_normal_form"
             ),
             # An owner is made by handing the team on, never by a mail.
             models.CheckConstraint(

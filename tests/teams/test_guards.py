@@ -102,6 +102,10 @@ REFUSED = {
         INVITED.format(email="a@example.com", role="member", period=""),
         "teams_invitation_one_open_per_team_and_email",
     ),
+    "an invitation to an address that is not in its normal form": (
+        INVITED.format(email="A@example.com", role="member", period=""),
+        "teams_invitation_email_in_normal_form",
+    ),
     "an invitation to be the owner": (
         INVITED.format(email="b@example.com", role="owner", period=""),
         "teams_invitation_makes_no_owner",
