@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
@@ -20,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import UserErased
 from accounts.models import User
+from accounts.normal_form import normal_form
 from config.row_batches import in_row_batches
 
 PREFIX = "erased-"
@@ -71,11 +73,17 @@ def names_of(user: User) -> list[str]:
 
 
 def without_names(text: str, names: Iterable[str], instead: str) -> str:
-    """The text with another word for each of these names, where it stands as a word of its own, in any case."""
+    """Put another word for each of these names, where it stands as a word of its own, in any case."""
     for name in names:
         word = rf"(?<![\w@.+-]){re.escape(name)}(?![\w@+-])"
-        text = re.sub(word, lambda _found: instead, text, flags=re.IGNORECASE)
+        text = re.sub(word, partial(_instead_of, name, instead), text, flags=re.IGNORECASE)
     return text
+
+
+def _instead_of(name: str, instead: str, found: re.Match[str]) -> str:
+    """Leave what only IGNORECASE takes for the name: to it ſue@ is sue@, who is somebody else."""
+    in_one_case = normal_form if "@" in name else str.lower
+    return instead if in_one_case(found[0]) == in_one_case(name) else found[0]
 
 
 def forget_person(user: User) -> None:

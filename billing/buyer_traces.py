@@ -6,6 +6,8 @@ carries no metadata of ours (customers, payment methods, refunds, disputes) name
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from accounts.email_addresses import email_key
 from accounts.models import User
 from billing.matching import as_uuid
 from billing.models import Payment, Purchase
@@ -21,6 +24,8 @@ Json = Mapping[str, Any]
 
 # Where an object of Stripe's names what else belongs to the same buyer.
 LEADS = ("id", "customer", "payment_intent", "payment_method", "charge", "latest_charge")
+# A to Z alone, as in `accounts.normal_form`.
+IN_LOWER_CASE = 'lower(object::text COLLATE "C")'
 
 
 @dataclass(frozen=True)
@@ -33,10 +38,9 @@ class Traces:
 
     def condition(self) -> tuple[str, list[Any]]:
         """SQL that holds where the jsonb ``object`` is about the buyer, and its arguments."""
-        words = [str(self.user_id), *{self.email, self.email.lower()} - {""}]
         leads, ids = leads_among(self.ids)
-        said = " OR ".join("object::text LIKE %s" for _word in words)
-        return f"({leads} OR {said})", [*ids, *(f"%{_literally(word)}%" for word in words)]
+        said, address = _says_address(email_key(self.email))
+        return f"({leads} OR object::text LIKE %s OR {said})", [*ids, f"%{self.user_id}%", *address]
 
 
 def leads_among(ids: Iterable[str]) -> tuple[str, list[Any]]:
@@ -93,10 +97,16 @@ def is_about_erased(payload: Json) -> bool:
     return bool(asked) and asked[0].union(*asked[1:]).exists()
 
 
+def _says_address(key: str) -> tuple[str, list[Any]]:
+    """SQL that holds where the jsonb ``object`` says the address with this `email_key`, in any case; and its arguments.
+    The address stands by itself: ann@example.com is not in joann@example.com.
+    """
+    # Looking for both ways to write an accent takes a twelfth of the time that making every text NFC would.
+    ways = {unicodedata.normalize(form, key) for form in ("NFC", "NFD")} - {""}
+    by_itself = {way: rf"(?<![\w@.+-]){re.escape(way)}(?!\.?[\w@+-])" for way in ways}
+    said = " OR ".join(f"(strpos({IN_LOWER_CASE}, %s) > 0 AND {IN_LOWER_CASE} ~ %s)" for _way in ways)
+    return said or "false", [argument for pair in by_itself.items() for argument in pair]
+
+
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _literally(text: str) -> str:
-    """For LIKE."""
-    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
