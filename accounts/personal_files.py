@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from accounts.audit.models import AuditEntry
 from accounts.clients.models import ApiKey
+from accounts.email_addresses import email_key
 from accounts.models import User
 from accounts.teams.models import Invitation, MemberAllowance, Membership
 from config.csv_lines import csv_lines, harmless, utc_text
@@ -71,7 +72,7 @@ def team_spending(user: User) -> Iterator[str]:
 
 def invitations(user: User) -> Iterator[str]:
     """Those that the person sent, and those sent to their address or accepted by them."""
-    received = Q(accepted_by=user) | (Q(email__iexact=user.email) if user.email else Q(pk__in=[]))
+    received = Q(accepted_by=user) | Q(email=email_key(user.email))
     rows = Invitation.objects.filter(Q(invited_by=user) | received).order_by("created_at", "pk")
     return csv_lines(INVITATIONS, [(_invitation(row, user) for row in rows)])
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Q
-
+from accounts.email_addresses import people_with
 from accounts.models import User
 
 MOST = 100
 
 
 def users_named(word: str) -> list[UUID]:
-    """The ids of those whose username or e-mail address is this whole word, in any case: a hundred at most."""
-    named = User.objects.filter(Q(username__iexact=word) | Q(email__iexact=word))
+    """Find the ids of those whose username or e-mail address is this whole word, in any case: a hundred at most."""
+    named = User.objects.filter(username__normal_form=word) | people_with(word)
     return list(named.values_list("pk", flat=True)[:MOST])

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from accounts.email_addresses import email_key, holders_of
 from accounts.models import User
 from credits import adjustments, ledger
 from credits.errors import InvalidAdjustment, LedgerError
@@ -20,12 +21,6 @@ from credits.grants_file import GrantLine, Mistake
 from credits.models import Account, Adjustment
 
 LINES_AT_ONCE = 500
-# An address that several people have stands for none of them.
-USERS_BY_EMAIL = """
-    SELECT given.email, min(u.id::text), count(u.id)
-    FROM unnest(%s::text[]) AS given (email) JOIN accounts_user u ON upper(u.email) = upper(given.email)
-    GROUP BY given.email
-"""
 # What the file said so far: in the database, so that no length of a file fills the memory here.
 SEEN_TABLE = """
     CREATE TEMPORARY TABLE credits_grant_lines (key text PRIMARY KEY, line bigint, facts text) ON COMMIT DROP
@@ -195,21 +190,20 @@ def _holders_of(lines: list[GrantLine]) -> dict[int, Holder | Mistake]:
 
 def _holder_of(line: GrantLine, accounts: set[UUID], people: dict[str, Holder | Mistake]) -> Holder | Mistake:
     if line.account_id is None:
-        return people.get(line.email, Mistake("email", f"nobody has the address {line.email!r}"))
+        nobody = Mistake("email", f"nobody has the address {line.email!r}")
+        return people.get(email_key(line.email), nobody)
     if line.account_id in accounts:
         return line.account_id
     return Mistake("account", f"there is no account {line.account_id}")
 
 
 def _people_of(emails: list[str]) -> dict[str, Holder | Mistake]:
-    """Who has each address, in any case."""
+    """Find who has each address, by its `email_key`."""
     if not emails:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(USERS_BY_EMAIL, [list(dict.fromkeys(emails))])
-        found = cursor.fetchall()
-    users = User.objects.select_related("credit_account").in_bulk([UUID(user) for _, user, _ in found])
-    return {email: _holder_with(email, users[UUID(user)], count) for email, user, count in found}
+    found = holders_of(emails)
+    users = User.objects.select_related("credit_account").in_bulk([holders.one for holders in found.values()])
+    return {key: _holder_with(key, users[holders.one], holders.count) for key, holders in found.items()}
 
 
 def _holder_with(email: str, user: User, count: int) -> Holder | Mistake:

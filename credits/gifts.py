@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.email_addresses import is_same_address, people_with
 from accounts.erasure import hold_present
 from accounts.models import User
 from credits import ledger, refusals
@@ -58,18 +59,15 @@ def are_offered() -> bool:
 
 
 def find_recipient(sender: User, email: str) -> User:
-    """Who has this address, in any case.
-
-    Addresses are not unique here: one that several people have stands for none of them.
+    """Find who has this address, by its normal form (`accounts.email_addresses`): several are nobody.
 
     Raises:
         UnknownRecipient: nobody, several, or somebody who is switched off.
         InvalidGift: it is the sender's own.
     """
-    address = email.strip()
-    found = list(User.objects.filter(email__iexact=address)[:2]) if address and is_storable(address) else []
-    if sender.email and address.casefold() == sender.email.casefold():
+    if is_same_address(email, sender.email):
         raise InvalidGift(_("This is your own address. Give to somebody else."), field="email")
+    found = list(people_with(email)[:2]) if is_storable(email) else []
     if len(found) != 1 or not found[0].is_active:
         raise UnknownRecipient(
             _("Nobody with this address can be given credits. Is it the one they sign in with here?"),

@@ -110,7 +110,7 @@ def accounts_named(word: str) -> list[UUID]:
     team's name.
     """
     # People and teams apart from the accounts, so that each is read from its own index.
-    teams = Team.objects.filter(name__iexact=word).values_list("pk", flat=True)
+    teams = Team.objects.filter(name__normal_form=word).values_list("pk", flat=True)
     named = Q(owner__in=users_named(word)) | Q(team__in=list(teams[:MOST_ACCOUNTS]))
     if identifier := as_uuid(word):
         named |= Q(pk=identifier) | Q(owner=identifier) | Q(team=identifier)

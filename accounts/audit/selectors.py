@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Upper
 
 from accounts.audit.models import AuditEntry
+from accounts.email_addresses import people_with
 from accounts.models import User
 from config.distinct import distinct_values
 
@@ -39,9 +39,8 @@ def entries_named(entries: QuerySet[AuditEntry], word: str) -> QuerySet[AuditEnt
 def people_named(word: str) -> list[UUID]:
     """The ids of those with this username, e-mail address in any case, or id."""
     named = Q(username=word) | Q(pk__in=[pk for pk in [as_uuid(word)] if pk])
-    by_mail = User.objects.annotate(mail=Upper("email")).filter(mail=word.upper()) if "@" in word else None
     people = list(User.objects.filter(named).values_list("pk", flat=True)[:2])
-    return people or list(by_mail.values_list("pk", flat=True)[:100] if by_mail is not None else ())
+    return people or list(people_with(word).values_list("pk", flat=True)[:100])
 
 
 def names_of(people: Iterable[Any]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from accounts.teams.models import Invitation, MemberAllowance, Membership, Role,
 from config.admin_display import EMPTY, chip, link_to, link_to_list, shortened
 from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
 
+MEMBER_NAMED = ["memberships__user__email__normal_form", "memberships__user__username__normal_form"]
 ROLE_TONES: dict[str, str] = {Role.OWNER: "info", Role.ADMIN: "success"}
 
 
@@ -85,7 +86,7 @@ class InvitationInline(ReadOnlyInline):
 @admin.register(Team)
 class TeamAdmin(ReadOnlyAdmin):
     list_display = ["name", "owner", "people", "created_at"]
-    search_fields = ["id__exact", "name", "^memberships__user__email", "=memberships__user__username"]
+    search_fields = ["id__exact", "name", *MEMBER_NAMED]
     search_help_text = _("Team id, its name, or a member's name or e-mail.")
     ordering = ["-created_at"]
     fields = ["name", "created_at", "id", "see_also"]

@@ -6,6 +6,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.email_addresses import email_key
 from accounts.erasure import Obstacle
 from accounts.models import User
 from accounts.teams.membership import end_membership, lock_team
@@ -28,8 +29,7 @@ def teams_alone(user: User) -> QuerySet[Team]:
 
 def invitations_to(user: User) -> QuerySet[Invitation]:
     """Those sent to the user's address, and those they joined by, whatever address that was."""
-    to_address = Q(email__iexact=user.email) if user.email else Q(pk__in=[])
-    return Invitation.objects.filter(to_address | Q(accepted_by=user))
+    return Invitation.objects.filter(Q(email=email_key(user.email)) | Q(accepted_by=user))
 
 
 def lock_memberships(user: User) -> None:

@@ -217,7 +217,7 @@ class PriceAdmin(MirrorAdmin):
 
 class CustomerAdmin(MirrorAdmin):
     columns = (personal(own("email", _("e-mail"))), personal(field_of("name", _("name"))), is_deleted)
-    search_fields = ("id__exact", "email__iexact")
+    search_fields = ("id__exact", "email__normal_form")
 
 
 class PaymentIntentAdmin(MirrorAdmin):

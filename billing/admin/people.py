@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from accounts.admin import UserAdmin
 from accounts.downloads import record_download
+from accounts.email_addresses import is_same_address
 from accounts.errors import ErasureBlocked
 from accounts.models import User
 from billing.erasure import Erased, erase_user, plan_erasure
@@ -47,8 +48,8 @@ class EraseForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         return {"plan": plan_erasure(self.user, forfeit=True)}
 
     def clean_confirmation(self) -> str:
-        typed: str = self.cleaned_data["confirmation"].strip()
-        if typed.casefold() != (self.user.email or self.user.username).casefold():
+        typed: str = self.cleaned_data["confirmation"]
+        if not is_same_address(typed, self.user.email or self.user.username):
             raise forms.ValidationError(_("This is not what they are known by. Nothing was changed."))
         return typed
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.email_addresses import is_same_address, people_with
 from accounts.errors import ErasureBlocked
 from accounts.models import User
 from billing.erasure import Erased, Plan, count_copies, erase_user, plan_erasure
@@ -69,7 +70,7 @@ class Command(BaseCommand):
         asked = user.email or user.username
         self.stdout.write(f"This can’t be undone. Type {asked} to erase them: ", ending="")
         self.stdout.flush()
-        confirmed = sys.stdin.readline().strip() == asked
+        confirmed = is_same_address(sys.stdin.readline(), asked)
         if not confirmed:
             self.stdout.write("Nothing was changed.")
         return confirmed
@@ -82,7 +83,7 @@ def _find(who: str) -> User:
         CommandError: nobody, or several.
     """
     key = as_uuid(who)
-    found = list(User.objects.filter(pk=key) if key else User.objects.filter(email__iexact=who)[:2])
+    found = list(User.objects.filter(pk=key) if key else people_with(who)[:2])
     if not found:
         raise CommandError(f"Nobody is {who}.")
     if len(found) > 1:
