@@ -64,9 +64,8 @@ def teams(user: User) -> Iterator[str]:
 
 
 def team_spending(user: User) -> Iterator[str]:
-    """What the person spent of their teams' credits, by day, week and month."""
-    rows = MemberAllowance.objects.filter(membership__user=user).prefetch_related("membership")
-    batches = in_row_batches(rows, ["id"])
+    """What the person spent of their teams' credits, by day, week and month; also of teams that they have left."""
+    batches = in_row_batches(MemberAllowance.objects.filter(user=user), ["id"])
     return csv_lines(SPENDING, (map(_allowance, batch) for batch in batches))
 
 
@@ -104,7 +103,7 @@ def _membership(row: Membership) -> list[str]:
 
 
 def _allowance(row: MemberAllowance) -> list[str]:
-    return [str(row.membership.team_id), row.period, str(row.starts_on), f"{row.spent:f}"]
+    return [str(row.team_id), row.period, str(row.starts_on), f"{row.spent:f}"]
 
 
 def _invitation(row: Invitation, user: User) -> list[str]:

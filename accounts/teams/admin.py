@@ -12,7 +12,7 @@ from unfold.decorators import display
 
 from accounts.admin import UserAdmin
 from accounts.models import User
-from accounts.teams.models import Invitation, MemberAllowance, Membership, Role, Team
+from accounts.teams.models import Invitation, MemberAllowance, Membership, Period, Role, Team
 from config.admin_display import EMPTY, chip, link_to, link_to_list, shortened
 from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
 
@@ -27,7 +27,14 @@ class MembershipInline(ReadOnlyInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         members: QuerySet[Membership] = super().get_queryset(request)
-        return members.select_related("user").prefetch_related("allowances").order_by("joined_at", "id")
+        months = MemberAllowance.objects.filter(
+            team=OuterRef("team"), user=OuterRef("user"), period=Period.MONTH
+        ).order_by("-starts_on")
+        members = members.annotate(
+            newest_spent=Subquery(months.values("spent")[:1]),
+            newest_month=Subquery(months.values("starts_on")[:1]),
+        )
+        return members.select_related("user").order_by("joined_at", "id")
 
     @display(description=_("member"))
     def member(self, membership: Membership) -> str:
@@ -42,11 +49,11 @@ class MembershipInline(ReadOnlyInline):
         return _cap(membership)
 
     @display(description=_("spent in a month"))
-    def spent_shown(self, membership: Membership) -> str:
-        """The newest month with spending; staff find the rest in the ledger."""
-        months = [row for row in membership.allowances.all() if row.period == "month"]
-        newest = max(months, key=lambda row: row.starts_on, default=None)
-        return EMPTY if newest is None else f"{_plain(newest)} ({newest.starts_on:%Y-%m})"
+    def spent_shown(self, membership: Any) -> str:
+        """Show the newest month with spending; staff find the rest in the ledger."""
+        if membership.newest_month is None:
+            return EMPTY
+        return f"{membership.newest_spent.normalize():f} ({membership.newest_month:%Y-%m})"
 
 
 class InvitationInline(ReadOnlyInline):
@@ -126,10 +133,6 @@ def _role_chip(row: Membership | Invitation) -> str:
 
 def _cap(row: Membership | Invitation) -> str:
     return EMPTY if row.cap is None else f"{row.cap.normalize():f} {row.get_cap_period_display()}"
-
-
-def _plain(allowance: MemberAllowance) -> str:
-    return f"{allowance.spent.normalize():f}"
 
 
 UserAdmin.related_pages.append(teams_of_user)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,10 +22,10 @@ from accounts.teams.models import MemberAllowance, Membership, Period
 
 # The rows stay locked until the transaction ends: a second spend counts on what the first has left.
 COUNT = """
-    INSERT INTO teams_memberallowance AS counted (membership_id, period, starts_on, spent)
-    SELECT %(membership)s, period, starts_on, %(amount)s
+    INSERT INTO teams_memberallowance AS counted (team_id, user_id, period, starts_on, spent)
+    SELECT %(team)s, %(user)s, period, starts_on, %(amount)s
     FROM unnest(%(periods)s::varchar[], %(days)s::date[]) AS current (period, starts_on)
-    ON CONFLICT (membership_id, period, starts_on) DO UPDATE SET spent = counted.spent + excluded.spent
+    ON CONFLICT (team_id, user_id, period, starts_on) DO UPDATE SET spent = counted.spent + excluded.spent
     RETURNING period, spent
 """
 
@@ -46,7 +47,9 @@ class Allowance:
 def count_spending(
     team_id: UUID, user_id: UUID, amount: Decimal, *, now: datetime | None = None
 ) -> Allowance:
-    """Adds ``amount`` to what the member has spent. Call it in the transaction of the spend that it counts.
+    """Add ``amount`` to what the member has spent. Call it in the transaction of the spend that it counts.
+
+    What they spent in an earlier membership of the team counts on.
 
     Raises:
         UnknownMember: the user is not in the team.
@@ -55,7 +58,7 @@ def count_spending(
     moment = now or timezone.now()
     with transaction.atomic():
         member = _hold_membership(team_id, user_id)
-        spent = _count(member.pk, amount, moment)
+        spent = _count(member, amount, moment)
         allowance = _allowance(member, spent, moment)
         if allowance.cap is not None and allowance.spent > allowance.cap:
             raise _cap_reached(allowance, amount)
@@ -63,17 +66,19 @@ def count_spending(
 
 
 def allowances_of(members: Iterable[Membership], now: datetime | None = None) -> dict[int, Allowance]:
-    """Each member's allowance by the membership's id, in one query."""
+    """Give each member's allowance by the membership's id, in one query."""
     moment = now or timezone.now()
     members = list(members)
     is_current = Q()
     for period, day in _current_days(moment).items():
         is_current |= Q(period=period, starts_on=day)
-    rows = MemberAllowance.objects.filter(is_current, membership__in=[member.pk for member in members])
-    spent: dict[int, dict[str, Decimal]] = {member.pk: {} for member in members}
-    for row in rows:
-        spent[row.membership_id][row.period] = row.spent
-    return {member.pk: _allowance(member, spent[member.pk], moment) for member in members}
+    teams, people = {member.team_id for member in members}, {member.user_id for member in members}
+    spent: defaultdict[tuple[UUID, UUID], dict[str, Decimal]] = defaultdict(dict)
+    for row in MemberAllowance.objects.filter(is_current, team__in=teams, user__in=people):
+        spent[row.team_id, row.user_id][row.period] = row.spent
+    return {
+        member.pk: _allowance(member, spent[member.team_id, member.user_id], moment) for member in members
+    }
 
 
 def _hold_membership(team_id: UUID, user_id: UUID) -> Membership:
@@ -85,10 +90,11 @@ def _hold_membership(team_id: UUID, user_id: UUID) -> Membership:
     return member
 
 
-def _count(membership_id: int, amount: Decimal, moment: datetime) -> dict[str, Decimal]:
+def _count(member: Membership, amount: Decimal, moment: datetime) -> dict[str, Decimal]:
     days = _current_days(moment)
     values: dict[str, Any] = {
-        "membership": membership_id,
+        "team": member.team_id,
+        "user": member.user_id,
         "amount": amount,
         "periods": list(days),
         "days": list(days.values()),

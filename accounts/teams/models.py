@@ -47,14 +47,27 @@ VERIFY_CAP = """
         END IF;
     END IF;
     SELECT cap INTO v_cap FROM teams_membership
-        WHERE id = NEW.membership_id AND cap_period = NEW.period FOR SHARE;
+        WHERE team_id = NEW.team_id AND user_id = NEW.user_id AND cap_period = NEW.period FOR SHARE;
     IF NEW.spent > v_cap THEN
         RAISE check_violation USING
             CONSTRAINT = 'teams_allowance_within_cap', TABLE = 'teams_memberallowance',
-            MESSAGE = format('membership %s: %s spent in a %s whose cap is %s',
-                             NEW.membership_id, NEW.spent, NEW.period, v_cap);
+            MESSAGE = format('team %s, user %s: %s spent in a %s whose cap is %s',
+                             NEW.team_id, NEW.user_id, NEW.spent, NEW.period, v_cap);
     END IF;
     RETURN NULL;
+"""
+
+# Otherwise a cap could start anew within its period.
+ONLY_COUNTS_UP = """
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.spent >= OLD.spent AND (NEW.team_id, NEW.user_id, NEW.period, NEW.starts_on)
+                                    = (OLD.team_id, OLD.user_id, OLD.period, OLD.starts_on) THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE check_violation USING
+        CONSTRAINT = 'teams_allowance_only_counts_up', TABLE = 'teams_memberallowance',
+        MESSAGE = format('team %s, user %s: what was counted stays counted', OLD.team_id, OLD.user_id);
 """
 
 
@@ -255,14 +268,25 @@ class Invitation(models.Model):
 
 
 class MemberAllowance(models.Model):
-    """What a member has spent in one calendar period; ``starts_on`` is its first day in the site's time zone.
+    """What a person has spent in a team in one calendar period; ``starts_on`` is its first day in the site's time zone.
 
-    Days, weeks and months are all counted, whichever of them the cap is for: so a cap whose period is changed knows
-    at once what was spent.
+    It belongs to the person and the team, not to a membership: who leaves and joins again goes on where they were. So a
+    count is never deleted and never goes down, and who has one is switched off and not deleted. Days, weeks and months
+    are all counted, whichever of them the cap is for: so a cap whose period is changed knows at once what was spent.
     """
 
-    membership = models.ForeignKey(
-        Membership, verbose_name=_("membership"), on_delete=models.CASCADE, related_name="allowances"
+    team = models.ForeignKey(
+        Team, verbose_name=_("team"), on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    # A foreign key's check would wait for the user's row at the commit, while an erasure that has it waits for the
+    # membership. The trigger teams_counts_keep_their_person on accounts_user holds instead (migration 0012).
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("member"),
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     period = models.CharField(_("period"), max_length=10, choices=Period.choices)
     starts_on = models.DateField(_("from"))
@@ -273,13 +297,14 @@ class MemberAllowance(models.Model):
         verbose_name_plural = _("allowances")
         constraints = [
             models.UniqueConstraint(
-                fields=["membership", "period", "starts_on"], name="teams_allowance_one_per_period"
+                fields=["team", "user", "period", "starts_on"], name="teams_allowance_one_per_period"
             ),
             models.CheckConstraint(condition=Q(spent__gte=0), name="teams_allowance_not_negative"),
             models.CheckConstraint(
                 condition=Q(period__in=Period.values), name="teams_allowance_period_is_known"
             ),
         ]
+        indexes = [models.Index(fields=["user"], name="teams_allowance_by_user")]
         triggers = [
             pgtrigger.Trigger(
                 name="stays_within_the_cap",
@@ -290,7 +315,20 @@ class MemberAllowance(models.Model):
                 declare=[("v_cap", "numeric")],
                 func=VERIFY_CAP,
             ),
+            pgtrigger.Trigger(
+                name="only_counts_up",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                func=ONLY_COUNTS_UP,
+            ),
+            pgtrigger.Trigger(
+                name="is_never_emptied",
+                level=pgtrigger.Statement,
+                when=pgtrigger.Before,
+                operation=pgtrigger.Truncate,
+                func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.membership}: {self.spent.normalize():f} {self.get_period_display()}"
+        return f"{self.user}, {self.team}: {self.spent.normalize():f} {self.get_period_display()}"

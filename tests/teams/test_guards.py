@@ -10,7 +10,7 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from accounts.teams.invitations import invite, revoke
 from accounts.teams.membership import create_team, set_cap
-from accounts.teams.models import Membership, Role
+from accounts.teams.models import Role
 from tests.teams.builders import People, make_people, monthly, spend
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,6 @@ def names_of(people: People) -> dict[str, Any]:
         "owner": people.owner.pk,
         "member": people.member.pk,
         "stranger": people.stranger.pk,
-        "membership": Membership.objects.get(team=people.team, user=people.member).pk,
     }
 
 
@@ -56,6 +55,10 @@ def refused_by(statements: str, names: dict[str, Any]) -> str:
 INVITED = (
     "INSERT INTO teams_invitation (id, team_id, email, role, cap_period, token_hash, expires_at)"
     " VALUES (gen_random_uuid(), %(team)s, '{email}', '{role}', '{period}', 'x', now())"
+)
+COUNTED = (
+    "INSERT INTO teams_memberallowance (team_id, user_id, period, starts_on, spent)"
+    " VALUES (%(team)s, %(member)s, '{period}', '2026-01-01', {spent})"
 )
 MEMBER = " WHERE team_id = %(team)s AND user_id = %(member)s"
 OWNER = " WHERE team_id = %(team)s AND user_id = %(owner)s"
@@ -123,23 +126,39 @@ REFUSED = {
         "teams_allowance_within_cap",
     ),
     "a first spend past the cap": (
-        "DELETE FROM teams_memberallowance;"
-        "INSERT INTO teams_memberallowance (membership_id, period, starts_on, spent)"
-        " VALUES (%(membership)s, 'month', '2026-01-01', 11)",
+        COUNTED.format(period="month", spent=11),
         "teams_allowance_within_cap",
     ),
-    "one period counted twice": (
-        "INSERT INTO teams_memberallowance (membership_id, period, starts_on, spent)"
-        " SELECT membership_id, period, starts_on, 1 FROM teams_memberallowance",
+    "one period counted twice, of somebody who has left": (
+        f"DELETE FROM teams_membership{MEMBER};"
+        "INSERT INTO teams_memberallowance (team_id, user_id, period, starts_on, spent)"
+        " SELECT team_id, user_id, period, starts_on, 1 FROM teams_memberallowance",
         "teams_allowance_one_per_period",
     ),
     "less than nothing spent": (
-        "UPDATE teams_memberallowance SET spent = -1",
+        COUNTED.format(period="month", spent=-1),
         "teams_allowance_not_negative",
     ),
     "a period that is none": (
-        "UPDATE teams_memberallowance SET period = 'year' WHERE period = 'month'",
+        COUNTED.format(period="year", spent=1),
         "teams_allowance_period_is_known",
+    ),
+    "a count that is deleted": ("DELETE FROM teams_memberallowance", "teams_allowance_only_counts_up"),
+    "a count that is set back": (
+        "UPDATE teams_memberallowance SET spent = 3.999999",
+        "teams_allowance_only_counts_up",
+    ),
+    "a count that becomes somebody else's": (
+        "UPDATE teams_memberallowance SET user_id = %(stranger)s",
+        "teams_allowance_only_counts_up",
+    ),
+    "a count that becomes an earlier period's": (
+        "UPDATE teams_memberallowance SET starts_on = '2026-01-01'",
+        "teams_allowance_only_counts_up",
+    ),
+    "deleting whoever has spent and left": (
+        f"DELETE FROM teams_membership{MEMBER}; DELETE FROM accounts_user WHERE id = %(member)s",
+        "teams_allowance_keeps_its_person",
     ),
 }
 
@@ -166,4 +185,9 @@ def test_an_invitation_that_is_over_is_not_opened_again(people: People, change: 
 
 def test_a_lowered_cap_stands_although_more_is_spent(people: People) -> None:
     set_cap(people.owner, people.team.pk, people.member.pk, monthly(1))
-    run("UPDATE teams_memberallowance SET spent = 3; SET CONSTRAINTS ALL IMMEDIATE")
+    run("UPDATE teams_memberallowance SET spent = spent; SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_counts_are_never_emptied(people: People) -> None:
+    with pytest.raises(ProgrammingError, match="Cannot truncate"), transaction.atomic():
+        run("TRUNCATE teams_memberallowance")

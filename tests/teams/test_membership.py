@@ -192,10 +192,17 @@ def test_the_history_says_who_changed_what() -> None:
 # --- Erasing a person -----------------------------------------------------------------------------------------------
 
 
-def test_an_erased_member_leaves_their_teams(people: People) -> None:
-    spend(people.team, people.member, 5)
+def test_a_deleted_member_leaves_their_teams(people: People) -> None:
     people.member.delete()
     assert len(roles_of(people.team)) == 2
+
+
+def test_whoever_has_spent_in_a_team_is_not_deleted(people: People) -> None:
+    """Signing in again they would be somebody new, with a cap of their own."""
+    spend(people.team, people.member, 5)
+    membership.leave_team(people.member, people.team.pk)
+    with pytest.raises(ProtectedError):
+        people.member.delete()
 
 
 def test_the_owner_of_others_team_is_not_erased(people: People) -> None:

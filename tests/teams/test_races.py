@@ -62,10 +62,9 @@ def test_without_the_lock_and_the_counting_update_the_cap_is_passed(
 ) -> None:
     """The race is there: with what guards against it taken away, spends that read first and write then get through."""
 
-    def read_then_write(membership_id: int, amount: Decimal, moment: datetime) -> dict[str, Decimal]:
-        row, _ = MemberAllowance.objects.get_or_create(
-            membership_id=membership_id, period="month", starts_on=moment.date(), defaults={"spent": 0}
-        )
+    def read_then_write(member: Membership, amount: Decimal, moment: datetime) -> dict[str, Decimal]:
+        of_member = {"team": member.team, "user": member.user, "period": "month", "starts_on": moment.date()}
+        row, _ = MemberAllowance.objects.get_or_create(**of_member, defaults={"spent": 0})
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_sleep(0.2)")
         MemberAllowance.objects.filter(pk=row.pk).update(spent=row.spent + amount)
@@ -92,13 +91,15 @@ def test_a_cap_that_is_lowered_meanwhile_is_kept(people: People) -> None:
     assert outcome(partial(spend, team, member, 3)) == "cap_reached"
 
 
-def test_nobody_who_is_removed_meanwhile_spends_on(people: People) -> None:
-    results = outcomes(
-        partial(membership.remove_member, people.owner, people.team.pk, people.member.pk),
-        *[partial(spend, people.team, people.member, 3)] * 5,
+def test_nobody_who_is_removed_meanwhile_spends_on_and_what_they_spent_is_counted(people: People) -> None:
+    remove = partial(membership.remove_member, people.owner, people.team.pk, people.member.pk)
+    removed, *spends = at_once(
+        partial(outcome, remove), *[partial(outcome, partial(spend, people.team, people.member, 3))] * 5
     )
-    assert set(results) <= {"done", "unknown_member"}
-    assert not MemberAllowance.objects.exists()
+    assert removed == "done"
+    assert set(spends) <= {"done", "unknown_member"}
+    counted = MemberAllowance.objects.filter(period="month").values_list("spent", flat=True)
+    assert sum(counted) == 3 * spends.count("done")
 
 
 # --- Invitations ----------------------------------------------------------------------------------------------------
