@@ -21,6 +21,9 @@ from accounts.clients.limits import check_rate
 from accounts.downloads import file_headers
 from accounts.errors import UserErased
 from accounts.models import User
+from accounts.teams.errors import UnknownTeam
+from accounts.teams.models import Team
+from accounts.teams.shown_account import ask_again, for_the_shown_account
 from accounts.teams.switching import acting_team
 from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
 from billing.errors import BillingError, PurchaseInProgress, SessionNotFound, UnknownPackage
@@ -67,11 +70,12 @@ def credits_page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @require_POST
-def buy(request: HttpRequest) -> HttpResponse:
-    """Opens the checkout and sends the buyer there."""
+@for_the_shown_account(ask_again("credits"))
+def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
+    """Open the checkout for the account that the page was shown for, and send the buyer there."""
     code, token = request.POST.get("package_code", ""), request.POST.get("order_token", "")[:64]
     try:
-        started = _start(request, code, token)
+        started = _start(cast(User, request.user), team, code, token)
     except UnknownPackage:
         messages.error(request, _("This package is no longer on sale. Please choose another one."))
     except PurchaseInProgress:
@@ -79,6 +83,8 @@ def buy(request: HttpRequest) -> HttpResponse:
         messages.info(
             request, _("Your checkout is opening. Continue it below, or reload if it isn’t there yet.")
         )
+    except UnknownTeam as error:
+        messages.error(request, error.message)  # removed from it a moment ago
     except (BillingError, UserErased):
         messages.error(request, _("The checkout could not be opened. Nothing was charged. Please try again."))
     else:
@@ -86,8 +92,7 @@ def buy(request: HttpRequest) -> HttpResponse:
     return redirect("credits")
 
 
-def _start(request: HttpRequest, code: str, token: str) -> StartedPurchase:
-    user, team = cast(User, request.user), acting_team(request)
+def _start(user: User, team: Team | None, code: str, token: str) -> StartedPurchase:
     team_id = team.pk if team else None
     order = PurchaseOrder(code, idempotency_key=f"page:{token}:{code}" if token else "", team_id=team_id)
     started = start_purchase(user, order, PurchaseEvent.Source.PAGE)

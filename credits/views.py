@@ -20,6 +20,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.clients.limits import check_rate
 from accounts.models import User
+from accounts.teams.errors import AccountSwitched
+from accounts.teams.models import Team
+from accounts.teams.shown_account import (
+    FIELD,
+    HEADER,
+    account_key,
+    ask_again,
+    for_the_shown_account,
+    require_shown_account,
+)
 from accounts.teams.switching import acting_team
 from accounts.time_zones import zone_of, zone_options
 from config.errors import DomainError
@@ -69,14 +79,22 @@ def _zone(request: HttpRequest) -> ZoneInfo:
 @require_GET
 def statement_page(request: HttpRequest) -> HttpResponse:
     """Every entry of the account that the person acts for, what is left, and where it goes."""
+    if HEADER in request.headers and request.headers[HEADER] != account_key(acting_team(request)):
+        # htmx puts a part of the answer into a page that was shown for another account: the browser loads all of it.
+        return HttpResponse(headers={"HX-Redirect": request.get_full_path()})
     return _show_statement(request)
 
 
 @page
 @require_GET
-def statement_csv(request: HttpRequest) -> StreamingHttpResponse:
-    """The selected entries as a file."""
-    standing = standing_of(_user(request), acting_team(request))
+def statement_csv(request: HttpRequest) -> HttpResponseBase:
+    """The selected entries as a file: of the account that the page with the link was shown for."""
+    team = acting_team(request)
+    try:
+        require_shown_account(request, request.GET.get(FIELD, account_key(team)), team)
+    except AccountSwitched as error:
+        return ask_again("credits-statement")(request, error)
+    standing = standing_of(_user(request), team)
     if standing is None:
         raise Http404
     month = parse_month(request.GET.get("month", ""))
@@ -92,6 +110,7 @@ def _show_statement(request: HttpRequest, threshold_form: ThresholdForm | None =
     context: dict[str, Any] = {
         "standing": standing,
         "team": team,
+        "shown_for": account_key(team),
         "gifts_are_offered": gifts.are_offered(),
         "may_set_threshold": low_balance.may_set_threshold(user, team),
         "threshold_form": threshold_form or _threshold_form(standing),
@@ -139,9 +158,9 @@ def _number(text: str) -> int | None:
 
 @page
 @require_POST
-def set_threshold(request: HttpRequest) -> HttpResponse:
+@for_the_shown_account(ask_again("credits-statement"))
+def set_threshold(request: HttpRequest, team: Team | None) -> HttpResponse:
     """From which balance on the account's people are told; empty: they aren't."""
-    team = acting_team(request)
     form = ThresholdForm(request.POST)
     if not low_balance.may_set_threshold(_user(request), team):
         messages.error(request, _("Only the owner and the admins of a team can do this. Ask one of them."))
@@ -164,7 +183,8 @@ def set_threshold(request: HttpRequest) -> HttpResponse:
 
 @page
 @require_POST
-def hide_notice(request: HttpRequest) -> HttpResponse:
+@for_the_shown_account(ask_again("credits-statement"))
+def hide_notice(request: HttpRequest, _team: Team | None) -> HttpResponse:
     """Puts the low-balance banner away, and goes back to where the person was."""
     low_balance.hide_notice(request, request.POST.get("crossing", ""))
     back = request.POST.get("next", "")
@@ -180,10 +200,16 @@ def _threshold_form(standing: Standing | None) -> ThresholdForm:
 # --- Gifts ----------------------------------------------------------------------------------------------------------
 
 
+def _ask_for_the_gift_again(request: HttpRequest, error: AccountSwitched) -> HttpResponse:
+    """Show the form with what was typed: a gift comes out of one's own credits, whomever one acts for."""
+    return _show_gift_form(request, GiftForm(initial=request.POST.dict()), error)
+
+
 @page
 @gift_page_only_where_offered
 @require_http_methods(["GET", "HEAD", "POST"])
-def gift_page(request: HttpRequest) -> HttpResponse:
+@for_the_shown_account(_ask_for_the_gift_again)
+def gift_page(request: HttpRequest, _team: Team | None) -> HttpResponse:
     """The form of a gift; what it sends is shown once more before anything happens."""
     if request.method != "POST":
         return _show_gift_form(request, GiftForm())
@@ -205,7 +231,8 @@ def gift_page(request: HttpRequest) -> HttpResponse:
 @page
 @gift_page_only_where_offered
 @require_POST
-def give(request: HttpRequest) -> HttpResponse:
+@for_the_shown_account(_ask_for_the_gift_again)
+def give(request: HttpRequest, _team: Team | None) -> HttpResponse:
     """Gives what was confirmed, once for each confirmation."""
     form, sender = GiftForm(request.POST), _user(request)
     if form.is_valid():
@@ -226,12 +253,16 @@ def give(request: HttpRequest) -> HttpResponse:
     return _show_gift_form(request, form)
 
 
-def _show_gift_form(request: HttpRequest, form: GiftForm) -> HttpResponse:
+def _show_gift_form(
+    request: HttpRequest, form: GiftForm, switched: AccountSwitched | None = None
+) -> HttpResponse:
     standing = standing_of(_user(request), None)
     context = {
+        "switched": switched,
         "form": form,
         "available": standing.available if standing else gifts.ZERO,
         "allowance": gifts.allowance_of(standing.account_id if standing else None),
         "acting_team": acting_team(request),
     }
-    return render(request, "credits/gift.html", context, status=BAD_REQUEST if form.errors else None)
+    status = switched.status if switched else BAD_REQUEST if form.errors else None
+    return render(request, "credits/gift.html", context, status=status)

@@ -163,7 +163,7 @@ def token_of(client: Client) -> str:
 
 def test_a_post_from_the_page_itself_is_taken(owner: User, sandbox: Sandbox) -> None:
     client = browser_of(owner, enforce_csrf_checks=True)
-    form = {"package_code": "pro", "csrfmiddlewaretoken": token_of(client)}
+    form = {"package_code": "pro", "shown_for": "personal", "csrfmiddlewaretoken": token_of(client)}
     bought = client.post("/credits/buy", form)
     by_api = post_json(client, "purchase", {"package_code": "pro"}, X_CSRFToken=token_of(client))
 

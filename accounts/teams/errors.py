@@ -75,6 +75,17 @@ class InvalidTeam(TeamError):
     status = 400
 
 
+class AccountSwitched(TeamError):
+    """A page was shown for another account than the one acted for now. Nothing was done.
+
+    ``params``: ``shown`` and ``acting`` name the two in words; ``switch_to`` is what the switch calls the first, None
+    where the person can't act for it.
+    """
+
+    code = "account_switched"
+    status = 409
+
+
 class CapReached(TeamError):
     """The spend would pass the member's cap.
 

@@ -54,7 +54,7 @@ def test_the_page_buys_for_whom_one_acts(sandbox: Any, team: Team, client: Clien
     session["acting_team"] = str(team.pk)
     session.save()
     assert "Buy credits for Acme" in client.get("/credits/").content.decode()
-    client.post("/credits/buy", {"package_code": "starter", "order_token": "a"})
+    client.post("/credits/buy", {"package_code": "starter", "order_token": "a", "shown_for": str(team.pk)})
     assert Purchase.objects.get().account.team == team
 
 

@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
+from accounts.teams.membership import create_team
 from billing.models import Package, Purchase
 from tests.browser.conftest import OpenPage
 from tests.browser.rows import grant_with_hold, make_purchase
@@ -110,6 +111,29 @@ def stale_form(visit: Visit) -> None:
     expect(visit.page.get_by_text("That form was too old")).to_be_visible()
 
 
+def switched_accounts(visit: Visit) -> None:
+    put_on_sale()
+    create_team(visit.buyer, "Analytical Engines, department of difference")
+    visit.page.goto("/credits/")
+    act_for_the_team(visit.page.context.new_page())
+    buy_button(visit.page).click()
+
+
+def gift_after_a_switch(visit: Visit) -> None:
+    create_team(visit.buyer, "Analytical Engines")
+    visit.page.goto("/credits/gift/")
+    act_for_the_team(visit.page.context.new_page())
+    visit.page.fill("#id_email", "grace@example.com")
+    visit.page.fill("#id_amount", "5")
+    visit.page.get_by_role("button", name="Continue").click()
+    expect(visit.page.get_by_role("alert")).to_be_visible()
+
+
+def act_for_the_team(page: Page) -> None:
+    page.goto("/teams/")
+    page.get_by_role("button", name="Act for it").click()
+
+
 def broken(error: Exception) -> Callable[[Visit], None]:
     def visit_broken(visit: Visit) -> None:
         visit.break_history(error)
@@ -141,6 +165,8 @@ PAGES: dict[str, tuple[Callable[[Visit], None], str]] = {
     "sign_in_refused": (sign_in_refused, "Sign in"),
     "signed_in_already": (signed_in_already, "Sign in"),
     "not_found_404": (not_found, "There is nothing here"),
+    "account_switched_409": (switched_accounts, "You switched accounts"),
+    "gift_after_a_switch": (gift_after_a_switch, "Give credits"),
     "stale_form_403": (stale_form, "That form was too old"),
     "forbidden_403": (broken(PermissionDenied()), "You may not open this page"),
     "bad_request_400": (broken(SuspiciousOperation()), "That request could not be understood"),

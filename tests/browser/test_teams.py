@@ -16,10 +16,12 @@ from accounts.teams import invitations, membership
 from accounts.teams.caps import Cap
 from accounts.teams.invitation_mail import send_invitation_mail
 from accounts.teams.models import Invitation, Period, Role, Team
+from billing.models import Purchase
 from tests.browser.conftest import OpenPage
 from tests.browser.test_every_page import NARROWEST, SCHEMES, WIDTHS, barriers
-from tests.browser.walking import expect_heading
+from tests.browser.walking import buy_button, expect_heading
 from tests.builders import UserFactory
+from tests.local_world import Sandbox
 from tests.teams.builders import join, monthly, spend
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -58,6 +60,32 @@ def test_a_team_is_made_joined_by_the_mails_link_and_spent_from(
     spend(Team.objects.get(), User.objects.get(username="grace"), 60)
     page.reload()
     expect(page.get_by_text("60 of 250 credits spent")).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_a_switch_in_a_second_tab_is_asked_about_before_anything_is_bought(
+    open_page: OpenPage, shop: Sandbox, buyer: User, scripts: bool
+) -> None:
+    membership.create_team(buyer, "Analytical Engines")
+    page = open_page(buyer, java_script_enabled=scripts)
+    page.goto("/credits/")
+    act_for(page, "Analytical Engines")
+    act_for(page.context.new_page(), "Personal")
+    buy_button(page, "Pro").click()
+    expect_heading(page, "You switched accounts")
+    told = "This page was opened for Analytical Engines. You’re now using your personal account"
+    expect(page.get_by_text(told)).to_be_visible()
+    page.get_by_role("button", name="Switch to Analytical Engines").click()
+    expect(page.get_by_role("heading", name="Buy credits for Analytical Engines")).to_be_visible()
+    buy_button(page, "Pro").click()
+    page.wait_for_url(f"{shop.url}/**")
+    assert Purchase.objects.get().account.team == Team.objects.get()
+
+
+def act_for(page: Page, account: str) -> None:
+    page.goto("/credits/")
+    page.locator(".switcher summary").click()
+    page.locator(".switcher").get_by_role("button", name=account).click()
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ from tests.teams.builders import make_people
 pytestmark = pytest.mark.django_db
 
 BANNER = "credits are left"
+# What a form says that is shown to somebody who acts for themselves.
+OWN = {"shown_for": "personal"}
 
 
 @pytest.fixture
@@ -156,7 +158,7 @@ def test_a_hidden_banner_stays_away_until_the_next_crossing(ada: User) -> None:
     spend(ada, 60)
     find_crossings()
     crossing = client.get("/credits/").context["low_balance"].crossing
-    form = {"crossing": crossing, "next": "/credits/history/"}
+    form = {"crossing": crossing, "next": "/credits/history/", **OWN}
     assert client.post("/credits/low-balance/hide", form)["Location"] == "/credits/history/"
     assert BANNER not in client.get("/credits/").content.decode()
     book(Account.objects.get(), 60)
@@ -167,21 +169,23 @@ def test_a_hidden_banner_stays_away_until_the_next_crossing(ada: User) -> None:
 
 
 def test_hiding_leads_to_no_other_site(ada: User) -> None:
-    form = {"crossing": "x", "next": "https://elsewhere.example.com/"}
+    form = {"crossing": "x", "next": "https://elsewhere.example.com/", **OWN}
     assert browser_of(ada).post("/credits/low-balance/hide", form)["Location"] == "/credits/statement/"
 
 
 def test_the_threshold_is_set_and_taken_away_on_the_page(ada: User) -> None:
     client = browser_of(ada)
-    assert client.post("/credits/low-balance", {"threshold": "12.5"})["Location"] == "/credits/statement/"
+    assert (
+        client.post("/credits/low-balance", {"threshold": "12.5", **OWN})["Location"] == "/credits/statement/"
+    )
     assert 'value="12.5"' in client.get("/credits/statement/").content.decode()
-    client.post("/credits/low-balance", {"threshold": ""})
+    client.post("/credits/low-balance", {"threshold": "", **OWN})
     assert not BalanceAlert.objects.exists()
 
 
 @pytest.mark.parametrize("threshold", ["0", "-1", "NaN", "many", "1e30", "0.0000001"])
 def test_what_is_no_threshold_is_said_beside_the_field(ada: User, threshold: str) -> None:
-    answer = browser_of(ada).post("/credits/low-balance", {"threshold": threshold})
+    answer = browser_of(ada).post("/credits/low-balance", {"threshold": threshold, **OWN})
     assert answer.status_code == 400
     assert 'id="id_threshold-error"' in answer.content.decode()
     assert BalanceAlert.objects.get().threshold == 50
@@ -189,7 +193,7 @@ def test_what_is_no_threshold_is_said_beside_the_field(ada: User, threshold: str
 
 def test_somebody_without_an_account_can_set_a_threshold_too() -> None:
     user = UserFactory.create()
-    browser_of(user).post("/credits/low-balance", {"threshold": "5"})
+    browser_of(user).post("/credits/low-balance", {"threshold": "5", **OWN})
     assert BalanceAlert.objects.get().account.owner == user
 
 
@@ -198,10 +202,11 @@ def test_a_member_sets_no_threshold_for_the_team() -> None:
     book(ledger.open_team_account(people.team), 10)
     client = browser_of(people.member)
     client.post("/teams/switch", {"team": people.team.pk})
-    client.post("/credits/low-balance", {"threshold": "5"})
+    form = {"threshold": "5", "shown_for": str(people.team.pk)}
+    client.post("/credits/low-balance", form)
     assert not BalanceAlert.objects.exists()
     assert "id_threshold" not in client.get("/credits/statement/").content.decode()
     admin = browser_of(people.admin)
     admin.post("/teams/switch", {"team": people.team.pk})
-    admin.post("/credits/low-balance", {"threshold": "5"})
+    admin.post("/credits/low-balance", form)
     assert BalanceAlert.objects.get().account.team == people.team

@@ -219,7 +219,7 @@ def grace(account: Account) -> User:
 
 
 def form_for(user: User, **changed: str) -> dict[str, str]:
-    return {"email": user.email, "amount": "12.5", "message": "Hi <you>", **changed}
+    return {"email": user.email, "amount": "12.5", "message": "Hi <you>", "shown_for": "personal", **changed}
 
 
 def told(answer: Any) -> list[str]:
@@ -234,6 +234,7 @@ def confirmed(answer: Any) -> dict[str, str]:
         "email": plan.recipient.email,
         "amount": str(plan.amount),
         "message": plan.message,
+        "shown_for": "personal",
     }
 
 
@@ -321,7 +322,7 @@ def test_a_gift_comes_out_of_ones_own_credits_also_while_acting_for_a_team(setti
     client = browser_of(people.owner)
     client.post("/teams/switch", {"team": people.team.pk})
     assert "comes out of your own credits" in client.get(GIFT).content.decode()
-    answer = client.post(GIFT, form_for(people.stranger))
+    answer = client.post(GIFT, form_for(people.stranger, shown_for=str(people.team.pk)))
     assert answer.status_code == 400
     assert not Entry.objects.filter(kind="gift_sent").exists()
 
