@@ -15,10 +15,13 @@ class BillingConfig(AppConfig):
         Here and not in a system check: those run for manage.py only, and a web server doesn't ask them.
         """
         from billing.checks import find_configuration_errors
+        from billing.invariants import OF_PAYMENTS
         from billing.roles import bring_groups_up_to_date
+        from credits.proof import register
 
         errors = list(find_configuration_errors())
         if errors:
             raise ImproperlyConfigured("\n".join(errors))
+        register("billing", OF_PAYMENTS)
         # Of the last of our apps: by then migrate has made the permissions of all.
         post_migrate.connect(bring_groups_up_to_date, sender=self)

@@ -84,12 +84,12 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
         WrongStripeAccount: the key is of another account or mode than the data here.
     """
     _check(order)
-    require_own_account()
     earlier = _earlier_purchase(user, order)
     if earlier is not None:
         return _again(earlier, order)
     package = _package_on_sale(order.package_code)
     team = find_own(order.team_id, user).team if order.team_id else None
+    require_own_account()
     try:
         purchase = _commit_intent(user, team, package, order, source)
     except IntegrityError:

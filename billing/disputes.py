@@ -54,7 +54,7 @@ def record_dispute(reported: StripeDispute, told: Told) -> Dispute | None:
     if is_news:
         _move_to(dispute, status, reported)
     if amount is not None and (is_news or dispute.counted_minor is None):
-        dispute.counted_minor = amount
+        dispute.counted_minor, dispute.counted_by = amount.minor, amount.by
         is_news = True
     if is_news:
         dispute.save()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, models, transaction
 
 from billing.daily_figures import count_changed_days, recount_sales
+from billing.figures_balance import unbalanced_currencies
 from billing.models import CheckoutDay, ReturnsDay, SalesDay
 from credits.daily_figures import Settled, count_entries_up_to, settled_now
 from credits.models import FirstSpend, LedgerCount, LedgerDay, SpendingDay
@@ -18,13 +20,23 @@ COUNTED: tuple[type[models.Model], ...] = (
 ShowProgress = Callable[[float], None]
 
 
+@dataclass(frozen=True)
+class Recount:
+    """What counting anew has shown: a line for each figure that was counted otherwise before, and one for each currency
+    whose figures don't come to what was paid.
+    """
+
+    differences: list[str]
+    unbalanced: list[str]
+
+
 class CannotCount(Exception):
     """A transaction that writes entries stays open; the message says what to do."""
 
 
-def rebuild_figures(progress: ShowProgress | None = None, *, keep: bool = True) -> list[str]:
-    """Counts everything anew but the visits, of which nothing is left to count. What was counted otherwise before, a
-    line each. Without ``keep``, everything stays as it was.
+def rebuild_figures(progress: ShowProgress | None = None, *, keep: bool = True) -> Recount:
+    """Counts everything anew but the visits, of which nothing is left to count. Without ``keep``, everything stays as it
+    was.
 
     All of it sees the database as of one moment, so that what comes in meanwhile is no difference. Jobs that count
     wait until it is over.
@@ -43,10 +55,10 @@ def rebuild_figures(progress: ShowProgress | None = None, *, keep: bool = True) 
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             # The moment comes after the lock: whoever was counting has finished, and is seen.
             cursor.execute("LOCK TABLE billing_salescount, credits_ledgercount IN EXCLUSIVE MODE")
-        differences = _recount(_furthest(settled), progress)
+        recount = _recount(_furthest(settled), progress)
         if not keep:
             transaction.set_rollback(True)
-    return differences
+    return recount
 
 
 def _furthest(settled: Settled) -> Settled:
@@ -55,7 +67,7 @@ def _furthest(settled: Settled) -> Settled:
     return Settled(max(settled.entry_id, count.entry_id), settled.at) if count else settled
 
 
-def _recount(settled: Settled, progress: ShowProgress | None) -> list[str]:
+def _recount(settled: Settled, progress: ShowProgress | None) -> Recount:
     was_counted = LedgerCount.objects.filter(entry_id__gt=0).exists()
     count_changed_days()
     if was_counted:
@@ -63,7 +75,8 @@ def _recount(settled: Settled, progress: ShowProgress | None) -> list[str]:
     before = _rows()
     recount_sales()
     count_entries_up_to(settled, progress, anew=True)
-    return _differences(before, _rows()) if was_counted else []
+    differences = _differences(before, _rows()) if was_counted else []
+    return Recount(differences, list(unbalanced_currencies()))
 
 
 def _rows() -> set[tuple[Any, ...]]:

@@ -22,6 +22,7 @@ from billing.owed_payments import is_given_back, settle_attention
 from billing.payment_reports import PaymentReport, PaymentState
 from billing.payments import keep_payment, take_turn
 from billing.purchase_log import Change, Told, lock_purchase, record, require_transaction
+from billing.returns import settle_known_returns
 from billing.stripe_objects import PaymentIntent
 from credits import ledger
 from credits.errors import AccountClosed
@@ -93,6 +94,7 @@ def grant_missing_credits(purchase_id: UUID, told: Told) -> None:
         if purchase.is_credited and purchase.completed_at is not None:
             grant = _grant(purchase, purchase.completed_at)
             if not grant.repeated:
+                purchase.payments.filter(lot__isnull=False).update(lot_id=grant.lot_id)
                 record(purchase, Change("credited_again", detail={"entry": grant.entry_id}), told)
 
 
@@ -168,6 +170,8 @@ def _credit(purchase: Purchase, report: PaymentReport, told: Told) -> None:
     purchase.attention, purchase.attention_detail, purchase.failure_code = Attention.NONE, "", ""
     detail = {"entry": grant.entry_id, "balance_after": str(grant.balance_after)}
     record(purchase, Change("credited", Status.COMPLETED, detail), told)
+    if payment is not None and payment.was_known and settle_known_returns(payment):
+        record(purchase, Change("returns_settled"), told)
     apply_early_events(payment)
     if was_held_back:
         settle_attention(purchase, told)  # another payment may have been, beside this one

@@ -54,7 +54,7 @@ ON CONFLICT (stripe_payment_intent_id) DO UPDATE SET
     paid_at = coalesce(p.paid_at, excluded.paid_at),
     reported_at = greatest(p.reported_at, excluded.reported_at)
 WHERE p.purchase_id = excluded.purchase_id
-RETURNING p.*
+RETURNING p.*, p.xmax <> 0 AS was_known
 """  # noqa: S608 - of our own constants alone
 # Whoever learns of a payment, and whoever is told of its refund or dispute before that, take turns.
 TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
@@ -69,7 +69,8 @@ def keep_payment(
     detail: str = "",
 ) -> Payment | None:
     """The row of a locked purchase's payment, brought to what Stripe reports; None where there is nothing to pay.
-    ``lot_id`` are the credits that it was accepted for, ``attention`` why it was not.
+    ``lot_id`` are the credits that it was accepted for, ``attention`` why it was not. ``was_known`` of what is given
+    says whether there was a row before.
 
     Raises:
         PaymentOfAnother: the payment is another purchase's.

@@ -204,7 +204,7 @@ def record_refund(reported: StripeRefund, told: Told) -> Refund | None:
     is_news = refund.stripe_refund_id is None or ORDER.index(status) > ORDER.index(Status(refund.status))
     amount = counted(reported, payment)
     if amount is not None and refund.counted_minor is None:
-        refund.counted_minor = amount
+        refund.counted_minor, refund.counted_by = amount.minor, amount.by
         is_news = True
     if is_news:
         refund.stripe_refund_id = reported.id

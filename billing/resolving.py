@@ -14,6 +14,9 @@ from billing.refunds import settle_refund
 from billing.returns import Return
 
 
+BY_STAFF = "staff"
+
+
 def resolve_return(model: type[Refund] | type[Dispute], pk: UUID, minor: int, actor_id: UUID) -> Return:
     """Takes a refund or dispute for so many minor units of its payment's currency, and brings the credits to that.
 
@@ -32,8 +35,8 @@ def resolve_return(model: type[Refund] | type[Dispute], pk: UUID, minor: int, ac
             raise InvalidRefund(
                 f"It comes to 0 at least, and to {each.payment.amount} at most.", field="amount"
             )
-        each.counted_minor = minor
-        each.save(update_fields=["counted_minor"])
+        each.counted_minor, each.counted_by = minor, BY_STAFF
+        each.save(update_fields=["counted_minor", "counted_by"])
         detail = {"amount": str(each.amount), "counted": str(minor)}
         record(purchase, Change("return_counted", detail=detail), told)
         if isinstance(each, Refund):

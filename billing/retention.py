@@ -1,4 +1,5 @@
-"""Forgets events that have long been applied. What they did stays; those that failed stay too, until they are applied.
+"""Forgets events that have long been applied, and those that nobody could read. What they did stays; those that failed
+stay too, until they are applied.
 
 Should Stripe send a forgotten event again, it is taken for a new one and applied again, which changes nothing: each
 effect is keyed by the fact (session, refund, dispute) in the ledger and in the purchase, and not by the event.

@@ -54,6 +54,17 @@ def settle_returns(payment: Payment, cause: Cause) -> Clawed | None:
     return clawed
 
 
+def settle_known_returns(payment: Payment) -> bool:
+    """`settle_returns` for a payment that is accepted now, and of which refunds or disputes were known before. Whether
+    there are any.
+    """
+    refunds, disputes = standing_returns(payment)
+    if not refunds and not disputes:
+        return False
+    settle_returns(payment, Cause(Entry.Kind.REFUND if refunds else Entry.Kind.DISPUTE))
+    return True
+
+
 def standing_returns(payment: Payment) -> tuple[list[Refund], list[Dispute]]:
     """The refunds and the disputes of a payment that hold money back from the seller now, or may."""
     refunds = payment.refunds.filter(status__in=Refund.STANDING)
@@ -96,18 +107,22 @@ def credits_for(purchase: Purchase, returned_minor: int) -> Decimal:
     return round_credits(purchase.credits * returned_minor / paid)
 
 
-def counted(reported: StripeRefund | StripeDispute, payment: Payment) -> int | None:
-    """What a return comes to in the minor units of its payment's currency: as it is, or by the balance transactions
-    that took it out of the seller's balance in that currency. None: Stripe names no rate.
+@dataclass(frozen=True)
+class Counted:
+    """What a return comes to in the minor units of its payment's currency, and what says so (`Refund.counted_by`)."""
+
+    minor: int
+    by: str = ""
+
+
+def counted(reported: StripeRefund | StripeDispute, payment: Payment) -> Counted | None:
+    """What a return comes to: as it is, or by the balance transactions that took it out of the seller's balance in the
+    payment's currency. None: Stripe names no rate.
     """
     if reported.currency == payment.currency:
-        return reported.amount
-    taken = [
-        moved.amount
-        for moved in reported.movements
-        if moved.amount < 0 and moved.currency == payment.currency
-    ]
-    return -sum(taken) if taken else None
+        return Counted(reported.amount)
+    taken = [moved for moved in reported.movements if moved.amount < 0 and moved.currency == payment.currency]
+    return Counted(-sum(moved.amount for moved in taken), taken[0].id) if taken else None
 
 
 def came_of(each: Return) -> Clawback | None:

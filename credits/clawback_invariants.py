@@ -63,6 +63,28 @@ OF_CLAWBACKS = {
                       (root.cost_minor, root.currency, root.promotional)
                    OR l.cost_minor IS NOT NULL AND l.cost_credits <> root.amount)
     """,
+    "gift_knows_where_it_comes_from": """
+        SELECT 'lot ' || l.id, CASE WHEN l.origin_lot IS NULL THEN 'it came in by a gift and names no first lot'
+                                    ELSE 'it came home, and its first lot is another' END
+        FROM credits_entry e CROSS JOIN LATERAL unnest(e.lots) AS m (lot)
+        JOIN credits_lot l ON l.account_id = e.account_id AND l.id = m.lot AND l.created_at = e.created_at
+        WHERE e.kind = 'gift_received' AND (l.origin_lot IS NULL OR l.origin_account = l.account_id)
+    """,
+    "undo_takes_its_own_credits_first": """
+        SELECT 'entry ' || u.id, format('it undoes entry %s, took other credits, and left %s of its own', a.id, own.left_over)
+        FROM credits_entry u
+        JOIN credits_entry a ON a.account_id = u.account_id AND a.id = (u.metadata ->> 'undoes')::bigint
+        JOIN credits_lot l ON l.account_id = a.account_id AND l.id = a.lots[1] AND l.created_at = a.created_at
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(m.amount), 0) AS left_over
+            FROM credits_entry e CROSS JOIN LATERAL unnest(e.lots, e.moved) AS m (lot, amount)
+            WHERE e.account_id = l.account_id AND e.version <= u.version AND m.lot = l.id
+        ) own
+        WHERE u.kind = 'adjustment' AND u.amount < 0 AND u.lots <> ARRAY[l.id] AND own.left_over > 0
+              AND NOT EXISTS (SELECT FROM credits_hold h
+                              WHERE h.account_id = l.account_id AND l.id = ANY (h.lots) AND h.created_at <= u.created_at
+                                    AND (h.closed_at IS NULL OR h.closed_at >= u.created_at))
+    """,
     "gifts_arrive_whole": """
         SELECT 'lot ' || root.id, format('%s of it were given away, lots that come from it have %s', g.given, g.arrived)
         FROM (

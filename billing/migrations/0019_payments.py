@@ -66,6 +66,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='dispute',
+            name='counted_by',
+            field=models.CharField(blank=True, db_default='', default='', max_length=255, verbose_name='counted by'),
+        ),
+        migrations.AddField(
+            model_name='dispute',
             name='made_at',
             field=models.DateTimeField(null=True, verbose_name='opened at Stripe'),
         ),
@@ -108,6 +113,11 @@ class Migration(migrations.Migration):
             model_name='refund',
             name='counted_minor',
             field=models.BigIntegerField(null=True, verbose_name='counted in minor units'),
+        ),
+        migrations.AddField(
+            model_name='refund',
+            name='counted_by',
+            field=models.CharField(blank=True, db_default='', default='', max_length=255, verbose_name='counted by'),
         ),
         migrations.AddField(
             model_name='refund',

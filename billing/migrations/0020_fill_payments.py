@@ -11,7 +11,7 @@ SELECT gen_random_uuid(), p.id, e.lots[1], p.stripe_payment_intent_id, '',
        coalesce(u.amount_minor, p.paid_minor, p.price_minor), coalesce(u.currency, p.currency),
        CASE WHEN p.completed_at IS NOT NULL OR u.id IS NOT NULL THEN 'paid'
             WHEN p.status = 'processing' THEN 'processing' ELSE 'failed' END,
-       coalesce(p.stripe_session_id LIKE 'cs_live_%%', false),
+       (SELECT coalesce(bool_or(stripe_session_id LIKE 'cs_live_%%'), false) FROM billing_purchase),
        CASE WHEN e.id IS NULL THEN coalesce(u.attention, '') ELSE '' END,
        CASE WHEN e.id IS NULL THEN coalesce(u.detail, '') ELSE '' END,
        '', '', '', '', '', '', coalesce(p.completed_at, u.created_at), coalesce(p.completed_at, p.created_at), p.created_at
@@ -25,7 +25,7 @@ INSERT INTO billing_payment (id, purchase_id, stripe_payment_intent_id, stripe_c
                              livemode, attention, detail, method, brand, last4, fingerprint, wallet, bank, paid_at,
                              reported_at, created_at)
 SELECT gen_random_uuid(), u.purchase_id, u.stripe_payment_intent_id, '', u.amount_minor, u.currency, 'paid',
-       coalesce(p.stripe_session_id LIKE 'cs_live_%%', false), u.attention, u.detail, '', '', '', '', '', '', u.created_at,
+       (SELECT coalesce(bool_or(stripe_session_id LIKE 'cs_live_%%'), false) FROM billing_purchase), u.attention, u.detail, '', '', '', '', '', '', u.created_at,
        u.created_at, u.created_at
 FROM billing_uncreditedpayment u JOIN billing_purchase p ON p.id = u.purchase_id
 ON CONFLICT DO NOTHING;
@@ -59,6 +59,12 @@ UPDATE billing_reconciliationfinding f SET state = 'settled', settled_at = now()
 WHERE state = 'waiting' AND EXISTS (
     SELECT FROM billing_reconciliationfinding n WHERE n.key = f.key AND n.state = 'waiting' AND n.id > f.id
 );
+
+-- Their terms begin when credits arrive, not when they were ordered.
+UPDATE credits_lot l SET expires_at = l.created_at + make_interval(hours => 24 * p.validity_days)
+FROM billing_purchase p JOIN credits_entry e ON e.account_id = p.account_id AND e.key = 'purchase:' || p.id
+WHERE l.account_id = p.account_id AND l.id = e.lots[1] AND p.validity_days IS NOT NULL AND NOT l.exhausted
+      AND l.expires_at > now() AND l.expires_at < l.created_at + make_interval(hours => 24 * p.validity_days);
 
 -- By Stripe's days from now on.
 UPDATE billing_salescount SET zone = '';

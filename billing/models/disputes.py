@@ -21,7 +21,7 @@ from credits.models import Clawback
 class Dispute(models.Model):
     """One dispute of a payment as Stripe tells of it: an inquiry (``warning_…``), or a chargeback, which takes the
     money away until the bank has decided. ``policy`` says what becomes of spent credits once it is lost.
-    ``counted_minor``, ``made_at`` and the `Clawback` are as those of a refund.
+    ``counted_minor``, ``counted_by``, ``made_at`` and the `Clawback` are as those of a refund.
     """
 
     class Status(models.TextChoices):
@@ -46,6 +46,7 @@ class Dispute(models.Model):
     )
     amount_minor = models.BigIntegerField(_("amount in minor units"))
     counted_minor = models.BigIntegerField(_("counted in minor units"), null=True)
+    counted_by = models.CharField(_("counted by"), max_length=255, blank=True, default="", db_default="")
     currency = models.CharField(_("currency"), max_length=3)
     status = models.CharField(_("status"), max_length=30, choices=Status.choices)
     reason = models.CharField(_("reason"), max_length=60, blank=True)

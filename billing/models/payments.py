@@ -71,6 +71,9 @@ class Payment(models.Model):
     reported_at = models.DateTimeField(_("reported"))
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
+    # Set by `billing.payments.keep_payment`.
+    was_known = False
+
     class Meta:
         verbose_name = _("payment")
         verbose_name_plural = _("payments")

@@ -23,8 +23,9 @@ class Refund(models.Model):
 
     Written before Stripe is called, and the call's idempotency key is made of ``id``: so a refund that was asked for is
     never lost, and two equal ones are two. ``counted_minor`` is what it comes to in the payment's currency; empty:
-    Stripe named another currency and no rate, and staff have to say. ``made_at`` is Stripe's time, ``created_at``
-    ours. What came of the credits says the `Clawback` with the same id.
+    Stripe named another currency and no rate, and staff have to say. Where the currencies differ, ``counted_by`` is
+    Stripe's balance transaction, or "staff". ``made_at`` is Stripe's time, ``created_at`` ours. What came of the
+    credits says the `Clawback` with the same id.
     """
 
     class Status(models.TextChoices):
@@ -62,6 +63,7 @@ class Refund(models.Model):
     )
     amount_minor = models.BigIntegerField(_("amount in minor units"))
     counted_minor = models.BigIntegerField(_("counted in minor units"), null=True)
+    counted_by = models.CharField(_("counted by"), max_length=255, blank=True, default="", db_default="")
     currency = models.CharField(_("currency"), max_length=3)
     status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.REQUESTED)
     reason = models.CharField(_("reason"), max_length=30, choices=Reason.choices, blank=True)

@@ -13,12 +13,13 @@ from billing.stripe_objects.reading import Json, id_of, instant, minor, reading,
 class Movement:
     """What a balance transaction moved: below zero out of the seller's balance. In the currency's smallest unit."""
 
+    id: str
     amount: int
     currency: str
 
     @classmethod
     def from_json(cls, data: Json) -> Movement:
-        return cls(minor(data["amount"]), text(data["currency"]).lower())
+        return cls(text(data["id"]), minor(data["amount"]), text(data["currency"]).lower())
 
 
 @dataclass(frozen=True)

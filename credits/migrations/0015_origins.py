@@ -23,6 +23,8 @@ SET reference = o.reference, origin_lot = root.id, origin_account = root.account
     cost_credits = CASE WHEN root.cost_minor IS NOT NULL THEN root.amount END
 FROM origins o JOIN credits_lot root ON root.id = o.parent
 WHERE l.id = o.child AND NOT EXISTS (SELECT FROM given g WHERE g.child = o.parent);
+-- A pack without a price was given away.
+UPDATE credits_lot SET promotional = true, cost_minor = NULL, cost_credits = NULL, currency = '' WHERE cost_minor = 0;
 ALTER TABLE credits_lot ENABLE TRIGGER USER;
 """
 

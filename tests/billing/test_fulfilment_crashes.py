@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from django.db import ProgrammingError
+from django.utils import timezone
 
 from accounts.models import User
 from billing.checkout import StartedPurchase
 from billing.models import InboxEvent, Package, Purchase
 from credits.models import Account, Entry, Lot
+from credits.selectors import find_balance
 from tests.billing.books import check_books, check_settled_books
 from tests.billing.database_faults import failing_commits
 from tests.billing.reporting import deliver, show_success_page, what_happened
@@ -64,7 +66,7 @@ def test_editing_or_deleting_the_package_changes_nothing_that_was_bought(
 
 
 @pytest.mark.parametrize("time_zone", ["UTC", "Pacific/Auckland", "America/Los_Angeles"])
-def test_credits_expire_so_many_times_24_hours_after_the_purchase_in_every_time_zone(
+def test_credits_expire_so_many_times_24_hours_after_they_came_in_every_time_zone(
     sandbox: Sandbox, user: User, settings: Any, time_zone: str
 ) -> None:
     settings.TIME_ZONE = time_zone
@@ -73,7 +75,25 @@ def test_credits_expire_so_many_times_24_hours_after_the_purchase_in_every_time_
     sandbox.pay(started.session_id)
     deliver(sandbox, copies=2)
     purchase, lot = Purchase.objects.get(), Lot.objects.get()
-    assert lot.expires_at == purchase.created_at + datetime.timedelta(hours=30 * 24)
+    assert purchase.completed_at is not None
+    assert lot.expires_at == purchase.completed_at + datetime.timedelta(hours=30 * 24)
+
+
+def test_a_payment_that_takes_longer_than_the_credits_live_costs_its_buyer_none_of_their_time(
+    sandbox: Sandbox, user: User
+) -> None:
+    PackageFactory.create(code="short", validity_days=7)
+    started = start(user, "short")
+    sandbox.pay_later(started.session_id)
+    deliver(sandbox)
+    Purchase.objects.update(created_at=timezone.now() - datetime.timedelta(days=10))
+    sandbox.settle(started.session_id)
+    deliver(sandbox)
+
+    lot = Lot.objects.get()
+    assert lot.expires_at is not None
+    assert lot.expires_at - lot.created_at > datetime.timedelta(days=7, seconds=-60)
+    assert find_balance(lot.account_id).available == lot.amount
 
 
 # --- Failures in between ------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_hours_are_the_same_whatever_the_time_zone() -> None:
 
 
 def test_shares_are_of_the_windows_events_by_where_they_stand_now() -> None:
-    for status in ["applied"] * 5 + ["stored", "unmatched", "received", "failed", "failed"]:
+    for status in ["applied"] * 5 + ["stored", "not_ours", "received", "failed", "unreadable"]:
         make_event(status)
     make_event("failed", NOW - 30 * HOUR)
 
@@ -76,7 +76,7 @@ def test_shares_are_of_the_windows_events_by_where_they_stand_now() -> None:
 
     assert day.total == 10
     assert day.share(*InboxEvent.DONE) == 0.7
-    assert day.share("failed") == 0.2
+    assert day.share("failed", "unreadable") == 0.2
     assert (day.busiest.total, day.busiest.not_applied) == (10, 3)
 
 

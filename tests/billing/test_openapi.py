@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
+from django.core.wsgi import get_wsgi_application
 from hypothesis import HealthCheck, Phase, given, settings
 from rest_framework.throttling import ScopedRateThrottle
 from schemathesis import GenerationMode
@@ -28,10 +29,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from billing.models import Purchase
-from config.wsgi import application
 from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
 from tests.billing.calling import API, browser_of, made_up_event, signature_of
+from tests.billing.database_faults import failing_commits
 from tests.builders import put_on_sale
 from tests.local_world import Sandbox
 
@@ -288,11 +289,11 @@ def _deliver(address: str, name: str) -> Iterator[tuple[str, requests.Response]]
         return name, requests.post(address, body, headers=headers, timeout=20)
 
     good = json.dumps(made_up_event("customer.created", {"id": "cus_1"}, f"evt_{name}")).encode()
-    half = json.dumps(made_up_event("payment_intent.succeeded", {"id": "pi_1"}, f"evt_half_{name}")).encode()
     yield post(good)
-    yield post(b"{}")
-    yield post(half)
+    yield post(good, **{"Stripe-Signature": "t=1,v1=0"})
     yield post(good + b" " * 1024 * 1024)
+    with failing_commits(of=[("billing_inboxevent", "INSERT OR UPDATE", "true")]):
+        yield post(good.replace(b"evt_", b"evt_lost_"))
 
 
 # --- Generated requests -------------------------------------------------------------------------------------------
@@ -304,7 +305,7 @@ def test_whatever_is_asked_the_answer_is_one_that_is_described(operation_id: str
     put_on_sale()
     token = sandbox.post("/_sandbox/openid/token", {"username": "staff"})["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
-    schema = schemathesis.openapi.from_wsgi(SCHEMA, application, config=SchemathesisConfig())
+    schema = schemathesis.openapi.from_wsgi(SCHEMA, get_wsgi_application(), config=SchemathesisConfig())
     operation = schema.find_operation_by_id(operation_id)
     asked = []
     for mode in GenerationMode:

@@ -1,8 +1,8 @@
 """Webhook, success page, sweeper and staff at the same moment: a paid purchase is credited once.
 
-Two things hold it: the row lock, which makes the reporters take turns, and the ledger's business key, which makes a
-second grant impossible. Each is enough alone. The negative control takes both away and shows the double credit, so the
-races here are real ones.
+Three things hold it: the payment's turn and the purchase's row lock, which make the reporters wait for each other, and
+the ledger's business key, which makes a second grant impossible. Each is enough alone. The negative control takes all
+three away and shows the double credit, so the races here are real ones.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from django.db.models import QuerySet
 from django.test import Client
 
 from accounts.models import User
+from billing import inbox, payments
 from billing.checkout import StartedPurchase
 from billing.landing import settle_session
 from billing.models import InboxEvent, Purchase, PurchaseEvent
@@ -82,6 +84,16 @@ def take_the_lock_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows.all())
 
 
+def take_the_turn_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for who is learning of the same payment."""
+    without = inbox.STORE.replace(
+        "pg_advisory_xact_lock(hashtextextended(nullif(%s, ''), 0))", "nullif(%s, '')"
+    )
+    assert without != inbox.STORE
+    monkeypatch.setattr(inbox, "STORE", without)
+    monkeypatch.setattr(payments, "TAKE_TURN", "SELECT %s")
+
+
 def take_the_key_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each grant under a key of its own, as if there were none."""
     monkeypatch.setattr(Purchase, "grant_key", property(lambda purchase: f"{purchase.pk}:{uuid.uuid4()}"))
@@ -96,24 +108,28 @@ def test_everybody_reporting_one_payment_at_once_credits_it_once(sandbox: Sandbo
     check_settled_books(sandbox)
 
 
-def test_without_lock_and_key_the_same_race_credits_more_than_once(
+def test_without_turn_lock_and_key_the_same_race_credits_more_than_once(
     sandbox: Sandbox, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: were the race no race, the test above would prove nothing."""
+    take_the_turn_away(monkeypatch)
     take_the_lock_away(monkeypatch)
     take_the_key_away(monkeypatch)
     started = race(sandbox, user)
     assert times_credited()[str(started.purchase.pk)] > 1
 
 
-@pytest.mark.parametrize("taken_away", [take_the_lock_away, take_the_key_away])
-def test_lock_or_key_alone_is_enough(
+@pytest.mark.parametrize(
+    "taken_away", combinations([take_the_turn_away, take_the_lock_away, take_the_key_away], 2)
+)
+def test_lock_or_key_or_turn_alone_is_enough(
     sandbox: Sandbox,
     user: User,
     monkeypatch: pytest.MonkeyPatch,
-    taken_away: Callable[[pytest.MonkeyPatch], None],
+    taken_away: tuple[Callable[[pytest.MonkeyPatch], None], ...],
 ) -> None:
-    taken_away(monkeypatch)
+    for take_away in taken_away:
+        take_away(monkeypatch)
     started = race(sandbox, user)
     assert times_credited() == {str(started.purchase.pk): 1}
     assert Account.objects.get().balance == 5000

@@ -34,9 +34,9 @@ EARLY, LATE = 2, 10
 CACHES = ("*/psycopg/_queries.py", "*/psycopg/_preparing.py", "*/urllib/parse.py")
 # A set with the id of each purchase takes more than this for each.
 BYTES_OF_AN_ID = 60
-# Sessions: the purchases, and a transaction with its run and what was seen. Purchases: the rows, which were seen,
-# their entries, and a transaction with its run. After each the run is read again.
-QUERIES_OF_A_HUNDRED = (1 + 4 + 1) + (3 + 3 + 1)
+# Sessions: the purchases, their payments, and a transaction with its run and what was seen. Purchases: the rows, which
+# were seen, their entries, and a transaction with its run. After each the run is read again.
+QUERIES_OF_A_HUNDRED = (2 + 4 + 1) + (3 + 3 + 1)
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from billing.models import ReconciliationRun, SeenPurchase
 from billing.reconciliation_runs import go_on, runs_to_take_up
 from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
 from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, press, read
-from tests.billing.odd_world import (
+from tests.billing.odd_world import FOUND, found_by, (
     SESSIONS,
     begin,
     check_whole,
@@ -83,9 +83,11 @@ def test_the_night_takes_up_what_stopped(stopped: ReconciliationRun) -> None:
     assert runs_to_take_up().first() == stopped
     run_worker()
 
-    check_whole(stopped)
     other = ReconciliationRun.objects.exclude(pk=stopped.pk).get()
-    assert (other.source, other.status) == ("nightly", "done")
+    assert (now(stopped).status, other.source, other.status) == ("done", "nightly", "done")
+    # Each problem is one row, at the run that found it last.
+    assert found_by(stopped) + found_by(other) == FOUND
+    assert set(other.findings.filter(state="waiting").values_list("times", flat=True)) == {2}
 
 
 def test_the_night_gives_up_what_stood_for_a_week(stopped: ReconciliationRun) -> None:

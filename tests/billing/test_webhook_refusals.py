@@ -1,4 +1,4 @@
-"""The webhook's door: what is not provably an event of Stripe's is refused, and leaves no row."""
+"""The webhook's door: what is not provably Stripe's is refused, and leaves no row. What is leaves one, whatever it is."""
 
 from __future__ import annotations
 
@@ -101,8 +101,9 @@ def test_debug_lets_no_header_replace_the_secret(settings: Any) -> None:
 
 NO_EVENTS: dict[str, Any] = {
     "nothing": b"",
+    "a number beyond all": b'{"object": "event", "id": 1e400}',
+    "a lone surrogate": b'{"object": "event", "id": "\\ud800"}',
     "no JSON": b"{id: evt_1}",
-    "not even text": b"\xff\xfe\x00",
     "a list": b"[]",
     "a number": b"42",
     "null": b"null",
@@ -124,9 +125,36 @@ NO_EVENTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("body", NO_EVENTS.values(), ids=NO_EVENTS.keys())
 @pytest.mark.parametrize("path", [WEBHOOK, LEGACY])
-def test_a_signed_body_that_is_no_event_is_a_400_and_writes_no_row(body: bytes, path: str) -> None:
-    assert send(body, signature_of(body), path).status_code == 400
+def test_a_signed_body_that_is_no_event_is_kept_and_not_asked_for_again(body: bytes, path: str) -> None:
+    """It can't succeed, however often it is sent. Staff see what came, and why nothing came of it."""
+    for _ in range(2):
+        assert send(body, signature_of(body), path).status_code == 200
+
+    row = InboxEvent.objects.get()
+    assert row.status == "unreadable"
+    assert row.note
+
+
+def test_what_is_no_text_has_no_signature_that_could_be_right() -> None:
+    body = b"\xff\xfe\x00"
+    assert send(body, signature_of(body)).status_code == 400
     assert nothing_was_taken_in()
+
+
+ODD_EVENTS: dict[str, dict[str, Any]] = {
+    "an id of 300 letters": {"id": "evt_" + "1" * 296},
+    "NUL": {"type": "a\0b", "data": {"object": {"name": "a\0b"}}},
+    "a lone surrogate": {"data": {"object": {"name": "\ud800"}}},
+    "a number beyond all": {"data": {"object": {"amount": float("inf")}}},
+}
+
+
+@pytest.mark.parametrize("odd", ODD_EVENTS.values(), ids=ODD_EVENTS.keys())
+def test_an_event_that_no_column_could_hold_as_it_is_leaves_a_row_all_the_same(odd: dict[str, Any]) -> None:
+    body = json.dumps({**json.loads(BODY), **odd}).replace("Infinity", "1e400").encode()
+    for _ in range(2):
+        assert send(body, signature_of(body)).status_code == 200
+    assert InboxEvent.objects.get().attempts == 2
 
 
 @pytest.mark.parametrize("size", [1024 * 1024 + 1, 5 * 1024 * 1024])

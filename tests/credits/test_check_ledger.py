@@ -12,12 +12,14 @@ from django.core.management import call_command
 from django.db import connection
 
 from credits import ledger
+from credits.clawback_invariants import OF_CLAWBACKS
+from credits.invariants import OF_BOOKS
 from credits.models import Account, Entry, Lot
 from credits.proof import INVARIANTS, Violation, find_violations
 from tests.conftest import empty_tables
 from tests.credits.builders import claim, claw_back, grant, hold, no_triggers, open_account, spend
 
-WHOLE = f"The ledger is whole: {len(INVARIANTS)} invariants hold over 3 accounts, 5 lots, 10 entries.\n"
+WHOLE = f"The ledger is whole: {len(INVARIANTS)} invariants hold over 3 accounts, 6 lots, 12 entries.\n"
 
 
 def run(*statements: str) -> None:
@@ -28,14 +30,17 @@ def run(*statements: str) -> None:
 
 def keep_books() -> Account:
     """Two accounts with two grants each, a hold in the first, of which 10 of 30 are captured; gives the first. The
-    second has given 10 to a third, and owes for a refund of what it spent.
+    second has given 10 to a third, to which 5 were given by mistake, and owes for a refund of what it spent.
     """
     accounts = [open_account(), open_account()]
     for account in accounts:
         grant(account, 110 if account is accounts[0] else 100, key="fact:1", cost=ledger.Cost(999, "usd"))
         grant(account, 20, key="fact:2")
     hold(accounts[0], 30).capture(Decimal(10), close=False)
-    ledger.transfer(accounts[1].pk, open_account().pk, Decimal(10), key="gift")
+    receiver = open_account()
+    ledger.transfer(accounts[1].pk, receiver.pk, Decimal(10), key="gift")
+    given = grant(receiver, 5, key="sorry", kind=Entry.Kind.ADJUSTMENT)
+    ledger.undo(receiver.pk, given.entry_id, Decimal(-5), key="not sorry")
     spend(accounts[1], 60)
     claw_back(accounts[1], claim(100, "debt"))
     return accounts[0]
@@ -134,12 +139,23 @@ CORRUPTIONS = [
         "UPDATE credits_lot SET origin_account = {a} WHERE origin_lot IS NOT NULL",
         "",
     ),
+    (
+        "gift_knows_where_it_comes_from",
+        "UPDATE credits_lot SET origin_lot = NULL WHERE origin_lot IS NOT NULL",
+        "credits_lot_given_knows_its_origin",
+    ),
+    (
+        "undo_takes_its_own_credits_first",
+        "UPDATE credits_entry SET lots = ARRAY[(SELECT id FROM credits_lot WHERE origin_lot > 0)]"
+        " WHERE metadata ? 'undoes'",
+        "",
+    ),
     ("gifts_arrive_whole", "UPDATE credits_lot SET amount = 11 WHERE origin_lot IS NOT NULL", ""),
 ]
 
 
 def test_every_invariant_is_broken_once_above() -> None:
-    assert {invariant for invariant, _, _ in CORRUPTIONS} == set(INVARIANTS)
+    assert {invariant for invariant, _, _ in CORRUPTIONS} == {*OF_BOOKS, *OF_CLAWBACKS}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, get_args
 
 import pytest
+from django.core.wsgi import get_wsgi_application
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -25,7 +26,6 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accounts.clients.keys import create_key
-from config.wsgi import application
 from credits.api.endpoints import Operation
 from credits.api.shapes import HoldStatus, Kind
 from credits.api.urls import ENDPOINTS
@@ -216,7 +216,7 @@ def ask_by_anybody(name: str, ask: Callable[[Service], Any]) -> Answers:
 def test_whatever_is_asked_the_answer_is_one_that_is_described(
     operation_id: str, service: Service, account: Account
 ) -> None:
-    schema = schemathesis.openapi.from_wsgi(SCHEMA, application, config=SchemathesisConfig())
+    schema = schemathesis.openapi.from_wsgi(SCHEMA, get_wsgi_application(), config=SchemathesisConfig())
     operation = schema.find_operation_by_id(operation_id)
     asked = []
     for mode in GenerationMode:

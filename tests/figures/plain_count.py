@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,11 +12,10 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import UniqueConstraint
 
-from billing.models import CheckoutDay, Dispute, Purchase, Refund, ReturnsDay, SalesDay
+from billing.models import CheckoutDay, Dispute, Payment, Purchase, Refund, ReturnsDay, SalesDay
 from credits.models import Entry, FirstSpend, LedgerDay, Lot
 
 Counts = dict[tuple[Any, ...], list[Any]]
-NINE_PLACES = Decimal("0.000000001")
 
 
 def day_of(moment: datetime.datetime) -> datetime.date:
@@ -24,23 +23,20 @@ def day_of(moment: datetime.datetime) -> datetime.date:
 
 
 def plain_ledger_days() -> Counts:
-    """By day, kind, source, currency: credits, cost, repaid, cost of the repaid."""
-    counts: Counts = defaultdict(lambda: [Decimal(0)] * 4)
+    """By day, kind, source, currency, and the price (so many minor units for so many credits): credits."""
+    counts: Counts = defaultdict(lambda: [Decimal(0)])
     lots = Lot.objects.in_bulk()
     for entry in Entry.objects.all():
+        day = day_of(entry.created_at)
         for movement in entry.movements:
             lot = lots[movement.lot_id]
-            brought = (
-                entry.kind in {"purchase", "promotion", "gift_received", "adjustment"} and entry.amount > 0
-            )
-            repaid = lot.amount - movement.amount if brought else Decimal(0)
             source = "promotional" if lot.promotional else "paid"
-            currency = "" if lot.cost_minor is None else lot.currency
-            numbers = (movement.amount, _cost(lot, movement.amount), repaid, _cost(lot, repaid))
-            key = (day_of(entry.created_at), entry.kind, source, currency)
-            counts[key] = [one + other for one, other in zip(counts[key], numbers, strict=True)]
+            price = ("", Decimal(0), Decimal(1))
+            if lot.cost_minor is not None:
+                price = (lot.currency, Decimal(lot.cost_minor), lot.cost_credits or lot.amount)
+            counts[day, entry.kind, source, *price][0] += movement.amount
         if entry.owed:
-            counts[day_of(entry.created_at), entry.kind, "owed", ""][0] -= entry.owed
+            counts[day, entry.kind, "owed", "", Decimal(0), Decimal(1)][0] -= entry.owed
     return counts
 
 
@@ -61,14 +57,15 @@ def plain_checkout_days() -> Counts:
 
 
 def plain_sales_days() -> Counts:
-    """By day, package, currency: purchases, paid, first and second ones."""
+    """By the day of the payment, package, currency: purchases, paid, first and second ones."""
     counts: Counts = defaultdict(lambda: [0] * 4)
     before: dict[UUID, int] = defaultdict(int)
-    for purchase in Purchase.objects.filter(completed_at__isnull=False).order_by("completed_at", "id"):
-        assert purchase.completed_at
-        row = counts[day_of(purchase.completed_at), purchase.package_code, purchase.currency]
+    for payment in Payment.objects.filter(lot__isnull=False).order_by("paid_at", "id"):
+        assert payment.paid_at
+        purchase = payment.purchase
+        row = counts[day_of(payment.paid_at), purchase.package_code, payment.currency]
         row[0] += 1
-        row[1] += purchase.paid_minor
+        row[1] += payment.amount_minor
         row[2] += before[purchase.account_id] == 0
         row[3] += before[purchase.account_id] == 1
         before[purchase.account_id] += 1
@@ -76,17 +73,17 @@ def plain_sales_days() -> Counts:
 
 
 def plain_returns_days() -> Counts:
-    """By day, package, currency: refunds, refunded, disputes, disputed."""
+    """By Stripe's day, package, currency: refunds, refunded, disputes, disputed. Of accepted payments alone."""
     counts: Counts = defaultdict(lambda: [0] * 4)
-    for refund in filter(_was_revenue, Refund.objects.filter(status__in=Refund.STANDING)):
+    for refund in Refund.objects.filter(status__in=Refund.STANDING, payment__lot__isnull=False):
         row = counts[_returned(refund)]
         row[0] += 1
-        row[1] += refund.amount_minor
+        row[1] += refund.counted_minor or 0
     real = Dispute.objects.exclude(status__startswith="warning").exclude(status="prevented")
-    for dispute in filter(_was_revenue, real):
+    for dispute in real.filter(payment__lot__isnull=False):
         row = counts[_returned(dispute)]
         row[2] += 1
-        row[3] += dispute.amount_minor if dispute.status in Dispute.STANDING else 0
+        row[3] += (dispute.counted_minor or 0) if dispute.status in Dispute.STANDING else 0
     return counts
 
 
@@ -111,21 +108,5 @@ def differing() -> list[str]:
     return [f"{name}: {kept} is not {counted}" for name, (kept, counted) in pairs.items() if kept != counted]
 
 
-def _cost(lot: Lot, credits: Decimal) -> Decimal:
-    if lot.cost_minor is None:
-        return Decimal(0)
-    cost: Decimal = credits * lot.cost_minor / lot.amount
-    return cost.quantize(NINE_PLACES, ROUND_HALF_UP)
-
-
-def _was_revenue(row: Refund | Dispute) -> bool:
-    """Unless it is known to be of a payment that was not credited."""
-    purchase = row.purchase
-    return purchase is None or (
-        purchase.completed_at is not None
-        and purchase.stripe_payment_intent_id == row.stripe_payment_intent_id
-    )
-
-
 def _returned(row: Refund | Dispute) -> tuple[Any, ...]:
-    return day_of(row.created_at), row.purchase.package_code if row.purchase else "", row.currency
+    return day_of(row.at), row.purchase.package_code, row.payment.currency

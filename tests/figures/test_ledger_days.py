@@ -17,12 +17,16 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from config.days import day_of
 from credits import daily_figures, ledger
 from credits.daily_figures import count_entries, settled_now
 from credits.errors import LedgerError
-from credits.models import Account, Entry, FirstSpend, LedgerCount, LedgerDay, Lot, SpendingDay
+from credits.figures_selectors import ZERO, Earned, earned_by_day, standing_at
+from credits.models import Account, Clawback, Entry, FirstSpend, LedgerCount, LedgerDay, Lot, SpendingDay
 from tests.conftest import empty_tables
 from tests.credits.builders import (
+    claim,
+    claw_back,
     funded,
     grant,
     hold,
@@ -67,13 +71,12 @@ class Story:
     def lose(self, account: Account, amount: Decimal, key: str) -> None:
         lot = account.lots.order_by("id").last()
         if lot:
-            ledger.reverse(account.pk, lot.pk, amount, key=key, policy="debt", kind=Entry.Kind.REFUND)
+            claw_back(account, claim(min(amount, lot.amount), "debt"), lot=lot.pk)
 
     def get_back(self, account: Account, amount: Decimal, key: str) -> None:
-        lost = account.entries.filter(kind=Entry.Kind.REFUND, amount__lt=0).order_by("id").last()
+        lost = account.clawbacks.filter(amount__gt=0).order_by("created_at").last()
         if lost:
-            owed = lost.owed
-            ledger.restore(account.pk, lost.lots[0], -lost.amount, owed=owed, key=key, kind=Entry.Kind.REFUND)
+            claw_back(account, lot=lost.lot_id)
 
     def give(self, account: Account, amount: Decimal, key: str) -> None:
         other = next(each for each in self.accounts if each != account)
@@ -117,16 +120,14 @@ def test_whatever_happened_is_counted_once_and_comes_to_what_the_books_say(
         left = Lot.objects.filter(promotional=promotional).aggregate(sum=Sum("remaining"))["sum"]
         assert by_source.get(source, 0) == (left or 0)
     assert -by_source.get("owed", 0) == sum(account.debt for account in Account.objects.all())
-    deferred = sum((lot.remaining * lot.cost_minor / lot.amount for lot in costly()), Decimal(0))
-    counted = LedgerDay.objects.filter(source="paid").aggregate(sum=Sum("cost"))["sum"] or Decimal(0)
-    assert abs(deferred - counted) < Decimal("0.000001")
+    costly = Lot.objects.filter(cost_minor__isnull=False)
+    deferred = sum(
+        (lot.remaining * (lot.cost_minor or 0) / (lot.cost_credits or lot.amount) for lot in costly), ZERO
+    )
+    assert abs(deferred - standing_at(day_of(soon()), "eur").deferred) < Decimal("0.000001")
 
 
-def costly() -> list[Any]:
-    return list(Lot.objects.filter(cost_minor__isnull=False))
-
-
-def test_credits_that_repay_a_debt_are_used_on_the_day_they_come() -> None:
+def test_credits_that_pay_off_a_debt_are_used_on_the_day_they_come() -> None:
     account = funded(10, cost=ledger.Cost(100, "eur"))
     held = hold(account, 5, overrun="debt")
     ledger.capture(held.id, Decimal(30), key="much")
@@ -134,24 +135,37 @@ def test_credits_that_repay_a_debt_are_used_on_the_day_they_come() -> None:
     grant(account, 100, key="later", cost=COST)
     count_entries()
 
-    bought = LedgerDay.objects.get(kind="purchase", source="paid")
-    assert (bought.credits, bought.repaid) == (10 + 80, 20)
-    assert bought.repaid_cost == Decimal(900) * 20 / 100
-    assert LedgerDay.objects.get(kind="purchase", source="owed").credits == 20
+    assert set(LedgerDay.objects.filter(kind="purchase").values_list("credits", "cost_minor")) == {
+        (10, 100),
+        (100, 900),
+    }
+    offset = LedgerDay.objects.filter(kind="offset").values_list("source", "credits", "cost_minor")
+    assert set(offset) == {("paid", -20, 900), ("owed", 20, 0)}
+    today = day_of(soon())
+    assert earned_by_day(today, today, "eur")[today].used == 100 + Decimal(900) * 20 / 100
 
 
-def test_a_debt_that_is_let_off_uses_no_credits() -> None:
+def test_a_debt_that_falls_away_uses_no_credits() -> None:
     """As when a dispute is won: what had been owed was spent, and counted, long before."""
     account = funded(100, cost=COST)
     spend(account, 60)
-    lot = account.lots.get().pk
-    ledger.reverse(account.pk, lot, Decimal(100), key="lost", policy="debt", kind=Entry.Kind.DISPUTE)
-    ledger.restore(account.pk, lot, Decimal(100), owed=Decimal(60), key="won", kind=Entry.Kind.DISPUTE)
+    claw_back(account, claim(100, "debt", kind=Clawback.Kind.DISPUTE), kind=Entry.Kind.DISPUTE)
+    claw_back(account, kind=Entry.Kind.DISPUTE)
     count_entries()
 
-    assert sum(LedgerDay.objects.values_list("repaid", flat=True)) == 0
-    dispute = LedgerDay.objects.filter(kind="dispute").aggregate(credits=Sum("credits"), cost=Sum("cost"))
-    assert dispute == {"credits": 0, "cost": 0}
+    assert not LedgerDay.objects.filter(kind="offset").exists()
+    assert sum(LedgerDay.objects.filter(kind="dispute").values_list("credits", flat=True)) == 0
+
+
+def test_what_staff_took_or_an_account_forfeited_is_written_off_and_no_revenue() -> None:
+    account = funded(100, cost=COST)
+    spend(account, 10, kind=Entry.Kind.ADJUSTMENT, key="staff")
+    ledger.close(account.pk)
+    count_entries()
+
+    today = day_of(soon())
+    assert earned_by_day(today, today, "eur") == {today: Earned(written_off=Decimal(900))}
+    assert standing_at(today, "eur").deferred == 0
 
 
 class Unfinished:

@@ -37,14 +37,13 @@ def refund(purchase: Purchase, amount_minor: int, **more: Any) -> Any:
     return refund_purchase(purchase.pk, order(amount_minor, **more))
 
 
-def refund_in_dashboard(purchase: Purchase, amount_minor: int) -> str:
-    """Stripe's id of a refund that bears no mark of ours."""
+def refund_in_dashboard(paid: Purchase | str, amount_minor: int) -> str:
+    """Stripe's id of a refund that bears no mark of ours: of a purchase's payment, or of this one."""
+    intent = paid if isinstance(paid, str) else paid.stripe_payment_intent_id
     client = stripe.StripeClient(
         settings.STRIPE_SECRET_KEY,
         base_addresses={"api": settings.STRIPE_API_BASE},
         stripe_version=settings.STRIPE_API_VERSION,
     )
-    made = client.v1.refunds.create(
-        {"payment_intent": purchase.stripe_payment_intent_id or "", "amount": amount_minor}
-    )
+    made = client.v1.refunds.create({"payment_intent": intent or "", "amount": amount_minor})
     return made.id

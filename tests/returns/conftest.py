@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from billing.models import Purchase
+from billing.models import Dispute, Purchase, Refund
 from credits import ledger
-from credits.models import Account
+from credits.models import Account, Clawback
 from credits.proof import find_violations
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, put_on_sale, start
@@ -60,11 +60,14 @@ def fresh(purchase: Purchase) -> Any:
     return Purchase.objects.get(pk=purchase.pk)
 
 
-def charge_of(sandbox: Sandbox, purchase: Purchase) -> str:
-    """The id of the charge that paid for it."""
+def charge_of(sandbox: Sandbox, paid: Purchase | str) -> str:
+    """The id of the charge of a purchase's payment, or of this one."""
+    intent = paid if isinstance(paid, str) else paid.stripe_payment_intent_id
     charges = sandbox.objects("charge")
-    return str(
-        next(
-            c["id"] for c in charges if c["paid"] and c["payment_intent"] == purchase.stripe_payment_intent_id
-        )
-    )
+    return str(next(c["id"] for c in charges if c["paid"] and c["payment_intent"] == intent))
+
+
+def came(each: Refund | Dispute) -> tuple[Any, ...]:
+    """Of the credits that a refund or dispute claims back: taken, pending, owed, waived."""
+    row = Clawback.objects.filter(pk=each.pk).first() or Clawback()
+    return row.taken, row.pending, row.owed, row.waived

@@ -43,7 +43,7 @@ def test_the_dialog_shows_where_the_purchase_stands_and_what_would_happen(
     assert "Paid $45.00, refunded so far $4.50, left to refund $40.50." in dialog
     assert "1,500 of 5,000 credits are unspent." in dialog
     assert 'name="amount" value="13.50"' in dialog, "the unspent share"
-    assert "3,000: let go, owed, or refused, as you choose" in dialog, "what a whole refund would meet"
+    assert "3,000: waive, bill, or block" in dialog, "what a whole refund would meet"
     assert Refund.objects.count() == 1, "looking refunds nothing"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -17,17 +18,17 @@ from billing.errors import (
     NotRefundable,
     RefundAboveLimit,
 )
-from billing.models import Purchase, Refund
+from billing.models import InboxEvent, Payment, Purchase, Refund
 from billing.refunds import issue_refund, preview_refund, sync_refunds
 from billing.return_mail import send_refund_mail
 from credits import ledger
 from credits.models import Account, Entry, Lot
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, start
-from tests.credits.builders import let_lot_expire
+from tests.credits.builders import hold, let_lot_expire
 from tests.local_world import Sandbox
 from tests.returns.asking import finance, refund, refund_in_dashboard
-from tests.returns.conftest import balance, buy, fresh, spend
+from tests.returns.conftest import balance, buy, came, fresh, spend
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,7 +46,7 @@ def refunded_at_stripe(sandbox: Sandbox) -> int:
 def test_a_whole_refund_takes_all_credits_back(sandbox: Sandbox, purchase: Purchase) -> None:
     made = refund(purchase, 4500)
 
-    assert (made.status, made.credits_taken, made.credits_owed) == ("succeeded", 5000, 0)
+    assert (made.status, came(made)) == ("succeeded", (5000, 0, 0, 0))
     assert refunded_at_stripe(sandbox) == 4500
     assert (fresh(purchase).status, fresh(purchase).refunded_minor, balance(purchase)) == (
         Status.REFUNDED,
@@ -67,11 +68,13 @@ def test_the_webhooks_of_our_own_refund_change_nothing_more(sandbox: Sandbox, pu
 
 
 def test_parts_take_back_exactly_the_whole(purchase: Purchase) -> None:
-    parts = [refund(purchase, minor).credits_taken for minor in (1, 1499, 1499, 1501)]
-
     # 5,000 credits for 4,500 cents: no part is a round number, and the last one ends at nothing.
-    assert parts[0] == Decimal("1.111111")
-    assert (sum(parts), balance(purchase), fresh(purchase).status) == (5000, 0, Status.REFUNDED)
+    assert came(refund(purchase, 1))[0] == Decimal("1.111111")
+    for minor in (1499, 1499, 1501):
+        refund(purchase, minor)
+
+    taken = sum(came(made)[0] for made in Refund.objects.all())
+    assert (taken, balance(purchase), fresh(purchase).status) == (5000, 0, Status.REFUNDED)
 
 
 def test_the_credits_come_out_of_the_purchases_own_lot(sandbox: Sandbox, purchase: Purchase) -> None:
@@ -146,12 +149,7 @@ def test_cap_takes_what_is_left_and_lets_the_rest_go(purchase: Purchase) -> None
     spend(purchase, 4000)
     made = refund(purchase, 4500, policy=Policy.CAP)
 
-    assert (made.credits_asked, made.credits_taken, made.credits_owed, balance(purchase)) == (
-        5000,
-        1000,
-        0,
-        0,
-    )
+    assert (came(made), balance(purchase)) == ((1000, 0, 0, 4000), 0)
     assert Account.objects.get(pk=purchase.account_id).debt == 0
 
 
@@ -160,22 +158,22 @@ def test_debt_makes_the_buyer_owe_and_the_next_purchase_repays_it(
 ) -> None:
     spend(purchase, 4000)
     made = refund(purchase, 4500, policy=Policy.DEBT)
-    assert (made.credits_taken, made.credits_owed, balance(purchase)) == (1000, 4000, -4000)
+    assert (came(made), balance(purchase)) == ((1000, 0, 4000, 0), -4000)
 
     assert purchase.user is not None
     buy(sandbox, purchase.user)
     assert balance(purchase) == 1000
 
 
-def test_credits_that_expired_are_let_go_and_never_owed(purchase: Purchase) -> None:
+def test_credits_that_expired_are_waived_and_never_owed(purchase: Purchase) -> None:
     spend(purchase, 1500)
     let_lot_expire(Lot.objects.get().pk)
     assert ledger.expire_lots(purchase.account_id) == 1
-    half = refund(purchase, 900, policy=Policy.DEBT)
-    assert (half.credits_asked, half.credits_taken, half.credits_owed) == (1000, 0, 1000)
+    part = refund(purchase, 900, policy=Policy.DEBT)
+    assert came(part) == (0, 0, 1000, 0)
 
     rest = refund(purchase, 3600, policy=Policy.DEBT)
-    assert (rest.credits_asked, rest.credits_taken, rest.credits_owed) == (4000, 0, 500)
+    assert came(rest) == (0, 0, 500, 3500)
     assert (balance(purchase), Account.objects.get(pk=purchase.account_id).debt) == (-1500, 1500)
 
 
@@ -186,7 +184,23 @@ def test_block_refuses_and_changes_nothing(sandbox: Sandbox, purchase: Purchase)
 
     assert refused.value.params["missing"] == "4000.000000"
     assert (refunded_at_stripe(sandbox), balance(purchase), Refund.objects.count()) == (0, 1000, 0)
-    assert refund(purchase, 900, policy=Policy.BLOCK).credits_taken == 1000
+    assert came(refund(purchase, 900, policy=Policy.BLOCK)) == (1000, 0, 0, 0)
+
+
+def test_block_says_where_the_credits_went(purchase: Purchase) -> None:
+    spend(purchase, 1000)
+    ledger.spend(purchase.account_id, Decimal(500), key="staff", kind=Entry.Kind.ADJUSTMENT)
+    hold(Account.objects.get(pk=purchase.account_id), 700)
+    with pytest.raises(CreditsWereSpent) as refused:
+        refund(purchase, 4500, policy=Policy.BLOCK)
+    assert "2,200 of the credits that this would take back are gone" in refused.value.message
+    assert "1,000 spent, 500 taken by staff, 700 on hold" in refused.value.message
+
+    let_lot_expire(Lot.objects.get().pk)
+    with pytest.raises(
+        CreditsWereSpent, match=r"1,000 spent, 2,800 expired, 500 taken by staff, 700 on hold"
+    ):
+        refund(purchase, 4500, policy=Policy.BLOCK)
 
 
 def test_the_preview_says_what_then_happens(purchase: Purchase) -> None:
@@ -197,8 +211,17 @@ def test_the_preview_says_what_then_happens(purchase: Purchase) -> None:
     whole: Any = preview_refund(purchase, 4500)
     assert (whole.credits_taken, whole.credits_spent) == (1000, 4000)
 
-    made = refund(purchase, 4500)
-    assert (made.credits_taken, made.credits_asked - made.credits_taken) == (1000, 4000)
+    assert came(refund(purchase, 4500)) == (1000, 0, 0, 4000)
+
+
+def test_the_preview_tells_what_is_held_spent_and_lost_apart(purchase: Purchase) -> None:
+    spend(purchase, 1000)
+    hold(Account.objects.get(pk=purchase.account_id), 700)
+    ledger.spend(purchase.account_id, Decimal(500), key="staff", kind=Entry.Kind.ADJUSTMENT)
+    whole: Any = preview_refund(purchase, 4500)
+    shown = (whole.credits_taken, whole.credits_pending, whole.credits_spent, whole.credits_lost)
+    assert shown == (2800, 700, 1000, 500)
+    assert came(refund(purchase, 4500, policy=Policy.DEBT)) == (2800, 700, 1000, 500)
 
 
 # --- Stripe's answers
@@ -254,7 +277,7 @@ def test_a_refund_that_fails_later_gives_its_credits_back_to_their_lot(
     deliver(sandbox)
 
     made.refresh_from_db()
-    assert (made.status, made.credits_taken) == ("failed", 0)
+    assert (made.status, came(made)) == ("failed", (0, 0, 0, 0))
     assert (balance(purchase), Lot.objects.get().remaining) == (5000, 5000)
     assert (fresh(purchase).status, fresh(purchase).refunded_minor) == (Status.COMPLETED, 0)
 
@@ -286,7 +309,7 @@ def test_a_refund_made_at_stripe_is_applied_once_in_any_order(
     sandbox.release_webhooks(order="shuffle", seed=seed, copies=2)
 
     (made,) = Refund.objects.all()
-    assert (made.origin, made.status, made.credits_taken) == ("stripe", "succeeded", 1000)
+    assert (made.origin, made.status, came(made)) == ("stripe", "succeeded", (1000, 0, 0, 0))
     assert (balance(purchase), fresh(purchase).status) == (4000, Status.PARTIALLY_REFUNDED)
 
 
@@ -296,21 +319,40 @@ def test_a_refund_reported_before_its_payment_is_settled_with_it(
     assert purchase.user is not None
     started = start(purchase.user, "standard")
     sandbox.pay(started.session_id)
-    intent = sandbox.objects("payment_intent")[-1]["id"]
-    early = Purchase(stripe_payment_intent_id=intent)
-    refund_in_dashboard(early, 4500)
+    refund_in_dashboard(str(sandbox.objects("payment_intent")[-1]["id"]), 4500)
     sandbox.release_webhooks(types=["refund.created", "refund.updated", "charge.refunded"])
-    assert Refund.objects.get().purchase is None
+    assert not Refund.objects.exists()
+    waiting = InboxEvent.objects.filter(status=InboxEvent.Status.UNMATCHED)
+    assert waiting.exists()
 
     deliver(sandbox)
     bought = Purchase.objects.get(stripe_session_id=started.session_id)
-    assert (bought.status, bought.credits_taken_back, balance(bought)) == (Status.REFUNDED, 5000, 5000)
-    early_one: Any = Refund.objects.get()
-    assert (early_one.credits_asked, early_one.credits_taken) == (5000, 5000)
-    jobs = ProcrastinateJob.objects.filter(task_name="billing.send_refund_mail").order_by("id")
-    assert [job.args["refund_id"] for job in jobs] == [str(early_one.pk)] * 2, (
-        "again, now that there is a buyer"
-    )
+    assert (bought.status, balance(bought)) == (Status.REFUNDED, 5000)
+    early_one = Refund.objects.get()
+    assert came(early_one) == (5000, 0, 0, 0)
+    assert not waiting.exists()
+    (job,) = ProcrastinateJob.objects.filter(task_name="billing.send_refund_mail")
+    assert job.args["refund_id"] == str(early_one.pk)
+
+
+def test_a_refund_of_a_payment_that_is_still_under_way_is_settled_with_its_credit(
+    sandbox: Sandbox, purchase: Purchase
+) -> None:
+    """Its payment is known, and not yet paid: of what stands then, credits are taken when they come."""
+    assert purchase.user is not None
+    started = start(purchase.user, "standard")
+    sandbox.pay_later(started.session_id)
+    sandbox.release_webhooks(types=["payment_intent.processing", "checkout.session.completed"])
+    assert Payment.objects.filter(state="processing").exists()
+    sandbox.settle(started.session_id)
+    refund_in_dashboard(str(sandbox.objects("payment_intent")[-1]["id"]), 4500)
+    sandbox.release_webhooks(types=["refund.created", "refund.updated", "charge.refunded"])
+    assert Refund.objects.exists()
+
+    deliver(sandbox)
+    bought = Purchase.objects.get(stripe_session_id=started.session_id)
+    assert (bought.status, balance(bought)) == (Status.REFUNDED, 5000)
+    assert came(Refund.objects.get()) == (5000, 0, 0, 0)
 
 
 def test_charge_refunded_alone_is_enough(sandbox: Sandbox, purchase: Purchase) -> None:
@@ -343,8 +385,8 @@ def test_the_buyer_is_told_once_what_went_back(purchase: Purchase, mailoutbox: l
     assert (mail.to, mail.subject) == ([purchase.user.email], "Your refund of $9.00")
     for body in (mail.body, mail.alternatives[0][0]):
         assert "$9.00 of your purchase of Standard" in body
-        assert "100 credits went back with it; your balance is -900" in body.replace("−", "-")
-        assert "900 of them had been spent" in body
+        assert "We removed 100 credits; your balance is -900." in body.replace("−", "-")
+        assert "900 of the refunded credits were already spent" in re.sub(r"\s+", " ", body)
         assert "/credits/history/" in body
     assert "Asked by mail." not in mail.body, "staff's own words"
 

@@ -25,13 +25,20 @@ class Command(BaseCommand):
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
         try:
             with ProgressBar(self.stdout, "Counting") as bar:
-                differences = rebuild_figures(bar.show, keep=not check)
+                recount = rebuild_figures(bar.show, keep=not check)
         except CannotCount as error:
             raise CommandError(str(error)) from error
+        differences = recount.differences
         for line in differences[:MOST_SHOWN]:
             self.stdout.write(line)
         if len(differences) > MOST_SHOWN:
             self.stdout.write(f"... and {len(differences) - MOST_SHOWN:,} lines more.")
+        for line in recount.unbalanced:
+            self.stdout.write(line)
+        if recount.unbalanced:
+            raise CommandError(
+                "The figures don't come to what was paid: the books are wrong, not the count. Run check_ledger."
+            )
         if check and differences:
             raise CommandError(
                 "Figures differ from what counting anew gives. Run rebuild_figures without --check."

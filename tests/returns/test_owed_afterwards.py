@@ -1,20 +1,18 @@
-"""What comes after a payment that was not credited went back: nothing credits it, counts it, or asks about it again."""
+"""What comes after a payment that was not accepted was refunded: nothing credits, counts, or asks about it again."""
 
 from __future__ import annotations
 
 import datetime
 import re
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from accounts.models import User
 from billing.daily_figures import count_changed_days
 from billing.findings import repair_finding
-from billing.models import Purchase, Receipt, Refund, ReturnsDay, SalesDay, UncreditedPayment
+from billing.models import Payment, Purchase, Receipt, Refund, ReturnsDay, SalesDay
 from billing.reconciliation import sweep_open_purchases
 from billing.repair import rerun_fulfilment
 from billing.return_mail import send_refund_mail
@@ -27,16 +25,16 @@ from tests.builders import UserFactory
 from tests.figures.plain_count import plain_returns_days, stored
 from tests.local_world import Sandbox
 from tests.returns.asking import refund, refund_in_dashboard
-from tests.returns.conftest import charge_of, fresh
-from tests.returns.uncredited import (
+from tests.returns.conftest import came, charge_of, fresh
+from tests.returns.owing import (
     Owed,
     answers_of,
     credits_of,
-    give_back,
     is_before_staff,
     make_owed,
     owed,
     pay_again,
+    refund_owed,
     refunded_at_stripe,
     what_happened_to,
 )
@@ -46,11 +44,11 @@ __all__ = ["as_clerk", "as_superuser", "clerk", "owed", "superuser"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_no_later_word_of_a_payment_that_was_given_back_credits_it_or_puts_it_before_staff(
+def test_no_later_word_of_such_a_payment_credits_it_or_puts_it_before_staff(
     as_superuser: Client, sandbox: Sandbox, owed: Owed, settings: Any
 ) -> None:
     purchase, _payment = owed
-    give_back(as_superuser, purchase)
+    refund_owed(as_superuser, purchase)
     before, events = credits_of(purchase), what_happened_to(purchase)
     Purchase.objects.filter(pk=purchase.pk).update(price_minor=4500)  # as if it had agreed
     settings.SWEEP_AFTER = datetime.timedelta(0)
@@ -64,11 +62,11 @@ def test_no_later_word_of_a_payment_that_was_given_back_credits_it_or_puts_it_be
     assert set(what_happened_to(purchase)) - set(events) <= {"fulfilment_rerun", "refund_succeeded"}
 
 
-def test_what_is_credited_after_all_is_not_given_back_this_way(
+def test_what_is_accepted_after_all_is_not_refunded_this_way(
     as_superuser: Client, sandbox: Sandbox, buyer: User
 ) -> None:
     purchase, payment = make_owed("held back", sandbox, buyer)
-    refund_in_dashboard(Purchase(stripe_payment_intent_id=payment), 900)
+    refund_in_dashboard(payment, 900)
     deliver(sandbox)
     drawn = answers_of(as_superuser, purchase)
     Purchase.objects.filter(pk=purchase.pk).update(price_minor=4500)
@@ -76,43 +74,43 @@ def test_what_is_credited_after_all_is_not_given_back_this_way(
 
     now = fresh(purchase)
     assert (now.status, now.attention, credits_of(purchase)[0]) == ("partially_refunded", "", 4000)
-    as_superuser.post(button_of(purchase, "give_back"), drawn)
+    as_superuser.post(button_of(purchase, "refund_payment"), drawn)
     assert Refund.objects.count() == 1
 
 
-def test_of_two_further_payments_each_is_given_back(
+def test_of_two_further_payments_each_is_refunded(
     as_superuser: Client, sandbox: Sandbox, buyer: User
 ) -> None:
     purchase, second = make_owed("second", sandbox, buyer)
     third = pay_again(sandbox, purchase)
-    give_back(as_superuser, purchase)
+    refund_owed(as_superuser, purchase)
     assert third in fresh(purchase).attention_detail
-    give_back(as_superuser, purchase)
+    refund_owed(as_superuser, purchase)
 
     assert not is_before_staff(purchase)
     for payment in (second, third):
         assert refunded_at_stripe(sandbox, payment) == [(4500, "succeeded")]
 
 
-def test_the_credited_payment_is_refunded_beside_it_as_ever(
+def test_the_accepted_payment_is_refunded_beside_it_as_ever(
     as_superuser: Client, sandbox: Sandbox, buyer: User
 ) -> None:
     purchase, _second = make_owed("second", sandbox, buyer)
-    assert refund(purchase, 900).credits_taken == 1000
+    assert came(refund(purchase, 900))[0] == 1000
     assert is_before_staff(purchase), "the second payment is still here"
-    give_back(as_superuser, purchase)
-    assert refund(purchase, 3600).credits_taken == 4000
+    refund_owed(as_superuser, purchase)
+    assert came(refund(purchase, 3600))[0] == 4000
 
     now = fresh(purchase)
     assert (now.status, now.refunded_minor, credits_of(purchase)[0]) == ("refunded", 4500, 0)
 
 
-def test_a_chargeback_of_it_moves_no_credits_and_leaves_nothing_to_give_back(
+def test_a_chargeback_of_it_moves_no_credits_and_leaves_nothing_to_refund(
     sandbox: Sandbox, owed: Owed
 ) -> None:
     purchase, payment = owed
     before, status = credits_of(purchase), purchase.status
-    opened = sandbox.dispute(charge_of(sandbox, Purchase(stripe_payment_intent_id=payment)))
+    opened = sandbox.dispute(charge_of(sandbox, payment))
     deliver(sandbox)
     assert (credits_of(purchase), is_before_staff(purchase)) == (before, False)
     assert fresh(purchase).status == ("failed" if status == "pending" else status)
@@ -126,7 +124,7 @@ def test_money_that_was_never_revenue_does_not_lower_it(
 ) -> None:
     count_changed_days()
     sold = list(SalesDay.objects.values_list("paid_minor", flat=True))
-    give_back(as_superuser, owed[0])
+    refund_owed(as_superuser, owed[0])
     count_changed_days()
 
     assert list(SalesDay.objects.values_list("paid_minor", flat=True)) == sold
@@ -137,7 +135,7 @@ def test_money_that_was_never_revenue_does_not_lower_it(
 def test_its_buyer_is_told_and_gets_no_credit_note(
     as_superuser: Client, owed: Owed, buyer: User, mailoutbox: list[Any]
 ) -> None:
-    give_back(as_superuser, owed[0])
+    refund_owed(as_superuser, owed[0])
     made = Refund.objects.get()
     assert send_refund_mail(made.pk)
 
@@ -146,14 +144,14 @@ def test_its_buyer_is_told_and_gets_no_credit_note(
     assert "No credits had been added for this payment" in mail.body
     assert (mail.attachments, Receipt.objects.count()) == ([], 0)
     shown: Any = purchases_with_documents(buyer).get()
-    assert shown.settled_refunds == []
+    assert [payment.settled_refunds for payment in shown.payments.all() if payment.is_accepted] in ([], [[]])
 
 
 def test_its_buyer_sees_what_became_of_the_money(as_superuser: Client, sandbox: Sandbox, buyer: User) -> None:
     purchase, _payment = make_owed("held back", sandbox, buyer)
     session = purchase.stripe_session_id or ""
     assert "We are checking your payment" in show_success_page(buyer, session)
-    give_back(as_superuser, purchase)
+    refund_owed(as_superuser, purchase)
 
     page = show_success_page(buyer, session)
     assert "Your payment was given back" in page
@@ -163,28 +161,12 @@ def test_its_buyer_sees_what_became_of_the_money(as_superuser: Client, sandbox: 
 def test_a_finding_of_it_is_settled_by_repair(as_superuser: Client, sandbox: Sandbox, buyer: User) -> None:
     purchase, _payment = make_owed("held back", sandbox, buyer)
     finding = make_finding(purchase)
-    give_back(as_superuser, purchase)
+    refund_owed(as_superuser, purchase)
     assert repair_finding(finding.pk, UserFactory.create().pk).state == "settled"
 
 
 def test_the_database_keeps_the_payments(owed: Owed) -> None:
     with pytest.raises(Exception, match="Cannot delete rows"):
-        UncreditedPayment.objects.all().delete()
-    with pytest.raises(Exception, match="billing_uncredited_amount_positive"):
-        UncreditedPayment.objects.update(amount_minor=0)
-
-
-def test_those_that_waited_before_there_were_rows_get_theirs_from_their_events(
-    sandbox: Sandbox, owed: Owed
-) -> None:
-    def rows() -> list[Any]:
-        told = ("amount_minor", "currency", "attention", "detail")
-        return list(UncreditedPayment.objects.values("purchase", "stripe_payment_intent_id", *told))
-
-    before = rows()
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute("DELETE FROM billing_uncreditedpayment")
-        cursor.execute("SET session_replication_role = origin")
-        cursor.execute(import_module("billing.migrations.0018_uncredited_payments").NOTE_THOSE_THERE_ARE)
-    assert rows() == before != []
+        Payment.objects.all().delete()
+    with pytest.raises(Exception, match="billing_payment_amount_positive"):
+        Payment.objects.update(amount_minor=0)

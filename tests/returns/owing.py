@@ -1,4 +1,4 @@
-"""Payments at the local Stripe that are not credited: one that doesn't agree with its purchase, and a second one."""
+"""Payments at the local Stripe that are not accepted: one that doesn't agree with its purchase, and a second one."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from django.test import Client
 from accounts.models import User
 from billing.models import Purchase
 from billing.selectors import purchases_needing_attention
-from credits.models import Account, Entry
+from credits.models import Account, Clawback, Entry
 from tests.admin.pages import button_of, read
 from tests.billing.reporting import deliver
 from tests.builders import start
 from tests.local_world import Sandbox
 from tests.returns.conftest import buy, fresh
 
-# A purchase with a payment of $45.00 that was not credited, and that payment.
+# A purchase with a payment of $45.00 that was not accepted, and that payment.
 Owed = tuple[Purchase, str]
 
 
 def held_back(sandbox: Sandbox, buyer: User, *, is_told: bool = True, **wrong: Any) -> Purchase:
-    """Paid with $45.00 and not credited, as its price is another meanwhile, or what ``wrong`` says. Unless it
+    """Paid with $45.00 and not accepted, as its price is another meanwhile, or what ``wrong`` says. Unless it
     ``is_told``, its webhooks are still held.
     """
     started = start(buyer, "standard")
@@ -81,19 +81,19 @@ def refunded_at_stripe(sandbox: Sandbox, payment: str | None) -> list[tuple[int,
 
 def answers_of(client: Client, purchase: Purchase) -> dict[str, str]:
     """What the dialog posts as it was drawn, with a note."""
-    dialog = read(client, button_of(purchase, "give_back"))
-    hidden = dict(re.findall(r'name="(payment|minor|key)" value="(\w+)"', dialog))
+    dialog = read(client, button_of(purchase, "refund_payment"))
+    hidden = dict(re.findall(r'name="(payment|minor|key)" value="([\w-]+)"', dialog))
     return {"_form_submitted": "True", "note": "Told by mail", **hidden}
 
 
-def give_back(client: Client, purchase: Purchase, **answers: str) -> Any:
+def refund_owed(client: Client, purchase: Purchase, **answers: str) -> Any:
     """Says yes to the dialog, but for ``answers``."""
-    return client.post(button_of(purchase, "give_back"), {**answers_of(client, purchase), **answers})
+    return client.post(button_of(purchase, "refund_payment"), {**answers_of(client, purchase), **answers})
 
 
 @pytest.fixture(params=["held back", "second"])
 def owed(request: pytest.FixtureRequest, sandbox: Sandbox, buyer: User) -> Owed:
-    """A purchase with a payment of $45.00 that was not credited, and that payment."""
+    """A purchase with a payment of $45.00 that was not accepted, and that payment."""
     return make_owed(request.param, sandbox, buyer)
 
 
@@ -121,4 +121,4 @@ def is_before_staff(purchase: Purchase) -> bool:
 
 def sums_of(purchase: Purchase) -> tuple[Any, ...]:
     now = fresh(purchase)
-    return now.refunded_minor, now.credits_asked_back, now.credits_taken_back, now.returns_booked
+    return now.refunded_minor, Clawback.objects.filter(account=now.account_id).count()

@@ -1,4 +1,4 @@
-"""A payment that was not credited, held back or second, is given back from its purchase's page: whole, once, and
+"""A payment that was not accepted, held back or second, is refunded from its purchase's page: whole, once, and
 without a credit being moved. However it went back, the purchase leaves the list of staff; a refund that fails brings it
 back.
 """
@@ -13,7 +13,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
-from billing.models import Purchase, Refund
+from billing.models import Payment, Refund
 from billing.refunds import issue_refund, sync_refunds
 from tests.admin.conftest import as_clerk, as_superuser, clerk, sign_in, superuser
 from tests.admin.pages import button_of, history_of, messages_after, page_of, read
@@ -22,15 +22,15 @@ from tests.builders import UserFactory
 from tests.local_world import Sandbox
 from tests.returns.asking import refund_in_dashboard
 from tests.returns.conftest import buy, fresh
-from tests.returns.uncredited import (
+from tests.returns.owing import (
     Owed,
     answers_of,
     credits_of,
-    give_back,
     held_back,
     is_before_staff,
     make_owed,
     owed,
+    refund_owed,
     refunded_at_stripe,
     sums_of,
     what_happened_to,
@@ -45,30 +45,29 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_the_dialog_shows_what_stands_at_stripe(as_superuser: Client, owed: Owed) -> None:
     purchase, payment = owed
-    dialog = read(as_superuser, button_of(purchase, "give_back"))
+    dialog = read(as_superuser, button_of(purchase, "refund_payment"))
 
     assert "$45.00 (USD)" in dialog
     assert payment in dialog
     assert fresh(purchase).get_attention_display() in dialog
-    assert not Refund.objects.exists(), "looking gives nothing back"
+    assert not Refund.objects.exists(), "looking refunds nothing"
 
 
-def test_pressing_it_gives_the_whole_payment_back_and_moves_no_credits(
+def test_pressing_it_refunds_the_whole_payment_and_moves_no_credits(
     as_superuser: Client, superuser: User, sandbox: Sandbox, owed: Owed
 ) -> None:
     purchase, payment = owed
     before, sums = credits_of(purchase), sums_of(purchase)
     assert is_before_staff(purchase)
-    answer = give_back(as_superuser, purchase)
+    answer = refund_owed(as_superuser, purchase)
 
     assert (answer.status_code, answer.url) == (302, page_of(purchase))
-    assert messages_after(answer) == ["$45.00 given back. No credits were moved."]
-    assert history_of(purchase) == [("stella", "Gave $45.00 back: Told by mail")]
+    assert messages_after(answer) == ["$45.00 refunded. No credits were moved."]
+    assert history_of(purchase) == [("stella", "Refunded the payment of $45.00: Told by mail")]
     assert refunded_at_stripe(sandbox, payment) == [(4500, "succeeded")]
     made = Refund.objects.get()
-    assert (made.purchase_id, made.stripe_payment_intent_id, made.status, made.asked_by, made.note) == (
-        purchase.pk,
-        payment,
+    assert (made.payment.purchase_id, made.payment.stripe_payment_intent_id) == (purchase.pk, payment)
+    assert (made.status, made.asked_by, made.note) == (
         "succeeded",
         superuser.pk,
         "Told by mail",
@@ -78,7 +77,7 @@ def test_pressing_it_gives_the_whole_payment_back_and_moves_no_credits(
     assert what_happened_to(purchase)[-3:] == ["refund_requested", "payment_given_back", "refund_succeeded"]
     page = read(as_superuser, page_of(purchase))
     assert page_of(made) in page
-    assert button_of(purchase, "give_back") not in page
+    assert button_of(purchase, "refund_payment") not in page
     sandbox.release_webhooks(order="shuffle", seed=3, copies=2)
     assert (Refund.objects.count(), credits_of(purchase), is_before_staff(purchase)) == (1, before, False)
 
@@ -89,7 +88,7 @@ def test_what_was_never_credited_has_failed_and_what_was_stays_completed(
     never, _payment = make_owed("held back", sandbox, buyer)
     twice, _payment = make_owed("second", sandbox, buyer)
     for purchase in (never, twice):
-        give_back(as_superuser, purchase)
+        refund_owed(as_superuser, purchase)
 
     assert (fresh(never).status, fresh(never).failure_code) == ("failed", "payment_given_back")
     assert (fresh(twice).status, fresh(twice).failure_code) == ("completed", "")
@@ -100,7 +99,7 @@ def test_whatever_kept_it_from_being_credited_it_goes_back_as_it_was_paid(
     as_superuser: Client, sandbox: Sandbox, buyer: User, wrong: dict[str, Any]
 ) -> None:
     purchase = held_back(sandbox, buyer, **wrong)
-    give_back(as_superuser, purchase)
+    refund_owed(as_superuser, purchase)
 
     assert str(Refund.objects.get().amount) == "$45.00"
     assert refunded_at_stripe(sandbox, purchase.stripe_payment_intent_id) == [(4500, "succeeded")]
@@ -108,90 +107,93 @@ def test_whatever_kept_it_from_being_credited_it_goes_back_as_it_was_paid(
 
 
 def test_a_note_is_asked_for(as_superuser: Client, owed: Owed) -> None:
-    answer = give_back(as_superuser, owed[0], note=" ")
+    answer = refund_owed(as_superuser, owed[0], note=" ")
     assert "This field is required." in answer.content.decode()
     assert not Refund.objects.exists()
 
 
-def test_a_double_click_gives_back_once(as_superuser: Client, sandbox: Sandbox, owed: Owed) -> None:
+def test_a_double_click_refunds_once(as_superuser: Client, sandbox: Sandbox, owed: Owed) -> None:
     purchase, payment = owed
     clicked, drawn_before = answers_of(as_superuser, purchase), answers_of(as_superuser, purchase)
     for _ in range(2):
-        answer = as_superuser.post(button_of(purchase, "give_back"), clicked)
-        assert messages_after(answer)[-1] == "$45.00 given back. No credits were moved."
-    late = as_superuser.post(button_of(purchase, "give_back"), drawn_before)
+        answer = as_superuser.post(button_of(purchase, "refund_payment"), clicked)
+        assert messages_after(answer)[-1] == "$45.00 refunded. No credits were moved."
+    late = as_superuser.post(button_of(purchase, "refund_payment"), drawn_before)
 
-    assert messages_after(late)[-1] == "This payment was given back or credited meanwhile."
+    assert messages_after(late)[-1] == "This payment has been refunded or accepted meanwhile."
     assert Refund.objects.count() == 1
     assert refunded_at_stripe(sandbox, payment) == [(4500, "succeeded")]
 
 
-@pytest.mark.parametrize("forged", [{"minor": "4499"}, {"minor": "4501"}, {"payment": "pi_of_somebody"}])
+@pytest.mark.parametrize(
+    "forged", [{"minor": "4499"}, {"minor": "4501"}, {"payment": "00000000-0000-4000-8000-000000000000"}]
+)
 def test_nothing_but_what_was_shown_goes_back(
     as_superuser: Client, owed: Owed, forged: dict[str, str]
 ) -> None:
-    give_back(as_superuser, owed[0], **forged)
+    refund_owed(as_superuser, owed[0], **forged)
     assert not Refund.objects.exists()
     assert is_before_staff(owed[0])
 
 
-def test_the_payment_that_was_credited_cannot_go_back_this_way(
+def test_the_payment_that_was_accepted_cannot_go_back_this_way(
     as_superuser: Client, sandbox: Sandbox, buyer: User
 ) -> None:
     purchase, _second = make_owed("second", sandbox, buyer)
-    give_back(as_superuser, purchase, payment=purchase.stripe_payment_intent_id or "")
+    assert purchase.accepted_payment is not None
+    refund_owed(as_superuser, purchase, payment=str(purchase.accepted_payment.pk))
     assert not Refund.objects.exists()
 
 
-def test_staff_give_back_up_to_their_limit(sandbox: Sandbox, owed: Owed, settings: Any) -> None:
+def test_staff_refund_it_up_to_their_limit(sandbox: Sandbox, owed: Owed, settings: Any) -> None:
     settings.REFUND_LIMIT = Decimal("44.99")
     clerk = UserFactory.create(is_staff=True)
     clerk.user_permissions.add(*Permission.objects.filter(codename__in=["view_purchase", "refund_purchase"]))
-    answer = give_back(sign_in(clerk), owed[0])
+    answer = refund_owed(sign_in(clerk), owed[0])
     assert messages_after(answer) == [
         "You may refund up to $44.99 at once. Ask somebody who may refund more."
     ]
     settings.REFUND_LIMIT = Decimal(45)
-    give_back(sign_in(clerk), owed[0])
+    refund_owed(sign_in(clerk), owed[0])
     assert refunded_at_stripe(sandbox, owed[1]) == [(4500, "succeeded")]
 
 
 def test_only_who_may_refund_sees_the_button_or_can_press_it(owed: Owed) -> None:
     reader = UserFactory.create(is_staff=True)
     reader.user_permissions.add(Permission.objects.get(codename="view_purchase"))
-    button = button_of(owed[0], "give_back")
+    button = button_of(owed[0], "refund_payment")
 
     assert button not in read(sign_in(reader), page_of(owed[0]))
     assert sign_in(reader).post(button, {"_form_submitted": "True"}).status_code == 403
 
 
-def test_the_button_is_where_there_is_something_to_give_back(
+def test_the_button_is_where_there_is_something_to_refund(
     as_superuser: Client, owed: Owed, sandbox: Sandbox
 ) -> None:
     purchase, _payment = owed
     plain = buy(sandbox, UserFactory.create())
-    assert button_of(purchase, "give_back") in read(as_superuser, page_of(purchase))
-    assert button_of(plain, "give_back") not in read(as_superuser, page_of(plain))
+    assert button_of(purchase, "refund_payment") in read(as_superuser, page_of(purchase))
+    assert button_of(plain, "refund_payment") not in read(as_superuser, page_of(plain))
 
 
 def test_no_other_site_can_press_it(superuser: User, owed: Owed) -> None:
     elsewhere = Client(enforce_csrf_checks=True)
     elsewhere.force_login(superuser)
     answers = answers_of(elsewhere, owed[0])
-    assert elsewhere.post(button_of(owed[0], "give_back"), answers).status_code == 403
+    assert elsewhere.post(button_of(owed[0], "refund_payment"), answers).status_code == 403
     assert not Refund.objects.exists()
 
 
 # --- When Stripe is slow, refuses, or changes its mind
 
 
-def test_a_lost_answer_is_asked_for_again_and_gives_back_once(
+def test_a_lost_answer_is_asked_for_again_and_refunds_once(
     as_superuser: Client, sandbox: Sandbox, owed: Owed
 ) -> None:
     purchase, payment = owed
     for _ in range(5):
         sandbox.fault(method="POST", path="/v1/refunds", status=None, after=True)
-    answer = give_back(as_superuser, purchase)
+    answer = refund_owed(as_superuser, purchase)
     assert messages_after(answer) == ["Stripe didn’t answer. The refund goes on by itself."]
     assert (Refund.objects.get().status, is_before_staff(purchase)) == ("requested", False)
 
@@ -205,14 +207,14 @@ def test_a_refusal_of_stripes_brings_it_back_before_staff(
     as_superuser: Client, sandbox: Sandbox, owed: Owed
 ) -> None:
     purchase, payment = owed
-    refund_in_dashboard(Purchase(stripe_payment_intent_id=payment), 4500)  # nobody told us yet
+    refund_in_dashboard(payment, 4500)  # nobody told us yet
     before = fresh(purchase).attention
-    answer = give_back(as_superuser, purchase)
+    answer = refund_owed(as_superuser, purchase)
 
-    assert messages_after(answer) == ["Stripe refused: Charge already refunded. Nothing was given back."]
+    assert messages_after(answer) == ["Stripe refused: Charge already refunded. Nothing was refunded."]
     assert (fresh(purchase).attention, Refund.objects.get().status) == (before, "failed")
     deliver(sandbox)
-    assert not is_before_staff(purchase), "it was given back after all"
+    assert not is_before_staff(purchase), "it was refunded after all"
 
 
 @pytest.mark.parametrize("kind", ["held back", "second"])
@@ -221,7 +223,7 @@ def test_a_refund_that_fails_days_later_brings_the_attention_back_and_can_be_tri
 ) -> None:
     purchase, payment = make_owed(kind, sandbox, buyer)
     seen = (purchase.attention, purchase.attention_detail)
-    give_back(as_superuser, purchase)
+    refund_owed(as_superuser, purchase)
     deliver(sandbox)
     before = credits_of(purchase)
     sandbox.fail_refund(Refund.objects.get().stripe_refund_id or "")
@@ -231,7 +233,7 @@ def test_a_refund_that_fails_days_later_brings_the_attention_back_and_can_be_tri
     assert ((now.attention, now.attention_detail), now.failure_code) == (seen, "")
     assert what_happened_to(purchase)[-2:] == ["refund_failed", "payment_owed"]
     assert credits_of(purchase) == before
-    give_back(as_superuser, purchase)
+    refund_owed(as_superuser, purchase)
     assert [status for _, status in refunded_at_stripe(sandbox, payment)].count("succeeded") == 1
     assert not is_before_staff(purchase)
 
@@ -245,28 +247,28 @@ def test_one_made_in_the_dashboard_ends_the_same(
 ) -> None:
     purchase, payment = owed
     before, sums = credits_of(purchase), sums_of(purchase)
-    refund_in_dashboard(Purchase(stripe_payment_intent_id=payment), 4500)
+    refund_in_dashboard(payment, 4500)
     if way == "events":
         sandbox.release_webhooks(order="shuffle", seed=5, copies=2)
     elif way == "charge.refunded alone":
         sandbox.release_webhooks(types=["charge.refunded"])
-        sync_refunds(payment)
+        sync_refunds(str(Payment.objects.get(stripe_payment_intent_id=payment).pk))
     else:
         reconcile_now()
 
     made = Refund.objects.get()
-    assert (made.purchase_id, made.origin, made.status) == (purchase.pk, "stripe", "succeeded")
+    assert (made.payment.purchase_id, made.origin, made.status) == (purchase.pk, "stripe", "succeeded")
     assert (credits_of(purchase), sums_of(purchase)) == (before, sums)
     assert not is_before_staff(purchase)
     assert "payment_given_back" in what_happened_to(purchase)
 
 
-def test_a_part_leaves_the_rest_to_give_back(as_superuser: Client, sandbox: Sandbox, owed: Owed) -> None:
+def test_a_part_leaves_the_rest_to_refund(as_superuser: Client, sandbox: Sandbox, owed: Owed) -> None:
     purchase, payment = owed
-    refund_in_dashboard(Purchase(stripe_payment_intent_id=payment), 1500)
+    refund_in_dashboard(payment, 1500)
     deliver(sandbox)
     assert is_before_staff(purchase)
-    assert messages_after(give_back(as_superuser, purchase)) == ["$30.00 given back. No credits were moved."]
+    assert messages_after(refund_owed(as_superuser, purchase)) == ["$30.00 refunded. No credits were moved."]
     assert sorted(refunded_at_stripe(sandbox, payment)) == [(1500, "succeeded"), (3000, "succeeded")]
     assert not is_before_staff(purchase)
 
@@ -277,11 +279,11 @@ def test_one_that_is_told_of_before_its_payment_ends_the_same(
 ) -> None:
     purchase, payment = make_owed(kind, sandbox, buyer, is_told=False)
     payment = payment or sandbox.objects("payment_intent")[-1]["id"]
-    refund_in_dashboard(Purchase(stripe_payment_intent_id=payment), 4500)
+    refund_in_dashboard(payment, 4500)
     sandbox.release_webhooks(types=["refund.created", "refund.updated", "charge.refunded"])
-    assert Refund.objects.get().purchase is None
+    assert not Refund.objects.exists()
     sandbox.release_webhooks(types=["checkout.session.completed", "payment_intent.succeeded"])
 
     assert Refund.objects.get().purchase == purchase
     assert not is_before_staff(purchase)
-    assert sums_of(purchase) == (0, 0, 0, 0)
+    assert sums_of(purchase) == (0, 0)
