@@ -20,6 +20,8 @@ import psutil
 
 LOCAL = Path(__file__).resolve().parent.parent / ".local"
 DATA = LOCAL / "postgres"
+# The wheel keeps its own in /tmp for everyone: one made by root would shut out everyone else.
+LOCK = fasteners.InterProcessLock(LOCAL / "postgres.lock")
 
 
 def database_settings(url: str) -> dict[str, Any]:
@@ -47,7 +49,9 @@ def stop_embedded_when_last() -> None:
     """Stops the embedded server if it runs and no other process uses it."""
     if (DATA / "postmaster.pid").exists():
         server = _server()
-        if set(server.global_process_id_list.get_and_remove(os.getpid())) <= {os.getpid()}:
+        with LOCK:
+            users = server.global_process_id_list.get_and_remove(os.getpid())
+        if set(users) <= {os.getpid()}:
             server.stop()
 
 
@@ -68,8 +72,7 @@ def embedded_server(data: Path) -> Any:
     data.parent.mkdir(parents=True, exist_ok=True)
     _forget_the_dead(data)
     server = _wheel().PostgresServer
-    # The wheel keeps its lock in /tmp for everyone: one made by root would shut out everyone else.
-    server._lock = fasteners.InterProcessLock(LOCAL / "postgres.lock")
+    server._lock = LOCK
     # Where the socket goes when this folder's path is too long for one.
     server.runtime_path = _socket_folder()
     return _wheel().get_server(data)
@@ -83,11 +86,14 @@ def _wheel() -> Any:
 
 
 def _forget_the_dead(data: Path) -> None:
-    """The wheel counts who uses the server by process ids, and never drops one that was killed."""
+    """The wheel counts who uses the server by process ids, and never drops one that was killed. Under its lock: two
+    that wrote at once would leave what nobody can read.
+    """
     users = data / ".handle_pids.json"
-    if users.exists():
-        alive = [pid for pid in json.loads(users.read_text() or "[]") if psutil.pid_exists(pid)]
-        users.write_text(json.dumps(alive))
+    with LOCK:
+        if users.exists():
+            alive = [pid for pid in json.loads(users.read_text() or "[]") if psutil.pid_exists(pid)]
+            users.write_text(json.dumps(alive))
 
 
 def _socket_folder() -> Path:
