@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
 import factory
+from django.utils import timezone
 
 from accounts.models import User
 from billing.catalog import load_catalog
 from billing.catalog_file import read_catalog
 from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
-from billing.models import Package, PurchaseEvent
+from billing.models import Package, Purchase, PurchaseEvent
+from billing.payment_reports import PaymentReport, PaymentState
+from billing.stripe_objects import PaymentMethod, StripeCharge
 
 CATALOGS = Path("billing/catalogs")
+VISA = PaymentMethod("card", brand="visa", last4="4242", fingerprint="f4242")
 
 
 class UserFactory(factory.django.DjangoModelFactory[User]):
@@ -42,3 +47,36 @@ def put_on_sale(catalog: str = "standard") -> None:
 def start(user: User, package_code: str = "starter", **order: Any) -> StartedPurchase:
     """A purchase whose checkout is open at the local Stripe."""
     return start_purchase(user, PurchaseOrder(package_code, **order), PurchaseEvent.Source.API)
+
+
+def paid_report(purchase: Purchase, **facts: Any) -> PaymentReport:
+    """Stripe's word that the purchase was paid now, in full, by a payment of its own and with a card."""
+    told = {
+        "state": PaymentState.PAID,
+        "amount_minor": purchase.price_minor,
+        "currency": purchase.currency,
+        "at": timezone.now(),
+        "livemode": False,
+        "session_id": purchase.stripe_session_id or f"cs_test_{purchase.pk.hex}",
+        "payment_intent_id": f"pi_{purchase.pk.hex}",
+        **facts,
+    }
+    told.setdefault("charge", charge_for(purchase, VISA, told["at"]))
+    return PaymentReport(**told)
+
+
+def charge_for(purchase: Purchase, method: PaymentMethod, at: datetime.datetime) -> StripeCharge:
+    """The charge of `paid_report`, paid so."""
+    return StripeCharge(
+        id=f"ch_{purchase.pk.hex}",
+        status="succeeded",
+        payment_intent_id=f"pi_{purchase.pk.hex}",
+        amount=purchase.price_minor,
+        amount_refunded=0,
+        currency=purchase.currency,
+        reference=str(purchase.pk),
+        customer_id="",
+        livemode=False,
+        method=method,
+        created=at,
+    )

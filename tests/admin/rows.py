@@ -13,11 +13,12 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
-from billing.fulfilment import Payment, PaymentState, fulfil_purchase
+from billing.fulfilment import fulfil_purchase
 from billing.models import (
     Dispute,
     InboxEvent,
     Package,
+    Payment,
     Purchase,
     PurchaseEvent,
     ReconciliationFinding,
@@ -28,7 +29,7 @@ from billing.purchase_log import Told
 from credits import adjustments, ledger
 from credits.adjustments import Terms
 from credits.models import Account, Adjustment, Entry, Hold, Lot
-from tests.builders import PackageFactory, UserFactory
+from tests.builders import PackageFactory, UserFactory, paid_report
 
 READ_ONLY: list[type[Model]] = [
     Purchase,
@@ -122,14 +123,8 @@ def make_purchase(**fields: Any) -> Purchase:
 
 
 def pay(purchase: Purchase, event_id: str = "") -> None:
-    payment = Payment(
-        PaymentState.PAID,
-        purchase.price_minor,
-        purchase.currency,
-        session_id=purchase.stripe_session_id,
-        payment_intent_id=f"pi_{uuid4().hex}",
-    )
-    fulfil_purchase(purchase.pk, payment, Told(PurchaseEvent.Source.WEBHOOK, stripe_event_id=event_id))
+    report = paid_report(purchase)
+    fulfil_purchase(purchase.pk, report, Told(PurchaseEvent.Source.WEBHOOK, stripe_event_id=event_id))
 
 
 def make_inbox_event(purchase: Purchase | None, status: str, **fields: Any) -> InboxEvent:
@@ -166,20 +161,46 @@ def session_completed(purchase: Purchase) -> dict[str, Any]:
     return {**envelope, "api_version": "2026-08-26.dahlia", "data": {"object": session}}
 
 
+def make_payment(purchase: Purchase, **facts: Any) -> Payment:
+    """Paid now, in full, with a Visa; nothing comes of it."""
+    facts = {
+        "stripe_payment_intent_id": f"pi_{uuid4().hex}",
+        "amount_minor": purchase.price_minor,
+        "currency": purchase.currency,
+        "state": "paid",
+        "livemode": False,
+        "method": "card",
+        "brand": "visa",
+        "last4": "4242",
+        "paid_at": timezone.now(),
+        "reported_at": timezone.now(),
+        **facts,
+    }
+    return Payment.objects.create(purchase=purchase, **facts)
+
+
 def make_refund(purchase: Purchase, **facts: Any) -> Refund:
     """Of a dollar, as it stands in the list; nothing is moved."""
-    facts = {"amount_minor": 100, "currency": "usd", "policy": "cap", "origin": "admin", **facts}
-    return Refund.objects.create(purchase=purchase, stripe_payment_intent_id=_payment_of(purchase), **facts)
+    facts = {
+        "amount_minor": 100,
+        "counted_minor": 100,
+        "currency": "usd",
+        "policy": "cap",
+        "origin": "admin",
+        **facts,
+    }
+    return Refund.objects.create(payment=_payment_of(purchase), **facts)
 
 
 def make_dispute(purchase: Purchase, **facts: Any) -> Dispute:
     """Of a dollar, as it stands in the list; nothing is moved."""
-    facts = {"amount_minor": 100, "currency": "usd", "stripe_dispute_id": f"du_{uuid4().hex}", **facts}
-    return Dispute.objects.create(purchase=purchase, stripe_payment_intent_id=_payment_of(purchase), **facts)
+    made = {"amount_minor": 100, "counted_minor": 100, "currency": "usd", "made_at": timezone.now()}
+    facts = {**made, "stripe_dispute_id": f"du_{uuid4().hex}", **facts}
+    return Dispute.objects.create(payment=_payment_of(purchase), **facts)
 
 
-def _payment_of(purchase: Purchase) -> str:
-    return Purchase.objects.get(pk=purchase.pk).stripe_payment_intent_id or "pi_1"
+def _payment_of(purchase: Purchase) -> Payment:
+    return Purchase.objects.get(pk=purchase.pk).payment or make_payment(purchase)
 
 
 def make_finding(purchase: Purchase, **facts: Any) -> ReconciliationFinding:
@@ -188,5 +209,6 @@ def make_finding(purchase: Purchase, **facts: Any) -> ReconciliationFinding:
     run = ReconciliationRun.objects.create(
         source="nightly", period_start=now - HOUR, period_end=now, status="done", stage="", ended_at=now
     )
-    facts = {"kind": "amount_differs", "detail": "paid 1, priced 2", "state": "waiting", **facts}
+    key = f"amount_differs:{purchase.pk}"
+    facts = {"key": key, "kind": "amount_differs", "detail": "paid 1, priced 2", "state": "waiting", **facts}
     return ReconciliationFinding.objects.create(run=run, purchase=purchase, **facts)

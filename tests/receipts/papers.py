@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +11,11 @@ from pypdf import PdfReader
 
 from accounts.models import User
 from accounts.teams.models import Team
-from billing.fulfilment import Payment, PaymentState, fulfil_purchase
+from billing.fulfilment import fulfil_purchase
 from billing.models import Purchase, PurchaseEvent, Refund
 from billing.purchase_log import Told
 from credits import ledger
+from tests.builders import paid_report
 
 TOLD = Told(PurchaseEvent.Source.WEBHOOK)
 
@@ -33,33 +35,29 @@ def pending(user: User, team: Team | None = None, **fields: Any) -> Purchase:
     return Purchase.objects.create(user=user, account=account, **{**values, **fields})
 
 
-def paid(user: User, team: Team | None = None, **fields: Any) -> Purchase:
-    """The same, paid and credited."""
+def paid(
+    user: User, team: Team | None = None, *, told: Mapping[str, Any] | None = None, **fields: Any
+) -> Purchase:
+    """The same, paid and credited. ``told`` is what Stripe says of the payment otherwise: ``at``, ``charge``."""
     purchase = pending(user, team, **fields)
-    payment = Payment(
-        PaymentState.PAID,
-        purchase.price_minor,
-        purchase.currency,
-        session_id=f"cs_test_{purchase.pk.hex}",
-        payment_intent_id=f"pi_{purchase.pk.hex}",
-    )
-    return fulfil_purchase(purchase.pk, payment, TOLD)
+    return fulfil_purchase(purchase.pk, paid_report(purchase, **(told or {})), TOLD)
 
 
 def refunded(purchase: Purchase, amount_minor: int = 1500, **fields: Any) -> Refund:
     """A refund as it stands once it has arrived; the books of credits are left alone."""
     values: dict[str, Any] = {
         "status": Refund.Status.SUCCEEDED,
+        "made_at": purchase.completed_at,
         "settled_at": purchase.completed_at,
         "stripe_refund_id": f"re_{purchase.pk.hex}{amount_minor}",
     }
     return Refund.objects.create(
-        purchase=purchase,
+        payment=purchase.payment,
         amount_minor=amount_minor,
+        counted_minor=amount_minor,
         currency=purchase.currency,
         policy=Refund.Policy.CAP,
         origin=Refund.Origin.STRIPE,
-        stripe_payment_intent_id=purchase.stripe_payment_intent_id or "",
         **{**values, **fields},
     )
 

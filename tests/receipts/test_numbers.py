@@ -27,10 +27,8 @@ MOMENT = datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.UTC)
 
 
 def paid_at(user: User, moment: datetime.datetime = MOMENT, **fields: Any) -> Purchase:
-    purchase = paid(user, **fields)
-    purchase.completed_at = moment
-    purchase.save()
-    return purchase
+    """Paid then at Stripe, and reported now."""
+    return paid(user, told={"at": moment}, **fields)
 
 
 def numbers() -> list[str]:
@@ -64,6 +62,14 @@ def test_each_year_of_payments_begins_anew_in_the_sites_time_zone(buyer: User, s
         issue_receipt(paid_at(buyer, moment).pk)
     assert numbers() == ["R-2026-000001", "R-2027-000001", "R-2026-000002"]
     assert Receipt.objects.get(number="R-2027-000001").day == datetime.date(2027, 1, 1)
+
+
+def test_a_credit_note_is_of_the_day_and_year_in_which_the_refund_was_made(buyer: User) -> None:
+    purchase = paid_at(buyer)
+    made_at = datetime.datetime(2026, 12, 31, 12, tzinfo=datetime.UTC)
+    refund = refunded(purchase, made_at=made_at, settled_at=made_at + datetime.timedelta(days=3))
+    note = issue_credit_note(refund)
+    assert (note.number, note.day) == ("C-2026-000001", datetime.date(2026, 12, 31))
 
 
 def test_numbers_may_go_on_for_good(buyer: User, settings: Any) -> None:
@@ -205,6 +211,7 @@ def test_a_number_is_not_taken_inside_somebodys_transaction(buyer: User) -> None
         {"seller_name": "Other"},
         {"note": ""},
         {"buyer": "Eve"},
+        {"paid_with": "Visa •••• 1111"},
     ],
 )
 def test_the_database_keeps_what_a_receipt_says(buyer: User, change: dict[str, Any]) -> None:
@@ -258,11 +265,13 @@ def test_the_database_refuses_a_document_that_cannot_be(
 def test_a_forgotten_buyer_leaves_the_number_and_the_amount(buyer: User) -> None:
     purchase = paid_at(buyer)
     issue_credit_note(refunded(purchase))
+    assert "4242" in text_of(file_of(issue_receipt(purchase.pk)).content)
     assert forget_buyers(Receipt.objects.filter(purchase__user=buyer)) == 2
     assert forget_buyers(Receipt.objects.filter(purchase__user=buyer)) == 0
     text = text_of(file_of(issue_receipt(purchase.pk)).content)
     assert "Ada" not in text
     assert "ada@" not in text
+    assert "4242" not in text
     assert "R-2026-000001" in text
     assert "$45.00" in text
 

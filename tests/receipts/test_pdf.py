@@ -13,13 +13,16 @@ from pypdf import PdfReader
 
 from accounts.models import User
 from accounts.teams.membership import create_team
+from billing.fulfilment import fulfil_purchase
 from billing.models import Purchase, Receipt
 from billing.receipt_pdf import render_receipt
 from billing.receipts import issue_credit_note, issue_receipt
-from tests.builders import UserFactory
-from tests.receipts.papers import paid, refunded, text_of
+from billing.stripe_objects import PaymentMethod
+from tests.builders import UserFactory, charge_for, paid_report
+from tests.receipts.papers import TOLD, paid, pending, refunded, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
+NOON = datetime.datetime(2026, 11, 27, 12, tzinfo=datetime.UTC)
 
 
 def receipt_text(purchase: Purchase) -> str:
@@ -27,9 +30,7 @@ def receipt_text(purchase: Purchase) -> str:
 
 
 def test_a_receipt_says_who_sold_what_to_whom_when_and_for_how_much(buyer: User) -> None:
-    purchase = paid(buyer)
-    purchase.completed_at = datetime.datetime(2026, 11, 27, 12, tzinfo=datetime.UTC)
-    purchase.save()
+    purchase = paid(buyer, told={"at": NOON})
     text = receipt_text(purchase)
     for fact in [
         "Receipt",
@@ -57,10 +58,8 @@ def test_a_receipt_says_who_sold_what_to_whom_when_and_for_how_much(buyer: User)
 
 
 def test_a_credit_note_says_which_receipt_it_corrects_and_by_how_much(buyer: User) -> None:
-    purchase = paid(buyer)
-    purchase.completed_at = datetime.datetime(2026, 11, 27, 12, tzinfo=datetime.UTC)
-    purchase.save()
-    refund = refunded(purchase, 1500, settled_at=datetime.datetime(2026, 12, 1, 12, tzinfo=datetime.UTC))
+    purchase = paid(buyer, told={"at": NOON})
+    refund = refunded(purchase, 1500, made_at=NOON + datetime.timedelta(days=4))
     text = text_of(render_receipt(issue_credit_note(refund)))
     for fact in [
         "Credit note",
@@ -76,6 +75,26 @@ def test_a_credit_note_says_which_receipt_it_corrects_and_by_how_much(buyer: Use
     ]:
         assert fact in text, fact
     assert "5,000" not in text
+    assert "Paid with" not in text
+
+
+@pytest.mark.parametrize(
+    ("method", "shown"),
+    [
+        (PaymentMethod("card", "visa", "4242", wallet="apple_pay"), "Visa •••• 4242 (Apple Pay)"),
+        (PaymentMethod("sepa_debit", last4="3000", bank="37040044"), "SEPA Direct Debit •••• 3000"),
+        (PaymentMethod("link"), "Link"),
+    ],
+)
+def test_a_receipt_says_how_was_paid(buyer: User, method: PaymentMethod, shown: str) -> None:
+    purchase = pending(buyer)
+    report = paid_report(purchase, charge=charge_for(purchase, method, NOON))
+    text = receipt_text(fulfil_purchase(purchase.pk, report, TOLD))
+    assert f"Paid with {shown}" in " ".join(text.split())
+
+
+def test_how_was_paid_is_left_out_where_stripe_has_not_told(buyer: User) -> None:
+    assert "Paid with" not in receipt_text(paid(buyer, told={"charge": None}))
 
 
 def test_what_is_bought_for_a_team_names_it(buyer: User) -> None:
