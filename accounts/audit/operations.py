@@ -42,6 +42,13 @@ def watch(
     return _triggers(table, calls, {operation: when for operation, when in wanted.items() if when})
 
 
+def unwatch(watched: RunSQL) -> RunSQL:
+    """Ends what `watch` began: before a column that it records goes. Dropped with a column still in it, a trigger would
+    go without a word, and nothing of the table would be on record any more.
+    """
+    return RunSQL(watched.reverse_sql, watched.sql)
+
+
 def watch_links(
     table: str,
     kind: str,

@@ -28,6 +28,7 @@ STATE_TONES: dict[str, str] = {
 
 @admin.register(Payment)
 class PaymentAdmin(LongListAdmin):
+    is_audited = True
     ordering = ["-created_at", "-id"]
     list_display = [
         "created_at",

@@ -5,6 +5,51 @@ import pgtrigger.migrations
 import uuid
 from django.db import migrations, models
 
+from accounts.audit.operations import BY_HAND, unwatch, watch
+
+# What the audit recorded until now: see 0015.
+OLD_REFUND = [
+    "purchase_id", "amount_minor", "currency", "status", "reason", "policy", "origin", "asked_by",
+    "failure_reason", "credits_asked", "credits_taken", "credits_owed", "stripe_refund_id", "stripe_payment_intent_id",
+    "settled_at",
+]
+OLD_PURCHASE = [
+    "user_id", "account_id", "package_code", "credits", "price_minor", "list_price_minor", "currency",
+    "discount_percentage", "validity_days", "status", "attention", "failure_code", "paid_minor", "refunded_minor",
+    "credits_asked_back", "credits_taken_back", "credits_owed", "stripe_session_id", "stripe_payment_intent_id",
+    "completed_at",
+]
+OLD_DISPUTE = [
+    "purchase_id", "amount_minor", "currency", "status", "credits_asked", "credits_taken", "credits_owed", "closed_at",
+]
+EVENT = ["status", "attempts", "applied_at", "purchase_id"]
+
+REFUND = [
+    "payment_id", "amount_minor", "counted_minor", "currency", "status", "reason", "policy", "origin", "asked_by",
+    "failure_reason", "stripe_refund_id", "made_at", "settled_at",
+]
+PURCHASE = [
+    "user_id", "account_id", "package_code", "credits", "price_minor", "list_price_minor", "currency",
+    "discount_percentage", "validity_days", "status", "attention", "failure_code", "paid_minor", "refunded_minor",
+    "stripe_session_id", "completed_at",
+]
+PAYMENT = [
+    "purchase_id", "lot_id", "stripe_payment_intent_id", "stripe_charge_id", "amount_minor", "currency", "state",
+    "livemode", "attention", "paid_at",
+]
+DISPUTE = ["payment_id", "amount_minor", "counted_minor", "currency", "status", "policy", "closed_at"]
+
+
+def by_hand(table, kind, columns, **more):
+    return watch(table, kind, columns, inserts=None, updates=BY_HAND, **more)
+
+
+def watch_events(statuses):
+    return by_hand(
+        'billing_inboxevent', 'billing.inboxevent', EVENT, named_by='type',
+        deletes=f"{BY_HAND} AND OLD.status IN ({statuses})",  # the others are forgotten in time
+    )
+
 
 class Migration(migrations.Migration):
     """Takes away what payments, and the clawbacks of their lots, took the place of."""
@@ -12,6 +57,11 @@ class Migration(migrations.Migration):
     dependencies = [('billing', '0020_fill_payments')]
 
     operations = [
+        # First of all, and so last of all on the way back, when the columns are there again.
+        unwatch(watch('billing_refund', 'billing.refund', OLD_REFUND, hidden=['note'], beside=['currency', 'purchase_id'])),
+        unwatch(by_hand('billing_purchase', 'billing.purchase', OLD_PURCHASE, named_by='package_code', beside=['currency'])),
+        unwatch(by_hand('billing_dispute', 'billing.dispute', OLD_DISPUTE, beside=['currency', 'purchase_id'])),
+        unwatch(watch_events("'received', 'failed'")),
         migrations.AlterField(
             model_name='dispute',
             name='made_at',
@@ -168,4 +218,9 @@ class Migration(migrations.Migration):
             model_name='refund',
             trigger=pgtrigger.compiler.Trigger(name='notes_its_days', sql=pgtrigger.compiler.UpsertTriggerSql(func='IF NEW.created_at IS NOT NULL THEN INSERT INTO billing_changedmoment (at) VALUES (NEW.created_at); END IF; IF NEW.made_at IS NOT NULL THEN INSERT INTO billing_changedmoment (at) VALUES (NEW.made_at); END IF; RETURN NULL;', hash='3ffdcd3401f17000f41f259824c58fef8952182f', operation='INSERT OR UPDATE OF "status", "counted_minor", "made_at"', pgid='pgtrigger_notes_its_days_073c7', table='billing_refund', when='AFTER')),
         ),
+        watch('billing_refund', 'billing.refund', REFUND, hidden=['note'], beside=['currency', 'payment_id']),
+        by_hand('billing_purchase', 'billing.purchase', PURCHASE, named_by='package_code', beside=['currency']),
+        by_hand('billing_payment', 'billing.payment', PAYMENT, beside=['currency', 'purchase_id']),
+        by_hand('billing_dispute', 'billing.dispute', DISPUTE, beside=['currency', 'payment_id']),
+        watch_events("'received', 'unmatched', 'unreadable', 'failed'"),
     ]

@@ -8,6 +8,18 @@ from django.conf import settings
 from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 
+from accounts.audit.operations import unwatch, watch
+
+# What the audit records; before, all of it but what is undone.
+ADJUSTMENT = [
+    "account_id", "amount", "reason", "reference", "promotional", "expires_at", "key", "needs_approval", "asked_by_id",
+    "status", "decided_by_id", "decided_at", "entry_id", "undoes_id",
+]
+
+
+def watch_adjustments(columns):
+    return watch('credits_adjustment', 'credits.adjustment', columns, beside=['account_id'])
+
 
 class Migration(migrations.Migration):
 
@@ -65,6 +77,8 @@ class Migration(migrations.Migration):
             name='undoes',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='undone_by', to='credits.adjustment', verbose_name='undoes'),
         ),
+        unwatch(watch_adjustments(ADJUSTMENT[:-1])),
+        watch_adjustments(ADJUSTMENT),
         migrations.AddField(
             model_name='hold',
             name='client',

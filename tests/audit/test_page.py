@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.audit.admin import AuditEntryAdmin
 from accounts.audit.models import AuditEntry
 from accounts.models import User
+from billing.models import Purchase
 from tests.admin.conftest import sign_in
 from tests.admin.pages import list_of, page_of, read, rows_of
 from tests.admin.rows import Books, make_purchase, make_refund
@@ -65,10 +66,11 @@ def test_an_entry_says_who_did_what_before_and_after_and_from_where(
 def test_money_of_currencies_without_a_smaller_unit_and_credits_are_written_as_elsewhere(
     as_superuser: Client,
 ) -> None:
-    make_refund(make_purchase(), amount_minor=4500, currency="jpy", credits_asked=5000)
-    text = read(as_superuser, page_of(latest("billing.refund")))
-    assert "¥4,500" in text
-    assert "<td>5,000</td>" in text
+    purchase = make_purchase(list_price_minor=4500, currency="jpy", credits=5000)
+    Purchase.objects.filter(pk=purchase.pk).update(credits=6000, list_price_minor=4600)
+    text = read(as_superuser, page_of(latest("billing.purchase")))
+    assert "<td>¥4,500</td><td>¥4,600</td>" in text
+    assert "<td>5,000</td><td>6,000</td>" in text
 
 
 def test_people_are_called_what_they_are_called_now(as_superuser: Client, clerk: User) -> None:

@@ -21,7 +21,14 @@ from billing import jobs
 from billing.models import Package, Purchase, Refund
 from config.program import WEB, WORKER, program_name
 from tests.accounts.test_people import NOW, identify
-from tests.admin.rows import make_dispute, make_finding, make_inbox_event, make_purchase, make_refund
+from tests.admin.rows import (
+    make_dispute,
+    make_finding,
+    make_inbox_event,
+    make_payment,
+    make_purchase,
+    make_refund,
+)
 from tests.audit.entries import changes, entries_about, latest
 from tests.billing.worker import run_worker
 from tests.builders import PackageFactory, UserFactory
@@ -97,6 +104,7 @@ def test_a_statement_that_changes_nothing_is_no_act() -> None:
             "state",
         ),
         (make_purchase, "billing_purchase SET attention = 'paid_twice'", "attention"),
+        (lambda: make_payment(make_purchase()), "billing_payment SET attention = 'paid_twice'", "attention"),
         (lambda: make_dispute(make_purchase()), "billing_dispute SET status = 'won'", "status"),
         (lambda: make_inbox_event(None, "failed"), "billing_inboxevent SET status = 'applied'", "status"),
         (UserFactory.create, "accounts_user SET is_superuser = true", "is_superuser"),
@@ -171,7 +179,9 @@ def test_a_refund_is_on_record_whoever_makes_it() -> None:
 
 
 def test_what_a_job_changes_is_on_record_under_its_name(sandbox: Sandbox) -> None:
-    refund = make_refund(make_purchase(stripe_payment_intent_id="pi_unknown"), status="requested")
+    purchase = make_purchase()
+    make_payment(purchase, stripe_payment_intent_id="pi_unknown")
+    refund = make_refund(purchase, status="requested")
     jobs.issue_refund.defer(refund_id=str(refund.pk))
     run_worker()
 

@@ -84,8 +84,9 @@ def test_a_refund(sandbox: Sandbox, as_superuser: Client, superuser: User) -> No
     purchase = buy(sandbox, UserFactory.create())
     refund(as_superuser, purchase, amount="9")
 
-    made, *_later = entries_about(Refund.objects.get())
-    assert (made.act, made.beside) == ("created", {"currency": "usd", "purchase_id": str(purchase.pk)})
+    asked = Refund.objects.get()
+    made, *_later = entries_about(asked)
+    assert (made.act, made.beside) == ("created", {"currency": "usd", "payment_id": str(asked.payment_id)})
     assert ((made.after or {})["amount_minor"], (made.after or {})["note"]) == (900, HIDDEN)
     of_purchase = changes(next(e for e in entries_about(purchase) if "refunded_minor" in changes(e)))
     assert of_purchase["refunded_minor"] == (0, 900)
