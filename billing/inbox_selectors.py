@@ -19,7 +19,6 @@ from config.distinct import distinct_values
 from credits.traces import as_uuid
 
 HOUR = datetime.timedelta(hours=1)
-Status = InboxEvent.Status
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,10 @@ def traffic(hours: int, now: datetime.datetime | None = None) -> Traffic:
 
 
 def failures_by_type() -> list[tuple[str, int]]:
-    """The events that stand as failed now, whenever they came: how many of each type, most first. One query."""
-    failed = InboxEvent.objects.filter(status=Status.FAILED).order_by()
+    """The events that stand as failed or unreadable now, whenever they came: how many of each type, most first. One
+    query.
+    """
+    failed = InboxEvent.objects.filter(status__in=InboxEvent.FAILING).order_by()
     return list(
         failed.values("type")
         .annotate(number=Count("*"))

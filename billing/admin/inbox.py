@@ -30,6 +30,7 @@ STATUS_TONES: dict[str, str] = {
     InboxEvent.Status.RECEIVED: "warning",
     InboxEvent.Status.UNMATCHED: "warning",
     InboxEvent.Status.FAILED: "danger",
+    InboxEvent.Status.UNREADABLE: "danger",
 }
 
 
@@ -149,7 +150,7 @@ class InboxEventAdmin(LongListAdmin):
     @action(description=_("Apply those that failed again"), permissions=["reapply"])
     def reapply_selected(self, request: HttpRequest, queryset: QuerySet[InboxEvent]) -> None:
         """In the order in which they came in."""
-        failed = queryset.filter(status=InboxEvent.Status.FAILED).order_by("received_at", "id")[:MOST_AT_ONCE]
+        failed = queryset.filter(status__in=InboxEvent.FAILING).order_by("received_at", "id")[:MOST_AT_ONCE]
         events = {event.pk: event for event in failed}
         told = []
         for came in reapply_events(events):

@@ -28,6 +28,7 @@ WINDOWS: dict[str, tuple[Any, int]] = {
 MOST_TYPES = 10
 HOUR_FORMAT = "j M, H:i"
 Status = InboxEvent.Status
+FAILING = ",".join(InboxEvent.FAILING)
 
 
 @dataclass(frozen=True)
@@ -85,29 +86,33 @@ def _rate(counted: Traffic) -> Figure:
 
 def _done(counted: Traffic) -> Figure:
     events = counted.events
-    split = {status.value: number_format(events[status], force_grouping=True) for status in InboxEvent.DONE}
+    split = {
+        "applied": _number(events[Status.APPLIED]),
+        "stored": _number(events[Status.STORED]),
+        "not_ours": _number(events[Status.NOT_OURS] + events[Status.IGNORED]),
+    }
     return Figure(
         _("Done"),
         percent(counted.share(*InboxEvent.DONE)),
         _(
-            "Of all that came: %(applied)s applied, %(stored)s with nothing to do, %(unmatched)s of no purchase here."
+            "Of all that came: %(applied)s applied, %(stored)s with nothing to do, %(not_ours)s not ours. One that "
+            "waits for its payment isn’t done yet."
         )
         % split,
     )
 
 
 def _failed(counted: Traffic) -> Figure:
-    number = counted.events[Status.FAILED]
+    number = sum(counted.events[status] for status in InboxEvent.FAILING)
     since = {"received_at__gte": counted.start.isoformat(" ")}
     return Figure(
         _("Failed"),
-        percent(counted.share(Status.FAILED)),
+        percent(counted.share(*InboxEvent.FAILING)),
         _(
-            "Of all that came: could not be applied, and still aren’t. One whose repeat went well counts as done."
+            "Of all that came: could not be applied or read, and still aren’t. One whose repeat went well counts as "
+            "done."
         ),
-        link_to_list(InboxEvent, _counted(number), status__exact=Status.FAILED.value, **since)
-        if number
-        else "",
+        link_to_list(InboxEvent, _counted(number), status__in=FAILING, **since) if number else "",
         is_urgent=number > 0,
     )
 
@@ -125,7 +130,7 @@ def _oldest(event: InboxEvent | None) -> Figure:
 def _failures(found: Sequence[tuple[str, int]]) -> Table:
     listed, rest = found[:MOST_TYPES], found[MOST_TYPES:]
     rows: list[tuple[Any, ...]] = [
-        (link_to_list(InboxEvent, kind, status__exact=Status.FAILED.value, type=kind), _number(number))
+        (link_to_list(InboxEvent, kind, status__in=FAILING, type=kind), _number(number))
         for kind, number in listed
     ]
     if rest:
@@ -137,9 +142,7 @@ def _failures(found: Sequence[tuple[str, int]]) -> Table:
         headers=[_("Type"), _("Failed now")],
         rows=rows,
         empty=_("Nothing stands as failed."),
-        more=link_to_list(InboxEvent, _("All that failed"), status__exact=Status.FAILED.value)
-        if found
-        else "",
+        more=link_to_list(InboxEvent, _("All that failed"), status__in=FAILING) if found else "",
     )
 
 

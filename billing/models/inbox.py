@@ -31,7 +31,8 @@ class InboxEvent(models.Model):
         FAILED = "failed", _("Failed")
 
     DONE = (Status.APPLIED, Status.STORED, Status.NOT_OURS, Status.IGNORED)
-    NOT_APPLIED = (Status.RECEIVED, Status.FAILED, Status.UNREADABLE)
+    FAILING = (Status.FAILED, Status.UNREADABLE)
+    NOT_APPLIED = (Status.RECEIVED, *FAILING)
 
     id = models.CharField(_("event"), max_length=255, primary_key=True)
     type = models.CharField(_("type"), max_length=100)

@@ -154,7 +154,7 @@ def test_what_a_button_did_is_committed_before_the_answer(
     press(as_superuser, failed_event, REAPPLY)
 
     failed_event.refresh_from_db()
-    assert (failed_event.status, failed_event.attempts) == (InboxEvent.Status.FAILED, 2)
+    assert (failed_event.status, failed_event.attempts) == (InboxEvent.Status.UNREADABLE, 2)
     assert failed_event.note.startswith("MalformedStripeObject: ")
 
 

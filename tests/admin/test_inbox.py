@@ -72,7 +72,7 @@ def test_each_figure_says_what_it_counts_and_leads_there(as_clerk: Client) -> No
     for _ in range(7):
         make_event("applied")
     make_event("stored")
-    failed = [make_event("failed"), make_event("failed", hours=2)]
+    failed = [make_event("unreadable"), make_event("failed", hours=2)]
     long_ago = make_event("failed", "old.type", hours=70)
 
     shown = by_name(figures(as_clerk))
@@ -84,11 +84,25 @@ def test_each_figure_says_what_it_counts_and_leads_there(as_clerk: Client) -> No
     }
     assert all(figure.why for figure in shown.values())
     assert "10 events came in" in shown["Events an hour"].why
-    assert "7 applied, 1 with nothing to do, 0 of no purchase" in shown["Done"].why
+    assert "7 applied, 1 with nothing to do, 0 not ours" in shown["Done"].why
     (counted,) = LINK.findall(shown["Failed"].more)
     assert rows_of(as_clerk, INBOX + counted.replace("&amp;", "&").removeprefix(INBOX)) == failed
     assert LINK.findall(shown["Oldest not applied"].more) == [page_of(long_ago)]
     assert [figure.name for figure in shown.values() if figure.is_urgent] == ["Failed", "Oldest not applied"]
+
+
+def test_what_waits_for_its_payment_is_neither_done_nor_failed(as_clerk: Client) -> None:
+    for status in ("applied", "unmatched", "not_ours", "ignored"):
+        make_event(status)
+
+    shown = by_name(figures(as_clerk))
+
+    assert {name: figure.value for name, figure in shown.items() if name != "Events an hour"} == {
+        "Done": "75.0 %",
+        "Failed": "0 %",
+        "Oldest not applied": "none",
+    }
+    assert "1 applied, 0 with nothing to do, 2 not ours" in shown["Done"].why
 
 
 def test_the_week_counts_what_the_day_does_not(as_clerk: Client) -> None:
@@ -106,15 +120,16 @@ def test_failures_lead_by_their_type_to_as_many_events(as_clerk: Client) -> None
     for kind, number in (("charge.failed", 3), ("refund.failed", 1)):
         for _ in range(number):
             make_event("failed", kind, hours=500)
+    make_event("unreadable", "charge.failed", hours=500)
     make_event("applied", "charge.failed")
 
     shown = figures(as_clerk).failures
 
     counts = [number for _link, number in shown.rows]
     urls = [LINK.findall(link)[0].replace("&amp;", "&") for link, _number in shown.rows]
-    assert counts == ["3", "1"]
-    assert [len(rows_of(as_clerk, url)) for url in urls] == [3, 1]
-    assert len(rows_of(as_clerk, LINK.findall(shown.more)[0])) == 4
+    assert counts == ["4", "1"]
+    assert [len(rows_of(as_clerk, url)) for url in urls] == [4, 1]
+    assert len(rows_of(as_clerk, LINK.findall(shown.more)[0])) == 5
 
 
 def test_many_types_that_fail_are_summed_up(as_clerk: Client) -> None:
@@ -259,7 +274,7 @@ def test_one_that_still_fails_keeps_none_of_the_others_and_says_why(as_superuser
     assert still.startswith("1 still fails: MalformedStripeObject: Stripe's checkout.session lacks a field")
     assert Entry.objects.count() == 2
     broken.refresh_from_db()
-    assert (broken.status, broken.attempts) == ("failed", 2)
+    assert (broken.status, broken.attempts) == ("unreadable", 2)
     assert history_of(broken) == [("stella", "Tried to apply it again: MalformedStripeObject")]
 
 
