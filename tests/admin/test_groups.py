@@ -15,7 +15,7 @@ from credits.models import Hold
 from credits.rates.models import Rate
 from tests.admin.conftest import sign_in
 from tests.admin.pages import add_to, button_of, list_of, page_of
-from tests.admin.rows import Books, make_finding
+from tests.admin.rows import Books, make_finding, make_refund
 from tests.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -24,10 +24,13 @@ GROUPS = ["support", "finance", "catalogue", "nobody"]
 # What a button or form is, and who may use it.
 WORK = {
     "refund": {"support", "finance"},
-    "give a payment back": {"support", "finance"},
+    "refund a payment": {"support", "finance"},
+    "say what a refund comes to": {"support", "finance"},
+    "close without credits": {"support", "finance"},
     "rerun": {"support", "finance"},
     "release a hold": {"support", "finance"},
     "adjust credits": {"finance"},
+    "undo an adjustment": {"finance"},
     "edit a package": {"catalogue"},
     "add a package": {"catalogue"},
     "add a rate": {"catalogue"},
@@ -45,10 +48,15 @@ def member_of(group: str) -> Client:
 def address_of(work: str, books: Books) -> str:
     return {
         "refund": button_of(books.purchase, "refund"),
-        "give a payment back": button_of(books.purchase, "give_back"),
+        "refund a payment": button_of(books.purchase, "refund_payment"),
+        "say what a refund comes to": button_of(
+            make_refund(books.purchase, counted_minor=None), "say_amount"
+        ),
+        "close without credits": button_of(books.purchase, "close_unpaid"),
         "rerun": button_of(books.purchase, "rerun"),
         "release a hold": button_of(books.row(Hold), "release"),
         "adjust credits": button_of(books.account, "adjust"),
+        "undo an adjustment": button_of(books.adjustment, "undo"),
         "edit a package": page_of(books.package),
         "add a package": add_to(Package),
         "add a rate": add_to(Rate),

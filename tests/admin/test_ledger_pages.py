@@ -19,6 +19,7 @@ from tests.admin.pages import links_on, list_of, page_of, read, rows_of
 from tests.admin.rows import HOUR, Books, make_hold
 from tests.admin.test_reading import count_queries
 from tests.builders import UserFactory
+from tests.credits.builders import claim, claw_back
 from tests.credits_pages.builders import past
 
 pytestmark = pytest.mark.django_db
@@ -80,11 +81,9 @@ def test_an_account_shows_what_can_be_spent_and_what_the_jobs_have_yet_to_book(
 
 def test_an_account_shows_what_it_owes(as_clerk: Client, books: Books) -> None:
     spend(books.account.pk, "900")
-    ledger.reverse(
-        books.account.pk, books.lot.pk, Decimal(1000), key="refund", policy="debt", kind=Entry.Kind.REFUND
-    )
+    claw_back(books.account, claim(1000, "debt"), lot=books.lot.pk)
 
-    assert figures(as_clerk, books.account)["Owed"] == 920
+    assert figures(as_clerk, books.account)["Owed"] == 900
     assert "is-urgent" in read(as_clerk, page_of(books.account))
     assert rows_of(as_clerk, list_of(Account), debt="yes") == [books.account]
 
@@ -209,7 +208,7 @@ def test_a_lot_says_where_it_went_by_kind(as_clerk: Client, books: Books) -> Non
     other = ledger.open_account(UserFactory.create())
     spend(account, "100.5")
     ledger.transfer(account, other.pk, Decimal(20), key="gift")
-    ledger.reverse(account, books.lot.pk, Decimal(30), key="refund", policy="cap", kind=Entry.Kind.REFUND)
+    claw_back(books.account, claim(30), lot=books.lot.pk)
     grant(account)
     lot = Lot.objects.get(pk=books.lot.pk)
 
@@ -225,6 +224,28 @@ def test_a_lot_says_where_it_went_by_kind(as_clerk: Client, books: Books) -> Non
     page = read(as_clerk, page_of(lot))
     assert "-100.5" in page
     assert "$10.00" in page
+
+
+def test_a_lot_says_what_came_of_each_clawback(as_clerk: Client, books: Books) -> None:
+    spend(books.account.pk, "900")
+    claw_back(books.account, claim(30), claim(970, "debt"), lot=books.lot.pk)
+
+    page = "".join(read(as_clerk, page_of(books.lot)).split())
+    for refund in (("30", "30", "0", "0", "0"), ("970", "50", "20", "900", "0")):
+        assert "".join(f"<td>{number}</td>" for number in refund) in page, refund
+
+
+def test_a_gift_says_which_lot_it_first_came_in_as_and_its_share_of_the_cost(
+    as_clerk: Client, books: Books
+) -> None:
+    other = ledger.open_account(UserFactory.create())
+    ledger.transfer(books.account.pk, other.pk, Decimal(20), key="gift")
+    given = other.lots.get()
+
+    page = read(as_clerk, page_of(given))
+    assert f'href="{page_of(books.lot)}">#{books.lot.pk}</a>' in page
+    assert "$10.00 for 1,000 credits" in page
+    assert str(books.purchase.pk) not in page
 
 
 def test_the_entries_of_a_lot_are_those_that_moved_it(as_clerk: Client, books: Books) -> None:
