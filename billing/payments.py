@@ -7,6 +7,7 @@ decided by `billing.fulfilment`.
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from django.db import connection
@@ -99,6 +100,8 @@ def take_turn(payment_ref: str | None) -> None:
 def _facts(purchase: Purchase, report: PaymentReport) -> dict[str, Any]:
     charge = report.charge
     method = charge.method if charge else PaymentMethod()
+    if purchase.user is None or purchase.user.erased_at is not None:
+        method = replace(method, last4="", fingerprint="", bank="")  # what an erasure has forgotten stays so
     return {
         "id": uuid.uuid4(),
         "purchase": purchase.pk,

@@ -30,14 +30,14 @@ class Change:
 
 
 def lock_purchase(purchase_id: UUID) -> Purchase:
-    """The purchase, locked until the transaction ends.
+    """The purchase, with its buyer, locked until the transaction ends.
 
     Raises:
         Purchase.DoesNotExist: there is none.
         RuntimeError: no transaction is open, so the lock would hold nothing.
     """
     require_transaction()
-    return Purchase.objects.select_for_update(of=("self",)).get(pk=purchase_id)
+    return Purchase.objects.select_related("user").select_for_update(of=("self",)).get(pk=purchase_id)
 
 
 def require_transaction() -> None:

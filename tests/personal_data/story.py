@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -32,8 +33,11 @@ SUBJECT = "5e0b0b1e-0000-4000-8000-00000000babe"
 EMAIL = "zenobia.quill@example.net"
 AT_CHECKOUT = "zq.private@example.org"
 FIRST, LAST, USERNAME = "Zenobia", "Quillfeather", "zenobiaq"
+CARD = "4000002500003155"
+# What Stripe knows the card by, as the local one makes it.
+FINGERPRINT = hashlib.sha256(CARD.encode()).hexdigest()[:16]
 # What nobody may find anywhere afterwards.
-WORDS = [SUBJECT, EMAIL, AT_CHECKOUT, FIRST, LAST, USERNAME]
+WORDS = [SUBJECT, EMAIL, AT_CHECKOUT, FIRST, LAST, USERNAME, FINGERPRINT]
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,10 @@ def sign_in_at_provider(sandbox: Sandbox, site: str) -> User:
     return person
 
 
-def buy(sandbox: Sandbox, buyer: User, package: str = "standard", card: str = "4242424242424242") -> Purchase:
+def buy(sandbox: Sandbox, buyer: User, package: str = "standard") -> Purchase:
     started = start(buyer, package, idempotency_key=f"{package} for {buyer.email}")
-    who = {"email": AT_CHECKOUT, "name": f"{FIRST} {LAST}"} if buyer.oidc_sub == SUBJECT else {}
-    sandbox.pay(started.session_id, card, **who)
+    who = {"email": AT_CHECKOUT, "name": f"{FIRST} {LAST}", "card": CARD} if buyer.oidc_sub == SUBJECT else {}
+    sandbox.pay(started.session_id, **who)
     deliver(sandbox)
     return Purchase.objects.get(pk=started.purchase.pk)
 

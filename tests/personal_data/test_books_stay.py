@@ -125,7 +125,7 @@ def test_a_refund_reported_later_is_booked_and_brings_nothing_back(sandbox: Sand
     refund_in_dashboard(story.purchase, 900)
     assert set(deliver(sandbox)) == {200}
     run_worker()
-    assert Refund.objects.filter(purchase=story.purchase, amount_minor=900).exists()
+    assert Refund.objects.filter(payment__purchase=story.purchase, amount_minor=900).exists()
     assert Purchase.objects.get(pk=story.purchase.pk).refunded_minor == 450 + 900
     assert find_words(WORDS) == []
     assert InboxEvent.objects.filter(type="charge.refunded").count() == 2

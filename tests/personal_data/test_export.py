@@ -24,7 +24,7 @@ from credits.models import Account, Entry
 from tests.admin.conftest import sign_in
 from tests.builders import UserFactory
 from tests.local_world import Sandbox
-from tests.personal_data.story import AT_CHECKOUT, EMAIL, FIRST, SUBJECT, Story
+from tests.personal_data.story import AT_CHECKOUT, EMAIL, FINGERPRINT, FIRST, SUBJECT, Story
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -107,6 +107,9 @@ def test_the_files_say_what_is_held(story: Story) -> None:
     events = [json.loads(line) for line in files["stripe-events.jsonl"].splitlines()]
     assert AT_CHECKOUT in json.dumps(events)
     assert {row["status"] for row in rows_of(files["disputes.csv"])} == {"won"}
+    paid = [row for row in rows_of(files["payments.csv"]) if row["state"] == "paid"]
+    assert {(row["paid_with"], row["fingerprint"]) for row in paid} == {("Visa •••• 3155", FINGERPRINT)}
+    assert {row["amount"] for row in paid} == {"45.00", "10.00"}
 
 
 def test_nothing_of_others_is_in_it(story: Story) -> None:
@@ -117,6 +120,7 @@ def test_nothing_of_others_is_in_it(story: Story) -> None:
     assert purchases == {str(pk) for pk in story.friend.purchases.values_list("pk", flat=True)}
     assert FIRST not in "".join(text for name, text in files.items() if name != "gifts.csv")
     assert SUBJECT not in everything
+    assert FINGERPRINT not in everything
     assert AT_CHECKOUT not in everything
 
 

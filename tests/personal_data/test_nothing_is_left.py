@@ -10,9 +10,14 @@ from accounts import erasure as person
 from accounts.teams import erasure as teams
 from billing import erasure
 from billing.erasure import erase_user
+from billing.models import Payment, Receipt
 from credits import erasure as books
+from tests.billing.reporting import deliver
+from tests.billing.worker import run_worker
+from tests.builders import UserFactory, start
+from tests.local_world import Sandbox
 from tests.personal_data.scan import find_words, places
-from tests.personal_data.story import WORDS, Story
+from tests.personal_data.story import CARD, WORDS, Story
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,6 +29,40 @@ def test_nothing_that_says_who_they_were_is_left_in_any_table(story: Story) -> N
     assert find_words(WORDS) == []
 
 
+def test_no_digits_of_their_cards_are_left(story: Story) -> None:
+    """Four digits stand by chance in many a number, so they are looked for where they belong."""
+    payments = Payment.objects.filter(purchase__user=story.person)
+    receipts = Receipt.objects.filter(purchase__user=story.person)
+    assert {"3155", "9995"} <= set(payments.values_list("last4", flat=True))
+    assert any("3155" in receipt.paid_with for receipt in receipts)
+
+    erase_user(story.person.pk)
+
+    assert set(payments.values_list("last4", "fingerprint", "bank")) == {("", "", "")}
+    assert set(receipts.values_list("paid_with", flat=True)) == {""}
+    assert set(payments.filter(state="paid").values_list("brand", flat=True)) == {"visa"}
+
+
+@pytest.mark.parametrize("who", ["erased", "deleted"])
+def test_a_card_reported_after_an_erasure_is_not_kept(sandbox: Sandbox, who: str) -> None:
+    sandbox.hold_webhooks()
+    person = UserFactory.create()
+    started = start(person, "standard")
+    sandbox.pay(started.session_id, CARD)
+    deliver(sandbox, types=["checkout.session.completed"])
+    if who == "erased":
+        erase_user(person.pk, forfeit=True)
+    else:
+        person.delete()
+
+    assert set(deliver(sandbox)) == {200}
+    run_worker()
+
+    payment = Payment.objects.get(purchase=started.purchase.pk)
+    assert (payment.state, payment.brand) == ("paid", "visa")
+    assert (payment.last4, payment.fingerprint, payment.bank) == ("", "", "")
+
+
 # Where the story leaves traces: where one of these is missing, the test above has nothing to prove there.
 EVERYWHERE = {
     "accounts_user.email",
@@ -32,7 +71,9 @@ EVERYWHERE = {
     "accounts_user.oidc_sub",
     "accounts_user.username",
     "billing_inboxevent.payload",
+    "billing_payment.fingerprint",
     "billing_purchase.idempotency_key",
+    "billing_receipt.buyer",
     "billing_refund.note",
     "credits_gift.message",
     "django_admin_log.object_repr",

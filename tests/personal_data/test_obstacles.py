@@ -16,7 +16,8 @@ from billing.erasure import erase_user, plan_erasure
 from billing.models import Purchase
 from credits import ledger
 from credits.adjustments import Terms, ask
-from credits.models import Account, Adjustment, Entry
+from credits.errors import AccountClosed
+from credits.models import Account, Entry
 from credits.selectors import get_balance
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, start
@@ -118,15 +119,19 @@ def test_paid_credits_are_not_taken_without_being_asked_for(sandbox: Sandbox, pe
     assert refused(person, forfeit=False) == ["credits_left"]
 
 
-def test_forfeited_credits_are_booked_out_with_the_reason(sandbox: Sandbox, person: User) -> None:
+def test_forfeited_credits_are_booked_out_as_such_and_the_account_is_closed(
+    sandbox: Sandbox, person: User
+) -> None:
     purchase = buy(sandbox, person)
     erased = erase_user(person.pk, forfeit=True)
     account = Account.objects.get(pk=purchase.account_id)
     assert erased.forfeited == 5000
     assert account.balance == 0
     last = Entry.objects.filter(account=account).latest("version")
-    assert (last.kind, last.amount) == ("adjustment", -5000)
-    assert "erased" in Adjustment.objects.get(entry=last).reason
+    assert (last.kind, last.amount) == ("forfeit", -5000)
+    assert account.closed_at is not None
+    with pytest.raises(AccountClosed):
+        ledger.grant(account.pk, Decimal(1), kind=Entry.Kind.PROMOTION, key="late")
 
 
 def test_promotional_credits_always_go(person: User) -> None:
