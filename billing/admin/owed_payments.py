@@ -23,7 +23,7 @@ from billing.models import Payment, Purchase, Refund
 from billing.owed_payments import OwedPayment, owed_payments
 from billing.payment_methods import paid_with
 from billing.refunds import LONGEST_NOTE, RefundOrder, refund_purchase
-from config.admin_display import EMPTY, in_words
+from config.admin_display import EMPTY, in_words, link_to
 
 
 class RefundPaymentForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
@@ -78,7 +78,7 @@ def list_of_payments(purchase: Purchase) -> str:
     left = {owed.payment.pk: owed.left for owed in owed_payments(purchase)}
     lines = (
         (
-            payment.amount,
+            link_to(payment, payment.amount),
             paid_with(payment) or EMPTY,
             link_to_mirrored("paymentintent", payment.stripe_payment_intent_id),
             _what_came_of(payment, left),

@@ -34,6 +34,7 @@ from tests.builders import PackageFactory, UserFactory, paid_report
 READ_ONLY: list[type[Model]] = [
     Purchase,
     PurchaseEvent,
+    Payment,
     InboxEvent,
     Account,
     Lot,
@@ -54,6 +55,7 @@ class Books:
     user: User
     package: Package
     purchase: Purchase
+    payment: Payment
     inbox_event: InboxEvent
     purchase_event: PurchaseEvent
     account: Account
@@ -78,6 +80,7 @@ def make_books() -> Books:
         user=purchase.user,
         package=purchase.package,
         purchase=purchase,
+        payment=purchase.payments.get(),
         inbox_event=event,
         purchase_event=PurchaseEvent.objects.filter(purchase=purchase).latest("id"),
         account=Account.objects.get(pk=purchase.account_id),

@@ -12,14 +12,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing.admin.inbox import InboxEventAdmin
+from billing.admin.payments import PaymentAdmin
 from billing.admin.purchase_events import PurchaseEventAdmin
 from billing.admin.purchases import PurchaseAdmin
-from billing.models import InboxEvent, Purchase, PurchaseEvent
+from billing.models import InboxEvent, Payment, Purchase, PurchaseEvent
 from credits import ledger
 from credits.admin import AdjustmentAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from credits.models import Adjustment, Entry, Hold, Lot
 from tests.admin.pages import list_of, read, rows_of
-from tests.admin.rows import Books, make_adjustment, make_hold, make_inbox_event, make_purchase
+from tests.admin.rows import Books, make_adjustment, make_hold, make_inbox_event, make_payment, make_purchase
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +31,7 @@ ADMINS = (
     InboxEventAdmin,
     PurchaseAdmin,
     PurchaseEventAdmin,
+    PaymentAdmin,
     AdjustmentAdmin,
 )
 LONG_LISTS: list[tuple[type[Model], dict[str, str]]] = [
@@ -41,10 +43,11 @@ LONG_LISTS: list[tuple[type[Model], dict[str, str]]] = [
     (InboxEvent, {}),
     (Purchase, {}),
     (PurchaseEvent, {}),
+    (Payment, {}),
     (Adjustment, {}),
     (Adjustment, {"state": "all"}),
 ]
-MODELS: list[type[Model]] = [Entry, Lot, Hold, InboxEvent, Purchase, PurchaseEvent, Adjustment]
+MODELS: list[type[Model]] = [Entry, Lot, Hold, InboxEvent, Purchase, PurchaseEvent, Payment, Adjustment]
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ def seven_of_each(books: Books, monkeypatch: pytest.MonkeyPatch) -> Books:
         make_hold(books.purchase, "1")
         make_inbox_event(books.purchase, "applied")
         make_adjustment(books.account)
-        make_purchase(user=books.user, package=books.package)
+        make_payment(make_purchase(user=books.user, package=books.package))
         PurchaseEvent.objects.create(purchase=books.purchase, what="looked_at", source="staff")
     return books
 

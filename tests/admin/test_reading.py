@@ -16,11 +16,20 @@ from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
-from billing.models import InboxEvent, Package, Purchase, PurchaseEvent
+from billing.models import InboxEvent, Package, Payment, Purchase, PurchaseEvent
 from credits import ledger
 from credits.models import Account, Adjustment, Entry, Hold, Lot
 from tests.admin.pages import add_to, links_on, list_of, page_of, read, rows_of
-from tests.admin.rows import READ_ONLY, Books, make_books, make_inbox_event, make_purchase
+from tests.admin.rows import (
+    READ_ONLY,
+    Books,
+    make_books,
+    make_dispute,
+    make_inbox_event,
+    make_payment,
+    make_purchase,
+    make_refund,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -91,9 +100,11 @@ def expected_links(books: Books) -> dict[Model, list[str]]:
             page_of(account),
             page_of(books.entry),
             page_of(books.package),
+            page_of(books.payment),
             inbox_of_purchase,
             page_of(books.inbox_event),
         ],
+        books.payment: [page_of(user), page_of(purchase), page_of(books.lot)],
         books.entry: [page_of(account), page_of(books.lot), page_of(purchase)],
         books.lot: [
             page_of(account),
@@ -137,6 +148,29 @@ def test_links_to_stripes_objects_find_them_in_the_mirror(books: Books, as_super
         assert as_superuser.get(url).status_code == 200
 
 
+def test_payments_and_purchases_say_how_was_paid(books: Books, as_clerk: Client) -> None:
+    for url in (list_of(Payment), page_of(books.payment), page_of(books.purchase)):
+        assert "Visa •••• 4242" in read(as_clerk, url), url
+
+
+def test_a_purchase_shows_each_of_its_payments_and_why_one_was_not_accepted(
+    books: Books, as_clerk: Client
+) -> None:
+    second = make_payment(books.purchase, attention="paid_twice")
+
+    assert {page_of(books.payment), page_of(second)} <= links_on(as_clerk, page_of(books.purchase))
+    page = read(as_clerk, page_of(second))
+    assert "A second payment came for the same purchase" in page
+
+
+def test_a_payment_leads_to_what_went_back_of_it(books: Books, as_clerk: Client) -> None:
+    refund, dispute = make_refund(books.purchase), make_dispute(books.purchase)
+
+    assert {page_of(refund), page_of(dispute)} <= links_on(as_clerk, page_of(books.payment))
+    for row in (refund, dispute):
+        assert page_of(books.payment) in links_on(as_clerk, page_of(row))
+
+
 def test_a_purchase_whose_buyer_and_package_are_gone_still_opens(books: Books, as_superuser: Client) -> None:
     books.user.delete()
     Package.objects.all().delete()
@@ -153,6 +187,11 @@ SEARCHES: list[tuple[type[Model], Callable[[Books], Any]]] = [
     (Purchase, lambda books: books.purchase.stripe_payment_intent_id),
     (Purchase, lambda books: books.user.username),
     (Purchase, lambda books: books.user.email),
+    (Payment, lambda books: books.payment.pk),
+    (Payment, lambda books: books.payment.stripe_payment_intent_id),
+    (Payment, lambda books: books.payment.stripe_charge_id),
+    (Payment, lambda books: books.purchase.pk),
+    (Payment, lambda books: books.user.email),
     (PurchaseEvent, lambda books: books.purchase.pk),
     (PurchaseEvent, lambda books: books.inbox_event.pk),
     (InboxEvent, lambda books: books.inbox_event.pk),
