@@ -13,6 +13,7 @@ import pytest
 from django.core.wsgi import get_wsgi_application
 import requests
 import schemathesis
+from django.core.wsgi import get_wsgi_application
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error

@@ -20,7 +20,7 @@ from credits.overview import months_of, overview
 from credits.periods import Month
 from credits.selectors import Standing, standing_of
 from credits.statement import PAGE_SIZE, Moment, Selection, lots_left, moments, page_of, rows_of, totals
-from tests.credits.builders import open_account
+from tests.credits.builders import claim, claw_back, open_account
 from tests.credits_pages.builders import BERLIN, UTC, at, book, make_long, past
 
 pytestmark = pytest.mark.django_db
@@ -196,7 +196,7 @@ def test_totals_are_those_of_a_plain_sum(account: Account) -> None:
 
 def test_what_is_taken_back_or_expires_goes_out(account: Account) -> None:
     granted = ledger.grant(account.pk, Decimal(100), kind=Entry.Kind.PURCHASE, key="a")
-    ledger.reverse(account.pk, granted.lot_id, Decimal(30), key="b", policy="cap", kind=Entry.Kind.REFUND)
+    claw_back(account, claim(30), lot=granted.lot_id)
     book(account, 50, expires_at=timezone.now() - timedelta(seconds=1))
     ledger.expire_lots(account.pk)
     found = totals(account.pk, moments(standing(account), [START, timezone.now() + timedelta(hours=1)]))
@@ -263,7 +263,7 @@ def test_a_line_names_the_lots_that_paid_and_what_is_owed(account: Account) -> N
     first = ledger.grant(account.pk, Decimal(10), kind=Entry.Kind.PURCHASE, key="a")
     second = ledger.grant(account.pk, Decimal(10), kind=Entry.Kind.PURCHASE, key="b")
     book(account, -15)
-    ledger.reverse(account.pk, second.lot_id, Decimal(8), key="c", policy="debt")
+    claw_back(account, claim(8, "debt"), lot=second.lot_id)
     owed, spent, *_ = page_of(everything(account)).lines
     assert [(part.lot.pk if part.lot else None, part.amount) for part in spent.parts] == [
         (first.lot_id, Decimal(-10)),
@@ -312,7 +312,7 @@ def test_what_is_past_its_expiry_is_not_available_before_the_job_has_run(account
 def test_nothing_is_available_while_credits_are_owed(account: Account) -> None:
     granted = ledger.grant(account.pk, Decimal(10), kind=Entry.Kind.PURCHASE, key="a")
     book(account, -6)
-    ledger.reverse(account.pk, granted.lot_id, Decimal(10), key="b", policy="debt")
+    claw_back(account, claim(10, "debt"), lot=granted.lot_id)
     found = standing(account)
     assert (found.balance, found.debt, found.available) == whole(-6, 6, 0)
 
