@@ -192,7 +192,7 @@ def make_refund(purchase: Purchase, **facts: Any) -> Refund:
         "origin": "admin",
         **facts,
     }
-    return Refund.objects.create(payment=_payment_of(purchase), **facts)
+    return Refund.objects.create(**{"payment": _payment_of(purchase), **facts})
 
 
 def make_dispute(purchase: Purchase, **facts: Any) -> Dispute:

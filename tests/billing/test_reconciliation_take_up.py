@@ -21,11 +21,13 @@ from billing.models import ReconciliationRun, SeenPurchase
 from billing.reconciliation_runs import go_on, runs_to_take_up
 from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
 from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, press, read
-from tests.billing.odd_world import FOUND, found_by, (
+from tests.billing.odd_world import (
+    FOUND,
     SESSIONS,
     begin,
     check_whole,
     fail_after,
+    found_by,
     let_the_lease_run_out,
     make_odd_world,
     now,

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from billing.daily_figures import bring_figures_up_to_date
+from billing.models import Payment, Purchase
 
 
 @pytest.fixture(autouse=True)
 def _committed(transactional_db: None) -> None:
     """Every test here."""
+
+
+def paid_at(purchase: Purchase, at: datetime) -> None:
+    """As if it had been begun and paid then."""
+    Purchase.objects.filter(pk=purchase.pk).update(created_at=at, completed_at=at)
+    Payment.objects.filter(purchase=purchase).update(paid_at=at)
+    purchase.refresh_from_db()
 
 
 def count() -> None:

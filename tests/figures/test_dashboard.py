@@ -30,7 +30,7 @@ from tests.admin.pages import read
 from tests.admin.rows import make_dispute, make_purchase, make_refund, pay
 from tests.builders import PackageFactory, UserFactory
 from tests.credits.builders import grant, no_triggers, spend
-from tests.figures.conftest import count
+from tests.figures.conftest import count, paid_at
 
 INDEX = reverse("admin:index")
 DAY = datetime.timedelta(days=1)
@@ -43,7 +43,7 @@ def days_ago(number: int) -> datetime.datetime:
 def bought(package: Package, ago: int = 0, user: User | None = None) -> Purchase:
     purchase = make_purchase(package=package, user=user)
     pay(purchase)
-    Purchase.objects.filter(pk=purchase.pk).update(created_at=days_ago(ago), completed_at=days_ago(ago))
+    paid_at(purchase, days_ago(ago))
     return purchase
 
 
@@ -76,7 +76,7 @@ def test_money_of_the_period_and_of_the_days_before(boss: Client, package: Packa
     for ago in (0, 3, 6, 8):
         bought(package, ago)
     purchase = bought(package, 2)
-    make_refund(purchase, amount_minor=250, status="succeeded", stripe_refund_id="re_1")
+    make_refund(purchase, amount_minor=250, counted_minor=250, status="succeeded", stripe_refund_id="re_1")
     make_dispute(purchase, amount_minor=100, status="lost")
     make_dispute(purchase, amount_minor=100, status="won")
     count()
@@ -122,6 +122,30 @@ def test_a_paid_credit_is_deferred_until_it_is_spent_or_expires(boss: Client, pa
     assert number_of(boss, "outstanding_paid")[0] == "750"
     assert number_of(boss, "outstanding_promotional")[0] == "100"
     assert number_of(boss, "owed")[0] == "0"
+
+
+def test_credits_that_could_not_be_taken_back_lower_what_was_recognised(
+    boss: Client, package: Package
+) -> None:
+    """All were used, and all of the money went back: nothing was earned."""
+    purchase = bought(package)
+    spend(purchase.account, 1000)
+    make_refund(purchase, amount_minor=1000, counted_minor=1000, status="succeeded", stripe_refund_id="re_1")
+    count()
+
+    assert number_of(boss, "recognised_revenue")[0] == "0.00"
+    assert number_of(boss, "deferred_revenue")[0] == "0.00"
+
+
+def test_what_staff_took_and_what_was_forfeited_is_written_off(boss: Client, package: Package) -> None:
+    account = bought(package).account
+    spend(account, 250, kind=Entry.Kind.ADJUSTMENT)
+    ledger.close(account.pk)
+    count()
+
+    assert number_of(boss, "written_off")[0] == "10.00"
+    assert number_of(boss, "deferred_revenue")[0] == "0.00"
+    assert number_of(boss, "recognised_revenue")[0] == "0.00"
 
 
 def test_repeat_rate_and_what_a_buyer_is_worth(boss: Client, package: Package, settings: Any) -> None:

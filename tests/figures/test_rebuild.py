@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import F
 
 from billing.daily_figures import count_visit
-from billing.figures_rebuild import rebuild_figures
+from billing.figures_rebuild import Recount, rebuild_figures
 from billing.models import SalesDay, VisitDay
 from credits.models import LedgerDay
 from tests.admin.rows import make_purchase, make_refund, pay
@@ -47,7 +47,7 @@ def test_what_is_right_stays_and_is_said_to_be() -> None:
 def test_what_came_since_the_last_count_is_no_mistake() -> None:
     pay(make_purchase())
 
-    assert rebuild_figures(keep=False) == []
+    assert rebuild_figures(keep=False) == Recount([], [])
 
 
 def test_a_check_names_what_is_wrong_and_changes_nothing() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +12,10 @@ from django.utils import timezone
 from billing import daily_figures
 from billing.daily_figures import count_changed_days
 from billing.models import ChangedMoment, CheckoutDay, Dispute, Purchase, Refund, ReturnsDay, SalesDay
-from tests.admin.rows import make_dispute, make_purchase, make_refund, pay
+from tests.admin.rows import make_dispute, make_payment, make_purchase, make_refund, pay
 from tests.builders import PackageFactory, UserFactory
+from tests.credits.builders import no_triggers
+from tests.figures.conftest import paid_at
 from tests.figures.plain_count import (
     plain_checkout_days,
     plain_returns_days,
@@ -36,9 +38,7 @@ def bought(days_ago: int = 0, **fields: Any) -> Purchase:
     """A paid purchase."""
     purchase = make_purchase(**fields)
     pay(purchase)
-    at = timezone.now() - timedelta(days=days_ago)
-    Purchase.objects.filter(pk=purchase.pk).update(created_at=at, completed_at=at)
-    purchase.refresh_from_db()
+    paid_at(purchase, timezone.now() - timedelta(days=days_ago))
     return purchase
 
 
@@ -100,17 +100,39 @@ def test_an_inquiry_is_no_dispute_and_a_won_one_keeps_nothing_away(status: str) 
         assert counted.disputed_minor == (100 if status in Dispute.STANDING else 0)
 
 
-def test_a_refund_of_no_known_purchase_is_counted_under_no_package_until_it_is_found() -> None:
+def test_days_are_those_of_the_payment_and_the_refund_and_not_of_learning_of_them() -> None:
+    """Stripe was paid before midnight of New Year, and refunded on the 2nd; nobody told us until the 5th."""
     purchase = bought()
-    refund = make_refund(purchase, status="succeeded", stripe_refund_id="re_1")
-    Refund.objects.filter(pk=refund.pk).update(purchase=None)
-    assert_counted()
-    assert ReturnsDay.objects.get().package_code == ""
+    paid_at(purchase, datetime(2025, 12, 31, 23, 30, tzinfo=UTC))
+    Purchase.objects.update(completed_at=datetime(2026, 1, 5, tzinfo=UTC))
+    refund = make_refund(purchase, made_at=datetime(2026, 1, 2, tzinfo=UTC))
+    dispute = make_dispute(purchase, made_at=datetime(2026, 1, 3, tzinfo=UTC), status="needs_response")
+    with no_triggers():
+        for each in (refund, dispute):
+            type(each)._default_manager.filter(pk=each.pk).update(created_at=datetime(2026, 1, 5, tzinfo=UTC))
 
-    Refund.objects.filter(pk=refund.pk).update(purchase=purchase)
-
     assert_counted()
-    assert ReturnsDay.objects.get().package_code == purchase.package_code
+    assert [str(row.day) for row in SalesDay.objects.all()] == ["2025-12-31"]
+    assert [str(row.day) for row in ReturnsDay.objects.order_by("day")] == ["2026-01-02", "2026-01-03"]
+
+
+def test_what_goes_back_of_a_payment_that_was_not_accepted_lowers_nothing() -> None:
+    purchase = bought()
+    second = make_payment(purchase, attention="paid_twice")
+    make_refund(purchase, payment=second, status="requested")
+    assert_counted()
+    assert not ReturnsDay.objects.exists()
+
+
+def test_what_was_free_is_no_sale_and_its_buyer_none() -> None:
+    user = UserFactory.create()
+    bought(user=user, package=PackageFactory.create(price_minor=0))
+    assert_counted()
+    assert not SalesDay.objects.exists()
+
+    bought(user=user)
+    assert_counted()
+    assert SalesDay.objects.get().first_purchases == 1
 
 
 def test_currencies_are_never_added_up() -> None:
@@ -170,8 +192,7 @@ def _buy(package: Any) -> None:
 )
 def test_days_are_those_of_the_site(settings: Any, zone: str, day: str) -> None:
     purchase = bought()
-    at = "2026-03-01T16:00:00+00:00"
-    Purchase.objects.filter(pk=purchase.pk).update(created_at=at, completed_at=at)
+    paid_at(purchase, datetime(2026, 3, 1, 16, tzinfo=UTC))
     count_changed_days()
     settings.TIME_ZONE = zone
 
