@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.teams.models import Team
 from config.statements import call
 from credits.errors import UnknownAccount, UnknownHold
-from credits.models import Account, Adjustment, Hold, Lot
+from credits.models import Account, Adjustment, Entry, Hold
 
 ZERO = Decimal(0)
 
@@ -65,11 +65,13 @@ class Balance:
 
     @property
     def lifetime_purchased(self) -> Decimal:
-        """All credits that were ever bought into the account. Reads its paid lots: one for each purchase."""
+        """All credits that purchases ever brought into the account: neither gifts nor what staff gave, and not less for
+        what was spent, given away or refunded since. Reads one index entry for each purchase.
+        """
         if self.account_id is None:
             return ZERO
-        bought = Lot.objects.filter(account_id=self.account_id, promotional=False)
-        total: Decimal = bought.aggregate(total=Coalesce(Sum("amount"), ZERO))["total"]
+        purchases = Entry.objects.filter(account_id=self.account_id, kind=Entry.Kind.PURCHASE)
+        total: Decimal = purchases.aggregate(total=Coalesce(Sum("amount"), ZERO))["total"]
         return total
 
 

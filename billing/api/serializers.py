@@ -187,7 +187,9 @@ class BalanceSerializer(serializers.Serializer[Any]):
     balance = NumberField()
     available = NumberField(help_text="What can be spent now: the balance less what is held.")
     held = NumberField()
-    lifetime_purchased = NumberField()
+    lifetime_purchased = NumberField(
+        help_text="All credits that purchases ever brought. Gifts and credits given by staff don't count."
+    )
 
 
 class ReceivedSerializer(serializers.Serializer[Any]):

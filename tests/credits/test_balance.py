@@ -12,7 +12,7 @@ from credits import ledger
 from credits.models import Entry
 from credits.selectors import Balance, Standing, get_balance
 from tests.builders import UserFactory
-from tests.credits.builders import grant
+from tests.credits.builders import grant, open_account, spend
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +48,45 @@ def test_promotional_credits_count_as_balance_and_not_as_bought() -> None:
     balance = get_balance(user)
     assert balance.balance == 105
     assert balance.lifetime_purchased == 100
+
+
+def test_gifts_received_and_credits_of_staff_were_not_bought() -> None:
+    user = UserFactory.create()
+    account, friends = ledger.open_account(user), open_account()
+    grant(account, 100, key="bought", cost=ledger.Cost(1000, "usd"))
+    grant(friends, 40, key="bought", cost=ledger.Cost(400, "usd"))
+    ledger.transfer(friends.pk, account.pk, Decimal(40), key="gift")
+    grant(account, 7, key="adjusted", kind=Entry.Kind.ADJUSTMENT)
+
+    assert get_balance(user).balance == 147
+    assert get_balance(user).lifetime_purchased == 100
+
+
+def test_what_was_bought_stays_bought_whatever_becomes_of_it() -> None:
+    """Spent, given away, refunded and restored, or used up by a debt as it came in."""
+    user = UserFactory.create()
+    account = ledger.open_account(user)
+    lot = grant(account, 100, key="bought").lot_id
+    spend(account, 60)
+    ledger.transfer(account.pk, open_account().pk, Decimal(10), key="gift")
+    ledger.reverse(account.pk, lot, Decimal(50), policy="debt", key="refund", kind=Entry.Kind.REFUND)
+    grant(account, 30, key="bought again")
+    ledger.restore(account.pk, lot, Decimal(30), owed=Decimal(20), key="restored", kind=Entry.Kind.REFUND)
+
+    assert get_balance(user).lifetime_purchased == 130
+
+
+def test_what_was_bought_is_read_from_the_index_of_what_came_in() -> None:
+    user = UserFactory.create()
+    grant(ledger.open_account(user), 50)
+    with CaptureQueriesContext(connection) as asked:
+        assert get_balance(user).lifetime_purchased == 50
+    statement = asked[-1]["sql"]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN {statement}")
+        assert "credits_entry_but_spends" in str(cursor.fetchall())
 
 
 def test_a_balance_is_its_owners_alone() -> None:
