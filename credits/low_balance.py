@@ -1,7 +1,8 @@
-"""Telling people that few credits are left: a mail and a banner, once for each time the balance falls below.
+"""Tells people that few credits are left: a banner each time the balance falls below, and one mail a day at most.
 
 A spend never looks at thresholds. A job compares all of them with their accounts once a minute, in one statement; so
-a balance that falls and rises again within a minute goes unnoticed.
+a balance that falls and rises again within a minute goes unnoticed. A crossing within a day of the last mail waits for
+the day to end: what is still below then is mailed, and what has risen is no news.
 """
 
 from __future__ import annotations
@@ -22,18 +23,25 @@ from accounts.teams.switching import acting_team
 from credits import ledger
 from credits.amounts import positive_amount
 from credits.holders import account_of, people_of
-from credits.mailing import send_mail, take_turns
+from credits.mailing import BETWEEN_NOTICES, send_mail, take_turns, was_mailed_lately
 from credits.models import BalanceAlert
 
 HIDDEN_KEY = "low_balance_hidden"
 
+# Without a threshold nothing is compared, and the row stays as it is.
 MARK_CROSSINGS = """
     UPDATE credits_balancealert b
     SET below = a.balance - a.held < b.threshold,
+        mail_due = a.balance - a.held < b.threshold,
         crossed_at = CASE WHEN a.balance - a.held < b.threshold THEN clock_timestamp() ELSE b.crossed_at END
     FROM credits_account a
     WHERE a.id = b.account_id AND b.below <> (a.balance - a.held < b.threshold)
-    RETURNING b.id, b.below
+    RETURNING b.below
+"""
+TAKE_DUE = """
+    UPDATE credits_balancealert SET mail_due = false
+    WHERE mail_due AND below AND (mailed_at IS NULL OR mailed_at <= %s)
+    RETURNING id
 """
 
 
@@ -62,46 +70,58 @@ def may_set_threshold(user: User, team: Team | None) -> bool:
 def set_threshold(user: User, team: Team | None, threshold: Decimal | None) -> None:
     """Tells the account's people from now on when less than ``threshold`` can be spent; None: no more.
 
-    A balance that is below a first threshold is a crossing too: the next run of the job tells of it. Whoever is told
-    already is not told again because the number changed.
+    A balance that is below a first threshold is a crossing too. Whoever is told already is not told again because the
+    number changed.
 
     Raises:
         InvalidAmount: see `positive_amount`.
     """
     if threshold is None:
-        BalanceAlert.objects.filter(account__in=account_of(user, team)).delete()
+        alerts = BalanceAlert.objects.filter(account__in=account_of(user, team))
+        alerts.update(threshold=None, below=False, mail_due=False)
         return
     account = ledger.open_team_account(team) if team else ledger.open_account(user)
     BalanceAlert.objects.update_or_create(account=account, defaults={"threshold": positive_amount(threshold)})
 
 
 def find_crossings() -> int:
-    """Marks every balance that fell below its threshold, or rose above again, since the last time; mails about the
-    first. Marks and mails commit together. How many fell.
+    """Marks every balance that fell below its threshold, or rose above again, since the last time; and asks for the
+    mails that are due. Marks and mails commit together. How many fell.
     """
     from credits.jobs import send_low_balance
 
     with transaction.atomic(), connection.cursor() as cursor:
         take_turns("low-balances")
         cursor.execute(MARK_CROSSINGS)
-        fallen = [alert_id for alert_id, below in cursor.fetchall() if below]
-        for alert_id in fallen:
+        fallen = [below for (below,) in cursor.fetchall()].count(True)
+        cursor.execute(TAKE_DUE, [timezone.now() - BETWEEN_NOTICES])
+        for (alert_id,) in cursor.fetchall():
             send_low_balance.defer(alert_id=alert_id)
-    return len(fallen)
+    return fallen
 
 
 def send_low_balance_mail(alert_id: int) -> bool:
-    """Mails about the crossing, once: whether this call sent it. A balance that rose again meanwhile needs no mail."""
+    """Mails about the crossing, once and a day after the last mail at the earliest: whether this call sent it. A
+    balance that rose again meanwhile needs no mail.
+    """
     with transaction.atomic():
         take_turns(f"low-balance:{alert_id}")
         alert = BalanceAlert.objects.select_related("account__team").filter(pk=alert_id).first()
-        if alert is None or not alert.below or alert.crossed_at is None:
+        if alert is None or not _is_news(alert):
             return False
-        if alert.mailed_at and alert.mailed_at >= alert.crossed_at:
+        if was_mailed_lately(alert.mailed_at):
+            BalanceAlert.objects.filter(pk=alert_id, below=True).update(mail_due=True)
             return False
         _mail(alert)
         BalanceAlert.objects.filter(pk=alert_id).update(mailed_at=timezone.now())
     return True
+
+
+def _is_news(alert: BalanceAlert) -> bool:
+    """Whether the balance is below, by a crossing that no mail has told of."""
+    if not alert.below or alert.crossed_at is None:
+        return False
+    return alert.mailed_at is None or alert.mailed_at < alert.crossed_at
 
 
 def _mail(alert: BalanceAlert) -> None:
@@ -122,6 +142,8 @@ def shown_notice(request: HttpRequest) -> LowBalance | None:
     if row is None:
         return None
     balance, held, threshold, crossed_at = row
+    if threshold is None:
+        return None
     notice = LowBalance(max(Decimal(0), balance - held), threshold, _name_of(crossed_at))
     is_hidden = request.session.get(HIDDEN_KEY) == notice.crossing
     return None if is_hidden or balance - held >= threshold else notice

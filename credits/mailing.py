@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,9 @@ from django.utils.translation import override
 
 from accounts.models import User
 from accounts.time_zones import zone_of
+
+# Of one account and one kind: a notice that comes more often is read by nobody.
+BETWEEN_NOTICES = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,11 @@ def send_mail_to(
 
 def link_to(page: str, *args: object) -> str:
     return f"{settings.SITE_URL}{reverse(page, args=args)}"
+
+
+def was_mailed_lately(mailed_at: datetime | None) -> bool:
+    """Whether the next notice has to wait."""
+    return mailed_at is not None and mailed_at > timezone.now() - BETWEEN_NOTICES
 
 
 def take_turns(name: str) -> None:

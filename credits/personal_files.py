@@ -84,7 +84,7 @@ def notices(account: Account) -> Iterator[str]:
     rows = [
         [
             "low balance",
-            f"below {plain(alert.threshold)}",
+            "off" if alert.threshold is None else f"below {plain(alert.threshold)}",
             utc_text(alert.crossed_at),
             utc_text(alert.mailed_at),
         ]

@@ -13,18 +13,20 @@ from credits.models.lots import Lot
 
 
 class BalanceAlert(models.Model):
-    """Tell the account's people when less than ``threshold`` can be spent.
+    """Tell the account's people when less than ``threshold`` can be spent; without a threshold, don't.
 
-    ``below`` is whether it was so when last looked at, ``crossed_at`` since when. ``mailed_at`` is when the mail about
-    this crossing went out; it rises above and falls below again: another crossing, another mail.
+    ``below`` is whether it was so when last looked at, ``crossed_at`` since when. ``mailed_at`` is when the last mail
+    went out, and ``mail_due`` that a crossing waits for its own: one mail a day at most. A row whose threshold was
+    taken away stays, so that setting it anew doesn't make it forget the day's mail.
     """
 
     account = models.OneToOneField(
         Account, verbose_name=_("account"), on_delete=models.CASCADE, related_name="balance_alert"
     )
-    threshold = AmountField(_("threshold"))
+    threshold = AmountField(_("threshold"), null=True, blank=True)
     below = models.BooleanField(_("below"), default=False, db_default=False)
     crossed_at = models.DateTimeField(_("crossed"), null=True, editable=False)
+    mail_due = models.BooleanField(_("mail due"), default=False, db_default=False, editable=False)
     mailed_at = models.DateTimeField(_("mail sent"), null=True, editable=False)
 
     class Meta:
@@ -35,9 +37,14 @@ class BalanceAlert(models.Model):
             models.CheckConstraint(
                 condition=Q(below=False) | Q(crossed_at__isnull=False), name="credits_alert_below_since"
             ),
+            models.CheckConstraint(
+                condition=Q(below=False) | Q(threshold__isnull=False), name="credits_alert_below_a_threshold"
+            ),
         ]
 
     def __str__(self) -> str:
+        if self.threshold is None:
+            return f"{self.account}: {_('off')}"
         return f"{self.account}: < {self.threshold.normalize():f}"
 
 

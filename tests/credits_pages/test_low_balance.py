@@ -1,4 +1,4 @@
-"""A mail and a banner when few credits are left: once for each time the balance falls below."""
+"""A banner each time the balance falls below, and a mail about it: one a day at most."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import IntegrityError
+from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
@@ -18,7 +20,7 @@ from credits.models import Account, BalanceAlert
 from tests.billing.calling import browser_of
 from tests.billing.worker import run_worker
 from tests.builders import UserFactory
-from tests.credits_pages.builders import book
+from tests.credits_pages.builders import book, past
 from tests.racing import at_once
 from tests.teams.builders import make_people
 
@@ -27,6 +29,7 @@ pytestmark = pytest.mark.django_db
 BANNER = "credits are left"
 # What a form says that is shown to somebody who acts for themselves.
 OWN = {"shown_for": "personal"}
+A_DAY = timedelta(hours=24)
 
 
 @pytest.fixture
@@ -41,12 +44,28 @@ def spend(user: User, amount: int) -> None:
     book(Account.objects.get(owner=user), -amount)
 
 
+def top_up(user: User, amount: int) -> None:
+    book(Account.objects.get(owner=user), amount)
+
+
 def mails() -> int:
     """How many go out for the crossings that are found now."""
     before = len(mail.outbox)
-    for job in ProcrastinateJob.objects.filter(task_name="credits.send_low_balance"):
+    for job in asked_for():
         send_low_balance_mail(job.args["alert_id"])
+        past("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", [job.pk])
     return len(mail.outbox) - before
+
+
+def asked_for() -> list[ProcrastinateJob]:
+    return list(ProcrastinateJob.objects.filter(task_name="credits.send_low_balance", status="todo"))
+
+
+def let_pass(time: timedelta) -> None:
+    """What was noted so far happened that much earlier."""
+    past(
+        "UPDATE credits_balancealert SET crossed_at = crossed_at - %s, mailed_at = mailed_at - %s", [time] * 2
+    )
 
 
 def test_a_balance_that_falls_below_is_mailed_once(ada: User) -> None:
@@ -65,8 +84,86 @@ def test_it_is_armed_again_when_the_balance_rises(ada: User) -> None:
     for _ in range(2):
         spend(ada, 60)
         assert (find_crossings(), mails()) == (1, 1)
-        book(Account.objects.get(owner=ada), 60)
+        top_up(ada, 60)
         assert (find_crossings(), mails()) == (0, 0)
+        let_pass(A_DAY)
+
+
+def test_a_balance_that_swings_is_mailed_once_within_a_day(ada: User) -> None:
+    sent: list[int] = []
+    for _ in range(5):
+        spend(ada, 60)
+        assert find_crossings() == 1
+        assert len(asked_for()) == (0 if sent else 1)
+        sent.append(mails())
+        top_up(ada, 60)
+        assert find_crossings() == 0
+        let_pass(timedelta(hours=1))
+    assert sent == [1, 0, 0, 0, 0]
+
+
+def test_what_is_still_below_when_the_day_is_over_is_mailed_then(ada: User) -> None:
+    swing(ada)
+    spend(ada, 65)
+    assert (find_crossings(), mails()) == (1, 0)
+    let_pass(A_DAY - timedelta(minutes=1))
+    assert (find_crossings(), mails()) == (0, 0)
+    let_pass(timedelta(minutes=1))
+    assert (find_crossings(), mails()) == (0, 1)
+    assert mail.outbox[-1].subject == "You have 35 credits left"
+    let_pass(2 * A_DAY)
+    assert (find_crossings(), mails()) == (0, 0)  # this crossing was told of
+
+
+def test_what_has_risen_when_the_day_is_over_is_no_news(ada: User) -> None:
+    swing(ada)
+    spend(ada, 65)
+    find_crossings()
+    top_up(ada, 65)
+    find_crossings()
+    let_pass(A_DAY)
+    assert (find_crossings(), mails()) == (0, 0)
+
+
+def test_what_stayed_below_since_its_mail_is_not_mailed_again(ada: User) -> None:
+    spend(ada, 60)
+    assert (find_crossings(), mails()) == (1, 1)
+    let_pass(2 * A_DAY)
+    assert (find_crossings(), mails()) == (0, 0)
+
+
+def test_taking_the_threshold_away_and_setting_it_anew_mails_no_second_time(ada: User) -> None:
+    spend(ada, 60)
+    assert (find_crossings(), mails()) == (1, 1)
+    set_threshold(ada, None, None)
+    assert find_crossings() == 0
+    set_threshold(ada, None, Decimal(70))
+    assert (find_crossings(), mails()) == (1, 0)
+
+
+def test_a_crossing_while_its_last_mail_goes_out_waits_for_the_day_to_end(ada: User) -> None:
+    """The job is on its way when another has just sent a mail."""
+    spend(ada, 60)
+    find_crossings()
+    just_now = timezone.now()
+    BalanceAlert.objects.update(mailed_at=just_now - timedelta(seconds=1), crossed_at=just_now)
+    assert mails() == 0
+    let_pass(A_DAY)
+    assert (find_crossings(), mails()) == (0, 1)
+
+
+def test_only_what_has_a_threshold_is_below(ada: User) -> None:
+    BalanceAlert.objects.update(below=True, crossed_at=timezone.now())
+    with pytest.raises(IntegrityError, match="credits_alert_below_a_threshold"):
+        BalanceAlert.objects.update(threshold=None)
+
+
+def swing(user: User) -> None:
+    """Falls below, is mailed, and rises again."""
+    spend(user, 60)
+    assert (find_crossings(), mails()) == (1, 1)
+    top_up(user, 60)
+    assert (find_crossings(), mails()) == (0, 0)
 
 
 def test_held_credits_are_not_available(ada: User) -> None:
@@ -91,6 +188,7 @@ def test_another_threshold_tells_nobody_twice(ada: User) -> None:
     assert (find_crossings(), mails()) == (0, 0)
     set_threshold(ada, None, Decimal(10))
     assert find_crossings() == 0
+    let_pass(A_DAY)
     set_threshold(ada, None, Decimal(70))
     assert (find_crossings(), mails()) == (1, 1)
 
@@ -99,7 +197,7 @@ def test_without_a_threshold_nobody_is_told(ada: User) -> None:
     set_threshold(ada, None, None)
     spend(ada, 99)
     assert find_crossings() == 0
-    assert not BalanceAlert.objects.exists()
+    assert BalanceAlert.objects.get().threshold is None
 
 
 @pytest.mark.parametrize("threshold", ["0", "-1", "NaN", "1e30", "0.0000001"])
@@ -180,7 +278,8 @@ def test_the_threshold_is_set_and_taken_away_on_the_page(ada: User) -> None:
     )
     assert 'value="12.5"' in client.get("/credits/statement/").content.decode()
     client.post("/credits/low-balance", {"threshold": "", **OWN})
-    assert not BalanceAlert.objects.exists()
+    assert BalanceAlert.objects.get().threshold is None
+    assert 'name="threshold" id="id_threshold" value=""' in client.get("/credits/statement/").content.decode()
 
 
 @pytest.mark.parametrize("threshold", ["0", "-1", "NaN", "many", "1e30", "0.0000001"])
