@@ -23,6 +23,8 @@ from tests.racing import at_once
 
 pytestmark = pytest.mark.django_db
 
+A_DAY = timedelta(hours=24)
+
 
 @pytest.fixture
 def ada() -> User:
@@ -82,6 +84,11 @@ def test_runs_at_once_book_out_each_lot_once(account: Account) -> None:
     assert list(find_violations()) == []
 
 
+def let_pass(time: timedelta) -> None:
+    """What was mailed so far was mailed that much earlier."""
+    past("UPDATE credits_expirywarning SET mailed_at = mailed_at - %s", [time])
+
+
 # --- Told ahead -------------------------------------------------------------------------------------------------------
 
 
@@ -107,11 +114,70 @@ def test_a_lot_is_told_of_once(account: Account) -> None:
     lot_for(account, 6)
     assert (find_expiring_lots(), find_expiring_lots()) == (2, 0)
     assert (send_expiry_mail(account.pk), send_expiry_mail(account.pk)) == (True, False)
+    let_pass(A_DAY)
     lot_for(account, 4)
     assert find_expiring_lots() == 1
     assert send_expiry_mail(account.pk)
     assert [sent.body.count("until") - 1 for sent in mail.outbox] == [2, 1]
     assert ExpiryWarning.objects.filter(mailed_at__isnull=False).count() == 3
+
+
+def test_an_account_is_mailed_once_within_a_day_however_many_lots_come_due(account: Account) -> None:
+    """A lot an hour, as a service gives them that rewards its users all day."""
+    sent = []
+    for _ in range(25):
+        lot_for(account, 6.99)
+        find_expiring_lots()
+        sent.append(send_expiry_mail(account.pk))
+        let_pass(timedelta(hours=1))
+    assert sent == [True, *[False] * 23, True]
+    assert mail.outbox[1].subject == "240 of your credits expire soon"  # none of them was forgotten
+
+
+def test_a_mail_tells_also_of_what_comes_due_before_the_next(account: Account, settings: Any) -> None:
+    """One day ahead, each would otherwise be told of when it is nearly gone."""
+    settings.EXPIRY_WARNING_DAYS = 1
+    lot_for(account, 0.9)
+    lot_for(account, 1.9)
+    lot_for(account, 2.1)
+    assert find_expiring_lots() == 2
+    assert send_expiry_mail(account.pk)
+    assert mail.outbox[0].subject == "20 of your credits expire soon"
+
+
+def test_what_comes_due_tomorrow_is_no_reason_for_a_mail(account: Account) -> None:
+    lot_for(account, 7.5)
+    assert find_expiring_lots() == 0
+
+
+def test_another_accounts_mail_holds_nobody_up(account: Account) -> None:
+    lot_for(account, 5)
+    find_expiring_lots()
+    send_expiry_mail(account.pk)
+    other = ledger.open_account(UserFactory.create())
+    lot_for(other, 5)
+    assert find_expiring_lots() == 1
+    assert send_expiry_mail(other.pk)
+
+
+def test_lots_that_were_marked_while_a_mail_went_out_are_found_again(account: Account) -> None:
+    early, late = lot_for(account, 5), lot_for(account, 4)
+    ExpiryWarning.objects.create(lot_id=early, account=account, mailed_at=timezone.now())
+    ExpiryWarning.objects.create(lot_id=late, account=account)
+    assert not send_expiry_mail(account.pk)
+    assert find_expiring_lots() == 0
+    let_pass(A_DAY)
+    assert find_expiring_lots() == 1
+    assert send_expiry_mail(account.pk)
+
+
+def test_a_mail_that_had_nothing_to_say_holds_up_none(account: Account) -> None:
+    lot_for(account, 5)
+    find_expiring_lots()
+    book(account, -10)
+    send_expiry_mail(account.pk)
+    lot_for(account, 5)
+    assert find_expiring_lots() == 1
 
 
 def test_what_was_spent_meanwhile_is_not_told_of(account: Account) -> None:
