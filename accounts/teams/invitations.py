@@ -40,6 +40,8 @@ from accounts.teams.permissions import require_outranks
 LIFETIME = timedelta(days=7)
 # Of one person, in all their teams: nobody makes this site send mail to the world.
 MOST_PER_DAY = 50
+# To one address: revoking and inviting anew fills no mailbox.
+MOST_TO_ONE_PER_DAY = 3
 
 
 def invite(actor: User, team_id: UUID, email: str, role: Role, cap: Cap | None = None) -> Invitation:
@@ -55,7 +57,7 @@ def invite(actor: User, team_id: UUID, email: str, role: Role, cap: Cap | None =
     with changing(actor, team_id, "invite") as own:
         require_outranks(own, role)
         _refuse_known(team_id, email, now)
-        _refuse_flood(actor, now)
+        _refuse_flood(actor, email, now)
         invitation = _create(own, email, role, cap, now)
         send_invitation.defer(invitation_id=str(invitation.pk))
     return invitation
@@ -171,11 +173,14 @@ def _refuse_known(team_id: UUID, email: str, now: datetime) -> None:
         raise AlreadyInvited(message % {"email": email}, field="email")
 
 
-def _refuse_flood(actor: User, now: datetime) -> None:
+def _refuse_flood(actor: User, email: str, now: datetime) -> None:
     lately = Invitation.objects.filter(invited_by=actor, created_at__gt=now - timedelta(days=1))
     if lately.count() >= MOST_PER_DAY:
         message = _("You have sent %(most)d invitations within a day. Please send more tomorrow.")
         raise TooManyInvitations(message % {"most": MOST_PER_DAY})
+    if lately.filter(email=email).count() >= MOST_TO_ONE_PER_DAY:
+        message = _("You have invited %(email)s %(most)d times within a day. Please try again tomorrow.")
+        raise TooManyInvitations(message % {"email": email, "most": MOST_TO_ONE_PER_DAY}, field="email")
 
 
 def _closed(invitation: Invitation) -> InvitationClosed:

@@ -147,6 +147,19 @@ def test_nobody_sends_more_than_fifty_a_day(people: People, monkeypatch: pytest.
     invite(people, "c@example.com")
 
 
+def test_revoking_and_inviting_anew_fills_no_mailbox(people: People) -> None:
+    teams = [people.team.pk, membership.create_team(people.owner, "Other").pk]
+    for team in (teams * invitations.MOST_TO_ONE_PER_DAY)[: invitations.MOST_TO_ONE_PER_DAY]:
+        invited = invitations.invite(people.owner, team, "a@example.com", Role.MEMBER)
+        invitations.revoke(people.owner, team, invited.pk)
+    with pytest.raises(TooManyInvitations) as refused:
+        invite(people, "A@example.com")
+    assert refused.value.params["field"] == "email"
+    invite(people, "b@example.com")
+    Invitation.objects.update(created_at=timezone.now() - timedelta(days=1, seconds=1))
+    invite(people, "a@example.com")
+
+
 def test_an_invitation_is_revoked_once_and_by_whoever_could_make_it(people: People) -> None:
     invitation = invite(people, role=Role.ADMIN)
     for actor in (people.member, people.admin):
