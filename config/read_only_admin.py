@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib.admin import display
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import DecimalField, Field, IntegerField, Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -15,8 +16,10 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 
 from config.admin_display import EMPTY
+from config.amount_fields import AmountField, WholeNumberField
 
 RelatedPage = Callable[[Any], str]
+NUMBER_FIELDS = {DecimalField: AmountField, IntegerField: WholeNumberField}
 
 
 class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
@@ -38,6 +41,16 @@ class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     def see_also(self, row: Any) -> str:
         links = [link for link in (page(row) for page in self.related_pages) if link != EMPTY]
         return SafeString(" · ".join(links)) or EMPTY
+
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> forms.Field | None:
+        """Numbers are read as they are everywhere (`parse_amount`)."""
+        for kind, form_class in NUMBER_FIELDS.items():
+            if isinstance(db_field, kind) and not db_field.choices:
+                kwargs.setdefault("form_class", form_class)
+        field: forms.Field | None = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return field
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_staff(request)

@@ -6,13 +6,13 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from config.amount_fields import AmountField
 from config.errors import DomainError
 from credits.errors import InsufficientCredits, InvalidAmount
 from credits.formatting import credits_amount
 
 NO_AMOUNT = gettext_lazy("Write a number of credits above zero, such as 500 or 2.5.")
 AMOUNT_ERRORS = {"required": NO_AMOUNT, "invalid": NO_AMOUNT}
-LONGEST_AMOUNT = 40
 
 
 class CreditsForm(forms.Form):
@@ -36,10 +36,10 @@ class GiftForm(CreditsForm):
     email = forms.CharField(
         max_length=254, error_messages={"required": gettext_lazy("Write the e-mail address of who gets it.")}
     )
-    amount = forms.DecimalField(error_messages=AMOUNT_ERRORS, localize=False)
+    amount = AmountField(error_messages=AMOUNT_ERRORS, localize=False)
     message = forms.CharField(required=False, strip=True)
 
 
 class ThresholdForm(CreditsForm):
     amount_field = "threshold"
-    threshold = forms.DecimalField(required=False, error_messages=AMOUNT_ERRORS, localize=False)
+    threshold = AmountField(required=False, error_messages=AMOUNT_ERRORS, localize=False)

@@ -17,6 +17,7 @@ from unfold.widgets import (
 )
 
 from accounts.clients.models import ApiClient, ApiKey, Scope
+from config.amount_fields import WholeNumberField
 
 LONGEST_DAYS = 3650
 
@@ -50,7 +51,7 @@ class NewKeyForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     scopes = ScopesChoice(
         label=_("Scopes"), help_text=_("None ticked: all that the client has, now and later.")
     )
-    expires_in_days = forms.IntegerField(
+    expires_in_days = WholeNumberField(
         label=_("Expires in days"),
         required=False,
         min_value=1,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from accounts.teams.caps import Cap
 from accounts.teams.errors import TeamError
 from accounts.teams.models import NAME_LENGTH, Membership, Period, Role
+from config.amount_fields import AmountField
 
 NO_NAME = {"required": gettext_lazy("Give the team a name.")}
 NO_EMAIL = {"required": gettext_lazy("Write the e-mail address of whom you invite.")}
@@ -32,7 +33,7 @@ class NameForm(TeamForm):
 
 
 class CapForm(TeamForm):
-    cap = forms.DecimalField(required=False, error_messages=NO_NUMBER, localize=False)
+    cap = AmountField(required=False, error_messages=NO_NUMBER, localize=False)
     period = forms.ChoiceField(choices=Period.choices, initial=Period.MONTH)
 
     def clean(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from billing.owed_payments import OwedPayment, owed_payments
 from billing.payment_methods import paid_with
 from billing.refunds import LONGEST_NOTE, RefundOrder, refund_purchase
 from config.admin_display import EMPTY, in_words, link_to
+from config.amount_fields import WholeNumberField
 
 
 class RefundPaymentForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
@@ -40,7 +41,7 @@ class RefundPaymentForm(BaseDialogForm):  # type: ignore[misc]  # unfold is unty
         help_text=_("Kept with the refund, with your name. The buyer doesn’t see it."),
     )
     payment = forms.UUIDField(widget=forms.HiddenInput)
-    minor = forms.IntegerField(widget=forms.HiddenInput)
+    minor = WholeNumberField(widget=forms.HiddenInput)
     key = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **more: Any) -> None:

@@ -28,6 +28,7 @@ from billing.money import Money, decimal_places
 from billing.remote_catalog import RemoteCatalog, find_drift, mirrored_remote_catalog
 from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, chip
+from config.amount_fields import AmountField
 from config.read_only_admin import StaffMayLook
 from credits.formatting import credits_amount
 
@@ -37,7 +38,7 @@ BADGE_TONES: dict[str, str] = {Package.Badge.POPULAR: "info", Package.Badge.BEST
 class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """Takes the price as people write it (45.00) and keeps it in the currency's smallest unit."""
 
-    price = forms.DecimalField(
+    price = AmountField(
         label=_("Price"),
         min_value=Decimal(0),
         max_digits=15,

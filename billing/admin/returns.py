@@ -33,6 +33,7 @@ from billing.resolving import resolve_return
 from billing.returns import amount_of, came_of
 from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, chip, in_words, link_to
+from config.amount_fields import AmountField
 from config.period_filter import PeriodFilter
 from config.read_only_admin import ReadOnlyAdmin
 from credits.formatting import credits_amount
@@ -64,7 +65,7 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
 
     form_before_template = "admin/billing/refund_preview.html"
 
-    amount = forms.DecimalField(
+    amount = AmountField(
         label=_("Amount"), max_digits=20, decimal_places=3, widget=UnfoldAdminTextInputWidget
     )
     policy = forms.ChoiceField(

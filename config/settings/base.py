@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import environ
 import structlog
 from csp.constants import NONE, SELF
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from config import admin_looks
+from config.environment import Environment
 
-env = environ.Env()
+env = Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 SITE_NAME = env("SITE_NAME", default="Prepaid Credits")
@@ -201,7 +200,7 @@ SWEEP_AFTER = timedelta(minutes=env.int("SWEEP_AFTER_MINUTES", default=10))
 REFUND_POLICY = env.str("REFUND_POLICY", default="cap")
 DISPUTE_POLICY = env.str("DISPUTE_POLICY", default="debt")
 # What one refund may come to, in the currency's main unit, for staff without the permission to refund any amount.
-REFUND_LIMIT = Decimal(env.str("REFUND_LIMIT", default="50"))
+REFUND_LIMIT = env.amount("REFUND_LIMIT", default="50")
 # How long the webhook inbox keeps events that are done with. 0 keeps all of them; failed ones stay in any case.
 INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=90)
 # How long a buyer is taken to stay, for the front page's lifetime value.
@@ -223,7 +222,7 @@ STRIPE_INVOICES = env.bool("STRIPE_INVOICES", default=False)
 
 # --- Gifts, notices -----------------------------------------------------------------------------------------------
 # What one person may give away within 24 hours: so many credits, in so many gifts. No gifts at all: a count of 0.
-GIFT_DAILY_LIMIT = Decimal(env("GIFT_DAILY_LIMIT", default="10000"))
+GIFT_DAILY_LIMIT = env.amount("GIFT_DAILY_LIMIT", default="10000")
 GIFT_DAILY_COUNT = env.int("GIFT_DAILY_COUNT", default=20)
 # Credits can be given away this long after they were bought: long enough for a stolen card to be noticed.
 GIFT_AFTER = timedelta(hours=env.int("GIFT_AFTER_HOURS", default=0))
@@ -232,7 +231,7 @@ EXPIRY_WARNING_DAYS = env.int("EXPIRY_WARNING_DAYS", default=7)
 
 # --- Adjustments --------------------------------------------------------------------------------------------------
 # Staff give or take so many credits at once; above it a second person has to approve.
-ADJUSTMENT_APPROVAL_ABOVE = Decimal(env("ADJUSTMENT_APPROVAL_ABOVE", default="1000"))
+ADJUSTMENT_APPROVAL_ABOVE = env.amount("ADJUSTMENT_APPROVAL_ABOVE", default="1000")
 
 # --- Rate card ----------------------------------------------------------------------------------------------------
 # tiktoken's encoding for models that it doesn't know. Used where its data is on this machine.

@@ -19,6 +19,7 @@ from unfold.widgets import (
 )
 
 from accounts.time_zones import site_zone
+from config.amount_fields import AmountField
 from credits.adjustments import Terms, checked, require_time_left
 from credits.amounts import QUANTUM
 from credits.errors import InvalidEntry, LedgerError
@@ -60,7 +61,7 @@ class AdjustForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         choices=[(GIVE, gettext_lazy("Give credits")), (TAKE, gettext_lazy("Take credits"))],
         widget=UnfoldAdminSelectWidget,
     )
-    amount = forms.DecimalField(
+    amount = AmountField(
         label=gettext_lazy("Credits"), min_value=QUANTUM, widget=UnfoldAdminDecimalFieldWidget
     )
     reason = forms.CharField(

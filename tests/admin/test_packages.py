@@ -86,7 +86,7 @@ def test_a_price_is_written_in_the_main_unit(
         ({"price": "1.005"}, "price", "USD has 2 decimal places."),
         ({"price": "1.5", "currency": "jpy"}, "price", "JPY has no smaller unit: write a whole number."),
         ({"price": "-1"}, "price", "Ensure this value is greater than or equal to 0."),
-        ({"price": "ten"}, "price", "Enter a number."),
+        ({"price": "ten"}, "price", "Write it in digits, with a point for decimals: 2.5"),
         ({"currency": "USD"}, "currency", "An ISO 4217 code in lower case, such as usd."),
         ({"credits": "0"}, "credits", "Ensure this value is greater than or equal to 0.01."),
         (
