@@ -22,6 +22,7 @@ from billing.models import Purchase, Refund
 from billing.money import Money
 from billing.refunds import LONGEST_NOTE, RefundOrder, preview_refund, refund_purchase
 from billing.returns import came_of
+from config.api_amounts import AmountField
 from config.problems import problem_responses
 from credits.models import Clawback
 
@@ -44,7 +45,7 @@ class MayRefund(BasePermission):
 
 
 class PreviewQuerySerializer(serializers.Serializer[Any]):
-    amount = serializers.DecimalField(
+    amount = AmountField(
         max_digits=20,
         decimal_places=3,
         required=False,
@@ -72,9 +73,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 
 class RefundOrderSerializer(serializers.Serializer[Any]):
-    amount = serializers.DecimalField(
-        max_digits=20, decimal_places=3, help_text="In the currency's main unit: 2.50."
-    )
+    amount = AmountField(max_digits=20, decimal_places=3, help_text="In the currency's main unit: 2.50.")
     reason = serializers.ChoiceField(
         choices=Refund.Reason.choices, required=False, allow_blank=True, default=""
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, DecimalException
+from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, QueryDict
 
 from config.errors import DomainError, InvalidRequest, WrongField
+from config.written_amounts import NotAnAmount, parse_amount
 from credits.amounts import positive_amount
 from credits.api.errors import (
     IdempotencyKeyRequired,
@@ -26,9 +27,10 @@ from credits.errors import InvalidAmount
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
-# As JSON writes a number; in quotes without an exponent.
-NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-QUOTED = re.compile(rb'"(-?[0-9]+(?:\.[0-9]+)?)"')
+PLAIN_DIGITS = (
+    'An amount in plain digits is needed, as a string ("2.5") or a JSON number (2.5), without an exponent: '
+    "1000, not 1e3."
+)
 # How msgspec says which part of the body is wrong.
 PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
 NAMED = re.compile(r"(?P<what>missing required|unknown) field `(?P<name>[^`]*)`")
@@ -85,18 +87,12 @@ def read_amount(raw: msgspec.Raw, attr: str) -> Decimal:
 
 
 def read_number(raw: msgspec.Raw, attr: str) -> Decimal:
-    text = bytes(raw)
-    quoted = QUOTED.fullmatch(text)
+    """A number that is written out in digits, in quotes or not. Raises InvalidRequest."""
+    text = bytes(raw).decode(errors="replace")
     try:
-        if quoted:
-            return Decimal(quoted[1].decode())
-        if NUMBER.fullmatch(text):
-            return Decimal(text.decode())
-    except DecimalException:  # an exponent beyond all bounds
-        pass
-    raise wrong(
-        attr, "invalid_amount", 'A decimal number is needed, as a string ("2.5") or a JSON number (2.5).'
-    )
+        return parse_amount(text[1:-1] if text[0] == '"' else text, signed=True)
+    except NotAnAmount:
+        raise wrong(attr, "invalid_amount", PLAIN_DIGITS) from None
 
 
 def read_quantities(usage: Mapping[str, msgspec.Raw]) -> dict[str, Decimal]:

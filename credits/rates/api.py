@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
+from config.api_amounts import AmountField, WholeNumberField
 from config.problems import problem_responses
 from credits.rates.estimate import EXPECTED_OUTPUT_TOKENS, Estimate, estimate
 from credits.rates.exact_json import ExactJSONRenderer, ExactNumberField
@@ -29,14 +30,14 @@ MOST_IMAGES = 10_000
 class EstimateQuerySerializer(serializers.Serializer[Any]):
     prompt = serializers.CharField(max_length=LONGEST_PROMPT, trim_whitespace=False)
     model = serializers.CharField(max_length=LONGEST_MODEL, help_text="As on the rate card.")
-    expected_output_tokens = serializers.IntegerField(
+    expected_output_tokens = WholeNumberField(
         min_value=0,
         max_value=MOST_TOKENS,
         required=False,
         help_text=f"How long an answer to expect; {EXPECTED_OUTPUT_TOKENS} if it isn't said.",
     )
-    images = serializers.IntegerField(min_value=1, max_value=MOST_IMAGES, default=1)
-    seconds = serializers.DecimalField(
+    images = WholeNumberField(min_value=1, max_value=MOST_IMAGES, default=1)
+    seconds = AmountField(
         max_digits=15,
         decimal_places=6,
         min_value=0,

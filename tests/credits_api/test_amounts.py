@@ -28,9 +28,6 @@ def spend_text(service: Service, account: Account, amount: str, key: str | None 
         ("0.300000", "0.3"),
         ("2", "2"),
         ('"2.000000"', "2"),
-        ("1e1", "10"),
-        ("1.5E+1", "15"),
-        ("1e-6", "0.000001"),
         ('"0.000001"', "0.000001"),
         ("10.000001", "10.000001"),
         ('"007"', "7"),
@@ -69,6 +66,11 @@ def test_nineteen_and_more_digits_stay(service: Service, account: Account, quote
         "-0",
         "-1",
         '"-2.5"',
+        "1e3",
+        "1e1",
+        "1.5E+1",
+        "1e-6",
+        "1E0",
         "1e18",
         "1000000000000000000",
         "1e30",
@@ -111,6 +113,11 @@ def test_what_is_no_amount_is_refused_by_the_fields_name(
             ("amount", "invalid_amount")
         ]
     assert books(account) == (Decimal(100), 0)
+
+
+def test_an_exponent_is_refused_in_words_that_say_what_to_send(service: Service, account: Account) -> None:
+    (wrong,) = spend_text(service, account, "1e3").json()["errors"]
+    assert "without an exponent: 1000, not 1e3" in wrong["detail"]
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "01", ".5", "5.", "+1", "1e", "0x1"])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 Amount = Decimal | int | str
 Quantity = Decimal | int | str
+# As the API takes it. Decimal would also read 1e3, 1_000, spaces, and the digits of other scripts.
+PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def read_amount(value: Amount, name: str = "amount") -> Decimal:
@@ -16,16 +19,15 @@ def read_amount(value: Amount, name: str = "amount") -> Decimal:
 
     Raises:
         TypeError: a float, which isn't the number that was meant (0.1 + 0.2 is 0.30000000000000004), or no number.
-        ValueError: a text that is no finite number.
+        ValueError: a text that is no number in plain digits, or a decimal that isn't finite.
     """
     if isinstance(value, float):
         raise TypeError(f"{name} is the float {value!r}. Use a Decimal, an int or a string: Decimal('2.5').")
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
         raise TypeError(f"{name} must be a Decimal, an int or a string, not {type(value).__name__}.")
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise ValueError(f"{name} is no number: {value!r}.") from None
+    if isinstance(value, str) and not PLAIN.fullmatch(value):
+        raise ValueError(f"{name} is no number in plain digits: {value!r}.")
+    number = Decimal(value)
     if not number.is_finite():
         raise ValueError(f"{name} is not finite: {value!r}.")
     return number
