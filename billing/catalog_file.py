@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from billing.errors import CatalogError
 from billing.models import Package
 from billing.models.packages import LONGEST_VALIDITY_DAYS
 from billing.money import Money, decimal_places
+from config.toml_numbers import load_toml, read_number
+from config.written_amounts import NotAnAmount
 
 FILE_KEYS = {"currency", "package"}
 REQUIRED = {"code", "name", "credits", "price"}
@@ -50,7 +52,7 @@ def read_catalog(path: Path) -> list[CatalogPackage]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        data = tomllib.loads(text, parse_float=Decimal)
+        data = load_toml(text)
     except OSError as error:
         raise CatalogError(f"{path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -159,18 +161,20 @@ class _Fields:
     def number(
         self, key: str, lowest: Decimal, highest: Decimal, places: int, default: int | str = "1"
     ) -> Decimal:
-        value = _decimal(self.table.get(key, default))
-        if value is None or not value.is_finite() or not lowest <= value <= highest:
-            self._wrong(key, f"{_shown(self.table[key])} is not a number from {lowest} to {highest}")
+        value = self._number(key, default)
+        if value is None or not lowest <= value <= highest:
+            self._wrong(
+                key, f"{self.table[key]!r} is not a number from {lowest} to {highest} in plain digits"
+            )
             return Decimal(default)
         if value != round(value, places):
             self._wrong(key, f"{value} has more than {places} decimal places")
         return value
 
     def price(self, currency: str) -> Money:
-        value = _decimal(self.table.get("price", 0))
-        if value is None or not value.is_finite():
-            self._wrong("price", f'{_shown(self.table["price"])} is not an amount such as "10.00"')
+        value = self._number("price", 0)
+        if value is None:
+            self._wrong("price", f'{self.table["price"]!r} is not an amount such as "10.00"')
         elif value < 0:
             self._wrong("price", f"{value} is negative")
         elif value > LARGEST_PRICE_MINOR or value.scaleb(decimal_places(currency)) > LARGEST_PRICE_MINOR:
@@ -189,27 +193,21 @@ class _Fields:
         return bool(value)
 
     def days(self, key: str) -> int | None:
-        value = self.table.get(key)
-        if value is None:
+        if key not in self.table:
             return None
-        if type(value) is not int or not 1 <= value <= LONGEST_VALIDITY_DAYS:
+        value, days = self.table[key], self._number(key, 1)
+        if type(value) is not int or days is None or not 1 <= days <= LONGEST_VALIDITY_DAYS:
             self._wrong(key, f"{value!r} is not a number of days from 1 to {LONGEST_VALIDITY_DAYS}")
             return None
         return value
 
+    def _number(self, key: str, default: int | str) -> Decimal | None:
+        """None where there is no number in plain digits."""
+        line = self.reader.lines[self.reader._line_of(key, self.index) - 1]
+        try:
+            return read_number(self.table[key], line) if key in self.table else Decimal(default)
+        except NotAnAmount:
+            return None
+
     def _wrong(self, key: str, reason: str) -> None:
         self.reader._mistake(self.reader._line_of(key, self.index), f"{key}: {reason}")
-
-
-def _shown(value: object) -> str:
-    """As it stands in the file: 100.5, 'many'."""
-    return str(value) if isinstance(value, Decimal) else repr(value)
-
-
-def _decimal(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-        return None
-    try:
-        return Decimal(value)
-    except InvalidOperation:
-        return None

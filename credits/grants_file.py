@@ -10,9 +10,10 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from uuid import UUID
 
+from config.written_amounts import NotAnAmount, parse_amount
 from credits.adjustments import Terms, checked
 from credits.arguments import is_storable
 from credits.errors import GrantsFileError, InvalidAdjustment, InvalidEntry
@@ -133,13 +134,13 @@ class _Fields:
         return terms
 
     def _amount(self) -> Decimal:
-        text = self._text("amount")
+        text = self.fields.get("amount", "")
         try:
-            amount = Decimal(text)
-        except InvalidOperation:
-            self._wrong("amount", f"{text!r} is no number such as 2.5")
+            amount = parse_amount(text, signed=True)
+        except NotAnAmount:
+            self._wrong("amount", f"{text!r} is no number in plain digits such as 2.5")
             return Decimal(1)
-        if amount.is_finite() and amount <= 0:
+        if amount <= 0:
             self._wrong("amount", f"{text} is not above zero: this only gives")
         return amount
 

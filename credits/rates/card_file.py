@@ -11,12 +11,14 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from config.toml_numbers import load_toml, read_number
+from config.written_amounts import NotAnAmount
 from credits.rates.errors import RateCardError
 from credits.rates.models import Markup, Rate
 
@@ -44,7 +46,7 @@ def read_card(path: Path) -> list[CardRow]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        data = tomllib.loads(text, parse_float=Decimal)
+        data = load_toml(text)
     except OSError as error:
         raise RateCardError(f"{path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -144,19 +146,23 @@ class _Table:
         if value == NOTHING:
             return None
         try:
-            if isinstance(value, int | str | Decimal) and not isinstance(value, bool):
-                return Decimal(value)
-        except InvalidOperation:
-            pass
-        self._wrong(key, f'{value!r} is not a number such as "1.25", and not "{NOTHING}"')
+            return self._read(key, value)
+        except NotAnAmount:
+            self._wrong(key, f'{value!r} is not a number such as "1.25", and not "{NOTHING}"')
         return None
 
     def _count(self, key: str) -> int:
         value = self.table.get(key, 1)
-        if type(value) is not int:
-            self._wrong(key, f"{value!r} is not a whole number")
-            return 1
-        return value
+        try:
+            if type(value) is int:
+                return int(self._read(key, value))
+        except NotAnAmount:
+            pass
+        self._wrong(key, f"{value!r} is not a whole number in plain digits")
+        return 1
+
+    def _read(self, key: str, value: object) -> Decimal:
+        return read_number(value, self.reader.lines[self._line_of(key) - 1])
 
     def _moment(self) -> datetime | None:
         value = self.table.get("effective_from")

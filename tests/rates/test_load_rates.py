@@ -133,7 +133,7 @@ MISTAKES: dict[str, tuple[str, str, int, str]] = {
     "a model with a slash": ('"chat-small"', '"chat/small"', 3, "model: Letters, digits, dots"),
     "a provider that is a number": ('"example"\nmodel', "7\nmodel", 2, "provider: 7 is no text"),
     "per nothing": ("per = 1000", "per = 0", 6, "per: Ensure this value is greater than or equal to 1."),
-    "per a half": ("per = 1000", "per = 0.5", 6, "per: Decimal('0.5') is not a whole number"),
+    "per a half": ("per = 1000", "per = 0.5", 6, "per: 0.5 is not a whole number"),
     "a date without a zone": (
         "per = 1000",
         "effective_from = 2090-01-01T00:00:00",
