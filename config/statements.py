@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, connections
 
 from config.prepared import PreparedStatements
 
@@ -14,6 +14,7 @@ Row = tuple[Any, ...]
 
 # On psycopg's connection and not on Django's, which gets another one from the pool.
 KEPT = "credits_prepared_statements"
+UNDO = "credits_undo"
 
 
 def call(statement: str, arguments: Sequence[Any]) -> list[Row]:
@@ -34,6 +35,27 @@ def call(statement: str, arguments: Sequence[Any]) -> list[Row]:
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
         return _run(connection.connection, statement, arguments)
+
+
+def call_undoably(statement: str, arguments: Sequence[Any]) -> list[Row]:
+    """As `call`, and an error in the data undoes this statement alone: whoever has a transaction open can go on in it.
+
+    There it runs behind a savepoint, which goes along in the same round trip; alone it needs none.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    if not connection.in_atomic_block:
+        return call(statement, arguments)
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(f"SAVEPOINT {UNDO}; {statement}; RELEASE SAVEPOINT {UNDO}", arguments)
+        except (DataError, IntegrityError):
+            cursor.execute(f"ROLLBACK TO SAVEPOINT {UNDO}; RELEASE SAVEPOINT {UNDO}")
+            raise
+        cursor.set_result(
+            -2
+        )  # the last answer is RELEASE's; whoever keeps the history may have asked something first
+        rows: list[Row] = cursor.fetchall()
+        return rows
 
 
 def _run(connection: psycopg.Connection[Any], statement: str, arguments: Sequence[Any]) -> list[Row]:

@@ -14,8 +14,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from config.statements import call
 from credits.arguments import json_text
+from credits.bounds import call_within_bounds
 from credits.errors import InvalidEntry, KeyConflict, UnknownLot
 from credits.models import Clawback, Entry
 from credits.results import Clawed
@@ -51,6 +51,7 @@ def claw_back(
         InvalidEntry: together they claim more than the lot ever had, or metadata that can't be stored.
         KeyConflict: one of the claims is on another lot already.
         UnknownLot: the account has no such lot.
+        SumTooLarge: the account would owe 10^18 credits or more.
     """
     arguments = [
         account_id,
@@ -65,7 +66,7 @@ def claw_back(
         json_text(metadata),
     ]
     statement = "SELECT * FROM credits_claw_back(%s, %s, %s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::numeric[], %s::jsonb[], %s, %s)"
-    outcome, entry_id, taken, owed, balance = call(statement, arguments)[0]
+    outcome, entry_id, taken, owed, balance = call_within_bounds(statement, arguments, account=account_id)[0]
     if outcome == "unknown_lot":
         raise UnknownLot("The account has no such lot.", account=str(account_id), lot=lot_id)
     if outcome == "too_much":

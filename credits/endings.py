@@ -10,6 +10,7 @@ from uuid import UUID
 from config.statements import call
 from credits import refusals
 from credits.arguments import checked_text, json_text
+from credits.bounds import call_within_bounds
 from credits.errors import NothingToUndo
 from credits.results import Undone
 
@@ -44,7 +45,7 @@ def undo(
         NothingToUndo: there is no such entry, or it comes to another amount by now, or to nothing.
         InsufficientCredits: what it gave was spent, and the account has too few others.
         AccountClosed: its person was erased or its team deleted.
-        InvalidEntry, KeyConflict: as `credits.ledger.grant`.
+        InvalidEntry, KeyConflict, SumTooLarge: as `credits.ledger.grant`.
     """
     arguments = [
         account_id,
@@ -54,7 +55,8 @@ def undo(
         checked_text("reference", reference),
         json_text(metadata),
     ]
-    rows = call("SELECT * FROM credits_undo(%s, %s, %s, %s, %s, %s)", arguments)
+    statement = "SELECT * FROM credits_undo(%s, %s, %s, %s, %s, %s)"
+    rows = call_within_bounds(statement, arguments, account=account_id)
     outcome, booked, balance_after, missing = rows[0]
     if outcome == "conflict":
         raise refusals.conflict(account_id, key)

@@ -82,6 +82,15 @@ class InsufficientCredits(LedgerError):
         }
 
 
+class SumTooLarge(LedgerError):
+    """A sum of the account would reach 10^18, which no amount can and no column holds: what it has, what it owes, or
+    what was captured of one hold.
+    """
+
+    code = "sum_too_large"
+    status = 409
+
+
 class HoldClosed(LedgerError):
     """The hold was captured, released, or has expired: ``status`` says which."""
 

@@ -18,6 +18,7 @@ from config.statements import call
 from credits import refusals
 from credits.amounts import positive_amount
 from credits.arguments import checked_text, json_text
+from credits.bounds import call_within_bounds
 from credits.errors import HoldClosed, InvalidEntry, UnknownHold
 from credits.models import Hold
 from credits.results import Capture, OpenedHold, Release
@@ -150,6 +151,7 @@ def capture(
         UnknownHold: there is no such hold.
         HoldClosed: it was captured, released, or its time has passed.
         InsufficientCredits: for the surplus.
+        SumTooLarge: the account would owe 10^18 credits or more, or as many would be captured of the hold.
     """
     amount = positive_amount(amount)
     arguments = [
@@ -160,7 +162,8 @@ def capture(
         None if reference is None else checked_text("reference", reference),
         json_text(metadata),
     ]
-    rows = call("SELECT * FROM credits_capture(%s, %s, %s, %s, %s, %s)", arguments)
+    statement = "SELECT * FROM credits_capture(%s, %s, %s, %s, %s, %s)"
+    rows = call_within_bounds(statement, arguments, hold=hold_id)
     outcome, account_id, entry_id, version, balance_after, held, remaining, missing, status, balance = rows[0]
     if outcome == "unknown_hold":
         raise UnknownHold("There is no such hold.", hold=str(hold_id))

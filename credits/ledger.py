@@ -24,6 +24,7 @@ from config.statements import call
 from credits import refusals
 from credits.amounts import positive_amount
 from credits.arguments import checked_text, json_text
+from credits.bounds import call_within_bounds
 from credits.clawbacks import Claim, claw_back
 from credits.endings import close, undo, undo_amount
 from credits.errors import InvalidEntry, TooFresh, TooManyItems
@@ -98,6 +99,7 @@ def grant(
         UnknownAccount: there is no such account.
         AccountClosed: its person was erased or its team deleted.
         KeyConflict: ``key`` already stands for a grant with another amount, kind, cost, expiry or reference.
+        SumTooLarge: the account would have 10^18 credits or more.
     """
     if promotional and cost is not None:
         raise InvalidEntry("Promotional credits were given away: they have no cost.")
@@ -113,7 +115,8 @@ def grant(
         cost.currency if cost else "",
         expires_at,
     ]
-    rows = call("SELECT * FROM credits_grant(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", arguments)
+    statement = "SELECT * FROM credits_grant(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    rows = call_within_bounds(statement, arguments, account=account_id)
     if not rows:
         raise refusals.unknown_account(account_id)
     entry_id, lot_id, balance_after, repeated, same, closed = rows[0]
@@ -209,6 +212,7 @@ def transfer(
         InvalidEntry: as `grant`, or both accounts are the same.
         AccountClosed: the receiver's.
         TooFresh: the credits are there, but ``missing`` of them were bought too recently.
+        SumTooLarge: the receiver would have 10^18 credits or more.
     """
     amount = positive_amount(amount)
     arguments = [
@@ -220,7 +224,8 @@ def transfer(
         json_text(metadata),
         fresh,
     ]
-    rows = call("SELECT * FROM credits_transfer(%s, %s, %s, %s, %s, %s, %s)", arguments)
+    statement = "SELECT * FROM credits_transfer(%s, %s, %s, %s, %s, %s, %s)"
+    rows = call_within_bounds(statement, arguments, account=to_account)
     outcome, sent, received, balance_after, missing = rows[0]
     if outcome == "same_account":
         raise InvalidEntry("Credits can't be given to the account they come from.", field="to")

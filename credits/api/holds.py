@@ -26,6 +26,7 @@ from credits.errors import (
     HoldClosed,
     InsufficientCredits,
     KeyConflict,
+    SumTooLarge,
     UnknownAccount,
     UnknownHold,
 )
@@ -79,7 +80,7 @@ def hold_credits(call: Call, asked: HoldRequest) -> Answer:
     Captured,
     takes=CaptureRequest,
     status=201,
-    refuses=(InsufficientCredits, UnknownHold, HoldClosed, KeyConflict, *RATES),
+    refuses=(InsufficientCredits, UnknownHold, HoldClosed, KeyConflict, SumTooLarge, *RATES),
 )
 def capture_hold(call: Call, asked: CaptureRequest, hold: str) -> Answer:
     """Charge what the work cost

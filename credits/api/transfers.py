@@ -9,7 +9,14 @@ from credits import ledger
 from credits.api.endpoints import Answer, Call, operation
 from credits.api.parsing import read_amount
 from credits.api.shapes import Transferred, TransferRequest
-from credits.errors import AccountClosed, InsufficientCredits, KeyConflict, TooFresh, UnknownAccount
+from credits.errors import (
+    AccountClosed,
+    InsufficientCredits,
+    KeyConflict,
+    SumTooLarge,
+    TooFresh,
+    UnknownAccount,
+)
 from credits.formatting import plain
 from credits.selectors import find_balance
 
@@ -22,7 +29,7 @@ MESSAGE = "message"
     Transferred,
     takes=TransferRequest,
     status=201,
-    refuses=(InsufficientCredits, UnknownAccount, AccountClosed, TooFresh, KeyConflict),
+    refuses=(InsufficientCredits, UnknownAccount, AccountClosed, TooFresh, KeyConflict, SumTooLarge),
 )
 def transfer_credits(call: Call, asked: TransferRequest) -> Answer:
     """Transfer credits

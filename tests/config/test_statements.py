@@ -9,11 +9,12 @@ from threading import Event, Thread
 from typing import Any
 from uuid import UUID
 
+import pghistory
 import psycopg
 import pytest
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
-from config.statements import KEPT, call
+from config.statements import KEPT, call, call_undoably
 
 PREPARED = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s"
 
@@ -124,3 +125,31 @@ def test_other_threads_run_while_it_waits(notes: None) -> None:
     call("SELECT pg_advisory_unlock(77)", [])
     thread.join()
     assert got.is_set()
+
+
+def test_an_error_in_the_data_undoes_its_statement_alone(notes: None) -> None:
+    with transaction.atomic():
+        assert call_undoably("INSERT INTO notes VALUES (%s), (%s) RETURNING id", [1, 2]) == [(1,), (2,)]
+        with pytest.raises(DataError):
+            call_undoably("INSERT INTO notes VALUES (%s), (1 / %s) RETURNING id", [3, 0])
+        with pytest.raises(IntegrityError):
+            call_undoably("INSERT INTO notes VALUES (%s), (%s) RETURNING id", [4, 1])
+        call("INSERT INTO notes VALUES (%s) RETURNING id", [5])
+    assert written() == [(1,), (2,), (5,)]
+
+
+def test_alone_it_is_the_same_and_commits_at_once(notes: None) -> None:
+    assert call_undoably("INSERT INTO notes VALUES (%s) RETURNING id", [1]) == [(1,)]
+    with pytest.raises(DataError):
+        call_undoably("INSERT INTO notes VALUES (1 / %s::int) RETURNING id", [0])
+    assert written() == [(1,)]
+
+
+def test_whoever_keeps_the_history_asks_first_and_the_rows_are_the_statements(notes: None) -> None:
+    """In the admin pghistory puts a statement of its own before ours."""
+    with pghistory.context(user="somebody"), transaction.atomic():
+        assert call_undoably("INSERT INTO notes VALUES (%s) RETURNING id", [1]) == [(1,)]
+        with pytest.raises(IntegrityError):
+            call_undoably("INSERT INTO notes VALUES (%s) RETURNING id", [1])
+        assert call_undoably("INSERT INTO notes VALUES (%s) RETURNING id", [2]) == [(2,)]
+    assert written() == [(1,), (2,)]

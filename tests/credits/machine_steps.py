@@ -125,7 +125,7 @@ _STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "capture": (
         5,
         {
-            "amount": amounts,
+            "amount": st.one_of(*[amounts] * 6, huge),
             "beyond": st.booleans(),
             "close": st.booleans(),
             "reference": st.none() | references,

@@ -20,6 +20,7 @@ from credits.errors import (
     InvalidEntry,
     KeyConflict,
     NothingToUndo,
+    SumTooLarge,
     UnknownAccount,
     UnknownHold,
     UnknownLot,
@@ -42,10 +43,6 @@ from tests.credits.plain_books import (
 
 SMALLEST = Decimal("0.000001")
 TOO_MUCH = Decimal(10) ** 18
-
-
-class BeyondTheBooks(Exception):
-    """A balance or debt of 10^18 or more, which the columns can't hold."""
 
 
 class PlainLedger:
@@ -208,6 +205,8 @@ class PlainLedger:
             self._close(held, "captured")
         moved = merged([(lot, -part) for lot, part in picked + pinned])
         held.captured += amount
+        if held.captured >= TOO_MUCH:
+            raise SumTooLarge(f"{held.captured} captured of one hold")
         booked = self._book(account, "spend", -amount, moved, key, reference, metadata, owed=owed)
         self._freed(account, [self.lots[number] for number in held.pinned])
         return Booked(booked, False)
@@ -556,7 +555,7 @@ class PlainLedger:
             lot.remaining += part
         balance = account.balance + amount
         if abs(balance) >= TOO_MUCH or account.debt + owed >= TOO_MUCH:
-            raise BeyondTheBooks(f"{balance} with a debt of {account.debt + owed}")
+            raise SumTooLarge(f"{balance} with a debt of {account.debt + owed}")
         movements = tuple((lot.number, part) for lot, part in moved)
         version = len(account.entries) + 1
         entry = Entry(

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from credits.errors import LedgerError
+from credits.errors import LedgerError, SumTooLarge
 from tests.credits.plain_books import Account, Booked, Entry, Item
-from tests.credits.plain_ledger import BeyondTheBooks, PlainLedger
+from tests.credits.plain_ledger import PlainLedger
 from tests.credits.real_books import Books, Outcome, about
 
 
@@ -17,8 +17,10 @@ def perform(plain: PlainLedger, operation: str, arguments: Mapping[str, Any]) ->
     after = deepcopy(plain)
     try:
         answer = getattr(after, operation)(**arguments)
-    except BeyondTheBooks:
-        return plain, ("BeyondTheBooks",)
+    except (
+        SumTooLarge
+    ) as refusal:  # alone of all refusals it undoes what came before it, such as the end of a hold
+        return plain, _refused(plain, operation, arguments, refusal)
     except LedgerError as refusal:
         return after, _refused(after, operation, arguments, refusal)
     return after, _told(after, operation, arguments, answer)

@@ -9,7 +9,7 @@ from functools import singledispatchmethod
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
-from django.db import DataError, connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from credits import ledger
@@ -62,17 +62,11 @@ class RealBooks:
                 )
 
     def perform(self, operation: str, arguments: Mapping[str, Any]) -> Outcome:
-        """How the operation went. What it changed stays, also when it was refused, as it does without a transaction
-        around it.
-        """
+        """How the operation went, in the machine's transaction, which goes on also when it was refused."""
         try:
-            with transaction.atomic():
-                try:
-                    answer = getattr(ledger, operation)(**self._translated(arguments))
-                except LedgerError as refusal:
-                    return self._refused(refusal)
-        except DataError:
-            return ("BeyondTheBooks",)
+            answer = getattr(ledger, operation)(**self._translated(arguments))
+        except LedgerError as refusal:
+            return self._refused(refusal)
         return self._told(answer)
 
     # --- Arguments ---------------------------------------------------------------------------------------------------

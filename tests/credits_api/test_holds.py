@@ -151,3 +151,18 @@ def test_a_hold_that_is_none_is_unknown(service: Service, account: Account) -> N
         answers = [service.post(f"holds/{unknown}/capture", {"amount": 1})]
         answers += [service.post(f"holds/{unknown}/release"), service.get(f"holds/{unknown}")]
         assert [(one.status_code, one.json()["code"]) for one in answers] == [(404, "unknown_hold")] * 3
+
+
+def test_two_overrun_captures_of_nearly_all_there_can_be_are_a_refusal(
+    service: Service, account: Account
+) -> None:
+    body = {"account": str(account.pk), "amount": "1", "expires_in": 60, "overrun": "debt"}
+    held = service.post("holds", body).json()["id"]
+    most = {"amount": "999999999999999999", "close": False}
+    assert service.post(f"holds/{held}/capture", most, key="one").status_code == 201
+    refused = service.post(f"holds/{held}/capture", most, key="two")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "sum_too_large")
+    assert "below 10^18 credits" in refused.json()["detail"]
+    assert books(account) == (Decimal(100) - Decimal(999999999999999999), 1)
+    assert service.post(f"holds/{held}/capture", most, key="one").status_code == 201
