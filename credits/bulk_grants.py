@@ -15,12 +15,15 @@ from django.db import connection, transaction
 from accounts.email_addresses import email_key, holders_of
 from accounts.models import User
 from credits import adjustments, ledger
+from credits.bounds import BOUND
 from credits.errors import InvalidAdjustment, LedgerError
 from credits.formatting import credits_amount
+from credits.grant_sums import SUMS_TABLE, GrantSums
 from credits.grants_file import GrantLine, Mistake
 from credits.models import Account, Adjustment
 
 LINES_AT_ONCE = 500
+TOO_MUCH = f"with it the account would have {BOUND} credits or more"
 # What the file said so far: in the database, so that no length of a file fills the memory here.
 SEEN_TABLE = """
     CREATE TEMPORARY TABLE credits_grant_lines (key text PRIMARY KEY, line bigint, facts text) ON COMMIT DROP
@@ -62,9 +65,11 @@ def check_grants(lines: Iterable[GrantLine], *, above_limit: bool = False) -> It
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(SEEN_TABLE)
+        cursor.execute(SUMS_TABLE)
         for batch in _batches(lines):
             yield from _check(batch, above_limit)
-        cursor.execute("DROP TABLE credits_grant_lines")  # its time would end with an outer transaction's
+        # Their time would end with an outer transaction's.
+        cursor.execute("DROP TABLE credits_grant_lines, credits_grant_sums")
 
 
 def book_grants(lines: Iterable[GrantLine]) -> Iterator[LineResult]:
@@ -110,6 +115,7 @@ def _check(batch: list[GrantLine], above_limit: bool) -> Iterator[LineResult]:
     holders = _holders_of(readable)
     known = _known(readable)
     first = _first_with_keys(readable, holders)
+    sums = GrantSums(holder for holder in holders.values() if not isinstance(holder, Mistake))
     for line in batch:
         if line.mistakes:
             yield LineResult(line, Outcome.WRONG, line.mistakes)
@@ -118,7 +124,10 @@ def _check(batch: list[GrantLine], above_limit: bool) -> Iterator[LineResult]:
         if isinstance(holder, Mistake):
             yield LineResult(line, Outcome.WRONG, [holder])
         else:
-            yield _check_line(line, holder, known.get(line.terms.key), first[line.terms.key], above_limit)
+            result = _check_line(line, holder, known.get(line.terms.key), first[line.terms.key], above_limit)
+            is_too_much = result.outcome is Outcome.NEW and not sums.has_room_for(holder, line.terms.amount)
+            yield _wrong(line, "amount", TOO_MUCH) if is_too_much else result
+    sums.keep()
 
 
 def _check_line(
