@@ -290,7 +290,8 @@ class MemberAllowance(models.Model):
     )
     period = models.CharField(_("period"), max_length=10, choices=Period.choices)
     starts_on = models.DateField(_("from"))
-    spent = models.DecimalField(_("spent"), max_digits=24, decimal_places=6)
+    # Longer than an amount may be: credits that come in within the period can be spent again.
+    spent = models.DecimalField(_("spent"), max_digits=30, decimal_places=6)
 
     class Meta:
         verbose_name = _("allowance")

@@ -15,7 +15,7 @@ from credits.models.fields import AmountField
 
 
 class SumField(models.DecimalField):  # type: ignore[type-arg]  # django-stubs types it by its values
-    """A sum of amounts, over all accounts."""
+    """A sum of amounts, over all accounts or over time: longer than an amount may be, for nothing bounds how often."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         kwargs.setdefault("max_digits", 30)
@@ -92,7 +92,7 @@ class SpendingDay(models.Model):
         db_constraint=False,  # as above
     )
     day = models.DateField(_("day"))
-    spent = AmountField(_("spent"))
+    spent = SumField(_("spent"))
 
     class Meta:
         verbose_name = _("day of spending")
@@ -119,7 +119,7 @@ class RunningDry(models.Model):
         db_constraint=False,  # as above
     )
     balance = AmountField(_("balance"))
-    burn = AmountField(_("spent a day"))
+    burn = SumField(_("spent a day"))
     days = models.DecimalField(_("days left"), max_digits=12, decimal_places=2, db_index=True)
 
     class Meta:

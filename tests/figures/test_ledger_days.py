@@ -14,6 +14,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,18 @@ from credits import daily_figures, ledger
 from credits.daily_figures import count_entries, settled_now
 from credits.errors import LedgerError
 from credits.figures_selectors import ZERO, Earned, earned_by_day, standing_at
-from credits.models import Account, Clawback, Entry, FirstSpend, LedgerCount, LedgerDay, Lot, SpendingDay
+from credits.models import (
+    Account,
+    Clawback,
+    Entry,
+    FirstSpend,
+    LedgerCount,
+    LedgerDay,
+    Lot,
+    RunningDry,
+    SpendingDay,
+)
+from credits.running_dry import find_running_dry
 from tests.conftest import empty_tables
 from tests.credits.builders import (
     claim,
@@ -271,6 +283,28 @@ def test_a_burn_forgets_what_is_older_than_it_looks_back(settings: Any) -> None:
     count_entries()
 
     assert [row.spent for row in SpendingDay.objects.all()] == [1]
+
+
+def test_a_day_on_which_more_was_spent_than_an_account_can_have_is_counted() -> None:
+    account = open_account()
+    for number in range(2):
+        grant(account, 6 * 10**17, key=f"in {number}")
+        spend(account, 6 * 10**17, key=f"out {number}")
+
+    count_entries()
+
+    assert [row.spent for row in SpendingDay.objects.all()] == [12 * 10**17]
+    assert stored(LedgerDay) == plain_ledger_days()
+
+
+def test_who_spends_more_in_a_day_than_an_account_can_have_is_found_to_run_dry() -> None:
+    account = funded(5)
+    spend(account, 1)
+    count_entries()
+    yesterday = timezone.localdate() - timedelta(days=1)
+    SpendingDay.objects.create(account=account, day=yesterday, spent=Decimal(14 * 10**18))
+    find_running_dry()
+    assert RunningDry.objects.get().burn == 2 * 10**18
 
 
 def test_nothing_new_takes_a_handful_of_statements() -> None:

@@ -96,6 +96,15 @@ def test_a_repeat_is_counted_once_and_answers_after_the_cap_and_after_leaving(pe
     assert Entry.objects.filter(kind=Entry.Kind.SPEND).count() == 1
 
 
+def test_a_member_without_a_cap_spends_more_in_a_month_than_an_account_can_have(people: People) -> None:
+    """What comes in again can be spent again."""
+    account = fund(people.team, 6 * 10**17)
+    spend(people, 6 * 10**17, key="first")
+    ledger.grant(account.pk, Decimal(6 * 10**17), kind=Entry.Kind.PURCHASE, key="fact:2")
+    spend(people, 6 * 10**17, key="second")
+    assert counted() == 12 * 10**17
+
+
 def test_another_members_key_is_another_fact(people: People) -> None:
     fund(people.team)
     spend(people, 10)

@@ -1,0 +1,14 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """More digits before the point and as many behind it: PostgreSQL rewrites no row for that."""
+
+    dependencies = [("teams", "0003_one_audit")]
+    operations = [
+        migrations.AlterField(
+            model_name='memberallowance',
+            name='spent',
+            field=models.DecimalField(decimal_places=6, max_digits=30, verbose_name='spent'),
+        ),
+    ]
