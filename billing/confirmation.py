@@ -10,7 +10,8 @@ from django.utils import timezone
 from billing.models import Purchase
 from billing.payment_methods import ask_how_was_paid
 from billing.receipts import file_of, issue_receipt
-from credits.mailing import link_to, send_mail, take_turns
+from config.turns import take_turns
+from credits.mailing import link_to, send_mail
 
 
 def send_purchase_confirmation(purchase_id: UUID) -> bool:

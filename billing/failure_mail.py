@@ -8,7 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.models import Purchase
-from credits.mailing import send_mail, take_turns
+from config.turns import take_turns
+from credits.mailing import send_mail
 
 
 def send_payment_failed_mail(purchase_id: UUID) -> bool:

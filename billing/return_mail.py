@@ -16,7 +16,8 @@ from django.utils import timezone
 from billing.models import Dispute, Receipt, Refund
 from billing.receipts import file_of, issue_credit_note
 from billing.returns import came_of
-from credits.mailing import link_to, send_mail, send_mail_to, take_turns
+from config.turns import take_turns
+from credits.mailing import link_to, send_mail, send_mail_to
 
 
 def send_refund_mail(refund_id: UUID) -> bool:

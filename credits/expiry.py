@@ -15,9 +15,10 @@ from django.db.models import F, Max, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from config.turns import take_turns
 from credits import ledger
 from credits.holders import people_of
-from credits.mailing import BETWEEN_NOTICES, send_mail, take_turns, was_mailed_lately
+from credits.mailing import BETWEEN_NOTICES, send_mail, was_mailed_lately
 from credits.models import Account, ExpiryWarning, Lot
 
 BATCH = 1000

@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from credits.mailing import send_mail, take_turns
+from config.turns import take_turns
+from credits.mailing import send_mail
 from credits.models import Gift
 
 TEMPLATES = {"recipient": "gift_received", "sender": "gift_sent"}

@@ -20,10 +20,11 @@ from accounts.models import User
 from accounts.teams.models import Membership, Team
 from accounts.teams.permissions import may_manage
 from accounts.teams.switching import acting_team
+from config.turns import take_turns
 from credits import ledger
 from credits.amounts import positive_amount
 from credits.holders import account_of, people_of
-from credits.mailing import BETWEEN_NOTICES, send_mail, take_turns, was_mailed_lately
+from credits.mailing import BETWEEN_NOTICES, send_mail, was_mailed_lately
 from credits.models import BalanceAlert
 
 HIDDEN_KEY = "low_balance_hidden"

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db import connection
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -75,11 +74,3 @@ def link_to(page: str, *args: object) -> str:
 def was_mailed_lately(mailed_at: datetime | None) -> bool:
     """Whether the next notice has to wait."""
     return mailed_at is not None and mailed_at > timezone.now() - BETWEEN_NOTICES
-
-
-def take_turns(name: str) -> None:
-    """Lets two jobs that send the same mail take turns, by a lock of their own: a slow mail server must not hold up
-    anybody who writes the books. Until the transaction ends.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db import connection, transaction
+from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +15,7 @@ from django.utils.translation import gettext, override
 
 from accounts.teams.invitations import hash_of, inviter_of, token_of
 from accounts.teams.models import Invitation
+from config.turns import take_turns
 
 
 def send_invitation_mail(invitation_id: UUID) -> bool:
@@ -24,7 +25,7 @@ def send_invitation_mail(invitation_id: UUID) -> bool:
     at all. Two jobs at once take turns, by a lock of their own: a slow mail server must not hold up the team.
     """
     with transaction.atomic():
-        _take_turns(invitation_id)
+        take_turns(f"invitation:{invitation_id}")
         invitation = Invitation.objects.select_related("team", "invited_by").get(pk=invitation_id)
         if invitation.mail_sent_at or not invitation.is_open():
             return False
@@ -61,10 +62,3 @@ def invitation_mail(invitation: Invitation, token: str) -> EmailMultiAlternative
         )
         mail.attach_alternative(render_to_string("emails/team_invitation.html", context), "text/html")
     return mail
-
-
-def _take_turns(invitation_id: UUID) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"invitation:{invitation_id}"]
-        )
