@@ -108,6 +108,13 @@ class RefundAboveLimit(BillingError):
     status = 403
 
 
+class OwnPurchase(BillingError):
+    """A member of staff can't refund what they bought, or what brought credits to them or to a team of theirs."""
+
+    code = "own_purchase"
+    status = 403
+
+
 class InvalidRefund(BillingError):
     """An amount that can't be one, or no reason."""
 

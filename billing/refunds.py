@@ -34,6 +34,7 @@ from billing.matching import as_uuid, payment_of
 from billing.models import Payment, Purchase, PurchaseEvent, Refund
 from billing.money import Money, decimal_places
 from billing.owed_payments import owed_payments, settle_attention_of
+from billing.own_purchases import require_not_own
 from billing.purchase_log import Change, Told, lock_purchase, record
 from billing.returns import Cause, came_of, counted, credits_for, settle_returns, standing_returns
 from billing.stripe_gateway import RefundRequest
@@ -141,6 +142,7 @@ def refund_purchase(purchase_id: UUID, order: RefundOrder) -> Refund:
         NotRefundable, InvalidRefund: see `preview_refund`; InvalidRefund also where nothing says why, NotRefundable
             also where the payment that was not credited is gone, or less of it is left.
         CreditsWereSpent: the policy is ``block``, and less is left than would be taken.
+        OwnPurchase: it is of whoever asks, or of a team of theirs.
         RefundAboveLimit: more than whoever asks may refund at once.
         IdempotencyKeyReused: the key came before with another amount or policy.
     """
@@ -351,6 +353,7 @@ def _check_order(purchase: Purchase, order: RefundOrder) -> tuple[Payment, Money
         _check_amount(purchase, order.amount_minor)
         amount = Money(order.amount_minor, purchase.currency)
     payment.purchase = purchase
+    require_not_own(purchase, order.asked_by)
     _check_limit(amount, order.asked_by)
     if not (order.note.strip() or order.reason) or len(order.note) > LONGEST_NOTE:
         raise InvalidRefund(

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pgtrigger
 
+# What a transaction says where the site lets staff act for themselves: the triggers that refuse it keep quiet.
+SELF_SERVICE = "credits.self_service"
+UNLESS_SELF_SERVICE = f"coalesce(current_setting('{SELF_SERVICE}', true), '') <> 'on'"
+
 
 def append_only() -> list[pgtrigger.Trigger]:
     """Refuses UPDATE, DELETE and TRUNCATE."""

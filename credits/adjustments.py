@@ -26,6 +26,7 @@ from credits.errors import (
 )
 from credits.models import Account, Adjustment, Entry
 from credits.models.adjustments import LONGEST_REASON
+from credits.own_account import require_not_own
 
 REFERENCE = "adjustment:"
 # A hundred years. An expiry past the year 9999 is none that can be read back.
@@ -89,17 +90,20 @@ def is_above_limit(amount: Decimal) -> bool:
 
 
 def ask(account_id: UUID, terms: Terms, asked_by: User) -> Asked:
-    """Books what a member of staff gives or takes; above the limit it waits for a second person. Once per key.
+    """Books what a member of staff gives or takes, once per key; above the limit it waits for a second person.
 
     Raises:
         InvalidAmount, InvalidEntry, InvalidAdjustment: as `checked`; also an expiry that has passed.
         UnknownAccount: there is no such account.
+        OwnAccount: the credits are those of ``asked_by``, or of a team of theirs.
         InsufficientCredits: more is to be taken at once than the account can spend. Nothing was taken.
         AccountClosed: credits are to be given, and nobody is there any more.
         KeyConflict: the key stands for other terms or another account.
     """
     terms = checked(terms)
-    return _record(account_id, terms, asked_by, needs_approval=is_above_limit(terms.amount))
+    with transaction.atomic():
+        require_not_own(account_id, asked_by)
+        return _record(account_id, terms, asked_by, needs_approval=is_above_limit(terms.amount))
 
 
 def book(account_id: UUID, terms: Terms) -> Asked:
@@ -121,6 +125,7 @@ def approve(adjustment_id: UUID, by: User) -> Adjustment:
         UnknownAdjustment: there is none of this id.
         AdjustmentDecided: it was booked or declined before.
         SecondPersonNeeded: ``by`` asked for it.
+        OwnAccount: the credits are those of ``by``, or of a team of theirs.
         InvalidAdjustment: its credits would have expired meanwhile. It still waits.
         InsufficientCredits: there is less to take meanwhile. It still waits.
         NothingToUndo: it undoes another, and that comes to another amount by now. It still waits.
@@ -133,6 +138,7 @@ def approve(adjustment_id: UUID, by: User) -> Adjustment:
                 _("You asked for this adjustment: somebody else has to approve it."),
                 adjustment=str(adjustment_id),
             )
+        require_not_own(adjustment.account_id, by)
         _book(adjustment, by)
     return adjustment
 

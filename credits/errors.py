@@ -177,6 +177,13 @@ class NothingToUndo(AdjustmentError):
     status = 409
 
 
+class OwnAccount(LedgerError):
+    """A member of staff can't act on credits of their own, nor on those of a team that they are in."""
+
+    code = "own_account"
+    status = 403
+
+
 class AdjustmentDecided(AdjustmentError):
     """It was booked or declined before: ``status`` says which."""
 

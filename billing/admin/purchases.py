@@ -33,6 +33,7 @@ from billing.exports import purchases_csv
 from billing.models import Dispute, InboxEvent, Purchase, Refund
 from billing.money import Money
 from billing.owed_payments import close_unpaid_purchase, is_closable
+from billing.own_purchases import may_refund
 from billing.receipt_downloads import purchase_document
 from billing.repair import rerun_fulfilment
 from billing.selectors import (
@@ -251,9 +252,9 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         return request.user.has_perm("billing.refund_purchase")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No Refund button where nothing can be refunded, no Refund payment where nothing is owed, no Close where
-        something was paid, and no Receipt where nothing was. Their addresses stay, and say so to whoever comes too
-        late.
+        """No Refund button where nothing can be refunded, no Refund payment where nothing is owed, neither on one's own
+        purchase, no Close where something was paid, and no Receipt where nothing was. Their addresses stay, and say so
+        to whoever comes too late.
         """
         actions = super().get_actions_detail(request, object_id)
         purchase = self.get_object(request, unquote(str(object_id)))
@@ -266,6 +267,8 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             hidden.add("close_unpaid")
         if purchase is None or not purchase.has_receipt:
             hidden.add("receipt")
+        if purchase is not None and not may_refund(purchase, cast(User, request.user)):
+            hidden |= {"refund", "refund_payment"}
         names = {f"{self.opts.app_label}_{self.opts.model_name}_{name}" for name in hidden}
         return [action for action in actions if action.action_name not in names]
 

@@ -15,7 +15,34 @@ from billing.models.changes import notes_changes
 from billing.models.payments import Payment
 from billing.models.purchases import Purchase
 from billing.money import Money
-from config.guards import never_deleted
+from config.guards import UNLESS_SELF_SERVICE, never_deleted
+
+REFUSE_OWN_PURCHASE = f"""
+    IF {UNLESS_SELF_SERVICE} AND EXISTS (
+        SELECT FROM billing_payment y JOIN billing_purchase p ON p.id = y.purchase_id
+        JOIN credits_account a ON a.id = p.account_id
+        LEFT JOIN teams_membership m ON m.team_id = a.team_id AND m.user_id = NEW.asked_by
+        WHERE y.id = NEW.payment_id AND (NEW.asked_by IN (p.user_id, a.owner_id) OR m.user_id IS NOT NULL)
+    ) THEN
+        RAISE check_violation USING
+            CONSTRAINT = 'billing_refund_not_of_ones_own_purchase', TABLE = 'billing_refund',
+            MESSAGE = format('refund %s: %s is of the purchase''s people', NEW.id, NEW.asked_by);
+    END IF;
+    RETURN NULL;
+"""
+
+REFUSE_OWN_PURCHASE = f"""
+    IF {UNLESS_SELF_SERVICE} AND EXISTS (
+        SELECT FROM billing_purchase p JOIN credits_account a ON a.id = p.account_id
+        LEFT JOIN teams_membership m ON m.team_id = a.team_id AND m.user_id = NEW.asked_by
+        WHERE p.id = NEW.purchase_id AND (NEW.asked_by IN (p.user_id, a.owner_id) OR m.user_id IS NOT NULL)
+    ) THEN
+        RAISE check_violation USING
+            CONSTRAINT = 'billing_refund_not_of_ones_own_purchase', TABLE = 'billing_refund',
+            MESSAGE = format('refund %s: %s is of the purchase''s people', NEW.id, NEW.asked_by);
+    END IF;
+    RETURN NULL;
+"""
 
 
 class Refund(models.Model):
@@ -111,6 +138,14 @@ class Refund(models.Model):
         triggers = [
             pgtrigger.ReadOnly(
                 name="keeps_what_it_came_as", fields=["amount_minor", "currency", "created_at"]
+            ),
+            pgtrigger.Trigger(
+                name="is_not_of_ones_own_purchase",
+                level=pgtrigger.Row,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Q(new__asked_by__isnull=False),
+                func=REFUSE_OWN_PURCHASE,
             ),
             notes_changes("status counted_minor made_at", "created_at", "made_at"),
             *never_deleted(),

@@ -205,6 +205,8 @@ REFUND_LIMIT = env.amount("REFUND_LIMIT", default="50")
 INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=90)
 # How long a buyer is taken to stay, for the front page's lifetime value.
 CUSTOMER_LIFETIME_DAYS = env.int("CUSTOMER_LIFETIME_DAYS", default=730)
+# Whether staff may refund, adjust and approve for themselves and their teams: for a shop of one person.
+STAFF_MAY_SERVE_THEMSELVES = env.bool("STAFF_MAY_SERVE_THEMSELVES", default=False)
 
 # --- Receipts -----------------------------------------------------------------------------------------------------
 # Who sells, as printed on receipts; lines of the address are separated by \n. A receipt keeps what stood here when it

@@ -22,6 +22,7 @@ from credits.admin.forms import AdjustForm
 from credits.errors import LedgerError
 from credits.formatting import credits_amount, credits_change
 from credits.models import Account, Adjustment
+from credits.own_account import may_act_on
 
 
 class HolderFilter(admin.SimpleListFilter):
@@ -117,6 +118,13 @@ class AccountAdmin(ReadOnlyAdmin):
 
     def has_adjust_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("credits.adjust_credits")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """No button on one's own account. Its address stays, and says why."""
+        account = self.get_object(request, unquote(str(object_id)))
+        if account is None or not may_act_on(account.pk, cast(User, request.user)):
+            return []
+        return super().get_actions_detail(request, object_id)
 
     @action(
         description=_("Adjust credits"),

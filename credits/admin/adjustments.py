@@ -27,6 +27,7 @@ from credits.admin.state_filter import ALL, StateFilter
 from credits.errors import LedgerError
 from credits.formatting import credits_change
 from credits.models import Adjustment
+from credits.own_account import may_act_on
 from credits.traces import rows_named
 from credits.undoing import undo_adjustment
 
@@ -134,7 +135,9 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         return request.user.has_perm("credits.approve_adjustment")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No button that could do nothing, and no approval for who asked. The addresses stay, and say why."""
+        """No button that could do nothing, and no approval or undoing for who asked or whose credits they are. The
+        addresses stay, and say why.
+        """
         adjustment = self.get_object(request, object_id)
         if adjustment is None:
             return []
@@ -144,6 +147,9 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         elif adjustment.status == Status.BOOKED and not adjustment.undone_by.exclude(status=Status.DECLINED):
             fitting = {"undo"}
         allowed = super().get_actions_detail(request, object_id)
+        user = cast(User, request.user)
+        if not may_act_on(adjustment.account_id, user):
+            fitting -= {"approve", "undo"}
         return [button for button in allowed if button.path in fitting]
 
     @action(

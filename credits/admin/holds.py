@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
-from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
@@ -14,11 +13,10 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
-from accounts.audit.recording import record_act
+from accounts.models import User
 from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, link_to, pretty_json, shortened
 from config.long_lists import LongListAdmin
-from credits import ledger
 from credits.admin.columns import (
     LedgerColumns,
     hold_chip,
@@ -31,10 +29,12 @@ from credits.admin.columns import (
 from credits.admin.forms import ReasonForm
 from credits.admin.state_filter import ALL, StateFilter
 from credits.admin.tables import plain_table
-from credits.errors import HoldClosed
+from credits.errors import LedgerError
 from credits.formatting import credits_amount, credits_change
 from credits.models import Hold, Lot
+from credits.own_account import may_act_on
 from credits.results import Release
+from credits.staff_releases import release_hold
 from credits.traces import captures_of, rows_named
 
 OPEN, OVERDUE = "open", "overdue"
@@ -187,9 +187,11 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
         return request.user.has_perm("credits.change_hold")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No button on a hold that holds nothing. Its address stays, and says so to whoever comes too late."""
+        """No button on a hold that holds nothing, or on one's own credits. Its address stays, and says so."""
         hold = self.get_object(request, object_id)
-        return super().get_actions_detail(request, object_id) if hold and hold.closed_at is None else []
+        if hold is None or hold.closed_at or not may_act_on(hold.account_id, cast(User, request.user)):
+            return []
+        return super().get_actions_detail(request, object_id)
 
     @action(
         description=_("Release"),
@@ -208,25 +210,13 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
         hold: Hold = acted_on(self, request, object_id)
         reason = form.cleaned_data["reason"]
         try:
-            released = self._release(hold, reason)
-        except HoldClosed as error:
+            released = release_hold(hold, cast(User, request.user), reason)
+        except LedgerError as error:
             self.log_change(request, hold, f"Tried to release it: {error.code}")
             self.message_user(request, error.message, messages.ERROR)
         else:
             self._tell(request, hold, released, reason)
         return after_dialog(request, reverse("admin:credits_hold_change", args=[quote(hold.pk)]))
-
-    @staticmethod
-    def _release(hold: Hold, reason: str) -> Release:
-        """With its entry in the audit: no trigger watches holds, which every service writes."""
-        with transaction.atomic():
-            released = ledger.release(hold.pk)
-            if not released.repeated:
-                before = {"status": Hold.Status.OPEN, "remaining": str(released.released)}
-                after = {"status": Hold.Status.RELEASED, "remaining": "0"}
-                detail = {"account_id": str(hold.account_id), "reason": reason}
-                record_act("released", hold, detail, before=before, after=after)
-        return released
 
     def _tell(self, request: HttpRequest, hold: Hold, released: Release, reason: str) -> None:
         if released.repeated:

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from config.guards import keeps, never_deleted
+from config.guards import UNLESS_SELF_SERVICE, keeps, never_deleted
 from credits.models.accounts import Account
 from credits.models.entries import Entry
 from credits.models.fields import AmountField
@@ -36,6 +36,19 @@ REFUSE_SECOND_DECISION = """
     RAISE check_violation USING
         CONSTRAINT = 'credits_adjustment_decided_once', TABLE = 'credits_adjustment',
         MESSAGE = format('adjustment %s is %s already', OLD.id, OLD.status);
+"""
+
+# Whoever asks, and whoever approves. Declining is nobody's gain.
+REFUSE_OWN_ACCOUNT = f"""
+    IF {UNLESS_SELF_SERVICE} AND EXISTS (
+        SELECT FROM credits_account a LEFT JOIN teams_membership m ON m.team_id = a.team_id
+        WHERE a.id = NEW.account_id AND (a.owner_id = ANY (v_staff) OR m.user_id = ANY (v_staff))
+    ) THEN
+        RAISE check_violation USING
+            CONSTRAINT = 'credits_adjustment_not_for_oneself', TABLE = 'credits_adjustment',
+            MESSAGE = format('adjustment %s: the account is that of who asks or approves', NEW.id);
+    END IF;
+    RETURN NULL;
 """
 
 
@@ -167,6 +180,20 @@ class Adjustment(models.Model):
                 operation=pgtrigger.Insert | pgtrigger.UpdateOf("entry_id"),  # type: ignore[no-untyped-call]
                 condition=pgtrigger.Q(new__entry__isnull=False),
                 func=VERIFY_ENTRY,
+            ),
+            pgtrigger.Trigger(
+                name="is_not_for_oneself",
+                level=pgtrigger.Row,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("decided_by_id"),  # type: ignore[no-untyped-call]
+                declare=[
+                    (
+                        "v_staff",
+                        "uuid[] := ARRAY[CASE TG_OP WHEN 'INSERT' THEN NEW.asked_by_id END,"
+                        " CASE NEW.status WHEN 'booked' THEN NEW.decided_by_id END]",
+                    )
+                ],
+                func=REFUSE_OWN_ACCOUNT,
             ),
             *never_deleted(),
         ]
