@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from config.errors import DomainError
 
 
@@ -102,10 +104,17 @@ class NothingToGoOnWith(BillingError):
 
 
 class RefundAboveLimit(BillingError):
-    """More than this member of staff may refund at once."""
+    """More than this member of staff may refund within 24 hours. ``left`` in the params says how much still can be, in
+    the currency's main unit, and ``more_at`` when more will be left; None: nothing was refunded yet.
+    """
 
     code = "refund_above_limit"
     status = 403
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        more_at = self.params["more_at"]
+        return {"left": str(self.params["left"]), "more_at": more_at.isoformat() if more_at else None}
 
 
 class OwnPurchase(BillingError):

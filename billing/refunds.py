@@ -25,17 +25,17 @@ from billing.errors import (
     IdempotencyKeyReused,
     InvalidRefund,
     NotRefundable,
-    RefundAboveLimit,
     StripeRefused,
     StripeUnavailable,
 )
 from billing.jobs import issue_refund_later, send_refund_mail
 from billing.matching import as_uuid, payment_of
 from billing.models import Payment, Purchase, PurchaseEvent, Refund
-from billing.money import Money, decimal_places
+from billing.money import Money
 from billing.owed_payments import owed_payments, settle_attention_of
 from billing.own_purchases import require_not_own
 from billing.purchase_log import Change, Told, lock_purchase, record
+from billing.refund_limits import check_limit
 from billing.returns import Cause, came_of, counted, credits_for, settle_returns, standing_returns
 from billing.stripe_gateway import RefundRequest
 from billing.stripe_objects import StripeRefund
@@ -143,7 +143,7 @@ def refund_purchase(purchase_id: UUID, order: RefundOrder) -> Refund:
             also where the payment that was not credited is gone, or less of it is left.
         CreditsWereSpent: the policy is ``block``, and less is left than would be taken.
         OwnPurchase: it is of whoever asks, or of a team of theirs.
-        RefundAboveLimit: more than whoever asks may refund at once.
+        RefundAboveLimit: more than whoever asks may refund within 24 hours.
         IdempotencyKeyReused: the key came before with another amount or policy.
     """
     refund, is_new = _ask(purchase_id, order)
@@ -354,18 +354,12 @@ def _check_order(purchase: Purchase, order: RefundOrder) -> tuple[Payment, Money
         amount = Money(order.amount_minor, purchase.currency)
     payment.purchase = purchase
     require_not_own(purchase, order.asked_by)
-    _check_limit(amount, order.asked_by)
+    check_limit(amount, order.asked_by)
     if not (order.note.strip() or order.reason) or len(order.note) > LONGEST_NOTE:
         raise InvalidRefund(
             f"Say why: a reason, or a note of at most {LONGEST_NOTE} characters.", field="note"
         )
     return payment, amount
-
-
-def _check_limit(amount: Money, asked_by: User) -> None:
-    limit = Money(int(settings.REFUND_LIMIT.scaleb(decimal_places(amount.currency))), amount.currency)
-    if amount.minor > limit.minor and not asked_by.has_perm("billing.refund_any_amount"):
-        raise RefundAboveLimit(f"You may refund up to {limit} at once. Ask somebody who may refund more.")
 
 
 def _check_owed(purchase: Purchase, payment_id: UUID, amount_minor: int) -> tuple[Payment, Money]:

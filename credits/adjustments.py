@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from credits import ledger, refusals
+from credits.adjustment_limits import needs_second_person
 from credits.amounts import positive_amount
 from credits.arguments import checked_text, is_storable
 from credits.errors import (
@@ -84,13 +85,13 @@ def checked(terms: Terms) -> Terms:
 
 
 def is_above_limit(amount: Decimal) -> bool:
-    """Whether staff need a second person for it."""
+    """Whether staff need a second person for it, whatever else they did: for a script, which is nobody on the staff."""
     limit: Decimal = settings.ADJUSTMENT_APPROVAL_ABOVE
     return abs(amount) > limit
 
 
 def ask(account_id: UUID, terms: Terms, asked_by: User) -> Asked:
-    """Books what a member of staff gives or takes, once per key; above the limit it waits for a second person.
+    """Books what a member of staff gives or takes, once per key; more than they may alone waits for a second person.
 
     Raises:
         InvalidAmount, InvalidEntry, InvalidAdjustment: as `checked`; also an expiry that has passed.
@@ -103,7 +104,8 @@ def ask(account_id: UUID, terms: Terms, asked_by: User) -> Asked:
     terms = checked(terms)
     with transaction.atomic():
         require_not_own(account_id, asked_by)
-        return _record(account_id, terms, asked_by, needs_approval=is_above_limit(terms.amount))
+        needs_approval = needs_second_person(asked_by, terms.amount)
+        return _record(account_id, terms, asked_by, needs_approval=needs_approval)
 
 
 def book(account_id: UUID, terms: Terms) -> Asked:

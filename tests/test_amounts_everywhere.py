@@ -14,6 +14,7 @@ import pytest
 from django.contrib import admin
 from django.core.exceptions import ImproperlyConfigured
 from django.forms import BaseForm
+from django.http import HttpRequest
 from django.test import RequestFactory
 from msgspec import Raw
 from prepaid_credits.amounts import read_amount as read_amount_of_client
@@ -107,15 +108,19 @@ def through(form: BaseForm, field: str) -> Any:
     return form.cleaned_data[field]
 
 
-def _admin_form(model: type[Any], field: str, text: str) -> Any:
+def _request() -> HttpRequest:
     request = RequestFactory().get("/")
-    request.user = UserFactory.build(is_staff=True, is_superuser=True)
-    return through(admin.site.get_model_admin(model).get_form(request)({field: text}), field)
+    request.user = UserFactory.create(is_staff=True, is_superuser=True)
+    return request
+
+
+def _admin_form(model: type[Any], field: str, text: str) -> Any:
+    return through(admin.site.get_model_admin(model).get_form(_request())({field: text}), field)
 
 
 def _dialog(form: type[Any], field: str, text: str) -> Any:
     purchase = make_books().purchase
-    return through(form(RequestFactory().get("/"), str(purchase.pk), {field: text}), field)
+    return through(form(_request(), str(purchase.pk), {field: text}), field)
 
 
 FORMS: dict[str, Door] = {
@@ -123,9 +128,7 @@ FORMS: dict[str, Door] = {
     "a threshold": lambda text: through(ThresholdForm({"threshold": text}), "threshold"),
     "a member's cap": lambda text: through(CapForm({"cap": text}), "cap"),
     "an invitation's cap": lambda text: through(InviteForm({"cap": text}), "cap"),
-    "an adjustment": lambda text: through(
-        AdjustForm(RequestFactory().get("/"), "", {"amount": text}), "amount"
-    ),
+    "an adjustment": lambda text: through(AdjustForm(_request(), "", {"amount": text}), "amount"),
     "a refund": lambda text: Decimal(_dialog(RefundForm, "amount", text)) / 100,
     "a payment that is given back": lambda text: _dialog(GiveBackForm, "minor", text),
     "a package's price": lambda text: _admin_form(Package, "price", text),

@@ -17,6 +17,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.models import User
+from billing import refund_limits
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.errors import BillingError
 from billing.models import Payment, Purchase, Refund
@@ -53,7 +54,9 @@ class RefundPaymentForm(BaseDialogForm):  # type: ignore[misc]  # unfold is unty
             self.fields["minor"].initial = self.owed.left.minor
 
     def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
-        return {"owed": self.owed}
+        member, owed = cast(User, request.user), self.owed
+        allowance = refund_limits.told_to(member, owed.left.currency) if owed else ""
+        return {"owed": owed, "allowance": allowance}
 
     def order(self) -> RefundOrder:
         data = self.cleaned_data

@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.downloads import DownloadableList
 from accounts.models import User
+from billing import refund_limits
 from billing.admin.downloads import DOWNLOAD_SALES
 from billing.errors import BillingError
 from billing.exports import refunds_csv
@@ -95,7 +96,11 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
             self.fields["amount"].initial = self.choices_shown[0].amount.major
 
     def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
-        return {"purchase": self.purchase, "previews": self.choices_shown}
+        return {
+            "purchase": self.purchase,
+            "previews": self.choices_shown,
+            "allowance": refund_limits.told_to(cast(User, request.user), self.purchase.currency),
+        }
 
     def clean_amount(self) -> int:
         """In minor units."""

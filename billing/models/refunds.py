@@ -134,6 +134,12 @@ class Refund(models.Model):
             models.Index(
                 fields=["created_at"], condition=Q(status="requested"), name="billing_refund_unanswered"
             ),
+            # What a member of staff refunded of late.
+            models.Index(
+                fields=["asked_by", "created_at"],
+                condition=Q(asked_by__isnull=False),
+                name="billing_refund_of_staff",
+            ),
         ]
         triggers = [
             pgtrigger.ReadOnly(

@@ -199,7 +199,7 @@ SWEEP_AFTER = timedelta(minutes=env.int("SWEEP_AFTER_MINUTES", default=10))
 # refunds made at Stripe (staff choose for theirs), and for lost disputes.
 REFUND_POLICY = env.str("REFUND_POLICY", default="cap")
 DISPUTE_POLICY = env.str("DISPUTE_POLICY", default="debt")
-# What one refund may come to, in the currency's main unit, for staff without the permission to refund any amount.
+# What one's refunds may come to within 24 hours, in each currency's main unit, without the permission for any amount.
 REFUND_LIMIT = env.amount("REFUND_LIMIT", default="50")
 # How long the webhook inbox keeps events that are done with. 0 keeps all of them; failed ones stay in any case.
 INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=90)
@@ -232,7 +232,7 @@ GIFT_AFTER = timedelta(hours=env.int("GIFT_AFTER_HOURS", default=0))
 EXPIRY_WARNING_DAYS = env.int("EXPIRY_WARNING_DAYS", default=7)
 
 # --- Adjustments --------------------------------------------------------------------------------------------------
-# Staff give or take so many credits at once; above it a second person has to approve.
+# One gives and takes so many credits alone within 24 hours; what goes beyond needs a second person.
 ADJUSTMENT_APPROVAL_ABOVE = env.amount("ADJUSTMENT_APPROVAL_ABOVE", default="1000")
 
 # --- Rate card ----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, chip, link_to
 from config.read_only_admin import ReadOnlyAdmin
 from credits import adjustments
+from credits.adjustment_limits import allowance_of, in_words
 from credits.admin.account_sheet import sheet_of
 from credits.admin.forms import AdjustForm
 from credits.errors import LedgerError
@@ -161,8 +162,10 @@ class AccountAdmin(ReadOnlyAdmin):
         amount = credits_change(adjustment.amount)
         if adjustment.status == Adjustment.Status.WAITING:
             self.log_change(request, account, f"Asked for an adjustment by {amount}: {adjustment.reason}")
-            told = _("%s credits wait until a second person approves them.")
-            self.message_user(request, told % amount, messages.WARNING)
+            told = _("%s credits wait until a second person approves them.") % amount
+            allowance = allowance_of(cast(User, request.user))
+            said = f"{told} {in_words(allowance)}" if allowance.until else told
+            self.message_user(request, said, messages.WARNING)
         else:
             self.log_change(request, account, f"Adjusted by {amount}: {adjustment.reason}")
             self.message_user(request, _("Booked: %s credits.") % amount, messages.SUCCESS)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from django import forms
-from django.conf import settings
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
@@ -18,12 +16,13 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from accounts.models import User
 from accounts.time_zones import site_zone
 from config.amount_fields import AmountField
+from credits.adjustment_limits import allowance_of, in_words
 from credits.adjustments import Terms, checked, require_time_left
 from credits.amounts import QUANTUM
 from credits.errors import InvalidEntry, LedgerError
-from credits.formatting import credits_amount
 from credits.models.adjustments import LONGEST_REASON
 
 GIVE, TAKE = "give", "take"
@@ -91,10 +90,7 @@ class AdjustForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        limit = credits_amount(settings.ADJUSTMENT_APPROVAL_ABOVE)
-        self.fields["amount"].help_text = _(
-            "Up to %(limit)s are booked at once. More waits until a second person approves it."
-        ) % {"limit": limit}
+        self.fields["amount"].help_text = in_words(allowance_of(cast(User, self.request.user)))
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data

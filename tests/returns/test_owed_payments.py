@@ -151,7 +151,7 @@ def test_staff_refund_it_up_to_their_limit(sandbox: Sandbox, owed: Owed, setting
     clerk.user_permissions.add(*Permission.objects.filter(codename__in=["view_purchase", "refund_purchase"]))
     answer = refund_owed(sign_in(clerk), owed[0])
     assert messages_after(answer) == [
-        "You may refund up to $44.99 at once. Ask somebody who may refund more."
+        "You may refund up to $44.99 within 24 hours. Ask somebody who may refund more."
     ]
     settings.REFUND_LIMIT = Decimal(45)
     refund_owed(sign_in(clerk), owed[0])

@@ -1,0 +1,41 @@
+"""What one member of staff may do alone within 24 hours: how much of a limit is left, and until when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.utils import timezone
+from django.utils.formats import date_format
+
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class DailyAllowance:
+    """``left`` of a ``limit``. ``since`` is when the first act of the last 24 hours was; None: there was none."""
+
+    limit: Decimal
+    left: Decimal
+    since: datetime | None
+
+    @classmethod
+    def of(cls, limit: Decimal, used: Decimal, since: datetime | None) -> DailyAllowance:
+        return cls(limit, max(Decimal(0), limit - used), since)
+
+    @property
+    def more_at(self) -> datetime | None:
+        """When more will be left again."""
+        return self.since + DAY if self.since else None
+
+    @property
+    def until(self) -> str:
+        """The same for reading, on the site's clock; empty where nothing was used."""
+        if self.more_at is None:
+            return ""
+        return date_format(timezone.localtime(self.more_at, timezone.get_default_timezone()), "j M, H:i T")
+
+
+def a_day_ago() -> datetime:
+    return timezone.now() - DAY
