@@ -39,9 +39,7 @@ def apply_early_events(payment: Payment | None) -> int:
         *([payment.stripe_charge_id] if payment.stripe_charge_id else []),
     ]
     # One that was taken for another product's too: now it is known whose it is.
-    waiting = InboxEvent.objects.filter(
-        status__in=[Status.UNMATCHED, Status.NOT_OURS], payment_ref__in=named
-    )
+    waiting = InboxEvent.objects.filter(status__in=[Status.UNMATCHED, Status.NOT_OURS], payment_ref__in=named)
     applied = 0
     for row in waiting.order_by("stripe_created", "id"):
         applied += _apply(row)

@@ -30,6 +30,7 @@ def unbalanced_currencies() -> Iterator[str]:
         parts = deferred + revenue.recognised + revenue.written_off + sales.returned_minor
         if abs(parts - sales.paid_minor) > TOLERANCE:
             yield (
-                f"sum {currency}: paid {sales.paid_minor}, but deferred {deferred:f}, recognised {revenue.recognised:f}, "
-                f"written off {revenue.written_off:f} and returned {sales.returned_minor} come to {parts:f} (minor units)"
+                f"sum {currency}: paid {sales.paid_minor}, but deferred {deferred:f}, "
+                f"recognised {revenue.recognised:f}, written off {revenue.written_off:f} "
+                f"and returned {sales.returned_minor} come to {parts:f} (minor units)"
             )

@@ -35,8 +35,8 @@ class CannotCount(Exception):
 
 
 def rebuild_figures(progress: ShowProgress | None = None, *, keep: bool = True) -> Recount:
-    """Counts everything anew but the visits, of which nothing is left to count. Without ``keep``, everything stays as it
-    was.
+    """Counts everything anew but the visits, of which nothing is left to count. Without ``keep``, everything stays as
+    it was.
 
     All of it sees the database as of one moment, so that what comes in meanwhile is no difference. Jobs that count
     wait until it is over.

@@ -120,8 +120,8 @@ def events_named(events: QuerySet[InboxEvent], word: str) -> QuerySet[InboxEvent
 
 
 def forgettable_events(before: datetime.datetime) -> QuerySet[InboxEvent]:
-    """Those that came in before this moment and of which nothing more can come: what failed, what was only received, and
-    what waits for its payment is kept.
+    """Those that came in before this moment and of which nothing more can come: what failed, what was only received,
+    and what waits for its payment is kept.
     """
     over = [*InboxEvent.DONE, InboxEvent.Status.UNREADABLE]
     return InboxEvent.objects.filter(received_at__lt=before, status__in=over)

@@ -1,5 +1,5 @@
-"""What must hold between Stripe's payments and the ledger's credits: for each invariant, the query that finds what breaks
-it. `check_ledger` proves them with the ledger's own (`credits.proof`).
+"""What must hold between Stripe's payments and the ledger's credits: for each invariant, the query that finds what
+breaks it. `check_ledger` proves them with the ledger's own (`credits.proof`).
 
 Each selects (subject, detail); no rows is the proof. A share of credits may be off by one rounding.
 """
@@ -18,10 +18,12 @@ def _in(statuses: tuple[str, ...]) -> str:
 # Each refund and dispute that holds money back, with the part of the payment before it and up to it, in Stripe's order.
 RETURNS = f"""
     SELECT r.id, r.payment_id, r.policy, p.lot_id, u.credits, u.paid_minor,
-           least(u.paid_minor, sum(r.minor) OVER line - r.minor) AS before, least(u.paid_minor, sum(r.minor) OVER line) AS up_to
+           least(u.paid_minor, sum(r.minor) OVER line - r.minor) AS before,
+           least(u.paid_minor, sum(r.minor) OVER line) AS up_to
     FROM (
         SELECT id, payment_id, coalesce(counted_minor, 0) AS minor, coalesce(made_at, created_at) AS at,
-               coalesce(stripe_refund_id, id::text) AS name, CASE policy WHEN 'debt' THEN 'debt' ELSE 'cap' END AS policy
+               coalesce(stripe_refund_id, id::text) AS name,
+               CASE policy WHEN 'debt' THEN 'debt' ELSE 'cap' END AS policy
         FROM billing_refund WHERE status IN ({_in(Refund.STANDING)})
         UNION ALL
         SELECT id, payment_id, coalesce(counted_minor, 0), made_at, stripe_dispute_id,
@@ -36,8 +38,9 @@ RETURNS = f"""
 OF_PAYMENTS: dict[str, str] = {
     "purchase_has_the_credits_it_paid_for": """
         SELECT 'purchase ' || u.id,
-               format('%s, %s credits for %s %s; its payment of %s %s brought a lot of %s for %s %s', u.status, u.credits,
-                      u.paid_minor, u.currency, p.amount_minor, p.currency, l.amount, l.cost_minor, l.currency)
+               format('%s, %s credits for %s %s; its payment of %s %s brought a lot of %s for %s %s', u.status,
+                      u.credits, u.paid_minor, u.currency, p.amount_minor, p.currency, l.amount, l.cost_minor,
+                      l.currency)
         FROM billing_purchase u
         LEFT JOIN billing_payment p ON p.purchase_id = u.id AND p.lot_id IS NOT NULL
         LEFT JOIN credits_entry e ON e.account_id = u.account_id AND e.key = 'purchase:' || u.id
@@ -45,8 +48,9 @@ OF_PAYMENTS: dict[str, str] = {
         WHERE (u.completed_at IS NOT NULL) <> (l.id IS NOT NULL)
            OR (p.id IS NOT NULL) <> (u.completed_at IS NOT NULL AND u.paid_minor > 0)
            OR l.id IS NOT NULL AND (l.amount <> u.credits OR l.promotional <> (u.paid_minor = 0))
-           OR p.id IS NOT NULL AND ((p.lot_id, p.amount_minor, p.currency) IS DISTINCT FROM (l.id, u.paid_minor, u.currency)
-                                    OR (l.cost_minor, l.currency) IS DISTINCT FROM (u.paid_minor, u.currency))
+           OR p.id IS NOT NULL AND (
+               (p.lot_id, p.amount_minor, p.currency) IS DISTINCT FROM (l.id, u.paid_minor, u.currency)
+               OR (l.cost_minor, l.currency) IS DISTINCT FROM (u.paid_minor, u.currency))
     """,
     "credits_live_from_their_arrival": """
         SELECT 'purchase ' || u.id,
@@ -68,8 +72,8 @@ OF_PAYMENTS: dict[str, str] = {
            OR c.id IS NOT NULL AND r.id IS NOT NULL AND (c.lot_id, c.policy) <> (r.lot_id, r.policy)
     """,  # noqa: S608
     "nobody_keeps_both_money_and_credits": f"""
-        SELECT 'payment ' || p.id, format('of %s %s %s went back, and %s of %s credits are free', u.paid_minor, u.currency,
-                                          r.returned, l.remaining - l.held, u.credits)
+        SELECT 'payment ' || p.id, format('of %s %s %s went back, and %s of %s credits are free', u.paid_minor,
+                                          u.currency, r.returned, l.remaining - l.held, u.credits)
         FROM (SELECT payment_id, max(up_to) AS returned FROM ({RETURNS}) a GROUP BY payment_id) r
         JOIN billing_payment p ON p.id = r.payment_id JOIN billing_purchase u ON u.id = p.purchase_id
         JOIN credits_lot l ON l.id = p.lot_id
@@ -77,14 +81,18 @@ OF_PAYMENTS: dict[str, str] = {
               AND l.remaining - l.held > u.credits * (u.paid_minor - r.returned) / u.paid_minor + {ROUNDING}
     """,  # noqa: S608
     "returns_count_in_their_payments_currency": """
-        SELECT r.what || ' ' || r.id, format('%s %s of a payment in %s, counted as %s by %L', r.amount_minor, r.currency,
-                                             p.currency, r.counted_minor, r.counted_by)
-        FROM (SELECT 'refund' AS what, id, payment_id, amount_minor, currency, counted_minor, counted_by FROM billing_refund
-              UNION ALL
-              SELECT 'dispute', id, payment_id, amount_minor, currency, counted_minor, counted_by FROM billing_dispute) r
+        SELECT r.what || ' ' || r.id, format('%s %s of a payment in %s, counted as %s by %L', r.amount_minor,
+                                             r.currency, p.currency, r.counted_minor, r.counted_by)
+        FROM (
+            SELECT 'refund' AS what, id, payment_id, amount_minor, currency, counted_minor, counted_by
+            FROM billing_refund
+            UNION ALL
+            SELECT 'dispute', id, payment_id, amount_minor, currency, counted_minor, counted_by FROM billing_dispute
+        ) r
         JOIN billing_payment p ON p.id = r.payment_id
-        WHERE CASE WHEN r.currency = p.currency THEN (r.counted_minor, r.counted_by) IS DISTINCT FROM (r.amount_minor, '')
-                   ELSE (r.counted_minor IS NULL) <> (r.counted_by = '') END
+        WHERE CASE
+            WHEN r.currency = p.currency THEN (r.counted_minor, r.counted_by) IS DISTINCT FROM (r.amount_minor, '')
+            ELSE (r.counted_minor IS NULL) <> (r.counted_by = '') END
     """,
     "purchase_says_what_came_of_its_money": f"""
         SELECT 'purchase ' || u.id, format('%s, %s of %s refunded; by its refunds %s, disputed: %s', u.status,

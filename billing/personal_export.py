@@ -251,7 +251,7 @@ FILES = [
 
 LEFT_OUT = {
     "billing.SeenPurchase": "which purchases a comparison with Stripe has met; forgotten when it ends",
-    "credits.Clawback": "what came of a refund’s or dispute’s credits: refunds.csv and disputes.csv say how many were taken",
+    "credits.Clawback": "what came of the credits: refunds.csv and disputes.csv say how many were taken",
     "credits.FirstSpend": "a figure counted from statement.csv, for staff's sums; made anew at any time",
     "credits.RunningDry": "a figure counted from statement.csv, for staff's sums; made anew at any time",
     "credits.SpendingDay": "a figure counted from statement.csv, for staff's sums; made anew at any time",

@@ -13,7 +13,6 @@ from billing.purchase_log import Change, Told, lock_purchase, record
 from billing.refunds import settle_refund
 from billing.returns import Return
 
-
 BY_STAFF = "staff"
 
 

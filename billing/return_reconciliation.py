@@ -21,7 +21,7 @@ from billing.models import Dispute, Refund
 from billing.payments import take_turn
 from billing.purchase_log import Told, lock_purchase
 from billing.refunds import issue_refund, record_refund, settle_refund
-from billing.returns import Return, claims_of, came_of, standing_returns
+from billing.returns import Return, came_of, claims_of, standing_returns
 from billing.settling import Finding, Report
 from billing.stripe_objects import StripeDispute, StripeRefund
 
@@ -59,7 +59,8 @@ def issue_unanswered_refunds() -> int:
 
 
 def _compare(listed: Sequence[Reported], known: Mapping[str, Return], report: Report, told: Told) -> None:
-    for reported in _ours(listed):
+    for listed_now in _ours(listed):
+        reported = listed_now
         here = known.get(reported.id)
         if reported.status not in (Refund if isinstance(reported, StripeRefund) else Dispute).Status.values:
             detail = f"{reported.id}: its status at Stripe is {reported.status or 'empty'!r}"

@@ -301,7 +301,7 @@ def account_id() -> str:
     Raises:
         StripeUnavailable, StripeRefused: no answer.
     """
-    return str(_call(lambda: _client().v1.accounts.retrieve_current())["id"])
+    return str(_call(_client().v1.accounts.retrieve_current)["id"])
 
 
 def configure_module_client() -> None:

@@ -22,7 +22,8 @@ OF_CLAWBACKS = {
     """,
     "clawbacks_are_what_was_booked": """
         SELECT 'lot ' || c.lot_id,
-               format('its clawbacks took %s and are owed %s, its entries say %s and %s', c.taken, c.owed, f.taken, f.owed)
+               format('its clawbacks took %s and are owed %s, its entries say %s and %s', c.taken, c.owed, f.taken,
+                      f.owed)
         FROM (SELECT account_id, lot_id, sum(taken) AS taken, sum(owed) AS owed FROM credits_clawback GROUP BY 1, 2) c
         CROSS JOIN LATERAL credits_lot_flows(c.account_id, c.lot_id) f
         WHERE c.taken <> f.taken OR c.owed <> f.owed
@@ -54,8 +55,8 @@ OF_CLAWBACKS = {
            OR c.amount <> c.taken + c.pending + c.owed + c.waived
     """,
     "gift_carries_its_cost": """
-        SELECT 'lot ' || l.id, format('%s for %s credits, its first lot %s cost %s for %s', l.cost_minor, l.cost_credits,
-                                      root.id, root.cost_minor, root.amount)
+        SELECT 'lot ' || l.id, format('%s for %s credits, its first lot %s cost %s for %s', l.cost_minor,
+                                      l.cost_credits, root.id, root.cost_minor, root.amount)
         FROM credits_lot l LEFT JOIN credits_lot root ON root.id = l.origin_lot
         WHERE l.origin_lot IS NOT NULL
               AND (root.account_id IS DISTINCT FROM l.origin_account OR root.origin_lot IS NOT NULL
@@ -71,7 +72,8 @@ OF_CLAWBACKS = {
         WHERE e.kind = 'gift_received' AND (l.origin_lot IS NULL OR l.origin_account = l.account_id)
     """,
     "undo_takes_its_own_credits_first": """
-        SELECT 'entry ' || u.id, format('it undoes entry %s, took other credits, and left %s of its own', a.id, own.left_over)
+        SELECT 'entry ' || u.id,
+               format('it undoes entry %s, took other credits, and left %s of its own', a.id, own.left_over)
         FROM credits_entry u
         JOIN credits_entry a ON a.account_id = u.account_id AND a.id = (u.metadata ->> 'undoes')::bigint
         JOIN credits_lot l ON l.account_id = a.account_id AND l.id = a.lots[1] AND l.created_at = a.created_at

@@ -65,7 +65,10 @@ def claw_back(
         kind.value,
         json_text(metadata),
     ]
-    statement = "SELECT * FROM credits_claw_back(%s, %s, %s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::numeric[], %s::jsonb[], %s, %s)"
+    statement = (
+        "SELECT * FROM credits_claw_back(%s, %s, %s::uuid[], %s::timestamptz[], %s::text[], %s::text[], "
+        "%s::numeric[], %s::jsonb[], %s, %s)"
+    )
     outcome, entry_id, taken, owed, balance = call_within_bounds(statement, arguments, account=account_id)[0]
     if outcome == "unknown_lot":
         raise UnknownLot("The account has no such lot.", account=str(account_id), lot=lot_id)

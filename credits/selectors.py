@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.teams.models import Team
 from config.statements import call
 from credits.errors import UnknownAccount, UnknownHold
-from credits.models import Account, Adjustment, Entry, Hold
+from credits.models import Account, Adjustment, Entry, Hold, Lot
 
 ZERO = Decimal(0)
 

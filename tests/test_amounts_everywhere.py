@@ -21,8 +21,8 @@ from prepaid_credits.amounts import read_amount as read_amount_of_client
 from rest_framework.exceptions import ParseError, ValidationError
 
 from accounts.teams.forms import CapForm, InviteForm
+from billing.admin.owed_payments import RefundPaymentForm
 from billing.admin.returns import RefundForm
-from billing.admin.uncredited_payments import GiveBackForm
 from billing.api.refunds import PreviewQuerySerializer, RefundOrderSerializer
 from billing.catalog_file import read_catalog
 from billing.errors import CatalogError
@@ -130,7 +130,7 @@ FORMS: dict[str, Door] = {
     "an invitation's cap": lambda text: through(InviteForm({"cap": text}), "cap"),
     "an adjustment": lambda text: through(AdjustForm(_request(), "", {"amount": text}), "amount"),
     "a refund": lambda text: Decimal(_dialog(RefundForm, "amount", text)) / 100,
-    "a payment that is given back": lambda text: _dialog(GiveBackForm, "minor", text),
+    "a payment that is given back": lambda text: _dialog(RefundPaymentForm, "minor", text),
     "a package's price": lambda text: _admin_form(Package, "price", text),
     "a package's credits": lambda text: _admin_form(Package, "credits", text),
     "a package's discount": lambda text: _admin_form(Package, "discount_percentage", text),

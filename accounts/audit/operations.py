@@ -46,7 +46,7 @@ def unwatch(watched: RunSQL) -> RunSQL:
     """Ends what `watch` began: before a column that it records goes. Dropped with a column still in it, a trigger would
     go without a word, and nothing of the table would be on record any more.
     """
-    return RunSQL(watched.reverse_sql, watched.sql)
+    return RunSQL(watched.reverse_sql or RunSQL.noop, watched.sql)
 
 
 def watch_links(

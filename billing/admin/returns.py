@@ -177,7 +177,7 @@ def _outcome(refund: Refund) -> tuple[Any, int]:
 class SayAmountForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     """What a return comes to in its payment's currency."""
 
-    amount = forms.DecimalField(
+    amount = AmountField(
         label=_("Amount"),
         max_digits=20,
         decimal_places=3,

@@ -181,7 +181,9 @@ class Books:
                 lot.offset += taken
             after = moment._replace(entry_id=moment.entry_id + 1)
             fact = Fact(Entry.Kind.OFFSET, f"offset:{self.version + 1}")
-            self._append(after, fact, [lot.id for lot, _ in paid], [-taken for _, taken in paid], owed=-amount)
+            self._append(
+                after, fact, [lot.id for lot, _ in paid], [-taken for _, taken in paid], owed=-amount
+            )
 
     def _forget_exhausted(self) -> None:
         if any(not place[-1].remaining for place in self.live):

@@ -134,7 +134,7 @@ class Story:
         expire first, or paid off a debt, is left alone.
         """
         sale, lot = self.sales[deed.place]
-        if lot.offset or lot.remaining and lot.expires <= moment.at:
+        if lot.offset or (lot.remaining and lot.expires <= moment.at):
             return False
         claim = claim_back(sale, deed.outcome, self.random, moment, self.now)
         is_dispute = isinstance(claim.row, Dispute)

@@ -31,19 +31,6 @@ REFUSE_OWN_PURCHASE = f"""
     RETURN NULL;
 """
 
-REFUSE_OWN_PURCHASE = f"""
-    IF {UNLESS_SELF_SERVICE} AND EXISTS (
-        SELECT FROM billing_purchase p JOIN credits_account a ON a.id = p.account_id
-        LEFT JOIN teams_membership m ON m.team_id = a.team_id AND m.user_id = NEW.asked_by
-        WHERE p.id = NEW.purchase_id AND (NEW.asked_by IN (p.user_id, a.owner_id) OR m.user_id IS NOT NULL)
-    ) THEN
-        RAISE check_violation USING
-            CONSTRAINT = 'billing_refund_not_of_ones_own_purchase', TABLE = 'billing_refund',
-            MESSAGE = format('refund %s: %s is of the purchase''s people', NEW.id, NEW.asked_by);
-    END IF;
-    RETURN NULL;
-"""
-
 
 class Refund(models.Model):
     """One refund of a payment, asked for here or made at Stripe.

@@ -11,7 +11,9 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from billing.models import Purchase, PurchaseEvent
 from billing.purchase_log import Change, Told, lock_purchase, record, require_transaction
 from credits import ledger
+from tests.admin.rows import make_payment
 from tests.builders import UserFactory
+from tests.credits.builders import grant
 
 TOLD = Told(PurchaseEvent.Source.STAFF)
 
@@ -35,7 +37,6 @@ def make_purchase() -> Purchase:
         discount_percentage=10,
         idempotency_key="order-1",
         stripe_session_id="cs_1",
-        stripe_payment_intent_id="pi_1",
     )
     with transaction.atomic():
         record(purchase, Change("started"), TOLD)
@@ -77,19 +78,70 @@ def refused_by(statement: str) -> str:
     return str(refusal.value.__cause__.diag.constraint_name)
 
 
-@pytest.mark.parametrize("column", ["stripe_session_id", "stripe_payment_intent_id"])
-def test_a_session_and_a_payment_belong_to_one_purchase(purchase: Purchase, column: str) -> None:
+def test_a_session_belongs_to_one_purchase(purchase: Purchase) -> None:
     other = Purchase.objects.get(pk=purchase.pk)
     other.pk, other.idempotency_key = uuid.uuid4(), None
-    setattr(other, {"stripe_session_id": "stripe_payment_intent_id"}.get(column, "stripe_session_id"), None)
     other._state.adding = True
-    with pytest.raises(IntegrityError, match=column), transaction.atomic():
+    with pytest.raises(IntegrityError, match="stripe_session_id"), transaction.atomic():
         other.save()
+
+
+# --- Payments
+
+
+def test_a_payment_belongs_to_one_purchase(purchase: Purchase) -> None:
+    make_payment(purchase, stripe_payment_intent_id="pi_1", stripe_charge_id="ch_1")
+    for same in ({"stripe_payment_intent_id": "pi_1"}, {"stripe_charge_id": "ch_1"}):
+        with pytest.raises(IntegrityError, match=r"intent|charge"), transaction.atomic():
+            make_payment(purchase, **same)
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("amount_minor = 0", "billing_payment_amount_positive"),
+        ("paid_at = NULL", "billing_payment_paid_has_its_time"),
+        ("state = 'failed'", "billing_payment_paid_has_its_time"),
+        ("attention = 'paid_twice', lot_id = {lot}", "billing_payment_accepted_is_paid"),
+        ("state = 'failed', paid_at = NULL, lot_id = {lot}", "billing_payment_accepted_is_paid"),
+    ],
+)
+def test_the_database_refuses_a_payment(purchase: Purchase, change: str, constraint: str) -> None:
+    make_payment(purchase)
+    lot = grant(purchase.account, 1).lot_id
+    assert refused_by(f"UPDATE billing_payment SET {change.format(lot=lot)}") == constraint
+
+
+def test_of_a_purchase_one_payment_is_accepted(purchase: Purchase) -> None:
+    for key in ("first", "second"):
+        make_payment(purchase)
+        lot = grant(purchase.account, 1, key=key).lot_id
+        statement = f"UPDATE billing_payment SET lot_id = {lot} WHERE lot_id IS NULL"
+        if key == "first":
+            run(statement)
+    assert refused_by(statement) == "billing_payment_one_accepted"
+
+
+def test_a_payment_is_never_taken_away_or_given_to_another_purchase(purchase: Purchase) -> None:
+    make_payment(purchase)
+    for statement, message in (
+        ("DELETE FROM billing_payment", "Cannot delete rows from billing_payment"),
+        (
+            "UPDATE billing_payment SET purchase_id = gen_random_uuid()",
+            "Cannot update rows from billing_payment",
+        ),
+        ("UPDATE billing_payment SET stripe_payment_intent_id = 'pi_2'", "Cannot update rows"),
+    ):
+        with pytest.raises(ProgrammingError, match=message), transaction.atomic():
+            run(statement)
+
+
+# --- What happened to it
 
 
 def test_an_idempotency_key_is_one_purchase_of_its_buyer(purchase: Purchase) -> None:
     other = Purchase.objects.get(pk=purchase.pk)
-    other.pk, other.stripe_session_id, other.stripe_payment_intent_id = uuid.uuid4(), None, None
+    other.pk, other.stripe_session_id = uuid.uuid4(), None
     other._state.adding = True
     with (
         pytest.raises(IntegrityError, match="billing_purchase_one_per_idempotency_key"),

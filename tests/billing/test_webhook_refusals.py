@@ -1,4 +1,4 @@
-"""The webhook's door: what is not provably Stripe's is refused, and leaves no row. What is leaves one, whatever it is."""
+"""The webhook's door: what is not provably Stripe's is refused, and leaves no row. What is, leaves one."""
 
 from __future__ import annotations
 

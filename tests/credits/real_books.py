@@ -18,8 +18,8 @@ from credits.holds import HeldCredits
 from credits.models import Account, Clawback, Entry
 from credits.results import (
     Capture,
-    Grant,
     Clawed,
+    Grant,
     Release,
     Spend,
     SpendOrder,
@@ -210,8 +210,8 @@ class RealBooks:
                 ]
                 for lot, account, *numbers, origin, reference, expires_at in self._rows(
                     "credits_lot",
-                    "id, account_id, amount, remaining, held, promotional, cost_minor, currency, cost_credits, origin_lot, "
-                    "reference, expires_at",
+                    "id, account_id, amount, remaining, held, promotional, cost_minor, currency, cost_credits, "
+                    "origin_lot, reference, expires_at",
                 )
             },
             "entries": {

@@ -12,7 +12,7 @@ import pytest
 from django.db.models import ProtectedError
 
 from accounts.models import User
-from credits import adjustments, ledger
+from credits import adjustments
 from credits.errors import (
     AdjustmentDecided,
     InsufficientCredits,

@@ -12,7 +12,7 @@ from credits import ledger
 from credits.models import Entry
 from credits.selectors import Balance, Standing, get_balance
 from tests.builders import UserFactory
-from tests.credits.builders import grant, open_account, spend
+from tests.credits.builders import claim, claw_back, grant, open_account, spend
 
 pytestmark = pytest.mark.django_db
 
@@ -63,15 +63,15 @@ def test_gifts_received_and_credits_of_staff_were_not_bought() -> None:
 
 
 def test_what_was_bought_stays_bought_whatever_becomes_of_it() -> None:
-    """Spent, given away, refunded and restored, or used up by a debt as it came in."""
+    """Spent, given away, refunded and come back, or used up by a debt as it came in."""
     user = UserFactory.create()
     account = ledger.open_account(user)
     lot = grant(account, 100, key="bought").lot_id
     spend(account, 60)
     ledger.transfer(account.pk, open_account().pk, Decimal(10), key="gift")
-    ledger.reverse(account.pk, lot, Decimal(50), policy="debt", key="refund", kind=Entry.Kind.REFUND)
+    claw_back(account, claim(50, "debt"), lot=lot)
     grant(account, 30, key="bought again")
-    ledger.restore(account.pk, lot, Decimal(30), owed=Decimal(20), key="restored", kind=Entry.Kind.REFUND)
+    claw_back(account, lot=lot)
 
     assert get_balance(user).lifetime_purchased == 130
 
@@ -83,8 +83,10 @@ def test_what_was_bought_is_read_from_the_index_of_what_came_in() -> None:
         assert get_balance(user).lifetime_purchased == 50
     statement = asked[-1]["sql"]
     with connection.cursor() as cursor:
+        # Of a handful of rows any index is as good as another.
+        for constraint in ("one_per_key", "one_per_version"):
+            cursor.execute(f"ALTER TABLE credits_entry DROP CONSTRAINT credits_entry_{constraint}")
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("SET LOCAL enable_bitmapscan = off")
         cursor.execute(f"EXPLAIN {statement}")
         assert "credits_entry_but_spends" in str(cursor.fetchall())
 

@@ -17,7 +17,7 @@ from credits.errors import SumTooLarge
 from credits.models import Account, Adjustment, Entry, Hold, Lot
 from credits.proof import find_violations
 from tests.credits.adjusting import make_staff, terms
-from tests.credits.builders import funded, grant, hold, numbers, open_account, spend
+from tests.credits.builders import claim, claw_back, funded, grant, hold, numbers, open_account, spend
 from tests.credits.round_trips import round_trips
 
 pytestmark = pytest.mark.django_db
@@ -64,22 +64,27 @@ def transfer_beyond(account: Account) -> None:
     refused(lambda: ledger.transfer(giver.pk, account.pk, Decimal(HALF), key="gift"))
 
 
-def reverse_beyond(account: Account) -> None:
-    lots = [grant(account, amount, key=f"lot {amount}").lot_id for amount in (1, 2)]
-    spend(account, numbers(account)[0])
-
-    def take_back(lot: int) -> None:
-        ledger.reverse(account.pk, lot, Decimal(HALF), key=f"back {lot}", policy="debt")
-
-    take_back(lots[0])
-    refused(lambda: take_back(lots[1]))
+def owe_beyond(account: Account) -> None:
+    lots = []
+    for key in ("half", "another half"):
+        lots.append(grant(account, HALF, key=key).lot_id)
+        spend(account, numbers(account)[0], key=f"work of {key}")
+    claw_back(account, claim(HALF, "debt"), lot=lots[0])
+    refused(lambda: claw_back(account, claim(HALF, "debt"), lot=lots[1]))
 
 
-def restore_beyond(account: Account) -> None:
+def come_back_beyond(account: Account) -> None:
     lot = grant(account, HALF, key="half").lot_id
-    ledger.reverse(account.pk, lot, Decimal(HALF), key="back", policy="cap")
+    claw_back(account, claim(HALF), lot=lot)
     grant(account, HALF, key="another half")
-    refused(lambda: ledger.restore(account.pk, lot, Decimal(HALF), owed=Decimal(0), key="forth"))
+    refused(lambda: claw_back(account, lot=lot))
+
+
+def undo_beyond(account: Account) -> None:
+    grant(account, HALF, key="half")
+    taken = spend(account, HALF, key="by staff", kind=Entry.Kind.ADJUSTMENT)
+    grant(account, HALF, key="another half")
+    refused(lambda: ledger.undo(account.pk, taken.entry_id, Decimal(HALF), key="undone"))
 
 
 def adjust_beyond(account: Account) -> None:
@@ -101,8 +106,9 @@ BEYOND = [
     capture_beyond_the_hold,
     grant_beyond,
     transfer_beyond,
-    reverse_beyond,
-    restore_beyond,
+    owe_beyond,
+    come_back_beyond,
+    undo_beyond,
     adjust_beyond,
 ]
 

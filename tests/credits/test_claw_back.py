@@ -81,7 +81,7 @@ def test_what_stands_no_more_comes_back() -> None:
     claw_back(account, refund, dispute)
     assert numbers(account) == (-80, 0, 80)
 
-    back = claw_back(account, refund, kind=Entry.Kind.DISPUTE)
+    back: Any = claw_back(account, refund, kind=Entry.Kind.DISPUTE)
 
     assert (back.taken, back.owed) == (0, -40)
     assert numbers(account) == (-40, 0, 40)

@@ -50,7 +50,7 @@ def test_what_a_hold_has_set_aside_is_taken_when_it_is_released(kind: Clawback.K
     assert came_of(back) == (0, 1000, 0, 0)
     assert numbers(account) == (1000, 1000, 0)
 
-    released = ledger.release(held.id)
+    released: Any = ledger.release(held.id)
 
     assert (released.released, released.balance, released.held) == (1000, 0, 0)
     assert came_of(back) == (1000, 0, 0, 0)
@@ -63,7 +63,7 @@ def test_what_a_capture_leaves_over_is_taken_and_what_it_spent_goes_by_the_polic
         held = hold(account, 100)
         back = claim(100, policy)
         claw_back(account, back)
-        captured = ledger.capture(held.id, Decimal(30), key="work")
+        captured: Any = ledger.capture(held.id, Decimal(30), key="work")
         assert (captured.balance_after, captured.balance) == (70, -owed)
         assert came_of(back) == (70, 0, owed, 30 - owed)
 

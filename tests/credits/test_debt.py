@@ -42,7 +42,8 @@ def owing(amount: int) -> Account:
     return account
 
 
-def available(account: Account) -> Decimal:
+def available(account: Account) -> Any:
+    """Untyped: it is compared with plain numbers."""
     return selectors.find_balance(account.pk).available
 
 

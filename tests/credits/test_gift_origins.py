@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -125,7 +126,7 @@ def test_gifts_add_nothing_to_what_was_paid_however_small_they_are(
 def test_a_third_of_a_cent_stays_a_third_through_many_hands() -> None:
     people = [open_account() for _ in range(4)]
     grant(people[0], 3, cost=ledger.Cost(100, "usd"))
-    for giver, receiver in zip(people, people[1:], strict=False):
+    for giver, receiver in pairwise(people):
         give(giver, receiver, 1)
     assert cost(Lot.objects.get(account=people[-1])) == Fraction(100, 3)
 

@@ -144,14 +144,14 @@ class Ledgers(RuleBasedStateMachine):
     ) -> None:
         """The last part of a lot is what the others leave; a claim keeps its lot and its kind."""
         lot = nth_last(self.plain.lots, which)
-        named = []
+        named: list[tuple[str, str, str, Decimal]] = []
         left = lot.amount
         for number, kind, policy, part in claims:
             amount = Decimal(0) if part == "none" else min(amount_of(part, lot.amount), left)
             amount += SMALLEST if part == "more" else 0
             left -= min(amount, left)
-            number = lot.number if number < 3 else 0  # now and then one of another lot
-            named.append((f"{kind} {number}/{len(named)}", kind, policy, amount))
+            of_lot = lot.number if number < 3 else 0  # now and then one of another lot
+            named.append((f"{kind} {of_lot}/{len(named)}", kind, policy, amount))
         self.do("claw_back", name=whose or lot.account, lot=lot.number, claims=named, **arguments)
 
     def adjust(self, name: str, amount: Decimal | str, gives: bool, expires_in: timedelta | None) -> None:

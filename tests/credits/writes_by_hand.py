@@ -62,10 +62,10 @@ def clawback(**wrong: Any) -> str:
     facts: dict[str, Any] = {"amount": 0, "policy": "'cap'", "taken": 0, "pending": 0, "owed": 0, "waived": 0}
     facts.update(wrong)
     return """
-    INSERT INTO credits_clawback (id, account_id, lot_id, at, position, kind, policy, amount, taken, pending, owed, waived,
-                                  metadata)
-    VALUES (gen_random_uuid(), %(account)s, %(lot)s, now(), 1, 'refund', {policy}, {amount}, {taken}, {pending}, {owed},
-            {waived}, '{{}}')
+    INSERT INTO credits_clawback (id, account_id, lot_id, at, position, kind, policy, amount, taken, pending, owed,
+                                  waived, metadata)
+    VALUES (gen_random_uuid(), %(account)s, %(lot)s, now(), 1, 'refund', {policy}, {amount}, {taken}, {pending},
+            {owed}, {waived}, '{{}}')
     """.format(**facts)
 
 

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, get_args
 
 import pytest
-from django.core.wsgi import get_wsgi_application
 import requests
 import schemathesis
 from django.core.wsgi import get_wsgi_application

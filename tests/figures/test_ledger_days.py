@@ -147,12 +147,11 @@ def test_credits_that_pay_off_a_debt_are_used_on_the_day_they_come() -> None:
     grant(account, 100, key="later", cost=COST)
     count_entries()
 
-    assert set(LedgerDay.objects.filter(kind="purchase").values_list("credits", "cost_minor")) == {
-        (10, 100),
-        (100, 900),
-    }
-    offset = LedgerDay.objects.filter(kind="offset").values_list("source", "credits", "cost_minor")
-    assert set(offset) == {("paid", -20, 900), ("owed", 20, 0)}
+    def moved(kind: str) -> Any:
+        return set(LedgerDay.objects.filter(kind=kind).values_list("source", "credits", "cost_minor"))
+
+    assert moved("purchase") == {("paid", 10, 100), ("paid", 100, 900)}
+    assert moved("offset") == {("paid", -20, 900), ("owed", 20, 0)}
     today = day_of(soon())
     assert earned_by_day(today, today, "eur")[today].used == 100 + Decimal(900) * 20 / 100
 

@@ -252,7 +252,7 @@ def test_one_made_in_the_dashboard_ends_the_same(
         sandbox.release_webhooks(order="shuffle", seed=5, copies=2)
     elif way == "charge.refunded alone":
         sandbox.release_webhooks(types=["charge.refunded"])
-        sync_refunds(str(Payment.objects.get(stripe_payment_intent_id=payment).pk))
+        sync_refunds(Payment.objects.get(stripe_payment_intent_id=payment).pk)
     else:
         reconcile_now()
 

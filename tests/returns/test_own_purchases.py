@@ -22,9 +22,9 @@ from tests.billing.calling import API, browser_of
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, start
 from tests.local_world import Sandbox
-from tests.returns.asking import refund
+from tests.returns.asking import refund, refund_in_dashboard
 from tests.returns.conftest import CARD, fresh
-from tests.returns.uncredited import Owed, give_back, held_back, make_owed
+from tests.returns.owing import Owed, held_back, make_owed, refund_owed
 from tests.teams.builders import join, make_people
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,10 +84,10 @@ def test_who_bought_for_a_team_has_bought_it_also_after_leaving(sandbox: Sandbox
     refused(purchase, member)
 
 
-def test_nobody_gives_back_a_payment_of_theirs_that_was_not_credited(sandbox: Sandbox, member: User) -> None:
+def test_nobody_refunds_a_payment_of_theirs_that_was_not_accepted(sandbox: Sandbox, member: User) -> None:
     purchase = held_back(sandbox, member)
     with pytest.raises(OwnPurchase):
-        refund(purchase, 4500, asked_by=member, uncredited_payment=purchase.stripe_payment_intent_id)
+        refund(purchase, 4500, asked_by=member, payment_id=purchase.payments.get().pk)
     assert not Refund.objects.exists()
 
 
@@ -110,11 +110,11 @@ def test_the_admin_shows_no_button_and_its_address_says_why(purchase: Purchase, 
     assert button in read(sign_in(UserFactory.create(is_staff=True, is_superuser=True)), page_of(purchase))
 
 
-def test_giving_back_has_no_button_either(sandbox: Sandbox, member: User) -> None:
+def test_refunding_such_a_payment_has_no_button_either(sandbox: Sandbox, member: User) -> None:
     owed: Owed = make_owed("held back", sandbox, member)
     browser: Client = sign_in(member)
-    assert button_of(owed[0], "give_back") not in read(browser, page_of(owed[0]))
-    (said,) = messages_after(give_back(browser, owed[0]))
+    assert button_of(owed[0], "refund_payment") not in read(browser, page_of(owed[0]))
+    (said,) = messages_after(refund_owed(browser, owed[0]))
     assert said.startswith("This purchase is yours or your team's")
 
 
@@ -127,8 +127,6 @@ def test_a_shop_of_one_person_may_allow_it(purchase: Purchase, member: User, set
 def test_what_stripe_tells_of_ones_own_purchase_is_recorded(
     sandbox: Sandbox, purchase: Purchase, member: User
 ) -> None:
-    from tests.returns.asking import refund_in_dashboard
-
     refund_in_dashboard(purchase, 100)
     deliver(sandbox)
     assert fresh(purchase).refunded_minor == 100
@@ -136,7 +134,13 @@ def test_what_stripe_tells_of_ones_own_purchase_is_recorded(
 
 def test_the_database_refuses_it_too(purchase: Purchase, of_team: Purchase, member: User) -> None:
     for own in (purchase, of_team):
-        row = {"purchase": own, "amount_minor": 1, "currency": "usd", "policy": "cap", "origin": "admin"}
+        row = {
+            "payment": own.payments.get(),
+            "amount_minor": 1,
+            "currency": "usd",
+            "policy": "cap",
+            "origin": "admin",
+        }
         with pytest.raises(IntegrityError) as refusal:
             Refund.objects.create(**row, asked_by=member.pk)
         assert isinstance(refusal.value.__cause__, psycopg.Error)

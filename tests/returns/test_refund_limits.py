@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from billing import refund_limits
 from billing.errors import RefundAboveLimit
-from billing.models import Purchase, Refund
+from billing.models import Purchase, PurchaseEvent, Refund
+from billing.purchase_log import Told, lock_purchase
 from billing.refund_limits import allowance_of
+from billing.refunds import settle_refund
 from tests.admin.conftest import sign_in
 from tests.admin.pages import button_of, read
 from tests.billing.calling import API, browser_of
@@ -26,7 +29,7 @@ from tests.local_world import Sandbox
 from tests.racing import at_once
 from tests.returns.asking import refund
 from tests.returns.conftest import buy
-from tests.returns.uncredited import held_back
+from tests.returns.owing import held_back
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -103,11 +106,19 @@ def test_after_a_day_it_is_all_there_again(purchase: Purchase, clerk: User) -> N
     refund(purchase, 1000, asked_by=clerk)
 
 
+def come_to(refund: Refund, status: Refund.Status) -> None:
+    with transaction.atomic():
+        refund.payment.purchase = lock_purchase(refund.payment.purchase_id)
+        refund.status = status
+        refund.save()
+        settle_refund(refund, f"refund_{status}", Told(PurchaseEvent.Source.STAFF))
+
+
 def test_what_failed_doesnt_count(purchase: Purchase, clerk: User) -> None:
     for status in (Refund.Status.FAILED, Refund.Status.CANCELED):
         made = refund(purchase, 1000, asked_by=clerk)
         refused(purchase, 1, clerk)
-        Refund.objects.filter(pk=made.pk).update(status=status)
+        come_to(made, status)
         assert allowance_of(clerk, "usd").left == 10  # type: ignore[union-attr]  # they have one
 
 
@@ -124,12 +135,12 @@ def test_another_member_of_staff_has_a_day_of_their_own(purchase: Purchase, cler
     refund(purchase, 1000, asked_by=other)
 
 
-def test_a_payment_that_is_given_back_counts_too(
+def test_a_payment_that_was_not_accepted_counts_too(
     sandbox: Sandbox, purchase: Purchase, clerk: User, settings: Any
 ) -> None:
     settings.REFUND_LIMIT = Decimal(50)
     owed = held_back(sandbox, UserFactory.create())
-    refund(owed, 4500, asked_by=clerk, uncredited_payment=owed.stripe_payment_intent_id)
+    refund(owed, 4500, asked_by=clerk, payment_id=owed.payments.get().pk)
     refused(purchase, 501, clerk)
     refund(purchase, 500, asked_by=clerk)
 
@@ -152,7 +163,7 @@ def test_both_dialogs_say_what_is_left_and_until_when(
     sandbox: Sandbox, purchase: Purchase, clerk: User
 ) -> None:
     owed, browser = held_back(sandbox, UserFactory.create()), sign_in(clerk)
-    dialogs = [button_of(purchase, "refund"), button_of(owed, "give_back")]
+    dialogs = [button_of(purchase, "refund"), button_of(owed, "refund_payment")]
     for dialog in dialogs:
         assert "You may refund up to $10.00 within 24 hours." in read(browser, dialog)
     refund(purchase, 600, asked_by=clerk)

@@ -42,7 +42,11 @@ DEFINITIONS: dict[str, Definition] = {
         _("Deferred revenue"), _("What was paid for the bought credits that are unspent and unexpired.")
     ),
     "purchases": Definition(
-        _("Purchases"), _("Paid at Stripe in these days and credited, whatever came of them, in all currencies. Free ones don’t count.")
+        _("Purchases"),
+        _(
+            "Paid at Stripe in these days and credited, whatever came of them, in all currencies. Free ones "
+            "don’t count."
+        ),
     ),
     "average_purchase": Definition(_("Average purchase"), _("Revenue, by the purchases that made it.")),
     "conversion": Definition(
@@ -62,7 +66,11 @@ DEFINITIONS: dict[str, Definition] = {
         _("Outstanding, promotional"), _("The same of credits that were given and not paid for.")
     ),
     "owed": Definition(
-        _("Owed by buyers"), _("Credits used and then refunded or disputed, or used on credit: the next ones that come pay them off.")
+        _("Owed by buyers"),
+        _(
+            "Credits used and then refunded or disputed, or used on credit: the next ones that come pay "
+            "them off."
+        ),
     ),
     "buyers": Definition(_("Buyers to date"), _("People and teams with a paid purchase, by the end of these days.")),
     "new_buyers": Definition(_("New buyers"), _("Those whose first paid purchase was in these days.")),

@@ -57,7 +57,8 @@ class Plans:
 
     def learn(self, operation: Record, answer: Record) -> None:
         """Lots and holds that later operations can be about."""
-        if "lot" in answer:
+        # One that came before may be another worker's: nobody else claims from a lot of ours.
+        if "lot" in answer and not answer["repeated"]:
             self.lots.append((operation["account"], answer["lot"]))
         if "hold" in answer and operation["do"] == "hold":
             self.holds.append(answer["hold"])
@@ -119,7 +120,11 @@ class Plans:
             return self._grant()
         account, lot = self.random.choice(self.lots[-20:])
         claims = [
-            [str(UUID(int=self.random.getrandbits(128))), self._amount(5), self.random.choice(["cap", "debt"])]
+            [
+                str(UUID(int=self.random.getrandbits(128))),
+                self._amount(5),
+                self.random.choice(["cap", "debt"]),
+            ]
             for _ in range(self.random.randint(0, 2))
         ]
         return {"do": "claw_back", "account": account, "lot": lot, "claims": claims}

@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """Over what staff gave and took alone: most rows are a script's."""
 
     atomic = False
-    dependencies = [("credits", "0015_nobody_adjusts_for_themselves")]
+    dependencies = [("credits", "0019_nobody_adjusts_for_themselves")]
     operations = [
         AddIndexConcurrently(
             model_name='adjustment',

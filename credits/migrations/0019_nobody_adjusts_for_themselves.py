@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("credits", "0014_sums_longer_than_amounts"), ("teams", "0001_initial")]
+    dependencies = [("credits", "0018_sums_longer_than_amounts"), ("teams", "0001_initial")]
     operations = [
         pgtrigger.migrations.AddTrigger(
             model_name='adjustment',

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """A row whose threshold was taken away stays. Going back there are no such rows."""
 
-    dependencies = [("credits", "0012_ledger_downloads")]
+    dependencies = [("credits", "0016_daily_prices")]
     operations = [
         migrations.AddField(
             model_name='balancealert',

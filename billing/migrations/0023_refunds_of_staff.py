@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """Over the refunds that staff asked for, beside whoever refunds meanwhile."""
 
     atomic = False
-    dependencies = [("billing", "0019_nobody_refunds_themselves")]
+    dependencies = [("billing", "0022_nobody_refunds_themselves")]
     operations = [
         AddIndexConcurrently(
             model_name='refund',

@@ -5,7 +5,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
     """More digits before the point and as many behind it: PostgreSQL rewrites no row for that."""
 
-    dependencies = [("credits", "0013_low_balance_mails_once_a_day")]
+    dependencies = [("credits", "0017_low_balance_mails_once_a_day")]
     operations = [
         migrations.AlterField(
             model_name='runningdry',

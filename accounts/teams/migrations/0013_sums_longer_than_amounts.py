@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """More digits before the point and as many behind it: PostgreSQL rewrites no row for that."""
 
-    dependencies = [("teams", "0003_one_audit")]
+    dependencies = [("teams", "0012_counts_outlive_memberships")]
     operations = [
         migrations.AlterField(
             model_name='memberallowance',
