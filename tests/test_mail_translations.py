@@ -37,7 +37,9 @@ from credits.expiry import find_expiring_lots, send_expiry_mail
 from credits.gift_mail import send_gift_mail
 from credits.low_balance import find_crossings, send_low_balance_mail, set_threshold
 from credits.models import BalanceAlert
+from tests.admin.rows import make_dispute, make_payment, make_refund
 from tests.builders import UserFactory
+from tests.credits.builders import came_of, claim, claw_back, hold, spend
 from tests.credits_pages.builders import book
 from tests.credits_pages.test_expiry import lot_for
 from tests.receipts.papers import paid, pending, refunded
@@ -48,8 +50,8 @@ MADE_UP = "xx"
 PLACEHOLDER = re.compile(r"(%\(\w+\)s|%s|%%)")
 TRANSLATED = re.compile(r"⟦[^⟦⟧]*⟧")
 ADDRESSES = re.compile(r"https?://\S+|\b(?:pi|re|cs|du)_\w+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# The zone, and the credits' and the receipt's own numbers.
-DATA = INTERNATIONAL | {"USD"}
+# The zone, the card's brand, and the credits' and the receipt's own numbers.
+DATA = INTERNATIONAL | {"USD", "Visa"}
 
 
 class MadeUp(gettext.NullTranslations):
@@ -133,12 +135,20 @@ def send_confirmations(person: User, team: Team) -> None:
 
 
 def send_refunds(person: User) -> None:
+    """Of credits that are there, that a hold keeps, and that are spent; of none; on the way; of no accepted payment."""
     purchase = paid(person, package_name="55")
-    amounts = {"credits_asked": 20, "credits_taken": 10, "credits_owed": 10}
+    spend(purchase.account, 4980)
+    hold(purchase.account, 10)
+    first = refunded(purchase, 100)
+    claimed = claim(30, "debt", id=first.pk)
+    claw_back(purchase.account, claimed)
+    assert came_of(claimed) == (10, 10, 10, 0)
+    second = make_payment(purchase, attention=Purchase.Attention.PAID_TWICE)
     for refund in (
-        refunded(purchase, 100, **amounts),
+        first,
         refunded(purchase, 200),
         refunded(purchase, 300, status=Refund.Status.PENDING),
+        make_refund(purchase, payment=second, status="succeeded", stripe_refund_id="re_2"),
     ):
         assert send_refund_mail(refund.pk)
 
@@ -152,20 +162,9 @@ def send_failure(person: User) -> None:
 
 def tell_of_disputes(person: User) -> None:
     purchase = paid(person, package_name="55")
-    facts: dict[str, Any] = {
-        "amount_minor": 100,
-        "currency": "usd",
-        "reason": "",
-        "stripe_payment_intent_id": "pi_1",
-    }
     for number, status in enumerate(Dispute.Status):
-        dispute = Dispute.objects.create(
-            purchase=purchase if number % 2 else None,
-            due_by=timezone.now() if number % 3 else None,
-            status=status,
-            stripe_dispute_id=f"du_{number}",
-            **facts,
-        )
+        due_by = timezone.now() if number % 3 else None
+        dispute = make_dispute(purchase, due_by=due_by, status=status, reason="")
         assert tell_staff_of_dispute(dispute.pk)
 
 
@@ -210,7 +209,7 @@ def test_every_word_of_every_mail_can_be_translated(person: User, team: Team) ->
 
     template_rendered.connect(note)
     send_confirmations(person, team)
-    send_refunds(person)
+    send_refunds(numbered(3))
     send_failure(person)
     tell_of_disputes(person)
     send_gifts(person)

@@ -192,7 +192,8 @@ def make_refund(purchase: Purchase, **facts: Any) -> Refund:
         "origin": "admin",
         **facts,
     }
-    return Refund.objects.create(**{"payment": _payment_of(purchase), **facts})
+    payment = facts.pop("payment", None) or _payment_of(purchase)
+    return Refund.objects.create(payment=payment, **facts)
 
 
 def make_dispute(purchase: Purchase, **facts: Any) -> Dispute:

@@ -15,6 +15,7 @@ from billing.return_mail import send_refund_mail
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
 from tests.builders import put_on_sale, start
+from tests.credits.builders import claim, claw_back, spend
 from tests.local_world import Sandbox
 from tests.receipts.papers import paid, refunded, text_of
 from tests.returns.asking import refund
@@ -69,6 +70,24 @@ def test_the_mail_about_a_refund_brings_the_credit_note_once(buyer: User) -> Non
     assert "$15.00" in file[2]
     for part in parts_of(mail.outbox[0]):
         assert f"The credit note {number} is attached." in part
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [("cap", "You keep your credits"), ("debt", "1,667 of the refunded credits were already spent")],
+)
+def test_the_mail_about_a_refund_of_spent_credits_says_what_became_of_them(
+    buyer: User, policy: str, told: str
+) -> None:
+    purchase = paid(buyer)
+    spend(purchase.account, 5000)
+    made = refunded(purchase)
+    claw_back(purchase.account, claim(1667, policy, id=made.pk))
+    assert send_refund_mail(made.pk)
+    for part in parts_of(mail.outbox[0]):
+        assert told in part
+        assert ("You keep your credits" in part) is (policy == "cap")
+        assert "We removed" not in part
 
 
 def test_a_refund_that_is_under_way_is_told_of_at_once_and_numbered_when_it_arrives(
