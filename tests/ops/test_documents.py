@@ -26,7 +26,7 @@ from billing.settling import Finding
 from billing.stripe_mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
 from config.errors import DomainError
 from credits.management.commands import check_ledger, export_ledger, grant_credits
-from credits.models import Account, Adjustment, Entry, Hold, Lot
+from credits.models import Account, Adjustment, Clawback, Entry, Hold, Lot
 from credits.proof import INVARIANTS
 from credits.rates.management.commands import load_rates
 
@@ -171,6 +171,9 @@ def test_every_error_code_of_the_api_is_documented() -> None:
         "provider_refused",
         "rate_card_invalid",
         "grants_file_invalid",
+        "nothing_owed",
+        "payment_of_another",
+        "unreadable_event",
     }
     assert not {error.code for error in descendants(DomainError)} - documented - internal
 
@@ -194,7 +197,7 @@ def test_every_file_of_a_persons_export_is_explained() -> None:
 
 def test_every_guard_of_the_ledger_is_documented() -> None:
     documented = in_code((ROOT / "docs/ledger.md").read_text())
-    for model in (Account, Lot, Entry, Hold):
+    for model in (Account, Lot, Entry, Hold, Clawback):
         triggers = [trigger.name for trigger in getattr(model._meta, "triggers", [])]
         names = {*triggers, *(constraint.name for constraint in model._meta.constraints)}
         assert not names - documented, model
