@@ -15,6 +15,7 @@ from billing import views
 from billing.models import Purchase
 from tests.browser.complaints import Complaints
 from tests.browser.conftest import OpenPage
+from tests.browser.rows import make_purchase
 from tests.browser.walking import (
     credits_of,
     expect_heading,
@@ -162,6 +163,18 @@ def test_a_payment_of_another_amount_is_held_back_and_named_to_its_buyer(
     expect(page.locator("main")).to_contain_text(str(Purchase.objects.get().pk))
     assert credits_of(buyer) == 0
     expect(page.locator("[hx-get]")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("attention", "is_told"), [("paid_twice", True), ("return_currency", False)])
+def test_a_second_payment_is_told_of_and_what_only_staff_have_to_settle_is_not(
+    open_page: OpenPage, shop: Sandbox, buyer: User, attention: str, is_told: bool
+) -> None:
+    purchase = make_purchase(buyer, Purchase.Status.COMPLETED, attention)
+    page = open_page(buyer)
+    page.goto(f"/credits/success?session_id={purchase.stripe_session_id}")
+    expect_heading(page, "5,000 credits added")
+    told = page.get_by_text("A second payment arrived for this purchase.")
+    expect(told).to_have_count(1 if is_told else 0)
 
 
 @pytest.mark.usefixtures("every_second")
