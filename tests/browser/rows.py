@@ -9,19 +9,24 @@ from uuid import uuid4
 from django.utils import timezone
 
 from accounts.models import User
-from billing.models import Package, Purchase
+from billing.models import Package, Payment, Purchase
 from billing.pricing import offer_for
 from credits import ledger
 from credits.models import Entry
 
 Status = Purchase.Status
-PAID = {Status.COMPLETED, Status.PROCESSING, Status.FAILED}
+# Those that somebody went through with at Stripe, and how far their payment came.
+STATES = {
+    Status.COMPLETED: Payment.State.PAID,
+    Status.PROCESSING: Payment.State.PROCESSING,
+    Status.FAILED: Payment.State.FAILED,
+}
 
 
 def make_purchase(user: User, status: str, attention: str = "", package_code: str = "standard") -> Purchase:
     package = Package.objects.get(code=package_code)
     is_completed = status in Purchase.CREDITED
-    return Purchase.objects.create(
+    purchase = Purchase.objects.create(
         user=user,
         account=ledger.open_account(user),
         package=package,
@@ -37,8 +42,27 @@ def make_purchase(user: User, status: str, attention: str = "", package_code: st
         paid_minor=package.price_minor if is_completed else None,
         completed_at=timezone.now() - timedelta(minutes=1) if is_completed else None,
         stripe_session_id=f"cs_test_{uuid4().hex}",
-        stripe_payment_intent_id=f"pi_3{uuid4().hex[:23]}" if status in PAID else None,
         checkout_url="https://checkout.example.com/c/pay/cs_test_1",
+    )
+    if Status(status) in STATES:
+        make_payment(purchase, STATES[Status(status)])
+    return purchase
+
+
+def make_payment(purchase: Purchase, state: Payment.State) -> None:
+    """By a Visa; no credits come of it."""
+    Payment.objects.create(
+        purchase=purchase,
+        stripe_payment_intent_id=f"pi_3{uuid4().hex[:23]}",
+        amount_minor=purchase.price_minor,
+        currency=purchase.currency,
+        state=state,
+        livemode=False,
+        method="card",
+        brand="visa",
+        last4="4242",
+        paid_at=timezone.now() if state == Payment.State.PAID else None,
+        reported_at=timezone.now(),
     )
 
 

@@ -72,7 +72,7 @@ def test_fulfilment_is_run_again_by_dialog(open_page: OpenPage, shop: Sandbox, s
     assert history_of(started.purchase) == [("stella", "Ran fulfilment again: completed")]
 
 
-def test_a_payment_that_was_not_credited_is_given_back_by_dialog(
+def test_a_payment_that_was_not_credited_is_refunded_by_dialog(
     open_page: OpenPage, shop: Sandbox, staff: User
 ) -> None:
     shop.hold_webhooks()
@@ -80,14 +80,14 @@ def test_a_payment_that_was_not_credited_is_given_back_by_dialog(
     page = open_page(staff)
     page.goto(page_of(purchase))
 
-    press(page, "Give the payment back", "Give back")
+    press(page, "Refund payment", "Refund payment")
     expect(page.get_by_text("This field is required.")).to_be_visible()
     page.locator("#dialog").get_by_label("Why").fill("Told by mail")
-    page.locator("#dialog").get_by_role("button", name="Give back").click()
+    page.locator("#dialog").get_by_role("button", name="Refund payment").click()
 
-    expect(page.get_by_text("$45.00 given back. No credits were moved.")).to_be_visible()
+    expect(page.get_by_text("$45.00 refunded. No credits were moved.")).to_be_visible()
     assert Purchase.objects.get().attention == ""
-    assert history_of(purchase) == [("stella", "Gave $45.00 back: Told by mail")]
+    assert history_of(purchase) == [("stella", "Refunded the payment of $45.00: Told by mail")]
 
 
 def test_a_hold_is_released_by_dialog_once_it_says_why(open_page: OpenPage, staff: User) -> None:

@@ -42,6 +42,7 @@ def test_a_pack_that_is_paid_for_is_in_the_balance_and_in_the_history(
     expect_heading(page, "5,000 credits added")
     purchase = Purchase.objects.get()
     expect_receipt(page, "Amount paid", "$45.00")
+    expect_receipt(page, "Paid with", "Visa •••• 4242")
     expect_receipt(page, "Payment id", purchase.stripe_payment_intent_id or "")
     assert credits_of(buyer) == 5000
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from accounts.models import User
-from billing.models import Purchase
+from billing.models import Payment, Purchase
 from tests.browser.conftest import OpenPage
 from tests.browser.rows import make_purchase
 from tests.builders import UserFactory, put_on_sale
@@ -62,8 +62,8 @@ def test_every_page_together_lists_every_purchase_once(open_page: OpenPage, boug
     page.get_by_role("link", name="Page 2").click()
     expect(rows(page)).to_have_count(5)
     shown += payments(page)
-    bought_in_all = Purchase.objects.values_list("stripe_payment_intent_id", flat=True)
-    assert sorted(shown) == sorted(map(str, bought_in_all))
+    bought_in_all = Payment.objects.values_list("stripe_payment_intent_id", flat=True)
+    assert sorted(shown) == sorted(bought_in_all)
 
 
 def payments(page: Page) -> list[str]:
