@@ -142,7 +142,7 @@ def send_refunds(person: User) -> None:
     first = refunded(purchase, 100)
     claimed = claim(30, "debt", id=first.pk)
     claw_back(purchase.account, claimed)
-    assert came_of(claimed) == (10, 10, 10, 0)
+    assert came_of(claimed) == tuple(map(Decimal, (10, 10, 10, 0)))
     second = make_payment(purchase, attention=Purchase.Attention.PAID_TWICE)
     for refund in (
         first,

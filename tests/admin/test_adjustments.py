@@ -264,8 +264,8 @@ def test_undoing_takes_back_the_very_credits_that_were_given(as_superuser: Clien
     assert (undone.amount, undone.status, undone.reason) == (-40, Status.BOOKED, "It was the wrong account")
     assert page_of(given) in links_on(as_superuser, page_of(undone))
     assert list(account.lots.order_by("id").values_list("pk", "remaining")) == [
-        (bought.pk, 100),
-        (account.lots.latest("id").pk, 0),
+        (bought.pk, Decimal(100)),
+        (account.lots.latest("id").pk, Decimal(0)),
     ]
     assert balance(account) == 100
 

@@ -15,7 +15,7 @@ from tests.admin.rows import READ_ONLY, Books, make_books, make_inbox_event, mak
 from tests.browser.conftest import OpenPage
 from tests.builders import UserFactory, start
 from tests.local_world import Sandbox
-from tests.returns.uncredited import held_back
+from tests.returns.owing import held_back
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -57,8 +57,8 @@ def check_ledger(*arguments: str) -> tuple[int, str, str]:
 
 
 # For each invariant, a write that breaks it, and the constraint that would refuse it even in a restore. {a} is an
-# account with 120 of which 20 are held, {first}, {last} and {lot} are its entries and first lot; {b} is the account with
-# a clawback and a gift.
+# account with 120 of which 20 are held, {first}, {last} and {lot} are its entries and first lot; {b} is another
+# one, with a clawback and a gift.
 CORRUPTIONS = [
     (
         "no_overdraft",

@@ -51,8 +51,10 @@ def refunded(purchase: Purchase, amount_minor: int = 1500, **fields: Any) -> Ref
         "settled_at": purchase.completed_at,
         "stripe_refund_id": f"re_{purchase.pk.hex}{amount_minor}",
     }
+    payment = purchase.accepted_payment
+    assert payment is not None
     return Refund.objects.create(
-        payment=purchase.payment,
+        payment=payment,
         amount_minor=amount_minor,
         counted_minor=amount_minor,
         currency=purchase.currency,
