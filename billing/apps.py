@@ -14,6 +14,7 @@ class BillingConfig(AppConfig):
 
         Here and not in a system check: those run for manage.py only, and a web server doesn't ask them.
         """
+        from billing import system_checks  # noqa: F401  # it registers itself
         from billing.checks import find_configuration_errors
         from billing.invariants import OF_PAYMENTS
         from billing.roles import bring_groups_up_to_date

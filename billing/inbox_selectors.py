@@ -10,6 +10,7 @@ import datetime
 from collections import Counter
 from dataclasses import dataclass, field
 
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncHour
 from django.utils import timezone
@@ -19,6 +20,8 @@ from config.distinct import distinct_values
 from credits.traces import as_uuid
 
 HOUR = datetime.timedelta(hours=1)
+# Of how many events the API version is looked at: once the endpoint is put right, the others are soon further back.
+NEWEST = 100
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,16 @@ def oldest_not_applied() -> InboxEvent | None:
     """The event that has waited longest for its effect, without its payload. One query."""
     waiting = InboxEvent.objects.filter(status__in=InboxEvent.NOT_APPLIED)
     return waiting.defer("payload").order_by("received_at", "id").first()
+
+
+def newest_in_another_version() -> tuple[int, str]:
+    """How many of the newest events came in another API version than this code speaks, and which one. One query. Their
+    objects may lack what we read, or call it otherwise.
+    """
+    newest = InboxEvent.objects.exclude(api_version="").order_by("-received_at", "-id")
+    versions = newest.values_list("api_version", flat=True)[:NEWEST]
+    others = [version for version in versions if version != settings.STRIPE_API_VERSION]
+    return len(others), others[0] if others else ""
 
 
 def types_seen() -> list[str]:

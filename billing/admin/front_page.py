@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
@@ -13,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin.dashboard.page import dashboard
 from billing.admin.downloads import may_download
+from billing.inbox_selectors import newest_in_another_version
 from billing.models import Dispute, InboxEvent, Package, Purchase, ReconciliationFinding, Refund
 from billing.remote_catalog import find_drift, mirrored_remote_catalog
 from billing.selectors import (
@@ -47,7 +50,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def what_waits() -> list[Waiting]:
-    """Ten queries, each over few rows, whatever the tables' length."""
+    """Eleven queries, each over few rows, whatever the tables' length."""
     return [
         Waiting(
             _("Purchases that need attention"),
@@ -75,10 +78,11 @@ def what_waits() -> list[Waiting]:
         ),
         Waiting(
             _("Failed webhook events"),
-            _("Taken in but not applied. Stripe sends them again."),
-            InboxEvent.objects.filter(status=InboxEvent.Status.FAILED).count(),
-            _list(InboxEvent, status__exact=InboxEvent.Status.FAILED.value),
+            _("Taken in but not applied. Stripe sends again what failed, not what nobody could read."),
+            InboxEvent.objects.filter(status__in=InboxEvent.FAILING).count(),
+            _list(InboxEvent, status__in=",".join(InboxEvent.FAILING)),
         ),
+        *_other_versions(),
         Waiting(
             _("Packages that differ at Stripe"),
             _("Not synced yet, or changed in Stripe’s dashboard."),
@@ -100,6 +104,20 @@ def what_waits() -> list[Waiting]:
             urgent=False,
         ),
     ]
+
+
+def _other_versions() -> Iterator[Waiting]:
+    """A warning, where there is reason for one."""
+    number, version = newest_in_another_version()
+    if number:
+        why = _(
+            "The webhook endpoint at Stripe sends version %(theirs)s; this site reads %(ours)s. Make it anew with "
+            "that one."
+        )
+        told = why % {"theirs": version, "ours": settings.STRIPE_API_VERSION}
+        yield Waiting(
+            _("Events in another API version"), told, number, _list(InboxEvent, api_version=version)
+        )
 
 
 def drifted_packages() -> list[Package]:

@@ -67,7 +67,7 @@ class InboxEventAdmin(LongListAdmin):
     fieldsets = [
         (None, {"fields": ["type", "status_chip", "note", "attempts", "purchase_link"]}),
         (_("When"), {"fields": ["stripe_created", "received_at", "applied_at", "mirrored_at"]}),
-        (_("At Stripe"), {"fields": ["id", "api_version", "livemode"]}),
+        (_("At Stripe"), {"fields": ["id", "account", "api_version", "livemode"]}),
     ]
     payloads = ["payload_shown", "payload_masked"]
     readonly_fields = [*(name for _title, options in fieldsets for name in options["fields"]), *payloads]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
+from billing.inbox_selectors import NEWEST
 from billing.models import Package
 from tests.admin.pages import read, rows_of
 from tests.admin.rows import Books, make_dispute, make_finding, make_inbox_event, make_purchase, make_refund
@@ -34,7 +36,9 @@ def test_counts_are_those_of_the_lists_they_lead_to(as_clerk: Client, books: Boo
     for state in ("waiting", "settled"):
         make_finding(books.purchase, state=state)
     make_inbox_event(None, status="failed")
-    make_inbox_event(None, status="unmatched")
+    make_inbox_event(None, status="unreadable")
+    make_inbox_event(None, status="unmatched", api_version="2024-04-10")
+    make_inbox_event(None, status="stored", api_version=settings.STRIPE_API_VERSION)
     Package.objects.update(is_active=False)
     PackageFactory.create()
 
@@ -43,11 +47,22 @@ def test_counts_are_those_of_the_lists_they_lead_to(as_clerk: Client, books: Boo
         "Disputes to answer": 2,
         "Refunds without an answer": 1,
         "Findings of reconciliation": 1,
-        "Failed webhook events": 1,
+        "Failed webhook events": 2,
+        "Events in another API version": 1,
         "Packages that differ at Stripe": 1,
         "Open purchases": 2,
         "Adjustments to approve": 1,
     }
+
+
+def test_another_api_version_is_named_with_the_one_that_is_read(as_clerk: Client) -> None:
+    make_inbox_event(None, status="applied", api_version="2024-04-10")
+    page = read(as_clerk, reverse("admin:index"))
+    assert f"sends version 2024-04-10; this site reads {settings.STRIPE_API_VERSION}" in page
+
+    for _ in range(NEWEST):
+        make_inbox_event(None, status="applied", api_version=settings.STRIPE_API_VERSION)
+    assert "2024-04-10" not in read(as_clerk, reverse("admin:index")), "it was put right long ago"
 
 
 def test_only_what_should_not_be_is_marked(as_clerk: Client) -> None:
