@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from credits.errors import InvalidEntry
+from credits.reserved_names import refuse_reserved_names
 
 LONGEST_TEXT = 200
 LONGEST_METADATA = 10_000
-# A capture's entry names its hold by it; from anybody else it would say that the entry was spent on that hold.
-RESERVED_NAME = "hold"
 # Valid in JSON, refused by jsonb. An even number of backslashes before it is text about it, and fine.
 ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -33,18 +32,17 @@ def checked_text(field: str, text: str, *, required: bool = False) -> str:
     return text
 
 
-def json_text(metadata: Mapping[str, Any] | None) -> str:
-    """``metadata`` as the JSON that is stored.
+def json_text(metadata: Mapping[str, Any] | None, reserved: Mapping[str, Any] | None = None) -> str:
+    """``metadata`` of a caller as the JSON that is stored; ``reserved`` is what we say ourselves under names of ours.
 
     Raises:
-        InvalidEntry: it is not JSON, is longer than 10,000 characters, or names a hold, which only captures do.
+        InvalidEntry: it is not JSON, is longer than 10,000 characters, or has one of `reserved_names`.
     """
-    if not metadata:
+    refuse_reserved_names(metadata)
+    if not metadata and not reserved:
         return "{}"
-    if RESERVED_NAME in metadata:
-        raise InvalidEntry(f"The name {RESERVED_NAME!r} is the ledger's own.", field="metadata")
     try:
-        text = json.dumps(dict(metadata), allow_nan=False, ensure_ascii=False)
+        text = json.dumps({**(metadata or {}), **(reserved or {})}, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidEntry("It has to be a JSON object.", field="metadata") from error
     if len(text) > LONGEST_METADATA:

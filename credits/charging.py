@@ -1,7 +1,8 @@
 """What services charge: an amount or a usage, to an account or a hold, perhaps on behalf of a team's member.
 
-The rate card says what a usage costs, and the entry keeps the price. A repeat asks for the same usage, whose price may
-be another by then, or none. What was charged first stands: the repeat is recognised by the usage and not by the amount.
+The rate card says what a usage costs, and the entry keeps the price: for a spend that of now, for a capture that of the
+moment at which its hold was made. A repeat asks for the same usage, whose price may be another by then, or none. What
+was charged first stands: the repeat is recognised by the usage and not by the amount.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ from uuid import UUID
 from credits import ledger, refusals
 from credits.errors import InvalidEntry, KeyConflict
 from credits.formatting import plain
-from credits.models import Account, Entry, Hold
+from credits.models import Account, Entry
 from credits.rates.errors import InvalidUsage, RatesError
-from credits.rates.pricing import price_usage
+from credits.rates.pricing import Price, price_usage, price_usage_of_hold
+from credits.reserved_names import HOLD, MEMBER, PARTIAL, PRICE, USAGE, refuse_reserved_names
 from credits.results import Capture, Spend
-from credits.team_spending import MEMBER, spend_as_member
-
-USAGE, PRICE, HOLD = "usage", "price", "hold"
-OURS = (USAGE, PRICE, HOLD, MEMBER)
+from credits.selectors import find_hold
+from credits.team_spending import spend_as_member
 
 Metadata = Mapping[str, Any] | None
 
@@ -60,15 +60,16 @@ def spend(
             free, for there is nothing to spend.
     """
     if not isinstance(charge, Usage):
-        return _spend(account_id, charge, key, reference, metadata, member)
-    asked = _described(charge, metadata)
+        return _spend(account_id, charge, key, reference, metadata, None, member)
+    refuse_reserved_names(metadata)
+    used = {USAGE: charge.as_metadata()}
     try:
-        amount, priced = _priced(charge, asked)
-        return _spend(account_id, amount, key, reference, priced, member)
+        price = _not_free(price_usage(charge.model, charge.quantities))
+        priced = {**used, PRICE: price.as_metadata()}
+        return _spend(account_id, price.amount, key, reference, metadata, priced, member)
     except (RatesError, KeyConflict):
-        if member is not None:
-            asked[MEMBER] = str(member)
-        earlier = _earlier(account_id, key, reference, asked)
+        named = {} if member is None else {MEMBER: str(member)}
+        earlier = _earlier(account_id, key, reference, {**(metadata or {}), **used, **named})
         if earlier is None:
             raise
         held = Account.objects.values_list("held", flat=True).get(pk=account_id)
@@ -76,25 +77,36 @@ def spend(
 
 
 def capture(
-    hold_id: UUID, charge: Decimal | Usage, *, key: str, close: bool = True, metadata: Metadata = None
+    hold_id: UUID,
+    charge: Decimal | Usage,
+    *,
+    key: str,
+    close: bool = True,
+    metadata: Metadata = None,
+    client: UUID | None = None,
 ) -> Capture:
-    """`ledger.capture` of an amount or of what a usage costs now.
+    """`ledger.capture` of an amount, or of what a usage cost when the hold was made.
 
     Raises:
         InvalidAmount, InvalidEntry, UnknownHold, HoldClosed, InsufficientCredits, KeyConflict: as `ledger.capture`.
         UnknownModel, AmbiguousModel, UnknownUnit, InvalidUsage: as `spend`.
     """
     if not isinstance(charge, Usage):
-        return ledger.capture(hold_id, charge, key=key, close=close, metadata=metadata)
-    asked = _described(charge, metadata)
+        return ledger.capture(hold_id, charge, key=key, close=close, metadata=metadata, client=client)
+    refuse_reserved_names(metadata)
+    used = {USAGE: charge.as_metadata()}
     try:
-        amount, priced = _priced(charge, asked)
-        return ledger.capture(hold_id, amount, key=key, close=close, metadata=priced)
+        price = _not_free(price_usage_of_hold(charge.model, charge.quantities, hold_id))
+        priced = {**used, PRICE: price.as_metadata()}
+        return ledger.capture(
+            hold_id, price.amount, key=key, close=close, metadata=metadata, reserved=priced, client=client
+        )
     except (RatesError, KeyConflict):
-        hold = Hold.objects.select_related("account").filter(pk=hold_id).first()
-        asked[HOLD] = str(hold_id)
-        earlier = None if hold is None else _earlier(hold.account_id, key, hold.reference, asked)
-        if hold is None or earlier is None:
+        hold = find_hold(hold_id, client)
+        captured = {HOLD: str(hold_id)} if close else {HOLD: str(hold_id), PARTIAL: True}
+        asked = {**(metadata or {}), **used, **captured}
+        earlier = _earlier(hold.account_id, key, hold.reference, asked)
+        if earlier is None:
             raise
         return Capture(
             entry_id=earlier.pk,
@@ -110,32 +122,32 @@ def capture(
 
 
 def _spend(
-    account_id: UUID, amount: Decimal, key: str, reference: str, metadata: Metadata, member: UUID | None
+    account_id: UUID,
+    amount: Decimal,
+    key: str,
+    reference: str,
+    metadata: Metadata,
+    priced: Metadata,
+    member: UUID | None,
 ) -> Spend:
     if member is None:
-        return ledger.spend(account_id, amount, key=key, reference=reference, metadata=metadata)
+        return ledger.spend(
+            account_id, amount, key=key, reference=reference, metadata=metadata, reserved=priced
+        )
     account = Account.objects.filter(pk=account_id).only("team_id").first()
     if account is None:
         raise refusals.unknown_account(account_id)
     if account.team_id is None:
         raise InvalidEntry("Only a team's account has members.", field=MEMBER)
-    return spend_as_member(account.team_id, member, amount, key=key, reference=reference, metadata=metadata)
+    return spend_as_member(
+        account.team_id, member, amount, key=key, reference=reference, metadata=metadata, reserved=priced
+    )
 
 
-def _described(usage: Usage, metadata: Metadata) -> dict[str, Any]:
-    for name in OURS:
-        if metadata and name in metadata:
-            raise InvalidEntry(
-                f"The name {name!r} is the price's own in the metadata of a usage.", field="metadata"
-            )
-    return {**(metadata or {}), USAGE: usage.as_metadata()}
-
-
-def _priced(usage: Usage, asked: Mapping[str, Any]) -> tuple[Decimal, dict[str, Any]]:
-    price = price_usage(usage.model, usage.quantities)
+def _not_free(price: Price) -> Price:
     if not price.amount:
         raise InvalidUsage("This usage is free: there is nothing to spend.", field=USAGE)
-    return price.amount, {**asked, PRICE: price.as_metadata()}
+    return price
 
 
 def _earlier(account_id: UUID, key: str, reference: str, asked: Mapping[str, Any]) -> Entry | None:

@@ -50,6 +50,8 @@ class AccountClosed(LedgerError):
 
 
 class UnknownHold(LedgerError):
+    """There is no such hold, or another API client made it."""
+
     code = "unknown_hold"
     status = 404
 

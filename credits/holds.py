@@ -19,11 +19,16 @@ from credits import refusals
 from credits.amounts import positive_amount
 from credits.arguments import checked_text, json_text
 from credits.bounds import call_within_bounds
-from credits.errors import HoldClosed, InvalidEntry, UnknownHold
+from credits.errors import HoldClosed, InvalidEntry
 from credits.models import Hold
 from credits.results import Capture, OpenedHold, Release
 
 LONGEST_HOLD = datetime.timedelta(days=30)
+
+# A hold where this client may use it, else none. Whose it is never changes, so no lock is needed to know.
+HOLD_OF_CLIENT = "(SELECT h.id FROM credits_hold h WHERE h.id = %s AND coalesce(h.client = %s::uuid, true))"
+CAPTURE = f"SELECT * FROM credits_capture({HOLD_OF_CLIENT}, %s, %s, %s, %s, %s)"  # noqa: S608 - a constant
+RELEASE = f"SELECT * FROM credits_release({HOLD_OF_CLIENT}, %s)"  # noqa: S608 - a constant
 
 Overrun = Literal["refuse", "debt"]
 Metadata = Mapping[str, Any] | None
@@ -92,7 +97,7 @@ def hold(
     client: UUID | None = None,
 ) -> HeldCredits:
     """Sets ``amount`` credits aside, once per ``key``, until they are captured or released or the time has passed.
-    ``client`` is the API client whose hold it is.
+    ``client`` is the API client whose hold it is; without one it is anybody's.
 
     ``overrun`` says what a capture above what is held does when the balance doesn't allow it: ``refuse`` leaves the
     hold as it is, ``debt`` owes the surplus.
@@ -139,16 +144,19 @@ def capture(
     close: bool = True,
     reference: str | None = None,
     metadata: Metadata = None,
+    reserved: Metadata = None,
+    client: UUID | None = None,
 ) -> Capture:
     """Spends ``amount`` on the hold, once per ``key``. With ``close`` the rest of it is released; without, it stays
-    held for further captures. The entry has the hold's reference unless it is given another.
+    held for further captures. The entry has the hold's reference unless it is given another. ``client`` is the API
+    client that asks, for which only its own holds exist; without one, all do. ``reserved``: see `credits.ledger.spend`.
 
     More than is held: the surplus is spent where the balance allows it, else owed where the hold says ``debt``, else
     refused and the hold stays as it is.
 
     Raises:
         InvalidAmount, InvalidEntry, KeyConflict: as `credits.ledger.spend`.
-        UnknownHold: there is no such hold.
+        UnknownHold: there is no such hold, or it is another client's.
         HoldClosed: it was captured, released, or its time has passed.
         InsufficientCredits: for the surplus.
         SumTooLarge: the account would owe 10^18 credits or more, or as many would be captured of the hold.
@@ -156,17 +164,17 @@ def capture(
     amount = positive_amount(amount)
     arguments = [
         hold_id,
+        client,
         amount,
         checked_text("key", key, required=True),
         close,
         None if reference is None else checked_text("reference", reference),
-        json_text(metadata),
+        json_text(metadata, reserved),
     ]
-    statement = "SELECT * FROM credits_capture(%s, %s, %s, %s, %s, %s)"
-    rows = call_within_bounds(statement, arguments, hold=hold_id)
+    rows = call_within_bounds(CAPTURE, arguments, hold=hold_id)
     outcome, account_id, entry_id, version, balance_after, held, remaining, missing, status, balance = rows[0]
     if outcome == "unknown_hold":
-        raise UnknownHold("There is no such hold.", hold=str(hold_id))
+        raise refusals.unknown_hold(hold_id)
     if outcome == "closed":
         raise _closed(hold_id, status)
     if outcome == "insufficient":
@@ -179,14 +187,15 @@ def capture(
     )
 
 
-def release(hold_id: UUID) -> Release:
-    """Gives back what the hold still holds. A hold that holds nothing any more: nothing happens.
+def release(hold_id: UUID, *, client: UUID | None = None) -> Release:
+    """Gives back what the hold still holds. A hold that holds nothing any more: nothing happens. ``client``: see
+    `capture`.
 
     Raises:
-        UnknownHold: there is no such hold.
+        UnknownHold: there is no such hold, or it is another client's.
         HoldClosed: it was captured.
     """
-    return _release(hold_id, overdue=False)
+    return _release(hold_id, client, overdue=False)
 
 
 def expire_holds(limit: int = 1000) -> int:
@@ -196,14 +205,14 @@ def expire_holds(limit: int = 1000) -> int:
         "ORDER BY expires_at LIMIT %s",
         [limit],
     )
-    return sum(not _release(hold_id, overdue=True).repeated for (hold_id,) in overdue)
+    return sum(not _release(hold_id, None, overdue=True).repeated for (hold_id,) in overdue)
 
 
-def _release(hold_id: UUID, *, overdue: bool) -> Release:
-    rows = call("SELECT * FROM credits_release(%s, %s)", [hold_id, overdue])
+def _release(hold_id: UUID, client: UUID | None, *, overdue: bool) -> Release:
+    rows = call(RELEASE, [hold_id, client, overdue])
     outcome, account_id, released, balance, held, status = rows[0]
     if outcome == "unknown_hold":
-        raise UnknownHold("There is no such hold.", hold=str(hold_id))
+        raise refusals.unknown_hold(hold_id)
     if outcome == "closed" and not overdue:
         raise _closed(hold_id, status)
     return Release(hold_id, account_id, released, balance, held, outcome != "done")

@@ -134,12 +134,14 @@ def spend(
     key: str,
     reference: str = "",
     metadata: Metadata = None,
+    reserved: Metadata = None,
     kind: Entry.Kind = Entry.Kind.SPEND,
 ) -> Spend:
     """Takes ``amount`` credits out of the account, once per ``key``, never more than can be spent.
 
     The lots pay in the order of their expiry, promotional before paid, the older first; a lot past its expiry pays
-    nothing, whether the expiry job has run or not.
+    nothing, whether the expiry job has run or not. ``metadata`` is the caller's; ``reserved`` is what we add to it
+    under `reserved_names`, which no caller may use.
 
     Raises:
         InvalidAmount, InvalidEntry: as `grant`.
@@ -154,7 +156,7 @@ def spend(
         kind.value,
         checked_text("key", key, required=True),
         checked_text("reference", reference),
-        json_text(metadata),
+        json_text(metadata, reserved),
     ]
     rows = call("SELECT * FROM credits_spend(%s, %s, %s, %s, %s, %s)", arguments)
     outcome, entry_id, version, balance_after, held, missing = rows[0]

@@ -5,11 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
-from credits.errors import AccountClosed, InsufficientCredits, KeyConflict, UnknownAccount
+from credits.errors import AccountClosed, InsufficientCredits, KeyConflict, UnknownAccount, UnknownHold
 
 
 def unknown_account(account_id: UUID) -> UnknownAccount:
     return UnknownAccount("There is no such account.", account=str(account_id))
+
+
+def unknown_hold(hold_id: UUID) -> UnknownHold:
+    """One refusal for no hold and for another client's, so that nobody learns which it is."""
+    return UnknownHold("There is no such hold, or another client made it.", hold=str(hold_id))
 
 
 def account_closed(account_id: UUID) -> AccountClosed:

@@ -14,7 +14,8 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.teams.models import Team
 from config.statements import call
-from credits.errors import UnknownAccount, UnknownHold
+from credits import refusals
+from credits.errors import UnknownAccount
 from credits.models import Account, Adjustment, Entry, Hold, Lot
 
 ZERO = Decimal(0)
@@ -132,11 +133,15 @@ def bought_since(account_id: UUID, ago: timedelta) -> Decimal:
     return total
 
 
-def find_hold(hold_id: UUID) -> Hold:
-    """Raises `UnknownHold`."""
+def find_hold(hold_id: UUID, client: UUID | None = None) -> Hold:
+    """The hold as it stands. ``client`` is the API client that asks: see `credits.holds.capture`.
+
+    Raises:
+        UnknownHold: there is no such hold, or it is another client's.
+    """
     hold = Hold.objects.filter(pk=hold_id).first()
-    if hold is None:
-        raise UnknownHold("There is no such hold.", hold=str(hold_id))
+    if hold is None or (client and hold.client and hold.client != client):
+        raise refusals.unknown_hold(hold_id)
     return hold
 
 

@@ -13,10 +13,8 @@ from accounts.teams.allowances import count_spending
 from accounts.teams.membership import find_member
 from credits import ledger
 from credits.models import Account
+from credits.reserved_names import MEMBER
 from credits.results import Spend
-
-# The entry's metadata name who spent: a statement can say so, and another member's key is another fact.
-MEMBER = "member"
 
 
 def spend_as_member(
@@ -27,8 +25,11 @@ def spend_as_member(
     key: str,
     reference: str = "",
     metadata: Mapping[str, Any] | None = None,
+    reserved: Mapping[str, Any] | None = None,
 ) -> Spend:
     """`ledger.spend` from the team's account, counted against the member's cap in the same transaction.
+
+    The entry's metadata name who spent: a statement can say so, and another member's key is another fact.
 
     A repeat is not counted again: it gives its first result, also when the cap is reached or the member has left
     since.
@@ -39,9 +40,11 @@ def spend_as_member(
         InvalidAmount, InvalidEntry, InsufficientCredits, KeyConflict: as `ledger.spend`.
     """
     account_id = _account_of(team_id, user_id)
-    named = {**(metadata or {}), MEMBER: str(user_id)}
+    named = {**(reserved or {}), MEMBER: str(user_id)}
     with transaction.atomic():
-        spend = ledger.spend(account_id, amount, key=key, reference=reference, metadata=named)
+        spend = ledger.spend(
+            account_id, amount, key=key, reference=reference, metadata=metadata, reserved=named
+        )
         if not spend.repeated:
             count_spending(team_id, user_id, spend.amount)
     return spend

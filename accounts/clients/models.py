@@ -32,6 +32,7 @@ class Scope(models.TextChoices):
     READ = "read", _("Read balances and entries")
     SPEND = "spend", _("Spend and hold credits")
     TRANSFER = "transfer", _("Transfer credits between accounts")
+    ACT_FOR_OTHERS = "act_for_others", _("Capture, release and read holds of other clients")
 
 
 class ScopesField(ArrayField):  # type: ignore[type-arg]  # django-stubs types it by its values

@@ -25,8 +25,8 @@ OLD_DISPUTE = [
 EVENT = ["status", "attempts", "applied_at", "purchase_id"]
 
 REFUND = [
-    "payment_id", "amount_minor", "counted_minor", "currency", "status", "reason", "policy", "origin", "asked_by",
-    "failure_reason", "stripe_refund_id", "made_at", "settled_at",
+    "payment_id", "amount_minor", "counted_minor", "counted_by", "currency", "status", "reason", "policy", "origin",
+    "asked_by", "failure_reason", "stripe_refund_id", "made_at", "settled_at",
 ]
 PURCHASE = [
     "user_id", "account_id", "package_code", "credits", "price_minor", "list_price_minor", "currency",
@@ -37,7 +37,9 @@ PAYMENT = [
     "purchase_id", "lot_id", "stripe_payment_intent_id", "stripe_charge_id", "amount_minor", "currency", "state",
     "livemode", "attention", "paid_at",
 ]
-DISPUTE = ["payment_id", "amount_minor", "counted_minor", "currency", "status", "policy", "closed_at"]
+DISPUTE = [
+    "payment_id", "amount_minor", "counted_minor", "counted_by", "currency", "status", "policy", "closed_at",
+]
 
 
 def by_hand(table, kind, columns, **more):

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
+from accounts.clients.models import ApiClient
 from accounts.models import User
 from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, link_to, pretty_json, shortened
@@ -98,6 +99,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
                 "fields": [
                     "reference",
                     "key",
+                    "client_shown",
                     "overrun_shown",
                     "created_at",
                     "expires_at",
@@ -145,6 +147,12 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
     @display(description=_("ends by itself"))
     def ends(self, hold: Hold) -> str:
         return hold_ends(hold)
+
+    @display(description=_("API client"))
+    @once_per_row
+    def client_shown(self, hold: Hold) -> str:
+        client = hold.client and ApiClient.objects.filter(pk=hold.client).first()
+        return link_to(client, client.name) if client else EMPTY
 
     @display(description=_("a capture above it"))
     def overrun_shown(self, hold: Hold) -> Any:

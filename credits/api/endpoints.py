@@ -53,6 +53,11 @@ class Call:
         """Two services may well use the same key for different things; and no service can use up a key of ours."""
         return f"{self.client.id}:{key}"
 
+    @property
+    def bound_to(self) -> UUID | None:
+        """The client whose holds alone it may use, its own; None for one that acts for others."""
+        return None if Scope.ACT_FOR_OTHERS in self.client.scopes else self.client.id
+
     def count(self, account: UUID) -> None:
         """Raises RateLimited when too much was asked of this account in this minute."""
         check_account_rate(account)

@@ -47,7 +47,8 @@ from credits.selectors import Balance, find_hold
 def hold_credits(call: Call, asked: HoldRequest) -> Answer:
     """Set credits aside
 
-    Nobody else can spend them until they are captured or released, or `expires_in` seconds have passed.
+    Nobody else can spend them until they are captured or released, or `expires_in` seconds have passed. The hold is
+    your client's: to others it is unknown, but for those with the scope `act_for_others`.
     """
     call.count(asked.account)
     opened = ledger.hold(
@@ -58,6 +59,7 @@ def hold_credits(call: Call, asked: HoldRequest) -> Answer:
         overrun=asked.overrun,
         reference=asked.reference,
         metadata=asked.metadata,
+        client=call.client.id,
     ).opened
     standing = Balance(asked.account, opened.balance, opened.held)
     body = Held(
@@ -86,7 +88,8 @@ def capture_hold(call: Call, asked: CaptureRequest, hold: str) -> Answer:
     """Charge what the work cost
 
     What is left of the hold goes back, unless `close` is false. An amount above what is held is taken from the balance
-    where that allows it; else it is owed or refused, as the hold's `overrun` says.
+    where that allows it; else it is owed or refused, as the hold's `overrun` says. A usage costs what it cost when the
+    hold was made.
     """
     hold_id = read_id(hold, UnknownHold)
     captured = charging.capture(
@@ -95,6 +98,7 @@ def capture_hold(call: Call, asked: CaptureRequest, hold: str) -> Answer:
         key=call.business_key(call.key),
         close=asked.close,
         metadata=asked.metadata,
+        client=call.bound_to,
     )
     standing = standing_after(
         captured.account_id, captured.balance, captured.held, repeated=captured.repeated
@@ -119,7 +123,7 @@ def release_hold(call: Call, asked: ReleaseRequest, hold: str) -> Answer:
     A hold can be released once, so a repeat under whatever key gives the same answer. The body is empty or `{}`.
     """
     hold_id = read_id(hold, UnknownHold)
-    released = ledger.release(hold_id)
+    released = ledger.release(hold_id, client=call.bound_to)
     standing = Balance(released.account_id, released.balance, released.held)
     return Answer(_state(find_hold(hold_id)), standing, released.repeated)
 
@@ -127,7 +131,7 @@ def release_hold(call: Call, asked: ReleaseRequest, hold: str) -> Answer:
 @operation("GET", Scope.READ, HoldState, refuses=(UnknownHold,))
 def read_hold(call: Call, hold: str) -> Answer:
     """How a hold stands"""
-    return Answer(_state(find_hold(read_id(hold, UnknownHold))))
+    return Answer(_state(find_hold(read_id(hold, UnknownHold), call.bound_to)))
 
 
 def _state(hold: Hold) -> HoldState:

@@ -9,7 +9,8 @@ import requests
 
 from accounts.clients import tokens
 from accounts.clients.keys import NewKey, create_key
-from accounts.clients.models import ApiClient, Scope
+from accounts.clients.models import ApiClient
+from accounts.clients.registration import ORDINARY
 from tests.accounts.conftest import Sandbox, provider, sandbox
 
 __all__ = ["provider", "sandbox"]
@@ -33,7 +34,7 @@ def new_key(service: ApiClient) -> NewKey:
 
 
 def make_client(**fields: Any) -> ApiClient:
-    wanted: dict[str, Any] = {"name": "Worker", "oidc_client_id": WORKER, "scopes": Scope.values, **fields}
+    wanted: dict[str, Any] = {"name": "Worker", "oidc_client_id": WORKER, "scopes": ORDINARY, **fields}
     return ApiClient.objects.create(**wanted)
 
 

@@ -136,6 +136,7 @@ def test_scopes_are_checkboxes(as_superuser: Http, service: ApiClient) -> None:
         ("read", True),
         ("spend", False),
         ("transfer", False),
+        ("act_for_others", False),
     ]
 
 

@@ -81,6 +81,39 @@ def test_a_capture_may_be_of_a_usage_and_repeats_too(service: Service, account: 
     assert service.post(path, {**USAGE, "metadata": {"n": 1}}, key="c").json()["code"] == "key_conflict"
 
 
+@pytest.mark.parametrize("change", ["dearer", "off the card", "marked up"])
+def test_work_costs_what_it_cost_when_its_credits_were_set_aside(
+    service: Service, account: Account, change: str
+) -> None:
+    body = {"account": str(account.pk), "amount": 20, "expires_in": 60}
+    capture = f"holds/{service.post('holds', body).json()['id']}/capture"
+    match change:
+        case "dearer":
+            add_rate("acme", "chat", "input_tokens", Decimal(5), 1000)
+        case "off the card":
+            add_rate("acme", "chat", "input_tokens", None)
+            add_rate("acme", "chat", "output_tokens", None)
+        case "marked up":
+            add_markup(Decimal(900))
+    part = service.post(capture, {**USAGE, "close": False})
+    rest = service.post(capture, USAGE)
+
+    assert [(answer.status_code, answer.json()["amount"]) for answer in (part, rest)] == [(201, COST)] * 2
+    assert (spend(service, account).json().get("amount") == COST) is False  # a spend costs what it costs now
+
+
+def test_a_model_that_came_onto_the_card_after_the_hold_has_no_price_in_it(
+    service: Service, account: Account
+) -> None:
+    body = {"account": str(account.pk), "amount": 20, "expires_in": 60}
+    hold = f"holds/{service.post('holds', body).json()['id']}"
+    add_rate("acme", "new", "requests", Decimal(1))
+    answer = service.post(f"{hold}/capture", {"model": "new", "usage": {"requests": 1}})
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_model")
+    assert service.get(hold).json()["status"] == "open"
+
+
 @pytest.mark.parametrize("quantity", [0.1, "1200.5", -1, "NaN", 1e30, True, None])
 def test_a_quantity_is_exact_and_possible(service: Service, account: Account, quantity: Any) -> None:
     answer = spend(service, account, usage={"input_tokens": quantity})
