@@ -196,7 +196,8 @@ def test_every_file_of_a_persons_export_is_explained() -> None:
 
 
 def test_every_guard_of_the_ledger_is_documented() -> None:
-    documented = in_code((ROOT / "docs/ledger.md").read_text())
+    pages = ("docs/ledger.md", "docs/refunds-and-disputes.md")
+    documented = set().union(*(in_code((ROOT / page).read_text()) for page in pages))
     for model in (Account, Lot, Entry, Hold, Clawback):
         triggers = [trigger.name for trigger in getattr(model._meta, "triggers", [])]
         names = {*triggers, *(constraint.name for constraint in model._meta.constraints)}
