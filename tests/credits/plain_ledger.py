@@ -509,7 +509,8 @@ class PlainLedger:
         if not undone.new_lots:
             return -undone.amount
         lot = self.lots[undone.new_lots[0]]
-        return -account.moved(lot, "expiry", "forfeit", "adjustment") - undone.amount
+        overdue = lot.free if lot.has_expired(self.now) else NOTHING
+        return overdue - account.moved(lot, "expiry", "forfeit", "adjustment") - undone.amount
 
     # --- Rows --------------------------------------------------------------------------------------------------------
 

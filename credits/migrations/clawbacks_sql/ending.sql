@@ -1,7 +1,7 @@
 -- Ends: an adjustment that is undone, an account that is closed.
 
--- What undoing an entry of an adjustment would book now: what it gave and is not gone by itself (expired, forfeited, taken by
--- staff) below zero, what it took above zero; nothing where it was undone; null where there is no such entry.
+-- What undoing an entry of an adjustment would book now: what it gave and is not gone by itself (expired, booked out or not,
+-- forfeited, taken by staff) below zero, what it took above zero; nothing where it was undone; null where there is no such entry.
 CREATE FUNCTION credits_undo_amount(p_account uuid, p_entry bigint) RETURNS numeric
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -19,7 +19,11 @@ BEGIN
     ) THEN
         RETURN -v_entry.amount;
     END IF;
-    RETURN (SELECT f.lost - v_entry.amount FROM credits_lot_flows(p_account, v_entry.lots[1]) f);
+    RETURN (
+        SELECT f.lost + CASE WHEN l.expires_at <= clock_timestamp() THEN l.remaining - l.held ELSE 0 END - v_entry.amount
+        FROM credits_lot l, credits_lot_flows(p_account, l.id) f
+        WHERE l.account_id = p_account AND l.id = v_entry.lots[1]
+    );
 END $$;
 
 -- Undoes an adjustment as itself, once per key. What it gave is taken from its own lot first, then in the order of spending;

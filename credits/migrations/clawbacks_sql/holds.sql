@@ -1,6 +1,7 @@
 -- Holds. What one sets free, however it ends, is first what clawbacks claim of it, then what pays off a debt, then spendable.
 
--- Sets credits aside, once per key.
+-- Sets credits aside, once per key. A hold without a client is anybody's: those made before clients had holds are repeated by
+-- theirs, whose id stands in the key.
 -- outcome: done | repeated | conflict | insufficient | closed (the account is) | unknown_account.
 DROP FUNCTION credits_open_hold(uuid, numeric, text, interval, text, text, jsonb);
 CREATE FUNCTION credits_open_hold(
@@ -23,7 +24,7 @@ BEGIN
         RETURN QUERY SELECT
             CASE WHEN (v_hold.amount, v_hold.expires_in, v_hold.overrun, v_hold.reference, v_hold.metadata)
                       = (p_amount, p_expires_in, p_overrun, p_reference, p_metadata)
-                      AND v_hold.client IS NOT DISTINCT FROM p_client
+                      AND (v_hold.client IS NULL OR v_hold.client IS NOT DISTINCT FROM p_client)
                  THEN 'repeated' ELSE 'conflict' END,
             v_hold.id, v_hold.amount, v_hold.expires_at, v_account.balance, v_account.held, 0::numeric;
         RETURN;
