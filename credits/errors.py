@@ -133,6 +133,10 @@ class TooFresh(GiftError):
     code = "credits_too_fresh"
     status = 409
 
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return {"missing": plain(self.params["missing"])}
+
 
 class GiftLimitReached(GiftError):
     """More than may be given within 24 hours. ``left`` in the params says how many credits still can be given,

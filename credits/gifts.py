@@ -146,7 +146,7 @@ def give(sender: User, recipient: User, amount: Decimal, message: str, key: str)
                 origin.pk, target.pk, amount, key=reference, reference=reference, fresh=settings.GIFT_AFTER
             )
         except TooFresh as error:
-            raise _too_fresh(amount - error.params["missing"]) from error
+            raise _too_fresh(amount, error.params["missing"]) from error
         _defer_mails(gift)
     return gift
 
@@ -180,18 +180,18 @@ def _require_ripe(account_id: UUID, amount: Decimal, available: Decimal) -> None
     """Raises TooFresh where that much can't be given without credits that were bought less than GIFT_AFTER ago."""
     ripe = available - bought_since(account_id, settings.GIFT_AFTER)
     if amount > ripe:
-        raise _too_fresh(max(ZERO, ripe))
+        raise _too_fresh(amount, min(amount, amount - ripe))
 
 
-def _too_fresh(ripe: Decimal) -> TooFresh:
+def _too_fresh(amount: Decimal, missing: Decimal) -> TooFresh:
     hours = settings.GIFT_AFTER // timedelta(hours=1)
     reason = ngettext(
         "You can give %(ripe)s credits now. Credits can be given %(hours)s hour after they were bought.",
         "You can give %(ripe)s credits now. Credits can be given %(hours)s hours after they were bought.",
         hours,
     )
-    told = {"ripe": credits_amount(ripe), "hours": hours}
-    return TooFresh(reason % told, field="amount", ripe=str(ripe))
+    told = {"ripe": credits_amount(amount - missing), "hours": hours}
+    return TooFresh(reason % told, field="amount", missing=missing)
 
 
 def checked_message(message: str) -> str:

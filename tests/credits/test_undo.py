@@ -1,5 +1,5 @@
-"""An adjustment is undone as itself: the very credits that it gave are taken, and no bought ones; what it took comes back
-to the very lots.
+"""An adjustment is undone as itself: the very credits that it gave are taken, and what it took comes back to the very
+lots.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from credits import adjustments, undoing
-from credits.errors import InsufficientCredits, LedgerError, NothingToUndo, UnknownAdjustment
+from credits.errors import InsufficientCredits, NothingToUndo, UnknownAdjustment
 from credits.models import Account, Adjustment, Entry, Lot
 from credits.proof import find_violations
 from tests.credits.adjusting import ask, ask_above_limit, make_staff
@@ -67,7 +67,8 @@ def test_what_was_spent_of_it_is_taken_from_other_lots(account: Account) -> None
     plan = undoing.plan_undo(given.pk)
     undo(given)
 
-    assert (plan.amount, plan.left, plan.from_others) == (-60, 20, 40)
+    assert plan.amount == -60
+    assert (plan.left, plan.from_others) == (Decimal(20), Decimal(40))
     assert left(account) == [60, 0]
 
 
@@ -162,8 +163,7 @@ def test_of_two_who_undo_at_once_one_does(settings: Any) -> None:
     def press(key: str) -> bool:
         try:
             undoing.undo_adjustment(given.pk, "Mistaken", key, make_staff())
-        except LedgerError as error:
-            assert isinstance(error, NothingToUndo)
+        except NothingToUndo:
             return False
         return True
 

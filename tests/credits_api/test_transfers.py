@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from credits.ledger import Cost
 from credits.models import Account, Entry
-from tests.credits.builders import open_account
+from tests.credits.builders import grant, open_account
 from tests.credits_api.calling import Service, books
 
 
@@ -56,6 +58,20 @@ def test_a_transfer_that_cannot_be_is_refused(service: Service, account: Account
     assert short.json()["account"] == str(account.pk)
     assert [(one.status_code, one.json()["code"]) for one in unknown] == [(404, "unknown_account")] * 2
     assert (to_itself.status_code, to_itself.json()["errors"][0]["attr"]) == (400, "to")
+
+
+def test_freshly_bought_credits_are_given_only_after_a_time_that_a_setting_gives(
+    service: Service, settings: Any
+) -> None:
+    giver, other = open_account(), open_account()
+    grant(giver, 100, cost=Cost(1000, "usd"))
+    settings.GIFT_AFTER = timedelta(hours=24)
+    early = give(service, giver.pk, other.pk, 100)
+    settings.GIFT_AFTER = timedelta(0)
+    now = give(service, giver.pk, other.pk, 100)
+
+    assert (early.status_code, early.json()["code"]) == (409, "credits_too_fresh")
+    assert (early.json()["missing"], now.status_code) == ("100", 201)
 
 
 def test_a_field_that_is_missing_is_named(service: Service, account: Account) -> None:

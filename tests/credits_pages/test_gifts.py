@@ -23,6 +23,7 @@ from credits.errors import (
     InvalidAmount,
     InvalidGift,
     KeyConflict,
+    TooFresh,
     UnknownRecipient,
 )
 from credits.gift_mail import send_gift_mail
@@ -177,6 +178,20 @@ def test_no_more_than_the_days_gifts_are_given(ada: User, grace: User, settings:
     with pytest.raises(GiftLimitReached):
         give(ada, grace, 1, key="c")
     assert give(ada, grace, 1, key="a").key == "a"  # the same again is no other gift
+
+
+def test_what_was_bought_too_recently_is_not_given(ada: User, grace: User, settings: Any) -> None:
+    """Promotional credits are no bought ones, and neither are those that were bought longer ago."""
+    settings.GIFT_AFTER = timedelta(hours=24)
+    account = ledger.open_account(ada)
+    ledger.grant(account.pk, Decimal(50), kind=Entry.Kind.PURCHASE, key="now", cost=ledger.Cost(500, "usd"))
+    told = "You can give 1,000 credits now.*24 hours after they were bought"
+    with pytest.raises(TooFresh, match=told):
+        gifts.plan_gift(ada, grace.email, Decimal(1001), "")
+    with pytest.raises(TooFresh, match=told):
+        give(ada, grace, 1001)
+    give(ada, grace, 1000)
+    assert credits_of(ada, grace) == [50, 1000]
 
 
 def test_what_was_given_a_day_ago_counts_no_more(ada: User, grace: User, settings: Any) -> None:
