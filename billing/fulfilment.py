@@ -140,7 +140,7 @@ def _hold_back(
     purchase.attention_detail = detail
     log.error("purchase_held_back", purchase=str(purchase.pk), attention=attention, detail=detail)
     record(purchase, Change("held_back", detail={"attention": attention, "detail": detail}), told)
-    apply_early_events(payment)
+    _apply_known_returns(purchase, payment, told)
 
 
 def _grant(purchase: Purchase, arrives_at: datetime.datetime) -> Grant:
@@ -247,7 +247,14 @@ def _note_second_payment(purchase: Purchase, report: PaymentReport, told: Told) 
     if not purchase.attention:
         purchase.attention, purchase.attention_detail = Attention.PAID_TWICE, detail
     record(purchase, Change("paid_twice", detail={"payment": report.payment_intent_id}), told)
+    _apply_known_returns(purchase, payment, told)
+
+
+def _apply_known_returns(purchase: Purchase, payment: Payment | None, told: Told) -> None:
+    """What was told of a payment that is not accepted before it was known to be paid: it may have gone back already."""
     apply_early_events(payment)
+    if payment is not None and payment.was_known:
+        settle_attention(purchase, told)
 
 
 def _tells_new_ids(purchase: Purchase, report: PaymentReport) -> bool:

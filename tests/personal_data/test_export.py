@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,11 +21,12 @@ from accounts.clients.models import ApiClient
 from accounts.models import User
 from billing.personal_export import FILES, LEFT_OUT, write_export
 from billing.roles import bring_groups_up_to_date
+from credits import gifts
 from credits.models import Account, Entry
 from tests.admin.conftest import sign_in
-from tests.builders import UserFactory
+from tests.builders import UserFactory, put_on_sale
 from tests.local_world import Sandbox
-from tests.personal_data.story import AT_CHECKOUT, EMAIL, FINGERPRINT, FIRST, SUBJECT, Story
+from tests.personal_data.story import AT_CHECKOUT, EMAIL, FINGERPRINT, FIRST, SUBJECT, Story, buy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -122,6 +124,22 @@ def test_nothing_of_others_is_in_it(story: Story) -> None:
     assert SUBJECT not in everything
     assert FINGERPRINT not in everything
     assert AT_CHECKOUT not in everything
+
+
+def test_a_gift_tells_its_receiver_nothing_of_the_purchase_that_it_comes_from(sandbox: Sandbox) -> None:
+    """Neither which one it was nor what it cost."""
+    put_on_sale()
+    sandbox.hold_webhooks()
+    giver, receiver = UserFactory.create_batch(2)
+    purchase = buy(sandbox, giver)
+    gifts.give(giver, receiver, Decimal(100), "", key="gift")
+    files = files_of(receiver)
+    (lot,) = rows_of(files["lots.csv"])
+
+    assert (lot["amount"], lot["cost_minor"], lot["currency"]) == ("100", "", "")
+    assert str(purchase.pk) not in "".join(files.values())
+    (own,) = rows_of(files_of(giver)["lots.csv"])
+    assert (own["cost_minor"], own["currency"]) == ("4500", "usd")
 
 
 def test_a_note_of_staff_stays_with_staff(story: Story) -> None:
