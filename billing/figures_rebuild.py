@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, models, transaction
 
 from billing.daily_figures import count_changed_days, recount_sales
@@ -68,7 +69,7 @@ def _furthest(settled: Settled) -> Settled:
 
 
 def _recount(settled: Settled, progress: ShowProgress | None) -> Recount:
-    was_counted = LedgerCount.objects.filter(entry_id__gt=0).exists()
+    was_counted = LedgerCount.objects.filter(entry_id__gt=0, zone=settings.TIME_ZONE).exists()
     count_changed_days()
     if was_counted:
         count_entries_up_to(settled)

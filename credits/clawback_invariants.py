@@ -28,10 +28,12 @@ OF_CLAWBACKS = {
         CROSS JOIN LATERAL credits_lot_flows(c.account_id, c.lot_id) f
         WHERE c.taken <> f.taken OR c.owed <> f.owed
         UNION ALL
-        SELECT 'entry ' || e.id, 'it takes credits back, and its lot has no clawback'
+        SELECT 'lot ' || e.lots[1], format('it has no clawback, and its entries took %s and owe %s',
+                                           -sum(e.amount + e.owed), sum(e.owed))
         FROM credits_entry e
         WHERE e.kind IN ('refund', 'dispute')
               AND NOT EXISTS (SELECT FROM credits_clawback c WHERE c.lot_id = e.lots[1])
+        GROUP BY e.lots[1] HAVING sum(e.amount) <> 0 OR sum(e.owed) <> 0
     """,
     "clawbacks_come_to_what_stands": """
         SELECT 'clawback ' || c.id, format('%s taken, %s pending, %s owed of %s; the lot makes it %s, %s and %s',

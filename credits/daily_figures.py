@@ -117,9 +117,6 @@ def count_entries(progress: ShowProgress | None = None) -> bool:
     settled = settled_now()
     if settled is None:
         return False
-    with transaction.atomic():
-        if _locked().zone != settings.TIME_ZONE:
-            _forget_all()
     count_entries_up_to(settled, progress)
     return True
 
@@ -128,9 +125,9 @@ def count_entries_up_to(
     settled: Settled, progress: ShowProgress | None = None, *, anew: bool = False
 ) -> None:
     """Up to a given entry; ``anew``: from the first one, best in one transaction, so that who reads sees what was."""
-    if anew:
-        _locked()
-        _forget_all()
+    with transaction.atomic():
+        if _locked().zone != settings.TIME_ZONE or anew:
+            _forget_all()
     while not _count_some(settled):
         if progress:
             progress(LedgerCount.objects.get().entry_id / settled.entry_id)

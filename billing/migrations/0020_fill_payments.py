@@ -25,8 +25,8 @@ INSERT INTO billing_payment (id, purchase_id, stripe_payment_intent_id, stripe_c
                              livemode, attention, detail, method, brand, last4, fingerprint, wallet, bank, paid_at,
                              reported_at, created_at)
 SELECT gen_random_uuid(), u.purchase_id, u.stripe_payment_intent_id, '', u.amount_minor, u.currency, 'paid',
-       (SELECT coalesce(bool_or(stripe_session_id LIKE 'cs_live_%%'), false) FROM billing_purchase), u.attention, u.detail, '', '', '', '', '', '', u.created_at,
-       u.created_at, u.created_at
+       (SELECT coalesce(bool_or(stripe_session_id LIKE 'cs_live_%%'), false) FROM billing_purchase), u.attention,
+       u.detail, '', '', '', '', '', '', u.created_at, u.created_at, u.created_at
 FROM billing_uncreditedpayment u JOIN billing_purchase p ON p.id = u.purchase_id
 ON CONFLICT DO NOTHING;
 
@@ -44,12 +44,14 @@ UPDATE billing_dispute d SET payment_id = y.id, made_at = d.created_at,
 FROM billing_payment y WHERE y.stripe_payment_intent_id = d.stripe_payment_intent_id;
 
 -- What is of no payment of ours was never ours. It stays in the inbox.
+SET CONSTRAINTS ALL IMMEDIATE;  -- a table whose changes are still to be looked at can't be altered
 ALTER TABLE billing_refund DISABLE TRIGGER USER;
 ALTER TABLE billing_dispute DISABLE TRIGGER USER;
 DELETE FROM billing_refund WHERE payment_id IS NULL;
 DELETE FROM billing_dispute WHERE payment_id IS NULL;
 ALTER TABLE billing_refund ENABLE TRIGGER USER;
 ALTER TABLE billing_dispute ENABLE TRIGGER USER;
+SET CONSTRAINTS ALL DEFERRED;
 UPDATE billing_inboxevent SET status = 'not_ours' WHERE status = 'unmatched';
 
 -- One row for each problem: the newest waits.
@@ -67,23 +69,6 @@ WHERE l.account_id = p.account_id AND l.id = e.lots[1] AND p.validity_days IS NO
       AND l.expires_at > now() AND l.expires_at < l.created_at + make_interval(hours => 24 * p.validity_days);
 
 -- By Stripe's days from now on.
-UPDATE billing_salescount SET zone = '';
-"""
-
-UNFILL = """
-UPDATE billing_purchase p SET stripe_payment_intent_id = y.stripe_payment_intent_id
-FROM (SELECT DISTINCT ON (purchase_id) purchase_id, stripe_payment_intent_id FROM billing_payment
-      ORDER BY purchase_id, lot_id IS NULL, created_at) y
-WHERE y.purchase_id = p.id;
-INSERT INTO billing_uncreditedpayment (purchase_id, stripe_payment_intent_id, amount_minor, currency, attention, detail)
-SELECT purchase_id, stripe_payment_intent_id, amount_minor, currency, attention, detail
-FROM billing_payment WHERE state = 'paid' AND lot_id IS NULL;
-UPDATE billing_refund r SET purchase_id = y.purchase_id, stripe_payment_intent_id = y.stripe_payment_intent_id,
-       credits_asked = coalesce(c.amount, 0), credits_taken = coalesce(c.taken, 0), credits_owed = coalesce(c.owed, 0)
-FROM billing_payment y LEFT JOIN credits_clawback c ON true WHERE y.id = r.payment_id AND (c.id = r.id OR c.id IS NULL);
-UPDATE billing_dispute d SET purchase_id = y.purchase_id, stripe_payment_intent_id = y.stripe_payment_intent_id,
-       stripe_charge_id = y.stripe_charge_id
-FROM billing_payment y WHERE y.id = d.payment_id;
 UPDATE billing_salescount SET zone = '';
 """
 
@@ -135,10 +120,13 @@ def share(credits, paid, returned):
 
 
 class Migration(migrations.Migration):
-    """Makes the rows of the payments that there were, and lets refunds, disputes and their credits hang on them."""
+    """Makes the rows of the payments that there were, and lets refunds, disputes and their credits hang on them.
+
+    There is no way back: what is booked for them can't be told by the columns that held it before.
+    """
 
     dependencies = [("billing", "0019_payments")]
     operations = [
-        migrations.RunSQL(FILL, UNFILL),
-        migrations.RunPython(claim_back, migrations.RunPython.noop),
+        migrations.RunSQL(FILL),
+        migrations.RunPython(claim_back),
     ]

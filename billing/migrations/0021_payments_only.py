@@ -59,7 +59,6 @@ class Migration(migrations.Migration):
     dependencies = [('billing', '0020_fill_payments')]
 
     operations = [
-        # First of all, and so last of all on the way back, when the columns are there again.
         unwatch(watch('billing_refund', 'billing.refund', OLD_REFUND, hidden=['note'], beside=['currency', 'purchase_id'])),
         unwatch(by_hand('billing_purchase', 'billing.purchase', OLD_PURCHASE, named_by='package_code', beside=['currency'])),
         unwatch(by_hand('billing_dispute', 'billing.dispute', OLD_DISPUTE, beside=['currency', 'purchase_id'])),
