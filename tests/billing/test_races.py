@@ -20,7 +20,6 @@ from django.db.models import QuerySet
 from django.test import Client
 
 from accounts.models import User
-from billing import inbox, payments
 from billing.checkout import StartedPurchase
 from billing.landing import settle_session
 from billing.models import InboxEvent, Purchase, PurchaseEvent
@@ -30,6 +29,7 @@ from credits.models import Account, Entry
 from tests.billing.books import check_settled_books, times_credited
 from tests.billing.database_faults import slow_grants
 from tests.billing.reporting import reconcile
+from tests.billing.turns import take_the_turn_away
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox
 from tests.racing import at_once
@@ -82,16 +82,6 @@ def race(sandbox: Sandbox, user: User) -> StartedPurchase:
 
 def take_the_lock_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows.all())
-
-
-def take_the_turn_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for who is learning of the same payment."""
-    without = inbox.STORE.replace(
-        "pg_advisory_xact_lock(hashtextextended(nullif(%s, ''), 0))", "nullif(%s, '')"
-    )
-    assert without != inbox.STORE
-    monkeypatch.setattr(inbox, "STORE", without)
-    monkeypatch.setattr(payments, "TAKE_TURN", "SELECT %s")
 
 
 def take_the_key_away(monkeypatch: pytest.MonkeyPatch) -> None:
