@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier, Event
 from typing import TypeVar
 
@@ -30,10 +31,29 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
         return [future.result() for future in [threads.submit(run, call) for call in calls]]
 
 
-def wait_for(other: Event) -> None:
-    """Keeps this transaction open until the other one is done, or waits for a lock that this one has."""
+def cross(first: Callable[[Callable[[], None]], T], second: Callable[[], T]) -> list[T]:
+    """What two calls give that cross. ``first`` calls what it is given in its open transaction: ``second`` begins then,
+    and ``first`` goes on once ``second`` is done, or waits for a lock that ``first`` has.
+    """
+    is_open, done = Event(), Event()
+
+    def dawdle() -> None:
+        is_open.set()
+        _wait_for(done)
+
+    def come_second() -> T:
+        assert is_open.wait(20)
+        try:
+            return second()
+        finally:
+            done.set()
+
+    return at_once(partial(first, dawdle), come_second)
+
+
+def _wait_for(done: Event) -> None:
     for _ in range(2000):
-        if other.wait(0.005):
+        if done.wait(0.005):
             return
         with connection.cursor() as cursor:
             cursor.execute(WAITS_FOR_ME)

@@ -1,4 +1,4 @@
-"""Misfortunes of the database, made by temporary triggers: a commit that fails, a write that takes its time."""
+"""Misfortunes of the database: a commit that fails, a write that takes its time, a function without its lock."""
 
 from __future__ import annotations
 
@@ -75,3 +75,17 @@ def slow_grants(seconds: float) -> Iterator[None]:
 def _run(statements: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statements)
+
+
+@contextmanager
+def rewritten_functions(was: str, becomes: str, *names: str) -> Iterator[None]:
+    """These functions of the database have one piece of text instead of another."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_functiondef(f::regproc) FROM unnest(%s::text[]) AS f", [list(names)])
+        originals = [definition for (definition,) in cursor.fetchall()]
+    assert all(was in definition for definition in originals)
+    _run(";".join(definition.replace(was, becomes) for definition in originals))
+    try:
+        yield
+    finally:
+        _run(";".join(originals))

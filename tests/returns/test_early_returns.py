@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from threading import Event
 from types import ModuleType
 from typing import Any
 
@@ -27,7 +26,7 @@ from tests.billing.reporting import deliver, kinds, reconcile_now, show_success_
 from tests.billing.turns import take_the_turn_away
 from tests.builders import start
 from tests.local_world import Sandbox
-from tests.racing import at_once, wait_for
+from tests.racing import at_once, cross
 from tests.returns.asking import refund_in_dashboard
 from tests.returns.conftest import charge_of, fresh
 
@@ -269,7 +268,7 @@ ways = pytest.mark.parametrize("credit", [come_by_webhook, come_by_page])
 
 
 @pytest.fixture
-def cross(sandbox: Sandbox, buyer: User, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Purchase]:
+def cross_with(sandbox: Sandbox, buyer: User, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Purchase]:
     """Whoever is told that the money went back has looked for its payment and found none; before they go on, the
     payment is credited, or waits for its turn.
     """
@@ -279,26 +278,19 @@ def cross(sandbox: Sandbox, buyer: User, monkeypatch: pytest.MonkeyPatch) -> Cal
         bought = start(buyer, "standard")
         happen(sandbox, bought.session_id)
         look = told.payment_of
-        looked, credited = Event(), Event()
 
-        def look_and_dawdle(*named: str) -> Any:
-            found = look(*named)
-            if found is None:
-                looked.set()
-                wait_for(credited)
-            return found
+        def tell_of_it(dawdle: Callable[[], None]) -> None:
+            def look_and_dawdle(*named: str) -> Any:
+                found = look(*named)
+                if found is None:
+                    dawdle()
+                return found
 
-        def tell_of_it() -> None:
-            assert deliver(sandbox, types=[event]) == [200]
+            with monkeypatch.context() as patched:
+                patched.setattr(told, "payment_of", look_and_dawdle)
+                assert deliver(sandbox, types=[event]) == [200]
 
-        def credit_meanwhile() -> None:
-            assert looked.wait(10)
-            credit(sandbox, buyer, bought.session_id)
-            credited.set()
-
-        with monkeypatch.context() as patched:
-            patched.setattr(told, "payment_of", look_and_dawdle)
-            at_once(tell_of_it, credit_meanwhile)
+        cross(tell_of_it, partial(credit, sandbox, buyer, bought.session_id))
         return bought.purchase
 
     return run
@@ -307,20 +299,20 @@ def cross(sandbox: Sandbox, buyer: User, monkeypatch: pytest.MonkeyPatch) -> Cal
 @returns
 @ways
 def test_what_goes_back_while_its_payment_is_credited_takes_the_credits(
-    cross: Any, returned: Returned, status: Status, credit: Any
+    cross_with: Any, returned: Returned, status: Status, credit: Any
 ) -> None:
-    assert stands(cross(returned, credit)) == (status, 0)
+    assert stands(cross_with(returned, credit)) == (status, 0)
     assert look_again() == 0
 
 
 @returns
 @ways
 def test_without_the_turn_the_two_miss_each_other_until_the_job_looks_again(
-    cross: Any, returned: Returned, status: Status, credit: Any, monkeypatch: pytest.MonkeyPatch
+    cross_with: Any, returned: Returned, status: Status, credit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control."""
     take_the_turn_away(monkeypatch)
-    purchase = cross(returned, credit)
+    purchase = cross_with(returned, credit)
     assert stands(purchase) == (Status.COMPLETED, 5000)
     assert look_again() == 1
     assert stands(purchase) == (status, 0)
