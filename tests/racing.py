@@ -32,8 +32,8 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
 
 
 def cross(first: Callable[[Callable[[], None]], T], second: Callable[[], T]) -> list[T]:
-    """What two calls give that cross. ``first`` calls what it is given in its open transaction: ``second`` begins then,
-    and ``first`` goes on once ``second`` is done, or waits for a lock that ``first`` has.
+    """What two calls give that cross. ``first`` calls what it is given in its open transaction: ``second``
+    begins then, and ``first`` goes on once ``second`` is done, or waits for a lock that ``first`` has.
     """
     is_open, done = Event(), Event()
 

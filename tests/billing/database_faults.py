@@ -1,4 +1,4 @@
-"""Misfortunes of the database: a commit that fails, a write that takes its time, a function without its lock."""
+"""Misfortunes of the database: a commit that fails, a slow write, a function without its lock."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Credits that a hold has set aside when their money goes back: they are taken when it ends, however it ends.
 
-Then the same at the same moment: money that goes back beside a hold's end, and a debt that arises beside a spend. Each
-has a control that takes the account's lock away and shows what it holds.
+Then the same at the same moment: money that goes back beside a hold's end, and a debt that arises beside a
+spend. Each has a control that takes the account's lock away and shows what it holds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Status = Purchase.Status
 
 
-# --- How the money goes back. Each gives Stripe's id of what gave it back. -------------------------------------------
+# --- How the money goes back. Each gives Stripe's id of what gave it back. ----------------------------------
 
 
 def refund_here(sandbox: Sandbox, purchase: Purchase, minor: int = 4500) -> str:
@@ -92,7 +92,7 @@ def take_back(sandbox: Sandbox, returned: str) -> None:
     deliver(sandbox)
 
 
-# --- How a hold ends. Each gives how many credits were captured. ------------------------------------------------------
+# --- How a hold ends. Each gives how many credits were captured. --------------------------------------------
 
 
 def release(held: HeldCredits) -> int:
@@ -127,7 +127,7 @@ ALL_ENDS: list[End] = [*SOME_ENDS, run_out, capture_a_part_and_run_out]
 
 
 def held_for(ends: list[End], sandbox: Sandbox, amount: int) -> Iterator[tuple[End, Purchase, HeldCredits]]:
-    """For each way to end: a purchase of 5,000 credits of a buyer of its own, with so many of them set aside."""
+    """For each way to end: a purchase of 5,000 credits by a buyer of its own, with so many set aside."""
     started = [start(UserFactory.create(), "standard") for _ in ends]
     for each in started:
         sandbox.pay(each.session_id)
@@ -158,7 +158,7 @@ def stands(purchase: Purchase) -> tuple[Any, ...]:
     return fresh(purchase).status, available(purchase), account.held, account.debt
 
 
-# --- One after the other --------------------------------------------------------------------------------------------
+# --- One after the other ------------------------------------------------------------------------------------
 
 # What the purchase is then, and whether what was spent may be owed: not while a bank has not decided.
 OUTCOMES = {
@@ -189,7 +189,7 @@ def test_what_was_set_aside_is_taken_however_the_hold_ends(
 def test_no_more_becomes_free_than_is_still_paid_for(
     sandbox: Sandbox, policy: str, give_back: GiveBack
 ) -> None:
-    """Of 5,000 credits 4,000 are set aside, and half of the money goes back: 1,000 are taken now, 1,500 later."""
+    """Of 5,000 credits 4,000 are set aside when half of the money goes back: 1,000 are taken, 1,500 later."""
     for end, purchase, held in held_for(SOME_ENDS, sandbox, 4000):
         give_back(sandbox, purchase, 2250)
         assert (came(purchase), available(purchase)) == ((1000, 1500, 0, 0), 0)
@@ -252,7 +252,7 @@ def test_a_hold_over_two_purchases_gives_the_other_ones_credits_back(
     assert (came(other), available(purchase)) == ((5000, 0, 0, 0), 5000)
 
 
-# --- Money that goes back beside a hold's end, and the control ------------------------------------------------------
+# --- Money that goes back beside a hold's end, and the control ----------------------------------------------
 
 # What the end of a hold and a clawback lock before they look.
 LOCKED = ("credits_release", "credits_capture", "credits_claw_back", "credits_expire_lots_of")
@@ -338,12 +338,12 @@ def settle_once_more(purchase: Purchase) -> None:
         settle_returns(payment, Cause(Entry.Kind.REFUND))
 
 
-# --- A debt that arises beside a spend, and the control -------------------------------------------------------------
+# --- A debt that arises beside a spend, and the control -----------------------------------------------------
 
 
 @pytest.fixture(params=["its own", "another's"])
 def owing(request: pytest.FixtureRequest, sandbox: Sandbox, buyer: User, purchase: Purchase) -> Purchase:
-    """A purchase to refund. The last 1,000 credits of its buyer are its own, or another's that pay its debt off."""
+    """A purchase to refund. The last 1,000 credits of its buyer are its own, or another's."""
     spend(purchase, 4000, "before")
     if request.param == "another's":
         buy(sandbox, buyer)
