@@ -28,8 +28,8 @@ def go_to_checkout(page: Page, package: str = "Standard") -> str:
     return urlsplit(page.url).path.rsplit("/", 1)[1]
 
 
-def pay_by_card(page: Page) -> None:
-    page.fill("#card-number", "4242 4242 4242 4242")
+def pay_by_card(page: Page, number: str = "4242 4242 4242 4242") -> None:
+    page.fill("#card-number", number)
     page.fill("#expiry", "12 / 34")
     page.fill("#cvc", "123")
     page.get_by_role("button", name="Pay").click()
