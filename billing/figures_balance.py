@@ -12,6 +12,7 @@ from billing.figures_selectors import revenue_by_day, sales_in, total_revenue
 from billing.models import SalesDay
 from config.days import day_of
 from credits.figures_selectors import standing_at
+from credits.models import LedgerDay
 
 # A quotient has a last digit: over all days, what it leaves out stays far below this part of a minor unit.
 TOLERANCE = Decimal("0.0001")
@@ -23,7 +24,7 @@ def unbalanced_currencies() -> Iterator[str]:
     off and returned together.
     """
     last = day_of(timezone.now()) + 2 * DAY  # Stripe's clock may be ahead of ours
-    for currency in sorted(set(SalesDay.objects.values_list("currency", flat=True))):
+    for currency in _currencies():
         sales = sales_in(None, last, currency)
         revenue = total_revenue(revenue_by_day(None, last, currency))
         deferred = standing_at(last, currency).deferred
@@ -34,3 +35,9 @@ def unbalanced_currencies() -> Iterator[str]:
                 f"recognised {revenue.recognised:f}, written off {revenue.written_off:f} "
                 f"and returned {sales.returned_minor} come to {parts:f} (minor units)"
             )
+
+
+def _currencies() -> list[str]:
+    """Those that something was sold in, and those that credits cost something in."""
+    costly = LedgerDay.objects.exclude(currency="").values_list("currency", flat=True)
+    return sorted({*SalesDay.objects.values_list("currency", flat=True), *costly})
