@@ -15,9 +15,10 @@ def _in(statuses: tuple[str, ...]) -> str:
     return ", ".join(f"'{status}'" for status in statuses)
 
 
-# Each refund and dispute that holds money back, with the part of the payment before it and up to it, in Stripe's order.
+# Each refund and dispute that holds money back, with its place in Stripe's order, and the part of the payment before it
+# and up to it.
 RETURNS = f"""
-    SELECT r.id, r.payment_id, r.policy, p.lot_id, u.credits, u.paid_minor,
+    SELECT r.id, r.payment_id, r.policy, p.lot_id, u.credits, u.paid_minor, row_number() OVER line AS place,
            least(u.paid_minor, sum(r.minor) OVER line - r.minor) AS before,
            least(u.paid_minor, sum(r.minor) OVER line) AS up_to
     FROM (
@@ -58,18 +59,20 @@ OF_PAYMENTS: dict[str, str] = {
         FROM billing_purchase u
         JOIN credits_entry e ON e.account_id = u.account_id AND e.key = 'purchase:' || u.id
         JOIN credits_lot l ON l.account_id = u.account_id AND l.id = e.lots[1]
-        WHERE NOT l.exhausted AND l.expires_at > now()
+        WHERE (l.expires_at - l.extended_by <= l.created_at OR NOT l.exhausted AND l.expires_at > now())
               AND l.expires_at - l.extended_by < l.created_at + make_interval(hours => 24 * u.validity_days - 1)
     """,
     "claims_are_what_went_back": f"""
         SELECT 'payment ' || coalesce(r.payment_id, c.payment_id),
-               format('%s asks for %s credits by %s, claimed are %s by %s', coalesce(r.id, c.id), coalesce(r.share, 0),
-                      r.policy, coalesce(c.amount, 0), c.policy)
+               format('%s asks for %s credits by %s at place %s, claimed are %s by %s at place %s',
+                      coalesce(r.id, c.id), coalesce(r.share, 0), r.policy, r.place, coalesce(c.amount, 0), c.policy,
+                      c.position)
         FROM (SELECT *, credits * up_to / paid_minor - credits * before / paid_minor AS share FROM ({RETURNS}) a) r
         FULL JOIN (SELECT c.*, p.id AS payment_id FROM credits_clawback c JOIN billing_payment p ON p.lot_id = c.lot_id
                    WHERE c.amount > 0) c ON c.id = r.id
         WHERE abs(coalesce(r.share, 0) - coalesce(c.amount, 0)) > {ROUNDING}
-           OR c.id IS NOT NULL AND r.id IS NOT NULL AND (c.lot_id, c.policy) <> (r.lot_id, r.policy)
+           OR c.id IS NOT NULL AND r.id IS NOT NULL
+              AND (c.lot_id, c.policy, c.position) <> (r.lot_id, r.policy, r.place)
     """,  # noqa: S608
     "nobody_keeps_both_money_and_credits": f"""
         SELECT 'payment ' || p.id, format('of %s %s %s went back, and %s of %s credits are free', u.paid_minor,

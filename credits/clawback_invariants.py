@@ -15,9 +15,11 @@ OF_CLAWBACKS = {
         WHERE a.debt > 0
     """,
     "closed_account_has_nothing_free": """
-        SELECT 'account ' || a.id, format('closed, and %s of its lot %s are free', l.remaining - l.held, l.id)
+        SELECT 'account ' || a.id, format('closed at %s; its lot %s came in at %s, and %s of it are free', a.closed_at,
+                                          l.id, l.created_at, l.remaining - l.held)
         FROM credits_account a JOIN credits_lot l ON l.account_id = a.id
-        WHERE a.closed_at IS NOT NULL AND (a.owner_id IS NOT NULL OR a.team_id IS NOT NULL) AND l.remaining > l.held
+        WHERE l.created_at > a.closed_at
+           OR a.closed_at IS NOT NULL AND (a.owner_id IS NOT NULL OR a.team_id IS NOT NULL) AND l.remaining > l.held
               AND (l.expires_at IS NULL OR l.expires_at > now())
     """,
     "clawbacks_are_what_was_booked": """
@@ -53,7 +55,7 @@ OF_CLAWBACKS = {
         ) w
         JOIN credits_clawback c ON c.id = w.id JOIN credits_account a ON a.id = c.account_id
         WHERE (c.taken, c.pending) <> (w.taken, w.pending)
-           OR c.owed <> w.owed AND a.closed_at IS NULL
+           OR c.owed <> w.owed AND (a.closed_at IS NULL OR c.owed > 0)
            OR c.amount <> c.taken + c.pending + c.owed + c.waived
     """,
     "gift_carries_its_cost": """
