@@ -173,7 +173,8 @@ def test_credits_that_expired_are_waived_and_never_owed(purchase: Purchase) -> N
     assert came(part) == (0, 0, 1000, 0)
 
     rest = refund(purchase, 3600, policy=Policy.DEBT)
-    assert came(rest) == (0, 0, 500, 3500)
+    # Stripe counts in seconds: either of the two may be the first.
+    assert [sum(both) for both in zip(came(part), came(rest), strict=True)] == [0, 0, 1500, 3500]
     assert (balance(purchase), Account.objects.get(pk=purchase.account_id).debt) == (-1500, 1500)
 
 
