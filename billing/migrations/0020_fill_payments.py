@@ -62,15 +62,38 @@ WHERE state = 'waiting' AND EXISTS (
     SELECT FROM billing_reconciliationfinding n WHERE n.key = f.key AND n.state = 'waiting' AND n.id > f.id
 );
 
--- Their terms begin when credits arrive, not when they were ordered.
-UPDATE credits_lot l SET expires_at = l.created_at + make_interval(hours => 24 * p.validity_days)
-FROM billing_purchase p JOIN credits_entry e ON e.account_id = p.account_id AND e.key = 'purchase:' || p.id
-WHERE l.account_id = p.account_id AND l.id = e.lots[1] AND p.validity_days IS NOT NULL AND NOT l.exhausted
-      AND l.expires_at > now() AND l.expires_at < l.created_at + make_interval(hours => 24 * p.validity_days);
-
 -- By Stripe's days from now on.
 UPDATE billing_salescount SET zone = '';
 """
+
+# Their terms begin when credits arrive, not when they were ordered. What arrived expired, and nobody could use, lives on from
+# now for as long; what was booked out of a lot that would still live comes back to it.
+LENGTHEN = """
+WITH bought AS (
+    SELECT p.account_id, e.lots[1] AS lot, p.completed_at + make_interval(hours => 24 * p.validity_days) AS ends
+    FROM billing_purchase p JOIN credits_entry e ON e.account_id = p.account_id AND e.key = 'purchase:' || p.id
+    WHERE p.validity_days IS NOT NULL
+)
+UPDATE credits_lot l
+SET expires_at = CASE WHEN l.expires_at <= l.created_at THEN now() - l.created_at + b.ends ELSE b.ends END,
+    extended_by = CASE WHEN l.expires_at <= l.created_at THEN now() - l.created_at ELSE interval '0' END
+FROM bought b WHERE l.account_id = b.account_id AND l.id = b.lot AND l.expires_at < b.ends
+RETURNING l.account_id, l.id, l.expires_at > now()
+"""
+GIVE_BACK = """
+SELECT credits_give_back(e.account_id, e, 'terms:' || e.id, e.reference, '{"description": "Its terms began too early"}', now())
+FROM credits_entry e WHERE e.account_id = %s AND e.kind = 'expiry' AND e.lots = ARRAY[%s]::bigint[]
+"""
+
+
+def lengthen(apps, schema_editor):
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute(LENGTHEN)
+        for account, lot, lives in cursor.fetchall():
+            if lives:
+                cursor.execute(GIVE_BACK, [account, lot])
+                cursor.execute("SELECT credits_claim_freed(%s, ARRAY[%s]::bigint[], now())", [account, lot])
+
 
 RETURNS = """
 SELECT id, kind, policy, counted, at FROM (
@@ -128,5 +151,6 @@ class Migration(migrations.Migration):
     dependencies = [("billing", "0019_payments")]
     operations = [
         migrations.RunSQL(FILL),
+        migrations.RunPython(lengthen),
         migrations.RunPython(claim_back),
     ]
