@@ -23,11 +23,8 @@ from billing.stripe_objects import PaymentMethod
 IS_NEWS = """
 p.state <> 'paid' AND (excluded.state = 'paid' OR excluded.state <> 'open' AND excluded.reported_at >= p.reported_at)
 """
-# The charge that paid is not replaced by that of a card that was declined.
-TELLS_HOW = """
-excluded.stripe_charge_id <> ''
-AND (p.state <> 'paid' OR excluded.state <> 'failed' AND p.stripe_charge_id IN ('', excluded.stripe_charge_id))
-"""
+# The charge that pays takes the place of that of a card that was declined, and never the other way round.
+TELLS_HOW = "excluded.stripe_charge_id <> '' AND (excluded.state <> 'failed' OR p.stripe_charge_id = '')"
 STATE = ("state", "amount_minor", "currency")
 METHOD = ("stripe_charge_id", "method", "brand", "last4", "fingerprint", "wallet", "bank")
 

@@ -20,6 +20,9 @@ from config.read_only_admin import ReadOnlyInline
 from credits.formatting import credits_amount
 from credits.traces import as_uuid
 
+# Those of an event's details that are credits.
+AMOUNTS = ("balance_after", "credits", "pending", "owed", "waived")
+
 
 class EventColumns:
     """What is shown of an event, in a purchase's page and in the list of all events."""
@@ -46,10 +49,10 @@ class EventColumns:
 
     @display(description=_("detail"))
     def detail_shown(self, event: PurchaseEvent) -> str:
-        detail = dict(event.detail)
-        if "balance_after" in detail:
-            detail["balance_after"] = credits_amount(Decimal(detail["balance_after"]))
-        return pairs(detail)
+        amounts = {
+            name: credits_amount(Decimal(event.detail[name])) for name in AMOUNTS if name in event.detail
+        }
+        return pairs({**event.detail, **amounts})
 
     @display(description=_("webhook event"))
     def webhook_event(self, event: PurchaseEvent) -> str:

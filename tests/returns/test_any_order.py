@@ -33,16 +33,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Event = dict[str, Any]
 HOUR = timedelta(hours=1)
 ORDERS = 20
-PAID = ("checkout.session.completed", "payment_intent.succeeded", "charge.succeeded")
+PAID = ("checkout.session.completed", "payment_intent.", "charge.succeeded", "charge.failed")
+DECLINED = "4000000000000002"
 RETURNED = ("refund.", "charge.dispute.", "charge.refund")
 
 
 @pytest.fixture
 def events(sandbox: Sandbox, buyer: User) -> list[Event]:
-    """Of $45.00 $9.00 are refunded, then $10.00, which fail; then the bank takes $15.00 back and keeps them. A second
-    payment comes, and is refunded whole.
+    """A card is declined, another pays $45.00. Of these $9.00 are refunded, then $10.00, which fail. The bank takes
+    $15.00 back and keeps them. A second payment comes, and is refunded whole.
     """
     session = start(buyer, "standard").session_id
+    sandbox.pay(session, DECLINED)
     sandbox.pay(session)
     first = sandbox.objects("payment_intent")[-1]["id"]
     refund_in_dashboard(first, 900)
