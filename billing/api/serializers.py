@@ -11,6 +11,8 @@ from billing.models import Package, Purchase
 
 HIGHEST_LIMIT = 100
 
+PAYMENT_ID = "Of the payment that was accepted, before that of the newest; null before the first attempt."
+
 
 class PackageSerializer(serializers.ModelSerializer[Package]):
     package_code = serializers.CharField(source="code", read_only=True)
@@ -88,11 +90,11 @@ class SessionSerializer(serializers.Serializer[Any]):
     credits = NumberField()
     credited = serializers.SerializerMethodField(help_text="Whether the credits are in the account.")
     needs_attention = serializers.SerializerMethodField(
-        help_text="Paid, but held back until staff have looked."
+        help_text="Staff have to look at it: mostly, it was paid and held back."
     )
     completed_at = UtcTimeField(allow_null=True)
     stripe_payment_id = serializers.CharField(
-        source="stripe_payment_intent_id", read_only=True, allow_null=True, help_text="Null until it is paid."
+        source="stripe_payment_intent_id", read_only=True, allow_null=True, help_text=PAYMENT_ID
     )
 
     def get_payment_status(self, purchase: Purchase) -> str:
@@ -135,7 +137,7 @@ class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
     created_at = UtcTimeField()
     completed_at = UtcTimeField(allow_null=True)
     stripe_payment_id = serializers.CharField(
-        source="stripe_payment_intent_id", read_only=True, allow_null=True, help_text="Null until it is paid."
+        source="stripe_payment_intent_id", read_only=True, allow_null=True, help_text=PAYMENT_ID
     )
 
     class Meta:

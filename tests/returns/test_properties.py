@@ -149,7 +149,7 @@ def _sweep_at_once(settings: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @settings(
-    max_examples=int(os.environ.get("STORIES", "20")),
+    max_examples=int(os.environ.get("STORIES", "10")),
     deadline=None,
     derandomize="CI" in os.environ,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
