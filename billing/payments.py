@@ -10,13 +10,12 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from django.db import connection
-
 from billing.errors import PaymentOfAnother
 from billing.models import Payment, Purchase
 from billing.payment_reports import PaymentReport
 from billing.purchase_log import require_transaction
 from billing.stripe_objects import PaymentMethod
+from config.turns import take_turns
 
 # What was paid stays paid; else the newer report counts, and one that only tells how was paid says nothing of the
 # state.
@@ -54,8 +53,6 @@ ON CONFLICT (stripe_payment_intent_id) DO UPDATE SET
 WHERE p.purchase_id = excluded.purchase_id
 RETURNING p.*, p.xmax <> 0 AS was_known
 """  # noqa: S608 - of our own constants alone
-# Whoever learns of a payment, and whoever is told of its refund or dispute before that, take turns.
-TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 def keep_payment(
@@ -85,13 +82,11 @@ def keep_payment(
 
 
 def take_turn(payment_ref: str | None) -> None:
-    """Waits until nobody else is learning of this payment, and keeps it so until the transaction ends. Before any row
-    is locked.
+    """Waits until nobody else is learning of this payment, or is told of its refund or dispute, and keeps it so until
+    the transaction ends. Before any row is locked.
     """
-    require_transaction()
     if payment_ref:
-        with connection.cursor() as cursor:
-            cursor.execute(TAKE_TURN, [payment_ref])
+        take_turns(payment_ref)
 
 
 def _facts(purchase: Purchase, report: PaymentReport) -> dict[str, Any]:

@@ -14,4 +14,4 @@ def take_the_turn_away(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert without != inbox.STORE
     monkeypatch.setattr(inbox, "STORE", without)
-    monkeypatch.setattr(payments, "TAKE_TURN", "SELECT %s")
+    monkeypatch.setattr(payments, "take_turns", lambda _name: None)
