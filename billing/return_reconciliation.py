@@ -21,7 +21,7 @@ from billing.models import Dispute, Refund
 from billing.payments import take_turn
 from billing.purchase_log import Told, lock_purchase
 from billing.refunds import issue_refund, record_refund, settle_refund
-from billing.returns import Return, came_of, claims_of, standing_returns
+from billing.returns import Return, amount_of, came_of, claims_of, counted, standing_returns
 from billing.settling import Finding, Report
 from billing.stripe_objects import StripeDispute, StripeRefund
 
@@ -66,7 +66,7 @@ def _compare(listed: Sequence[Reported], known: Mapping[str, Return], report: Re
             detail = f"{reported.id}: its status at Stripe is {reported.status or 'empty'!r}"
             report.open.append(Finding("unknown_status_at_stripe", detail, object_id=reported.id))
             reported = replace(reported, status=here.status if here else "")
-        if here is None or here.status != reported.status:
+        if here is None or here.status != reported.status or _tells_what_it_comes_to(reported, here):
             _record(reported, here, report, told)
         elif (here.amount_minor, here.currency) != (reported.amount, reported.currency):
             ours, theirs = f"{here.amount_minor} {here.currency}", f"{reported.amount} {reported.currency}"
@@ -97,13 +97,21 @@ def _record(reported: Reported, here: Return | None, report: Report, told: Told)
             recorded = record_refund(reported, told)
         else:
             recorded = record_dispute(reported, told)
-        is_news = recorded is not None and (here is None or recorded.status != here.status)
-        if recorded is not None and is_news:
+        if recorded is None:
+            return
+        purchase = str(recorded.purchase.pk)
+        if here is None or recorded.status != here.status:
             before = here.status if here else "unknown here"
             detail = f"{reported.id}: {before} → {recorded.status}"
-            report.note_repair(
-                Finding("returned_not_here", detail, str(recorded.purchase.pk), object_id=reported.id)
-            )
+            report.note_repair(Finding("returned_not_here", detail, purchase, object_id=reported.id))
+        elif recorded.counted_minor != here.counted_minor:
+            detail = f"{reported.id}: comes to {amount_of(recorded)}"
+            report.note_repair(Finding("returned_not_settled", detail, purchase, object_id=reported.id))
+
+
+def _tells_what_it_comes_to(reported: Reported, here: Return) -> bool:
+    """What no event told: in the list stands what it took out of the balance."""
+    return here.counted_minor is None and counted(reported, here.payment) is not None
 
 
 def _is_settled(here: Return) -> bool:
