@@ -99,8 +99,9 @@ def test_what_the_rate_makes_more_than_was_paid_takes_no_more_than_was_bought(
     assert (counted(Dispute.objects.get())[0], balance(purchase)) == (4860, 0)
 
 
+@pytest.mark.usefixtures("_balance_in_euro")
 def test_the_same_currency_counts_as_it_is_whatever_it_is_paid_out_in(
-    _balance_in_euro: None, sandbox: Sandbox, purchase: Purchase
+    sandbox: Sandbox, purchase: Purchase
 ) -> None:
     refund_in_dashboard(purchase, 900)
     sandbox.dispute(charge_of(sandbox, purchase), amount=900)
@@ -162,9 +163,8 @@ def test_what_is_known_nobody_says_again(unknown: Any, sandbox: Sandbox, purchas
     assert counted(unknown) == (900, "staff")
 
 
-def test_of_two_staff_are_asked_until_both_are_said(
-    _balance_in_euro: None, sandbox: Sandbox, purchase: Purchase
-) -> None:
+@pytest.mark.usefixtures("_balance_in_euro")
+def test_of_two_staff_are_asked_until_both_are_said(sandbox: Sandbox, purchase: Purchase) -> None:
     rows = [return_yen(sandbox, purchase, kind) for kind in ("refund", "dispute")]
     for row in rows:
         assert is_before_staff(purchase)
@@ -173,8 +173,9 @@ def test_of_two_staff_are_asked_until_both_are_said(
 
 
 @pytest.mark.parametrize("kind", ["dispute", "refund"])
+@pytest.mark.usefixtures("_balance_in_euro")
 def test_what_moved_no_money_after_all_is_asked_about_no_longer(
-    _balance_in_euro: None, sandbox: Sandbox, purchase: Purchase, kind: str
+    sandbox: Sandbox, purchase: Purchase, kind: str
 ) -> None:
     row: Any = return_yen(sandbox, purchase, kind)
     if kind == "dispute":
@@ -186,9 +187,8 @@ def test_what_moved_no_money_after_all_is_asked_about_no_longer(
     assert (balance(purchase), is_before_staff(purchase)) == (5000, False)
 
 
-def test_an_inquiry_in_another_currency_asks_nobody(
-    _balance_in_euro: None, sandbox: Sandbox, purchase: Purchase
-) -> None:
+@pytest.mark.usefixtures("_balance_in_euro")
+def test_an_inquiry_in_another_currency_asks_nobody(sandbox: Sandbox, purchase: Purchase) -> None:
     sandbox.dispute(charge_of(sandbox, purchase), inquiry=True, **JPY_1500)
     deliver(sandbox)
     assert (balance(purchase), is_before_staff(purchase)) == (5000, False)
