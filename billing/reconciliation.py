@@ -8,7 +8,8 @@ Between two pages nothing of it is in memory (docs/decisions/reconciliation.md s
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
 from billing import stripe_gateway
-from billing.errors import BillingError, StripeUnavailable
+from billing.errors import BillingError, MalformedStripeObject, StripeUnavailable
 from billing.fulfilment import would_change
 from billing.matching import purchase_of_session, purchases_of_sessions
 from billing.models import Purchase, PurchaseEvent, ReconciliationRun, SeenPurchase
@@ -143,7 +144,7 @@ def _move_on(page: Page, listed: ListPage[Any]) -> None:
     page.cursor = listed.last_id
     page.reached = min((each.created for each in listed.items), default=None)
     for object_id, reason in listed.unreadable.items():
-        page.open.append(Finding("unreadable_at_stripe", reason, object_id=object_id))
+        page.open.append(Finding("unreadable_at_stripe", f"{object_id}: {reason}", object_id=object_id))
 
 
 def _settle_recorded(purchase: Purchase, session: CheckoutSession, page: Page) -> None:
@@ -181,14 +182,28 @@ def _compare_purchases(page: Page) -> None:
             page.purchases += 1
         elif purchase.is_credited:
             page.beat()
-            _compare_completed(purchase, page)
+            with _telling_if_unreadable(purchase, page):
+                _compare_completed(purchase, page)
         elif (purchase.is_open or is_silent(purchase)) and not is_being_started(purchase):
             page.beat()
-            settle(purchase, page, TOLD)
+            with _telling_if_unreadable(purchase, page):
+                settle(purchase, page, TOLD)
     _compare_ledger([purchase.pk for purchase in rows], page)
     last = rows[-1] if len(rows) == PURCHASES_PAGE else None
     page.cursor = f"{last.created_at.isoformat()} {last.pk}" if last else ""
     page.reached = rows[-1].created_at if rows else None
+
+
+@contextmanager
+def _telling_if_unreadable(purchase: Purchase, page: Page) -> Iterator[None]:
+    try:
+        yield
+    except MalformedStripeObject as error:
+        session_id = purchase.stripe_session_id or ""
+        detail = f"{session_id or 'its checkout is not known'}: {error.message}"
+        page.open.append(
+            Finding("unreadable_at_stripe", detail, str(purchase.pk), session_id, object_id=session_id)
+        )
 
 
 def _purchases_after(page: Page) -> QuerySet[Purchase, Purchase]:

@@ -194,10 +194,10 @@ def sync_refunds(payment_id: UUID) -> int:
 def record_refund(reported: StripeRefund, told: Told) -> Refund | None:
     """Brings our record of a refund to what Stripe reports, and the purchase's credits with it. Makes the record where
     there is none. In the caller's transaction; an older report than the last one changes nothing. None: no payment of
-    ours is known to it.
+    ours is known to it, or it is of no amount.
     """
     payment = payment_of(reported.payment_intent_id, reported.charge_id)
-    if payment is None:
+    if payment is None or reported.amount <= 0:
         return None
     known = _locked(reported)
     refund = known or _made_at_stripe(reported, payment)

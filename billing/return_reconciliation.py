@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.disputes import record_dispute, settle_dispute
-from billing.errors import StripeUnavailable
+from billing.errors import BillingError, StripeUnavailable
 from billing.matching import known_payments
 from billing.models import Dispute, Refund
 from billing.payments import take_turn
@@ -55,6 +55,8 @@ def issue_unanswered_refunds() -> int:
             settled += issue_refund(refund_id, look_first=True).status != Refund.Status.REQUESTED
         except StripeUnavailable:
             break  # not reachable: the next sweep goes on
+        except BillingError as error:
+            log.exception("refund_not_issued", refund=str(refund_id), code=error.code)
     return settled
 
 
@@ -62,6 +64,10 @@ def _compare(listed: Sequence[Reported], known: Mapping[str, Return], report: Re
     for listed_now in _ours(listed):
         reported = listed_now
         here = known.get(reported.id)
+        if reported.amount <= 0:
+            detail = f"{reported.id}: its amount is {reported.amount}"
+            report.open.append(Finding("unreadable_at_stripe", detail, object_id=reported.id))
+            continue
         if reported.status not in (Refund if isinstance(reported, StripeRefund) else Dispute).Status.values:
             detail = f"{reported.id}: its status at Stripe is {reported.status or 'empty'!r}"
             report.open.append(Finding("unknown_status_at_stripe", detail, object_id=reported.id))
@@ -85,8 +91,7 @@ def _ours(listed: Sequence[Reported]) -> Iterable[Reported]:
         for names in payments.values_list("stripe_payment_intent_id", "stripe_charge_id")
         for name in names
     }
-    named = (one for one in listed if one.amount > 0)
-    return [one for one in named if (one.payment_intent_id or one.charge_id) in ours - {""}]
+    return [one for one in listed if (one.payment_intent_id or one.charge_id) in ours - {""}]
 
 
 def _record(reported: Reported, here: Return | None, report: Report, told: Told) -> None:

@@ -6,7 +6,17 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from billing.stripe_objects.reading import Json, id_of, instant, minor, reading, reference, text, words
+from billing.stripe_objects.reading import (
+    Json,
+    currency,
+    id_of,
+    instant,
+    minor,
+    reading,
+    reference,
+    text,
+    words,
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class StripeCharge:
                 payment_intent_id=id_of(data["payment_intent"]) or "",
                 amount=minor(data["amount"]),
                 amount_refunded=minor(data["amount_refunded"]),
-                currency=text(data["currency"]).lower(),
+                currency=currency(data["currency"]),
                 reference=reference((data["metadata"] or {}).get("purchase_id")),
                 customer_id=id_of(data.get("customer")) or "",
                 livemode=bool(data.get("livemode")),
@@ -100,7 +110,7 @@ class PaymentIntent:
                 status=text(data["status"]),
                 amount=minor(data["amount"]),
                 amount_received=minor(data["amount_received"] or 0),
-                currency=text(data["currency"]).lower(),
+                currency=currency(data["currency"]),
                 reference=reference((data["metadata"] or {}).get("purchase_id")),
                 customer_id=id_of(data.get("customer")) or "",
                 failure_code=words(error.get("decline_code") or error.get("code"), 100),
@@ -147,7 +157,7 @@ class CheckoutSession:
                 status=data["status"] or "open",
                 payment_status=text(data["payment_status"]),
                 amount_total=None if data["amount_total"] is None else minor(data["amount_total"]),
-                currency=words(data["currency"]).lower(),
+                currency=currency(data["currency"]) if data["currency"] else "",
                 url=words(data.get("url"), 2000),
                 reference=reference(metadata.get("purchase_id") or data.get("client_reference_id")),
                 payment_intent_id=id_of(intent),

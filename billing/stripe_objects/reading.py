@@ -7,6 +7,7 @@ Nothing that the database can't hold gets past here.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -50,6 +51,14 @@ def words(value: object, most: int = LONGEST_ID) -> str:
 def reference(value: object) -> str:
     """What others put where our reference stands is none of ours, whatever it is."""
     return words(value)
+
+
+def currency(value: object) -> str:
+    """Three letters, in lower case here."""
+    code = text(value).lower()
+    if not re.fullmatch("[a-z]{3}", code):
+        raise TypeError(f"expected a currency, got {value!r:.50}")
+    return code
 
 
 def minor(value: object) -> int:

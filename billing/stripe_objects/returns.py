@@ -6,7 +6,17 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from billing.stripe_objects.reading import Json, id_of, instant, minor, reading, reference, text, words
+from billing.stripe_objects.reading import (
+    Json,
+    currency,
+    id_of,
+    instant,
+    minor,
+    reading,
+    reference,
+    text,
+    words,
+)
 
 
 @dataclass(frozen=True)
@@ -19,7 +29,7 @@ class Movement:
 
     @classmethod
     def from_json(cls, data: Json) -> Movement:
-        return cls(text(data["id"]), minor(data["amount"]), text(data["currency"]).lower())
+        return cls(text(data["id"]), minor(data["amount"]), currency(data["currency"]))
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ class StripeRefund:
                 id=text(data["id"]),
                 status=reference(data["status"]),
                 amount=minor(data["amount"]),
-                currency=text(data["currency"]).lower(),
+                currency=currency(data["currency"]),
                 reason=words(data.get("reason"), 60),
                 failure_reason=words(data.get("failure_reason"), 100),
                 charge_id=id_of(data["charge"]) or "",
@@ -85,7 +95,7 @@ class StripeDispute:
                 id=text(data["id"]),
                 status=reference(data["status"]),
                 amount=minor(data["amount"]),
-                currency=text(data["currency"]).lower(),
+                currency=currency(data["currency"]),
                 reason=words(data.get("reason"), 60),
                 charge_id=id_of(data["charge"]) or "",
                 payment_intent_id=id_of(data["payment_intent"]) or "",
