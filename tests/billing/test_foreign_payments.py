@@ -68,8 +68,13 @@ def by_charge(sandbox: Sandbox) -> str:
 
 def by_checkout(sandbox: Sandbox) -> str:
     book: Any = {"currency": "usd", "unit_amount": 8000, "product_data": {"name": "A book"}}
-    order: Any = {"mode": "payment", "line_items": [{"price_data": book, "quantity": 1}]}
-    made = client_of_stripe().v1.checkout.sessions.create({**order, "success_url": "https://example.com/"})
+    made = client_of_stripe().v1.checkout.sessions.create(
+        {
+            "mode": "payment",
+            "line_items": [{"price_data": book, "quantity": 1}],
+            "success_url": "https://example.com/",
+        }
+    )
     sandbox.pay(made.id)
     charge = sandbox.objects("charge")[-1]
     refund_in_dashboard(charge["payment_intent"], 3000)

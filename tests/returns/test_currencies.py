@@ -215,7 +215,7 @@ def test_the_button_takes_the_amount_and_remembers_who_said_it(
     button = button_of(unknown, "say_amount")
     assert button in read(as_superuser, page_of(unknown))
     assert page_of(unknown) in read(as_superuser, page_of(purchase))
-    answer = as_superuser.post(button, {"_form_submitted": "True", "amount": "9.00"})
+    answer: Any = as_superuser.post(button, {"_form_submitted": "True", "amount": "9.00"})
 
     assert (answer.status_code, answer.url) == (302, page_of(unknown))
     assert messages_after(answer) == ["It counts for $9.00 now."]
