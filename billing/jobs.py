@@ -50,7 +50,7 @@ def sync_refunds(payment_id: str) -> None:
 @app.task(name="billing.look_again", queueing_lock="billing.look_again", lock="billing.look_again")
 def look_again(timestamp: int) -> None:
     """Applies events that waited for a payment which is known by now; others turn out not to be ours."""
-    from billing.early_events import look_again
+    from billing.unmatched_events import look_again
 
     look_again()
 

@@ -98,13 +98,14 @@ def lengthen(apps, schema_editor):
 RETURNS = """
 SELECT id, kind, policy, counted, at FROM (
     SELECT id, 'refund' AS kind, CASE policy WHEN 'debt' THEN 'debt' ELSE 'cap' END AS policy,
-           coalesce(counted_minor, 0) AS counted, coalesce(made_at, created_at) AS at, stripe_refund_id AS name
+           coalesce(counted_minor, 0) AS counted, coalesce(made_at, created_at) AS at,
+           coalesce(stripe_refund_id, id::text) AS name
     FROM billing_refund
     WHERE payment_id = %s AND status IN ('requested', 'pending', 'requires_action', 'succeeded')
     UNION ALL
     SELECT id, 'dispute', policy, coalesce(counted_minor, 0), made_at, stripe_dispute_id
     FROM billing_dispute WHERE payment_id = %s AND status IN ('needs_response', 'under_review', 'lost')
-) returns ORDER BY at, name
+) returns ORDER BY at, name COLLATE "C"
 """
 CLAW_BACK = """
 SELECT * FROM credits_claw_back(%s, %s, %s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::numeric[],

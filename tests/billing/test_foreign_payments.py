@@ -12,9 +12,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from billing.admin.front_page import what_waits
-from billing.early_events import EARLY_FOR, look_again
 from billing.figures_selectors import sales_in
 from billing.models import Dispute, InboxEvent, Payment, Purchase, Refund
+from billing.unmatched_events import EARLY_FOR, look_again
 from credits.models import Account, Entry
 from credits.proof import find_violations
 from tests.billing.reporting import deliver, reconcile_now, show_success_page
@@ -232,3 +232,22 @@ def test_what_waits_is_applied_by_the_job_as_soon_as_its_payment_is_known(
     assert Refund.objects.get().purchase == Purchase.objects.get()
     deliver(sandbox)
     assert Account.objects.get().balance == 4000
+
+
+def test_an_event_that_cannot_be_applied_holds_up_none_of_the_others(
+    sandbox: Sandbox, buyer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.pay(start(buyer, "standard").session_id)
+    for amount in (900, 1000):
+        refund_in_dashboard(sandbox.objects("payment_intent")[0]["id"], amount)
+    deliver(sandbox, types=["refund.created"])
+    deliver(sandbox, types=["charge.succeeded"])
+    first = InboxEvent.objects.filter(status="unmatched").earliest("received_at")
+    InboxEvent.objects.filter(pk=first.pk).update(payload={**first.payload, "data": {"object": {"id": 1}}})
+    look_again()
+
+    assert dict(InboxEvent.objects.filter(type="refund.created").values_list("pk", "status"))[first.pk] in (
+        "failed",
+        "unreadable",
+    )
+    assert Refund.objects.count() == 1

@@ -12,10 +12,10 @@ from django.core.checks import run_checks
 from django.core.management import execute_from_command_line
 
 from billing import stripe_identity
-from billing.early_events import look_again
 from billing.errors import StripeUnavailable, WrongStripeAccount
 from billing.inbox import reapply_event
 from billing.models import InboxEvent, Payment, Purchase, Refund, StripeAccount
+from billing.unmatched_events import look_again
 from config import program
 from credits.models import Account, Entry
 from credits.proof import find_violations

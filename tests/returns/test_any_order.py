@@ -16,10 +16,10 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import User
-from billing.early_events import look_again
 from billing.inbox import receive_event
 from billing.models import InboxEvent, Payment, Purchase
 from billing.stripe_objects import StripeEvent
+from billing.unmatched_events import look_again
 from credits import ledger
 from credits.models import Account, Clawback
 from credits.proof import find_violations

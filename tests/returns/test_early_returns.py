@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing import disputes, refunds
-from billing.early_events import look_again
 from billing.models import Dispute, InboxEvent, Payment, Purchase, Refund
+from billing.unmatched_events import look_again
 from credits import ledger
 from credits.models import Clawback, Entry
 from credits.proof import find_violations

@@ -15,7 +15,7 @@ from accounts.teams.errors import CapReached, UnknownMember
 from accounts.teams.models import MemberAllowance, Team
 from config.errors import DomainError
 from credits import ledger
-from credits.errors import InsufficientCredits, InvalidAmount, KeyConflict
+from credits.errors import InsufficientCredits, InvalidAmount, InvalidEntry, KeyConflict
 from credits.models import Account, Entry
 from credits.proof import find_violations
 from credits.results import Spend
@@ -64,13 +64,22 @@ def test_a_member_spends_the_teams_credits_and_the_entry_says_who(people: People
         Decimal("2.5"),
         key="work:1",
         reference="render 7",
-        metadata={"model": "x", "member": "somebody else"},
+        metadata={"model": "x"},
     )
     entry = Entry.objects.get(pk=done.entry_id)
     assert (entry.account_id, entry.amount, entry.reference) == (account.pk, Decimal("-2.5"), "render 7")
     assert entry.metadata == {"model": "x", "member": str(people.member.pk)}
     assert counted() == 2.5
     assert get_balance(people.member).balance == 0
+
+
+def test_nobody_says_for_us_who_spent(people: People) -> None:
+    fund(people.team)
+    with pytest.raises(InvalidEntry):
+        spend_as_member(
+            people.team.pk, people.member.pk, Decimal(1), key="work:1", metadata={"member": "somebody else"}
+        )
+    assert counted() == 0
 
 
 def test_a_spend_past_the_cap_takes_nothing(people: People) -> None:
