@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.servers.basehttp import WSGIRequestHandler
-from django.db import connection
+from django.db import connection, transaction
 from django.test import TransactionTestCase
 
 from tests.local_world import WEBHOOK_SECRET, Sandbox, running_sandbox
@@ -30,7 +30,9 @@ def pytest_configure() -> None:
 
 
 def empty_tables() -> None:
-    """Empties every table, past the triggers that forbid it. Needs a superuser, as the embedded one is."""
+    """Empties every table, past the triggers that forbid it. Needs a superuser, as the embedded one is. Where a request
+    that is still under way crosses it, the request is the one that loses.
+    """
     tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - KEPT_TABLES)
     extra = [
         "procrastinate_jobs",
@@ -39,8 +41,9 @@ def empty_tables() -> None:
         "procrastinate_workers",
     ]
     statements = "".join(f'DELETE FROM "{table}";' for table in dict.fromkeys([*tables, *extra]))
-    with connection.cursor() as cursor:
-        cursor.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {statements} COMMIT;")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica; SET LOCAL deadlock_timeout = '1min'")
+        cursor.execute(statements)
 
 
 @pytest.fixture(scope="session")
@@ -53,11 +56,15 @@ def sandbox_process(live_server: Any) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def sandbox(sandbox_process: Sandbox, live_server: Any, settings: Any) -> Sandbox:
-    """The sandbox, emptied, with the site's settings pointing at it."""
+def sandbox(sandbox_process: Sandbox, live_server: Any, settings: Any) -> Iterator[Sandbox]:
+    """The sandbox, emptied, with the site's settings pointing at it. No webhook outlives its test: it would come while
+    the tables are emptied.
+    """
     sandbox_process.post("/_sandbox/reset")
     point_settings_at(settings, sandbox_process.url, live_server.url)
-    return sandbox_process
+    yield sandbox_process
+    sandbox_process.post("/_sandbox/webhooks/drop")
+    sandbox_process.wait_for_webhooks()
 
 
 def point_settings_at(settings: Any, sandbox_url: str, site_url: str) -> None:
