@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
@@ -19,6 +19,8 @@ from config.admin_display import EMPTY
 from config.amount_fields import AmountField, WholeNumberField
 
 RelatedPage = Callable[[Any], str]
+# What the filters of a column, and links to the list, ask of it.
+ASKED = ("", "__exact", "__in", "__isnull", "__gt", "__gte", "__lt", "__lte", "__id__exact", "_from", "_to")
 NUMBER_FIELDS = {DecimalField: AmountField, IntegerField: WholeNumberField}
 
 
@@ -28,6 +30,8 @@ class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     empty_value_display = EMPTY
     list_per_page = 50
     show_full_result_count = False
+    # Columns that an address may ask for besides those of ``list_filter``: other pages lead here by them.
+    asked_for: Sequence[str] = ()
     # Whether what is done to a row stands in the audit, where its page then leads.
     is_audited = False
     # Links to related pages. Apps above this one add theirs: accounts and credits must not know billing.
@@ -52,6 +56,13 @@ class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         field: forms.Field | None = super().formfield_for_dbfield(db_field, request, **kwargs)
         return field
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Lets an address ask for the list's own filters and for `asked_for`, and for nothing else. Django would let it
+        ask for every column, hidden ones too: letter by letter (``?payload__…__startswith=``) a list tells them.
+        """
+        filters = [*self.get_list_filter(request), *self.asked_for]
+        return any(lookup in _parameters_of(each) for each in filters)
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_staff(request)
 
@@ -73,6 +84,14 @@ class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         """Django would answer the POST of an action that there isn't with the list, as if something had been done."""
         is_action = request.POST.get("action") in self.get_actions(request)
         return is_action or self.has_change_permission(request)
+
+
+def _parameters_of(each: Any) -> list[str]:
+    """What the address names a filter of a list by: one of its own, or that of a column."""
+    if isinstance(each, type):
+        return [each.parameter_name]  # type: ignore[attr-defined]  # a SimpleListFilter
+    column = each if isinstance(each, str) else each[0]
+    return [f"{column}{ending}" for ending in ASKED]
 
 
 class ReadOnlyAdmin(StaffMayLook):

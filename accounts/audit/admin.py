@@ -37,6 +37,7 @@ class AuditList(LongChangeList):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(LongListAdmin):
+    asked_for = ("object_id",)
     list_display = ["at", "who", "what", "changes_in_short", "whence"]
     list_display_links = ["at"]
     list_filter = [WhoFilter, KindFilter, ActFilter, ("at", PeriodFilter)]

@@ -92,6 +92,7 @@ class InvitationInline(ReadOnlyInline):
 
 @admin.register(Team)
 class TeamAdmin(ReadOnlyAdmin):
+    asked_for = ("memberships__user",)
     list_display = ["name", "owner", "people", "created_at"]
     search_fields = ["id__exact", "name", *MEMBER_NAMED]
     search_help_text = _("Team id, its name, or a member's name or e-mail.")
@@ -106,12 +107,6 @@ class TeamAdmin(ReadOnlyAdmin):
         size = Membership.objects.filter(team=OuterRef("pk")).order_by().values("team")
         return teams.annotate(
             owner_name=Subquery(owner[:1]), size=Subquery(size.annotate(size=Count("pk")).values("size"))
-        )
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # The link from a person to their teams.
-        return lookup == "memberships__user__id__exact" or bool(
-            super().lookup_allowed(lookup, value, request)
         )
 
     @display(description=_("owner"), ordering="owner_name")

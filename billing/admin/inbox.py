@@ -55,6 +55,7 @@ class TypeFilter(admin.SimpleListFilter):
 @admin.register(InboxEvent)
 class InboxEventAdmin(LongListAdmin):
     is_audited = True
+    asked_for = ("purchase", "api_version")
     list_display = ["received_at", "type", "status_chip", "purchase_link", "note_shown", "attempts"]
     list_filter = ["status", TypeFilter, "received_at"]
     search_fields = ["id"]  # what is looked for says get_search_results

@@ -90,6 +90,7 @@ class PackageFilter(admin.SimpleListFilter):
 class PurchaseAdmin(DownloadableList, LongListAdmin):
     is_audited = True
     ordering = ["-created_at", "-id"]
+    asked_for = ("user", "account")
     list_display = [
         "created_at",
         "buyer",

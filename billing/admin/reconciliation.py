@@ -181,6 +181,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
 @admin.register(ReconciliationFinding)
 class ReconciliationFindingAdmin(ReadOnlyAdmin):
     is_audited = True
+    asked_for = ("run",)
     list_display = ["kind_shown", "detail", "purchase_link", "state_chip", "run_link"]
     list_filter = ["state", "kind"]
     search_fields = ["purchase__id__exact", "session_id__exact"]

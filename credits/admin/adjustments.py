@@ -50,6 +50,7 @@ class AdjustmentStateFilter(StateFilter):
 @admin.register(Adjustment)
 class AdjustmentAdmin(LedgerColumns, LongListAdmin):
     is_audited = True
+    asked_for = ("account",)
     list_display = [
         "asked_at",
         "account_link",

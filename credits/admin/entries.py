@@ -64,6 +64,7 @@ class EntryPeriodFilter(PeriodFilter):
 
 @admin.register(Entry)
 class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
+    asked_for = ("account",)
     list_display = [
         "id",
         "created_at",

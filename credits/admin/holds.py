@@ -63,6 +63,7 @@ class HoldStateFilter(StateFilter):
 @admin.register(Hold)
 class HoldAdmin(LedgerColumns, LongListAdmin):
     is_audited = True
+    asked_for = ("account",)
     list_display = [
         "created_at",
         "account_link",

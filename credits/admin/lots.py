@@ -29,6 +29,7 @@ def what_came_of(claim: Clawback) -> tuple[Decimal, ...]:
 
 @admin.register(Lot)
 class LotAdmin(LedgerColumns, LongListAdmin):
+    asked_for = ("account",)
     list_display = [
         "id",
         "created_at",

@@ -163,6 +163,7 @@ class RateAdmin(CardAdmin):
     form = RateForm
     read_fields = ["provider", "model", "unit", "price_shown", "effective_from"]
     same = ("provider", "model", "unit")
+    asked_for = ("model",)
     list_display = ["model_shown", "unit", "price_shown", "state_chip", "effective_from", "until"]
     list_filter = [StateFilter, "provider", "unit"]
     search_fields = ["model", "provider"]
@@ -223,6 +224,7 @@ class MarkupAdmin(CardAdmin):
     form = MarkupForm
     read_fields = ["for_what", "level_shown", "percent_shown", "effective_from"]
     same = ("provider", "model")
+    asked_for = ("model",)
     list_display = ["for_what", "level_shown", "percent_shown", "state_chip", "effective_from", "until"]
     list_filter = [StateFilter, "provider"]
     search_fields = ["model", "provider"]
