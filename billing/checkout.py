@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.erasure import hold_present
 from accounts.models import User
@@ -36,6 +37,7 @@ from billing.return_urls import allowed_return_url, default_cancel_url, default_
 from billing.stripe_identity import require_own_account
 from billing.stripe_objects import CheckoutSession
 from credits import ledger
+from credits.formatting import credits_amount
 
 LONGEST_KEY = 255
 
@@ -181,6 +183,7 @@ def _checkout_request(
         user_id=str(user.pk),
         package_code=purchase.package_code,
         package_name=purchase.package_name,
+        bought=_in_words(purchase),
         price_id=package.current_price_id,
         product_id=package.stripe_product_id,
         price_minor=purchase.price_minor,
@@ -191,6 +194,16 @@ def _checkout_request(
         expires_at=timezone.now() + settings.CHECKOUT_SESSION_LIFETIME,
         with_invoice=purchase.invoiced_by_stripe,
     )
+
+
+def _in_words(purchase: Purchase) -> str:
+    """What is bought and for whom. Stripe makes links of square brackets, so none of a team's name get there."""
+    team = purchase.account.team
+    told = {"credits": credits_amount(purchase.credits)}
+    if team is None:
+        return _("%(credits)s credits for your own account") % told
+    told["team"] = team.name.replace("[", "(").replace("]", ")")
+    return _("%(credits)s credits for the team %(team)s") % told
 
 
 def _record_session(purchase: Purchase, session: CheckoutSession, told: Told) -> StartedPurchase:

@@ -56,14 +56,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class CheckoutRequest:
-    """What a Checkout Session is opened for. ``price_id`` empty: the amount is sent with the call. ``with_invoice``:
-    Stripe makes out an invoice once it is paid.
+    """What a Checkout Session is opened for. ``bought`` says it to the buyer, beside the button. ``price_id`` empty:
+    the amount is sent with the call. ``with_invoice``: Stripe makes out an invoice once it is paid.
     """
 
     purchase_id: str
     user_id: str
     package_code: str
     package_name: str
+    bought: str
     price_id: str
     product_id: str
     price_minor: int
@@ -117,6 +118,11 @@ def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
         "success_url": request.success_url,
         "cancel_url": request.cancel_url,
         "expires_at": int(request.expires_at.timestamp()),
+        "custom_text": {"submit": {"message": request.bought}},
+        # Said in every session: an account's defaults would change what is owed, or in which currency.
+        "automatic_tax": {"enabled": False},
+        "adaptive_pricing": {"enabled": False},
+        "allow_promotion_codes": False,
     }
     if request.email:
         params["customer_email"] = request.email

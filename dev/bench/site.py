@@ -148,6 +148,7 @@ class Site:
             user_id="bench",
             package_code=package.code,
             package_name=package.name,
+            bought=f"{package.credits} credits",
             price_id=package.current_price_id,
             product_id=package.stripe_product_id,
             price_minor=package.price_minor,

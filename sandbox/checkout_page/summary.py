@@ -22,7 +22,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Summary:
-    """The order and the links out of it. `refusal` is Stripe's message about the last attempt, if it failed."""
+    """The order and the links out of it. `submit_text` is the merchant's own word beside the button, `refusal` is
+    Stripe's message about the last attempt, if it failed.
+    """
 
     lines: list[Line]
     total: str
@@ -33,6 +35,7 @@ class Summary:
     cancel_url: str | None
     success_url: str
     submit_label: str
+    submit_text: str
     refusal: str | None
 
 
@@ -49,6 +52,7 @@ def summarize(session: Record) -> Summary:
         cancel_url=data["cancel_url"],
         success_url=fill_success_url(data),
         submit_label=_label_submit(data, total),
+        submit_text=(data["custom_text"]["submit"] or {}).get("message", ""),
         refusal=_find_refusal(session),
     )
 

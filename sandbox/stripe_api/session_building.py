@@ -54,6 +54,8 @@ def build_session(params: dict[str, Any], base_url: str) -> tuple[Json, Json]:
     session["metadata"] = merge_metadata({}, params.get("metadata"))
     session["expires_at"] = _read_expiry(params)
     _set_invoice_creation(session, params.get("invoice_creation", {}))
+    session["custom_text"].update(params.get("custom_text", {}))
+    session["adaptive_pricing"] = {"enabled": params.get("adaptive_pricing", {}).get("enabled", False)}
     session["automatic_tax"] = _describe_tax(params.get("automatic_tax", {}))
     _set_amounts(session, items)
     _set_customer(session, params)

@@ -47,6 +47,17 @@ def test_a_purchase_keeps_a_copy_of_what_was_on_sale() -> None:
     assert (purchase.currency, int(purchase.discount_percentage), purchase.validity_days) == ("usd", 12, 30)
 
 
+def test_stripe_says_what_is_bought_and_no_default_of_an_account_changes_what_is_owed(
+    sandbox: Sandbox,
+) -> None:
+    start(UserFactory(), "standard")
+
+    (session,) = sandbox.objects("checkout.session")
+    assert session["custom_text"]["submit"] == {"message": "5,000 credits for your own account"}
+    assert (session["automatic_tax"]["enabled"], session["adaptive_pricing"]["enabled"]) == (False, False)
+    assert session["allow_promotion_codes"] is False
+
+
 def test_no_purchase_is_started_inside_somebody_elses_transaction(sandbox: Sandbox) -> None:
     user = UserFactory()
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():

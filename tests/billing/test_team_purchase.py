@@ -41,6 +41,16 @@ def test_what_is_bought_for_a_team_is_the_teams(sandbox: Any, team: Team) -> Non
     assert "in the account of Acme" in mail.outbox[0].body
 
 
+def test_stripe_says_for_which_team_it_is(sandbox: Any) -> None:
+    put_on_sale()
+    founder = UserFactory()
+    start(founder, team_id=create_team(founder, "Acme [x](https://example.com)").pk)
+
+    (session,) = sandbox.objects("checkout.session")
+    said = "1,000 credits for the team Acme (x)(https://example.com)"
+    assert session["custom_text"]["submit"]["message"] == said
+
+
 def test_nobody_buys_for_a_team_of_others(sandbox: Any, team: Team) -> None:
     with pytest.raises(UnknownTeam):
         start(UserFactory(), team_id=team.pk)
