@@ -56,6 +56,10 @@ MODELS: Mapping[str, type[Any]] = {
     "refund": djstripe.Refund,
     "dispute": djstripe.Dispute,
 }
+# By dj-stripe's names. A payment method comes with its charge: Stripe lists them for one customer at a time.
+LISTED: Mapping[str, type[Any]] = {
+    model.__name__: model for model in MODELS.values() if model is not djstripe.PaymentMethod
+}
 # dj-stripe has every fetch of these bring along what nothing here reads: legacy sources, tiers, discounts.
 djstripe.Customer.expand_fields = []
 djstripe.Price.expand_fields = []
@@ -121,6 +125,29 @@ def mirror_event(payload: Json) -> bool:
         _sync_present(payload["data"]["object"])
         djstripe.Event.sync_from_stripe_data(_plain(payload), api_key=settings.STRIPE_SECRET_KEY)
     return True
+
+
+def list_at_stripe(kind: str) -> Iterator[Json]:
+    """Every object of a kind in `LISTED` that Stripe holds now, in Stripe's order, one page in memory at a time.
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    configure_module_client()
+    with stripe_errors_as_ours():
+        # Not dj-stripe's api_list, which asks for what it would expand.
+        listed = LISTED[kind].stripe_class.list(api_key=settings.STRIPE_SECRET_KEY, limit=100)
+        yield from map(_plain, listed.auto_paging_iter())
+
+
+def mirror_present(stripe_object: Json) -> None:
+    """Mirrors an object as Stripe holds it at this moment, which may be newer than ``stripe_object`` itself.
+
+    Raises:
+        StripeUnavailable, StripeRefused: it, or what dj-stripe fetches with it, did not come.
+    """
+    with stripe_errors_as_ours(), _turn_to_write({stripe_object["id"], *_related_ids(stripe_object)}):
+        _sync_present(stripe_object)
 
 
 def mirror_product(product: Json) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
@@ -32,3 +33,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("config.operations_urls")),
 ]
+if settings.DJSTRIPE_PREFIX:
+    urlpatterns.append(path(f"{settings.DJSTRIPE_PREFIX}/", include("billing.djstripe_urls")))

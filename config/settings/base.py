@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "health_check",
     "csp",
     "anymail",
+    "billing.djstripe_commands",  # before djstripe: it answers for those of its commands that do harm
     "djstripe",
     "accounts",
     "accounts.teams",
@@ -187,6 +188,9 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 # Off: otherwise metadata that anyone with Stripe's dashboard can write ties a customer to a user here, a
 # synced session writes it back to Stripe, and deleting that user deletes the customer at Stripe.
 DJSTRIPE_SUBSCRIBER_CUSTOMER_KEY = ""
+# Where an installation had dj-stripe's own webhook, such as "stripe": <prefix>/webhook/<uuid>/ is answered too then,
+# as our own address is. Empty: there is no such address.
+DJSTRIPE_PREFIX = env("DJSTRIPE_PREFIX", default="").strip("/")
 
 # --- Purchases ----------------------------------------------------------------------------------------------------
 # Where a checkout may send its buyer back to. The site itself is always allowed.

@@ -31,6 +31,12 @@ def test_the_account_is_the_same_until_a_test_changes_it(
     assert client.v1.accounts.retrieve_current().id == FIRST
 
 
+def test_no_account_is_connected_to_this_one(client: stripe.StripeClient) -> None:
+    assert client.v1.accounts.list().to_dict() == {
+        "object": "list", "data": [], "has_more": False, "url": "/v1/accounts"
+    }  # fmt: skip
+
+
 def test_a_live_account_says_so_of_all_that_happens_from_then_on(
     sandbox: Sandbox, receiver: Receiver, client: stripe.StripeClient, make_session: MakeSession
 ) -> None:

@@ -1,0 +1,54 @@
+"""`manage.py djstripe_sync_models [Product Price …]`: copies what Stripe holds into dj-stripe's tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from billing.errors import BillingError
+from billing.mirroring import mirror_all
+from billing.stripe_mirror import LISTED
+
+
+class Command(BaseCommand):
+    help = "Copies what Stripe holds into the mirror, for staff to read. Safe to repeat; changes nothing at Stripe."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "kinds", nargs="*", metavar="kind", help=f"all, unless named: {', '.join(LISTED)}"
+        )
+
+    def handle(self, *args: Any, kinds: list[str], **options: Any) -> None:
+        unknown = [kind for kind in kinds if kind not in LISTED]
+        if unknown:
+            raise CommandError(
+                f"Not mirrored here: {', '.join(unknown)}. What is: {', '.join(LISTED)}. Anything else of Stripe's may"
+                " hold personal data that erasing a buyer wouldn't find."
+            )
+        if sum(self._copy(kind) for kind in kinds or LISTED):
+            raise CommandError("Some could not be copied; the lines above say why. The others are.")
+
+    def _copy(self, kind: str) -> int:
+        """Says what came of each kind, and gives how many failed."""
+        counted: Counter[str] = Counter()
+        try:
+            for copied in mirror_all(kind):
+                counted[copied.outcome] += 1
+                if copied.error is not None:
+                    self.stderr.write(f"{kind} {copied.stripe_id}: {copied.error}")
+        except BillingError as error:
+            raise CommandError(f"{kind}: {error.message}") from error
+        self.stdout.write(f"{kind}: {_in_words(counted)}")
+        self.stdout.flush()
+        return counted["failed"]
+
+
+def _in_words(counted: Counter[str]) -> str:
+    """Such as "4 mirrored, 1 skipped (the buyer was erased)"."""
+    skipped = counted.pop("skipped", 0)
+    said = [f"{count} {outcome}" for outcome, count in counted.items()]
+    if skipped:
+        said.append(f"{skipped} skipped (the buyer was erased)")
+    return ", ".join(said) or "none at Stripe"

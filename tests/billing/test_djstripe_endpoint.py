@@ -1,0 +1,93 @@
+"""dj-stripe's own webhook address: a second door to the same inbox, there only where a setting asks for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from importlib import reload
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests
+from django.conf import settings as django_settings
+from django.urls import clear_url_caches, reverse
+from djstripe.models import WebhookEventTrigger
+
+import config.urls
+from billing.models import InboxEvent, PurchaseEvent
+from credits.models import Entry
+from tests.billing.calling import WEBHOOK, assert_problem, deliver, paid_session_event, send, signature_of
+from tests.builders import UserFactory, put_on_sale, start
+from tests.local_world import WEBHOOK_SECRET, Sandbox
+from tests.racing import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SECRET_OF_THE_OTHER = "whsec_oftheotherendpoint0123456789"
+THEIRS = f"/stripe/webhook/{uuid4()}/"
+
+
+def _addresses_anew() -> None:
+    reload(config.urls)
+    clear_url_caches()
+
+
+@pytest.fixture
+def mounted(settings: Any) -> Iterator[None]:
+    settings.STRIPE_WEBHOOK_SECRETS = [WEBHOOK_SECRET, SECRET_OF_THE_OTHER]
+    settings.DJSTRIPE_PREFIX = "stripe"
+    _addresses_anew()
+    yield
+    settings.DJSTRIPE_PREFIX = ""
+    _addresses_anew()
+
+
+@pytest.fixture
+def paid(sandbox: Sandbox) -> dict[str, Any]:
+    """A paid session's event, not delivered yet."""
+    put_on_sale()
+    return paid_session_event(sandbox, start(UserFactory()).session_id)
+
+
+def test_there_is_no_such_address_unless_a_setting_asks_for_it(paid: dict[str, Any]) -> None:
+    assert django_settings.DJSTRIPE_PREFIX == ""
+    assert deliver(paid, THEIRS).status_code == 404
+    assert not Entry.objects.exists()
+
+
+@pytest.mark.usefixtures("mounted")
+@pytest.mark.parametrize("path", [THEIRS, THEIRS.rstrip("/")])
+def test_an_event_that_comes_there_is_credited(paid: dict[str, Any], path: str) -> None:
+    assert deliver(paid, path).status_code == 200
+    assert (Entry.objects.count(), InboxEvent.objects.get().status) == (1, "applied")
+
+
+@pytest.mark.usefixtures("mounted")
+def test_it_stands_under_djstripes_own_name() -> None:
+    endpoint = uuid4()
+    assert reverse("djstripe:djstripe_webhook_by_uuid", args=[endpoint]) == f"/stripe/webhook/{endpoint}/"
+
+
+@pytest.mark.usefixtures("mounted")
+@pytest.mark.parametrize("signature", [None, "t=1,v1=00", "nonsense"])
+def test_what_is_not_signed_leaves_no_row_behind(paid: dict[str, Any], signature: str | None) -> None:
+    assert_problem(send(json.dumps(paid).encode(), signature, THEIRS), 400, "webhook_refused")
+    assert not WebhookEventTrigger.objects.exists()
+    assert not InboxEvent.objects.exists()
+
+
+@pytest.mark.usefixtures("mounted")
+def test_both_addresses_get_every_event_at_once_and_credit_once(
+    paid: dict[str, Any], live_server: Any
+) -> None:
+    body = json.dumps(paid).encode()
+
+    def post(path: str, secret: str) -> int:
+        headers = {"Stripe-Signature": signature_of(body, secret), "Content-Type": "application/json"}
+        return requests.post(live_server.url + path, body, headers=headers, timeout=20).status_code
+
+    ours, theirs = partial(post, WEBHOOK, WEBHOOK_SECRET), partial(post, THEIRS, SECRET_OF_THE_OTHER)
+    assert at_once(ours, theirs, ours, theirs) == [200] * 4
+    assert (Entry.objects.count(), PurchaseEvent.objects.filter(what="credited").count()) == (1, 1)
+    assert InboxEvent.objects.get().attempts == 4
