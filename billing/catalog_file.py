@@ -14,7 +14,7 @@ from typing import Any
 
 from billing.errors import CatalogError
 from billing.models import Package
-from billing.models.packages import LONGEST_VALIDITY_DAYS
+from billing.models.packages import LONGEST_VALIDITY_DAYS, PRICE_ID, PRODUCT_ID
 from billing.money import Money, decimal_places
 from config.toml_numbers import load_toml, read_number
 from config.written_amounts import NotAnAmount
@@ -22,6 +22,7 @@ from config.written_amounts import NotAnAmount
 FILE_KEYS = {"currency", "package"}
 REQUIRED = {"code", "name", "credits", "price"}
 OPTIONAL = {"description", "discount_percentage", "badge", "display_order", "active", "validity_days"}
+OPTIONAL |= {"stripe_product_id", "stripe_price_id"}
 SMALLEST_CREDITS = Decimal("0.01")
 LARGEST_CREDITS = Decimal(10**15)
 # IDR's limit at Stripe, the highest of all: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
@@ -42,6 +43,8 @@ class CatalogPackage:
     display_order: int
     is_active: bool
     validity_days: int | None
+    stripe_product_id: str
+    stripe_price_id: str
 
 
 def read_catalog(path: Path) -> list[CatalogPackage]:
@@ -75,7 +78,8 @@ class _Reader:
         self.currency = self._currency(data.get("currency", "usd"))
         tables = self._tables(data.get("package", []))
         packages = [self._package(index, table) for index, table in enumerate(tables)]
-        self._refuse_duplicates(tables)
+        self._refuse_duplicates(tables, "code")
+        self._refuse_duplicates(tables, "stripe_product_id")
         if self.mistakes:
             raise CatalogError("\n".join(self.mistakes))
         return [package for package in packages if package]
@@ -113,17 +117,25 @@ class _Reader:
             display_order=int(fields.number("display_order", Decimal(0), Decimal(10**6), 0, index + 1)),
             is_active=fields.flag("active"),
             validity_days=fields.days("validity_days"),
+            stripe_product_id=fields.text(
+                "stripe_product_id", PRODUCT_ID, "Stripe's id of a product, prod_…", ""
+            ),
+            stripe_price_id=fields.text("stripe_price_id", PRICE_ID, "Stripe's id of a price, price_…", ""),
         )
+        if package.stripe_price_id and not package.stripe_product_id:
+            fields._wrong(
+                "stripe_price_id", "a price is taken over with its product: stripe_product_id is missing"
+            )
         return package if len(self.mistakes) == before else None
 
-    def _refuse_duplicates(self, tables: list[dict[str, Any]]) -> None:
+    def _refuse_duplicates(self, tables: list[dict[str, Any]], key: str) -> None:
         first: dict[object, int] = {}
         for index, table in enumerate(tables):
-            code, line = table.get("code"), self._line_of("code", index)
-            if isinstance(code, str) and code in first:
-                self._mistake(line, f"code {code!r} stands on line {first[code]} already")
-            elif isinstance(code, str):
-                first[code] = line
+            value, line = table.get(key), self._line_of(key, index)
+            if isinstance(value, str) and value in first:
+                self._mistake(line, f"{key} {value!r} stands on line {first[value]} already")
+            elif isinstance(value, str):
+                first[value] = line
 
     def _mistake(self, line: int, reason: str) -> None:
         self.mistakes.append(f"{self.name}, line {line}: {reason}")

@@ -11,18 +11,41 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from billing import stripe_gateway, stripe_mirror
+from billing.catalog_adoption import Agrees, find_product
+from billing.errors import BillingError, StripeUnavailable
 from billing.models import Package
 from billing.remote_catalog import RemoteCatalog, find_drift, lookup_key, matching_price, product_differs
 from billing.stripe_objects import StripePrice, StripeProduct
 
+# What a step is called, and how it is told of. The name stands in staff's history of the package.
+SENTENCES = {
+    "product created": "Created product {id} for {package}.",
+    "product found": "Found product {id} for {package}.",
+    "product taken over": "Took over product {id} for {package}.",
+    "product updated": "Updated product {id} for {package}.",
+    "price created": "Created price {id} of {price} for {package}.",
+    "price found": "Found price {id} of {price} for {package}.",
+    "lookup key moved": "Moved the lookup key of {package} to price {id}.",
+    "old price archived": "Archived old price {id} of {package}.",
+    "unchanged": "{package} was in sync already.",
+}
+
 
 @dataclass(frozen=True)
 class SyncStep:
-    """One thing done at Stripe for a package (or nothing: then ``what`` is ``unchanged``)."""
+    """One thing done at Stripe for a package (or nothing: then ``what`` is ``unchanged``), or the ``error`` that kept
+    the package from being synced.
+    """
 
     package: Package
     what: str
     stripe_id: str = ""
+    error: BillingError | None = None
+
+    def __str__(self) -> str:
+        if self.error is not None:
+            return f"{self.package} was not synced. {self.error.message}"
+        return SENTENCES[self.what].format(package=self.package, id=self.stripe_id, price=self.package.price)
 
 
 def fetch_remote_catalog() -> RemoteCatalog:
@@ -36,20 +59,35 @@ def check_catalog() -> list[tuple[Package, list[str]]]:
     return [(package, find_drift(package, remote)) for package in Package.objects.all()]
 
 
-def sync_catalog() -> Iterator[SyncStep]:
-    """Syncs every package and yields each step as it is done."""
+def sync_catalog(agrees: Agrees | None = None) -> Iterator[SyncStep]:
+    """Syncs every package and yields each step as it is done. One that can't be synced keeps none of the others:
+    its last step says why. ``agrees`` is asked about products that only have a package's name.
+
+    Raises:
+        StripeUnavailable: no answer; the next run goes on.
+    """
     remote = fetch_remote_catalog()
     for package in Package.objects.all():
-        yield from _sync(package, remote)
+        try:
+            yield from _sync(package, remote, agrees)
+        except StripeUnavailable:
+            raise
+        except BillingError as error:
+            yield SyncStep(package, "failed", error=error)
 
 
 def sync_package(package: Package) -> list[SyncStep]:
-    """Syncs one package."""
-    return list(_sync(package, fetch_remote_catalog()))
+    """Syncs one package.
+
+    Raises:
+        CannotAdopt, ProductNameTaken: a person has to say which product is meant.
+        StripeUnavailable, StripeRefused: what was done before stays.
+    """
+    return list(_sync(package, fetch_remote_catalog(), None))
 
 
-def _sync(package: Package, remote: RemoteCatalog) -> Iterator[SyncStep]:
-    found = remote.product_of(package)
+def _sync(package: Package, remote: RemoteCatalog, agrees: Agrees | None) -> Iterator[SyncStep]:
+    found = find_product(package, remote, agrees)
     if found is None and not package.is_active:
         return
     steps = 0
@@ -64,9 +102,10 @@ def _steps(package: Package, found: StripeProduct | None, remote: RemoteCatalog)
     product = found or _create_product(package)
     if found is None:
         yield SyncStep(package, "product created", product.id)
-    elif package.stripe_product_id != product.id:
-        yield SyncStep(package, "product found", product.id)
-    _record(package, stripe_product_id=product.id)
+    elif package.awaits_adoption or package.stripe_product_id != product.id:
+        was_ours = product.package_code == package.code
+        yield SyncStep(package, "product found" if was_ours else "product taken over", product.id)
+    _record(package, stripe_product_id=product.id, awaits_adoption=False)
     stripe_mirror.mirror_product(dict(product.raw))
     if product_differs(package, product):
         product = _update_product(package, product)
@@ -79,7 +118,7 @@ def _price_steps(package: Package, prices: list[StripePrice]) -> Iterator[SyncSt
     price = matching_price(package, prices)
     if price is None:
         price = _create_price(package)
-        yield SyncStep(package, f"price created ({package.price})", price.id)
+        yield SyncStep(package, "price created", price.id)
     elif price.lookup_key != lookup_key(package):
         price = stripe_gateway.take_lookup_key(price.id, lookup_key(package))
         yield SyncStep(package, "lookup key moved", price.id)
@@ -111,7 +150,11 @@ def _create_product(package: Package) -> StripeProduct:
 
 def _update_product(package: Package, product: StripeProduct) -> StripeProduct:
     updated = stripe_gateway.update_product(
-        product.id, name=package.name, description=package.description, active=package.is_active
+        product.id,
+        code=package.code,
+        name=package.name,
+        description=package.description,
+        active=package.is_active,
     )
     stripe_mirror.mirror_product(dict(updated.raw))
     return replace(product, raw=updated.raw)
@@ -137,7 +180,7 @@ def _key(kind: str, package: Package, *parts: str) -> str:
     return f"{kind}-{package.pk}-{package.code}-{digest}"
 
 
-def _record(package: Package, **ids: str | int) -> None:
+def _record(package: Package, **ids: str | int | bool) -> None:
     """Stores Stripe's ids at once: whatever dies after this, the next run starts from here."""
     if any(getattr(package, name) != value for name, value in ids.items()):
         for name, value in ids.items():

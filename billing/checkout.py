@@ -185,7 +185,7 @@ def _checkout_request(
         package_name=purchase.package_name,
         bought=_in_words(purchase),
         price_id=package.current_price_id,
-        product_id=package.stripe_product_id,
+        product_id=package.current_product_id,
         price_minor=purchase.price_minor,
         currency=purchase.currency,
         email=user.email,

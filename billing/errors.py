@@ -178,6 +178,20 @@ class WebhookTooLarge(WebhookRefused):
     status = 413
 
 
+class CannotAdopt(BillingError):
+    """The ids given for a package don't fit what Stripe has; the message says which and why."""
+
+    code = "cannot_adopt"
+    status = 409
+
+
+class ProductNameTaken(BillingError):
+    """Stripe has a product of the package's name that nobody has said to take over, or not to."""
+
+    code = "product_name_taken"
+    status = 409
+
+
 class CatalogError(BillingError):
     """A catalogue file that can't be loaded; the message names the line and the reason."""
 

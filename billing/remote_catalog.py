@@ -23,13 +23,37 @@ class RemoteCatalog:
 
     def product_of(self, package: Package) -> StripeProduct | None:
         """The package's product: by its recorded id, else by the code that a product of ours carries."""
-        recorded = [product for product in self.products if product.id == package.stripe_product_id]
+        for product in self.products:
+            if product.id == package.stripe_product_id:
+                return product
         carrying = [product for product in self.products if product.package_code == package.code]
+        if not carrying:
+            return None
+        others = _recorded_products()
         # The oldest, should there ever be two: Stripe lists the newest first.
-        return recorded[0] if recorded else (carrying[-1] if carrying else None)
+        return next((product for product in reversed(carrying) if product.id not in others), None)
+
+    def namesakes(self, package: Package) -> list[StripeProduct]:
+        """Products of the package's name that are no package's yet, those on sale first."""
+        recorded = _recorded_products()
+        same = [
+            product
+            for product in self.products
+            if product.name.strip().casefold() == package.name.strip().casefold()
+            and not product.package_code
+            and product.id not in recorded
+        ]
+        return sorted(same, key=lambda product: not product.active)
+
+    def price(self, price_id: str) -> StripePrice | None:
+        return next((price for price in self.prices if price.id == price_id), None)
 
     def prices_of(self, product_id: str) -> list[StripePrice]:
         return [price for price in self.prices if price.product_id == product_id and price.active]
+
+
+def _recorded_products() -> set[str]:
+    return set(Package.objects.exclude(stripe_product_id="").values_list("stripe_product_id", flat=True))
 
 
 def mirrored_remote_catalog() -> RemoteCatalog:
@@ -63,8 +87,8 @@ def lookup_key(package: Package) -> str:
 
 
 def product_differs(package: Package, product: StripeProduct) -> bool:
-    stands = (product.name, product.description, product.active)
-    return stands != (package.name, package.description, package.is_active)
+    stands = (product.name, product.description, product.active, product.package_code)
+    return stands != (package.name, package.description, package.is_active, package.code)
 
 
 def matching_price(package: Package, prices: Iterable[StripePrice]) -> StripePrice | None:
@@ -84,17 +108,29 @@ def find_drift(package: Package, remote: RemoteCatalog) -> list[str]:
     """What differs between the package and Stripe, each as a clause for a person; empty when they agree."""
     product = remote.product_of(package)
     if product is None:
-        return [f"product missing at Stripe: {package.name}"] if package.is_active else []
+        return _missing(package, remote) if package.is_active else []
     drift = _product_drift(package, product)
     if package.is_active:
         drift += _price_drift(package, remote.prices_of(product.id))
     return drift
 
 
+def _missing(package: Package, remote: RemoteCatalog) -> list[str]:
+    if package.stripe_product_id and package.awaits_adoption:
+        return [f"Stripe has no product {package.stripe_product_id}"]
+    namesakes = [product.id for product in remote.namesakes(package)]
+    has_its_name = f" ({', '.join(namesakes)} has its name: --adopt takes it over)" if namesakes else ""
+    return [f"product missing at Stripe: {package.name}{has_its_name}"]
+
+
 def _product_drift(package: Package, product: StripeProduct) -> list[str]:
     drift = []
     if package.stripe_product_id != product.id:
         drift.append(f"product {product.id} is not recorded here")
+    elif package.awaits_adoption:
+        drift.append(f"product {product.id} is not taken over yet")
+    elif product.package_code != package.code:
+        drift.append(f"package_code in the product's metadata is {product.package_code!r}")
     if product.name != package.name:
         drift.append(f"name at Stripe is {product.name!r}")
     if product.description != package.description:

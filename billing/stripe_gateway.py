@@ -248,8 +248,10 @@ def create_product(*, code: str, name: str, description: str, key: str) -> Strip
     return StripeProduct.from_json(_call(lambda: _client().v1.products.create(params, options)))
 
 
-def update_product(product_id: str, *, name: str, description: str, active: bool) -> StripeProduct:
-    params: Any = {"name": name, "description": description, "active": active}
+def update_product(product_id: str, *, code: str, name: str, description: str, active: bool) -> StripeProduct:
+    params: Any = {
+        "name": name, "description": description, "active": active, "metadata": {"package_code": code}
+    }  # fmt: skip
     return StripeProduct.from_json(_call(lambda: _client().v1.products.update(product_id, params)))
 
 

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminDecimalFieldWidget
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts.audit.recording import record_act
 from billing.admin.djstripe_pages import link_to_mirrored
@@ -24,6 +24,7 @@ from billing.admin.front_page import drifted_packages
 from billing.catalog_sync import sync_package
 from billing.errors import BillingError
 from billing.models import Package
+from billing.models.packages import PRICE_ID, PRODUCT_ID
 from billing.money import Money, decimal_places
 from billing.remote_catalog import RemoteCatalog, find_drift, mirrored_remote_catalog
 from config.admin_actions import acted_on, after_dialog
@@ -44,6 +45,25 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         max_digits=15,
         widget=UnfoldAdminDecimalFieldWidget,
         help_text=_("In the currency's main unit: 45.00. Buyers pay it at once; sync it to Stripe as well."),
+    )
+
+    product_to_adopt = forms.RegexField(
+        label=_("Take over a product"),
+        regex=PRODUCT_ID,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        error_messages={"invalid": _("Stripe’s id of a product: prod_ and what follows.")},
+        help_text=_(
+            "One that Stripe has already: prod_…. Otherwise the sync finds or makes this package’s product."
+        ),
+    )
+    price_to_adopt = forms.RegexField(
+        label=_("with its price"),
+        regex=PRICE_ID,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        error_messages={"invalid": _("Stripe’s id of a price: price_ and what follows.")},
+        help_text=_("price_…, of exactly this package’s price. Empty: the sync finds or makes it."),
     )
 
     class Meta:
@@ -76,7 +96,19 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
                 self.instance.price_minor = Money.from_major(data["price"], data["currency"]).minor
             except ValueError:
                 self.add_error("price", _too_precise(data["currency"]))
+        if not self.errors:
+            self._take_over(data.get("product_to_adopt", ""), data.get("price_to_adopt", ""))
         return data
+
+    def _take_over(self, product_id: str, price_id: str) -> None:
+        if price_id and not product_id:
+            self.add_error("price_to_adopt", _("A price is taken over with its product: give that as well."))
+        others = Package.objects.exclude(pk=self.instance.pk).filter(stripe_product_id=product_id)
+        other = others.first() if product_id else None
+        if other is not None:
+            self.add_error("product_to_adopt", _("%s has this product already.") % other)
+        else:
+            self.instance.give_stripe_ids(product_id, price_id)
 
 
 def _too_precise(currency: str) -> str:
@@ -129,7 +161,10 @@ class PackageAdmin(StaffMayLook):
             },
         ),
         (_("In the shop window"), {"fields": ["is_active", "badge", "display_order", "validity_days"]}),
-        (_("At Stripe"), {"fields": ["stripe_product", "stripe_price", "drift"]}),
+        (
+            _("At Stripe"),
+            {"fields": ["stripe_product", "stripe_price", "drift", "product_to_adopt", "price_to_adopt"]},
+        ),
     ]
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -146,7 +181,10 @@ class PackageAdmin(StaffMayLook):
         ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Package | None = None) -> Any:
-        return self.fieldsets if obj else self.fieldsets[:-1]
+        if obj is not None:
+            return self.fieldsets
+        to_take_over = {"fields": ["product_to_adopt", "price_to_adopt"]}
+        return [*self.fieldsets[:-1], (_("At Stripe"), to_take_over)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Package | None = None) -> list[str]:
         # Clients order by the code and Stripe's product carries it: it stays.
@@ -215,10 +253,10 @@ class PackageAdmin(StaffMayLook):
             self.log_change(request, package, f"Tried to sync to Stripe: {error.code}")
             self.message_user(request, f"{package}: {error.message}", messages.ERROR)
             return
-        done = ", ".join(step.what for step in steps) or _("off sale, nothing to do")
+        done = " ".join(str(step) for step in steps) or _("%s is off sale: there is nothing to do.") % package
         record_act("synced", package, {"steps": done})
-        self.log_change(request, package, f"Synced to Stripe: {done}")
-        self.message_user(request, f"{package}: {done}", messages.SUCCESS)
+        self.log_change(request, package, f"Synced to Stripe. {done}")
+        self.message_user(request, done, messages.SUCCESS)
 
 
 def _drift_column(remote: Callable[[], RemoteCatalog]) -> Callable[[Package], str]:

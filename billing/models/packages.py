@@ -13,6 +13,11 @@ from billing.money import Money
 LONGEST_VALIDITY_DAYS = 36500
 
 
+# How Stripe's own ids look. One that somebody chose for a product looks otherwise, and is found by its name.
+PRODUCT_ID = r"^prod_[A-Za-z0-9]{1,250}$"
+PRICE_ID = r"^price_[A-Za-z0-9]{1,249}$"
+
+
 class Package(models.Model):
     """A pack of credits at a price.
 
@@ -62,6 +67,8 @@ class Package(models.Model):
     )
     stripe_product_id = models.CharField(_("Stripe product"), max_length=255, blank=True, editable=False)
     stripe_price_id = models.CharField(_("Stripe price"), max_length=255, blank=True, editable=False)
+    # The ids above were given by a person, and no sync has confirmed them yet.
+    awaits_adoption = models.BooleanField(default=False, db_default=False, editable=False)
     stripe_price_minor = models.BigIntegerField(null=True, editable=False)
     stripe_currency = models.CharField(max_length=3, blank=True, editable=False)
 
@@ -103,6 +110,21 @@ class Package(models.Model):
     @property
     def is_popular(self) -> bool:
         return self.badge == self.Badge.POPULAR
+
+    def give_stripe_ids(self, product_id: str, price_id: str) -> None:
+        """Has the next sync take over this product and price, where they aren't the package's already. Empty ones ask
+        for nothing. Not saved yet.
+        """
+        if not product_id or product_id == self.stripe_product_id:
+            return
+        self.stripe_product_id, self.stripe_price_id = product_id, price_id
+        self.stripe_price_minor, self.stripe_currency = None, ""
+        self.awaits_adoption = True
+
+    @property
+    def current_product_id(self) -> str:
+        """The Stripe product to sell by; empty while there is none that is known to exist."""
+        return "" if self.awaits_adoption else self.stripe_product_id
 
     @property
     def current_price_id(self) -> str:

@@ -116,6 +116,54 @@ def test_a_package_is_added(as_superuser: Client) -> None:
     assert Package.objects.get(code="new").price_minor == 1999
 
 
+@pytest.mark.parametrize("place", ["added", "changed"])
+def test_a_product_that_stripe_has_already_is_given_and_taken_over(
+    sandbox: Sandbox, as_superuser: Client, package: Package, place: str
+) -> None:
+    api = stripe.StripeClient(django_settings.STRIPE_SECRET_KEY, base_addresses={"api": sandbox.url})
+    product = api.v1.products.create({"name": "Sold before"})
+    price = api.v1.prices.create({"product": product.id, "currency": "usd", "unit_amount": 1000})
+    given = {"product_to_adopt": product.id, "price_to_adopt": price.id}
+    if place == "added":
+        package.delete()
+        as_superuser.post(add_to(Package), form_of(package, code="starter", **given))
+        package = Package.objects.get(code="starter")
+    else:
+        save(as_superuser, package, **given)
+        package.refresh_from_db()
+    assert (package.stripe_product_id, package.awaits_adoption, package.current_product_id) == (
+        product.id,
+        True,
+        "",
+    )
+
+    press(as_superuser, package, "sync_this")
+    package.refresh_from_db()
+    assert (package.awaits_adoption, package.current_price_id) == (False, price.id)
+    save(as_superuser, package)
+    package.refresh_from_db()
+    assert (package.stripe_product_id, package.awaits_adoption) == (product.id, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"product_to_adopt": "Starter"}, "Stripe’s id of a product: prod_ and what follows."),
+        ({"price_to_adopt": "price_1"}, "A price is taken over with its product: give that as well."),
+        ({"product_to_adopt": "prod_other"}, "Other has this product already."),
+    ],
+)
+def test_what_cannot_be_taken_over_is_named_at_its_field(
+    as_superuser: Client, package: Package, given: dict[str, str], reason: str
+) -> None:
+    PackageFactory(code="other", name="Other", stripe_product_id="prod_other")
+    answer = save(as_superuser, package, **given)
+
+    assert answer.context["errors"] == [[reason]]
+    package.refresh_from_db()
+    assert (package.stripe_product_id, package.awaits_adoption) == ("", False)
+
+
 def test_the_code_that_clients_order_by_stays(as_superuser: Client, package: Package) -> None:
     assert save(as_superuser, package, code="other", name="Renamed").status_code == 302
 
@@ -160,9 +208,10 @@ def test_the_button_syncs_and_is_recorded(sandbox: Sandbox, as_superuser: Client
     assert answer.url == page_of(package)
     [product] = sandbox.objects("product")
     assert product["metadata"]["package_code"] == "starter"
-    done = "product created, price created ($10.00)"
-    assert messages_after(answer) == [f"Starter: {done}"]
-    assert history_of(package) == [("stella", f"Synced to Stripe: {done}")]
+    [price] = sandbox.objects("price")
+    done = f"Created product {product['id']} for Starter. Created price {price['id']} of $10.00 for Starter."
+    assert messages_after(answer) == [done]
+    assert history_of(package) == [("stella", f"Synced to Stripe. {done}")]
 
 
 def test_the_lists_action_syncs_what_was_chosen(

@@ -75,6 +75,8 @@ def test_what_a_file_does_not_say_has_a_plain_default(write: Path) -> None:
         display_order=1,
         is_active=True,
         validity_days=None,
+        stripe_product_id="",
+        stripe_price_id="",
     )
     assert (second.credits, second.price, second.display_order) == (Decimal("5.5"), Money(0, "usd"), 2)
 
@@ -119,6 +121,18 @@ MISTAKES = {
         'badge = "hot"\ncredits =',
         5,
         "badge: 'hot' is not popular or best_value",
+    ),
+    "a product that is no id of Stripe's": (
+        "credits =",
+        'stripe_product_id = "Starter Pack"\ncredits =',
+        5,
+        "is not Stripe's id of a product, prod_…",
+    ),
+    "a price of a product that isn't given": (
+        "credits =",
+        'stripe_price_id = "price_1"\ncredits =',
+        5,
+        "stripe_product_id is missing",
     ),
     "more than all discount": (
         "credits =",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from io import StringIO
 from typing import Any, cast
@@ -11,7 +12,7 @@ import requests
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from billing.catalog_sync import SyncStep, check_catalog, sync_catalog, sync_package
+from billing.catalog_sync import SENTENCES, SyncStep, check_catalog, sync_catalog, sync_package
 from billing.models import Package
 from tests.billing.calling import stripe_posts
 from tests.builders import PackageFactory, UserFactory, put_on_sale, start
@@ -40,8 +41,17 @@ def exit_code(*options: str) -> int:
 
 
 def steps(said: str) -> list[tuple[str, str]]:
-    """Package and what was done, for each line but the summary."""
-    return [(line[:14].strip(), line[14:42].strip()) for line in said.splitlines()[:-1]]
+    """Package and what was done, for each sentence but the last."""
+    return [_read(line) for line in said.splitlines()[:-1]]
+
+
+def _read(sentence: str) -> tuple[str, str]:
+    for what, words in SENTENCES.items():
+        pattern = re.escape(words).replace(r"\{package\}", "(?P<name>.+)")
+        found = re.fullmatch(re.sub(r"\\{(id|price)\\}", r"\\S+", pattern), sentence)
+        if found:
+            return Package.objects.get(name=found["name"]).code, what
+    raise AssertionError(sentence)
 
 
 def one(sandbox: Sandbox, kind: str, **fields: Any) -> dict[str, Any]:
@@ -87,12 +97,15 @@ def test_the_first_sync_makes_a_product_and_a_price_for_each_package(sandbox: Sa
 
     assert steps(said) == [
         (code, what)
-        for code, price in (
-            ("starter", "$10.00"), ("standard", "$45.00"), ("pro", "$80.00"), ("enterprise", "$350.00"),
-        )
-        for what in ("product created", f"price created ({price})")
-    ]  # fmt: skip
-    assert said.splitlines()[-1] == "Synced: 4 product created, 4 price created."
+        for code in ("starter", "standard", "pro", "enterprise")
+        for what in ("product created", "price created")
+    ]
+    starter_pack = starter()
+    assert said.splitlines()[:2] == [
+        f"Created product {starter_pack.stripe_product_id} for {starter_pack}.",
+        f"Created price {starter_pack.stripe_price_id} of $10.00 for {starter_pack}.",
+    ]
+    assert said.splitlines()[-1] == ("4 packages are in sync. See https://dashboard.stripe.com/test/products")
     assert {price["type"] for price in sandbox.objects("price")} == {"one_time"}
     agrees(sandbox)
 
@@ -116,7 +129,7 @@ def test_a_new_amount_makes_a_new_price_moves_the_lookup_key_and_archives_the_ol
     Package.objects.filter(code="starter").update(price_minor=1200)
     said = sync()
 
-    assert steps(said)[:2] == [("starter", "price created ($12.00)"), ("starter", "old price archived")]
+    assert steps(said)[:2] == [("starter", "price created"), ("starter", "old price archived")]
     new = one(sandbox, "price", product=starter().stripe_product_id, active=True)
     assert (new["unit_amount"], new["lookup_key"]) == (1200, "credits_starter")
     former = one(sandbox, "price", id=old)
@@ -176,7 +189,7 @@ def test_a_package_off_sale_is_archived_and_back_on_sale_revived_with_its_price(
 def test_a_package_that_never_was_on_sale_is_not_brought_to_stripe(sandbox: Sandbox) -> None:
     PackageFactory(is_active=False)
 
-    assert sync() == "Synced: no packages; run load_catalog first.\n"
+    assert sync() == "Nothing to sync: no package is on sale. Run load_catalog first.\n"
     assert (sandbox.objects("product"), exit_code("--check")) == ([], 0)
 
 

@@ -166,6 +166,7 @@ def test_every_error_code_of_the_api_is_documented() -> None:
     internal = {
         "error",
         "invalid_key_request",
+        "cannot_adopt",
         "catalog_invalid",
         "invalid_answer",
         "provider_refused",
@@ -173,6 +174,7 @@ def test_every_error_code_of_the_api_is_documented() -> None:
         "grants_file_invalid",
         "nothing_owed",
         "payment_of_another",
+        "product_name_taken",
         "unreadable_event",
     }
     assert not {error.code for error in descendants(DomainError)} - documented - internal

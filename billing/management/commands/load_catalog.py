@@ -21,17 +21,19 @@ class Command(BaseCommand):
         parser.add_argument(
             "--keep-others", action="store_true", help="leave packages on sale that the file lacks"
         )
-
         parser.add_argument(
             "--if-empty", action="store_true", help="do nothing where there are packages already"
         )
+        parser.add_argument("--dry-run", action="store_true", help="say what would change, change nothing")
 
-    def handle(self, *args: Any, file: Path, keep_others: bool, if_empty: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, file: Path, keep_others: bool, if_empty: bool, dry_run: bool, **options: Any
+    ) -> None:
         if if_empty and Package.objects.exists():
             self.stdout.write("There are packages already: left as they are.")
             return
         try:
-            loaded = load_catalog(read_catalog(file), keep_others=keep_others)
+            loaded = load_catalog(read_catalog(file), keep_others=keep_others, dry_run=dry_run)
         except CatalogError as error:
             raise CommandError(error.message) from error
         for item in loaded:
@@ -39,4 +41,5 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{item.outcome:<10}{package.code:<14}{package.credits:>12,.0f} credits  {package.price}"
             )
-        self.stdout.write(f"{len(loaded)} packages. Next: manage.py sync_catalog")
+        after = "Nothing was changed." if dry_run else "Next: manage.py sync_catalog"
+        self.stdout.write(f"{len(loaded)} packages. {after}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.catalog_sync import check_catalog, sync_catalog
 from billing.errors import BillingError
+from billing.models import Package
+from billing.stripe_dashboard import products_page
+from billing.stripe_objects import StripeProduct
 
 
 class Command(BaseCommand):
@@ -21,26 +23,54 @@ class Command(BaseCommand):
         mode.add_argument(
             "--check", action="store_true", help="as --dry-run, and exit with 1 when something differs"
         )
+        mode.add_argument(
+            "--adopt",
+            action="store_true",
+            help="ask whether to take over a product at Stripe that has a package's name",
+        )
+        parser.add_argument("--yes", action="store_true", help="with --adopt: take over each, don't ask")
 
-    def handle(self, *args: Any, dry_run: bool, check: bool, **options: Any) -> None:
+    def handle(self, *args: Any, dry_run: bool, check: bool, adopt: bool, yes: bool, **options: Any) -> None:
+        self.takes_all = yes
         try:
-            differing = self._compare() if dry_run or check else self._sync()
+            wrong = self._compare() if dry_run or check else self._sync(adopt)
         except BillingError as error:
             raise CommandError(
                 f"{error.message} Run the command again: it goes on where it stopped."
             ) from error
-        if check and differing:
+        if wrong and not dry_run:
             sys.exit(1)
 
-    def _sync(self) -> int:
-        done: Counter[str] = Counter()
-        for step in sync_catalog():
-            done[step.what.split(" (")[0]] += 1
-            self.stdout.write(f"{step.package.code:<14}{step.what:<28}{step.stripe_id}")
+    def _sync(self, adopt: bool) -> int:
+        """Tells of each step, and gives how many packages could not be synced."""
+        packages: set[int] = set()
+        failed = 0
+        for step in sync_catalog(self._agrees if adopt else None):
+            packages.add(step.package.pk)
+            failed += step.error is not None
+            self.stdout.write(str(step))
             self.stdout.flush()
-        summary = ", ".join(f"{count} {what}" for what, count in done.items())
-        self.stdout.write(f"Synced: {summary or 'no packages; run load_catalog first'}.")
-        return 0
+        if not packages:
+            self.stdout.write("Nothing to sync: no package is on sale. Run load_catalog first.")
+            return 0
+        not_synced = f", {failed} could not be" if failed else ""
+        self.stdout.write(f"{len(packages) - failed} packages are in sync{not_synced}. See {products_page()}")
+        return failed
+
+    def _agrees(self, package: Package, product: StripeProduct) -> bool:
+        state = "" if product.active else ", archived"
+        asked = (
+            f"Stripe has a product “{product.name}” ({product.id}{state}). Take it over for {package.code}?"
+        )
+        if self.takes_all:
+            self.stdout.write(f"{asked} Yes.")
+            return True
+        self.stdout.write(f"{asked} Its prices but {package.price} will be archived. [y/N] ", ending="")
+        self.stdout.flush()
+        answer = sys.stdin.readline()
+        if not answer:
+            raise CommandError("Nobody answered. Add --yes to take over each, or leave --adopt out.")
+        return answer.strip().lower() in {"y", "yes"}
 
     def _compare(self) -> int:
         compared = check_catalog()
