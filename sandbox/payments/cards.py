@@ -96,6 +96,7 @@ TEST_CARDS = (
     TestCard("4000000000000002", Behaviour.DECLINES, "Declined", GENERIC),
     TestCard("4000000000009995", Behaviour.DECLINES, "Insufficient funds", INSUFFICIENT),
     TestCard("4000000000000069", Behaviour.DECLINES, "Expired card", EXPIRED),
+    TestCard("4000000000000077", Behaviour.DECLINES, "Expired card", EXPIRED),
     TestCard("4000000000000127", Behaviour.DECLINES, "Wrong CVC", BAD_CVC),
     TestCard("4000000000000259", Behaviour.SUCCEEDS, "Pays, is disputed", disputing=Disputing.CHARGEBACK),
     TestCard("4000000000001976", Behaviour.SUCCEEDS, "Pays, bank asks", disputing=Disputing.INQUIRY),

@@ -14,6 +14,7 @@ DECLINES = [
     ("4000000000000002", "card_declined", "generic_decline"),
     ("4000000000009995", "card_declined", "insufficient_funds"),
     ("4000000000000069", "expired_card", "expired_card"),
+    ("4000000000000077", "expired_card", "expired_card"),
     ("4000000000000127", "incorrect_cvc", "incorrect_cvc"),
 ]
 
