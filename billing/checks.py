@@ -12,6 +12,7 @@ WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]{24,}")
 # What Stripe tells us has happened: it can't be refused, so "block" is no choice here.
 AUTOMATIC_POLICIES = ("cap", "debt")
 RECEIPT_PREFIX = re.compile(r"[A-Za-z0-9-]{1,20}")
+FRONT_END = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[^\s?#\\]*)?")
 PLACEHOLDER = re.compile(r"sandbox|placeholder|changeme|example|x{8,}|(.)\1{9,}", re.IGNORECASE)
 
 
@@ -21,6 +22,7 @@ def find_configuration_errors() -> Iterator[str]:
         if getattr(settings, name) not in AUTOMATIC_POLICIES:
             yield f"{name} is neither {' nor '.join(AUTOMATIC_POLICIES)}."
     yield from _receipt_errors()
+    yield from _front_end_errors(settings.FRONTEND_URL)
     key: str = settings.STRIPE_SECRET_KEY
     if settings.DEBUG and "_live_" in key:
         yield "STRIPE_SECRET_KEY is a live key and DEBUG is on. Use a test key, or turn DEBUG off."
@@ -37,6 +39,13 @@ def _receipt_errors() -> Iterator[str]:
     for name in ("RECEIPT_PREFIX", "CREDIT_NOTE_PREFIX"):
         if not RECEIPT_PREFIX.fullmatch(getattr(settings, name)):
             yield f"{name} is not 1 to 20 letters, digits and hyphens: it begins numbers and names of files."
+
+
+def _front_end_errors(url: str) -> Iterator[str]:
+    if url and not FRONT_END.fullmatch(url):
+        yield "FRONTEND_URL is not the address of a site, such as https://app.example.com."
+    elif url.startswith("http:") and settings.SITE_URL.startswith("https:"):
+        yield "FRONTEND_URL must be HTTPS, as SITE_URL is: buyers are sent there from Stripe."
 
 
 def _webhook_errors(secrets: list[str]) -> Iterator[str]:

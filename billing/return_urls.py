@@ -20,8 +20,22 @@ def default_cancel_url() -> str:
     return f"{settings.SITE_URL}/credits/?checkout=cancelled"
 
 
+def older_success_url() -> str:
+    """Give the older front end's success page; empty, and so ours, where there is no such front end."""
+    return (
+        f"{settings.FRONTEND_URL}/credits/success?session_id={SESSION_PLACEHOLDER}"
+        if settings.FRONTEND_URL
+        else ""
+    )
+
+
+def older_cancel_url() -> str:
+    return f"{settings.FRONTEND_URL}/credits" if settings.FRONTEND_URL else ""
+
+
 def allowed_return_url(url: str) -> str:
-    """``url``, when it is an absolute http(s) address on the site itself or on one of CHECKOUT_RETURN_HOSTS.
+    """``url``, when it is an absolute http(s) address on the site itself, the older front end's or on one of
+    CHECKOUT_RETURN_HOSTS.
 
     Raises:
         ReturnUrlNotAllowed: anything else. A host with a port is allowed only when it is listed with that port.
@@ -33,8 +47,10 @@ def allowed_return_url(url: str) -> str:
         _ = parts.port
     except ValueError as error:
         raise _refused(url) from error
-    site = urlsplit(settings.SITE_URL)
-    own = (parts.scheme, parts.netloc) == (site.scheme, site.netloc)
+    site, front_end = urlsplit(settings.SITE_URL), urlsplit(settings.FRONTEND_URL)
+    own = (parts.scheme, parts.netloc) in [
+        (each.scheme, each.netloc) for each in (site, front_end) if each.netloc
+    ]
     secure = parts.scheme == "https" or (parts.scheme == "http" and site.scheme == "http")
     if own or (secure and parts.netloc.lower() in settings.CHECKOUT_RETURN_HOSTS):
         return url

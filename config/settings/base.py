@@ -171,7 +171,8 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- Stripe -------------------------------------------------------------------------------------------------------
 # One version for the client, dj-stripe and the webhook endpoint: stripe-python's own (see stripe.api_version).
 STRIPE_API_VERSION = "2026-08-26.dahlia"
-STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", default="")
+# The second is what an older system called it.
+STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", default="") or env("STRIPE_API_KEY", default="")
 STRIPE_LIVE_MODE = "_live_" in STRIPE_SECRET_KEY
 STRIPE_API_BASE = env("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
 STRIPE_CHECKOUT_ORIGIN = env("STRIPE_CHECKOUT_ORIGIN", default="https://checkout.stripe.com").rstrip("/")
@@ -195,6 +196,8 @@ DJSTRIPE_PREFIX = env("DJSTRIPE_PREFIX", default="").strip("/")
 # --- Purchases ----------------------------------------------------------------------------------------------------
 # Where a checkout may send its buyer back to. The site itself is always allowed.
 CHECKOUT_RETURN_HOSTS = env.list("CHECKOUT_RETURN_HOSTS", default=[])
+# Where an older front end lives. What is bought by its paths returns to its own pages.
+FRONTEND_URL = env("FRONTEND_URL", default="").rstrip("/")
 # Stripe allows 30 minutes to 24 hours.
 CHECKOUT_SESSION_LIFETIME = timedelta(minutes=env.int("CHECKOUT_SESSION_MINUTES", default=60))
 # How long a purchase may stay open before the sweeper asks Stripe about it.

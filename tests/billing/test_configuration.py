@@ -170,6 +170,26 @@ def test_the_demo_takes_known_secrets_but_no_live_key(settings: Any) -> None:
     assert error.startswith("STRIPE_SECRET_KEY is a live key and these are the demo's settings.")
 
 
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("", ""),
+        ("https://app.example.com", ""),
+        ("https://app.example.com:8443/shop", ""),
+        ("app.example.com", "not the address of a site"),
+        ("https://user@app.example.com", "not the address of a site"),
+        ("https://app.example.com?next=", "not the address of a site"),
+        ("https://[app.example.com", "not the address of a site"),
+        ("http://app.example.com", "must be HTTPS"),
+    ],
+)
+def test_an_older_front_end_is_where_buyers_can_be_sent(settings: Any, url: str, complaint: str) -> None:
+    settings.SITE_URL, settings.FRONTEND_URL = "https://credits.example.com", url
+
+    found = [error for error in find_configuration_errors() if error.startswith("FRONTEND_URL")]
+    assert (len(found), complaint in "".join(found)) == (bool(complaint), True)
+
+
 def test_no_error_names_a_secrets_value(settings: Any) -> None:
     said = " ".join(
         [

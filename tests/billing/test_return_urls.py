@@ -96,6 +96,19 @@ def test_a_site_on_plain_http_may_return_to_itself_and_to_listed_hosts(settings:
         allowed_return_url("http://localhost:8001/")
 
 
+def test_the_older_front_end_is_allowed_and_nothing_beside_it(settings: Any) -> None:
+    settings.FRONTEND_URL = "https://shop.example.net/app"
+
+    assert allowed_return_url("https://shop.example.net/app/credits?session_id={CHECKOUT_SESSION_ID}")
+    for url in (
+        "http://shop.example.net/app",
+        "https://shop.example.net.evil.example/",
+        "https://shop.example.net:8/",
+    ):
+        with pytest.raises(ReturnUrlNotAllowed):
+            allowed_return_url(url)
+
+
 def test_without_a_wish_the_buyer_comes_back_to_our_own_pages() -> None:
     assert (
         default_success_url()

@@ -86,6 +86,17 @@ def test_secrets_of_both_variables_are_accepted_while_one_is_rotated() -> None:
     assert read == [[new, old, third]]
 
 
+def test_an_older_systems_name_for_stripes_key_is_read_where_ours_is_missing() -> None:
+    older = "sk_test_51Zz9yXW8vU7tS6rQ5pO4nM3l"
+    assert values_of("settings.STRIPE_SECRET_KEY", STRIPE_API_KEY=older) == [STRIPE_KEY]
+    read = values_of("settings.STRIPE_SECRET_KEY", STRIPE_SECRET_KEY="", STRIPE_API_KEY=older)
+    assert read == [older]
+    live = values_of(
+        "settings.STRIPE_LIVE_MODE", STRIPE_SECRET_KEY="", STRIPE_API_KEY=older.replace("test", "live")
+    )
+    assert live == [True]
+
+
 def test_the_policy_lets_forms_lead_to_stripe_and_the_provider_only() -> None:
     (sources,) = values_of("settings.CONTENT_SECURITY_POLICY['DIRECTIVES']['form-action']")
     assert sources == ["'self'", "https://checkout.stripe.com", "https://login.example.com"]
