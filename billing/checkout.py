@@ -37,7 +37,7 @@ from billing.return_urls import allowed_return_url, default_cancel_url, default_
 from billing.stripe_identity import require_own_account
 from billing.stripe_objects import CheckoutSession
 from credits import ledger
-from credits.formatting import credits_amount
+from credits.formatting import credits_amount, plain
 
 LONGEST_KEY = 255
 
@@ -45,7 +45,7 @@ LONGEST_KEY = 255
 @dataclass(frozen=True)
 class PurchaseOrder:
     """What a buyer asks for. Empty addresses mean our own pages; an empty key makes each call a new purchase. With a
-    team the credits go to its account.
+    team the credits go to its account. ``package_id`` is the older client's name for the package.
     """
 
     package_code: str
@@ -53,6 +53,7 @@ class PurchaseOrder:
     cancel_url: str = ""
     idempotency_key: str = ""
     team_id: UUID | None = None
+    package_id: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -182,7 +183,9 @@ def _checkout_request(
         purchase_id=str(purchase.pk),
         user_id=str(user.pk),
         package_code=purchase.package_code,
+        package_id=order.package_id,
         package_name=purchase.package_name,
+        credits=plain(purchase.credits),
         bought=_in_words(purchase),
         price_id=package.current_price_id,
         product_id=package.current_product_id,

@@ -61,6 +61,13 @@ class SessionNotFound(BillingError):
     status = 404
 
 
+class SessionOfAnother(BillingError):
+    """Somebody else's checkout: told apart from none at all only where the older client was promised that."""
+
+    code = "session_of_another"
+    status = 403
+
+
 class NoReceipt(BillingError):
     """Nothing was paid, so there is nothing to give a receipt for; or Stripe's invoice isn't there yet."""
 

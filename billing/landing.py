@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.models import User
 from billing import stripe_gateway
-from billing.errors import SessionNotFound, StripeRefused, StripeUnavailable
+from billing.errors import SessionNotFound, SessionOfAnother, StripeRefused, StripeUnavailable
 from billing.fulfilment import fulfil_purchase
 from billing.matching import purchase_of_session
 from billing.models import Purchase, PurchaseEvent
@@ -42,15 +42,20 @@ def settle_session(user: User, session_id: str, source: PurchaseEvent.Source) ->
         return purchase
 
 
-def settle_and_show_session(user: User, session_id: str, source: PurchaseEvent.Source) -> CheckoutSession:
-    """As `settle_session`, but gives the session as Stripe holds it, and so needs Stripe's answer.
+def settle_and_show_session(
+    user: User, session_id: str, source: PurchaseEvent.Source
+) -> tuple[Purchase, CheckoutSession]:
+    """Do as `settle_session` does, and give the session as Stripe holds it too; so this needs Stripe's answer.
 
     Raises:
-        SessionNotFound: no such session, or somebody else's.
+        SessionNotFound: no such session.
+        SessionOfAnother: somebody else's.
         StripeUnavailable, StripeRefused: no answer.
     """
     _check(session_id)
-    return _settle(user, session_id, source)[1]
+    if Purchase.objects.filter(stripe_session_id=session_id).exclude(user=user).exists():
+        raise SessionOfAnother("This checkout session is somebody else's.")
+    return _settle(user, session_id, source)
 
 
 def _check(session_id: str) -> None:

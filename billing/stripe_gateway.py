@@ -57,13 +57,16 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class CheckoutRequest:
     """What a Checkout Session is opened for. ``bought`` says it to the buyer, beside the button. ``price_id`` empty:
-    the amount is sent with the call. ``with_invoice``: Stripe makes out an invoice once it is paid.
+    the amount is sent with the call. ``with_invoice``: Stripe makes out an invoice once it is paid. ``package_id`` is
+    the older client's name for the package, if it asked.
     """
 
     purchase_id: str
     user_id: str
     package_code: str
+    package_id: str
     package_name: str
+    credits: str
     bought: str
     price_id: str
     product_id: str
@@ -107,7 +110,10 @@ def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
         "purchase_id": request.purchase_id,
         "user_id": request.user_id,
         "package_code": request.package_code,
+        "credits": request.credits,
     }
+    if request.package_id:
+        metadata["package_id"] = request.package_id
     params: Any = {
         "mode": "payment",
         "line_items": [_line_item(request)],

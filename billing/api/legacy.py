@@ -14,8 +14,11 @@ from accounts.models import User
 from billing.api.webhook import WebhookView
 from billing.checkout import PurchaseOrder, start_purchase
 from billing.landing import settle_and_show_session
-from billing.models import Package, PurchaseEvent
+from billing.models import Package, Purchase, PurchaseEvent
+from billing.return_urls import older_cancel_url, older_success_url
+from billing.stripe_objects import CheckoutSession
 from config.errors import DomainError
+from credits.formatting import plain
 from credits.rates.api import EstimateQuerySerializer, EstimateSerializer, estimate_from
 from credits.rates.exact_json import ExactJSONRenderer
 from credits.rates.selectors import default_model
@@ -67,6 +70,7 @@ class LegacyEstimateSerializer(EstimateSerializer):
 class LegacyRefusalSerializer(serializers.Serializer[Any]):
     success = serializers.BooleanField(help_text="Always false.")
     message = serializers.CharField()
+    detail = serializers.CharField(help_text="The same as `message`.")
 
 
 def _refusals(*statuses: int) -> dict[int, type[LegacyRefusalSerializer]]:
@@ -80,7 +84,7 @@ class LegacyView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
         message = exc.message if isinstance(exc, DomainError) else response.data.get("detail", "")
-        response.data = {"success": False, "message": message}
+        response.data = {"success": False, "message": message, "detail": message}
         response.content_type = "application/json"
         return response
 
@@ -100,12 +104,16 @@ class LegacyPurchaseView(LegacyView):
     def post(self, request: Request) -> Response:
         body = LegacyOrderSerializer(data=request.data)
         body.is_valid(raise_exception=True)
+        package_id = body.validated_data["package_id"]
         order = PurchaseOrder(
-            package_code=_code_of(body.validated_data["package_id"]),
+            package_code=_code_of(package_id),
+            package_id=package_id,
+            success_url=older_success_url(),
+            cancel_url=older_cancel_url(),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
         )
         started = start_purchase(cast(User, request.user), order, PurchaseEvent.Source.API)
-        answer = {"success": True, "message": "Checkout opened.", "payment_url": started.checkout_url}
+        answer = {"success": True, "message": "Checkout session created", "payment_url": started.checkout_url}
         return Response(answer)
 
 
@@ -116,8 +124,10 @@ class LegacySessionView(LegacyView):
         responses={200: LegacySessionSerializer, **_refusals(401, 403, 404, 502, 503)},
     )
     def get(self, request: Request, session_id: str) -> Response:
-        session = settle_and_show_session(cast(User, request.user), session_id, PurchaseEvent.Source.API)
-        return Response({"success": True, "session": LegacySessionDataSerializer(session).data})
+        user = cast(User, request.user)
+        purchase, session = settle_and_show_session(user, session_id, PurchaseEvent.Source.API)
+        shown = {**LegacySessionDataSerializer(session).data, "metadata": _metadata(purchase, session)}
+        return Response({"success": True, "session": shown})
 
 
 @extend_schema(tags=["Older client"])
@@ -145,6 +155,16 @@ class LegacyWebhookView(LegacyView, WebhookView):
     def post(self, request: Request) -> Response:
         self.take_in(request)
         return Response({"success": True, "received": True})
+
+
+def _metadata(purchase: Purchase, session: CheckoutSession) -> dict[str, str]:
+    """Give what the older client reads there, whoever opened the session."""
+    ours = {
+        "user_id": str(purchase.user_id),
+        "credits": plain(purchase.credits),
+        "package_id": str(purchase.package_id or purchase.package_code),
+    }
+    return {**ours, **session.metadata}
 
 
 def _code_of(package_id: str) -> str:

@@ -117,7 +117,12 @@ def test_stripe_is_told_whose_purchase_it_is_on_the_session_and_on_the_payment(s
     assert call["idempotency_key"] == f"purchase-{started.purchase.pk}"
     assert call["params"]["customer_email"] == "buyer@example.com"
     sandbox.pay(started.session_id)
-    ours = {"purchase_id": str(started.purchase.pk), "user_id": str(user.pk), "package_code": "pro"}
+    ours = {
+        "purchase_id": str(started.purchase.pk),
+        "user_id": str(user.pk),
+        "package_code": "pro",
+        "credits": "10000",
+    }
     assert sandbox.objects("checkout.session")[0]["metadata"] == ours
     assert sandbox.objects("payment_intent")[0]["metadata"] == ours
 

@@ -45,8 +45,9 @@ def buy(user: User, body: Any, **headers: str) -> Any:
 def refused(answer: Any, status: int) -> str:
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/json")
     body = answer.json()
-    assert set(body) == {"success", "message"}
+    assert set(body) == {"success", "message", "detail"}
     assert body["success"] is False
+    assert body["detail"] == body["message"]
     message: str = body["message"]
     assert message
     return message
@@ -59,8 +60,16 @@ def test_an_order_by_id_or_by_code_opens_a_checkout(user: User, sandbox: Sandbox
 
         assert answer.status_code == 200
         newest = sandbox.objects("checkout.session")[-1]
-        assert answer.json() == {"success": True, "message": "Checkout opened.", "payment_url": newest["url"]}
+        opened = {"success": True, "message": "Checkout session created", "payment_url": newest["url"]}
+        assert answer.json() == opened
         assert newest["amount_total"] == 4500
+        assert newest["metadata"] == {
+            "purchase_id": newest["client_reference_id"],
+            "user_id": str(user.pk),
+            "package_code": "standard",
+            "credits": "5000",
+            "package_id": str(package_id),
+        }
     assert Purchase.objects.filter(package=package, user=user, status="pending").count() == 3
 
 
@@ -118,6 +127,8 @@ def test_a_session_is_shown_as_stripe_holds_it_and_credited(user: User, sandbox:
                 "purchase_id": str(started.purchase.pk),
                 "user_id": str(user.pk),
                 "package_code": "standard",
+                "credits": "5000",
+                "package_id": str(started.purchase.package_id),
             },
             "payment_intent": intent["id"],
         },
@@ -132,8 +143,43 @@ def test_an_open_session_has_no_payment_yet(user: User) -> None:
     assert Entry.objects.count() == 0
 
 
-def test_somebody_elses_session_is_a_404(user: User) -> None:
-    refused(browser_of(UserFactory()).get(SESSION + start(user).session_id), 404)
+def test_a_session_that_was_opened_before_credits_stood_in_it_shows_them(
+    user: User, sandbox: Sandbox
+) -> None:
+    started = start(user, "standard")
+    older = {"purchase_id": str(started.purchase.pk), "user_id": str(user.pk), "package_code": "standard"}
+    sandbox.change_object("checkout.session", started.session_id, {"metadata": older})
+    Package.objects.all().delete()
+
+    session = browser_of(user).get(SESSION + started.session_id).json()["session"]
+    assert session["metadata"] == {**older, "credits": "5000", "package_id": "standard"}
+
+
+def test_somebody_elses_session_is_a_403_and_none_at_all_a_404(user: User, sandbox: Sandbox) -> None:
+    session_id, stranger = start(user).session_id, browser_of(UserFactory())
+    sandbox.pay(session_id)
+    sandbox.wait_for_webhooks()
+    calls = len(sandbox.calls())
+
+    refused(stranger.get(SESSION + session_id), 403)
+    assert len(sandbox.calls()) == calls
+    refused(stranger.get(f"{SESSION}cs_test_none"), 404)
+    refused(stranger.get(f"{SESSION}none"), 404)
+
+
+@pytest.mark.parametrize("front_end", ["", "https://app.example.com/shop"])
+def test_the_buyer_comes_back_to_the_older_front_end(
+    user: User, sandbox: Sandbox, settings: Any, front_end: str
+) -> None:
+    settings.FRONTEND_URL = front_end
+    assert buy(user, {"package_id": "pro"}).status_code == 200
+
+    (session,) = sandbox.objects("checkout.session")
+    base = front_end or settings.SITE_URL
+    assert session["success_url"] == f"{base}/credits/success?session_id={{CHECKOUT_SESSION_ID}}"
+    assert session["cancel_url"] == (
+        f"{base}/credits" if front_end else f"{base}/credits/?checkout=cancelled"
+    )
 
 
 def test_without_stripe_a_session_is_a_502(user: User, sandbox: Sandbox) -> None:
