@@ -26,6 +26,7 @@ from accounts.teams.models import Team
 from accounts.teams.shown_account import ask_again, for_the_shown_account
 from accounts.teams.switching import acting_team
 from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
+from billing.coming_back import tell_who_comes_back
 from billing.errors import BillingError, PurchaseInProgress, SessionNotFound, UnknownPackage
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
@@ -51,9 +52,8 @@ LONGEST_PAUSE = 60
 def credits_page(request: HttpRequest) -> HttpResponse:
     """Balance, packages on sale, and the latest purchases."""
     user = cast(User, request.user)
-    if request.GET.get("checkout") == "cancelled":
-        messages.info(request, _("Checkout cancelled. Nothing was charged."))
-        return redirect("credits")
+    if back := tell_who_comes_back(request):
+        return back
     note_visit(request)
     team = acting_team(request)
     context = {
@@ -138,6 +138,8 @@ def _refresh_seconds(purchase: Purchase) -> int | None:
 @require_GET
 def history_page(request: HttpRequest) -> HttpResponse:
     """The user's purchases, a page at a time, of one status or of all."""
+    if back := tell_who_comes_back(request):
+        return back
     status = request.GET.get("status", "")
     if status not in Purchase.Status.values:
         status = ""

@@ -12,7 +12,7 @@ from billing.admin.dashboard.page import figures_view
 from billing.admin.redirects import credits_app_index
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="credits"), name="home"),
+    path("", RedirectView.as_view(pattern_name="credits", query_string=True), name="home"),
     path("credits/", include("billing.urls")),
     path("credits/", include("credits.urls")),
     path("api/v1/credits/", include("credits.api.urls")),

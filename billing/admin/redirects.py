@@ -5,12 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 
 @never_cache
 def credits_app_index(request: HttpRequest) -> HttpResponse:
-    """The ledger's index for staff; the buyer's page for everybody else."""
-    if admin.site.has_permission(request):
+    """Show staff the ledger's index, and lead everybody else to the buyer's page; staff too who come back from a
+    checkout.
+    """
+    if "purchase" not in request.GET and admin.site.has_permission(request):
         return admin.site.app_index(request, "credits")
-    return redirect("credits")
+    query = request.GET.urlencode()
+    return redirect(f"{reverse('credits')}?{query}" if query else "credits")
