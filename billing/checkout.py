@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -39,6 +40,7 @@ from billing.stripe_objects import CheckoutSession
 from credits import ledger
 from credits.formatting import credits_amount, plain
 
+log = structlog.get_logger(__name__)
 LONGEST_KEY = 255
 
 
@@ -216,6 +218,13 @@ def _record_session(purchase: Purchase, session: CheckoutSession, told: Told) ->
         purchase.stripe_session_id = session.id
         purchase.checkout_url = session.url
         record(purchase, Change("checkout_opened", detail={"session": session.id}), told)
+    log.info(
+        "checkout_session_created",
+        session=session.id,
+        purchase=str(purchase.pk),
+        user=str(purchase.user_id),
+        package=purchase.package_code,
+    )
     return StartedPurchase(purchase, session.url, session.id)
 
 

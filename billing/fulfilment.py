@@ -26,6 +26,7 @@ from billing.returns import settle_known_returns
 from billing.stripe_objects import PaymentIntent
 from credits import ledger
 from credits.errors import AccountClosed
+from credits.formatting import plain
 from credits.models import Entry
 from credits.results import Grant
 
@@ -170,12 +171,24 @@ def _credit(purchase: Purchase, report: PaymentReport, told: Told) -> None:
     purchase.attention, purchase.attention_detail, purchase.failure_code = Attention.NONE, "", ""
     detail = {"entry": grant.entry_id, "balance_after": str(grant.balance_after)}
     record(purchase, Change("credited", Status.COMPLETED, detail), told)
+    _log_credited(purchase, report)
     if payment is not None and payment.was_known and settle_known_returns(payment):
         record(purchase, Change("returns_settled"), told)
     apply_early_events(payment)
     if was_held_back:
         settle_attention(purchase, told)  # another payment may have been, beside this one
     send_confirmation.defer(purchase_id=str(purchase.pk))
+
+
+def _log_credited(purchase: Purchase, report: PaymentReport) -> None:
+    told = {
+        "purchase": str(purchase.pk),
+        "user": str(purchase.user_id),
+        "credits": plain(purchase.credits),
+        "payment": report.payment_intent_id,
+    }
+    # Until the commit it may still come to nothing.
+    transaction.on_commit(lambda: log.info("purchase_credited", **told))
 
 
 def _expiry(purchase: Purchase, arrives_at: datetime.datetime) -> datetime.datetime | None:

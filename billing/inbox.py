@@ -22,7 +22,7 @@ from billing.errors import MalformedStripeObject
 from billing.event_handlers import apply_event
 from billing.jobs import defer_mirroring
 from billing.models import InboxEvent
-from billing.outcomes import Outcome
+from billing.outcomes import Outcome, Reference
 from billing.payments import take_turn
 from billing.personal_data import masked
 from billing.stripe_identity import why_not_ours
@@ -40,6 +40,7 @@ def receive_event(event: StripeEvent) -> InboxEvent.Status:
     Raises:
         Exception: whatever kept it from being applied, after the inbox has noted it.
     """
+    log.info("event_received", stripe_event=event.id, type=event.type)
     try:
         with transaction.atomic(durable=True):
             return _take_in(event)
@@ -119,9 +120,17 @@ def _apply(event: StripeEvent) -> InboxEvent.Status:
     if reason:
         return _finish(event, Outcome(Status.IGNORED, note=reason))
     outcome = apply_event(event)
+    if outcome.status == Status.UNMATCHED:
+        _tell_unmatched(event, outcome.reference)
     if outcome.status in (Status.APPLIED, Status.STORED):
         defer_mirroring(event)
     return _finish(event, outcome)
+
+
+def _tell_unmatched(event: StripeEvent, reference: Reference) -> None:
+    """Log that an event found nothing of ours; what it refers to may be anything, and so stays out of the log."""
+    say = log.warning if reference in (Reference.MISSING, Reference.FOREIGN) else log.info
+    say("event_unmatched", stripe_event=event.id, type=event.type, reference=reference.value)
 
 
 COLUMNS = "(id, type, api_version, livemode, account, payment_ref, payload, stripe_created, note, status)"

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
+from billing.matching import as_uuid
 from billing.models import InboxEvent, Purchase, PurchaseEvent
 from billing.purchase_log import Told
 from billing.stripe_objects import StripeEvent
+
+
+class Reference(Enum):
+    """How an event refers to a purchase, by what it carries for us. Refunds and disputes only name their payment."""
+
+    PAYMENT = "payment"
+    MISSING = "missing"
+    FOREIGN = "foreign"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -16,6 +27,7 @@ class Outcome:
     status: InboxEvent.Status
     purchase: Purchase | None = None
     note: str = ""
+    reference: Reference = Reference.PAYMENT
 
 
 STORED = Outcome(InboxEvent.Status.STORED)
@@ -26,14 +38,25 @@ def applied_to(purchase: Purchase, note: str = "") -> Outcome:
     return Outcome(InboxEvent.Status.APPLIED, purchase, note)
 
 
-def unmatched(reference: str = "") -> Outcome:
-    """Nothing of ours is known to it; it may only be early."""
-    note = (
-        f"It refers to {reference[:200]!r}."
-        if reference
-        else "It names no payment or purchase that is known here."
-    )
-    return Outcome(InboxEvent.Status.UNMATCHED, note=note)
+def unmatched(reference: str | None = None) -> Outcome:
+    """Nothing of ours is known to it; it may only be early. ``reference`` is what it carries for us; None: it is known
+    by its payment alone.
+    """
+    if reference is None:
+        return _unmatched("It names no payment or purchase that is known here.", Reference.PAYMENT)
+    if not reference:
+        return _unmatched(
+            "It carries no reference to a purchase, and names no known payment.", Reference.MISSING
+        )
+    if as_uuid(reference) is None:
+        return _unmatched(
+            f"It refers to {reference[:200]!r}, which is no purchase of ours.", Reference.FOREIGN
+        )
+    return _unmatched(f"It refers to {reference[:200]!r}.", Reference.UNKNOWN)
+
+
+def _unmatched(note: str, reference: Reference) -> Outcome:
+    return Outcome(InboxEvent.Status.UNMATCHED, note=note, reference=reference)
 
 
 def told_by(event: StripeEvent) -> Told:

@@ -221,7 +221,13 @@ def settle_refund(refund: Refund, what: str, told: Told) -> None:
     """Moves the credits, and writes down with the purchase what was moved."""
     metadata = {"refund": str(refund.pk), "status": refund.status}
     settle_returns(refund.payment, Cause(Entry.Kind.REFUND, metadata))
-    record(refund.purchase, Change(what, detail=_detail(refund)), told)
+    detail = _detail(refund)
+    record(refund.purchase, Change(what, detail=detail), told)
+    if refund.status == Status.SUCCEEDED:
+        facts = {**detail, "stripe_refund": refund.stripe_refund_id, "purchase": str(refund.purchase.pk)}
+        transaction.on_commit(
+            lambda: log.info("refund_applied", **facts)
+        )  # before, it may still come to nothing
     settle_attention_of(refund.payment, told, is_unresolved=refund.counted_minor is None)
 
 
