@@ -11,6 +11,7 @@ _NAME = "account"
 @dataclass(frozen=True)
 class Account:
     """`livemode` is what objects and events say of themselves; `live_keys` lets `sk_live_…` in beside test keys.
+    Without `charges_enabled` Stripe waits for papers, and no checkout can be opened.
 
     `exchange_rates` has the currencies that are converted to `settlement_currency` when they reach the balance:
     how many of its smallest unit one of their smallest unit brings. All others are settled as they are.
@@ -19,6 +20,7 @@ class Account:
     id: str = "acct_1SandboxLocal0000"
     livemode: bool = False
     live_keys: bool = False
+    charges_enabled: bool = True
     settlement_currency: str = "usd"
     exchange_rates: dict[str, float] = field(default_factory=dict)
 

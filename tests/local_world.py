@@ -111,10 +111,14 @@ class Sandbox:
         return self.post(f"/_sandbox/disputes/{dispute_id}/escalate")
 
     def set_account(self, **fields: Any) -> Any:
-        """Changes the merchant's account: ``id``, ``livemode``, ``live_keys``, ``settlement_currency`` and
-        ``exchange_rates``.
+        """Changes the merchant's account: ``id``, ``livemode``, ``live_keys``, ``charges_enabled``,
+        ``settlement_currency`` and ``exchange_rates``.
         """
         return self.post("/_sandbox/account", fields)
+
+    def restrict_key(self, key: str, *permissions: str) -> Any:
+        """Makes a restricted key with these permissions, such as ``charge_read``, or gives one others."""
+        return self.post("/_sandbox/keys", {"key": key, "permissions": list(permissions)})
 
     def send_event(self, event: dict[str, Any]) -> Any:
         """Sends a whole event, whatever its shape. Gives the site's answer: ``status``, ``body``, ``error``."""

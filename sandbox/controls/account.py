@@ -21,7 +21,8 @@ def change(order: Json) -> Json:
     """Set what is given and leave the rest."""
     current = get_account().to_json()
     take(order, **current)
-    expect(order, id=str, livemode=bool, live_keys=bool, settlement_currency=str, exchange_rates=dict)
+    expect(order, id=str, livemode=bool, live_keys=bool, charges_enabled=bool)
+    expect(order, settlement_currency=str, exchange_rates=dict)
     fields = {**current, **{name: value for name, value in order.items() if value is not None}}
     _check(fields["id"], fields["settlement_currency"], fields["exchange_rates"])
     with store.writing():

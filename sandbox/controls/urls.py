@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from sandbox.controls import account, checkout, disputes, objects, payments, refunds, state, webhooks
+from sandbox.controls import account, checkout, disputes, keys, objects, payments, refunds, state, webhooks
 from sandbox.controls.answering import control, control_of_bytes
 
 _SESSION = "checkout/sessions/<str:session_id>/"
@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern] = [
     path(_DISPUTE + "close", control(POST=disputes.close)),
     path(_DISPUTE + "escalate", control(POST=disputes.escalate)),
     path("account", control(GET=account.show, POST=account.change)),
+    path("keys", control(GET=keys.show, POST=keys.keep)),
     path("webhooks", control(GET=webhooks.list_deliveries)),
     path("webhooks/mode", control(GET=webhooks.show_mode, POST=webhooks.set_mode)),
     path("webhooks/release", control(POST=webhooks.release)),

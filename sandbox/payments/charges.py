@@ -1,6 +1,7 @@
 """Charges: what one attempt to take money left behind."""
 
 from typing import Any
+from uuid import uuid4
 
 from sandbox import store
 from sandbox.models import Record
@@ -34,7 +35,7 @@ def add_charge(method: Json, base_url: str, **fields: Any) -> Record:
     charge = make_object(
         "charge",
         payment_method=method["id"],
-        payment_method_details=_describe_method(method),
+        payment_method_details=_describe_method(method, fields["amount"]),
         billing_details=method["billing_details"],
         **fields,
     )
@@ -92,7 +93,21 @@ def _make_outcome(kind: str, network_status: str, seller_message: str) -> Json:
     }
 
 
-def _describe_method(method: Json) -> Json:
+def note_authentication(charge: Record) -> None:
+    """Write down that the buyer passed 3-D Secure: before anybody is told of the charge."""
+    charge.data["payment_method_details"]["card"]["three_d_secure"] = {
+        "authentication_flow": "challenge",
+        "electronic_commerce_indicator": "05",
+        "exemption_indicator": None,
+        "result": "authenticated",
+        "result_reason": None,
+        "transaction_id": str(uuid4()),
+        "version": "2.2.0",
+    }
+    charge.save()
+
+
+def _describe_method(method: Json, amount: int) -> Json:
     if method["type"] == "sepa_debit":
         return {"sepa_debit": {**describe_bank(), "mandate": None}, "type": "sepa_debit"}
     card = method["card"]
@@ -115,6 +130,7 @@ def _describe_method(method: Json) -> Json:
     )
     for feature in ("extended_authorization", "incremental_authorization", "multicapture", "overcapture"):
         details[feature] = {"status": "disabled" if feature == "extended_authorization" else "unavailable"}
+    details["overcapture"]["maximum_amount_capturable"] = amount
     return {"card": details, "type": "card"}
 
 

@@ -19,13 +19,15 @@ def create_intent(amount: int, currency: str, **fields: Any) -> Record:
     return record
 
 
-def succeed(intent: Record, method: Json, base_url: str) -> Record:
+def succeed(intent: Record, method: Json, base_url: str, *, is_authenticated: bool = False) -> Record:
     """The money is there: a paid charge, then the intent.
 
     Returns the charge, whose settlement is still to come.
     """
     paid = charges.make_paid_fields(intent.data["amount"])
     charge = charges.create_charge(intent.data, method, base_url, **paid)
+    if is_authenticated:
+        charges.note_authentication(charge)
     emit("charge.succeeded", charge.data)
     _mark_succeeded(intent, charge, method)
     return charge

@@ -33,10 +33,7 @@ def create_bank_method(email: str | None, name: str | None, customer: str | None
     """A SEPA account. It has a block of its own instead of `card`."""
     method = make_object("payment_method", type="sepa_debit", customer=customer)
     del method["card"]
-    method["sepa_debit"] = {
-        **describe_bank(),
-        "generated_from": {"charge": None, "setup_attempt": None},
-    }
+    method["sepa_debit"] = describe_bank()
     method["billing_details"].update(email=email, name=name)
     return store.add_object(method)
 

@@ -72,7 +72,8 @@ def authenticate(session: Record, *, passed: bool) -> Outcome:
         intents.fail_authentication(intent, method)
         error = intent.data["last_payment_error"]
         return Outcome("declined", error["code"], None, error["message"])
-    return _finish_paid(session, intents.succeed(intent, method, session.private["base_url"]))
+    base_url = session.private["base_url"]
+    return _finish_paid(session, intents.succeed(intent, method, base_url, is_authenticated=True))
 
 
 def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:

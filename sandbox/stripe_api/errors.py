@@ -59,6 +59,24 @@ class UnauthorizedError(ApiError):
     status = 401
 
 
+class ForbiddenError(ApiError):
+    """A key that is good, and not for this."""
+
+    saved = False
+    status = 403
+
+
+class NoAccessError(ForbiddenError):
+    """What Stripe says of any account but the key's own, whether it exists or not."""
+
+    def __init__(self, key: str, account_id: str) -> None:
+        super().__init__(
+            f"The provided key '{key}' does not have access to account '{account_id}' (or that account does not"
+            " exist). Application access may have been revoked.",
+            code="account_invalid",
+        )
+
+
 class NoSuchRouteError(ApiError):
     saved = False
     status = 404

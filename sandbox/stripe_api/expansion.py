@@ -6,6 +6,7 @@ from typing import Any
 from sandbox import store
 from sandbox.shapes import Json
 from sandbox.stripe_api.errors import InvalidParameterError
+from sandbox.stripe_api.permissions import require_reading
 
 Expander = Callable[[Json], Any]
 _MAX_DEPTH = 4
@@ -26,6 +27,7 @@ def expands_by(object_type: str, field: str, expander: Expander) -> None:
 def _make_lookup(field: str, target: str) -> Expander:
     def look_up(owner: Json) -> Any:
         value = owner.get(field)
+        require_reading(target)
         return store.get_object(target, value) if isinstance(value, str) else value
 
     return look_up

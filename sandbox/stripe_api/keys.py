@@ -6,11 +6,12 @@ import re
 
 from sandbox.account import get_account
 from sandbox.stripe_api.errors import UnauthorizedError
+from sandbox.stripe_api.permissions import ApiKey, load_permissions, mask
 
 _KEY = re.compile(r"^(sk|rk)_(test|live)_\w{10,}$")
 
 
-def read_api_key(authorization: str) -> str:
+def read_api_key(authorization: str) -> ApiKey:
     """The API key of an Authorization header. Raises UnauthorizedError, for a live key too unless it is asked for."""
     key = _extract(authorization)
     if not key:
@@ -19,9 +20,10 @@ def read_api_key(authorization: str) -> str:
             " Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication"
             " for details, or we can help at https://support.stripe.com/."
         )
-    if not _is_accepted(key):
-        raise UnauthorizedError(f"Invalid API Key provided: {_mask(key)}")
-    return key
+    permissions = load_permissions(key)
+    if not _is_accepted(key) or (key.startswith("rk_") and permissions is None):
+        raise UnauthorizedError(f"Invalid API Key provided: {mask(key)}")
+    return ApiKey(key, permissions)
 
 
 def _is_accepted(key: str) -> bool:
@@ -43,7 +45,3 @@ def _read_basic_user(credentials: str) -> str:
         return base64.b64decode(credentials).decode().partition(":")[0]
     except (binascii.Error, UnicodeDecodeError):
         return ""
-
-
-def _mask(key: str) -> str:
-    return f"{key[:8]}{'*' * max(4, len(key) - 12)}{key[-4:]}" if len(key) > 12 else "*" * len(key)

@@ -8,6 +8,8 @@ from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_un
 from sandbox.stripe_api.fields import find_in_parameter
 from sandbox.stripe_api.resources.prices import build_price
 
+_MOST_ITEMS = 100
+
 
 def build_line_items(params: dict[str, Any]) -> list[Json]:
     """The items of a session in mode payment, in the order given.
@@ -17,6 +19,9 @@ def build_line_items(params: dict[str, Any]) -> list[Json]:
     if not params.get("line_items"):
         message = "You must provide `line_items` with at least one item in `payment` mode."
         raise InvalidParameterError(message, code="parameter_missing", param="line_items")
+    if len(params["line_items"]) > _MOST_ITEMS:
+        message = f"Array exceeded maximum {_MOST_ITEMS} allowed elements."
+        raise InvalidParameterError(message, param="line_items")
     items = [_build_item(line, f"line_items[{index}]") for index, line in enumerate(params["line_items"])]
     _require_one_currency(items)
     return items

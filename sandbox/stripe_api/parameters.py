@@ -15,6 +15,7 @@ from stripe._stripe_object import UntypedStripeObject
 from typing_extensions import get_type_hints, is_typeddict
 
 from sandbox.stripe_api.errors import InvalidParameterError
+from sandbox.stripe_api.lengths import require_length
 
 # In stripe-python's types these stand among the parameters, but they are headers or settings of its client.
 _CLIENT_OPTIONS = frozenset(RequestOptions.__annotations__)
@@ -34,6 +35,11 @@ def check_parameters(given: dict[str, Any], accepted: type) -> dict[str, Any]:
 def _read_fields(accepted: type) -> dict[str, Any]:
     hints = get_type_hints(accepted, localns=_UNIMPORTED)
     return {name: hint for name, hint in hints.items() if name not in _CLIENT_OPTIONS}
+
+
+def list_choices(accepted: type, name: str) -> tuple[Any, ...]:
+    """Return the values that a parameter can have, where Stripe names them."""
+    return _collect_allowed((_read_fields(accepted)[name], *get_args(_read_fields(accepted)[name])))
 
 
 def _check_group(given: Any, accepted: type, path: str) -> dict[str, Any]:
@@ -146,6 +152,7 @@ def _check_scalar(value: Any, hint: Any, path: str) -> Any:
 
 
 def _keep_string(value: str, path: str) -> str:
+    require_length(value, path)
     return value
 
 

@@ -14,12 +14,15 @@ from sandbox.stripe_api.errors import NoSuchRouteError
 
 @dataclass(frozen=True)
 class Call:
-    """A checked request on its way to a resource. `base_url` is the address the caller used for us."""
+    """A checked request on its way to a resource. `base_url` is the address the caller used for us, `masked_key` who
+    asks, as Stripe writes keys in messages.
+    """
 
     path: str
     ids: dict[str, str]
     params: dict[str, Any]
     base_url: str
+    masked_key: str
 
 
 Answerer = Callable[[Call], Json]

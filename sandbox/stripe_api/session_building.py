@@ -3,6 +3,8 @@
 from typing import Any
 
 from sandbox import clock
+from sandbox.account import get_account
+from sandbox.payments.currencies import format_amount, get_maximum, get_minimum
 from sandbox.payments.sessions import make_customer_details
 from sandbox.shapes import Json, make_object
 from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_unsupported
@@ -10,9 +12,8 @@ from sandbox.stripe_api.fields import find_in_parameter, pick_fields
 from sandbox.stripe_api.line_items import build_line_items
 from sandbox.stripe_api.metadata import merge_metadata
 
-_MINUTE_S = 60
-_SHORTEST_S = 30 * _MINUTE_S
-_LONGEST_S = 24 * 60 * _MINUTE_S
+_SHORTEST_S = 30 * 60
+_LONGEST_S = 24 * 60 * 60
 _COPIED = (
     "allow_promotion_codes",
     "billing_address_collection",
@@ -45,6 +46,7 @@ _INTENT_FIELDS = (
 
 def build_session(params: dict[str, Any], base_url: str) -> tuple[Json, Json]:
     """A session, and what Stripe keeps to itself about it. Raises ApiError for what makes no sense."""
+    _check_account()
     _check_mode(params)
     refuse_unsupported(params, _UNSUPPORTED)
     _check_urls(params)
@@ -60,6 +62,16 @@ def build_session(params: dict[str, Any], base_url: str) -> tuple[Json, Json]:
     _set_amounts(session, items)
     _set_customer(session, params)
     return session, _keep_private(session, params, items, base_url)
+
+
+def _check_account() -> None:
+    account = get_account()
+    if account.livemode and not account.charges_enabled:
+        raise ApiError(
+            "Your account cannot currently make live charges. Please activate it at"
+            " https://dashboard.stripe.com/account/onboarding to remove this restriction.",
+            code="testmode_charges_only",
+        )
 
 
 def _check_mode(params: dict[str, Any]) -> None:
@@ -82,17 +94,21 @@ def _check_urls(params: dict[str, Any]) -> None:
 
 
 def _read_expiry(params: dict[str, Any]) -> int:
-    """When the session closes: in a day, or between 30 minutes and 24 hours from now as asked."""
+    """When the session closes: in a day, or as asked, at least 30 minutes and less than 24 hours from now."""
     now = clock.get_now()
-    expires_at: int = params.get("expires_at", now + _LONGEST_S)
-    # A caller computes the bound a moment before we read the clock, and may round it: allow for that.
-    if not now + _SHORTEST_S - _MINUTE_S <= expires_at <= now + _LONGEST_S + _MINUTE_S:
-        raise InvalidParameterError(
-            "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours"
-            " from Checkout Session creation.",
-            param="expires_at",
-        )
+    if "expires_at" not in params:
+        return now + _LONGEST_S
+    expires_at: int = params["expires_at"]
+    if expires_at < now + _SHORTEST_S:
+        raise _refuse_expiry("at least 30 minutes")
+    if expires_at >= now + _LONGEST_S:
+        raise _refuse_expiry("less than 24 hours")
     return expires_at
+
+
+def _refuse_expiry(bound: str) -> InvalidParameterError:
+    message = f"The `expires_at` timestamp must be {bound} from Checkout Session creation."
+    return InvalidParameterError(message, param="expires_at")
 
 
 def _set_invoice_creation(session: Json, given: dict[str, Any]) -> None:
@@ -122,6 +138,19 @@ def _set_amounts(session: Json, items: list[Json]) -> None:
     total = sum(item["amount_total"] for item in items)
     session.update(amount_subtotal=total, amount_total=total, currency=items[0]["currency"])
     session["payment_status"] = "unpaid" if total else "no_payment_required"
+    _require_payable(total, session["currency"])
+
+
+def _require_payable(total: int, currency: str) -> None:
+    """Raises ApiError for a total that no card can be charged. Nothing at all is fine: it completes without one."""
+    subject = "The Checkout Session's total amount due must"
+    smallest, largest = get_minimum(currency), get_maximum(currency)
+    if 0 < total < smallest:
+        message = f"{subject} add up to at least {format_amount(smallest, currency)} {currency}"
+        raise InvalidParameterError(message, code="amount_too_small")
+    if total > largest:
+        message = f"{subject} be no more than {format_amount(largest, currency)}."
+        raise InvalidParameterError(message, code="amount_too_large")
 
 
 def _set_customer(session: Json, params: dict[str, Any]) -> None:

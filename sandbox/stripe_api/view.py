@@ -16,9 +16,11 @@ from sandbox.stripe_api import idempotency, request_log
 from sandbox.stripe_api.errors import ApiError, ServerError
 from sandbox.stripe_api.expansion import expand
 from sandbox.stripe_api.form import decode_form
+from sandbox.stripe_api.headers import check_headers
 from sandbox.stripe_api.idempotency import Answer, KeyedRequest
 from sandbox.stripe_api.keys import read_api_key
 from sandbox.stripe_api.parameters import check_parameters
+from sandbox.stripe_api.permissions import ApiKey, calling_with, require_permission_for
 from sandbox.stripe_api.routing import Call, find_route
 from sandbox.webhooks.events import acting_for
 
@@ -29,6 +31,7 @@ _logger = logging.getLogger(__name__)
 class _Request:
     """An HTTP request reduced to what the API looks at. `form` is nested but not yet checked."""
 
+    api_key: ApiKey
     id: str
     method: str
     path: str
@@ -45,9 +48,10 @@ def answer_api(http: HttpRequest) -> HttpResponse:
     logged = request_log.log_call(request_id, http.method or "GET", http.path, key)
     try:
         api_key = read_api_key(http.headers.get("Authorization", ""))
-        request = _read_request(http, request_id, key)
+        check_headers(http.headers, api_key)
+        request = _read_request(http, request_id, key, api_key)
         logged.params = request.form
-        answer = _answer(request, api_key)
+        answer = _answer(request)
     except _ConnectionLostError:
         return _hang_up(http)
     except ApiError as error:
@@ -60,10 +64,11 @@ class _ConnectionLostError(Exception):
     """The answer is not to reach the caller."""
 
 
-def _read_request(http: HttpRequest, request_id: str, key: str | None) -> _Request:
+def _read_request(http: HttpRequest, request_id: str, key: str | None, api_key: ApiKey) -> _Request:
     method = http.method or "GET"
     encoded = http.body.decode(errors="replace") if method == "POST" else http.META.get("QUERY_STRING", "")
     return _Request(
+        api_key=api_key,
         id=request_id,
         method=method,
         path=http.path.rstrip("/"),
@@ -73,24 +78,24 @@ def _read_request(http: HttpRequest, request_id: str, key: str | None) -> _Reque
     )
 
 
-def _answer(request: _Request, api_key: str) -> Answer:
+def _answer(request: _Request) -> Answer:
     """Carry the request out, once per idempotency key, with whatever misfortune was ordered for it."""
     misfortune = faults.take_fault(request.method, request.path)
     if misfortune is None:
-        return _answer_once(request, api_key, None)
+        return _answer_once(request, None)
     if misfortune.is_part_of_the_call:
-        return _answer_once(request, api_key, misfortune)
+        return _answer_once(request, misfortune)
     if misfortune.after:
-        answer = _answer_once(request, api_key, None)
+        answer = _answer_once(request, None)
         return _suffer(misfortune, request) or answer
-    return _suffer(misfortune, request) or _answer_once(request, api_key, None)
+    return _suffer(misfortune, request) or _answer_once(request, None)
 
 
-def _answer_once(request: _Request, api_key: str, misfortune: faults.Misfortune | None) -> Answer:
+def _answer_once(request: _Request, misfortune: faults.Misfortune | None) -> Answer:
     carry_out = partial(_carry_out, request, misfortune)
     if request.key is None:
         return carry_out()
-    keyed = KeyedRequest(api_key, request.key, request.path, request.form)
+    keyed = KeyedRequest(request.api_key.key, request.key, request.path, request.form)
     return idempotency.answer_once(keyed, carry_out)
 
 
@@ -130,9 +135,10 @@ def _run(request: _Request) -> Answer:
     What changes anything does so in one transaction: a refusal undoes it all.
     """
     found, path_ids = find_route(request.method, request.path)
-    params = check_parameters(request.form, found.accepts)
-    call = Call(request.path, path_ids, params, request.base_url)
-    with acting_for(request.id, request.key):
+    with calling_with(request.api_key), acting_for(request.id, request.key):
+        require_permission_for(request.method, request.path)
+        params = check_parameters(request.form, found.accepts)
+        call = Call(request.path, path_ids, params, request.base_url, request.api_key.masked)
         if request.method == "GET":
             body = expand(found.answer(call), params.get("expand", []))
         else:
@@ -150,6 +156,8 @@ def _refuse(error: ApiError, request_id: str) -> Answer:
 def _respond(answer: Answer, http: HttpRequest) -> HttpResponse:
     response = HttpResponse(answer.body, status=answer.status, content_type="application/json")
     response["Request-Id"] = answer.request_id
+    if answer.status == 401:
+        response["WWW-Authenticate"] = 'Basic realm="Stripe"'
     response["Stripe-Version"] = http.headers.get("Stripe-Version", stripe.api_version)
     if key := http.headers.get("Idempotency-Key"):
         response["Idempotency-Key"] = key

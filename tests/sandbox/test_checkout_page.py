@@ -119,7 +119,7 @@ def test_a_free_session_asks_for_no_card(sandbox: Sandbox, make_session: MakeSes
 
 
 def test_what_a_merchant_names_things_is_shown_as_text(make_session: MakeSession) -> None:
-    price = {"currency": "usd", "unit_amount": 1, "product_data": {"name": "<script>alert(1)</script>"}}
+    price = {"currency": "usd", "unit_amount": 50, "product_data": {"name": "<script>alert(1)</script>"}}
     session = make_session(line_items=[{"price_data": price, "quantity": 1}])
     assert "<script>alert" not in requests.get(str(session.url), timeout=5).text
 

@@ -6,7 +6,7 @@ from stripe.params._account_retrieve_params import AccountRetrieveParams
 
 from sandbox.account import get_account
 from sandbox.shapes import Json, make_object
-from sandbox.stripe_api.errors import ApiError
+from sandbox.stripe_api.errors import NoAccessError
 from sandbox.stripe_api.lists import list_page
 from sandbox.stripe_api.routing import Call, route
 
@@ -16,7 +16,11 @@ _OPENED = 1767225600  # 2026-01-01, before anything else here
 def _describe() -> Json:
     account = get_account()
     shown = make_object(
-        "account", id=account.id, created=_OPENED, default_currency=account.settlement_currency
+        "account",
+        id=account.id,
+        created=_OPENED,
+        default_currency=account.settlement_currency,
+        charges_enabled=account.charges_enabled,
     )
     shown["external_accounts"]["url"] = f"/v1/accounts/{account.id}/external_accounts"
     return shown
@@ -37,18 +41,5 @@ def list_all(call: Call) -> Json:
 def retrieve(call: Call) -> Json:
     account = _describe()
     if call.ids["account"] != account["id"]:
-        raise _NoAccessError(call.ids["account"])
+        raise NoAccessError(call.masked_key, call.ids["account"])
     return account
-
-
-class _NoAccessError(ApiError):
-    """What Stripe says of any account but your own, whether it exists or not."""
-
-    status = 403
-
-    def __init__(self, account_id: str) -> None:
-        super().__init__(
-            f"The provided key does not have access to account '{account_id}' (or that account does not exist)."
-            " Application access may have been revoked.",
-            code="account_invalid",
-        )

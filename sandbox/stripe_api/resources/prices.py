@@ -10,6 +10,7 @@ from stripe.params._price_update_params import PriceUpdateParams
 
 from sandbox import store
 from sandbox.models import Record
+from sandbox.payments.currencies import CURRENCIES, get_maximum, get_step
 from sandbox.shapes import Json, make_object
 from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_unsupported
 from sandbox.stripe_api.expansion import expands_to
@@ -50,9 +51,10 @@ def create_price(params: dict[str, Any]) -> Record:
 def build_price(params: dict[str, Any], param_prefix: str) -> Json:
     """A price by its parameters, not yet stored. Raises InvalidParameterError."""
     refuse_unsupported(params, _UNSUPPORTED, param_prefix)
-    amount, exact = _read_amount(params, param_prefix)
+    currency = read_currency(params["currency"], param_prefix)
+    amount, exact = _read_amount(params, currency, param_prefix)
     price = make_object("price", **pick_fields(params, *_FIELDS), product=params["product"])
-    price.update(currency=read_currency(params["currency"], param_prefix), unit_amount=amount)
+    price.update(currency=currency, unit_amount=amount)
     price["unit_amount_decimal"] = exact
     price["metadata"] = merge_metadata({}, params.get("metadata"))
     if "recurring" in params:
@@ -62,16 +64,16 @@ def build_price(params: dict[str, Any], param_prefix: str) -> Json:
 
 
 def read_currency(given: str, param_prefix: str = "") -> str:
-    """A currency code in lower case. Raises InvalidParameterError for what can't be one."""
-    if len(given) != 3 or not given.isalpha():
-        param = f"{param_prefix}[currency]" if param_prefix else "currency"
+    """A currency code in lower case. Raises InvalidParameterError for one that Stripe doesn't charge in."""
+    if given.lower() not in CURRENCIES:
         raise InvalidParameterError(
-            f"Invalid currency: {given}", code="parameter_invalid_string", param=param
+            f"Invalid currency: {given}. Stripe currently supports these currencies: {', '.join(CURRENCIES)}",
+            param=f"{param_prefix}[currency]" if param_prefix else "currency",
         )
     return given.lower()
 
 
-def _read_amount(params: dict[str, Any], prefix: str) -> tuple[int | None, str]:
+def _read_amount(params: dict[str, Any], currency: str, prefix: str) -> tuple[int | None, str]:
     """The amount as a whole number of the smallest unit (None for fractions of it) and exactly."""
     param = f"{prefix}[unit_amount]" if prefix else "unit_amount"
     given = [params[name] for name in ("unit_amount", "unit_amount_decimal") if name in params]
@@ -82,10 +84,32 @@ def _read_amount(params: dict[str, Any], prefix: str) -> tuple[int | None, str]:
             param=param,
         )
     amount = Decimal(given[0])
-    if amount < 0:
-        message = "This value must be greater than or equal to 0."
-        raise InvalidParameterError(message, code="parameter_invalid_integer", param=param)
+    require_at_least(0, amount, param)
+    require_amount(amount, currency, param)
     return int(amount) if amount == int(amount) else None, format(amount.normalize(), "f")
+
+
+def require_amount(amount: Decimal | int, currency: str, param: str) -> None:
+    """Raises InvalidParameterError for an amount that is too large, or finer than the currency is charged in."""
+    largest, step = get_maximum(currency), get_step(currency)
+    if amount > largest:
+        raise _refuse_amount(
+            f"This value must be less than or equal to {largest} (it currently is '{amount}').", param
+        )
+    if step > 1 and amount % step:
+        raise _refuse_amount(
+            f"Invalid amount: amounts in {currency} must be evenly divisible by {step}.", param
+        )
+
+
+def require_at_least(least: int, amount: Decimal | int, param: str) -> None:
+    """Raises InvalidParameterError for an amount that is too small whatever the currency."""
+    if amount < least:
+        raise _refuse_amount(f"This value must be greater than or equal to {least}.", param)
+
+
+def _refuse_amount(message: str, param: str) -> InvalidParameterError:
+    return InvalidParameterError(message, code="parameter_invalid_integer", param=param)
 
 
 def _claim_lookup_key(lookup_key: str | None, transfer: bool) -> None:
@@ -139,8 +163,21 @@ def retrieve(call: Call) -> Json:
 def update(call: Call) -> Json:
     record = find_in_path("price", call.ids["price"], "price")
     fields = pick_fields(call.params, *_FIELDS)
+    if fields.get("active") is False:
+        _require_not_default(record)
     if fields.get("lookup_key") not in (None, record.data["lookup_key"]):
         _claim_lookup_key(fields["lookup_key"], call.params.get("transfer_lookup_key", False))
     metadata = merge_metadata(record.data["metadata"], call.params.get("metadata"))
     _update(record, **fields, metadata=metadata)
     return dict(record.data)
+
+
+def _require_not_default(price: Record) -> None:
+    """Raises ApiError: while a price is what its product costs, the product needs it."""
+    if price.data["active"] and _find_default(price.data["product"]) == price.id:
+        raise ApiError("This price cannot be archived because it is the default price of its product.")
+
+
+def _find_default(product_id: str) -> str | None:
+    default: str | None = store.get_object("product", product_id).get("default_price")
+    return default

@@ -114,6 +114,9 @@ def _require_own_price(product: Record, price_id: str) -> None:
     price = find_in_parameter("price", price_id, "default_price")
     if price.data["product"] != product.id:
         raise NoSuchObjectError.in_parameter("price", price_id, "default_price")
+    if not price.data["active"]:
+        message = "The price specified is inactive. This field only accepts active prices."
+        raise ApiError(message, param="default_price")
 
 
 @route("DELETE", "/v1/products/{id}", ProductDeleteParams)

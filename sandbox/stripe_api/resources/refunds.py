@@ -17,6 +17,7 @@ from sandbox.stripe_api.expansion import expands_by, expands_to
 from sandbox.stripe_api.fields import find_in_path, pick_fields
 from sandbox.stripe_api.lists import list_page, make_list, pick_filters
 from sandbox.stripe_api.metadata import merge_metadata
+from sandbox.stripe_api.resources.prices import require_amount, require_at_least
 from sandbox.stripe_api.routing import Call, route
 
 _UNSUPPORTED = (
@@ -54,13 +55,15 @@ expands_by("charge", "refunds", _list_of_charge)
 def create(call: Call) -> Json:
     refuse_unsupported(call.params, _UNSUPPORTED)
     amount = call.params.get("amount")
-    if amount is not None and amount < 1:
-        message = "This value must be greater than or equal to 1."
-        raise InvalidParameterError(message, code="parameter_invalid_integer", param="amount")
+    if amount is not None:
+        require_at_least(1, amount, "amount")
+    charge = _find_charge(call.params)
+    if amount is not None:
+        require_amount(amount, charge.data["currency"], "amount")
     fields = pick_fields(call.params, "reason")
     metadata = merge_metadata({}, call.params.get("metadata"))
     try:
-        refund = create_refund(_find_charge(call.params), amount, metadata=metadata, **fields)
+        refund = create_refund(charge, amount, metadata=metadata, **fields)
     except NotRefundableError as error:
         raise ApiError(str(error), code=error.code, param=error.param) from None
     return dict(refund.data)
