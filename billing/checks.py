@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator
 
@@ -13,6 +14,8 @@ WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]{24,}")
 AUTOMATIC_POLICIES = ("cap", "debt")
 RECEIPT_PREFIX = re.compile(r"[A-Za-z0-9-]{1,20}")
 FRONT_END = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[^\s?#\\]*)?")
+# Stripe takes 30 minutes to less than 24 hours, by its own clock and when the call arrives: a minute within.
+SHORTEST_CHECKOUT, LONGEST_CHECKOUT = datetime.timedelta(minutes=31), datetime.timedelta(minutes=1439)
 PLACEHOLDER = re.compile(r"sandbox|placeholder|changeme|example|x{8,}|(.)\1{9,}", re.IGNORECASE)
 
 
@@ -21,6 +24,8 @@ def find_configuration_errors() -> Iterator[str]:
     for name in ("REFUND_POLICY", "DISPUTE_POLICY"):
         if getattr(settings, name) not in AUTOMATIC_POLICIES:
             yield f"{name} is neither {' nor '.join(AUTOMATIC_POLICIES)}."
+    if not SHORTEST_CHECKOUT <= settings.CHECKOUT_SESSION_LIFETIME <= LONGEST_CHECKOUT:
+        yield "CHECKOUT_SESSION_MINUTES is not 31 to 1439: Stripe opens checkouts for 30 minutes to 24 hours."
     yield from _receipt_errors()
     yield from _front_end_errors(settings.FRONTEND_URL)
     key: str = settings.STRIPE_SECRET_KEY

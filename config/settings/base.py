@@ -198,7 +198,7 @@ DJSTRIPE_PREFIX = env("DJSTRIPE_PREFIX", default="").strip("/")
 CHECKOUT_RETURN_HOSTS = env.list("CHECKOUT_RETURN_HOSTS", default=[])
 # Where an older front end lives. What is bought by its paths returns to its own pages.
 FRONTEND_URL = env("FRONTEND_URL", default="").rstrip("/")
-# Stripe allows 30 minutes to 24 hours.
+# 31 to 1439: Stripe allows 30 minutes to 24 hours.
 CHECKOUT_SESSION_LIFETIME = timedelta(minutes=env.int("CHECKOUT_SESSION_MINUTES", default=60))
 # How long a purchase may stay open before the sweeper asks Stripe about it.
 SWEEP_AFTER = timedelta(minutes=env.int("SWEEP_AFTER_MINUTES", default=10))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import subprocess
 import sys
@@ -188,6 +189,19 @@ def test_an_older_front_end_is_where_buyers_can_be_sent(settings: Any, url: str,
 
     found = [error for error in find_configuration_errors() if error.startswith("FRONTEND_URL")]
     assert (len(found), complaint in "".join(found)) == (bool(complaint), True)
+
+
+@pytest.mark.parametrize("minutes", [30, 0, 1440, 100_000])
+def test_a_checkout_time_that_stripe_refuses_is_refused_at_the_start(settings: Any, minutes: int) -> None:
+    lifetime = datetime.timedelta(minutes=minutes)
+    for changes in ({}, {"DEMO": True, "STRIPE_SECRET_KEY": TEST_KEY}):
+        (error,) = errors_of(settings, CHECKOUT_SESSION_LIFETIME=lifetime, **changes)
+        assert error.startswith("CHECKOUT_SESSION_MINUTES is not 31 to 1439")
+
+
+@pytest.mark.parametrize("minutes", [31, 1439])
+def test_a_checkout_time_that_stripe_takes_is_taken(settings: Any, minutes: int) -> None:
+    assert errors_of(settings, CHECKOUT_SESSION_LIFETIME=datetime.timedelta(minutes=minutes)) == []
 
 
 def test_no_error_names_a_secrets_value(settings: Any) -> None:
