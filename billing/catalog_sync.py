@@ -26,6 +26,7 @@ SENTENCES = {
     "price created": "Created price {id} of {price} for {package}.",
     "price found": "Found price {id} of {price} for {package}.",
     "lookup key moved": "Moved the lookup key of {package} to price {id}.",
+    "default price moved": "Made price {id} the default of {package}'s product.",
     "old price archived": "Archived old price {id} of {package}.",
     "unchanged": "{package} was in sync already.",
 }
@@ -111,10 +112,10 @@ def _steps(package: Package, found: StripeProduct | None, remote: RemoteCatalog)
         product = _update_product(package, product)
         yield SyncStep(package, "product updated", product.id)
     if package.is_active:
-        yield from _price_steps(package, remote.prices_of(product.id))
+        yield from _price_steps(package, product, remote.prices_of(product.id))
 
 
-def _price_steps(package: Package, prices: list[StripePrice]) -> Iterator[SyncStep]:
+def _price_steps(package: Package, product: StripeProduct, prices: list[StripePrice]) -> Iterator[SyncStep]:
     price = matching_price(package, prices)
     if price is None:
         price = _create_price(package)
@@ -132,11 +133,21 @@ def _price_steps(package: Package, prices: list[StripePrice]) -> Iterator[SyncSt
     stripe_mirror.mirror_price(dict(price.raw))
     if recorded != package.stripe_price_id and price in prices:
         yield SyncStep(package, "price found", price.id)
-    for old in prices:
-        if old.id != price.id:
-            archived = stripe_gateway.archive_price(old.id)
-            stripe_mirror.mirror_price(dict(archived.raw))
-            yield SyncStep(package, "old price archived", old.id)
+    yield from _archive(package, product, price, [old for old in prices if old.id != price.id])
+
+
+def _archive(
+    package: Package, product: StripeProduct, price: StripePrice, olds: list[StripePrice]
+) -> Iterator[SyncStep]:
+    """Archives the prices that the current one follows. Stripe keeps a product's default price: that moves first."""
+    if product.default_price_id in [old.id for old in olds]:
+        updated = stripe_gateway.set_default_price(product.id, price.id)
+        stripe_mirror.mirror_product(dict(updated.raw))
+        yield SyncStep(package, "default price moved", price.id)
+    for old in olds:
+        archived = stripe_gateway.archive_price(old.id)
+        stripe_mirror.mirror_price(dict(archived.raw))
+        yield SyncStep(package, "old price archived", old.id)
 
 
 def _create_product(package: Package) -> StripeProduct:

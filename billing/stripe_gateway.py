@@ -261,6 +261,12 @@ def update_product(product_id: str, *, code: str, name: str, description: str, a
     return StripeProduct.from_json(_call(lambda: _client().v1.products.update(product_id, params)))
 
 
+def set_default_price(product_id: str, price_id: str) -> StripeProduct:
+    """Makes this price the one that the product costs where nothing else is said. The former one can then go."""
+    params: Any = {"default_price": price_id}
+    return StripeProduct.from_json(_call(lambda: _client().v1.products.update(product_id, params)))
+
+
 def create_price(*, product_id: str, minor: int, currency: str, lookup_key: str, key: str) -> StripePrice:
     """A new one-time price. It takes the lookup key over from the price that had it."""
     params: Any = {

@@ -15,6 +15,7 @@ class StripeProduct:
     active: bool
     package_code: str
     raw: Json
+    default_price_id: str = ""
 
     @classmethod
     def from_json(cls, data: Json) -> StripeProduct:
@@ -26,6 +27,7 @@ class StripeProduct:
                 active=bool(data["active"]),
                 package_code=(data["metadata"] or {}).get("package_code") or "",
                 raw=data,
+                default_price_id=id_of(data.get("default_price")) or "",
             )
 
 
