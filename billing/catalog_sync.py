@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from billing import stripe_gateway, stripe_mirror
 from billing.catalog_adoption import Agrees, find_product
-from billing.errors import BillingError, StripeUnavailable
+from billing.errors import BillingError
 from billing.models import Package
 from billing.remote_catalog import RemoteCatalog, find_drift, lookup_key, matching_price, product_differs
 from billing.stripe_objects import StripePrice, StripeProduct
@@ -45,7 +45,7 @@ class SyncStep:
 
     def __str__(self) -> str:
         if self.error is not None:
-            return f"{self.package} was not synced. {self.error.message}"
+            return f"{self.package} was not synced. {self.error.for_staff}"
         return SENTENCES[self.what].format(package=self.package, id=self.stripe_id, price=self.package.price)
 
 
@@ -65,14 +65,12 @@ def sync_catalog(agrees: Agrees | None = None) -> Iterator[SyncStep]:
     its last step says why. ``agrees`` is asked about products that only have a package's name.
 
     Raises:
-        StripeUnavailable: no answer; the next run goes on.
+        StripeUnavailable, StripeRefused: Stripe's side could not be read at all.
     """
     remote = fetch_remote_catalog()
     for package in Package.objects.all():
         try:
             yield from _sync(package, remote, agrees)
-        except StripeUnavailable:
-            raise
         except BillingError as error:
             yield SyncStep(package, "failed", error=error)
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from config.errors import DomainError
 
 
 class BillingError(DomainError):
-    """The base of every refusal of billing."""
+    """The base of every refusal of billing. ``passes_by_itself``: the same again may work later."""
+
+    passes_by_itself: ClassVar[bool] = False
+
+    @property
+    def for_staff(self) -> str:
+        """What staff and operators are told: they may know more than the buyer, whom ``message`` is for."""
+        return str(self.message)
 
 
 class UnknownPackage(BillingError):
@@ -47,13 +54,24 @@ class StripeUnavailable(BillingError):
 
     code = "stripe_unavailable"
     status = 502
+    passes_by_itself = True
 
 
 class StripeRefused(BillingError):
-    """Stripe understood the call and refused it. Trying the same again will not work."""
+    """Stripe understood the call and refused it. Trying the same again will not work.
+
+    ``stripe_code``, ``stripe_message``, ``stripe_param`` and ``request_id`` in the params are Stripe's own words.
+    """
 
     code = "stripe_refused"
     status = 502
+
+    @property
+    def for_staff(self) -> str:
+        said = str(self.params.get("stripe_message", "")).rstrip(".")
+        named = {"parameter": self.params.get("stripe_param"), "request": self.params.get("request_id")}
+        where = ", ".join(f"{name} {value}" for name, value in named.items() if value)
+        return f"Stripe refused the request{said and f': {said}'}{where and f' ({where})'}."
 
 
 class SessionNotFound(BillingError):
@@ -101,6 +119,7 @@ class ReconciliationBusy(BillingError):
 
     code = "reconciliation_busy"
     status = 409
+    passes_by_itself = True
 
 
 class NothingToGoOnWith(BillingError):

@@ -44,7 +44,9 @@ def _or_say_why(request: HttpRequest, document: Callable[[], HttpResponse]) -> H
         return document()
     except NoReceipt as error:
         messages.error(request, error.message)
-    except (StripeUnavailable, StripeRefused):
+    except StripeRefused:
+        messages.error(request, _("The invoice can’t be fetched. Please contact us."))
+    except StripeUnavailable:
         messages.error(
             request, _("The invoice can’t be fetched at the moment. Please try again in a few minutes.")
         )

@@ -232,7 +232,7 @@ def _share(run: ReconciliationRun, page: Page) -> float:
 
 def _stop(work: _Work, error: BaseException) -> None:
     """Gives the run back, with the reason. One that another process has by now is left alone."""
-    reason = error.message if isinstance(error, BillingError) else type(error).__name__
+    reason = error.for_staff if isinstance(error, BillingError) else type(error).__name__
     log.warning("reconciliation_stopped", run=work.run.pk, reason=reason)
     with suppress(Exception):  # where the database is what is gone, the lease runs out by itself
         work.mine.update(

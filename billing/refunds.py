@@ -172,7 +172,9 @@ def issue_refund(refund_id: UUID, *, look_first: bool = False) -> Refund:
             )
         )
     except StripeRefused as error:
-        return _refuse(refund.pk, str(error.params.get("stripe_code") or error.code), told)
+        refund = _refuse(refund.pk, str(error.params.get("stripe_code") or error.code), told)
+        refund.refusal = error.for_staff
+        return refund
     with transaction.atomic():
         return record_refund(answer, told) or refund
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import functools
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,6 +48,9 @@ SIGNATURE_TOLERANCE_SECONDS = 300
 LIST_PAGE = 100
 # Of a body that is no event.
 LONGEST_KEPT = 100_000
+
+LONGEST_MESSAGE = 500
+ADDRESS = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
 
 # A session with its payment, and how that was paid.
 WITH_CHARGE = "payment_intent.latest_charge"
@@ -370,7 +374,7 @@ def _call(operation: Callable[[], stripe.StripeObject]) -> Mapping[str, Any]:
 def stripe_errors_as_ours() -> Iterator[None]:
     """Turns Stripe's exceptions into `StripeUnavailable` and `StripeRefused`.
 
-    What Stripe said goes to the log; secrets don't.
+    What Stripe said goes to the log and to staff; secrets and people's addresses don't.
     """
     try:
         yield
@@ -388,8 +392,20 @@ def _unavailable(error: stripe.StripeError) -> StripeUnavailable:
 
 
 def _refused(error: stripe.StripeError) -> StripeRefused:
-    log.error("stripe_refused", status=error.http_status, code=error.code, request_id=error.request_id)
-    return StripeRefused("Stripe refused the request.", stripe_code=error.code or "")
+    said: Any = error.error  # stripe-python copies it to the exception for some types only
+    details = {
+        "stripe_code": getattr(said, "code", None) or error.code or "",
+        "stripe_message": _without_addresses(error.user_message or ""),
+        "stripe_param": getattr(said, "param", None) or "",
+        "request_id": error.request_id or "",
+    }
+    log.error("stripe_refused", status=error.http_status, **details)
+    return StripeRefused("Stripe refused the request.", **details)
+
+
+def _without_addresses(text: str) -> str:
+    """Stripe quotes what it refuses: a buyer's address belongs in no log."""
+    return ADDRESS.sub("…@…", text)[:LONGEST_MESSAGE]
 
 
 def _pages(fetch: Callable[..., Any], params: dict[str, Any]) -> Iterator[Mapping[str, Any]]:

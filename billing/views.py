@@ -27,7 +27,7 @@ from accounts.teams.shown_account import ask_again, for_the_shown_account
 from accounts.teams.switching import acting_team
 from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
 from billing.coming_back import tell_who_comes_back
-from billing.errors import BillingError, PurchaseInProgress, SessionNotFound, UnknownPackage
+from billing.errors import BillingError, PurchaseInProgress, SessionNotFound, StripeRefused, UnknownPackage
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
 from billing.payment_methods import paid_with
@@ -85,6 +85,10 @@ def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
         )
     except UnknownTeam as error:
         messages.error(request, error.message)  # removed from it a moment ago
+    except StripeRefused:
+        messages.error(
+            request, _("The checkout could not be opened. Nothing was charged. Please contact us.")
+        )
     except (BillingError, UserErased):
         messages.error(request, _("The checkout could not be opened. Nothing was charged. Please try again."))
     else:

@@ -108,7 +108,7 @@ def refund_payment_and_tell(
         refund = refund_purchase(purchase.pk, form.order())
     except BillingError as error:
         page.log_change(request, purchase, f"Tried to refund a payment: {error.code}")
-        page.message_user(request, error.message, messages.ERROR)
+        page.message_user(request, error.for_staff, messages.ERROR)
     else:
         page.log_change(request, purchase, f"Refunded the payment of {refund.amount}: {refund.note}")
         page.message_user(request, *_outcome(refund))
@@ -116,8 +116,8 @@ def refund_payment_and_tell(
 
 def _outcome(refund: Refund) -> tuple[Any, int]:
     if refund.status == Refund.Status.FAILED:
-        told = _("Stripe refused: %s. Nothing was refunded.") % in_words(refund.failure_reason)
-        return told, messages.ERROR
+        refused = refund.refusal or _("Stripe refused: %s.") % in_words(refund.failure_reason)
+        return _("%s Nothing was refunded.") % refused, messages.ERROR
     if refund.status == Refund.Status.REQUESTED:
         return _("Stripe didn’t answer. The refund goes on by itself."), messages.WARNING
     return _("%s refunded. No credits were moved.") % refund.amount, messages.SUCCESS

@@ -251,7 +251,7 @@ class PackageAdmin(StaffMayLook):
             steps = sync_package(package)
         except BillingError as error:
             self.log_change(request, package, f"Tried to sync to Stripe: {error.code}")
-            self.message_user(request, f"{package}: {error.message}", messages.ERROR)
+            self.message_user(request, f"{package}: {error.for_staff}", messages.ERROR)
             return
         done = " ".join(str(step) for step in steps) or _("%s is off sale: there is nothing to do.") % package
         record_act("synced", package, {"steps": done})

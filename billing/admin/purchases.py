@@ -279,7 +279,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         try:
             return purchase_document(purchase)
         except BillingError as error:
-            self.message_user(request, error.message, messages.ERROR)
+            self.message_user(request, error.for_staff, messages.ERROR)
             return redirect("admin:billing_purchase_change", quote(purchase.pk))
 
     @action(
@@ -335,7 +335,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         try:
             close_unpaid_purchase(purchase.pk, cast(User, request.user).pk)
         except BillingError as error:
-            self.message_user(request, error.message, messages.ERROR)
+            self.message_user(request, error.for_staff, messages.ERROR)
         else:
             self.log_change(request, purchase, "Closed without credits")
             self.message_user(request, _("Closed. Nothing was credited."), messages.SUCCESS)
@@ -363,7 +363,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             purchase = rerun_fulfilment(purchase.pk, cast(User, request.user).pk)
         except BillingError as error:
             self.log_change(request, purchase, f"Tried to run fulfilment again: {error.code}")
-            self.message_user(request, error.message, messages.ERROR)
+            self.message_user(request, error.for_staff, messages.ERROR)
         else:
             self.log_change(request, purchase, f"Ran fulfilment again: {purchase.status}")
             self._tell_outcome(request, purchase)

@@ -256,7 +256,7 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
             finding = repair_finding(finding.pk, cast(User, request.user).pk)
         except BillingError as error:
             self.log_change(request, finding, f"Tried to repair: {error.code}")
-            self.message_user(request, error.message, messages.ERROR)
+            self.message_user(request, error.for_staff, messages.ERROR)
         else:
             self._tell(request, finding, "Repaired")
         return self._back(request, finding)

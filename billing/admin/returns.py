@@ -137,7 +137,7 @@ def refund_and_tell(page: Any, request: HttpRequest, purchase: Purchase, form: R
         refund = refund_purchase(purchase.pk, form.order())
     except BillingError as error:
         page.log_change(request, purchase, f"Tried to refund: {error.code}")
-        page.message_user(request, error.message, messages.ERROR)
+        page.message_user(request, error.for_staff, messages.ERROR)
     else:
         page.log_change(request, purchase, f"Refunded {refund.amount}: {refund.note}")
         page.message_user(request, *_outcome(refund))
@@ -151,9 +151,8 @@ def list_of(rows: QuerySet[Any]) -> str:
 
 def _outcome(refund: Refund) -> tuple[Any, int]:
     if refund.status == Refund.Status.FAILED:
-        return _("Stripe refused: %s. Nothing was refunded.") % in_words(
-            refund.failure_reason
-        ), messages.ERROR
+        refused = refund.refusal or _("Stripe refused: %s.") % in_words(refund.failure_reason)
+        return _("%s Nothing was refunded.") % refused, messages.ERROR
     if refund.status == Refund.Status.REQUESTED:
         told = _(
             "Stripe didn’t answer. The credits are out of the account, and the refund goes on by itself."

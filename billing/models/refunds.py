@@ -68,6 +68,8 @@ class Refund(models.Model):
         API = "api", _("API")
         STRIPE = "stripe", _("Stripe")
 
+    # Stripe's own words, where it has refused a moment ago. They aren't kept: buyers get what is.
+    refusal = ""
     # What holds money back from the seller, or may. The others moved nothing, or it came back.
     STANDING = (Status.REQUESTED, Status.PENDING, Status.REQUIRES_ACTION, Status.SUCCEEDED)
 

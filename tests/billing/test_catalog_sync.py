@@ -46,9 +46,9 @@ def steps(said: str) -> list[tuple[str, str]]:
 
 
 def _read(sentence: str) -> tuple[str, str]:
-    for what, words in SENTENCES.items():
+    for what, words in {**SENTENCES, "failed": "{package} was not synced. {why}"}.items():
         pattern = re.escape(words).replace(r"\{package\}", "(?P<name>.+)")
-        found = re.fullmatch(re.sub(r"\\{(id|price)\\}", r"\\S+", pattern), sentence)
+        found = re.fullmatch(re.sub(r"\\{(id|price|why)\\}", r".+", pattern), sentence)
         if found:
             return Package.objects.get(name=found["name"]).code, what
     raise AssertionError(sentence)
@@ -388,6 +388,45 @@ def test_more_products_than_a_page_of_stripes_list_are_all_seen(sandbox: Sandbox
 
     assert len([p for p in sandbox.objects("product") if p["metadata"].get("package_code")]) == 1
     assert len([call for call in sandbox.calls() if call["path"] == "/v1/products"]) == 2
+
+
+@pytest.mark.parametrize("unrelated", [False, True], ids=["our old price", "a price added by hand"])
+def test_a_default_price_moves_before_it_is_archived(sandbox: Sandbox, unrelated: bool) -> None:
+    """As products made in the dashboard have one, and Stripe archives none."""
+    put_on_sale()
+    sync()
+    product, default = starter().stripe_product_id, starter().stripe_price_id
+    if unrelated:
+        at_stripe(sandbox, "prices", product=product, currency="usd", unit_amount="777")
+        default = one(sandbox, "price", unit_amount=777)["id"]
+    at_stripe(sandbox, f"products/{product}", default_price=default)
+    Package.objects.filter(code="starter").update(price_minor=1200)
+    said = steps(sync())
+
+    assert [what for code, what in said if code == "starter"][:2] == [
+        "price created",
+        "default price moved",
+    ]
+    assert one(sandbox, "product", id=product)["default_price"] == starter().stripe_price_id
+    agrees(sandbox)
+
+
+@pytest.mark.parametrize("status", [400, 503], ids=["refused", "not answered"])
+def test_a_package_that_fails_holds_up_none_of_the_others(sandbox: Sandbox, status: int) -> None:
+    put_on_sale()
+    sandbox.fault(method="POST", path="/v1/prices", status=status, times=1, remember=False)
+    out = StringIO()
+    with pytest.raises(CommandError) as failed:
+        call_command("sync_catalog", stdout=out)
+
+    assert [(code, what) for code, what in steps(out.getvalue()) if what == "failed"] == [
+        ("starter", "failed")
+    ]
+    assert str(failed.value).startswith("starter: ")
+    assert ("Run the command again" in str(failed.value)) == (status == 503)
+    assert Package.objects.exclude(stripe_price_id="").count() == 3
+    sync()
+    agrees(sandbox)
 
 
 # --- Looking and not touching -------------------------------------------------------------------------------------

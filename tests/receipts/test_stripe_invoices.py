@@ -116,6 +116,13 @@ def test_while_stripe_is_away_the_page_says_so_and_the_api_answers_502(sandbox: 
     assert_problem(browser_of(buyer).get(f"{API}purchases/{purchase.pk}/receipt"), 502, "stripe_unavailable")
 
 
+def test_what_stripe_refuses_is_not_to_be_tried_again(sandbox: Sandbox, buyer: User) -> None:
+    purchase = buy(sandbox, buyer)
+    sandbox.fault(method="GET", path="/v1/checkout/sessions/*", status=403, times=None)
+    answer = browser_of(buyer).get(receipt_page(purchase), follow=True)
+    assert "The invoice can’t be fetched. Please contact us." in answer.content.decode()
+
+
 def test_nobody_is_led_to_somebody_elses_invoice(sandbox: Sandbox, buyer: User) -> None:
     purchase = buy(sandbox, buyer)
     other = browser_of(UserFactory.create())

@@ -97,7 +97,10 @@ def test_more_than_is_left_is_refused_with_what_is(as_superuser: Client, purchas
 def test_a_refusal_of_stripes_is_told(as_superuser: Client, purchase: Purchase) -> None:
     refund_in_dashboard(purchase, 4500)
     answer = press(as_superuser, purchase)
-    assert messages_after(answer) == ["Stripe refused: Charge already refunded. Nothing was refunded."]
+    (told,) = messages_after(answer)
+    assert told.startswith("Stripe refused the request: Charge ch_")
+    assert "has already been refunded (request req_" in told
+    assert told.endswith("). Nothing was refunded.")
 
 
 def test_no_answer_is_told_too(as_superuser: Client, sandbox: Sandbox, purchase: Purchase) -> None:

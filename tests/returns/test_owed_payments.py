@@ -211,7 +211,10 @@ def test_a_refusal_of_stripes_brings_it_back_before_staff(
     before = fresh(purchase).attention
     answer = refund_owed(as_superuser, purchase)
 
-    assert messages_after(answer) == ["Stripe refused: Charge already refunded. Nothing was refunded."]
+    (told,) = messages_after(answer)
+    assert told.startswith("Stripe refused the request: Charge ch_")
+    assert "has already been refunded (request req_" in told
+    assert told.endswith("). Nothing was refunded.")
     assert (fresh(purchase).attention, Refund.objects.get().status) == (before, "failed")
     deliver(sandbox)
     assert not is_before_staff(purchase), "it was refunded after all"

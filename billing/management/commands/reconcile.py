@@ -49,11 +49,12 @@ class Command(BaseCommand):
         except ReconciliationRun.DoesNotExist as error:
             raise CommandError(f"There is no reconciliation {resume}.") from error
         except (StripeUnavailable, StripeRefused) as error:
+            kept = "What was compared so far is kept;" if error.passes_by_itself else "Put that right; then"
             raise CommandError(
-                f"{error.message} What was compared so far is kept; `reconcile --resume {run_id}` goes on from there."
+                f"{error.for_staff} {kept} `reconcile --resume {run_id}` goes on from there."
             ) from error
         except BillingError as error:
-            raise CommandError(error.message) from error
+            raise CommandError(error.for_staff) from error
         self._summarise(run)
         if run.findings.filter(state=State.WAITING).exists():
             sys.exit(1)

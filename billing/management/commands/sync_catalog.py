@@ -33,29 +33,33 @@ class Command(BaseCommand):
     def handle(self, *args: Any, dry_run: bool, check: bool, adopt: bool, yes: bool, **options: Any) -> None:
         self.takes_all = yes
         try:
-            wrong = self._compare() if dry_run or check else self._sync(adopt)
+            differing = self._compare() if dry_run or check else self._sync(adopt)
         except BillingError as error:
-            raise CommandError(
-                f"{error.message} Run the command again: it goes on where it stopped."
-            ) from error
-        if wrong and not dry_run:
+            raise CommandError(_with_advice(error)) from error
+        if check and differing:
             sys.exit(1)
 
     def _sync(self, adopt: bool) -> int:
-        """Tells of each step, and gives how many packages could not be synced."""
-        packages: set[int] = set()
-        failed = 0
+        """Tells of each step as it is done.
+
+        Raises:
+            CommandError: some packages could not be synced; it says which, and what to do.
+        """
+        packages: set[str] = set()
+        failed: dict[str, BillingError] = {}
         for step in sync_catalog(self._agrees if adopt else None):
-            packages.add(step.package.pk)
-            failed += step.error is not None
+            packages.add(step.package.code)
+            if step.error is not None:
+                failed[step.package.code] = step.error
             self.stdout.write(str(step))
             self.stdout.flush()
-        if not packages:
+        if packages:
+            self.stdout.write(f"{len(packages) - len(failed)} packages are in sync. See {products_page()}")
+        else:
             self.stdout.write("Nothing to sync: no package is on sale. Run load_catalog first.")
-            return 0
-        not_synced = f", {failed} could not be" if failed else ""
-        self.stdout.write(f"{len(packages) - failed} packages are in sync{not_synced}. See {products_page()}")
-        return failed
+        if failed:
+            raise CommandError("\n".join(f"{code}: {_with_advice(error)}" for code, error in failed.items()))
+        return 0
 
     def _agrees(self, package: Package, product: StripeProduct) -> bool:
         state = "" if product.active else ", archived"
@@ -80,3 +84,9 @@ class Command(BaseCommand):
         differing = sum(bool(drift) for _, drift in compared)
         self.stdout.write(f"{len(compared)} packages compared, {differing} differ from Stripe.")
         return differing
+
+
+def _with_advice(error: BillingError) -> str:
+    """What went wrong, and to run the command again only where that can help."""
+    again = " Run the command again: it goes on where it stopped." if error.passes_by_itself else ""
+    return f"{error.for_staff}{again}"
