@@ -51,6 +51,7 @@ LONGEST_KEPT = 100_000
 
 LONGEST_MESSAGE = 500
 ADDRESS = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
+PERMISSION = re.compile(r"rak_\w+")
 
 # A session with its payment, and how that was paid.
 WITH_CHARGE = "payment_intent.latest_charge"
@@ -327,6 +328,34 @@ def account_id() -> str:
         StripeUnavailable, StripeRefused: no answer.
     """
     return str(_call(_client().v1.accounts.retrieve_current)["id"])
+
+
+def ask(operation: Callable[[Any], Any]) -> Mapping[str, Any]:
+    """The answer to a call of stripe's client (``client.v1``), for what needs no function of its own here.
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    return _call(lambda: operation(_client().v1))
+
+
+def missing_permission(operation: Callable[[Any], Any]) -> str:
+    """What Stripe says that the key lacks for a call, such as ``rak_charge_write``; empty where it may. A call that
+    names nothing that exists tells it for writing, and changes nothing.
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer, or no good key.
+    """
+    with stripe_errors_as_ours():
+        try:
+            operation(_client().v1)
+        except stripe.PermissionError as error:
+            said = error.user_message or ""
+            named = PERMISSION.search(said)
+            return named[0] if named else said
+        except stripe.InvalidRequestError:
+            return ""  # it got past the door
+    return ""
 
 
 def configure_module_client() -> None:

@@ -69,6 +69,17 @@ def refuse_other_account() -> None:
         log.warning("stripe_account_not_checked", reason=type(error).__name__)
 
 
+def why_not_this_account(account_id: str) -> str:
+    """Why the key doesn't go with the data, when it is of this account; empty where it does. Changes nothing."""
+    known = StripeAccount.objects.first()
+    try:
+        _compare_mode(known)
+        _compare_account(known, account_id)
+    except WrongStripeAccount as error:
+        return error.message
+    return ""
+
+
 def is_live() -> bool:
     return LIVE in settings.STRIPE_SECRET_KEY
 
@@ -78,11 +89,7 @@ def _learn(account_id: str, digest: str) -> None:
     with transaction.atomic():
         known, _is_new = StripeAccount.objects.select_for_update().get_or_create(id=1, defaults=facts)
         _compare_mode(known)
-        if known.account_id != account_id:
-            raise WrongStripeAccount(
-                f"STRIPE_SECRET_KEY is a key of the account {account_id}; the data here is of {known.account_id}."
-                " Use that account's key, or a database of its own."
-            )
+        _compare_account(known, account_id)
         StripeAccount.objects.update(key_digest=digest)
 
 
@@ -91,6 +98,14 @@ def _compare_mode(known: StripeAccount | None) -> None:
         raise WrongStripeAccount(
             f"STRIPE_SECRET_KEY is a {_mode(is_live())} key; the data here is of {_mode(known.livemode)} mode."
             " Use a key of that mode, or a database of its own."
+        )
+
+
+def _compare_account(known: StripeAccount | None, account_id: str) -> None:
+    if known is not None and known.account_id != account_id:
+        raise WrongStripeAccount(
+            f"STRIPE_SECRET_KEY is a key of the account {account_id}; the data here is of {known.account_id}."
+            " Use that account's key, or a database of its own."
         )
 
 

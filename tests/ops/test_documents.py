@@ -12,6 +12,7 @@ from django.conf import settings
 from billing.event_handlers import HANDLERS
 from billing.findings import WHAT_TO_DO
 from billing.management.commands import (
+    check_stripe,
     erase_user,
     forget_events,
     load_catalog,
@@ -24,6 +25,8 @@ from billing.models import Dispute, InboxEvent, Purchase, Refund
 from billing.personal_export import FILES
 from billing.settling import Finding
 from billing.stripe_mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
+from billing.stripe_setup import INVOICES, PERMISSIONS
+from billing.webhook_events import WANTED_EVENTS
 from config.errors import DomainError
 from credits.management.commands import check_ledger, export_ledger, grant_credits
 from credits.models import Account, Adjustment, Clawback, Entry, Hold, Lot
@@ -108,6 +111,19 @@ def test_the_events_to_tick_are_those_that_are_handled_or_mirrored() -> None:
     ticked = events_to_tick()
     assert not HANDLERS.keys() - ticked
     assert all(event in HANDLERS or is_mirrored(event) for event in ticked)
+    assert ticked == set(WANTED_EVENTS), "what check_stripe looks for, and makes an endpoint with"
+
+
+def test_the_permissions_of_a_restricted_key_are_those_that_are_probed() -> None:
+    rows = re.findall(
+        r"^\| ([^|]+): \**(read|write)\**[^|]* \| `(\w+)` \|",
+        section(GO_LIVE, "A restricted key"),
+        re.MULTILINE,
+    )
+    documented = {f"{name}: {verb}" for name, verb, _ in rows}
+    probed = {permission.name for permission in [*PERMISSIONS, INVOICES]}
+    reads_too = {f"{name}: read" for name, verb, _ in rows if verb == "write"}
+    assert documented | reads_too == probed | {"Accounts: read", "Webhook Endpoints: read"}
 
 
 def test_every_family_of_the_mirror_is_ticked() -> None:
@@ -153,7 +169,7 @@ def test_every_finding_of_reconciliation_is_explained() -> None:
 
 def test_every_command_is_documented() -> None:
     ours = (forget_events, load_catalog, load_rates, rebuild_figures, reconcile, seed_demo, sync_catalog)
-    modules = (*ours, check_ledger, erase_user, export_ledger, grant_credits)
+    modules = (*ours, check_ledger, check_stripe, erase_user, export_ledger, grant_credits)
     for module in modules:
         name = module.__name__.rsplit(".", 1)[1]
         assert re.search(rf"^\| `{name}\b", OPERATE, re.MULTILINE), name

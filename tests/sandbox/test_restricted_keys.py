@@ -25,7 +25,7 @@ def test_a_refused_call_names_the_permission_as_stripe_does(sandbox: Sandbox) ->
     with pytest.raises(stripe.PermissionError) as refused:
         client.v1.products.create({"name": "Pack"})
     error = refused.value
-    assert (error.http_status, error.code, error.json_body["error"]["type"]) == (
+    assert (error.http_status, error.code, error.error and error.error.type) == (
         403,
         None,
         "invalid_request_error",

@@ -188,7 +188,7 @@ def test_another_account_is_refused_by_header_as_by_path(
     )
     expected = (403, "account_invalid", None, message)
     foreign = {"stripe_account": "acct_other"}
-    assert refusal(client.v1.products.create, {"name": "Pack"}, foreign) == expected  # type: ignore[arg-type]
+    assert refusal(client.v1.products.create, {"name": "Pack"}, foreign) == expected
     assert refusal(client.v1.accounts.retrieve, "acct_other") == expected
     own = client.v1.accounts.retrieve_current().id
     assert client.v1.products.create({"name": "Pack"}, {"stripe_account": own}).name == "Pack"

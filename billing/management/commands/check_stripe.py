@@ -1,0 +1,62 @@
+"""`manage.py check_stripe`: whether all is ready at Stripe, before going live and after each change there."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from billing.errors import BillingError
+from billing.going_live import Check, check_everything
+from billing.stripe_setup import create_endpoint, list_endpoints, webhook_urls
+
+
+class Command(BaseCommand):
+    help = (
+        "Checks account, key, webhook endpoint and catalogue at Stripe; exits with 1 when something is wrong."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--create-endpoint",
+            action="store_true",
+            help="first make the webhook endpoint, and print its signing secret, which Stripe shows this once",
+        )
+
+    def handle(self, *args: Any, create_endpoint: bool, **options: Any) -> None:
+        if create_endpoint:
+            self._create_endpoint()
+        wrong = 0
+        for check in check_everything():
+            self._say(check)
+            wrong += not check.is_right
+        self.stdout.write(f"{wrong} to put right." if wrong else "All is ready.")
+        if wrong:
+            sys.exit(1)
+
+    def _create_endpoint(self) -> None:
+        try:
+            there = [endpoint.id for endpoint in list_endpoints() if endpoint.url in webhook_urls()]
+            if there:
+                raise CommandError(
+                    f"There is one with our address: {there[0]}. Its secret is on its page in Stripe's dashboard; to"
+                    " make it anew, delete it there first."
+                )
+            endpoint = create_endpoint()
+        except BillingError as error:
+            again = " Run the command again later." if error.passes_by_itself else ""
+            raise CommandError(f"{error.for_staff}{again}") from error
+        self.stdout.write(
+            f"Made {endpoint.id} for {endpoint.url}. Its signing secret, which is kept nowhere here:\n\n"
+            f"    {endpoint.secret}\n\n"
+            "Put it into STRIPE_WEBHOOK_SECRET_CREDITS and restart the web process: until then its events are refused,"
+            " and Stripe sends them again.\n"
+        )
+
+    def _say(self, check: Check) -> None:
+        if check.is_right:
+            self.stdout.write(f"✓ {check.what}")
+        else:
+            self.stdout.write(f"✗ {check.what}\n  → {check.to_do}")
+        self.stdout.flush()

@@ -1,0 +1,334 @@
+"""`check_stripe` finds each thing that can be wrong at Stripe before going live, and says what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from billing.models import Package, StripeAccount
+from billing.stripe_setup import PERMISSIONS, permissions_needed
+from billing.webhook_events import WANTED_EVENTS
+from tests.builders import put_on_sale
+from tests.local_world import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KEY = "rk_test_7Hq2Wn5Tb9Xm4Kc8Vd3Rz6Lp"
+LIVE_KEY = KEY.replace("_test_", "_live_")
+ENDPOINT = "we_1SandboxCommandLineWebhook"
+# By Stripe's own names: no more than docs/go-live.md says.
+NEEDED = {
+    "accounts_kyc_basic_read",
+    "balance_transaction_source_read",
+    "charge_write",
+    "checkout_session_write",
+    "customer_read",
+    "dispute_read",
+    "payment_intent_read",
+    "payment_method_read",
+    "plan_write",
+    "product_write",
+    "webhook_read",
+}
+
+
+@pytest.fixture(autouse=True)
+def _ready(sandbox: Sandbox, settings: Any) -> None:
+    """A site that is all set up, with a restricted key that may do no more than it must."""
+    sandbox.hold_webhooks()
+    sandbox.restrict_key(KEY, *NEEDED)
+    settings.STRIPE_SECRET_KEY = KEY
+    put_on_sale()
+    call_command("sync_catalog", stdout=StringIO())
+    StripeAccount.objects.create(account_id="acct_1SandboxLocal0000", livemode=False, key_digest="")
+    change_endpoint(sandbox, enabled_events=list(WANTED_EVENTS))
+
+
+def change_endpoint(sandbox: Sandbox, **fields: Any) -> None:
+    sandbox.change_object("webhook_endpoint", ENDPOINT, fields)
+
+
+def check(*options: str) -> tuple[int, str]:
+    """The exit code, and what it said."""
+    out = StringIO()
+    try:
+        call_command("check_stripe", *options, stdout=out)
+    except SystemExit as ending:
+        return int(ending.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def wrong(said: str) -> list[tuple[str, str]]:
+    """Each line that found something, with what is to be done."""
+    return re.findall(r"^✗ (.+)\n  → (.+)$", said, re.MULTILINE)
+
+
+def test_a_site_that_is_set_up_is_ready(sandbox: Sandbox) -> None:
+    code, said = check()
+
+    *lines, last = said.splitlines()
+    assert (code, last) == (0, "All is ready."), said
+    assert all(line.startswith("✓ ") for line in lines)
+    assert "✓ Account acct_1SandboxLocal0000, test mode" in lines
+    assert "✓ Catalogue: 4 packages are as at Stripe" in lines
+    assert f"✓ Webhook endpoint {ENDPOINT}: events missing: none" in lines
+
+
+def test_looking_changes_nothing(sandbox: Sandbox) -> None:
+    kinds = ("product", "price", "refund", "checkout.session", "webhook_endpoint", "event")
+    StripeAccount.objects.all().delete()
+    before = [sandbox.objects(kind) for kind in kinds]
+    packages = list(Package.objects.values())
+    assert check()[0] == 0
+
+    assert [sandbox.objects(kind) for kind in kinds] == before
+    assert list(Package.objects.values()) == packages
+    assert not StripeAccount.objects.exists()
+
+
+# --- The account ------------------------------------------------------------------------------------------------------
+
+
+def test_an_account_that_may_not_charge_is_found(sandbox: Sandbox) -> None:
+    sandbox.set_account(charges_enabled=False)
+    code, said = check()
+    assert code == 1
+    assert wrong(said) == [
+        ("Account: charges are not enabled", "Finish the account's activation in Stripe's dashboard.")
+    ]
+    assert said.endswith("1 to put right.\n")
+
+
+def test_a_key_of_another_account_than_the_data_is_found(sandbox: Sandbox) -> None:
+    sandbox.set_account(id="acct_other")
+    code, said = check()
+    ((found, to_do),) = wrong(said)
+    assert (code, to_do) == (1, "Change the key.")
+    assert "the account acct_other; the data here is of acct_1SandboxLocal0000" in found
+
+
+def test_a_key_of_another_mode_than_data_and_endpoint_is_found(sandbox: Sandbox, settings: Any) -> None:
+    sandbox.set_account(live_keys=True)
+    sandbox.restrict_key(LIVE_KEY, *NEEDED)
+    settings.STRIPE_SECRET_KEY = LIVE_KEY
+    code, said = check()
+    found = wrong(said)
+    assert code == 1
+    assert "STRIPE_SECRET_KEY is a live key; the data here is of test mode" in found[0][0]
+    assert found[1][0].startswith("SITE_URL is http://")
+    assert found[2][0] == f"Webhook endpoint {ENDPOINT}: of the other mode than the key"
+    assert len(found) == 3
+
+
+# --- The endpoint -----------------------------------------------------------------------------------------------------
+
+
+def test_an_endpoint_at_another_address_is_found(settings: Any) -> None:
+    there, settings.SITE_URL = settings.SITE_URL, "https://credits.example.com"
+    code, said = check()
+    ((found, to_do),) = wrong(said)
+    assert (code, found) == (
+        1,
+        "Webhook endpoint: none has the address https://credits.example.com/api/v1/billing/credits/webhook;"
+        f" there is {there}/api/v1/billing/credits/webhook",
+    )
+    assert to_do == "To make it, run check_stripe --create-endpoint, and set the secret that it prints."
+
+
+@pytest.mark.parametrize("path", ["/api/v1/billing/credits/webhook/", "/api/credits/webhook"])
+def test_the_other_addresses_of_the_webhook_do_as_well(sandbox: Sandbox, settings: Any, path: str) -> None:
+    change_endpoint(sandbox, url=f"{settings.SITE_URL}{path}")
+    assert check()[0] == 0
+
+
+def test_two_endpoints_at_our_address_are_found(sandbox: Sandbox, settings: Any) -> None:
+    other = {"url": f"{settings.SITE_URL}/api/credits/webhook", "id": "we_second"}
+    sandbox.post(f"/_sandbox/objects/webhook_endpoint/{ENDPOINT}/copies", {"copies": [other]})
+    code, said = check()
+    assert code == 1
+    assert wrong(said) == [
+        (
+            f"Webhook endpoint: 2 have our address: we_second, {ENDPOINT}",
+            "Delete all but one at Stripe.",
+        )
+    ]
+
+
+ON_ITS_PAGE = "change it on the endpoint's page in Stripe's dashboard (Developers → Webhooks)."
+
+
+@pytest.mark.parametrize(
+    ("fields", "found", "to_do"),
+    [
+        ({"status": "disabled"}, "disabled", f"Enable it: {ON_ITS_PAGE}"),
+        (
+            {"api_version": "2024-06-20"},
+            "API version 2024-06-20, and the site speaks 2026-08-26.dahlia",
+            "An endpoint keeps the version that it was made with: delete it at Stripe, run check_stripe"
+            " --create-endpoint, and set the secret that it prints.",
+        ),
+        (
+            {"api_version": None},
+            "API version the account's default, and the site speaks 2026-08-26.dahlia",
+            "An endpoint keeps",
+        ),
+        (
+            {"enabled_events": sorted({*WANTED_EVENTS} - {"refund.failed", "charge.dispute.closed"})},
+            "events missing: charge.dispute.closed, refund.failed",
+            f"Add them: {ON_ITS_PAGE}",
+        ),
+        (
+            {"enabled_events": [*WANTED_EVENTS, "payout.paid", "charge.expired"]},
+            "events that do nothing here: payout.paid",
+            f"Take them off: {ON_ITS_PAGE}",
+        ),
+        ({"enabled_events": ["*"]}, "events that do nothing here: *", f"Take them off: {ON_ITS_PAGE}"),
+    ],
+    ids=["disabled", "old version", "no version", "too few events", "too many events", "all events"],
+)
+def test_an_endpoint_that_is_not_as_it_should_be_is_found(
+    sandbox: Sandbox, fields: dict[str, Any], found: str, to_do: str
+) -> None:
+    change_endpoint(sandbox, **fields)
+    code, said = check()
+    ((what, what_to_do),) = wrong(said)
+    assert (code, what) == (1, f"Webhook endpoint {ENDPOINT}: {found}")
+    assert what_to_do.startswith(to_do)
+
+
+# --- What the key may do ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", sorted(NEEDED - {"accounts_kyc_basic_read", "webhook_read"}))
+def test_a_permission_that_the_key_lacks_is_found_by_stripes_name(sandbox: Sandbox, missing: str) -> None:
+    reading = missing.replace("_write", "_read")
+    sandbox.restrict_key(KEY, *(NEEDED - {missing}), *({reading} - {missing}))
+    code, said = check()
+    lines = [found for found in wrong(said) if found[0].startswith("Permission ")]
+    ((what, to_do),) = lines
+    assert code == 1
+    assert what.endswith(f": the key lacks rak_{missing}")
+    assert f": {missing.rsplit('_', 1)[1]}:" in what
+    assert to_do == "Give it to the key in Stripe's dashboard (Developers → API keys)."
+    assert len(wrong(said)) == 1, said
+
+
+def test_a_key_that_may_do_nothing_is_told_all_it_needs(sandbox: Sandbox) -> None:
+    sandbox.restrict_key(KEY)
+    code, said = check()
+    lines = wrong(said)
+    assert code == 1
+    assert len([what for what, _ in lines if what.startswith("Permission ")]) == len(PERMISSIONS)
+    first = {"Account": "accounts_kyc_basic", "Webhook endpoint": "webhook", "Catalogue": "product"}
+    for title, permission in first.items():
+        ((what, to_do),) = [line for line in lines if line[0].startswith(f"{title}: ")]
+        assert f"Having the 'rak_{permission}_read' permission would allow this request to continue" in what
+        assert to_do == "Put that right first."
+
+
+def test_invoices_are_asked_for_where_stripe_makes_them_out(sandbox: Sandbox, settings: Any) -> None:
+    settings.STRIPE_INVOICES = True
+    assert wrong(check()[1])[0][0] == "Permission Invoices: read: the key lacks rak_invoice_read"
+    sandbox.restrict_key(KEY, *NEEDED, "invoice_read")
+    assert check()[0] == 0
+    assert len(permissions_needed()) == len(PERMISSIONS) + 1
+
+
+# --- The catalogue ----------------------------------------------------------------------------------------------------
+
+
+def test_a_catalogue_that_differs_is_found() -> None:
+    Package.objects.filter(code="pro").update(name="Professional")
+    code, said = check()
+    assert code == 1
+    assert wrong(said) == [("Catalogue: pro: name at Stripe is 'Pro'", "Run sync_catalog.")]
+
+
+def test_a_shop_with_nothing_on_sale_is_found() -> None:
+    Package.objects.update(is_active=False)
+    assert wrong(check()[1]) == [("Catalogue: nothing is on sale", "Run load_catalog, then sync_catalog.")]
+
+
+# --- Stripe's answers -------------------------------------------------------------------------------------------------
+
+
+def away(sandbox: Sandbox) -> None:
+    sandbox.fault(method="*", path="/v1/*", status=503, times=None)
+
+
+def revoked(sandbox: Sandbox) -> None:
+    sandbox.post("/_sandbox/reset")
+
+
+@pytest.mark.parametrize(
+    ("misfortune", "found", "to_do"),
+    [
+        (away, "Stripe can't be reached at the moment.", "Run the command again later."),
+        (
+            revoked,
+            "Stripe refused the request: Invalid API Key provided: rk_test_****",
+            "Put that right first.",
+        ),
+    ],
+    ids=["away", "revoked key"],
+)
+def test_what_could_not_be_looked_at_is_no_all_clear(
+    sandbox: Sandbox, settings: Any, misfortune: Callable[[Sandbox], None], found: str, to_do: str
+) -> None:
+    settings.STRIPE_MAX_NETWORK_RETRIES = 0
+    misfortune(sandbox)
+    code, said = check()
+    assert code == 1
+    titles = ["Account", "Permissions", "Webhook endpoint", "Catalogue"]
+    assert [what.split(":")[0] for what, _ in wrong(said)] == titles
+    assert all(found in what for what, _ in wrong(said))
+    assert {todo for _, todo in wrong(said)} == {to_do}
+    assert KEY not in said
+
+
+# --- Making the endpoint ----------------------------------------------------------------------------------------------
+
+
+def test_the_endpoint_is_made_and_its_secret_shown_once(
+    sandbox: Sandbox, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    change_endpoint(sandbox, url="https://elsewhere.example.com/webhook")
+    sandbox.restrict_key(KEY, *NEEDED, "webhook_write")
+    code, said = check("--create-endpoint")
+
+    assert code == 0, said
+    made = re.search(r"Made (we_\w+) for (\S+)\. ", said)
+    secret = re.search(r"^    (whsec_\w+)$", said, re.MULTILINE)
+    assert made is not None
+    assert secret is not None
+    assert "Put it into STRIPE_WEBHOOK_SECRET_CREDITS and restart the web process" in said
+    (endpoint,) = [each for each in sandbox.objects("webhook_endpoint") if each["id"] == made[1]]
+    assert (endpoint["url"], endpoint["api_version"]) == (made[2].rstrip("."), settings.STRIPE_API_VERSION)
+    assert sorted(endpoint["enabled_events"]) == list(WANTED_EVENTS)
+    assert secret[1] not in caplog.text
+
+    settings.STRIPE_WEBHOOK_SECRETS = [secret[1]]
+    answer = sandbox.post(f"/_sandbox/webhooks/send?endpoint={made[1]}", {"object": "event"})
+    assert answer["status"] == 200, "what it signs is taken in"
+    code, said = check()
+    assert (code, secret[1] in said) == (0, False)
+
+
+def test_no_second_endpoint_is_made(sandbox: Sandbox) -> None:
+    sandbox.restrict_key(KEY, *NEEDED, "webhook_write")
+    with pytest.raises(CommandError, match=f"There is one with our address: {ENDPOINT}"):
+        check("--create-endpoint")
+    assert len(sandbox.objects("webhook_endpoint")) == 1
+
+
+def test_a_key_that_may_make_no_endpoint_is_told_so(sandbox: Sandbox) -> None:
+    change_endpoint(sandbox, url="https://elsewhere.example.com/webhook")
+    with pytest.raises(CommandError) as refused:
+        check("--create-endpoint")
+    assert "'rak_webhook_write'" in str(refused.value)
+    assert "again" not in str(refused.value)
