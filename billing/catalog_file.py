@@ -12,10 +12,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from billing.currencies import SUPPORTED
 from billing.errors import CatalogError
 from billing.models import Package
 from billing.models.packages import LONGEST_VALIDITY_DAYS, PRICE_ID, PRODUCT_ID
-from billing.money import Money, decimal_places
+from billing.money import Money, price_refusal
 from config.toml_numbers import load_toml, read_number
 from config.written_amounts import NotAnAmount
 
@@ -25,8 +26,6 @@ OPTIONAL = {"description", "discount_percentage", "badge", "display_order", "act
 OPTIONAL |= {"stripe_product_id", "stripe_price_id"}
 SMALLEST_CREDITS = Decimal("0.01")
 LARGEST_CREDITS = Decimal(10**15)
-# IDR's limit at Stripe, the highest of all: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
-LARGEST_PRICE_MINOR = 10**12
 
 
 @dataclass(frozen=True)
@@ -94,9 +93,11 @@ class _Reader:
         return [table for table in value if isinstance(table, dict)]
 
     def _currency(self, value: object) -> str:
-        if isinstance(value, str) and re.fullmatch(r"[a-z]{3}", value.lower()):
+        if isinstance(value, str) and value.lower() in SUPPORTED:
             return value.lower()
-        self._mistake(self._line_of("currency"), f"currency {value!r} is no ISO 4217 code such as usd")
+        self._mistake(
+            self._line_of("currency"), f"currency {value!r} is not one that Stripe takes, such as usd"
+        )
         return "usd"
 
     def _package(self, index: int, table: dict[str, Any]) -> CatalogPackage | None:
@@ -189,14 +190,17 @@ class _Fields:
             self._wrong("price", f'{self.table["price"]!r} is not an amount such as "10.00"')
         elif value < 0:
             self._wrong("price", f"{value} is negative")
-        elif value > LARGEST_PRICE_MINOR or value.scaleb(decimal_places(currency)) > LARGEST_PRICE_MINOR:
-            self._wrong("price", f"{value} is more than Stripe takes")
         else:
             try:
-                return Money.from_major(value, currency)
+                return self._payable(Money.from_major(value, currency))
             except ValueError as error:
                 self._wrong("price", str(error))
         return Money(0, currency)
+
+    def _payable(self, price: Money) -> Money:
+        if refusal := price_refusal(price):
+            raise ValueError(refusal)
+        return price
 
     def flag(self, key: str) -> bool:
         value = self.table.get(key, True)

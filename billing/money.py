@@ -5,19 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-# https://docs.stripe.com/currencies#zero-decimal and #three-decimal; every other currency has two places.
-ZERO_DECIMAL = frozenset(
-    ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf")
-)
-THREE_DECIMAL = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
+from django.utils.translation import gettext as _
+
+from billing.currencies import EIGHT_DIGITS, MAXIMUM, MINIMUM, decimal_places, too_fine
+
 SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "krw": "₩", "inr": "₹"}
-
-
-def decimal_places(currency: str) -> int:
-    """How many decimal places the currency's amounts have: 2 for USD, 0 for JPY, 3 for KWD."""
-    if currency in ZERO_DECIMAL:
-        return 0
-    return 3 if currency in THREE_DECIMAL else 2
 
 
 @dataclass(frozen=True)
@@ -54,3 +46,17 @@ class Money:
 def round_minor(amount: Decimal) -> int:
     """The one rounding rule for money: to a whole smallest unit, half up."""
     return int(amount.to_integral_value(rounding=ROUND_HALF_UP))
+
+
+def price_refusal(price: Money) -> str:
+    """Say why nobody could pay this price at Stripe; empty where they could, or where it is free."""
+    currency = price.currency
+    if refusal := too_fine(price.minor, currency):
+        return refusal
+    least, most = (
+        Money(MINIMUM.get(currency, 0), currency),
+        Money(MAXIMUM.get(currency, EIGHT_DIGITS), currency),
+    )
+    if 0 < price.minor < least.minor:
+        return _("Stripe takes no less than %s.") % least
+    return _("Stripe takes no more than %s.") % most if price.minor > most.minor else ""

@@ -8,9 +8,10 @@ from django.utils.translation import gettext as _
 
 from accounts.daily_limits import DailyAllowance, a_day_ago
 from accounts.models import User
+from billing.currencies import decimal_places
 from billing.errors import RefundAboveLimit
 from billing.models import Refund
-from billing.money import Money, decimal_places
+from billing.money import Money
 from config.turns import take_turns
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -22,10 +23,11 @@ from accounts.audit.recording import record_act
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.front_page import drifted_packages
 from billing.catalog_sync import sync_package
+from billing.currencies import decimal_places
 from billing.errors import BillingError
 from billing.models import Package
 from billing.models.packages import PRICE_ID, PRODUCT_ID
-from billing.money import Money, decimal_places
+from billing.money import Money
 from billing.remote_catalog import RemoteCatalog, find_drift, mirrored_remote_catalog
 from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, chip
@@ -109,6 +111,12 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             self.add_error("product_to_adopt", _("%s has this product already.") % other)
         else:
             self.instance.give_stripe_ids(product_id, price_id)
+
+    def _update_errors(self, errors: ValidationError) -> None:
+        """Show what the model says of the price at the field that it was written in."""
+        if "price_minor" in errors.error_dict:
+            errors.error_dict["price"] = errors.error_dict.pop("price_minor")
+        super()._update_errors(errors)
 
 
 def _too_precise(currency: str) -> str:

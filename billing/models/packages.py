@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
-from billing.money import Money
+from billing.currencies import SUPPORTED, THREE_DECIMAL, WHOLE
+from billing.money import Money, price_refusal
 
 # A hundred years. An expiry past the year 9999 is none that can be stored, and would keep a paid purchase from its end.
 LONGEST_VALIDITY_DAYS = 36500
@@ -16,6 +19,12 @@ LONGEST_VALIDITY_DAYS = 36500
 # How Stripe's own ids look. One that somebody chose for a product looks otherwise, and is found by its name.
 PRODUCT_ID = r"^prod_[A-Za-z0-9]{1,250}$"
 PRICE_ID = r"^price_[A-Za-z0-9]{1,249}$"
+
+
+def validate_currency(code: str) -> None:
+    """Refuse a currency that Stripe doesn't take."""
+    if code not in SUPPORTED:
+        raise ValidationError(_("A currency that Stripe takes, in lower case, such as usd."))
 
 
 class Package(models.Model):
@@ -46,7 +55,7 @@ class Package(models.Model):
         _("currency"),
         max_length=3,
         default="usd",
-        validators=[RegexValidator(r"^[a-z]{3}$", _("An ISO 4217 code in lower case, such as usd."))],
+        validators=[validate_currency],
     )
     discount_percentage = models.DecimalField(
         _("discount in per cent"),
@@ -89,6 +98,13 @@ class Package(models.Model):
                 condition=Q(currency__regex=r"^[a-z]{3}$"), name="billing_package_currency_is_a_code"
             ),
             models.CheckConstraint(
+                # The rules of `price_refusal` that never change. Off sale stays what was there before them.
+                condition=Q(is_active=False)
+                | (~Q(currency__in=sorted(THREE_DECIMAL)) | Exact(F("price_minor") % 10, 0))
+                & (~Q(currency__in=sorted(WHOLE)) | Exact(F("price_minor") % 100, 0)),
+                name="billing_package_price_on_sale_can_be_paid",
+            ),
+            models.CheckConstraint(
                 condition=Q(validity_days__isnull=True)
                 | Q(validity_days__gte=1, validity_days__lte=LONGEST_VALIDITY_DAYS),
                 name="billing_package_validity_is_bounded",
@@ -102,6 +118,11 @@ class Package(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a price that nobody could pay at Stripe."""
+        if self.price_minor is not None and (refusal := price_refusal(self.price)):
+            raise ValidationError({"price_minor": refusal})
 
     @property
     def price(self) -> Money:

@@ -66,7 +66,7 @@ def save(client: Client, package: Package, **changes: Any) -> Any:
         ("45.00", "usd", 4500),
         ("45", "usd", 4500),
         ("4500", "jpy", 4500),
-        ("1.234", "kwd", 1234),
+        ("1.230", "kwd", 1230),
         ("0", "usd", 0),
     ],
 )
@@ -87,7 +87,15 @@ def test_a_price_is_written_in_the_main_unit(
         ({"price": "1.5", "currency": "jpy"}, "price", "JPY has no smaller unit: write a whole number."),
         ({"price": "-1"}, "price", "Ensure this value is greater than or equal to 0."),
         ({"price": "ten"}, "price", "Write it in digits, with a point for decimals: 2.5"),
-        ({"currency": "USD"}, "currency", "An ISO 4217 code in lower case, such as usd."),
+        ({"currency": "USD"}, "currency", "A currency that Stripe takes, in lower case, such as usd."),
+        ({"currency": "zzz"}, "currency", "A currency that Stripe takes, in lower case, such as usd."),
+        ({"price": "0.10"}, "price", "Stripe takes no less than $0.50."),
+        ({"price": "9999999.99"}, "price", "Stripe takes no more than $999,999.99."),
+        (
+            {"price": "12.345", "currency": "kwd"},
+            "price",
+            "Stripe takes two decimal places in KWD: the third must be 0.",
+        ),
         ({"credits": "0"}, "credits", "Ensure this value is greater than or equal to 0.01."),
         (
             {"discount_percentage": "101"},

@@ -83,7 +83,13 @@ def test_what_a_file_does_not_say_has_a_plain_default(write: Path) -> None:
 
 @pytest.mark.parametrize(
     ("currency", "price", "minor"),
-    [("jpy", "1500", 1500), ("kwd", '"1.500"', 1500), ("KWD", "1.5", 1500), ("usd", "0.1", 10)],
+    [
+        ("jpy", "1500", 1500),
+        ("kwd", '"1.500"', 1500),
+        ("KWD", "1.5", 1500),
+        ("usd", "0.5", 50),
+        ("isk", "5", 500),
+    ],
 )
 def test_a_price_is_in_its_currencys_own_unit(write: Path, currency: str, price: str, minor: int) -> None:
     write.write_text(GOOD.replace('"usd"', f'"{currency}"').replace('"10.00"', price))
@@ -96,15 +102,28 @@ MISTAKES = {
     "an unknown key of the file": ('currency = "usd"', 'curency = "usd"', 1, "unknown key 'curency'"),
     "an unknown key of a package": ("credits =", "credit =", 5, "unknown key 'credit'"),
     "a missing key": ('name = "Starter"\n', "", 2, "'name' is missing"),
-    "a currency that is none": ('"usd"', '"dollars"', 1, "currency 'dollars' is no ISO 4217 code"),
-    "a currency that is no text": ('"usd"', "840", 1, "currency 840 is no ISO 4217 code"),
+    "a currency that is none": ('"usd"', '"dollars"', 1, "currency 'dollars' is not one that Stripe takes"),
+    "a currency that is no text": ('"usd"', "840", 1, "currency 840 is not one that Stripe takes"),
     "a negative price": ('"10.00"', '"-10.00"', 6, "price: -10.00 is negative"),
     "a price in words": ('"10.00"', '"ten"', 6, "price: 'ten' is not an amount"),
     "a price that is no number": ('"10.00"', '"NaN"', 6, "price: 'NaN' is not an amount"),
     "an endless price": ('"10.00"', "inf", 6, "price: inf is not an amount"),
     "a price that is a flag": ('"10.00"', "true", 6, "price: True is not an amount"),
     "a price finer than a cent": ('"10.00"', '"10.005"', 6, "price: 10.005 is not a whole number of USD's"),
-    "a price beyond all reason": ('"10.00"', "1" + "0" * 30, 6, "is more than Stripe takes"),
+    "a price beyond all reason": (
+        '"10.00"',
+        "1" + "0" * 30,
+        6,
+        "price: Stripe takes no more than $999,999.99.",
+    ),
+    "a currency of nobody's": ('"usd"', '"zzz"', 1, "currency 'zzz' is not one that Stripe takes"),
+    "a price below Stripe's least": ('"10.00"', '"0.10"', 6, "price: Stripe takes no less than $0.50."),
+    "a price above Stripe's most": (
+        '"10.00"',
+        '"9999999.99"',
+        6,
+        "price: Stripe takes no more than $999,999.99.",
+    ),
     "no credits": ("1000", "0", 5, "credits: 0 is not a number from 0.01 to"),
     "negative credits": ("1000", "-5", 5, "credits: -5 is not a number from"),
     "credits in words": ("1000", '"many"', 5, "credits: 'many' is not a number"),

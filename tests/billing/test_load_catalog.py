@@ -129,6 +129,8 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any]]] = [
     ("billing_package_validity_is_bounded", {"validity_days": 0}),
     ("billing_package_validity_is_bounded", {"validity_days": 36501}),
     ("billing_package_currency_is_a_code", {"currency": "US$"}),
+    ("billing_package_price_on_sale_can_be_paid", {"currency": "kwd", "price_minor": 12345}),
+    ("billing_package_price_on_sale_can_be_paid", {"currency": "ugx", "price_minor": 1550}),
     ("billing_package_one_per_stripe_product", {"stripe_product_id": "prod_taken"}),
 ]
 

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.money import THREE_DECIMAL, ZERO_DECIMAL, Money, decimal_places, round_minor
+from billing.currencies import (
+    MAXIMUM,
+    MINIMUM,
+    SUPPORTED,
+    THREE_DECIMAL,
+    WHOLE,
+    ZERO_DECIMAL,
+    decimal_places,
+)
+from billing.money import Money, price_refusal, round_minor
 
 CURRENCIES = st.sampled_from(["usd", "eur", "jpy", "krw", "kwd", "bhd", "inr"])
 
@@ -38,8 +47,38 @@ def test_the_exponent_is_the_currencys(currency: str, places: int) -> None:
     assert decimal_places(currency) == places
 
 
-def test_no_currency_is_both_zero_and_three_decimal() -> None:
-    assert not ZERO_DECIMAL & THREE_DECIMAL
+def test_every_rule_is_of_a_currency_that_stripe_takes_and_no_two_contradict() -> None:
+    assert len(SUPPORTED) > 135
+    assert {*ZERO_DECIMAL, *THREE_DECIMAL, *WHOLE, *MINIMUM, *MAXIMUM} <= SUPPORTED
+    assert not ZERO_DECIMAL & THREE_DECIMAL | WHOLE & (ZERO_DECIMAL | THREE_DECIMAL)
+
+
+@pytest.mark.parametrize(
+    ("price", "currency", "refusal"),
+    [
+        ("0", "usd", ""),
+        ("0.50", "usd", ""),
+        ("0.49", "usd", "Stripe takes no less than $0.50."),
+        ("0.29", "gbp", "Stripe takes no less than £0.30."),
+        ("49", "jpy", "Stripe takes no less than ¥50."),
+        ("174.99", "huf", "Stripe takes no less than 175.00 HUF."),
+        ("0.01", "afn", ""),
+        ("999999.99", "usd", ""),
+        ("1000000.00", "usd", "Stripe takes no more than $999,999.99."),
+        ("9999999.99", "inr", ""),
+        ("10000000.00", "inr", "Stripe takes no more than ₹9,999,999.99."),
+        ("9999999999.99", "idr", ""),
+        ("100000000", "krw", "Stripe takes no more than ₩99,999,999."),
+        ("12.340", "kwd", ""),
+        ("12.345", "kwd", "Stripe takes two decimal places in KWD: the third must be 0."),
+        ("1500.00", "isk", ""),
+        ("1.50", "isk", "Stripe takes whole amounts only in ISK."),
+        ("1500.01", "ugx", "Stripe takes whole amounts only in UGX."),
+        ("174.99", "twd", ""),
+    ],
+)
+def test_a_price_is_one_that_stripe_charges(price: str, currency: str, refusal: str) -> None:
+    assert price_refusal(Money.from_major(Decimal(price), currency)) == refusal
 
 
 @given(st.integers(min_value=-(10**14), max_value=10**14), CURRENCIES)

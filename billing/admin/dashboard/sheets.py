@@ -15,6 +15,7 @@ from billing.admin.bar_chart import BarChart, Column, Part, draw_columns
 from billing.admin.dashboard.cells import Cell, Share, shown
 from billing.admin.dashboard.periods import Period
 from billing.admin.dashboard.sheet import Sheet, bars_of
+from billing.currencies import decimal_places
 from billing.figures_selectors import (
     Revenue,
     Sales,
@@ -25,7 +26,7 @@ from billing.figures_selectors import (
     visits_in,
 )
 from billing.models import Purchase
-from billing.money import Money, decimal_places, round_minor
+from billing.money import Money, round_minor
 from credits.figures_selectors import Standing, first_spends, standing_by_day
 
 NOTHING_SOLD = gettext_lazy("Nothing was sold in these days.")
