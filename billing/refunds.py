@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from uuid import UUID
 
 import structlog
@@ -36,7 +36,8 @@ from billing.owed_payments import owed_payments, settle_attention_of
 from billing.own_purchases import require_not_own
 from billing.purchase_log import Change, Told, lock_purchase, record
 from billing.refund_limits import check_limit
-from billing.returns import Cause, came_of, counted, credits_for, settle_returns, standing_returns
+from billing.refundable import accepted_payment, check_amount, disputed_minor, left_to_refund, unspent_share
+from billing.returns import Cause, came_of, counted, credits_for, settle_returns
 from billing.stripe_gateway import RefundRequest
 from billing.stripe_objects import StripeRefund
 from credits.formatting import credits_amount
@@ -85,6 +86,7 @@ class Preview:
 
     purchase: Purchase
     amount: Money
+    refundable: Money
     credits_left: Decimal
     credits_asked: Decimal
     went: Outflows
@@ -113,25 +115,26 @@ def preview_refund(purchase: Purchase, amount_minor: int | None = None) -> Previ
 
     Raises:
         NotRefundable: the purchase isn't paid, or less than that is left to refund.
-        InvalidRefund: the amount isn't above zero.
+        InvalidRefund: the amount isn't above zero, or finer than Stripe refunds.
     """
-    payment = _accepted(purchase)
+    payment = accepted_payment(purchase)
     went = outflows_of(_lot_of(payment))
     # What paid off a debt can be taken too: then that is owed again.
     left = went.free + went.offset
     if amount_minor is None:
         amount_minor = unspent_share(purchase, left)
     else:
-        _check_amount(purchase, amount_minor)
+        check_amount(purchase, amount_minor)
     claimed = _claimed(payment)
-    asked = credits_for(purchase, purchase.refunded_minor + amount_minor + _disputed(payment)) - claimed
-    return Preview(purchase, Money(amount_minor, purchase.currency), left, max(Decimal(0), asked), went)
-
-
-def unspent_share(purchase: Purchase, credits_left: Decimal) -> int:
-    """What the unspent credits were paid with, in minor units, rounded down; at most what is left to refund."""
-    share = Decimal(purchase.paid.minor) * credits_left / purchase.credits
-    return min(purchase.refundable.minor, int(share.to_integral_value(rounding=ROUND_DOWN)))
+    asked = credits_for(purchase, purchase.refunded_minor + amount_minor + disputed_minor(payment)) - claimed
+    return Preview(
+        purchase,
+        Money(amount_minor, purchase.currency),
+        left_to_refund(purchase),
+        left,
+        max(Decimal(0), asked),
+        went,
+    )
 
 
 def refund_purchase(purchase_id: UUID, order: RefundOrder) -> Refund:
@@ -357,8 +360,8 @@ def _check_order(purchase: Purchase, order: RefundOrder) -> tuple[Payment, Money
     if order.payment_id:
         payment, amount = _check_owed(purchase, order.payment_id, order.amount_minor)
     else:
-        payment = _accepted(purchase)
-        _check_amount(purchase, order.amount_minor)
+        payment = accepted_payment(purchase)
+        check_amount(purchase, order.amount_minor)
         amount = Money(order.amount_minor, purchase.currency)
     payment.purchase = purchase
     require_not_own(purchase, order.asked_by)
@@ -380,15 +383,6 @@ def _check_owed(purchase: Purchase, payment_id: UUID, amount_minor: int) -> tupl
     return found.payment, found.left
 
 
-def _accepted(purchase: Purchase) -> Payment:
-    payment = purchase.accepted_payment if purchase.is_credited else None
-    if payment is None:
-        raise NotRefundable(
-            "This purchase was not paid: there is nothing to refund.", purchase=str(purchase.pk)
-        )
-    return payment
-
-
 def _lot_of(payment: Payment) -> Lot:
     return Lot.objects.get(payment=payment)
 
@@ -397,19 +391,3 @@ def _claimed(payment: Payment) -> Decimal:
     """What refunds and disputes claim back already."""
     claims = Clawback.objects.filter(lot=payment.lot_id).values_list("amount", flat=True)
     return sum(claims, Decimal(0))
-
-
-def _disputed(payment: Payment) -> int:
-    return sum(dispute.counted_minor or 0 for dispute in standing_returns(payment)[1])
-
-
-def _check_amount(purchase: Purchase, amount_minor: int) -> None:
-    if amount_minor <= 0:
-        raise InvalidRefund("A refund is above zero.", field="amount")
-    left = purchase.refundable
-    if amount_minor > left.minor:
-        raise NotRefundable(
-            f"At most {left} of {purchase.paid} can still be refunded.",
-            purchase=str(purchase.pk),
-            left=str(left.major),
-        )

@@ -35,6 +35,7 @@ from billing.money import Money
 from billing.owed_payments import close_unpaid_purchase, is_closable
 from billing.own_purchases import may_refund
 from billing.receipt_downloads import purchase_document
+from billing.refundable import left_to_refund, why_not_refundable
 from billing.repair import rerun_fulfilment
 from billing.selectors import (
     open_purchases,
@@ -134,6 +135,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             {
                 "fields": [
                     "refunded_shown",
+                    "left_shown",
                     "credits_back",
                     "refunds_shown",
                     "disputes_shown",
@@ -192,6 +194,10 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     @display(description=_("refunded"))
     def refunded_shown(self, purchase: Purchase) -> str:
         return str(purchase.refunded) if purchase.refunded_minor else EMPTY
+
+    @display(description=_("left to refund"))
+    def left_shown(self, purchase: Purchase) -> str:
+        return why_not_refundable(purchase) or str(left_to_refund(purchase))
 
     @display(description=_("credits taken back"))
     def credits_back(self, purchase: Purchase) -> str:
@@ -253,14 +259,14 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         return request.user.has_perm("billing.refund_purchase")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No Refund button where nothing can be refunded, no Refund payment where nothing is owed, neither on one's own
-        purchase, no Close where something was paid, and no Receipt where nothing was. Their addresses stay, and say so
-        to whoever comes too late.
+        """No Refund button where nothing is left to refund (*left to refund* says why), no Refund payment where nothing
+        is owed, neither on one's own purchase, no Close where something was paid, and no Receipt where nothing was.
+        Their addresses stay, and say so to whoever comes too late.
         """
         actions = super().get_actions_detail(request, object_id)
         purchase = self.get_object(request, unquote(str(object_id)))
         hidden = set()
-        if purchase is None or not (purchase.is_credited and purchase.refundable.minor > 0):
+        if purchase is None or not left_to_refund(purchase).minor:
             hidden.add("refund")
         if purchase is None or first_owed(purchase) is None:
             hidden.add("refund_payment")

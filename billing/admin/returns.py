@@ -25,10 +25,12 @@ from accounts.downloads import DownloadableList
 from accounts.models import User
 from billing import refund_limits
 from billing.admin.downloads import DOWNLOAD_SALES
+from billing.currencies import too_fine
 from billing.errors import BillingError
 from billing.exports import refunds_csv
 from billing.models import Dispute, Purchase, Refund
 from billing.money import Money
+from billing.refundable import left_to_refund, why_not_refundable
 from billing.refunds import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
 from billing.resolving import resolve_return
 from billing.returns import amount_of, came_of
@@ -98,6 +100,8 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
         return {
             "purchase": self.purchase,
+            "left": left_to_refund(self.purchase),
+            "reason": why_not_refundable(self.purchase),
             "previews": self.choices_shown,
             "allowance": refund_limits.told_to(cast(User, request.user), self.purchase.currency),
         }
@@ -108,6 +112,8 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
             money = Money.from_major(cast(Decimal, self.cleaned_data["amount"]), self.purchase.currency)
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
+        if refusal := too_fine(money.minor, money.currency):
+            raise forms.ValidationError(refusal)
         return money.minor
 
     def order(self) -> RefundOrder:
@@ -125,9 +131,10 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
 
 def previews(purchase: Purchase) -> list[Preview]:
     """What the two usual refunds would do: the unspent share, and all that is left."""
-    if not purchase.is_credited or purchase.refundable.minor <= 0:
+    left = left_to_refund(purchase)
+    if not left.minor:
         return []
-    unspent, whole = preview_refund(purchase), preview_refund(purchase, purchase.refundable.minor)
+    unspent, whole = preview_refund(purchase), preview_refund(purchase, left.minor)
     return [whole] if unspent.amount.minor in (0, whole.amount.minor) else [unspent, whole]
 
 

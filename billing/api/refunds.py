@@ -61,7 +61,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
     paid = MoneyField(source="purchase.paid")
     refunded = MoneyField(source="purchase.refunded")
-    refundable = MoneyField(source="purchase.refundable")
+    refundable = MoneyField()
     amount = MoneyField()
     currency = serializers.CharField(source="purchase.currency", read_only=True)
     credits_left = NumberField()

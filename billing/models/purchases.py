@@ -192,11 +192,6 @@ class Purchase(models.Model):
         return Money(self.refunded_minor, self.currency)
 
     @property
-    def refundable(self) -> Money:
-        """What can still be refunded."""
-        return Money(self.paid.minor - self.refunded_minor, self.currency)
-
-    @property
     def payment(self) -> Payment | None:
         """The payment that was accepted; before that, the newest one. From what is prefetched, where it is."""
         payments = sorted(self.payments.all(), key=lambda each: (each.is_accepted, each.created_at))

@@ -10,14 +10,15 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
+from billing.errors import NotRefundable
 from billing.models import Dispute, Purchase, Refund
 from tests.admin.conftest import as_clerk, as_superuser, clerk, sign_in, superuser
 from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, read
 from tests.billing.reporting import deliver
-from tests.builders import UserFactory
+from tests.builders import PackageFactory, UserFactory
 from tests.local_world import Sandbox
 from tests.returns.asking import refund, refund_in_dashboard
-from tests.returns.conftest import balance, charge_of, fresh, spend
+from tests.returns.conftest import balance, buy, charge_of, fresh, spend
 
 __all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
 
@@ -88,6 +89,19 @@ def test_what_is_missing_is_said_in_the_dialog(
     assert not Refund.objects.exists()
 
 
+def test_an_amount_finer_than_stripe_refunds_is_named_at_its_field(
+    as_superuser: Client, sandbox: Sandbox, buyer: User
+) -> None:
+    PackageFactory(code="isk", currency="isk", price_minor=150_000, credits=1000)
+    purchase = buy(sandbox, buyer, "isk")
+    spend(purchase, 333)
+
+    assert 'name="amount" value="1000.00"' in read(as_superuser, button_of(purchase, "refund"))
+    answer = press(as_superuser, purchase, amount="1.50")
+    assert "Stripe takes whole amounts only in ISK." in answer.content.decode()
+    assert not Refund.objects.exists()
+
+
 def test_more_than_is_left_is_refused_with_what_is(as_superuser: Client, purchase: Purchase) -> None:
     answer = press(as_superuser, purchase, amount="45.01")
     assert messages_after(answer) == ["At most $45.00 of $45.00 can still be refunded."]
@@ -122,7 +136,41 @@ def test_the_button_is_only_for_whom_may_and_where_there_is_something_to_refund(
     assert button not in read(sign_in(reader), page_of(purchase))
     assert sign_in(reader).post(button, {"_form_submitted": "True"}).status_code == 403
     refund(purchase, 4500)
-    assert button not in read(as_superuser, page_of(purchase))
+    page = read(as_superuser, page_of(purchase))
+    assert button not in page
+    assert "All of it was refunded." in page
+
+
+def test_what_a_bank_has_taken_back_is_not_offered_to_refund(
+    as_superuser: Client, sandbox: Sandbox, purchase: Purchase
+) -> None:
+    sandbox.dispute(charge_of(sandbox, purchase), amount=4000)
+    deliver(sandbox)
+
+    assert button_of(purchase, "refund") in read(as_superuser, page_of(purchase))
+    assert "left to refund $5.00." in read(as_superuser, button_of(purchase, "refund"))
+    with pytest.raises(NotRefundable, match=r"At most \$5.00 of \$45.00"):
+        refund(purchase, 501)
+
+
+def test_a_wholly_disputed_purchase_has_no_button_and_says_why(
+    as_superuser: Client, sandbox: Sandbox, purchase: Purchase
+) -> None:
+    dispute = sandbox.dispute(charge_of(sandbox, purchase))
+    deliver(sandbox)
+    button, page = button_of(purchase, "refund"), read(as_superuser, page_of(purchase))
+
+    assert button not in page
+    why = "The buyer’s bank has taken the payment back: Stripe refuses to refund it too."
+    assert why in page
+    assert why in read(as_superuser, button), "whoever comes too late is told"
+    with pytest.raises(NotRefundable, match="bank has taken the payment back"):
+        refund(purchase, 1)
+    assert not Refund.objects.exists()
+
+    sandbox.close_dispute(dispute["id"], "won")
+    deliver(sandbox)
+    assert button in read(as_superuser, page_of(purchase))
 
 
 def test_lists_and_pages_tell_what_went_back(

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 
+from accounts.models import User
 from billing.models import Purchase, Refund
 from tests.billing.calling import API, browser_of
-from tests.builders import UserFactory
-from tests.returns.conftest import balance, fresh, spend
+from tests.builders import PackageFactory, UserFactory
+from tests.local_world import Sandbox
+from tests.returns.conftest import balance, buy, fresh, spend
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,3 +88,22 @@ def test_block_names_what_is_missing(staff: Any, purchase: Purchase) -> None:
     answer = ask(staff, purchase, amount="45", policy="block")
     assert (answer.status_code, answer.json()["code"]) == (409, "credits_were_spent")
     assert "4,900" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("currency", "price_minor", "amount", "unspent"),
+    [("isk", 6000, "1.50", 40.0), ("kwd", 15_550, "12.345", 10.37)],
+)
+def test_an_amount_finer_than_stripe_refunds_is_refused_and_never_proposed(
+    staff: Any, sandbox: Sandbox, buyer: User, currency: str, price_minor: int, amount: str, unspent: float
+) -> None:
+    PackageFactory(code="fine", currency=currency, price_minor=price_minor, credits=1000)
+    purchase = buy(sandbox, buyer, "fine")
+    spend(purchase, 333)
+
+    refused = ask(staff, purchase, amount=amount)
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_refund")
+    assert refused.json()["errors"][0]["attr"] == "amount"
+    preview = browser_of(staff).get(f"{API}admin/purchases/{purchase.pk}/refund-preview").json()
+    assert preview["amount"] == unspent
+    assert ask(staff, purchase, amount=str(unspent)).json()["status"] == "succeeded"

@@ -21,6 +21,7 @@ from billing.errors import BillingError
 from billing.inbox import reapply_events
 from billing.models import InboxEvent, Purchase, Refund
 from billing.reconciliation import sweep_open_purchases
+from billing.refundable import left_to_refund
 from credits import adjustments, ledger, undoing
 from credits.errors import LedgerError
 from credits.models import Account, Adjustment, Hold, Lot
@@ -126,7 +127,7 @@ class World:
     def refund_the_rest(self, number: int) -> None:
         purchase = self._purchase(number)
         with suppress(BillingError, ProgrammingError):
-            refund(purchase, purchase.refundable.minor, policy=POLICIES[number % 3])
+            refund(purchase, left_to_refund(purchase).minor, policy=POLICIES[number % 3])
 
     def refund_and_lose_the_answer(self, number: int) -> None:
         for _ in range(5):
