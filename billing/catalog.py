@@ -76,7 +76,6 @@ def _values(entry: CatalogPackage) -> dict[str, object]:
         "credits": entry.credits,
         "price_minor": entry.price.minor,
         "currency": entry.price.currency,
-        "discount_percentage": entry.discount_percentage,
         "badge": entry.badge,
         "display_order": entry.display_order,
         "is_active": entry.is_active,

@@ -17,6 +17,7 @@ from billing.errors import CatalogError
 from billing.models import Package
 from billing.models.packages import LONGEST_VALIDITY_DAYS, PRICE_ID, PRODUCT_ID
 from billing.money import Money, price_refusal
+from billing.pricing import offers
 from config.toml_numbers import load_toml, read_number
 from config.written_amounts import NotAnAmount
 
@@ -37,7 +38,6 @@ class CatalogPackage:
     description: str
     credits: Decimal
     price: Money
-    discount_percentage: Decimal
     badge: str
     display_order: int
     is_active: bool
@@ -79,6 +79,8 @@ class _Reader:
         packages = [self._package(index, table) for index, table in enumerate(tables)]
         self._refuse_duplicates(tables, "code")
         self._refuse_duplicates(tables, "stripe_product_id")
+        if not self.mistakes:
+            self._compare_discounts(tables, packages)
         if self.mistakes:
             raise CatalogError("\n".join(self.mistakes))
         return [package for package in packages if package]
@@ -107,13 +109,13 @@ class _Reader:
         for key in sorted(REQUIRED - table.keys()):
             self._mistake(self._line_of("", index), f"{key!r} is missing")
         fields = _Fields(self, index, table)
+        fields.number("discount_percentage", Decimal(0), Decimal(100), 2, 0)
         package = CatalogPackage(
             code=fields.text("code", r"[a-z0-9][a-z0-9_-]{0,49}", "lower-case letters, digits, - and _"),
             name=fields.text("name", r".{1,100}", "1 to 100 characters"),
             description=fields.text("description", r".{0,500}", "500 characters at most", ""),
             credits=fields.number("credits", SMALLEST_CREDITS, LARGEST_CREDITS, places=2),
             price=fields.price(self.currency),
-            discount_percentage=fields.number("discount_percentage", Decimal(0), Decimal(100), 2, 0),
             badge=fields.text("badge", "|".join(Package.Badge.values), "popular or best_value", ""),
             display_order=int(fields.number("display_order", Decimal(0), Decimal(10**6), 0, index + 1)),
             is_active=fields.flag("active"),
@@ -128,6 +130,24 @@ class _Reader:
                 "stripe_price_id", "a price is taken over with its product: stripe_product_id is missing"
             )
         return package if len(self.mistakes) == before else None
+
+    def _compare_discounts(self, tables: list[dict[str, Any]], packages: list[CatalogPackage | None]) -> None:
+        """Hold the discounts that older files name against the prices, which alone make them."""
+        on_sale = [
+            Package(
+                pk=index, credits=each.credits, price_minor=each.price.minor, currency=each.price.currency
+            )
+            for index, each in enumerate(packages)
+            if each and each.is_active
+        ]
+        for offer in offers(on_sale):
+            index, made = offer.package.pk, offer.discount_percentage
+            said = Decimal(str(tables[index].get("discount_percentage", made)))
+            if abs(said - made) >= 1:
+                line = self._line_of("discount_percentage", index)
+                self._mistake(
+                    line, f"discount_percentage: the prices make it {made}, not {said}: leave it out"
+                )
 
     def _refuse_duplicates(self, tables: list[dict[str, Any]], key: str) -> None:
         first: dict[object, int] = {}

@@ -145,6 +145,7 @@ def _commit_intent(
     user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
 ) -> Purchase:
     hold_present(user.pk)
+    offer = offer_for(package)
     purchase = Purchase(
         user=user,
         account=ledger.open_team_account(team) if team else ledger.open_account(user),
@@ -153,9 +154,9 @@ def _commit_intent(
         package_name=package.name,
         credits=package.credits,
         price_minor=package.price_minor,
-        list_price_minor=offer_for(package).list_price.minor,
+        list_price_minor=offer.list_price.minor,
         currency=package.currency,
-        discount_percentage=package.discount_percentage,
+        discount_percentage=offer.discount_percentage,
         validity_days=package.validity_days,
         idempotency_key=order.idempotency_key or None,
         request_fingerprint=order.fingerprint,

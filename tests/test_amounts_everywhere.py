@@ -133,7 +133,6 @@ FORMS: dict[str, Door] = {
     "a payment that is given back": lambda text: _dialog(RefundPaymentForm, "minor", text),
     "a package's price": lambda text: _admin_form(Package, "price", text),
     "a package's credits": lambda text: _admin_form(Package, "credits", text),
-    "a package's discount": lambda text: _admin_form(Package, "discount_percentage", text),
     "a package's validity": lambda text: _admin_form(Package, "validity_days", text),
     "a rate's price": lambda text: _admin_form(Rate, "price", text),
     "a rate's number of units": lambda text: _admin_form(Rate, "per", text),
@@ -223,7 +222,6 @@ code = "starter"
 name = "Starter"
 credits = 1000
 price = 10
-discount_percentage = 5
 display_order = 3
 validity_days = 30
 """
@@ -253,7 +251,7 @@ def _with(text: str, key: str, value: str) -> str:
     return text.replace(line, f"{key} = {value}")
 
 
-@pytest.mark.parametrize("key", ["credits", "price", "discount_percentage", "display_order", "validity_days"])
+@pytest.mark.parametrize("key", ["credits", "price", "display_order", "validity_days"])
 def test_a_catalogue_takes_plain_digits_only(toml: Path, key: str) -> None:
     def read(text: str) -> Any:
         toml.write_text(_with(CATALOG, key, text))

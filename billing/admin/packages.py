@@ -28,7 +28,9 @@ from billing.errors import BillingError
 from billing.models import Package
 from billing.models.packages import PRICE_ID, PRODUCT_ID
 from billing.money import Money
+from billing.pricing import discounts
 from billing.remote_catalog import RemoteCatalog, find_drift, mirrored_remote_catalog
+from billing.selectors import all_packages
 from config.admin_actions import acted_on, after_dialog
 from config.admin_display import EMPTY, chip
 from config.amount_fields import AmountField
@@ -76,7 +78,6 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             "description",
             "credits",
             "currency",
-            "discount_percentage",
             "is_active",
             "badge",
             "display_order",
@@ -164,7 +165,6 @@ class PackageAdmin(StaffMayLook):
                     "credits",
                     "price",
                     "currency",
-                    "discount_percentage",
                 ]
             },
         ),
@@ -177,12 +177,13 @@ class PackageAdmin(StaffMayLook):
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         drift = _drift_column(functools.cache(mirrored_remote_catalog))
+        discount = _discount_column(functools.cache(lambda: discounts(all_packages())))
         return [
             "name",
             "code",
             "credits_shown",
             "price_shown",
-            "discount",
+            discount,
             "badge_chip",
             "is_active",
             drift,
@@ -209,11 +210,6 @@ class PackageAdmin(StaffMayLook):
     @display(description=_("price"), ordering="price_minor")
     def price_shown(self, package: Package) -> str:
         return str(package.price)
-
-    @display(description=_("discount"), ordering="discount_percentage")
-    def discount(self, package: Package) -> str:
-        percentage = package.discount_percentage
-        return f"{credits_amount(percentage)} %" if percentage else EMPTY
 
     @display(description=_("badge"), ordering="badge")
     def badge_chip(self, package: Package) -> str:
@@ -265,6 +261,17 @@ class PackageAdmin(StaffMayLook):
         record_act("synced", package, {"steps": done})
         self.log_change(request, package, f"Synced to Stripe. {done}")
         self.message_user(request, done, messages.SUCCESS)
+
+
+def _discount_column(found: Callable[[], dict[int, Decimal]]) -> Callable[[Package], str]:
+    """A column that reads the packages on sale once for the whole list."""
+
+    def discount(package: Package) -> str:
+        percentage = found()[package.pk]
+        return f"{credits_amount(percentage)}%" if percentage else EMPTY
+
+    column: Callable[[Package], str] = display(discount, description=_("discount"))
+    return column
 
 
 def _drift_column(remote: Callable[[], RemoteCatalog]) -> Callable[[Package], str]:

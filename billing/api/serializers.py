@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.api.fields import MoneyField, NumberField, UtcTimeField
@@ -20,7 +22,9 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
     credits = NumberField()
     price = MoneyField()
     price_usd = serializers.SerializerMethodField(help_text="The price when it is in US dollars, else null.")
-    discount_percentage = NumberField()
+    discount_percentage = serializers.SerializerMethodField(
+        help_text="What the price is below the smallest pack's rate, in per cent."
+    )
     is_popular = serializers.BooleanField(read_only=True)
 
     class Meta:
@@ -44,6 +48,10 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
             "stripe_product_id",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(OpenApiTypes.DOUBLE)
+    def get_discount_percentage(self, package: Package) -> int | float:
+        return NumberField().to_representation(self.context["discounts"][package.pk])
 
     def get_price_usd(self, package: Package) -> float | None:
         return float(package.price.major) if package.currency == "usd" else None

@@ -29,6 +29,7 @@ from billing.api.serializers import (
 from billing.checkout import PurchaseOrder, start_purchase
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
+from billing.pricing import discounts
 from billing.selectors import all_packages, all_purchases, packages_on_sale, purchases_of
 from config.problems import problem_responses
 from credits.selectors import get_balance
@@ -75,8 +76,10 @@ class PackagesView(APIView):
         include_inactive = _parsed(PackageQuerySerializer(data=request.query_params))["include_inactive"]
         if include_inactive and not _user(request).is_superuser:
             raise PermissionDenied("Only admins see packages that are off sale.")
-        packages = all_packages() if include_inactive else packages_on_sale()
-        return Response(PackageSerializer(packages, many=True).data)
+        packages = list(all_packages() if include_inactive else packages_on_sale())
+        return Response(
+            PackageSerializer(packages, many=True, context={"discounts": discounts(packages)}).data
+        )
 
 
 @extend_schema(tags=["Buying credits"])

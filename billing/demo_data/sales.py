@@ -12,7 +12,8 @@ from django.db.models import Model
 from accounts.models import User
 from billing.demo_data.books import MILLION, spelled_amount
 from billing.demo_data.plan import Moment, instant
-from billing.models import Dispute, Package, Payment, Purchase, PurchaseEvent, Refund
+from billing.models import Dispute, Payment, Purchase, PurchaseEvent, Refund
+from billing.pricing import Offer
 from billing.returns import credits_for
 from credits.models import Account, Clawback
 
@@ -22,14 +23,6 @@ MINUTE = 60 * MILLION
 DAY = 24 * 60 * MINUTE
 # How long a bank takes to decide: a dispute that is younger is still open.
 UNDECIDED_DAYS = 60
-
-
-@dataclass(frozen=True)
-class Offered:
-    """A package and what its credits would cost without a discount."""
-
-    package: Package
-    list_price_minor: int
 
 
 @dataclass
@@ -77,7 +70,7 @@ class Claim:
     owes: bool
 
 
-def start_sale(user: User, account: Account, offered: Offered, random: Random, at: int) -> Sale:
+def start_sale(user: User, account: Account, offered: Offer, random: Random, at: int) -> Sale:
     """A checkout that was opened."""
     package = offered.package
     number = UUID(int=random.getrandbits(128), version=4)
@@ -90,9 +83,9 @@ def start_sale(user: User, account: Account, offered: Offered, random: Random, a
         package_name=package.name,
         credits=package.credits,
         price_minor=package.price_minor,
-        list_price_minor=offered.list_price_minor,
+        list_price_minor=offered.list_price.minor,
         currency=package.currency,
-        discount_percentage=package.discount_percentage,
+        discount_percentage=offered.discount_percentage,
         validity_days=package.validity_days,
         stripe_session_id=f"cs_seed_{number.hex}",
         stripe_customer_id=f"cus_seed_{user.pk.hex}",

@@ -15,10 +15,9 @@ from accounts.models import User
 from billing.daily_figures import count_all_next_time
 from billing.demo_data.plan import IDS_A_PLACE, CannotSeed, Plan, Reserved, Sizes
 from billing.demo_data.rows import Rows
-from billing.demo_data.sales import Offered
 from billing.demo_data.story import Story
 from billing.models import Dispute, Package, Payment, Purchase, PurchaseEvent, Refund
-from billing.pricing import offers
+from billing.pricing import Offer, offers
 from credits.models import Account, Clawback, Entry, Lot
 
 ENTRIES_A_CHUNK = 50_000
@@ -53,7 +52,7 @@ def seed_demo(sizes: Sizes, seed: int, report: Callable[[float], None]) -> Seede
     return Seeded(plan.reserved.batch)
 
 
-def _write_all(plan: Plan, offered: Sequence[Offered], report: Callable[[float], None]) -> None:
+def _write_all(plan: Plan, offered: Sequence[Offer], report: Callable[[float], None]) -> None:
     buyers = plan.sizes.buyers
     with closing(Writer(plan.sizes.entries, report)) as writer:
         rows = Rows()
@@ -110,14 +109,14 @@ def _check_place() -> None:
             raise CannotSeed("The database's role must be a superuser: rows are written past the triggers.")
 
 
-def _offered() -> Sequence[Offered]:
+def _offered() -> Sequence[Offer]:
     """What is on sale at a price of which a part can be refunded."""
     on_sale = [
         offer for offer in offers(Package.objects.filter(is_active=True)) if offer.package.price_minor > 1
     ]
     if not on_sale:
         raise CannotSeed("Nothing is on sale: load a catalogue first, with load_catalog.")
-    return [Offered(offer.package, offer.list_price.minor) for offer in on_sale]
+    return on_sale
 
 
 @transaction.atomic

@@ -17,7 +17,6 @@ from billing.demo_data.rows import Rows
 from billing.demo_data.sales import (
     DAY,
     MINUTE,
-    Offered,
     Sale,
     Status,
     claim_back,
@@ -27,6 +26,7 @@ from billing.demo_data.sales import (
     start_sale,
 )
 from billing.models import Dispute, Purchase
+from billing.pricing import Offer
 from credits.models import Account, Clawback, Entry
 
 # What becomes of a thousand purchases.
@@ -73,7 +73,7 @@ Deed = Credited | Returned | None
 class Story:
     """Everything of one buyer, drawn from random numbers of their own: who comes before or after changes nothing."""
 
-    def __init__(self, plan: Plan, buyer: int, offered: Sequence[Offered], rows: Rows) -> None:
+    def __init__(self, plan: Plan, buyer: int, offered: Sequence[Offer], rows: Rows) -> None:
         self.plan, self.offered, self.rows = plan, offered, rows
         self.random = plan.random(buyer)
         self.moments = plan.moments_of(buyer, self.random)

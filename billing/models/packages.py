@@ -57,13 +57,6 @@ class Package(models.Model):
         default="usd",
         validators=[validate_currency],
     )
-    discount_percentage = models.DecimalField(
-        _("discount in per cent"),
-        max_digits=5,
-        decimal_places=2,
-        default=0,
-        validators=[MinValueValidator(0), MaxValueValidator(100)],
-    )
     badge = models.CharField(_("badge"), max_length=20, choices=Badge.choices, blank=True, default=Badge.NONE)
     display_order = models.PositiveIntegerField(_("display order"), default=0)
     is_active = models.BooleanField(_("on sale"), default=True)
@@ -89,10 +82,6 @@ class Package(models.Model):
             models.CheckConstraint(condition=Q(credits__gt=0), name="billing_package_credits_positive"),
             models.CheckConstraint(
                 condition=Q(price_minor__gte=0), name="billing_package_price_not_negative"
-            ),
-            models.CheckConstraint(
-                condition=Q(discount_percentage__gte=0, discount_percentage__lte=100),
-                name="billing_package_discount_is_a_percentage",
             ),
             models.CheckConstraint(
                 condition=Q(currency__regex=r"^[a-z]{3}$"), name="billing_package_currency_is_a_code"

@@ -47,7 +47,6 @@ def form_of(package: Package, **changes: Any) -> dict[str, Any]:
         "credits": "1000",
         "price": "10.00",
         "currency": package.currency,
-        "discount_percentage": "0",
         "is_active": "on",
         "badge": "",
         "display_order": "1",
@@ -97,11 +96,6 @@ def test_a_price_is_written_in_the_main_unit(
             "Stripe takes two decimal places in KWD: the third must be 0.",
         ),
         ({"credits": "0"}, "credits", "Ensure this value is greater than or equal to 0.01."),
-        (
-            {"discount_percentage": "101"},
-            "discount_percentage",
-            "Ensure this value is less than or equal to 100.",
-        ),
     ],
 )
 def test_a_mistake_is_named_at_its_field(

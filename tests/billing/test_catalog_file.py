@@ -22,7 +22,7 @@ credits = 1000
 price = "10.00"
 """
 
-Row = tuple[str, str, int, str, int, str]
+Row = tuple[str, str, int, str, str]
 
 
 def facts(package: CatalogPackage) -> Row:
@@ -31,7 +31,6 @@ def facts(package: CatalogPackage) -> Row:
         package.name,
         int(package.credits),
         str(package.price),
-        int(package.discount_percentage),
         package.badge,
     )
 
@@ -43,20 +42,20 @@ def write(tmp_path: Path) -> Path:
 
 def test_the_standard_catalogue_sells_exactly_these_four_packs() -> None:
     assert [facts(package) for package in read_catalog(CATALOGS / "standard.toml")] == [
-        ("starter", "Starter", 1000, "$10.00", 0, ""),
-        ("standard", "Standard", 5000, "$45.00", 10, ""),
-        ("pro", "Pro", 10000, "$80.00", 20, "popular"),
-        ("enterprise", "Enterprise", 50000, "$350.00", 30, ""),
+        ("starter", "Starter", 1000, "$10.00", ""),
+        ("standard", "Standard", 5000, "$45.00", ""),
+        ("pro", "Pro", 10000, "$80.00", "popular"),
+        ("enterprise", "Enterprise", 50000, "$350.00", ""),
     ]
 
 
 def test_the_growth_catalogue_sells_exactly_these_five_packs() -> None:
     assert [facts(package) for package in read_catalog(CATALOGS / "growth.toml")] == [
-        ("starter", "Starter", 100, "$10.00", 0, ""),
-        ("basic", "Basic", 500, "$45.00", 10, ""),
-        ("pro", "Pro", 1000, "$85.00", 15, "popular"),
-        ("premium", "Premium", 2500, "$200.00", 20, ""),
-        ("enterprise", "Enterprise", 10000, "$750.00", 25, "best_value"),
+        ("starter", "Starter", 100, "$10.00", ""),
+        ("basic", "Basic", 500, "$45.00", ""),
+        ("pro", "Pro", 1000, "$85.00", "popular"),
+        ("premium", "Premium", 2500, "$200.00", ""),
+        ("enterprise", "Enterprise", 10000, "$750.00", "best_value"),
     ]
 
 
@@ -70,7 +69,6 @@ def test_what_a_file_does_not_say_has_a_plain_default(write: Path) -> None:
         description="",
         credits=Decimal(1000),
         price=Money(1000, "usd"),
-        discount_percentage=Decimal(0),
         badge="",
         display_order=1,
         is_active=True,
@@ -96,6 +94,15 @@ def test_a_price_is_in_its_currencys_own_unit(write: Path, currency: str, price:
 
     (package,) = read_catalog(write)
     assert package.price == Money(minor, currency.lower())
+
+
+@pytest.mark.parametrize("said", ["10", "9.5", '"10.00"'])
+def test_an_older_file_may_name_the_discount_that_its_prices_make(write: Path, said: str) -> None:
+    write.write_text(
+        GOOD
+        + f'[[package]]\ncode = "big"\nname = "Big"\ncredits = 5000\nprice = 45\ndiscount_percentage = {said}\n'
+    )
+    assert [package.code for package in read_catalog(write)] == ["starter", "big"]
 
 
 MISTAKES = {
@@ -152,6 +159,12 @@ MISTAKES = {
         'stripe_price_id = "price_1"\ncredits =',
         5,
         "stripe_product_id is missing",
+    ),
+    "a discount that the prices don't make": (
+        "credits =",
+        "discount_percentage = 10\ncredits =",
+        5,
+        "discount_percentage: the prices make it 0.00, not 10: leave it out",
     ),
     "more than all discount": (
         "credits =",

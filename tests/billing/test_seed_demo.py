@@ -13,10 +13,10 @@ from django.utils import timezone
 from accounts.models import User
 from billing.demo_data.plan import Plan, Reserved, Sizes
 from billing.demo_data.rows import Rows
-from billing.demo_data.sales import Offered
 from billing.demo_data.seeding import FILLED
 from billing.demo_data.story import Story
 from billing.models import Package, Purchase, PurchaseEvent
+from billing.pricing import offer_for
 from billing.returns import credits_for
 from credits.models import Clawback, Entry, Lot
 from credits.proof import find_violations
@@ -156,7 +156,7 @@ def test_another_run_adds_another_batch() -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_the_same_seed_tells_the_same_story() -> None:
-    now, offered = timezone.now(), [Offered(Package.objects.get(code="pro"), 10000)]
+    now, offered = timezone.now(), [offer_for(Package.objects.get(code="pro"))]
 
     def told(seed: int) -> dict[Any, list[str]]:
         plan, rows = Plan(Sizes(100, 1000, 1), seed, Reserved(1, 1, 1), now), Rows()
