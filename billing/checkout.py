@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -35,6 +36,7 @@ from billing.models import Package, Purchase, PurchaseEvent
 from billing.pricing import offer_for
 from billing.purchase_log import Change, Told, lock_purchase, record
 from billing.return_urls import allowed_return_url, default_cancel_url, default_success_url
+from billing.seen_offers import NOTHING_SEEN, SeenOffer
 from billing.stripe_identity import require_own_account
 from billing.stripe_objects import CheckoutSession
 from credits import ledger
@@ -48,6 +50,7 @@ LONGEST_KEY = 255
 class PurchaseOrder:
     """What a buyer asks for. Empty addresses mean our own pages; an empty key makes each call a new purchase. With a
     team the credits go to its account. ``package_id`` is the older client's name for the package.
+    ``seen`` is what the buyer was shown; nothing else is sold to them.
     """
 
     package_code: str
@@ -56,13 +59,16 @@ class PurchaseOrder:
     idempotency_key: str = ""
     team_id: UUID | None = None
     package_id: str = ""
+    seen: SeenOffer = NOTHING_SEEN
 
     @property
     def fingerprint(self) -> str:
         """Tells whether a repeated key came with the same order."""
-        order = [self.package_code, self.success_url, self.cancel_url]
+        order: list[Any] = [self.package_code, self.success_url, self.cancel_url]
         if self.team_id is not None:
             order.append(str(self.team_id))
+        if self.seen.told:
+            order.append(self.seen.told)
         return hashlib.sha256(json.dumps(order).encode()).hexdigest()
 
 
@@ -80,6 +86,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
 
     Raises:
         UnknownPackage: no package on sale has this code.
+        OfferChanged: it isn't what the buyer was shown.
         UnknownTeam: there is no such team, or the buyer is not in it.
         ReturnUrlNotAllowed, InvalidIdempotencyKey: the order is not acceptable.
         IdempotencyKeyReused: the key came with another order before.
@@ -92,7 +99,9 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
     earlier = _earlier_purchase(user, order)
     if earlier is not None:
         return _again(earlier, order)
+    # Read once: what was held against what was seen is what the purchase copies, whatever is edited meanwhile.
     package = _package_on_sale(order.package_code)
+    order.seen.require_unchanged(package)
     team = find_own(order.team_id, user).team if order.team_id else None
     require_own_account()
     try:

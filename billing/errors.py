@@ -23,6 +23,17 @@ class UnknownPackage(BillingError):
     status = 404
 
 
+class OfferChanged(BillingError):
+    """The package isn't what its buyer was shown. ``offer`` in the params says what it is now."""
+
+    code = "offer_changed"
+    status = 409
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return {"offer": self.params["offer"]}
+
+
 class ReturnUrlNotAllowed(BillingError):
     """A success or cancel address outside the allowed hosts: sending buyers there would be an open redirect."""
 

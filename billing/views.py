@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -27,13 +29,22 @@ from accounts.teams.shown_account import ask_again, for_the_shown_account
 from accounts.teams.switching import acting_team
 from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
 from billing.coming_back import tell_who_comes_back
-from billing.errors import BillingError, PurchaseInProgress, SessionNotFound, StripeRefused, UnknownPackage
+from billing.errors import (
+    BillingError,
+    OfferChanged,
+    PurchaseInProgress,
+    SessionNotFound,
+    StripeRefused,
+    UnknownPackage,
+)
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
 from billing.payment_methods import paid_with
 from billing.personal_export import write_export
+from billing.seen_offers import SeenOffer
 from billing.selectors import purchases_of, purchases_with_documents, shop_window
 from billing.visits import note_visit
+from config.written_amounts import NotAnAmount, parse_amount
 from credits.selectors import find_balance, get_balance
 
 RECENT = 5
@@ -51,11 +62,14 @@ LONGEST_PAUSE = 60
 @require_GET
 def credits_page(request: HttpRequest) -> HttpResponse:
     """Balance, packages on sale, and the latest purchases."""
-    user = cast(User, request.user)
     if back := tell_who_comes_back(request):
         return back
     note_visit(request)
-    team = acting_team(request)
+    return _shop(request, acting_team(request))
+
+
+def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpResponse:
+    user = cast(User, request.user)
     context = {
         "team": team,
         "balance": get_balance(user, team),
@@ -64,7 +78,7 @@ def credits_page(request: HttpRequest) -> HttpResponse:
         # One for each time the page is shown: pressing Buy twice on it is one purchase.
         "order_token": uuid.uuid4(),
     }
-    return render(request, "credits/purchase.html", context)
+    return render(request, "credits/purchase.html", context, status=status)
 
 
 @never_cache
@@ -73,9 +87,12 @@ def credits_page(request: HttpRequest) -> HttpResponse:
 @for_the_shown_account(ask_again("credits"))
 def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
     """Open the checkout for the account that the page was shown for, and send the buyer there."""
-    code, token = request.POST.get("package_code", ""), request.POST.get("order_token", "")[:64]
+    token = request.POST.get("order_token", "")[:64]
     try:
-        started = _start(cast(User, request.user), team, code, token)
+        started = _start(cast(User, request.user), _order(request.POST, team), token)
+    except OfferChanged as error:
+        messages.warning(request, error.message)
+        return _shop(request, team, error.status)
     except UnknownPackage:
         messages.error(request, _("This package is no longer on sale. Please choose another one."))
     except PurchaseInProgress:
@@ -96,14 +113,23 @@ def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
     return redirect("credits")
 
 
-def _start(user: User, team: Team | None, code: str, token: str) -> StartedPurchase:
-    team_id = team.pk if team else None
-    order = PurchaseOrder(code, idempotency_key=f"page:{token}:{code}" if token else "", team_id=team_id)
-    started = start_purchase(user, order, PurchaseEvent.Source.PAGE)
+def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
+    """What was shown is in the form too; a page from before that says nothing of it."""
+    price, currency, credits = (form.get(name) or None for name in ("price", "currency", "credits"))
+    try:
+        seen = SeenOffer(price and parse_amount(price), currency, credits and parse_amount(credits))
+    except NotAnAmount as error:
+        raise BadRequest("Price or credits are no amount.") from error
+    return PurchaseOrder(form.get("package_code", ""), team_id=team.pk if team else None, seen=seen)
+
+
+def _start(user: User, order: PurchaseOrder, token: str) -> StartedPurchase:
+    key = f"page:{token}:{order.package_code}" if token else ""
+    started = start_purchase(user, replace(order, idempotency_key=key), PurchaseEvent.Source.PAGE)
     if started.purchase.status == Purchase.Status.PENDING:
         return started
     # The page was left open, or brought back with the Back button: its purchase is over, so this is a new one.
-    return start_purchase(user, PurchaseOrder(code, team_id=team_id), PurchaseEvent.Source.PAGE)
+    return start_purchase(user, order, PurchaseEvent.Source.PAGE)
 
 
 @never_cache

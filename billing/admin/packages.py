@@ -177,7 +177,7 @@ class PackageAdmin(StaffMayLook):
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         drift = _drift_column(functools.cache(mirrored_remote_catalog))
-        discount = _discount_column(functools.cache(lambda: discounts(all_packages())))
+        discount = _discount_column(functools.cache(lambda: discounts(list(all_packages()))))
         return [
             "name",
             "code",

@@ -10,6 +10,8 @@ from rest_framework import serializers
 
 from billing.api.fields import MoneyField, NumberField, UtcTimeField
 from billing.models import Package, Purchase
+from billing.seen_offers import SeenOffer
+from config.api_amounts import AmountField
 
 HIGHEST_LIMIT = 100
 
@@ -77,6 +79,19 @@ class OrderSerializer(serializers.Serializer[Any]):
     team = serializers.UUIDField(
         source="team_id", required=False, help_text="A team of the buyer's: the credits go to its account."
     )
+    price = AmountField(
+        max_digits=20,
+        decimal_places=3,
+        required=False,
+        help_text="What the buyer was shown, as are currency and credits: where it has changed, nothing is bought.",
+    )
+    currency = serializers.CharField(max_length=3, required=False)
+    credits = AmountField(max_digits=20, decimal_places=2, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Give the fields of a `PurchaseOrder`."""
+        seen = SeenOffer(attrs.pop("price", None), attrs.pop("currency", None), attrs.pop("credits", None))
+        return {**attrs, "seen": seen}
 
 
 class StartedPurchaseSerializer(serializers.Serializer[Any]):

@@ -32,7 +32,7 @@ def _shop(sandbox: Sandbox, settings: Any) -> None:
 
 def test_a_purchase_keeps_a_copy_of_what_was_on_sale() -> None:
     PackageFactory(
-        code="special", name="Special", credits=Decimal("12.50"), price_minor=11,
+        code="special", name="Special", credits=Decimal("1250.50"), price_minor=1100,
         validity_days=30,
     )  # fmt: skip
     purchase = start(UserFactory(), "special").purchase
@@ -41,11 +41,11 @@ def test_a_purchase_keeps_a_copy_of_what_was_on_sale() -> None:
     purchase.refresh_from_db()
     assert purchase.package is None
     assert (purchase.package_code, purchase.package_name, purchase.credits) == (
-        "special", "Special", Decimal("12.50"),
+        "special", "Special", Decimal("1250.50"),
     )  # fmt: skip
-    assert (purchase.price_minor, purchase.list_price_minor, purchase.discount.minor) == (11, 13, 2)
+    assert (purchase.price_minor, purchase.list_price_minor, purchase.discount.minor) == (1100, 1251, 151)
     assert (purchase.currency, purchase.discount_percentage, purchase.validity_days) == (
-        "usd", Decimal("15.38"), 30,
+        "usd", Decimal("12.07"), 30,
     )  # fmt: skip
 
 
