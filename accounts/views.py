@@ -73,6 +73,7 @@ class SignOutView(View):
 class AuthenticateView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # mozilla-django-oidc is untyped
     """Sends the browser to the provider, with a state, a nonce and a PKCE challenge of its own."""
 
+    http_method_names = ["get", "head"]
     get_settings = staticmethod(provider.read_setting)
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -88,6 +89,7 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # moz
     Whatever it brings, the answer is a page and never a 500.
     """
 
+    http_method_names = ["get", "head"]
     get_settings = staticmethod(provider.read_setting)
 
     def get(self, request: HttpRequest) -> HttpResponseBase:

@@ -11,7 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from billing.errors import NoReceipt, StripeRefused, StripeUnavailable
@@ -20,7 +20,7 @@ from billing.selectors import purchases_of, refunds_of
 
 
 @login_required
-@require_GET
+@require_safe
 def receipt(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
     """The receipt of a purchase, or the way to Stripe's invoice."""
     purchase = purchases_of(cast(User, request.user)).filter(pk=purchase_id).first()
@@ -30,7 +30,7 @@ def receipt(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def credit_note(request: HttpRequest, refund_id: UUID) -> HttpResponse:
     refund = refunds_of(cast(User, request.user)).filter(pk=refund_id).first()
     if refund is None:

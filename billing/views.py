@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.clients.errors import RateLimited
 from accounts.clients.limits import check_rate
@@ -59,7 +59,7 @@ LONGEST_PAUSE = 60
 
 @never_cache
 @login_required
-@require_GET
+@require_safe
 def credits_page(request: HttpRequest) -> HttpResponse:
     """Balance, packages on sale, and the latest purchases."""
     if back := tell_who_comes_back(request):
@@ -134,7 +134,7 @@ def _start(user: User, order: PurchaseOrder, token: str) -> StartedPurchase:
 
 @never_cache
 @login_required
-@require_GET
+@require_safe
 def success_page(request: HttpRequest) -> HttpResponse:
     """Where Stripe sends the buyer after paying. Verifies, credits if need be, and refreshes while it is unsettled."""
     user = cast(User, request.user)
@@ -165,7 +165,7 @@ def _refresh_seconds(purchase: Purchase) -> int | None:
 
 @never_cache
 @login_required
-@require_GET
+@require_safe
 def history_page(request: HttpRequest) -> HttpResponse:
     """The user's purchases, a page at a time, of one status or of all."""
     if back := tell_who_comes_back(request):

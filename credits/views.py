@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.clients.limits import check_rate
 from accounts.models import User
@@ -76,7 +76,7 @@ def _zone(request: HttpRequest) -> ZoneInfo:
 
 
 @page
-@require_GET
+@require_safe
 def statement_page(request: HttpRequest) -> HttpResponse:
     """Every entry of the account that the person acts for, what is left, and where it goes."""
     if HEADER in request.headers and request.headers[HEADER] != account_key(acting_team(request)):
@@ -86,7 +86,7 @@ def statement_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
-@require_GET
+@require_safe
 def statement_csv(request: HttpRequest) -> HttpResponseBase:
     """The selected entries as a file: of the account that the page with the link was shown for."""
     team = acting_team(request)

@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
 from accounts.teams import invitations, membership
@@ -76,7 +76,7 @@ def teams_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
-@require_GET
+@require_safe
 def team_page(request: HttpRequest, team_id: UUID) -> HttpResponse:
     """Who is in the team, who is invited, and what one may do about it."""
     return _show_team(request, team_id)
@@ -149,7 +149,7 @@ def leave(request: HttpRequest, team_id: UUID) -> HttpResponse:
 
 
 @page
-@require_GET
+@require_safe
 def member_page(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
     """One member: their cap and role, and how to remove them."""
     return _show_member(request, team_id, user_id)
