@@ -41,6 +41,7 @@ from billing.stripe_objects import (
 )
 from billing.stripe_objects.reading import storable
 from billing.stripe_objects.storing import digest
+from config.json_depth import check_depth
 
 log = structlog.get_logger(__name__)
 
@@ -310,8 +311,9 @@ def verify_event(payload: bytes, signature: str) -> StripeEvent:
         log.warning("webhook_refused", check=_failed_check(payload, signature))
         raise WebhookRefused("The signature is missing, too old, or not made with this endpoint's secret.")
     try:
+        check_depth(payload)
         data = json.loads(payload)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise _unreadable(payload, "The body is not JSON.") from error
     if not isinstance(data, dict) or data.get("object") != "event":
         raise _unreadable(payload, "The body is not a Stripe event.")

@@ -12,6 +12,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 from rest_framework.utils import json
 
+from config.json_depth import check_depth
 from config.written_amounts import NotAnAmount, parse_amount
 
 
@@ -34,7 +35,9 @@ class WrittenNumbersParser(JSONParser):
     ) -> Any:
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
         try:
-            return json.loads(stream.read().decode(encoding), parse_float=WrittenFloat)
+            text = stream.read().decode(encoding)
+            check_depth(text.encode())
+            return json.loads(text, parse_float=WrittenFloat)
         except ValueError as error:
             raise ParseError(f"JSON parse error - {error}") from error
 

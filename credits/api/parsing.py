@@ -13,6 +13,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, QueryDict
 
 from config.errors import DomainError, InvalidRequest, WrongField
+from config.json_depth import NestedTooDeep, check_depth
 from config.written_amounts import NotAnAmount, parse_amount
 from credits.amounts import positive_amount
 from credits.api.errors import (
@@ -47,16 +48,17 @@ def read_body(request: HttpRequest, decoder: msgspec.json.Decoder[Shape]) -> Sha
     Raises:
         UnsupportedMediaType: it is not sent as JSON.
         RequestTooLarge: it is longer than DATA_UPLOAD_MAX_MEMORY_SIZE.
-        ParseError: it is not JSON.
+        ParseError: it is not JSON, or nested too deep.
         InvalidRequest: it is JSON of another shape.
     """
     if request.content_type != "application/json" and request.body:
         raise UnsupportedMediaType("Send the body as application/json.")
     try:
+        check_depth(request.body)
         return decoder.decode(request.body or b"{}")
     except msgspec.ValidationError as error:
         raise InvalidRequest(_wrong_field(str(error))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, NestedTooDeep):
         raise ParseError("The body is not JSON, or is nested too deep.") from None
     except RequestDataTooBig:
         raise RequestTooLarge("The body is too large.") from None

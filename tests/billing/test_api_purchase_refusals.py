@@ -86,8 +86,11 @@ def test_a_wrong_body_is_a_400_that_names_the_field(user: User, body: Any, wrong
     assert Purchase.objects.count() == 0
 
 
-def test_a_body_that_is_no_json_is_a_400(user: User) -> None:
-    answer = browser_of(user).post(f"{API}purchase", "{package_code:", content_type="application/json")
+@pytest.mark.parametrize(
+    "body", ["{package_code:", '{"package_code": ' + "[" * 100 + "]" * 100 + "}", '{"a":' * 100_000]
+)
+def test_a_body_that_is_no_json_or_nested_too_deep_is_a_400(user: User, body: str) -> None:
+    answer = browser_of(user).post(f"{API}purchase", body, content_type="application/json")
 
     assert_problem(answer, 400, "parse_error")
 

@@ -120,6 +120,7 @@ NO_EVENTS: dict[str, Any] = {
     "a date for seconds": json.dumps({**json.loads(BODY), "created": "2026-11-21"}).encode(),
     "a time beyond all calendars": json.dumps({**json.loads(BODY), "created": 10**18}).encode(),
     "brackets without end": b"[" * 100_000,
+    "more levels than anything has": BODY.replace(b"{", b'{"a": ' + b"[" * 100 + b"]" * 100 + b",", 1),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.utils import timezone
 
@@ -173,10 +174,18 @@ def test_a_field_that_is_wrong_is_named(service: Service, account: Account) -> N
 
 
 def test_a_body_that_is_no_json_is_refused_as_such(service: Service, account: Account) -> None:
-    nested = '{"metadata":' + '{"a":' * 5000 + "1" + "}" * 5001
-    for body in ("{", '{"account": NaN}', nested, '{"reference": "\\ud800"}'):
+    nested = ['{"metadata":' + '{"a":' * deep + "1" + "}" * (deep + 1) for deep in (100, 5000, 100_000)]
+    for body in ("{", '{"account": NaN}', *nested, '{"reference": "\\ud800"}'):
         answer = service.post("spends", body)
         assert (answer.status_code, answer.json()["code"]) == (400, "parse_error"), body[:20]
+
+
+def test_what_is_meant_is_never_nested_too_deep(service: Service, account: Account) -> None:
+    deep: dict[str, Any] = {"a": "[{" * 200}
+    for _ in range(97):
+        deep = {"a": deep}
+    assert service.spend(account, 1, metadata=deep).status_code == 201
+    assert service.spend(account, 1, key="k2", metadata={"a": [[]] * 200}).status_code == 201
 
 
 def test_a_body_is_sent_as_json(service: Service, account: Account) -> None:
