@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from django.db import InterfaceError, OperationalError
+
+# What Django raises when the database can't be reached, went away, or had to give up.
+DATABASE_AWAY = (OperationalError, InterfaceError)
+
 
 class DomainError(Exception):
     """A rule was broken. Carries a stable code, an HTTP status, and what it is about.
@@ -50,3 +55,32 @@ class InvalidRequest(DomainError):
     def __init__(self, *fields: WrongField) -> None:
         super().__init__("; ".join(f"{field.attr}: {field.detail}" for field in fields))
         self.fields = fields
+
+
+class UnknownHost(DomainError):
+    """The request's ``Host`` is none of the site's."""
+
+    code = "unknown_host"
+    status = 400
+
+
+class Unexpected(DomainError):
+    """A defect of ours. Nothing is said of it besides; the log has the rest."""
+
+    code = "error"
+    status = 500
+
+
+class Unavailable(DomainError):
+    """The database is away. Whether a write was carried out is unknown: repeated with its key it happens once."""
+
+    code = "unavailable"
+    status = 503
+    RETRY_AFTER_S = 1
+
+    def __init__(self) -> None:
+        super().__init__("The database is away. Repeat the request, a write with the same key.")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.RETRY_AFTER_S)}

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, cast
 from uuid import uuid4
 
+import structlog
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django_structlog.middlewares import RequestMiddleware
 from pghistory.middleware import HistoryMiddleware
 from structlog.contextvars import bind_contextvars
 
 from accounts.audit.context import whence
+from config.errors import DATABASE_AWAY, UnknownHost
+from config.failures import PROGRAMS
+from config.problems import problem_response
 from config.service_calls import SERVICES
+
+logger = structlog.get_logger(__name__)
+
+LONGEST_HOST = 100
 
 # unfold draws its pages with Alpine.js, which evaluates expressions in attributes and writes inline styles.
 ADMIN_POLICY = {
@@ -35,6 +47,47 @@ class AdminContentSecurityPolicy:
         return response
 
 
+class KnownHosts:
+    """Refuses requests for hosts that aren't the site's, before anything else is done for them.
+
+    Scanners send them by the thousand: each costs a line of the log, and no page. Here and not where Django would
+    notice, which is after services have been answered, and with a stack trace.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            request.get_host()
+        except DisallowedHost:
+            logger.warning("unknown_host", host=request.META.get("HTTP_HOST", "")[:LONGEST_HOST])
+            return _refuse_host(request)
+        return self.get_response(request)
+
+
+def _refuse_host(request: HttpRequest) -> HttpResponse:
+    error = UnknownHost("This host is not served here.")
+    if request.path.startswith(PROGRAMS):
+        return problem_response(error)
+    return HttpResponse(f"{error.message}\n", "text/plain", status=error.status)
+
+
+class MethodPage:
+    """Gives people who come by a method that an address doesn't take a page, where Django sends them nothing."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or request.path.startswith(PROGRAMS):
+            return response
+        page = render(request, "405.html", status=response.status_code)
+        page.headers["Allow"] = response.headers["Allow"]
+        return page
+
+
 class RequestLog(RequestMiddleware):
     """Logs each request without its query: the callback has a code there, staff's searches names.
 
@@ -49,6 +102,14 @@ class RequestLog(RequestMiddleware):
         bind_contextvars(request_id=str(uuid4()), ip=request.META.get("REMOTE_ADDR"))
         if forwarded_for := request.META.get("HTTP_X_FORWARDED_FOR"):
             bind_contextvars(forwarded_for=forwarded_for)
+
+    @staticmethod
+    def bind_user_id(request: HttpRequest) -> None:
+        """Name the user in the log, where the database can say who it is: while it is away, requests fail by
+        themselves, and the line about that is written without a name.
+        """
+        with suppress(*DATABASE_AWAY):
+            RequestMiddleware.bind_user_id(request)
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:

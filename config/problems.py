@@ -21,7 +21,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
-from config.errors import DomainError, InvalidRequest, WrongField
+from config.errors import DATABASE_AWAY, DomainError, InvalidRequest, Unavailable, WrongField
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -105,6 +105,8 @@ class ProblemFormatter(ExceptionFormatter):
 
 class ProblemHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
+        if isinstance(exc, DATABASE_AWAY):
+            exc = Unavailable()
         if isinstance(exc, DomainError):
             return DomainProblem(exc)
         known: Exception = super().convert_known_exceptions(exc)

@@ -11,6 +11,8 @@ from accounts.views import SignOutView, admin_sign_in
 from billing.admin.dashboard.page import figures_view
 from billing.admin.redirects import credits_app_index
 
+handler500 = "config.failures.server_error"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="credits", query_string=True), name="home"),
     path("credits/", include("billing.urls")),

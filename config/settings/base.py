@@ -71,6 +71,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "config.middleware.KnownHosts",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.RequestLog",
@@ -85,6 +86,7 @@ MIDDLEWARE = [
     "accounts.time_zones.ActivateTimeZone",
     "config.middleware.StaffHistory",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.middleware.MethodPage",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",

@@ -15,16 +15,15 @@ import msgspec
 import structlog
 from django.conf import settings
 from django.core.signals import got_request_exception
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from structlog.contextvars import bind_contextvars
 
 from accounts.clients.authentication import Client, authenticate_client, require_scope
 from accounts.clients.limits import Rate, check_account_rate, check_client_rate
 from accounts.clients.models import Scope
-from config.errors import DomainError
+from config.errors import DATABASE_AWAY, DomainError, Unavailable, Unexpected
 from config.problems import problem_response
-from credits.api.errors import MethodNotAllowed, Unavailable, Unexpected
+from credits.api.errors import MethodNotAllowed
 from credits.api.parsing import decoder_of, read_body, read_key, read_query, wrong
 from credits.api.shapes import Reply, Request
 from credits.errors import InsufficientCredits, InvalidEntry
@@ -121,11 +120,9 @@ class Endpoint:
             return self._answer(request, named)
         except DomainError as error:
             return _refusal(error)
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             logger.exception("database_unavailable", error=type(error).__name__)
-            return problem_response(
-                Unavailable("The database is away. Repeat the request with the same key.")
-            )
+            return problem_response(Unavailable())
         except Exception:
             if settings.DEBUG_PROPAGATE_EXCEPTIONS:
                 raise

@@ -45,22 +45,3 @@ class RequestTooLarge(RequestError):
 class UnsupportedMediaType(RequestError):
     code = "unsupported_media_type"
     status = 415
-
-
-class Unexpected(RequestError):
-    """A defect of ours. Nothing is said of it besides; the log has the rest."""
-
-    code = "error"
-    status = 500
-
-
-class Unavailable(RequestError):
-    """The database is away. Whether a write was carried out is unknown: repeated with its key it happens once."""
-
-    code = "unavailable"
-    status = 503
-    RETRY_AFTER_S = 1
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.RETRY_AFTER_S)}

@@ -24,7 +24,7 @@ from accounts.clients.errors import (
 )
 from accounts.clients.openapi import ClientScheme
 from accounts.errors import ProviderUnavailableError
-from config.errors import DomainError, InvalidRequest
+from config.errors import DomainError, InvalidRequest, Unavailable, Unexpected
 from config.problems import PROBLEM_JSON
 from config.service_calls import SERVICES
 from credits.api.endpoints import AVAILABLE, BALANCE, JSON, LIMIT, REMAINING, REPLAYED, RESET, Operation
@@ -33,8 +33,6 @@ from credits.api.errors import (
     InvalidIdempotencyKey,
     ParseError,
     RequestTooLarge,
-    Unavailable,
-    Unexpected,
     UnsupportedMediaType,
 )
 from credits.api.shapes import LONGEST_KEY, BatchSpent, EntriesPage

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import OperationalError
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
@@ -103,6 +104,10 @@ def not_found(visit: Visit) -> None:
     visit.page.goto("/credits/success?session_id=cs_test_nobodys")
 
 
+def button_without_its_page(visit: Visit) -> None:
+    visit.page.goto("/credits/buy")
+
+
 def stale_form(visit: Visit) -> None:
     put_on_sale()
     visit.page.goto("/credits/")
@@ -170,6 +175,8 @@ PAGES: dict[str, tuple[Callable[[Visit], None], str]] = {
     "stale_form_403": (stale_form, "That form was too old"),
     "forbidden_403": (broken(PermissionDenied()), "You may not open this page"),
     "bad_request_400": (broken(SuspiciousOperation()), "That request could not be understood"),
+    "wrong_method_405": (button_without_its_page, "This address can’t be opened"),
+    "database_away_503": (broken(OperationalError("on purpose")), "We’ll be back in a moment"),
     "server_error_500": (broken(RuntimeError("on purpose")), "Something went wrong on our side"),
 }
 
