@@ -14,8 +14,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from django.views.generic import View
@@ -32,6 +32,7 @@ from accounts.errors import (
     UnknownTimeZone,
 )
 from accounts.models import User
+from accounts.resuming import is_own_address, posted_from, resume
 from accounts.time_zones import choose_zone
 
 logger = structlog.get_logger(__name__)
@@ -48,6 +49,9 @@ class SignInView(LoginView):
         if not settings.PASSWORD_SIGN_IN:
             return HttpResponseNotAllowed(["GET"])
         return super().post(request, *args, **kwargs)
+
+    def get_success_url(self) -> str:
+        return resume(self.request, super().get_success_url())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
@@ -116,11 +120,15 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # moz
         session.pop(NEXT_KEY, None)
         session[provider.ID_TOKEN_KEY] = self.request.oidc_id_token
         session.set_expiry(timezone.now() + settings.OIDC_SESSION_LIFETIME)
-        return redirect(next_url)
+        return redirect(resume(self.request, next_url))
 
 
 @never_cache
 @login_required
+@posted_from(
+    gettext_lazy("You were signed out. Please choose the time zone and press Save again."),
+    "credits-statement",
+)
 @require_POST
 def choose_time_zone(request: HttpRequest) -> HttpResponse:
     """Shows times in another zone from now on, and goes back to where the person was."""
@@ -131,8 +139,7 @@ def choose_time_zone(request: HttpRequest) -> HttpResponse:
     else:
         messages.success(request, _("Times are shown in this zone from now on."))
     back = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    return redirect(back if is_ours else settings.LOGIN_REDIRECT_URL)
+    return redirect(back if is_own_address(request, back) else settings.LOGIN_REDIRECT_URL)
 
 
 @never_cache

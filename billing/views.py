@@ -15,6 +15,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -23,6 +24,7 @@ from accounts.clients.limits import check_rate
 from accounts.downloads import file_headers
 from accounts.errors import UserErased
 from accounts.models import User
+from accounts.resuming import posted_from
 from accounts.teams.errors import UnknownTeam
 from accounts.teams.models import Team
 from accounts.teams.shown_account import ask_again, for_the_shown_account
@@ -83,6 +85,7 @@ def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpRes
 
 @never_cache
 @login_required
+@posted_from(gettext_lazy("You were signed out. Nothing was charged. Please press Buy again."), "credits")
 @require_POST
 @for_the_shown_account(ask_again("credits"))
 def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
@@ -187,6 +190,7 @@ def history_page(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @login_required
+@posted_from(gettext_lazy("You were signed out. Please press Download my data again."), "credits-statement")
 @require_POST
 def download_my_data(request: HttpRequest) -> HttpResponseBase:
     """Everything that is held about the person, as a ZIP."""

@@ -13,13 +13,14 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.clients.limits import check_rate
 from accounts.models import User
+from accounts.resuming import is_own_address, posted_from
 from accounts.teams.errors import AccountSwitched
 from accounts.teams.models import Team
 from accounts.teams.shown_account import (
@@ -157,6 +158,10 @@ def _number(text: str) -> int | None:
 
 
 @page
+@posted_from(
+    gettext_lazy("You were signed out. Please enter the low balance and press Save again."),
+    "credits-statement",
+)
 @require_POST
 @for_the_shown_account(ask_again("credits-statement"))
 def set_threshold(request: HttpRequest, team: Team | None) -> HttpResponse:
@@ -182,14 +187,14 @@ def set_threshold(request: HttpRequest, team: Team | None) -> HttpResponse:
 
 
 @page
+@posted_from(gettext_lazy("You were signed out. Please press Hide again."), "credits-statement")
 @require_POST
 @for_the_shown_account(ask_again("credits-statement"))
 def hide_notice(request: HttpRequest, _team: Team | None) -> HttpResponse:
     """Puts the low-balance banner away, and goes back to where the person was."""
     low_balance.hide_notice(request, request.POST.get("crossing", ""))
     back = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    return redirect(back if is_ours else "credits-statement")
+    return redirect(back if is_own_address(request, back) else "credits-statement")
 
 
 def _threshold_form(standing: Standing | None) -> ThresholdForm:
@@ -200,6 +205,11 @@ def _threshold_form(standing: Standing | None) -> ThresholdForm:
 # --- Gifts ----------------------------------------------------------------------------------------------------------
 
 
+NO_GIFT_YET = gettext_lazy(
+    "You were signed out, and nothing was given. Please fill in the form and press Continue again."
+)
+
+
 def _ask_for_the_gift_again(request: HttpRequest, error: AccountSwitched) -> HttpResponse:
     """Show the form with what was typed: a gift comes out of one's own credits, whomever one acts for."""
     return _show_gift_form(request, GiftForm(initial=request.POST.dict()), error)
@@ -207,6 +217,7 @@ def _ask_for_the_gift_again(request: HttpRequest, error: AccountSwitched) -> Htt
 
 @page
 @gift_page_only_where_offered
+@posted_from(NO_GIFT_YET)
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_the_shown_account(_ask_for_the_gift_again)
 def gift_page(request: HttpRequest, _team: Team | None) -> HttpResponse:
@@ -230,6 +241,7 @@ def gift_page(request: HttpRequest, _team: Team | None) -> HttpResponse:
 
 @page
 @gift_page_only_where_offered
+@posted_from(NO_GIFT_YET, "credits-gift")
 @require_POST
 @for_the_shown_account(_ask_for_the_gift_again)
 def give(request: HttpRequest, _team: Team | None) -> HttpResponse:

@@ -12,12 +12,13 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
+from accounts.resuming import is_own_address, posted_from
 from accounts.teams import invitations, membership
 from accounts.teams.errors import (
     AlreadyMember,
@@ -59,6 +60,7 @@ def _user(request: HttpRequest) -> User:
 
 
 @page
+@posted_from(gettext_lazy("You were signed out. Please enter the team’s name and press Create team again."))
 @require_http_methods(["GET", "HEAD", "POST"])
 def teams_page(request: HttpRequest) -> HttpResponse:
     """The user's teams, and the form that makes one."""
@@ -83,6 +85,11 @@ def team_page(request: HttpRequest, team_id: UUID) -> HttpResponse:
 
 
 @page
+@posted_from(
+    gettext_lazy("You were signed out. Please fill in the form and press Send invitation again."),
+    "teams:team",
+    "team_id",
+)
 @require_POST
 def invite_someone(request: HttpRequest, team_id: UUID) -> HttpResponse:
     form = InviteForm(request.POST)
@@ -112,6 +119,7 @@ def _show_team(request: HttpRequest, team_id: UUID, invite_form: InviteForm | No
 
 
 @page
+@posted_from(gettext_lazy("You were signed out. Please press Revoke again."), "teams:team", "team_id")
 @require_POST
 def revoke_invitation(request: HttpRequest, team_id: UUID, invitation_id: UUID) -> HttpResponse:
     return _do(
@@ -123,6 +131,11 @@ def revoke_invitation(request: HttpRequest, team_id: UUID, invitation_id: UUID) 
 
 
 @page
+@posted_from(
+    gettext_lazy("You were signed out. Please enter the name and press Rename again."),
+    "teams:team",
+    "team_id",
+)
 @require_POST
 def rename(request: HttpRequest, team_id: UUID) -> HttpResponse:
     name = request.POST.get("name", "")
@@ -135,6 +148,7 @@ def rename(request: HttpRequest, team_id: UUID) -> HttpResponse:
 
 
 @page
+@posted_from(gettext_lazy("You were signed out. Please press Leave again."), "teams:team", "team_id")
 @require_POST
 def leave(request: HttpRequest, team_id: UUID) -> HttpResponse:
     try:
@@ -156,6 +170,12 @@ def member_page(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpRespo
 
 
 @page
+@posted_from(
+    gettext_lazy("You were signed out. Please enter the cap and press Save cap again."),
+    "teams:member",
+    "team_id",
+    "user_id",
+)
 @require_POST
 def change_cap(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
     form = CapForm(request.POST)
@@ -170,6 +190,12 @@ def change_cap(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpRespon
 
 
 @page
+@posted_from(
+    gettext_lazy("You were signed out. Please choose the role and press Save role again."),
+    "teams:member",
+    "team_id",
+    "user_id",
+)
 @require_POST
 def change_members_role(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
     form = RoleForm(request.POST)
@@ -186,6 +212,9 @@ def change_members_role(request: HttpRequest, team_id: UUID, user_id: UUID) -> H
 
 
 @page
+@posted_from(
+    gettext_lazy("You were signed out. Please press Remove again."), "teams:member", "team_id", "user_id"
+)
 @require_POST
 def remove(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
     return _do(
@@ -197,6 +226,12 @@ def remove(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
 
 
 @page
+@posted_from(
+    gettext_lazy("You were signed out. Please press Hand the team over again."),
+    "teams:member",
+    "team_id",
+    "user_id",
+)
 @require_POST
 def hand_over(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
     return _do(
@@ -237,6 +272,7 @@ def _do(request: HttpRequest, team_id: UUID, change: Callable[[], object], done:
 
 
 @page
+@posted_from(gettext_lazy("You were signed out. Please press Join the team again."))
 @require_http_methods(["GET", "HEAD", "POST"])
 def join_page(request: HttpRequest) -> HttpResponse:
     """Where the mail's link leads. Looking does nothing, for mail programs look too: joining takes the button."""
@@ -269,6 +305,7 @@ def _join(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @page
+@posted_from(gettext_lazy("You were signed out. Please choose the account again."), "credits")
 @require_POST
 def switch(request: HttpRequest) -> HttpResponse:
     """Acts for a team from now on, or for oneself where none is named; back to where the person was."""
@@ -282,8 +319,7 @@ def switch(request: HttpRequest) -> HttpResponse:
             _("You act for %(team)s now.") % {"team": team} if team else _("You act for yourself now."),
         )
     back = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    return redirect(back if is_ours else "credits")
+    return redirect(back if is_own_address(request, back) else "credits")
 
 
 def _team_id(text: str) -> UUID | None:

@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "config.middleware.StaffHistory",
     "django.contrib.messages.middleware.MessageMiddleware",
     "config.middleware.MethodPage",
+    "accounts.resuming.ResumeForms",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",

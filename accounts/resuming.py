@@ -1,0 +1,110 @@
+"""Back to the form: for whoever presses a button after their session has ended.
+
+The press is lost with the session, and signing in leads on with a GET. So a view that takes forms says what to press
+again and, where it takes nothing but forms, on which page (`posted_from`); and both ways of signing in ask here where
+to go on (`resume`). Nothing that was typed is kept: whoever signs in may be somebody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import Resolver404, ResolverMatch, resolve, reverse
+from django.utils.functional import Promise
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
+
+MARK = "again"  # in the query of an address to which a form was sent
+KEPT = ("next", "token")  # what a form says of where it stood
+GENERAL = _("You were signed out before this was sent, so nothing was changed. Please do it again.")
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a form stands, as a route's name and what it takes of the form's own address; and what to press there."""
+
+    again: Promise
+    page: str
+    named: tuple[str, ...]
+
+
+def posted_from(again: Promise, page: str = "", *named: str) -> Callable[[View], View]:
+    """Declare what to press again after signing in, and on which page; without a page: on the view's own."""
+
+    def declare(view: View) -> View:
+        view.posted_from = Origin(again, page, named)  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def resume(request: HttpRequest, next_url: str) -> str:
+    """Give the address to go on with after signing in, and say what to press there if a press was lost."""
+    address = urlsplit(next_url)
+    query = QueryDict(address.query, mutable=True)
+    pressed = query.pop(MARK, None)
+    match = _match(address.path)
+    origin: Origin | None = getattr(match.func, "posted_from", None) if match else None
+    if match and origin and origin.page:
+        messages.info(request, origin.again)
+        back = query.get("next", "")
+        named = {name: match.kwargs[name] for name in origin.named}
+        return back if is_own_address(request, back) else reverse(origin.page, kwargs=named)
+    if pressed is None:
+        return next_url
+    messages.info(request, origin.again if origin else GENERAL)
+    return address._replace(query=query.urlencode(safe="/")).geturl()
+
+
+def is_own_address(request: HttpRequest, address: str) -> bool:
+    """Whether an address that came with a request leads to this very site."""
+    return url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
+
+
+class ResumeForms:
+    """Has the sign-in know that a form was sent. For htmx it is a whole page: otherwise it would be put into a part."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        by_htmx = "HX-Request" in request.headers
+        if not (by_htmx or request.method == "POST") or not _asks_to_sign_in(response):
+            return response
+        sign_in = redirect_to_login(_address_of_the_form(request, by_htmx=by_htmx))
+        return HttpResponse(headers={"HX-Redirect": sign_in.url}) if by_htmx else sign_in
+
+
+def _asks_to_sign_in(response: HttpResponse) -> bool:
+    address = urlsplit(response.headers.get("Location", ""))
+    return address.path in (reverse("accounts:login"), reverse("admin:login")) and "next" in QueryDict(
+        address.query
+    )
+
+
+def _address_of_the_form(request: HttpRequest, *, by_htmx: bool) -> str:
+    """The form's own address; for htmx that of the page it stands on, for its own leads to a part of a page."""
+    current = request.headers.get("HX-Current-URL", "")
+    address = urlsplit(current if by_htmx and is_own_address(request, current) else request.get_full_path())
+    query = QueryDict(address.query, mutable=True)
+    if request.method == "POST":
+        query.update({name: request.POST[name] for name in KEPT if name in request.POST})
+        query[MARK] = "1"
+    encoded = query.urlencode(safe="/")
+    return f"{address.path}?{encoded}" if encoded else address.path
+
+
+def _match(path: str) -> ResolverMatch | None:
+    try:
+        return resolve(path)
+    except Resolver404:
+        return None
