@@ -2,8 +2,9 @@
 
 Keys are fetched when they are first needed, when an unknown key id turns up (the provider has rotated), and
 once an hour. Whatever arrives, the provider is asked at most once in ``REFETCH_INTERVAL_S`` per process, so
-a flood of tokens with made-up key ids never reaches it. While it can't be reached, the last good keys stay
-in use.
+a flood of tokens with made-up key ids never reaches it. An unknown key is refused only once the provider has
+been asked about it: until then nobody can say that the token is bad. While the provider can't be reached, the
+last good keys stay in use.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from django.conf import settings
 from accounts.errors import InvalidTokenError, ProviderUnavailableError
 from accounts.provider import get_endpoint
 
-REFETCH_INTERVAL_S = 10.0
+REFETCH_INTERVAL_S = 5.0
+# How long a request waits for the fetch of another, so that a provider that hangs holds up one thread and not all.
+LONGEST_WAIT_S = 1.0
 MAX_AGE_S = 3600.0
 _NEVER = float("-inf")
 
@@ -33,6 +36,7 @@ class KeySet:
     def __init__(self, url: str) -> None:
         self.url = url
         self._keys: dict[str, jwt.PyJWK] = {}
+        self._missing = ""  # the key that the last fetch was for, and that the provider doesn't have
         self._fetched_at = _NEVER
         self._tried_at = _NEVER
         self._lock = threading.Lock()
@@ -40,38 +44,40 @@ class KeySet:
     def find(self, kid: str) -> jwt.PyJWK:
         """The key of that id.
 
-        Raises InvalidTokenError when the provider has none, ProviderUnavailableError if it can't say.
+        Raises InvalidTokenError when the provider has none, ProviderUnavailableError if it can't say now.
         """
         if kid not in self._keys or time.monotonic() - self._fetched_at > MAX_AGE_S:
-            self._refetch(wait=kid not in self._keys)
+            self._refetch(kid)
         if key := self._keys.get(kid):
             return key
-        if self._fetched_at < self._tried_at:
-            raise ProviderUnavailableError("The keys can't be fetched.", reason="keys_unreachable")
-        raise InvalidTokenError("The token is signed with an unknown key.", reason="unknown_kid")
+        if kid == self._missing:
+            raise InvalidTokenError("The token is signed with an unknown key.", reason="unknown_kid")
+        raise ProviderUnavailableError("The keys can't be fetched now.", reason="keys_not_fetched")
 
-    def _refetch(self, *, wait: bool) -> None:
+    def _refetch(self, kid: str) -> None:
         """One thread fetches.
 
-        Those that have a key already go on with it; the others wait for the outcome.
+        Those that have a key already go on with it; the others wait a moment for the outcome.
         """
-        if not self._lock.acquire(blocking=wait):
+        if not self._lock.acquire(timeout=0 if kid in self._keys else LONGEST_WAIT_S):
             return
         try:
             if time.monotonic() - self._tried_at >= REFETCH_INTERVAL_S:
-                self._fetch()
+                self._fetch(kid)
         finally:
             self._lock.release()
 
-    def _fetch(self) -> None:
-        self._tried_at = time.monotonic()
+    def _fetch(self, kid: str) -> None:
         try:
             answer = requests.get(self.url, timeout=settings.OIDC_TIMEOUT)
             answer.raise_for_status()
             self._keys = _read_keys(answer.json())
+            self._missing = "" if kid in self._keys else kid
             self._fetched_at = time.monotonic()
-        except (requests.RequestException, ValueError) as error:
+        except (requests.RequestException, ValueError, RecursionError) as error:
             logger.warning("oidc_keys_unreachable", error=type(error).__name__)
+        finally:
+            self._tried_at = time.monotonic()
 
 
 def _read_keys(document: Any) -> dict[str, jwt.PyJWK]:

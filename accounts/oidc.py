@@ -77,8 +77,9 @@ class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-d
     def get_or_create_user(self, access_token: object, id_token: object, payload: Claims) -> User:
         userinfo = self.get_userinfo(access_token, id_token, payload)
         claims = {**BLANK, **payload, **userinfo, "iat": payload["iat"]}
+        self.request.oidc_id_claims = payload
         if read_roles(claims) is None:
-            claims |= _read_roles_of_access_token(access_token, payload["sub"])
+            claims |= _read_roles_of_access_token(access_token, payload)
         return recognise_person(Identity.from_claims(claims), signing_in=True)
 
     def filter_users_by_claims(self, claims: Claims) -> QuerySet[User]:
@@ -94,14 +95,24 @@ class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-d
         return user if isinstance(user, User) else None
 
 
-def _read_roles_of_access_token(access_token: object, sub: str) -> Claims:
+def _read_roles_of_access_token(access_token: object, payload: Claims) -> Claims:
     """Keycloak puts roles into the access token and, unless a mapper is added, nowhere else."""
     try:
         claims = read_own_access_token(access_token)
     except SignInError as error:
-        logger.info("oidc_access_token_without_roles", reason=error.params.get("reason"))
+        logger.warning("oidc_access_token_without_roles", reason=error.params.get("reason"))
         return {}
-    return {} if claims["sub"] != sub else {name: claims[name] for name in claims.keys() - _PERSONAL}
+    if not _is_same_person(claims, payload):
+        logger.warning("oidc_access_token_without_roles", reason="no_sub" if "sub" not in claims else "sub")
+        return {}
+    return {name: claims[name] for name in claims.keys() - _PERSONAL}
+
+
+def _is_same_person(access: Claims, identity: Claims) -> bool:
+    """By the subject; by the session where Keycloak leaves that out (a client without the scope ``basic``)."""
+    if "sub" in access:
+        return bool(access["sub"] == identity["sub"])
+    return "sid" in access and access["sid"] == identity.get("sid")
 
 
 # A claim of the access token never stands in for the id token's or the userinfo's: it is there for the roles.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
@@ -19,6 +20,8 @@ from accounts.models import User
 
 Claims = dict[str, Any]
 
+logger = structlog.get_logger(__name__)
+
 # The audit's word for what the provider decides. Nobody of the staff does it.
 BY_PROVIDER = "provider_roles"
 
@@ -28,7 +31,7 @@ class Identity:
     """What the provider says of a person. ``None`` is what it doesn't say: that stays as it is with us.
 
     Roles are the exception. A token that names none gives none: nobody stays staff because a claim is
-    missing.
+    missing. ``why_no_roles`` is for the log, where it says so.
     """
 
     sub: str
@@ -38,6 +41,7 @@ class Identity:
     first_name: str | None
     last_name: str | None
     roles: frozenset[str]
+    why_no_roles: str = ""
 
     @property
     def staff_roles(self) -> frozenset[str]:
@@ -56,16 +60,35 @@ class Identity:
             first_name=_read_text(claims, "given_name", 150),
             last_name=_read_text(claims, "family_name", 150),
             roles=frozenset(read_roles(claims) or ()),
+            why_no_roles=explain_missing_roles(claims),
         )
 
 
 def read_roles(claims: Claims) -> list[str] | None:
     """The list under ``OIDC_ROLES_CLAIM``, a name or a dotted path; None when there is no such list."""
+    return _find_roles(claims)[0]
+
+
+def explain_missing_roles(claims: Claims) -> str:
+    """Why the claims have no list of roles, for the log; empty where they have one."""
+    return _find_roles(claims)[1]
+
+
+def _find_roles(claims: Claims) -> tuple[list[str] | None, str]:
     name = settings.OIDC_ROLES_CLAIM
     found: Any = claims
+    way: list[str] = []
     for part in [name] if name in claims else name.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return [role for role in found if isinstance(role, str)] if isinstance(found, list) else None
+        if not isinstance(found, dict):
+            return None, f"{'.'.join(way)} is no object"
+        way.append(part)
+        if part not in found:
+            return None, f"{'.'.join(way)} is missing"
+        found = found[part]
+    if not isinstance(found, list):
+        return None, f"{name} is no list"
+    roles = [role for role in found if isinstance(role, str)]
+    return roles, "" if len(roles) == len(found) else f"{name} holds what is no name"
 
 
 def recognise_person(identity: Identity, *, signing_in: bool = False) -> User:
@@ -77,8 +100,17 @@ def recognise_person(identity: Identity, *, signing_in: bool = False) -> User:
     user = _find_user(identity.sub) or _create_user(identity)
     if not user.is_active:
         raise AccountDisabledError("This account is disabled.", reason="inactive", user=str(user.pk))
+    had_rights = user.is_staff
     _bring_up_to_date(user, identity, always=signing_in)
+    _log_missing_roles(user, identity, lost_rights=had_rights and not user.is_staff, signing_in=signing_in)
     return user
+
+
+def _log_missing_roles(user: User, identity: Identity, *, lost_rights: bool, signing_in: bool) -> None:
+    """A withdrawn role and a claim that isn't there end alike; only the log can tell staff which it was."""
+    if identity.why_no_roles and (lost_rights or signing_in):
+        log = logger.warning if lost_rights else logger.info
+        log("provider_named_no_roles", why=identity.why_no_roles, user=str(user.pk))
 
 
 def follow_provider_roles(user: User) -> None:

@@ -107,7 +107,7 @@ def _read_token(token: str) -> TokenClient:
     except InvalidTokenError as error:
         raise InvalidClientToken("The token is not valid.", **error.params) from None
     except ProviderUnavailableError:
-        logger.warning("client_token_not_checked", reason="keys_unreachable")
+        logger.warning("client_token_not_checked", reason="keys_not_fetched")
         raise ProviderUnavailableError(
             "Tokens can't be checked at the moment. Please try again.", retry_after=int(REFETCH_INTERVAL_S)
         ) from None
@@ -115,7 +115,8 @@ def _read_token(token: str) -> TokenClient:
 
 def _register(named: TokenClient) -> ClientRow:
     if not named.has_service_role:
-        raise UnknownClient("This client is not registered here.", reason="no_service_role")
+        reason = named.why_no_roles or "no_service_role"
+        raise UnknownClient("This client is not registered here.", reason=reason)
     register_client(named.oidc_client_id)
     client = find_client(named.oidc_client_id)
     assert client is not None  # noqa: S101  # it was made or found just now, and clients are never deleted

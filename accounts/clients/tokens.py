@@ -20,7 +20,7 @@ from django.conf import settings
 from accounts.bearer import SERVICE_ACCOUNT_PREFIX, is_of_a_client
 from accounts.clients.errors import InvalidClientToken, PersonToken
 from accounts.keys import find_key
-from accounts.people import read_roles
+from accounts.people import explain_missing_roles, read_roles
 from accounts.tokens import LEEWAY_S, Claims, read_access_token
 
 MOST_REMEMBERED = 1000
@@ -30,10 +30,13 @@ _FOR_SERVICES = "This address is for services. Use client credentials or an API 
 
 @dataclass(frozen=True, slots=True)
 class TokenClient:
-    """A client as its token names it. ``has_service_role``: the provider says that it may use this API."""
+    """A client as its token names it. ``has_service_role``: the provider says that it may use this API; where the
+    token names no roles at all, ``why_no_roles`` says why.
+    """
 
     oidc_client_id: str
     has_service_role: bool
+    why_no_roles: str = ""
 
 
 class _Proof(NamedTuple):
@@ -67,7 +70,11 @@ def _prove(token: str) -> _Proof:
     claims = read_access_token(token)
     if not is_of_a_client(claims):
         raise PersonToken(_FOR_SERVICES)
-    client = TokenClient(_read_client_id(claims), settings.OIDC_SERVICE_ROLE in (read_roles(claims) or ()))
+    client = TokenClient(
+        _read_client_id(claims),
+        has_service_role=settings.OIDC_SERVICE_ROLE in (read_roles(claims) or ()),
+        why_no_roles=explain_missing_roles(claims),
+    )
     if not _nobody_stands_behind(claims, client):
         raise PersonToken(_FOR_SERVICES)
     kid = jwt.get_unverified_header(token)["kid"]
@@ -88,14 +95,15 @@ def _nobody_stands_behind(claims: Claims, client: TokenClient) -> bool:
     may look like a client's. So: the subject is the client; or it is exactly that client's service account, which has
     no session; or the provider gave it the role of services.
     """
-    if claims["sub"] == client.oidc_client_id:
+    if claims.get("sub") == client.oidc_client_id:
         return True
-    if "sid" in claims:
+    if "sid" in claims or "session_state" in claims:
         return False
     name = claims.get("preferred_username")
     if isinstance(name, str):
         return name.lower() == f"{SERVICE_ACCOUNT_PREFIX}{client.oidc_client_id}".lower()
-    return client.has_service_role
+    # Without a name Keycloak's token of a client without the scope basic has no subject either.
+    return client.has_service_role and ("client_id" in claims or "sub" not in claims)
 
 
 def _remember(digest: bytes, proof: _Proof) -> None:

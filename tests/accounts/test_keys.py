@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
@@ -76,11 +79,67 @@ def test_a_withdrawn_key_is_good_no_more(provider: Sandbox, wire: Wire) -> None:
 def test_made_up_key_ids_cannot_hammer_the_provider(provider: Sandbox, wire: Wire) -> None:
     read_access_token(mint(provider))
     wire.now += keys.REFETCH_INTERVAL_S
+    with pytest.raises(InvalidTokenError):
+        read_access_token(mint(provider, kid="junk"))
     for number in range(20):
-        with pytest.raises(InvalidTokenError):
+        with pytest.raises(ProviderUnavailableError):
             read_access_token(mint(provider, kid=f"junk-{number}"))
+    with pytest.raises(InvalidTokenError):
+        read_access_token(mint(provider, kid="junk"))
 
     assert wire.fetches == 2
+
+
+def test_a_new_key_right_after_an_unknown_one_is_not_refused_but_found_seconds_later(
+    provider: Sandbox, wire: Wire
+) -> None:
+    with pytest.raises(InvalidTokenError):
+        read_access_token(mint(provider, kid="junk"))
+    provider.post("/_sandbox/openid/keys/rotate")
+    token = mint(provider)
+    with pytest.raises(ProviderUnavailableError):
+        read_access_token(token)
+
+    wire.now += keys.REFETCH_INTERVAL_S
+    assert read_access_token(token)["preferred_username"] == "buyer"
+    assert wire.fetches == 2
+
+
+def test_a_new_key_is_not_refused_while_the_provider_cannot_be_asked(provider: Sandbox, wire: Wire) -> None:
+    read_access_token(mint(provider))
+    provider.post("/_sandbox/openid/keys/rotate")
+    wire.is_cut = True
+    wire.now += keys.REFETCH_INTERVAL_S
+
+    with pytest.raises(ProviderUnavailableError):
+        read_access_token(mint(provider))
+
+
+def test_a_provider_that_hangs_holds_up_one_request_and_not_all(
+    provider: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_access_token(mint(provider))
+    provider.post("/_sandbox/openid/keys/rotate")
+    token, hanging, over = mint(provider), Event(), Event()
+    (key_set,) = keys._key_sets.values()
+    key_set._tried_at = float("-inf")
+
+    def hang(*arguments: Any, **options: Any) -> None:
+        hanging.set()
+        over.wait(20)
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(requests, "get", hang)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(read_access_token, token)
+        assert hanging.wait(20)
+        began = time.monotonic()
+        with pytest.raises(ProviderUnavailableError):
+            read_access_token(token)
+        assert time.monotonic() - began < 10
+        over.set()
+        with pytest.raises(ProviderUnavailableError):
+            first.result(20)
 
 
 def test_the_last_good_keys_hold_while_the_provider_is_away(provider: Sandbox, wire: Wire) -> None:

@@ -87,6 +87,32 @@ def test_missing_roles_are_no_roles() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("claims", "why"),
+    [
+        ({}, "realm_access is missing"),
+        ({"realm_access": {"groups": []}}, "realm_access.roles is missing"),
+        ({"realm_access": ["admin"]}, "realm_access is no object"),
+        ({"realm_access": {"roles": "admin"}}, "realm_access.roles is no list"),
+        ({"realm_access": {"roles": [{"name": "admin"}]}}, "realm_access.roles holds what is no name"),
+    ],
+)
+def test_rights_are_never_lost_without_a_word_in_the_log(
+    caplog: pytest.LogCaptureFixture, claims: dict[str, Any], why: str
+) -> None:
+    recognise_person(identify(roles=["admin"], at=NOW))
+    assert "provider_named_no_roles" not in caplog.text
+    recognise_person(Identity.from_claims({"sub": "one", "iat": NOW + 1, **claims}))
+
+    (told,) = [record for record in caplog.records if "provider_named_no_roles" in str(record.msg)]
+    assert (told.levelname, why in str(told.msg)) == ("WARNING", True)
+
+    caplog.clear()
+    recognise_person(identify(roles=[], at=NOW + 2), signing_in=True)
+    assert "provider_named_no_roles" not in caplog.text
+
+
+@pytest.mark.django_db
 def test_a_disabled_person_is_refused_and_stays_as_they_were() -> None:
     recognise_person(identify(email="old@example.com"))
     User.objects.update(is_active=False)

@@ -35,6 +35,21 @@ def test_roles_come_from_the_access_token_where_keycloak_puts_them(browser: Brow
     assert (user.is_staff, user.is_superuser) == (True, True)
 
 
+def test_roles_are_found_by_the_session_where_the_access_token_has_no_subject(
+    browser: Browser, provider: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client without Keycloak's scope ``basic``; and where not even the session is the same, the log says so."""
+    provider.post("/_sandbox/openid/next", {"access_token": {"claims": {"sub": None}}})
+    browser.sign_in("staff")
+    assert User.objects.get().is_superuser
+
+    provider.post("/_sandbox/openid/next", {"access_token": {"claims": {"sub": None, "sid": "another"}}})
+    Browser(browser.site).sign_in("staff")
+    assert not User.objects.get().is_staff
+    assert "no_sub" in caplog.text
+    assert "realm_access is missing" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("roles", "is_staff", "is_superuser"),
     [(["staff"], True, False), (["admin"], True, True), (["other"], False, False), ([], False, False)],

@@ -90,7 +90,7 @@ def test_keys_that_cannot_be_fetched_are_503_with_a_time_to_wait(
     answer = spend(client, f"Bearer {token}")
 
     assert (answer.status_code, answer.json()["code"]) == (503, "provider_unavailable")
-    assert answer["Retry-After"] == "10"
+    assert answer["Retry-After"] == "5"
 
 
 def test_neither_a_key_nor_a_token_is_in_any_log_or_refusal(
