@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.errors import UserErased
-from accounts.models import User
+from accounts.models import ProviderLogout, ProviderSession, User
 from accounts.normal_form import normal_form
 from config.row_batches import in_row_batches
 
@@ -112,6 +112,8 @@ def _require_transaction() -> None:
 def _end_sessions(user: User) -> None:
     """They hold the provider's id token, which says who somebody is."""
     Session.objects.filter(pk__in=sessions_of(user)).delete()
+    ProviderSession.objects.filter(user=user).delete()
+    ProviderLogout.objects.filter(user=user).delete()
 
 
 def _empty_row(user: User) -> None:

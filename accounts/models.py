@@ -9,6 +9,7 @@ import uuid
 
 import pgtrigger
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.models import Session
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -105,3 +106,33 @@ class User(AbstractUser):
     def is_managed_by_provider(self) -> bool:
         """Whether the OpenID provider decides this person's names, e-mail and roles."""
         return self.oidc_sub is not None
+
+
+class ProviderSession(models.Model):
+    """The session at the OpenID provider that a session here began with: how the provider ends it here too.
+
+    Goes with the session. ``sid`` is the provider's id of its own; empty where its tokens have none.
+    """
+
+    # Without a constraint: processes of the version before, which know nothing of this, end sessions too.
+    session = models.OneToOneField(Session, on_delete=models.CASCADE, primary_key=True, db_constraint=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    sid = models.CharField(max_length=255, blank=True, db_index=True)
+
+    def __str__(self) -> str:
+        return self.sid
+
+
+class ProviderLogout(models.Model):
+    """A logout that the provider told of: kept while its token could come again, and while a sign-in that it ended may
+    still be under way.
+    """
+
+    jti = models.CharField(max_length=255, primary_key=True)
+    sid = models.CharField(max_length=255, blank=True, db_index=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    issued_at = models.DateTimeField()
+    forget_after = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.jti

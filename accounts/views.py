@@ -10,13 +10,21 @@ from django.conf import settings
 from django.contrib import auth, messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    JsonResponse,
+)
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from django.views.generic import View
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView, OIDCAuthenticationRequestView
@@ -32,8 +40,10 @@ from accounts.errors import (
     UnknownTimeZone,
 )
 from accounts.models import User
+from accounts.provider_sessions import end_sessions, remember_session
 from accounts.resuming import is_own_address, posted_from, resume
 from accounts.time_zones import choose_zone
+from accounts.tokens import read_logout_token
 
 logger = structlog.get_logger(__name__)
 
@@ -120,7 +130,34 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # moz
         session.pop(NEXT_KEY, None)
         session[provider.ID_TOKEN_KEY] = self.request.oidc_id_token
         session.set_expiry(timezone.now() + settings.OIDC_SESSION_LIFETIME)
+        try:
+            remember_session(session.session_key, self.user, self.request.oidc_id_claims)
+        except SignInError:
+            auth.logout(self.request)
+            raise
         return redirect(resume(self.request, next_url))
+
+
+@never_cache
+@csrf_exempt
+@require_POST
+def back_channel_logout(request: HttpRequest) -> HttpResponse:
+    """The provider says that it has ended a session (OpenID Connect Back-Channel Logout 1.0, section 2.5)."""
+    if not provider.is_configured():
+        raise Http404
+    try:
+        end_sessions(read_logout_token(request.POST.get("logout_token")))
+    except SignInError as error:
+        return _refuse_logout(error)
+    return HttpResponse()
+
+
+def _refuse_logout(error: SignInError) -> HttpResponse:
+    """Always 400 (section 2.8), with a code of RFC 6749: a provider that is told the truth can log it."""
+    logger.warning("backchannel_logout_refused", code=error.code, reason=error.params.get("reason"))
+    is_ours = isinstance(error, ProviderUnavailableError)
+    code = "temporarily_unavailable" if is_ours else "invalid_request"
+    return JsonResponse({"error": code, "error_description": error.message}, status=400)
 
 
 @never_cache

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from accounts.views import SignOutView, admin_sign_in
+from accounts.views import SignOutView, admin_sign_in, back_channel_logout
 from billing.admin.dashboard.page import figures_view
 from billing.admin.redirects import credits_app_index
 
@@ -21,6 +21,7 @@ urlpatterns = [
     path("api/", include("billing.api.urls")),
     path("accounts/", include("accounts.urls")),
     path("teams/", include("accounts.teams.urls")),
+    re_path(r"^oidc/backchannel-logout/?$", back_channel_logout, name="oidc-backchannel-logout"),
     path("oidc/", include("mozilla_django_oidc.urls")),
     path("admin/login/", admin_sign_in),
     path("admin/logout/", SignOutView.as_view()),

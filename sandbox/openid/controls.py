@@ -9,8 +9,9 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from sandbox.openid import orders, people, signing, tokens
+from sandbox.openid import backchannel, orders, people, signing, tokens
 from sandbox.openid.models import Person
+from sandbox.options import get_options
 
 Body = dict[str, Any]
 
@@ -67,3 +68,16 @@ def order_misfortune(request: HttpRequest, body: Body) -> Body:
 def rotate_keys(request: HttpRequest, body: Body) -> Body:
     """Sign with a new key; `drop_old` also withdraws the former ones."""
     return {"kid": signing.rotate(drop_old=bool(body.get("drop_old"))).kid}
+
+
+@control
+def log_out(request: HttpRequest, body: Body) -> Body:
+    """Tell the application by the back channel that `username`'s session has ended, and give its answer.
+
+    `claims` change the token as for `token`; `url` is the address where it isn't the application's usual one.
+    """
+    person = Person.objects.get(username=body.pop("username"))
+    url = body.pop("url", "") or get_options().app_url.rstrip("/") + backchannel.PATH
+    forgery = tokens.read_forgery({"typ": "logout+jwt", **body})
+    token = tokens.forge(tokens.make_logout_claims(person, tokens.find_issuer(request)), **forgery)
+    return {"logout_token": token, **backchannel.send(url, token)}

@@ -39,7 +39,7 @@ def make_access_claims(
         **_stamp(issuer, expires_in, "Bearer", client_id),
         "aud": [AUDIENCE, "account"],
         "sub": str(person.pk),
-        "sid": str(uuid.uuid4()),
+        "sid": session_of(person),
         "scope": "openid profile email",
         "realm_access": {"roles": list(person.roles)},
         **describe_person(person),
@@ -65,8 +65,30 @@ def make_id_claims(person: Person, issuer: str, *, expires_in: int = 300) -> Cla
         **_stamp(issuer, expires_in, "ID", WEB_CLIENT),
         "aud": WEB_CLIENT,
         "sub": str(person.pk),
+        "sid": session_of(person),
         **describe_person(person),
     }
+
+
+def make_logout_claims(person: Person, issuer: str, *, expires_in: int = 120) -> Claims:
+    """A logout token for the web client: the person's session at the provider has ended."""
+    now = int(time.time())
+    return {
+        "exp": now + expires_in,
+        "iat": now,
+        "jti": str(uuid.uuid4()),
+        "iss": issuer,
+        "aud": WEB_CLIENT,
+        "sub": str(person.pk),
+        "typ": "Logout",
+        "sid": session_of(person),
+        "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+    }
+
+
+def session_of(person: Person) -> str:
+    """The id of the session that began when the person last signed in: one at a time, the newest."""
+    return str(uuid.uuid5(person.pk, str(person.last_login)))
 
 
 def forge(claims: Claims, *, changes: Claims | None = None, **signing_options: Any) -> str:

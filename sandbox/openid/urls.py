@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("realms/demo/login-actions/authenticate", views.SignInView.as_view(), name="openid-sign-in"),
     path("realms/demo/resources/style.css", views.show_style, name="openid-style"),
     path("_sandbox/openid/token", controls.mint_tokens),
+    path("_sandbox/openid/logout", controls.log_out),
     path("_sandbox/openid/users", controls.save_person),
     path("_sandbox/openid/next", controls.order_misfortune),
     path("_sandbox/openid/keys/rotate", controls.rotate_keys),

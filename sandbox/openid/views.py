@@ -120,6 +120,8 @@ def show_configuration(request: HttpRequest) -> JsonResponse:
             "scopes_supported": ["openid", "profile", "email", "roles"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "code_challenge_methods_supported": ["S256"],
+            "backchannel_logout_supported": True,
+            "backchannel_logout_session_supported": True,
             "prompt_values_supported": ["none", "login"],
         }
     )
