@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 
 # What Django raises when the database can't be reached, went away, or had to give up.
@@ -84,3 +85,24 @@ class Unavailable(DomainError):
     @property
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(self.RETRY_AFTER_S)}
+
+
+class RequestTooLarge(DomainError, RequestDataTooBig):
+    """More than this address takes. Nothing beyond the limit was read."""
+
+    code = "request_too_large"
+    status = 413
+
+
+class UnreadableBody(DomainError, BadRequest):
+    """A body whose end can't be known, or that ended before what was announced of it."""
+
+    code = "unreadable_body"
+    status = 400
+
+
+class LengthRequired(DomainError):
+    """A body without ``Content-Length``, where a part of it couldn't be told from the whole."""
+
+    code = "length_required"
+    status = 411

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpResponse
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
@@ -21,7 +22,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
-from config.errors import DATABASE_AWAY, DomainError, InvalidRequest, Unavailable, WrongField
+from config.errors import DATABASE_AWAY, DomainError, InvalidRequest, RequestTooLarge, Unavailable, WrongField
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -107,6 +108,8 @@ class ProblemHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, DATABASE_AWAY):
             exc = Unavailable()
+        if isinstance(exc, RequestDataTooBig) and not isinstance(exc, DomainError):
+            exc = RequestTooLarge("The body is too large.")
         if isinstance(exc, DomainError):
             return DomainProblem(exc)
         known: Exception = super().convert_known_exceptions(exc)

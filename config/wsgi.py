@@ -9,9 +9,12 @@ from config import program
 program.runs_as(program.WEB)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
-application = get_wsgi_application()
+django_application = get_wsgi_application()
 
 # Not before: the applications have to be there.
 from billing.stripe_identity import refuse_other_account  # noqa: E402
+from config.request_bodies import BoundedBodies  # noqa: E402
+
+application = BoundedBodies(django_application)
 
 refuse_other_account()

@@ -98,7 +98,7 @@ class LegacyPurchaseView(LegacyView):
         request=LegacyOrderSerializer,
         responses={
             200: LegacyPurchaseSerializer,
-            **_refusals(400, 401, 403, 404, 409, 415, 422, 429, 502, 503),
+            **_refusals(400, 401, 403, 404, 409, 411, 413, 415, 422, 429, 502, 503),
         },
     )
     def post(self, request: Request) -> Response:
@@ -150,7 +150,7 @@ class LegacyWebhookView(LegacyView, WebhookView):
     @extend_schema(
         operation_id="legacy_webhook",
         request={"application/json": {"type": "object"}},
-        responses={200: LegacyReceivedSerializer, **_refusals(400, 413, 500)},
+        responses={200: LegacyReceivedSerializer, **_refusals(400, 411, 413, 500)},
     )
     def post(self, request: Request) -> Response:
         self.take_in(request)

@@ -94,7 +94,7 @@ class PurchaseView(APIView):
         request=OrderSerializer,
         responses={
             201: StartedPurchaseSerializer,
-            **problem_responses(400, *WHO, 404, 409, 415, 422, 429, 502),
+            **problem_responses(400, *WHO, 404, 409, 411, 413, 415, 422, 429, 502),
         },
     )
     def post(self, request: Request) -> Response:

@@ -330,6 +330,8 @@ if OIDC_ISSUER:  # Signing out is a form too, and leads to the provider.
     CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"].append("/".join(OIDC_ISSUER.split("/", 3)[:3]))
 # The webhook refuses larger bodies before it reads them; Stripe's events are a few kilobytes.
 WEBHOOK_MAX_BYTES = 1024 * 1024
+# By address, without its trailing slash; everywhere else DATA_UPLOAD_MAX_MEMORY_SIZE, Django's 2.5 MB.
+BODY_LIMITS = dict.fromkeys(["/api/v1/billing/credits/webhook", "/api/credits/webhook"], WEBHOOK_MAX_BYTES)
 
 # --- Admin --------------------------------------------------------------------------------------------------------
 UNFOLD: dict[str, Any] = {

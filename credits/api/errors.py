@@ -37,11 +37,6 @@ class MethodNotAllowed(RequestError):
         return {"Allow": ", ".join(self.params["allowed"])}
 
 
-class RequestTooLarge(RequestError):
-    code = "request_too_large"
-    status = 413
-
-
 class UnsupportedMediaType(RequestError):
     code = "unsupported_media_type"
     status = 415

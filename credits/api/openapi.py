@@ -24,7 +24,7 @@ from accounts.clients.errors import (
 )
 from accounts.clients.openapi import ClientScheme
 from accounts.errors import ProviderUnavailableError
-from config.errors import DomainError, InvalidRequest, Unavailable, Unexpected
+from config.errors import DomainError, InvalidRequest, RequestTooLarge, Unavailable, Unexpected
 from config.problems import PROBLEM_JSON
 from config.service_calls import SERVICES
 from credits.api.endpoints import AVAILABLE, BALANCE, JSON, LIMIT, REMAINING, REPLAYED, RESET, Operation
@@ -32,7 +32,6 @@ from credits.api.errors import (
     IdempotencyKeyRequired,
     InvalidIdempotencyKey,
     ParseError,
-    RequestTooLarge,
     UnsupportedMediaType,
 )
 from credits.api.shapes import LONGEST_KEY, BatchSpent, EntriesPage

@@ -12,7 +12,7 @@ import msgspec
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, QueryDict
 
-from config.errors import DomainError, InvalidRequest, WrongField
+from config.errors import DomainError, InvalidRequest, RequestTooLarge, WrongField
 from config.json_depth import NestedTooDeep, check_depth
 from config.written_amounts import NotAnAmount, parse_amount
 from credits.amounts import positive_amount
@@ -20,7 +20,6 @@ from credits.api.errors import (
     IdempotencyKeyRequired,
     InvalidIdempotencyKey,
     ParseError,
-    RequestTooLarge,
     UnsupportedMediaType,
 )
 from credits.api.shapes import LONGEST_KEY
@@ -51,15 +50,21 @@ def read_body(request: HttpRequest, decoder: msgspec.json.Decoder[Shape]) -> Sha
         ParseError: it is not JSON, or nested too deep.
         InvalidRequest: it is JSON of another shape.
     """
-    if request.content_type != "application/json" and request.body:
+    body = _body(request)
+    if request.content_type != "application/json" and body:
         raise UnsupportedMediaType("Send the body as application/json.")
     try:
-        check_depth(request.body)
-        return decoder.decode(request.body or b"{}")
+        check_depth(body)
+        return decoder.decode(body or b"{}")
     except msgspec.ValidationError as error:
         raise InvalidRequest(_wrong_field(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, NestedTooDeep):
         raise ParseError("The body is not JSON, or is nested too deep.") from None
+
+
+def _body(request: HttpRequest) -> bytes:
+    try:
+        return request.body
     except RequestDataTooBig:
         raise RequestTooLarge("The body is too large.") from None
 

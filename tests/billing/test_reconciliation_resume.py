@@ -10,11 +10,9 @@ import sys
 import time
 from io import StringIO
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.utils import timezone
 
 from billing import reconciliation, settling
@@ -34,6 +32,7 @@ from tests.billing.reporting import HOUR, reconcile_now
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox
 from tests.racing import at_once
+from tests.served import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,13 +103,6 @@ def test_a_run_whose_process_is_killed_goes_on_to_find_the_same(
     with pytest.raises(SystemExit):  # something is left to a person
         call_command("reconcile", "--resume", stdout=StringIO())
     check_whole(run)
-
-
-def database_url() -> str:
-    settings = connection.settings_dict
-    password = f":{quote(settings['PASSWORD'])}" if settings["PASSWORD"] else ""
-    place = {"host": settings["HOST"], **({"port": settings["PORT"]} if settings["PORT"] else {})}
-    return f"postgres://{settings['USER']}{password}@/{settings['NAME']}?{urlencode(place)}"
 
 
 def kill_in_call(sandbox: Sandbox, calls: int, path: str) -> None:

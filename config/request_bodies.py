@@ -1,0 +1,119 @@
+"""How much of a request's body is read, whatever the client says of its length.
+
+Django reads as many bytes as ``Content-Length`` announces, so it would lose a chunked body, which announces nothing.
+The server takes the chunks apart and ends the stream where the body ends (``wsgi.input_terminated``). It ends it in the
+same way where the connection broke, and tells nobody: a JSON document that was cut off is none any more, but the rest
+of a form is a form. So chunked forms are refused; browsers send none.
+
+Nothing is read before somebody asks for the body: who is refused for another reason costs no more than the head.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+
+from config.errors import DomainError, LengthRequired, RequestTooLarge, UnreadableBody
+from config.problems import PROBLEM_JSON, problem_of
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE")
+PIECE = 64 * 1024
+
+
+class Body(io.RawIOBase):
+    """``wsgi.input`` as far as it may be read. ``announced`` is None where the stream's end is the body's.
+
+    Raises:
+        RequestTooLarge: the body is longer than ``limit``.
+        UnreadableBody: it ended early.
+    """
+
+    def __init__(self, stream: Any, limit: int, announced: int | None) -> None:
+        super().__init__()
+        self._stream, self._limit, self._announced = stream, limit, announced
+        self._taken = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self._announced is not None and self._announced > self._limit:
+            raise self._too_large()
+        end = self._limit if self._announced is None else self._announced
+        wanted = end - self._taken
+        if size is not None and size >= 0:
+            wanted = min(wanted, size)
+        data = self._take(wanted)
+        if self._announced is None:
+            if self._taken == self._limit and self._stream.read(1):
+                raise self._too_large()
+        elif len(data) < wanted:
+            raise UnreadableBody("The body ended before its Content-Length.")
+        return data
+
+    def _take(self, wanted: int) -> bytes:
+        pieces: list[bytes] = []
+        while wanted > 0 and (piece := self._stream.read(min(wanted, PIECE))):
+            pieces.append(piece)
+            wanted -= len(piece)
+            self._taken += len(piece)
+        return b"".join(pieces)
+
+    def _too_large(self) -> RequestTooLarge:
+        return RequestTooLarge(f"The body is longer than {self._limit} bytes.", limit=self._limit)
+
+
+class BoundedBodies:
+    """The WSGI application, with bodies that say how long they are at most."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        try:
+            _bound(environ)
+        except DomainError as error:
+            body = json.dumps(problem_of(error)).encode()
+            status = f"{error.status} {HTTPStatus(error.status).phrase}"
+            start_response(status, [("Content-Type", PROBLEM_JSON), ("Content-Length", str(len(body)))])
+            return [body]
+        return self.application(environ, start_response)
+
+
+def _bound(environ: Environ) -> None:
+    announced = environ.get("CONTENT_LENGTH")
+    limit = settings.BODY_LIMITS.get(environ["PATH_INFO"].rstrip("/"), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    if _has_unknown_length(environ):
+        _require_terminated(environ)
+        environ["wsgi.input"] = Body(environ["wsgi.input"], limit, None)
+        # Django and DRF read nothing where it is missing. As much as this at most; the stream ends where it ends.
+        environ["CONTENT_LENGTH"] = str(limit)
+    elif announced:
+        if not (announced.isascii() and announced.isdigit()):
+            raise UnreadableBody("Content-Length is not a number of bytes.")
+        environ["wsgi.input"] = Body(environ["wsgi.input"], limit, int(announced))
+
+
+def _has_unknown_length(environ: Environ) -> bool:
+    """Chunked, or of HTTP/2, which needs no chunks."""
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        return True
+    is_framed = environ.get("SERVER_PROTOCOL", "").startswith("HTTP/2")
+    return is_framed and not environ.get("CONTENT_LENGTH") and environ["REQUEST_METHOD"] not in WITHOUT_BODY
+
+
+def _require_terminated(environ: Environ) -> None:
+    if environ.get("HTTP_TRANSFER_ENCODING", "chunked").strip().lower() != "chunked":
+        raise UnreadableBody("Of the transfer codings only chunked is known here.")
+    is_form = environ.get("CONTENT_TYPE", "").lower().startswith(FORMS)
+    if is_form or not environ.get("wsgi.input_terminated"):
+        raise LengthRequired("Send the body with its Content-Length.")
