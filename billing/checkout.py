@@ -39,6 +39,7 @@ from billing.return_urls import allowed_return_url, default_cancel_url, default_
 from billing.seen_offers import NOTHING_SEEN, SeenOffer
 from billing.stripe_identity import require_own_account
 from billing.stripe_objects import CheckoutSession
+from billing.stripe_places import place
 from credits import ledger
 from credits.formatting import credits_amount, plain
 
@@ -92,6 +93,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
         IdempotencyKeyReused: the key came with another order before.
         PurchaseInProgress: the first call with this key is still under way.
         UserErased: the buyer was erased a moment ago.
+        StripeBusy: too many wait for Stripe already; nothing was begun.
         StripeUnavailable, StripeRefused: nothing was charged, the purchase is marked as failed.
         WrongStripeAccount: the key is of another account or mode than the data here.
     """
@@ -103,16 +105,17 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
     package = _package_on_sale(order.package_code)
     order.seen.require_unchanged(package)
     team = find_own(order.team_id, user).team if order.team_id else None
-    require_own_account()
-    try:
-        purchase = _commit_intent(user, team, package, order, source)
-    except IntegrityError:
-        # The same key, at the same moment: whoever came first has the purchase.
-        earlier = _earlier_purchase(user, order)
-        if earlier is None:
-            raise
-        return _again(earlier, order)
-    return _open_checkout(purchase, package, order, Told(source))
+    with place():  # before the commit: who finds none may come again with the same key
+        require_own_account()
+        try:
+            purchase = _commit_intent(user, team, package, order, source)
+        except IntegrityError:
+            # The same key, at the same moment: whoever came first has the purchase.
+            earlier = _earlier_purchase(user, order)
+            if earlier is None:
+                raise
+            return _again(earlier, order)
+        return _open_checkout(purchase, package, order, Told(source))
 
 
 def _check(order: PurchaseOrder) -> None:

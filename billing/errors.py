@@ -68,6 +68,18 @@ class StripeUnavailable(BillingError):
     passes_by_itself = True
 
 
+class StripeBusy(StripeUnavailable):
+    """Stripe wasn't asked: as many of the web's threads as may wait for it do so already."""
+
+    code = "stripe_busy"
+    status = 503
+    RETRY_AFTER_S = 2
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.RETRY_AFTER_S)}
+
+
 class StripeRefused(BillingError):
     """Stripe understood the call and refused it. Trying the same again will not work.
 

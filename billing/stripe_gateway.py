@@ -41,6 +41,7 @@ from billing.stripe_objects import (
 )
 from billing.stripe_objects.reading import storable
 from billing.stripe_objects.storing import digest
+from billing.stripe_places import place
 from config.json_depth import check_depth
 
 log = structlog.get_logger(__name__)
@@ -144,15 +145,17 @@ def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
     return CheckoutSession.from_json(_call(lambda: _client().v1.checkout.sessions.create(params, options)))
 
 
-def retrieve_session(session_id: str) -> CheckoutSession:
-    """The session as Stripe holds it now, with its payment intent and the newest charge.
+def retrieve_session(session_id: str, *, hurried: bool = False) -> CheckoutSession:
+    """The session as Stripe holds it now, with its payment intent and the newest charge. ``hurried``: for somebody who
+    waits for a page and will ask again.
 
     Raises:
         SessionNotFound: Stripe knows no such session.
         StripeUnavailable: no answer.
     """
     try:
-        data = _call(lambda: _client().v1.checkout.sessions.retrieve(session_id, {"expand": [WITH_CHARGE]}))
+        client = _client(hurried)
+        data = _call(lambda: client.v1.checkout.sessions.retrieve(session_id, {"expand": [WITH_CHARGE]}))
     except StripeRefused as error:
         if error.params.get("stripe_code") == "resource_missing":
             raise SessionNotFound("Stripe knows no such session.", session=session_id) from error
@@ -166,7 +169,8 @@ def invoice_of_session(session_id: str) -> StripeInvoice | None:
     Raises:
         StripeUnavailable, StripeRefused: no answer.
     """
-    data = _call(lambda: _client().v1.checkout.sessions.retrieve(session_id, {"expand": ["invoice"]}))
+    client = _client(hurried=True)
+    data = _call(lambda: client.v1.checkout.sessions.retrieve(session_id, {"expand": ["invoice"]}))
     return StripeInvoice.from_json(data["invoice"]) if data.get("invoice") else None
 
 
@@ -369,13 +373,13 @@ def configure_module_client() -> None:
     stripe.default_http_client = _http_client(settings.STRIPE_TIMEOUT_SECONDS)
 
 
-def _client() -> stripe.StripeClient:
+def _client(hurried: bool = False) -> stripe.StripeClient:
     return _client_for(
         settings.STRIPE_SECRET_KEY,
         settings.STRIPE_API_BASE,
         settings.STRIPE_API_VERSION,
-        settings.STRIPE_MAX_NETWORK_RETRIES,
-        settings.STRIPE_TIMEOUT_SECONDS,
+        0 if hurried else settings.STRIPE_MAX_NETWORK_RETRIES,
+        settings.STRIPE_LOOK_TIMEOUT_SECONDS if hurried else settings.STRIPE_TIMEOUT_SECONDS,
     )
 
 
@@ -396,7 +400,7 @@ def _http_client(timeout: float) -> stripe.RequestsClient:
 
 
 def _call(operation: Callable[[], stripe.StripeObject]) -> Mapping[str, Any]:
-    with stripe_errors_as_ours():
+    with place(), stripe_errors_as_ours():
         data: Mapping[str, Any] = operation().to_dict()
     return data
 

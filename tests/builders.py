@@ -49,6 +49,11 @@ def start(user: User, package_code: str = "starter", **order: Any) -> StartedPur
     return start_purchase(user, PurchaseOrder(package_code, **order), PurchaseEvent.Source.API)
 
 
+def let_ask_again() -> None:
+    """As if nobody had looked at any purchase for a while: the next look asks Stripe."""
+    Purchase.objects.update(asked_stripe_at=None)
+
+
 def paid_report(purchase: Purchase, **facts: Any) -> PaymentReport:
     """Stripe's word that the purchase was paid now, in full, by a payment of its own and with a card."""
     told = {

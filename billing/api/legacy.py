@@ -13,10 +13,9 @@ from rest_framework.views import APIView
 from accounts.models import User
 from billing.api.webhook import WebhookView
 from billing.checkout import PurchaseOrder, start_purchase
-from billing.landing import settle_and_show_session
+from billing.landing import ShownSession, settle_and_show_session
 from billing.models import Package, Purchase, PurchaseEvent
 from billing.return_urls import older_cancel_url, older_success_url
-from billing.stripe_objects import CheckoutSession
 from config.errors import DomainError
 from credits.formatting import plain
 from credits.rates.api import EstimateQuerySerializer, EstimateSerializer, estimate_from
@@ -157,7 +156,7 @@ class LegacyWebhookView(LegacyView, WebhookView):
         return Response({"success": True, "received": True})
 
 
-def _metadata(purchase: Purchase, session: CheckoutSession) -> dict[str, str]:
+def _metadata(purchase: Purchase, session: ShownSession) -> dict[str, str]:
     """Give what the older client reads there, whoever opened the session."""
     ours = {
         "user_id": str(purchase.user_id),

@@ -106,8 +106,8 @@ class SessionSerializer(serializers.Serializer[Any]):
     session_id = serializers.CharField(source="stripe_session_id", read_only=True)
     purchase_id = serializers.UUIDField(source="pk", read_only=True)
     status = serializers.ChoiceField(choices=Purchase.Status.choices, read_only=True)
-    payment_status = serializers.SerializerMethodField()
-    amount_total = serializers.SerializerMethodField()
+    payment_status = serializers.CharField(read_only=True)
+    amount_total = serializers.IntegerField(read_only=True)
     currency = serializers.CharField(read_only=True)
     package_name = serializers.CharField(read_only=True)
     credits = NumberField()
@@ -119,14 +119,6 @@ class SessionSerializer(serializers.Serializer[Any]):
     stripe_payment_id = serializers.CharField(
         source="stripe_payment_intent_id", read_only=True, allow_null=True, help_text=PAYMENT_ID
     )
-
-    def get_payment_status(self, purchase: Purchase) -> str:
-        if not purchase.is_credited and not purchase.attention:
-            return "unpaid"
-        return "paid" if purchase.price_minor else "no_payment_required"
-
-    def get_amount_total(self, purchase: Purchase) -> int:
-        return purchase.price_minor if purchase.paid_minor is None else purchase.paid_minor
 
     def get_credited(self, purchase: Purchase) -> bool:
         return purchase.is_credited

@@ -98,6 +98,9 @@ class Purchase(models.Model):
     invoiced_by_stripe = models.BooleanField(_("invoiced by Stripe"), default=False, db_default=False)
 
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    asked_stripe_at = models.DateTimeField(
+        _("Stripe was last asked for its buyer"), null=True, editable=False
+    )
     completed_at = models.DateTimeField(_("completed"), null=True)
     confirmation_sent_at = models.DateTimeField(_("confirmation sent"), null=True)
     failure_mailed_at = models.DateTimeField(_("mail about the failure sent"), null=True)
@@ -211,6 +214,18 @@ class Purchase(models.Model):
     def was_given_back(self) -> bool:
         """Whether it was paid, never credited, and the money went back."""
         return self.failure_code == self.GIVEN_BACK
+
+    @property
+    def payment_status(self) -> str:
+        """In Stripe's words for a checkout session."""
+        if not self.is_credited and not self.attention:
+            return "unpaid"
+        return "paid" if self.price_minor else "no_payment_required"
+
+    @property
+    def amount_total(self) -> int:
+        """What was paid, in the currency's smallest unit; before that, what is to be."""
+        return self.price_minor if self.paid_minor is None else self.paid_minor
 
     @property
     def is_open(self) -> bool:

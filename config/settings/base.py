@@ -181,6 +181,12 @@ STRIPE_API_BASE = env("STRIPE_API_BASE", default="https://api.stripe.com").rstri
 STRIPE_CHECKOUT_ORIGIN = env("STRIPE_CHECKOUT_ORIGIN", default="https://checkout.stripe.com").rstrip("/")
 STRIPE_TIMEOUT_SECONDS = env.float("STRIPE_TIMEOUT_SECONDS", default=10.0)
 STRIPE_MAX_NETWORK_RETRIES = env.int("STRIPE_MAX_NETWORK_RETRIES", default=2)
+# For a buyer who looks how a payment stands; it isn't repeated, for they look again.
+STRIPE_LOOK_TIMEOUT_SECONDS = env.float("STRIPE_LOOK_TIMEOUT_SECONDS", default=4.0)
+# How many threads of a web process may wait for Stripe at once: by default a quarter of them, and one at least.
+STRIPE_WEB_CALLS = max(
+    1, env.int("STRIPE_WEB_CALLS", default=env.int("GRANIAN_BLOCKING_THREADS", default=8) // 4)
+)
 # Several secrets, comma-separated, are all accepted: that is how one is rotated without losing a delivery.
 STRIPE_WEBHOOK_SECRETS = [
     secret.strip()

@@ -13,7 +13,7 @@ from accounts.models import User
 from billing.models import Purchase
 from credits.models import Entry
 from tests.billing.calling import API, assert_problem, browser_of
-from tests.builders import PackageFactory, UserFactory, put_on_sale, start
+from tests.builders import PackageFactory, UserFactory, let_ask_again, put_on_sale, start
 from tests.local_world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,6 +89,7 @@ def test_a_delayed_payment_is_processing_until_it_settles(user: User, sandbox: S
     assert Entry.objects.count() == 0
 
     sandbox.settle(started.session_id)
+    let_ask_again()
     assert read(user, started.session_id).json()["status"] == "completed"
 
 
@@ -120,6 +121,7 @@ def test_while_stripe_is_silent_the_session_is_shown_as_it_was(user: User, sandb
     sandbox.fault(method="GET", path="/v1/checkout/sessions/*", status=500, times=1)
 
     assert (read(user, started.session_id).status_code, Entry.objects.count()) == (200, 0)
+    let_ask_again()
     assert read(user, started.session_id).json()["credited"] is True
 
 
