@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import User
@@ -100,9 +100,12 @@ def settle_and_show_session(
         SessionOfAnother: somebody else's.
         StripeUnavailable, StripeRefused: Stripe was asked, and gave no answer.
     """
-    if Purchase.objects.filter(stripe_session_id=session_id).exclude(user=user).exists():
-        raise SessionOfAnother("This checkout session is somebody else's.")
-    purchase = _own_purchase(user, session_id)
+    try:
+        purchase = _own_purchase(user, session_id)
+    except SessionNotFound:
+        if _with(session_id).exists():
+            raise SessionOfAnother("This checkout session is somebody else's.") from None
+        raise
     try:
         session = _ask(purchase, session_id)
     except StripeBusy:
@@ -113,12 +116,16 @@ def settle_and_show_session(
 
 
 def _own_purchase(user: User, session_id: str) -> Purchase:
-    purchase = None
-    if SESSION_ID.fullmatch(session_id):
-        purchase = Purchase.objects.filter(user=user, stripe_session_id=session_id).first()
+    purchase = _with(session_id).filter(user=user).first()
     if purchase is None:
         raise SessionNotFound(NO_SUCH_SESSION)
     return purchase
+
+
+def _with(session_id: str) -> QuerySet[Purchase]:
+    if not SESSION_ID.fullmatch(session_id):
+        return Purchase.objects.none()
+    return Purchase.objects.filter(stripe_session_id=session_id)
 
 
 def _ask(purchase: Purchase, session_id: str) -> CheckoutSession | None:
