@@ -6,10 +6,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.core.exceptions import BadRequest, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
-
-# What Django raises when the database can't be reached, went away, or had to give up.
-DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
 class DomainError(Exception):
@@ -70,21 +66,6 @@ class Unexpected(DomainError):
 
     code = "error"
     status = 500
-
-
-class Unavailable(DomainError):
-    """The database is away. Whether a write was carried out is unknown: repeated with its key it happens once."""
-
-    code = "unavailable"
-    status = 503
-    RETRY_AFTER_S = 1
-
-    def __init__(self) -> None:
-        super().__init__("The database is away. Repeat the request, a write with the same key.")
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.RETRY_AFTER_S)}
 
 
 class RequestTooLarge(DomainError, RequestDataTooBig):

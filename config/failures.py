@@ -7,7 +7,8 @@ import sys
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from config.errors import DATABASE_AWAY, Unavailable, Unexpected
+from config.errors import Unexpected
+from config.outages import outage_of
 from config.problems import problem_response
 
 PROGRAMS = "/api/"
@@ -15,9 +16,7 @@ PROGRAMS = "/api/"
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer for an error that nobody caught, while it is being handled. Asks nobody: anything may be broken."""
-    error = (
-        Unavailable() if isinstance(sys.exception(), DATABASE_AWAY) else Unexpected("Something went wrong.")
-    )
+    error = outage_of(sys.exception()) or Unexpected("Something went wrong.")
     if request.path.startswith(PROGRAMS):
         return problem_response(error)
     page = render_to_string(f"{error.status}.html")

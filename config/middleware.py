@@ -18,8 +18,9 @@ from pghistory.middleware import HistoryMiddleware
 from structlog.contextvars import bind_contextvars
 
 from accounts.audit.context import whence
-from config.errors import DATABASE_AWAY, UnknownHost
+from config.errors import UnknownHost
 from config.failures import PROGRAMS
+from config.outages import DATABASE_AWAY
 from config.problems import problem_response
 from config.service_calls import SERVICES
 

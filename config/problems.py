@@ -22,7 +22,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
-from config.errors import DATABASE_AWAY, DomainError, InvalidRequest, RequestTooLarge, Unavailable, WrongField
+from config.errors import DomainError, InvalidRequest, RequestTooLarge, WrongField
+from config.outages import outage_of
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -106,12 +107,10 @@ class ProblemFormatter(ExceptionFormatter):
 
 class ProblemHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
-        if isinstance(exc, DATABASE_AWAY):
-            exc = Unavailable()
         if isinstance(exc, RequestDataTooBig) and not isinstance(exc, DomainError):
             exc = RequestTooLarge("The body is too large.")
-        if isinstance(exc, DomainError):
-            return DomainProblem(exc)
+        if error := exc if isinstance(exc, DomainError) else outage_of(exc):
+            return DomainProblem(error)
         known: Exception = super().convert_known_exceptions(exc)
         return known
 

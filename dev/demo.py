@@ -63,6 +63,7 @@ class Demo:
             "SITE_URL": self.url,
             "SANDBOX_URL": self.sandbox_url,
             "PYTHONUNBUFFERED": "1",
+            "GRANIAN_BLOCKING_THREADS": "6",
         }
         self.step = 0
 
@@ -125,8 +126,6 @@ class Demo:
             str(self.port),
             "--workers",
             "1",
-            "--blocking-threads",
-            "6",
         ]
         return self.processes.start("web", command, self.environment)
 

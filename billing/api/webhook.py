@@ -35,7 +35,7 @@ class WebhookView(APIView):
         summary="For Stripe's events",
         parameters=[OpenApiParameter("Stripe-Signature", str, OpenApiParameter.HEADER, required=True)],
         request={"application/json": {"type": "object"}},
-        responses={200: ReceivedSerializer, **problem_responses(400, 411, 413, 500)},
+        responses={200: ReceivedSerializer, **problem_responses(400, 411, 413, 500, 503)},
     )
     def post(self, request: Request) -> Response:
         self.take_in(request)

@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from config import admin_looks
 from config.environment import Environment
+from config.program import this_program
+from config.time_limits import time_limits_of
 
 env = Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -29,6 +31,11 @@ ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
 APPEND_SLASH = True
+
+# How long PostgreSQL lets this program wait; what takes a database's OPTIONS adds them by `with_time_limits`.
+DATABASE_TIME_LIMITS = time_limits_of(this_program())
+# Of each web process. granian's own variable, as the image sets it.
+WEB_THREADS = env.int("GRANIAN_BLOCKING_THREADS", default=8)
 
 # True only where the local sandbox stands in for Stripe and the OpenID provider: it alone allows known secrets.
 DEMO = False

@@ -9,12 +9,14 @@ from config.settings.base import *
 from config.settings.base import (
     BASE_DIR,
     CONTENT_SECURITY_POLICY,
+    DATABASE_TIME_LIMITS,
     OIDC_BACKEND,
     PASSWORD_BACKEND,
     REST_FRAMEWORK,
     env,
     logging_to_console,
 )
+from config.time_limits import with_time_limits
 from dev.database import database_settings
 
 SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # another Stripe host is the point of the sandbox
@@ -25,6 +27,7 @@ SECRET_KEY = env("SECRET_KEY", default="development-only-key-never-used-in-produ
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 
 DATABASES = {"default": database_settings(env("DATABASE_URL", default=""))}
+DATABASES["default"]["OPTIONS"] = with_time_limits(DATABASES["default"]["OPTIONS"], DATABASE_TIME_LIMITS)
 DATABASES["default"]["OPTIONS"]["application_name"] = this_program()
 
 SANDBOX_URL = env("SANDBOX_URL", default="http://localhost:8001").rstrip("/")

@@ -8,7 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 from config.monitoring import report_errors_to
 from config.program import this_program
 from config.settings.base import *
-from config.settings.base import env, logging_to_console
+from config.settings.base import DATABASE_TIME_LIMITS, env, logging_to_console
+from config.time_limits import with_time_limits
 
 REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "SITE_URL", "DEFAULT_FROM_EMAIL")
 if missing := [name for name in REQUIRED if not env(name, default="")]:
@@ -27,12 +28,18 @@ DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("PGBOUNCER", defa
 DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = (
     5 if env.bool("DATABASE_PREPARED_STATEMENTS", default=True) else None
 )
+# PgBouncer refuses to connect with them, and hands connections on: there the role has them (docs/go-live.md).
+if DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]:
+    DATABASE_TIME_LIMITS = {}
+DATABASES["default"]["OPTIONS"] = with_time_limits(DATABASES["default"]["OPTIONS"], DATABASE_TIME_LIMITS)
 DATABASES["default"]["OPTIONS"]["application_name"] = this_program()
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": env.int("DATABASE_POOL_MIN", default=2),
     "max_size": env.int("DATABASE_POOL_MAX", default=10),
     # While the database is away each request waits so many seconds for a connection, and the probes wait behind it.
     "timeout": 5,
+    # Else the pool tries again ever more rarely, and takes minutes to see that the database is back.
+    "reconnect_timeout": 5,
 }
 
 SECURE_PROXY_SSL_HEADER = (

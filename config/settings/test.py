@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from config.program import this_program
 from config.settings.dev import *
-from config.settings.dev import DATABASES, env
+from config.settings.dev import DATABASE_TIME_LIMITS, DATABASES, env
+from config.time_limits import with_time_limits
 
 SECRET_KEY = "test-only-key-0123456789-0123456789-0123456789-0123456789"
 SITE_URL = "http://testserver"
@@ -14,10 +15,13 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STRIPE_MAX_NETWORK_RETRIES = 0
 STRIPE_TIMEOUT_SECONDS = 5.0
 # A pool would keep connections that the teardown of the test database waits for.
-DATABASES["default"]["OPTIONS"] = {
-    "application_name": this_program(),
-    "options": "-c synchronous_commit=off",
-    "prepare_threshold": 5,
-}
+DATABASES["default"]["OPTIONS"] = with_time_limits(
+    {
+        "application_name": this_program(),
+        "options": "-c synchronous_commit=off",
+        "prepare_threshold": 5,
+    },
+    DATABASE_TIME_LIMITS,
+)
 DATABASES["default"]["TEST"] = {"NAME": env("TEST_DATABASE", default="test_credits")}
 DATABASES["default"]["CONN_MAX_AGE"] = 0

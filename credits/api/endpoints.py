@@ -21,9 +21,11 @@ from structlog.contextvars import bind_contextvars
 from accounts.clients.authentication import Client, authenticate_client, require_scope
 from accounts.clients.limits import Rate, check_account_rate, check_client_rate
 from accounts.clients.models import Scope
-from config.errors import DATABASE_AWAY, DomainError, Unavailable, Unexpected
+from config.errors import DomainError, Unexpected
+from config.outages import outage_of
 from config.problems import problem_response
 from credits.api.errors import MethodNotAllowed
+from credits.api.lines import Turn
 from credits.api.parsing import decoder_of, read_body, read_key, read_query, wrong
 from credits.api.shapes import Reply, Request
 from credits.errors import InsufficientCredits, InvalidEntry
@@ -46,6 +48,7 @@ class Call:
 
     client: Client
     request: HttpRequest
+    turn: Turn
     key: str = ""
 
     def business_key(self, key: str) -> str:
@@ -60,6 +63,11 @@ class Call:
     def count(self, account: UUID) -> None:
         """Raises RateLimited when too much was asked of this account in this minute."""
         check_account_rate(account)
+
+    def count_write(self, account: UUID) -> None:
+        """The same for what takes the account's row. Raises Busy too, when too many wait for it already."""
+        check_account_rate(account)
+        self.turn.wait_at(account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +128,9 @@ class Endpoint:
             return self._answer(request, named)
         except DomainError as error:
             return _refusal(error)
-        except DATABASE_AWAY as error:
-            logger.exception("database_unavailable", error=type(error).__name__)
-            return problem_response(Unavailable())
-        except Exception:
+        except Exception as error:
+            if outage := outage_of(error):
+                return problem_response(outage)
             if settings.DEBUG_PROPAGATE_EXCEPTIONS:
                 raise
             logger.exception("request_failed_unexpectedly")
@@ -141,7 +148,9 @@ class Endpoint:
         require_scope(client, asked.scope)
         key = read_key(request) if asked.is_write else ""
         parsed = self._parse(request, asked)
-        return _render(asked, rate, asked.function(Call(client, request, key), *parsed, **named))
+        with Turn() as turn:
+            answer = asked.function(Call(client, request, turn, key), *parsed, **named)
+        return _render(asked, rate, answer)
 
     def _parse(self, request: HttpRequest, asked: Operation) -> tuple[Request, ...]:
         if asked.takes:

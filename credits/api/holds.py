@@ -50,7 +50,7 @@ def hold_credits(call: Call, asked: HoldRequest) -> Answer:
     Nobody else can spend them until they are captured or released, or `expires_in` seconds have passed. The hold is
     your client's: to others it is unknown, but for those with the scope `act_for_others`.
     """
-    call.count(asked.account)
+    call.count_write(asked.account)
     opened = ledger.hold(
         asked.account,
         read_amount(asked.amount, "amount"),
@@ -92,6 +92,7 @@ def capture_hold(call: Call, asked: CaptureRequest, hold: str) -> Answer:
     hold was made.
     """
     hold_id = read_id(hold, UnknownHold)
+    call.turn.wait_at_account_of(lambda: find_hold(hold_id).account_id)
     captured = charging.capture(
         hold_id,
         read_charge(asked),
@@ -123,6 +124,7 @@ def release_hold(call: Call, asked: ReleaseRequest, hold: str) -> Answer:
     A hold can be released once, so a repeat under whatever key gives the same answer. The body is empty or `{}`.
     """
     hold_id = read_id(hold, UnknownHold)
+    call.turn.wait_at_account_of(lambda: find_hold(hold_id).account_id)
     released = ledger.release(hold_id, client=call.bound_to)
     standing = Balance(released.account_id, released.balance, released.held)
     return Answer(_state(find_hold(hold_id)), standing, released.repeated)

@@ -24,7 +24,8 @@ from accounts.clients.errors import (
 )
 from accounts.clients.openapi import ClientScheme
 from accounts.errors import ProviderUnavailableError
-from config.errors import DomainError, InvalidRequest, RequestTooLarge, Unavailable, Unexpected
+from config.errors import DomainError, InvalidRequest, RequestTooLarge, Unexpected
+from config.outages import Busy, Unavailable
 from config.problems import PROBLEM_JSON
 from config.service_calls import SERVICES
 from credits.api.endpoints import AVAILABLE, BALANCE, JSON, LIMIT, REMAINING, REPLAYED, RESET, Operation
@@ -51,7 +52,7 @@ WHO = (
     PersonToken,
     UnknownClient,
 )
-ALWAYS = (*WHO, RateLimited, Unexpected, Unavailable, ProviderUnavailableError)
+ALWAYS = (*WHO, RateLimited, Unexpected, Unavailable, Busy, ProviderUnavailableError)
 OF_WRITES = (
     IdempotencyKeyRequired,
     InvalidIdempotencyKey,

@@ -44,7 +44,7 @@ def spend_credits(call: Call, asked: SpendRequest) -> Answer:
 
     Takes an `amount`, or what the `usage` of a `model` costs, out of an account: all of it or nothing.
     """
-    call.count(asked.account)
+    call.count_write(asked.account)
     spent = charging.spend(
         asked.account,
         read_charge(asked),
@@ -76,6 +76,7 @@ def spend_many(call: Call, asked: BatchRequest) -> Answer:
     part: what was done answers `repeated`.
     """
     orders = [_order(call, place, item) for place, item in enumerate(asked.spends)]
+    call.turn.wait_at(f"batches of {call.client.id}")  # which of its accounts one waited for, nobody says
     try:
         results = ledger.spend_many(orders)
     except InvalidEntry as error:

@@ -36,7 +36,7 @@ def transfer_credits(call: Call, asked: TransferRequest) -> Answer:
 
     From one account to another. What arrives keeps its expiry. The giver's account is the one of the balance headers.
     """
-    call.count(asked.from_)
+    call.count_write(asked.from_)
     made = ledger.transfer(
         asked.from_,
         asked.to,
