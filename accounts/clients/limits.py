@@ -3,7 +3,7 @@
 Counted in Django's cache by calendar minutes: one increment, in whatever the cache is. Around the turn of a minute
 somebody can so make twice as many in 60 seconds; the limit guards against floods, and an exact window would read and
 write more than once. In a process's own memory, which is the default, each web process counts for itself; with a shared
-cache (CACHE_URL) they count together.
+cache (CACHE_URL) they count together, and while it is away nobody is refused (`config.failsafe_cache`).
 """
 
 from __future__ import annotations
@@ -59,18 +59,7 @@ def check_account_rate(account_id: UUID) -> Rate:
 
 
 def _count(key: str) -> int:
-    """How many requests the key has seen, this one included; 0 while the cache can't be asked.
-
-    A limit guards the service and is no part of the books: nobody is refused because the counter is away.
-    """
-    try:
-        return _increment(key)
-    except Exception as error:  # noqa: BLE001  # each cache has errors of its own
-        logger.warning("rate_not_counted", error=type(error).__name__)
-        return 0
-
-
-def _increment(key: str) -> int:
+    """How many requests the key has seen, this one included."""
     try:
         return cache.incr(key)
     except ValueError:  # the first of this minute

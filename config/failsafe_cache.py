@@ -1,0 +1,111 @@
+"""Redis as Django's cache, which is an empty one while its server is away.
+
+What the cache holds can be lost at any time: it counts requests, and limits guard the site and are no part of its
+books. So nobody is refused, and nobody waits, because the counter can't be asked: a call that gets no answer within
+`PATIENCE_S` goes on without one, and then nobody asks for `PAUSE_S`. After that one request tries, and the others
+follow once it was answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from threading import Lock
+from time import monotonic
+from typing import Any, TypeVar
+
+import structlog
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+logger = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+PATIENCE_S = 0.1
+PAUSE_S = 5.0
+
+
+class Breaker:
+    """What a process knows of one server."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._is_away = False
+        self._ask_again_at = 0.0
+
+    def ask(self, call: Callable[[], T], instead: T) -> T:
+        """The server's answer; ``instead`` while there is none."""
+        if self._is_away and not self._may_try():
+            return instead
+        try:
+            answer = call()
+        except (RedisError, OSError) as error:
+            self._note_away(error)
+            return instead
+        if self._is_away:
+            self._note_back()
+        return answer
+
+    def _may_try(self) -> bool:
+        with self._lock:
+            now = monotonic()
+            if now < self._ask_again_at:
+                return False
+            self._ask_again_at = now + PAUSE_S
+            return True
+
+    def _note_away(self, error: Exception) -> None:
+        with self._lock:
+            self._ask_again_at = monotonic() + PAUSE_S
+            if not self._is_away:
+                self._is_away = True
+                logger.warning("cache_away", error=type(error).__name__)
+
+    def _note_back(self) -> None:
+        with self._lock:
+            if self._is_away:
+                self._is_away = False
+                logger.info("cache_back")
+
+
+@cache
+def breaker_of(servers: tuple[str, ...]) -> Breaker:
+    """One for a whole process: Django makes a cache for each thread."""
+    return Breaker()
+
+
+def failsafe(name: str, instead: Callable[..., Any]) -> Any:
+    """The method of this name; while nobody answers, what ``instead`` gives for its arguments."""
+    method = getattr(RedisCacheClient, name)
+
+    def asked(client: FailsafeClient, *arguments: Any) -> Any:
+        return client.breaker.ask(lambda: method(client, *arguments), instead(*arguments))
+
+    return asked
+
+
+class FailsafeClient(RedisCacheClient):
+    def __init__(self, servers: list[str], **options: Any) -> None:
+        patience = {"socket_timeout": PATIENCE_S, "socket_connect_timeout": PATIENCE_S}
+        super().__init__(servers, **{**patience, "retry": Retry(NoBackoff(), 0), **options})
+        self.breaker = breaker_of(tuple(servers))
+
+    add = failsafe("add", lambda key, value, timeout: True)
+    get = failsafe("get", lambda key, default: default)
+    set = failsafe("set", lambda key, value, timeout: None)
+    touch = failsafe("touch", lambda key, timeout: False)
+    delete = failsafe("delete", lambda key: False)
+    get_many = failsafe("get_many", lambda keys: {})
+    has_key = failsafe("has_key", lambda key: False)
+    incr = failsafe("incr", lambda key, delta: delta)  # each is the first
+    set_many = failsafe("set_many", lambda data, timeout: None)
+    delete_many = failsafe("delete_many", lambda keys: None)
+    clear = failsafe("clear", lambda: False)
+
+
+class FailsafeRedisCache(RedisCache):
+    def __init__(self, server: str | list[str], params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = FailsafeClient
