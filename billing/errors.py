@@ -97,6 +97,10 @@ class StripeRefused(BillingError):
         return f"Stripe refused the request{said and f': {said}'}{where and f' ({where})'}."
 
 
+class EmailRefused(StripeRefused):
+    """Stripe takes the buyer's address for none. It would open the same checkout without one."""
+
+
 class SessionNotFound(BillingError):
     code = "unknown_session"
     status = 404

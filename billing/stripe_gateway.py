@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import stripe
@@ -21,6 +21,7 @@ import structlog
 from django.conf import settings
 
 from billing.errors import (
+    EmailRefused,
     MalformedStripeObject,
     SessionNotFound,
     StripeRefused,
@@ -110,9 +111,21 @@ class ListPage(Generic[T]):
 def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
     """Opens the hosted page for one purchase. The same purchase always gets the same session.
 
+    An address that Stripe refuses keeps nobody from buying: the page asks for another. A key stands for its parameters,
+    so the request without it has a key of its own, which a repeat comes to by the same refusal.
+
     Raises:
         StripeUnavailable, StripeRefused: nothing was opened that its buyer could reach.
     """
+    key = f"purchase-{request.purchase_id}"
+    try:
+        return _create_session(request, key)
+    except EmailRefused:
+        log.warning("checkout_email_refused", purchase=request.purchase_id, user=request.user_id)
+        return _create_session(replace(request, email=""), f"{key}-without-email")
+
+
+def _create_session(request: CheckoutRequest, key: str) -> CheckoutSession:
     metadata = {
         "purchase_id": request.purchase_id,
         "user_id": request.user_id,
@@ -141,7 +154,7 @@ def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
         params["customer_email"] = request.email
     if request.with_invoice:
         params["invoice_creation"] = {"enabled": True}
-    options: Any = {"idempotency_key": f"purchase-{request.purchase_id}"}
+    options: Any = {"idempotency_key": key}
     return CheckoutSession.from_json(_call(lambda: _client().v1.checkout.sessions.create(params, options)))
 
 
@@ -434,6 +447,9 @@ def _refused(error: stripe.StripeError) -> StripeRefused:
         "stripe_param": getattr(said, "param", None) or "",
         "request_id": error.request_id or "",
     }
+    if details["stripe_code"] == "email_invalid":
+        # Not logged: its message is the address. Whoever catches it says whose it is.
+        return EmailRefused("Stripe refused the e-mail address.", **details)
     log.error("stripe_refused", status=error.http_status, **details)
     return StripeRefused("Stripe refused the request.", **details)
 

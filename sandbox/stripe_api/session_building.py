@@ -7,6 +7,7 @@ from sandbox.account import get_account
 from sandbox.payments.currencies import format_amount, get_maximum, get_minimum
 from sandbox.payments.sessions import make_customer_details
 from sandbox.shapes import Json, make_object
+from sandbox.stripe_api.email_addresses import check_email
 from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_unsupported
 from sandbox.stripe_api.fields import find_in_parameter, pick_fields
 from sandbox.stripe_api.line_items import build_line_items
@@ -50,6 +51,8 @@ def build_session(params: dict[str, Any], base_url: str) -> tuple[Json, Json]:
     _check_mode(params)
     refuse_unsupported(params, _UNSUPPORTED)
     _check_urls(params)
+    check_email(params, "customer_email")
+    check_email(params.get("payment_intent_data", {}), "receipt_email", "payment_intent_data[receipt_email]")
     items = build_line_items(params)
     session = make_object("checkout.session", **pick_fields(params, *_COPIED))
     session["url"] = f"{base_url}/c/pay/{session['id']}"

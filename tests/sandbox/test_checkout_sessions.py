@@ -123,3 +123,23 @@ def test_the_yen_has_no_hundredths(sandbox: Sandbox, make_session: MakeSession) 
     price = {"currency": "jpy", "unit_amount": 2000, "product_data": {"name": "Pack"}}
     session = make_session(line_items=[{"price_data": price, "quantity": 1}])
     assert sandbox.pay(session.id)["payment_intent"]["amount_received"] == 2000
+
+
+@pytest.mark.parametrize("address", ["weird@localhost", " ada@example.com", "ada@example", "zoë@example.com"])
+def test_an_address_that_is_none_is_refused_everywhere(
+    client: stripe.StripeClient, make_session: MakeSession, address: str
+) -> None:
+    customer = client.v1.customers.create({"email": "ada@example.com"})
+    refusals: dict[str, Any] = {
+        "customer_email": lambda: make_session(customer_email=address),
+        "payment_intent_data[receipt_email]": lambda: make_session(
+            payment_intent_data={"receipt_email": address}
+        ),
+        "email": lambda: client.v1.customers.create({"email": address}),
+        "email ": lambda: client.v1.customers.update(customer.id, {"email": address}),
+    }
+    for param, ask in refusals.items():
+        with pytest.raises(stripe.InvalidRequestError, match="Invalid email address") as error:
+            ask()
+        assert (error.value.code, error.value.param) == ("email_invalid", param.strip())
+    assert make_session(customer_email="ada+1@mail.example.com").customer_email == "ada+1@mail.example.com"

@@ -9,6 +9,7 @@ from stripe.params._customer_update_params import CustomerUpdateParams
 from sandbox import store
 from sandbox.payments.customers import create_customer
 from sandbox.shapes import Json
+from sandbox.stripe_api.email_addresses import check_email
 from sandbox.stripe_api.fields import find_in_path, find_undeleted, mark_deleted, pick_fields
 from sandbox.stripe_api.lists import list_page, pick_filters
 from sandbox.stripe_api.metadata import merge_metadata
@@ -32,6 +33,7 @@ _FIELDS = (
 
 @route("POST", "/v1/customers", CustomerCreateParams)
 def create(call: Call) -> Json:
+    check_email(call.params, "email")
     metadata = merge_metadata({}, call.params.get("metadata"))
     return dict(create_customer(**pick_fields(call.params, *_FIELDS), metadata=metadata).data)
 
@@ -50,6 +52,7 @@ def retrieve(call: Call) -> Json:
 @route("POST", "/v1/customers/{id}", CustomerUpdateParams)
 def update(call: Call) -> Json:
     record = find_undeleted("customer", call.ids["id"])
+    check_email(call.params, "email")
     metadata = merge_metadata(record.data["metadata"], call.params.get("metadata"))
     previous = store.change(record, **pick_fields(call.params, *_FIELDS), metadata=metadata)
     if previous:
