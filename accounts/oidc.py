@@ -21,7 +21,7 @@ logger = structlog.get_logger(__name__)
 
 # What a person who signs in has when the provider says nothing of it: an address taken away there goes here
 # too.
-BLANK = {"email": "", "given_name": "", "family_name": ""}
+BLANK = {"email": "", "email_verified": False, "given_name": "", "family_name": ""}
 
 
 class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-django-oidc is untyped
@@ -76,11 +76,14 @@ class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-d
 
     def get_or_create_user(self, access_token: object, id_token: object, payload: Claims) -> User:
         userinfo = self.get_userinfo(access_token, id_token, payload)
-        claims = {**BLANK, **payload, **userinfo, "iat": payload["iat"]}
+        claims = {**BLANK, **payload, **userinfo, **_read_email(payload, userinfo), "iat": payload["iat"]}
         self.request.oidc_id_claims = payload
         if read_roles(claims) is None:
             claims |= _read_roles_of_access_token(access_token, payload)
-        return recognise_person(Identity.from_claims(claims), signing_in=True)
+        identity = Identity.from_claims(claims)
+        if claims["email"] and not identity.email:
+            logger.info("oidc_email_not_used", sub=identity.sub, verified=claims["email_verified"])
+        return recognise_person(identity, signing_in=True)
 
     def filter_users_by_claims(self, claims: Claims) -> QuerySet[User]:
         """By subject and never by e-mail.
@@ -93,6 +96,12 @@ class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-d
         """Django's own, which turns away a user who was disabled after signing in; mozilla's doesn't."""
         user = ModelBackend.get_user(self, user_id)
         return user if isinstance(user, User) else None
+
+
+def _read_email(payload: Claims, userinfo: Claims) -> Claims:
+    """The address with what the same answer says of it: one must not be vouched for by the word for another."""
+    said = userinfo if "email" in userinfo else payload
+    return {name: said.get(name) or BLANK[name] for name in ("email", "email_verified")}
 
 
 def _read_roles_of_access_token(access_token: object, payload: Claims) -> Claims:

@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
@@ -51,7 +53,7 @@ class Identity:
     @classmethod
     def from_claims(cls, claims: Claims) -> Identity:
         """Read claims that were verified: ``sub`` and ``iat`` are sound, the rest may be anything."""
-        email = _read_text(claims, "email", 254)
+        email = _read_email(claims)
         return cls(
             sub=claims["sub"],
             issued_at=datetime.fromtimestamp(max(0, int(claims["iat"])), tz=UTC),
@@ -180,6 +182,33 @@ def _read_fields(identity: Identity) -> dict[str, Any]:
         "is_superuser": is_admin,
         "provider_roles": ",".join(sorted(identity.staff_roles)),
     }
+
+
+def _read_email(claims: Claims) -> str | None:
+    """The address that the provider vouches for: blank if it vouches for none, None if it says nothing of it.
+
+    Anybody may write anybody's address into their own profile there. Whoever did would get what is meant for its owner:
+    gifts, grants, mails (OpenID Connect Core 1.0, section 5.7). So one that isn't said to be verified is nobody's.
+    """
+    email = _read_text(claims, "email", 254)
+    if not email:
+        return email
+    if claims.get("email_verified") is None:
+        return None
+    return email if _is_true(claims["email_verified"]) and _is_address(email) else ""
+
+
+def _is_true(value: object) -> bool:
+    """The claim is a boolean; some providers write it as text."""
+    return value is True or value == "true"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _read_text(claims: Claims, name: str, limit: int) -> str | None:

@@ -1,0 +1,63 @@
+"""Whoever claims somebody's address at the provider, unverified, gets nothing that is meant for its owner."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.core import mail
+
+from accounts.email_addresses import holders_of
+from accounts.models import User
+from accounts.people import Identity, recognise_person
+from accounts.teams.invitations import invite
+from accounts.teams.membership import create_team
+from accounts.teams.models import Role
+from billing.confirmation import send_purchase_confirmation
+from billing.models import Purchase
+from credits import gifts
+from credits.errors import UnknownRecipient
+from tests.billing.calling import stripe_posts
+from tests.builders import UserFactory, put_on_sale, start
+from tests.local_world import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ADDRESS = "ada@example.com"
+
+
+def signed_in(sub: str, *, verified: bool) -> User:
+    claims = {"sub": sub, "iat": 1_800_000_000, "email": ADDRESS, "email_verified": verified}
+    return recognise_person(Identity.from_claims(claims), signing_in=True)
+
+
+@pytest.fixture
+def claimant() -> User:
+    return signed_in("claimant", verified=False)
+
+
+def test_no_gift_and_no_grant_finds_them(claimant: User) -> None:
+    sender = UserFactory.create()
+    with pytest.raises(UnknownRecipient):
+        gifts.plan_gift(sender, ADDRESS, Decimal(1), "")
+    assert holders_of([ADDRESS]) == {}
+
+    ada = signed_in("ada", verified=True)  # the address is free for whoever has it
+    assert gifts.find_recipient(sender, ADDRESS) == ada
+    assert holders_of([ADDRESS])[ADDRESS].one == ada.pk
+
+
+def test_they_keep_nobody_from_being_invited(claimant: User) -> None:
+    team = create_team(claimant, "Acme")
+    assert invite(claimant, team.pk, ADDRESS, Role.MEMBER).email == ADDRESS
+
+
+def test_stripe_and_mails_know_no_address_of_theirs(claimant: User, sandbox: Sandbox) -> None:
+    put_on_sale()
+    started = start(claimant)
+    sandbox.pay(started.session_id, email="typed@example.com")
+    sandbox.wait_for_webhooks()
+
+    assert "customer_email" not in stripe_posts(sandbox, "/v1/checkout/sessions")[0]["params"]
+    assert Purchase.objects.get().status == "completed"
+    assert send_purchase_confirmation(started.purchase.pk) is False
+    assert mail.outbox == []
