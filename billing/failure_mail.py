@@ -19,7 +19,7 @@ def send_payment_failed_mail(purchase_id: UUID) -> bool:
     """
     with transaction.atomic():
         take_turns(f"payment-failed:{purchase_id}")
-        purchase = Purchase.objects.select_related("user").get(pk=purchase_id)
+        purchase = Purchase.objects.select_related("user", "account__team").get(pk=purchase_id)
         buyer = purchase.user
         if (
             purchase.status != Purchase.Status.FAILED
@@ -27,6 +27,6 @@ def send_payment_failed_mail(purchase_id: UUID) -> bool:
             or not (buyer and buyer.email)
         ):
             return False
-        send_mail("payment_failed", {"purchase": purchase}, [buyer])
+        send_mail("payment_failed", {"purchase": purchase, "team": purchase.account.team}, [buyer])
         Purchase.objects.filter(pk=purchase.pk).update(failure_mailed_at=timezone.now())
     return True

@@ -27,7 +27,7 @@ def send_refund_mail(refund_id: UUID) -> bool:
     credit_note = _credit_note(refund_id)
     with transaction.atomic():
         take_turns(f"refund:{refund_id}")
-        of_all = "payment__purchase__user", "payment__purchase__account"
+        of_all = "payment__purchase__user", "payment__purchase__account__team"
         refund = Refund.objects.select_related(*of_all).get(pk=refund_id)
         purchase = refund.purchase
         if refund.mailed_at or refund.status not in Refund.STANDING:
@@ -39,6 +39,7 @@ def send_refund_mail(refund_id: UUID) -> bool:
             "refund": refund,
             "claim": came_of(refund),
             "purchase": purchase,
+            "team": purchase.account.team,
             "balance": purchase.account.balance,
             "credit_note": credit_note,
             "history_url": link_to("credits-history"),

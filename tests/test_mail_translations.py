@@ -130,11 +130,19 @@ def send_confirmations(person: User, team: Team) -> None:
         paid(person, team, package_name="55", list_price_minor=4500, discount_percentage=0),
         paid(person, package_name="55", invoiced_by_stripe=True),
         paid(person, package_name="55", price_minor=0, list_price_minor=0),
+        moved(paid(person, package_name="55"), "disputed"),
+        moved(paid(person, package_name="55"), "partially_refunded", 100),
     ):
         assert send_purchase_confirmation(purchase.pk)
 
 
-def send_refunds(person: User) -> None:
+def moved(purchase: Purchase, status: str, refunded_minor: int = 0) -> Purchase:
+    """Something happened to it before its mail was sent; the books are left alone."""
+    Purchase.objects.filter(pk=purchase.pk).update(status=status, refunded_minor=refunded_minor)
+    return purchase
+
+
+def send_refunds(person: User, team: Team) -> None:
     """Of credits that are there, that a hold keeps, and that are spent; of none; on the way; of no accepted payment."""
     purchase = paid(person, package_name="55")
     spend(purchase.account, 4980)
@@ -149,15 +157,15 @@ def send_refunds(person: User) -> None:
         refunded(purchase, 200),
         refunded(purchase, 300, status=Refund.Status.PENDING),
         make_refund(purchase, payment=second, status="succeeded", stripe_refund_id="re_2"),
+        refunded(paid(person, team, package_name="55")),
     ):
         assert send_refund_mail(refund.pk)
 
 
-def send_failure(person: User) -> None:
-    purchase = pending(person, package_name="55")
-    purchase.status = Purchase.Status.FAILED
-    purchase.save()
-    assert send_payment_failed_mail(purchase.pk)
+def send_failures(person: User, team: Team) -> None:
+    for of in (None, team):
+        purchase = pending(person, of, package_name="55")
+        assert send_payment_failed_mail(moved(purchase, "failed").pk)
 
 
 def tell_of_disputes(person: User) -> None:
@@ -209,8 +217,8 @@ def test_every_word_of_every_mail_can_be_translated(person: User, team: Team) ->
 
     template_rendered.connect(note)
     send_confirmations(person, team)
-    send_refunds(numbered(3))
-    send_failure(person)
+    send_refunds(numbered(3), team)
+    send_failures(person, team)
     tell_of_disputes(person)
     send_gifts(person)
     send_expiry_warnings(person, team)

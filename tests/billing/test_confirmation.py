@@ -15,11 +15,12 @@ from django.db import OperationalError, connection, transaction
 from accounts.models import User
 from billing.confirmation import send_purchase_confirmation
 from billing.jobs import send_confirmation
-from billing.models import Package, Purchase
+from billing.models import Package, Purchase, Receipt
 from tests.billing.worker import jobs, run_worker
 from tests.builders import PackageFactory, UserFactory, put_on_sale, start
 from tests.local_world import Sandbox
 from tests.racing import at_once
+from tests.returns.asking import refund_in_dashboard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -155,6 +156,40 @@ def test_a_free_pack_has_its_session_as_the_payment(sandbox: Sandbox, user: User
     purchase = buy(sandbox, user, "free")
     send_purchase_confirmation(purchase.pk)
     assert str(purchase.stripe_session_id) in str(sent()[0].body)
+
+
+# --- What happened before it is sent --------------------------------------------------------------------------------
+
+
+def test_a_payment_that_was_disputed_at_once_is_told_of_as_that(sandbox: Sandbox, user: User) -> None:
+    started = start(user, "standard")
+    sandbox.pay(started.session_id, "4000000000000259")
+    sandbox.release_webhooks()
+    assert send_purchase_confirmation(started.purchase.pk)
+    (message,) = sent()
+    assert message.subject == "About your purchase of Standard"
+    for text in (str(message.body), html_of(message)):
+        assert "Your bank has disputed this payment" in text
+        assert "credits are in your account" not in text
+    assert "Your credits are here" not in html_of(message)
+    assert "New balance: 0" in str(message.body)
+    assert [name for name, _content, _kind in message.attachments] == [f"{Receipt.objects.get().number}.pdf"]
+
+
+@pytest.mark.parametrize(("amount", "shown"), [(4500, "$45.00"), (1500, "$15.00")])
+def test_a_payment_that_was_refunded_at_once_is_told_of_as_that(
+    sandbox: Sandbox, user: User, amount: int, shown: str
+) -> None:
+    purchase = buy(sandbox, user)
+    refund_in_dashboard(purchase, amount)
+    sandbox.release_webhooks()
+    assert send_purchase_confirmation(purchase.pk)
+    (message,) = sent()
+    assert message.subject == "About your purchase of Standard"
+    for text in (str(message.body), html_of(message)):
+        assert f"We have refunded {shown} of this payment since." in text
+        assert "credits are in your account" not in text
+    assert "Your credits are here" not in html_of(message)
 
 
 # --- None for who didn't buy ---------------------------------------------------------------------------------------
