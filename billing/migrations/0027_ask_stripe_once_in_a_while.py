@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0023_refunds_of_staff'),
+        ("billing", "0026_ids_given_by_hand"),
     ]
 
     operations = [
