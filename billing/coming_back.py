@@ -18,6 +18,7 @@ from accounts.models import User
 from billing.errors import SessionNotFound
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
+from billing.return_urls import local_path
 from billing.selectors import purchases_of
 from credits.formatting import credits_amount
 
@@ -36,8 +37,10 @@ def tell_who_comes_back(request: HttpRequest) -> HttpResponseRedirect | None:
         messages.add_message(request, *_outcome(_purchase_of(request)))
     else:
         return None
+    if came_from := local_path(request.GET.get("next", "")):
+        return HttpResponseRedirect(came_from)
     rest = request.GET.copy()
-    for name in ("purchase", "checkout", "session_id"):
+    for name in ("purchase", "checkout", "session_id", "next"):
         rest.pop(name, None)
     return HttpResponseRedirect(f"{request.path}?{rest.urlencode()}" if rest else request.path)
 

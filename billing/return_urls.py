@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from billing.errors import ReturnUrlNotAllowed
 
 SESSION_PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
+# Stripe takes addresses of 5,000 characters; percent-encoding makes three of one.
+LONGEST_PATH = 1000
 
 
-def default_success_url() -> str:
-    """Our success page; Stripe puts the session's id in the placeholder's place."""
-    return f"{settings.SITE_URL}/credits/success?session_id={SESSION_PLACEHOLDER}"
+def default_success_url(back: str = "") -> str:
+    """Our success page, which leads on to ``back``; Stripe puts the session's id in the placeholder's place."""
+    return f"{settings.SITE_URL}/credits/success?session_id={SESSION_PLACEHOLDER}{_and_next(back)}"
 
 
-def default_cancel_url() -> str:
-    return f"{settings.SITE_URL}/credits/?checkout=cancelled"
+def default_cancel_url(back: str = "") -> str:
+    """Our shop, which says that nothing was charged, there or on the page ``back``."""
+    return f"{settings.SITE_URL}/credits/?checkout=cancelled{_and_next(back)}"
+
+
+def local_path(address: str) -> str:
+    """Give the address back where it is a page of this site, by its path alone; anything else leads nowhere: empty."""
+    is_path = address.startswith("/") and address.isprintable() and len(address) <= LONGEST_PATH
+    return address if is_path and url_has_allowed_host_and_scheme(address, allowed_hosts=None) else ""
+
+
+def _and_next(back: str) -> str:
+    return f"&{urlencode({'next': back})}" if back else ""
 
 
 def older_success_url() -> str:

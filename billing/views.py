@@ -43,6 +43,7 @@ from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
 from billing.payment_methods import paid_with
 from billing.personal_export import write_export
+from billing.return_urls import default_cancel_url, default_success_url, local_path
 from billing.seen_offers import SeenOffer
 from billing.selectors import purchases_of, purchases_with_documents, shop_window
 from billing.visits import note_visit
@@ -77,6 +78,8 @@ def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpRes
         "balance": get_balance(user, team),
         "offers": shop_window(),
         "recent": purchases_of(user)[:RECENT],
+        # Where Buy leads back to; empty: here, which needs no saying.
+        "back": local_path(request.GET.get("next", "")) or (request.get_full_path() if request.GET else ""),
         # One for each time the page is shown: pressing Buy twice on it is one purchase.
         "order_token": uuid.uuid4(),
     }
@@ -90,9 +93,8 @@ def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpRes
 @for_the_shown_account(ask_again("credits"))
 def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
     """Open the checkout for the account that the page was shown for, and send the buyer there."""
-    token = request.POST.get("order_token", "")[:64]
     try:
-        started = _start(cast(User, request.user), _order(request.POST, team), token)
+        started = _start(cast(User, request.user), _order(request.POST, team))
     except OfferChanged as error:
         messages.warning(request, error.message)
         return _shop(request, team, error.status)
@@ -117,22 +119,30 @@ def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
 
 
 def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
-    """What was shown is in the form too; a page from before that says nothing of it."""
+    """What was shown is in the form too, and where the buyer was; a page from before that says nothing of it."""
     price, currency, credits = (form.get(name) or None for name in ("price", "currency", "credits"))
     try:
         seen = SeenOffer(price and parse_amount(price), currency, credits and parse_amount(credits))
     except NotAnAmount as error:
         raise BadRequest("Price or credits are no amount.") from error
-    return PurchaseOrder(form.get("package_code", ""), team_id=team.pk if team else None, seen=seen)
+    code, token = form.get("package_code", ""), form.get("order_token", "")[:64]
+    back = local_path(form.get("next", ""))
+    return PurchaseOrder(
+        code,
+        idempotency_key=f"page:{token}:{code}" if token else "",
+        team_id=team.pk if team else None,
+        success_url=default_success_url(back),
+        cancel_url=default_cancel_url(back),
+        seen=seen,
+    )
 
 
-def _start(user: User, order: PurchaseOrder, token: str) -> StartedPurchase:
-    key = f"page:{token}:{order.package_code}" if token else ""
-    started = start_purchase(user, replace(order, idempotency_key=key), PurchaseEvent.Source.PAGE)
+def _start(user: User, order: PurchaseOrder) -> StartedPurchase:
+    started = start_purchase(user, order, PurchaseEvent.Source.PAGE)
     if started.purchase.status == Purchase.Status.PENDING:
         return started
     # The page was left open, or brought back with the Back button: its purchase is over, so this is a new one.
-    return start_purchase(user, order, PurchaseEvent.Source.PAGE)
+    return start_purchase(user, replace(order, idempotency_key=""), PurchaseEvent.Source.PAGE)
 
 
 @never_cache
@@ -147,6 +157,7 @@ def success_page(request: HttpRequest) -> HttpResponse:
         raise Http404(error.message) from error
     context = {
         "purchase": purchase,
+        "back": local_path(request.GET.get("next", "")),
         "balance": find_balance(purchase.account_id),
         "session_id": request.GET["session_id"],
         "paid_with": paid_with(purchase.payment) if purchase.payment else "",

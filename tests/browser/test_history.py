@@ -92,7 +92,7 @@ def test_an_empty_history_says_whether_all_of_it_or_one_status_is_empty(
     newcomer.goto("/credits/history/")
     expect(newcomer.get_by_role("heading", name="No purchases yet")).to_be_visible()
     newcomer.get_by_role("link", name="Buy credits").click()
-    newcomer.wait_for_url("**/credits/")
+    newcomer.wait_for_url("**/credits/?next=%2Fcredits%2Fhistory%2F")
 
 
 def test_a_page_number_that_is_none_shows_a_page_all_the_same(open_page: OpenPage, bought: User) -> None:
