@@ -31,10 +31,10 @@ class DailyAllowance:
 
     @property
     def until(self) -> str:
-        """The same for reading, on the site's clock; empty where nothing was used."""
+        """The same for reading, on the reader's clock; empty where nothing was used."""
         if self.more_at is None:
             return ""
-        return date_format(timezone.localtime(self.more_at, timezone.get_default_timezone()), "j M, H:i T")
+        return date_format(timezone.localtime(self.more_at), "j M, H:i T")
 
 
 def a_day_ago() -> datetime:

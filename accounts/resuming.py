@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import Resolver404, ResolverMatch, resolve, reverse
-from django.utils.functional import Promise
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 MARK = "again"  # in the query of an address to which a form was sent
 KEPT = ("next", "token")  # what a form says of where it stood
 GENERAL = _("You were signed out before this was sent, so nothing was changed. Please do it again.")
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -31,12 +33,12 @@ View = TypeVar("View", bound=Callable[..., Any])
 class Origin:
     """Where a form stands, as a route's name and what it takes of the form's own address; and what to press there."""
 
-    again: Promise
+    again: _StrPromise
     page: str
     named: tuple[str, ...]
 
 
-def posted_from(again: Promise, page: str = "", *named: str) -> Callable[[View], View]:
+def posted_from(again: _StrPromise, page: str = "", *named: str) -> Callable[[View], View]:
     """Declare what to press again after signing in, and on which page; without a page: on the view's own."""
 
     def declare(view: View) -> View:

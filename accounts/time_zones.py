@@ -1,7 +1,7 @@
-"""In whose clock times are shown: a person's own zone where they chose one, else the site's.
+"""In whose clock times are shown: each person's own zone, on every page, staff's too, and in every mail.
 
-What is stored is always an instant. Times of the API and of the admin are not touched: programs get UTC, and staff
-all read the same clock.
+The first time it is the browser's, which its script puts into a cookie; from then on it stands in the account, and the
+person changes it. Who has none reads the site's clock. What is stored is always an instant, and programs get UTC.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from accounts.email_addresses import people_with
 from accounts.errors import UnknownTimeZone
 from accounts.models import User
 
@@ -33,7 +34,8 @@ REGIONS = (
     "Indian",
     "Pacific",
 )
-PROGRAMS = ("/api/", "/admin/")
+PROGRAMS = "/api/"
+COOKIE = "credits_time_zone"  # set by static/js/time-zone.js
 
 
 @cache
@@ -69,8 +71,14 @@ def zone_of(user: User | None) -> zoneinfo.ZoneInfo:
         return default
 
 
+def zone_of_address(address: str) -> zoneinfo.ZoneInfo:
+    """The zone of whoever has this e-mail address. The site's where nobody has it, or several do."""
+    people = people_with(address)[:2]
+    return zone_of(people[0] if len(people) == 1 else None)
+
+
 def choose_zone(user: User, name: str) -> None:
-    """Shows times in this zone from now on; empty: in the site's.
+    """Shows times in this zone from now on; empty: in that of the next browser, as the first time.
 
     Raises:
         UnknownTimeZone: none that can be chosen.
@@ -79,6 +87,15 @@ def choose_zone(user: User, name: str) -> None:
         raise UnknownTimeZone(_("There is no such time zone."))
     user.time_zone = name
     user.save(update_fields=["time_zone"])
+
+
+def take_from_browser(user: User, name: str) -> None:
+    """Keeps the browser's zone for whoever has none, unless they have chosen one at this very moment. What can't be
+    chosen isn't taken either.
+    """
+    nobody_chose = User.objects.filter(pk=user.pk, time_zone="", erased_at__isnull=True)
+    if name in zone_names() and nobody_chose.update(time_zone=name):
+        user.time_zone = name
 
 
 class ActivateTimeZone:
@@ -90,5 +107,7 @@ class ActivateTimeZone:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path.startswith(PROGRAMS) or not isinstance(request.user, User):
             return self.get_response(request)
+        if not request.user.time_zone and COOKIE in request.COOKIES:
+            take_from_browser(request.user, request.COOKIES[COOKIE])
         with timezone.override(zone_of(request.user)):
             return self.get_response(request)

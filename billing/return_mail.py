@@ -74,6 +74,6 @@ def tell_staff_of_dispute(dispute_id: UUID) -> bool:
             "frozen": claim.taken if claim else Decimal(0),
             "page_url": f"{settings.SITE_URL}{page}",
         }
-        send_mail_to("dispute", context, [settings.STAFF_EMAIL])
+        send_mail_to("dispute", context, settings.STAFF_EMAIL)
         Dispute.objects.filter(pk=dispute.pk).update(staff_told_at=timezone.now())
     return True

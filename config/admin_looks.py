@@ -27,6 +27,10 @@ def stylesheet(request: HttpRequest) -> str:
     return static("css/admin.css")
 
 
+def time_zone_script(request: HttpRequest) -> str:
+    return static("js/time-zone.js")
+
+
 def icon(request: HttpRequest) -> str:
     return static("images/favicon.svg")
 

@@ -7,14 +7,24 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
 from unfold.contrib.filters.admin import RangeDateFilter
 
 from config.days import start_of
 
 
 class PeriodFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no types
-    """Both days are in it, as the site's clock has them. What is no day is no bound."""
+    """Both days are in it, as the site's clock has them: the front page counts by these, and leads here. What is no day
+    is no bound.
+    """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        site = timezone.get_default_timezone_name()
+        if timezone.get_current_timezone_name() != site:
+            self.title = _("%(what)s (days in %(zone)s)") % {"what": self.title, "zone": site}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         first, last = self._day("from"), self._day("to")

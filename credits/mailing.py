@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
+import structlog
+from anymail.exceptions import AnymailRecipientsRefused
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
@@ -15,7 +18,9 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from accounts.models import User
-from accounts.time_zones import zone_of
+from accounts.time_zones import zone_of, zone_of_address
+
+logger = structlog.get_logger(__name__)
 
 # Of one account and one kind: a notice that comes more often is read by nobody.
 BETWEEN_NOTICES = timedelta(hours=24)
@@ -35,19 +40,33 @@ def send_mail(
 ) -> None:
     """Sends ``emails/<template>`` as text and HTML, its subject from ``<template>_subject.txt``; to nobody: nothing.
 
-    Times are in the reader's zone, or in the site's where there are several.
+    Times are in the reader's zone: readers in different ones get mails of their own. As with one mail to several, an
+    address that its server refuses keeps none from the others.
     """
-    zone = zone_of(people[0]) if len(people) == 1 else timezone.get_default_timezone()
-    with timezone.override(zone):
-        send_mail_to(template, context, [person.email for person in people], attached)
+    addresses: dict[tzinfo, list[str]] = {}
+    for person in people:
+        addresses.setdefault(zone_of(person), []).append(person.email)
+    refused = []
+    for zone, those in addresses.items():
+        try:
+            with timezone.override(zone):
+                _send(template, context, those, attached)
+        except (SMTPRecipientsRefused, AnymailRecipientsRefused) as error:
+            logger.warning("mail_refused", template=template, recipients=len(those))
+            refused.append(error)
+    if refused and len(refused) == len(addresses):
+        raise refused[0]
 
 
-def send_mail_to(
+def send_mail_to(template: str, context: Mapping[str, Any], address: str) -> None:
+    """As `send_mail`, to staff's common mailbox, which may be somebody's own as well: then times are in their zone."""
+    with timezone.override(zone_of_address(address)):
+        _send(template, context, [address])
+
+
+def _send(
     template: str, context: Mapping[str, Any], addresses: Sequence[str], attached: Sequence[Attachment] = ()
 ) -> None:
-    """As `send_mail`, to whom no account belongs: staff's common mailbox. Times are in the current zone."""
-    if not addresses:
-        return
     with override(settings.LANGUAGE_CODE):
         known = {
             "site_name": settings.SITE_NAME,

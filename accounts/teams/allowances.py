@@ -130,15 +130,11 @@ def _cap_reached(counted: Allowance, amount: Decimal) -> CapReached:
         "left": _plain(left),
         "cap": _plain(cap),
         "period": counted.period.label,
-        "renews_at": date_format(_on_the_sites_clock(counted.renews_at), "j M Y, H:i T"),
+        "renews_at": date_format(timezone.localtime(counted.renews_at), "j M Y, H:i T"),
     }
     return CapReached(
         message, cap=cap, left=left, period=counted.period.value, renews_at=counted.renews_at, amount=amount
     )
-
-
-def _on_the_sites_clock(moment: datetime) -> datetime:
-    return timezone.localtime(moment, timezone.get_default_timezone())
 
 
 def _plain(amount: Decimal) -> str:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext, override
 
 from accounts.teams.invitations import hash_of, inviter_of, token_of
 from accounts.teams.models import Invitation
+from accounts.time_zones import zone_of_address
 from config.turns import take_turns
 
 
@@ -44,7 +45,7 @@ def invitation_link(token: str) -> str:
 
 def invitation_mail(invitation: Invitation, token: str) -> EmailMultiAlternatives:
     """The mail, as text and HTML."""
-    with override(settings.LANGUAGE_CODE):
+    with override(settings.LANGUAGE_CODE), timezone.override(zone_of_address(invitation.email)):
         context = {
             "invitation": invitation,
             "invited_by": inviter_of(invitation),

@@ -355,6 +355,8 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": "/credits/",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.admin_looks.icon"}],
     "STYLES": ["config.admin_looks.stylesheet"],
+    "SCRIPTS": ["config.admin_looks.time_zone_script"],
+    "ACCOUNT": {"navigation": [{"title": _("Time zone"), "link": "/credits/statement/#time-zone"}]},
     "COLORS": {"primary": admin_looks.PRIMARY},
     "DASHBOARD_CALLBACK": "billing.admin.front_page.front_page",
     "SHOW_HISTORY": True,

@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.time_zones import site_zone
 from config.admin_display import EMPTY, chip, link_to, link_to_list, shortened
 from config.long_lists import BEYOND, write_place
 from credits.admin.columns import hold_chip, hold_ends, lot_expires, lot_left, written
@@ -44,8 +43,8 @@ class Sheet:
 
 
 def sheet_of(account: Account) -> Sheet:
-    """Nine queries at most. Times are the site's: staff all read the same clock."""
-    now, zone = timezone.now(), site_zone()
+    """Nine queries at most. Days and months are those of the reader's clock."""
+    now, zone = timezone.now(), timezone.get_current_timezone()
     standing = standing_of_account(account)
     shown = overview(standing, months_of(standing, now, zone), None, now, zone)
     return Sheet(

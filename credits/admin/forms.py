@@ -7,6 +7,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
@@ -17,7 +18,6 @@ from unfold.widgets import (
 )
 
 from accounts.models import User
-from accounts.time_zones import site_zone
 from config.amount_fields import AmountField
 from credits.adjustment_limits import allowance_of, in_words
 from credits.adjustments import Terms, checked, require_time_left
@@ -120,5 +120,5 @@ def _terms(data: dict[str, Any]) -> Terms:
 
 
 def _end_of(day: date | None) -> datetime | None:
-    """The end of the day by the site's clock, as staff read it."""
-    return None if day is None else datetime.combine(day, time.max, tzinfo=site_zone())
+    """The end of the day by the clock of whoever chose it, as pages show it to them."""
+    return None if day is None else datetime.combine(day, time.max, tzinfo=timezone.get_current_timezone())

@@ -1,17 +1,28 @@
-"""Times on pages are in the reader's zone; the API's and the admin's are not touched."""
+"""Times on every page and in every mail are in the reader's zone; the API's are not touched."""
 
 from __future__ import annotations
 
+import re
 import zoneinfo
+from pathlib import Path
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
+from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone
 
 from accounts.errors import UnknownTimeZone
 from accounts.models import User
-from accounts.time_zones import choose_zone, zone_names, zone_of, zone_options
+from accounts.teams.invitation_mail import send_invitation_mail
+from accounts.teams.invitations import invite
+from accounts.teams.membership import create_team
+from accounts.teams.models import Role
+from accounts.time_zones import COOKIE, choose_zone, take_from_browser, zone_names, zone_of, zone_options
 from credits import ledger
+from credits.mailing import send_mail, send_mail_to
+from credits.models import Lot
 from tests.billing.calling import browser_of
 from tests.builders import UserFactory
 from tests.credits_pages.builders import at, book
@@ -130,3 +141,111 @@ def test_the_api_speaks_utc_to_everybody(ada: User) -> None:
 def test_whoever_has_no_session_is_asked_nothing(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         browser_of().get("/accounts/login/")
+
+
+def browser_in(zone: str, user: User) -> Any:
+    client = browser_of(user)
+    client.cookies[COOKIE] = zone
+    return client
+
+
+def test_the_browsers_zone_is_taken_the_first_time_and_then_kept() -> None:
+    user: User = UserFactory.create()
+    book(ledger.open_account(user), 5, at("2025-07-01 12:00"))
+    assert "17:30:00 IST" in browser_in("Asia/Kolkata", user).get(STATEMENT).content.decode()
+    assert "17:30:00 IST" in browser_in("America/New_York", user).get(STATEMENT).content.decode()
+    user.refresh_from_db()
+    assert user.time_zone == "Asia/Kolkata"
+
+
+@pytest.mark.parametrize("name", ["", "Atlantis/Capital", "../../etc/passwd", "x" * 300])
+def test_a_browser_that_says_nothing_sensible_changes_nothing(name: str) -> None:
+    user: User = UserFactory.create()
+    assert browser_in(name, user).get(STATEMENT).status_code == 200
+    user.refresh_from_db()
+    assert user.time_zone == ""
+
+
+def test_what_was_chosen_at_the_same_moment_or_erased_is_left_alone(ada: User) -> None:
+    stale = User(pk=ada.pk, time_zone="")
+    take_from_browser(stale, "Asia/Kolkata")
+    ada.refresh_from_db()
+    assert (ada.time_zone, stale.time_zone) == ("Europe/Berlin", "")
+
+
+def test_staff_read_their_own_clock_in_the_admin(ada: User) -> None:
+    ada.is_staff = ada.is_superuser = True
+    ada.save()
+    account = ledger.open_account(UserFactory.create())
+    book(account, 5, at("2025-07-01 12:00"))
+    page = browser_of(ada).get("/admin/credits/entry/").content.decode()
+    assert "Times in Europe/Berlin" in page
+    assert "14:00" in page
+    assert "12:00" not in page
+    sheet = browser_of(ada).get(f"/admin/credits/account/{account.pk}/change/").content.decode()
+    assert "14:00" in sheet
+
+
+def test_a_filter_by_days_of_the_site_says_so_to_whoever_reads_another_clock(ada: User) -> None:
+    ada.is_staff = ada.is_superuser = True
+    ada.save()
+    page = browser_of(ada).get("/admin/billing/purchase/").content.decode()
+    assert "(days in UTC)" in page
+    ada.time_zone = "UTC"
+    ada.save()
+    assert "(days in" not in browser_of(ada).get("/admin/billing/purchase/").content.decode()
+
+
+def test_no_page_and_no_mail_names_a_clock_of_its_own() -> None:
+    for template in Path("templates").rglob("*.*"):
+        text = template.read_text()
+        assert not re.search(r'\|utc\|date:"(?!c")', text), template
+        assert not re.search(r"\bUTC\b", text), template
+
+
+def expiring(user: User) -> dict[str, Any]:
+    lot = book(ledger.open_account(user), 5, expires_at=at("2036-07-01 12:00")).lots[0]
+    return {"lots": list(Lot.objects.filter(pk=lot)), "total": 5, "team": None}
+
+
+def test_people_in_several_zones_get_mails_of_their_own_in_each(ada: User) -> None:
+    ben, cleo = (UserFactory.create(time_zone=zone) for zone in ("Asia/Kolkata", "Europe/Berlin"))
+    send_mail("expiry_warning", expiring(ada), [ada, ben, cleo])
+    berlin, kolkata = mail.outbox
+    assert (berlin.to, kolkata.to) == ([ada.email, cleo.email], [ben.email])
+    assert "14:00 CEST" in str(berlin.body)
+    assert "17:30 IST" in str(kolkata.body)
+
+
+def test_a_refused_address_keeps_the_mail_from_nobody_else(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = UserFactory.create(time_zone="Asia/Kolkata")
+    deliver = EmailBackend.send_messages
+
+    def refuse(backend: Any, messages: Any) -> int:
+        if messages[0].to == [refused.email]:
+            raise SMTPRecipientsRefused({refused.email: (550, b"no such mailbox")})
+        return deliver(backend, messages)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(EmailBackend, "send_messages", refuse)
+    context = expiring(ada)
+    send_mail("expiry_warning", context, [refused, ada])
+    assert [one.to for one in mail.outbox] == [[ada.email]]
+    with pytest.raises(SMTPRecipientsRefused):
+        send_mail("expiry_warning", context, [refused])
+
+
+def test_a_mail_to_an_address_is_in_the_zone_of_whoever_has_it(ada: User) -> None:
+    owner: User = UserFactory.create(time_zone="Asia/Kolkata")
+    team = create_team(owner, "Crew")
+    for address, zone in ((ada.email.upper(), "CES?T"), ("nobody@example.com", "UTC")):
+        invitation = invite(owner, team.pk, address, Role.MEMBER)
+        assert send_invitation_mail(invitation.pk)
+        assert re.search(rf"until .* {zone}\.", str(mail.outbox[-1].body))
+
+
+def test_staffs_mailbox_reads_the_clock_of_whose_it_is(ada: User) -> None:
+    for address, zone in ((ada.email, "14:00 CEST"), ("staff@example.com", "12:00 UTC")):
+        send_mail_to("expiry_warning", expiring(UserFactory.create()), address)
+        assert zone in str(mail.outbox[-1].body)

@@ -59,12 +59,15 @@ class Download:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """``counted_at`` is what the figures are of: None where nothing is counted yet."""
+    """``counted_at`` is what the figures are of: None where nothing is counted yet. ``days_in`` is the zone of the days
+    that they are counted by.
+    """
 
     period: Period
     periods: list[Choice]
     currencies: list[Choice]
     counted_at: Any
+    days_in: str
     groups: list[Group]
     sheets: list[Download]
     running_dry: Download
@@ -87,6 +90,7 @@ def dashboard(asked: Mapping[str, str]) -> Dashboard:
             for code in currencies
         ],
         counted_at=None if None in counted else min(counted),  # type: ignore[type-var]  # none of them is None
+        days_in=timezone.get_default_timezone_name(),
         groups=key_figures(what),
         sheets=[Download(sheet(what), _file(code, what)) for code, sheet in SHEETS.items()],
         running_dry=Download(buyers_running_dry(DRY_SHOWN), _file("running-dry", what)),
