@@ -117,7 +117,7 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         """Show what the model says of the price at the field that it was written in."""
         if "price_minor" in errors.error_dict:
             errors.error_dict["price"] = errors.error_dict.pop("price_minor")
-        super()._update_errors(errors)
+        super()._update_errors(errors)  # type: ignore[misc]  # the stubs lack it
 
 
 def _too_precise(currency: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from billing import checkout
+from billing import checkout, stripe_identity
 from billing.checkout import PurchaseOrder
 from billing.models import Package, Purchase
 from billing.seen_offers import SeenOffer
@@ -112,7 +112,7 @@ def test_a_repeat_is_the_first_purchase_whatever_became_of_the_offer(user: User)
 def test_an_edit_between_the_check_and_the_commit_changes_nothing_that_is_sold(
     user: User, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = checkout.require_own_account
+    ask = stripe_identity.require_own_account
 
     def edit_meanwhile() -> None:
         change(credits=Decimal(2500), price_minor=9000)
@@ -123,7 +123,7 @@ def test_an_edit_between_the_check_and_the_commit_changes_nothing_that_is_sold(
     )  # the real one, after somebody's edit
     purchase = start(user, "standard", seen=SeenOffer(Decimal(45), "usd", Decimal(5000))).purchase
 
-    assert (purchase.price_minor, purchase.credits) == (4500, 5000)
+    assert (purchase.price_minor, purchase.credits) == (4500, Decimal(5000))
     assert sandbox.objects("checkout.session")[0]["amount_total"] == 4500
 
 

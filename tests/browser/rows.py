@@ -25,6 +25,7 @@ STATES = {
 
 def make_purchase(user: User, status: str, attention: str = "", package_code: str = "standard") -> Purchase:
     package = Package.objects.get(code=package_code)
+    offer = offer_for(package)
     is_completed = status in Purchase.CREDITED
     purchase = Purchase.objects.create(
         user=user,
@@ -34,9 +35,9 @@ def make_purchase(user: User, status: str, attention: str = "", package_code: st
         package_name=package.name,
         credits=package.credits,
         price_minor=package.price_minor,
-        list_price_minor=offer_for(package).list_price.minor,
+        list_price_minor=offer.list_price.minor,
         currency=package.currency,
-        discount_percentage=package.discount_percentage,
+        discount_percentage=offer.discount_percentage,
         status=status,
         attention=attention,
         paid_minor=package.price_minor if is_completed else None,
