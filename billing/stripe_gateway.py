@@ -54,6 +54,7 @@ LONGEST_KEPT = 100_000
 
 LONGEST_MESSAGE = 500
 ADDRESS = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
+STARS = re.compile(r"\*{5,}")
 PERMISSION = re.compile(r"rak_\w+")
 
 # A session with its payment, and how that was paid.
@@ -443,7 +444,7 @@ def _refused(error: stripe.StripeError) -> StripeRefused:
     said: Any = error.error  # stripe-python copies it to the exception for some types only
     details = {
         "stripe_code": getattr(said, "code", None) or error.code or "",
-        "stripe_message": _without_addresses(error.user_message or ""),
+        "stripe_message": _fit_to_be_read(error.user_message or ""),
         "stripe_param": getattr(said, "param", None) or "",
         "request_id": error.request_id or "",
     }
@@ -454,9 +455,9 @@ def _refused(error: stripe.StripeError) -> StripeRefused:
     return StripeRefused("Stripe refused the request.", **details)
 
 
-def _without_addresses(text: str) -> str:
-    """Stripe quotes what it refuses: a buyer's address belongs in no log."""
-    return ADDRESS.sub("…@…", text)[:LONGEST_MESSAGE]
+def _fit_to_be_read(text: str) -> str:
+    """Stripe quotes what it refuses: a buyer's address belongs in no log, nor a hundred stars for the rest of a key."""
+    return STARS.sub("****", ADDRESS.sub("…@…", text))[:LONGEST_MESSAGE]
 
 
 def _pages(fetch: Callable[..., Any], params: dict[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -51,7 +51,7 @@ def test_the_refund_dialog_tells_staff_what_stripe_said(
     missing("charge_write")
     (told,) = messages_after(press(as_superuser, purchase))
 
-    assert told.startswith("Stripe refused the request: The provided key 'rk_test_****")
+    assert told.startswith("Stripe refused the request: The provided key 'rk_test_****z6Lp' does not")
     assert needs("charge_write") in told
     assert "(request req_" in told
     assert told.endswith("). Nothing was refunded.")
