@@ -8,6 +8,7 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
 from billing.stripe_objects import StripeEvent
+from config.queues import MAIL, MONEY, STRIPE, UPKEEP
 
 # Seconds after each failure: 10, 310, 610, …: some two days in all, like Stripe's own retries.
 PATIENTLY = RetryStrategy(max_attempts=35, wait=10, linear_wait=300)
@@ -15,7 +16,7 @@ PATIENTLY = RetryStrategy(max_attempts=35, wait=10, linear_wait=300)
 KEEP_JOBS_HOURS = 7 * 24
 
 
-@app.task(name="billing.send_confirmation", retry=PATIENTLY)
+@app.task(name="billing.send_confirmation", queue=MAIL, retry=PATIENTLY)
 def send_confirmation(purchase_id: str) -> None:
     """Sends the purchase's confirmation, once."""
     from billing.confirmation import send_purchase_confirmation
@@ -23,7 +24,7 @@ def send_confirmation(purchase_id: str) -> None:
     send_purchase_confirmation(UUID(purchase_id))
 
 
-@app.task(name="billing.issue_refund", retry=PATIENTLY)
+@app.task(name="billing.issue_refund", queue=STRIPE, priority=1, retry=PATIENTLY)
 def issue_refund(refund_id: str) -> None:
     """Asks Stripe for a refund again whose answer nobody recorded."""
     from billing.refunds import issue_refund
@@ -38,7 +39,7 @@ def issue_refund_later(refund_id: UUID) -> None:
     )
 
 
-@app.task(name="billing.sync_refunds", retry=PATIENTLY)
+@app.task(name="billing.sync_refunds", queue=STRIPE, retry=PATIENTLY)
 def sync_refunds(payment_id: str) -> None:
     """Records every refund that Stripe has of a payment."""
     from billing.refunds import sync_refunds
@@ -47,7 +48,9 @@ def sync_refunds(payment_id: str) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="billing.look_again", queueing_lock="billing.look_again", lock="billing.look_again")
+@app.task(
+    name="billing.look_again", queue=MONEY, queueing_lock="billing.look_again", lock="billing.look_again"
+)
 def look_again(timestamp: int) -> None:
     """Applies events that waited for a payment which is known by now; others turn out not to be ours."""
     from billing.unmatched_events import look_again
@@ -55,7 +58,7 @@ def look_again(timestamp: int) -> None:
     look_again()
 
 
-@app.task(name="billing.send_refund_mail", retry=PATIENTLY)
+@app.task(name="billing.send_refund_mail", queue=MAIL, retry=PATIENTLY)
 def send_refund_mail(refund_id: str) -> None:
     """Tells the buyer of a refund, once."""
     from billing.return_mail import send_refund_mail
@@ -63,7 +66,7 @@ def send_refund_mail(refund_id: str) -> None:
     send_refund_mail(UUID(refund_id))
 
 
-@app.task(name="billing.tell_staff_of_dispute", retry=PATIENTLY)
+@app.task(name="billing.tell_staff_of_dispute", queue=MAIL, retry=PATIENTLY)
 def tell_staff_of_dispute(dispute_id: str) -> None:
     """Tells staff of a new dispute, once."""
     from billing.return_mail import tell_staff_of_dispute
@@ -71,7 +74,7 @@ def tell_staff_of_dispute(dispute_id: str) -> None:
     tell_staff_of_dispute(UUID(dispute_id))
 
 
-@app.task(name="billing.send_payment_failed", retry=PATIENTLY)
+@app.task(name="billing.send_payment_failed", queue=MAIL, retry=PATIENTLY)
 def send_payment_failed(purchase_id: str) -> None:
     """Tells the buyer that a delayed payment failed, once."""
     from billing.failure_mail import send_payment_failed_mail
@@ -79,7 +82,7 @@ def send_payment_failed(purchase_id: str) -> None:
     send_payment_failed_mail(UUID(purchase_id))
 
 
-@app.task(name="billing.mirror_event", retry=PATIENTLY)
+@app.task(name="billing.mirror_event", queue=STRIPE, retry=PATIENTLY)
 def mirror_event(event_id: str) -> None:
     """Hands a stored event to dj-stripe's mirror."""
     from billing.mirroring import mirror_stored_event
@@ -88,7 +91,7 @@ def mirror_event(event_id: str) -> None:
 
 
 @app.periodic(cron="*/5 * * * *")
-@app.task(name="billing.sweep", queueing_lock="billing.sweep", lock="billing.sweep")
+@app.task(name="billing.sweep", queue=MONEY, queueing_lock="billing.sweep", lock="billing.sweep")
 def sweep(timestamp: int) -> None:
     """Settles purchases that have been open for too long (see `billing.reconciliation`)."""
     from billing.reconciliation import sweep_open_purchases
@@ -97,7 +100,12 @@ def sweep(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="billing.count_figures", queueing_lock="billing.count_figures", lock="billing.count_figures")
+@app.task(
+    name="billing.count_figures",
+    queue=UPKEEP,
+    queueing_lock="billing.count_figures",
+    lock="billing.count_figures",
+)
 def count_figures(timestamp: int) -> None:
     """Counts what came and changed into the figures by day (see `billing.daily_figures`)."""
     from billing.daily_figures import bring_figures_up_to_date
@@ -108,6 +116,7 @@ def count_figures(timestamp: int) -> None:
 @app.periodic(cron="23 3 * * *")
 @app.task(
     name="billing.reconcile_nightly",
+    queue=UPKEEP,
     queueing_lock="billing.reconcile_nightly",
     lock="billing.reconcile_nightly",
 )
@@ -123,7 +132,7 @@ def reconcile_nightly(timestamp: int) -> None:
         work_on_reconciliation.defer(run_id=run_id)
 
 
-@app.task(name="billing.work_on_reconciliation", retry=PATIENTLY)
+@app.task(name="billing.work_on_reconciliation", queue=STRIPE, retry=PATIENTLY)
 def work_on_reconciliation(run_id: int) -> None:
     """Compares with Stripe from where the run stands. After a failure it goes on; one that is done stays done."""
     from contextlib import suppress
@@ -136,7 +145,9 @@ def work_on_reconciliation(run_id: int) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="billing.retry_stalled", queueing_lock="billing.retry_stalled", pass_context=True)
+@app.task(
+    name="billing.retry_stalled", queue=UPKEEP, queueing_lock="billing.retry_stalled", pass_context=True
+)
 async def retry_stalled(context: JobContext, timestamp: int) -> None:
     """Gives the jobs of a worker that died to the living. Every job here may run twice; none may be lost."""
     manager = context.app.job_manager
@@ -145,14 +156,21 @@ async def retry_stalled(context: JobContext, timestamp: int) -> None:
 
 
 @app.periodic(cron="17 4 * * *")
-@app.task(name="billing.forget_old_jobs", queueing_lock="billing.forget_old_jobs", pass_context=True)
+@app.task(
+    name="billing.forget_old_jobs", queue=UPKEEP, queueing_lock="billing.forget_old_jobs", pass_context=True
+)
 async def forget_old_jobs(context: JobContext, timestamp: int) -> None:
     """Removes jobs that went well some days ago. Failed ones stay for staff to see."""
     await context.app.job_manager.delete_old_jobs(nb_hours=KEEP_JOBS_HOURS)
 
 
 @app.periodic(cron="37 * * * *")
-@app.task(name="billing.forget_events", queueing_lock="billing.forget_events", lock="billing.forget_events")
+@app.task(
+    name="billing.forget_events",
+    queue=UPKEEP,
+    queueing_lock="billing.forget_events",
+    lock="billing.forget_events",
+)
 def forget_events(timestamp: int) -> None:
     """Forgets events that were applied long ago (see `billing.retention`)."""
     from billing.retention import forget_old_events
@@ -160,7 +178,7 @@ def forget_events(timestamp: int) -> None:
     forget_old_events()
 
 
-@app.task(name="billing.hide_late_copies", retry=PATIENTLY)
+@app.task(name="billing.hide_late_copies", queue=UPKEEP, retry=PATIENTLY)
 def hide_late_copies(user_id: str) -> None:
     """Hides personal data of an erased buyer that came in while they were erased."""
     from billing.erasure import hide_late_copies

@@ -7,7 +7,7 @@ from pathlib import Path
 
 # The two that do the site's daily work. What any other program changes, somebody does by hand.
 WEB, WORKER = "web", "worker"
-COMMANDS = {"runserver": WEB, "procrastinate": WORKER}
+COMMANDS = {"runserver": WEB, "procrastinate": WORKER, "run_worker": WORKER}
 
 _said: list[str] = []
 

@@ -130,7 +130,7 @@ class Demo:
         return self.processes.start("web", command, self.environment)
 
     def _start_worker(self) -> Process:
-        command = [sys.executable, "manage.py", "procrastinate", "worker"]
+        command = [sys.executable, "manage.py", "run_worker"]
         return self.processes.start("worker", command, self.environment)
 
     def _watch(self, watched: list[Process]) -> NoReturn:

@@ -267,6 +267,7 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 PROCRASTINATE_ON_APP_READY = "accounts.audit.jobs.name_jobs"
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="credits@example.com")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_TIMEOUT = 10  # for each answer of the mail server: a job waits for it
 STAFF_EMAIL = env(
     "STAFF_EMAIL", default=""
 )  # who is told of a new dispute; empty: nobody, staff look at the list

@@ -195,6 +195,7 @@ def test_what_a_job_changes_is_on_record_under_its_name(sandbox: Sandbox) -> Non
     [
         (["/app/manage.py", "runserver", "8000"], WEB),
         (["manage.py", "procrastinate", "worker"], WORKER),
+        (["manage.py", "run_worker"], WORKER),
         (["manage.py", "reconcile", "--from", "2026-11-01"], "manage.py reconcile"),
         (["manage.py"], "manage.py"),
         (["/srv/fix.py", "--now"], "fix.py"),

@@ -225,7 +225,7 @@ def test_the_site_does_not_start(wrong: str, monkeypatch: pytest.MonkeyPatch) ->
         runpy.run_path("config/wsgi.py")
 
 
-COMMANDS = [["procrastinate", "worker", "--one-shot"], ["reconcile"], ["sync_catalog"]]
+COMMANDS = [["run_worker"], ["reconcile"], ["sync_catalog"]]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -13,7 +13,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 
 def run_worker(concurrency: int = 1) -> None:
-    """As `manage.py procrastinate worker --one-shot`; the connections of its threads are closed after it."""
+    """All queues in one worker, until no job is left; the connections of its threads are closed after it."""
     with app.replace_connector(app.connector.get_worker_connector()):  # type: ignore[attr-defined]
         asyncio.run(_work(concurrency))
 

@@ -1,0 +1,16 @@
+"""Carries out background jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from config.worker import run_worker
+
+
+class Command(BaseCommand):
+    help = "Carries out background jobs until it is told to end (SIGTERM, Ctrl-C)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        run_worker()
