@@ -1,4 +1,4 @@
-"""Where buyers download receipts and credit notes: of their own purchases, as the history lists them."""
+"""Where buyers, and whoever manages their team, download receipts and credit notes, as the history lists them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from django.views.decorators.http import require_safe
 from accounts.models import User
 from billing.errors import NoReceipt, StripeRefused, StripeUnavailable
 from billing.receipt_downloads import purchase_document, refund_document
-from billing.selectors import purchases_of, refunds_of
+from billing.selectors import documented_purchases, documented_refunds
 
 
 @login_required
 @require_safe
 def receipt(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
     """The receipt of a purchase, or the way to Stripe's invoice."""
-    purchase = purchases_of(cast(User, request.user)).filter(pk=purchase_id).first()
+    purchase = documented_purchases(cast(User, request.user)).filter(pk=purchase_id).first()
     if purchase is None:
         raise Http404
     return _or_say_why(request, lambda: purchase_document(purchase))
@@ -32,7 +32,7 @@ def receipt(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def credit_note(request: HttpRequest, refund_id: UUID) -> HttpResponse:
-    refund = refunds_of(cast(User, request.user)).filter(pk=refund_id).first()
+    refund = documented_refunds(cast(User, request.user)).filter(pk=refund_id).first()
     if refund is None:
         raise Http404
     return _or_say_why(request, lambda: refund_document(refund))

@@ -6,6 +6,8 @@ from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from accounts.models import User
 from accounts.search import users_named
+from accounts.teams.models import Membership, Team
+from accounts.teams.permissions import MANAGERS
 from billing.models import (
     CheckoutDay,
     Dispute,
@@ -36,12 +38,15 @@ def all_packages() -> QuerySet[Package]:
     return Package.objects.all()
 
 
-def purchases_of(user: User, status: str = "") -> QuerySet[Purchase]:
-    """The user's own purchases with their payments, newest first; of one status, or of any."""
-    return _with_status(Purchase.objects.filter(user=user).prefetch_related("payments"), status)
+def purchases_of(user: User, status: str = "", team: Team | None = None) -> QuerySet[Purchase]:
+    """What the user bought, for themselves or for a team; with ``team``, which they are in, what anybody bought for it.
+    With payments, buyer and team, newest first; of one status, or of any.
+    """
+    bought = Purchase.objects.filter(account__team=team) if team else Purchase.objects.filter(user=user)
+    return _with_status(bought.select_related("user", "account__team").prefetch_related("payments"), status)
 
 
-def purchases_with_documents(user: User, status: str = "") -> QuerySet[Purchase]:
+def purchases_with_documents(user: User, status: str = "", team: Team | None = None) -> QuerySet[Purchase]:
     """`purchases_of`, each with its payments, and those with the refunds of an accepted one that have arrived as
     ``settled_refunds``. Two queries more.
     """
@@ -49,17 +54,30 @@ def purchases_with_documents(user: User, status: str = "") -> QuerySet[Purchase]
         "created_at", "id"
     )
     settled = Prefetch("payments__refunds", noted, to_attr="settled_refunds")
-    return purchases_of(user, status).prefetch_related("payments", settled)
+    return purchases_of(user, status, team).prefetch_related("payments", settled)
 
 
-def refunds_of(user: User) -> QuerySet[Refund]:
-    """The refunds of the user's own purchases."""
-    return Refund.objects.filter(payment__purchase__user=user)
+def sees_documents_of(user: User, team: Team | None) -> bool:
+    """Whether the user sees the receipts of what others bought for the team."""
+    return team is not None and _teams_managed_by(user).filter(team=team).exists()
+
+
+def documented_purchases(user: User) -> QuerySet[Purchase]:
+    """Those whose receipts the user may see: what they bought, and what anybody bought for a team that they manage."""
+    seen = Q(user=user) | Q(account__team__in=_teams_managed_by(user).values("team"))
+    return Purchase.objects.filter(seen)
+
+
+def documented_refunds(user: User) -> QuerySet[Refund]:
+    """The refunds of `documented_purchases`."""
+    return Refund.objects.filter(payment__purchase__in=documented_purchases(user))
 
 
 def all_purchases(status: str = "") -> QuerySet[Purchase]:
     """Everybody's purchases with their buyers and payments, newest first, for staff."""
-    return _with_status(Purchase.objects.select_related("user").prefetch_related("payments"), status)
+    return _with_status(
+        Purchase.objects.select_related("user", "account").prefetch_related("payments"), status
+    )
 
 
 def purchases_named(purchases: QuerySet[Purchase], word: str) -> QuerySet[Purchase]:
@@ -109,6 +127,10 @@ def recorded_refunds(payment: Payment) -> int:
     """Minor units of a payment's refunds that Stripe and we know of and that stand."""
     known = payment.refunds.filter(status__in=Refund.STANDING, stripe_refund_id__isnull=False)
     return int(known.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
+
+
+def _teams_managed_by(user: User) -> QuerySet[Membership]:
+    return Membership.objects.filter(user=user, role__in=MANAGERS)
 
 
 def _with_status(purchases: QuerySet[Purchase], status: str) -> QuerySet[Purchase]:

@@ -65,9 +65,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class CheckoutRequest:
-    """What a Checkout Session is opened for. ``bought`` says it to the buyer, beside the button. ``price_id`` empty:
-    the amount is sent with the call. ``with_invoice``: Stripe makes out an invoice once it is paid. ``package_id`` is
-    the older client's name for the package, if it asked.
+    """What a Checkout Session is opened for. ``bought`` says it to the buyer, beside the button and on an invoice.
+    ``price_id`` empty: the amount is sent with the call. ``with_invoice``: Stripe makes out an invoice once it is paid.
+    ``package_id`` is the older client's name for the package, if it asked.
     """
 
     purchase_id: str
@@ -154,7 +154,7 @@ def _create_session(request: CheckoutRequest, key: str) -> CheckoutSession:
     if request.email:
         params["customer_email"] = request.email
     if request.with_invoice:
-        params["invoice_creation"] = {"enabled": True}
+        params["invoice_creation"] = {"enabled": True, "invoice_data": {"description": request.bought}}
     options: Any = {"idempotency_key": key}
     return CheckoutSession.from_json(_call(lambda: _client().v1.checkout.sessions.create(params, options)))
 

@@ -45,7 +45,7 @@ from billing.payment_methods import paid_with
 from billing.personal_export import write_export
 from billing.return_urls import default_cancel_url, default_success_url, local_path
 from billing.seen_offers import SeenOffer
-from billing.selectors import purchases_of, purchases_with_documents, shop_window
+from billing.selectors import purchases_of, purchases_with_documents, sees_documents_of, shop_window
 from billing.visits import note_visit
 from config.written_amounts import NotAnAmount, parse_amount
 from credits.selectors import find_balance, get_balance
@@ -77,7 +77,7 @@ def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpRes
         "team": team,
         "balance": get_balance(user, team),
         "offers": shop_window(),
-        "recent": purchases_of(user)[:RECENT],
+        "recent": purchases_of(user, team=team)[:RECENT],
         # Where Buy leads back to; empty: here, which needs no saying.
         "back": local_path(request.GET.get("next", "")) or (request.get_full_path() if request.GET else ""),
         # One for each time the page is shown: pressing Buy twice on it is one purchase.
@@ -157,6 +157,7 @@ def success_page(request: HttpRequest) -> HttpResponse:
         raise Http404(error.message) from error
     context = {
         "purchase": purchase,
+        "team": purchase.account.team,
         "back": local_path(request.GET.get("next", "")),
         "balance": find_balance(purchase.account_id),
         "session_id": request.GET["session_id"],
@@ -181,16 +182,19 @@ def _refresh_seconds(purchase: Purchase) -> int | None:
 @login_required
 @require_safe
 def history_page(request: HttpRequest) -> HttpResponse:
-    """The user's purchases, a page at a time, of one status or of all."""
+    """The purchases of the account that the person acts for, a page at a time, of one status or of all."""
     if back := tell_who_comes_back(request):
         return back
+    user, team = cast(User, request.user), acting_team(request)
     status = request.GET.get("status", "")
     if status not in Purchase.Status.values:
         status = ""
-    purchases = purchases_with_documents(cast(User, request.user), status)
+    purchases = purchases_with_documents(user, status, team)
     paginator = Paginator(purchases, PAGE_SIZE)
     page = paginator.get_page(request.GET.get("page"))
     context: dict[str, Any] = {
+        "team": team,
+        "sees_documents": sees_documents_of(user, team),
         "page": page,
         "page_range": paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
         "status": status,

@@ -4,6 +4,8 @@
 may                     owner  admin  member
 ======================  =====  =====  ======
 spend, see the members  yes    yes    yes
+see what was bought     yes    yes    yes
+see others' receipts    yes    yes    no
 leave                   no     yes    yes
 rename                  yes    yes    no
 invite, cap, remove     all    members  no
@@ -18,6 +20,7 @@ from django.utils.translation import gettext as _
 from accounts.teams.errors import RoleForbids
 from accounts.teams.models import Membership, Role
 
+MANAGERS = (Role.OWNER, Role.ADMIN)
 RANKS = {Role.MEMBER: 0, Role.ADMIN: 1, Role.OWNER: 2}
 
 

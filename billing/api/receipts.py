@@ -1,4 +1,4 @@
-"""Receipts and credit notes over the API, for the buyer."""
+"""Receipts and credit notes over the API, for the buyer and for whoever manages their team."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from billing.errors import NoReceipt
 from billing.matching import as_uuid
 from billing.receipt_downloads import purchase_document, refund_document
 from billing.receipts import PDF
-from billing.selectors import purchases_of, refunds_of
+from billing.selectors import documented_purchases, documented_refunds
 from config.problems import problem_responses
 
 WHO = (401, 403, 503)
@@ -39,7 +39,7 @@ class ReceiptView(APIView):
 
     @extend_schema(
         operation_id="read_receipt",
-        summary="The receipt of one's own purchase, as a PDF",
+        summary="The receipt of one's own purchase, or of a managed team's, as a PDF",
         description="Where Stripe makes out an invoice, 302 leads to that.",
         responses={
             (200, PDF): OpenApiTypes.BINARY,
@@ -49,7 +49,7 @@ class ReceiptView(APIView):
     )
     def get(self, request: Request, purchase_id: str) -> HttpResponse:
         found = as_uuid(purchase_id)
-        purchase = purchases_of(cast(User, request.user)).filter(pk=found).first() if found else None
+        purchase = documented_purchases(cast(User, request.user)).filter(pk=found).first() if found else None
         if purchase is None:
             raise NoReceipt("You have no such purchase.")
         return purchase_document(purchase)
@@ -61,12 +61,12 @@ class CreditNoteView(APIView):
 
     @extend_schema(
         operation_id="read_credit_note",
-        summary="The credit note of a refund of one's own purchase, as a PDF",
+        summary="The credit note of a refund of such a purchase, as a PDF",
         responses={(200, PDF): OpenApiTypes.BINARY, **problem_responses(*WHO, 404)},
     )
     def get(self, request: Request, refund_id: str) -> HttpResponse:
         found = as_uuid(refund_id)
-        refund = refunds_of(cast(User, request.user)).filter(pk=found).first() if found else None
+        refund = documented_refunds(cast(User, request.user)).filter(pk=found).first() if found else None
         if refund is None:
             raise NoReceipt("You have no such refund.")
         return refund_document(refund)

@@ -138,6 +138,13 @@ class PageQuerySerializer(serializers.Serializer[Any]):
         return min(limit, HIGHEST_LIMIT)
 
 
+class HistoryQuerySerializer(PageQuerySerializer):
+    team = serializers.UUIDField(
+        required=False,
+        help_text="A team of the caller's: what anybody bought for it. Without: what they bought.",
+    )
+
+
 class AdminPageQuerySerializer(PageQuerySerializer):
     limit = serializers.IntegerField(default=100, min_value=1)
 
@@ -146,6 +153,12 @@ class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
     """One purchase of the history. Amounts are in the currency's main unit (dollars)."""
 
     amount_credits = NumberField(source="credits")
+    team = serializers.UUIDField(
+        source="account.team_id",
+        read_only=True,
+        allow_null=True,
+        help_text="The team that it was bought for.",
+    )
     amount_paid = serializers.SerializerMethodField(help_text="What was paid; 0 until it is.")
     price = MoneyField()
     discount_applied = MoneyField(source="discount", help_text="The list price less the price.")
@@ -161,6 +174,7 @@ class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
             "id",
             "package_code",
             "package_name",
+            "team",
             "amount_credits",
             "amount_paid",
             "price",

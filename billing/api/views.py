@@ -14,14 +14,15 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from accounts.models import User
+from accounts.teams.membership import find_own
 from billing.api.serializers import (
     AdminPageQuerySerializer,
     AdminPurchaseSerializer,
     BalanceSerializer,
+    HistoryQuerySerializer,
     OrderSerializer,
     PackageQuerySerializer,
     PackageSerializer,
-    PageQuerySerializer,
     PurchaseSerializer,
     SessionSerializer,
     StartedPurchaseSerializer,
@@ -121,13 +122,14 @@ class SessionView(APIView):
 class HistoryView(APIView):
     @extend_schema(
         operation_id="list_purchases",
-        summary="One's own purchases, newest first",
-        parameters=[PageQuerySerializer, TOTAL_COUNT_HEADER],
-        responses={200: PurchaseSerializer(many=True), **problem_responses(400, *WHO)},
+        summary="One's own purchases, or a team's, newest first",
+        parameters=[HistoryQuerySerializer, TOTAL_COUNT_HEADER],
+        responses={200: PurchaseSerializer(many=True), **problem_responses(400, *WHO, 404)},
     )
     def get(self, request: Request) -> Response:
-        query = _parsed(PageQuerySerializer(data=request.query_params))
-        return _page(purchases_of(_user(request), query.get("status", "")), query, PurchaseSerializer)
+        query, user = _parsed(HistoryQuerySerializer(data=request.query_params)), _user(request)
+        team = find_own(query["team"], user).team if "team" in query else None
+        return _page(purchases_of(user, query.get("status", ""), team), query, PurchaseSerializer)
 
 
 @extend_schema(tags=["Buying credits"])

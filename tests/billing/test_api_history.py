@@ -70,6 +70,7 @@ def test_a_completed_purchase_reads_as_numbers_and_utc_times(user: User, setting
         "id": str(purchase.pk),
         "package_code": "standard",
         "package_name": "Standard",
+        "team": None,
         "amount_credits": 5000,
         "amount_paid": 45.0,
         "price": 45.0,

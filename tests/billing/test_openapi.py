@@ -200,6 +200,7 @@ def _ask_to_read(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Re
             yield name, send(name, who)
     yield "list_packages", send("list_packages", params={"include_inactive": "maybe"})
     yield "list_purchases", send("list_purchases", params={"limit": "0"})
+    yield "list_purchases", send("list_purchases", params={"team": "00000000-0000-4000-8000-000000000000"})
     yield "list_all_purchases", send("list_all_purchases", "staff", params={"limit": "0"})
     for name in ("read_session", "legacy_session"):
         yield name, send(name, session_id=session_id)
