@@ -22,6 +22,10 @@ from billing.pricing import Offer, offers
 from config.distinct import distinct_values
 from credits.traces import accounts_named, as_uuid
 
+OPEN = (Purchase.Status.PENDING, Purchase.Status.PROCESSING)
+# Of one list of recent purchases. A checkout is open for a day at most, so nobody has as many by buying.
+MOST_OPEN = 20
+
 
 def shop_window() -> list[Offer]:
     """Every package on sale as an offer, in display order. One query."""
@@ -44,6 +48,16 @@ def purchases_of(user: User, status: str = "", team: Team | None = None) -> Quer
     """
     bought = Purchase.objects.filter(account__team=team) if team else Purchase.objects.filter(user=user)
     return _with_status(bought.select_related("user", "account__team").prefetch_related("payments"), status)
+
+
+def recent_purchases(purchases: QuerySet[Purchase], most: int) -> list[Purchase]:
+    """The latest of them, newest first: all that are open, and ``most`` of the others. No number of abandoned checkouts
+    pushes a payment under way out; those that expired unpaid are left to the history.
+    """
+    # Processing comes before pending in the alphabet too: a payment before a checkout that nobody may have paid.
+    unsettled = purchases.filter(status__in=OPEN).order_by("-status", "-created_at", "-id")[:MOST_OPEN]
+    settled = purchases.exclude(status__in=[*OPEN, Purchase.Status.EXPIRED])[:most]
+    return sorted([*unsettled, *settled], key=lambda each: (each.created_at, each.pk), reverse=True)
 
 
 def purchases_with_documents(user: User, status: str = "", team: Team | None = None) -> QuerySet[Purchase]:
@@ -105,7 +119,7 @@ def kinds_of_purchase_events() -> list[str]:
 
 def open_purchases() -> QuerySet[Purchase]:
     """Those that can still be paid, or whose payment is under way."""
-    return Purchase.objects.filter(status__in=[Purchase.Status.PENDING, Purchase.Status.PROCESSING])
+    return Purchase.objects.filter(status__in=OPEN)
 
 
 def purchases_needing_attention() -> QuerySet[Purchase]:

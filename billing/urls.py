@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing import receipt_views, views
+from billing import dismissal_views, receipt_views, views
 
 urlpatterns = [
     path("", views.credits_page, name="credits"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("success/", views.success_page),
     path("my-data", views.download_my_data, name="credits-my-data"),
     path("history/", views.history_page, name="credits-history"),
+    path("purchases/<uuid:purchase_id>/dismiss", dismissal_views.dismiss, name="credits-dismiss"),
     path("purchases/<uuid:purchase_id>/receipt", receipt_views.receipt, name="credits-receipt"),
     path("refunds/<uuid:refund_id>/credit-note", receipt_views.credit_note, name="credits-credit-note"),
 ]

@@ -45,7 +45,13 @@ from billing.payment_methods import paid_with
 from billing.personal_export import write_export
 from billing.return_urls import default_cancel_url, default_success_url, local_path
 from billing.seen_offers import SeenOffer
-from billing.selectors import purchases_of, purchases_with_documents, sees_documents_of, shop_window
+from billing.selectors import (
+    purchases_of,
+    purchases_with_documents,
+    recent_purchases,
+    sees_documents_of,
+    shop_window,
+)
 from billing.visits import note_visit
 from config.written_amounts import NotAnAmount, parse_amount
 from credits.selectors import find_balance, get_balance
@@ -77,7 +83,7 @@ def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpRes
         "team": team,
         "balance": get_balance(user, team),
         "offers": shop_window(),
-        "recent": purchases_of(user, team=team)[:RECENT],
+        "recent": recent_purchases(purchases_of(user, team=team), RECENT),
         # Where Buy leads back to; empty: here, which needs no saying.
         "back": local_path(request.GET.get("next", "")) or (request.get_full_path() if request.GET else ""),
         # One for each time the page is shown: pressing Buy twice on it is one purchase.

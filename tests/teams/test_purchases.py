@@ -103,7 +103,9 @@ def test_receipts_are_for_who_bought_and_who_manages_the_team(people: People) ->
 def test_only_the_buyer_goes_on_with_a_checkout(people: People) -> None:
     purchase = start(people.member, team_id=people.team.pk).purchase
     for user, may in [(people.member, True), (people.owner, False)]:
-        assert (purchase.checkout_url in page(user, people.team, "/credits/")) == may
+        shown = page(user, people.team, "/credits/")
+        assert (purchase.checkout_url in shown) == may
+        assert (f"/credits/purchases/{purchase.pk}/dismiss" in shown) == may
 
 
 @pytest.mark.parametrize("end", ["pay", "pay_later", "fail", "expire"])

@@ -32,6 +32,7 @@ GIVEN_TO = "grace@example.com"
 ABOUT_SOMETHING_ELSE = {
     "accounts:logout",
     "accounts:time-zone",
+    "credits-dismiss",
     "credits-my-data",
     "teams:cap",
     "teams:invite",
