@@ -80,6 +80,7 @@ def _values(entry: CatalogPackage) -> dict[str, object]:
         "display_order": entry.display_order,
         "is_active": entry.is_active,
         "validity_days": entry.validity_days,
+        "repeatable": entry.repeatable,
     }
 
 

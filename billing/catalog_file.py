@@ -23,7 +23,15 @@ from config.written_amounts import NotAnAmount
 
 FILE_KEYS = {"currency", "package"}
 REQUIRED = {"code", "name", "credits", "price"}
-OPTIONAL = {"description", "discount_percentage", "badge", "display_order", "active", "validity_days"}
+OPTIONAL = {
+    "description",
+    "discount_percentage",
+    "badge",
+    "display_order",
+    "active",
+    "validity_days",
+    "repeatable",
+}
 OPTIONAL |= {"stripe_product_id", "stripe_price_id"}
 SMALLEST_CREDITS = Decimal("0.01")
 LARGEST_CREDITS = Decimal(10**15)
@@ -44,6 +52,7 @@ class CatalogPackage:
     validity_days: int | None
     stripe_product_id: str
     stripe_price_id: str
+    repeatable: bool
 
 
 def read_catalog(path: Path) -> list[CatalogPackage]:
@@ -118,12 +127,13 @@ class _Reader:
             price=fields.price(self.currency),
             badge=fields.text("badge", "|".join(Package.Badge.values), "popular or best_value", ""),
             display_order=int(fields.number("display_order", Decimal(0), Decimal(10**6), 0, index + 1)),
-            is_active=fields.flag("active"),
+            is_active=fields.flag("active", default=True),
             validity_days=fields.days("validity_days"),
             stripe_product_id=fields.text(
                 "stripe_product_id", PRODUCT_ID, "Stripe's id of a product, prod_…", ""
             ),
             stripe_price_id=fields.text("stripe_price_id", PRICE_ID, "Stripe's id of a price, price_…", ""),
+            repeatable=fields.flag("repeatable", default=False),
         )
         if package.stripe_price_id and not package.stripe_product_id:
             fields._wrong(
@@ -222,8 +232,8 @@ class _Fields:
             raise ValueError(refusal)
         return price
 
-    def flag(self, key: str) -> bool:
-        value = self.table.get(key, True)
+    def flag(self, key: str, *, default: bool) -> bool:
+        value = self.table.get(key, default)
         if not isinstance(value, bool):
             self._wrong(key, f"{value!r} is not true or false")
         return bool(value)

@@ -87,7 +87,7 @@ def sync_package(package: Package) -> list[SyncStep]:
 
 def _sync(package: Package, remote: RemoteCatalog, agrees: Agrees | None) -> Iterator[SyncStep]:
     found = find_product(package, remote, agrees)
-    if found is None and not package.is_active:
+    if found is None and not package.needs_stripe:
         return
     steps = 0
     for step in _steps(package, found, remote):

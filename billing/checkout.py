@@ -1,4 +1,4 @@
-"""Starts a purchase: from "Buy" to the address of Stripe's checkout page.
+"""Starts a purchase: from "Buy" to the address of Stripe's checkout page. A free one ends here too, without Stripe.
 
 The intent is committed first, then Stripe is called, then the answer is recorded. So whatever dies in between leaves a
 purchase that the sweeper can settle: it looks for our reference at Stripe, and expires the purchase where there is
@@ -32,10 +32,18 @@ from billing.errors import (
     StripeUnavailable,
     UnknownPackage,
 )
+from billing.free_packs import is_once, require_not_taken
+from billing.fulfilment import fulfil_purchase
 from billing.models import Package, Purchase, PurchaseEvent
+from billing.payment_reports import PaymentReport
 from billing.pricing import offer_for
 from billing.purchase_log import Change, Told, lock_purchase, record
-from billing.return_urls import allowed_return_url, default_cancel_url, default_success_url
+from billing.return_urls import (
+    SESSION_PLACEHOLDER,
+    allowed_return_url,
+    default_cancel_url,
+    default_success_url,
+)
 from billing.seen_offers import NOTHING_SEEN, SeenOffer
 from billing.stripe_identity import require_own_account
 from billing.stripe_objects import CheckoutSession
@@ -75,7 +83,7 @@ class PurchaseOrder:
 
 @dataclass(frozen=True)
 class StartedPurchase:
-    """A purchase whose buyer can go and pay at ``checkout_url``."""
+    """A purchase whose buyer can go and pay at ``checkout_url``, or is told there that the free pack is theirs."""
 
     purchase: Purchase
     checkout_url: str
@@ -87,6 +95,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
 
     Raises:
         UnknownPackage: no package on sale has this code.
+        AlreadyTaken: it is free, and can be taken once.
         OfferChanged: it isn't what the buyer was shown.
         UnknownTeam: there is no such team, or the buyer is not in it.
         ReturnUrlNotAllowed, InvalidIdempotencyKey: the order is not acceptable.
@@ -105,17 +114,29 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
     package = _package_on_sale(order.package_code)
     order.seen.require_unchanged(package)
     team = find_own(order.team_id, user).team if order.team_id else None
+    if not package.price_minor:
+        try:
+            return _handed_over(_commit_free(user, team, package, order, source), order)
+        except IntegrityError:
+            return _whoever_came_first(user, team, package, order)
     with place():  # before the commit: who finds none may come again with the same key
         require_own_account()
         try:
             purchase = _commit_intent(user, team, package, order, source)
         except IntegrityError:
-            # The same key, at the same moment: whoever came first has the purchase.
-            earlier = _earlier_purchase(user, order)
-            if earlier is None:
-                raise
-            return _again(earlier, order)
+            return _whoever_came_first(user, team, package, order)
         return _open_checkout(purchase, package, order, Told(source))
+
+
+def _whoever_came_first(
+    user: User, team: Team | None, package: Package, order: PurchaseOrder
+) -> StartedPurchase:
+    """For the one of two that came at the same moment, with the same key or for the same free pack, and was second."""
+    earlier = _earlier_purchase(user, order)
+    if earlier is None:
+        require_not_taken(user, team, package)
+        raise  # noqa: PLE0704 - called while the IntegrityError is handled
+    return _again(earlier, order)
 
 
 def _check(order: PurchaseOrder) -> None:
@@ -142,6 +163,8 @@ def _earlier_purchase(user: User, order: PurchaseOrder) -> Purchase | None:
 def _again(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
     if purchase.request_fingerprint != order.fingerprint:
         raise IdempotencyKeyReused("This idempotency key was sent with another request body before.")
+    if purchase.bypassed_stripe:
+        return _handed_over(purchase, order)
     if purchase.checkout_url and purchase.stripe_session_id:
         return StartedPurchase(purchase, purchase.checkout_url, purchase.stripe_session_id)
     if purchase.status in {Purchase.Status.FAILED, Purchase.Status.EXPIRED}:
@@ -154,6 +177,29 @@ def _again(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
 
 @transaction.atomic(durable=True)  # no caller's transaction may be open while Stripe is called
 def _commit_intent(
+    user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
+) -> Purchase:
+    return _write_down(user, team, package, order, source)
+
+
+@transaction.atomic(durable=True)
+def _commit_free(
+    user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
+) -> Purchase:
+    """The purchase and its credits together: there is nothing to ask Stripe in between."""
+    require_not_taken(user, team, package)
+    purchase = _write_down(user, team, package, order, source)
+    return fulfil_purchase(purchase.pk, PaymentReport.of_nothing(purchase.currency), Told(source))
+
+
+def _handed_over(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
+    """A free purchase is complete: its buyer goes where a checkout would have led, with its id for a session's."""
+    reference = str(purchase.pk)
+    url = (order.success_url or default_success_url()).replace(SESSION_PLACEHOLDER, reference)
+    return StartedPurchase(purchase, url, reference)
+
+
+def _write_down(
     user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
 ) -> Purchase:
     hold_present(user.pk)
@@ -172,6 +218,7 @@ def _commit_intent(
         validity_days=package.validity_days,
         idempotency_key=order.idempotency_key or None,
         request_fingerprint=order.fingerprint,
+        once_per_buyer=is_once(package),
         invoiced_by_stripe=settings.STRIPE_INVOICES and package.price_minor > 0,
     )
     record(purchase, Change("started"), Told(source))

@@ -23,6 +23,13 @@ class UnknownPackage(BillingError):
     status = 404
 
 
+class AlreadyTaken(BillingError):
+    """A free pack that a buyer can have once, and has."""
+
+    code = "already_taken"
+    status = 409
+
+
 class OfferChanged(BillingError):
     """The package isn't what its buyer was shown. ``offer`` in the params says what it is now."""
 

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from accounts.models import User
 from billing import stripe_gateway
 from billing.errors import SessionNotFound, SessionOfAnother, StripeBusy, StripeRefused, StripeUnavailable
+from billing.free_packs import free_purchase
 from billing.fulfilment import fulfil_purchase
 from billing.models import Purchase, PurchaseEvent
 from billing.payment_reports import PaymentReport
@@ -57,7 +58,7 @@ class ShownSession:
     @classmethod
     def of_purchase(cls, purchase: Purchase, user: User) -> ShownSession:
         return cls(
-            id=purchase.stripe_session_id or "",
+            id=purchase.stripe_session_id or str(purchase.pk),
             payment_status=purchase.payment_status,
             customer_email=user.email,
             amount_total=purchase.amount_total,
@@ -72,7 +73,8 @@ class ShownSession:
 
 
 def settle_session(user: User, session_id: str, source: PurchaseEvent.Source) -> Purchase:
-    """The user's purchase behind a session, brought to where Stripe says it is. Safe to repeat.
+    """The user's purchase behind a session, brought to where Stripe says it is. Safe to repeat. A free purchase goes by
+    its own id.
 
     While Stripe can't be reached, or has just been asked, the purchase is given as it stands: the next look, the
     webhook or the sweeper settles it.
@@ -80,6 +82,8 @@ def settle_session(user: User, session_id: str, source: PurchaseEvent.Source) ->
     Raises:
         SessionNotFound: no such session, or somebody else's: the two look the same from outside.
     """
+    if (free := free_purchase(user, session_id)) is not None:
+        return free
     purchase = _own_purchase(user, session_id)
     if purchase.is_credited:
         return purchase
@@ -100,6 +104,8 @@ def settle_and_show_session(
         SessionOfAnother: somebody else's.
         StripeUnavailable, StripeRefused: Stripe was asked, and gave no answer.
     """
+    if (free := free_purchase(user, session_id)) is not None:
+        return free, ShownSession.of_purchase(free, user)
     try:
         purchase = _own_purchase(user, session_id)
     except SessionNotFound:

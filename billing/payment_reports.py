@@ -52,6 +52,11 @@ class PaymentReport:
         )
 
     @classmethod
+    def of_nothing(cls, currency: str) -> PaymentReport:
+        """Report of what is free: there is nothing to pay, so it is paid."""
+        return cls(PaymentState.PAID, 0, currency, at=timezone.now(), livemode=False)
+
+    @classmethod
     def from_intent(cls, intent: PaymentIntent, at: datetime.datetime) -> PaymentReport:
         state = _state_of_intent(intent)
         return cls(

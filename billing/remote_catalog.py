@@ -108,7 +108,7 @@ def find_drift(package: Package, remote: RemoteCatalog) -> list[str]:
     """What differs between the package and Stripe, each as a clause for a person; empty when they agree."""
     product = remote.product_of(package)
     if product is None:
-        return _missing(package, remote) if package.is_active else []
+        return _missing(package, remote) if package.needs_stripe else []
     drift = _product_drift(package, product)
     if package.is_active:
         drift += _price_drift(package, remote.prices_of(product.id))

@@ -32,6 +32,7 @@ from accounts.teams.switching import acting_team
 from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
 from billing.coming_back import tell_who_comes_back
 from billing.errors import (
+    AlreadyTaken,
     BillingError,
     OfferChanged,
     PurchaseInProgress,
@@ -39,6 +40,7 @@ from billing.errors import (
     StripeRefused,
     UnknownPackage,
 )
+from billing.free_packs import is_once, taken_codes
 from billing.landing import settle_session
 from billing.models import Purchase, PurchaseEvent
 from billing.payment_methods import paid_with
@@ -78,11 +80,12 @@ def credits_page(request: HttpRequest) -> HttpResponse:
 
 
 def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpResponse:
-    user = cast(User, request.user)
+    user, window = cast(User, request.user), shop_window()
     context = {
         "team": team,
         "balance": get_balance(user, team),
-        "offers": shop_window(),
+        "offers": window,
+        "taken": taken_codes(user, team) if any(is_once(offer.package) for offer in window) else set(),
         "recent": recent_purchases(purchases_of(user, team=team), RECENT),
         # Where Buy leads back to; empty: here, which needs no saying.
         "back": local_path(request.GET.get("next", "")) or (request.get_full_path() if request.GET else ""),
@@ -111,8 +114,8 @@ def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
         messages.info(
             request, _("Your checkout is opening. Continue it below, or reload if it isn’t there yet.")
         )
-    except UnknownTeam as error:
-        messages.error(request, error.message)  # removed from it a moment ago
+    except (AlreadyTaken, UnknownTeam) as error:  # a moment ago, on another page
+        messages.warning(request, error.message)
     except StripeRefused:
         messages.error(
             request, _("The checkout could not be opened. Nothing was charged. Please contact us.")
@@ -145,7 +148,7 @@ def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
 
 def _start(user: User, order: PurchaseOrder) -> StartedPurchase:
     started = start_purchase(user, order, PurchaseEvent.Source.PAGE)
-    if started.purchase.status == Purchase.Status.PENDING:
+    if started.purchase.status == Purchase.Status.PENDING or started.purchase.bypassed_stripe:
         return started
     # The page was left open, or brought back with the Back button: its purchase is over, so this is a new one.
     return start_purchase(user, replace(order, idempotency_key=""), PurchaseEvent.Source.PAGE)

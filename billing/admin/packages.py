@@ -82,6 +82,7 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             "badge",
             "display_order",
             "validity_days",
+            "repeatable",
         ]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -168,7 +169,10 @@ class PackageAdmin(StaffMayLook):
                 ]
             },
         ),
-        (_("In the shop window"), {"fields": ["is_active", "badge", "display_order", "validity_days"]}),
+        (
+            _("In the shop window"),
+            {"fields": ["is_active", "badge", "display_order", "validity_days", "repeatable"]},
+        ),
         (
             _("At Stripe"),
             {"fields": ["stripe_product", "stripe_price", "drift", "product_to_adopt", "price_to_adopt"]},

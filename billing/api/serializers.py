@@ -46,6 +46,7 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
             "badge",
             "display_order",
             "validity_days",
+            "repeatable",
             "stripe_price_id",
             "stripe_product_id",
         ]
@@ -103,7 +104,7 @@ class StartedPurchaseSerializer(serializers.Serializer[Any]):
 class SessionSerializer(serializers.Serializer[Any]):
     """A checkout session and its purchase. ``amount_total`` is in the currency's smallest unit, as at Stripe."""
 
-    session_id = serializers.CharField(source="stripe_session_id", read_only=True)
+    session_id = serializers.CharField(source="session_reference", read_only=True)
     purchase_id = serializers.UUIDField(source="pk", read_only=True)
     status = serializers.ChoiceField(choices=Purchase.Status.choices, read_only=True)
     payment_status = serializers.CharField(read_only=True)

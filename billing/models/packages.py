@@ -67,6 +67,12 @@ class Package(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_VALIDITY_DAYS)],
         help_text=_("Empty: the credits don't expire."),
     )
+    repeatable = models.BooleanField(
+        _("can be taken again"),
+        default=False,
+        db_default=False,
+        help_text=_("Only for a free pack. Off: once per person, and once per team."),
+    )
     stripe_product_id = models.CharField(_("Stripe product"), max_length=255, blank=True, editable=False)
     stripe_price_id = models.CharField(_("Stripe price"), max_length=255, blank=True, editable=False)
     # The ids above were given by a person, and no sync has confirmed them yet.
@@ -135,6 +141,11 @@ class Package(models.Model):
     def current_product_id(self) -> str:
         """The Stripe product to sell by; empty while there is none that is known to exist."""
         return "" if self.awaits_adoption else self.stripe_product_id
+
+    @property
+    def needs_stripe(self) -> bool:
+        """Tell whether Stripe has to know it: what is free is never paid there."""
+        return self.is_active and self.price_minor > 0
 
     @property
     def current_price_id(self) -> str:

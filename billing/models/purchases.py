@@ -95,6 +95,7 @@ class Purchase(models.Model):
     stripe_session_id = models.CharField(_("Stripe session"), max_length=255, unique=True, null=True)
     stripe_customer_id = models.CharField(_("Stripe customer"), max_length=255, blank=True)
     checkout_url = models.TextField(_("checkout page"), blank=True)
+    once_per_buyer = models.BooleanField(_("once per buyer"), default=False, db_default=False)
     invoiced_by_stripe = models.BooleanField(_("invoiced by Stripe"), default=False, db_default=False)
 
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
@@ -116,6 +117,16 @@ class Purchase(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["user", "idempotency_key"], name="billing_purchase_one_per_idempotency_key"
+            ),
+            models.UniqueConstraint(
+                fields=["user", "package_code"],
+                condition=Q(once_per_buyer=True),
+                name="billing_purchase_once_per_person",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "package_code"],
+                condition=Q(once_per_buyer=True),
+                name="billing_purchase_once_per_account",
             ),
             models.CheckConstraint(condition=Q(credits__gt=0), name="billing_purchase_credits_positive"),
             models.CheckConstraint(
@@ -230,6 +241,16 @@ class Purchase(models.Model):
     @property
     def is_open(self) -> bool:
         return self.status in {self.Status.PENDING, self.Status.PROCESSING}
+
+    @property
+    def bypassed_stripe(self) -> bool:
+        """Tell whether it was free and completed here: Stripe has nothing of it."""
+        return self.is_credited and not self.price_minor and self.stripe_session_id is None
+
+    @property
+    def session_reference(self) -> str | None:
+        """What its buyer asks for it by: Stripe's session, or where there is none, its own id."""
+        return str(self.pk) if self.bypassed_stripe else self.stripe_session_id
 
     @property
     def has_receipt(self) -> bool:

@@ -43,6 +43,7 @@ def test_the_list_is_the_shop_window_in_its_order_and_shape() -> None:
         "badge": "popular",
         "display_order": 3,
         "validity_days": None,
+        "repeatable": False,
         "stripe_price_id": "price_1",
         "stripe_product_id": "prod_1",
     }

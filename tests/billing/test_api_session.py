@@ -101,10 +101,13 @@ def test_an_expired_session_is_expired(user: User, sandbox: Sandbox) -> None:
     assert (read(user, started.session_id).json()["status"], Entry.objects.count()) == ("expired", 0)
 
 
-def test_a_free_pack_needs_no_payment_and_is_credited(user: User, sandbox: Sandbox) -> None:
-    PackageFactory(code="free", price_minor=0, credits=50)
+def test_a_checkout_of_nothing_needs_no_payment_and_is_credited(user: User, sandbox: Sandbox) -> None:
+    """As the version before opened it for a free package."""
+    PackageFactory(code="free", credits=50)
     sandbox.hold_webhooks()
     started = start(user, "free")
+    Purchase.objects.update(price_minor=0)
+    sandbox.discount(started.session_id)
     sandbox.pay(started.session_id)
     body = read(user, started.session_id).json()
 

@@ -60,7 +60,9 @@ def test_the_growth_catalogue_sells_exactly_these_five_packs() -> None:
 
 
 def test_what_a_file_does_not_say_has_a_plain_default(write: Path) -> None:
-    write.write_text(GOOD + '[[package]]\ncode = "big"\nname = "Big"\ncredits = 5.5\nprice = 0\n')
+    write.write_text(
+        GOOD + '[[package]]\ncode = "big"\nname = "Big"\ncredits = 5.5\nprice = 0\nrepeatable = true\n'
+    )
 
     first, second = read_catalog(write)
     assert first == CatalogPackage(
@@ -75,8 +77,10 @@ def test_what_a_file_does_not_say_has_a_plain_default(write: Path) -> None:
         validity_days=None,
         stripe_product_id="",
         stripe_price_id="",
+        repeatable=False,
     )
     assert (second.credits, second.price, second.display_order) == (Decimal("5.5"), Money(0, "usd"), 2)
+    assert second.repeatable is True
 
 
 @pytest.mark.parametrize(

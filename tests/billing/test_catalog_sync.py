@@ -200,8 +200,20 @@ def test_the_sync_of_one_package_leaves_the_others(sandbox: Sandbox) -> None:
     assert one(sandbox, "product")["metadata"] == {"package_code": "starter"}
 
 
-def test_a_free_pack_has_a_price_of_nothing(sandbox: Sandbox) -> None:
+def test_a_free_pack_is_nothing_to_stripe(sandbox: Sandbox) -> None:
+    put_on_sale()
     PackageFactory(code="free", price_minor=0)
+    sync()
+
+    codes = {product["metadata"]["package_code"] for product in sandbox.objects("product")}
+    assert codes == {"starter", "standard", "pro", "enterprise"}
+    assert all(drift == [] for _package, drift in check_catalog())
+
+
+def test_a_pack_that_became_free_keeps_its_product_with_a_price_of_nothing(sandbox: Sandbox) -> None:
+    PackageFactory(code="free")
+    sync()
+    Package.objects.update(price_minor=0)
     sync()
 
     agrees(sandbox)

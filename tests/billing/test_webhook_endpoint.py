@@ -298,9 +298,13 @@ def test_an_edited_package_changes_nothing_that_was_bought(shop: Sandbox) -> Non
 # --- The events that mean something -------------------------------------------------------------------------------
 
 
-def test_a_free_order_needs_no_payment_and_is_credited(shop: Sandbox) -> None:
-    PackageFactory(code="free", price_minor=0, credits=25)
-    event = paid_session_event(shop, start(UserFactory(), "free").session_id)
+def test_a_checkout_of_nothing_needs_no_payment_and_is_credited(shop: Sandbox) -> None:
+    """As the version before opened it for a free package."""
+    PackageFactory(code="free", credits=25)
+    session_id = start(UserFactory(), "free").session_id
+    Purchase.objects.update(price_minor=0)
+    shop.discount(session_id)
+    event = paid_session_event(shop, session_id)
     assert event["data"]["object"]["payment_status"] == "no_payment_required"
 
     assert deliver(event).status_code == 200

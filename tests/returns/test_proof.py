@@ -27,7 +27,6 @@ from credits import ledger
 from credits.invariants import OF_BOOKS
 from credits.models import Lot
 from credits.proof import find_violations
-from tests.billing.reporting import deliver
 from tests.builders import PackageFactory, start
 from tests.conftest import empty_tables
 from tests.credits.builders import no_triggers, open_account
@@ -60,8 +59,7 @@ def names(
     ledger.transfer(purchase.account_id, friend.pk, Decimal(500), key="gift")
     PackageFactory.create(code="free", price_minor=0, credits=50)
     assert purchase.user is not None
-    sandbox.pay(start(purchase.user, "free").session_id)
-    deliver(sandbox)
+    start(purchase.user, "free")
     refund(purchase, getattr(request, "param", PART), policy="debt")
     payment = purchase.payments.get()
     yield {
