@@ -19,6 +19,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.clients.errors import RateLimited
+from accounts.clients.limits import check_rate
 from accounts.erasure import hold_present
 from accounts.models import User
 from accounts.teams.membership import find_own
@@ -30,6 +32,7 @@ from billing.errors import (
     PurchaseInProgress,
     StripeRefused,
     StripeUnavailable,
+    TooManyPurchases,
     UnknownPackage,
 )
 from billing.free_packs import is_once, require_not_taken
@@ -99,6 +102,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
         OfferChanged: it isn't what the buyer was shown.
         UnknownTeam: there is no such team, or the buyer is not in it.
         ReturnUrlNotAllowed, InvalidIdempotencyKey: the order is not acceptable.
+        TooManyPurchases: in too short a time, by whichever door.
         IdempotencyKeyReused: the key came with another order before.
         PurchaseInProgress: the first call with this key is still under way.
         UserErased: the buyer was erased a moment ago.
@@ -107,6 +111,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
         WrongStripeAccount: the key is of another account or mode than the data here.
     """
     _check(order)
+    _check_rate(user)
     earlier = _earlier_purchase(user, order)
     if earlier is not None:
         return _again(earlier, order)
@@ -145,6 +150,16 @@ def _check(order: PurchaseOrder) -> None:
             allowed_return_url(url)
     if len(order.idempotency_key) > LONGEST_KEY or not order.idempotency_key.isprintable():
         raise InvalidIdempotencyKey(f"An idempotency key is {LONGEST_KEY} printable characters at most.")
+
+
+def _check_rate(user: User) -> None:
+    try:
+        check_rate(f"purchase:{user.pk}", *settings.PURCHASE_RATE)
+    except RateLimited as error:
+        seconds = error.params["retry_after"]
+        raise TooManyPurchases(
+            f"Too many purchases. Try again in {seconds} seconds.", retry_after=seconds
+        ) from error
 
 
 def _package_on_sale(code: str) -> Package:

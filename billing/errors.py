@@ -18,6 +18,17 @@ class BillingError(DomainError):
         return str(self.message)
 
 
+class TooManyPurchases(BillingError):
+    """More purchases than PURCHASE_RATE allows one person, whether by the page or the API."""
+
+    code = "throttled"
+    status = 429
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.params["retry_after"])}
+
+
 class UnknownPackage(BillingError):
     code = "unknown_package"
     status = 404

@@ -38,6 +38,7 @@ from billing.errors import (
     PurchaseInProgress,
     SessionNotFound,
     StripeRefused,
+    TooManyPurchases,
     UnknownPackage,
 )
 from billing.free_packs import is_once, taken_codes
@@ -107,24 +108,34 @@ def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
     except OfferChanged as error:
         messages.warning(request, error.message)
         return _shop(request, team, error.status)
-    except UnknownPackage:
-        messages.error(request, _("This package is no longer on sale. Please choose another one."))
-    except PurchaseInProgress:
-        # Pressed twice: the browser dropped the first answer, whose purchase is below, or will be.
-        messages.info(
-            request, _("Your checkout is opening. Continue it below, or reload if it isn’t there yet.")
-        )
-    except (AlreadyTaken, UnknownTeam) as error:  # a moment ago, on another page
-        messages.warning(request, error.message)
-    except StripeRefused:
-        messages.error(
-            request, _("The checkout could not be opened. Nothing was charged. Please contact us.")
-        )
-    except (BillingError, UserErased):
-        messages.error(request, _("The checkout could not be opened. Nothing was charged. Please try again."))
-    else:
-        return HttpResponse(status=SEE_OTHER, headers={"Location": started.checkout_url})
-    return redirect("credits")
+    except (BillingError, UnknownTeam, UserErased) as error:
+        messages.add_message(request, *_why_not(error))
+        return redirect("credits")
+    return HttpResponse(status=SEE_OTHER, headers={"Location": started.checkout_url})
+
+
+def _why_not(error: Exception) -> tuple[int, str]:
+    """Say why nothing can be paid for: the level and the words."""
+    match error:
+        case UnknownPackage():
+            return messages.ERROR, _("This package is no longer on sale. Please choose another one.")
+        case PurchaseInProgress():
+            # Pressed twice: the browser dropped the first answer, whose purchase is below, or will be.
+            return messages.INFO, _(
+                "Your checkout is opening. Continue it below, or reload if it isn’t there yet."
+            )
+        case TooManyPurchases():
+            told = _(
+                "You have started many purchases in a short time. Please try again in %(seconds)s seconds."
+            )
+            return messages.ERROR, told % {"seconds": error.params["retry_after"]}
+        case AlreadyTaken() | UnknownTeam():  # a moment ago, on another page
+            return messages.WARNING, error.message
+        case StripeRefused():
+            return messages.ERROR, _(
+                "The checkout could not be opened. Nothing was charged. Please contact us."
+            )
+    return messages.ERROR, _("The checkout could not be opened. Nothing was charged. Please try again.")
 
 
 def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:

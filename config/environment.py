@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,8 @@ from environ import Env
 from config.written_amounts import NotAnAmount, parse_amount
 
 REDIS = "django.core.cache.backends.redis.RedisCache"
+RATE = re.compile(r"(?P<count>\d+)/(?P<unit>[smhd])[a-z]*")
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Environment(Env):  # type: ignore[misc]  # environ is untyped
@@ -28,3 +31,10 @@ class Environment(Env):  # type: ignore[misc]  # environ is untyped
             return parse_amount(self.str(name, default=default))
         except NotAnAmount as error:
             raise ImproperlyConfigured(f"{name}: {error}.") from error
+
+    def rate(self, name: str, default: str) -> tuple[int, int]:
+        """``60/min``: how many, in how many seconds. Raises ImproperlyConfigured, which names the variable."""
+        found = RATE.fullmatch(self.str(name, default=default))
+        if found is None:
+            raise ImproperlyConfigured(f"{name} is no rate: write 60/min, or so many per s, h or d.")
+        return int(found["count"]), SECONDS[found["unit"]]

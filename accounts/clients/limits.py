@@ -33,19 +33,19 @@ class Rate(NamedTuple):
     reset_s: int
 
 
-def check_rate(name: str, per_minute: int) -> Rate:
-    """Counts one request of ``name``, such as ``client:<id>``.
+def check_rate(name: str, limit: int, window_s: int = WINDOW_S) -> Rate:
+    """Counts one request of ``name``, such as ``client:<id>``, in this minute or other ``window_s``.
 
-    Raises RateLimited beyond ``per_minute`` in this minute, with the seconds until the next one begins.
+    Raises RateLimited beyond ``limit`` in this window, with the seconds until the next one begins.
     """
     now = time.time()
-    minute = int(now) // WINDOW_S
-    reset_s = math.ceil((minute + 1) * WINDOW_S - now)
-    count = _count(f"rate:{name}:{minute}")
-    if count > per_minute:
-        logger.info("rate_limited", who=name, per_minute=per_minute)
+    window = int(now) // window_s
+    reset_s = math.ceil((window + 1) * window_s - now)
+    count = _count(f"rate:{name}:{window}", 2 * window_s)
+    if count > limit:
+        logger.info("rate_limited", who=name, limit=limit, window_s=window_s)
         raise RateLimited(retry_after=reset_s)
-    return Rate(per_minute, per_minute - count, reset_s)
+    return Rate(limit, limit - count, reset_s)
 
 
 def check_client_rate(client: Client) -> Rate:
@@ -58,9 +58,9 @@ def check_account_rate(account_id: UUID) -> Rate:
     return check_rate(f"account:{account_id}", settings.CREDITS_USER_RATE)
 
 
-def _count(key: str) -> int:
+def _count(key: str, timeout_s: int) -> int:
     """How many requests the key has seen, this one included."""
     try:
         return cache.incr(key)
-    except ValueError:  # the first of this minute
-        return 1 if cache.add(key, 1, timeout=2 * WINDOW_S) else cache.incr(key)
+    except ValueError:  # the first of this window
+        return 1 if cache.add(key, 1, timeout=timeout_s) else cache.incr(key)

@@ -90,14 +90,12 @@ class LegacyView(APIView):
 
 @extend_schema(tags=["Older client"])
 class LegacyPurchaseView(LegacyView):
-    throttle_scope = "purchase"
-
     @extend_schema(
         operation_id="legacy_purchase",
         request=LegacyOrderSerializer,
         responses={
             200: LegacyPurchaseSerializer,
-            **_refusals(400, 401, 403, 404, 409, 411, 413, 415, 422, 429, 502, 503),
+            **_refusals(400, 401, 403, 404, 409, 415, 422, 429, 502, 503),
         },
     )
     def post(self, request: Request) -> Response:
@@ -120,7 +118,7 @@ class LegacyPurchaseView(LegacyView):
 class LegacySessionView(LegacyView):
     @extend_schema(
         operation_id="legacy_session",
-        responses={200: LegacySessionSerializer, **_refusals(401, 403, 404, 502, 503)},
+        responses={200: LegacySessionSerializer, **_refusals(401, 403, 404, 429, 502, 503)},
     )
     def get(self, request: Request, session_id: str) -> Response:
         user = cast(User, request.user)
@@ -136,7 +134,7 @@ class LegacyEstimateView(LegacyView):
     @extend_schema(
         operation_id="legacy_estimate",
         parameters=[LegacyEstimateQuerySerializer],
-        responses={200: LegacyEstimateSerializer, **_refusals(400, 401, 403, 404, 503)},
+        responses={200: LegacyEstimateSerializer, **_refusals(400, 401, 403, 404, 429, 503)},
     )
     def get(self, request: Request) -> Response:
         query = LegacyEstimateQuerySerializer(data=request.query_params)
@@ -149,7 +147,7 @@ class LegacyWebhookView(LegacyView, WebhookView):
     @extend_schema(
         operation_id="legacy_webhook",
         request={"application/json": {"type": "object"}},
-        responses={200: LegacyReceivedSerializer, **_refusals(400, 411, 413, 500)},
+        responses={200: LegacyReceivedSerializer, **_refusals(400, 413, 429, 500)},
     )
     def post(self, request: Request) -> Response:
         self.take_in(request)

@@ -19,7 +19,7 @@ from billing.receipts import PDF
 from billing.selectors import documented_purchases, documented_refunds
 from config.problems import problem_responses
 
-WHO = (401, 403, 503)
+WHO = (401, 403, 429, 503)
 
 
 class PdfRenderer(BaseRenderer):

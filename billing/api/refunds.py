@@ -27,7 +27,7 @@ from config.problems import problem_responses
 from credits.models import Clawback
 
 LONGEST_KEY = 200
-WHO = (401, 403, 503)
+WHO = (401, 403, 429, 503)
 KEY_HEADER = OpenApiParameter(
     "Idempotency-Key",
     str,
@@ -136,7 +136,7 @@ class RefundsView(APIView):
         " the refund goes on by itself.",
         parameters=[KEY_HEADER],
         request=RefundOrderSerializer,
-        responses={201: RefundSerializer, **problem_responses(400, *WHO, 404, 409, 411, 413, 415, 422)},
+        responses={201: RefundSerializer, **problem_responses(400, *WHO, 404, 409, 415, 422)},
     )
     def post(self, request: Request, purchase_id: str) -> Response:
         order = RefundOrderSerializer(data=request.data)

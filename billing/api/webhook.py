@@ -10,13 +10,24 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from accounts.clients.limits import check_rate
+from accounts.request_limits import address_of
 from billing.api.serializers import ReceivedSerializer
 from billing.errors import UnreadableEvent, WebhookTooLarge
 from billing.inbox import keep_unreadable, receive_event
 from billing.stripe_gateway import verify_event
 from config.problems import problem_responses
+
+
+class DeliveryThrottle(BaseThrottle):
+    """Counts deliveries by address, before their body is read. Raises RateLimited."""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        check_rate(f"webhook:{address_of(request)}", settings.WEBHOOK_RATE)
+        return True
 
 
 @extend_schema(tags=["For Stripe"])
@@ -28,14 +39,14 @@ class WebhookView(APIView):
 
     authentication_classes = []
     permission_classes = [AllowAny]
-    throttle_classes = []
+    throttle_classes = [DeliveryThrottle]
 
     @extend_schema(
         operation_id="receive_webhook",
         summary="For Stripe's events",
         parameters=[OpenApiParameter("Stripe-Signature", str, OpenApiParameter.HEADER, required=True)],
         request={"application/json": {"type": "object"}},
-        responses={200: ReceivedSerializer, **problem_responses(400, 411, 413, 500, 503)},
+        responses={200: ReceivedSerializer, **problem_responses(400, 411, 413, 429, 500, 503)},
     )
     def post(self, request: Request) -> Response:
         self.take_in(request)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from config import admin_looks
 from config.environment import Environment
 from config.program import this_program
+from config.settings.limits import *
 from config.time_limits import time_limits_of
 
 env = Environment()
@@ -90,6 +91,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.request_limits.LimitPeople",
     "accounts.time_zones.ActivateTimeZone",
     "config.middleware.StaffHistory",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -190,10 +192,6 @@ STRIPE_TIMEOUT_SECONDS = env.float("STRIPE_TIMEOUT_SECONDS", default=10.0)
 STRIPE_MAX_NETWORK_RETRIES = env.int("STRIPE_MAX_NETWORK_RETRIES", default=2)
 # For a buyer who looks how a payment stands; it isn't repeated, for they look again.
 STRIPE_LOOK_TIMEOUT_SECONDS = env.float("STRIPE_LOOK_TIMEOUT_SECONDS", default=4.0)
-# How many threads of a web process may wait for Stripe at once: by default a quarter of them, and one at least.
-STRIPE_WEB_CALLS = max(
-    1, env.int("STRIPE_WEB_CALLS", default=env.int("GRANIAN_BLOCKING_THREADS", default=8) // 4)
-)
 # Several secrets, comma-separated, are all accepted: that is how one is rotated without losing a delivery.
 STRIPE_WEBHOOK_SECRETS = [
     secret.strip()
@@ -278,9 +276,6 @@ SUPPORT_EMAIL = env("SUPPORT_EMAIL", default=DEFAULT_FROM_EMAIL)  # whom buyers 
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://?max_entries=50000")}
 
 # --- API ----------------------------------------------------------------------------------------------------------
-# Requests per minute to the credits API: of a client that has no limit of its own, and of a user.
-CREDITS_API_RATE = env.int("CREDITS_API_RATE", default=60_000)
-CREDITS_USER_RATE = env.int("CREDITS_USER_RATE", default=6_000)
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.bearer.BearerTokenAuthentication",
@@ -291,8 +286,9 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["config.api_amounts.WrittenNumbersParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.problems.exception_handler",
-    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"purchase": env("PURCHASE_RATE", default="60/min")},
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.request_limits.PersonThrottle"],
+    # Who asks is the address that came in. Behind a proxy it is the last one that the proxy names.
+    "NUM_PROXIES": 0,
     "COERCE_DECIMAL_TO_STRING": False,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -342,10 +338,6 @@ CONTENT_SECURITY_POLICY = {
 }
 if OIDC_ISSUER:  # Signing out is a form too, and leads to the provider.
     CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"].append("/".join(OIDC_ISSUER.split("/", 3)[:3]))
-# The webhook refuses larger bodies before it reads them; Stripe's events are a few kilobytes.
-WEBHOOK_MAX_BYTES = 1024 * 1024
-# By address, without its trailing slash; everywhere else DATA_UPLOAD_MAX_MEMORY_SIZE, Django's 2.5 MB.
-BODY_LIMITS = dict.fromkeys(["/api/v1/billing/credits/webhook", "/api/credits/webhook"], WEBHOOK_MAX_BYTES)
 
 # --- Admin --------------------------------------------------------------------------------------------------------
 UNFOLD: dict[str, Any] = {

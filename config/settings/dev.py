@@ -12,7 +12,6 @@ from config.settings.base import (
     DATABASE_TIME_LIMITS,
     OIDC_BACKEND,
     PASSWORD_BACKEND,
-    REST_FRAMEWORK,
     env,
     logging_to_console,
 )
@@ -47,7 +46,9 @@ PASSWORD_SIGN_IN = True
 AUTHENTICATION_BACKENDS = [OIDC_BACKEND, PASSWORD_BACKEND]
 
 # Scripts that try the demo out buy faster than people do.
-REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {"purchase": env("PURCHASE_RATE", default="6000/min")}
+PURCHASE_RATE = env.rate("PURCHASE_RATE", default="6000/min")
+PERSON_RATE = env.int("PERSON_RATE", default=1_000_000)
+WEBHOOK_RATE = env.int("WEBHOOK_RATE", default=1_000_000)
 CREDITS_API_RATE = env.int("CREDITS_API_RATE", default=1_000_000)
 CREDITS_USER_RATE = env.int("CREDITS_USER_RATE", default=1_000_000)
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config.monitoring import report_errors_to
 from config.program import this_program
 from config.settings.base import *
-from config.settings.base import DATABASE_TIME_LIMITS, env, logging_to_console
+from config.settings.base import DATABASE_TIME_LIMITS, REST_FRAMEWORK, env, logging_to_console
 from config.time_limits import with_time_limits
 
 REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "SITE_URL", "DEFAULT_FROM_EMAIL")
@@ -42,9 +42,9 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "reconnect_timeout": 5,
 }
 
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=True) else None
-)
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=True)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+REST_FRAMEWORK["NUM_PROXIES"] = int(BEHIND_PROXY)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 # A redirect answered to Stripe would be a lost delivery; probes and Prometheus speak plain HTTP inside the cluster.
 SECURE_REDIRECT_EXEMPT = [

@@ -123,7 +123,7 @@ class EstimateView(APIView):
         summary="What a prompt would cost",
         description="Nothing is charged or set aside. POST takes the same as a JSON body, for long prompts.",
         parameters=[EstimateQuerySerializer],
-        responses={200: EstimateSerializer, **problem_responses(400, 401, 403, 404, 503)},
+        responses={200: EstimateSerializer, **problem_responses(400, 401, 403, 404, 429, 503)},
     )
     def get(self, request: Request) -> Response:
         return self._answer(request, request.query_params)
@@ -132,7 +132,7 @@ class EstimateView(APIView):
         operation_id="estimate_credits_of_long_prompt",
         summary="What a long prompt would cost",
         request=EstimateQuerySerializer,
-        responses={200: EstimateSerializer, **problem_responses(400, 401, 403, 404, 415, 503)},
+        responses={200: EstimateSerializer, **problem_responses(400, 401, 403, 404, 415, 429, 503)},
     )
     def post(self, request: Request) -> Response:
         if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_BODY:

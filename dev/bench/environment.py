@@ -19,4 +19,5 @@ def production_environment(database_url: str, provider_url: str = "http://127.0.
         # One client makes all requests here; counting them stays part of each.
         "CREDITS_API_RATE": "100000000",
         "CREDITS_USER_RATE": "100000000",
+        "PERSON_RATE": "100000000",
     }

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from rest_framework.throttling import ScopedRateThrottle
 
 from accounts.models import User
 from billing.models import Package, Purchase
@@ -255,9 +254,9 @@ def test_a_payment_on_a_checkout_whose_answer_was_lost_is_still_credited(
 
 
 def test_too_many_orders_are_a_429_that_says_when_to_come_back(
-    user: User, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    user: User, sandbox: Sandbox, settings: Any
 ) -> None:
-    monkeypatch.setattr(ScopedRateThrottle, "THROTTLE_RATES", {"purchase": "2/min"})
+    settings.PURCHASE_RATE = (2, 60)
     answers = [buy(user) for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [201, 201, 429]

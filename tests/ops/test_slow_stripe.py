@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -131,7 +131,7 @@ class Neighbours:
             return {name: future.result() for name, future in futures.items()}
 
 
-def crowd(calls: list[Callable[[], Timed]], meanwhile: Callable[[], Any]) -> tuple[list[Timed], Any]:
+def crowd(calls: Sequence[Callable[[], Timed]], meanwhile: Callable[[], Any]) -> tuple[list[Timed], Any]:
     """Makes the calls at once, and one second later what others do meanwhile."""
     with ThreadPoolExecutor(len(calls)) as threads:
         futures: list[Future[Timed]] = [threads.submit(call) for call in calls]
