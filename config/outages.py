@@ -58,5 +58,5 @@ def outage_of(error: BaseException | None) -> Outage | None:
         return Busy("Somebody else is at work on this. Nothing was changed. Please try again.")
     if isinstance(error, DATABASE_AWAY):
         logger.error("database_unavailable", error=type(error).__name__, exc_info=error)
-        return Unavailable("The database is away. Please try again; a write with the same key.")
+        return Unavailable("The database is away. Please try again, a write with the same key.")
     return None

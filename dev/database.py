@@ -33,7 +33,7 @@ def database_settings(url: str) -> dict[str, Any]:
     settings["OPTIONS"] = {
         **settings.get("OPTIONS", {}),
         "prepare_threshold": 5,
-        "pool": {"min_size": 1, "max_size": 10, "reconnect_timeout": 5},
+        "pool": {"min_size": 1, "max_size": 10, "timeout": 5, "reconnect_timeout": 5},
     }
     return settings
 
