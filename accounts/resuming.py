@@ -82,7 +82,9 @@ class ResumeForms:
         by_htmx = "HX-Request" in request.headers
         if not (by_htmx or request.method == "POST") or not _asks_to_sign_in(response):
             return response
-        sign_in = redirect_to_login(_address_of_the_form(request, by_htmx=by_htmx))
+        sign_in = redirect_to_login(
+            _address_of_the_form(request, by_htmx=by_htmx), urlsplit(response.headers["Location"]).path
+        )
         return HttpResponse(headers={"HX-Redirect": sign_in.url}) if by_htmx else sign_in
 
 
