@@ -24,7 +24,10 @@ class PeriodFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no type
         super().__init__(*args, **more)
         site = timezone.get_default_timezone_name()
         if timezone.get_current_timezone_name() != site:
-            self.title = _("%(what)s (days in %(zone)s)") % {"what": self.title, "zone": site}
+            self.title = _("%(what)s (days in %(zone)s)") % {
+                "what": str(self.title),  # type: ignore[has-type]  # Django's own, set before
+                "zone": site,
+            }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         first, last = self._day("from"), self._day("to")
