@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from accounts import erasure as person
@@ -23,6 +25,7 @@ from accounts.erasure import Obstacle
 from accounts.errors import ErasureBlocked
 from accounts.models import User
 from accounts.teams import erasure as teams
+from accounts.teams.models import MemberAllowance, Membership
 from billing.buyer_traces import to_redact_at_stripe, traces_of
 from billing.jobs import hide_late_copies_later
 from billing.models import Dispute, Payment, Purchase, Receipt, Refund
@@ -65,6 +68,21 @@ class Erased:
     rows: dict[str, int]
     to_redact: list[str]
     repeated: bool = False
+
+
+def must_be_erased(user: User) -> bool:
+    """Whether something of the books or of a team is theirs, so that deleting them would leave it without its person.
+    One query.
+    """
+    theirs = [
+        Account.objects.filter(owner=OuterRef("pk")),
+        Purchase.objects.filter(user=OuterRef("pk")),
+        Gift.objects.filter(Q(sender=OuterRef("pk")) | Q(recipient=OuterRef("pk"))),
+        Membership.objects.filter(user=OuterRef("pk")),
+        MemberAllowance.objects.filter(user=OuterRef("pk")),
+    ]
+    has_any = reduce(or_, (Q(Exists(rows)) for rows in theirs))
+    return User.objects.filter(has_any, pk=user.pk).exists()
 
 
 def plan_erasure(user: User, *, forfeit: bool = False) -> Plan:

@@ -6,8 +6,11 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.utils import quote, unquote
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
@@ -19,7 +22,7 @@ from accounts.downloads import record_download
 from accounts.email_addresses import is_same_address
 from accounts.errors import ErasureBlocked
 from accounts.models import User
-from billing.erasure import Erased, erase_user, plan_erasure
+from billing.erasure import Erased, erase_user, must_be_erased, plan_erasure
 from billing.views import export_response
 from config.admin_actions import acted_on, after_dialog
 from credits.formatting import credits_amount
@@ -54,6 +57,11 @@ class EraseForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         return typed
 
 
+ERASE_INSTEAD = _(
+    "Nothing was deleted. These people have an account, purchases or a team: %(names)s."
+    " Use Erase on their pages instead."
+)
+
 admin.site.unregister(User)
 
 
@@ -61,7 +69,9 @@ admin.site.unregister(User)
 class PersonAdmin(UserAdmin):
     """People as `accounts` shows them, with what needs to know every room."""
 
+    actions = ["delete_selected"]
     actions_detail = ["export", "erase"]
+    change_form_before_template = "admin/accounts/erase_instead.html"
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """Neither for whom nothing is known of any more."""
@@ -81,6 +91,46 @@ class PersonAdmin(UserAdmin):
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Nobody puts anything back into an erased person's row."""
         return super().has_change_permission(request, obj) and (obj is None or obj.erased_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Whoever has books or a team is erased instead, wherever deleting might reach them from."""
+        return super().has_delete_permission(request, obj) and (obj is None or not must_be_erased(obj))
+
+    @admin.action(description=_("Delete selected users"), permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponseBase | None:
+        """Delete, as Django's action does; where one of them has to be erased, nobody, and say so."""
+        kept = [user.get_username() for user in queryset if must_be_erased(user)]
+        if not kept:
+            return delete_selected(self, request, queryset)
+        self.message_user(request, ERASE_INSTEAD % {"names": ", ".join(kept)}, messages.ERROR)
+        return None
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        user = self.get_object(request, unquote(object_id))
+        if user is None or not super().has_delete_permission(request, user) or not must_be_erased(user):
+            return super().delete_view(request, object_id, extra_context)
+        self.message_user(request, ERASE_INSTEAD % {"names": user.get_username()}, messages.ERROR)
+        return redirect("admin:accounts_user_change", quote(user.pk))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        user = self.get_object(request, unquote(object_id))
+        told = {
+            # To whoever would look for the button.
+            "erase_instead": user is not None
+            and user.erased_at is None
+            and super().has_delete_permission(request, user)
+            and must_be_erased(user),
+            "may_erase": self.has_erase_permission(request, object_id),
+        }
+        return super().change_view(request, object_id, form_url, {**told, **(extra_context or {})})
 
     def has_export_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("accounts.export_user")
