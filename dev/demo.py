@@ -147,7 +147,7 @@ class Demo:
     def _welcome(self) -> None:
         print(f"\nReady: {self.url}", flush=True)
         print(
-            "Sign in as buyer, buyer2 or staff (the password is the name). Pay with card 4242 4242 4242 4242."
+            "Sign in as buyer, buyer2, staff or staff2 (the password is the name). Pay with card 4242 4242 4242 4242."
         )
         print(f"Admin: {self.url}/admin/   API: {self.url}/api/docs/   Local Stripe: {self.sandbox_url}")
         print(

@@ -28,4 +28,12 @@ DEMO_PEOPLE: list[dict[str, Any]] = [
         "family_name": "Staff",
         "roles": ["staff", "admin"],
     },
+    {
+        "sub": UUID("00000000-0000-4000-8000-0000000000a2"),
+        "username": "staff2",
+        "email": "staff2@example.com",
+        "given_name": "Stan",
+        "family_name": "Staff",
+        "roles": ["staff", "admin"],
+    },
 ]
