@@ -36,7 +36,7 @@ def bought(user: User, status: str = "pending", **fields: Any) -> Purchase:
     """A purchase as checkout leaves it, brought to ``status`` as fulfilment would."""
     values: dict[str, Any] = {
         "package_code": "standard",
-        "package_name": "Standard",
+        "package_name": "Standard Pack",
         "credits": Decimal(5000),
         "price_minor": 4500,
         "list_price_minor": 5000,
@@ -69,7 +69,7 @@ def test_a_completed_purchase_reads_as_numbers_and_utc_times(user: User, setting
     assert {name: row[name] for name in row if not name.endswith("_at")} == {
         "id": str(purchase.pk),
         "package_code": "standard",
-        "package_name": "Standard",
+        "package_name": "Standard Pack",
         "team": None,
         "amount_credits": 5000,
         "amount_paid": 45.0,

@@ -47,7 +47,7 @@ def test_an_open_session_is_unpaid_and_uncredited(user: User) -> None:
         "payment_status": "unpaid",
         "amount_total": 4500,
         "currency": "usd",
-        "package_name": "Standard",
+        "package_name": "Standard Pack",
         "credits": 5000,
         "credited": False,
         "needs_attention": False,

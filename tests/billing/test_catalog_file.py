@@ -42,20 +42,20 @@ def write(tmp_path: Path) -> Path:
 
 def test_the_standard_catalogue_sells_exactly_these_four_packs() -> None:
     assert [facts(package) for package in read_catalog(CATALOGS / "standard.toml")] == [
-        ("starter", "Starter", 1000, "$10.00", ""),
-        ("standard", "Standard", 5000, "$45.00", ""),
-        ("pro", "Pro", 10000, "$80.00", "popular"),
-        ("enterprise", "Enterprise", 50000, "$350.00", ""),
+        ("starter", "Starter Pack", 1000, "$10.00", ""),
+        ("standard", "Standard Pack", 5000, "$45.00", ""),
+        ("pro", "Pro Pack", 10000, "$80.00", "popular"),
+        ("enterprise", "Enterprise Pack", 50000, "$350.00", ""),
     ]
 
 
 def test_the_growth_catalogue_sells_exactly_these_five_packs() -> None:
     assert [facts(package) for package in read_catalog(CATALOGS / "growth.toml")] == [
-        ("starter", "Starter", 100, "$10.00", ""),
-        ("basic", "Basic", 500, "$45.00", ""),
-        ("pro", "Pro", 1000, "$85.00", "popular"),
-        ("premium", "Premium", 2500, "$200.00", ""),
-        ("enterprise", "Enterprise", 10000, "$750.00", "best_value"),
+        ("starter", "Starter Pack", 100, "$10.00", ""),
+        ("basic", "Basic Pack", 500, "$45.00", ""),
+        ("pro", "Pro Pack", 1000, "$85.00", "popular"),
+        ("premium", "Premium Pack", 2500, "$200.00", ""),
+        ("enterprise", "Enterprise Pack", 10000, "$750.00", "best_value"),
     ]
 
 

@@ -465,7 +465,7 @@ def test_looking_names_each_difference_and_counts_them(sandbox: Sandbox) -> None
 
     assert sync("--dry-run").splitlines() == [
         "starter       no active price of $12.00 at Stripe",
-        "pro           name at Stripe is 'Pro'",
+        "pro           name at Stripe is 'Pro Pack'",
         "4 packages compared, 2 differ from Stripe.",
     ]
 

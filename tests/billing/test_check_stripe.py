@@ -246,7 +246,7 @@ def test_a_catalogue_that_differs_is_found() -> None:
     Package.objects.filter(code="pro").update(name="Professional")
     code, said = check()
     assert code == 1
-    assert wrong(said) == [("Catalogue: pro: name at Stripe is 'Pro'", "Run sync_catalog.")]
+    assert wrong(said) == [("Catalogue: pro: name at Stripe is 'Pro Pack'", "Run sync_catalog.")]
 
 
 def test_a_shop_with_nothing_on_sale_is_found() -> None:

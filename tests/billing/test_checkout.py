@@ -148,7 +148,7 @@ def test_only_the_products_own_name_is_shown_where_nothing_was_synced(sandbox: S
 
     (session,) = sandbox.objects("checkout.session")
     assert (session["amount_total"], session["currency"]) == (8000, "usd")
-    assert [product["name"] for product in sandbox.objects("product")] == ["Pro"]
+    assert [product["name"] for product in sandbox.objects("product")] == ["Pro Pack"]
 
 
 def test_a_webhook_that_is_quicker_than_our_commit_loses_nothing(

@@ -85,7 +85,7 @@ def test_the_mail_is_a_receipt_in_text_and_html(sandbox: Sandbox, user: User, se
     assert purchase.completed_at is not None
     for content in (str(message.body), html_of(message)):
         for fact in [
-            "Standard",
+            "Standard Pack",
             "5,000",  # the credits
             "$45.00",  # what was paid
             "$5.00",  # what was saved

@@ -57,7 +57,7 @@ def test_editing_or_deleting_the_package_changes_nothing_that_was_bought(
     sandbox.pay(bought.session_id)
     deliver(sandbox)
     purchase = Purchase.objects.get()
-    assert (purchase.package_id, purchase.package_name) == (None, "Standard")
+    assert (purchase.package_id, purchase.package_name) == (None, "Standard Pack")
     assert purchase.credits == 5000
     assert purchase.discount_percentage == 10
     assert (purchase.list_price_minor, purchase.discount.minor) == (5000, 500)

@@ -145,7 +145,7 @@ def test_the_page_shows_the_new_offer_and_buys_nothing(
     answer = client.post("/credits/buy", form)
     page = answer.content.decode()
     assert answer.status_code == 409
-    assert f"The offer has changed: Standard is now {shown}. Nothing was bought." in page
+    assert f"The offer has changed: Standard Pack is now {shown}. Nothing was bought." in page
     assert not Purchase.objects.exists()
 
     package = Package.objects.get(code="standard")

@@ -292,7 +292,7 @@ def test_an_edited_package_changes_nothing_that_was_bought(shop: Sandbox) -> Non
     Package.objects.update(credits=1, price_minor=1, name="Other")
 
     assert deliver(event).status_code == 200
-    assert (Entry.objects.get().amount, Purchase.objects.get().package_name) == (5000, "Standard")
+    assert (Entry.objects.get().amount, Purchase.objects.get().package_name) == (5000, "Standard Pack")
 
 
 # --- The events that mean something -------------------------------------------------------------------------------

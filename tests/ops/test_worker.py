@@ -115,8 +115,8 @@ def test_a_silent_mail_server_and_a_slow_stripe_hold_up_no_other_job(
         wait_until(lambda: count("billing.mirror_event", "doing") == PLACES["stripe"], 10, "events mirrored")
         hold = an_overdue_hold("one")
         counted = count("billing.count_figures", "succeeded")
-        expire_holds.defer(timestamp=0)
-        count_figures.defer(timestamp=0)
+        expire_holds.configure().defer(timestamp=0)
+        count_figures.configure().defer(timestamp=0)
         wait_until(lambda: ended(hold), 8, "an overdue hold ended")
         wait_until(lambda: count("billing.count_figures", "succeeded") > counted, 8, "figures counted")
         # It was begun when the worker started, and asks Stripe as the others do.
@@ -132,7 +132,7 @@ def test_a_silent_mail_server_and_a_slow_stripe_hold_up_no_other_job(
             assert worker.poll() is None
         hold = an_overdue_hold("two")
         if not count("credits.expire_holds", "todo"):
-            expire_holds.defer(timestamp=0)
+            expire_holds.configure().defer(timestamp=0)
         wait_until(lambda: ended(hold), 40, "an overdue hold ended, after the database came back")
         assert worker.poll() is None
 
