@@ -73,7 +73,7 @@ def _check_endpoints() -> Iterator[Check]:
     if is_live() and not settings.SITE_URL.startswith("https://"):
         yield Check(f"SITE_URL is {settings.SITE_URL}", "Live events go to https:// only: set SITE_URL.")
     endpoints = stripe_setup.list_endpoints()
-    ours = [endpoint for endpoint in endpoints if endpoint.url in urls]
+    ours = [endpoint for endpoint in endpoints if stripe_setup.is_our_address(endpoint.url)]
     if not ours:
         others = ", ".join(endpoint.url for endpoint in endpoints) or "none at all"
         yield Check(

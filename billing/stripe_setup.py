@@ -91,6 +91,12 @@ def webhook_urls() -> tuple[str, ...]:
     return tuple(f"{settings.SITE_URL}{path}{slash}" for path in paths for slash in ("", "/"))
 
 
+def is_our_address(url: str) -> bool:
+    """Whether what is sent there is taken in: at one of `webhook_urls`, or where dj-stripe's endpoint was."""
+    of_djstripe = f"{settings.SITE_URL}/{settings.DJSTRIPE_PREFIX}/webhook/"
+    return url in webhook_urls() or bool(settings.DJSTRIPE_PREFIX and url.startswith(of_djstripe))
+
+
 def list_endpoints() -> list[WebhookEndpoint]:
     """The account's webhook endpoints; Stripe allows sixteen. Raises `StripeUnavailable`, `StripeRefused`."""
     params = {"limit": stripe_gateway.LIST_PAGE}

@@ -146,6 +146,15 @@ def test_the_other_addresses_of_the_webhook_do_as_well(sandbox: Sandbox, setting
     assert check()[0] == 0
 
 
+def test_the_address_of_djstripes_endpoint_does_where_it_is_answered(sandbox: Sandbox, settings: Any) -> None:
+    url = f"{settings.SITE_URL}/stripe/webhook/5b0c4c1e-0000-4000-8000-000000000000/"
+    sandbox.change_object("webhook_endpoint", ENDPOINT, {"url": url})
+    assert check()[0] == 1
+
+    settings.DJSTRIPE_PREFIX = "stripe"
+    assert check()[0] == 0
+
+
 def test_two_endpoints_at_our_address_are_found(sandbox: Sandbox, settings: Any) -> None:
     other = {"url": f"{settings.SITE_URL}/api/credits/webhook", "id": "we_second"}
     sandbox.post(f"/_sandbox/objects/webhook_endpoint/{ENDPOINT}/copies", {"copies": [other]})

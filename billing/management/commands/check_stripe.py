@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.errors import BillingError
 from billing.going_live import Check, check_everything
-from billing.stripe_setup import create_endpoint, list_endpoints, webhook_urls
+from billing.stripe_setup import create_endpoint, is_our_address, list_endpoints
 
 
 class Command(BaseCommand):
@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
     def _create_endpoint(self) -> None:
         try:
-            there = [endpoint.id for endpoint in list_endpoints() if endpoint.url in webhook_urls()]
+            there = [endpoint.id for endpoint in list_endpoints() if is_our_address(endpoint.url)]
             if there:
                 raise CommandError(
                     f"There is one with our address: {there[0]}. Its secret is on its page in Stripe's dashboard; to"
