@@ -54,6 +54,7 @@ def names(
     back, or as much as the test asks for, with the policy "debt".
     """
     monkeypatch.setattr(stripe_identity, "_checked", set())  # as in a process that meets Stripe first
+    stripe_identity.require_own_account()
     friend = open_account()
     spend(purchase, 1500)
     ledger.transfer(purchase.account_id, friend.pk, Decimal(500), key="gift")
