@@ -113,6 +113,40 @@ def test_a_chunked_body_is_read_whole_at_every_door(site: str, sandbox: Sandbox,
     assert InboxEvent.objects.get().attempts == 2
 
 
+def send_by_http2(site: str, path: str, headers: dict[str, str], body: bytes) -> Any:
+    """One POST in the frames of RFC 9113, with each header as it is; gives the answer's JSON."""
+    address = urlparse(site)
+    named = {":method": "POST", ":scheme": "http", ":authority": address.netloc, ":path": path}
+    pairs = {**named, **{name.lower(): value for name, value in headers.items()}}.items()
+    block = b"".join(
+        b"\0%c%b%c%b" % (len(name), name.encode(), len(value), value.encode()) for name, value in pairs
+    )
+    sent = frame(4, 0, 0, b"") + frame(1, 4, 1, block) + frame(0, 1, 1, body)
+    with socket.create_connection((address.hostname, address.port), timeout=PATIENCE_S) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + sent)
+        received = connection.makefile("rb")
+        answer, is_whole = b"", False
+        while not is_whole:
+            head = received.read(9)
+            payload = received.read(int.from_bytes(head[:3], "big"))
+            if head[3] == 0:
+                answer += payload
+                is_whole = bool(head[4] & 1)
+    return json.loads(answer)
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def test_a_body_of_http2_needs_neither_chunks_nor_a_length(
+    site: str, sandbox: Sandbox, account: Account
+) -> None:
+    headers, body = callers(sandbox, account)[SPENDS]
+
+    assert send_by_http2(site, SPENDS, headers, body)["balance_after"] == "97.5"
+
+
 def test_what_is_too_long_is_refused_and_not_read_to_its_end(
     site: str, sandbox: Sandbox, account: Account
 ) -> None:
