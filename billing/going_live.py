@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from billing import stripe_gateway, stripe_setup
+from billing import stripe_setup
 from billing.catalog_sync import check_catalog
 from billing.errors import BillingError
+from billing.stripe_client import missing_permission
 from billing.stripe_identity import is_live, why_not_this_account
 from billing.stripe_setup import WebhookEndpoint
 from billing.webhook_events import missing_events, superfluous_events
@@ -61,7 +62,7 @@ def _check_account() -> Iterator[Check]:
 
 def _check_permissions() -> Iterator[Check]:
     for permission in stripe_setup.permissions_needed():
-        lacking = stripe_gateway.missing_permission(permission.probe)
+        lacking = missing_permission(permission.probe)
         yield Check(
             f"Permission {permission.name}{f': the key lacks {lacking}' if lacking else ''}",
             lacking and "Give it to the key in Stripe's dashboard (Developers → API keys).",

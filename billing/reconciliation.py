@@ -39,7 +39,7 @@ from billing.settling import (
     settle,
     settle_by_session,
 )
-from billing.stripe_gateway import ListPage
+from billing.stripe_client import ListPage
 from billing.stripe_objects import CheckoutSession
 from credits.models import Entry
 

@@ -23,10 +23,10 @@ from django.db import connection, transaction
 from django.db.models.signals import pre_save
 from djstripe import models as djstripe
 
-# Our import rule keeps `stripe` itself in the gateway; this is the same exception, where dj-stripe judges it.
+# Our import rule keeps `stripe` itself in its client; this is the same exception, where dj-stripe judges it.
 from djstripe._stripe_errors import InvalidRequestError, object_is_absent
 
-from billing.stripe_gateway import configure_module_client, stripe_errors_as_ours
+from billing.stripe_client import configure_module_client, stripe_errors_as_ours
 
 Json = Mapping[str, Any]
 

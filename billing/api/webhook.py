@@ -18,7 +18,7 @@ from accounts.request_limits import address_of
 from billing.api.serializers import ReceivedSerializer
 from billing.errors import UnreadableEvent, WebhookTooLarge
 from billing.inbox import keep_unreadable, receive_event
-from billing.stripe_gateway import verify_event
+from billing.stripe_signatures import verify_event
 from config.problems import problem_responses
 
 

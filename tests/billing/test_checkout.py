@@ -97,7 +97,7 @@ def test_dying_before_stripe_is_called_leaves_a_pending_purchase_that_can_be_fou
 
     user = UserFactory()
     with monkeypatch.context() as patch:
-        patch.setattr(stripe_gateway, "_client", die)
+        patch.setattr(stripe_gateway, "client", die)
         with pytest.raises(PowerCut):
             start(user, idempotency_key="order-1")
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from billing import stripe_gateway
+from billing import stripe_client, stripe_gateway
 from billing.models import Purchase, PurchaseEvent
 from billing.reconciliation import sweep_open_purchases
 from billing.settling import Finding
@@ -94,7 +94,7 @@ def test_a_paid_session_with_a_reference_that_is_not_here_is_left_to_a_person(
 
 
 def test_a_session_of_another_system_is_none_of_our_business(sandbox: Sandbox) -> None:
-    client = stripe_gateway._client()
+    client = stripe_client.client()
     price: Any = {"currency": "usd", "unit_amount": 100, "product_data": {"name": "A book"}}
     session = client.v1.checkout.sessions.create(
         {

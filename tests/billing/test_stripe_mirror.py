@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, connections, transaction
 from djstripe import models as djstripe
 
-from billing import stripe_gateway, stripe_mirror
+from billing import stripe_client, stripe_mirror
 from tests.local_world import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -366,7 +366,7 @@ class TestAtOnce:
         (event,) = events(client)
 
         def any_turn(ids: set[str]) -> Any:
-            stripe_gateway.configure_module_client()
+            stripe_client.configure_module_client()
             return transaction.atomic(durable=True)
 
         monkeypatch.setattr(stripe_mirror, "_turn_to_write", any_turn)
