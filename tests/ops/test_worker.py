@@ -22,10 +22,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.teams import invitations
 from accounts.teams.models import Role
-from billing.jobs import count_figures
 from config.queues import PLACES, UNNAMED
 from credits import ledger
-from credits.jobs import expire_holds
 from credits.models import Hold
 from tests.billing.calling import deliver, paid_session_event
 from tests.builders import UserFactory, put_on_sale, start
@@ -115,8 +113,8 @@ def test_a_silent_mail_server_and_a_slow_stripe_hold_up_no_other_job(
         wait_until(lambda: count("billing.mirror_event", "doing") == PLACES["stripe"], 10, "events mirrored")
         hold = an_overdue_hold("one")
         counted = count("billing.count_figures", "succeeded")
-        expire_holds.configure().defer(timestamp=0)
-        count_figures.configure().defer(timestamp=0)
+        app.configure_task("credits.expire_holds").defer(timestamp=0)
+        app.configure_task("billing.count_figures").defer(timestamp=0)
         wait_until(lambda: ended(hold), 8, "an overdue hold ended")
         wait_until(lambda: count("billing.count_figures", "succeeded") > counted, 8, "figures counted")
         # It was begun when the worker started, and asks Stripe as the others do.
@@ -132,7 +130,7 @@ def test_a_silent_mail_server_and_a_slow_stripe_hold_up_no_other_job(
             assert worker.poll() is None
         hold = an_overdue_hold("two")
         if not count("credits.expire_holds", "todo"):
-            expire_holds.configure().defer(timestamp=0)
+            app.configure_task("credits.expire_holds").defer(timestamp=0)
         wait_until(lambda: ended(hold), 40, "an overdue hold ended, after the database came back")
         assert worker.poll() is None
 
