@@ -11,6 +11,12 @@ MOST = 100
 
 
 def users_named(word: str) -> list[UUID]:
-    """Find the ids of those whose username or e-mail address is this whole word, in any case: a hundred at most."""
-    named = User.objects.filter(username__normal_form=word) | people_with(word)
+    """Find the ids of those whose username or e-mail address is this whole word, in any case, or whose OpenID subject
+    it is: a hundred at most.
+    """
+    named = (
+        User.objects.filter(username__normal_form=word)
+        | people_with(word)
+        | User.objects.filter(oidc_sub=word)
+    )
     return list(named.values_list("pk", flat=True)[:MOST])

@@ -44,7 +44,7 @@ from billing.selectors import (
     purchases_needing_attention,
 )
 from config.admin_actions import acted_on, after_dialog
-from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list, pairs
+from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list, pairs, shortened
 from config.long_lists import LongListAdmin
 from config.period_filter import PeriodFilter
 from credits.formatting import credits_amount
@@ -95,6 +95,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     list_display = [
         "created_at",
         "buyer",
+        "subject",
         "package_name",
         "credits_shown",
         "price_shown",
@@ -105,7 +106,8 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     list_filter_submit = True
     search_fields = ["id"]  # what is looked for says get_search_results
     search_help_text = _(
-        "Purchase or account id, Stripe’s session, payment or charge id, the buyer’s name or email, the team: in full."
+        "Purchase or account id, Stripe’s session, payment or charge id, the buyer’s name, email or OpenID subject, "
+        "the team: in full."
     )
     list_select_related = ["user"]
     inlines = [PurchaseEventInline]
@@ -122,6 +124,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             {
                 "fields": [
                     "buyer",
+                    "subject",
                     "created_at",
                     "completed_at",
                     "confirmation_sent_at",
@@ -235,6 +238,10 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     @display(description=_("buyer"), ordering="user__username")
     def buyer(self, purchase: Purchase) -> str:
         return link_to(purchase.user)
+
+    @display(description=_("OpenID subject"))
+    def subject(self, purchase: Purchase) -> str:
+        return shortened(purchase.user.oidc_sub) if purchase.user and purchase.user.oidc_sub else EMPTY
 
     @display(description=_("account"))
     def ledger_account(self, purchase: Purchase) -> str:

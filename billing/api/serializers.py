@@ -196,6 +196,9 @@ class BuyerSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(read_only=True)
     username = serializers.CharField(read_only=True)
     email = serializers.EmailField(read_only=True)
+    sub = serializers.CharField(
+        source="oidc_sub", read_only=True, allow_null=True, help_text="The OpenID provider's subject."
+    )
 
 
 class AdminPurchaseSerializer(PurchaseSerializer):

@@ -233,6 +233,20 @@ def test_a_search_finds_the_one_row(
     assert rows_of(as_clerk, list_of(model), q=str(wanted(books))) == [books.row(model)]
 
 
+@pytest.mark.parametrize("model", [Purchase, Payment, Hold])
+def test_a_person_is_found_by_the_providers_subject(
+    model: type[Model], books: Books, as_clerk: Client
+) -> None:
+    make_books()
+    type(books.user).objects.filter(pk=books.user.pk).update(oidc_sub="realm:5f1c-77")
+
+    assert rows_of(as_clerk, list_of(model), q="realm:5f1c-77") == [books.row(model)]
+    assert rows_of(as_clerk, list_of(model), q="realm:5f1c") == []
+    if model is Purchase:
+        assert "realm:5f1c-77" in read(as_clerk, list_of(Purchase))
+        assert "realm:5f1c-77" in read(as_clerk, page_of(books.purchase))
+
+
 def test_a_short_id_is_not_found_inside_another_entrys_key_or_reference(
     books: Books, as_clerk: Client
 ) -> None:

@@ -219,7 +219,7 @@ def test_the_balance_is_the_ledgers(user: User) -> None:
 
 
 def test_admins_see_everybodys_purchases_with_their_buyers_and_what_is_wrong(user: User) -> None:
-    other = UserFactory(email="other@example.com")
+    other = UserFactory(email="other@example.com", oidc_sub="subject-of-other")
     bought(user, "completed")
     wrong = bought(other)
     fulfil_purchase(wrong.pk, paid_report(wrong, amount_minor=1), TOLD)
@@ -227,7 +227,12 @@ def test_admins_see_everybodys_purchases_with_their_buyers_and_what_is_wrong(use
 
     assert answer["X-Total-Count"] == "2"
     row = next(row for row in answer.json() if row["id"] == str(wrong.pk))
-    assert row["user"] == {"id": str(other.pk), "username": other.username, "email": "other@example.com"}
+    assert row["user"] == {
+        "id": str(other.pk),
+        "username": other.username,
+        "email": "other@example.com",
+        "sub": "subject-of-other",
+    }
     assert (row["attention"], row["attention_detail"]) == (
         "amount_differs", "paid 1, priced 4500 (minor units)",
     )  # fmt: skip
