@@ -23,16 +23,20 @@ LONGEST_DAYS = 3650
 
 
 class ScopesChoice(forms.MultipleChoiceField):
-    """Scopes as checkboxes; none is an answer too."""
+    """Scopes as checkboxes."""
 
     widget = UnfoldAdminCheckboxSelectMultipleWidget
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=Scope.choices, required=False, **kwargs)
+        super().__init__(choices=Scope.choices, **kwargs)
 
 
 class ApiClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    scopes = ScopesChoice(label=_("Scopes"), help_text=_("What it may do, whichever way it signs in."))
+    scopes = ScopesChoice(
+        label=_("Scopes"),
+        help_text=_("What it may do, whichever way it signs in."),
+        error_messages={"required": _("Tick one at least: without a scope it could do nothing.")},
+    )
 
     class Meta:
         model = ApiClient
@@ -49,7 +53,7 @@ class NewKeyForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         help_text=_("Where it will be used: production, staging, …"),
     )
     scopes = ScopesChoice(
-        label=_("Scopes"), help_text=_("None ticked: all that the client has, now and later.")
+        label=_("Scopes"), required=False, help_text=_("None ticked: all that the client has, now and later.")
     )
     expires_in_days = WholeNumberField(
         label=_("Expires in days"),

@@ -95,6 +95,10 @@ class ApiClient(models.Model):
             models.CheckConstraint(
                 condition=Q(scopes__contained_by=Scope.values), name="clients_client_scopes_exist"
             ),
+            # One that is switched off may have none: what was made before this rule stays as it was.
+            models.CheckConstraint(
+                condition=Q(is_active=False) | Q(scopes__len__gt=0), name="clients_client_active_has_a_scope"
+            ),
             models.CheckConstraint(
                 condition=Q(requests_per_minute__isnull=True) | Q(requests_per_minute__gte=1),
                 name="clients_client_rate_positive",

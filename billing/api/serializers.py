@@ -12,6 +12,7 @@ from billing.api.fields import MoneyField, NumberField, UtcTimeField
 from billing.models import Package, Purchase
 from billing.seen_offers import SeenOffer
 from config.api_amounts import AmountField
+from credits.rates.exact_json import ExactNumberField
 
 HIGHEST_LIMIT = 100
 
@@ -218,11 +219,13 @@ class AdminPurchaseSerializer(PurchaseSerializer):
 
 
 class BalanceSerializer(serializers.Serializer[Any]):
+    """To the last digit, as services read it: a balance that is cut at two decimals and one that isn't don't agree."""
+
     account = serializers.UUIDField(source="account_id", read_only=True, allow_null=True)
-    balance = NumberField()
-    available = NumberField(help_text="What can be spent now: the balance less what is held.")
-    held = NumberField()
-    lifetime_purchased = NumberField(
+    balance = ExactNumberField()
+    available = ExactNumberField(help_text="What can be spent now: the balance less what is held.")
+    held = ExactNumberField()
+    lifetime_purchased = ExactNumberField(
         help_text="All credits that purchases ever brought. Gifts and credits given by staff don't count."
     )
 

@@ -33,6 +33,7 @@ from billing.models import Purchase, PurchaseEvent
 from billing.pricing import discounts
 from billing.selectors import all_packages, all_purchases, packages_on_sale, purchases_of
 from config.problems import problem_responses
+from credits.rates.exact_json import ExactJSONRenderer
 from credits.selectors import get_balance
 
 # Nobody signed in; not allowed; too many requests; a token that can't be checked while the provider is away.
@@ -132,6 +133,8 @@ class HistoryView(APIView):
 
 @extend_schema(tags=["Buying credits"])
 class BalanceView(APIView):
+    renderer_classes = [ExactJSONRenderer]
+
     @extend_schema(
         operation_id="read_balance",
         summary="One's own balance",

@@ -47,8 +47,9 @@ from credits.selectors import Balance, find_hold
 def hold_credits(call: Call, asked: HoldRequest) -> Answer:
     """Set credits aside
 
-    Nobody else can spend them until they are captured or released, or `expires_in` seconds have passed. The hold is
-    your client's: to others it is unknown, but for those with the scope `act_for_others`.
+    Nobody else can spend them until they are captured or released, or `expires_in` seconds have passed: an hour where
+    the request doesn't say. The hold is your client's: to others it is unknown, but for those with the scope
+    `act_for_others`.
     """
     call.count_write(asked.account)
     opened = ledger.hold(

@@ -18,6 +18,7 @@ from credits.results import Outcome
 # With the client's id before it, it is a business key of the ledger, which has 200 characters.
 LONGEST_KEY = 160
 MOST_ENTRIES = 200
+DEFAULT_HOLD_S = 3600
 LONGEST_NAME = 151  # provider/model
 
 PLAIN_NUMBER = r"^-?[0-9]+(\.[0-9]{1,6})?$"
@@ -163,7 +164,12 @@ class HoldRequest(Request, kw_only=True):
 
     account: AccountId
     amount: AmountGiven
-    expires_in: Annotated[int, Meta(ge=1, le=int(LONGEST_HOLD.total_seconds()), description="Seconds.")]
+    expires_in: Annotated[
+        int,
+        Meta(
+            ge=1, le=int(LONGEST_HOLD.total_seconds()), description="Seconds; an hour where nothing is said."
+        ),
+    ] = DEFAULT_HOLD_S
     overrun: Overrun = "refuse"
     reference: Reference = ""
     metadata: Metadata = {}

@@ -107,6 +107,14 @@ def test_a_key_that_is_revoked_already_says_so(as_superuser: Http, new_key: NewK
     assert history_of(new_key.key) == []
 
 
+def test_a_client_is_not_saved_without_a_scope(as_superuser: Http) -> None:
+    answer = as_superuser.post(add_to(ApiClient), {"name": "Idle", "oidc_client_id": "", "is_active": "on"})
+
+    assert answer.status_code == 200
+    assert "Tick one at least" in answer.content.decode()
+    assert not ApiClient.objects.exists()
+
+
 def test_a_client_is_made_limited_and_switched_off(
     as_superuser: Http, superuser: User, new_key: NewKey
 ) -> None:

@@ -23,6 +23,7 @@ YESTERDAY = timezone.now() - timedelta(days=1)
         ({"name": ""}, "clients_client_has_a_name"),
         ({"oidc_client_id": ""}, "clients_client_oidc_id_not_blank"),
         ({"scopes": ["spend", "everything"]}, "clients_client_scopes_exist"),
+        ({"scopes": []}, "clients_client_active_has_a_scope"),
         ({"requests_per_minute": 0}, "clients_client_rate_positive"),
     ],
 )
@@ -55,7 +56,7 @@ def test_a_key_that_breaks_a_rule_is_refused(
 
 def test_two_clients_have_not_one_name_at_the_provider(service: ApiClient) -> None:
     with pytest.raises(IntegrityError, match="oidc_client_id"):
-        ApiClient.objects.create(name="twin", oidc_client_id=service.oidc_client_id)
+        ApiClient.objects.create(name="twin", oidc_client_id=service.oidc_client_id, scopes=["read"])
 
 
 def test_two_keys_have_not_one_prefix(new_key: NewKey) -> None:

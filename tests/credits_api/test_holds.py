@@ -40,6 +40,17 @@ def test_a_hold_sets_credits_aside(service: Service, account: Account) -> None:
     assert service.spend(account, 80).status_code == 402
 
 
+def test_a_hold_that_says_no_end_lasts_an_hour_and_says_so(service: Service, account: Account) -> None:
+    body = {"account": str(account.pk), "amount": 20}
+    answer, again = service.post("holds", body, key="h"), service.post("holds", body, key="h")
+
+    assert (answer.status_code, again.status_code, Hold.objects.count()) == (201, 201, 1)
+    lasts = datetime.fromisoformat(answer.json()["expires_at"]) - timezone.now()
+    assert timedelta(minutes=58) < lasts <= timedelta(hours=1)
+    for wrong in (0, None, "600"):
+        assert service.post("holds", {**body, "expires_in": wrong}).status_code == 400
+
+
 def test_a_hold_is_made_once_per_key(service: Service, account: Account) -> None:
     first, again = hold(service, account, key="h"), hold(service, account, key="h")
     other = hold(service, account, 21, key="h")

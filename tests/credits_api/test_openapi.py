@@ -196,9 +196,9 @@ def ask_to_write(service: Service, name: str, path: str, body: dict[str, Any]) -
 
 
 def ask_by_anybody(name: str, ask: Callable[[Service], Any]) -> Answers:
-    """By nobody, by a client without any scope of use, and by one that has asked too often."""
+    """By nobody, by a client without the scope that is needed, and by one that has asked too often."""
     yield name, ask(RemoteService("junk"))
-    idle = make_client(name="Idle", oidc_client_id=None, scopes=[])
+    idle = make_client(name="Idle", oidc_client_id=None, scopes=["act_for_others"])
     yield name, ask(RemoteService(create_key(idle, name="k").secret))
     busy = make_client(name="Busy", oidc_client_id=None, requests_per_minute=1)
     secret = create_key(busy, name="k").secret
