@@ -13,6 +13,7 @@ from rest_framework.parsers import JSONParser
 from rest_framework.utils import json
 
 from config.json_depth import check_depth
+from config.storable_text import ESCAPED, is_storable
 from config.written_amounts import NotAnAmount, parse_amount
 
 
@@ -28,18 +29,21 @@ class WrittenFloat(float):
 
 
 class WrittenNumbersParser(JSONParser):
-    """DRF's, but numbers keep how they were written."""
+    """DRF's, but numbers keep how they were written, and what no database or parser takes is refused."""
 
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
+        body = stream.read()
         try:
-            text = stream.read().decode(encoding)
-            check_depth(text.encode())
-            return json.loads(text, parse_float=WrittenFloat)
+            check_depth(body)
+            parsed = json.loads(body.decode(encoding), parse_float=WrittenFloat)
         except ValueError as error:
             raise ParseError(f"JSON parse error - {error}") from error
+        if ESCAPED.search(body) and not is_storable(parsed):
+            raise ParseError("JSON parse error - a character that no text has: NUL, or half of one")
+        return parsed
 
 
 class AmountField(serializers.DecimalField):  # noqa: TID251  # this is what the others are banned for

@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.RequestLog",
+    "config.unstorable_requests.RefuseUnstorableText",
     "config.service_calls.PastThePages",  # what follows is for browsers
     "csp.middleware.CSPMiddleware",
     "config.middleware.AdminContentSecurityPolicy",
