@@ -139,7 +139,7 @@ FAILED_CHECKS = {
 
 
 @pytest.mark.parametrize("path", ["/api/v1/billing/credits/webhook", "/api/credits/webhook"])
-@pytest.mark.parametrize(("check", "signature"), FAILED_CHECKS.items())
+@pytest.mark.parametrize(("check", "signature"), FAILED_CHECKS.items(), ids=FAILED_CHECKS.keys())
 def test_a_wrong_signature_is_a_warning_that_names_the_failed_check(
     log: Lines, check: str, signature: str | None, path: str
 ) -> None:
