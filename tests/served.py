@@ -1,7 +1,8 @@
-"""The site as production serves it: granian in a process of its own, on the test's database."""
+"""The site as production serves it: granian in a process of its own, with the image's numbers and the test's database."""
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,39 +15,40 @@ from django.db import connection
 
 from dev.demo import PATIENCE_S, free_port, wait_until_answers
 from dev.processes import Processes
-from tests.local_world import Sandbox
 
-WORKERS = 1
-THREADS = 8
+ROOT = Path(__file__).resolve().parent.parent
+SERVER = dict(re.findall(r"(GRANIAN_\w+)=(\S+)", (ROOT / "Dockerfile").read_text()))
+THREADS = int(SERVER["GRANIAN_BLOCKING_THREADS"])
 
 
 def database_url() -> str:
-    database = connection.settings_dict
-    password = f":{quote(database['PASSWORD'])}" if database["PASSWORD"] else ""
-    place = {"host": database["HOST"], **({"port": database["PORT"]} if database["PORT"] else {})}
-    return f"postgres://{database['USER']}{password}@/{database['NAME']}?{urlencode(place)}"
+    """Give the test's database, as DATABASE_URL takes it."""
+    given = connection.settings_dict
+    names = {"host": given["HOST"], "port": given["PORT"]}
+    query = urlencode({name: value for name, value in names.items() if value})
+    user = quote(given["USER"]) + (f":{quote(given['PASSWORD'])}" if given["PASSWORD"] else "")
+    return f"postgresql://{user}@/{given['NAME']}?{query}"
 
 
 @contextmanager
-def running_site(sandbox: Sandbox, **environment: str) -> Iterator[str]:
-    """Gives its address. As many threads as in the image, and Stripe's timeouts as in production."""
+def running_site(**environment: str) -> Iterator[str]:
+    """Give its address. In the environment: SANDBOX_URL where it is to know the local Stripe, and whatever differs."""
     with tempfile.TemporaryDirectory() as logs:
-        processes = Processes(Path(logs))
-        port = free_port()
+        processes, port = Processes(Path(logs)), free_port()
         url = f"http://127.0.0.1:{port}"
-        command = f"-m granian --interface wsgi --port {port} config.wsgi:application"
         told = {
+            **SERVER,
+            "GRANIAN_HOST": "127.0.0.1",
+            "GRANIAN_PORT": str(port),
             "DJANGO_SETTINGS_MODULE": "config.settings.dev",
             "DATABASE_URL": database_url(),
             "SECRET_KEY": settings.SECRET_KEY,  # sessions that are made here count there
             "SITE_URL": url,
-            "SANDBOX_URL": sandbox.url,
-            "GRANIAN_WORKERS": str(WORKERS),
-            "GRANIAN_BLOCKING_THREADS": str(THREADS),
+            **environment,
         }
         try:
-            process = processes.start("site", [sys.executable, *command.split()], {**told, **environment})
-            wait_until_answers(process, f"{url}/health/live", PATIENCE_S)
+            site = processes.start("site", [sys.executable, "-m", "granian", "config.wsgi:application"], told)
+            wait_until_answers(site, f"{url}/health/live", PATIENCE_S)
             yield url
         finally:
             processes.stop_all()

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +21,7 @@ from credits import ledger
 from credits.models import Account
 from tests.clients.conftest import make_client
 from tests.credits.builders import grant, open_account
-from tests.ops.site import running_site
+from tests.served import running_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LOCKED_S = 20
@@ -72,10 +71,10 @@ def seconds_of(action: Any) -> float:
     return time.monotonic() - begun
 
 
-def test_a_locked_account_holds_up_nobody_else_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_locked_account_holds_up_nobody_else_and_loses_nothing() -> None:
     stuck, other = an_account(), an_account()
     hold = ledger.hold(stuck.pk, Decimal(5), key="hold", expires_in=timedelta(hours=1))
-    with running_site(tmp_path) as url:
+    with running_site() as url:
         caller = Caller(url)
         with locked("credits_account", stuck.pk):
             begun = time.monotonic()

@@ -39,7 +39,7 @@ ENDLESS = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
 
 @pytest.fixture(scope="module")
 def site(django_db_setup: None, django_db_blocker: Any, sandbox_process: Sandbox) -> Iterator[str]:
-    with django_db_blocker.unblock(), running_site(sandbox_process) as url:
+    with django_db_blocker.unblock(), running_site(SANDBOX_URL=sandbox_process.url) as url:
         yield url
 
 

@@ -47,7 +47,10 @@ def slow_stripe() -> Iterator[Sandbox]:
 @pytest.fixture(scope="module")
 def site(django_db_setup: None, django_db_blocker: Any, slow_stripe: Sandbox) -> Iterator[str]:
     # No repeats: a purchase that gets no answer would be three times as long about it, and the test too.
-    with django_db_blocker.unblock(), running_site(slow_stripe, STRIPE_MAX_NETWORK_RETRIES="0") as url:
+    with (
+        django_db_blocker.unblock(),
+        running_site(SANDBOX_URL=slow_stripe.url, GRANIAN_WORKERS="1", STRIPE_MAX_NETWORK_RETRIES="0") as url,
+    ):
         yield url
 
 

@@ -30,8 +30,8 @@ from tests.builders import UserFactory, put_on_sale, start
 from tests.credits.builders import funded
 from tests.local_world import WEBHOOK_SECRET, Sandbox
 from tests.ops.production import ENVIRONMENT
-from tests.ops.site import ROOT, database_url
 from tests.ops.test_outages import database_away
+from tests.served import ROOT, database_url
 from tests.teams.builders import make_people
 
 pytestmark = pytest.mark.django_db(transaction=True)
