@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from django.conf import settings
 
-DASHBOARD = "https://dashboard.stripe.com/"
-
 
 def products_page() -> str:
-    """Where the account's products are listed."""
-    return f"{DASHBOARD}{'' if settings.STRIPE_LIVE_MODE else 'test/'}products"
+    """Give the page that lists the account's products."""
+    return _page("products")
+
+
+def dispute_page(dispute_id: str) -> str:
+    """Give the page on which a dispute is answered with evidence."""
+    return _page(f"disputes/{dispute_id}")
+
+
+def _page(path: str) -> str:
+    return f"https://dashboard.stripe.com/{'' if settings.STRIPE_LIVE_MODE else 'test/'}{path}"

@@ -1,4 +1,4 @@
-"""The site as production serves it: granian in a process of its own, with the image's numbers and the test's database."""
+"""The site as production serves it: granian in a process of its own, by the image's numbers, on the test database."""
 
 from __future__ import annotations
 

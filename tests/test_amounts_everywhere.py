@@ -22,7 +22,7 @@ from rest_framework.exceptions import ParseError, ValidationError
 
 from accounts.teams.forms import CapForm, InviteForm
 from billing.admin.owed_payments import RefundPaymentForm
-from billing.admin.returns import RefundForm
+from billing.admin.refund_dialog import RefundForm
 from billing.api.refunds import PreviewQuerySerializer, RefundOrderSerializer
 from billing.catalog_file import read_catalog
 from billing.errors import CatalogError

@@ -27,7 +27,8 @@ from billing.admin.owed_payments import (
     refund_payment_and_tell,
 )
 from billing.admin.purchase_events import PurchaseEventInline
-from billing.admin.returns import RefundForm, list_of, refund_and_tell
+from billing.admin.refund_dialog import RefundForm, refund_and_tell
+from billing.admin.returns import list_of
 from billing.errors import BillingError
 from billing.exports import purchases_csv
 from billing.models import Dispute, InboxEvent, Purchase, Refund

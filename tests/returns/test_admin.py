@@ -188,7 +188,7 @@ def test_lists_and_pages_tell_what_went_back(
     assert "Asked by mail." in page
     assert page_of(purchase) in page
     page = read(as_superuser, page_of(dispute))
-    assert f"https://dashboard.stripe.com/disputes/{dispute.stripe_dispute_id}" in page
+    assert f"https://dashboard.stripe.com/test/disputes/{dispute.stripe_dispute_id}" in page
     page = read(as_superuser, page_of(purchase))
     assert {page_of(made), page_of(dispute)} <= set(re.findall(r'href="([^"]+)"', page))
     assert re.search(r"Taken\W+500\b", page)

@@ -1,0 +1,143 @@
+"""The dialog in which staff refund a purchase."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, cast
+from uuid import uuid4
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from accounts.models import User
+from billing import refund_limits
+from billing.currencies import too_fine
+from billing.errors import BillingError
+from billing.models import Purchase, Refund
+from billing.money import Money
+from billing.refundable import left_to_refund, why_not_refundable
+from billing.refunds import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
+from billing.returns import came_of
+from config.admin_display import in_words
+from config.amount_fields import AmountField
+from credits.formatting import credits_amount
+
+
+class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
+    """What is paid, refunded and left stands above the fields; the amount begins with the unspent share.
+
+    ``key`` is made with the form, so that a double click refunds once.
+    """
+
+    form_before_template = "admin/billing/refund_preview.html"
+
+    amount = AmountField(
+        label=_("Amount"), max_digits=20, decimal_places=3, widget=UnfoldAdminTextInputWidget
+    )
+    policy = forms.ChoiceField(
+        label=_("Credits that were spent"), choices=Refund.Policy.choices, widget=UnfoldAdminSelectWidget
+    )
+    reason = forms.ChoiceField(
+        label=_("Reason for Stripe"),
+        choices=Refund.Reason.choices,
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+    note = forms.CharField(
+        label=_("Why"),
+        max_length=LONGEST_NOTE,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Kept with the refund, with your name. The buyer doesn’t see it."),
+    )
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.purchase = Purchase.objects.get(pk=unquote(str(self.object_id)))
+        self.choices_shown = previews(self.purchase)
+        self.fields["policy"].initial = settings.REFUND_POLICY
+        self.fields["key"].initial = uuid4().hex
+        if self.choices_shown:
+            self.fields["amount"].initial = self.choices_shown[0].amount.major
+
+    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
+        return {
+            "purchase": self.purchase,
+            "left": left_to_refund(self.purchase),
+            "reason": why_not_refundable(self.purchase),
+            "previews": self.choices_shown,
+            "allowance": refund_limits.told_to(cast(User, request.user), self.purchase.currency),
+        }
+
+    def clean_amount(self) -> int:
+        """In minor units."""
+        try:
+            money = Money.from_major(cast(Decimal, self.cleaned_data["amount"]), self.purchase.currency)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+        if refusal := too_fine(money.minor, money.currency):
+            raise forms.ValidationError(refusal)
+        return money.minor
+
+    def order(self) -> RefundOrder:
+        data = self.cleaned_data
+        return RefundOrder(
+            amount_minor=data["amount"],
+            reason=Refund.Reason(data["reason"]),
+            policy=Refund.Policy(data["policy"]),
+            note=data["note"],
+            origin=Refund.Origin.ADMIN,
+            asked_by=cast(User, self.request.user),
+            idempotency_key=f"admin:{data['key']}",
+        )
+
+
+def previews(purchase: Purchase) -> list[Preview]:
+    """What the two usual refunds would do: the unspent share, and all that is left."""
+    left = left_to_refund(purchase)
+    if not left.minor:
+        return []
+    unspent, whole = preview_refund(purchase), preview_refund(purchase, left.minor)
+    return [whole] if unspent.amount.minor in (0, whole.amount.minor) else [unspent, whole]
+
+
+def refund_and_tell(page: Any, request: HttpRequest, purchase: Purchase, form: RefundForm) -> None:
+    """Refunds, and says in the page's messages and the object's history what came of it."""
+    try:
+        refund = refund_purchase(purchase.pk, form.order())
+    except BillingError as error:
+        page.log_change(request, purchase, f"Tried to refund: {error.code}")
+        page.message_user(request, error.for_staff, messages.ERROR)
+    else:
+        page.log_change(request, purchase, f"Refunded {refund.amount}: {refund.note}")
+        page.message_user(request, *_outcome(refund))
+
+
+def _outcome(refund: Refund) -> tuple[Any, int]:
+    if refund.status == Refund.Status.FAILED:
+        refused = refund.refusal or _("Stripe refused: %s.") % in_words(refund.failure_reason)
+        return _("%s Nothing was refunded.") % refused, messages.ERROR
+    if refund.status == Refund.Status.REQUESTED:
+        told = _(
+            "Stripe didn’t answer. The credits are out of the account, and the refund goes on by itself."
+        )
+        return told, messages.WARNING
+    claim = came_of(refund)
+    taken = credits_amount(claim.taken if claim else Decimal(0))
+    if claim and claim.pending:
+        told = _(
+            "%(amount)s refunded. %(credits)s credits taken back, %(pending)s more as soon as their holds end."
+        )
+        pending = credits_amount(claim.pending)
+        return told % {"amount": refund.amount, "credits": taken, "pending": pending}, messages.SUCCESS
+    return (
+        _("%(amount)s refunded, %(credits)s credits taken back.")
+        % {"amount": refund.amount, "credits": taken},
+        messages.SUCCESS,
+    )

