@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.admin.utils import unquote
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+
+Row = TypeVar("Row", bound=Model)
 
 
 def acted_on(page: Any, request: HttpRequest, object_id: str) -> Any:
@@ -19,6 +23,18 @@ def acted_on(page: Any, request: HttpRequest, object_id: str) -> Any:
     if found is None:
         raise Http404
     return found
+
+
+def row_of(model: type[Row], form: Any) -> Row:
+    """Give the row that a dialog's form is about: its address holds the key as the admin escapes it.
+
+    Raises:
+        Http404: there is none, or what stands there is no key.
+    """
+    try:
+        return model._default_manager.get(pk=unquote(str(form.object_id)))
+    except (ObjectDoesNotExist, ValidationError, ValueError) as error:
+        raise Http404 from error
 
 
 def after_dialog(request: HttpRequest, url: str) -> HttpResponse:

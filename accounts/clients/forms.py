@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.contrib.admin.utils import unquote
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import BaseDialogForm
@@ -17,6 +16,7 @@ from unfold.widgets import (
 )
 
 from accounts.clients.models import ApiClient, ApiKey, Scope
+from config.admin_actions import row_of
 from config.amount_fields import WholeNumberField
 
 LONGEST_DAYS = 3650
@@ -67,8 +67,7 @@ class NewKeyForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # The page behind the dialog has a field "name" of its own.
         super().__init__(*args, auto_id="key_%s", **kwargs)
-        client = ApiClient.objects.filter(pk=unquote(str(self.object_id))).first()
-        granted = client.scopes if client else []
+        granted = row_of(ApiClient, self).scopes
         self.fields["scopes"].choices = [choice for choice in Scope.choices if choice[0] in granted]
 
     @property

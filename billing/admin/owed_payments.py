@@ -8,7 +8,6 @@ from uuid import uuid4
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.admin.utils import unquote
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
@@ -24,6 +23,7 @@ from billing.models import Payment, Purchase, Refund
 from billing.owed_payments import OwedPayment, owed_payments
 from billing.payment_methods import paid_with
 from billing.refunds import LONGEST_NOTE, RefundOrder, refund_purchase
+from config.admin_actions import row_of
 from config.admin_display import EMPTY, in_words, link_to
 from config.amount_fields import WholeNumberField
 
@@ -47,7 +47,7 @@ class RefundPaymentForm(BaseDialogForm):  # type: ignore[misc]  # unfold is unty
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.owed = first_owed(Purchase.objects.get(pk=unquote(str(self.object_id))))
+        self.owed = first_owed(row_of(Purchase, self))
         self.fields["key"].initial = uuid4().hex
         if self.owed:
             self.fields["payment"].initial = self.owed.payment.pk

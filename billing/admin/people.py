@@ -24,7 +24,7 @@ from accounts.errors import ErasureBlocked
 from accounts.models import User
 from billing.erasure import Erased, erase_user, must_be_erased, plan_erasure
 from billing.views import export_response
-from config.admin_actions import acted_on, after_dialog
+from config.admin_actions import acted_on, after_dialog, row_of
 from credits.formatting import credits_amount
 
 
@@ -45,7 +45,7 @@ class EraseForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.user = User.objects.get(pk=unquote(str(self.object_id)))
+        self.user = row_of(User, self)
 
     def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
         return {"plan": plan_erasure(self.user, forfeit=True)}

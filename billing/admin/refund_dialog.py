@@ -9,7 +9,6 @@ from uuid import uuid4
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.admin.utils import unquote
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import BaseDialogForm
@@ -24,6 +23,7 @@ from billing.money import Money
 from billing.refundable import left_to_refund, why_not_refundable
 from billing.refunds import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
 from billing.returns import came_of
+from config.admin_actions import row_of
 from config.admin_display import in_words
 from config.amount_fields import AmountField
 from credits.formatting import credits_amount
@@ -59,7 +59,7 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.purchase = Purchase.objects.get(pk=unquote(str(self.object_id)))
+        self.purchase = row_of(Purchase, self)
         self.choices_shown = previews(self.purchase)
         self.fields["policy"].initial = settings.REFUND_POLICY
         self.fields["key"].initial = uuid4().hex
