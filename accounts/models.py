@@ -119,6 +119,10 @@ class ProviderSession(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     sid = models.CharField(max_length=255, blank=True, db_index=True)
 
+    class Meta:
+        verbose_name = _("provider session")
+        verbose_name_plural = _("provider sessions")
+
     def __str__(self) -> str:
         return self.sid
 
@@ -133,6 +137,10 @@ class ProviderLogout(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
     issued_at = models.DateTimeField()
     forget_after = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("provider logout")
+        verbose_name_plural = _("provider logouts")
 
     def __str__(self) -> str:
         return self.jti

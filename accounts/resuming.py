@@ -89,7 +89,9 @@ class ResumeForms:
 
 
 def _asks_to_sign_in(response: HttpResponse) -> bool:
-    address = urlsplit(response.headers.get("Location", ""))
+    if "Location" not in response.headers:
+        return False
+    address = urlsplit(response.headers["Location"])
     return address.path in (reverse("accounts:login"), reverse("admin:login")) and "next" in QueryDict(
         address.query
     )

@@ -28,9 +28,14 @@ def find_product(package: Package, remote: RemoteCatalog, agrees: Agrees | None)
     if package.awaits_adoption:
         _require_given(package, found, remote)
         return found
+    others = set(Package.objects.exclude(pk=package.pk).values_list("stripe_product_id", flat=True))
+    if found is not None and found.id in others:
+        found = None
     if found is not None or not package.is_active:
         return found
     for namesake in remote.namesakes(package):
+        if namesake.id in others:
+            continue
         if agrees is None:
             raise ProductNameTaken(
                 f"Stripe has a product called “{namesake.name}” already: {namesake.id}. To take it over, run"

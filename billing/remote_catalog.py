@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from accounts.normal_form import normal_form
 from billing.models import Package
 from billing.stripe_mirror import MirroredPrice, MirroredProduct, mirrored_catalog
 from billing.stripe_objects import StripePrice, StripeProduct
@@ -27,21 +28,16 @@ class RemoteCatalog:
             if product.id == package.stripe_product_id:
                 return product
         carrying = [product for product in self.products if product.package_code == package.code]
-        if not carrying:
-            return None
-        others = _recorded_products()
         # The oldest, should there ever be two: Stripe lists the newest first.
-        return next((product for product in reversed(carrying) if product.id not in others), None)
+        return carrying[-1] if carrying else None
 
     def namesakes(self, package: Package) -> list[StripeProduct]:
-        """Products of the package's name that are no package's yet, those on sale first."""
-        recorded = _recorded_products()
+        """Products of the package's name that carry no package's code, those on sale first."""
         same = [
             product
             for product in self.products
-            if product.name.strip().casefold() == package.name.strip().casefold()
+            if normal_form(product.name.strip()) == normal_form(package.name.strip())
             and not product.package_code
-            and product.id not in recorded
         ]
         return sorted(same, key=lambda product: not product.active)
 
@@ -50,10 +46,6 @@ class RemoteCatalog:
 
     def prices_of(self, product_id: str) -> list[StripePrice]:
         return [price for price in self.prices if price.product_id == product_id and price.active]
-
-
-def _recorded_products() -> set[str]:
-    return set(Package.objects.exclude(stripe_product_id="").values_list("stripe_product_id", flat=True))
 
 
 def mirrored_remote_catalog() -> RemoteCatalog:

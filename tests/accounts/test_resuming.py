@@ -15,7 +15,8 @@ from tests.config.routes import every_route
 
 pytestmark = pytest.mark.django_db
 
-SIGN_OUT = {"/accounts/logout/", "/oidc/logout/"}  # done by the time that anybody could sign in again
+# Done by the time that anybody could sign in again; the last is for the provider.
+SIGN_OUT = {"/accounts/logout/", "/oidc/logout/", "/oidc/backchannel-logout/"}
 LOGIN = "/accounts/login/"
 
 

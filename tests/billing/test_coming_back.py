@@ -12,7 +12,7 @@ from django.contrib.auth.models import Permission
 from accounts.models import User
 from billing.models import Purchase
 from tests.billing.calling import browser_of
-from tests.builders import UserFactory, put_on_sale, start
+from tests.builders import UserFactory, let_ask_again, put_on_sale, start
 from tests.local_world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -126,6 +126,7 @@ def test_what_is_not_paid_is_not_called_paid(user: User, sandbox: Sandbox) -> No
     started = start(user)
     assert told_on_success(user).startswith(SOON)
     sandbox.expire(started.session_id)
+    let_ask_again()
     assert told_on_success(user) == "Your last purchase: Expired. Your purchases show the details."
 
 
@@ -142,6 +143,7 @@ def test_while_stripe_is_away_the_purchase_is_told_as_it_stands(user: User, sand
     sandbox.fault(method="GET", path="/v1/checkout/sessions/*", status=500, times=1)
 
     assert told_on_success(user).startswith(SOON)
+    let_ask_again()
     assert told_on_success(user) == ADDED
 
 

@@ -63,8 +63,8 @@ def test_the_worker_mails_the_buyer_once_for_each_purchase(sandbox: Sandbox, use
     run_worker()
     assert [message.to for message in sent()] == [["ada@example.com"]] * 2
     assert sorted(message.subject for message in sent()) == [
-        "Your credits are here: Standard",
-        "Your credits are here: Starter",
+        "Your credits are here: Standard Pack",
+        "Your credits are here: Starter Pack",
     ]
     assert jobs(task_name=CONFIRMATION) == {(CONFIRMATION, "succeeded"): 2}
     for purchase in purchases:
@@ -169,7 +169,7 @@ def test_a_payment_that_was_disputed_at_once_is_told_of_as_that(sandbox: Sandbox
     sandbox.release_webhooks()
     assert send_purchase_confirmation(started.purchase.pk)
     (message,) = sent()
-    assert message.subject == "About your purchase of Standard"
+    assert message.subject == "About your purchase of Standard Pack"
     for text in (str(message.body), html_of(message)):
         assert "Your bank has disputed this payment" in text
         assert "credits are in your account" not in text
@@ -187,7 +187,7 @@ def test_a_payment_that_was_refunded_at_once_is_told_of_as_that(
     sandbox.release_webhooks()
     assert send_purchase_confirmation(purchase.pk)
     (message,) = sent()
-    assert message.subject == "About your purchase of Standard"
+    assert message.subject == "About your purchase of Standard Pack"
     for text in (str(message.body), html_of(message)):
         assert f"We have refunded {shown} of this payment since." in text
         assert "credits are in your account" not in text

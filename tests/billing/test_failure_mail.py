@@ -35,9 +35,9 @@ def test_the_buyer_is_told_once(sandbox: Sandbox, delayed: Purchase, mailoutbox:
     assert [send_payment_failed_mail(delayed.pk), send_payment_failed_mail(delayed.pk)] == [True, False]
 
     (mail,) = mailoutbox
-    assert (mail.to, mail.subject) == (["ann@example.com"], "Your payment for Standard failed")
+    assert (mail.to, mail.subject) == (["ann@example.com"], "Your payment for Standard Pack failed")
     for body in (mail.body, mail.alternatives[0][0]):
-        assert "$45.00 for your purchase of Standard" in body
+        assert "$45.00 for your purchase of Standard Pack" in body
         assert "/credits/" in body
 
 

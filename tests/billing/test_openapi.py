@@ -136,8 +136,9 @@ def test_the_page_to_try_it_is_there() -> None:
 
 # --- Each described answer, got for real --------------------------------------------------------------------------
 
-# Told by tests/accounts/test_bearer.py and tests/billing/test_api_purchase.py: they need a provider that is away.
-TOLD_ELSEWHERE = {"503"}
+# Told by tests/accounts/test_bearer.py and tests/billing/test_api_purchase.py, which have a provider that is away, and
+# by tests/ops/test_request_bodies.py, which speaks to the server of production.
+TOLD_ELSEWHERE = {"411", "503"}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -136,7 +136,7 @@ def test_a_package_is_repriced_and_synced(open_page: OpenPage, shop: Sandbox, st
     page = open_page(staff)
     page.goto(page_of(package))
 
-    page.get_by_label("Price").fill("44.00")
+    page.get_by_label("Price", exact=True).fill("44.00")
     page.get_by_role("button", name="Save and continue editing").click()
     expect(page.get_by_text("was changed successfully")).to_be_visible()
     press(page, "Sync to Stripe", "Sync")

@@ -95,7 +95,7 @@ def test_buy_pressed_again_while_the_first_press_is_at_stripe_makes_one_purchase
     assert Purchase.objects.count() == 1
     assert len(shop.objects("checkout.session")) == 1
     page.reload()
-    page.get_by_role("link", name="Continue payment (Standard)").click()
+    page.get_by_role("link", name="Continue payment (Standard Pack)").click()
     page.wait_for_url(CHECKOUT)
 
 
@@ -144,7 +144,7 @@ def test_an_open_checkout_can_be_continued_from_the_page(
     page = open_page(buyer)
     go_to_checkout(page)
     page.goto("/credits/")
-    page.get_by_role("link", name="Continue payment (Standard)").click()
+    page.get_by_role("link", name="Continue payment (Standard Pack)").click()
     page.wait_for_url(CHECKOUT)
     pay_by_card(page)
     expect_heading(page, "5,000 credits added")

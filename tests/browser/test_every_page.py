@@ -181,7 +181,7 @@ PAGES: dict[str, tuple[Callable[[Visit], None], str]] = {
     "forbidden_403": (broken(PermissionDenied()), "You may not open this page"),
     "bad_request_400": (broken(SuspiciousOperation()), "That request could not be understood"),
     "wrong_method_405": (button_without_its_page, "This address can’t be opened"),
-    "database_away_503": (broken(OperationalError("on purpose")), "We can’t answer at this moment"),
+    "database_away_503": (broken(OperationalError("on purpose")), "We can’t answer right now"),
     "too_many_429": (too_fast, "That was a bit too fast"),
     "server_error_500": (broken(RuntimeError("on purpose")), "Something went wrong on our side"),
 }

@@ -193,7 +193,7 @@ def test_no_page_shows_a_hash(as_superuser: Http, new_key: NewKey) -> None:
 
 
 def test_a_client_is_found_by_the_prefix_of_its_key(as_superuser: Http, new_key: NewKey) -> None:
-    ApiClient.objects.create(name="Other")
+    ApiClient.objects.create(name="Other", scopes=["read"])
 
     page = read(as_superuser, list_of(ApiClient), q=new_key.key.prefix)
     assert page_of(new_key.key.client) in page

@@ -56,7 +56,7 @@ def test_without_its_database_the_api_answers_503_in_json(signed_in: Any) -> Non
 def test_without_its_database_a_page_is_a_503_that_looks_like_the_site(signed_in: Any, page: str) -> None:
     answer = signed_in.get(page)
     assert (answer.status_code, answer["Content-Type"]) == (503, "text/html; charset=utf-8")
-    assert "We’ll be back in a moment" in answer.content.decode()
+    assert "We can’t answer right now" in answer.content.decode()
     assert "css/base.css" in answer.content.decode()
 
 

@@ -22,7 +22,7 @@ import requests
 
 from accounts.models import User
 from tests.billing.calling import browser_of, last_event, signature_of
-from tests.builders import put_on_sale
+from tests.builders import let_ask_again, put_on_sale
 from tests.local_world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,6 +47,7 @@ class Player:
     def play(self, step: dict[str, Any]) -> None:
         if "pay" in step:
             self.sandbox.pay(self._filled(step["pay"]))
+            let_ask_again()
         if "stripe" in step:
             newest = self.sandbox.objects(step["stripe"])[-1]
             self._compare(json.loads(self._filled(step["body"])), newest, step["stripe"])

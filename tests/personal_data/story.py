@@ -153,4 +153,4 @@ def edit(client: Client, person: User) -> None:
 
 
 def register_client_of(person: User) -> ApiClient:
-    return ApiClient.objects.create(name="Renderer", created_by=person)
+    return ApiClient.objects.create(name="Renderer", created_by=person, scopes=["read"])

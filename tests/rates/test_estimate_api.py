@@ -171,9 +171,7 @@ GOOD = {"prompt": POEM, "model": "chat-small"}
 WRONG: list[tuple[str, Any, str]] = [
     ("prompt", None, "required"),
     ("prompt", "", "blank"),
-    ("prompt", "a\x00b", "null_characters_not_allowed"),
     ("prompt", "x" * (LONGEST_PROMPT + 1), "max_length"),
-    ("prompt", "\ud800", "surrogate_characters_not_allowed"),
     ("prompt", ["a"], "invalid"),
     ("model", None, "required"),
     ("model", "", "blank"),
@@ -258,4 +256,7 @@ def test_the_older_client_is_refused_in_its_own_shape(
 ) -> None:
     answer = client.get(LEGACY, asked)
 
-    assert (answer.status_code, answer.json()) == (status, {"success": False, "message": said})
+    assert (answer.status_code, answer.json()) == (
+        status,
+        {"success": False, "message": said, "detail": said},
+    )

@@ -218,7 +218,7 @@ def test_a_gift_keeps_what_was_typed(people: People, sandbox: Sandbox) -> None:
 NOBODYS = "00000000-0000-4000-8000-000000000000"
 
 
-@pytest.mark.parametrize("shown_for", ["", "x", NOBODYS, "\x00"])
+@pytest.mark.parametrize("shown_for", ["", "x", NOBODYS])
 def test_a_form_that_names_no_account_of_ones_own_does_nothing(
     people: People, sandbox: Sandbox, shown_for: str
 ) -> None:
