@@ -73,10 +73,10 @@ class Demo:
             "Starting the database" + ("" if os.environ.get("DATABASE_URL") else " (embedded PostgreSQL)")
         )
         _check_database()
+        os.environ.update(self.environment)
         self._say("Starting the sandbox: a local Stripe and OpenID provider")
         sandbox = self._start_sandbox()
         self._say("Migrating the database")
-        os.environ.update(self.environment)
         _command("migrate", interactive=False, verbosity=0)
         self._say("Loading the catalogue and the rate card")
         _command("load_catalog", f"billing/catalogs/{_catalog()}.toml", if_empty=True)
@@ -114,6 +114,8 @@ class Demo:
             webhook,
             "--webhook-secret",
             WEBHOOK_SECRET,
+            "--webhook-events",
+            ",".join(_wanted_events()),
         ]
         return self.processes.start("sandbox", command, self.environment)
 
@@ -175,16 +177,29 @@ def _catalog() -> str:
 
 def _command(name: str, *arguments: str, **options: object) -> None:
     """Runs one of manage.py's commands in this process, which saves starting Django for each."""
-    import django
-    from django.apps import apps
     from django.core.management import CommandError, call_command
 
-    if not apps.ready:
-        django.setup()
+    _set_up_django()
     try:
         call_command(name, *arguments, **options, stdout=_Indented())
     except CommandError as error:
         raise DemoError(f"{name} failed: {error}") from error
+
+
+def _wanted_events() -> tuple[str, ...]:
+    """Give what the webhook endpoint is to send, so that `check_stripe` finds the demo ready."""
+    _set_up_django()
+    from billing.webhook_events import WANTED_EVENTS
+
+    return WANTED_EVENTS
+
+
+def _set_up_django() -> None:
+    import django
+    from django.apps import apps
+
+    if not apps.ready:
+        django.setup()
 
 
 def _create_people() -> None:

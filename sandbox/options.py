@@ -15,6 +15,7 @@ class Options:
     state: Path | None = None
     webhook_url: str | None = None
     webhook_secret: str | None = None
+    webhook_events: tuple[str, ...] = ("*",)
     app_url: str = "http://localhost:8000"
 
 
@@ -49,8 +50,15 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=Options.port, help="0 picks a free one (default: 8001)")
     parser.add_argument("--host", default=Options.host, help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--state", type=Path, metavar="DIR", help="keep everything here across restarts")
-    parser.add_argument("--webhook-url", metavar="URL", help="where to send every event")
+    parser.add_argument("--webhook-url", metavar="URL", help="where to send events")
     parser.add_argument("--webhook-secret", metavar="whsec_…", help="what to sign those events with")
+    parser.add_argument(
+        "--webhook-events",
+        metavar="TYPE,…",
+        type=lambda text: tuple(text.split(",")),
+        default=Options.webhook_events,
+        help="which events to send there (default: all)",
+    )
     parser.add_argument(
         "--app-url", default=Options.app_url, metavar="URL", help="the application, for links to it"
     )

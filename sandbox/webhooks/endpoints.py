@@ -20,7 +20,7 @@ def ensure_command_line_endpoint() -> None:
                 "webhook_endpoint",
                 id=COMMAND_LINE_ID,
                 url=options.webhook_url,
-                enabled_events=["*"],
+                enabled_events=list(options.webhook_events),
                 description="Given on the command line",
                 api_version=stripe.api_version,
             )

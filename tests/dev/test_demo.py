@@ -142,6 +142,8 @@ def test_a_newcomer_can_buy_and_ctrl_c_ends_every_process_and_a_second_start_kee
         assert f"Ready: {demo.url}" in demo.said
         assert re.search(r"^\[7/7\]", demo.said, re.MULTILINE), "each step is announced"
         buy_by_api(demo, sign_in(demo.url, "buyer"))
+        checked = check_stripe(checkout, demo)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
         family = demo.family()
         assert len(family) >= 3
         assert wait_for_mail(checkout), "the confirmation is saved where a newcomer can read it"
@@ -158,6 +160,23 @@ def test_a_newcomer_can_buy_and_ctrl_c_ends_every_process_and_a_second_start_kee
         assert balance["balance"] == 1000
         assert "there already" in again.said
         assert sign_in(again.url, "staff").get(f"{again.url}/admin/", timeout=20).status_code == 200
+
+
+def check_stripe(checkout: Path, demo: RunningDemo) -> subprocess.CompletedProcess[str]:
+    """What a newcomer is told who runs the check of go-live.md beside the demo."""
+    settings = {
+        "DJANGO_SETTINGS_MODULE": "config.settings.dev",
+        "SITE_URL": demo.url,
+        "SANDBOX_URL": demo.sandbox_url,
+    }
+    return subprocess.run(
+        [sys.executable, "manage.py", "check_stripe"],
+        cwd=checkout,
+        env={**demo_environment(0, 0), **settings},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
 
 
 def wait_for_mail(checkout: Path) -> bool:
