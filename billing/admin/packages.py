@@ -48,26 +48,30 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         min_value=Decimal(0),
         max_digits=15,
         widget=UnfoldAdminDecimalFieldWidget,
-        help_text=_("In the currency's main unit: 45.00. Buyers pay it at once; sync it to Stripe as well."),
+        help_text=_(
+            "In the currency’s main unit: 45.00. Buyers pay it at once; sync it to Stripe as well. 0 is a free pack."
+        ),
     )
 
     product_to_adopt = forms.RegexField(
-        label=_("Take over a product"),
+        label=_("Existing product"),
         regex=PRODUCT_ID,
         required=False,
         widget=UnfoldAdminTextInputWidget,
         error_messages={"invalid": _("Stripe’s id of a product: prod_ and what follows.")},
         help_text=_(
-            "One that Stripe has already: prod_…. Otherwise the sync finds or makes this package’s product."
+            "The id (prod_…) of a product that Stripe has already, to take it over. Empty: the sync finds or makes one."
         ),
     )
     price_to_adopt = forms.RegexField(
-        label=_("with its price"),
+        label=_("Existing price"),
         regex=PRICE_ID,
         required=False,
         widget=UnfoldAdminTextInputWidget,
         error_messages={"invalid": _("Stripe’s id of a price: price_ and what follows.")},
-        help_text=_("price_…, of exactly this package’s price. Empty: the sync finds or makes it."),
+        help_text=_(
+            "The id (price_…) of that product’s price, of this amount. Empty: the sync finds or makes one."
+        ),
     )
 
     class Meta:
@@ -106,7 +110,7 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
 
     def _take_over(self, product_id: str, price_id: str) -> None:
         if price_id and not product_id:
-            self.add_error("price_to_adopt", _("A price is taken over with its product: give that as well."))
+            self.add_error("price_to_adopt", _("A price is taken over with its product: enter that as well."))
         others = Package.objects.exclude(pk=self.instance.pk).filter(stripe_product_id=product_id)
         other = others.first() if product_id else None
         if other is not None:

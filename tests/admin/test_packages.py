@@ -151,7 +151,7 @@ def test_a_product_that_stripe_has_already_is_given_and_taken_over(
     ("given", "reason"),
     [
         ({"product_to_adopt": "Starter"}, "Stripe’s id of a product: prod_ and what follows."),
-        ({"price_to_adopt": "price_1"}, "A price is taken over with its product: give that as well."),
+        ({"price_to_adopt": "price_1"}, "A price is taken over with its product: enter that as well."),
         ({"product_to_adopt": "prod_other"}, "Other has this product already."),
     ],
 )
