@@ -125,7 +125,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             {
                 "fields": [
                     "buyer",
-                    "subject",
+                    "whole_subject",
                     "created_at",
                     "completed_at",
                     "confirmation_sent_at",
@@ -186,7 +186,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     def list_price(self, purchase: Purchase) -> str:
         percentage = credits_amount(purchase.discount_percentage)
         return (
-            f"{purchase.list_price} (−{percentage} %)"
+            f"{purchase.list_price} (−{percentage}%)"
             if purchase.discount_percentage
             else str(purchase.list_price)
         )
@@ -242,7 +242,11 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
 
     @display(description=_("OpenID subject"))
     def subject(self, purchase: Purchase) -> str:
-        return shortened(purchase.user.oidc_sub) if purchase.user and purchase.user.oidc_sub else EMPTY
+        return shortened(self.whole_subject(purchase))
+
+    @display(description=_("OpenID subject"))
+    def whole_subject(self, purchase: Purchase) -> str:
+        return (purchase.user and purchase.user.oidc_sub) or EMPTY
 
     @display(description=_("account"))
     def ledger_account(self, purchase: Purchase) -> str:
