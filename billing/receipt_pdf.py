@@ -110,7 +110,7 @@ def _bought(purchase: Purchase) -> list[Line]:
     lines = [Line(purchase.package_name, credits_amount(purchase.credits), purchase.list_price)]
     if purchase.discount.minor:
         percentage = credits_amount(purchase.discount_percentage)
-        name = _("Discount (%(percentage)s %%)") % {"percentage": percentage}
+        name = _("Discount (%(percentage)s%%)") % {"percentage": percentage}
         lines.append(Line(name, "", Money(-purchase.discount.minor, purchase.currency)))
     return lines
 

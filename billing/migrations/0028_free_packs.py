@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='package',
             name='repeatable',
-            field=models.BooleanField(db_default=False, default=False, help_text='Only for a free pack. Off: once per person, and once per team.', verbose_name='can be taken again'),
+            field=models.BooleanField(db_default=False, default=False, help_text='Only for a free pack. Off: once per person, and once per team.', verbose_name='can be claimed again'),
         ),
         migrations.AddField(
             model_name='purchase',

@@ -68,7 +68,7 @@ class Package(models.Model):
         help_text=_("Empty: the credits don't expire."),
     )
     repeatable = models.BooleanField(
-        _("can be taken again"),
+        _("can be claimed again"),
         default=False,
         db_default=False,
         help_text=_("Only for a free pack. Off: once per person, and once per team."),

@@ -104,17 +104,17 @@ def test_its_buyer_is_told_that_it_is_free(user: User, client: Client) -> None:
 
     assert client.post("/credits/buy", form)["Location"] == answer["Location"], "pressed twice"
     page = client.get("/credits/").content.decode()
-    assert "Already taken" in page
+    assert "Already claimed" in page
     assert "Get it free" not in page
     assert "Free" in client.get("/credits/history/").content.decode()
     told = client.post("/credits/buy", {**form, "order_token": "another"}, follow=True).content.decode()
-    assert "Welcome can be taken once, and it has been." in told
+    assert "Welcome can be claimed once, and it already has been." in told
     assert Account.objects.get().balance == 50
 
     mail.outbox.clear()
     send_purchase_confirmation(purchase.pk)
     (letter,) = mail.outbox
-    assert "Amount paid: Free" in letter.body
+    assert "Price:       Free" in letter.body
     assert "None" not in letter.body
     assert letter.attachments == []
 
@@ -124,7 +124,7 @@ def test_it_is_taken_once_unless_it_says_otherwise(user: User) -> None:
     problem = assert_problem(
         post_json(browser_of(user), "purchase", {"package_code": "welcome"}), 409, "already_taken"
     )
-    assert problem["detail"] == "Welcome can be taken once, and it has been."
+    assert problem["detail"] == "Welcome can be claimed once, and it already has been."
 
     Package.objects.filter(code="welcome").update(repeatable=True)
     assert take(user) == "completed"

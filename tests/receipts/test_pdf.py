@@ -45,7 +45,7 @@ def test_a_receipt_says_who_sold_what_to_whom_when_and_for_how_much(buyer: User)
         "Standard",
         "5,000",
         "$50.00",
-        "Discount (10 %)",
+        "Discount (10%)",
         "−$5.00",
         "Total paid (USD)",
         "$45.00",
