@@ -81,4 +81,6 @@ def _outcome(purchase: Purchase | None) -> tuple[int, str]:
             "Your %(credits)s credits are added as soon as the payment is confirmed. Card payments take a moment, "
             "bank debits some days."
         ) % told
-    return messages.WARNING, _("Your last purchase: %(status)s. Your purchases show the details.") % told
+    return messages.WARNING, _(
+        "Your last purchase is now “%(status)s”. See your purchase history for the details."
+    ) % told

@@ -49,7 +49,7 @@ def why_not_refundable(purchase: Purchase) -> str:
     if purchase.accepted_payment is None or not purchase.is_credited:
         return _("Nothing was paid for it, or the payment was not accepted.")
     if purchase.status == Purchase.Status.DISPUTED:
-        return _("The buyer’s bank has taken the payment back: Stripe refuses to refund it too.")
+        return _("The buyer’s bank has taken the payment back, so Stripe won’t refund it.")
     return _("All of it was refunded.")
 
 

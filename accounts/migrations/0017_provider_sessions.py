@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
                 ('forget_after', models.DateTimeField(db_index=True)),
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={'verbose_name': 'provider logout', 'verbose_name_plural': 'provider logouts'},
         ),
         migrations.CreateModel(
             name='ProviderSession',
@@ -30,5 +31,6 @@ class Migration(migrations.Migration):
                 ('sid', models.CharField(blank=True, db_index=True, max_length=255)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={'verbose_name': 'provider session', 'verbose_name_plural': 'provider sessions'},
         ),
     ]

@@ -127,7 +127,10 @@ def test_what_is_not_paid_is_not_called_paid(user: User, sandbox: Sandbox) -> No
     assert told_on_success(user).startswith(SOON)
     sandbox.expire(started.session_id)
     let_ask_again()
-    assert told_on_success(user) == "Your last purchase: Expired. Your purchases show the details."
+    assert (
+        told_on_success(user)
+        == "Your last purchase is now “Expired”. See your purchase history for the details."
+    )
 
 
 def test_what_is_held_back_is_not_called_credited(user: User, sandbox: Sandbox) -> None:

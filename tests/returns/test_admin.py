@@ -161,7 +161,7 @@ def test_a_wholly_disputed_purchase_has_no_button_and_says_why(
     button, page = button_of(purchase, "refund"), read(as_superuser, page_of(purchase))
 
     assert button not in page
-    why = "The buyer’s bank has taken the payment back: Stripe refuses to refund it too."
+    why = "The buyer’s bank has taken the payment back, so Stripe won’t refund it."
     assert why in page
     assert why in read(as_superuser, button), "whoever comes too late is told"
     with pytest.raises(NotRefundable, match="bank has taken the payment back"):
