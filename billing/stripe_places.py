@@ -7,13 +7,13 @@ commands may wait as long as they like: only the web has places.
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
 
 from billing.errors import StripeBusy
+from config.places import Places
 from config.program import WEB, this_program
 
 # Long enough for a place to become free while Stripe answers as it mostly does.
@@ -34,37 +34,10 @@ def place(wait_s: float = WAIT_S) -> Iterator[None]:
         yield
 
 
-class Places:
-    """So many callers at once, and as many who wait for a place: whoever comes on top of that is refused at once."""
-
-    def __init__(self, count: int) -> None:
-        self._free = threading.BoundedSemaphore(count)
-        self._here = threading.BoundedSemaphore(2 * count)
-        self._mine = threading.local()
-
-    @contextmanager
-    def take(self, wait_s: float) -> Iterator[None]:
-        if getattr(self._mine, "is_taken", False):
-            yield
-            return
-        with _one_of(self._here, 0), _one_of(self._free, wait_s):
-            self._mine.is_taken = True
-            try:
-                yield
-            finally:
-                self._mine.is_taken = False
-
-
-@contextmanager
-def _one_of(semaphore: threading.Semaphore, wait_s: float) -> Iterator[None]:
-    if not semaphore.acquire(timeout=wait_s):
-        raise StripeBusy("Stripe is slow at the moment, and others wait for it already. Nothing was charged.")
-    try:
-        yield
-    finally:
-        semaphore.release()
+def _busy() -> StripeBusy:
+    return StripeBusy("Stripe is slow at the moment, and others wait for it already. Nothing was charged.")
 
 
 @functools.lru_cache(maxsize=1)
 def _places_of_this_process() -> Places:
-    return Places(settings.STRIPE_WEB_CALLS)
+    return Places(settings.STRIPE_WEB_CALLS, _busy)
