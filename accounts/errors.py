@@ -59,6 +59,17 @@ class ClientTokenError(SignInError):
     status = 403
 
 
+class SignInBusy(SignInError):
+    """As many passwords are being checked as may be at once. This one wasn't looked at."""
+
+    code = "sign_in_busy"
+    status = 503
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "2"}
+
+
 class UnknownTimeZone(DomainError):
     """A name of no zone that can be chosen."""
 

@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 from django.contrib import auth, messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import (
     Http404,
@@ -42,6 +43,7 @@ from accounts.errors import (
 from accounts.models import User
 from accounts.provider_sessions import end_sessions, remember_session
 from accounts.resuming import is_own_address, posted_from, resume
+from accounts.sign_in_form import SignInForm
 from accounts.time_zones import choose_zone
 from accounts.tokens import read_logout_token
 
@@ -54,11 +56,20 @@ class SignInView(LoginView):
     """The one place where people sign in: through the provider, with a password, or in the demo either."""
 
     template_name = "accounts/login.html"
+    form_class = SignInForm
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not settings.PASSWORD_SIGN_IN:
             return HttpResponseNotAllowed(["GET"])
         return super().post(request, *args, **kwargs)
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_invalid(form)
+        if refusal := cast(SignInForm, form).refusal:
+            response.status_code = refusal.status
+            for name, value in refusal.headers.items():
+                response.headers[name] = value
+        return response
 
     def get_success_url(self) -> str:
         return resume(self.request, super().get_success_url())

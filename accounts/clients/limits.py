@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
@@ -39,9 +40,8 @@ def check_rate(name: str, limit: int, window_s: int = WINDOW_S) -> Rate:
     Raises RateLimited beyond ``limit`` in this window, with the seconds until the next one begins.
     """
     now = time.time()
-    window = int(now) // window_s
-    reset_s = math.ceil((window + 1) * window_s - now)
-    count = _count(f"rate:{name}:{window}", 2 * window_s)
+    reset_s = math.ceil((int(now) // window_s + 1) * window_s - now)
+    count = count_up(name, window_s)
     if count > limit:
         logger.info("rate_limited", who=name, limit=limit, window_s=window_s)
         raise RateLimited(retry_after=reset_s)
@@ -58,9 +58,25 @@ def check_account_rate(account_id: UUID) -> Rate:
     return check_rate(f"account:{account_id}", settings.CREDITS_USER_RATE)
 
 
-def _count(key: str, timeout_s: int) -> int:
-    """How many requests the key has seen, this one included."""
+def count_up(name: str, window_s: int = WINDOW_S) -> int:
+    """Counts one more of ``name`` in this window; gives how many there were, this one included."""
+    key = _key(name, window_s)
     try:
         return cache.incr(key)
     except ValueError:  # the first of this window
-        return 1 if cache.add(key, 1, timeout=timeout_s) else cache.incr(key)
+        return 1 if cache.add(key, 1, timeout=2 * window_s) else cache.incr(key)
+
+
+def count_down(name: str, window_s: int = WINDOW_S) -> None:
+    """Takes one back that `count_up` or `check_rate` counted and that was none."""
+    with suppress(ValueError):  # a new window has begun, or the cache has forgotten it
+        cache.decr(_key(name, window_s))
+
+
+def counted(name: str, window_s: int = WINDOW_S) -> int:
+    """How many of ``name`` there were in this window."""
+    return int(cache.get(_key(name, window_s), 0))
+
+
+def _key(name: str, window_s: int) -> str:
+    return f"rate:{name}:{int(time.time()) // window_s}"

@@ -1,4 +1,4 @@
-"""How much one may ask for: requests, purchases, Stripe's time, and the length of a request's body."""
+"""How much one may ask for: requests, purchases, passwords, Stripe's time, and the length of a request's body."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ PERSON_RATE = env.int("PERSON_RATE", default=600)
 WEBHOOK_RATE = env.int("WEBHOOK_RATE", default=6_000)
 # Purchases that a person may start: so many, in so many seconds.
 PURCHASE_RATE = env.rate("PURCHASE_RATE", default="60/min")
+
+# Wrong passwords in five minutes: for one name from one address, from one address, and for one name. Beyond the last,
+# each address has fewer tries at that name, and never none.
+SIGN_IN_FAILURES = env.int("SIGN_IN_FAILURES", default=10)
+SIGN_IN_ADDRESS_FAILURES = env.int("SIGN_IN_ADDRESS_FAILURES", default=100)
+SIGN_IN_NAME_FAILURES = env.int("SIGN_IN_NAME_FAILURES", default=50)
+# How many passwords a web process checks at once: each takes a processor for a third of a second or more.
+SIGN_IN_CHECKS = max(1, env.int("SIGN_IN_CHECKS", default=1))
 
 # How many threads of a web process may wait for Stripe at once: by default a quarter of them, and one at least.
 STRIPE_WEB_CALLS = max(

@@ -186,6 +186,7 @@ def test_every_error_code_of_the_api_is_documented() -> None:
         "catalog_invalid",
         "invalid_answer",
         "provider_refused",
+        "sign_in_busy",
         "rate_card_invalid",
         "grants_file_invalid",
         "nothing_owed",
