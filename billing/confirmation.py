@@ -11,6 +11,7 @@ from billing.models import Purchase
 from billing.payment_methods import ask_how_was_paid
 from billing.receipts import file_of, issue_receipt
 from config.turns import take_turns
+from credits.holders import sees_credits_of
 from credits.mailing import link_to, send_mail
 
 
@@ -35,7 +36,7 @@ def send_purchase_confirmation(purchase_id: UUID) -> bool:
         context = {
             "purchase": purchase,
             "team": purchase.account.team,
-            "balance": purchase.account.balance,
+            "balance": purchase.account.balance if sees_credits_of(buyer, purchase.account) else None,
             "receipt": receipt,
             "receipt_url": link_to("credits-receipt", purchase.pk),
             "history_url": link_to("credits-history"),

@@ -17,6 +17,7 @@ from billing.models import Dispute, Receipt, Refund
 from billing.receipts import file_of, issue_credit_note
 from billing.returns import came_of
 from config.turns import take_turns
+from credits.holders import sees_credits_of
 from credits.mailing import link_to, send_mail, send_mail_to
 
 
@@ -40,7 +41,7 @@ def send_refund_mail(refund_id: UUID) -> bool:
             "claim": came_of(refund),
             "purchase": purchase,
             "team": purchase.account.team,
-            "balance": purchase.account.balance,
+            "balance": purchase.account.balance if sees_credits_of(buyer, purchase.account) else None,
             "credit_note": credit_note,
             "history_url": link_to("credits-history"),
         }

@@ -57,6 +57,7 @@ from billing.selectors import (
 )
 from billing.visits import note_visit
 from config.written_amounts import NotAnAmount, parse_amount
+from credits.holders import sees_credits_of
 from credits.selectors import find_balance, get_balance
 
 RECENT = 5
@@ -179,7 +180,7 @@ def success_page(request: HttpRequest) -> HttpResponse:
         "purchase": purchase,
         "team": purchase.account.team,
         "back": local_path(request.GET.get("next", "")),
-        "balance": find_balance(purchase.account_id),
+        "balance": find_balance(purchase.account_id) if sees_credits_of(user, purchase.account) else None,
         "session_id": request.GET["session_id"],
         "paid_with": paid_with(purchase.payment) if purchase.payment else "",
         "refresh_seconds": _refresh_seconds(purchase),

@@ -16,6 +16,13 @@ def account_of(user: User, team: Team | None) -> QuerySet[Account]:
     return Account.objects.filter(team=team) if team else Account.objects.filter(owner=user)
 
 
+def sees_credits_of(user: User, account: Account) -> bool:
+    """Say whether the account is the user's own, or that of a team which they are in."""
+    if account.team_id is None:
+        return account.owner_id == user.pk
+    return Membership.objects.filter(team=account.team_id, user=user).exists()
+
+
 def people_of(account: Account) -> list[User]:
     """Who is told about the account: its owner, or the team's owner and admins. Those with an e-mail address."""
     if account.owner_id:

@@ -29,7 +29,7 @@ def spend_as_member(
 ) -> Spend:
     """`ledger.spend` from the team's account, counted against the member's cap in the same transaction.
 
-    The entry's metadata name who spent: a statement can say so, and another member's key is another fact.
+    The entry's metadata name who spent: for staff, as no statement does, and another member's key is another fact.
 
     A repeat is not counted again: it gives its first result, also when the cap is reached or the member has left
     since.

@@ -251,6 +251,18 @@ def test_the_banner_is_there_from_a_crossing_until_the_balance_has_risen(ada: Us
     assert BANNER not in client.get("/credits/").content.decode()
 
 
+def test_each_member_sees_a_teams_banner_and_is_not_told_that_they_asked_for_it() -> None:
+    people = make_people("Crew")
+    book(ledger.open_team_account(people.team), 10)
+    set_threshold(people.owner, people.team, Decimal(50))
+    find_crossings()
+    for user in (people.owner, people.member):
+        client = browser_of(user)
+        client.post("/teams/switch", {"team": str(people.team.pk)})
+        shown = client.get("/credits/").content.decode()
+        assert "<strong>10 credits are left,</strong> fewer than the 50 set for this notice." in shown
+
+
 def test_a_hidden_banner_stays_away_until_the_next_crossing(ada: User) -> None:
     client = browser_of(ada)
     spend(ada, 60)

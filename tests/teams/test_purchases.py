@@ -87,6 +87,32 @@ def test_who_left_sees_what_they_bought_and_nothing_of_the_others(people: People
     assert_problem(answer, 404, "unknown_team")
 
 
+def test_who_left_is_told_of_their_purchase_and_not_of_the_teams_balance(
+    people: People, sandbox: Sandbox
+) -> None:
+    started = start(people.member, team_id=people.team.pk)
+    sandbox.pay(started.session_id)
+    success = f"/credits/success?session_id={started.session_id}"
+    assert "New balance" in browser_of(people.member).get(success).content.decode()
+    purchase = Purchase.objects.get(pk=started.purchase.pk)
+    Purchase.objects.filter(pk=purchase.pk).update(confirmation_sent_at=None)
+    mail.outbox.clear()
+    people.team.memberships.filter(user=people.member).delete()
+
+    shown = browser_of(people.member).get(success).content.decode()
+    assert "1,000 credits added" in shown
+    assert "balance" not in shown
+    assert send_purchase_confirmation(purchase.pk)
+    assert send_refund_mail(refunded(purchase).pk)
+    assert len(mail.outbox) == 2
+    for message in mail.outbox:
+        assert isinstance(message, EmailMultiAlternatives)
+        for text in (str(message.body), str(message.alternatives[0][0])):
+            assert "Crew" in text
+            assert "balance" not in text.lower()
+    assert "which you have left since" in str(mail.outbox[1].body)
+
+
 def test_receipts_are_for_who_bought_and_who_manages_the_team(people: People) -> None:
     purchase = paid(people.admin, people.team)
     refund = refunded(purchase)
