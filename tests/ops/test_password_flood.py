@@ -40,7 +40,7 @@ def site(django_db_setup: None, django_db_blocker: Any, quiet_stripe: Sandbox) -
     # As from a thousand machines: no limit by address stops them.
     with (
         django_db_blocker.unblock(),
-        running_site(quiet_stripe, SIGN_IN_ADDRESS_FAILURES="1000000") as url,
+        running_site(SANDBOX_URL=quiet_stripe.url, SIGN_IN_ADDRESS_FAILURES="1000000") as url,
     ):
         yield url
 
