@@ -27,7 +27,7 @@ class UnstorableText(DomainError):
 class RefuseUnstorableText:
     """Refuses a request with such a character in its path, query, cookies or form: 400, whatever the view would do.
 
-    Bodies of JSON are their parsers' to look at: `is_storable`.
+    Bodies of JSON are their fields' to look at, which name what is wrong.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

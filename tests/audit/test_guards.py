@@ -31,7 +31,7 @@ LEFT_OUT = {
     "billing_purchase": {
         "package_id", "package_name", "attention_detail", "idempotency_key", "request_fingerprint",
         "stripe_customer_id", "checkout_url", "created_at", "confirmation_sent_at", "failure_mailed_at",
-        "invoiced_by_stripe", "once_per_buyer",
+        "invoiced_by_stripe", "once_per_buyer", "asked_stripe_at",
     },
     "billing_purchaseevent": {"from_status", "source", "detail", "stripe_event_id", "actor_id", "created_at"},
     "billing_dispute": {

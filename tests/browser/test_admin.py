@@ -136,10 +136,10 @@ def test_a_package_is_repriced_and_synced(open_page: OpenPage, shop: Sandbox, st
     page = open_page(staff)
     page.goto(page_of(package))
 
-    page.get_by_label("Price", exact=True).fill("44.00")
+    page.locator("#id_price").fill("44.00")
     page.get_by_role("button", name="Save and continue editing").click()
     expect(page.get_by_text("was changed successfully")).to_be_visible()
     press(page, "Sync to Stripe", "Sync")
 
-    expect(page.get_by_text("price created ($44.00)")).to_be_visible()
+    expect(page.get_by_text("of $44.00 for Standard Pack")).to_be_visible()
     assert {price["unit_amount"] for price in shop.objects("price")} == {4400}

@@ -171,7 +171,9 @@ GOOD = {"prompt": POEM, "model": "chat-small"}
 WRONG: list[tuple[str, Any, str]] = [
     ("prompt", None, "required"),
     ("prompt", "", "blank"),
+    ("prompt", "a\x00b", "null_characters_not_allowed"),
     ("prompt", "x" * (LONGEST_PROMPT + 1), "max_length"),
+    ("prompt", "\ud800", "surrogate_characters_not_allowed"),
     ("prompt", ["a"], "invalid"),
     ("model", None, "required"),
     ("model", "", "blank"),
