@@ -1,0 +1,16 @@
+"""Background work on people's sessions."""
+
+from __future__ import annotations
+
+from procrastinate.contrib.django import app
+
+from config.queues import UPKEEP
+
+
+@app.periodic(cron="41 * * * *")
+@app.task(name="accounts.forget_sessions", queue=UPKEEP, queueing_lock="accounts.forget_sessions")
+def forget_sessions(timestamp: int) -> None:
+    """Deletes sessions that have expired."""
+    from accounts.expired_sessions import delete_expired_sessions
+
+    delete_expired_sessions()
