@@ -122,25 +122,25 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
     if not package.price_minor:
         try:
             return _handed_over(_commit_free(user, team, package, order, source), order)
-        except IntegrityError:
-            return _whoever_came_first(user, team, package, order)
+        except IntegrityError as error:
+            return _whoever_came_first(user, team, package, order, error)
     with place():  # before the commit: who finds none may come again with the same key
         require_own_account()
         try:
             purchase = _commit_intent(user, team, package, order, source)
-        except IntegrityError:
-            return _whoever_came_first(user, team, package, order)
+        except IntegrityError as error:
+            return _whoever_came_first(user, team, package, order, error)
         return _open_checkout(purchase, package, order, Told(source))
 
 
 def _whoever_came_first(
-    user: User, team: Team | None, package: Package, order: PurchaseOrder
+    user: User, team: Team | None, package: Package, order: PurchaseOrder, refused: IntegrityError
 ) -> StartedPurchase:
-    """For the one of two that came at the same moment, with the same key or for the same free pack, and was second."""
+    """Give the purchase of whoever came first, at the same moment, with the same key or for the same free pack."""
     earlier = _earlier_purchase(user, order)
     if earlier is None:
         require_not_taken(user, team, package)
-        raise  # noqa: PLE0704 - called while the IntegrityError is handled
+        raise refused
     return _again(earlier, order)
 
 
