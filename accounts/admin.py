@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.models import User
-from config.read_only_admin import StaffMayLook
+from backoffice.read_only import StaffMayLook
 
 # The provider says these anew at each sign-in: editing them here would last until the next one.
 DECIDED_BY_PROVIDER = ("username", "email", "first_name", "last_name", "is_staff", "is_superuser")

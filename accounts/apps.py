@@ -10,7 +10,11 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from django.db.backends.signals import connection_created
 
-        from accounts import checks, openapi  # noqa: F401  # both register themselves
-        from config.time_limits import limit_transactions
+        from accounts import checks  # noqa: F401  # both register themselves
+        from accounts.privacy.registry import register
+        from accounts.privacy.user_data import UserData
+        from accounts.sign_in import openapi  # noqa: F401  # both register themselves
+        from core.database.time_limits import limit_transactions
 
+        register(UserData())
         connection_created.connect(limit_transactions)

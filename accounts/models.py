@@ -49,7 +49,7 @@ class User(AbstractUser):
         help_text=_("A name such as Europe/Berlin. Empty: the site’s."),
     )
 
-    # When everything personal was taken out of this row (see `billing.erasure`). The row stays: purchases, entries and
+    # When everything personal was taken out of this row (see `billing.privacy.erasure`). The row stays: purchases, entries and
     # what staff did hang on it.
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
 

@@ -30,7 +30,6 @@ from django.views.decorators.http import require_POST
 from django.views.generic import View
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView, OIDCAuthenticationRequestView
 
-from accounts import provider
 from accounts.errors import (
     AccountDisabledError,
     InvalidAnswerError,
@@ -41,11 +40,12 @@ from accounts.errors import (
     UnknownTimeZone,
 )
 from accounts.models import User
-from accounts.provider_sessions import end_sessions, remember_session
-from accounts.resuming import is_own_address, posted_from, resume
-from accounts.sign_in_form import SignInForm
+from accounts.sign_in import provider
+from accounts.sign_in.form import SignInForm
+from accounts.sign_in.id_tokens import read_logout_token
+from accounts.sign_in.provider_sessions import end_sessions, remember_session
+from accounts.sign_in.resuming import is_own_address, posted_from, resume
 from accounts.time_zones import choose_zone
-from accounts.tokens import read_logout_token
 
 logger = structlog.get_logger(__name__)
 

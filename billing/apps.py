@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
@@ -14,15 +14,18 @@ class BillingConfig(AppConfig):
 
         Here and not in a system check: those run for manage.py only, and a web server doesn't ask them.
         """
-        from billing import system_checks  # noqa: F401  # it registers itself
-        from billing.checks import find_configuration_errors
-        from billing.invariants import OF_PAYMENTS
-        from billing.roles import bring_groups_up_to_date
-        from credits.proof import register
+        from accounts.privacy.registry import register
+        from billing.admin.roles import bring_groups_up_to_date
+        from billing.privacy.other_data import OtherData
+        from billing.reconciliation.invariants import OF_PAYMENTS
+        from billing.setup import system_checks  # noqa: F401  # it registers itself
+        from billing.setup.settings_checks import find_configuration_errors
+        from credits.proof.checking import register as register_invariants
 
         errors = list(find_configuration_errors())
         if errors:
             raise ImproperlyConfigured("\n".join(errors))
-        register("billing", OF_PAYMENTS)
-        # Of the last of our apps: by then migrate has made the permissions of all.
-        post_migrate.connect(bring_groups_up_to_date, sender=self)
+        register_invariants("billing", OF_PAYMENTS)
+        register(OtherData())
+        # Of the last of our apps that has models: by then migrate has made the permissions of all.
+        post_migrate.connect(bring_groups_up_to_date, sender=apps.get_app_config("reconciliation"))

@@ -16,13 +16,13 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": _("Shop"),
             "items": [
-                _item(_("Purchases"), "shopping_cart", "billing_purchase"),
-                _item(_("Payments"), "credit_card", "billing_payment"),
-                _item(_("Packages"), "inventory_2", "billing_package"),
-                _item(_("Refunds"), "currency_exchange", "billing_refund"),
-                _item(_("Disputes"), "gavel", "billing_dispute"),
-                _item(_("Receipts"), "request_quote", "billing_receipt"),
-                _item(_("Purchase events"), "history", "billing_purchaseevent"),
+                _item(_("Purchases"), "shopping_cart", "purchases_purchase"),
+                _item(_("Payments"), "credit_card", "purchases_payment"),
+                _item(_("Packages"), "inventory_2", "packages_package"),
+                _item(_("Refunds"), "currency_exchange", "refunds_refund"),
+                _item(_("Disputes"), "gavel", "refunds_dispute"),
+                _item(_("Receipts"), "request_quote", "receipts_receipt"),
+                _item(_("Purchase events"), "history", "purchases_purchaseevent"),
             ],
         },
         {
@@ -55,9 +55,9 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": _("Operations"),
             "items": [
-                _item(_("Reconciliations"), "compare_arrows", "billing_reconciliationrun"),
-                _item(_("Findings"), "rule", "billing_reconciliationfinding"),
-                _item(_("Webhook inbox"), "inbox", "billing_inboxevent"),
+                _item(_("Reconciliations"), "compare_arrows", "reconciliation_reconciliationrun"),
+                _item(_("Findings"), "rule", "reconciliation_reconciliationfinding"),
+                _item(_("Webhook inbox"), "inbox", "inbox_inboxevent"),
                 {**_item(_("Audit"), "policy", "audit_auditentry"), "permission": _may_read_audit},
                 _item(_("Jobs"), "work_history", "procrastinate_procrastinatejob"),
             ],

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
-from config.written_amounts import NotAnAmount, parse_amount
+from core.amounts.parsing import NotAnAmount, parse_amount
 
 REDIS = "django.core.cache.backends.redis.RedisCache"
 RATE = re.compile(r"(?P<count>\d+)/(?P<unit>[smhd])[a-z]*")
@@ -22,7 +22,7 @@ class Environment(Env):  # type: ignore[misc]  # environ is untyped
         """The cache of a URL. Redis, the only one that is asked over the network here, is asked in the failsafe way."""
         config: dict[str, Any] = super().cache_url_config(url, backend)
         if config.get("BACKEND") == REDIS:
-            config["BACKEND"] = "config.failsafe_cache.FailsafeRedisCache"
+            config["BACKEND"] = "core.failsafe_cache.FailsafeRedisCache"
         return config
 
     def amount(self, name: str, default: str) -> Decimal:

@@ -18,11 +18,11 @@ from pghistory.middleware import HistoryMiddleware
 from structlog.contextvars import bind_contextvars
 
 from accounts.audit.context import whence
-from config.errors import UnknownHost
-from config.failures import PROGRAMS
-from config.outages import DATABASE_AWAY
-from config.problems import problem_response
-from config.service_calls import SERVICES
+from core.errors import UnknownHost
+from core.failures import PROGRAMS
+from core.outages import DATABASE_AWAY
+from core.problems import problem_response
+from core.service_fast_path import SERVICES
 
 logger = structlog.get_logger(__name__)
 

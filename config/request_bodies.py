@@ -18,8 +18,8 @@ from typing import Any
 
 from django.conf import settings
 
-from config.errors import DomainError, LengthRequired, RequestTooLarge, UnreadableBody
-from config.problems import PROBLEM_JSON, problem_of
+from core.errors import DomainError, LengthRequired, RequestTooLarge, UnreadableBody
+from core.problems import PROBLEM_JSON, problem_of
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]

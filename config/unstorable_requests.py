@@ -9,9 +9,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
-from config.errors import DomainError
-from config.problems import problem_response
-from config.storable_text import is_storable
+from core.errors import DomainError
+from core.problems import problem_response
+from core.storable_text import is_storable
 
 API = "/api/"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")

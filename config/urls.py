@@ -9,14 +9,14 @@ from django.views.generic import RedirectView
 
 from accounts.views import SignOutView, admin_sign_in, back_channel_logout
 from billing.admin.dashboard.page import figures_view
-from billing.admin.redirects import credits_app_index
+from config.redirects import credits_app_index
 
-handler500 = "config.failures.server_error"
+handler500 = "core.failures.server_error"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="credits", query_string=True), name="home"),
-    path("credits/", include("billing.urls")),
-    path("credits/", include("credits.urls")),
+    path("credits/", include("billing.pages.urls")),
+    path("credits/", include("credits.pages.urls")),
     path("api/v1/credits/", include("credits.api.urls")),
     path("api/", include("billing.api.urls")),
     path("accounts/", include("accounts.urls")),
@@ -37,4 +37,4 @@ urlpatterns = [
     path("", include("config.operations_urls")),
 ]
 if settings.DJSTRIPE_PREFIX:
-    urlpatterns.append(path(f"{settings.DJSTRIPE_PREFIX}/", include("billing.djstripe_urls")))
+    urlpatterns.append(path(f"{settings.DJSTRIPE_PREFIX}/", include("billing.api.djstripe_urls")))

@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from config import program
+from core import program
 
 program.runs_as(program.WEB)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 django_application = get_wsgi_application()
 
 # Not before: the applications have to be there.
-from billing.stripe_identity import refuse_other_account  # noqa: E402
+from billing.stripe.identity import refuse_other_account  # noqa: E402
 from config.request_bodies import BoundedBodies  # noqa: E402
 
 application = BoundedBodies(django_application)

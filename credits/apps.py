@@ -6,3 +6,9 @@ class CreditsConfig(AppConfig):
     name = "credits"
     verbose_name = _("Ledger")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from accounts.privacy.registry import register
+        from credits.privacy.credits_data import CreditsData
+
+        register(CreditsData())

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from config.errors import DomainError
+from core.errors import DomainError
 from credits.formatting import plain
 
 

@@ -79,7 +79,7 @@ class Demo:
         self._say("Migrating the database")
         _command("migrate", interactive=False, verbosity=0)
         self._say("Loading the catalogue and the rate card")
-        _command("load_catalog", f"billing/catalogs/{_catalog()}.toml", if_empty=True)
+        _command("load_catalog", f"billing/packages/catalogs/{_catalog()}.toml", if_empty=True)
         _command("load_rates", "credits/rates/cards/demo.toml", if_empty=True)
         self._say("Syncing the catalogue to the local Stripe")
         wait_until_answers(sandbox, f"{self.sandbox_url}/_sandbox/clock", PATIENCE_S)
@@ -170,8 +170,8 @@ def _port(name: str, default: int) -> int:
 
 def _catalog() -> str:
     name = os.environ.get("CATALOG") or "standard"
-    if not (ROOT / "billing" / "catalogs" / f"{name}.toml").exists():
-        raise DemoError(f"CATALOG={name}: there is no billing/catalogs/{name}.toml.")
+    if not (ROOT / "billing" / "packages" / "catalogs" / f"{name}.toml").exists():
+        raise DemoError(f"CATALOG={name}: there is no billing/packages/catalogs/{name}.toml.")
     return name
 
 
@@ -189,7 +189,7 @@ def _command(name: str, *arguments: str, **options: object) -> None:
 def _wanted_events() -> tuple[str, ...]:
     """Give what the webhook endpoint is to send, so that `check_stripe` finds the demo ready."""
     _set_up_django()
-    from billing.webhook_events import WANTED_EVENTS
+    from billing.setup.webhook_events import WANTED_EVENTS
 
     return WANTED_EVENTS
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from django.db.migrations.migration import Migration
     from django.db.migrations.state import ProjectState
 
-PACKAGE = Path(__file__).resolve().parent.parent / "billing" / "djstripe_migrations"
+PACKAGE = Path(__file__).resolve().parent.parent / "billing" / "stripe" / "djstripe_migrations"
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def write_squash() -> Path:
 def make_squash(replaced: list[Migration]) -> Migration:
     from django.db.migrations.migration import Migration
 
-    from billing.djstripe_migrations._create_together import CreateTogether
+    from billing.stripe.djstripe_migrations._create_together import CreateTogether
 
     found = detect_from_nothing()
 

@@ -10,14 +10,15 @@ import factory
 from django.utils import timezone
 
 from accounts.models import User
-from billing.catalog import load_catalog
-from billing.catalog_file import read_catalog
-from billing.checkout import PurchaseOrder, StartedPurchase, start_purchase
-from billing.models import Package, Purchase, PurchaseEvent
-from billing.payment_reports import PaymentReport, PaymentState
-from billing.stripe_objects import PaymentMethod, StripeCharge
+from billing.checkout.starting import PurchaseOrder, StartedPurchase, start_purchase
+from billing.packages.catalog import load_catalog
+from billing.packages.catalog_file import read_catalog
+from billing.packages.models import Package
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.purchases.payment_reports import PaymentReport, PaymentState
+from billing.stripe.objects import PaymentMethod, StripeCharge
 
-CATALOGS = Path("billing/catalogs")
+CATALOGS = Path("billing/packages/catalogs")
 VISA = PaymentMethod("card", brand="visa", last4="4242", fingerprint="f4242")
 
 

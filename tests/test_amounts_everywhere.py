@@ -24,15 +24,15 @@ from accounts.teams.forms import CapForm, InviteForm
 from billing.admin.owed_payments import RefundPaymentForm
 from billing.admin.refund_dialog import RefundForm
 from billing.api.refunds import PreviewQuerySerializer, RefundOrderSerializer
-from billing.catalog_file import read_catalog
 from billing.errors import CatalogError
-from billing.models import Package
-from config.api_amounts import WrittenNumbersParser
-from config.errors import InvalidRequest
+from billing.packages.catalog_file import read_catalog
+from billing.packages.models import Package
+from core.amounts.api_fields import WrittenNumbersParser
+from core.errors import InvalidRequest
+from credits.adjustments.grants_file import read_grants
 from credits.admin.forms import AdjustForm
 from credits.api.parsing import read_amount, read_quantities
-from credits.forms import GiftForm, ThresholdForm
-from credits.grants_file import read_grants
+from credits.pages.forms import GiftForm, ThresholdForm
 from credits.rates.api import EstimateQuerySerializer
 from credits.rates.card_file import read_card
 from credits.rates.errors import RateCardError

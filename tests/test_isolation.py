@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from billing.models import Purchase
-from credits.models import Entry
+from billing.purchases.models import Purchase
+from credits.ledger.models import Entry
 from tests.billing.calling import API, TokenClient, assert_problem, browser_of, post_json, stripe_posts
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox

@@ -18,20 +18,22 @@ from django.urls import reverse
 from djstripe import models as djstripe
 
 from accounts.audit.selectors import people_named
-from accounts.erasure import forget_person, without_names
 from accounts.models import User
-from accounts.personal_files import invitations as invitations_file
+from accounts.privacy.names import without_names
+from accounts.privacy.user_data import forget_person
 from accounts.search import users_named
-from accounts.teams.erasure import invitations_to
 from accounts.teams.invitations import invite
 from accounts.teams.membership import create_team
 from accounts.teams.models import Role
-from billing.buyer_traces import Traces
-from billing.stripe_copies import count_stripe_copies
-from credits import gifts, ledger
+from accounts.teams.personal_data import invitations as invitations_file
+from accounts.teams.personal_data import invitations_to
+from billing.privacy.stripe_copies import count_stripe_copies
+from billing.purchases.buyer_traces import Traces
 from credits.errors import UnknownRecipient
-from credits.models import Entry
-from credits.selectors import get_balance
+from credits.gifts import giving as gifts
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
+from credits.ledger.selectors import get_balance
 from tests.admin.conftest import sign_in
 from tests.builders import UserFactory
 from tests.teams.builders import join

@@ -28,15 +28,17 @@ from accounts.teams.caps import Cap
 from accounts.teams.invitation_mail import send_invitation_mail
 from accounts.teams.membership import create_team
 from accounts.teams.models import Invitation, Period, Role, Team
-from billing.confirmation import send_purchase_confirmation
-from billing.failure_mail import send_payment_failed_mail
-from billing.models import Dispute, Purchase, Refund
-from billing.return_mail import send_refund_mail, tell_staff_of_dispute
-from credits import gifts, ledger
-from credits.expiry import find_expiring_lots, send_expiry_mail
-from credits.gift_mail import send_gift_mail
-from credits.low_balance import find_crossings, send_low_balance_mail, set_threshold
-from credits.models import BalanceAlert
+from billing.mail.confirmation import send_purchase_confirmation
+from billing.mail.payment_failed import send_payment_failed_mail
+from billing.mail.reversals import send_refund_mail, tell_staff_of_dispute
+from billing.purchases.models import Purchase
+from billing.refunds.models import Dispute, Refund
+from credits.gifts import giving as gifts
+from credits.gifts.mail import send_gift_mail
+from credits.ledger import operations as ledger
+from credits.notices.expiry_warnings import find_expiring_lots, send_expiry_mail
+from credits.notices.low_balance import find_crossings, send_low_balance_mail, set_threshold
+from credits.notices.models import BalanceAlert
 from tests.admin.rows import make_dispute, make_payment, make_refund
 from tests.builders import UserFactory
 from tests.credits.builders import came_of, claim, claw_back, hold, spend

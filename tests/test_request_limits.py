@@ -12,11 +12,11 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from accounts.clients.keys import create_key
+from accounts.clients.api_keys import create_key
+from accounts.limits.requests import address_of
 from accounts.models import User
-from accounts.request_limits import address_of
 from accounts.teams.shown_account import FIELD, account_key
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 from tests.billing.calling import API, WEBHOOK, assert_problem, browser_of, post_json, send
 from tests.builders import UserFactory, put_on_sale
 from tests.clients.conftest import make_client

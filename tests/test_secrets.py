@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import User
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 from tests.billing.calling import (
     API,
     WEBHOOK,
@@ -153,17 +153,17 @@ def test_a_crashing_page_tells_no_secret(log: Everything, secrets: list[str], se
     client = browser_of(UserFactory())
     session = client.cookies["credits_session"].value
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE billing_package RENAME TO away")
+        cursor.execute("ALTER TABLE packages_package RENAME TO away")
     try:
         quiet = client.get("/credits/")
         settings.DEBUG = True
         loud = client.get("/credits/")
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE away RENAME TO billing_package")
+            cursor.execute("ALTER TABLE away RENAME TO packages_package")
 
     assert (quiet.status_code, loud.status_code) == (500, 500)
-    assert "billing_package" not in quiet.content.decode()
+    assert "packages_package" not in quiet.content.decode()
     assert_silent(secrets, log, quiet, loud)
     assert session not in "\n".join(log.lines)
 

@@ -13,10 +13,10 @@ from accounts.people import Identity, recognise_person
 from accounts.teams.invitations import invite
 from accounts.teams.membership import create_team
 from accounts.teams.models import Role
-from billing.confirmation import send_purchase_confirmation
-from billing.models import Purchase
-from credits import gifts
+from billing.mail.confirmation import send_purchase_confirmation
+from billing.purchases.models import Purchase
 from credits.errors import UnknownRecipient
+from credits.gifts import giving as gifts
 from tests.billing.calling import stripe_posts
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox

@@ -18,10 +18,10 @@ from accounts.audit.models import AuditEntry
 from accounts.audit.selectors import entries_named, names_of
 from accounts.audit.wording import act_in_words, changes_of, detail_of, kind_in_words, model_of, people_in
 from accounts.models import User
-from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list, shortened
-from config.long_lists import LongChangeList, LongListAdmin
-from config.period_filter import PeriodFilter
-from config.read_only_admin import is_staff
+from backoffice.display import EMPTY, chip, in_words, link_to, link_to_list, shortened
+from backoffice.long_lists import LongChangeList, LongListAdmin
+from backoffice.period_filter import PeriodFilter
+from backoffice.read_only import is_staff
 
 PERMISSION = "audit.view_auditentry"
 CHANGES_IN_LIST = 5

@@ -56,7 +56,7 @@ class AuditEntry(models.Model):
 
     at = models.DateTimeField(_("when"), db_default=Now(), editable=False)
     act = models.CharField(_("act"), max_length=40)
-    kind = models.CharField(_("kind"), max_length=60)  # a model, as in "billing.package"
+    kind = models.CharField(_("kind"), max_length=60)  # a model, as in "packages.package"
     object_id = models.CharField(_("object"), max_length=255, blank=True, db_default=Value(""))
     object_name = models.CharField(_("name"), max_length=255, blank=True, db_default=Value(""))
     before = models.JSONField(_("before"), null=True, decoder=ExactNumbers)

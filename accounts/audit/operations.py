@@ -28,7 +28,7 @@ def watch(
     """Puts every change of these columns on record, of whoever makes it.
 
     Args:
-        table: the watched one; `kind` is its model as entries name it, ``billing.package``.
+        table: the watched one; `kind` is its model as entries name it, ``packages.package``.
         named_by: the column that people know a row by. No person's name.
         hidden: of these only the fact that they changed is kept: secrets, and what is said of a person.
         beside: columns to keep with each entry although they didn't change, such as an amount's currency.

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from accounts.audit.models import AuditEntry
 from accounts.email_addresses import people_with
 from accounts.models import User
-from config.distinct import distinct_values
+from core.database.distinct import distinct_values
 
 
 def kinds_seen() -> list[str]:

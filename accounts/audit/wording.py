@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.audit.models import HIDDEN, AuditEntry
-from config.admin_display import EMPTY, in_words
+from backoffice.display import EMPTY, in_words
 
 Field: TypeAlias = Any  # a model's, or None
 Beside = dict[str, Any]

@@ -14,13 +14,13 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
+from accounts.clients.api_keys import NewKey, create_key, revoke_key
 from accounts.clients.errors import InvalidKeyRequest
 from accounts.clients.forms import ApiClientForm, NewKeyForm
-from accounts.clients.keys import NewKey, create_key, revoke_key
 from accounts.clients.models import ApiClient, ApiKey
-from config.admin_actions import acted_on, after_dialog
-from config.admin_display import EMPTY, chip, link_to
-from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline, StaffMayLook
+from backoffice.actions import acted_on, after_dialog
+from backoffice.display import EMPTY, chip, link_to
+from backoffice.read_only import ReadOnlyAdmin, ReadOnlyInline, StaffMayLook
 
 
 def listed(scopes: list[str]) -> str:

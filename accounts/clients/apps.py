@@ -10,3 +10,7 @@ class ClientsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.clients import openapi  # noqa: F401  # registers itself
+        from accounts.clients.personal_data import ClientsData
+        from accounts.privacy.registry import register
+
+        register(ClientsData())

@@ -9,7 +9,8 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
-from accounts import provider
+from accounts.clients.api_keys import START, is_key, read_prefix
+from accounts.clients.client_tokens import TokenClient, read_client
 from accounts.clients.errors import (
     ApiKeyExpired,
     ApiKeyRevoked,
@@ -21,13 +22,12 @@ from accounts.clients.errors import (
     NotAuthenticated,
     UnknownClient,
 )
-from accounts.clients.keys import START, is_key, read_prefix
 from accounts.clients.last_use import record_use
 from accounts.clients.lookup import ClientRow, find_client, find_key
 from accounts.clients.registration import register_client
-from accounts.clients.tokens import TokenClient, read_client
 from accounts.errors import InvalidTokenError, ProviderUnavailableError
-from accounts.keys import REFETCH_INTERVAL_S
+from accounts.sign_in import provider
+from accounts.sign_in.provider_keys import REFETCH_INTERVAL_S
 
 logger = structlog.get_logger(__name__)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from config.errors import DomainError
+from core.errors import DomainError
 
 REALM = "credits"
 
@@ -101,18 +99,3 @@ class InvalidKeyRequest(ClientError):
     """A key was asked for that could not be: scopes that its client has not, or an expiry in the past."""
 
     code = "invalid_key_request"
-
-
-class RateLimited(DomainError):
-    """Too many requests in this minute. ``retry_after`` in ``params`` is how many seconds are left of it."""
-
-    code = "rate_limited"
-    status = 429
-
-    def __init__(self, retry_after: int, **params: Any) -> None:
-        text = f"Too many requests. Try again in {retry_after} seconds."
-        super().__init__(text, retry_after=retry_after, **params)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.params["retry_after"])}

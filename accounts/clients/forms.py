@@ -16,8 +16,8 @@ from unfold.widgets import (
 )
 
 from accounts.clients.models import ApiClient, ApiKey, Scope
-from config.admin_actions import row_of
-from config.amount_fields import WholeNumberField
+from backoffice.actions import row_of
+from core.amounts.form_fields import WholeNumberField
 
 LONGEST_DAYS = 3650
 

@@ -1,82 +1,11 @@
-"""How many requests a client or a user may make in a minute.
-
-Counted in Django's cache by calendar minutes: one increment, in whatever the cache is. Around the turn of a minute
-somebody can so make twice as many in 60 seconds; the limit guards against floods, and an exact window would read and
-write more than once. In a process's own memory, which is the default, each web process counts for itself; with a shared
-cache (CACHE_URL) they count together, and while it is away nobody is refused (`config.failsafe_cache`).
-"""
+"""How many requests an API client may make in a minute."""
 
 from __future__ import annotations
 
-import math
-import time
-from contextlib import suppress
-from typing import NamedTuple
-from uuid import UUID
-
-import structlog
-from django.conf import settings
-from django.core.cache import cache
-
 from accounts.clients.authentication import Client
-from accounts.clients.errors import RateLimited
-
-logger = structlog.get_logger(__name__)
-
-WINDOW_S = 60
-
-
-class Rate(NamedTuple):
-    """How many requests a minute allows, how many of this one's are left, and in how many seconds the next begins."""
-
-    limit: int
-    remaining: int
-    reset_s: int
-
-
-def check_rate(name: str, limit: int, window_s: int = WINDOW_S) -> Rate:
-    """Counts one request of ``name``, such as ``client:<id>``, in this minute or other ``window_s``.
-
-    Raises RateLimited beyond ``limit`` in this window, with the seconds until the next one begins.
-    """
-    now = time.time()
-    reset_s = math.ceil((int(now) // window_s + 1) * window_s - now)
-    count = count_up(name, window_s)
-    if count > limit:
-        logger.info("rate_limited", who=name, limit=limit, window_s=window_s)
-        raise RateLimited(retry_after=reset_s)
-    return Rate(limit, limit - count, reset_s)
+from accounts.limits.rates import Rate, check_rate
 
 
 def check_client_rate(client: Client) -> Rate:
     """Raises RateLimited when the client has made its requests of this minute."""
     return check_rate(f"client:{client.id}", client.requests_per_minute)
-
-
-def check_account_rate(account_id: UUID) -> Rate:
-    """The same for one account, whichever clients ask, by the setting CREDITS_USER_RATE."""
-    return check_rate(f"account:{account_id}", settings.CREDITS_USER_RATE)
-
-
-def count_up(name: str, window_s: int = WINDOW_S) -> int:
-    """Counts one more of ``name`` in this window; gives how many there were, this one included."""
-    key = _key(name, window_s)
-    try:
-        return cache.incr(key)
-    except ValueError:  # the first of this window
-        return 1 if cache.add(key, 1, timeout=2 * window_s) else cache.incr(key)
-
-
-def count_down(name: str, window_s: int = WINDOW_S) -> None:
-    """Takes one back that `count_up` or `check_rate` counted and that was none."""
-    with suppress(ValueError):  # a new window has begun, or the cache has forgotten it
-        cache.decr(_key(name, window_s))
-
-
-def counted(name: str, window_s: int = WINDOW_S) -> int:
-    """How many of ``name`` there were in this window."""
-    return int(cache.get(_key(name, window_s), 0))
-
-
-def _key(name: str, window_s: int) -> str:
-    return f"rate:{name}:{int(time.time()) // window_s}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from config.statements import call
+from core.database.statements import call
 
 _BY_OIDC_ID = """SELECT id, name, scopes, requests_per_minute, is_active,
         coalesce(last_used_at < statement_timestamp() - interval '1 minute', true)

@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from config.guards import never_deleted
+from core.database.guards import never_deleted
 
 PREFIX_PATTERN = r"[0-9a-f]{12}"
 HASH_LENGTH = 64

@@ -13,8 +13,8 @@ from unfold.decorators import display
 from accounts.admin import UserAdmin
 from accounts.models import User
 from accounts.teams.models import Invitation, MemberAllowance, Membership, Period, Role, Team
-from config.admin_display import EMPTY, chip, link_to, link_to_list, shortened
-from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
+from backoffice.display import EMPTY, chip, link_to, link_to_list, shortened
+from backoffice.read_only import ReadOnlyAdmin, ReadOnlyInline
 
 MEMBER_NAMED = ["memberships__user__email__normal_form", "memberships__user__username__normal_form"]
 ROLE_TONES: dict[str, str] = {Role.OWNER: "info", Role.ADMIN: "success"}

@@ -7,3 +7,9 @@ class TeamsConfig(AppConfig):
     label = "teams"
     verbose_name = _("Teams")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from accounts.privacy.registry import register
+        from accounts.teams.personal_data import TeamsData
+
+        register(TeamsData())

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from accounts.teams.caps import Cap
 from accounts.teams.errors import TeamError
 from accounts.teams.models import NAME_LENGTH, Membership, Period, Role
-from config.amount_fields import AmountField
+from core.amounts.form_fields import AmountField
 
 NO_NAME = {"required": gettext_lazy("Give the team a name.")}
 NO_EMAIL = {"required": gettext_lazy("Write the e-mail address of whom you invite.")}

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, override
 from accounts.teams.invitations import hash_of, inviter_of, token_of
 from accounts.teams.models import Invitation
 from accounts.time_zones import zone_of_address
-from config.turns import take_turns
+from core.database.locks import take_turns
 
 
 def send_invitation_mail(invitation_id: UUID) -> bool:

@@ -21,9 +21,10 @@ from django.utils.translation import gettext as _
 
 from accounts.audit.context import acting
 from accounts.email_addresses import email_key, people_with
-from accounts.erasure import hold_present
 from accounts.models import User
+from accounts.presence import hold_present
 from accounts.teams.caps import Cap
+from accounts.teams.deferring import defer_invitation_mail
 from accounts.teams.errors import (
     AlreadyInvited,
     AlreadyMember,
@@ -32,7 +33,6 @@ from accounts.teams.errors import (
     TooManyInvitations,
     UnknownInvitation,
 )
-from accounts.teams.jobs import send_invitation
 from accounts.teams.membership import changing, lock_team
 from accounts.teams.models import Invitation, Membership, Role
 from accounts.teams.permissions import require_outranks
@@ -59,7 +59,7 @@ def invite(actor: User, team_id: UUID, email: str, role: Role, cap: Cap | None =
         _refuse_known(team_id, email, now)
         _refuse_flood(actor, email, now)
         invitation = _create(own, email, role, cap, now)
-        send_invitation.defer(invitation_id=str(invitation.pk))
+        defer_invitation_mail(invitation.pk)
     return invitation
 
 

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.audit.context import acting
-from accounts.erasure import hold_present
 from accounts.models import User
+from accounts.presence import hold_present
 from accounts.teams.caps import Cap
 from accounts.teams.errors import InvalidTeam, OwnerMustStay, UnknownMember, UnknownTeam
 from accounts.teams.models import NAME_LENGTH, Invitation, Membership, Role, Team
 from accounts.teams.permissions import require_manager, require_outranks, require_owner
+from core.database.locks import require_transaction
 
 
 def create_team(user: User, name: str) -> Team:
@@ -137,8 +138,7 @@ def lock_team(team_id: UUID) -> Team:
         UnknownTeam: there is none.
         RuntimeError: no transaction is open, so the lock would hold nothing.
     """
-    if not connection.in_atomic_block:
-        raise RuntimeError("A row lock needs an open transaction: without one it is released at once.")
+    require_transaction()
     team = Team.objects.select_for_update(no_key=True).filter(pk=team_id).first()
     if team is None:
         raise unknown_team()

@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
-from accounts.resuming import is_own_address, posted_from
+from accounts.sign_in.resuming import is_own_address, posted_from
 from accounts.teams import invitations, membership
 from accounts.teams.errors import (
     AlreadyMember,

@@ -1,4 +1,4 @@
-"""Numbers side by side as an SVG of upright bars: what the template draws it with. As `credits.chart`, and to the same
+"""Numbers side by side as an SVG of upright bars: what the template draws it with. As `credits.statement.chart`, and to the same
 measures.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from credits.chart import HEIGHT, NICE, WIDTH, ZERO, Tick, label, round_levels, written
+from credits.statement.chart import HEIGHT, NICE, WIDTH, ZERO, Tick, label, round_levels, written
 
 # Where things are counted, no level is between two whole numbers.
 WHOLE = (Decimal(1), Decimal(2), Decimal(5), Decimal(10))

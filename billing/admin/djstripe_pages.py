@@ -21,13 +21,13 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from djstripe import models as djstripe_models
 
-import billing.stripe_mirror  # noqa: F401 - keeps API keys out of dj-stripe's tables in every process
+import billing.stripe.mirror  # noqa: F401 - keeps API keys out of dj-stripe's tables in every process
+from backoffice.display import EMPTY, chip, in_words, link_to, pretty_json, shortened
+from backoffice.read_only import ReadOnlyAdmin
 from billing.admin.payloads import MASKED, Column, personal, seen_by
-from billing.models import Purchase
 from billing.money import Money
-from billing.personal_data import masked
-from config.admin_display import EMPTY, chip, in_words, link_to, pretty_json, shortened
-from config.read_only_admin import ReadOnlyAdmin
+from billing.purchases.models import Purchase
+from billing.stripe.masking import masked
 
 TONES = {
     "succeeded": "success",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-DOWNLOAD_SALES = "billing.download_sales"
+DOWNLOAD_SALES = "purchases.download_sales"
 
 
 def may_download(request: HttpRequest) -> bool:

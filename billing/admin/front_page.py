@@ -15,17 +15,18 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin.dashboard.page import dashboard
 from billing.admin.downloads import may_download
-from billing.inbox_selectors import newest_in_another_version
-from billing.models import Dispute, InboxEvent, Package, Purchase, ReconciliationFinding, Refund
-from billing.remote_catalog import find_drift, mirrored_remote_catalog
-from billing.selectors import (
-    disputes_to_answer,
-    open_purchases,
-    purchases_needing_attention,
-    waiting_findings,
-)
-from credits.models import Adjustment
-from credits.selectors import waiting_adjustments
+from billing.inbox.models import InboxEvent
+from billing.inbox.selectors import newest_in_another_version
+from billing.packages.models import Package
+from billing.packages.remote_catalog import find_drift, mirrored_remote_catalog
+from billing.purchases.models import Purchase
+from billing.purchases.selectors import open_purchases, purchases_needing_attention
+from billing.reconciliation.models import ReconciliationFinding
+from billing.reconciliation.selectors import waiting_findings
+from billing.refunds.models import Dispute, Refund
+from billing.refunds.selectors import disputes_to_answer
+from credits.adjustments.models import Adjustment
+from credits.adjustments.selectors import waiting_adjustments
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
+from backoffice.actions import acted_on, after_dialog
+from backoffice.display import chip, link_to, pretty_json
+from backoffice.long_lists import LongListAdmin
 from billing.admin.inbox_figures import DAY, figures_of
 from billing.admin.payloads import may_see_personal_data
-from billing.inbox import Reapplied, reapply_events
-from billing.inbox_selectors import events_named, types_seen
-from billing.models import InboxEvent
-from billing.personal_data import masked
-from config.admin_actions import acted_on, after_dialog
-from config.admin_display import chip, link_to, pretty_json
-from config.long_lists import LongListAdmin
+from billing.inbox.models import InboxEvent
+from billing.inbox.selectors import events_named, types_seen
+from billing.stripe.masking import masked
+from billing.webhooks.receiving import Reapplied, reapply_events
 
 STATUS_TONES: dict[str, str] = {
     InboxEvent.Status.APPLIED: "success",
@@ -125,7 +125,7 @@ class InboxEventAdmin(LongListAdmin):
         return found
 
     def has_reapply_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("billing.reapply_event")
+        return request.user.has_perm("inbox.reapply_event")
 
     @action(
         description=_("Apply again"),
@@ -146,7 +146,7 @@ class InboxEventAdmin(LongListAdmin):
             self.message_user(request, _reason(came), messages.ERROR)
         else:
             self.message_user(request, _("Done: %s.") % came.status.label, messages.SUCCESS)
-        return after_dialog(request, reverse("admin:billing_inboxevent_change", args=[quote(event.pk)]))
+        return after_dialog(request, reverse("admin:inbox_inboxevent_change", args=[quote(event.pk)]))
 
     @action(description=_("Apply those that failed again"), permissions=["reapply"])
     def reapply_selected(self, request: HttpRequest, queryset: QuerySet[InboxEvent]) -> None:

@@ -13,12 +13,12 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from backoffice.display import link_to, link_to_list, percent
+from backoffice.tables import Table
 from billing.admin.bar_chart import BarChart, Column, Part, draw_columns
 from billing.admin.figure import Figure
-from billing.inbox_selectors import HOUR, Hour, Traffic, failures_by_type, oldest_not_applied, traffic
-from billing.models import InboxEvent
-from config.admin_display import link_to, link_to_list, percent
-from credits.admin.tables import Table
+from billing.inbox.models import InboxEvent
+from billing.inbox.selectors import HOUR, Hour, Traffic, failures_by_type, oldest_not_applied, traffic
 
 DAY, WEEK = "day", "week"
 WINDOWS: dict[str, tuple[Any, int]] = {

@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 from unfold.decorators import display
 
-from billing.models import InboxEvent, Purchase
-from config.admin_display import EMPTY, chip, in_words, link_to
-from config.read_only_admin import ReadOnlyAdmin, ReadOnlyInline
+from backoffice.display import EMPTY, chip, in_words, link_to
+from backoffice.read_only import ReadOnlyAdmin, ReadOnlyInline
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Purchase
 
 STATUS_TONES = {"succeeded": "success", "todo": "info", "doing": "warning", "failed": "danger"}
 

@@ -16,16 +16,17 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.models import User
-from billing import refund_limits
+from backoffice.actions import row_of
+from backoffice.display import EMPTY, in_words, link_to
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.errors import BillingError
-from billing.models import Payment, Purchase, Refund
-from billing.owed_payments import OwedPayment, owed_payments
-from billing.payment_methods import paid_with
-from billing.refunds import LONGEST_NOTE, RefundOrder, refund_purchase
-from config.admin_actions import row_of
-from config.admin_display import EMPTY, in_words, link_to
-from config.amount_fields import WholeNumberField
+from billing.purchases.models import Payment, Purchase
+from billing.purchases.payment_methods import paid_with
+from billing.refunds import limits as refund_limits
+from billing.refunds.models import Refund
+from billing.refunds.owed_payments import OwedPayment, owed_payments
+from billing.refunds.refunding import LONGEST_NOTE, RefundOrder, refund_purchase
+from core.amounts.form_fields import WholeNumberField
 
 
 class RefundPaymentForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped

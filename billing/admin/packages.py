@@ -20,21 +20,20 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts.audit.recording import record_act
+from backoffice.actions import acted_on, after_dialog
+from backoffice.display import EMPTY, chip
+from backoffice.read_only import StaffMayLook
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.front_page import drifted_packages
-from billing.catalog_sync import sync_package
 from billing.currencies import decimal_places
 from billing.errors import BillingError
-from billing.models import Package
-from billing.models.packages import PRICE_ID, PRODUCT_ID
 from billing.money import Money
-from billing.pricing import discounts
-from billing.remote_catalog import RemoteCatalog, find_drift, mirrored_remote_catalog
-from billing.selectors import all_packages
-from config.admin_actions import acted_on, after_dialog
-from config.admin_display import EMPTY, chip
-from config.amount_fields import AmountField
-from config.read_only_admin import StaffMayLook
+from billing.packages.catalog_sync import sync_package
+from billing.packages.models import PRICE_ID, PRODUCT_ID, Package
+from billing.packages.pricing import discounts
+from billing.packages.remote_catalog import RemoteCatalog, find_drift, mirrored_remote_catalog
+from billing.packages.selectors import all_packages
+from core.amounts.form_fields import AmountField
 from credits.formatting import credits_amount
 
 BADGE_TONES: dict[str, str] = {Package.Badge.POPULAR: "info", Package.Badge.BEST_VALUE: "success"}
@@ -256,7 +255,7 @@ class PackageAdmin(StaffMayLook):
     def sync_this(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         package: Package = acted_on(self, request, object_id)
         self._sync(request, package)
-        return after_dialog(request, reverse("admin:billing_package_change", args=[quote(package.pk)]))
+        return after_dialog(request, reverse("admin:packages_package_change", args=[quote(package.pk)]))
 
     def _sync(self, request: HttpRequest, package: Package) -> None:
         try:

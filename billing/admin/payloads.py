@@ -8,8 +8,8 @@ from typing import Any
 from django.contrib.admin import display
 from django.http import HttpRequest
 
-from billing.personal_data import MASK
-from config.admin_display import EMPTY
+from backoffice.display import EMPTY
+from billing.stripe.masking import MASK
 
 Column = Callable[[Any], Any]
 
@@ -18,7 +18,7 @@ MASKED: dict[Any, Any] = {}
 
 
 def may_see_personal_data(request: HttpRequest) -> bool:
-    return request.user.has_perm("billing.view_personal_data")
+    return request.user.has_perm("inbox.view_personal_data")
 
 
 def personal(column: Column) -> Column:

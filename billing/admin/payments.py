@@ -11,13 +11,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.search import users_named
+from backoffice.display import EMPTY, chip, link_to
+from backoffice.long_lists import LongListAdmin
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.returns import list_of
-from billing.models import Payment
-from billing.payment_methods import paid_with
-from config.admin_display import EMPTY, chip, link_to
-from config.long_lists import LongListAdmin
-from credits.traces import as_uuid
+from billing.purchases.models import Payment
+from billing.purchases.payment_methods import paid_with
+from credits.statement.traces import as_uuid
 
 STATE_TONES: dict[str, str] = {
     Payment.State.PAID: "success",

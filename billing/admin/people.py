@@ -22,9 +22,9 @@ from accounts.downloads import record_download
 from accounts.email_addresses import is_same_address
 from accounts.errors import ErasureBlocked
 from accounts.models import User
-from billing.erasure import Erased, erase_user, must_be_erased, plan_erasure
-from billing.views import export_response
-from config.admin_actions import acted_on, after_dialog, row_of
+from backoffice.actions import acted_on, after_dialog, row_of
+from billing.pages.views import export_response
+from billing.privacy.erasure import Erased, erase_user, must_be_erased, plan_erasure
 from credits.formatting import credits_amount
 
 

@@ -12,13 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.models import User
-from billing.models import InboxEvent, PurchaseEvent
-from billing.selectors import kinds_of_purchase_events
-from config.admin_display import EMPTY, in_words, link_to, pairs, shortened
-from config.long_lists import LongListAdmin
-from config.read_only_admin import ReadOnlyInline
+from backoffice.display import EMPTY, in_words, link_to, pairs, shortened
+from backoffice.long_lists import LongListAdmin
+from backoffice.read_only import ReadOnlyInline
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import PurchaseEvent
+from billing.purchases.selectors import kinds_of_purchase_events
 from credits.formatting import credits_amount
-from credits.traces import as_uuid
+from credits.statement.traces import as_uuid
 
 # Those of an event's details that are credits.
 AMOUNTS = ("balance_after", "credits", "pending", "owed", "waived")

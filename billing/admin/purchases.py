@@ -18,6 +18,10 @@ from unfold.decorators import action, display
 
 from accounts.downloads import DownloadableList
 from accounts.models import User
+from backoffice.actions import acted_on, after_dialog
+from backoffice.display import EMPTY, chip, in_words, link_to, link_to_list, pairs, shortened
+from backoffice.long_lists import LongListAdmin
+from backoffice.period_filter import PeriodFilter
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.downloads import DOWNLOAD_SALES
 from billing.admin.owed_payments import (
@@ -29,27 +33,21 @@ from billing.admin.owed_payments import (
 from billing.admin.purchase_events import PurchaseEventInline
 from billing.admin.refund_dialog import RefundForm, refund_and_tell
 from billing.admin.returns import list_of
+from billing.checkout.repair import rerun_fulfilment
 from billing.errors import BillingError
-from billing.exports import purchases_csv
-from billing.models import Dispute, InboxEvent, Purchase, Refund
+from billing.inbox.models import InboxEvent
 from billing.money import Money
-from billing.owed_payments import close_unpaid_purchase, is_closable
-from billing.own_purchases import may_refund
-from billing.receipt_downloads import purchase_document
-from billing.refundable import left_to_refund, why_not_refundable
-from billing.repair import rerun_fulfilment
-from billing.selectors import (
-    open_purchases,
-    package_codes_bought,
-    purchases_named,
-    purchases_needing_attention,
-)
-from config.admin_actions import acted_on, after_dialog
-from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list, pairs, shortened
-from config.long_lists import LongListAdmin
-from config.period_filter import PeriodFilter
+from billing.purchases.exports import purchases_csv
+from billing.purchases.models import Purchase
+from billing.purchases.selectors import open_purchases, purchases_named, purchases_needing_attention
+from billing.receipts.downloads import purchase_document
+from billing.refunds.models import Dispute, Refund
+from billing.refunds.owed_payments import close_unpaid_purchase, is_closable
+from billing.refunds.own_purchases import may_refund
+from billing.refunds.refundable import left_to_refund, why_not_refundable
+from billing.reporting.selectors import package_codes_bought
 from credits.formatting import credits_amount
-from credits.models import Entry
+from credits.ledger.models import Entry
 
 STATUS_TONES: dict[str, str] = {
     Purchase.Status.COMPLETED: "success",
@@ -268,7 +266,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         return purchases_csv(rows)
 
     def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("billing.refund_purchase")
+        return request.user.has_perm("refunds.refund_purchase")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """No Refund button where nothing is left to refund (*left to refund* says why), no Refund payment where nothing
@@ -298,7 +296,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             return purchase_document(purchase)
         except BillingError as error:
             self.message_user(request, error.for_staff, messages.ERROR)
-            return redirect("admin:billing_purchase_change", quote(purchase.pk))
+            return redirect("admin:purchases_purchase_change", quote(purchase.pk))
 
     @action(
         description=_("Refund"),
@@ -314,7 +312,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     def refund(self, request: HttpRequest, form: RefundForm, object_id: str) -> HttpResponse:
         purchase: Purchase = acted_on(self, request, object_id)
         refund_and_tell(self, request, purchase, form)
-        return after_dialog(request, reverse("admin:billing_purchase_change", args=[quote(purchase.pk)]))
+        return after_dialog(request, reverse("admin:purchases_purchase_change", args=[quote(purchase.pk)]))
 
     @action(
         description=_("Refund payment"),
@@ -332,7 +330,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     def refund_payment(self, request: HttpRequest, form: RefundPaymentForm, object_id: str) -> HttpResponse:
         purchase: Purchase = acted_on(self, request, object_id)
         refund_payment_and_tell(self, request, purchase, form)
-        return after_dialog(request, reverse("admin:billing_purchase_change", args=[quote(purchase.pk)]))
+        return after_dialog(request, reverse("admin:purchases_purchase_change", args=[quote(purchase.pk)]))
 
     @action(
         description=_("Close without credits"),
@@ -357,10 +355,10 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         else:
             self.log_change(request, purchase, "Closed without credits")
             self.message_user(request, _("Closed. Nothing was credited."), messages.SUCCESS)
-        return after_dialog(request, reverse("admin:billing_purchase_change", args=[quote(purchase.pk)]))
+        return after_dialog(request, reverse("admin:purchases_purchase_change", args=[quote(purchase.pk)]))
 
     def has_rerun_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("billing.rerun_fulfilment")
+        return request.user.has_perm("purchases.rerun_fulfilment")
 
     @action(
         description=_("Run fulfilment again"),
@@ -385,7 +383,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         else:
             self.log_change(request, purchase, f"Ran fulfilment again: {purchase.status}")
             self._tell_outcome(request, purchase)
-        return after_dialog(request, reverse("admin:billing_purchase_change", args=[quote(purchase.pk)]))
+        return after_dialog(request, reverse("admin:purchases_purchase_change", args=[quote(purchase.pk)]))
 
     def _tell_outcome(self, request: HttpRequest, purchase: Purchase) -> None:
         if purchase.attention:

@@ -8,11 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
-from billing.models import Receipt
-from billing.receipt_downloads import as_pdf
-from config.admin_actions import acted_on
-from config.admin_display import link_to
-from config.read_only_admin import ReadOnlyAdmin
+from backoffice.actions import acted_on
+from backoffice.display import link_to
+from backoffice.read_only import ReadOnlyAdmin
+from billing.receipts.downloads import as_pdf
+from billing.receipts.models import Receipt
 
 
 @admin.register(Receipt)

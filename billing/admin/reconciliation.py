@@ -20,14 +20,14 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from accounts.audit.recording import record_act
 from accounts.models import User
+from backoffice.actions import acted_on, after_dialog
+from backoffice.display import EMPTY, chip, in_words, link_to, link_to_list
+from backoffice.read_only import ReadOnlyAdmin
+from billing.deferring import defer_reconciliation
 from billing.errors import BillingError
-from billing.findings import WHAT_TO_DO, is_repairable, repair_finding, settle_finding
-from billing.jobs import work_on_reconciliation
-from billing.models import ReconciliationFinding, ReconciliationRun
-from billing.reconciliation_runs import LEASE, begin_run
-from config.admin_actions import acted_on, after_dialog
-from config.admin_display import EMPTY, chip, in_words, link_to, link_to_list
-from config.read_only_admin import ReadOnlyAdmin
+from billing.reconciliation.findings import WHAT_TO_DO, is_repairable, repair_finding, settle_finding
+from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
+from billing.reconciliation.runs import LEASE, begin_run
 
 State = ReconciliationFinding.State
 RUN_TONES: dict[str, str] = {
@@ -121,7 +121,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         return link_to_list(ReconciliationFinding, _("One by one"), run__id__exact=run.pk)
 
     def has_compare_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("billing.run_reconciliation")
+        return request.user.has_perm("reconciliation.run_reconciliation")
 
     @action(
         description=_("Compare now"),
@@ -142,9 +142,9 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         with transaction.atomic():
             run = begin_run(start, now, ReconciliationRun.Source.STAFF, asked_by=staff)
             record_act("started", run, {"days": days})
-            work_on_reconciliation.defer(run_id=run.pk)
+            defer_reconciliation(run.pk)
         self.message_user(request, _("Begun. What it finds appears here as it goes."), messages.SUCCESS)
-        return after_dialog(request, reverse("admin:billing_reconciliationrun_changelist"))
+        return after_dialog(request, reverse("admin:reconciliation_reconciliationrun_changelist"))
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         run = self.get_object(request, object_id)
@@ -166,7 +166,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         if run.can_go_on:
             with transaction.atomic():
                 record_act("resumed", run)
-                work_on_reconciliation.defer(run_id=run.pk)
+                defer_reconciliation(run.pk)
             self.log_change(request, run, "Had it go on")
             self.message_user(request, _("A worker goes on with it."), messages.SUCCESS)
         elif run.stage:
@@ -175,7 +175,9 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
             self.message_user(request, busy % {"minutes": minutes}, messages.WARNING)
         else:
             self.message_user(request, _("It is done: there is nothing to go on with."), messages.WARNING)
-        return after_dialog(request, reverse("admin:billing_reconciliationrun_change", args=[quote(run.pk)]))
+        return after_dialog(
+            request, reverse("admin:reconciliation_reconciliationrun_change", args=[quote(run.pk)])
+        )
 
 
 @admin.register(ReconciliationFinding)
@@ -237,7 +239,7 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
         return actions if is_repairable(finding) else [one for one in actions if one.path != "repair"]
 
     def has_repair_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("billing.repair_finding")
+        return request.user.has_perm("reconciliation.repair_finding")
 
     @action(
         description=_("Repair"),
@@ -287,5 +289,5 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
 
     def _back(self, request: HttpRequest, finding: ReconciliationFinding) -> HttpResponse:
         return after_dialog(
-            request, reverse("admin:billing_reconciliationfinding_change", args=[quote(finding.pk)])
+            request, reverse("admin:reconciliation_reconciliationfinding_change", args=[quote(finding.pk)])
         )

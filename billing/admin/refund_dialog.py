@@ -15,17 +15,18 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
-from billing import refund_limits
+from backoffice.actions import row_of
+from backoffice.display import in_words
 from billing.currencies import too_fine
 from billing.errors import BillingError
-from billing.models import Purchase, Refund
 from billing.money import Money
-from billing.refundable import left_to_refund, why_not_refundable
-from billing.refunds import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
-from billing.returns import came_of
-from config.admin_actions import row_of
-from config.admin_display import in_words
-from config.amount_fields import AmountField
+from billing.purchases.models import Purchase
+from billing.refunds import limits as refund_limits
+from billing.refunds.models import Refund
+from billing.refunds.refundable import left_to_refund, why_not_refundable
+from billing.refunds.refunding import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
+from billing.refunds.reversals import came_of
+from core.amounts.form_fields import AmountField
 from credits.formatting import credits_amount
 
 

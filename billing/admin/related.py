@@ -9,12 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.wording import FORMATS, LABELS
 from accounts.models import User
+from backoffice.display import EMPTY, link_to, link_to_list
 from billing.admin.people import PersonAdmin
-from billing.models import Purchase
 from billing.money import Money
-from config.admin_display import EMPTY, link_to, link_to_list
+from billing.purchases.models import Purchase
 from credits.admin import AccountAdmin, EntryAdmin, LotAdmin
-from credits.models import Account, Entry, Lot
+from credits.ledger.models import Account, Entry, Lot
 
 
 def purchases_of_user(user: User) -> str:

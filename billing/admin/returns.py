@@ -20,21 +20,21 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.downloads import DownloadableList
 from accounts.models import User
+from backoffice.actions import acted_on, after_dialog
+from backoffice.display import EMPTY, chip, in_words, link_to
+from backoffice.period_filter import PeriodFilter
+from backoffice.read_only import ReadOnlyAdmin
 from billing.admin.downloads import DOWNLOAD_SALES
 from billing.errors import BillingError
-from billing.exports import refunds_csv
-from billing.models import Dispute, Refund
 from billing.money import Money
-from billing.resolving import resolve_return
-from billing.returns import amount_of, came_of
-from billing.stripe_dashboard import dispute_page
-from config.admin_actions import acted_on, after_dialog
-from config.admin_display import EMPTY, chip, in_words, link_to
-from config.amount_fields import AmountField
-from config.period_filter import PeriodFilter
-from config.read_only_admin import ReadOnlyAdmin
+from billing.refunds.exports import refunds_csv
+from billing.refunds.models import Dispute, Refund
+from billing.refunds.resolving import resolve_return
+from billing.refunds.reversals import amount_of, came_of
+from billing.stripe.dashboard import dispute_page
+from core.amounts.form_fields import AmountField
 from credits.formatting import credits_amount
-from credits.models import Clawback
+from credits.ledger.models import Clawback
 
 REFUND_TONES: dict[str, str] = {
     Refund.Status.SUCCEEDED: "success",
@@ -122,7 +122,7 @@ class ReturnColumns:
         return self._of_claim(row, "waived")
 
     def has_say_amount_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("billing.refund_purchase")
+        return request.user.has_perm("refunds.refund_purchase")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """Only where Stripe didn't say."""

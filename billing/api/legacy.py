@@ -12,11 +12,12 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from billing.api.webhook import WebhookView
-from billing.checkout import PurchaseOrder, start_purchase
-from billing.landing import ShownSession, settle_and_show_session
-from billing.models import Package, Purchase, PurchaseEvent
-from billing.return_urls import older_cancel_url, older_success_url
-from config.errors import DomainError
+from billing.checkout.return_urls import older_cancel_url, older_success_url
+from billing.checkout.starting import PurchaseOrder, start_purchase
+from billing.checkout.success import ShownSession, settle_and_show_session
+from billing.packages.models import Package
+from billing.purchases.models import Purchase, PurchaseEvent
+from core.errors import DomainError
 from credits.formatting import plain
 from credits.rates.api import EstimateQuerySerializer, EstimateSerializer, estimate_from
 from credits.rates.exact_json import ExactJSONRenderer

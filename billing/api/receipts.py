@@ -13,11 +13,12 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from billing.errors import NoReceipt
-from billing.matching import as_uuid
-from billing.receipt_downloads import purchase_document, refund_document
-from billing.receipts import PDF
-from billing.selectors import documented_purchases, documented_refunds
-from config.problems import problem_responses
+from billing.purchases.matching import as_uuid
+from billing.purchases.selectors import documented_purchases
+from billing.receipts.downloads import purchase_document, refund_document
+from billing.receipts.issuing import PDF
+from billing.refunds.selectors import documented_refunds
+from core.problems import problem_responses
 
 WHO = (401, 403, 429, 503)
 

@@ -17,14 +17,15 @@ from rest_framework.views import APIView
 from accounts.models import User
 from billing.api.fields import MoneyField, NumberField, UtcTimeField
 from billing.errors import InvalidIdempotencyKey, InvalidRefund
-from billing.matching import as_uuid
-from billing.models import Purchase, Refund
 from billing.money import Money
-from billing.refunds import LONGEST_NOTE, RefundOrder, preview_refund, refund_purchase
-from billing.returns import came_of
-from config.api_amounts import AmountField
-from config.problems import problem_responses
-from credits.models import Clawback
+from billing.purchases.matching import as_uuid
+from billing.purchases.models import Purchase
+from billing.refunds.models import Refund
+from billing.refunds.refunding import LONGEST_NOTE, RefundOrder, preview_refund, refund_purchase
+from billing.refunds.reversals import came_of
+from core.amounts.api_fields import AmountField
+from core.problems import problem_responses
+from credits.ledger.models import Clawback
 
 LONGEST_KEY = 200
 WHO = (401, 403, 429, 503)
@@ -38,10 +39,10 @@ KEY_HEADER = OpenApiParameter(
 
 
 class MayRefund(BasePermission):
-    """The permission ``billing.refund_purchase``, as for the button in the admin."""
+    """The permission ``refunds.refund_purchase``, as for the button in the admin."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return cast(User, request.user).has_perm("billing.refund_purchase")
+        return cast(User, request.user).has_perm("refunds.refund_purchase")
 
 
 class PreviewQuerySerializer(serializers.Serializer[Any]):

@@ -9,9 +9,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.api.fields import MoneyField, NumberField, UtcTimeField
-from billing.models import Package, Purchase
-from billing.seen_offers import SeenOffer
-from config.api_amounts import AmountField
+from billing.checkout.seen_offers import SeenOffer
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from core.amounts.api_fields import AmountField
 from credits.rates.exact_json import ExactNumberField
 
 HIGHEST_LIMIT = 100

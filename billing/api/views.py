@@ -27,14 +27,15 @@ from billing.api.serializers import (
     SessionSerializer,
     StartedPurchaseSerializer,
 )
-from billing.checkout import PurchaseOrder, start_purchase
-from billing.landing import settle_session
-from billing.models import Purchase, PurchaseEvent
-from billing.pricing import discounts
-from billing.selectors import all_packages, all_purchases, packages_on_sale, purchases_of
-from config.problems import problem_responses
+from billing.checkout.starting import PurchaseOrder, start_purchase
+from billing.checkout.success import settle_session
+from billing.packages.pricing import discounts
+from billing.packages.selectors import all_packages, packages_on_sale
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.purchases.selectors import all_purchases, purchases_of
+from core.problems import problem_responses
+from credits.ledger.selectors import get_balance
 from credits.rates.exact_json import ExactJSONRenderer
-from credits.selectors import get_balance
 
 # Nobody signed in; not allowed; too many requests; a token that can't be checked while the provider is away.
 WHO = (401, 403, 429, 503)

@@ -13,13 +13,13 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from accounts.clients.limits import check_rate
-from accounts.request_limits import address_of
+from accounts.limits.rates import check_rate
+from accounts.limits.requests import address_of
 from billing.api.serializers import ReceivedSerializer
 from billing.errors import UnreadableEvent, WebhookTooLarge
-from billing.inbox import keep_unreadable, receive_event
-from billing.stripe_signatures import verify_event
-from config.problems import problem_responses
+from billing.stripe.signatures import verify_event
+from billing.webhooks.receiving import keep_unreadable, receive_event
+from core.problems import problem_responses
 
 
 class DeliveryThrottle(BaseThrottle):

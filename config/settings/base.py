@@ -10,12 +10,12 @@ from csp.constants import NONE, SELF
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from config import admin_looks
+from backoffice import looks as admin_looks
 from config.environment import Environment
-from config.program import this_program
 from config.settings.limits import *
 from config.settings.logs import *
-from config.time_limits import time_limits_of
+from core.database.time_limits import time_limits_of
+from core.program import this_program
 
 env = Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -74,6 +74,14 @@ INSTALLED_APPS = [
     "accounts.audit",
     "credits",
     "credits.rates",
+    "billing.stripe",
+    "billing.packages",
+    "billing.purchases",
+    "billing.inbox",
+    "billing.refunds",
+    "billing.receipts",
+    "billing.reporting",
+    "billing.reconciliation",
     "billing",
 ]
 
@@ -84,7 +92,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.RequestLog",
     "config.unstorable_requests.RefuseUnstorableText",
-    "config.service_calls.PastThePages",  # what follows is for browsers
+    "core.service_fast_path.PastThePages",  # what follows is for browsers
     "csp.middleware.CSPMiddleware",
     "config.middleware.AdminContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -92,12 +100,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "accounts.request_limits.LimitPeople",
+    "accounts.limits.requests.LimitPeople",
     "accounts.time_zones.ActivateTimeZone",
     "config.middleware.StaffHistory",
     "django.contrib.messages.middleware.MessageMiddleware",
     "config.middleware.MethodPage",
-    "accounts.resuming.ResumeForms",
+    "accounts.sign_in.resuming.ResumeForms",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -115,7 +123,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "config.context_processors.site",
                 "accounts.teams.context_processors.switcher",
-                "credits.context_processors.notices",
+                "credits.notices.context_processors.notices",
             ],
         },
     },
@@ -130,7 +138,7 @@ STORAGES = {
 }
 
 # dj-stripe's own migrations take a minute on a new database; see docs/decisions/djstripe-migrations.md.
-MIGRATION_MODULES = {"djstripe": "billing.djstripe_migrations"}
+MIGRATION_MODULES = {"djstripe": "billing.stripe.djstripe_migrations"}
 
 # --- Signing in ---------------------------------------------------------------------------------------------------
 # The provider's issuer, exactly as in its tokens. Empty: people sign in with a Django password instead.
@@ -138,7 +146,7 @@ OIDC_ISSUER = env("OIDC_ISSUER", default="")
 OIDC_PROVIDER_NAME = env("OIDC_PROVIDER_NAME", default="") or _("your account")  # "Sign in with …"
 OIDC_RP_CLIENT_ID = env("OIDC_RP_CLIENT_ID", default="")
 OIDC_RP_CLIENT_SECRET = env("OIDC_RP_CLIENT_SECRET", default="")
-# Empty: the issuer's, as Keycloak lays them out. See accounts/provider.py.
+# Empty: the issuer's, as Keycloak lays them out. See accounts/sign_in/provider.py.
 OIDC_OP_AUTHORIZATION_ENDPOINT = env("OIDC_OP_AUTHORIZATION_ENDPOINT", default="")
 OIDC_OP_TOKEN_ENDPOINT = env("OIDC_OP_TOKEN_ENDPOINT", default="")
 OIDC_OP_USER_ENDPOINT = env("OIDC_OP_USER_ENDPOINT", default="")
@@ -154,7 +162,7 @@ OIDC_API_AUDIENCE = env("OIDC_API_AUDIENCE", default="credits")
 OIDC_ROLES_CLAIM = env("OIDC_ROLES_CLAIM", default="realm_access.roles")
 OIDC_STAFF_ROLE = env("OIDC_STAFF_ROLE", default="staff")
 OIDC_ADMIN_ROLE = env("OIDC_ADMIN_ROLE", default="admin")
-# The back office's groups (billing/roles.py says what each may do), and the provider's roles of the same names.
+# The back office's groups (billing/admin/roles.py says what each may do), and the provider's roles of the same names.
 STAFF_GROUPS = ("support", "finance", "catalogue")
 # A client whose own token has this role may call the credits API, and is registered when it first does.
 OIDC_SERVICE_ROLE = env("OIDC_SERVICE_ROLE", default="service")
@@ -163,11 +171,11 @@ OIDC_SERVICE_ROLE = env("OIDC_SERVICE_ROLE", default="service")
 OIDC_SESSION_LIFETIME = timedelta(minutes=env.int("OIDC_SESSION_MINUTES", default=600))
 OIDC_AUTHENTICATE_CLASS = "accounts.views.AuthenticateView"
 OIDC_CALLBACK_CLASS = "accounts.views.CallbackView"
-OIDC_OP_LOGOUT_URL_METHOD = "accounts.provider.end_session_url"
+OIDC_OP_LOGOUT_URL_METHOD = "accounts.sign_in.provider.end_session_url"
 # One or the other: with a provider an old password must not be a second way in. Only the demo has both.
 PASSWORD_SIGN_IN = not OIDC_ISSUER
 PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"
-OIDC_BACKEND = "accounts.oidc.OIDCBackend"
+OIDC_BACKEND = "accounts.sign_in.oidc.OIDCBackend"
 AUTHENTICATION_BACKENDS = [OIDC_BACKEND if OIDC_ISSUER else PASSWORD_BACKEND]
 LOGIN_URL = reverse_lazy("accounts:login")
 LOGIN_REDIRECT_URL = reverse_lazy("credits")
@@ -262,8 +270,8 @@ ADJUSTMENT_APPROVAL_ABOVE = env.amount("ADJUSTMENT_APPROVAL_ABOVE", default="100
 TOKEN_ENCODING = env("TOKEN_ENCODING", default="o200k_base")
 
 # --- Jobs, mail ---------------------------------------------------------------------------------------------------
-PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
-PROCRASTINATE_ON_APP_READY = "accounts.audit.jobs.name_jobs"
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+PROCRASTINATE_ON_APP_READY = "accounts.audit.job_context.name_jobs"
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="credits@example.com")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_TIMEOUT = 10  # for each answer of the mail server: a job waits for it
@@ -279,15 +287,15 @@ CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://?max_entr
 # --- API ----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.bearer.BearerTokenAuthentication",
+        "accounts.sign_in.bearer.BearerTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["config.api_amounts.WrittenNumbersParser"],
+    "DEFAULT_PARSER_CLASSES": ["core.amounts.api_fields.WrittenNumbersParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "config.problems.exception_handler",
-    "DEFAULT_THROTTLE_CLASSES": ["accounts.request_limits.PersonThrottle"],
+    "EXCEPTION_HANDLER": "core.problems.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.requests.PersonThrottle"],
     # Who asks is the address that came in. Behind a proxy it is the last one that the proxy names.
     "NUM_PROXIES": 0,
     "COERCE_DECIMAL_TO_STRING": False,
@@ -303,7 +311,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "credits.api.openapi.describe_services",
     ],
-    "ENUM_NAME_OVERRIDES": {"PurchaseStatusEnum": "billing.models.Purchase.Status"},
+    "ENUM_NAME_OVERRIDES": {"PurchaseStatusEnum": "billing.purchases.models.Purchase.Status"},
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "TAGS": [
         {"name": "Buying credits", "description": "Packages, checkouts, history and balance, for the buyer."},
@@ -344,12 +352,12 @@ if OIDC_ISSUER:  # Signing out is a form too, and leads to the provider.
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": SITE_NAME,
     "SITE_HEADER": SITE_NAME,
-    "SITE_SUBHEADER": "config.admin_looks.time_zone",
+    "SITE_SUBHEADER": "backoffice.looks.time_zone",
     "SITE_SYMBOL": "toll",
     "SITE_URL": "/credits/",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.admin_looks.icon"}],
-    "STYLES": ["config.admin_looks.stylesheet"],
-    "SCRIPTS": ["config.admin_looks.time_zone_script"],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.looks.icon"}],
+    "STYLES": ["backoffice.looks.stylesheet"],
+    "SCRIPTS": ["backoffice.looks.time_zone_script"],
     "ACCOUNT": {"navigation": [{"title": _("Time zone"), "link": "/credits/statement/#time-zone"}]},
     "COLORS": {"primary": admin_looks.PRIMARY},
     "DASHBOARD_CALLBACK": "billing.admin.front_page.front_page",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import structlog
 
-from config.program import this_program
 from config.settings.base import *
 from config.settings.base import (
     BASE_DIR,
@@ -15,7 +14,8 @@ from config.settings.base import (
     env,
     logging_to_console,
 )
-from config.time_limits import with_time_limits
+from core.database.time_limits import with_time_limits
+from core.program import this_program
 from dev.database import database_settings
 
 SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # another Stripe host is the point of the sandbox

@@ -6,10 +6,10 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from config.monitoring import report_errors_to
-from config.program import this_program
 from config.settings.base import *
 from config.settings.base import DATABASE_TIME_LIMITS, REST_FRAMEWORK, env, logging_to_console
-from config.time_limits import with_time_limits
+from core.database.time_limits import with_time_limits
+from core.program import this_program
 
 REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "SITE_URL", "DEFAULT_FROM_EMAIL")
 if missing := [name for name in REQUIRED if not env(name, default="")]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from config.program import this_program
 from config.settings.dev import *
 from config.settings.dev import DATABASE_TIME_LIMITS, DATABASES, env
-from config.time_limits import with_time_limits
+from core.database.time_limits import with_time_limits
+from core.program import this_program
 
 SECRET_KEY = "test-only-key-0123456789-0123456789-0123456789-0123456789"
 SITE_URL = "http://testserver"

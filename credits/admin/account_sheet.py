@@ -12,15 +12,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from config.admin_display import EMPTY, chip, link_to, link_to_list, shortened
-from config.long_lists import BEYOND, write_place
+from backoffice.display import EMPTY, chip, link_to, link_to_list, shortened
+from backoffice.long_lists import BEYOND, write_place
+from backoffice.tables import Table
 from credits.admin.columns import hold_chip, hold_ends, lot_expires, lot_left, written
-from credits.admin.tables import Table
 from credits.formatting import credits_amount, credits_change
-from credits.models import Account, Entry, Hold, Lot
-from credits.overview import MonthTotals, Overview, months_of, overview
-from credits.selectors import Balance, standing_of_account
-from credits.statement import Lots
+from credits.ledger.models import Account, Entry, Hold, Lot
+from credits.ledger.selectors import Balance, standing_of_account
+from credits.statement.overview import MonthTotals, Overview, months_of, overview
+from credits.statement.reading import Lots
 
 ROWS = 10
 

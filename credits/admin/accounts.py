@@ -13,17 +13,18 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from accounts.models import User
-from config.admin_actions import acted_on, after_dialog
-from config.admin_display import EMPTY, chip, link_to
-from config.read_only_admin import ReadOnlyAdmin
-from credits import adjustments
-from credits.adjustment_limits import allowance_of, in_words
+from backoffice.actions import acted_on, after_dialog
+from backoffice.display import EMPTY, chip, link_to
+from backoffice.read_only import ReadOnlyAdmin
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments.limits import allowance_of, in_words
+from credits.adjustments.models import Adjustment
 from credits.admin.account_sheet import sheet_of
 from credits.admin.forms import AdjustForm
 from credits.errors import LedgerError
 from credits.formatting import credits_amount, credits_change
-from credits.models import Account, Adjustment
-from credits.own_account import may_act_on
+from credits.ledger.models import Account
+from credits.ledger.own_account import may_act_on
 
 
 class HolderFilter(admin.SimpleListFilter):

@@ -17,19 +17,19 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from accounts.models import User
-from config.admin_actions import acted_on, after_dialog
-from config.admin_display import EMPTY, chip, link_to
-from config.long_lists import LongListAdmin
-from credits import adjustments
+from backoffice.actions import acted_on, after_dialog
+from backoffice.display import EMPTY, chip, link_to
+from backoffice.long_lists import LongListAdmin
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments.models import Adjustment
+from credits.adjustments.undoing import undo_adjustment
 from credits.admin.columns import LedgerColumns, written
 from credits.admin.forms import ReasonForm, UndoForm
 from credits.admin.state_filter import ALL, StateFilter
 from credits.errors import LedgerError
 from credits.formatting import credits_change
-from credits.models import Adjustment
-from credits.own_account import may_act_on
-from credits.traces import rows_named
-from credits.undoing import undo_adjustment
+from credits.ledger.own_account import may_act_on
+from credits.statement.traces import rows_named
 
 Status = Adjustment.Status
 STATUS_TONES: dict[str, str] = {Status.WAITING: "warning", Status.BOOKED: "success"}

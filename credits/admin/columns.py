@@ -14,9 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from config.admin_display import EMPTY, chip, link_to, shortened
+from backoffice.display import EMPTY, chip, link_to, shortened
+from credits.adjustments.models import Adjustment
 from credits.formatting import credits_amount
-from credits.models import Adjustment, Entry, Hold, Lot
+from credits.ledger.models import Entry, Hold, Lot
 
 # A UUID fits.
 LONGEST_WORD = 36

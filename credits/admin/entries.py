@@ -14,16 +14,16 @@ from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from accounts.downloads import DownloadableList
-from config.admin_display import EMPTY, chip, link_to, pretty_json
-from config.long_lists import LongListAdmin
-from config.period_filter import PeriodFilter
+from backoffice.display import EMPTY, chip, link_to, pretty_json
+from backoffice.long_lists import LongListAdmin
+from backoffice.period_filter import PeriodFilter
+from backoffice.tables import plain_table
 from credits.admin.columns import LedgerColumns, lot_left, once_per_row
-from credits.admin.tables import plain_table
-from credits.entries_csv import entries_csv
-from credits.entry_times import entries_between
 from credits.formatting import credits_amount, credits_change
-from credits.models import Entry, Hold, Lot
-from credits.traces import (
+from credits.ledger.entries_csv import entries_csv
+from credits.ledger.entry_times import entries_between
+from credits.ledger.models import Entry, Hold, Lot
+from credits.statement.traces import (
     accounts_named,
     as_id,
     as_uuid,

@@ -18,12 +18,12 @@ from unfold.widgets import (
 )
 
 from accounts.models import User
-from config.amount_fields import AmountField
-from credits.adjustment_limits import allowance_of, in_words
-from credits.adjustments import Terms, checked, require_time_left
+from core.amounts.form_fields import AmountField
+from credits.adjustments.adjusting import Terms, checked, require_time_left
+from credits.adjustments.limits import allowance_of, in_words
+from credits.adjustments.models import LONGEST_REASON
 from credits.amounts import QUANTUM
 from credits.errors import InvalidEntry, LedgerError
-from credits.models.adjustments import LONGEST_REASON
 
 GIVE, TAKE = "give", "take"
 

@@ -15,9 +15,10 @@ from unfold.decorators import action, display
 
 from accounts.clients.models import ApiClient
 from accounts.models import User
-from config.admin_actions import acted_on, after_dialog
-from config.admin_display import EMPTY, link_to, pretty_json, shortened
-from config.long_lists import LongListAdmin
+from backoffice.actions import acted_on, after_dialog
+from backoffice.display import EMPTY, link_to, pretty_json, shortened
+from backoffice.long_lists import LongListAdmin
+from backoffice.tables import plain_table
 from credits.admin.columns import (
     LedgerColumns,
     hold_chip,
@@ -29,14 +30,13 @@ from credits.admin.columns import (
 )
 from credits.admin.forms import ReasonForm
 from credits.admin.state_filter import ALL, StateFilter
-from credits.admin.tables import plain_table
 from credits.errors import LedgerError
 from credits.formatting import credits_amount, credits_change
-from credits.models import Hold, Lot
-from credits.own_account import may_act_on
-from credits.results import Release
-from credits.staff_releases import release_hold
-from credits.traces import captures_of, rows_named
+from credits.ledger.models import Hold, Lot
+from credits.ledger.own_account import may_act_on
+from credits.ledger.results import Release
+from credits.ledger.staff_releases import release_hold
+from credits.statement.traces import captures_of, rows_named
 
 OPEN, OVERDUE = "open", "overdue"
 

@@ -12,13 +12,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from config.admin_display import EMPTY, chip, link_to, shortened
-from config.long_lists import LongListAdmin
+from backoffice.display import EMPTY, chip, link_to, shortened
+from backoffice.long_lists import LongListAdmin
+from backoffice.tables import plain_table
 from credits.admin.columns import LedgerColumns, hold_ends, lot_expires, once_per_row
-from credits.admin.tables import plain_table
 from credits.formatting import credits_amount, credits_change
-from credits.models import Clawback, Lot
-from credits.traces import accounts_named, as_id, holds_on, moved_by_kind
+from credits.ledger.models import Clawback, Lot
+from credits.statement.traces import accounts_named, as_id, holds_on, moved_by_kind
 
 MOST_HOLDS = 20
 

@@ -14,16 +14,17 @@ from accounts.audit.wording import FORMATS
 from accounts.models import User
 from accounts.teams.admin import TeamAdmin
 from accounts.teams.models import Team
-from config.admin_display import EMPTY, link_to, link_to_list
-from config.long_lists import BEYOND, write_place
+from backoffice.display import EMPTY, link_to, link_to_list
+from backoffice.long_lists import BEYOND, write_place
+from credits.adjustments.models import Adjustment
 from credits.admin.accounts import AccountAdmin
 from credits.admin.entries import EntryAdmin
 from credits.admin.holds import HoldAdmin
 from credits.admin.lots import LotAdmin
 from credits.admin.state_filter import ALL
 from credits.formatting import credits_amount
-from credits.models import Account, Adjustment, Entry, Hold, Lot
-from credits.traces import as_uuid
+from credits.ledger.models import Account, Entry, Hold, Lot
+from credits.statement.traces import as_uuid
 
 
 def account_of_user(user: User) -> str:

@@ -13,10 +13,10 @@ from credits.api.cursors import read_cursor, write_cursor
 from credits.api.endpoints import Answer, Call, operation
 from credits.api.parsing import read_id
 from credits.api.shapes import AccountBalance, EntriesPage, EntriesQuery, EntryShown, Kind, LotMoved
-from credits.entry_pages import EntryRow, page_of_entries
 from credits.errors import UnknownAccount
 from credits.formatting import plain
-from credits.selectors import find_balance
+from credits.ledger.entry_pages import EntryRow, page_of_entries
+from credits.ledger.selectors import find_balance
 
 
 @operation("GET", Scope.READ, AccountBalance, refuses=(UnknownAccount,))

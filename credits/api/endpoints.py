@@ -19,18 +19,19 @@ from django.http import HttpRequest, HttpResponse
 from structlog.contextvars import bind_contextvars
 
 from accounts.clients.authentication import Client, authenticate_client, require_scope
-from accounts.clients.limits import Rate, check_account_rate, check_client_rate
+from accounts.clients.limits import check_client_rate
 from accounts.clients.models import Scope
-from config.errors import DomainError, Unexpected
-from config.outages import outage_of
-from config.problems import problem_response
+from accounts.limits.rates import Rate, check_account_rate
+from core.errors import DomainError, Unexpected
+from core.outages import outage_of
+from core.problems import problem_response
 from credits.api.errors import MethodNotAllowed
 from credits.api.lines import Turn
 from credits.api.parsing import decoder_of, read_body, read_key, read_query, wrong
 from credits.api.shapes import Reply, Request
 from credits.errors import InsufficientCredits, InvalidEntry
 from credits.formatting import plain
-from credits.selectors import Balance
+from credits.ledger.selectors import Balance
 
 logger = structlog.get_logger(__name__)
 
@@ -114,7 +115,7 @@ class Endpoint:
 
     # No cookie means anything here, so there is nothing to forge.
     csrf_exempt = True
-    past_the_pages = True  # see config.service_calls
+    past_the_pages = True  # see core.service_fast_path
 
     def __init__(self, *operations: Operation) -> None:
         self.operations = {operation.method: operation for operation in operations}

@@ -8,7 +8,6 @@ from typing import cast
 from msgspec import UNSET
 
 from accounts.clients.models import Scope
-from credits import charging, ledger
 from credits.api.endpoints import Answer, Call, operation
 from credits.api.parsing import read_amount, read_id
 from credits.api.shapes import (
@@ -31,9 +30,11 @@ from credits.errors import (
     UnknownHold,
 )
 from credits.formatting import plain
-from credits.holds import Overrun
-from credits.models import Hold
-from credits.selectors import Balance, find_hold
+from credits.ledger import operations as ledger
+from credits.ledger.holds import Overrun
+from credits.ledger.models import Hold
+from credits.ledger.selectors import Balance, find_hold
+from credits.spending import charging
 
 
 @operation(

@@ -1,6 +1,6 @@
 """Keeps requests that wait for one account from taking all of a web process's threads.
 
-PostgreSQL lets them wait for the account's row, for some seconds each (`config.time_limits`). An account that somebody
+PostgreSQL lets them wait for the account's row, for some seconds each (`core.database.time_limits`). An account that somebody
 else has locked would so fill one thread after the other, and nobody else would be answered. Whoever comes to an account
 that has answered nobody for `PATIENCE_S` is refused at once when such accounts hold half of the threads already. A busy
 account answers one after the other, so its requests never meet this, however many they are.
@@ -19,7 +19,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
-from config.outages import Busy, gave_up
+from core.outages import Busy, gave_up
 
 logger = structlog.get_logger(__name__)
 

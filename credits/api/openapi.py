@@ -19,15 +19,15 @@ from accounts.clients.errors import (
     MissingScope,
     NotAuthenticated,
     PersonToken,
-    RateLimited,
     UnknownClient,
 )
 from accounts.clients.openapi import ClientScheme
 from accounts.errors import ProviderUnavailableError
-from config.errors import DomainError, InvalidRequest, RequestTooLarge, Unexpected
-from config.outages import Busy, Unavailable
-from config.problems import PROBLEM_JSON
-from config.service_calls import SERVICES
+from accounts.limits.rates import RateLimited
+from core.errors import DomainError, InvalidRequest, RequestTooLarge, Unexpected
+from core.outages import Busy, Unavailable
+from core.problems import PROBLEM_JSON
+from core.service_fast_path import SERVICES
 from credits.api.endpoints import AVAILABLE, BALANCE, JSON, LIMIT, REMAINING, REPLAYED, RESET, Operation
 from credits.api.errors import (
     IdempotencyKeyRequired,

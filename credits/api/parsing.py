@@ -12,9 +12,9 @@ import msgspec
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, QueryDict
 
-from config.errors import DomainError, InvalidRequest, RequestTooLarge, WrongField
-from config.json_depth import NestedTooDeep, check_depth
-from config.written_amounts import NotAnAmount, parse_amount
+from core.amounts.parsing import NotAnAmount, parse_amount
+from core.errors import DomainError, InvalidRequest, RequestTooLarge, WrongField
+from core.json_depth import NestedTooDeep, check_depth
 from credits.amounts import positive_amount
 from credits.api.errors import (
     IdempotencyKeyRequired,

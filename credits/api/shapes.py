@@ -10,10 +10,10 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from credits.arguments import LONGEST_TEXT
-from credits.holds import LONGEST_HOLD, Overrun
-from credits.ledger import MOST_ITEMS
-from credits.results import Outcome
+from credits.ledger.arguments import LONGEST_TEXT
+from credits.ledger.holds import LONGEST_HOLD, Overrun
+from credits.ledger.operations import MOST_ITEMS
+from credits.ledger.results import Outcome
 
 # With the client's id before it, it is a business key of the ledger, which has 200 characters.
 LONGEST_KEY = 160

@@ -9,7 +9,6 @@ from msgspec import UNSET
 
 from accounts.clients.models import Scope
 from accounts.teams.errors import CapReached, UnknownMember
-from credits import charging, ledger
 from credits.api.endpoints import Answer, Call, operation
 from credits.api.parsing import read_amount, read_quantities, wrong
 from credits.api.shapes import (
@@ -23,9 +22,11 @@ from credits.api.shapes import (
 )
 from credits.errors import InsufficientCredits, InvalidEntry, KeyConflict, UnknownAccount
 from credits.formatting import plain
+from credits.ledger import operations as ledger
+from credits.ledger.results import Outcome, SpendOrder, SpendResult
+from credits.ledger.selectors import Balance, find_balance
 from credits.rates.errors import AmbiguousModel, InvalidUsage, UnknownModel, UnknownUnit
-from credits.results import Outcome, SpendOrder, SpendResult
-from credits.selectors import Balance, find_balance
+from credits.spending import charging
 
 RATES = (UnknownModel, AmbiguousModel, UnknownUnit, InvalidUsage)
 IN_THE_BOOKS = (Outcome.DONE, Outcome.REPEATED)

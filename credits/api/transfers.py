@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.conf import settings
 
 from accounts.clients.models import Scope
-from credits import ledger
 from credits.api.endpoints import Answer, Call, operation
 from credits.api.parsing import read_amount
 from credits.api.shapes import Transferred, TransferRequest
@@ -18,7 +17,8 @@ from credits.errors import (
     UnknownAccount,
 )
 from credits.formatting import plain
-from credits.selectors import find_balance
+from credits.ledger import operations as ledger
+from credits.ledger.selectors import find_balance
 
 MESSAGE = "message"
 

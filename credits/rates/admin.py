@@ -18,9 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from config.admin_actions import acted_on
-from config.admin_display import EMPTY, chip, link_to_list
-from config.read_only_admin import StaffMayLook
+from backoffice.actions import acted_on
+from backoffice.display import EMPTY, chip, link_to_list
+from backoffice.read_only import StaffMayLook
 from credits.formatting import credits_amount, plain
 from credits.rates.changes import put_on_card, refuse_past, withdraw
 from credits.rates.errors import InvalidRate

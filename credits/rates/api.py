@@ -13,8 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from config.api_amounts import AmountField, WholeNumberField
-from config.problems import problem_responses
+from core.amounts.api_fields import AmountField, WholeNumberField
+from core.problems import problem_responses
 from credits.rates.estimate import EXPECTED_OUTPUT_TOKENS, Estimate, estimate
 from credits.rates.exact_json import ExactJSONRenderer, ExactNumberField
 from credits.rates.models import Level, Unit

@@ -17,8 +17,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from config.toml_numbers import load_toml, read_number
-from config.written_amounts import NotAnAmount
+from core.amounts.parsing import NotAnAmount
+from core.amounts.toml_files import load_toml, read_number
 from credits.rates.errors import RateCardError
 from credits.rates.models import Markup, Rate
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from accounts.models import User
+from credits.ledger.selectors import Balance, get_balance
 from credits.rates.errors import InvalidUsage
 from credits.rates.models import Unit
 from credits.rates.pricing import Price, price_with
 from credits.rates.selectors import card_of
-from credits.rates.tokens import TokenCount, count_tokens
-from credits.selectors import Balance, get_balance
+from credits.rates.token_counting import TokenCount, count_tokens
 
 # How long an answer is, nobody knows before it is written. This is some 375 English words.
 EXPECTED_OUTPUT_TOKENS = 500

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import is_naive
 from django.utils.translation import gettext_lazy as _
 
-from credits.models import Hold
+from credits.ledger.models import Hold
 from credits.rates.errors import AmbiguousModel, UnknownModel
 from credits.rates.models import DEFAULT_PERCENT, MODEL, PROVIDER, Level, Rate, Unit
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from credits.formatting import credits_amount, credits_change, plain
-from credits.periods import days_until
+from credits.statement.periods import days_until
 
 register = template.Library()
 register.filter("credits_amount", credits_amount)

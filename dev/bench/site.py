@@ -104,7 +104,7 @@ class Site:
         begun = time.perf_counter()
         call_command("migrate", interactive=False, verbosity=0)
         self.migrated_s = time.perf_counter() - begun
-        call_command("load_catalog", "billing/catalogs/standard.toml", stdout=io.StringIO())
+        call_command("load_catalog", "billing/packages/catalogs/standard.toml", stdout=io.StringIO())
         call_command("sync_catalog", stdout=io.StringIO())
 
     def _token(self) -> str:
@@ -139,8 +139,8 @@ class Site:
         """The same call to the same local Stripe without us: what is left of a checkout is ours."""
         from django.utils import timezone
 
-        from billing.models import Package
-        from billing.stripe_gateway import CheckoutRequest, create_checkout_session
+        from billing.packages.models import Package
+        from billing.stripe.gateway import CheckoutRequest, create_checkout_session
 
         package = Package.objects.get(code="pro")
         request = CheckoutRequest(

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 
 KEY = "sk_test_sandboxsandboxsandboxsandbox"
 CALL = 1000

@@ -16,7 +16,7 @@ import requests
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.keys import forget_keys
+from accounts.sign_in.provider_keys import forget_keys
 
 
 @dataclass

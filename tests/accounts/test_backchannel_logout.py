@@ -12,10 +12,11 @@ from django.test import Client
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from accounts import provider_sessions, views
+from accounts import views
 from accounts.models import ProviderLogout, ProviderSession, User
-from accounts.provider_sessions import end_sessions
-from accounts.tokens import read_logout_token
+from accounts.sign_in import provider_sessions
+from accounts.sign_in.id_tokens import read_logout_token
+from accounts.sign_in.provider_sessions import end_sessions
 from tests.accounts.conftest import Browser, Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)

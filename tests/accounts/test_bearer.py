@@ -11,8 +11,8 @@ import requests
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts.bearer import is_of_a_client
 from accounts.models import User
+from accounts.sign_in.bearer import is_of_a_client
 from tests.accounts.conftest import Sandbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.accounts.urls")]

@@ -9,9 +9,9 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from accounts import expired_sessions
-from accounts.jobs import forget_sessions
 from accounts.models import ProviderSession
+from accounts.sign_in import expired_sessions
+from accounts.tasks import forget_sessions
 from tests.billing.calling import browser_of
 from tests.builders import UserFactory
 

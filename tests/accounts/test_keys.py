@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from accounts import keys
 from accounts.errors import InvalidTokenError, ProviderUnavailableError
-from accounts.tokens import read_access_token
+from accounts.sign_in import provider_keys as keys
+from accounts.sign_in.id_tokens import read_access_token
 from tests.accounts.conftest import Sandbox
 
 
@@ -26,7 +26,7 @@ class Wire:
         self.now = 1000.0
         self._get = requests.get
         monkeypatch.setattr(requests, "get", self.get)
-        monkeypatch.setattr("accounts.keys.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("accounts.sign_in.provider_keys.time.monotonic", lambda: self.now)
 
     def get(self, url: str, **options: Any) -> requests.Response:
         self.fetches += 1

@@ -48,7 +48,7 @@ def test_production_with_a_provider_has_no_password_backend() -> None:
     found = read_production(OIDC_ISSUER="https://id.example.com/realms/acme")
 
     assert found["PASSWORD_SIGN_IN"] is False
-    assert found["AUTHENTICATION_BACKENDS"] == ["accounts.oidc.OIDCBackend"]
+    assert found["AUTHENTICATION_BACKENDS"] == ["accounts.sign_in.oidc.OIDCBackend"]
     assert (found["OIDC_USE_PKCE"], found["OIDC_RP_SIGN_ALGO"], found["OIDC_TIMEOUT"]) == (True, "RS256", 5.0)
     assert "https://id.example.com" in found["form-action"]  # type: ignore[operator]
 
@@ -79,7 +79,7 @@ def test_a_wrong_password_is_a_message(client: Client) -> None:
 @pytest.mark.django_db
 def test_a_password_opens_nothing_where_it_may_not(client: Client, settings: Settings) -> None:
     settings.PASSWORD_SIGN_IN = False
-    settings.AUTHENTICATION_BACKENDS = ["accounts.oidc.OIDCBackend"]
+    settings.AUTHENTICATION_BACKENDS = ["accounts.sign_in.oidc.OIDCBackend"]
     User.objects.create_superuser("ann", password="a-long-password")
 
     page = client.get("/accounts/login/").content.decode()
@@ -92,7 +92,7 @@ def test_a_password_opens_nothing_where_it_may_not(client: Client, settings: Set
 @pytest.mark.django_db
 def test_a_password_session_ends_when_passwords_are_switched_off(client: Client, settings: Settings) -> None:
     client.force_login(User.objects.create_user("ann"), "django.contrib.auth.backends.ModelBackend")
-    settings.AUTHENTICATION_BACKENDS = ["accounts.oidc.OIDCBackend"]
+    settings.AUTHENTICATION_BACKENDS = ["accounts.sign_in.oidc.OIDCBackend"]
 
     assert client.get("/accounts/login/").wsgi_request.user.is_anonymous
 

@@ -15,8 +15,8 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.cache import cache
 from django.test import Client
 
-from accounts import password_tries
 from accounts.models import User
+from accounts.sign_in import password_tries
 from config.environment import Environment
 from tests.racing import at_once
 
@@ -41,7 +41,7 @@ def _one_window(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None
     """Nothing was counted before, and no window ends during a test: it begins with 200 seconds left of this one."""
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
     now = time.time() // 300 * 300 + 100
-    monkeypatch.setattr("accounts.clients.limits.time.time", lambda: now)
+    monkeypatch.setattr("accounts.limits.rates.time.time", lambda: now)
     cache.clear()
     password_tries._places.cache_clear()
     yield

@@ -13,22 +13,18 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
-from billing.fulfilment import fulfil_purchase
-from billing.models import (
-    Dispute,
-    InboxEvent,
-    Package,
-    Payment,
-    Purchase,
-    PurchaseEvent,
-    ReconciliationFinding,
-    ReconciliationRun,
-    Refund,
-)
-from billing.purchase_log import Told
-from credits import adjustments, ledger
-from credits.adjustments import Terms
-from credits.models import Account, Adjustment, Entry, Hold, Lot
+from billing.checkout.fulfilment import fulfil_purchase
+from billing.inbox.models import InboxEvent
+from billing.packages.models import Package
+from billing.purchases.log import Told
+from billing.purchases.models import Payment, Purchase, PurchaseEvent
+from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
+from billing.refunds.models import Dispute, Refund
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments.adjusting import Terms
+from credits.adjustments.models import Adjustment
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry, Hold, Lot
 from tests.builders import PackageFactory, UserFactory, paid_report
 
 READ_ONLY: list[type[Model]] = [

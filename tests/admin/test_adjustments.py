@@ -12,8 +12,10 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
-from credits import adjustments, ledger
-from credits.models import Account, Adjustment, Entry, Lot
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments.models import Adjustment
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry, Lot
 from tests.admin.conftest import sign_in
 from tests.admin.pages import (
     button_of,

@@ -11,9 +11,10 @@ from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
-from billing.models import InboxEvent, Purchase, PurchaseEvent
-from credits import ledger
-from credits.models import Entry, Hold
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Purchase, PurchaseEvent
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry, Hold
 from tests.admin.conftest import sign_in
 from tests.admin.pages import button_of, history_of, messages_after, page_of, press, read
 from tests.admin.rows import Books, make_books, make_inbox_event, make_purchase

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import User
 from accounts.teams.membership import create_team
-from credits import ledger
+from credits.ledger import operations as ledger
 from tests.admin.conftest import sign_in
 from tests.admin.pages import list_of, messages_after, page_of, read
 from tests.admin.rows import make_purchase

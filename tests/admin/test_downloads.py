@@ -19,20 +19,20 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from billing.models import Purchase
-from config import row_batches
-from config.row_batches import in_row_batches
-from credits import ledger
-from credits.entries_csv import COLUMNS, NEWEST_FIRST, OLDEST_FIRST, entries_csv
-from credits.entry_times import entries_between, id_range
-from credits.models import Entry
+from billing.purchases.models import Purchase
+from core.database import row_batches
+from core.database.row_batches import in_row_batches
+from credits.ledger import operations as ledger
+from credits.ledger.entries_csv import COLUMNS, NEWEST_FIRST, OLDEST_FIRST, entries_csv
+from credits.ledger.entry_times import entries_between, id_range
+from credits.ledger.models import Entry
 from tests.admin.pages import list_of, read
 from tests.admin.rows import Books, make_purchase
 from tests.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 
-LEDGER, PURCHASES = "/admin/credits/entry/download/", "/admin/billing/purchase/download/"
+LEDGER, PURCHASES = "/admin/credits/entry/download/", "/admin/purchases/purchase/download/"
 
 
 def lines_of(client: Client, address: str, **query: str) -> list[dict[str, str]]:

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from billing.inbox_selectors import NEWEST
-from billing.models import Package
+from billing.inbox.selectors import NEWEST
+from billing.packages.models import Package
 from tests.admin.pages import read, rows_of
 from tests.admin.rows import Books, make_dispute, make_finding, make_inbox_event, make_purchase, make_refund
 from tests.builders import PackageFactory

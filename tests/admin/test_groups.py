@@ -9,9 +9,10 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from billing.models import Package, ReconciliationRun
-from billing.roles import PERMISSIONS, bring_groups_up_to_date
-from credits.models import Hold
+from billing.admin.roles import PERMISSIONS, bring_groups_up_to_date
+from billing.packages.models import Package
+from billing.reconciliation.models import ReconciliationRun
+from credits.ledger.models import Hold
 from credits.rates.models import Rate
 from tests.admin.conftest import sign_in
 from tests.admin.pages import add_to, button_of, list_of, page_of
@@ -82,7 +83,7 @@ def test_every_group_may_look(group: str, books: Books) -> None:
 
 
 def test_only_whom_it_concerns_sees_personal_data() -> None:
-    assert {name for name, held in PERMISSIONS.items() if "billing.view_personal_data" in held} == {
+    assert {name for name, held in PERMISSIONS.items() if "inbox.view_personal_data" in held} == {
         "support",
         "finance",
     }

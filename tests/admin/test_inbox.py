@@ -16,13 +16,14 @@ from django.utils import timezone
 from djstripe import models as djstripe
 
 from accounts.models import User
+from backoffice.display import percent
 from billing.admin import inbox as inbox_admin
 from billing.admin.inbox_figures import draw_hours
-from billing.inbox import reapply_events
-from billing.inbox_selectors import Hour
-from billing.models import InboxEvent, Purchase
-from config.admin_display import percent
-from credits.models import Entry
+from billing.inbox.models import InboxEvent
+from billing.inbox.selectors import Hour
+from billing.purchases.models import Purchase
+from billing.webhooks.receiving import reapply_events
+from credits.ledger.models import Entry
 from tests.admin.conftest import sign_in
 from tests.admin.pages import LINK, history_of, links_on, list_of, messages_after, page_of, read, rows_of
 from tests.admin.rows import make_inbox_event, make_purchase
@@ -233,7 +234,7 @@ def test_the_page_counts_no_table_and_takes_as_many_queries_however_long_it_is(a
     many = queries()
 
     assert len(few) == len(many)
-    counts = [said for said in many if "COUNT(" in said and "billing_inboxevent" in said]
+    counts = [said for said in many if "COUNT(" in said and "inbox_inboxevent" in said]
     assert len(counts) == 2  # of the window, and of what failed
     assert not [said for said in many if "DISTINCT" in said or " OFFSET " in said]
     assert not [said for said in many if '"payload"' in said]

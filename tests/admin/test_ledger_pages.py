@@ -12,9 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.teams.models import Membership, Role, Team
-from credits import ledger
-from credits.models import Account, Entry, Hold, Lot
-from credits.traces import captures_of, moved_by_kind
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry, Hold, Lot
+from credits.statement.traces import captures_of, moved_by_kind
 from tests.admin.pages import links_on, list_of, page_of, read, rows_of
 from tests.admin.rows import HOUR, Books, make_hold
 from tests.admin.test_reading import count_queries
@@ -193,7 +193,7 @@ def test_captures_too_far_back_are_counted_and_not_looked_for(
     for _ in range(3):
         spend(books.account.pk)
     hold = Hold.objects.get(pk=books.hold.pk)
-    monkeypatch.setattr("credits.traces.LOOKED_THROUGH", 2)
+    monkeypatch.setattr("credits.statement.traces.LOOKED_THROUGH", 2)
 
     assert captures_of(hold).entries == []
     assert captures_of(hold).elsewhere == 5

@@ -15,10 +15,12 @@ from billing.admin.inbox import InboxEventAdmin
 from billing.admin.payments import PaymentAdmin
 from billing.admin.purchase_events import PurchaseEventAdmin
 from billing.admin.purchases import PurchaseAdmin
-from billing.models import InboxEvent, Payment, Purchase, PurchaseEvent
-from credits import ledger
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Payment, Purchase, PurchaseEvent
+from credits.adjustments.models import Adjustment
 from credits.admin import AdjustmentAdmin, EntryAdmin, HoldAdmin, LotAdmin
-from credits.models import Adjustment, Entry, Hold, Lot
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry, Hold, Lot
 from tests.admin.pages import list_of, read, rows_of
 from tests.admin.rows import Books, make_adjustment, make_hold, make_inbox_event, make_payment, make_purchase
 

@@ -15,7 +15,7 @@ from django.test import Client, RequestFactory
 
 from accounts.clients.models import ApiKey
 from accounts.models import User
-from billing.models import InboxEvent
+from billing.inbox.models import InboxEvent
 from tests.admin.pages import list_of
 from tests.clients.conftest import new_key, service
 

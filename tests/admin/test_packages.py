@@ -12,8 +12,8 @@ from django.test import Client
 
 from accounts.audit.models import AuditEntry
 from accounts.models import User
-from billing import jobs
-from billing.models import Package
+from billing import tasks as jobs
+from billing.packages.models import Package
 from tests.admin.conftest import sign_in
 from tests.admin.pages import (
     add_to,

@@ -16,9 +16,12 @@ from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
-from billing.models import InboxEvent, Package, Payment, Purchase, PurchaseEvent
-from credits import ledger
-from credits.models import Account, Adjustment, Entry, Hold, Lot
+from billing.inbox.models import InboxEvent
+from billing.packages.models import Package
+from billing.purchases.models import Payment, Purchase, PurchaseEvent
+from credits.adjustments.models import Adjustment
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry, Hold, Lot
 from tests.admin.pages import add_to, links_on, list_of, page_of, read, rows_of
 from tests.admin.rows import (
     READ_ONLY,
@@ -265,14 +268,14 @@ def test_a_reference_is_looked_for_among_the_newest_entries_or_in_one_account(
 ) -> None:
     make_books()
     newest = Entry.objects.latest("pk").pk
-    monkeypatch.setattr("credits.traces.NEWEST_LOOKED_THROUGH", newest - books.entry.pk)
+    monkeypatch.setattr("credits.statement.traces.NEWEST_LOOKED_THROUGH", newest - books.entry.pk)
     reference = books.entry.reference
 
     assert rows_of(as_clerk, list_of(Entry), q=reference) == []
     of_account = {"account__id__exact": str(books.account.pk)}
     assert rows_of(as_clerk, list_of(Entry), q=reference, **of_account) == [books.entry]
 
-    monkeypatch.setattr("credits.traces.NEWEST_LOOKED_THROUGH", newest - books.entry.pk + 1)
+    monkeypatch.setattr("credits.statement.traces.NEWEST_LOOKED_THROUGH", newest - books.entry.pk + 1)
     assert rows_of(as_clerk, list_of(Entry), q=reference) == [books.entry]
 
 
@@ -302,7 +305,7 @@ def test_the_inbox_is_filtered_by_what_failed(as_clerk: Client, books: Books) ->
 
 def test_an_event_opens_by_its_plain_id_too(books: Books, as_clerk: Client) -> None:
     """unfold's breadcrumbs don't escape the key, and people paste it."""
-    answer = as_clerk.get(f"/admin/billing/inboxevent/{books.inbox_event.pk}/change/")
+    answer = as_clerk.get(f"/admin/inbox/inboxevent/{books.inbox_event.pk}/change/")
 
     assert answer.status_code == 200
 

@@ -12,7 +12,7 @@ from accounts.audit.context import acting
 from accounts.audit.models import AuditEntry
 from accounts.audit.recording import record_act
 from accounts.models import User
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 from tests.audit.entries import assert_whence, latest
 from tests.builders import UserFactory
 
@@ -20,25 +20,25 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_download_is_on_record_before_its_first_byte(as_superuser: Client, superuser: User) -> None:
-    answer: Any = as_superuser.get("/admin/billing/purchase/download/")
+    answer: Any = as_superuser.get("/admin/purchases/purchase/download/")
 
-    entry = latest("billing.purchase")
+    entry = latest("purchases.purchase")
     assert (entry.act, entry.beside) == ("downloaded", {"file": "purchases"})
-    assert_whence(entry, superuser, "/admin/billing/purchase/download/")
+    assert_whence(entry, superuser, "/admin/purchases/purchase/download/")
     assert b"".join(answer.streaming_content).startswith(b"purchase,")
 
 
 def test_a_table_of_the_front_page_is_on_record_with_its_days(as_superuser: Client, superuser: User) -> None:
     assert as_superuser.get(reverse("figures-file", args=["figures"]), {"period": "30"}).status_code == 200
 
-    entry = latest("billing.purchase")
+    entry = latest("purchases.purchase")
     assert (entry.act, entry.beside) == ("downloaded", {"file": "figures", "period": "30"})
     assert_whence(entry, superuser, reverse("figures-file", args=["figures"]))
 
 
 def test_who_may_not_download_leaves_no_entry() -> None:
     nobody = Client()
-    assert nobody.get("/admin/billing/purchase/download/").status_code == 302
+    assert nobody.get("/admin/purchases/purchase/download/").status_code == 302
     assert not AuditEntry.objects.filter(act="downloaded").exists()
 
 
@@ -54,7 +54,7 @@ def test_an_act_elsewhere_names_who_the_caller_says() -> None:
 
 def test_an_act_that_nobody_answers_for_says_so() -> None:
     record_act("downloaded", Purchase)
-    entry = latest("billing.purchase")
+    entry = latest("purchases.purchase")
     assert (entry.actor_id, entry.cause, entry.request_id, entry.address, entry.page) == (
         None,
         "",

@@ -15,7 +15,7 @@ from django.db.models import F
 from accounts.audit.models import AuditEntry
 from accounts.audit.recording import record_act
 from accounts.audit.wording import ACTS
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 
 pytestmark = pytest.mark.django_db
 
@@ -23,24 +23,24 @@ pytestmark = pytest.mark.django_db
 LEFT_OUT = {
     "accounts_user": {"last_login", "date_joined", "claims_issued_at", "time_zone", "erased_at", "email_key"},
     "auth_group": set(),
-    "billing_package": {"awaits_adoption"},
-    "billing_refund": {"idempotency_key", "created_at", "mailed_at"},
-    "billing_reconciliationfinding": {
+    "packages_package": {"awaits_adoption"},
+    "refunds_refund": {"idempotency_key", "created_at", "mailed_at"},
+    "reconciliation_reconciliationfinding": {
         "run_id", "key", "kind", "detail", "purchase_id", "session_id", "times", "found_at",
     },
-    "billing_purchase": {
+    "purchases_purchase": {
         "package_id", "package_name", "attention_detail", "idempotency_key", "request_fingerprint",
         "stripe_customer_id", "checkout_url", "created_at", "confirmation_sent_at", "failure_mailed_at",
         "invoiced_by_stripe", "once_per_buyer", "asked_stripe_at",
     },
-    "billing_purchaseevent": {"from_status", "source", "detail", "stripe_event_id", "actor_id", "created_at"},
-    "billing_dispute": {
+    "purchases_purchaseevent": {"from_status", "source", "detail", "stripe_event_id", "actor_id", "created_at"},
+    "refunds_dispute": {
         "reason", "due_by", "stripe_dispute_id", "made_at", "created_at", "staff_told_at",
     },
-    "billing_payment": {
+    "purchases_payment": {
         "detail", "method", "brand", "last4", "fingerprint", "wallet", "bank", "made_at", "reported_at", "created_at",
     },
-    "billing_inboxevent": {
+    "inbox_inboxevent": {
         "type", "api_version", "livemode", "account", "payment_ref", "payload", "stripe_created", "received_at", "note",
         "mirrored_at",
     },
@@ -144,7 +144,7 @@ def test_a_change_of_every_watched_table_is_watched() -> None:
             "SELECT tgrelid::regclass::text FROM pg_trigger"
             " WHERE tgfoid = 'audit_row'::regproc AND tgname = 'audit_update' AND tgenabled = 'O'"
         )
-        assert {table for (table,) in cursor.fetchall()} == LEFT_OUT.keys() - {"billing_purchaseevent"}
+        assert {table for (table,) in cursor.fetchall()} == LEFT_OUT.keys() - {"purchases_purchaseevent"}
 
 
 def test_what_links_people_to_rights_is_watched_and_the_hot_path_is_not() -> None:

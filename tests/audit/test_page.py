@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.audit.admin import AuditEntryAdmin
 from accounts.audit.models import AuditEntry
 from accounts.models import User
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 from tests.admin.conftest import sign_in
 from tests.admin.pages import list_of, page_of, read, rows_of
 from tests.admin.rows import Books, make_purchase, make_refund
@@ -29,7 +29,7 @@ NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
 
 def make_entry(**facts: Any) -> AuditEntry:
-    return AuditEntry.objects.create(**{"act": "changed", "kind": "billing.package", **facts})
+    return AuditEntry.objects.create(**{"act": "changed", "kind": "packages.package", **facts})
 
 
 def found(client: Client, **query: str) -> list[AuditEntry]:
@@ -68,13 +68,13 @@ def test_money_of_currencies_without_a_smaller_unit_and_credits_are_written_as_e
 ) -> None:
     purchase = make_purchase(list_price_minor=4500, currency="jpy", credits=5000)
     Purchase.objects.filter(pk=purchase.pk).update(credits=6000, list_price_minor=4600)
-    text = read(as_superuser, page_of(latest("billing.purchase")))
+    text = read(as_superuser, page_of(latest("purchases.purchase")))
     assert "<td>¥4,500</td><td>¥4,600</td>" in text
     assert "<td>5,000</td><td>6,000</td>" in text
 
 
 def test_people_are_called_what_they_are_called_now(as_superuser: Client, clerk: User) -> None:
-    entry = make_entry(kind="billing.refund", actor_id=clerk.pk, after={"asked_by": str(clerk.pk)})
+    entry = make_entry(kind="refunds.refund", actor_id=clerk.pk, after={"asked_by": str(clerk.pk)})
     User.objects.filter(pk=clerk.pk).update(username="caroline")
     assert read(as_superuser, page_of(entry)).count("caroline") == 2
 
@@ -111,7 +111,7 @@ def test_entries_are_found_by_what_was_done_to_what_when_by_whom_and_from_where(
 ) -> None:
     wanted = make_entry(
         act="downloaded",
-        kind="billing.purchase",
+        kind="purchases.purchase",
         object_id="77",
         object_name="purchases",
         actor_id=clerk.pk,
@@ -124,8 +124,8 @@ def test_entries_are_found_by_what_was_done_to_what_when_by_whom_and_from_where(
     searches = [
         {"q": "2001:db8::7"}, {"q": wanted.request_id}, {"q": "77"}, {"q": "carl"}, {"q": "carl@example.com"},
         {"q": "CARL@example.com"}, {"q": "purchases"}, {"who": "carl"}, {"who": str(clerk.pk)},
-        {"about": "billing.purchase", "object_id__exact": "77"}, {"done": "downloaded"}, days,
-        {"who": "carl", "about": "billing.purchase", "done": "downloaded", **days},
+        {"about": "purchases.purchase", "object_id__exact": "77"}, {"done": "downloaded"}, days,
+        {"who": "carl", "about": "purchases.purchase", "done": "downloaded", **days},
     ]  # fmt: skip
     for query in searches:
         assert found(as_superuser, **query) == [wanted], query
@@ -150,7 +150,7 @@ def test_a_page_leads_to_what_was_done_to_its_row(
     for row in [*audited, make_refund(books.purchase), Group.objects.get(name="finance")]:
         link = f"{AUDIT}?about={row._meta.label_lower}&object_id__exact={row.pk}"
         assert link in read(as_superuser, page_of(row)), row
-    about = {"about": "billing.package", "object_id__exact": str(books.package.pk)}
+    about = {"about": "packages.package", "object_id__exact": str(books.package.pk)}
     assert found(as_superuser, **about)[0] == edited
     assert f"{AUDIT}?" not in read(as_superuser, page_of(books.entry))
 

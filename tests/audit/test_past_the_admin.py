@@ -17,9 +17,11 @@ from accounts.audit.models import HIDDEN, AuditEntry
 from accounts.models import User
 from accounts.people import recognise_person
 from accounts.teams import membership
-from billing import jobs
-from billing.models import Package, Purchase, Refund
-from config.program import WEB, WORKER, program_name
+from billing import tasks as jobs
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from billing.refunds.models import Refund
+from core.program import WEB, WORKER, program_name
 from tests.accounts.test_people import NOW, identify
 from tests.admin.rows import (
     make_dispute,
@@ -78,7 +80,7 @@ def test_an_update_past_the_forms_is_on_record() -> None:
 def test_sql_is_on_record_with_the_program_and_its_role() -> None:
     package = PackageFactory.create()
     run("SET application_name = 'psql'")
-    run("UPDATE billing_package SET price_minor = 2 WHERE id = %s", package.pk)
+    run("UPDATE packages_package SET price_minor = 2 WHERE id = %s", package.pk)
     run("RESET application_name")
 
     entry = entries_about(package)[-1]
@@ -90,23 +92,27 @@ def test_sql_is_on_record_with_the_program_and_its_role() -> None:
 def test_a_statement_that_changes_nothing_is_no_act() -> None:
     package = PackageFactory.create()
     before = len(entries_about(package))
-    run("UPDATE billing_package SET price_minor = price_minor")
+    run("UPDATE packages_package SET price_minor = price_minor")
     assert len(entries_about(package)) == before
 
 
 @pytest.mark.parametrize(
     ("make", "change", "recorded"),
     [
-        (lambda: make_refund(make_purchase()), "billing_refund SET status = 'failed'", "status"),
+        (lambda: make_refund(make_purchase()), "refunds_refund SET status = 'failed'", "status"),
         (
             lambda: make_finding(make_purchase()),
-            "billing_reconciliationfinding SET state = 'settled'",
+            "reconciliation_reconciliationfinding SET state = 'settled'",
             "state",
         ),
-        (make_purchase, "billing_purchase SET attention = 'paid_twice'", "attention"),
-        (lambda: make_payment(make_purchase()), "billing_payment SET attention = 'paid_twice'", "attention"),
-        (lambda: make_dispute(make_purchase()), "billing_dispute SET status = 'won'", "status"),
-        (lambda: make_inbox_event(None, "failed"), "billing_inboxevent SET status = 'applied'", "status"),
+        (make_purchase, "purchases_purchase SET attention = 'paid_twice'", "attention"),
+        (
+            lambda: make_payment(make_purchase()),
+            "purchases_payment SET attention = 'paid_twice'",
+            "attention",
+        ),
+        (lambda: make_dispute(make_purchase()), "refunds_dispute SET status = 'won'", "status"),
+        (lambda: make_inbox_event(None, "failed"), "inbox_inboxevent SET status = 'applied'", "status"),
         (UserFactory.create, "accounts_user SET is_superuser = true", "is_superuser"),
         (UserFactory.create, "accounts_user SET is_active = false", "is_active"),
         (lambda: Group.objects.create(name="a"), "auth_group SET name = 'b' WHERE name = 'a'", "name"),

@@ -11,8 +11,10 @@ from django.test import Client
 from accounts.audit.models import HIDDEN
 from accounts.clients.models import ApiClient, ApiKey
 from accounts.models import User
-from billing.models import Package, Purchase, Refund
-from credits.models import Adjustment
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from billing.refunds.models import Refund
+from credits.adjustments.models import Adjustment
 from credits.rates.models import Rate
 from tests.admin.pages import add_to, button_of, page_of, press
 from tests.admin.rows import Books, make_adjustment, make_finding, make_inbox_event, make_purchase
@@ -46,7 +48,7 @@ def test_an_edit_of_a_package(as_superuser: Client, superuser: User, books: Book
 def test_a_new_package(as_superuser: Client, superuser: User, books: Books) -> None:
     as_superuser.post(add_to(Package), {**form_of(books.package), "code": "fresh"})
 
-    entry = latest("billing.package")
+    entry = latest("packages.package")
     assert (entry.act, entry.object_name, entry.before) == ("created", "fresh", None)
     assert (entry.after or {})["price_minor"] == books.package.price_minor
     assert_whence(entry, superuser, add_to(Package))
@@ -134,7 +136,7 @@ def test_fulfilment_run_again(sandbox: Sandbox, as_superuser: Client, superuser:
 
     entry = entries_about(started.purchase)[-1]
     assert changes(entry)["status"] == ("pending", "completed")
-    rerun = latest("billing.purchaseevent")
+    rerun = latest("purchases.purchaseevent")
     assert (rerun.object_name, (rerun.after or {})["purchase_id"]) == (
         "fulfilment_rerun",
         str(started.purchase.pk),
@@ -165,10 +167,10 @@ def test_a_settled_finding(as_superuser: Client, superuser: User) -> None:
 
 
 def test_a_comparison_with_stripe(as_superuser: Client, superuser: User) -> None:
-    address = "/admin/billing/reconciliationrun/compare/"
+    address = "/admin/reconciliation/reconciliationrun/compare/"
     as_superuser.post(address, {"_form_submitted": "True", "days": "30"})
 
-    entry = latest("billing.reconciliationrun")
+    entry = latest("reconciliation.reconciliationrun")
     assert (entry.act, entry.beside) == ("started", {"days": 30})
     assert_whence(entry, superuser, address)
 

@@ -6,9 +6,9 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from billing.models import Purchase
-from credits.models import Account, Entry
-from credits.proof import find_violations
+from billing.purchases.models import Purchase
+from credits.ledger.models import Account, Entry
+from credits.proof.checking import find_violations
 from tests.local_world import Sandbox
 
 SETTLED = {"paid", "no_payment_required"}

@@ -9,10 +9,10 @@ from django.db import connection
 
 # Of a table, which writes are meant and which rows.
 Watched = tuple[str, str, str]
-COMPLETIONS: tuple[Watched, ...] = (("billing_purchase", "UPDATE", "NEW.status = 'completed'"),)
+COMPLETIONS: tuple[Watched, ...] = (("purchases_purchase", "UPDATE", "NEW.status = 'completed'"),)
 RETURNS: tuple[Watched, ...] = (
-    ("billing_refund", "INSERT OR UPDATE", "true"),
-    ("billing_dispute", "INSERT OR UPDATE", "true"),
+    ("refunds_refund", "INSERT OR UPDATE", "true"),
+    ("refunds_dispute", "INSERT OR UPDATE", "true"),
 )
 
 # A sequence is not rolled back, so the fault knows that it has happened.

@@ -10,9 +10,10 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from billing.models import Purchase, ReconciliationRun, SeenPurchase
-from billing.reconciliation import sweep_open_purchases
-from billing.reconciliation_runs import begin_run
+from billing.purchases.models import Purchase
+from billing.reconciliation.comparing import sweep_open_purchases
+from billing.reconciliation.models import ReconciliationRun, SeenPurchase
+from billing.reconciliation.runs import begin_run
 from tests.builders import UserFactory, start
 from tests.local_world import Sandbox
 from tests.returns.asking import refund_in_dashboard
@@ -122,8 +123,8 @@ def _change(purchase: Purchase, **fields: Any) -> None:
 
 
 def _forget(purchase: Purchase) -> None:
-    _past_the_guards("DELETE FROM billing_purchaseevent WHERE purchase_id = %s", purchase.pk)
-    _past_the_guards("DELETE FROM billing_purchase WHERE id = %s", purchase.pk)
+    _past_the_guards("DELETE FROM purchases_purchaseevent WHERE purchase_id = %s", purchase.pk)
+    _past_the_guards("DELETE FROM purchases_purchase WHERE id = %s", purchase.pk)
 
 
 def _past_the_guards(statement: str, value: str | uuid.UUID) -> None:

@@ -9,9 +9,10 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from billing.models import PurchaseEvent, ReconciliationFinding, ReconciliationRun
-from billing.reconciliation_runs import begin_run, go_on
-from billing.settling import Finding, Report
+from billing.checkout.closing import Finding, Report
+from billing.purchases.models import PurchaseEvent
+from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
+from billing.reconciliation.runs import begin_run, go_on
 from tests.local_world import Sandbox
 
 HOUR = datetime.timedelta(hours=1)

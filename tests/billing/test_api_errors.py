@@ -72,7 +72,7 @@ def test_an_answer_in_a_format_that_we_lack_is_a_406() -> None:
 @pytest.mark.parametrize("path", ["packages", "history", "balance"])
 def test_a_crash_is_a_500_that_tells_nothing_of_the_inside(path: str) -> None:
     client = browser_of(UserFactory())
-    tables = {"packages": "billing_package", "history": "billing_purchase", "balance": "credits_account"}
+    tables = {"packages": "packages_package", "history": "purchases_purchase", "balance": "credits_account"}
     run(f"ALTER TABLE {tables[path]} RENAME TO away")
     try:
         answer = client.get(API + path)

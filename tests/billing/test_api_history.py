@@ -13,14 +13,14 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts.clients.keys import create_key
+from accounts.clients.api_keys import create_key
 from accounts.models import User
-from billing.fulfilment import fulfil_purchase
-from billing.models import Purchase, PurchaseEvent
-from billing.payment_reports import PaymentState
-from billing.purchase_log import Told
-from credits import ledger
-from credits.models import Entry
+from billing.checkout.fulfilment import fulfil_purchase
+from billing.purchases.log import Told
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.purchases.payment_reports import PaymentState
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
 from tests.billing.calling import API, assert_problem, browser_of
 from tests.builders import UserFactory, paid_report
 from tests.clients.conftest import make_client

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing.models import Package
+from billing.packages.models import Package
 from tests.billing.calling import API, assert_problem, browser_of
 from tests.builders import PackageFactory, UserFactory, put_on_sale
 
@@ -56,7 +56,7 @@ def test_the_list_takes_one_query_besides_signing_in() -> None:
     with CaptureQueriesContext(connection) as queries:
         assert len(client.get(f"{API}packages").json()) == 5
 
-    read = [query["sql"] for query in queries if "billing_package" in query["sql"]]
+    read = [query["sql"] for query in queries if "packages_package" in query["sql"]]
     signing_in = [query["sql"] for query in queries if query["sql"] not in read]
     assert len(read) == 1
     assert len(signing_in) == 2  # the session and its user

@@ -10,8 +10,9 @@ from uuid import UUID
 import pytest
 
 from accounts.models import User
-from billing.models import Package, Purchase
-from credits.models import Entry
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from credits.ledger.models import Entry
 from tests.billing.calling import (
     TokenClient,
     assert_problem,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 from tests.billing.calling import API, assert_problem, browser_of, post_json
 from tests.builders import PackageFactory, UserFactory, put_on_sale
 

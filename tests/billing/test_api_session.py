@@ -10,8 +10,8 @@ import requests
 from django.conf import settings
 
 from accounts.models import User
-from billing.models import Purchase
-from credits.models import Entry
+from billing.purchases.models import Purchase
+from credits.ledger.models import Entry
 from tests.billing.calling import API, assert_problem, browser_of
 from tests.builders import PackageFactory, UserFactory, let_ask_again, put_on_sale, start
 from tests.local_world import Sandbox

@@ -11,9 +11,9 @@ import stripe
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from billing.catalog_sync import sync_package
 from billing.errors import ProductNameTaken
-from billing.models import Package
+from billing.packages.catalog_sync import sync_package
+from billing.packages.models import Package
 from tests.billing.calling import stripe_posts
 from tests.builders import PackageFactory, UserFactory, start
 from tests.local_world import Sandbox

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from billing.catalog_file import CatalogPackage, read_catalog
 from billing.errors import CatalogError
 from billing.money import Money
+from billing.packages.catalog_file import CatalogPackage, read_catalog
 from tests.builders import CATALOGS
 
 # The head's line 1 is the currency, so the package stands on line 2 and its code on line 3.

@@ -12,8 +12,8 @@ import requests
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from billing.catalog_sync import SENTENCES, SyncStep, check_catalog, sync_catalog, sync_package
-from billing.models import Package
+from billing.packages.catalog_sync import SENTENCES, SyncStep, check_catalog, sync_catalog, sync_package
+from billing.packages.models import Package
 from tests.billing.calling import stripe_posts
 from tests.builders import PackageFactory, UserFactory, put_on_sale, start
 from tests.local_world import Sandbox

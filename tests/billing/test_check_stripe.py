@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from billing.models import Package, StripeAccount
-from billing.stripe_setup import PERMISSIONS, permissions_needed
-from billing.webhook_events import WANTED_EVENTS
+from billing.packages.models import Package
+from billing.setup.webhook_endpoint import PERMISSIONS, permissions_needed
+from billing.setup.webhook_events import WANTED_EVENTS
+from billing.stripe.models import StripeAccount
 from tests.builders import put_on_sale
 from tests.local_world import Sandbox
 

@@ -11,11 +11,12 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from billing import stripe_gateway
-from billing.checkout import PurchaseOrder, start_purchase
+from billing.checkout.starting import PurchaseOrder, start_purchase
 from billing.errors import PurchaseInProgress, StripeUnavailable, UnknownPackage
-from billing.models import Package, Purchase, PurchaseEvent
-from credits.models import Account
+from billing.packages.models import Package
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.stripe import gateway as stripe_gateway
+from credits.ledger.models import Account
 from tests.billing.calling import deliver, last_event, stripe_posts
 from tests.builders import PackageFactory, UserFactory, put_on_sale, start
 from tests.local_world import WEBHOOK_SECRET, Sandbox
@@ -240,19 +241,19 @@ def test_one_user_can_hold_a_key_once_and_two_users_each() -> None:
     second = start(user).purchase
 
     with (
-        pytest.raises(IntegrityError, match="billing_purchase_one_per_idempotency_key"),
+        pytest.raises(IntegrityError, match="purchase_one_per_idempotency_key"),
         transaction.atomic(),
     ):
         Purchase.objects.filter(pk=second.pk).update(idempotency_key=first.idempotency_key)
 
 
 IMPOSSIBLE: list[tuple[str, dict[str, Any]]] = [
-    ("billing_purchase_credits_positive", {"credits": 0}),
-    ("billing_purchase_price_not_negative", {"price_minor": -1}),
-    ("billing_purchase_completed_has_its_time", {"status": "completed", "paid_minor": 1000}),
-    ("billing_purchase_completed_has_its_time", {"completed_at": datetime.datetime.now(datetime.UTC)}),
+    ("purchase_credits_positive", {"credits": 0}),
+    ("purchase_price_not_negative", {"price_minor": -1}),
+    ("purchase_completed_has_its_time", {"status": "completed", "paid_minor": 1000}),
+    ("purchase_completed_has_its_time", {"completed_at": datetime.datetime.now(datetime.UTC)}),
     (
-        "billing_purchase_completed_is_paid_in_full",
+        "purchase_completed_is_paid_in_full",
         {"status": "completed", "completed_at": datetime.datetime.now(datetime.UTC), "paid_minor": 999},
     ),
 ]

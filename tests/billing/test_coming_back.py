@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from accounts.models import User
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 from tests.billing.calling import browser_of
 from tests.builders import UserFactory, let_ask_again, put_on_sale, start
 from tests.local_world import Sandbox

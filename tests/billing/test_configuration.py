@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from billing.checks import find_configuration_errors
+from billing.setup.settings_checks import find_configuration_errors
 
 # Made up, and as long as Stripe's: the checks look at the shape.
 TEST_KEY = "sk_test_51Nq7fKx2BvR8tYp4WmZc6HdL"

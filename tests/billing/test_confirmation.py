@@ -13,9 +13,11 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import OperationalError, connection, transaction
 
 from accounts.models import User
-from billing.confirmation import send_purchase_confirmation
-from billing.jobs import send_confirmation
-from billing.models import Package, Purchase, Receipt
+from billing.mail.confirmation import send_purchase_confirmation
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from billing.receipts.models import Receipt
+from billing.tasks import send_confirmation
 from tests.billing.worker import jobs, run_worker
 from tests.builders import PackageFactory, UserFactory, put_on_sale, start
 from tests.local_world import Sandbox

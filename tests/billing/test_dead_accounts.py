@@ -10,14 +10,14 @@ import pytest
 
 from accounts.models import User
 from accounts.teams.membership import create_team
-from billing.erasure import erase_user
-from billing.models import Purchase
-from billing.owed_payments import owed_payments
-from billing.repair import rerun_fulfilment
-from credits import ledger
+from billing.checkout.repair import rerun_fulfilment
+from billing.privacy.erasure import erase_user
+from billing.purchases.models import Purchase
+from billing.refunds.owed_payments import owed_payments
 from credits.errors import AccountClosed
-from credits.models import Account, Entry
-from credits.proof import find_violations
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
+from credits.proof.checking import find_violations
 from tests.billing.reporting import deliver, kinds, reconcile_now
 from tests.builders import UserFactory, put_on_sale, start
 from tests.credits.builders import claim, claw_back, grant, hold, numbers

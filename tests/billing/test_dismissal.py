@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.teams.membership import create_team
-from billing import stripe_gateway
-from billing.models import Purchase
-from billing.reconciliation import sweep_open_purchases
-from billing.selectors import MOST_OPEN, purchases_of, recent_purchases
-from credits.models import Account
+from billing.purchases.models import Purchase
+from billing.purchases.selectors import MOST_OPEN, purchases_of, recent_purchases
+from billing.reconciliation.comparing import sweep_open_purchases
+from billing.stripe import gateway as stripe_gateway
+from credits.ledger.models import Account
 from tests.billing.calling import browser_of, stripe_posts
 from tests.browser.rows import make_purchase
 from tests.builders import UserFactory, put_on_sale, start

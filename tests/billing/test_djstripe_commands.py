@@ -13,7 +13,7 @@ from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command, get_commands
 from djstripe import models as djstripe
 
-from billing.erasure import erase_user
+from billing.privacy.erasure import erase_user
 from tests.billing.calling import stripe_posts
 from tests.billing.test_stripe_mirror import make_price, make_product, pay
 from tests.builders import UserFactory, put_on_sale, start

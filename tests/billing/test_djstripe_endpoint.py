@@ -16,8 +16,9 @@ from django.urls import clear_url_caches, reverse
 from djstripe.models import WebhookEventTrigger
 
 import config.urls
-from billing.models import InboxEvent, PurchaseEvent
-from credits.models import Entry
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import PurchaseEvent
+from credits.ledger.models import Entry
 from tests.billing.calling import WEBHOOK, assert_problem, deliver, paid_session_event, send, signature_of
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import WEBHOOK_SECRET, Sandbox

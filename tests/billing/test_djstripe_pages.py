@@ -15,8 +15,8 @@ from django.test import Client
 from django.urls import reverse
 from djstripe import models as djstripe
 
-from billing import stripe_mirror
 from billing.admin.djstripe_pages import PAGES
+from billing.stripe import mirror as stripe_mirror
 from tests.billing.test_stripe_mirror import events, make_price, make_product, pay
 from tests.local_world import Sandbox
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from billing.failure_mail import send_payment_failed_mail
-from billing.models import Purchase
+from billing.mail.payment_failed import send_payment_failed_mail
+from billing.purchases.models import Purchase
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox

@@ -7,7 +7,8 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import User
-from billing.models import Purchase, ReconciliationFinding
+from billing.purchases.models import Purchase
+from billing.reconciliation.models import ReconciliationFinding
 from tests.billing.reporting import deliver, kinds, reconcile_now
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox

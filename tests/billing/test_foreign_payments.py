@@ -12,11 +12,13 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from billing.admin.front_page import what_waits
-from billing.figures_selectors import sales_in
-from billing.models import Dispute, InboxEvent, Payment, Purchase, Refund
-from billing.unmatched_events import EARLY_FOR, look_again
-from credits.models import Account, Entry
-from credits.proof import find_violations
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Payment, Purchase
+from billing.refunds.models import Dispute, Refund
+from billing.reporting.selectors import sales_in
+from billing.webhooks.unmatched_events import EARLY_FOR, look_again
+from credits.ledger.models import Account, Entry
+from credits.proof.checking import find_violations
 from tests.billing.reporting import deliver, reconcile_now, show_success_page
 from tests.builders import UserFactory, put_on_sale, start
 from tests.figures.conftest import count

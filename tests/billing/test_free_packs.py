@@ -13,13 +13,15 @@ from django.test import Client
 from accounts.models import User
 from accounts.teams.membership import create_team
 from accounts.teams.models import Membership, Team
-from billing import checkout, fulfilment
-from billing.confirmation import send_purchase_confirmation
+from billing.checkout import fulfilment
+from billing.checkout import starting as checkout
+from billing.checkout.free_packages import require_not_taken
 from billing.errors import AlreadyTaken
-from billing.free_packs import require_not_taken
-from billing.models import Package, Payment, Purchase
-from credits.models import Account, Entry, Lot
-from credits.proof import find_violations
+from billing.mail.confirmation import send_purchase_confirmation
+from billing.packages.models import Package
+from billing.purchases.models import Payment, Purchase
+from credits.ledger.models import Account, Entry, Lot
+from credits.proof.checking import find_violations
 from tests.billing.calling import API, assert_problem, browser_of, post_json
 from tests.billing.reporting import reconcile_now, show_success_page
 from tests.builders import PackageFactory, UserFactory, put_on_sale, start
@@ -28,7 +30,7 @@ from tests.racing import at_once
 from tests.teams.test_shown_account import form_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
-INDEXES = ["billing_purchase_once_per_person", "billing_purchase_once_per_account"]
+INDEXES = ["purchase_once_per_person", "purchase_once_per_account"]
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,12 @@ from django.db import ProgrammingError
 from django.utils import timezone
 
 from accounts.models import User
-from billing.checkout import StartedPurchase
-from billing.models import InboxEvent, Package, Purchase
-from credits.models import Account, Entry, Lot
-from credits.selectors import find_balance
+from billing.checkout.starting import StartedPurchase
+from billing.inbox.models import InboxEvent
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from credits.ledger.models import Account, Entry, Lot
+from credits.ledger.selectors import find_balance
 from tests.billing.books import check_books, check_settled_books
 from tests.billing.database_faults import failing_commits
 from tests.billing.reporting import deliver, show_success_page, what_happened

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from billing.checkout import StartedPurchase
-from billing.models import InboxEvent, Purchase
-from billing.reconciliation import sweep_open_purchases
-from billing.repair import rerun_fulfilment
-from credits.models import Account, Entry
+from billing.checkout.repair import rerun_fulfilment
+from billing.checkout.starting import StartedPurchase
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Purchase
+from billing.reconciliation.comparing import sweep_open_purchases
+from credits.ledger.models import Account, Entry
 from tests.billing.books import check_settled_books
 from tests.billing.reporting import deliver, what_happened
 from tests.builders import UserFactory, put_on_sale, start

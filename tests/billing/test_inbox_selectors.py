@@ -13,7 +13,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from billing.inbox_selectors import (
+from billing.inbox.models import InboxEvent
+from billing.inbox.selectors import (
     events_named,
     failures_by_type,
     forgettable_events,
@@ -21,7 +22,6 @@ from billing.inbox_selectors import (
     traffic,
     types_seen,
 )
-from billing.models import InboxEvent
 from tests.admin.rows import make_purchase
 
 pytestmark = pytest.mark.django_db
@@ -153,17 +153,17 @@ def fill() -> None:
         for number in range(2000)
     )
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM (ANALYZE) billing_inboxevent")  # as PostgreSQL does by itself
+        cursor.execute("VACUUM (ANALYZE) inbox_inboxevent")  # as PostgreSQL does by itself
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("count", "index"),
     [
-        (lambda: traffic(24), "billing_inbox_in_time"),
-        (failures_by_type, "billing_inbox_not_applied"),
-        (types_seen, "billing_inbox_by_type"),
-        (lambda: forgettable_events(NOW).count(), "billing_inbox_in_time"),
+        (lambda: traffic(24), "inbox_in_time"),
+        (failures_by_type, "inbox_not_applied"),
+        (types_seen, "inbox_by_type"),
+        (lambda: forgettable_events(NOW).count(), "inbox_in_time"),
     ],
 )
 def test_what_is_counted_stands_in_an_index(count: Any, index: str) -> None:
@@ -192,8 +192,8 @@ def test_the_plan_would_tell_if_it_did_not() -> None:
 @pytest.mark.parametrize(
     ("find", "index"),
     [
-        (oldest_not_applied, "billing_inbox_not_applied"),
-        (lambda: list(forgettable_events(NOW).order_by("received_at", "id")[:9]), "billing_inbox_in_time"),
+        (oldest_not_applied, "inbox_not_applied"),
+        (lambda: list(forgettable_events(NOW).order_by("received_at", "id")[:9]), "inbox_in_time"),
     ],
 )
 def test_what_is_found_first_is_first_in_an_index(find: Any, index: str) -> None:

@@ -14,9 +14,10 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.jobs import Job
 
 from accounts.models import User
-from billing import jobs as billing_jobs
-from billing.models import InboxEvent, Purchase
-from billing.stripe_mirror import is_mirrored
+from billing import tasks as billing_jobs
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Purchase
+from billing.stripe.mirror import is_mirrored
 from tests.billing.books import check_settled_books
 from tests.billing.database_faults import failing_commits
 from tests.billing.worker import jobs, run_worker

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from billing.models import InboxEvent, Package, Purchase
-from credits.models import Entry
+from billing.inbox.models import InboxEvent
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from credits.ledger.models import Entry
 from tests.billing.calling import (
     browser_of,
     deliver,

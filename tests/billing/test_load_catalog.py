@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from billing.models import Package
+from billing.packages.models import Package
 from tests.builders import CATALOGS, PackageFactory, put_on_sale
 
 pytestmark = pytest.mark.django_db
@@ -122,14 +122,14 @@ def test_a_mistake_in_one_pack_loads_none(tmp_path: Path) -> None:
 
 
 IMPOSSIBLE: list[tuple[str, dict[str, Any]]] = [
-    ("billing_package_credits_positive", {"credits": 0}),
-    ("billing_package_price_not_negative", {"price_minor": -1}),
-    ("billing_package_validity_is_bounded", {"validity_days": 0}),
-    ("billing_package_validity_is_bounded", {"validity_days": 36501}),
-    ("billing_package_currency_is_a_code", {"currency": "US$"}),
-    ("billing_package_price_on_sale_can_be_paid", {"currency": "kwd", "price_minor": 12345}),
-    ("billing_package_price_on_sale_can_be_paid", {"currency": "ugx", "price_minor": 1550}),
-    ("billing_package_one_per_stripe_product", {"stripe_product_id": "prod_taken"}),
+    ("package_credits_positive", {"credits": 0}),
+    ("package_price_not_negative", {"price_minor": -1}),
+    ("package_validity_is_bounded", {"validity_days": 0}),
+    ("package_validity_is_bounded", {"validity_days": 36501}),
+    ("package_currency_is_a_code", {"currency": "US$"}),
+    ("package_price_on_sale_can_be_paid", {"currency": "kwd", "price_minor": 12345}),
+    ("package_price_on_sale_can_be_paid", {"currency": "ugx", "price_minor": 1550}),
+    ("package_one_per_stripe_product", {"stripe_product_id": "prod_taken"}),
 ]
 
 

@@ -11,7 +11,9 @@ import pytest
 import structlog
 
 from accounts.models import User
-from billing.models import InboxEvent, Purchase, Refund
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Purchase
+from billing.refunds.models import Refund
 from tests.billing.calling import (
     browser_of,
     deliver,

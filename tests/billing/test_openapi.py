@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
 from tests.billing.calling import API, browser_of, made_up_event, signature_of
@@ -293,7 +293,7 @@ def _deliver(address: str, name: str) -> Iterator[tuple[str, requests.Response]]
     yield post(good)
     yield post(good, **{"Stripe-Signature": "t=1,v1=0"})
     yield post(good + b" " * 1024 * 1024)
-    with failing_commits(of=[("billing_inboxevent", "INSERT OR UPDATE", "true")]):
+    with failing_commits(of=[("inbox_inboxevent", "INSERT OR UPDATE", "true")]):
         yield post(good.replace(b"evt_", b"evt_lost_"))
 
 

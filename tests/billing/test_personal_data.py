@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from billing.personal_data import KEYS, MASK, masked, masked_text
+from billing.stripe.masking import KEYS, MASK, masked, masked_text
 
 # Parts of the samples that Stripe publishes: those that are about somebody.
 SAMPLES: dict[str, Any] = json.loads(Path(__file__).with_name("stripe_samples.json").read_text())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 from tests.billing.calling import API, browser_of
 from tests.builders import UserFactory, let_ask_again, put_on_sale, start
 from tests.local_world import Sandbox

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.models import Package
 from billing.money import Money
-from billing.pricing import offer_for, offers
-from billing.selectors import shop_window
+from billing.packages.models import Package
+from billing.packages.pricing import offer_for, offers
+from billing.packages.selectors import shop_window
 from tests.builders import PackageFactory, put_on_sale
 
 

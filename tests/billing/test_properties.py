@@ -22,12 +22,13 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
-from billing import stripe_gateway
+from billing.checkout.repair import rerun_fulfilment
+from billing.checkout.success import settle_session
 from billing.errors import BillingError, StripeUnavailable
-from billing.landing import settle_session
-from billing.models import InboxEvent, Purchase, PurchaseEvent
-from billing.reconciliation import sweep_open_purchases
-from billing.repair import rerun_fulfilment
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.reconciliation.comparing import sweep_open_purchases
+from billing.stripe import gateway as stripe_gateway
 from tests.billing.books import check_books, check_settled_books
 from tests.billing.database_faults import fail_next_commit, failing_commits
 from tests.billing.reporting import reconcile

@@ -8,9 +8,10 @@ import psycopg
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 
-from billing.models import Purchase, PurchaseEvent
-from billing.purchase_log import Change, Told, lock_purchase, record, require_transaction
-from credits import ledger
+from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.models import Purchase, PurchaseEvent
+from core.database.locks import require_transaction
+from credits.ledger import operations as ledger
 from tests.admin.rows import make_payment
 from tests.builders import UserFactory
 from tests.credits.builders import grant
@@ -49,26 +50,26 @@ def run(statement: str) -> None:
 
 
 REFUSED = [
-    ("credits = 0", "billing_purchase_credits_positive"),
-    ("price_minor = -1", "billing_purchase_price_not_negative"),
-    ("status = 'completed', paid_minor = 4500", "billing_purchase_completed_has_its_time"),
-    ("completed_at = now()", "billing_purchase_completed_has_its_time"),
+    ("credits = 0", "purchase_credits_positive"),
+    ("price_minor = -1", "purchase_price_not_negative"),
+    ("status = 'completed', paid_minor = 4500", "purchase_completed_has_its_time"),
+    ("completed_at = now()", "purchase_completed_has_its_time"),
     (
         "status = 'completed', completed_at = now(), paid_minor = 4499",
-        "billing_purchase_completed_is_paid_in_full",
+        "purchase_completed_is_paid_in_full",
     ),
 ]
 
 
 @pytest.mark.parametrize(("change", "constraint"), REFUSED)
 def test_the_database_refuses(purchase: Purchase, change: str, constraint: str) -> None:
-    assert refused_by(f"UPDATE billing_purchase SET {change}") == constraint
+    assert refused_by(f"UPDATE purchases_purchase SET {change}") == constraint
 
 
 def test_a_purchase_is_not_completed_without_what_was_paid(purchase: Purchase) -> None:
     """A comparison with NULL is neither true nor false, and a CHECK lets that pass."""
-    completed = "UPDATE billing_purchase SET status = 'completed', completed_at = now(), paid_minor = NULL"
-    assert refused_by(completed) == "billing_purchase_completed_is_paid_in_full"
+    completed = "UPDATE purchases_purchase SET status = 'completed', completed_at = now(), paid_minor = NULL"
+    assert refused_by(completed) == "purchase_completed_is_paid_in_full"
 
 
 def refused_by(statement: str) -> str:
@@ -99,38 +100,38 @@ def test_a_payment_belongs_to_one_purchase(purchase: Purchase) -> None:
 @pytest.mark.parametrize(
     ("change", "constraint"),
     [
-        ("amount_minor = 0", "billing_payment_amount_positive"),
-        ("paid_at = NULL", "billing_payment_paid_has_its_time"),
-        ("state = 'failed'", "billing_payment_paid_has_its_time"),
-        ("attention = 'paid_twice', lot_id = {lot}", "billing_payment_accepted_is_paid"),
-        ("state = 'failed', paid_at = NULL, lot_id = {lot}", "billing_payment_accepted_is_paid"),
+        ("amount_minor = 0", "payment_amount_positive"),
+        ("paid_at = NULL", "payment_paid_has_its_time"),
+        ("state = 'failed'", "payment_paid_has_its_time"),
+        ("attention = 'paid_twice', lot_id = {lot}", "payment_accepted_is_paid"),
+        ("state = 'failed', paid_at = NULL, lot_id = {lot}", "payment_accepted_is_paid"),
     ],
 )
 def test_the_database_refuses_a_payment(purchase: Purchase, change: str, constraint: str) -> None:
     make_payment(purchase)
     lot = grant(purchase.account, 1).lot_id
-    assert refused_by(f"UPDATE billing_payment SET {change.format(lot=lot)}") == constraint
+    assert refused_by(f"UPDATE purchases_payment SET {change.format(lot=lot)}") == constraint
 
 
 def test_of_a_purchase_one_payment_is_accepted(purchase: Purchase) -> None:
     for key in ("first", "second"):
         make_payment(purchase)
         lot = grant(purchase.account, 1, key=key).lot_id
-        statement = f"UPDATE billing_payment SET lot_id = {lot} WHERE lot_id IS NULL"
+        statement = f"UPDATE purchases_payment SET lot_id = {lot} WHERE lot_id IS NULL"
         if key == "first":
             run(statement)
-    assert refused_by(statement) == "billing_payment_one_accepted"
+    assert refused_by(statement) == "payment_one_accepted"
 
 
 def test_a_payment_is_never_taken_away_or_given_to_another_purchase(purchase: Purchase) -> None:
     make_payment(purchase)
     for statement, message in (
-        ("DELETE FROM billing_payment", "Cannot delete rows from billing_payment"),
+        ("DELETE FROM purchases_payment", "Cannot delete rows from purchases_payment"),
         (
-            "UPDATE billing_payment SET purchase_id = gen_random_uuid()",
-            "Cannot update rows from billing_payment",
+            "UPDATE purchases_payment SET purchase_id = gen_random_uuid()",
+            "Cannot update rows from purchases_payment",
         ),
-        ("UPDATE billing_payment SET stripe_payment_intent_id = 'pi_2'", "Cannot update rows"),
+        ("UPDATE purchases_payment SET stripe_payment_intent_id = 'pi_2'", "Cannot update rows"),
     ):
         with pytest.raises(ProgrammingError, match=message), transaction.atomic():
             run(statement)
@@ -144,7 +145,7 @@ def test_an_idempotency_key_is_one_purchase_of_its_buyer(purchase: Purchase) -> 
     other.pk, other.stripe_session_id = uuid.uuid4(), None
     other._state.adding = True
     with (
-        pytest.raises(IntegrityError, match="billing_purchase_one_per_idempotency_key"),
+        pytest.raises(IntegrityError, match="purchase_one_per_idempotency_key"),
         transaction.atomic(),
     ):
         other.save()
@@ -153,11 +154,11 @@ def test_an_idempotency_key_is_one_purchase_of_its_buyer(purchase: Purchase) -> 
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("UPDATE billing_purchaseevent SET what = 'nothing'", "Cannot update or delete rows"),
-        ("DELETE FROM billing_purchaseevent", "Cannot update or delete rows"),
-        ("TRUNCATE billing_purchaseevent", "Cannot truncate billing_purchaseevent"),
-        ("DELETE FROM billing_purchase", "Cannot delete rows from billing_purchase"),
-        ("TRUNCATE billing_purchase CASCADE", "Cannot truncate billing_purchase"),
+        ("UPDATE purchases_purchaseevent SET what = 'nothing'", "Cannot update or delete rows"),
+        ("DELETE FROM purchases_purchaseevent", "Cannot update or delete rows"),
+        ("TRUNCATE purchases_purchaseevent", "Cannot truncate purchases_purchaseevent"),
+        ("DELETE FROM purchases_purchase", "Cannot delete rows from purchases_purchase"),
+        ("TRUNCATE purchases_purchase CASCADE", "Cannot truncate purchases_purchase"),
     ],
 )
 def test_what_happened_to_a_purchase_is_never_changed_or_taken_away(

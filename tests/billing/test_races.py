@@ -20,12 +20,13 @@ from django.db.models import QuerySet
 from django.test import Client
 
 from accounts.models import User
-from billing.checkout import StartedPurchase
-from billing.landing import settle_session
-from billing.models import InboxEvent, Purchase, PurchaseEvent
-from billing.reconciliation import sweep_open_purchases
-from billing.repair import rerun_fulfilment
-from credits.models import Account, Entry
+from billing.checkout.repair import rerun_fulfilment
+from billing.checkout.starting import StartedPurchase
+from billing.checkout.success import settle_session
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.reconciliation.comparing import sweep_open_purchases
+from credits.ledger.models import Account, Entry
 from tests.billing.books import check_settled_books, times_credited
 from tests.billing.database_faults import slow_grants
 from tests.billing.reporting import reconcile

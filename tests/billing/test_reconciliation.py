@@ -12,11 +12,12 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from billing import stripe_client, stripe_gateway
-from billing.models import Purchase, PurchaseEvent
-from billing.reconciliation import sweep_open_purchases
-from billing.settling import Finding
-from credits.models import Account, Entry
+from billing.checkout.closing import Finding
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.reconciliation.comparing import sweep_open_purchases
+from billing.stripe import client as stripe_client
+from billing.stripe import gateway as stripe_gateway
+from credits.ledger.models import Account, Entry
 from tests.billing.books import check_books, check_settled_books
 from tests.billing.reporting import HOUR, kinds, reconcile, reconcile_now, run_reconciliation
 from tests.builders import UserFactory, put_on_sale, start
@@ -83,8 +84,8 @@ def test_a_paid_session_with_a_reference_that_is_not_here_is_left_to_a_person(
     sandbox.pay(started.session_id)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SET session_replication_role = replica; DELETE FROM billing_purchase;"
-            " DELETE FROM billing_purchaseevent; SET session_replication_role = origin"
+            "SET session_replication_role = replica; DELETE FROM purchases_purchase;"
+            " DELETE FROM purchases_purchaseevent; SET session_replication_role = origin"
         )
     report = reconcile_now()
     (finding,) = report.open
@@ -137,8 +138,8 @@ def test_credits_that_stripe_says_are_not_paid_are_left_to_a_person(sandbox: San
     unpaid = start(user, "standard")
     with connection.cursor() as cursor:  # as a repair by hand might leave it
         cursor.execute(
-            "SET session_replication_role = replica; DELETE FROM billing_purchaseevent;"
-            " DELETE FROM billing_purchase WHERE status = 'pending'; SET session_replication_role = origin"
+            "SET session_replication_role = replica; DELETE FROM purchases_purchaseevent;"
+            " DELETE FROM purchases_purchase WHERE status = 'pending'; SET session_replication_role = origin"
         )
     Purchase.objects.update(stripe_session_id=unpaid.session_id)
     (finding,) = [finding for finding in reconcile_now().open if finding.kind == "credited_not_paid"]

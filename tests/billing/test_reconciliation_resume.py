@@ -15,10 +15,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from billing import reconciliation, settling
+from billing.checkout import closing as settling
 from billing.errors import BillingError, NothingToGoOnWith, ReconciliationBusy, StripeUnavailable
-from billing.models import Purchase, ReconciliationRun
-from billing.reconciliation_runs import begin_run, go_on
+from billing.purchases.models import Purchase
+from billing.reconciliation import comparing as reconciliation
+from billing.reconciliation.models import ReconciliationRun
+from billing.reconciliation.runs import begin_run, go_on
 from tests.billing.odd_world import (
     begin,
     check_whole,
@@ -53,8 +55,8 @@ def _shop(sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch) -> N
     put_on_sale()
     sandbox.hold_webhooks()
     settings.SWEEP_AFTER = datetime.timedelta(0)
-    monkeypatch.setattr("billing.stripe_gateway.LIST_PAGE", 2)
-    monkeypatch.setattr("billing.reconciliation.PURCHASES_PAGE", 2)
+    monkeypatch.setattr("billing.stripe.gateway.LIST_PAGE", 2)
+    monkeypatch.setattr("billing.reconciliation.comparing.PURCHASES_PAGE", 2)
 
 
 def test_a_run_that_nothing_stops_finds_every_kind_of_disagreement(sandbox: Sandbox) -> None:
@@ -192,7 +194,7 @@ def test_who_was_silent_for_too_long_has_lost_the_run_to_the_next(sandbox: Sandb
 
 
 def test_long_work_on_one_page_keeps_the_run(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("billing.reconciliation_runs.RENEW_AFTER_SECONDS", 0)
+    monkeypatch.setattr("billing.reconciliation.runs.RENEW_AFTER_SECONDS", 0)
     make_odd_world(sandbox)
     run = begin()
     stale: list[bool] = []

@@ -14,10 +14,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from billing.errors import NotRepairable
-from billing.findings import repair_finding, settle_finding
-from billing.jobs import reconcile_nightly
-from billing.models import Purchase, ReconciliationFinding, ReconciliationRun
-from credits.models import Entry
+from billing.purchases.models import Purchase
+from billing.reconciliation.findings import repair_finding, settle_finding
+from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
+from billing.tasks import reconcile_nightly
+from credits.ledger.models import Entry
 from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
 from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, press, read
 from tests.billing.books import check_settled_books
@@ -31,7 +32,7 @@ __all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-COMPARE = "/admin/billing/reconciliationrun/compare/"
+COMPARE = "/admin/reconciliation/reconciliationrun/compare/"
 
 
 @pytest.fixture(autouse=True)

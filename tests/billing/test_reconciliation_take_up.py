@@ -16,9 +16,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from billing.errors import StripeUnavailable
-from billing.jobs import reconcile_nightly, work_on_reconciliation
-from billing.models import ReconciliationRun, SeenPurchase
-from billing.reconciliation_runs import go_on, runs_to_take_up
+from billing.reconciliation.models import ReconciliationRun, SeenPurchase
+from billing.reconciliation.runs import go_on, runs_to_take_up
+from billing.tasks import reconcile_nightly, work_on_reconciliation
 from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
 from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, press, read
 from tests.billing.odd_world import (
@@ -47,8 +47,8 @@ def _shop(sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch) -> N
     put_on_sale()
     sandbox.hold_webhooks()
     settings.SWEEP_AFTER = datetime.timedelta(0)
-    monkeypatch.setattr("billing.stripe_gateway.LIST_PAGE", 2)
-    monkeypatch.setattr("billing.reconciliation.PURCHASES_PAGE", 2)
+    monkeypatch.setattr("billing.stripe.gateway.LIST_PAGE", 2)
+    monkeypatch.setattr("billing.reconciliation.comparing.PURCHASES_PAGE", 2)
 
 
 # --- Who takes it up
@@ -174,9 +174,9 @@ def test_who_may_only_look_has_nothing_go_on(stopped: ReconciliationRun, as_cler
 @pytest.mark.parametrize(
     ("fields", "constraint"),
     [
-        ({"status": "done", "stage": "refunds", "ended_at": timezone.now()}, "billing_run_done_has_nothing"),
-        ({"lease_until": timezone.now()}, "billing_run_is_worked_on_until_a_time"),
-        ({"worked_by": "00000000-0000-4000-8000-000000000000"}, "billing_run_is_worked_on_until_a_time"),
+        ({"status": "done", "stage": "refunds", "ended_at": timezone.now()}, "run_done_has_nothing"),
+        ({"lease_until": timezone.now()}, "run_is_worked_on_until_a_time"),
+        ({"worked_by": "00000000-0000-4000-8000-000000000000"}, "run_is_worked_on_until_a_time"),
     ],
 )
 def test_the_database_refuses_a_run_that_contradicts_itself(fields: dict[str, Any], constraint: str) -> None:

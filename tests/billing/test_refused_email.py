@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from billing import stripe_gateway
 from billing.errors import StripeRefused
-from billing.models import Purchase
+from billing.purchases.models import Purchase
+from billing.stripe import gateway as stripe_gateway
 from tests.billing.calling import stripe_posts
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox

@@ -10,12 +10,13 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from billing.currencies import THREE_DECIMAL, ZERO_DECIMAL
-from billing.erasure import erase_user
-from billing.models import Package, Purchase
 from billing.money import Money
-from credits import ledger
-from credits.models import Account, Entry
-from credits.selectors import get_balance
+from billing.packages.models import Package
+from billing.privacy.erasure import erase_user
+from billing.purchases.models import Purchase
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
+from credits.ledger.selectors import get_balance
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox
 
@@ -101,5 +102,5 @@ def test_who_was_erased_has_no_subject() -> None:
 
 def test_money_is_in_the_main_unit_of_every_currency() -> None:
     for currency in (*sorted(ZERO_DECIMAL | THREE_DECIMAL), "usd", "ugx", "isk"):
-        (row,) = rows(f"SELECT billing_main_units(12345, '{currency}') AS amount")
+        (row,) = rows(f"SELECT reporting_main_units(12345, '{currency}') AS amount")
         assert row["amount"] == Money(12345, currency).major, currency

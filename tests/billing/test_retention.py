@@ -15,13 +15,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from billing import jobs as billing_jobs
-from billing import retention
-from billing.inbox import reapply_event
-from billing.models import InboxEvent
-from billing.retention import forget_events, forget_old_events
-from billing.stripe_objects import StripeEvent
-from credits.models import Account, Entry
+from billing import tasks as billing_jobs
+from billing.inbox import retention
+from billing.inbox.models import InboxEvent
+from billing.inbox.retention import forget_events, forget_old_events
+from billing.stripe.objects import StripeEvent
+from billing.webhooks.receiving import reapply_event
+from credits.ledger.models import Account, Entry
 from tests.billing.books import check_settled_books
 from tests.billing.calling import deliver, made_up_event, paid_session_event
 from tests.billing.worker import run_worker

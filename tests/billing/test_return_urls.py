@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from billing.checkout.return_urls import allowed_return_url, default_cancel_url, default_success_url
 from billing.errors import ReturnUrlNotAllowed
-from billing.return_urls import allowed_return_url, default_cancel_url, default_success_url
 
 
 @pytest.fixture(autouse=True)

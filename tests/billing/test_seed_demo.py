@@ -11,15 +11,16 @@ from django.db.models import ForeignKey
 from django.utils import timezone
 
 from accounts.models import User
-from billing.demo_data.plan import Plan, Reserved, Sizes
-from billing.demo_data.rows import Rows
-from billing.demo_data.seeding import FILLED
-from billing.demo_data.story import Story
-from billing.models import Package, Purchase, PurchaseEvent
-from billing.pricing import offer_for
-from billing.returns import credits_for
-from credits.models import Clawback, Entry, Lot
-from credits.proof import find_violations
+from billing.packages.models import Package
+from billing.packages.pricing import offer_for
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.refunds.reversals import credits_for
+from billing.sample_data.plan import Plan, Reserved, Sizes
+from billing.sample_data.rows import Rows
+from billing.sample_data.seeding import FILLED
+from billing.sample_data.story import Story
+from credits.ledger.models import Clawback, Entry, Lot
+from credits.proof.checking import find_violations
 from tests.builders import put_on_sale
 
 # Chunks commit on a connection of their own.

@@ -11,10 +11,12 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from billing import checkout, stripe_identity
-from billing.checkout import PurchaseOrder
-from billing.models import Package, Purchase
-from billing.seen_offers import SeenOffer
+from billing.checkout import starting as checkout
+from billing.checkout.seen_offers import SeenOffer
+from billing.checkout.starting import PurchaseOrder
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from billing.stripe import identity as stripe_identity
 from tests.billing.calling import assert_problem, browser_of, post_json
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox

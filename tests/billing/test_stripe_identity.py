@@ -11,14 +11,17 @@ import pytest
 from django.core.checks import run_checks
 from django.core.management import execute_from_command_line
 
-from billing import stripe_identity
 from billing.errors import StripeUnavailable, WrongStripeAccount
-from billing.inbox import reapply_event
-from billing.models import InboxEvent, Payment, Purchase, Refund, StripeAccount
-from billing.unmatched_events import look_again
-from config import program
-from credits.models import Account, Entry
-from credits.proof import find_violations
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Payment, Purchase
+from billing.refunds.models import Refund
+from billing.stripe import identity as stripe_identity
+from billing.stripe.models import StripeAccount
+from billing.webhooks.receiving import reapply_event
+from billing.webhooks.unmatched_events import look_again
+from core import program
+from credits.ledger.models import Account, Entry
+from credits.proof.checking import find_violations
 from tests.billing.calling import assert_problem, browser_of, last_event, post_json
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, put_on_sale, start

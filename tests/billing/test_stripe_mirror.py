@@ -14,7 +14,8 @@ from django.contrib.auth import get_user_model
 from django.db import connection, connections, transaction
 from djstripe import models as djstripe
 
-from billing import stripe_client, stripe_mirror
+from billing.stripe import client as stripe_client
+from billing.stripe import mirror as stripe_mirror
 from tests.local_world import Sandbox
 
 pytestmark = pytest.mark.django_db

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from billing import stripe_gateway
+from billing.checkout.closing import Finding, Report
 from billing.errors import PurchaseInProgress, StripeUnavailable
-from billing.models import Purchase, PurchaseEvent
-from billing.reconciliation import sweep_open_purchases
-from billing.settling import Finding, Report
-from credits.models import Account
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.reconciliation.comparing import sweep_open_purchases
+from billing.stripe import gateway as stripe_gateway
+from credits.ledger.models import Account
 from tests.billing.books import check_books, check_settled_books
 from tests.billing.reporting import kinds, reconcile_now
 from tests.builders import UserFactory, put_on_sale, start

@@ -11,12 +11,12 @@ from django.test import Client
 from accounts.teams.errors import UnknownTeam
 from accounts.teams.membership import create_team
 from accounts.teams.models import Team
-from billing.confirmation import send_purchase_confirmation
+from billing.checkout.success import settle_session
 from billing.errors import IdempotencyKeyReused
-from billing.landing import settle_session
-from billing.models import Purchase, PurchaseEvent
-from credits.ledger import open_account
-from credits.models import Account
+from billing.mail.confirmation import send_purchase_confirmation
+from billing.purchases.models import Purchase, PurchaseEvent
+from credits.ledger.models import Account
+from credits.ledger.operations import open_account
 from tests.builders import UserFactory, put_on_sale, start
 
 pytestmark = pytest.mark.django_db(transaction=True)

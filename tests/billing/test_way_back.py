@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from accounts.models import User
-from billing.models import Purchase
-from billing.return_urls import LONGEST_PATH, local_path
+from billing.checkout.return_urls import LONGEST_PATH, local_path
+from billing.purchases.models import Purchase
 from tests.billing.calling import browser_of
 from tests.builders import UserFactory, put_on_sale
 from tests.local_world import Sandbox

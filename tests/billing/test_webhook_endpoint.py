@@ -13,8 +13,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from billing.models import InboxEvent, Package, Purchase, PurchaseEvent
-from credits.models import Account, Entry
+from billing.inbox.models import InboxEvent
+from billing.packages.models import Package
+from billing.purchases.models import Purchase, PurchaseEvent
+from credits.ledger.models import Account, Entry
 from tests.billing.calling import (
     WEBHOOK,
     assert_problem,

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing.models import InboxEvent
+from billing.inbox.models import InboxEvent
 from tests.billing.calling import WEBHOOK, assert_problem, browser_of, made_up_event, send, signature_of
 from tests.local_world import WEBHOOK_SECRET
 

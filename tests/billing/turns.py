@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from billing import inbox, payments
+from billing.purchases import payments
+from billing.webhooks import receiving as inbox
 
 
 def take_the_turn_away(monkeypatch: pytest.MonkeyPatch) -> None:

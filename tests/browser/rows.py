@@ -9,10 +9,11 @@ from uuid import uuid4
 from django.utils import timezone
 
 from accounts.models import User
-from billing.models import Package, Payment, Purchase
-from billing.pricing import offer_for
-from credits import ledger
-from credits.models import Entry
+from billing.packages.models import Package
+from billing.packages.pricing import offer_for
+from billing.purchases.models import Payment, Purchase
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
 
 Status = Purchase.Status
 # Those that somebody went through with at Stripe, and how far their payment came.

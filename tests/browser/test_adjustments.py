@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from credits.models import Account, Adjustment
+from credits.adjustments.models import Adjustment
+from credits.ledger.models import Account
 from tests.admin.pages import page_of
 from tests.browser.conftest import OpenPage
 from tests.builders import UserFactory

@@ -8,8 +8,10 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from billing.models import InboxEvent, Package, Purchase
-from credits.models import Entry
+from billing.inbox.models import InboxEvent
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from credits.ledger.models import Entry
 from tests.admin.pages import add_to, history_of, list_of, page_of
 from tests.admin.rows import READ_ONLY, Books, make_books, make_inbox_event, make_purchase
 from tests.browser.conftest import OpenPage

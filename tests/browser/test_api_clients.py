@@ -7,9 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from accounts.clients.api_keys import create_key, revoke_key
 from accounts.clients.authentication import authenticate_client
 from accounts.clients.errors import ApiKeyRevoked
-from accounts.clients.keys import create_key, revoke_key
 from accounts.clients.models import ApiClient, ApiKey, Scope
 from accounts.models import User
 from tests.admin.pages import add_to, list_of, page_of

@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from billing.models import Package, Purchase
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
 from tests.browser.conftest import OpenPage
 from tests.browser.walking import (
     CHECKOUT,

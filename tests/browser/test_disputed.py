@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from accounts.models import User
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 from tests.browser.conftest import OpenPage
 from tests.browser.walking import credits_of, expect_heading, go_to_checkout, pay_by_card
 from tests.local_world import Sandbox

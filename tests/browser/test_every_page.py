@@ -14,7 +14,8 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from accounts.teams.membership import create_team
-from billing.models import Package, Purchase
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
 from tests.browser.conftest import OpenPage
 from tests.browser.rows import grant_with_hold, make_purchase
 from tests.browser.walking import buy_button
@@ -198,7 +199,7 @@ def show(
         def raise_it(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr("billing.views.purchases_with_documents", raise_it)
+        monkeypatch.setattr("billing.pages.views.purchases_with_documents", raise_it)
 
     def open_it(name: str) -> Page:
         go, heading = PAGES[name]

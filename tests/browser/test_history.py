@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from accounts.models import User
-from billing.models import Payment, Purchase
+from billing.purchases.models import Payment, Purchase
 from tests.browser.conftest import OpenPage
 from tests.browser.rows import make_purchase
 from tests.builders import UserFactory, put_on_sale

@@ -13,13 +13,16 @@ from django.urls import resolve, reverse
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from accounts.resuming import GENERAL
+from accounts.sign_in.resuming import GENERAL
 from accounts.teams.invitations import invite, token_of
 from accounts.teams.membership import create_team
 from accounts.teams.models import Role, Team
-from billing.models import Package, Purchase
-from credits import ledger, low_balance
-from credits.models import Account, Adjustment
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from credits.adjustments.models import Adjustment
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account
+from credits.notices import low_balance
 from tests.admin.pages import list_of, page_of
 from tests.browser.conftest import OpenPage
 from tests.browser.walking import CHECKOUT, buy_button

@@ -11,10 +11,11 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from credits import gifts, ledger
-from credits.low_balance import find_crossings, set_threshold
-from credits.models import Entry
-from credits.selectors import get_balance
+from credits.gifts import giving as gifts
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
+from credits.ledger.selectors import get_balance
+from credits.notices.low_balance import find_crossings, set_threshold
 from tests.browser.conftest import OpenPage
 from tests.browser.test_every_page import NARROWEST, SCHEMES, WIDTHS, barriers
 from tests.browser.walking import expect_heading

@@ -11,8 +11,8 @@ from django.db import connection
 from playwright.sync_api import Page, Response, expect
 
 from accounts.models import User
-from billing import views
-from billing.models import Purchase
+from billing.pages import views
+from billing.purchases.models import Purchase
 from tests.browser.complaints import Complaints
 from tests.browser.conftest import OpenPage
 from tests.browser.rows import make_purchase
@@ -222,4 +222,4 @@ def looks_every(page: Page) -> str | None:
 
 def make_older(age: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE billing_purchase SET created_at = now() - %s::interval", [age])
+        cursor.execute("UPDATE purchases_purchase SET created_at = now() - %s::interval", [age])

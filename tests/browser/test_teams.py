@@ -16,7 +16,7 @@ from accounts.teams import invitations, membership
 from accounts.teams.caps import Cap
 from accounts.teams.invitation_mail import send_invitation_mail
 from accounts.teams.models import Invitation, Period, Role, Team
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 from tests.browser.conftest import OpenPage
 from tests.browser.test_every_page import NARROWEST, SCHEMES, WIDTHS, barriers
 from tests.browser.walking import buy_button, expect_heading

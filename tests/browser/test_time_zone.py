@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from billing.models import Purchase
+from billing.purchases.models import Purchase
 from tests.browser.conftest import OpenPage
 from tests.browser.rows import make_purchase
 from tests.builders import put_on_sale

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Locator, Page, expect
 
 from accounts.models import User
-from credits.selectors import get_balance
+from credits.ledger.selectors import get_balance
 
 CHECKOUT = re.compile(r"/c/pay/")
 SUCCESS = re.compile(r"/credits/success\?session_id=cs_test_")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from credits.models import Account, Entry
+from credits.ledger.models import Account, Entry
 
 
 def charged(account: Account) -> list[Decimal | int]:

@@ -9,8 +9,8 @@ import pytest
 from django.core.cache import cache
 from prepaid_credits import CreditsClient, Retrying
 
-from accounts.clients.keys import create_key
-from credits.models import Account
+from accounts.clients.api_keys import create_key
+from credits.ledger.models import Account
 from tests.accounts.conftest import provider, sandbox
 from tests.client.relay import Relay, relay_to
 from tests.clients.conftest import make_client

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prepaid_credits import CreditsClient
 
-from credits.models import Account, Entry
+from credits.ledger.models import Account, Entry
 from tests.client.books import charged
 from tests.credits.builders import funded
 

@@ -23,7 +23,7 @@ from prepaid_credits import (
 )
 
 from accounts.clients.models import ApiClient
-from credits.models import Account
+from credits.ledger.models import Account
 from tests.client.books import charged
 from tests.client.programs import run_program
 from tests.client.relay import Relay

@@ -9,8 +9,8 @@ import pytest
 from prepaid_credits import CreditsClient, NotAuthenticated, ServerError, TokenRefused
 
 from accounts.clients.models import ApiClient
-from accounts.keys import forget_keys
-from credits.models import Account
+from accounts.sign_in.provider_keys import forget_keys
+from credits.ledger.models import Account
 from tests.accounts.conftest import Sandbox
 from tests.client.books import charged
 from tests.client.conftest import IMPATIENT

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from prepaid_credits import CreditsClient, HoldClosed, InsufficientCredits, NoAnswer
 
-from credits.models import Account
+from credits.ledger.models import Account
 from tests.client.books import balance, charged
 from tests.client.conftest import IMPATIENT
 from tests.client.relay import Relay

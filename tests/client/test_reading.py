@@ -9,8 +9,8 @@ import pytest
 from prepaid_credits import CreditsClient, InvalidRequest, NotAuthenticated, NotFound, UnknownAccount
 
 from accounts.models import User
-from credits import ledger
-from credits.models import Account, Entry
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
 from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
 from tests.accounts.conftest import Sandbox

@@ -25,9 +25,9 @@ from prepaid_credits import (
     UnknownModel,
 )
 
-from accounts.clients.keys import create_key
+from accounts.clients.api_keys import create_key
 from accounts.clients.models import ApiClient
-from credits.models import Account, Entry
+from credits.ledger.models import Account, Entry
 from tests.client.books import balance, charged
 from tests.client.conftest import IMPATIENT
 from tests.client.relay import Fault, Relay

@@ -9,7 +9,7 @@ from prepaid_credits import CreditsClient, NotSent, Outcome, SpoolDamaged, Spool
 from prepaid_credits.spool import Spool
 
 from accounts.clients.models import ApiClient
-from credits.models import Account, Entry
+from credits.ledger.models import Account, Entry
 from tests.client.books import charged
 from tests.client.programs import run_program
 from tests.client.relay import Relay

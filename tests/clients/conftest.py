@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from accounts.clients import tokens
-from accounts.clients.keys import NewKey, create_key
+from accounts.clients import client_tokens as tokens
+from accounts.clients.api_keys import NewKey, create_key
 from accounts.clients.models import ApiClient
 from accounts.clients.registration import ORDINARY
 from tests.accounts.conftest import Sandbox, provider, sandbox

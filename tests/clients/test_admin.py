@@ -11,9 +11,9 @@ from django.contrib.sessions.models import Session
 from django.test import Client as Http
 from django.utils import timezone
 
+from accounts.clients.api_keys import NewKey, revoke_key
 from accounts.clients.authentication import authenticate_client
 from accounts.clients.errors import ApiKeyRevoked, ClientDisabled
-from accounts.clients.keys import NewKey, revoke_key
 from accounts.clients.models import ApiClient, ApiKey
 from accounts.models import User
 from tests.admin.conftest import as_clerk, as_superuser, clerk, sign_in, superuser

@@ -9,7 +9,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
-from accounts.clients.keys import NewKey, revoke_key
+from accounts.clients.api_keys import NewKey, revoke_key
 from accounts.clients.models import ApiClient, ApiKey
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts.clients import keys
+from accounts.clients import api_keys as keys
+from accounts.clients.api_keys import NewKey, create_key, revoke_key
 from accounts.clients.authentication import Client, authenticate_client, require_scope
 from accounts.clients.errors import (
     ApiKeyExpired,
@@ -20,7 +21,6 @@ from accounts.clients.errors import (
     MissingScope,
     NotAuthenticated,
 )
-from accounts.clients.keys import NewKey, create_key, revoke_key
 from accounts.clients.lookup import ClientRow, KeyRow, find_key
 from accounts.clients.models import ApiClient, ApiKey
 from tests.clients.conftest import make_client

@@ -11,8 +11,8 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.audit.models import AuditEntry
+from accounts.clients.api_keys import NewKey, create_key, revoke_key
 from accounts.clients.errors import InvalidKeyRequest
-from accounts.clients.keys import NewKey, create_key, revoke_key
 from accounts.clients.models import ApiClient, ApiKey
 from tests.clients.conftest import make_client
 

@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from accounts.clients.api_keys import create_key
 from accounts.clients.authentication import authenticate_client
-from accounts.clients.keys import create_key
 from accounts.clients.models import ApiClient, ApiKey
 from tests.accounts.conftest import Sandbox
 from tests.clients.conftest import make_client, token_of_service

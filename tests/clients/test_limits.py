@@ -10,8 +10,8 @@ from django.core.cache import cache, caches
 from pytest_django import Settings
 
 from accounts.clients.authentication import Client
-from accounts.clients.errors import RateLimited
-from accounts.clients.limits import check_account_rate, check_client_rate, check_rate
+from accounts.clients.limits import check_client_rate
+from accounts.limits.rates import RateLimited, check_account_rate, check_rate
 from tests.racing import at_once
 
 MINUTE = 29_000_000 * 60.0
@@ -36,7 +36,7 @@ def _empty_cache() -> Iterator[None]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Twelve seconds into a minute. The cache keeps its own time."""
     clock = Clock(MINUTE + 12)
-    monkeypatch.setattr("accounts.clients.limits.time.time", clock)
+    monkeypatch.setattr("accounts.limits.rates.time.time", clock)
     return clock
 
 

@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.test import Client as Http
 from pytest_django import Settings
 
-from accounts.clients.keys import create_key
+from accounts.clients.api_keys import create_key
 from tests.accounts.conftest import Sandbox
 from tests.clients.conftest import make_client, token_of_service
 

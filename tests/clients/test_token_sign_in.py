@@ -10,14 +10,14 @@ import requests
 from django.conf import settings
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts import keys
-from accounts.clients import tokens
+from accounts.clients import client_tokens as tokens
 from accounts.clients.authentication import Client, authenticate_client
 from accounts.clients.errors import ClientDisabled, InvalidClientToken, PersonToken, UnknownClient
 from accounts.clients.models import ApiClient
 from accounts.errors import ProviderUnavailableError
 from accounts.models import User
-from accounts.tokens import read_access_token
+from accounts.sign_in import provider_keys as keys
+from accounts.sign_in.id_tokens import read_access_token
 from tests.accounts.conftest import Sandbox
 from tests.accounts.test_bearer import FORGED
 from tests.clients.conftest import WORKER, make_client, mint_for_client, token_of_service
@@ -221,9 +221,9 @@ def test_a_remembered_token_ends_with_its_time(provider: Sandbox, monkeypatch: p
     token = token_of_service(provider)
     sign_in(token)
     later = time.time() + 300 + 31
-    monkeypatch.setattr("accounts.clients.tokens.time.time", lambda: later)
+    monkeypatch.setattr("accounts.clients.client_tokens.time.time", lambda: later)
     monkeypatch.setattr(
-        "accounts.clients.tokens.read_access_token", lambda token: pytest.fail("verified again")
+        "accounts.clients.client_tokens.read_access_token", lambda token: pytest.fail("verified again")
     )
 
     with pytest.raises(pytest.fail.Exception, match="verified again"):
@@ -241,7 +241,7 @@ def test_a_token_is_remembered_no_longer_than_the_key_that_proved_it(
 
     provider.post("/_sandbox/openid/keys/rotate", {"drop_old": True})
     later = time.monotonic() + keys.MAX_AGE_S + 1
-    monkeypatch.setattr("accounts.keys.time.monotonic", lambda: later)
+    monkeypatch.setattr("accounts.sign_in.provider_keys.time.monotonic", lambda: later)
     with pytest.raises(InvalidClientToken):
         sign_in(token)
 

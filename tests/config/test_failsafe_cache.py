@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from accounts.clients.keys import create_key
-from config import failsafe_cache
+from accounts.clients.api_keys import create_key
 from config.environment import Environment
+from core import failsafe_cache
 from dev.demo import free_port
 from tests.billing.calling import API, browser_of, post_json
 from tests.builders import UserFactory, put_on_sale

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
-from config.statements import KEPT, call, call_undoably
+from core.database.statements import KEPT, call, call_undoably
 
 PREPARED = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s"
 

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from accounts.clients.keys import create_key
+from accounts.clients.api_keys import create_key
 from accounts.models import User
 from tests.clients.conftest import make_client
 

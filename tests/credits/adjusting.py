@@ -7,9 +7,10 @@ from typing import Any
 from uuid import uuid4
 
 from accounts.models import User
-from credits import adjustments
-from credits.adjustments import Terms
-from credits.models import Account, Adjustment
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments.adjusting import Terms
+from credits.adjustments.models import Adjustment
+from credits.ledger.models import Account
 from tests.builders import UserFactory
 
 LIMIT = Decimal(1000)

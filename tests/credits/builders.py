@@ -11,10 +11,10 @@ from uuid import uuid4
 
 from django.db import connection
 
-from credits import ledger
-from credits.holds import HeldCredits
-from credits.models import Account, Clawback, Entry, Hold, Lot
-from credits.results import Clawed, Grant, Spend
+from credits.ledger import operations as ledger
+from credits.ledger.holds import HeldCredits
+from credits.ledger.models import Account, Clawback, Entry, Hold, Lot
+from credits.ledger.results import Clawed, Grant, Spend
 from tests.builders import UserFactory
 
 

@@ -12,11 +12,11 @@ from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 from django.db import connection
 from django.utils import timezone
 
-from credits import ledger
 from credits.errors import LedgerError
-from credits.holds import HeldCredits
-from credits.models import Account, Clawback, Entry
-from credits.results import (
+from credits.ledger import operations as ledger
+from credits.ledger.holds import HeldCredits
+from credits.ledger.models import Account, Clawback, Entry
+from credits.ledger.results import (
     Capture,
     Clawed,
     Grant,

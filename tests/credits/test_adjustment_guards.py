@@ -10,8 +10,9 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.db.models import F
 
 from accounts.audit.models import AuditEntry
-from credits import adjustments
-from credits.models import Account, Adjustment, Entry
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments.models import Adjustment
+from credits.ledger.models import Account, Entry
 from tests.credits.adjusting import ask, ask_above_limit, make_staff
 from tests.credits.builders import funded, grant, soon
 

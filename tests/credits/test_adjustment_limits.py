@@ -13,9 +13,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from credits import adjustment_limits, adjustments
-from credits.adjustment_limits import allowance_of
-from credits.models import Account, Adjustment
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments import limits as adjustment_limits
+from credits.adjustments.limits import allowance_of
+from credits.adjustments.models import Adjustment
+from credits.ledger.models import Account
 from tests.admin.conftest import sign_in
 from tests.admin.pages import button_of, messages_after, read
 from tests.credits.adjusting import LIMIT, ask, ask_above_limit, make_staff, terms

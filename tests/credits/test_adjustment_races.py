@@ -11,10 +11,11 @@ import pytest
 from django.db import IntegrityError, connection
 
 from accounts.models import User
-from config.errors import DomainError
-from credits import adjustments
-from credits.models import Account, Adjustment, Entry
-from credits.proof import find_violations
+from core.errors import DomainError
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments.models import Adjustment
+from credits.ledger.models import Account, Entry
+from credits.proof.checking import find_violations
 from tests.credits.adjusting import ask_above_limit, make_staff, terms
 from tests.credits.builders import funded, numbers
 from tests.racing import at_once

@@ -12,7 +12,8 @@ import pytest
 from django.db.models import ProtectedError
 
 from accounts.models import User
-from credits import adjustments
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments.models import Adjustment
 from credits.errors import (
     AdjustmentDecided,
     InsufficientCredits,
@@ -24,8 +25,8 @@ from credits.errors import (
     UnknownAccount,
     UnknownAdjustment,
 )
-from credits.models import Account, Adjustment, Entry, Lot
-from credits.proof import find_violations
+from credits.ledger.models import Account, Entry, Lot
+from credits.proof.checking import find_violations
 from tests.credits.adjusting import LIMIT, ask, ask_above_limit, make_staff, terms
 from tests.credits.builders import claim, claw_back, funded, grant, hold, numbers, open_account, soon, spend
 
@@ -265,7 +266,7 @@ def test_what_would_have_expired_meanwhile_is_not_booked(
     account: Account, approver: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     adjustment = ask_above_limit(account, expires_at=soon(days=1))
-    monkeypatch.setattr("credits.adjustments.timezone.now", lambda: soon(days=2))
+    monkeypatch.setattr("credits.adjustments.adjusting.timezone.now", lambda: soon(days=2))
     with pytest.raises(InvalidAdjustment):
         adjustments.approve(adjustment.pk, approver)
     assert numbers(account) == (100, 0, 0)

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from credits import ledger
-from credits.models import Entry
-from credits.selectors import Balance, Standing, get_balance
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
+from credits.ledger.selectors import Balance, Standing, get_balance
 from tests.builders import UserFactory
 from tests.credits.builders import claim, claw_back, grant, open_account, spend
 

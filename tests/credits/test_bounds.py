@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from django.db import DataError, transaction
 
-from credits import adjustments, ledger
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments.models import Adjustment
 from credits.amounts import LARGEST
-from credits.bounds import call_within_bounds
 from credits.errors import SumTooLarge
-from credits.models import Account, Adjustment, Entry, Hold, Lot
-from credits.proof import find_violations
+from credits.ledger import operations as ledger
+from credits.ledger.bounds import call_within_bounds
+from credits.ledger.models import Account, Entry, Hold, Lot
+from credits.proof.checking import find_violations
 from tests.credits.adjusting import make_staff, terms
 from tests.credits.builders import claim, claw_back, funded, grant, hold, numbers, open_account, spend
 from tests.credits.round_trips import round_trips

@@ -11,9 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 
-from credits import chain, ledger
-from credits.models import Account, Entry
-from credits.proof import find_violations
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
+from credits.proof import chain
+from credits.proof.checking import find_violations
 from tests.credits.builders import claim, claw_back, funded, grant, hold, no_triggers, spend
 from tests.racing import at_once
 

@@ -11,11 +11,11 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from credits import ledger
-from credits.clawback_invariants import OF_CLAWBACKS
-from credits.invariants import OF_BOOKS
-from credits.models import Account, Entry, Lot
-from credits.proof import INVARIANTS, Violation, find_violations
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry, Lot
+from credits.proof.checking import INVARIANTS, Violation, find_violations
+from credits.proof.clawback_invariants import OF_CLAWBACKS
+from credits.proof.invariants import OF_BOOKS
 from tests.conftest import empty_tables
 from tests.credits.builders import claim, claw_back, grant, hold, no_triggers, open_account, spend
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from credits import ledger
 from credits.errors import InvalidEntry, KeyConflict, UnknownLot
-from credits.models import Account, Clawback, Entry, Movement
-from credits.proof import find_violations
-from credits.results import Clawed
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Clawback, Entry, Movement
+from credits.ledger.results import Clawed
+from credits.proof.checking import find_violations
 from tests.credits.builders import (
     came_of,
     claim,

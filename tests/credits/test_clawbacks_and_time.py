@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from credits import ledger
-from credits.models import Account, Clawback, Entry, Lot
-from credits.proof import find_violations
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Clawback, Entry, Lot
+from credits.proof.checking import find_violations
 from tests.credits.builders import (
     came_of,
     claim,

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from credits import ledger
 from credits.errors import HoldClosed, InsufficientCredits, KeyConflict
-from credits.models import Account, Entry
-from credits.proof import find_violations
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
+from credits.proof.checking import find_violations
 from tests.builders import UserFactory
 from tests.credits.builders import (
     funded,

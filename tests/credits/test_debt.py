@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from credits import ledger, selectors
-from credits.models import Account, Entry, Movement
-from credits.proof import find_violations
+from credits.ledger import operations as ledger
+from credits.ledger import selectors
+from credits.ledger.models import Account, Entry, Movement
+from credits.proof.checking import find_violations
 from tests.credits.builders import (
     came_of,
     claim,

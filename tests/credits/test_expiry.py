@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from credits import ledger
-from credits.models import Entry, Movement
-from credits.proof import find_violations
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry, Movement
+from credits.proof.checking import find_violations
 from tests.credits.builders import (
     claim,
     claw_back,

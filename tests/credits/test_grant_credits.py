@@ -19,12 +19,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from credits import bulk_grants, ledger
-from credits.bulk_grants import check_grants
-from credits.grants_file import read_grants
-from credits.models import Account, Adjustment, Entry
-from credits.proof import find_violations
-from credits.selectors import get_balance
+from credits.adjustments import bulk_grants
+from credits.adjustments.bulk_grants import check_grants
+from credits.adjustments.grants_file import read_grants
+from credits.adjustments.models import Adjustment
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
+from credits.ledger.selectors import get_balance
+from credits.proof.checking import find_violations
 from tests.builders import UserFactory
 from tests.credits.adjusting import LIMIT, ask, ask_above_limit
 from tests.credits.builders import numbers, open_account
@@ -118,7 +120,9 @@ def test_a_line_booked_before_its_expiry_passed_stays_a_repeat(
 ) -> None:
     file = write("ada@example.com,5,a,Why,2099-01-01T00:00:00Z", header=f"{HEADER},expires_at")
     run(file)
-    monkeypatch.setattr("credits.adjustments.timezone.now", lambda: datetime(2100, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(
+        "credits.adjustments.adjusting.timezone.now", lambda: datetime(2100, 1, 1, tzinfo=UTC)
+    )
     assert run(file) == ("0 booked, 0 credits; 1 booked before.", [])
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from credits import bulk_grants, ledger
+from credits.adjustments import bulk_grants
+from credits.ledger import operations as ledger
+from credits.ledger.selectors import get_balance
 from credits.management.commands.grant_credits import Command
-from credits.selectors import get_balance
 from tests.builders import UserFactory
 from tests.credits.builders import grant
 from tests.credits.test_grant_credits import ada, limit, run, write

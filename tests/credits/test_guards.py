@@ -12,10 +12,10 @@ import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from accounts.teams.models import Team
-from credits import ledger
 from credits.errors import InsufficientCredits
-from credits.models import Account, Clawback, Entry, Hold, Lot
-from credits.proof import find_violations
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Clawback, Entry, Hold, Lot
+from credits.proof.checking import find_violations
 from tests.credits.builders import claim, claw_back, grant, open_account
 from tests.credits.writes_by_hand import REFUSED, RELEASE, booking, clawback, entry, holding
 

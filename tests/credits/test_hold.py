@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from credits import ledger
 from credits.errors import (
     HoldClosed,
     InsufficientCredits,
@@ -19,10 +18,11 @@ from credits.errors import (
     UnknownAccount,
     UnknownHold,
 )
-from credits.holds import LONGEST_HOLD, HeldCredits
-from credits.models import Account, Entry, Hold, Movement
-from credits.proof import find_violations
-from credits.results import Capture, Release
+from credits.ledger import operations as ledger
+from credits.ledger.holds import LONGEST_HOLD, HeldCredits
+from credits.ledger.models import Account, Entry, Hold, Movement
+from credits.ledger.results import Capture, Release
+from credits.proof.checking import find_violations
 from tests.credits.builders import (
     funded,
     grant,

@@ -24,8 +24,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from credits.models import Account, Lot
-from credits.proof import find_violations
+from credits.ledger.models import Account, Lot
+from credits.proof.checking import find_violations
 from tests.credits import plain_world
 from tests.credits.builders import grant, open_account
 from tests.credits.machine_steps import ANY, HOUR, OTHERS, PEOPLE, Step, amount_of, beginnings, steps

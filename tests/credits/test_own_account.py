@@ -12,10 +12,12 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from accounts.teams import membership
-from credits import adjustments, ledger
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments.models import Adjustment
 from credits.errors import OwnAccount
-from credits.models import Account, Adjustment, Entry, Hold
-from credits.staff_releases import release_hold
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry, Hold
+from credits.ledger.staff_releases import release_hold
 from tests.credits.adjusting import LIMIT, ask, ask_above_limit, make_staff
 from tests.credits.builders import funded, grant, hold, numbers, soon
 from tests.teams.builders import join, make_people

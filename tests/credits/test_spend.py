@@ -11,12 +11,12 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from credits import ledger
 from credits.amounts import LARGEST
 from credits.errors import InsufficientCredits, InvalidAmount, InvalidEntry, KeyConflict, UnknownAccount
-from credits.models import Account, Entry, Movement
-from credits.proof import find_violations
-from credits.results import Spend
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry, Movement
+from credits.ledger.results import Spend
+from credits.proof.checking import find_violations
 from tests.credits.builders import (
     funded,
     grant,

@@ -14,7 +14,6 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from credits import ledger
 from credits.errors import (
     InsufficientCredits,
     InvalidAmount,
@@ -23,10 +22,11 @@ from credits.errors import (
     TooManyItems,
     UnknownAccount,
 )
-from credits.ledger import SpendOrder
-from credits.models import Account, Entry, Lot
-from credits.proof import find_violations
-from credits.results import Outcome, SpendResult
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry, Lot
+from credits.ledger.operations import SpendOrder
+from credits.ledger.results import Outcome, SpendResult
+from credits.proof.checking import find_violations
 from tests.credits.builders import (
     claim,
     claw_back,

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from credits import ledger
 from credits.errors import (
     AccountClosed,
     InsufficientCredits,
@@ -18,9 +17,10 @@ from credits.errors import (
     KeyConflict,
     UnknownAccount,
 )
-from credits.models import Account, Entry, Lot
-from credits.proof import find_violations
-from credits.results import Transfer
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry, Lot
+from credits.ledger.results import Transfer
+from credits.proof.checking import find_violations
 from tests.credits.builders import (
     funded,
     grant,

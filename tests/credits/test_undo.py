@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from credits import adjustments, undoing
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments import undoing
+from credits.adjustments.models import Adjustment
 from credits.errors import InsufficientCredits, NothingToUndo, UnknownAdjustment
-from credits.models import Account, Adjustment, Entry, Lot
-from credits.proof import find_violations
+from credits.ledger.models import Account, Entry, Lot
+from credits.proof.checking import find_violations
 from tests.credits.adjusting import ask, ask_above_limit, make_staff
 from tests.credits.builders import (
     claim,

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.test import Client as Http
 
-from credits.models import Account, Entry
+from credits.ledger.models import Account, Entry
 
 API = "/api/v1/credits/"
 _numbers = itertools.count(1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.core.cache import cache
 
-from accounts.clients.keys import create_key
-from credits.models import Account
+from accounts.clients.api_keys import create_key
+from credits.ledger.models import Account
 from tests.accounts.conftest import provider, sandbox
 from tests.clients.conftest import make_client
 from tests.credits.builders import grant, open_account

@@ -7,8 +7,8 @@ import uuid
 import pytest
 from pytest_django import Settings
 
-from accounts.clients.keys import create_key
-from credits.models import Account
+from accounts.clients.api_keys import create_key
+from credits.ledger.models import Account
 from tests.accounts.conftest import Sandbox
 from tests.builders import UserFactory
 from tests.clients.conftest import make_client, token_of_service

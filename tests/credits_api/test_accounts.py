@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from credits import ledger
-from credits.models import Account, Entry
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
 from tests.builders import UserFactory
 from tests.credits.builders import grant
 from tests.credits_api.calling import API, Service

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from credits.models import Account, Entry
+from credits.ledger.models import Account, Entry
 from tests.credits.builders import grant
 from tests.credits_api.calling import Service, books
 

@@ -6,7 +6,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-from credits.models import Account, Entry
+from credits.ledger.models import Account, Entry
 from tests.credits.builders import grant, open_account
 from tests.credits_api.calling import Service, books
 

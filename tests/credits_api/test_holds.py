@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from credits.models import Account, Hold
+from credits.ledger.models import Account, Hold
 from tests.credits_api.calling import API, Service, books
 
 

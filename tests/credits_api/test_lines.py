@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.db import OperationalError
 
-from config.outages import Busy
+from core.outages import Busy
 from credits.api import lines
 from credits.api.lines import Lines, Turn
 

@@ -25,11 +25,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from accounts.clients.keys import create_key
+from accounts.clients.api_keys import create_key
 from credits.api.endpoints import Operation
 from credits.api.shapes import HoldStatus, Kind
 from credits.api.urls import ENDPOINTS
-from credits.models import Account, Entry, Hold
+from credits.ledger.models import Account, Entry, Hold
 from credits.rates.changes import add_rate
 from tests.builders import UserFactory
 from tests.clients.conftest import make_client

@@ -14,7 +14,7 @@ import pytest
 import requests
 from django.db import connection, transaction
 
-from credits.models import Account
+from credits.ledger.models import Account
 from tests.credits_api.calling import API, Service, books
 from tests.racing import at_once
 

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from prometheus_client import REGISTRY
 
-from credits.models import Account
+from credits.ledger.models import Account
 from tests.builders import UserFactory
 from tests.credits_api.calling import Service
 

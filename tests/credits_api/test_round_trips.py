@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from credits.models import Account
+from credits.ledger.models import Account
 from tests.credits_api.calling import Service
 
 pytestmark = pytest.mark.django_db(transaction=True)

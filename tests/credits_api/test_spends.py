@@ -9,9 +9,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts.clients.keys import create_key
-from credits import ledger
-from credits.models import Account, Entry
+from accounts.clients.api_keys import create_key
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
 from tests.clients.conftest import make_client
 from tests.credits.builders import grant, open_account
 from tests.credits_api.calling import Service, books

@@ -7,8 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from credits.ledger import Cost
-from credits.models import Account, Entry
+from credits.ledger.models import Account, Entry
+from credits.ledger.operations import Cost
 from tests.credits.builders import grant, open_account
 from tests.credits_api.calling import Service, books
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from credits.models import Account, Entry
+from credits.ledger.models import Account, Entry
 from credits.rates.changes import add_markup, add_rate
 from tests.credits_api.calling import Service, books
 

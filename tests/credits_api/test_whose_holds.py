@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from accounts.clients.keys import create_key
+from accounts.clients.api_keys import create_key
 from accounts.clients.models import Scope
-from credits import ledger
-from credits.models import Account, Hold
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Hold
 from tests.clients.conftest import make_client
 from tests.credits_api.calling import Service, books
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from credits import ledger
-from credits.models import Account, Entry
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
 
 UTC = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from credits.chart import Chart, draw
+from credits.statement.chart import Chart, draw
 
 
 def labels(chart: Chart) -> list[str]:

@@ -11,10 +11,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from config.csv_lines import harmless
-from credits import ledger, statement
-from credits.models import Account
-from credits.statement_csv import COLUMNS
+from core.csv_lines import harmless
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account
+from credits.statement import reading as statement
+from credits.statement.csv_file import COLUMNS
 from tests.billing.calling import browser_of
 from tests.builders import UserFactory
 from tests.credits_pages.builders import at, book, make_long

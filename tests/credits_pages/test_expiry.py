@@ -12,10 +12,13 @@ from django.core import mail
 from django.utils import timezone
 
 from accounts.models import User
-from credits import expiry, ledger
-from credits.expiry import book_out_expired_lots, end_overdue_holds, find_expiring_lots, send_expiry_mail
-from credits.models import Account, Entry, ExpiryWarning, Hold
-from credits.proof import find_violations
+from credits.ledger import expiry
+from credits.ledger import operations as ledger
+from credits.ledger.expiry import book_out_expired_lots, end_overdue_holds
+from credits.ledger.models import Account, Entry, Hold
+from credits.notices.expiry_warnings import find_expiring_lots, send_expiry_mail
+from credits.notices.models import ExpiryWarning
+from credits.proof.checking import find_violations
 from tests.billing.worker import run_worker
 from tests.builders import UserFactory
 from tests.credits_pages.builders import BERLIN, at, book, past

@@ -15,7 +15,6 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
-from credits import gifts, ledger
 from credits.errors import (
     GiftError,
     GiftLimitReached,
@@ -26,10 +25,13 @@ from credits.errors import (
     TooFresh,
     UnknownRecipient,
 )
-from credits.gift_mail import send_gift_mail
-from credits.models import Entry, Gift, Lot
-from credits.proof import find_violations
-from credits.selectors import get_balance
+from credits.gifts import giving as gifts
+from credits.gifts.mail import send_gift_mail
+from credits.gifts.models import Gift
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry, Lot
+from credits.ledger.selectors import get_balance
+from credits.proof.checking import find_violations
 from tests.billing.worker import run_worker
 from tests.builders import UserFactory
 from tests.credits_pages.builders import book, past

@@ -13,10 +13,11 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
-from credits import ledger
 from credits.errors import InvalidAmount
-from credits.low_balance import find_crossings, send_low_balance_mail, set_threshold
-from credits.models import Account, BalanceAlert
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account
+from credits.notices.low_balance import find_crossings, send_low_balance_mail, set_threshold
+from credits.notices.models import BalanceAlert
 from tests.billing.calling import browser_of
 from tests.billing.worker import run_worker
 from tests.builders import UserFactory

@@ -13,10 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from credits import adjustments, gifts, ledger
-from credits.models import Account, Entry, Gift
-from credits.selectors import get_balance
-from credits.statement import PAGE_SIZE
+from credits.adjustments import adjusting as adjustments
+from credits.gifts import giving as gifts
+from credits.gifts.models import Gift
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
+from credits.ledger.selectors import get_balance
+from credits.statement.reading import PAGE_SIZE
 from tests.billing.calling import browser_of
 from tests.builders import UserFactory
 from tests.credits.adjusting import ask, ask_above_limit, make_staff

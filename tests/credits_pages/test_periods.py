@@ -7,7 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from credits.periods import Month, day_starts, days_until, midnight, month_of, months_between, parse_month
+from credits.statement.periods import (
+    Month,
+    day_starts,
+    days_until,
+    midnight,
+    month_of,
+    months_between,
+    parse_month,
+)
 from tests.credits_pages.builders import BERLIN, UTC, at
 
 

@@ -14,12 +14,22 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from credits import ledger, statement
-from credits.models import Account, Entry
-from credits.overview import months_of, overview
-from credits.periods import Month
-from credits.selectors import Standing, standing_of
-from credits.statement import PAGE_SIZE, Moment, Selection, lots_left, moments, page_of, rows_of, totals
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
+from credits.ledger.selectors import Standing, standing_of
+from credits.statement import reading as statement
+from credits.statement.overview import months_of, overview
+from credits.statement.periods import Month
+from credits.statement.reading import (
+    PAGE_SIZE,
+    Moment,
+    Selection,
+    lots_left,
+    moments,
+    page_of,
+    rows_of,
+    totals,
+)
 from tests.credits.builders import claim, claw_back, open_account
 from tests.credits_pages.builders import BERLIN, UTC, at, book, make_long, past
 

@@ -20,9 +20,9 @@ from accounts.teams.invitations import invite
 from accounts.teams.membership import create_team
 from accounts.teams.models import Role
 from accounts.time_zones import COOKIE, choose_zone, take_from_browser, zone_names, zone_of, zone_options
-from credits import ledger
+from credits.ledger import operations as ledger
+from credits.ledger.models import Lot
 from credits.mailing import send_mail, send_mail_to
-from credits.models import Lot
 from tests.billing.calling import browser_of
 from tests.builders import UserFactory
 from tests.credits_pages.builders import at, book
@@ -189,11 +189,11 @@ def test_staff_read_their_own_clock_in_the_admin(ada: User) -> None:
 def test_a_filter_by_days_of_the_site_says_so_to_whoever_reads_another_clock(ada: User) -> None:
     ada.is_staff = ada.is_superuser = True
     ada.save()
-    page = browser_of(ada).get("/admin/billing/purchase/").content.decode()
+    page = browser_of(ada).get("/admin/purchases/purchase/").content.decode()
     assert "(days in UTC)" in page
     ada.time_zone = "UTC"
     ada.save()
-    assert "(days in" not in browser_of(ada).get("/admin/billing/purchase/").content.decode()
+    assert "(days in" not in browser_of(ada).get("/admin/purchases/purchase/").content.decode()
 
 
 def test_no_page_and_no_mail_names_a_clock_of_its_own() -> None:

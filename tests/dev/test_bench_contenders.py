@@ -17,11 +17,11 @@ from django.db import connection
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from accounts.clients.keys import create_key
+from accounts.clients.api_keys import create_key
 from accounts.clients.models import ApiClient, Scope
 from accounts.models import User
-from credits import ledger
-from credits.models import Entry
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
 from dev.bench import packages
 from dev.bench.contenders import CONTENDERS, Contender, http_client, missing
 from dev.bench.environment import production_environment

@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from credits.models import Account, Adjustment
+from credits.adjustments.models import Adjustment
+from credits.ledger.models import Account
 from dev.demo_users import create_demo_users
 from tests.admin.pages import press
 from tests.admin.test_adjustments import APPROVE, adjust

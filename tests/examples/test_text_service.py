@@ -16,8 +16,8 @@ import requests
 from django.core.cache import cache
 
 from accounts.models import User
-from credits import ledger
-from credits.models import Account, Entry, Hold
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry, Hold
 from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
 from tests.accounts.conftest import Sandbox, provider, sandbox

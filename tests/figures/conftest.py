@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from billing.daily_figures import bring_figures_up_to_date
-from billing.models import Payment, Purchase
+from billing.purchases.models import Payment, Purchase
+from billing.reporting.daily_figures import bring_figures_up_to_date
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,11 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import UniqueConstraint
 
-from billing.models import CheckoutDay, Dispute, Payment, Purchase, Refund, ReturnsDay, SalesDay
-from credits.models import Entry, FirstSpend, LedgerDay, Lot
+from billing.purchases.models import Payment, Purchase
+from billing.refunds.models import Dispute, Refund
+from billing.reporting.models import CheckoutDay, ReturnsDay, SalesDay
+from credits.ledger.models import Entry, Lot
+from credits.reporting.models import FirstSpend, LedgerDay
 
 Counts = dict[tuple[Any, ...], list[Any]]
 

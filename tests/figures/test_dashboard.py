@@ -21,10 +21,11 @@ from billing.admin.dashboard.definitions import DEFINITIONS
 from billing.admin.dashboard.key_figures import BUYERS, CREDITS, MONEY, PURCHASES
 from billing.admin.dashboard.page import FILES
 from billing.admin.dashboard.periods import USUAL, asked_period
-from billing.models import Package, Purchase
-from credits import ledger
-from credits.models import Account, Entry
-from credits.running_dry import find_running_dry
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
+from credits.reporting.running_dry import find_running_dry
 from tests.admin.conftest import sign_in
 from tests.admin.pages import read
 from tests.admin.rows import make_dispute, make_purchase, make_refund, pay
@@ -188,11 +189,11 @@ def test_the_funnel_leads_from_the_visit_to_the_first_spend(boss: Client, packag
 def test_a_visit_on_another_day_is_another_visit(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
     client, today = sign_in(UserFactory.create()), timezone.now()
     client.get(reverse("credits"))
-    monkeypatch.setattr("billing.visits.day_of", lambda moment: today.date() + DAY)
+    monkeypatch.setattr("billing.reporting.visits.day_of", lambda moment: today.date() + DAY)
     client.get(reverse("credits"))
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT sum(visits) FROM billing_visitday")
+        cursor.execute("SELECT sum(visits) FROM reporting_visitday")
         assert cursor.fetchone() == (2,)
 
 
@@ -383,6 +384,6 @@ def test_no_figure_reads_purchases_or_entries(boss: Client, period: str) -> None
     with CaptureQueriesContext(connection) as captured:
         read(boss, INDEX, period=period)
 
-    for table in ("billing_purchase", "credits_entry", "credits_lot", "billing_refund", "billing_dispute"):
+    for table in ("purchases_purchase", "credits_entry", "credits_lot", "refunds_refund", "refunds_dispute"):
         read_from = [sql["sql"] for sql in captured if f'FROM "{table}"' in sql["sql"]]
         assert all("COUNT(*)" in sql for sql in read_from), read_from

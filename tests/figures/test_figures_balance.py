@@ -14,14 +14,15 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import User
-from billing.erasure import erase_user
-from billing.figures_balance import unbalanced_currencies
-from billing.figures_selectors import Buyers, buyers_by, revenue_by_day, sales_in, total_revenue
-from billing.models import Purchase, SalesDay
-from config.days import day_of
-from credits import ledger
-from credits.figures_selectors import standing_at
-from credits.models import FirstSpend
+from billing.privacy.erasure import erase_user
+from billing.purchases.models import Purchase
+from billing.reporting.balance import unbalanced_currencies
+from billing.reporting.models import SalesDay
+from billing.reporting.selectors import Buyers, buyers_by, revenue_by_day, sales_in, total_revenue
+from core.days import day_of
+from credits.ledger import operations as ledger
+from credits.reporting.models import FirstSpend
+from credits.reporting.selectors import standing_at
 from tests.billing.reporting import deliver
 from tests.builders import PackageFactory, UserFactory, put_on_sale, start
 from tests.credits.adjusting import ask
@@ -169,7 +170,7 @@ BROKEN = [
     ("UPDATE credits_lot SET currency = 'eur' WHERE origin_lot IS NOT NULL", ["eur", "usd"]),
     ("UPDATE credits_entry SET kind = 'refund' WHERE kind = 'spend'", ["usd"]),
     ("UPDATE credits_clawback SET taken = taken - 0.001", ["usd"]),
-    ("UPDATE billing_payment SET amount_minor = amount_minor + 1", ["usd"]),
+    ("UPDATE purchases_payment SET amount_minor = amount_minor + 1", ["usd"]),
 ]
 
 

@@ -18,23 +18,15 @@ from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from config.days import day_of
-from credits import daily_figures, ledger
-from credits.daily_figures import count_entries, settled_now
+from core.days import day_of
 from credits.errors import LedgerError
-from credits.figures_selectors import ZERO, Earned, earned_by_day, standing_at
-from credits.models import (
-    Account,
-    Clawback,
-    Entry,
-    FirstSpend,
-    LedgerCount,
-    LedgerDay,
-    Lot,
-    RunningDry,
-    SpendingDay,
-)
-from credits.running_dry import find_running_dry
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Clawback, Entry, Lot
+from credits.reporting import daily_figures
+from credits.reporting.daily_figures import count_entries, settled_now
+from credits.reporting.models import FirstSpend, LedgerCount, LedgerDay, RunningDry, SpendingDay
+from credits.reporting.running_dry import find_running_dry
+from credits.reporting.selectors import ZERO, Earned, earned_by_day, standing_at
 from tests.conftest import empty_tables
 from tests.credits.builders import (
     claim,

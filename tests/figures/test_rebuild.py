@@ -9,10 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import F
 
-from billing.daily_figures import count_visit
-from billing.figures_rebuild import Recount, rebuild_figures
-from billing.models import SalesDay, VisitDay
-from credits.models import LedgerDay
+from billing.reporting.daily_figures import count_visit
+from billing.reporting.models import SalesDay, VisitDay
+from billing.reporting.rebuild import Recount, rebuild_figures
+from credits.reporting.models import LedgerDay
 from tests.admin.rows import make_purchase, make_refund, pay
 from tests.builders import put_on_sale
 from tests.conftest import empty_tables
@@ -92,7 +92,7 @@ def test_visits_are_left_alone() -> None:
 def test_who_keeps_writing_to_the_ledger_is_waited_for_and_then_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("credits.daily_figures.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("credits.reporting.daily_figures.PATIENCE_SECONDS", 0)
     account = make_purchase().account
     pay(make_purchase(user=account.owner))
     with Unfinished(account), pytest.raises(CommandError, match="pg_stat_activity"):

@@ -9,9 +9,11 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from billing import daily_figures
-from billing.daily_figures import count_changed_days
-from billing.models import ChangedMoment, CheckoutDay, Dispute, Purchase, Refund, ReturnsDay, SalesDay
+from billing.purchases.models import ChangedMoment, Purchase
+from billing.refunds.models import Dispute, Refund
+from billing.reporting import daily_figures
+from billing.reporting.daily_figures import count_changed_days
+from billing.reporting.models import CheckoutDay, ReturnsDay, SalesDay
 from tests.admin.rows import make_dispute, make_payment, make_purchase, make_refund, pay
 from tests.builders import PackageFactory, UserFactory
 from tests.credits.builders import no_triggers
@@ -58,7 +60,7 @@ def test_what_changes_long_after_its_day_is_counted_there() -> None:
     assert_counted()
 
     with connection.cursor() as cursor:  # as a script would
-        cursor.execute("UPDATE billing_purchase SET status = 'refunded'")
+        cursor.execute("UPDATE purchases_purchase SET status = 'refunded'")
 
     assert_counted()
     row = CheckoutDay.objects.get()

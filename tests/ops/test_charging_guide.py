@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from accounts.clients import tokens
-from accounts.keys import forget_keys
-from credits.models import Account, Entry
+from accounts.clients import client_tokens as tokens
+from accounts.sign_in.provider_keys import forget_keys
+from credits.ledger.models import Account, Entry
 from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
 from tests.builders import put_on_sale

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from billing.event_handlers import HANDLERS
-from billing.findings import WHAT_TO_DO
+from billing.checkout.closing import Finding
+from billing.inbox.models import InboxEvent
 from billing.management.commands import (
     check_stripe,
     erase_user,
@@ -21,16 +21,19 @@ from billing.management.commands import (
     seed_demo,
     sync_catalog,
 )
-from billing.models import Dispute, InboxEvent, Purchase, Refund
-from billing.personal_export import FILES
-from billing.settling import Finding
-from billing.stripe_mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
-from billing.stripe_setup import INVOICES, PERMISSIONS
-from billing.webhook_events import WANTED_EVENTS
-from config.errors import DomainError
+from billing.privacy.export import export_files
+from billing.purchases.models import Purchase
+from billing.reconciliation.findings import WHAT_TO_DO
+from billing.refunds.models import Dispute, Refund
+from billing.setup.webhook_endpoint import INVOICES, PERMISSIONS
+from billing.setup.webhook_events import WANTED_EVENTS
+from billing.stripe.mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
+from billing.webhooks.handlers import HANDLERS
+from core.errors import DomainError
+from credits.adjustments.models import Adjustment
+from credits.ledger.models import Account, Clawback, Entry, Hold, Lot
 from credits.management.commands import check_ledger, export_ledger, grant_credits
-from credits.models import Account, Adjustment, Clawback, Entry, Hold, Lot
-from credits.proof import INVARIANTS
+from credits.proof.checking import INVARIANTS
 from credits.rates.management.commands import load_rates
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -203,7 +206,11 @@ def descendants(error: type[DomainError]) -> set[type[DomainError]]:
 
 
 def test_every_obstacle_to_an_erasure_is_explained() -> None:
-    sources = ["billing/erasure.py", "credits/erasure.py", "accounts/teams/erasure.py"]
+    sources = [
+        "billing/privacy/erasure.py",
+        "credits/privacy/credits_data.py",
+        "accounts/teams/personal_data.py",
+    ]
     codes = {code for path in sources for code in re.findall(r'Obstacle\("(\w+)"', (ROOT / path).read_text())}
     assert len(codes) >= 9
     for code in codes:
@@ -211,7 +218,7 @@ def test_every_obstacle_to_an_erasure_is_explained() -> None:
 
 
 def test_every_file_of_a_persons_export_is_explained() -> None:
-    assert not {file.name for file in FILES} - in_code(PERSONAL_DATA)
+    assert not {file.name for file in export_files()} - in_code(PERSONAL_DATA)
 
 
 def test_every_guard_of_the_ledger_is_documented() -> None:

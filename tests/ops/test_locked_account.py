@@ -16,9 +16,9 @@ import pytest
 import requests
 from django.db import connection
 
-from accounts.clients.keys import create_key
-from credits import ledger
-from credits.models import Account
+from accounts.clients.api_keys import create_key
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account
 from tests.clients.conftest import make_client
 from tests.credits.builders import grant, open_account
 from tests.served import running_site

@@ -12,10 +12,11 @@ import requests
 from django.db import connection
 from django.db.utils import ConnectionHandler
 
-from accounts.clients.keys import create_key
-from billing.models import InboxEvent, Purchase
-from config.time_limits import OF_WEB, time_limits_of, with_time_limits
-from credits.models import Entry
+from accounts.clients.api_keys import create_key
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Purchase
+from core.database.time_limits import OF_WEB, time_limits_of, with_time_limits
+from credits.ledger.models import Entry
 from tests.billing.calling import PROBLEM_JSON, assert_problem, browser_of, deliver, paid_session_event
 from tests.builders import UserFactory, put_on_sale, start
 from tests.clients.conftest import make_client
@@ -30,7 +31,7 @@ READS = [
 ]
 OLDER = ["/api/credits/session/cs_test_1", "/api/credits/estimate?prompt=a"]
 ACCOUNT = "/api/v1/credits/accounts/0a0e0a3c-1111-4222-8333-123456789abc/balance"
-PAGES = ["/credits/", "/credits/history/", "/teams/", "/admin/", "/admin/billing/purchase/"]
+PAGES = ["/credits/", "/credits/history/", "/teams/", "/admin/", "/admin/purchases/purchase/"]
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +108,7 @@ def test_a_locked_purchase_is_a_503_for_webhook_api_and_page_and_credited_once_a
     event = paid_session_event(sandbox, started.session_id)
     browser = browser_of(buyer)
     success = f"/credits/success?session_id={started.session_id}"
-    with locked("billing_purchase", Purchase.objects.get().pk):
+    with locked("purchases_purchase", Purchase.objects.get().pk):
         delivered, polled = deliver(event), browser.get(f"{BUYERS}session/{started.session_id}")
         page = browser.get(success)
 

@@ -14,12 +14,13 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import resolve
 
-from accounts.clients.keys import create_key
+from accounts.clients.api_keys import create_key
 from accounts.clients.models import Scope
 from billing.api.webhook import WebhookView
-from billing.models import InboxEvent, Purchase
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Purchase
 from config.request_bodies import BoundedBodies
-from credits.models import Account
+from credits.ledger.models import Account
 from tests.billing.calling import API, WEBHOOK, made_up_event, signature_of
 from tests.builders import put_on_sale
 from tests.clients.conftest import make_client

@@ -14,11 +14,11 @@ import pytest
 import requests
 from django.conf import settings
 
-from accounts.clients.keys import create_key
+from accounts.clients.api_keys import create_key
 from accounts.clients.models import Scope
 from accounts.models import User
-from billing.models import Purchase
-from credits.models import Account
+from billing.purchases.models import Purchase
+from credits.ledger.models import Account
 from tests.billing.calling import API, WEBHOOK, browser_of, made_up_event, signature_of
 from tests.builders import UserFactory, put_on_sale, start
 from tests.clients.conftest import make_client

@@ -22,9 +22,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.teams import invitations
 from accounts.teams.models import Role
-from config.queues import PLACES, UNNAMED
-from credits import ledger
-from credits.models import Hold
+from core.jobs.queues import PLACES, UNNAMED
+from credits.ledger import operations as ledger
+from credits.ledger.models import Hold
 from tests.billing.calling import deliver, paid_session_event
 from tests.builders import UserFactory, put_on_sale, start
 from tests.credits.builders import funded

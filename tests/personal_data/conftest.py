@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from accounts.keys import forget_keys
-from credits.proof import find_violations
+from accounts.sign_in.provider_keys import forget_keys
+from credits.proof.checking import find_violations
 from tests.builders import put_on_sale
 from tests.local_world import Sandbox
 from tests.personal_data.story import Story, tell

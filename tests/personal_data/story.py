@@ -16,10 +16,12 @@ from accounts.models import User
 from accounts.teams import invitations
 from accounts.teams.membership import create_team
 from accounts.teams.models import Role, Team
-from billing.models import Purchase
-from credits import gifts, ledger, low_balance
-from credits.adjustments import Terms, ask
-from credits.selectors import get_balance
+from billing.purchases.models import Purchase
+from credits.adjustments.adjusting import Terms, ask
+from credits.gifts import giving as gifts
+from credits.ledger import operations as ledger
+from credits.ledger.selectors import get_balance
+from credits.notices import low_balance
 from tests.accounts.conftest import Browser
 from tests.admin.conftest import sign_in
 from tests.billing.reporting import deliver

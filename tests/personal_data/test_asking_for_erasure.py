@@ -15,9 +15,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from billing.roles import bring_groups_up_to_date
-from credits import ledger
-from credits.models import Entry
+from billing.admin.roles import bring_groups_up_to_date
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
 from tests.admin.conftest import sign_in
 from tests.builders import UserFactory
 from tests.local_world import Sandbox

@@ -15,13 +15,16 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts import people
 from accounts.models import User
 from accounts.teams.models import Membership
-from billing.erasure import erase_user, hide_late_copies
-from billing.inbox import reapply_event
-from billing.models import InboxEvent, Purchase, Refund
-from billing.personal_data import MASK
-from credits.chain import head_at
-from credits.models import Account, Entry, Gift
-from credits.proof import find_violations
+from billing.inbox.models import InboxEvent
+from billing.privacy.erasure import erase_user, hide_late_copies
+from billing.purchases.models import Purchase
+from billing.refunds.models import Refund
+from billing.stripe.masking import MASK
+from billing.webhooks.receiving import reapply_event
+from credits.gifts.models import Gift
+from credits.ledger.models import Account, Entry
+from credits.proof.chain import head_at
+from credits.proof.checking import find_violations
 from tests.accounts.conftest import Browser
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
@@ -36,10 +39,10 @@ SUMS = """
     SELECT (SELECT jsonb_object_agg(kind, total) FROM (SELECT kind, sum(amount) total FROM credits_entry GROUP BY 1) k),
            (SELECT jsonb_object_agg(id, balance || '/' || held || '/' || debt) FROM credits_account),
            (SELECT sum(remaining) FROM credits_lot),
-           (SELECT jsonb_object_agg(id, status || paid_minor || refunded_minor) FROM billing_purchase
+           (SELECT jsonb_object_agg(id, status || paid_minor || refunded_minor) FROM purchases_purchase
             WHERE paid_minor IS NOT NULL),
-           (SELECT jsonb_object_agg(id, status || amount_minor) FROM billing_refund),
-           (SELECT jsonb_object_agg(id, status || amount_minor) FROM billing_dispute)
+           (SELECT jsonb_object_agg(id, status || amount_minor) FROM refunds_refund),
+           (SELECT jsonb_object_agg(id, status || amount_minor) FROM refunds_dispute)
 """
 
 

@@ -11,19 +11,21 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
-from accounts import erasure as person_room
+from accounts.audit import recording
 from accounts.errors import ErasureBlocked, UserErased
 from accounts.models import User
-from accounts.teams import erasure as teams_room
+from accounts.presence import hold_present
+from accounts.privacy.registry import registered
 from accounts.teams import invitations
 from accounts.teams.membership import create_team
 from accounts.teams.models import Membership, Role
-from billing import erasure
-from billing.erasure import erase_user
-from billing.models import Purchase
-from credits import erasure as books_room
-from credits import gifts, ledger
-from credits.models import Entry, Gift
+from billing.privacy import erasure
+from billing.privacy.erasure import erase_user
+from billing.purchases.models import Purchase
+from credits.gifts import giving as gifts
+from credits.gifts.models import Gift
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
 from tests.builders import UserFactory, start
 from tests.local_world import Sandbox
 from tests.racing import at_once
@@ -42,14 +44,14 @@ def person(sandbox: Sandbox) -> User:
 def erasing(person: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An erasure that has done everything and not committed yet, until the block ends."""
     reached, go_on = Event(), Event()
-    do = erasure._forget
+    do = recording.record_act
 
     def wait_before_the_end(*args: Any) -> None:
         do(*args)
         reached.set()
         go_on.wait(20)
 
-    monkeypatch.setattr(erasure, "_forget", wait_before_the_end)
+    monkeypatch.setattr(erasure, "record_act", wait_before_the_end)
     thread = Thread(target=alone, args=[lambda: erase_user(person.pk)])
     thread.start()
     assert reached.wait(20)
@@ -110,7 +112,7 @@ def test_without_the_lock_a_purchase_of_an_erased_person_would_begin(
     person: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control of the test above."""
-    monkeypatch.setattr("billing.checkout.hold_present", lambda *_ids: None)
+    monkeypatch.setattr("billing.checkout.starting.hold_present", lambda *_ids: None)
     raised = waits_for_the_erasure(person, monkeypatch, lambda: start(person, "starter"))
     assert raised == []
     assert Purchase.objects.filter(user__erased_at__isnull=False).exists()
@@ -142,7 +144,7 @@ def test_an_erasure_waits_for_a_purchase_that_is_being_begun(person: User) -> No
 
     def buy() -> None:
         with transaction.atomic():
-            person_room.hold_present(person.pk)
+            hold_present(person.pk)
             began.set()
             go_on.wait(20)
             Purchase.objects.create(
@@ -179,24 +181,20 @@ def test_of_two_erasures_at_once_the_second_finds_it_done(person: User) -> None:
     assert {first.repeated, second.repeated} == {True, False}
 
 
-@pytest.mark.parametrize("step", ["forget_teams", "forget_words", "forget_person"])
+@pytest.mark.parametrize("crashing", ["CreditsData", "TeamsData", "UserData"])
 def test_a_crash_in_the_middle_leaves_everything_as_it_was(
-    person: User, monkeypatch: pytest.MonkeyPatch, step: str
+    person: User, monkeypatch: pytest.MonkeyPatch, crashing: str
 ) -> None:
-    rooms = {
-        "forget_teams": teams_room,
-        "forget_words": books_room,
-        "forget_person": person_room,
-    }
+    (part,) = [each for each in registered() if type(each).__name__ == crashing]
     account = ledger.open_account(person)
     ledger.grant(account.pk, Decimal(50), kind=Entry.Kind.PURCHASE, key="bought")
-    do = getattr(rooms[step], step)
+    do = part.forget
 
     def crash(*args: Any) -> None:
         do(*args)
         raise MemoryError
 
-    monkeypatch.setattr(rooms[step], step, crash)
+    monkeypatch.setattr(part, "forget", crash)
     with pytest.raises(MemoryError):
         erase_user(person.pk, forfeit=True)
     again = User.objects.get(pk=person.pk)

@@ -16,13 +16,13 @@ from django.db.models import Field, Model, UUIDField
 from django.test import Client
 from django.urls import reverse
 
-from accounts.clients.keys import create_key
+from accounts.clients.api_keys import create_key
 from accounts.clients.models import ApiClient
 from accounts.models import User
-from billing.personal_export import FILES, LEFT_OUT, write_export
-from billing.roles import bring_groups_up_to_date
-from credits import gifts
-from credits.models import Account, Entry
+from billing.admin.roles import bring_groups_up_to_date
+from billing.privacy.export import export_files, left_out_models, write_export
+from credits.gifts import giving as gifts
+from credits.ledger.models import Account, Entry
 from tests.admin.conftest import sign_in
 from tests.builders import UserFactory, put_on_sale
 from tests.local_world import Sandbox
@@ -67,18 +67,18 @@ def models_about_people() -> set[str]:
 
 
 def test_every_model_that_points_at_somebody_is_exported_or_left_out_with_a_reason() -> None:
-    exported = {label for file in FILES for label in file.models}
-    assert not exported & LEFT_OUT.keys()
-    assert models_about_people() - exported - LEFT_OUT.keys() == set()
+    exported = {label for file in export_files() for label in file.models}
+    assert not exported & left_out_models().keys()
+    assert models_about_people() - exported - left_out_models().keys() == set()
     known = {model._meta.label for model in apps.get_models(include_auto_created=True)}
-    assert not (exported | LEFT_OUT.keys()) - known
-    assert all(len(reason) > 20 for reason in LEFT_OUT.values())
+    assert not (exported | left_out_models().keys()) - known
+    assert all(len(reason) > 20 for reason in left_out_models().values())
 
 
 def test_a_new_model_that_points_at_somebody_would_be_noticed() -> None:
     """The negative control: the look at the models sees those that are there, by either kind of column."""
     about = models_about_people()
-    assert {"credits.Gift", "credits.Entry", "billing.PurchaseEvent", "accounts.User_groups"} <= about
+    assert {"credits.Gift", "credits.Entry", "purchases.PurchaseEvent", "accounts.User_groups"} <= about
 
 
 def test_every_file_has_rows_of_somebody_who_did_everything(story: Story) -> None:
@@ -86,8 +86,8 @@ def test_every_file_has_rows_of_somebody_who_did_everything(story: Story) -> Non
     secret = create_key(client, name="first").secret
     files = files_of(story.person)
 
-    assert files.keys() == {file.name for file in FILES} | {"README.txt"}
-    assert all(file.name in files["README.txt"] for file in FILES)
+    assert files.keys() == {file.name for file in export_files()} | {"README.txt"}
+    assert all(file.name in files["README.txt"] for file in export_files())
     empty = {name for name, text in files.items() if name.endswith(".csv") and not rows_of(text)}
     assert empty == {"team-spending.csv"}  # spent nothing of a team's
     assert secret not in "".join(files.values())
@@ -182,7 +182,7 @@ def test_a_third_download_within_a_minute_is_refused(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache.clear()
-    monkeypatch.setattr("accounts.clients.limits.time.time", lambda: 1_800_000_000.0)
+    monkeypatch.setattr("accounts.limits.rates.time.time", lambda: 1_800_000_000.0)
     client = sign_in(UserFactory.create())
     answers: list[Any] = [client.post(MY_DATA) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 302]

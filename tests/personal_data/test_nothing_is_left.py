@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from accounts import erasure as person
-from accounts.teams import erasure as teams
-from billing import erasure
-from billing.erasure import erase_user
-from billing.models import Payment, Receipt
-from credits import erasure as books
+from accounts.privacy import user_data as person
+from accounts.teams import personal_data as teams
+from billing.privacy import erasure
+from billing.privacy.erasure import erase_user
+from billing.purchases.models import Payment
+from billing.receipts.models import Receipt
+from credits.privacy import credits_data as books
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
 from tests.builders import UserFactory, start
@@ -70,11 +71,11 @@ EVERYWHERE = {
     "accounts_user.last_name",
     "accounts_user.oidc_sub",
     "accounts_user.username",
-    "billing_inboxevent.payload",
-    "billing_payment.fingerprint",
-    "billing_purchase.idempotency_key",
-    "billing_receipt.buyer",
-    "billing_refund.note",
+    "inbox_inboxevent.payload",
+    "purchases_payment.fingerprint",
+    "purchases_purchase.idempotency_key",
+    "receipts_receipt.buyer",
+    "refunds_refund.note",
     "credits_gift.message",
     "django_admin_log.object_repr",
     "django_session.inside",
@@ -90,7 +91,7 @@ EVERYWHERE = {
 @pytest.mark.parametrize(
     ("room", "step", "where"),
     [
-        (erasure, "hide_stripe_copies", "billing_inboxevent.payload"),
+        (erasure, "hide_stripe_copies", "inbox_inboxevent.payload"),
         (erasure, "hide_stripe_copies", "djstripe_charge.stripe_data"),
         (books, "forget_words", "credits_gift.message"),
         (teams, "_forget_invitations", "teams_invitation.email"),

@@ -12,13 +12,13 @@ from accounts.errors import ErasureBlocked
 from accounts.models import User
 from accounts.teams.membership import create_team
 from accounts.teams.models import Team
-from billing.erasure import erase_user, plan_erasure
-from billing.models import Purchase
-from credits import ledger
-from credits.adjustments import Terms, ask
+from billing.privacy.erasure import erase_user, plan_erasure
+from billing.purchases.models import Purchase
+from credits.adjustments.adjusting import Terms, ask
 from credits.errors import AccountClosed
-from credits.models import Account, Entry
-from credits.selectors import get_balance
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
+from credits.ledger.selectors import get_balance
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, start
 from tests.local_world import Sandbox

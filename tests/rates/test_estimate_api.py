@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from credits import ledger
-from credits.models import Entry
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
 from credits.rates.api import LONGEST_PROMPT
 from credits.rates.estimate import EXPECTED_OUTPUT_TOKENS
 from tests.billing.calling import API, assert_problem, browser_of, post_json

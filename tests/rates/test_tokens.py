@@ -16,8 +16,8 @@ import tiktoken.registry
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credits.rates import tokens
-from credits.rates.tokens import RULE_OF_THUMB, TokenCount, count_tokens
+from credits.rates import token_counting as tokens
+from credits.rates.token_counting import RULE_OF_THUMB, TokenCount, count_tokens
 
 URL = "https://encodings.example.com/two_letters.tiktoken"
 # Every byte is a token, and so is "ab": two letters of some words.

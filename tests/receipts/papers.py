@@ -11,10 +11,11 @@ from pypdf import PdfReader
 
 from accounts.models import User
 from accounts.teams.models import Team
-from billing.fulfilment import fulfil_purchase
-from billing.models import Purchase, PurchaseEvent, Refund
-from billing.purchase_log import Told
-from credits import ledger
+from billing.checkout.fulfilment import fulfil_purchase
+from billing.purchases.log import Told
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.refunds.models import Refund
+from credits.ledger import operations as ledger
 from tests.builders import paid_report
 
 TOLD = Told(PurchaseEvent.Source.WEBHOOK)

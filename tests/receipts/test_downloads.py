@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from accounts.teams.membership import create_team
 from accounts.teams.models import Membership, Role
-from billing.models import Receipt, Refund
-from billing.receipts import issue_credit_note, issue_receipt
+from billing.receipts.issuing import issue_credit_note, issue_receipt
+from billing.receipts.models import Receipt
+from billing.refunds.models import Refund
 from tests.billing.calling import API, assert_problem, browser_of
 from tests.builders import UserFactory
 from tests.receipts.papers import paid, pending, refunded, text_of
@@ -161,20 +162,20 @@ def staff() -> Any:
 def test_staff_download_from_the_purchase_and_from_the_books(buyer: User) -> None:
     purchase = paid(buyer)
     carl = staff()
-    from_purchase = carl.get(f"/admin/billing/purchase/{purchase.pk}/receipt/")
+    from_purchase = carl.get(f"/admin/purchases/purchase/{purchase.pk}/receipt/")
     receipt = Receipt.objects.get()
     assert_pdf(from_purchase, receipt.number)
-    from_books = carl.get(f"/admin/billing/receipt/{receipt.pk}/pdf/")
+    from_books = carl.get(f"/admin/receipts/receipt/{receipt.pk}/pdf/")
     assert from_books.content == from_purchase.content
 
 
 def test_the_books_list_receipts_and_credit_notes_and_nobody_edits_them(buyer: User) -> None:
     note = issue_credit_note(refunded(paid(buyer)))
     carl = staff()
-    page = carl.get("/admin/billing/receipt/").content.decode()
+    page = carl.get("/admin/receipts/receipt/").content.decode()
     assert note.number in page
     assert "−$15.00" in page
-    detail = f"/admin/billing/receipt/{note.pk}/change/"
+    detail = f"/admin/receipts/receipt/{note.pk}/change/"
     assert "Example Software GmbH" in carl.get(detail).content.decode()
     assert carl.post(detail, {"number": "x"}).status_code == 403
 
@@ -182,8 +183,8 @@ def test_the_books_list_receipts_and_credit_notes_and_nobody_edits_them(buyer: U
 def test_a_purchase_without_a_receipt_has_no_button_and_its_address_says_so(buyer: User) -> None:
     purchase = pending(buyer)
     carl = staff()
-    address = f"/admin/billing/purchase/{purchase.pk}/receipt/"
-    assert address not in carl.get(f"/admin/billing/purchase/{purchase.pk}/change/").content.decode()
+    address = f"/admin/purchases/purchase/{purchase.pk}/receipt/"
+    assert address not in carl.get(f"/admin/purchases/purchase/{purchase.pk}/change/").content.decode()
     assert "There is no receipt" in carl.get(address, follow=True).content.decode()
 
 
@@ -192,8 +193,8 @@ def test_only_staff_come_to_the_books(buyer: User, who: str) -> None:
     receipt = issue_receipt(paid(buyer).pk)
     browser = browser_of(buyer if who == "buyer" else None)
     for address in (
-        f"/admin/billing/receipt/{receipt.pk}/pdf/",
-        f"/admin/billing/purchase/{receipt.purchase_id}/receipt/",
+        f"/admin/receipts/receipt/{receipt.pk}/pdf/",
+        f"/admin/purchases/purchase/{receipt.purchase_id}/receipt/",
     ):
         answer = browser.get(address)
         assert answer.status_code == 302

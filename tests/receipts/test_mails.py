@@ -9,9 +9,9 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 
 from accounts.models import User
-from billing.confirmation import send_purchase_confirmation
-from billing.models import Receipt
-from billing.return_mail import send_refund_mail
+from billing.mail.confirmation import send_purchase_confirmation
+from billing.mail.reversals import send_refund_mail
+from billing.receipts.models import Receipt
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
 from tests.builders import put_on_sale, start

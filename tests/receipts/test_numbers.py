@@ -12,11 +12,13 @@ from django.db import DataError, IntegrityError, ProgrammingError, connection, t
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from billing import receipts
-from billing.confirmation import send_purchase_confirmation
 from billing.errors import NoReceipt
-from billing.models import Purchase, Receipt, ReceiptSeries, Refund
-from billing.receipts import file_of, forget_buyers, issue_credit_note, issue_receipt
+from billing.mail.confirmation import send_purchase_confirmation
+from billing.purchases.models import Purchase
+from billing.receipts import issuing as receipts
+from billing.receipts.issuing import file_of, forget_buyers, issue_credit_note, issue_receipt
+from billing.receipts.models import Receipt, ReceiptSeries
+from billing.refunds.models import Refund
 from tests.billing.worker import run_worker
 from tests.builders import UserFactory
 from tests.racing import at_once
@@ -169,7 +171,7 @@ def test_without_the_series_lock_the_same_number_is_given_twice(
 
     monkeypatch.setattr(receipts, "_next_of", highest_and_one)
     purchases = [paid_at(buyer) for _ in range(2)]
-    with pytest.raises(IntegrityError, match="billing_receipt_number"):
+    with pytest.raises(IntegrityError, match="receipt_number"):
         at_once(*[partial(issue_receipt, purchase.pk) for purchase in purchases])
 
 
@@ -191,7 +193,7 @@ def test_the_job_numbers_the_receipt_of_a_buyer_without_an_address_too() -> None
 def test_crediting_a_purchase_takes_no_number_and_so_makes_no_webhook_wait(buyer: User) -> None:
     with CaptureQueriesContext(connection) as queries:
         paid(buyer)
-    assert not [query for query in queries if "billing_receipt" in query["sql"]]
+    assert not [query for query in queries if "receipts_receipt" in query["sql"]]
 
 
 def test_a_number_is_not_taken_inside_somebodys_transaction(buyer: User) -> None:
@@ -229,16 +231,16 @@ def test_the_database_keeps_receipts_and_how_far_their_numbers_have_come(buyer: 
     with pytest.raises(ProgrammingError, match="Cannot update"):
         ReceiptSeries.objects.update(last=0)
     with connection.cursor() as cursor, pytest.raises(ProgrammingError, match="Cannot truncate"):
-        cursor.execute("TRUNCATE billing_receipt CASCADE")
+        cursor.execute("TRUNCATE receipts_receipt CASCADE")
 
 
 @pytest.mark.parametrize(
     ("rule", "fields"),
     [
-        ("billing_receipt_number_once", {"serial": 1}),
-        ("billing_receipt_one_per_purchase", {}),
-        ("billing_receipt_credit_note_has_its_refund", {"kind": "credit_note"}),
-        ("billing_receipt_counts_from_one", {"serial": 0}),
+        ("receipt_number_once", {"serial": 1}),
+        ("receipt_one_per_purchase", {}),
+        ("receipt_credit_note_has_its_refund", {"kind": "credit_note"}),
+        ("receipt_counts_from_one", {"serial": 0}),
     ],
 )
 def test_the_database_refuses_a_document_that_cannot_be(

@@ -13,11 +13,12 @@ from pypdf import PdfReader
 
 from accounts.models import User
 from accounts.teams.membership import create_team
-from billing.fulfilment import fulfil_purchase
-from billing.models import Purchase, Receipt
-from billing.receipt_pdf import render_receipt
-from billing.receipts import issue_credit_note, issue_receipt
-from billing.stripe_objects import PaymentMethod
+from billing.checkout.fulfilment import fulfil_purchase
+from billing.purchases.models import Purchase
+from billing.receipts.issuing import issue_credit_note, issue_receipt
+from billing.receipts.models import Receipt
+from billing.receipts.pdf import render_receipt
+from billing.stripe.objects import PaymentMethod
 from tests.builders import UserFactory, charge_for, paid_report
 from tests.receipts.papers import TOLD, paid, pending, refunded, text_of
 

@@ -10,8 +10,9 @@ from django.core import mail
 
 from accounts.models import User
 from billing.errors import NoReceipt
-from billing.models import Purchase, Receipt
-from billing.receipts import issue_credit_note, issue_receipt
+from billing.purchases.models import Purchase
+from billing.receipts.issuing import issue_credit_note, issue_receipt
+from billing.receipts.models import Receipt
 from tests.billing.calling import API, assert_problem, browser_of
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
@@ -61,7 +62,7 @@ def test_the_buyer_is_led_to_stripes_invoice_from_mail_pages_and_api(sandbox: Sa
     for answer in (
         browser.get(receipt_page(purchase)),
         browser.get(f"{API}purchases/{purchase.pk}/receipt"),
-        carl.get(f"/admin/billing/purchase/{purchase.pk}/receipt/"),
+        carl.get(f"/admin/purchases/purchase/{purchase.pk}/receipt/"),
     ):
         assert (answer.status_code, answer.headers["Location"]) == (302, invoice["invoice_pdf"])
         assert "no-store" in answer.headers["Cache-Control"]

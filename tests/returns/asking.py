@@ -8,8 +8,9 @@ import stripe
 from django.conf import settings
 
 from accounts.models import User
-from billing.models import Purchase, Refund
-from billing.refunds import RefundOrder, refund_purchase
+from billing.purchases.models import Purchase
+from billing.refunds.models import Refund
+from billing.refunds.refunding import RefundOrder, refund_purchase
 
 
 def finance() -> User:

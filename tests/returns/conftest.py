@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from billing.models import Dispute, Purchase, Refund
-from credits import ledger
-from credits.models import Account, Clawback
-from credits.proof import find_violations
+from billing.purchases.models import Purchase
+from billing.refunds.models import Dispute, Refund
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Clawback
+from credits.proof.checking import find_violations
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox

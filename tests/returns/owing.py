@@ -11,9 +11,9 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import User
-from billing.models import Purchase
-from billing.selectors import purchases_needing_attention
-from credits.models import Account, Clawback, Entry
+from billing.purchases.models import Purchase
+from billing.purchases.selectors import purchases_needing_attention
+from credits.ledger.models import Account, Clawback, Entry
 from tests.admin.pages import button_of, read
 from tests.billing.reporting import deliver
 from tests.builders import start

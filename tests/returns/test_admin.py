@@ -11,7 +11,8 @@ from django.test import Client
 
 from accounts.models import User
 from billing.errors import NotRefundable
-from billing.models import Dispute, Purchase, Refund
+from billing.purchases.models import Purchase
+from billing.refunds.models import Dispute, Refund
 from tests.admin.conftest import as_clerk, as_superuser, clerk, sign_in, superuser
 from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, read
 from tests.billing.reporting import deliver

@@ -16,13 +16,14 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import User
-from billing.inbox import receive_event
-from billing.models import InboxEvent, Payment, Purchase
-from billing.stripe_objects import StripeEvent
-from billing.unmatched_events import look_again
-from credits import ledger
-from credits.models import Account, Clawback
-from credits.proof import find_violations
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Payment, Purchase
+from billing.stripe.objects import StripeEvent
+from billing.webhooks.receiving import receive_event
+from billing.webhooks.unmatched_events import look_again
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Clawback
+from credits.proof.checking import find_violations
 from tests.builders import start
 from tests.local_world import Sandbox
 from tests.returns.asking import refund_in_dashboard

@@ -8,7 +8,8 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from accounts.models import User
-from billing.models import Purchase, Refund
+from billing.purchases.models import Purchase
+from billing.refunds.models import Refund
 from tests.billing.calling import API, browser_of
 from tests.builders import PackageFactory, UserFactory
 from tests.local_world import Sandbox

@@ -9,9 +9,10 @@ import pytest
 from django.test import Client
 
 from billing.errors import InvalidRefund, NotRepairable
-from billing.models import Dispute, Purchase, Refund
-from billing.resolving import resolve_return
-from billing.returns import Return
+from billing.purchases.models import Purchase
+from billing.refunds.models import Dispute, Refund
+from billing.refunds.resolving import resolve_return
+from billing.refunds.reversals import Return
 from tests.admin.conftest import as_superuser, superuser
 from tests.admin.pages import button_of, history_of, messages_after, page_of, read
 from tests.billing.reporting import deliver, kinds, reconcile_now

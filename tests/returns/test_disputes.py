@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from billing.models import Dispute, InboxEvent, Purchase, Refund
-from billing.return_mail import tell_staff_of_dispute
-from credits.models import Account, Entry
+from billing.inbox.models import InboxEvent
+from billing.mail.reversals import tell_staff_of_dispute
+from billing.purchases.models import Purchase
+from billing.refunds.models import Dispute, Refund
+from credits.ledger.models import Account, Entry
 from tests.billing.reporting import deliver
 from tests.local_world import Sandbox
 from tests.returns.asking import refund, refund_in_dashboard
@@ -119,4 +121,4 @@ def test_staff_are_told_once(
     (mail,) = mailoutbox
     assert mail.to == ["money@example.com"]
     assert "$45.00" in mail.subject
-    assert f"/admin/billing/dispute/{made.pk}/change/" in mail.body
+    assert f"/admin/refunds/dispute/{made.pk}/change/" in mail.body

@@ -16,12 +16,15 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from billing import disputes, refunds
-from billing.models import Dispute, InboxEvent, Payment, Purchase, Refund
-from billing.unmatched_events import look_again
-from credits import ledger
-from credits.models import Clawback, Entry
-from credits.proof import find_violations
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Payment, Purchase
+from billing.refunds import disputes
+from billing.refunds import refunding as refunds
+from billing.refunds.models import Dispute, Refund
+from billing.webhooks.unmatched_events import look_again
+from credits.ledger import operations as ledger
+from credits.ledger.models import Clawback, Entry
+from credits.proof.checking import find_violations
 from tests.billing.calling import browser_of, post_json
 from tests.billing.reporting import deliver, kinds, reconcile_now, show_success_page
 from tests.billing.turns import take_the_turn_away

@@ -10,9 +10,9 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from billing.exports import purchases_csv
-from billing.models import Purchase
-from config.row_batches import ROWS_AT_ONCE
+from billing.purchases.exports import purchases_csv
+from billing.purchases.models import Purchase
+from core.database.row_batches import ROWS_AT_ONCE
 from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
 from tests.admin.pages import list_of, read
 from tests.local_world import Sandbox
@@ -23,7 +23,7 @@ __all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PURCHASES, REFUNDS = "/admin/billing/purchase/download/", "/admin/billing/refund/download/"
+PURCHASES, REFUNDS = "/admin/purchases/purchase/download/", "/admin/refunds/refund/download/"
 
 
 def lines_of(client: Client, address: str) -> list[dict[str, str]]:

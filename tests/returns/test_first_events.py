@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 import requests
 
-from billing import disputes, refunds
-from billing.matching import known_payments
-from billing.models import Dispute, InboxEvent, Payment, Purchase, Refund
-from credits.models import Clawback, Entry
+from billing.inbox.models import InboxEvent
+from billing.purchases.matching import known_payments
+from billing.purchases.models import Payment, Purchase
+from billing.refunds import disputes
+from billing.refunds import refunding as refunds
+from billing.refunds.models import Dispute, Refund
+from credits.ledger.models import Clawback, Entry
 from tests.billing.calling import WEBHOOK, last_event, signature_of
 from tests.billing.turns import take_the_turn_away
 from tests.local_world import Sandbox

@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 
 from accounts.models import User
-from billing.models import Dispute, Purchase, Refund
-from credits import ledger
-from credits.models import Account
+from billing.purchases.models import Purchase
+from billing.refunds.models import Dispute, Refund
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory
 from tests.local_world import Sandbox

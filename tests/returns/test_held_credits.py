@@ -16,15 +16,17 @@ from django.conf import settings as django_settings
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from billing import disputes, refunds
-from billing.models import Payment, Purchase
-from billing.purchase_log import lock_purchase
-from billing.returns import Cause, settle_returns
-from credits import ledger, selectors
+from billing.purchases.log import lock_purchase
+from billing.purchases.models import Payment, Purchase
+from billing.refunds import disputes
+from billing.refunds import refunding as refunds
+from billing.refunds.reversals import Cause, settle_returns
 from credits.errors import InsufficientCredits
-from credits.holds import HeldCredits
-from credits.models import Account, Clawback, Entry, Lot
-from credits.proof import find_violations
+from credits.ledger import operations as ledger
+from credits.ledger import selectors
+from credits.ledger.holds import HeldCredits
+from credits.ledger.models import Account, Clawback, Entry, Lot
+from credits.proof.checking import find_violations
 from tests.billing.database_faults import rewritten_functions
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, start

@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from accounts.models import User
-from billing.models import Dispute, InboxEvent, Payment, Purchase, ReconciliationFinding, Refund
-from billing.reconciliation import sweep_open_purchases
-from billing.refunds import sync_refunds
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Payment, Purchase
+from billing.reconciliation.comparing import sweep_open_purchases
+from billing.reconciliation.models import ReconciliationFinding
+from billing.refunds.models import Dispute, Refund
+from billing.refunds.refunding import sync_refunds
 from tests.billing.reporting import deliver, reconcile_now
 from tests.builders import UserFactory, start
 from tests.local_world import Sandbox

@@ -10,13 +10,16 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from billing.daily_figures import count_changed_days
-from billing.findings import repair_finding
-from billing.models import Payment, Purchase, Receipt, Refund, ReturnsDay, SalesDay
-from billing.reconciliation import sweep_open_purchases
-from billing.repair import rerun_fulfilment
-from billing.return_mail import send_refund_mail
-from billing.selectors import purchases_with_documents
+from billing.checkout.repair import rerun_fulfilment
+from billing.mail.reversals import send_refund_mail
+from billing.purchases.models import Payment, Purchase
+from billing.receipts.models import Receipt
+from billing.reconciliation.comparing import sweep_open_purchases
+from billing.reconciliation.findings import repair_finding
+from billing.refunds.models import Refund
+from billing.refunds.selectors import purchases_with_documents
+from billing.reporting.daily_figures import count_changed_days
+from billing.reporting.models import ReturnsDay, SalesDay
 from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
 from tests.admin.pages import button_of
 from tests.admin.rows import make_finding
@@ -168,5 +171,5 @@ def test_a_finding_of_it_is_settled_by_repair(as_superuser: Client, sandbox: San
 def test_the_database_keeps_the_payments(owed: Owed) -> None:
     with pytest.raises(Exception, match="Cannot delete rows"):
         Payment.objects.all().delete()
-    with pytest.raises(Exception, match="billing_payment_amount_positive"):
+    with pytest.raises(Exception, match="payment_amount_positive"):
         Payment.objects.update(amount_minor=0)

@@ -13,8 +13,9 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
-from billing.models import Payment, Refund
-from billing.refunds import issue_refund, sync_refunds
+from billing.purchases.models import Payment
+from billing.refunds.models import Refund
+from billing.refunds.refunding import issue_refund, sync_refunds
 from tests.admin.conftest import as_clerk, as_superuser, clerk, sign_in, superuser
 from tests.admin.pages import button_of, history_of, messages_after, page_of, read
 from tests.billing.reporting import deliver, reconcile_now

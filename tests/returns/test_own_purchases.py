@@ -14,8 +14,9 @@ from accounts.models import User
 from accounts.teams import membership
 from accounts.teams.models import Membership
 from billing.errors import OwnPurchase
-from billing.models import Purchase, Refund
-from credits import ledger
+from billing.purchases.models import Purchase
+from billing.refunds.models import Refund
+from credits.ledger import operations as ledger
 from tests.admin.conftest import sign_in
 from tests.admin.pages import button_of, messages_after, page_of, read
 from tests.billing.calling import API, browser_of
@@ -145,5 +146,5 @@ def test_the_database_refuses_it_too(purchase: Purchase, of_team: Purchase, memb
             Refund.objects.create(**row, asked_by=member.pk)
         assert isinstance(refusal.value.__cause__, psycopg.Error)
         guard = refusal.value.__cause__.diag.constraint_name
-        assert guard == "billing_refund_not_of_ones_own_purchase"
+        assert guard == "refund_not_of_ones_own_purchase"
     assert ledger.open_account(member).pk == purchase.account_id

@@ -20,13 +20,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from billing import stripe_identity
-from billing.invariants import OF_PAYMENTS
-from billing.models import Purchase
-from credits import ledger
-from credits.invariants import OF_BOOKS
-from credits.models import Lot
-from credits.proof import find_violations
+from billing.purchases.models import Purchase
+from billing.reconciliation.invariants import OF_PAYMENTS
+from billing.stripe import identity as stripe_identity
+from credits.ledger import operations as ledger
+from credits.ledger.models import Lot
+from credits.proof.checking import find_violations
+from credits.proof.invariants import OF_BOOKS
 from tests.builders import PackageFactory, start
 from tests.conftest import empty_tables
 from tests.credits.builders import no_triggers, open_account
@@ -115,10 +115,10 @@ LEFT_BEHIND = [
         1,
         PART,
         """
-        INSERT INTO billing_dispute (id, payment_id, amount_minor, counted_minor, currency, status, reason, policy,
+        INSERT INTO refunds_dispute (id, payment_id, amount_minor, counted_minor, currency, status, reason, policy,
                                      stripe_dispute_id, made_at)
         VALUES (gen_random_uuid(), %(payment)s, 4500, 4500, 'usd', 'needs_response', '', 'cap', 'du_1', now());
-        UPDATE billing_purchase SET status = 'disputed' WHERE id = %(purchase)s
+        UPDATE purchases_purchase SET status = 'disputed' WHERE id = %(purchase)s
         """,
         "nobody_keeps_both_money_and_credits",
     ),
@@ -126,8 +126,8 @@ LEFT_BEHIND = [
         2,
         PART,
         """
-        UPDATE billing_refund SET amount_minor = 4500, counted_minor = 4500, policy = 'cap';
-        UPDATE billing_purchase SET refunded_minor = 4500, status = 'refunded' WHERE id = %(purchase)s;
+        UPDATE refunds_refund SET amount_minor = 4500, counted_minor = 4500, policy = 'cap';
+        UPDATE purchases_purchase SET refunded_minor = 4500, status = 'refunded' WHERE id = %(purchase)s;
         UPDATE credits_clawback SET amount = 5000, waived = 4000, policy = 'cap'
         """,
         "nobody_keeps_both_money_and_credits",
@@ -157,8 +157,8 @@ LEFT_BEHIND = [
         5,
         PART,
         """
-        UPDATE billing_refund SET status = 'failed';
-        UPDATE billing_purchase SET refunded_minor = 0, status = 'completed' WHERE id = %(purchase)s
+        UPDATE refunds_refund SET status = 'failed';
+        UPDATE purchases_purchase SET refunded_minor = 0, status = 'completed' WHERE id = %(purchase)s
         """,
         "claims_are_what_went_back",
     ),
@@ -216,7 +216,7 @@ LEFT_BEHIND = [
         9,
         PART,
         """
-        UPDATE billing_purchase SET validity_days = 7 WHERE id = %(purchase)s;
+        UPDATE purchases_purchase SET validity_days = 7 WHERE id = %(purchase)s;
         UPDATE credits_lot SET expires_at = created_at + interval '4 days' WHERE id = %(lot)s
         """,
         "credits_live_from_their_arrival",
@@ -225,7 +225,7 @@ LEFT_BEHIND = [
         9,
         PART,
         """
-        UPDATE billing_purchase SET validity_days = 7 WHERE id = %(purchase)s;
+        UPDATE purchases_purchase SET validity_days = 7 WHERE id = %(purchase)s;
         UPDATE credits_lot SET expires_at = created_at - interval '3 days' WHERE id = %(lot)s;
         SELECT credits_take(%(account)s, 'expiry', ARRAY[%(lot)s::bigint], ARRAY[2000.0], 'x', '', '{}', now())
         """,
@@ -234,19 +234,19 @@ LEFT_BEHIND = [
     (
         10,
         PART,
-        "UPDATE billing_refund SET currency = 'eur'",
+        "UPDATE refunds_refund SET currency = 'eur'",
         "returns_count_in_their_payments_currency",
     ),
     (
         11,
         PART,
-        "UPDATE billing_inboxevent SET account = 'acct_another' WHERE status = 'applied'",
+        "UPDATE inbox_inboxevent SET account = 'acct_another' WHERE status = 'applied'",
         "everything_is_of_one_stripe_account",
     ),
     (
         11,
         PART,
-        "UPDATE billing_inboxevent SET livemode = true WHERE status = 'applied'",
+        "UPDATE inbox_inboxevent SET livemode = true WHERE status = 'applied'",
         "everything_is_of_one_stripe_account",
     ),
     (
@@ -270,13 +270,13 @@ LEFT_BEHIND = [
     (
         20,
         PART,
-        "UPDATE billing_salesday SET purchases = purchases + 1",
+        "UPDATE reporting_salesday SET purchases = purchases + 1",
         DAY,
     ),
     (
         20,
         PART,
-        "UPDATE billing_returnsday SET day = day + 1",
+        "UPDATE reporting_returnsday SET day = day + 1",
         DAY,
     ),
 ]
@@ -297,11 +297,11 @@ def test_what_the_old_code_left_behind_is_found(
 
 # For each invariant of payments, what breaks it in another way.
 BROKEN = [
-    ("purchase_has_the_credits_it_paid_for", "UPDATE billing_payment SET lot_id = NULL"),
-    ("purchase_has_the_credits_it_paid_for", "UPDATE billing_payment SET amount_minor = amount_minor - 1"),
-    ("purchase_has_the_credits_it_paid_for", "UPDATE billing_payment SET currency = 'eur'"),
-    ("purchase_has_the_credits_it_paid_for", "UPDATE billing_payment SET lot_id = %(free)s"),
-    ("purchase_has_the_credits_it_paid_for", "UPDATE billing_purchase SET credits = credits - 1"),
+    ("purchase_has_the_credits_it_paid_for", "UPDATE purchases_payment SET lot_id = NULL"),
+    ("purchase_has_the_credits_it_paid_for", "UPDATE purchases_payment SET amount_minor = amount_minor - 1"),
+    ("purchase_has_the_credits_it_paid_for", "UPDATE purchases_payment SET currency = 'eur'"),
+    ("purchase_has_the_credits_it_paid_for", "UPDATE purchases_payment SET lot_id = %(free)s"),
+    ("purchase_has_the_credits_it_paid_for", "UPDATE purchases_purchase SET credits = credits - 1"),
     ("purchase_has_the_credits_it_paid_for", "UPDATE credits_lot SET cost_minor = 4499 WHERE id = %(lot)s"),
     ("purchase_has_the_credits_it_paid_for", "UPDATE credits_lot SET currency = 'eur' WHERE id = %(lot)s"),
     (
@@ -310,7 +310,7 @@ BROKEN = [
     ),
     (
         "credits_live_from_their_arrival",
-        "UPDATE billing_purchase SET validity_days = 7;"
+        "UPDATE purchases_purchase SET validity_days = 7;"
         "UPDATE credits_lot SET expires_at = created_at + interval '8 days', extended_by = '2 days'",
     ),
     ("claims_are_what_went_back", "DELETE FROM credits_clawback"),
@@ -318,19 +318,19 @@ BROKEN = [
     ("claims_are_what_went_back", "UPDATE credits_clawback SET id = gen_random_uuid()"),
     ("claims_are_what_went_back", "UPDATE credits_clawback SET policy = 'cap'"),
     ("claims_are_what_went_back", "UPDATE credits_clawback SET position = 2"),
-    ("nobody_keeps_both_money_and_credits", "UPDATE billing_refund SET counted_minor = 2701"),
-    ("returns_count_in_their_payments_currency", "UPDATE billing_refund SET counted_minor = 899"),
-    ("returns_count_in_their_payments_currency", "UPDATE billing_refund SET counted_by = 'txn_1'"),
+    ("nobody_keeps_both_money_and_credits", "UPDATE refunds_refund SET counted_minor = 2701"),
+    ("returns_count_in_their_payments_currency", "UPDATE refunds_refund SET counted_minor = 899"),
+    ("returns_count_in_their_payments_currency", "UPDATE refunds_refund SET counted_by = 'txn_1'"),
     (
         "returns_count_in_their_payments_currency",
-        "UPDATE billing_refund SET currency = 'eur', counted_minor = NULL, counted_by = 'txn_1'",
+        "UPDATE refunds_refund SET currency = 'eur', counted_minor = NULL, counted_by = 'txn_1'",
     ),
     (
         "purchase_says_what_came_of_its_money",
-        "UPDATE billing_purchase SET refunded_minor = 899 WHERE id = %(purchase)s",
+        "UPDATE purchases_purchase SET refunded_minor = 899 WHERE id = %(purchase)s",
     ),
-    ("purchase_says_what_came_of_its_money", "UPDATE billing_purchase SET status = 'completed'"),
-    ("everything_is_of_one_stripe_account", "UPDATE billing_payment SET livemode = true"),
+    ("purchase_says_what_came_of_its_money", "UPDATE purchases_purchase SET status = 'completed'"),
+    ("everything_is_of_one_stripe_account", "UPDATE purchases_payment SET livemode = true"),
 ]
 
 

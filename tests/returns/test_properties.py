@@ -16,11 +16,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from billing.daily_figures import bring_figures_up_to_date
-from billing.models import Dispute, InboxEvent, Payment, Purchase, Refund, ReturnsDay
-from billing.returns import credits_for
-from credits.models import Account, Clawback, Entry, Lot
-from credits.proof import find_violations
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Payment, Purchase
+from billing.refunds.models import Dispute, Refund
+from billing.refunds.reversals import credits_for
+from billing.reporting.daily_figures import bring_figures_up_to_date
+from billing.reporting.models import ReturnsDay
+from credits.ledger.models import Account, Clawback, Entry, Lot
+from credits.proof.checking import find_violations
 from tests.billing.database_faults import RETURNS, failing_commits
 from tests.conftest import empty_tables
 from tests.figures.plain_count import differing

@@ -14,12 +14,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from billing import refund_limits
 from billing.errors import RefundAboveLimit
-from billing.models import Purchase, PurchaseEvent, Refund
-from billing.purchase_log import Told, lock_purchase
-from billing.refund_limits import allowance_of
-from billing.refunds import settle_refund
+from billing.purchases.log import Told, lock_purchase
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.refunds import limits as refund_limits
+from billing.refunds.limits import allowance_of
+from billing.refunds.models import Refund
+from billing.refunds.refunding import settle_refund
 from tests.admin.conftest import sign_in
 from tests.admin.pages import button_of, read
 from tests.billing.calling import API, browser_of
@@ -48,7 +49,7 @@ def clerk() -> User:
 
 
 def let_pass(time: timedelta) -> None:
-    past("UPDATE billing_refund SET created_at = created_at - %s", [time])
+    past("UPDATE refunds_refund SET created_at = created_at - %s", [time])
 
 
 def refused(purchase: Purchase, amount: int, clerk: User) -> RefundAboveLimit:

@@ -18,11 +18,13 @@ from billing.errors import (
     NotRefundable,
     RefundAboveLimit,
 )
-from billing.models import InboxEvent, Payment, Purchase, Refund
-from billing.refunds import issue_refund, preview_refund, sync_refunds
-from billing.return_mail import send_refund_mail
-from credits import ledger
-from credits.models import Account, Entry, Lot
+from billing.inbox.models import InboxEvent
+from billing.mail.reversals import send_refund_mail
+from billing.purchases.models import Payment, Purchase
+from billing.refunds.models import Refund
+from billing.refunds.refunding import issue_refund, preview_refund, sync_refunds
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry, Lot
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, start
 from tests.credits.builders import hold, let_lot_expire

@@ -9,11 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from billing import refunds
-from billing.models import Purchase, Refund
-from config.errors import DomainError
-from credits import ledger
-from credits.models import Account, Clawback
+from billing.purchases.models import Purchase
+from billing.refunds import refunding as refunds
+from billing.refunds.models import Refund
+from core.errors import DomainError
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Clawback
 from tests.billing.reporting import deliver
 from tests.local_world import Sandbox
 from tests.racing import at_once

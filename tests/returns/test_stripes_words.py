@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from billing import stripe_gateway
 from billing.errors import StripeRefused
-from billing.models import Package, Purchase, ReconciliationRun
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from billing.reconciliation.models import ReconciliationRun
+from billing.stripe import gateway as stripe_gateway
 from tests.admin.conftest import as_superuser, superuser
 from tests.admin.pages import button_of, messages_after, read
 from tests.billing.calling import assert_problem, browser_of, post_json
@@ -108,7 +110,7 @@ def test_a_reconciliation_that_stripe_refuses_keeps_the_reason_for_staff(
     run = ReconciliationRun.objects.get()
     reason = needs("dispute_read")
     assert reason in run.failure
-    assert reason in read(as_superuser, f"/admin/billing/reconciliationrun/{run.pk}/change/").replace(
+    assert reason in read(as_superuser, f"/admin/reconciliation/reconciliationrun/{run.pk}/change/").replace(
         "&#x27;", "'"
     )
     assert reason in str(refused.value)

@@ -16,15 +16,20 @@ from django.db import ProgrammingError
 from django.utils import timezone
 
 from accounts.models import User
-from billing.daily_figures import bring_figures_up_to_date
 from billing.errors import BillingError
-from billing.inbox import reapply_events
-from billing.models import InboxEvent, Purchase, Refund
-from billing.reconciliation import sweep_open_purchases
-from billing.refundable import left_to_refund
-from credits import adjustments, ledger, undoing
+from billing.inbox.models import InboxEvent
+from billing.purchases.models import Purchase
+from billing.reconciliation.comparing import sweep_open_purchases
+from billing.refunds.models import Refund
+from billing.refunds.refundable import left_to_refund
+from billing.reporting.daily_figures import bring_figures_up_to_date
+from billing.webhooks.receiving import reapply_events
+from credits.adjustments import adjusting as adjustments
+from credits.adjustments import undoing
+from credits.adjustments.models import Adjustment
 from credits.errors import LedgerError
-from credits.models import Account, Adjustment, Hold, Lot
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Hold, Lot
 from tests.billing.calling import made_up_event
 from tests.billing.database_faults import fail_next_commit
 from tests.billing.reporting import reconcile

@@ -11,15 +11,15 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.personal_files import team_spending
 from accounts.teams import invitations, membership
 from accounts.teams.allowances import allowances_of
 from accounts.teams.caps import Cap
 from accounts.teams.errors import CapReached
 from accounts.teams.models import Membership, Period, Role
-from credits import ledger
-from credits.models import Entry
-from credits.team_spending import spend_as_member
+from accounts.teams.personal_data import team_spending
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
+from credits.spending.team_spending import spend_as_member
 from tests.admin.conftest import sign_in
 from tests.billing.calling import browser_of
 from tests.builders import UserFactory

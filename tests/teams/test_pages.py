@@ -15,7 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import User
 from accounts.teams import invitations, membership
 from accounts.teams.models import Invitation, Membership, Role, Team
-from credits.ledger import open_team_account
+from credits.ledger.operations import open_team_account
 from tests.billing.calling import browser_of
 from tests.billing.worker import run_worker
 from tests.builders import UserFactory

@@ -11,10 +11,10 @@ from django.test import Client
 
 from accounts.models import User
 from accounts.teams.models import Team
-from billing.confirmation import send_purchase_confirmation
-from billing.failure_mail import send_payment_failed_mail
-from billing.models import Purchase
-from billing.return_mail import send_refund_mail
+from billing.mail.confirmation import send_purchase_confirmation
+from billing.mail.payment_failed import send_payment_failed_mail
+from billing.mail.reversals import send_refund_mail
+from billing.purchases.models import Purchase
 from tests.billing.calling import API, assert_problem, browser_of
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox

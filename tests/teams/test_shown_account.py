@@ -14,9 +14,12 @@ from django.test import Client
 
 from accounts.teams import membership
 from accounts.teams.models import Team
-from billing.models import Purchase
-from credits import ledger, low_balance
-from credits.models import BalanceAlert, Entry, Gift
+from billing.purchases.models import Purchase
+from credits.gifts.models import Gift
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
+from credits.notices import low_balance
+from credits.notices.models import BalanceAlert
 from tests.billing.calling import browser_of, stripe_posts
 from tests.builders import UserFactory, put_on_sale
 from tests.credits_pages.builders import book

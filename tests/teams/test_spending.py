@@ -13,14 +13,14 @@ from accounts.models import User
 from accounts.teams import membership
 from accounts.teams.errors import CapReached, UnknownMember
 from accounts.teams.models import MemberAllowance, Team
-from config.errors import DomainError
-from credits import ledger
+from core.errors import DomainError
 from credits.errors import InsufficientCredits, InvalidAmount, InvalidEntry, KeyConflict
-from credits.models import Account, Entry
-from credits.proof import find_violations
-from credits.results import Spend
-from credits.selectors import get_balance
-from credits.team_spending import spend_as_member
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
+from credits.ledger.results import Spend
+from credits.ledger.selectors import get_balance
+from credits.proof.checking import find_violations
+from credits.spending.team_spending import spend_as_member
 from tests.billing.calling import browser_of
 from tests.racing import at_once
 from tests.teams.builders import People, make_people, monthly

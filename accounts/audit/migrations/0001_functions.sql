@@ -8,7 +8,7 @@ CREATE FUNCTION audit_context_id(p_name text) RETURNS uuid LANGUAGE sql STABLE A
     SELECT nullif(audit_context(p_name), '')::uuid
 $$;
 
--- Which program holds the connection: the site's own say so (config/program.py), psql does by itself.
+-- Which program holds the connection: the site's own say so (core/program.py), psql does by itself.
 CREATE FUNCTION audit_program() RETURNS text LANGUAGE sql STABLE AS $$
     SELECT left(current_setting('application_name'), 64)
 $$;

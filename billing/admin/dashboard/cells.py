@@ -9,9 +9,9 @@ from typing import Any
 
 from django.utils.formats import date_format, number_format
 
+from backoffice.display import EMPTY, percent
 from billing.money import Money
-from config.admin_display import EMPTY, percent
-from config.csv_lines import harmless
+from core.csv_lines import harmless
 from credits.formatting import credits_amount, plain
 
 CENT = Decimal("0.01")

@@ -14,7 +14,9 @@ from billing.admin.dashboard.periods import Period
 from billing.admin.dashboard.sheet import Sheet
 from billing.admin.dashboard.sheets import Asked, paid_of
 from billing.admin.figure import Figure
-from billing.figures_selectors import (
+from billing.money import Money
+from billing.purchases.models import Purchase
+from billing.reporting.selectors import (
     buyers_by,
     checkouts_by_status,
     disputes_opened,
@@ -24,9 +26,7 @@ from billing.figures_selectors import (
     sales_in,
     total_revenue,
 )
-from billing.models import Purchase
-from billing.money import Money
-from credits.figures_selectors import standing_at
+from credits.reporting.selectors import standing_at
 
 MONEY = (
     *(

@@ -20,10 +20,10 @@ from billing.admin.dashboard.running_dry import buyers_running_dry
 from billing.admin.dashboard.sheet import Sheet
 from billing.admin.dashboard.sheets import Asked
 from billing.admin.downloads import may_download
-from billing.figures_selectors import currencies_sold, sales_counted_at
-from billing.models import Purchase
-from config.days import day_of
-from credits.figures_selectors import ledger_counted_at
+from billing.purchases.models import Purchase
+from billing.reporting.selectors import currencies_sold, sales_counted_at
+from core.days import day_of
+from credits.reporting.selectors import ledger_counted_at
 
 DRY_SHOWN = 8
 DRY_IN_FILE = 10_000

@@ -11,8 +11,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.daily_figures import DAY
-from config.days import start_of
+from billing.reporting.daily_figures import DAY
+from core.days import start_of
 
 USUAL: dict[str, tuple[Any, int]] = {
     "7": (gettext_lazy("7 days"), 7),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from backoffice.display import link_to
 from billing.admin.dashboard.cells import Link, shown
 from billing.admin.dashboard.sheet import Sheet
-from config.admin_display import link_to
-from credits.running_dry import WITHIN_DAYS, running_dry
+from credits.reporting.running_dry import WITHIN_DAYS, running_dry
 
 
 def buyers_running_dry(most: int) -> Sheet:

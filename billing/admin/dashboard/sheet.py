@@ -9,7 +9,7 @@ from typing import Any
 
 from billing.admin.bar_chart import BarChart
 from billing.admin.dashboard.cells import Cell, for_programs, is_number, shown
-from config.csv_lines import csv_lines
+from core.csv_lines import csv_lines
 
 ROW_WIDTH = 100
 

@@ -16,7 +16,9 @@ from billing.admin.dashboard.cells import Cell, Share, shown
 from billing.admin.dashboard.periods import Period
 from billing.admin.dashboard.sheet import Sheet, bars_of
 from billing.currencies import decimal_places
-from billing.figures_selectors import (
+from billing.money import Money, round_minor
+from billing.purchases.models import Purchase
+from billing.reporting.selectors import (
     Revenue,
     Sales,
     checkouts_by_status,
@@ -25,9 +27,7 @@ from billing.figures_selectors import (
     sales_by_package,
     visits_in,
 )
-from billing.models import Purchase
-from billing.money import Money, round_minor
-from credits.figures_selectors import Standing, first_spends, standing_by_day
+from credits.reporting.selectors import Standing, first_spends, standing_by_day
 
 NOTHING_SOLD = gettext_lazy("Nothing was sold in these days.")
 

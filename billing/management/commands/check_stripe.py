@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.errors import BillingError
-from billing.going_live import Check, check_everything
-from billing.stripe_setup import create_endpoint, is_our_address, list_endpoints
+from billing.setup.going_live import Check, check_everything
+from billing.setup.webhook_endpoint import create_endpoint, is_our_address, list_endpoints
 
 
 class Command(BaseCommand):

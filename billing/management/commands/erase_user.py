@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.email_addresses import is_same_address, people_with
 from accounts.errors import ErasureBlocked
 from accounts.models import User
-from billing.erasure import Erased, Plan, count_copies, erase_user, plan_erasure
-from billing.matching import as_uuid
+from billing.privacy.erasure import Erased, Plan, count_copies, erase_user, plan_erasure
+from billing.purchases.matching import as_uuid
 from credits.formatting import credits_amount
 
 

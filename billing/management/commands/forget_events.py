@@ -7,9 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.inbox_selectors import forgettable_events
-from billing.retention import days_ago, forget_events
-from config.progress import ProgressBar
+from billing.inbox.retention import days_ago, forget_events
+from billing.inbox.selectors import forgettable_events
+from core.progress import ProgressBar
 
 
 class Command(BaseCommand):

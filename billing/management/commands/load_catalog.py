@@ -7,17 +7,17 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.catalog import load_catalog
-from billing.catalog_file import read_catalog
 from billing.errors import CatalogError
-from billing.models import Package
+from billing.packages.catalog import load_catalog
+from billing.packages.catalog_file import read_catalog
+from billing.packages.models import Package
 
 
 class Command(BaseCommand):
     help = "Creates and updates the packages of a catalogue file, and takes those off sale that it lacks."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="for example billing/catalogs/standard.toml")
+        parser.add_argument("file", type=Path, help="for example billing/packages/catalogs/standard.toml")
         parser.add_argument(
             "--keep-others", action="store_true", help="leave packages on sale that the file lacks"
         )

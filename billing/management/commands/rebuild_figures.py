@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.figures_rebuild import CannotCount, rebuild_figures
-from config.progress import ProgressBar
+from billing.reporting.rebuild import CannotCount, rebuild_figures
+from core.progress import ProgressBar
 
 MOST_SHOWN = 20
 

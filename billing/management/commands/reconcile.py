@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from billing.errors import BillingError, StripeRefused, StripeUnavailable
-from billing.models import ReconciliationFinding, ReconciliationRun
-from billing.reconciliation_runs import begin_run, go_on, last_that_stopped
-from config.progress import ProgressBar
+from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
+from billing.reconciliation.runs import begin_run, go_on, last_that_stopped
+from core.progress import ProgressBar
 
 State = ReconciliationFinding.State
 TITLES = {State.REPAIRED: "repaired", State.WAITING: "needs a person"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from config.worker import run_worker
+from core.jobs.worker import run_worker
 
 
 class Command(BaseCommand):

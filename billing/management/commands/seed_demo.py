@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.demo_data.plan import CannotSeed, Sizes
-from billing.demo_data.seeding import seed_demo
-from config.progress import ProgressBar
+from billing.sample_data.plan import CannotSeed, Sizes
+from billing.sample_data.seeding import seed_demo
+from core.progress import ProgressBar
 
 
 class Command(BaseCommand):

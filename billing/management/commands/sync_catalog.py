@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.catalog_sync import check_catalog, sync_catalog
 from billing.errors import BillingError
-from billing.models import Package
-from billing.stripe_dashboard import products_page
-from billing.stripe_objects import StripeProduct
+from billing.packages.catalog_sync import check_catalog, sync_catalog
+from billing.packages.models import Package
+from billing.stripe.dashboard import products_page
+from billing.stripe.objects import StripeProduct
 
 
 class Command(BaseCommand):

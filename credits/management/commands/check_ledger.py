@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection, transaction
 
-from credits.chain import Head, head_at, parse_head, take_head
-from credits.models import Account, Entry, Lot
-from credits.proof import INVARIANTS, find_violations
+from credits.ledger.models import Account, Entry, Lot
+from credits.proof.chain import Head, head_at, parse_head, take_head
+from credits.proof.checking import INVARIANTS, find_violations
 
 
 class Command(BaseCommand):

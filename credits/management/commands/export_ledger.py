@@ -9,11 +9,11 @@ from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.days import start_of
-from config.progress import ProgressBar
-from credits.entries_csv import COLUMNS, OLDEST_FIRST, entry_batches, rows_of
-from credits.entry_times import entries_between, id_range
-from credits.models import Entry
+from core.days import start_of
+from core.progress import ProgressBar
+from credits.ledger.entries_csv import COLUMNS, OLDEST_FIRST, entry_batches, rows_of
+from credits.ledger.entry_times import entries_between, id_range
+from credits.ledger.models import Entry
 
 
 class Command(BaseCommand):

@@ -14,11 +14,11 @@ from typing import Any, BinaryIO, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.progress import ProgressBar
-from credits.bulk_grants import LineResult, Outcome, book_grants, check_grants
+from core.progress import ProgressBar
+from credits.adjustments.bulk_grants import LineResult, Outcome, book_grants, check_grants
+from credits.adjustments.grants_file import read_grants
 from credits.errors import GrantsFileError
 from credits.formatting import credits_amount
-from credits.grants_file import read_grants
 
 STANDARD_INPUT = "-"
 

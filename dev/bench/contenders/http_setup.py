@@ -15,11 +15,11 @@ def make_callers(url: str) -> dict[str, Any]:
     """The ``Authorization`` headers, and the accounts to spend from."""
     from rest_framework.authtoken.models import Token
 
-    from accounts.clients.keys import create_key
+    from accounts.clients.api_keys import create_key
     from accounts.clients.models import ApiClient, Scope
     from accounts.clients.registration import register_client
     from accounts.models import User
-    from credits.models import Account
+    from credits.ledger.models import Account
 
     client = ApiClient.objects.create(name="Bench", scopes=Scope.values)
     register_client("service")

@@ -61,7 +61,7 @@ def adapt(url: str) -> None:
 
 
 def spent(url: str) -> int:
-    from credits.models import Entry
+    from credits.ledger.models import Entry
 
     return Entry.objects.filter(kind=Entry.Kind.SPEND).count()
 
@@ -91,7 +91,7 @@ def _by_psycopg(url: str, ids: list[UUID]) -> Callable[[], int]:
 
 
 def _spend(ids: list[UUID]) -> Callable[[], int]:
-    from credits import ledger
+    from credits.ledger import operations as ledger
 
     key = _keys()
 
@@ -103,7 +103,7 @@ def _spend(ids: list[UUID]) -> Callable[[], int]:
 
 
 def _spend_many(ids: list[UUID], size: int) -> Callable[[], int]:
-    from credits import ledger
+    from credits.ledger import operations as ledger
 
     key = _keys()
 

@@ -12,7 +12,7 @@ import psycopg
 from dev.bench.contenders.ledger import start as start_spending
 
 if TYPE_CHECKING:
-    from credits.models import Account
+    from credits.ledger.models import Account
 
 OWNER = "bench-reader"
 ENTRIES_A_PAGE = 50
@@ -42,7 +42,7 @@ def load(url: str) -> None:
 def fill(url: str, size: int) -> None:
     """Gives the first account an owner, and entries until it has ``size``, two of which are its grants."""
     from accounts.models import User
-    from credits.models import Account
+    from credits.ledger.models import Account
 
     owner = User.objects.create(username=OWNER)
     Account.objects.filter(pk=UUID(hex=md5(b"1", usedforsecurity=False).hexdigest())).update(owner=owner)
@@ -57,8 +57,8 @@ def start(url: str, accounts: int, option: str) -> Callable[[], int]:
 
     A page is followed by its number. Ten thousand entries have no thousandth page: their last full one stands for it.
     """
-    from credits.models import Account
-    from credits.selectors import find_balance
+    from credits.ledger.models import Account
+    from credits.ledger.selectors import find_balance
 
     if option == "spend":
         return start_spending(url, 1, "spend")
@@ -70,8 +70,8 @@ def start(url: str, accounts: int, option: str) -> Callable[[], int]:
 
 
 def _page_reader(account: Account, number: int, *, from_statement: bool) -> Callable[[], int]:
-    from credits.entry_pages import page_of_entries
-    from credits.statement import PAGE_SIZE, Selection, page_of
+    from credits.ledger.entry_pages import page_of_entries
+    from credits.statement.reading import PAGE_SIZE, Selection, page_of
 
     size = PAGE_SIZE if from_statement else ENTRIES_A_PAGE
     before = max(account.version - (number - 1) * size, size) + 1 if number > 1 else None

@@ -27,7 +27,7 @@ def fill(url: str, purchases: int, sandbox_url: str) -> int:
 
     from dev.bench.stripe_side import give_stripe_its_side
 
-    call_command("load_catalog", "billing/catalogs/standard.toml")
+    call_command("load_catalog", "billing/packages/catalogs/standard.toml")
     call_command("seed_demo", purchases=purchases, entries=2 * purchases)
     return give_stripe_its_side(sandbox_url, lose_every=LOSE_EVERY)
 
@@ -36,8 +36,9 @@ def compare(url: str, newest: int) -> dict[str, float]:
     """Compares the period of so many of the newest purchases, in a process that has done nothing before."""
     from django.utils import timezone
 
-    from billing.models import Purchase, ReconciliationRun
-    from billing.reconciliation_runs import begin_run, go_on
+    from billing.purchases.models import Purchase
+    from billing.reconciliation.models import ReconciliationRun
+    from billing.reconciliation.runs import begin_run, go_on
 
     oldest = Purchase.objects.order_by("-created_at", "-id").values_list("created_at", flat=True)[newest - 1]
     begun, cpu = time.perf_counter(), time.process_time()

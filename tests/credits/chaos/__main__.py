@@ -34,8 +34,8 @@ def main() -> None:
 
 
 def _open_accounts(folder: Path) -> None:
-    from credits import ledger
-    from credits.models import Account, Entry
+    from credits.ledger import operations as ledger
+    from credits.ledger.models import Account, Entry
     from tests.credits.chaos.journal import Journal
 
     accounts = [str(Account.objects.create().pk) for _ in range(HOT + COLD)]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from django.db.models import F
 
-from credits import ledger
-from credits.models import Account, Clawback, Entry, Hold
-from credits.proof import find_violations
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Clawback, Entry, Hold
+from credits.proof.checking import find_violations
 from tests.credits.chaos.journal import Done, read_journal
 from tests.credits.chaos.operations import LONGEST_HOLD_S
 

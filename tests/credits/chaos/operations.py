@@ -9,10 +9,10 @@ from decimal import Decimal
 from random import Random
 from uuid import UUID
 
-from credits import ledger
 from credits.errors import LedgerError
-from credits.models import Clawback, Entry
-from credits.results import SpendOrder
+from credits.ledger import operations as ledger
+from credits.ledger.models import Clawback, Entry
+from credits.ledger.results import SpendOrder
 from tests.credits.chaos.journal import Record
 
 MILLION = 1_000_000

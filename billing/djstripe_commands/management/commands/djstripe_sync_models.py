@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.errors import BillingError
-from billing.mirroring import mirror_all
-from billing.stripe_mirror import LISTED
+from billing.stripe.mirror import LISTED
+from billing.webhooks.mirroring import mirror_all
 
 
 class Command(BaseCommand):

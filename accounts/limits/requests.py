@@ -1,0 +1,77 @@
+"""How often one person may ask, on pages and over the API together: the setting PERSON_RATE, by the minute.
+
+Over the API every view counts by `PersonThrottle`, DRF's default here; on pages `LimitPeople` counts. Services have
+their own limits (`accounts.clients.limits`), and staff at work have none.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from rest_framework.throttling import BaseThrottle
+
+from accounts.limits.rates import RateLimited, check_rate
+from accounts.models import User
+
+if TYPE_CHECKING:  # DRF reads the name of the throttle here while it is being imported itself
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
+
+# The API counts by itself. Staff go through long lists quickly; probes have no person.
+NOT_PAGES = ("/api/", "/admin/", "/health/", "/metrics")
+# One line of somebody's has so many addresses.
+IPV6_LINE = 64
+
+
+def address_of(request: HttpRequest | Request) -> str:
+    """The address that a request came from, as the proxy in front says it (NUM_PROXIES). For IPv6 that of the line."""
+    named = BaseThrottle().get_ident(request)  # type: ignore[arg-type]  # it reads META, which both have
+    try:
+        address = ipaddress.ip_address(named)
+    except ValueError:
+        return str(request.META.get("REMOTE_ADDR", ""))
+    if address.version == 4:
+        return str(address)
+    return str(ipaddress.ip_network((address, IPV6_LINE), strict=False))
+
+
+class PersonThrottle(BaseThrottle):
+    """Counts a request for who is signed in; for nobody, for their address. Raises RateLimited."""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        _check(request.user, request)
+        return True
+
+
+class LimitPeople:
+    """Counts the requests of pages for who is signed in. Nobody gets further than to the page where one signs in."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, arguments: tuple[Any, ...], named: dict[str, Any]
+    ) -> HttpResponse | None:
+        if request.path.startswith(NOT_PAGES) or not request.user.is_authenticated:
+            return None
+        try:
+            _check(request.user, request)
+        except RateLimited as error:
+            response = render(request, "429.html", status=error.status)
+            for name, value in error.headers.items():
+                response[name] = value
+            return response
+        return None
+
+
+def _check(who: Any, request: HttpRequest | Request) -> None:
+    name = str(who.pk) if isinstance(who, User) else address_of(request)
+    check_rate(f"person:{name}", settings.PERSON_RATE)

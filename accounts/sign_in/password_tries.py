@@ -1,0 +1,83 @@
+"""How often a password may be tried: what keeps guessers out, and never its owner.
+
+Wrong ones are counted by windows of five minutes: for each name from each address, for each address, and for each name.
+No name is ever closed, or whoever knows it could lock its owner out. While many addresses try one name, each has fewer
+tries at it, and two at least: an owner who comes from elsewhere gets in, even after a slip of the finger.
+
+Names are counted in their normal form, and alike whether there is such a user or not, so that no answer tells. They go
+into the cache and the log as digests: people type passwords into the wrong field. While the cache is away nobody is
+refused (`core.failsafe_cache`), but no more passwords are checked at once than ever.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from accounts.errors import SignInBusy
+from accounts.limits.rates import check_rate, count_down, count_up, counted
+from accounts.normal_form import normal_form
+from core.bulkheads import Places
+
+logger = structlog.get_logger(__name__)
+
+WINDOW_S = 300
+FEWEST = 2
+# Longer than one check takes, so that whoever waits for the only place gets it.
+WAIT_S = 1.0
+
+
+@contextmanager
+def password_try(name: str, address: str) -> Iterator[None]:
+    """Lets one password be checked. It counts as a wrong one from before the check, so that many at once don't all get
+    through, and no longer once the block ends without an error.
+
+    Raises:
+        RateLimited: too many wrong ones. Nothing was checked.
+        SignInBusy: as many are being checked as may be. Nothing was checked, and this one doesn't count.
+    """
+    form = normal_form(name)
+    by_name, by_address = _key("name", form), _key("address", address)
+    by_pair = _key("pair", f"{form} {address}")
+    # What is refused counts no further: one address alone takes no tries from the others.
+    check_rate(by_pair, _allowance(counted(by_name, WINDOW_S)), WINDOW_S)
+    check_rate(by_address, settings.SIGN_IN_ADDRESS_FAILURES, WINDOW_S)
+    count_up(by_name, WINDOW_S)
+    try:
+        with _places().take(WAIT_S):
+            yield
+    except SignInBusy:
+        logger.warning("sign_in_busy")
+        _take_back(by_pair, by_address, by_name)
+        raise
+    _take_back(by_pair, by_address, by_name)
+
+
+def _take_back(*keys: str) -> None:
+    for key in keys:
+        count_down(key, WINDOW_S)
+
+
+def _allowance(failures: int) -> int:
+    """How many wrong passwords one address has for a name of which there were so many from everywhere."""
+    usual: int = settings.SIGN_IN_FAILURES
+    from_all: int = settings.SIGN_IN_NAME_FAILURES
+    return usual if failures <= from_all else max(min(FEWEST, usual), usual * from_all // failures)
+
+
+def _key(kind: str, text: str) -> str:
+    return f"sign-in-{kind}:{salted_hmac('accounts.sign_in.password_tries', text).hexdigest()}"
+
+
+def _busy() -> SignInBusy:
+    return SignInBusy("Other passwords are being checked.", reason="busy")
+
+
+@functools.lru_cache(maxsize=1)
+def _places() -> Places:
+    return Places(settings.SIGN_IN_CHECKS, _busy)

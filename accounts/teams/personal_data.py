@@ -1,0 +1,167 @@
+"""What teams hold about a person: memberships, counted spending, and invitations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.email_addresses import email_key
+from accounts.models import User
+from accounts.privacy.registry import File, Obstacle, PersonalData
+from accounts.teams.membership import end_membership, lock_team
+from accounts.teams.models import Invitation, MemberAllowance, Membership, Role, Team
+from core.csv_lines import csv_lines, harmless, utc_text
+from core.database.row_batches import in_row_batches
+
+TEAMS = ["team", "name", "role", "joined", "cap", "cap_period"]
+SPENDING = ["team", "period", "from", "spent"]
+INVITATIONS = [
+    "invitation",
+    "direction",
+    "team",
+    "email",
+    "role",
+    "created",
+    "expires",
+    "accepted",
+    "revoked",
+]
+
+
+class TeamsData(PersonalData):
+    """Memberships end; a team that nobody is left in loses its name, which may be theirs."""
+
+    lock_rank = 2
+    files = (
+        File("teams.csv", "the teams you are in", ("teams.Membership",), lambda user: teams(user)),
+        File(
+            "team-spending.csv",
+            "what you spent of your teams’ credits",
+            ("teams.MemberAllowance",),
+            lambda user: team_spending(user),
+        ),
+        File(
+            "invitations.csv",
+            "invitations to teams that you sent or got",
+            ("teams.Invitation",),
+            lambda user: invitations(user),
+        ),
+    )
+
+    def bound(self, user: User) -> Sequence[QuerySet[Any]]:
+        return (Membership.objects.filter(user=user), MemberAllowance.objects.filter(user=user))
+
+    def lock(self, user: User) -> None:
+        lock_memberships(user)
+
+    def obstacles(self, user: User, *, forfeit: bool) -> list[Obstacle]:
+        return obstacles_of(user)
+
+    def count(self, user: User) -> Mapping[str, int]:
+        return {
+            "team memberships": user.memberships.count(),
+            "team invitations": invitations_to(user).count(),
+        }
+
+    def forget(self, user: User) -> None:
+        forget_teams(user)
+
+
+def obstacles_of(user: User) -> list[Obstacle]:
+    """The teams that would be left without an owner."""
+    others = Membership.objects.filter(team=OuterRef("team")).exclude(user=user)
+    owned = Membership.objects.filter(Exists(others), user=user, role=Role.OWNER).select_related("team")
+    message = _("They own the team “%(team)s”, which has other members: make one of these its owner first.")
+    return [Obstacle("owns_a_team", message % {"team": row.team.name}) for row in owned.order_by("pk")]
+
+
+def teams_alone(user: User) -> QuerySet[Team]:
+    """The teams that nobody else is in: their credits are this person's."""
+    others = Membership.objects.filter(team=OuterRef("pk")).exclude(user=user)
+    return Team.objects.filter(~Exists(others), memberships__user=user)
+
+
+def invitations_to(user: User) -> QuerySet[Invitation]:
+    """Those sent to the user's address, and those they joined by, whatever address that was."""
+    return Invitation.objects.filter(Q(email=email_key(user.email)) | Q(accepted_by=user))
+
+
+def lock_memberships(user: User) -> None:
+    """Locks the user's teams and their memberships until the transaction ends. A member's spend takes the membership
+    before the account, so this comes before any account.
+    """
+    for team_id in user.memberships.order_by("team_id").values_list("team_id", flat=True):
+        lock_team(team_id)
+    list(user.memberships.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
+
+
+def forget_teams(user: User) -> None:
+    """Ends the locked memberships of a user without obstacles. A team that nobody is left in loses its name, which may
+    be theirs; its account stays.
+    """
+    left_empty = list(teams_alone(user).values_list("pk", flat=True))
+    for membership in user.memberships.order_by("team_id"):
+        end_membership(membership)
+    for team in Team.objects.filter(pk__in=left_empty):
+        team.name = f"erased-{team.pk}"
+        team.save(update_fields=["name"])
+    Invitation.objects.filter(team__in=left_empty).update(email=_nobody(user))
+    _forget_invitations(user)
+
+
+def _forget_invitations(user: User) -> None:
+    invitations = list(invitations_to(user).values_list("pk", flat=True))
+    is_open = Q(accepted_at__isnull=True, revoked_at__isnull=True)
+    Invitation.objects.filter(is_open, pk__in=invitations).update(revoked_at=timezone.now())
+    Invitation.objects.filter(pk__in=invitations).update(email=_nobody(user))
+
+
+def _nobody(user: User) -> str:
+    """An address that leads to nobody (RFC 2606)."""
+    return f"erased-{user.pk}@erased.invalid"
+
+
+def teams(user: User) -> Iterator[str]:
+    """The teams the person is in, and as what."""
+    rows = Membership.objects.filter(user=user).select_related("team").order_by("joined_at", "pk")
+    return csv_lines(TEAMS, [map(_membership, rows)])
+
+
+def team_spending(user: User) -> Iterator[str]:
+    """What the person spent of their teams' credits, by day, week and month; also of teams that they have left."""
+    batches = in_row_batches(MemberAllowance.objects.filter(user=user), ["id"])
+    return csv_lines(SPENDING, (map(_allowance, batch) for batch in batches))
+
+
+def invitations(user: User) -> Iterator[str]:
+    """Those that the person sent, and those sent to their address or accepted by them."""
+    received = Q(accepted_by=user) | Q(email=email_key(user.email))
+    rows = Invitation.objects.filter(Q(invited_by=user) | received).order_by("created_at", "pk")
+    return csv_lines(INVITATIONS, [(_invitation(row, user) for row in rows)])
+
+
+def _membership(row: Membership) -> list[str]:
+    cap = "" if row.cap is None else f"{row.cap:f}"
+    return [str(row.team_id), harmless(row.team.name), row.role, utc_text(row.joined_at), cap, row.cap_period]
+
+
+def _allowance(row: MemberAllowance) -> list[str]:
+    return [str(row.team_id), row.period, str(row.starts_on), f"{row.spent:f}"]
+
+
+def _invitation(row: Invitation, user: User) -> list[str]:
+    return [
+        str(row.pk),
+        "sent" if row.invited_by_id == user.pk else "received",
+        str(row.team_id),
+        harmless(row.email),
+        row.role,
+        utc_text(row.created_at),
+        utc_text(row.expires_at),
+        utc_text(row.accepted_at),
+        utc_text(row.revoked_at),
+    ]

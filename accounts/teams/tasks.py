@@ -1,0 +1,17 @@
+"""Background work of teams."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from procrastinate.contrib.django import app
+
+from accounts.teams.invitation_mail import send_invitation_mail
+from core.jobs.deferring import PATIENTLY
+from core.jobs.queues import MAIL
+
+
+@app.task(name="teams.send_invitation", queue=MAIL, retry=PATIENTLY)
+def send_invitation(invitation_id: str) -> None:
+    """Sends an invitation's mail, once."""
+    send_invitation_mail(UUID(invitation_id))

@@ -1,0 +1,142 @@
+"""Admin pages to read: for the books and for what Stripe told us, which nobody edits, superusers neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib.admin import display
+from django.core.exceptions import PermissionDenied
+from django.db.models import DecimalField, Field, IntegerField, Model
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.views import ChangeList
+
+from backoffice.display import EMPTY
+from core.amounts.form_fields import AmountField, WholeNumberField
+
+RelatedPage = Callable[[Any], str]
+# What the filters of a column, and links to the list, ask of it.
+ASKED = ("", "__exact", "__in", "__isnull", "__gt", "__gte", "__lt", "__lte", "__id__exact", "_from", "_to")
+NUMBER_FIELDS = {DecimalField: AmountField, IntegerField: WholeNumberField}
+
+
+class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    """Every member of staff may look; who may change something is Django's permissions' business."""
+
+    empty_value_display = EMPTY
+    list_per_page = 50
+    show_full_result_count = False
+    # Columns that an address may ask for besides those of ``list_filter``: other pages lead here by them.
+    asked_for: Sequence[str] = ()
+    # Whether what is done to a row stands in the audit, where its page then leads.
+    is_audited = False
+    # Links to related pages. Apps above this one add theirs: accounts and credits must not know billing.
+    related_pages: list[RelatedPage] = []
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.related_pages = list(cls.related_pages)
+
+    @display(description=_("related"))
+    def see_also(self, row: Any) -> str:
+        links = [link for link in (page(row) for page in self.related_pages) if link != EMPTY]
+        return SafeString(" · ".join(links)) or EMPTY
+
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> forms.Field | None:
+        """Numbers are read as they are everywhere (`parse_amount`)."""
+        for kind, form_class in NUMBER_FIELDS.items():
+            if isinstance(db_field, kind) and not db_field.choices:
+                kwargs.setdefault("form_class", form_class)
+        field: forms.Field | None = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return field
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Lets an address ask for the list's own filters and for `asked_for`, and for nothing else. Django would let it
+        ask for every column, hidden ones too: letter by letter (``?payload__…__startswith=``) a list tells them.
+        """
+        filters = [*self.get_list_filter(request), *self.asked_for]
+        return any(lookup in _parameters_of(each) for each in filters)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_staff(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return is_staff(request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return CountedChangeList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if request.method == "POST" and not self._may_post(request):
+            raise PermissionDenied
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        return response
+
+    def _may_post(self, request: HttpRequest) -> bool:
+        """Django would answer the POST of an action that there isn't with the list, as if something had been done."""
+        is_action = request.POST.get("action") in self.get_actions(request)
+        return is_action or self.has_change_permission(request)
+
+
+def _parameters_of(each: Any) -> list[str]:
+    """What the address names a filter of a list by: one of its own, or that of a column."""
+    if isinstance(each, type):
+        return [each.parameter_name]  # type: ignore[attr-defined]  # a SimpleListFilter
+    column = each if isinstance(each, str) else each[0]
+    return [f"{column}{ending}" for ending in ASKED]
+
+
+class ReadOnlyAdmin(StaffMayLook):
+    """Every member of staff may look; nobody may add, change or delete."""
+
+    actions: Any = []
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(TabularInline):  # type: ignore[misc]  # unfold has no types
+    """Rows that belong to the object, to read."""
+
+    extra = 0
+    can_delete = False
+    hide_title = True
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return is_staff(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class CountedChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
+    """Offers "Show all" only where a search or a filter hides something, and counts the rows once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not (self.query or self.has_active_filters or self.get_filters_params()):
+            self.full_result_count = self.result_count
+
+
+def is_staff(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_staff)

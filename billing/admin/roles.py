@@ -1,0 +1,67 @@
+"""What the groups of the back office may do beside looking, which every member of staff may.
+
+Made and brought up to date by `manage.py migrate`: what stands here is what a group has. Who needs something else gets
+a group of another name, which nothing here touches. Admins are superusers and need no group.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+
+PERMISSIONS: dict[str, tuple[str, ...]] = {
+    # Helps buyers: refunds up to REFUND_LIMIT, and sets going what hangs.
+    "support": (
+        "refunds.refund_purchase",
+        "purchases.rerun_fulfilment",
+        "inbox.reapply_event",
+        "inbox.view_personal_data",
+        "credits.change_hold",
+    ),
+    # All money and all credits; no packages.
+    "finance": (
+        "refunds.refund_purchase",
+        "refunds.refund_any_amount",
+        "purchases.rerun_fulfilment",
+        "inbox.reapply_event",
+        "purchases.download_sales",
+        "reconciliation.run_reconciliation",
+        "reconciliation.repair_finding",
+        "inbox.view_personal_data",
+        "credits.download_ledger",
+        "accounts.export_user",
+        "accounts.erase_user",
+        "audit.view_auditentry",
+        "credits.adjust_credits",
+        "credits.approve_adjustment",
+        "credits.change_hold",
+    ),
+    # What is sold, and what a usage costs.
+    "catalogue": (
+        "packages.add_package",
+        "packages.change_package",
+        "rates.add_rate",
+        "rates.change_rate",
+        "rates.delete_rate",
+        "rates.add_markup",
+        "rates.change_markup",
+        "rates.delete_markup",
+    ),
+}
+
+
+def bring_groups_up_to_date(**signal: Any) -> None:
+    """After migrate, when all permissions are there.
+
+    Raises:
+        Permission.DoesNotExist: one of the names above stands for none.
+    """
+    for name, wanted in PERMISSIONS.items():
+        group, _created = Group.objects.get_or_create(name=name)
+        group.permissions.set([_permission(label) for label in wanted])
+
+
+def _permission(label: str) -> Permission:
+    app, codename = label.split(".")
+    return Permission.objects.get(content_type__app_label=app, codename=codename)

@@ -1,0 +1,198 @@
+"""Brings one purchase to where Stripe says it is, and says what came of it. What the sweeper and reconciliation share.
+
+It repairs with the same `fulfil_purchase` that the webhook calls.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from billing.checkout.fulfilment import fulfil_locked_purchase
+from billing.errors import PaymentOfAnother, SessionNotFound, StripeRefused, StripeUnavailable
+from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.models import Purchase
+from billing.purchases.payment_reports import PaymentReport, PaymentState
+from billing.purchases.payments import take_turn
+from billing.stripe import gateway as stripe_gateway
+from billing.stripe.objects import CheckoutSession
+
+log = structlog.get_logger(__name__)
+Status = Purchase.Status
+
+# How far apart our clock and Stripe's may be, and how long opening a checkout may take.
+SLACK = datetime.timedelta(minutes=10)
+# The failure of a purchase whose checkout its buyer never saw, once that is certain.
+NOT_OPENED = "checkout_not_opened"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One disagreement between Stripe and us. ``purchase_id``, ``session_id`` and ``object_id`` (Stripe's, of a
+    refund or dispute) say where it is, as far as known.
+    """
+
+    kind: str
+    detail: str
+    purchase_id: str = ""
+    session_id: str = ""
+    object_id: str = ""
+
+    @property
+    def key(self) -> str:
+        """The problem, however often it is found."""
+        return f"{self.kind}:{self.object_id or self.purchase_id or self.session_id}"
+
+
+@dataclass
+class Report:
+    """What was compared, what was settled by itself, and what is left to staff."""
+
+    sessions: int = 0
+    purchases: int = 0
+    repaired: list[Finding] = field(default_factory=list)
+    open: list[Finding] = field(default_factory=list)
+
+    def note_repair(self, finding: Finding) -> None:
+        """Called in the transaction of the repair: what is kept of it commits with it."""
+        self.repaired.append(finding)
+
+
+def settle(purchase: Purchase, report: Report, told: Told) -> None:
+    """Asks Stripe about a purchase that is open, or failed without its word, and brings it to what it says.
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    report.purchases += 1
+    session = session_of(purchase)
+    if session is None:
+        _close_without_session(purchase, report, told)
+    else:
+        settle_by_session(purchase, session, report, told)
+
+
+def settle_by_session(purchase: Purchase, session: CheckoutSession, report: Report, told: Told) -> None:
+    """The same where its session is at hand."""
+    unreachable = purchase.stripe_session_id is None and not is_being_started(purchase)
+    if unreachable and session.status == "open":
+        # Its buyer never got the address, so nobody can be about to pay it.
+        session = _expire(session)
+    bring_to(purchase.pk, session, report, told)
+    if unreachable and PaymentReport.from_session(session).state in {None, PaymentState.FAILED}:
+        _close_silent(purchase, session, told)
+    if unreachable:
+        _record_session(purchase.pk, session)
+
+
+def bring_to(purchase_id: UUID, session: CheckoutSession, report: Report, told: Told) -> None:
+    """Applies what the session says and files what came of it."""
+    payment = PaymentReport.from_session(session)
+    where = (str(purchase_id), session.id)
+    try:
+        with transaction.atomic():
+            take_turn(payment.payment_intent_id)
+            purchase = lock_purchase(purchase_id)
+            before = purchase.status
+            fulfil_locked_purchase(purchase, payment, told)
+            if purchase.status != before and not purchase.attention:
+                kind = "paid_not_credited" if payment.is_paid else "status_behind"
+                report.note_repair(Finding(kind, f"{before} → {purchase.status}", *where))
+    except (IntegrityError, PaymentOfAnother):
+        # One broken row must not keep every purchase after it from being settled.
+        log.exception("ids_taken", purchase=str(purchase_id), session=session.id)
+        detail = "its session or payment is another purchase's already"
+        report.open.append(Finding("ids_taken", detail, *where))
+    else:
+        report.open.extend(_disagreements(purchase, session, payment))
+
+
+def session_of(purchase: Purchase) -> CheckoutSession | None:
+    """The purchase's session as Stripe has it now; None where it has none."""
+    if purchase.stripe_session_id is None:
+        return _find_by_reference(purchase)
+    try:
+        return stripe_gateway.retrieve_session(purchase.stripe_session_id)
+    except SessionNotFound:
+        return None
+
+
+def is_being_started(purchase: Purchase) -> bool:
+    """Its checkout may be opened at this moment: the answer isn't recorded yet, and its buyer is about to get it."""
+    return purchase.stripe_session_id is None and purchase.created_at >= timezone.now() - settings.SWEEP_AFTER
+
+
+def is_silent(purchase: Purchase) -> bool:
+    """It failed without a word from Stripe: its checkout may be there after all."""
+    return purchase.status == Status.FAILED and purchase.failure_code == StripeUnavailable.code
+
+
+def _disagreements(purchase: Purchase, session: CheckoutSession, payment: PaymentReport) -> list[Finding]:
+    where = (str(purchase.pk), session.id)
+    if purchase.attention:
+        return [Finding(purchase.attention, purchase.attention_detail, *where)]
+    if not purchase.is_credited:
+        return []
+    if not payment.is_paid:
+        return [Finding("credited_not_paid", f"Stripe says {session.payment_status}", *where)]
+    if (payment.amount_minor, payment.currency) != (purchase.paid_minor, purchase.currency):
+        paid = f"{payment.amount_minor} {payment.currency}"
+        credited = f"{purchase.paid_minor} {purchase.currency}"
+        detail = f"paid {paid}, credited for {credited} (minor units)"
+        return [Finding("credited_amount_differs", detail, *where)]
+    return []
+
+
+def _find_by_reference(purchase: Purchase) -> CheckoutSession | None:
+    """The session that carries our reference, though we died before we could record it."""
+    around = (purchase.created_at - SLACK, purchase.created_at + SLACK)
+    found = (
+        session for session in stripe_gateway.list_sessions(*around) if session.reference == str(purchase.pk)
+    )
+    return next(found, None)
+
+
+def _expire(session: CheckoutSession) -> CheckoutSession:
+    try:
+        return stripe_gateway.expire_session(session.id)
+    except StripeRefused:
+        return stripe_gateway.retrieve_session(session.id)  # no longer open: somebody was quicker
+
+
+def _close_without_session(purchase: Purchase, report: Report, told: Told) -> None:
+    with transaction.atomic():
+        purchase = lock_purchase(purchase.pk)
+        if purchase.status == Status.PENDING:
+            record(purchase, Change("no_checkout_at_stripe", Status.EXPIRED), told)
+        elif is_silent(purchase):
+            purchase.failure_code = NOT_OPENED
+            record(purchase, Change("no_checkout_at_stripe"), told)
+        else:
+            return
+        report.note_repair(Finding("no_checkout", "closed: Stripe has no checkout for it", str(purchase.pk)))
+
+
+def _close_silent(purchase: Purchase, session: CheckoutSession, told: Told) -> None:
+    """Ends the search for the checkout of a purchase that failed without a word from Stripe: it is found, and over."""
+    with transaction.atomic():
+        purchase = lock_purchase(purchase.pk)
+        if is_silent(purchase):
+            purchase.stripe_session_id = session.id
+            purchase.failure_code = NOT_OPENED
+            record(purchase, Change("checkout_closed", detail={"session": session.id}), told)
+
+
+def _record_session(purchase_id: UUID, session: CheckoutSession) -> None:
+    """Whatever it came to, nobody has to look for it again. It may be known by now, or stand on another purchase."""
+    with transaction.atomic():
+        purchase = lock_purchase(purchase_id)
+        is_free = not Purchase.objects.filter(stripe_session_id=session.id).exists()
+        if purchase.stripe_session_id is None and is_free:
+            purchase.stripe_session_id = session.id
+            purchase.save(update_fields=["stripe_session_id"])

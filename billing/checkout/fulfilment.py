@@ -1,0 +1,284 @@
+"""From a payment to credits: the one way in which a purchase is fulfilled.
+
+The webhook, the page that the buyer lands on, the sweeper, reconciliation and a staff button all call
+`fulfil_purchase`, in any order, more than once, at the same time. It looks at what was paid, not at who says so or at
+the event's name (https://docs.stripe.com/checkout/fulfillment). The row lock makes the callers take turns; the
+ledger's business key makes a second grant impossible even without the lock.
+"""
+
+from __future__ import annotations
+
+import datetime
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from billing.deferring import defer_confirmation, defer_payment_failed_mail
+from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.models import Attention, Payment, Purchase
+from billing.purchases.payment_reports import PaymentReport, PaymentState
+from billing.purchases.payments import keep_payment, take_turn
+from billing.refunds.early_events import apply_early_events
+from billing.refunds.owed_payments import is_given_back, settle_attention
+from billing.refunds.reversals import settle_known_returns
+from billing.stripe.objects import PaymentIntent
+from core.database.locks import require_transaction
+from credits.errors import AccountClosed
+from credits.formatting import plain
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
+from credits.ledger.results import Grant
+
+log = structlog.get_logger(__name__)
+Status = Purchase.Status
+
+
+def fulfil_purchase(purchase_id: UUID, report: PaymentReport, told: Told) -> Purchase:
+    """Brings the purchase to where its payment is: credited once it is paid, and never twice.
+
+    A payment that doesn't agree with the purchase credits nothing and puts the purchase before staff. Safe to call
+    again at any time; an older report never undoes a newer one.
+
+    Raises:
+        Purchase.DoesNotExist: there is no such purchase.
+        PaymentOfAnother: the payment is another purchase's.
+    """
+    with transaction.atomic():
+        take_turn(report.payment_intent_id)
+        purchase = lock_purchase(purchase_id)
+        fulfil_locked_purchase(purchase, report, told)
+    return purchase
+
+
+def fulfil_locked_purchase(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+    """`fulfil_purchase` for a caller that has the payment's turn and holds the purchase's row lock already."""
+    require_transaction()
+    if purchase.is_credited:
+        _note_another(purchase, report, told)
+    elif report.is_paid:
+        _accept(purchase, report, told)
+    else:
+        _follow(purchase, report, told)
+
+
+def would_change(purchase: Purchase, report: PaymentReport) -> bool:
+    """Whether `fulfil_purchase` might do or find anything. Lets a caller with many purchases (and their payments)
+    pass by those that agree with their payment, without a lock; True may still come to nothing.
+    """
+    if purchase.attention:
+        return True
+    if purchase.is_credited:
+        return not _is_what_was_credited(purchase, report)
+    if report.state in FOLLOWING:
+        return purchase.status in FOLLOWING[report.state][2]
+    return report.is_paid
+
+
+def note_declined(purchase: Purchase, intent: PaymentIntent, report: PaymentReport, told: Told) -> None:
+    """Writes down a declined card on a locked purchase. The checkout stays open: another card may follow."""
+    keep_payment(purchase, report.as_failed())
+    if purchase.is_credited:
+        return
+    purchase.failure_code = intent.failure_code
+    detail = {"code": intent.failure_code, "message": intent.failure_message}
+    record(purchase, Change("payment_declined", detail=detail), told)
+
+
+def grant_missing_credits(purchase_id: UUID, told: Told) -> None:
+    """Grants a completed purchase its credits where the ledger has no entry for it: somebody changed the books by hand.
+    Where it has one, nothing happens.
+    """
+    with transaction.atomic():
+        purchase = lock_purchase(purchase_id)
+        if purchase.is_credited and purchase.completed_at is not None:
+            grant = _grant(purchase, purchase.completed_at)
+            if not grant.repeated:
+                purchase.payments.filter(lot__isnull=False).update(lot_id=grant.lot_id)
+                record(purchase, Change("credited_again", detail={"entry": grant.entry_id}), told)
+
+
+def _accept(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+    if purchase.failure_code == Purchase.NOTHING_PAID and not report.payment_intent_id:
+        return
+    # Asked only of a purchase that had such a payment: nearly every one is credited with its first report.
+    had_another = purchase.attention or purchase.was_given_back
+    if had_another and is_given_back(report.payment_intent_id):
+        return
+    attention, detail = _disagreement(purchase, report)
+    if not attention:
+        try:
+            _credit(purchase, report, told)
+        except AccountClosed:
+            attention, detail = Attention.BUYER_DELETED, "nobody could spend the credits: refund the payment"
+    if attention:
+        _hold_back(purchase, report, attention, detail, told)
+
+
+def _disagreement(purchase: Purchase, report: PaymentReport) -> tuple[Attention, str]:
+    """Why this payment must not be credited, or nothing."""
+    if report.currency != purchase.currency:
+        return Attention.CURRENCY_DIFFERS, f"paid in {report.currency}, priced in {purchase.currency}"
+    if report.amount_minor != purchase.price_minor:
+        return (
+            Attention.AMOUNT_DIFFERS,
+            f"paid {report.amount_minor}, priced {purchase.price_minor} (minor units)",
+        )
+    if purchase.user_id is None:
+        return Attention.BUYER_DELETED, "nobody could spend the credits: refund the payment"
+    return Attention.NONE, ""
+
+
+def _hold_back(
+    purchase: Purchase, report: PaymentReport, attention: Attention, detail: str, told: Told
+) -> None:
+    payment = keep_payment(purchase, report, attention=attention, detail=detail)
+    if (purchase.attention, purchase.attention_detail) == (attention, detail):
+        return  # a repeated report of what staff already see
+    _keep_ids(purchase, report)
+    purchase.attention = attention
+    purchase.attention_detail = detail
+    log.error("purchase_held_back", purchase=str(purchase.pk), attention=attention, detail=detail)
+    record(purchase, Change("held_back", detail={"attention": attention, "detail": detail}), told)
+    _apply_known_returns(purchase, payment, told)
+
+
+def _grant(purchase: Purchase, arrives_at: datetime.datetime) -> Grant:
+    """What was paid for is bought; what was free is given."""
+    is_free = purchase.price_minor == 0
+    return ledger.grant(
+        purchase.account_id,
+        purchase.credits,
+        kind=Entry.Kind.PURCHASE,
+        key=purchase.grant_key,
+        reference=str(purchase.pk),
+        metadata={"package": purchase.package_code},
+        cost=None if is_free else ledger.Cost(purchase.price_minor, purchase.currency),
+        promotional=is_free,
+        expires_at=_expiry(purchase, arrives_at),
+    )
+
+
+def _credit(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+    now = timezone.now()
+    was_held_back = bool(purchase.attention)
+    grant = _grant(purchase, now)
+    payment = keep_payment(purchase, report, lot_id=grant.lot_id)
+    _keep_ids(purchase, report)
+    purchase.paid_minor = report.amount_minor
+    purchase.completed_at = now
+    purchase.attention, purchase.attention_detail, purchase.failure_code = Attention.NONE, "", ""
+    detail = {"entry": grant.entry_id, "balance_after": str(grant.balance_after)}
+    record(purchase, Change("credited", Status.COMPLETED, detail), told)
+    _log_credited(purchase, report)
+    if payment is not None and payment.was_known and settle_known_returns(payment):
+        record(purchase, Change("returns_settled"), told)
+    apply_early_events(payment)
+    if was_held_back:
+        settle_attention(purchase, told)  # another payment may have been, beside this one
+    defer_confirmation(purchase.pk)
+
+
+def _log_credited(purchase: Purchase, report: PaymentReport) -> None:
+    told = {
+        "purchase": str(purchase.pk),
+        "user": str(purchase.user_id),
+        "credits": plain(purchase.credits),
+        "payment": report.payment_intent_id,
+    }
+    # Until the commit it may still come to nothing.
+    transaction.on_commit(lambda: log.info("purchase_credited", **told))
+
+
+def _expiry(purchase: Purchase, arrives_at: datetime.datetime) -> datetime.datetime | None:
+    """An instant, so many times 24 hours after the credits arrive: the same in every time zone. A bank may take days to
+    pay; these are not the buyer's to lose.
+    """
+    if purchase.validity_days is None:
+        return None
+    return arrives_at + datetime.timedelta(days=purchase.validity_days)
+
+
+# Where a report that nothing was paid may lead, from which status. Anything else is old news.
+FOLLOWING: dict[PaymentState | None, tuple[str, Status, set[Status]]] = {
+    PaymentState.PROCESSING: ("payment_processing", Status.PROCESSING, {Status.PENDING}),
+    PaymentState.FAILED: ("payment_failed", Status.FAILED, {Status.PENDING, Status.PROCESSING}),
+    None: ("checkout_expired", Status.EXPIRED, {Status.PENDING}),
+}
+
+
+def _follow(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+    if report.state == PaymentState.OPEN:
+        return
+    what, status, allowed = FOLLOWING[report.state]
+    if purchase.status in allowed:
+        keep_payment(purchase, report)
+        _keep_ids(purchase, report)
+        if report.state == PaymentState.FAILED:
+            # Only the payment intent's event tells the reason, and it may have come first.
+            purchase.failure_code = report.failure_code or purchase.failure_code or "payment_failed"
+        was_processing = purchase.status == Status.PROCESSING
+        record(purchase, Change(what, status), told)
+        if was_processing and report.state == PaymentState.FAILED:
+            # Days after the checkout: its buyer is not looking any more.
+            defer_payment_failed_mail(purchase.pk)
+
+
+def _is_what_was_credited(purchase: Purchase, report: PaymentReport) -> bool:
+    paid = (report.state, report.amount_minor, report.currency)
+    if paid != (PaymentState.PAID, purchase.paid_minor, purchase.currency):
+        return False
+    accepted = purchase.accepted_payment
+    known = accepted.stripe_payment_intent_id if accepted else None
+    return report.payment_intent_id == known and not _tells_new_ids(purchase, report)
+
+
+def _note_another(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+    """A report of a completed purchase: of what it was credited for, or of a second payment, which owes a refund."""
+    accepted = purchase.accepted_payment
+    is_another = report.payment_intent_id and (
+        accepted is None or accepted.stripe_payment_intent_id != report.payment_intent_id
+    )
+    if not is_another:
+        if _tells_new_ids(purchase, report) or _tells_how(accepted, report):
+            # The payment intent's event came first, for a checkout that we died over before we recorded it.
+            keep_payment(purchase, report)
+            _keep_ids(purchase, report)
+            purchase.save(update_fields=["stripe_session_id", "stripe_customer_id"])
+    elif report.is_paid:
+        _note_second_payment(purchase, report, told)
+
+
+def _note_second_payment(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+    detail = f"also paid by {report.payment_intent_id}: refund it"
+    known = purchase.payments.filter(stripe_payment_intent_id=report.payment_intent_id).first()
+    payment = keep_payment(purchase, report, attention=Attention.PAID_TWICE, detail=detail)
+    if payment is None or (known is not None and known.is_paid):
+        return
+    log.error("purchase_paid_twice", purchase=str(purchase.pk), payment=report.payment_intent_id)
+    if not purchase.attention:
+        purchase.attention, purchase.attention_detail = Attention.PAID_TWICE, detail
+    record(purchase, Change("paid_twice", detail={"payment": report.payment_intent_id}), told)
+    _apply_known_returns(purchase, payment, told)
+
+
+def _apply_known_returns(purchase: Purchase, payment: Payment | None, told: Told) -> None:
+    """What was told of a payment that is not accepted before it was known to be paid: it may have gone back already."""
+    apply_early_events(payment)
+    if payment is not None and payment.was_known:
+        settle_attention(purchase, told)
+
+
+def _tells_new_ids(purchase: Purchase, report: PaymentReport) -> bool:
+    return bool(report.session_id and not purchase.stripe_session_id)
+
+
+def _tells_how(accepted: Payment | None, report: PaymentReport) -> bool:
+    return accepted is not None and not accepted.stripe_charge_id and report.charge is not None
+
+
+def _keep_ids(purchase: Purchase, report: PaymentReport) -> None:
+    """Stripe's ids, where the purchase has none yet."""
+    purchase.stripe_session_id = purchase.stripe_session_id or report.session_id
+    purchase.stripe_customer_id = purchase.stripe_customer_id or report.customer_id

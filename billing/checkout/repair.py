@@ -1,0 +1,32 @@
+"""What staff can have done again by hand. The same functions as everybody's, with the member of staff on record."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+
+from billing.checkout.fulfilment import fulfil_purchase
+from billing.errors import SessionNotFound
+from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.purchases.payment_reports import PaymentReport
+from billing.stripe import gateway as stripe_gateway
+
+
+def rerun_fulfilment(purchase_id: UUID, actor_id: UUID) -> Purchase:
+    """Asks Stripe how the purchase's payment stands and fulfils accordingly.
+
+    Raises:
+        SessionNotFound: the purchase has no checkout at Stripe.
+        StripeUnavailable, StripeRefused: no answer; nothing was changed.
+    """
+    told = Told(PurchaseEvent.Source.STAFF, actor_id=actor_id)
+    session_id = Purchase.objects.values_list("stripe_session_id", flat=True).get(pk=purchase_id)
+    if not session_id:
+        raise SessionNotFound("This purchase never got a checkout at Stripe.")
+    session = stripe_gateway.retrieve_session(session_id)
+    with transaction.atomic():
+        detail = {"session_status": session.status, "payment_status": session.payment_status}
+        record(lock_purchase(purchase_id), Change("fulfilment_rerun", detail=detail), told)
+    return fulfil_purchase(purchase_id, PaymentReport.from_session(session), told)

@@ -1,0 +1,311 @@
+"""Starts a purchase: from "Buy" to the address of Stripe's checkout page. A free one ends here too, without Stripe.
+
+The intent is committed first, then Stripe is called, then the answer is recorded. So whatever dies in between leaves a
+purchase that the sweeper can settle: it looks for our reference at Stripe, and expires the purchase where there is
+nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.limits.rates import RateLimited, check_rate
+from accounts.models import User
+from accounts.presence import hold_present
+from accounts.teams.membership import find_own
+from accounts.teams.models import Team
+from billing.checkout.free_packages import is_once, require_not_taken
+from billing.checkout.fulfilment import fulfil_purchase
+from billing.checkout.return_urls import (
+    SESSION_PLACEHOLDER,
+    allowed_return_url,
+    default_cancel_url,
+    default_success_url,
+)
+from billing.checkout.seen_offers import NOTHING_SEEN, SeenOffer
+from billing.errors import (
+    IdempotencyKeyReused,
+    InvalidIdempotencyKey,
+    PurchaseInProgress,
+    StripeRefused,
+    StripeUnavailable,
+    TooManyPurchases,
+    UnknownPackage,
+)
+from billing.packages.models import Package
+from billing.packages.pricing import offer_for
+from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.purchases.payment_reports import PaymentReport
+from billing.stripe import gateway as stripe_gateway
+from billing.stripe.bulkhead import place
+from billing.stripe.identity import require_own_account
+from billing.stripe.objects import CheckoutSession
+from credits.formatting import credits_amount, plain
+from credits.ledger import operations as ledger
+
+log = structlog.get_logger(__name__)
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True)
+class PurchaseOrder:
+    """What a buyer asks for. Empty addresses mean our own pages; an empty key makes each call a new purchase. With a
+    team the credits go to its account. ``package_id`` is the older client's name for the package.
+    ``seen`` is what the buyer was shown; nothing else is sold to them.
+    """
+
+    package_code: str
+    success_url: str = ""
+    cancel_url: str = ""
+    idempotency_key: str = ""
+    team_id: UUID | None = None
+    package_id: str = ""
+    seen: SeenOffer = NOTHING_SEEN
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether a repeated key came with the same order."""
+        order: list[Any] = [self.package_code, self.success_url, self.cancel_url]
+        if self.team_id is not None:
+            order.append(str(self.team_id))
+        if self.seen.told:
+            order.append(self.seen.told)
+        return hashlib.sha256(json.dumps(order).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class StartedPurchase:
+    """A purchase whose buyer can go and pay at ``checkout_url``, or is told there that the free pack is theirs."""
+
+    purchase: Purchase
+    checkout_url: str
+    session_id: str
+
+
+def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Source) -> StartedPurchase:
+    """Opens a checkout for the package. A repeat with the same idempotency key gives the same checkout again.
+
+    Raises:
+        UnknownPackage: no package on sale has this code.
+        AlreadyTaken: it is free, and can be taken once.
+        OfferChanged: it isn't what the buyer was shown.
+        UnknownTeam: there is no such team, or the buyer is not in it.
+        ReturnUrlNotAllowed, InvalidIdempotencyKey: the order is not acceptable.
+        TooManyPurchases: in too short a time, by whichever door.
+        IdempotencyKeyReused: the key came with another order before.
+        PurchaseInProgress: the first call with this key is still under way.
+        UserErased: the buyer was erased a moment ago.
+        StripeBusy: too many wait for Stripe already; nothing was begun.
+        StripeUnavailable, StripeRefused: nothing was charged, the purchase is marked as failed.
+        WrongStripeAccount: the key is of another account or mode than the data here.
+    """
+    _check(order)
+    _check_rate(user)
+    earlier = _earlier_purchase(user, order)
+    if earlier is not None:
+        return _again(earlier, order)
+    # Read once: what was held against what was seen is what the purchase copies, whatever is edited meanwhile.
+    package = _package_on_sale(order.package_code)
+    order.seen.require_unchanged(package)
+    team = find_own(order.team_id, user).team if order.team_id else None
+    if not package.price_minor:
+        try:
+            return _handed_over(_commit_free(user, team, package, order, source), order)
+        except IntegrityError as error:
+            return _whoever_came_first(user, team, package, order, error)
+    with place():  # before the commit: who finds none may come again with the same key
+        require_own_account()
+        try:
+            purchase = _commit_intent(user, team, package, order, source)
+        except IntegrityError as error:
+            return _whoever_came_first(user, team, package, order, error)
+        return _open_checkout(purchase, package, order, Told(source))
+
+
+def _whoever_came_first(
+    user: User, team: Team | None, package: Package, order: PurchaseOrder, refused: IntegrityError
+) -> StartedPurchase:
+    """Give the purchase of whoever came first, at the same moment, with the same key or for the same free pack."""
+    earlier = _earlier_purchase(user, order)
+    if earlier is None:
+        require_not_taken(user, team, package)
+        raise refused
+    return _again(earlier, order)
+
+
+def _check(order: PurchaseOrder) -> None:
+    for url in (order.success_url, order.cancel_url):
+        if url:
+            allowed_return_url(url)
+    if len(order.idempotency_key) > LONGEST_KEY or not order.idempotency_key.isprintable():
+        raise InvalidIdempotencyKey(f"An idempotency key is {LONGEST_KEY} printable characters at most.")
+
+
+def _check_rate(user: User) -> None:
+    try:
+        check_rate(f"purchase:{user.pk}", *settings.PURCHASE_RATE)
+    except RateLimited as error:
+        seconds = error.params["retry_after"]
+        raise TooManyPurchases(
+            f"Too many purchases. Try again in {seconds} seconds.", retry_after=seconds
+        ) from error
+
+
+def _package_on_sale(code: str) -> Package:
+    package = Package.objects.filter(code=code, is_active=True).first()
+    if package is None:
+        raise UnknownPackage("No package on sale has this code.", package_code=code[:100])
+    return package
+
+
+def _earlier_purchase(user: User, order: PurchaseOrder) -> Purchase | None:
+    if not order.idempotency_key:
+        return None
+    return Purchase.objects.filter(user=user, idempotency_key=order.idempotency_key).first()
+
+
+def _again(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
+    if purchase.request_fingerprint != order.fingerprint:
+        raise IdempotencyKeyReused("This idempotency key was sent with another request body before.")
+    if purchase.bypassed_stripe:
+        return _handed_over(purchase, order)
+    if purchase.checkout_url and purchase.stripe_session_id:
+        return StartedPurchase(purchase, purchase.checkout_url, purchase.stripe_session_id)
+    if purchase.status in {Purchase.Status.FAILED, Purchase.Status.EXPIRED}:
+        raise StripeUnavailable(
+            "The first request with this idempotency key failed and nothing was charged. Try again with a new key.",
+            purchase_id=str(purchase.pk),
+        )
+    raise PurchaseInProgress("The first request with this idempotency key is still under way.")
+
+
+@transaction.atomic(durable=True)  # no caller's transaction may be open while Stripe is called
+def _commit_intent(
+    user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
+) -> Purchase:
+    return _write_down(user, team, package, order, source)
+
+
+@transaction.atomic(durable=True)
+def _commit_free(
+    user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
+) -> Purchase:
+    """The purchase and its credits together: there is nothing to ask Stripe in between."""
+    require_not_taken(user, team, package)
+    purchase = _write_down(user, team, package, order, source)
+    return fulfil_purchase(purchase.pk, PaymentReport.of_nothing(purchase.currency), Told(source))
+
+
+def _handed_over(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
+    """A free purchase is complete: its buyer goes where a checkout would have led, with its id for a session's."""
+    reference = str(purchase.pk)
+    url = (order.success_url or default_success_url()).replace(SESSION_PLACEHOLDER, reference)
+    return StartedPurchase(purchase, url, reference)
+
+
+def _write_down(
+    user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
+) -> Purchase:
+    hold_present(user.pk)
+    offer = offer_for(package)
+    purchase = Purchase(
+        user=user,
+        account=ledger.open_team_account(team) if team else ledger.open_account(user),
+        package=package,
+        package_code=package.code,
+        package_name=package.name,
+        credits=package.credits,
+        price_minor=package.price_minor,
+        list_price_minor=offer.list_price.minor,
+        currency=package.currency,
+        discount_percentage=offer.discount_percentage,
+        validity_days=package.validity_days,
+        idempotency_key=order.idempotency_key or None,
+        request_fingerprint=order.fingerprint,
+        once_per_buyer=is_once(package),
+        invoiced_by_stripe=settings.STRIPE_INVOICES and package.price_minor > 0,
+    )
+    record(purchase, Change("started"), Told(source))
+    return purchase
+
+
+def _open_checkout(purchase: Purchase, package: Package, order: PurchaseOrder, told: Told) -> StartedPurchase:
+    request = _checkout_request(purchase, package, order)
+    try:
+        session = stripe_gateway.create_checkout_session(request)
+    except (StripeUnavailable, StripeRefused) as error:
+        _mark_failed(purchase, error.code, told)
+        error.params["purchase_id"] = str(purchase.pk)
+        raise
+    return _record_session(purchase, session, told)
+
+
+def _checkout_request(
+    purchase: Purchase, package: Package, order: PurchaseOrder
+) -> stripe_gateway.CheckoutRequest:
+    user = purchase.user
+    assert user is not None  # noqa: S101 - it was made for this user a moment ago
+    return stripe_gateway.CheckoutRequest(
+        purchase_id=str(purchase.pk),
+        user_id=str(user.pk),
+        package_code=purchase.package_code,
+        package_id=order.package_id,
+        package_name=purchase.package_name,
+        credits=plain(purchase.credits),
+        bought=_in_words(purchase),
+        price_id=package.current_price_id,
+        product_id=package.current_product_id,
+        price_minor=purchase.price_minor,
+        currency=purchase.currency,
+        email=user.email,
+        success_url=order.success_url or default_success_url(),
+        cancel_url=order.cancel_url or default_cancel_url(),
+        expires_at=timezone.now() + settings.CHECKOUT_SESSION_LIFETIME,
+        with_invoice=purchase.invoiced_by_stripe,
+    )
+
+
+def _in_words(purchase: Purchase) -> str:
+    """What is bought and for whom. Stripe makes links of square brackets, so none of a team's name get there."""
+    team = purchase.account.team
+    told = {"credits": credits_amount(purchase.credits)}
+    if team is None:
+        return _("%(credits)s credits for your own account") % told
+    told["team"] = team.name.replace("[", "(").replace("]", ")")
+    return _("%(credits)s credits for the team %(team)s") % told
+
+
+def _record_session(purchase: Purchase, session: CheckoutSession, told: Told) -> StartedPurchase:
+    with transaction.atomic():
+        # The webhook may have been quicker than this commit: take up whatever stands there now.
+        purchase = lock_purchase(purchase.pk)
+        purchase.stripe_session_id = session.id
+        purchase.checkout_url = session.url
+        record(purchase, Change("checkout_opened", detail={"session": session.id}), told)
+    log.info(
+        "checkout_session_created",
+        session=session.id,
+        purchase=str(purchase.pk),
+        user=str(purchase.user_id),
+        package=purchase.package_code,
+    )
+    return StartedPurchase(purchase, session.url, session.id)
+
+
+def _mark_failed(purchase: Purchase, code: str, told: Told) -> None:
+    with transaction.atomic():
+        purchase = lock_purchase(purchase.pk)
+        if purchase.status == Purchase.Status.PENDING:
+            purchase.failure_code = code
+            record(purchase, Change("checkout_not_opened", Purchase.Status.FAILED, {"code": code}), told)

@@ -1,0 +1,63 @@
+"""The jobs that billing asks for. `billing.tasks` does them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from core.jobs.deferring import defer
+
+
+def defer_confirmation(purchase_id: UUID) -> None:
+    """Mail the purchase's confirmation."""
+    defer("billing.send_confirmation", purchase_id=str(purchase_id))
+
+
+def defer_payment_failed_mail(purchase_id: UUID) -> None:
+    """Mail the buyer that a delayed payment failed."""
+    defer("billing.send_payment_failed", purchase_id=str(purchase_id))
+
+
+def defer_refund_mail(refund_id: UUID) -> None:
+    """Mail the buyer that a refund was made."""
+    defer("billing.send_refund_mail", refund_id=str(refund_id))
+
+
+def defer_dispute_mail(dispute_id: UUID) -> None:
+    """Mail staff that a dispute was opened."""
+    defer("billing.tell_staff_of_dispute", dispute_id=str(dispute_id))
+
+
+def defer_refund(refund_id: UUID) -> None:
+    """Ask Stripe for the refund in a minute, in case the process that is asking right now dies."""
+    defer(
+        "billing.issue_refund",
+        lock=f"refund:{refund_id}",
+        after=timedelta(minutes=1),
+        refund_id=str(refund_id),
+    )
+
+
+def defer_refund_sync(payment_id: UUID) -> None:
+    """Record every refund that Stripe has for the payment."""
+    defer("billing.sync_refunds", payment_id=str(payment_id))
+
+
+def defer_mirroring(event_id: str, object_id: str) -> None:
+    """Hand the stored event to dj-stripe's mirror. Events of the same object are mirrored one at a time."""
+    defer("billing.mirror_event", lock=f"mirror:{object_id}", event_id=event_id)
+
+
+def defer_reconciliation(run_id: int) -> None:
+    """Work on the reconciliation run from where it stopped."""
+    defer("billing.work_on_reconciliation", run_id=run_id)
+
+
+def defer_late_redaction(user_id: UUID) -> None:
+    """Redact what is written about an erased user while they are being erased, once those transactions are over."""
+    defer(
+        "billing.hide_late_copies",
+        lock=f"erased:{user_id}",
+        after=timedelta(minutes=10),
+        user_id=str(user_id),
+    )

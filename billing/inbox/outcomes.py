@@ -1,0 +1,64 @@
+"""What came of an event, for the inbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from billing.inbox.models import InboxEvent
+from billing.purchases.log import Told
+from billing.purchases.matching import as_uuid
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.stripe.objects import StripeEvent
+
+
+class Reference(Enum):
+    """How an event refers to a purchase, by what it carries for us. Refunds and disputes only name their payment."""
+
+    PAYMENT = "payment"
+    MISSING = "missing"
+    FOREIGN = "foreign"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where the event stands now, which purchase it was about, and what is to be said of it."""
+
+    status: InboxEvent.Status
+    purchase: Purchase | None = None
+    note: str = ""
+    reference: Reference = Reference.PAYMENT
+
+
+STORED = Outcome(InboxEvent.Status.STORED)
+APPLIED = Outcome(InboxEvent.Status.APPLIED)
+
+
+def applied_to(purchase: Purchase, note: str = "") -> Outcome:
+    return Outcome(InboxEvent.Status.APPLIED, purchase, note)
+
+
+def unmatched(reference: str | None = None) -> Outcome:
+    """Nothing of ours is known to it; it may only be early. ``reference`` is what it carries for us; None: it is known
+    by its payment alone.
+    """
+    if reference is None:
+        return _unmatched("It names no payment or purchase that is known here.", Reference.PAYMENT)
+    if not reference:
+        return _unmatched(
+            "It carries no reference to a purchase, and names no known payment.", Reference.MISSING
+        )
+    if as_uuid(reference) is None:
+        return _unmatched(
+            f"It refers to {reference[:200]!r}, which is no purchase of ours.", Reference.FOREIGN
+        )
+    return _unmatched(f"It refers to {reference[:200]!r}.", Reference.UNKNOWN)
+
+
+def _unmatched(note: str, reference: Reference) -> Outcome:
+    return Outcome(InboxEvent.Status.UNMATCHED, note=note, reference=reference)
+
+
+def told_by(event: StripeEvent) -> Told:
+    return Told(PurchaseEvent.Source.WEBHOOK, stripe_event_id=event.id)

@@ -1,0 +1,48 @@
+"""The mail that confirms a purchase, with its receipt."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from billing.purchases.models import Purchase
+from billing.purchases.payment_methods import ask_how_was_paid
+from billing.receipts.issuing import file_of, issue_receipt
+from core.database.locks import take_turns
+from credits.ledger.holders import sees_credits_of
+from credits.mailing import link_to, send_mail
+
+
+def send_purchase_confirmation(purchase_id: UUID) -> bool:
+    """Mails the buyer of a completed purchase, once: whether this call sent it. Numbers its receipt in any case.
+
+    The mark commits after the mail is handed over. So a crash between the two sends it a second time, and never not at
+    all. Two jobs at once take turns, by a lock of their own: a mail server that hangs must not hold up the purchase's
+    webhooks, which wait for its row.
+    """
+    purchase = Purchase.objects.get(pk=purchase_id)
+    payment = purchase.accepted_payment
+    if payment is not None and not payment.stripe_charge_id:
+        ask_how_was_paid(payment)  # the receipt says so, and stays as it is
+    receipt = issue_receipt(purchase_id) if purchase.has_own_receipt else None
+    with transaction.atomic():
+        take_turns(f"confirmation:{purchase_id}")
+        purchase = Purchase.objects.select_related("user", "account__team").get(pk=purchase_id)
+        buyer = purchase.user
+        if not purchase.is_credited or purchase.confirmation_sent_at or not (buyer and buyer.email):
+            return False
+        context = {
+            "purchase": purchase,
+            "team": purchase.account.team,
+            "balance": purchase.account.balance if sees_credits_of(buyer, purchase.account) else None,
+            "receipt": receipt,
+            "receipt_url": link_to("credits-receipt", purchase.pk),
+            "history_url": link_to("credits-history"),
+        }
+        attached = [file_of(receipt)] if receipt else []
+        send_mail("purchase_confirmation", context, [buyer], attached)
+        purchase.confirmation_sent_at = timezone.now()
+        purchase.save(update_fields=["confirmation_sent_at"])
+    return True

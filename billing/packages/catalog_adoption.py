@@ -1,0 +1,74 @@
+"""Takes over products that Stripe had before we sold anything: none is doubled, and none is taken without a word.
+
+A product is ours by the id that a catalogue file or the admin gives, by the package's code in its metadata, or by its
+name, once a person has agreed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from billing.errors import CannotAdopt, ProductNameTaken
+from billing.packages.models import Package
+from billing.packages.remote_catalog import RemoteCatalog
+from billing.stripe.objects import StripePrice, StripeProduct
+
+# Whether a package is to take over this product, which has its name.
+Agrees = Callable[[Package, StripeProduct], bool]
+
+
+def find_product(package: Package, remote: RemoteCatalog, agrees: Agrees | None) -> StripeProduct | None:
+    """The package's product at Stripe; None: there is none, and one is to be made.
+
+    Raises:
+        CannotAdopt: the ids that were given for it don't fit what Stripe has.
+        ProductNameTaken: there is one of its name, and nobody who can be asked (``agrees`` is None).
+    """
+    found = remote.product_of(package)
+    if package.awaits_adoption:
+        _require_given(package, found, remote)
+        return found
+    others = set(Package.objects.exclude(pk=package.pk).values_list("stripe_product_id", flat=True))
+    if found is not None and found.id in others:
+        found = None
+    if found is not None or not package.is_active:
+        return found
+    for namesake in remote.namesakes(package):
+        if namesake.id in others:
+            continue
+        if agrees is None:
+            raise ProductNameTaken(
+                f"Stripe has a product called “{namesake.name}” already: {namesake.id}. To take it over, run"
+                " sync_catalog --adopt, or give its id as stripe_product_id.",
+                product=namesake.id,
+            )
+        if agrees(package, namesake):
+            return namesake
+    return None
+
+
+def _require_given(package: Package, product: StripeProduct | None, remote: RemoteCatalog) -> None:
+    """Given ids are the operator's word: what contradicts them is told, and never worked around."""
+    if product is None or product.id != package.stripe_product_id:
+        raise CannotAdopt(
+            f"Stripe has no product {package.stripe_product_id}. Correct stripe_product_id, or check that"
+            " STRIPE_SECRET_KEY is of the mode (test or live) that it was made in."
+        )
+    if package.stripe_price_id:
+        reason = _why_not(package, remote.price(package.stripe_price_id))
+        if reason:
+            raise CannotAdopt(
+                f"{package.stripe_price_id} {reason}. Correct stripe_price_id, or leave it out."
+            )
+
+
+def _why_not(package: Package, price: StripePrice | None) -> str:
+    if price is None:
+        return "is no one-time price at Stripe"
+    if price.product_id != package.stripe_product_id:
+        return f"is a price of {price.product_id}, not of {package.stripe_product_id}"
+    if not price.active:
+        return "is archived at Stripe"
+    if (price.unit_amount, price.currency) != (package.price_minor, package.currency):
+        return f"is a price of another amount or currency at Stripe than {package.price}"
+    return ""

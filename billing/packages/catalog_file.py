@@ -1,0 +1,258 @@
+"""Reads a catalogue file (TOML) and says, for each mistake in it, on which line it is and what is wrong.
+
+A file has a ``currency`` and one ``[[package]]`` table for each pack; `billing/packages/catalogs/standard.toml` shows all keys.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from billing.currencies import SUPPORTED
+from billing.errors import CatalogError
+from billing.money import Money, price_refusal
+from billing.packages.models import LONGEST_VALIDITY_DAYS, PRICE_ID, PRODUCT_ID, Package
+from billing.packages.pricing import offers
+from core.amounts.parsing import NotAnAmount
+from core.amounts.toml_files import load_toml, read_number
+
+FILE_KEYS = {"currency", "package"}
+REQUIRED = {"code", "name", "credits", "price"}
+OPTIONAL = {
+    "description",
+    "discount_percentage",
+    "badge",
+    "display_order",
+    "active",
+    "validity_days",
+    "repeatable",
+}
+OPTIONAL |= {"stripe_product_id", "stripe_price_id"}
+SMALLEST_CREDITS = Decimal("0.01")
+LARGEST_CREDITS = Decimal(10**15)
+
+
+@dataclass(frozen=True)
+class CatalogPackage:
+    """One pack of a catalogue file, checked."""
+
+    code: str
+    name: str
+    description: str
+    credits: Decimal
+    price: Money
+    badge: str
+    display_order: int
+    is_active: bool
+    validity_days: int | None
+    stripe_product_id: str
+    stripe_price_id: str
+    repeatable: bool
+
+
+def read_catalog(path: Path) -> list[CatalogPackage]:
+    """Every pack of the file, in its order.
+
+    Raises:
+        CatalogError: the file can't be read or has mistakes; the message has one line for each.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = load_toml(text)
+    except OSError as error:
+        raise CatalogError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{path}: not a TOML file: {error}") from error
+    return _Reader(str(path), text).read(data)
+
+
+class _Reader:
+    """Collects the packs and the mistakes of one file."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.lines = text.splitlines()
+        self.mistakes: list[str] = []
+        self.currency = "usd"
+
+    def read(self, data: dict[str, Any]) -> list[CatalogPackage]:
+        for key in sorted(data.keys() - FILE_KEYS):
+            self._mistake(self._line_of(key), f"unknown key {key!r}; known are currency and [[package]]")
+        self.currency = self._currency(data.get("currency", "usd"))
+        tables = self._tables(data.get("package", []))
+        packages = [self._package(index, table) for index, table in enumerate(tables)]
+        self._refuse_duplicates(tables, "code")
+        self._refuse_duplicates(tables, "stripe_product_id")
+        if not self.mistakes:
+            self._compare_discounts(tables, packages)
+        if self.mistakes:
+            raise CatalogError("\n".join(self.mistakes))
+        return [package for package in packages if package]
+
+    def _tables(self, value: object) -> list[dict[str, Any]]:
+        if not isinstance(value, list) or not value:
+            self._mistake(1, "no [[package]] in this file")
+            return []
+        for table in value:
+            if not isinstance(table, dict):
+                self._mistake(self._line_of("package"), f"{table!r} is no [[package]] table")
+        return [table for table in value if isinstance(table, dict)]
+
+    def _currency(self, value: object) -> str:
+        if isinstance(value, str) and value.lower() in SUPPORTED:
+            return value.lower()
+        self._mistake(
+            self._line_of("currency"), f"currency {value!r} is not one that Stripe takes, such as usd"
+        )
+        return "usd"
+
+    def _package(self, index: int, table: dict[str, Any]) -> CatalogPackage | None:
+        before = len(self.mistakes)
+        for key in sorted(table.keys() - REQUIRED - OPTIONAL):
+            self._mistake(self._line_of(key, index), f"unknown key {key!r}")
+        for key in sorted(REQUIRED - table.keys()):
+            self._mistake(self._line_of("", index), f"{key!r} is missing")
+        fields = _Fields(self, index, table)
+        fields.number("discount_percentage", Decimal(0), Decimal(100), 2, 0)
+        package = CatalogPackage(
+            code=fields.text("code", r"[a-z0-9][a-z0-9_-]{0,49}", "lower-case letters, digits, - and _"),
+            name=fields.text("name", r".{1,100}", "1 to 100 characters"),
+            description=fields.text("description", r".{0,500}", "500 characters at most", ""),
+            credits=fields.number("credits", SMALLEST_CREDITS, LARGEST_CREDITS, places=2),
+            price=fields.price(self.currency),
+            badge=fields.text("badge", "|".join(Package.Badge.values), "popular or best_value", ""),
+            display_order=int(fields.number("display_order", Decimal(0), Decimal(10**6), 0, index + 1)),
+            is_active=fields.flag("active", default=True),
+            validity_days=fields.days("validity_days"),
+            stripe_product_id=fields.text(
+                "stripe_product_id", PRODUCT_ID, "Stripe's id of a product, prod_…", ""
+            ),
+            stripe_price_id=fields.text("stripe_price_id", PRICE_ID, "Stripe's id of a price, price_…", ""),
+            repeatable=fields.flag("repeatable", default=False),
+        )
+        if package.stripe_price_id and not package.stripe_product_id:
+            fields._wrong(
+                "stripe_price_id", "a price is taken over with its product: stripe_product_id is missing"
+            )
+        return package if len(self.mistakes) == before else None
+
+    def _compare_discounts(self, tables: list[dict[str, Any]], packages: list[CatalogPackage | None]) -> None:
+        """Hold the discounts that older files name against the prices, which alone make them."""
+        on_sale = [
+            Package(
+                pk=index, credits=each.credits, price_minor=each.price.minor, currency=each.price.currency
+            )
+            for index, each in enumerate(packages)
+            if each and each.is_active
+        ]
+        for offer in offers(on_sale):
+            index, made = offer.package.pk, offer.discount_percentage
+            said = Decimal(str(tables[index].get("discount_percentage", made)))
+            if abs(said - made) >= 1:
+                line = self._line_of("discount_percentage", index)
+                self._mistake(
+                    line, f"discount_percentage: the prices make it {made}, not {said}: leave it out"
+                )
+
+    def _refuse_duplicates(self, tables: list[dict[str, Any]], key: str) -> None:
+        first: dict[object, int] = {}
+        for index, table in enumerate(tables):
+            value, line = table.get(key), self._line_of(key, index)
+            if isinstance(value, str) and value in first:
+                self._mistake(line, f"{key} {value!r} stands on line {first[value]} already")
+            elif isinstance(value, str):
+                first[value] = line
+
+    def _mistake(self, line: int, reason: str) -> None:
+        self.mistakes.append(f"{self.name}, line {line}: {reason}")
+
+    def _line_of(self, key: str, index: int | None = None) -> int:
+        """The line of a key in the file's head, or in its ``index``-th [[package]]; without a key, that table's own.
+
+        tomllib gives values without their places, so the place is looked up in the text.
+        """
+        table = -1
+        start = 1
+        for number, line in enumerate(self.lines, start=1):
+            if re.match(r"\s*\[\[\s*package\s*\]\]", line):
+                table += 1
+                start = number if table == index else start
+            inside = table == (-1 if index is None else index)
+            if inside and key and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*[=.]""", line):
+                return number
+        return start
+
+
+class _Fields:
+    """Reads the fields of one [[package]]. A wrong one is reported and becomes a harmless value: reading goes on."""
+
+    def __init__(self, reader: _Reader, index: int, table: dict[str, Any]) -> None:
+        self.reader, self.index, self.table = reader, index, table
+
+    def text(self, key: str, pattern: str, expected: str, default: str = "-") -> str:
+        value = self.table.get(key, default)
+        if key in self.table and not (isinstance(value, str) and re.fullmatch(pattern, value)):
+            self._wrong(key, f"{value!r} is not {expected}")
+            return default
+        return str(value)
+
+    def number(
+        self, key: str, lowest: Decimal, highest: Decimal, places: int, default: int | str = "1"
+    ) -> Decimal:
+        value = self._number(key, default)
+        if value is None or not lowest <= value <= highest:
+            self._wrong(
+                key, f"{self.table[key]!r} is not a number from {lowest} to {highest} in plain digits"
+            )
+            return Decimal(default)
+        if value != round(value, places):
+            self._wrong(key, f"{value} has more than {places} decimal places")
+        return value
+
+    def price(self, currency: str) -> Money:
+        value = self._number("price", 0)
+        if value is None:
+            self._wrong("price", f'{self.table["price"]!r} is not an amount such as "10.00"')
+        elif value < 0:
+            self._wrong("price", f"{value} is negative")
+        else:
+            try:
+                return self._payable(Money.from_major(value, currency))
+            except ValueError as error:
+                self._wrong("price", str(error))
+        return Money(0, currency)
+
+    def _payable(self, price: Money) -> Money:
+        if refusal := price_refusal(price):
+            raise ValueError(refusal)
+        return price
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        value = self.table.get(key, default)
+        if not isinstance(value, bool):
+            self._wrong(key, f"{value!r} is not true or false")
+        return bool(value)
+
+    def days(self, key: str) -> int | None:
+        if key not in self.table:
+            return None
+        value, days = self.table[key], self._number(key, 1)
+        if type(value) is not int or days is None or not 1 <= days <= LONGEST_VALIDITY_DAYS:
+            self._wrong(key, f"{value!r} is not a number of days from 1 to {LONGEST_VALIDITY_DAYS}")
+            return None
+        return value
+
+    def _number(self, key: str, default: int | str) -> Decimal | None:
+        """None where there is no number in plain digits."""
+        line = self.reader.lines[self.reader._line_of(key, self.index) - 1]
+        try:
+            return read_number(self.table[key], line) if key in self.table else Decimal(default)
+        except NotAnAmount:
+            return None
+
+    def _wrong(self, key: str, reason: str) -> None:
+        self.reader._mistake(self.reader._line_of(key, self.index), f"{key}: {reason}")

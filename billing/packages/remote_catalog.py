@@ -1,0 +1,147 @@
+"""What Stripe sells for us, and where that differs from our packages.
+
+The same comparison serves the sync (what must be done), its ``--check`` and ``--dry-run`` (what would be done) and the
+admin (what has drifted, read from dj-stripe's mirror).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from accounts.normal_form import normal_form
+from billing.packages.models import Package
+from billing.stripe.mirror import MirroredPrice, MirroredProduct, mirrored_catalog
+from billing.stripe.objects import StripePrice, StripeProduct
+
+
+@dataclass(frozen=True)
+class RemoteCatalog:
+    """Products and one-time prices as Stripe holds them."""
+
+    products: tuple[StripeProduct, ...]
+    prices: tuple[StripePrice, ...]
+
+    def product_of(self, package: Package) -> StripeProduct | None:
+        """The package's product: by its recorded id, else by the code that a product of ours carries."""
+        for product in self.products:
+            if product.id == package.stripe_product_id:
+                return product
+        carrying = [product for product in self.products if product.package_code == package.code]
+        # The oldest, should there ever be two: Stripe lists the newest first.
+        return carrying[-1] if carrying else None
+
+    def namesakes(self, package: Package) -> list[StripeProduct]:
+        """Products of the package's name that carry no package's code, those on sale first."""
+        same = [
+            product
+            for product in self.products
+            if normal_form(product.name.strip()) == normal_form(package.name.strip())
+            and not product.package_code
+        ]
+        return sorted(same, key=lambda product: not product.active)
+
+    def price(self, price_id: str) -> StripePrice | None:
+        return next((price for price in self.prices if price.id == price_id), None)
+
+    def prices_of(self, product_id: str) -> list[StripePrice]:
+        return [price for price in self.prices if price.product_id == product_id and price.active]
+
+
+def mirrored_remote_catalog() -> RemoteCatalog:
+    """Stripe's side as dj-stripe's mirror holds it: what the last sync and the last events brought."""
+    mirrored = [product for product in mirrored_catalog() if not product.deleted]
+    return RemoteCatalog(
+        tuple(_as_product(product) for product in reversed(mirrored)),
+        tuple(
+            _as_price(product, price)
+            for product in mirrored
+            for price in product.prices
+            if not (price.deleted or price.recurring)
+        ),
+    )
+
+
+def _as_product(product: MirroredProduct) -> StripeProduct:
+    code = product.metadata.get("package_code", "")
+    return StripeProduct(product.id, product.name, product.description, product.active, code, raw={})
+
+
+def _as_price(product: MirroredProduct, price: MirroredPrice) -> StripePrice:
+    return StripePrice(
+        price.id, product.id, price.unit_amount, price.currency, price.active, price.lookup_key, raw={}
+    )
+
+
+def lookup_key(package: Package) -> str:
+    """The name under which the package's current price is found at Stripe, whatever its id."""
+    return f"credits_{package.code}"
+
+
+def product_differs(package: Package, product: StripeProduct) -> bool:
+    stands = (product.name, product.description, product.active, product.package_code)
+    return stands != (package.name, package.description, package.is_active, package.code)
+
+
+def matching_price(package: Package, prices: Iterable[StripePrice]) -> StripePrice | None:
+    """An active price of exactly the package's amount; the recorded one first, then the one with the lookup key."""
+    same = [
+        price
+        for price in prices
+        if (price.unit_amount, price.currency) == (package.price_minor, package.currency)
+    ]
+    same.sort(
+        key=lambda price: (price.id != package.stripe_price_id, price.lookup_key != lookup_key(package))
+    )
+    return same[0] if same else None
+
+
+def find_drift(package: Package, remote: RemoteCatalog) -> list[str]:
+    """What differs between the package and Stripe, each as a clause for a person; empty when they agree."""
+    product = remote.product_of(package)
+    if product is None:
+        return _missing(package, remote) if package.needs_stripe else []
+    drift = _product_drift(package, product)
+    if package.is_active:
+        drift += _price_drift(package, remote.prices_of(product.id))
+    return drift
+
+
+def _missing(package: Package, remote: RemoteCatalog) -> list[str]:
+    if package.stripe_product_id and package.awaits_adoption:
+        return [f"Stripe has no product {package.stripe_product_id}"]
+    namesakes = [product.id for product in remote.namesakes(package)]
+    has_its_name = f" ({', '.join(namesakes)} has its name: --adopt takes it over)" if namesakes else ""
+    return [f"product missing at Stripe: {package.name}{has_its_name}"]
+
+
+def _product_drift(package: Package, product: StripeProduct) -> list[str]:
+    drift = []
+    if package.stripe_product_id != product.id:
+        drift.append(f"product {product.id} is not recorded here")
+    elif package.awaits_adoption:
+        drift.append(f"product {product.id} is not taken over yet")
+    elif product.package_code != package.code:
+        drift.append(f"package_code in the product's metadata is {product.package_code!r}")
+    if product.name != package.name:
+        drift.append(f"name at Stripe is {product.name!r}")
+    if product.description != package.description:
+        drift.append("description differs")
+    if product.active != package.is_active:
+        drift.append(
+            "active at Stripe, off sale here" if product.active else "archived at Stripe, on sale here"
+        )
+    return drift
+
+
+def _price_drift(package: Package, prices: list[StripePrice]) -> list[str]:
+    current = matching_price(package, prices)
+    if current is None:
+        return [f"no active price of {package.price} at Stripe"]
+    drift = []
+    if package.current_price_id != current.id:
+        drift.append(f"price {current.id} is not recorded here")
+    if current.lookup_key != lookup_key(package):
+        drift.append(f"lookup key {lookup_key(package)} is not on price {current.id}")
+    drift += [f"old price {price.id} is still active" for price in prices if price is not current]
+    return drift

@@ -1,0 +1,86 @@
+"""Tells buyers who come back from a checkout to one of our pages what came of it.
+
+Our own return address is `?checkout=cancelled`; older systems' are `?purchase=success` and `?purchase=cancelled`, of
+which the first may name the session and mostly doesn't. What is said is verified, as on the success page.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from billing.checkout.return_urls import local_path
+from billing.checkout.success import settle_session
+from billing.errors import SessionNotFound
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.purchases.selectors import purchases_of
+from credits.formatting import credits_amount
+
+Status = Purchase.Status
+# A checkout can be paid for a day at most, and few have more than these open at once: each is a question to Stripe.
+BEGUN_WITHIN = timedelta(days=1)
+LOOKED_AT = 3
+
+
+def tell_who_comes_back(request: HttpRequest) -> HttpResponseRedirect | None:
+    """Keep the message for the page that the address leads to, and lead there; None where it asks for no message."""
+    came = request.GET.get("purchase") or request.GET.get("checkout")
+    if came == "cancelled":
+        messages.info(request, _("Checkout cancelled. Nothing was charged."))
+    elif came == "success":
+        messages.add_message(request, *_outcome(_purchase_of(request)))
+    else:
+        return None
+    if came_from := local_path(request.GET.get("next", "")):
+        return HttpResponseRedirect(came_from)
+    rest = request.GET.copy()
+    for name in ("purchase", "checkout", "session_id", "next"):
+        rest.pop(name, None)
+    return HttpResponseRedirect(f"{request.path}?{rest.urlencode()}" if rest else request.path)
+
+
+def _purchase_of(request: HttpRequest) -> Purchase | None:
+    """Bring what the buyer may come back from to where Stripe says it is, and give the purchase to tell of."""
+    user = cast(User, request.user)
+    begun = purchases_of(user).filter(
+        created_at__gte=timezone.now() - BEGUN_WITHIN, stripe_session_id__isnull=False
+    )
+    named = request.GET.get("session_id", "")
+    sessions = [named] if named else list(begun.values_list("stripe_session_id", flat=True)[:LOOKED_AT])
+    newest = None
+    for session_id in sessions:
+        try:
+            purchase = settle_session(user, str(session_id), PurchaseEvent.Source.SUCCESS_PAGE)
+        except SessionNotFound:
+            continue
+        if purchase.is_credited or purchase.attention or purchase.status == Status.PROCESSING:
+            return purchase
+        newest = newest or purchase
+    return newest
+
+
+def _outcome(purchase: Purchase | None) -> tuple[int, str]:
+    """Say what came of a purchase: the level and the words."""
+    if purchase is None:
+        return messages.INFO, _("We couldn’t find your purchase. If you have paid, please write to support.")
+    told = {"credits": credits_amount(purchase.credits), "status": purchase.get_status_display()}
+    if purchase.status == Status.COMPLETED:
+        return messages.SUCCESS, _("Payment complete. %(credits)s credits were added.") % told
+    if purchase.attention:
+        return messages.WARNING, _(
+            "We received your payment, but need to check it by hand before the credits are added. Nothing is lost."
+        )
+    if purchase.is_open:
+        return messages.INFO, _(
+            "Your %(credits)s credits are added as soon as the payment is confirmed. Card payments take a moment, "
+            "bank debits some days."
+        ) % told
+    return messages.WARNING, _(
+        "Your last purchase is now “%(status)s”. See your purchase history for the details."
+    ) % told

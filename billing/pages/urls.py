@@ -1,0 +1,21 @@
+"""The buyer's pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from billing.pages import dismissal as dismissal_views
+from billing.pages import receipts as receipt_views
+from billing.pages import views
+
+urlpatterns = [
+    path("", views.credits_page, name="credits"),
+    path("buy", views.buy, name="credits-buy"),
+    path("success", views.success_page, name="credits-success"),
+    path("success/", views.success_page),
+    path("my-data", views.download_my_data, name="credits-my-data"),
+    path("history/", views.history_page, name="credits-history"),
+    path("purchases/<uuid:purchase_id>/dismiss", dismissal_views.dismiss, name="credits-dismiss"),
+    path("purchases/<uuid:purchase_id>/receipt", receipt_views.receipt, name="credits-receipt"),
+    path("refunds/<uuid:refund_id>/credit-note", receipt_views.credit_note, name="credits-credit-note"),
+]

@@ -1,0 +1,241 @@
+"""The buyer's pages: shop window, Buy, success, history. Rendered on the server, complete without JavaScript."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest
+from django.core.paginator import Paginator
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.downloads import file_headers
+from accounts.errors import UserErased
+from accounts.limits.rates import RateLimited, check_rate
+from accounts.models import User
+from accounts.sign_in.resuming import posted_from
+from accounts.teams.errors import UnknownTeam
+from accounts.teams.models import Team
+from accounts.teams.shown_account import ask_again, for_the_shown_account
+from accounts.teams.switching import acting_team
+from billing.checkout.free_packages import is_once, taken_codes
+from billing.checkout.return_urls import default_cancel_url, default_success_url, local_path
+from billing.checkout.seen_offers import SeenOffer
+from billing.checkout.starting import PurchaseOrder, StartedPurchase, start_purchase
+from billing.checkout.success import settle_session
+from billing.errors import (
+    AlreadyTaken,
+    BillingError,
+    OfferChanged,
+    PurchaseInProgress,
+    SessionNotFound,
+    StripeRefused,
+    TooManyPurchases,
+    UnknownPackage,
+)
+from billing.packages.selectors import shop_window
+from billing.pages.coming_back import tell_who_comes_back
+from billing.privacy.export import write_export
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.purchases.payment_methods import paid_with
+from billing.purchases.selectors import purchases_of, recent_purchases, sees_documents_of
+from billing.refunds.selectors import purchases_with_documents
+from billing.reporting.visits import note_visit
+from core.amounts.parsing import NotAnAmount, parse_amount
+from credits.ledger.holders import sees_credits_of
+from credits.ledger.selectors import find_balance, get_balance
+
+RECENT = 5
+PAGE_SIZE = 20
+# Each reads everything that is held about somebody.
+EXPORTS_PER_MINUTE = 2
+SEE_OTHER = 303
+# How old a purchase is, and how many seconds its success page then waits between two looks.
+REFRESH_PAUSES = [(timedelta(minutes=10), 2), (timedelta(hours=1), 15)]
+LONGEST_PAUSE = 60
+
+
+@never_cache
+@login_required
+@require_safe
+def credits_page(request: HttpRequest) -> HttpResponse:
+    """Balance, packages on sale, and the latest purchases."""
+    if back := tell_who_comes_back(request):
+        return back
+    note_visit(request)
+    return _shop(request, acting_team(request))
+
+
+def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpResponse:
+    user, window = cast(User, request.user), shop_window()
+    context = {
+        "team": team,
+        "balance": get_balance(user, team),
+        "offers": window,
+        "taken": taken_codes(user, team) if any(is_once(offer.package) for offer in window) else set(),
+        "recent": recent_purchases(purchases_of(user, team=team), RECENT),
+        # Where Buy leads back to; empty: here, which needs no saying.
+        "back": local_path(request.GET.get("next", "")) or (request.get_full_path() if request.GET else ""),
+        # One for each time the page is shown: pressing Buy twice on it is one purchase.
+        "order_token": uuid.uuid4(),
+    }
+    return render(request, "credits/purchase.html", context, status=status)
+
+
+@never_cache
+@login_required
+@posted_from(gettext_lazy("You were signed out. Nothing was charged. Please press Buy again."), "credits")
+@require_POST
+@for_the_shown_account(ask_again("credits"))
+def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
+    """Open the checkout for the account that the page was shown for, and send the buyer there."""
+    try:
+        started = _start(cast(User, request.user), _order(request.POST, team))
+    except OfferChanged as error:
+        messages.warning(request, error.message)
+        return _shop(request, team, error.status)
+    except (BillingError, UnknownTeam, UserErased) as error:
+        messages.add_message(request, *_why_not(error))
+        return redirect("credits")
+    return HttpResponse(status=SEE_OTHER, headers={"Location": started.checkout_url})
+
+
+def _why_not(error: Exception) -> tuple[int, str]:
+    """Say why nothing can be paid for: the level and the words."""
+    match error:
+        case UnknownPackage():
+            return messages.ERROR, _("This package is no longer on sale. Please choose another one.")
+        case PurchaseInProgress():
+            # Pressed twice: the browser dropped the first answer, whose purchase is below, or will be.
+            return messages.INFO, _(
+                "Your checkout is opening. Continue it below, or reload if it isn’t there yet."
+            )
+        case TooManyPurchases():
+            told = _(
+                "You have started many purchases in a short time. Please try again in %(seconds)s seconds."
+            )
+            return messages.ERROR, told % {"seconds": error.params["retry_after"]}
+        case AlreadyTaken() | UnknownTeam():  # a moment ago, on another page
+            return messages.WARNING, error.message
+        case StripeRefused():
+            return messages.ERROR, _(
+                "The checkout could not be opened. Nothing was charged. Please contact us."
+            )
+    return messages.ERROR, _("The checkout could not be opened. Nothing was charged. Please try again.")
+
+
+def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
+    """What was shown is in the form too, and where the buyer was; a page from before that says nothing of it."""
+    price, currency, credits = (form.get(name) or None for name in ("price", "currency", "credits"))
+    try:
+        seen = SeenOffer(price and parse_amount(price), currency, credits and parse_amount(credits))
+    except NotAnAmount as error:
+        raise BadRequest("Price or credits are no amount.") from error
+    code, token = form.get("package_code", ""), form.get("order_token", "")[:64]
+    back = local_path(form.get("next", ""))
+    return PurchaseOrder(
+        code,
+        idempotency_key=f"page:{token}:{code}" if token else "",
+        team_id=team.pk if team else None,
+        success_url=default_success_url(back),
+        cancel_url=default_cancel_url(back),
+        seen=seen,
+    )
+
+
+def _start(user: User, order: PurchaseOrder) -> StartedPurchase:
+    started = start_purchase(user, order, PurchaseEvent.Source.PAGE)
+    if started.purchase.status == Purchase.Status.PENDING or started.purchase.bypassed_stripe:
+        return started
+    # The page was left open, or brought back with the Back button: its purchase is over, so this is a new one.
+    return start_purchase(user, replace(order, idempotency_key=""), PurchaseEvent.Source.PAGE)
+
+
+@never_cache
+@login_required
+@require_safe
+def success_page(request: HttpRequest) -> HttpResponse:
+    """Where Stripe sends the buyer after paying. Verifies, credits if need be, and refreshes while it is unsettled."""
+    user = cast(User, request.user)
+    try:
+        purchase = settle_session(user, request.GET.get("session_id", ""), PurchaseEvent.Source.SUCCESS_PAGE)
+    except SessionNotFound as error:
+        raise Http404(error.message) from error
+    context = {
+        "purchase": purchase,
+        "team": purchase.account.team,
+        "back": local_path(request.GET.get("next", "")),
+        "balance": find_balance(purchase.account_id) if sees_credits_of(user, purchase.account) else None,
+        "session_id": request.GET["session_id"],
+        "paid_with": paid_with(purchase.payment) if purchase.payment else "",
+        "refresh_seconds": _refresh_seconds(purchase),
+    }
+    return render(request, "credits/success.html", context)
+
+
+def _refresh_seconds(purchase: Purchase) -> int | None:
+    """How soon the success page asks again; None once there is nothing to wait for.
+
+    The pause grows: each time asks Stripe, and a bank debit takes days.
+    """
+    if not purchase.is_open or purchase.attention:
+        return None
+    age = timezone.now() - purchase.created_at
+    return next((pause for younger_than, pause in REFRESH_PAUSES if age < younger_than), LONGEST_PAUSE)
+
+
+@never_cache
+@login_required
+@require_safe
+def history_page(request: HttpRequest) -> HttpResponse:
+    """The purchases of the account that the person acts for, a page at a time, of one status or of all."""
+    if back := tell_who_comes_back(request):
+        return back
+    user, team = cast(User, request.user), acting_team(request)
+    status = request.GET.get("status", "")
+    if status not in Purchase.Status.values:
+        status = ""
+    purchases = purchases_with_documents(user, status, team)
+    paginator = Paginator(purchases, PAGE_SIZE)
+    page = paginator.get_page(request.GET.get("page"))
+    context: dict[str, Any] = {
+        "team": team,
+        "sees_documents": sees_documents_of(user, team),
+        "page": page,
+        "page_range": paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
+        "status": status,
+        "statuses": Purchase.Status.choices,
+    }
+    return render(request, "credits/history.html", context)
+
+
+@never_cache
+@login_required
+@posted_from(gettext_lazy("You were signed out. Please press Download my data again."), "credits-statement")
+@require_POST
+def download_my_data(request: HttpRequest) -> HttpResponseBase:
+    """Everything that is held about the person, as a ZIP."""
+    user = cast(User, request.user)
+    try:
+        check_rate(f"export:{user.pk}", EXPORTS_PER_MINUTE)
+    except RateLimited:
+        messages.error(request, _("You have just downloaded your data. Please try again in a minute."))
+        return redirect("credits-statement")
+    return export_response(user)
+
+
+def export_response(user: User) -> FileResponse:
+    """One person's export, sent while it is read from a file that is gone afterwards."""
+    return FileResponse(
+        write_export(user), content_type="application/zip", headers=file_headers("my-data.zip")
+    )

@@ -1,0 +1,124 @@
+"""Erases a person: removes who they were, and leaves the books whole.
+
+All of it is one transaction: somebody is erased or isn't, whenever the process dies, and of two at once the second
+finds it done. Locks are taken in the order that everything else takes them: user, inbox, purchases, teams, accounts.
+
+What is left are a user's row that says nothing, and the purchases, accounts, entries, refunds and disputes that hang on
+it. docs/personal-data.md has the table of what goes and what stays. Stripe holds its own copy: staff redact it there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import reduce
+from operator import or_
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists
+
+from accounts.audit.recording import record_act
+from accounts.errors import ErasureBlocked
+from accounts.models import User
+from accounts.presence import lock_user
+from accounts.privacy.registry import Obstacle, PersonalData, registered
+from billing.deferring import defer_late_redaction
+from billing.privacy.stripe_copies import count_stripe_copies, hide_stripe_copies
+from billing.purchases.buyer_traces import to_redact_at_stripe, traces_of
+from credits.formatting import plain
+from credits.privacy.credits_data import Left, close_accounts, credits_left
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What erasing somebody would do now. ``obstacles`` have to be settled first; ``rows`` says how many of what would
+    be emptied or deleted; ``to_redact`` are Stripe's ids of what is to be redacted there.
+    """
+
+    user: User
+    obstacles: list[Obstacle]
+    left: Left
+    rows: dict[str, int] = field(default_factory=dict)
+    to_redact: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What came of it. ``repeated``: they were erased before, and nothing was done now."""
+
+    user_id: UUID
+    forfeited: Decimal
+    rows: dict[str, int]
+    to_redact: list[str]
+    repeated: bool = False
+
+
+def must_be_erased(user: User) -> bool:
+    """Whether something of the books or of a team is theirs, so that deleting them would leave it without its person."""
+    bound = [Exists(rows) for part in registered() for rows in part.bound(user)]
+    return User.objects.filter(reduce(or_, bound), pk=user.pk).exists()
+
+
+def plan_erasure(user: User, *, forfeit: bool = False) -> Plan:
+    """What would be in the way, and what would go. Changes nothing, and locks nothing: it is only said for now."""
+    return Plan(
+        user, _obstacles(user, forfeit=forfeit), credits_left(user), _count(user), to_redact_at_stripe(user)
+    )
+
+
+def erase_user(user_id: UUID, *, forfeit: bool = False) -> Erased:
+    """Erases a person for good. ``forfeit``: what is left of paid credits is booked out; promotional ones always are.
+
+    Raises:
+        User.DoesNotExist: there is no such user.
+        ErasureBlocked: something has to be settled first; nothing was changed.
+    """
+    with transaction.atomic(durable=True):
+        user = lock_user(user_id)
+        if user.erased_at is not None:
+            return Erased(user_id, Decimal(0), {}, to_redact_at_stripe(user), repeated=True)
+        copies = hide_stripe_copies(traces_of(user))
+        for part in _in_lock_order():
+            part.lock(user)
+        _require_no_obstacle(user, forfeit=forfeit)
+        forfeited = close_accounts(user)
+        rows = {**_count(user), **copies}
+        for part in reversed(registered()):
+            part.forget(user)
+        record_act("erased", user, {"forfeited": plain(forfeited)})
+        defer_late_redaction(user_id)
+    return Erased(user_id, forfeited, rows, to_redact_at_stripe(user))
+
+
+def hide_late_copies(user_id: UUID) -> dict[str, int]:
+    """Hides what came of an erased buyer while they were erased: an event or a copy that was being written then."""
+    with transaction.atomic():
+        return hide_stripe_copies(traces_of(User.objects.get(pk=user_id, erased_at__isnull=False)))
+
+
+def count_copies(user: User) -> dict[str, int]:
+    """How many rows of Stripe's are copied here about them. Reads all copies."""
+    return count_stripe_copies(traces_of(user))
+
+
+def _in_lock_order() -> list[PersonalData]:
+    return sorted(registered(), key=lambda part: part.lock_rank)
+
+
+def _require_no_obstacle(user: User, *, forfeit: bool) -> None:
+    obstacles = _obstacles(user, forfeit=forfeit)
+    if obstacles:
+        message = " ".join(obstacle.message for obstacle in obstacles)
+        raise ErasureBlocked(message, obstacles=[obstacle.code for obstacle in obstacles])
+
+
+def _obstacles(user: User, *, forfeit: bool) -> list[Obstacle]:
+    found = (part.obstacles(user, forfeit=forfeit) for part in _in_lock_order())
+    return list(dict.fromkeys(obstacle for obstacles in found for obstacle in obstacles))
+
+
+def _count(user: User) -> dict[str, int]:
+    """How many rows are emptied or deleted, Stripe's copies apart."""
+    counted = (count for part in registered() for count in part.count(user).items())
+    return {kind: number for kind, number in counted if number}

@@ -1,0 +1,116 @@
+"""Hides personal data in our copies of what Stripe holds of one buyer: in the inbox, and in dj-stripe's mirror.
+
+What is left tells what happened (`billing.stripe.masking`): an event that is applied again has the same effect. Nothing
+is deleted, and nobody calls Stripe: what Stripe itself holds is redacted there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import JSONField, QuerySet
+from django.db.models.expressions import RawSQL
+from djstripe import models as djstripe
+
+from billing.inbox.models import InboxEvent
+from billing.purchases.buyer_traces import Traces, leads_among, leads_of
+from billing.stripe.masking import masked, masked_text
+from core.database.row_batches import ROWS_AT_ONCE
+
+
+@dataclass(frozen=True)
+class Copies:
+    """One table of copies: what they are called, the SQL that gives the object of Stripe's in a row, the columns of
+    JSON and of text that are hidden. Its rows are locked in the order of their keys, as everywhere.
+    """
+
+    called: str
+    model: type[Any]
+    object: str
+    json: tuple[str, ...]
+    text: tuple[str, ...] = ()
+
+    def of_keys(self, keys: set[Any]) -> Iterator[QuerySet[Any]]:
+        """Their rows, some thousands at a time."""
+        ordered = sorted(keys)
+        for place in range(0, len(ordered), ROWS_AT_ONCE):
+            yield self.model.objects.filter(pk__in=ordered[place : place + ROWS_AT_ONCE]).order_by("pk")
+
+
+def _mirrored(model: type[Any], *text: str) -> Copies:
+    return Copies(
+        f"mirrored {model._meta.verbose_name_plural}", model, "stripe_data", ("stripe_data", "metadata"), text
+    )
+
+
+COPIES = [
+    Copies("webhook events", InboxEvent, "payload #> '{data,object}'", ("payload",), ("note",)),
+    _mirrored(djstripe.Customer, "email"),
+    _mirrored(djstripe.Session),
+    _mirrored(djstripe.PaymentIntent),
+    _mirrored(djstripe.Charge),
+    _mirrored(djstripe.PaymentMethod),
+    _mirrored(djstripe.Refund),
+    _mirrored(djstripe.Dispute),
+    Copies("mirrored events", djstripe.Event, "data -> 'object'", ("stripe_data", "data")),
+]
+
+
+def hide_stripe_copies(traces: Traces) -> dict[str, int]:
+    """Hides what is personal in all copies about the buyer, in the caller's transaction; safe to repeat. How many rows
+    of which kind were about them. Reads the inbox and the mirror from end to end: neither is found by its content.
+    """
+    found = _about(traces)
+    for copies, keys in found:
+        for rows in copies.of_keys(keys):
+            for row in rows.select_for_update(of=("self",)):
+                _hide(copies, row)
+    return {copies.called: len(keys) for copies, keys in found if keys}
+
+
+def count_stripe_copies(traces: Traces) -> dict[str, int]:
+    """How many rows `hide_stripe_copies` would find; changes nothing."""
+    return {copies.called: len(keys) for copies, keys in _about(traces) if keys}
+
+
+def _about(traces: Traces) -> list[tuple[Copies, set[Any]]]:
+    """The keys of all rows about the buyer: those that the traces find, and what these name besides (a guest's card is
+    known by its charge alone).
+    """
+    found = [(copies, _keys(copies, *traces.condition())) for copies in COPIES]
+    further = set().union(*(_leads(copies, keys) for copies, keys in found)) - traces.ids
+    if further:
+        named = leads_among(further)
+        found = [(copies, keys | _keys(copies, *named)) for copies, keys in found]
+    return found
+
+
+def _leads(copies: Copies, keys: set[Any]) -> set[str]:
+    found: set[str] = set()
+    for rows in copies.of_keys(keys):
+        for row in rows.annotate(stripe_object=RawSQL(copies.object, [], JSONField())):  # noqa: S611 - of our own code alone
+            found |= leads_of(row.stripe_object)
+    return found
+
+
+def _hide(copies: Copies, row: Any) -> None:
+    """By UPDATE and not by dj-stripe's own save or delete, which may call Stripe."""
+    hidden = {name: masked(getattr(row, name)) for name in copies.json}
+    hidden |= {name: masked_text(getattr(row, name)) for name in copies.text if getattr(row, name)}
+    copies.model.objects.filter(pk=row.pk).update(**hidden)
+
+
+def _keys(copies: Copies, condition: str, arguments: list[Any]) -> set[Any]:
+    """The object is taken out of its row once, and not anew for each part of the condition."""
+    table, key = copies.model._meta.db_table, copies.model._meta.pk.column
+    taken_out = f"SELECT {copies.object} AS object OFFSET 0"
+    with connection.cursor() as cursor:
+        # Names and expressions of our own code alone are put into the statement.
+        cursor.execute(
+            f'SELECT "{key}" FROM "{table}" CROSS JOIN LATERAL ({taken_out}) taken WHERE {condition}',  # noqa: S608
+            arguments,
+        )
+        return {key for (key,) in cursor.fetchall()}

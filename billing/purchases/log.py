@@ -1,0 +1,58 @@
+"""Changes a purchase and writes down what happened, together, under its row lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from billing.purchases.models import Purchase, PurchaseEvent
+from core.database.locks import require_transaction
+
+
+@dataclass(frozen=True)
+class Told:
+    """Who told us: the source, and what it can be traced by."""
+
+    source: PurchaseEvent.Source
+    stripe_event_id: str = ""
+    actor_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happened (``what``), the status it leads to (None: unchanged), and details for whoever reads it."""
+
+    what: str
+    status: Purchase.Status | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def lock_purchase(purchase_id: UUID) -> Purchase:
+    """The purchase, with its buyer, locked until the transaction ends.
+
+    Raises:
+        Purchase.DoesNotExist: there is none.
+        RuntimeError: no transaction is open, so the lock would hold nothing.
+    """
+    require_transaction()
+    return Purchase.objects.select_related("user").select_for_update(of=("self",)).get(pk=purchase_id)
+
+
+def record(purchase: Purchase, change: Change, told: Told) -> None:
+    """Appends the change to the purchase's events and saves the purchase. The caller holds its lock."""
+    require_transaction()
+    before = purchase.status
+    if change.status is not None:
+        purchase.status = change.status
+    purchase.save()
+    PurchaseEvent.objects.create(
+        purchase=purchase,
+        what=change.what,
+        from_status=before,
+        to_status=purchase.status,
+        source=told.source,
+        detail=change.detail,
+        stripe_event_id=told.stripe_event_id,
+        actor_id=told.actor_id,
+    )

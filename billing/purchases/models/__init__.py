@@ -1,0 +1,8 @@
+"""What was bought, what was paid for it, and everything that happened to it."""
+
+from billing.purchases.models.attention import Attention
+from billing.purchases.models.changes import ChangedMoment
+from billing.purchases.models.payments import Payment
+from billing.purchases.models.purchases import Purchase, PurchaseEvent
+
+__all__ = ["Attention", "ChangedMoment", "Payment", "Purchase", "PurchaseEvent"]

@@ -1,0 +1,36 @@
+"""What is noted of purchases, refunds and disputes that came or changed, for whoever counts them by day."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ChangedMoment(models.Model):
+    """Something that is counted on the day of ``at`` came or changed. The database notes it, whoever changes it."""
+
+    at = models.DateTimeField(_("at"))
+
+    class Meta:
+        verbose_name = _("moment of a change")
+        verbose_name_plural = _("moments of changes")
+
+    def __str__(self) -> str:
+        return str(self.at)
+
+
+def notes_changes(columns: str, *moments: str) -> pgtrigger.Trigger:
+    """Notes these moments of a row when it comes, and when one of the columns is written."""
+    return pgtrigger.Trigger(
+        name="notes_its_days",
+        level=pgtrigger.Row,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert | pgtrigger.UpdateOf(*columns.split()),  # type: ignore[no-untyped-call]
+        func="".join(_note(moment) for moment in moments) + "RETURN NULL;",
+    )
+
+
+def _note(moment: str) -> str:
+    insert = f"INSERT INTO purchases_changedmoment (at) VALUES (NEW.{moment});"  # noqa: S608  # a column's name, from here
+    return f"IF NEW.{moment} IS NOT NULL THEN {insert} END IF; "

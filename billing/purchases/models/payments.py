@@ -1,0 +1,125 @@
+"""Payments at Stripe: one row for each payment intent."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from billing.money import Money
+from billing.purchases.models.attention import Attention
+from billing.purchases.models.changes import notes_changes
+from core.database.guards import keeps, never_deleted
+from credits.ledger.models import Lot
+
+
+class Payment(models.Model):
+    """One payment of a purchase at Stripe, from its first attempt on. A purchase may have several: one whose card was
+    declined, the one that was accepted, one that came twice. What is not ours is not here at all.
+
+    ``lot`` are the credits that it bought: only the payment that was accepted has some, and refunds and disputes of no
+    other touch credits. A paid one without is owed to its buyer, and ``attention`` says why it was not accepted.
+
+    Times are Stripe's own: ``made_at`` is when the payment was begun, ``paid_at`` when it went through, ``reported_at``
+    that of the newest report; ``created_at`` is when we learned of it. ``amount_minor`` is in the currency's minor
+    units.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", _("Open")
+        PROCESSING = "processing", _("Processing")
+        PAID = "paid", _("Paid")
+        FAILED = "failed", _("Failed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    purchase = models.ForeignKey(
+        "purchases.Purchase", verbose_name=_("purchase"), on_delete=models.PROTECT, related_name="payments"
+    )
+    lot = models.OneToOneField(
+        Lot, verbose_name=_("credits"), on_delete=models.PROTECT, null=True, related_name="payment"
+    )
+    stripe_payment_intent_id = models.CharField(_("Stripe payment"), max_length=255, unique=True)
+    stripe_charge_id = models.CharField(
+        _("Stripe charge"), max_length=255, blank=True, db_default="", default=""
+    )
+    amount_minor = models.BigIntegerField(_("amount in minor units"))
+    currency = models.CharField(_("currency"), max_length=3)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices)
+    livemode = models.BooleanField(_("live"))
+    attention = models.CharField(
+        _("why it was not accepted"),
+        max_length=20,
+        choices=Attention.choices,
+        blank=True,
+        default="",
+    )
+    detail = models.CharField(_("what is wrong"), max_length=300, blank=True, default="")
+
+    # How it was paid, as far as Stripe tells: a card (or a wallet with one), or a bank account.
+    method = models.CharField(_("method"), max_length=50, blank=True, default="")
+    brand = models.CharField(_("card brand"), max_length=50, blank=True, default="")
+    last4 = models.CharField(_("last four digits"), max_length=4, blank=True, default="")
+    fingerprint = models.CharField(_("fingerprint"), max_length=64, blank=True, default="")
+    wallet = models.CharField(_("wallet"), max_length=50, blank=True, default="")
+    bank = models.CharField(_("bank"), max_length=100, blank=True, default="")
+
+    made_at = models.DateTimeField(_("begun"), null=True)
+    paid_at = models.DateTimeField(_("paid"), null=True)
+    reported_at = models.DateTimeField(_("reported"))
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    # Set by `billing.purchases.payments.keep_payment`.
+    was_known = False
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["purchase"], condition=Q(lot__isnull=False), name="payment_one_accepted"
+            ),
+            models.UniqueConstraint(
+                fields=["stripe_charge_id"],
+                condition=~Q(stripe_charge_id=""),
+                name="payment_one_per_charge",
+            ),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payment_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(state="paid", paid_at__isnull=False) | ~Q(state="paid") & Q(paid_at__isnull=True),
+                name="payment_paid_has_its_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(lot__isnull=True) | Q(state="paid", attention=""),
+                name="payment_accepted_is_paid",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="payment_newest"),
+            # What was sold on a day.
+            models.Index(fields=["paid_at"], condition=Q(lot__isnull=False), name="payment_sold"),
+        ]
+        triggers = [
+            notes_changes("state lot_id paid_at", "paid_at"),
+            keeps("purchase_id", "stripe_payment_intent_id", "created_at"),
+            *never_deleted(),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} · {self.get_state_display()}"
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether its credits are in the ledger."""
+        return self.lot_id is not None
+
+    @property
+    def is_paid(self) -> bool:
+        return self.state == self.State.PAID

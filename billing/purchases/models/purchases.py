@@ -1,0 +1,303 @@
+"""What was bought, and everything that happened to it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from billing.money import Money
+from billing.packages.models import Package
+from billing.purchases.models.attention import Attention
+from billing.purchases.models.changes import notes_changes
+from core.database.guards import append_only, never_deleted
+from credits.ledger.models import Account
+
+if TYPE_CHECKING:
+    from billing.purchases.models.payments import Payment
+
+CREDITED_STATUSES = ["completed", "partially_refunded", "refunded", "disputed"]
+
+
+class Purchase(models.Model):
+    """One buyer's purchase of one package, as it was on sale at that moment.
+
+    The package's name, credits and price are copied here, so that an edit or a deletion of the package changes
+    nothing that somebody bought. ``attention`` says that money and purchase don't agree: then nothing was credited
+    and staff must look.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("Pending")
+        PROCESSING = "processing", _("Processing")
+        COMPLETED = "completed", _("Completed")
+        FAILED = "failed", _("Failed")
+        EXPIRED = "expired", _("Expired")
+        PARTIALLY_REFUNDED = "partially_refunded", _("Partially refunded")
+        REFUNDED = "refunded", _("Refunded")
+        DISPUTED = "disputed", _("Disputed")
+
+    # Paid and credited, whatever came of the money afterwards. Exactly these have a time of completion.
+    CREDITED = (Status.COMPLETED, Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED)
+
+    # Failures of one that was never credited: its payment went back to its buyer, or nothing was ever paid.
+    GIVEN_BACK = "payment_given_back"
+    NOTHING_PAID = "nothing_paid"
+
+    Attention = Attention
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("buyer"),
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="purchases",
+    )
+    account = models.ForeignKey(
+        Account, verbose_name=_("account"), on_delete=models.PROTECT, related_name="purchases"
+    )
+    package = models.ForeignKey(
+        Package, verbose_name=_("package"), on_delete=models.SET_NULL, null=True, related_name="purchases"
+    )
+    package_code = models.CharField(_("package code"), max_length=50)
+    package_name = models.CharField(_("package name"), max_length=100)
+    credits = models.DecimalField(_("credits"), max_digits=18, decimal_places=2)
+    price_minor = models.BigIntegerField(_("price in minor units"))
+    list_price_minor = models.BigIntegerField(_("list price in minor units"))
+    currency = models.CharField(_("currency"), max_length=3)
+    discount_percentage = models.DecimalField(_("discount in per cent"), max_digits=5, decimal_places=2)
+    validity_days = models.PositiveIntegerField(_("validity in days"), null=True)
+
+    status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.PENDING)
+    attention = models.CharField(
+        _("needs attention"), max_length=20, choices=Attention.choices, blank=True, default=Attention.NONE
+    )
+    attention_detail = models.CharField(_("what is wrong"), max_length=300, blank=True)
+    failure_code = models.CharField(_("failure"), max_length=100, blank=True)
+    paid_minor = models.BigIntegerField(_("paid in minor units"), null=True)
+
+    # Money that went back, by refunds that stand. What came of the credits say the clawbacks of its lot.
+    refunded_minor = models.BigIntegerField(_("refunded in minor units"), default=0, db_default=0)
+
+    idempotency_key = models.CharField(_("idempotency key"), max_length=255, null=True)
+    request_fingerprint = models.CharField(max_length=64, blank=True)
+    stripe_session_id = models.CharField(_("Stripe session"), max_length=255, unique=True, null=True)
+    stripe_customer_id = models.CharField(_("Stripe customer"), max_length=255, blank=True)
+    checkout_url = models.TextField(_("checkout page"), blank=True)
+    once_per_buyer = models.BooleanField(_("once per buyer"), default=False, db_default=False)
+    invoiced_by_stripe = models.BooleanField(_("invoiced by Stripe"), default=False, db_default=False)
+
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    asked_stripe_at = models.DateTimeField(
+        _("Stripe was last asked for its buyer"), null=True, editable=False
+    )
+    completed_at = models.DateTimeField(_("completed"), null=True)
+    confirmation_sent_at = models.DateTimeField(_("confirmation sent"), null=True)
+    failure_mailed_at = models.DateTimeField(_("mail about the failure sent"), null=True)
+
+    class Meta:
+        verbose_name = _("purchase")
+        verbose_name_plural = _("purchases")
+        permissions = [
+            ("rerun_fulfilment", _("Can run fulfilment again")),
+            ("download_sales", _("Can download purchases and refunds")),
+        ]
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "idempotency_key"], name="purchase_one_per_idempotency_key"
+            ),
+            models.UniqueConstraint(
+                fields=["user", "package_code"],
+                condition=Q(once_per_buyer=True),
+                name="purchase_once_per_person",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "package_code"],
+                condition=Q(once_per_buyer=True),
+                name="purchase_once_per_account",
+            ),
+            models.CheckConstraint(condition=Q(credits__gt=0), name="purchase_credits_positive"),
+            models.CheckConstraint(condition=Q(price_minor__gte=0), name="purchase_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(status__in=CREDITED_STATUSES, completed_at__isnull=False)
+                | (~Q(status__in=CREDITED_STATUSES) & Q(completed_at__isnull=True)),
+                name="purchase_completed_has_its_time",
+            ),
+            models.CheckConstraint(
+                # Not null apart: compared with null, it would be neither true nor false, and a check lets that pass.
+                condition=~Q(status__in=CREDITED_STATUSES)
+                | Q(paid_minor__isnull=False, paid_minor=F("price_minor")),
+                name="purchase_completed_is_paid_in_full",
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded_minor=0)
+                | Q(paid_minor__isnull=False, refunded_minor__gt=0, refunded_minor__lte=F("paid_minor")),
+                name="purchase_never_refunds_more_than_was_paid",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-created_at", "-id"], name="purchase_history"),
+            models.Index(fields=["-created_at", "-id"], name="purchase_newest"),
+            # Whose event is this? Asked of each one that names a customer.
+            models.Index(
+                fields=["stripe_customer_id"],
+                condition=~Q(stripe_customer_id=""),
+                name="purchase_of_customer",
+            ),
+            # What the sweeper looks through: a handful of rows, whatever the table's length.
+            models.Index(
+                fields=["created_at"],
+                condition=Q(status__in=["pending", "processing"]),
+                name="purchase_open",
+            ),
+            models.Index(fields=["created_at"], condition=~Q(attention=""), name="purchase_attention"),
+            # The list of staff, by what it is most narrowed by.
+            models.Index(fields=["status", "-created_at", "-id"], name="purchase_by_status"),
+            models.Index(fields=["package_code", "-created_at", "-id"], name="purchase_by_package"),
+        ]
+        triggers = [
+            notes_changes("status", "created_at"),
+            *never_deleted(),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.package_name} · {self.price}"
+
+    @property
+    def price(self) -> Money:
+        return Money(self.price_minor, self.currency)
+
+    @property
+    def list_price(self) -> Money:
+        return Money(self.list_price_minor, self.currency)
+
+    @property
+    def discount(self) -> Money:
+        """What the buyer saved: the list price less the price."""
+        return Money(self.list_price_minor - self.price_minor, self.currency)
+
+    @property
+    def is_credited(self) -> bool:
+        return self.status in self.CREDITED
+
+    @property
+    def paid(self) -> Money:
+        """What was paid; nothing before it was."""
+        return Money(self.paid_minor or 0, self.currency)
+
+    @property
+    def refunded(self) -> Money:
+        return Money(self.refunded_minor, self.currency)
+
+    @property
+    def payment(self) -> Payment | None:
+        """The payment that was accepted; before that, the newest one. From what is prefetched, where it is."""
+        payments = sorted(self.payments.all(), key=lambda each: (each.is_accepted, each.created_at))
+        return payments[-1] if payments else None
+
+    @property
+    def accepted_payment(self) -> Payment | None:
+        return next((each for each in self.payments.all() if each.is_accepted), None)
+
+    @property
+    def stripe_payment_intent_id(self) -> str | None:
+        """Stripe's id of `payment`."""
+        payment = self.payment
+        return payment.stripe_payment_intent_id if payment else None
+
+    @property
+    def was_given_back(self) -> bool:
+        """Whether it was paid, never credited, and the money went back."""
+        return self.failure_code == self.GIVEN_BACK
+
+    @property
+    def payment_status(self) -> str:
+        """In Stripe's words for a checkout session."""
+        if not self.is_credited and not self.attention:
+            return "unpaid"
+        return "paid" if self.price_minor else "no_payment_required"
+
+    @property
+    def amount_total(self) -> int:
+        """What was paid, in the currency's smallest unit; before that, what is to be."""
+        return self.price_minor if self.paid_minor is None else self.paid_minor
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in {self.Status.PENDING, self.Status.PROCESSING}
+
+    @property
+    def bypassed_stripe(self) -> bool:
+        """Tell whether it was free and completed here: Stripe has nothing of it."""
+        return self.is_credited and not self.price_minor and self.stripe_session_id is None
+
+    @property
+    def session_reference(self) -> str | None:
+        """What its buyer asks for it by: Stripe's session, or where there is none, its own id."""
+        return str(self.pk) if self.bypassed_stripe else self.stripe_session_id
+
+    @property
+    def has_receipt(self) -> bool:
+        """Whether its buyer gets a document of it: our receipt, or Stripe's invoice. What is free has none."""
+        return self.is_credited and bool(self.paid_minor)
+
+    @property
+    def has_own_receipt(self) -> bool:
+        return self.has_receipt and not self.invoiced_by_stripe
+
+    @property
+    def grant_key(self) -> str:
+        """The ledger's business key for this purchase's credits: one purchase, one grant."""
+        return f"purchase:{self.pk}"
+
+
+class PurchaseEvent(models.Model):
+    """One thing that happened to a purchase, a change of status or not. Appended under the purchase's row lock."""
+
+    class Source(models.TextChoices):
+        PAGE = "page", _("purchase page")
+        API = "api", _("API")
+        WEBHOOK = "webhook", _("webhook")
+        SUCCESS_PAGE = "success_page", _("success page")
+        SWEEPER = "sweeper", _("sweeper")
+        JOB = "job", _("background job")
+        RECONCILIATION = "reconciliation", _("reconciliation")
+        STAFF = "staff", _("staff")
+
+    purchase = models.ForeignKey(
+        Purchase, verbose_name=_("purchase"), on_delete=models.PROTECT, related_name="events"
+    )
+    what = models.CharField(_("what happened"), max_length=40)
+    from_status = models.CharField(_("from"), max_length=20, blank=True)
+    to_status = models.CharField(_("to"), max_length=20)
+    source = models.CharField(_("told by"), max_length=20, choices=Source.choices)
+    detail = models.JSONField(_("detail"), default=dict, blank=True)
+    # No foreign keys: this table is append-only, and erasing a person or an old event must not need an update here.
+    stripe_event_id = models.CharField(_("Stripe event"), max_length=255, blank=True)
+    actor_id = models.UUIDField(_("staff member"), null=True)
+    created_at = models.DateTimeField(_("at"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("purchase event")
+        verbose_name_plural = _("purchase events")
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["what", "-id"], name="purchaseevent_by_what"),
+            models.Index(fields=["source", "-id"], name="purchaseevent_by_told"),
+            models.Index(
+                fields=["stripe_event_id"],
+                condition=~Q(stripe_event_id=""),
+                name="purchaseevent_of_event",
+            ),
+        ]
+        triggers = append_only()
+
+    def __str__(self) -> str:
+        return self.what

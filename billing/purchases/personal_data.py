@@ -1,0 +1,117 @@
+"""What is held about a person who bought something, for themselves or for a team."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from accounts.privacy.registry import File, Obstacle, PersonalData
+from billing.purchases.exports import NEWEST_FIRST, purchases_csv
+from billing.purchases.models import Payment, Purchase, PurchaseEvent
+from billing.purchases.payment_methods import paid_with
+from core.csv_lines import csv_lines, harmless, utc_text
+from core.database.row_batches import in_row_batches
+from credits.privacy.credits_data import accounts_of
+
+HISTORY = ["purchase", "time", "what", "from", "to", "told_by", "detail"]
+PAYMENTS = ["payment", "purchase", "state", "amount", "currency", "paid", "paid_with", "fingerprint"]
+
+
+class PurchasesData(PersonalData):
+    lock_rank = 1
+    files = (
+        File(
+            "purchases.csv",
+            "what you bought, also for a team",
+            ("purchases.Purchase",),
+            lambda user: _purchases(user),
+        ),
+        File(
+            "purchase-history.csv",
+            "what happened to each purchase",
+            ("purchases.PurchaseEvent",),
+            lambda user: _history(user),
+        ),
+        File(
+            "payments.csv",
+            "your payments, and what each was made with",
+            ("purchases.Payment",),
+            lambda user: _payments(user),
+        ),
+    )
+
+    def bound(self, user: User) -> Sequence[QuerySet[Any]]:
+        return (Purchase.objects.filter(user=user),)
+
+    def lock(self, user: User) -> None:
+        purchases = Purchase.objects.filter(user=user).order_by("pk")
+        list(purchases.select_for_update(of=("self",)).values_list("pk"))
+
+    def obstacles(self, user: User, *, forfeit: bool) -> Iterator[Obstacle]:
+        purchases = concerned_purchases(user)
+        if purchases.filter(status__in=[Purchase.Status.PENDING, Purchase.Status.PROCESSING]).exists():
+            told = _(
+                "A purchase is open: wait until it is paid or has expired, an hour at most; a bank has days."
+            )
+            yield Obstacle("purchases_open", told)
+        if purchases.exclude(attention="").exists():
+            told = _(
+                "A purchase needs attention: money and purchase don’t agree. Settle it on its page first."
+            )
+            yield Obstacle("purchases_need_attention", told)
+
+    def forget(self, user: User) -> None:
+        # A client's key may be anything, an address too. Repeats of the erased don't come.
+        Purchase.objects.filter(user=user).update(idempotency_key=None, checkout_url="")
+        # What a card or account is known by. Which kind it was, and what was paid, stays.
+        Payment.objects.filter(purchase__user=user).update(last4="", fingerprint="", bank="")
+
+
+def concerned_purchases(user: User) -> QuerySet[Purchase]:
+    """Return what the user bought, and what anybody bought for an account that is theirs alone."""
+    return Purchase.objects.filter(Q(user=user) | Q(account__in=accounts_of(user)))
+
+
+def _purchases(user: User) -> Iterator[str]:
+    return purchases_csv(Purchase.objects.filter(user=user))
+
+
+def _history(user: User) -> Iterator[str]:
+    events = in_row_batches(PurchaseEvent.objects.filter(purchase__user=user), ["id"])
+    return csv_lines(HISTORY, (map(_event_row, batch) for batch in events))
+
+
+def _event_row(event: PurchaseEvent) -> list[str]:
+    detail = json.dumps(event.detail, ensure_ascii=False) if event.detail else ""
+    return [
+        str(event.purchase_id),
+        utc_text(event.created_at),
+        event.what,
+        event.from_status,
+        event.to_status,
+        event.source,
+        detail,
+    ]
+
+
+def _payments(user: User) -> Iterator[str]:
+    payments = in_row_batches(Payment.objects.filter(purchase__user=user), NEWEST_FIRST)
+    return csv_lines(PAYMENTS, (map(_payment_row, batch) for batch in payments))
+
+
+def _payment_row(row: Payment) -> list[str]:
+    return [
+        row.stripe_payment_intent_id,
+        str(row.purchase_id),
+        row.state,
+        str(row.amount.major),
+        row.currency,
+        utc_text(row.paid_at),
+        harmless(paid_with(row)),
+        harmless(row.fingerprint),
+    ]

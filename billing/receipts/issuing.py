@@ -1,0 +1,164 @@
+"""Receipts of purchases and credit notes of refunds. Each gets its number when it is first needed: by the job that
+mails it, or by whoever opens it sooner.
+
+Not in the transaction that credits the purchase: to leave no gaps, whoever takes a number makes all others wait until
+it commits, and webhooks must not wait for one another. Numbers follow the order in which they are given; the day on the
+document, and the year in its number, are those of the payment or refund at Stripe, whenever we learned of it.
+"""
+
+from __future__ import annotations
+
+import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.time_zones import site_zone
+from billing.errors import NoReceipt
+from billing.purchases.log import lock_purchase
+from billing.purchases.models import Purchase
+from billing.purchases.payment_methods import paid_with
+from billing.receipts.models import Receipt
+from billing.receipts.pdf import render_receipt
+from billing.refunds.models import Refund
+from billing.stripe import gateway as stripe_gateway
+from core.database.locks import require_transaction
+from credits.mailing import Attachment
+
+Kind = Receipt.Kind
+
+
+PDF = "application/pdf"
+
+
+def file_of(receipt: Receipt) -> Attachment:
+    """The document as a PDF."""
+    return Attachment(f"{receipt.number}.pdf", render_receipt(receipt), PDF)
+
+
+def issue_receipt(purchase_id: UUID) -> Receipt:
+    """The receipt of a purchase; the first call gives it its number. Safe to repeat, and at the same time.
+
+    Raises:
+        NoReceipt: nothing was paid, or Stripe's invoice is the document.
+    """
+    return _documents().filter(purchase=purchase_id, kind=Kind.RECEIPT).first() or _issue_receipt(purchase_id)
+
+
+def issue_credit_note(refund: Refund) -> Receipt:
+    """The same for a refund that has arrived. One that fails afterwards, as some do, has none to be had any more; the
+    number stays in the books.
+
+    Raises:
+        NoReceipt: nothing was refunded, or of a payment that was not credited and so has no receipt, or Stripe's
+            invoice is the purchase's document.
+    """
+    if refund.status != Refund.Status.SUCCEEDED or not refund.is_of_accepted_payment:
+        raise NoReceipt(_("There is no credit note of this refund."))
+    return _documents().filter(refund=refund).first() or _issue_credit_note(refund.purchase.pk, refund.pk)
+
+
+def invoice_address(purchase: Purchase) -> str:
+    """Where Stripe's invoice of the purchase can be had as a PDF. Asks Stripe each time: such an address ends after
+    some weeks.
+
+    Raises:
+        NoReceipt: nothing was paid, or Stripe hasn't made out the invoice yet.
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    if not (purchase.has_receipt and purchase.invoiced_by_stripe and purchase.stripe_session_id):
+        raise NoReceipt(_("There is no invoice of this purchase."))
+    invoice = stripe_gateway.invoice_of_session(purchase.stripe_session_id)
+    if invoice is None or not invoice.pdf_url:
+        raise NoReceipt(_("The invoice isn’t ready yet. Please try again in a minute."))
+    return invoice.pdf_url
+
+
+def forget_buyers(receipts: QuerySet[Receipt]) -> int:
+    """Takes the buyers' names, addresses and cards out of these documents: how many had some. Numbers and amounts
+    stay.
+    """
+    return receipts.exclude(buyer="", paid_with="").update(buyer="", paid_with="")
+
+
+def _documents() -> QuerySet[Receipt]:
+    return Receipt.objects.select_related("purchase", "refund__payment")
+
+
+@transaction.atomic(
+    durable=True
+)  # the series is locked until the commit: a caller's transaction would prolong that
+def _issue_receipt(purchase_id: UUID) -> Receipt:
+    return _receipt_of(lock_purchase(purchase_id))
+
+
+@transaction.atomic(durable=True)
+def _issue_credit_note(purchase_id: UUID, refund_id: UUID) -> Receipt:
+    purchase = lock_purchase(purchase_id)
+    found = _documents().filter(refund=refund_id).first()
+    if found is not None:
+        return found
+    receipt = _receipt_of(purchase)  # it refers to the receipt, which so has its number first
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    if refund.settled_at is None:
+        raise NoReceipt(_("There is no credit note of this refund."))
+    day = timezone.localdate(refund.at, site_zone())
+    return _make_out(
+        Receipt(kind=Kind.CREDIT_NOTE, purchase=purchase, refund=refund, day=day, buyer=receipt.buyer)
+    )
+
+
+def _receipt_of(purchase: Purchase) -> Receipt:
+    """The receipt of a locked purchase, made out if there is none."""
+    found = _documents().filter(purchase=purchase, kind=Kind.RECEIPT).first()
+    if found is not None:
+        return found
+    if not purchase.has_own_receipt or purchase.completed_at is None:
+        raise NoReceipt(_("There is no receipt of this purchase."))
+    payment = purchase.accepted_payment
+    paid_at = payment.paid_at if payment else None
+    day = timezone.localdate(paid_at or purchase.completed_at, site_zone())
+    receipt = Receipt(kind=Kind.RECEIPT, purchase=purchase, day=day, buyer=_buyer_of(purchase))
+    receipt.paid_with = str(paid_with(payment)) if payment else ""
+    return _make_out(receipt)
+
+
+def _make_out(receipt: Receipt) -> Receipt:
+    """Gives it its number and what the settings say today."""
+    prefix = settings.CREDIT_NOTE_PREFIX if receipt.kind == Kind.CREDIT_NOTE else settings.RECEIPT_PREFIX
+    receipt.series = f"{prefix}-{receipt.day.year}" if settings.RECEIPT_NUMBERS_PER_YEAR else prefix
+    receipt.serial = _next_of(receipt.series)
+    receipt.number = f"{receipt.series}-{receipt.serial:06}"
+    receipt.issued_at = datetime.datetime.now(datetime.UTC)
+    receipt.language = settings.LANGUAGE_CODE
+    receipt.seller_name = settings.SELLER_NAME
+    receipt.seller_address = settings.SELLER_ADDRESS
+    receipt.seller_tax_id = settings.SELLER_TAX_ID
+    receipt.note = settings.RECEIPT_NOTE
+    receipt.save(force_insert=True)
+    return receipt
+
+
+def _next_of(series: str) -> int:
+    """The series' next number, counted from 1. Nobody else gets one of it until the transaction ends."""
+    require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO receipts_receiptseries AS series (name, last) VALUES (%s, 1)"
+            " ON CONFLICT (name) DO UPDATE SET last = series.last + 1 RETURNING last",
+            [series],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _buyer_of(purchase: Purchase) -> str:
+    """Who bought, as far as we know: name, e-mail address, team; each on its line."""
+    user, team = purchase.user, purchase.account.team
+    if user is None:
+        return ""
+    name = user.get_full_name() or ("" if user.email else user.username)
+    return "\n".join(line for line in (name, user.email, team.name if team else "") if line)

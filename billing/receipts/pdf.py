@@ -1,0 +1,230 @@
+"""A receipt or credit note as a PDF: one page to read, print and keep. The same document gives the same bytes.
+
+Set in DejaVu Sans, which comes with the code: Latin, Greek, Cyrillic, Hebrew, Arabic and more. A character that it
+lacks, such as a Chinese one, becomes an empty box: nothing that somebody is called may keep a receipt from coming out.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
+from fpdf.fonts import TTFFont
+
+from billing.money import Money
+from billing.purchases.models import Purchase
+from billing.receipts.models import Receipt
+from credits.formatting import credits_amount
+
+FONTS = Path(__file__).with_name("fonts")
+FONT = "DejaVu"
+UNKNOWN = "□"
+# Millimetres; the page is A4.
+MARGIN, WIDTH = 20, 170
+LEFT, RIGHT = 95, 75
+CREDITS, AMOUNT = 30, 50
+INK, GREY, LINE = 28, 105, 205
+LONG = 30  # characters
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the table: what, how many credits, how much."""
+
+    what: str
+    credits: str
+    amount: Money
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What a receipt and a credit note say differently."""
+
+    title: str
+    facts: list[tuple[str, str]]
+    lines: list[Line]
+    total: str
+    paid: Money
+    end: str
+
+
+def render_receipt(receipt: Receipt) -> bytes:
+    """The document in the language that it was issued in."""
+    with override(receipt.language):
+        wording = _credit_note(receipt) if receipt.refund else _receipt(receipt)
+        sheet = _Sheet(receipt, wording.title)
+        _head(sheet, receipt, wording)
+        _parties(sheet, receipt, wording)
+        _table(sheet, wording)
+        _foot(sheet, receipt, wording)
+        return bytes(sheet.output())
+
+
+def _receipt(receipt: Receipt) -> Wording:
+    purchase, day = receipt.purchase, _long(receipt.day)
+    payment = purchase.stripe_payment_intent_id or purchase.stripe_session_id or ""
+    return Wording(
+        title=_("Receipt"),
+        facts=[
+            (_("Receipt number"), receipt.number),
+            (_("Date of payment"), day),
+            *([(_("Paid with"), receipt.paid_with)] if receipt.paid_with else []),
+            (_("Payment"), payment),
+            (_("Purchase"), str(purchase.pk)),
+        ],
+        lines=_bought(purchase),
+        total=_("Total paid (%(currency)s)"),
+        paid=purchase.paid,
+        end=_("Paid in full through Stripe on %(day)s.") % {"day": day},
+    )
+
+
+def _credit_note(note: Receipt) -> Wording:
+    refund, day = note.refund, _long(note.day)
+    assert refund is not None  # noqa: S101 - a constraint of its table
+    receipt = Receipt.objects.get(purchase=note.purchase_id, kind=Receipt.Kind.RECEIPT)
+    corrects = _("%(number)s of %(day)s") % {"number": receipt.number, "day": _long(receipt.day)}
+    what = _("Refund: %(package)s") % {"package": note.purchase.package_name}
+    return Wording(
+        title=_("Credit note"),
+        facts=[
+            (_("Credit note number"), note.number),
+            (_("Date of refund"), day),
+            (_("For receipt"), corrects),
+            (_("Refund"), refund.stripe_refund_id or ""),
+            (_("Purchase"), str(note.purchase_id)),
+        ],
+        lines=[Line(what, "", refund.amount)],
+        total=_("Total refunded (%(currency)s)"),
+        paid=refund.amount,
+        end=_("Refunded through Stripe on %(day)s.") % {"day": day},
+    )
+
+
+def _bought(purchase: Purchase) -> list[Line]:
+    lines = [Line(purchase.package_name, credits_amount(purchase.credits), purchase.list_price)]
+    if purchase.discount.minor:
+        percentage = credits_amount(purchase.discount_percentage)
+        name = _("Discount (%(percentage)s%%)") % {"percentage": percentage}
+        lines.append(Line(name, "", Money(-purchase.discount.minor, purchase.currency)))
+    return lines
+
+
+def _long(day: datetime.date) -> str:
+    return date_format(day, "j F Y")
+
+
+class _Sheet(FPDF):
+    """An empty page, and the few ways in which something is put on it."""
+
+    def __init__(self, receipt: Receipt, title: str) -> None:
+        super().__init__()
+        self.set_margin(MARGIN)
+        self.c_margin = 0
+        self.set_title(f"{title} {receipt.number}")
+        self.set_author(receipt.seller_name)
+        self.set_lang(receipt.language)
+        self.set_creation_date(receipt.issued_at.astimezone(datetime.UTC))
+        self.add_font(FONT, fname=FONTS / "DejaVuSans.ttf")
+        self.add_font(FONT, style="B", fname=FONTS / "DejaVuSans-Bold.ttf")
+        self.set_text_shaping(True)
+        self.add_page()
+
+    def normalize_text(self, text: str) -> str:
+        """Every text on its way to the page passes here."""
+        font = self.current_font
+        known = font.cmap if isinstance(font, TTFFont) else {}
+        return "".join(each if ord(each) in known else UNKNOWN for each in text)
+
+    def style(self, size: float, grey: int = INK, *, bold: bool = False) -> None:
+        self.set_font(FONT, "B" if bold else "", size)
+        self.set_text_color(grey)
+
+    def paragraph(self, text: str, width: float, height: float = 5) -> None:
+        """Lines as they are, and those that are too long broken; then on to the next, at the same left edge. Each by
+        itself: one that is written from right to left must not turn its neighbours.
+        """
+        for line in text.splitlines():
+            self.multi_cell(width, height, line, align="L", new_x=XPos.LEFT, new_y=YPos.NEXT)
+
+    def rule(self) -> None:
+        self.set_draw_color(LINE)
+        self.line(MARGIN, self.get_y(), MARGIN + WIDTH, self.get_y())
+
+    def row(self, what: str, credits: str, amount: str, height: float = 6) -> None:
+        """What stands first may take several lines; the figures stand on the first of them."""
+        self.set_x(MARGIN)
+        top = self.get_y()
+        self.paragraph(what, WIDTH - CREDITS - AMOUNT, height)
+        bottom = self.get_y()
+        self.set_xy(MARGIN + WIDTH - CREDITS - AMOUNT, top)
+        self.cell(CREDITS, height, credits, align="R")
+        self.cell(AMOUNT, height, amount, align="R")
+        self.set_xy(MARGIN, bottom)
+
+
+def _head(sheet: _Sheet, receipt: Receipt, wording: Wording) -> None:
+    top = sheet.get_y()
+    sheet.style(12, bold=True)
+    sheet.paragraph(receipt.seller_name, LEFT, 6)
+    sheet.style(9, GREY)
+    for lines in (receipt.seller_address, receipt.seller_tax_id):
+        if lines:
+            sheet.paragraph(lines, LEFT)
+    bottom = sheet.get_y()
+    sheet.set_xy(MARGIN + LEFT, top)
+    sheet.style(20, bold=True)
+    sheet.cell(RIGHT, 9, wording.title, align="R")
+    sheet.set_y(max(bottom, top + 9) + 8)
+    sheet.rule()
+    sheet.ln(8)
+
+
+def _parties(sheet: _Sheet, receipt: Receipt, wording: Wording) -> None:
+    """The buyer on the left; on the right the number, the day, and what the payment is found by."""
+    top = sheet.get_y()
+    if receipt.buyer:
+        sheet.style(8, GREY)
+        sheet.paragraph(_("Sold to"), LEFT - 10)
+        sheet.style(10)
+        sheet.paragraph(receipt.buyer, LEFT - 10)
+    bottom = sheet.get_y()
+    sheet.set_xy(MARGIN + LEFT, top)
+    for name, value in wording.facts:
+        sheet.style(8, GREY)
+        sheet.paragraph(name, RIGHT)
+        sheet.style(10 if len(value) < LONG else 8)
+        sheet.paragraph(value, RIGHT)
+        sheet.set_xy(MARGIN + LEFT, sheet.get_y() + 1.5)
+    sheet.set_y(max(bottom, sheet.get_y()) + 8)
+
+
+def _table(sheet: _Sheet, wording: Wording) -> None:
+    sheet.style(8, GREY)
+    has_credits = any(line.credits for line in wording.lines)
+    sheet.row(_("Description"), _("Credits") if has_credits else "", _("Amount"), 7)
+    sheet.rule()
+    for line in wording.lines:
+        sheet.style(10)
+        sheet.ln(2)
+        sheet.row(line.what, line.credits, str(line.amount))
+        sheet.ln(2)
+        sheet.rule()
+    sheet.ln(3)
+    sheet.style(12, bold=True)
+    sheet.row(wording.total % {"currency": wording.paid.currency.upper()}, "", str(wording.paid), 7)
+    sheet.ln(4)
+
+
+def _foot(sheet: _Sheet, receipt: Receipt, wording: Wording) -> None:
+    sheet.style(9, GREY)
+    sheet.paragraph(wording.end, WIDTH)
+    if receipt.note:
+        sheet.ln(2)
+        sheet.paragraph(receipt.note, WIDTH)

@@ -1,0 +1,257 @@
+"""Compares our purchases with Stripe, settles what can be settled, and names the rest.
+
+The sweeper looks at purchases that stay open too long. A reconciliation goes through a period from both sides, a page
+at a time: every session that Stripe has, every purchase that we have, then every refund and dispute of Stripe's.
+Between two pages nothing of it is in memory (docs/decisions/reconciliation.md says how).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat
+from django.utils import timezone
+
+from billing.checkout.closing import (
+    Finding,
+    Report,
+    bring_to,
+    is_being_started,
+    is_silent,
+    session_of,
+    settle,
+    settle_by_session,
+)
+from billing.checkout.fulfilment import would_change
+from billing.errors import BillingError, MalformedStripeObject, StripeUnavailable
+from billing.purchases.log import Told
+from billing.purchases.matching import purchase_of_session, purchases_of_sessions
+from billing.purchases.models import Purchase, PurchaseEvent
+from billing.purchases.payment_reports import PaymentReport
+from billing.reconciliation.models import ReconciliationRun, SeenPurchase
+from billing.reconciliation.reversals import compare_disputes, compare_refunds, issue_unanswered_refunds
+from billing.stripe import gateway as stripe_gateway
+from billing.stripe.client import ListPage
+from billing.stripe.objects import CheckoutSession
+from credits.ledger.models import Entry
+
+log = structlog.get_logger(__name__)
+Status = Purchase.Status
+Stage = ReconciliationRun.Stage
+
+# Of ours; Stripe's lists come in pages of `stripe_gateway.LIST_PAGE`.
+PURCHASES_PAGE = 100
+TOLD = Told(PurchaseEvent.Source.RECONCILIATION)
+
+
+@dataclass(kw_only=True)
+class Page(Report):
+    """A page of a run to compare, and what came of it.
+
+    ``stage`` and ``cursor`` say where it begins and are moved to where the next one does (stage empty: it was the
+    last). ``reached`` is when the oldest of the page was created; ``seen`` the purchases whose sessions were on it.
+    ``beat`` is called before whatever takes long, and may raise to stop it.
+    """
+
+    run_id: int
+    start: datetime.datetime
+    end: datetime.datetime
+    stage: str
+    cursor: str
+    beat: Callable[[], None]
+    reached: datetime.datetime | None = None
+    seen: set[UUID] = field(default_factory=set)
+
+
+def sweep_open_purchases() -> Report:
+    """Settles purchases that have been open, or failed without a word from Stripe, for longer than SWEEP_AFTER."""
+    report = Report()
+    told = Told(PurchaseEvent.Source.SWEEPER)
+    for purchase in _unsettled(timezone.now() - settings.SWEEP_AFTER):
+        try:
+            settle(purchase, report, told)
+        except StripeUnavailable:
+            break  # not reachable: the next sweep goes on
+        except BillingError as error:
+            log.exception("sweep_failed", purchase=str(purchase.pk), code=error.code)
+    issue_unanswered_refunds()
+    return report
+
+
+def compare_page(page: Page) -> None:
+    """Compares one page with a bounded number of queries, and a few more for each row that disagrees. Safe to repeat:
+    a repair is idempotent, and so is told of once.
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer; what was repaired so far stays repaired.
+    """
+    {
+        Stage.SESSIONS: _compare_sessions,
+        Stage.PURCHASES: _compare_purchases,
+        Stage.REFUNDS: _compare_refunds,
+        Stage.DISPUTES: _compare_disputes,
+    }[Stage(page.stage)](page)
+    if not page.cursor:
+        page.stage = _stage_after(page.stage)
+
+
+def _stage_after(stage: str) -> str:
+    stages = [*Stage.values, ""]
+    return str(stages[stages.index(stage) + 1])
+
+
+def _unsettled(before: datetime.datetime) -> list[Purchase]:
+    """Open ones, and those that failed without Stripe's word. What waits for staff is not asked about again."""
+    silent = Q(status=Status.FAILED, failure_code=StripeUnavailable.code, stripe_session_id=None)
+    waiting = Q(status__in=[Status.PENDING, Status.PROCESSING])
+    return list(
+        Purchase.objects.filter(waiting | silent, attention="", created_at__lt=before).order_by("created_at")
+    )
+
+
+# --- Stripe's sessions
+
+
+def _compare_sessions(page: Page) -> None:
+    listed = stripe_gateway.sessions_page(page.start, page.end, page.cursor)
+    purchases = purchases_of_sessions(listed.items)
+    for session in listed.items:
+        purchase = purchases.get(session.id)
+        if purchase is not None and purchase.stripe_session_id != session.id:
+            page.beat()
+            purchase = _settle_unrecorded(session, page)
+        elif purchase is not None and would_change(purchase, PaymentReport.from_session(session)):
+            page.beat()
+            _settle_recorded(purchase, session, page)
+        if purchase is None:
+            _note_unknown(session, page)
+        else:
+            page.seen.add(purchase.pk)
+    page.sessions += len(listed.items)
+    _move_on(page, listed)
+
+
+def _move_on(page: Page, listed: ListPage[Any]) -> None:
+    """What can't be read is told of, and keeps nothing else from being compared."""
+    page.cursor = listed.last_id
+    page.reached = min((each.created for each in listed.items), default=None)
+    for object_id, reason in listed.unreadable.items():
+        page.open.append(Finding("unreadable_at_stripe", f"{object_id}: {reason}", object_id=object_id))
+
+
+def _settle_recorded(purchase: Purchase, session: CheckoutSession, page: Page) -> None:
+    if purchase.is_credited and not PaymentReport.from_session(session).is_paid:
+        # It may have been paid since the list was made.
+        session = stripe_gateway.retrieve_session(session.id)
+    settle_by_session(purchase, session, page, TOLD)
+
+
+def _settle_unrecorded(session: CheckoutSession, page: Page) -> Purchase | None:
+    """Of a session that only its reference ties to a purchase; by now it may be recorded, or another one."""
+    with transaction.atomic():
+        purchase = purchase_of_session(session)
+    if purchase is not None:
+        _settle_recorded(purchase, session, page)
+    return purchase
+
+
+def _note_unknown(session: CheckoutSession, page: Page) -> None:
+    if PaymentReport.from_session(session).is_paid and session.metadata.get("purchase_id"):
+        detail = f"paid, but no purchase here opened it; it refers to {session.reference[:100]}"
+        page.open.append(Finding("session_unknown", detail, session_id=session.id))
+
+
+# --- Our purchases
+
+
+def _compare_purchases(page: Page) -> None:
+    """What Stripe's list did not bring up is asked for; and credits are held against the ledger."""
+    rows = list(_purchases_after(page)[:PURCHASES_PAGE])
+    seen = SeenPurchase.objects.filter(run_id=page.run_id, purchase_id__in=[row.pk for row in rows])
+    seen_ids = set(seen.values_list("purchase_id", flat=True))
+    for purchase in rows:
+        if purchase.pk in seen_ids or purchase.bypassed_stripe:
+            page.purchases += 1
+        elif purchase.is_credited:
+            page.beat()
+            with _telling_if_unreadable(purchase, page):
+                _compare_completed(purchase, page)
+        elif (purchase.is_open or is_silent(purchase)) and not is_being_started(purchase):
+            page.beat()
+            with _telling_if_unreadable(purchase, page):
+                settle(purchase, page, TOLD)
+    _compare_ledger([purchase.pk for purchase in rows], page)
+    last = rows[-1] if len(rows) == PURCHASES_PAGE else None
+    page.cursor = f"{last.created_at.isoformat()} {last.pk}" if last else ""
+    page.reached = rows[-1].created_at if rows else None
+
+
+@contextmanager
+def _telling_if_unreadable(purchase: Purchase, page: Page) -> Iterator[None]:
+    try:
+        yield
+    except MalformedStripeObject as error:
+        session_id = purchase.stripe_session_id or ""
+        detail = f"{session_id or 'its checkout is not known'}: {error.message}"
+        page.open.append(
+            Finding("unreadable_at_stripe", detail, str(purchase.pk), session_id, object_id=session_id)
+        )
+
+
+def _purchases_after(page: Page) -> QuerySet[Purchase, Purchase]:
+    rows = Purchase.objects.filter(created_at__range=(page.start, page.end))
+    if page.cursor:
+        created_at, last = page.cursor.split()
+        # The first condition says nothing that the others don't: it is what the index is read from.
+        rows = rows.filter(created_at__lte=created_at).filter(Q(created_at__lt=created_at) | Q(pk__lt=last))
+    return rows.order_by("-created_at", "-id")
+
+
+def _compare_completed(purchase: Purchase, page: Page) -> None:
+    """Its session may lie just outside the period, so it is asked for by its id before it counts as missing."""
+    page.purchases += 1
+    session = session_of(purchase)
+    if session is None:
+        detail = "completed here, but Stripe has no such session"
+        page.open.append(
+            Finding("missing_at_stripe", detail, str(purchase.pk), purchase.stripe_session_id or "")
+        )
+    else:
+        bring_to(purchase.pk, session, page, TOLD)
+
+
+def _compare_ledger(purchase_ids: list[UUID], page: Page) -> None:
+    """Every completed purchase has its entry, and every purchase entry its completed purchase."""
+    granted = Entry.objects.filter(
+        account_id=OuterRef("account_id"), key=Concat(Value("purchase:"), Cast(OuterRef("pk"), CharField()))
+    )
+    rows = Purchase.objects.filter(pk__in=purchase_ids).annotate(is_granted=Exists(granted))
+    for purchase_id, status, is_granted in rows.values_list("pk", "status", "is_granted"):
+        if status in Purchase.CREDITED and not is_granted:
+            page.open.append(Finding("completed_without_credits", "no entry in the ledger", str(purchase_id)))
+        elif status not in Purchase.CREDITED and is_granted:
+            page.open.append(Finding("credits_without_purchase", f"it is {status}", str(purchase_id)))
+
+
+# --- Stripe's refunds and disputes
+
+
+def _compare_refunds(page: Page) -> None:
+    listed = stripe_gateway.refunds_page(page.start, page.end, page.cursor)
+    compare_refunds(listed.items, page, TOLD)
+    _move_on(page, listed)
+
+
+def _compare_disputes(page: Page) -> None:
+    listed = stripe_gateway.disputes_page(page.start, page.end, page.cursor)
+    compare_disputes(listed.items, page, TOLD)
+    _move_on(page, listed)

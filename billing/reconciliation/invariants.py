@@ -1,0 +1,124 @@
+"""What must hold between Stripe's payments and the ledger's credits: for each invariant, the query that finds what
+breaks it. `check_ledger` proves them with the ledger's own (`credits.proof`).
+
+Each selects (subject, detail); no rows is the proof. A share of credits may be off by one rounding.
+"""
+
+from __future__ import annotations
+
+from billing.refunds.models import Dispute, Refund
+
+ROUNDING = "0.000001"
+
+
+def _in(statuses: tuple[str, ...]) -> str:
+    return ", ".join(f"'{status}'" for status in statuses)
+
+
+# Each refund and dispute that holds money back, with its place in Stripe's order, and the part of the payment before it
+# and up to it.
+RETURNS = f"""
+    SELECT r.id, r.payment_id, r.policy, p.lot_id, u.credits, u.paid_minor, row_number() OVER line AS place,
+           least(u.paid_minor, sum(r.minor) OVER line - r.minor) AS before,
+           least(u.paid_minor, sum(r.minor) OVER line) AS up_to
+    FROM (
+        SELECT id, payment_id, coalesce(counted_minor, 0) AS minor, coalesce(made_at, created_at) AS at,
+               coalesce(stripe_refund_id, id::text) AS name,
+               CASE policy WHEN 'debt' THEN 'debt' ELSE 'cap' END AS policy
+        FROM refunds_refund WHERE status IN ({_in(Refund.STANDING)})
+        UNION ALL
+        SELECT id, payment_id, coalesce(counted_minor, 0), made_at, stripe_dispute_id,
+               CASE status WHEN 'lost' THEN policy ELSE 'cap' END
+        FROM refunds_dispute WHERE status IN ({_in(Dispute.STANDING)})
+    ) r
+    JOIN purchases_payment p ON p.id = r.payment_id JOIN purchases_purchase u ON u.id = p.purchase_id
+    WHERE p.lot_id IS NOT NULL
+    WINDOW line AS (PARTITION BY r.payment_id ORDER BY r.at, r.name COLLATE "C")
+"""  # noqa: S608 - our own statuses
+
+OF_PAYMENTS: dict[str, str] = {
+    "purchase_has_the_credits_it_paid_for": """
+        SELECT 'purchase ' || u.id,
+               format('%s, %s credits for %s %s; its payment of %s %s brought a lot of %s for %s %s', u.status,
+                      u.credits, u.paid_minor, u.currency, p.amount_minor, p.currency, l.amount, l.cost_minor,
+                      l.currency)
+        FROM purchases_purchase u
+        LEFT JOIN purchases_payment p ON p.purchase_id = u.id AND p.lot_id IS NOT NULL
+        LEFT JOIN credits_entry e ON e.account_id = u.account_id AND e.key = 'purchase:' || u.id
+        LEFT JOIN credits_lot l ON l.account_id = u.account_id AND l.id = e.lots[1]
+        WHERE (u.completed_at IS NOT NULL) <> (l.id IS NOT NULL)
+           OR (p.id IS NOT NULL) <> (u.completed_at IS NOT NULL AND u.paid_minor > 0)
+           OR l.id IS NOT NULL AND (l.amount <> u.credits OR l.promotional <> (u.paid_minor = 0))
+           OR p.id IS NOT NULL AND (
+               (p.lot_id, p.amount_minor, p.currency) IS DISTINCT FROM (l.id, u.paid_minor, u.currency)
+               OR (l.cost_minor, l.currency) IS DISTINCT FROM (u.paid_minor, u.currency))
+    """,
+    "credits_live_from_their_arrival": """
+        SELECT 'purchase ' || u.id,
+               format('%s days from %s on, its lot %s expires at %s', u.validity_days, l.created_at, l.id, l.expires_at)
+        FROM purchases_purchase u
+        JOIN credits_entry e ON e.account_id = u.account_id AND e.key = 'purchase:' || u.id
+        JOIN credits_lot l ON l.account_id = u.account_id AND l.id = e.lots[1]
+        WHERE (l.expires_at - l.extended_by <= l.created_at OR NOT l.exhausted AND l.expires_at > now())
+              AND l.expires_at - l.extended_by < l.created_at + make_interval(hours => 24 * u.validity_days - 1)
+    """,
+    "claims_are_what_went_back": f"""
+        SELECT 'payment ' || coalesce(r.payment_id, c.payment_id),
+               format('%s asks for %s credits by %s at place %s, claimed are %s by %s at place %s',
+                      coalesce(r.id, c.id), coalesce(r.share, 0), r.policy, r.place, coalesce(c.amount, 0), c.policy,
+                      c.position)
+        FROM (SELECT *, credits * up_to / paid_minor - credits * before / paid_minor AS share FROM ({RETURNS}) a) r
+        FULL JOIN (SELECT c.*, p.id AS payment_id FROM credits_clawback c JOIN purchases_payment p ON p.lot_id = c.lot_id
+                   WHERE c.amount > 0) c ON c.id = r.id
+        WHERE abs(coalesce(r.share, 0) - coalesce(c.amount, 0)) > {ROUNDING}
+           OR c.id IS NOT NULL AND r.id IS NOT NULL
+              AND (c.lot_id, c.policy, c.position) <> (r.lot_id, r.policy, r.place)
+    """,  # noqa: S608
+    "nobody_keeps_both_money_and_credits": f"""
+        SELECT 'payment ' || p.id, format('of %s %s %s went back, and %s of %s credits are free', u.paid_minor,
+                                          u.currency, r.returned, l.remaining - l.held, u.credits)
+        FROM (SELECT payment_id, max(up_to) AS returned FROM ({RETURNS}) a GROUP BY payment_id) r
+        JOIN purchases_payment p ON p.id = r.payment_id JOIN purchases_purchase u ON u.id = p.purchase_id
+        JOIN credits_lot l ON l.id = p.lot_id
+        WHERE (l.expires_at IS NULL OR l.expires_at > now())
+              AND l.remaining - l.held > u.credits * (u.paid_minor - r.returned) / u.paid_minor + {ROUNDING}
+    """,  # noqa: S608
+    "returns_count_in_their_payments_currency": """
+        SELECT r.what || ' ' || r.id, format('%s %s of a payment in %s, counted as %s by %L', r.amount_minor,
+                                             r.currency, p.currency, r.counted_minor, r.counted_by)
+        FROM (
+            SELECT 'refund' AS what, id, payment_id, amount_minor, currency, counted_minor, counted_by
+            FROM refunds_refund
+            UNION ALL
+            SELECT 'dispute', id, payment_id, amount_minor, currency, counted_minor, counted_by FROM refunds_dispute
+        ) r
+        JOIN purchases_payment p ON p.id = r.payment_id
+        WHERE CASE
+            WHEN r.currency = p.currency THEN (r.counted_minor, r.counted_by) IS DISTINCT FROM (r.amount_minor, '')
+            ELSE (r.counted_minor IS NULL) <> (r.counted_by = '') END
+    """,
+    "purchase_says_what_came_of_its_money": f"""
+        SELECT 'purchase ' || u.id, format('%s, %s of %s refunded; by its refunds %s, disputed: %s', u.status,
+                                           u.refunded_minor, u.paid_minor, r.refunded, r.disputed)
+        FROM purchases_purchase u
+        JOIN purchases_payment p ON p.purchase_id = u.id AND p.lot_id IS NOT NULL
+        CROSS JOIN LATERAL (
+            SELECT least(u.paid_minor, (SELECT coalesce(sum(counted_minor), 0) FROM refunds_refund
+                                        WHERE payment_id = p.id AND status IN ({_in(Refund.STANDING)}))) AS refunded,
+                   EXISTS (SELECT FROM refunds_dispute
+                           WHERE payment_id = p.id AND status IN ({_in(Dispute.STANDING)})) AS disputed
+        ) r
+        WHERE u.refunded_minor <> r.refunded
+           OR u.status <> CASE WHEN r.disputed THEN 'disputed' WHEN r.refunded = 0 THEN 'completed'
+                               WHEN r.refunded = u.paid_minor THEN 'refunded' ELSE 'partially_refunded' END
+    """,  # noqa: S608
+    "everything_is_of_one_stripe_account": """
+        SELECT 'payment ' || p.id, format('live: %s, the data is of %s', p.livemode, a.account_id)
+        FROM purchases_payment p JOIN stripe_stripeaccount a ON a.livemode <> p.livemode
+        UNION ALL
+        SELECT 'event ' || e.id, format('applied, and of the account %L, live: %s', e.account, e.livemode)
+        FROM inbox_inboxevent e JOIN stripe_stripeaccount a
+            ON a.livemode <> e.livemode OR e.account NOT IN ('', a.account_id)
+        WHERE e.status IN ('applied', 'unmatched')
+    """,
+}

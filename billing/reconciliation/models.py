@@ -1,0 +1,159 @@
+"""Comparisons with Stripe, and what each found."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from billing.purchases.models.purchases import Purchase
+from core.database.guards import never_deleted
+
+
+class ReconciliationRun(models.Model):
+    """One comparison of a period with Stripe, from both sides, a page at a time.
+
+    ``stage`` and ``cursor`` say where it stands, and are written with what each page came to: a run that stopped goes
+    on from there. An empty stage: there is nothing to go on with. Whoever works on it is ``worked_by`` and has it until
+    ``lease_until``, further with each page; a process that died lets that time pass.
+    """
+
+    class Source(models.TextChoices):
+        NIGHTLY = "nightly", _("every night")
+        STAFF = "staff", _("back office")
+        COMMAND = "command", _("command")
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Stopped")
+
+    class Stage(models.TextChoices):
+        """What is gone through, in this order. The cursor is an id of Stripe's; of purchases, time and id."""
+
+        SESSIONS = "sessions", _("Stripe’s checkouts")
+        PURCHASES = "purchases", _("purchases")
+        REFUNDS = "refunds", _("Stripe’s refunds")
+        DISPUTES = "disputes", _("Stripe’s disputes")
+
+    source = models.CharField(_("begun by"), max_length=10, choices=Source.choices)
+    asked_by = models.UUIDField(_("staff member"), null=True)
+    period_start = models.DateTimeField(_("from"))
+    period_end = models.DateTimeField(_("to"))
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.RUNNING)
+    stage = models.CharField(
+        _("comparing"),
+        max_length=10,
+        choices=Stage.choices,
+        blank=True,
+        default=Stage.SESSIONS,
+        db_default="",
+    )
+    cursor = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
+    worked_by = models.UUIDField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    share = models.FloatField(_("share done"), default=0)
+    sessions = models.PositiveIntegerField(_("sessions compared"), default=0)
+    purchases = models.PositiveIntegerField(_("purchases compared"), default=0)
+    failure = models.CharField(_("failure"), max_length=300, blank=True)
+    started_at = models.DateTimeField(_("started"), db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(_("ended"), null=True)
+
+    class Meta:
+        verbose_name = _("reconciliation")
+        verbose_name_plural = _("reconciliations")
+        permissions = [("run_reconciliation", _("Can compare with Stripe"))]
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(period_end__gt=models.F("period_start")), name="run_period_has_a_length"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="running", ended_at__isnull=True)
+                | (~Q(status="running") & Q(ended_at__isnull=False)),
+                name="run_ended_has_its_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="done") | Q(stage=""), name="run_done_has_nothing_to_go_on_with"
+            ),
+            models.CheckConstraint(
+                condition=Q(worked_by__isnull=True, lease_until__isnull=True)
+                | Q(worked_by__isnull=False, lease_until__isnull=False, status="running"),
+                name="run_is_worked_on_until_a_time",
+            ),
+        ]
+        triggers = never_deleted()
+
+    def __str__(self) -> str:
+        return f"{self.period_start:%Y-%m-%d %H:%M} – {self.period_end:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_worked_on(self) -> bool:
+        """A process has it, or had it until minutes ago and died."""
+        return self.lease_until is not None and self.lease_until > timezone.now()
+
+    @property
+    def can_go_on(self) -> bool:
+        return bool(self.stage) and not self.is_worked_on
+
+
+class SeenPurchase(models.Model):
+    """A purchase whose checkout a run met in Stripe's list; forgotten when the run is done or given up."""
+
+    pk = models.CompositePrimaryKey("run_id", "purchase_id")
+    run_id = models.BigIntegerField()
+    purchase_id = models.UUIDField()
+
+    class Meta:
+        verbose_name = _("purchase seen at Stripe")
+        verbose_name_plural = _("purchases seen at Stripe")
+
+    def __str__(self) -> str:
+        return str(self.purchase_id)
+
+
+class ReconciliationFinding(models.Model):
+    """One disagreement between Stripe and us. A run repaired it itself, or it waits until staff have settled it.
+
+    ``key`` names the problem: as long as it waits, each run that finds it again says so in the same row (``run`` is the
+    newest, ``found_at`` when that was, ``times`` how often).
+    """
+
+    class State(models.TextChoices):
+        REPAIRED = "repaired", _("Repaired")
+        WAITING = "waiting", _("Waiting")
+        SETTLED = "settled", _("Settled by staff")
+
+    run = models.ForeignKey(
+        ReconciliationRun, verbose_name=_("run"), on_delete=models.PROTECT, related_name="findings"
+    )
+    key = models.CharField(_("problem"), max_length=320)
+    kind = models.CharField(_("kind"), max_length=40)
+    detail = models.CharField(_("detail"), max_length=300)
+    purchase = models.ForeignKey(
+        Purchase, verbose_name=_("purchase"), on_delete=models.SET_NULL, null=True, related_name="findings"
+    )
+    session_id = models.CharField(_("Stripe session"), max_length=255, blank=True)
+    times = models.PositiveIntegerField(_("times found"), default=1, db_default=1)
+    found_at = models.DateTimeField(_("found"), db_default=Now())
+    state = models.CharField(_("state"), max_length=10, choices=State.choices)
+    settled_by = models.UUIDField(_("settled by"), null=True)
+    settled_at = models.DateTimeField(_("settled"), null=True)
+
+    class Meta:
+        verbose_name = _("finding")
+        verbose_name_plural = _("findings")
+        permissions = [("repair_finding", _("Can repair a finding"))]
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["key"], condition=Q(state="waiting"), name="finding_waits_once"),
+        ]
+        indexes = [
+            models.Index(fields=["-id"], condition=Q(state="waiting"), name="finding_waiting"),
+        ]
+        triggers = never_deleted()
+
+    def __str__(self) -> str:
+        return self.kind.replace("_", " ")

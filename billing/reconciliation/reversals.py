@@ -1,0 +1,148 @@
+"""Refunds and disputes that Stripe has and we don't, or not as they stand: recorded, so that credits follow.
+
+One that stands here as there is still held against the credits: what it claims back is worked out again, so that one
+which was recorded and froze nothing is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from billing.checkout.closing import Finding, Report
+from billing.errors import BillingError, StripeUnavailable
+from billing.purchases.log import Told, lock_purchase
+from billing.purchases.matching import known_payments
+from billing.purchases.payments import take_turn
+from billing.refunds.disputes import record_dispute, settle_dispute
+from billing.refunds.models import Dispute, Refund
+from billing.refunds.refunding import issue_refund, record_refund, settle_refund
+from billing.refunds.reversals import Return, amount_of, came_of, claims_of, counted, standing_returns
+from billing.stripe.objects import StripeDispute, StripeRefund
+
+log = structlog.get_logger(__name__)
+Reported = StripeRefund | StripeDispute
+
+
+def compare_refunds(listed: Sequence[StripeRefund], report: Report, told: Told) -> None:
+    """Records those of a page of Stripe's refunds that stand otherwise here, or not at all."""
+    known = Refund.objects.select_related("payment__purchase").in_bulk(
+        [refund.id for refund in listed], field_name="stripe_refund_id"
+    )
+    _compare(listed, known, report, told)
+
+
+def compare_disputes(listed: Sequence[StripeDispute], report: Report, told: Told) -> None:
+    """The same of disputes."""
+    known = Dispute.objects.select_related("payment__purchase").in_bulk(
+        [dispute.id for dispute in listed], field_name="stripe_dispute_id"
+    )
+    _compare(listed, known, report, told)
+
+
+def issue_unanswered_refunds() -> int:
+    """Asks Stripe about refunds whose answer nobody recorded for longer than SWEEP_AFTER. How many were settled."""
+    settled = 0
+    before = timezone.now() - settings.SWEEP_AFTER
+    unanswered = Refund.objects.filter(status=Refund.Status.REQUESTED, created_at__lt=before)
+    for refund_id in unanswered.order_by("created_at").values_list("pk", flat=True):
+        try:
+            settled += issue_refund(refund_id, look_first=True).status != Refund.Status.REQUESTED
+        except StripeUnavailable:
+            break  # not reachable: the next sweep goes on
+        except BillingError as error:
+            log.exception("refund_not_issued", refund=str(refund_id), code=error.code)
+    return settled
+
+
+def _compare(listed: Sequence[Reported], known: Mapping[str, Return], report: Report, told: Told) -> None:
+    for listed_now in _ours(listed):
+        reported = listed_now
+        here = known.get(reported.id)
+        if reported.amount <= 0:
+            detail = f"{reported.id}: its amount is {reported.amount}"
+            report.open.append(Finding("unreadable_at_stripe", detail, object_id=reported.id))
+            continue
+        if reported.status not in (Refund if isinstance(reported, StripeRefund) else Dispute).Status.values:
+            detail = f"{reported.id}: its status at Stripe is {reported.status or 'empty'!r}"
+            report.open.append(Finding("unknown_status_at_stripe", detail, object_id=reported.id))
+            reported = replace(reported, status=here.status if here else "")
+        if here is None or here.status != reported.status or _tells_what_it_comes_to(reported, here):
+            _record(reported, here, report, told)
+        elif (here.amount_minor, here.currency) != (reported.amount, reported.currency):
+            ours, theirs = f"{here.amount_minor} {here.currency}", f"{reported.amount} {reported.currency}"
+            detail = f"{reported.id}: {ours} here, {theirs} at Stripe (minor units)"
+            purchase = str(here.purchase.pk)
+            report.open.append(Finding("return_amount_differs", detail, purchase, object_id=reported.id))
+        elif not _is_settled(here):
+            _settle(here, report, told)
+
+
+def _ours(listed: Sequence[Reported]) -> Iterable[Reported]:
+    """Those of payments of ours; another product may use the same account."""
+    payments = known_payments([one.payment_intent_id for one in listed], [one.charge_id for one in listed])
+    ours = {
+        name
+        for names in payments.values_list("stripe_payment_intent_id", "stripe_charge_id")
+        for name in names
+    }
+    return [one for one in listed if (one.payment_intent_id or one.charge_id) in ours - {""}]
+
+
+def _record(reported: Reported, here: Return | None, report: Report, told: Told) -> None:
+    with transaction.atomic():
+        take_turn(reported.payment_intent_id)
+        recorded: Return | None
+        if isinstance(reported, StripeRefund):
+            recorded = record_refund(reported, told)
+        else:
+            recorded = record_dispute(reported, told)
+        if recorded is None:
+            return
+        purchase = str(recorded.purchase.pk)
+        if here is None or recorded.status != here.status:
+            before = here.status if here else "unknown here"
+            detail = f"{reported.id}: {before} → {recorded.status}"
+            report.note_repair(Finding("returned_not_here", detail, purchase, object_id=reported.id))
+        elif recorded.counted_minor != here.counted_minor:
+            detail = f"{reported.id}: comes to {amount_of(recorded)}"
+            report.note_repair(Finding("returned_not_settled", detail, purchase, object_id=reported.id))
+
+
+def _tells_what_it_comes_to(reported: Reported, here: Return) -> bool:
+    """What no event told: in the list stands what it took out of the balance."""
+    return here.counted_minor is None and counted(reported, here.payment) is not None
+
+
+def _is_settled(here: Return) -> bool:
+    """Whether the ledger has what it claims. Without a lock: it may come to nothing."""
+    payment = here.payment
+    if not payment.is_accepted:
+        return True
+    refunds, disputes = standing_returns(payment)
+    wanted = {
+        claim.id: (claim.amount, claim.policy) for claim in claims_of(payment.purchase, [*refunds, *disputes])
+    }
+    claim = came_of(here)
+    has = (claim.amount, claim.policy) if claim else None
+    amount, policy = wanted.get(here.pk, (0, ""))
+    return has == ((amount, policy) if amount else None)
+
+
+def _settle(here: Return, report: Report, told: Told) -> None:
+    with transaction.atomic():
+        here.payment.purchase = lock_purchase(here.payment.purchase_id)
+        if isinstance(here, Refund):
+            settle_refund(here, f"refund_{here.status}", told)
+        else:
+            settle_dispute(here, told)
+        detail = f"{here}: its credits had not followed"
+        name = here.stripe_refund_id if isinstance(here, Refund) else here.stripe_dispute_id
+        report.note_repair(
+            Finding("returned_not_settled", detail, str(here.purchase.pk), object_id=name or "")
+        )

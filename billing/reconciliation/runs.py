@@ -1,0 +1,265 @@
+"""Comparisons with Stripe that are kept: each with its period, where it stands, and what it found.
+
+A run is worked on a page at a time. What a page came to is committed with the place where the next one begins, so a run
+that stopped, by an error of Stripe's or because its process died, goes on from there, and finds nothing twice. What a
+page repairs is kept in the transaction of the repair itself: a page that has to be compared again finds it repaired.
+
+Whoever works on a run has a lease on it, renewed as it goes: a row's time and not a lock of the session, which a pooler
+in transaction mode would lose. Each commit asks whether the lease is still its own.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import transaction
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+from billing.checkout.closing import Finding
+from billing.errors import BillingError, NothingToGoOnWith, ReconciliationBusy
+from billing.reconciliation.comparing import Page, compare_page
+from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun, SeenPurchase
+
+log = structlog.get_logger(__name__)
+State = ReconciliationFinding.State
+Status = ReconciliationRun.Status
+Stage = ReconciliationRun.Stage
+
+# A night's run looks further back than a day: what a run before it could not ask about is asked about again.
+NIGHTLY = datetime.timedelta(days=3)
+# How long a process may be silent before it counts as dead; longer than any one call to Stripe with its repeats takes.
+LEASE = datetime.timedelta(minutes=5)
+RENEW_AFTER_SECONDS = 60
+# A run that has not come to its end by then is given up: later ones have compared the same.
+GIVE_UP_AFTER = datetime.timedelta(days=7)
+# How much of the whole each stage is reckoned to be: where it begins, and where it ends.
+SHARES = {
+    Stage.SESSIONS: (0.0, 0.6),
+    Stage.PURCHASES: (0.6, 0.9),
+    Stage.REFUNDS: (0.9, 0.95),
+    Stage.DISPUTES: (0.95, 1.0),
+}
+
+Progress = Callable[[ReconciliationRun], None]
+
+
+def begin_run(
+    start: datetime.datetime,
+    end: datetime.datetime,
+    source: ReconciliationRun.Source,
+    *,
+    asked_by: UUID | None = None,
+) -> ReconciliationRun:
+    """A run of the period ``start`` to ``end``, which `go_on` works on. It ends now at the latest: what comes in while
+    it is compared is a later run's.
+    """
+    return ReconciliationRun.objects.create(
+        source=source, asked_by=asked_by, period_start=start, period_end=min(end, timezone.now())
+    )
+
+
+def begin_nightly_run(night: datetime.datetime) -> ReconciliationRun:
+    """The run of this night; the one that is there already where its job runs again."""
+    return ReconciliationRun.objects.get_or_create(
+        source=ReconciliationRun.Source.NIGHTLY, period_start=night - NIGHTLY, period_end=night
+    )[0]
+
+
+def runs_to_take_up() -> QuerySet[ReconciliationRun, ReconciliationRun]:
+    """Those that nobody works on and that are not done, the oldest first."""
+    free = Q(lease_until=None) | Q(lease_until__lt=timezone.now())
+    return ReconciliationRun.objects.filter(free).exclude(stage="").order_by("id")
+
+
+def give_up_old_runs() -> int:
+    """Ends those that nobody brought to their end for a week, and forgets what they had seen. How many there were."""
+    old = runs_to_take_up().filter(started_at__lt=timezone.now() - GIVE_UP_AFTER)
+    with transaction.atomic():
+        given_up = list(old.select_for_update().values_list("pk", flat=True))
+        ReconciliationRun.objects.filter(pk__in=given_up).update(
+            stage="",
+            cursor="",
+            status=Status.FAILED,
+            failure=Case(When(failure="", then=Value("Its process ended.")), default=F("failure")),
+            ended_at=Coalesce("ended_at", Now()),
+            worked_by=None,
+            lease_until=None,
+        )
+        SeenPurchase.objects.filter(run_id__in=given_up).delete()
+    return len(given_up)
+
+
+def last_that_stopped() -> int:
+    """The newest run that nobody works on and that is not done.
+
+    Raises:
+        NothingToGoOnWith: there is none.
+    """
+    run_id = runs_to_take_up().values_list("pk", flat=True).last()
+    if run_id is None:
+        raise NothingToGoOnWith("No reconciliation stands stopped.")
+    return run_id
+
+
+def go_on(run_id: int, progress: Progress = lambda run: None) -> ReconciliationRun:
+    """Works on a run from where it stands to its end. ``progress`` is told of it after each page.
+
+    Raises:
+        ReconciliationBusy: another process works on it, or took it over.
+        NothingToGoOnWith: it is done.
+        StripeUnavailable, StripeRefused: it stopped, keeps the reason, and can go on from there.
+    """
+    work = _take(run_id)
+    try:
+        while work.run.stage:
+            page = _next_page(work)
+            compare_page(page)
+            _keep(work, page)
+            progress(work.run)
+    except BaseException as error:
+        # Whatever it was, Ctrl-C too: the next one need not wait until the lease is over.
+        _stop(work, error)
+        raise
+    log.info("reconciled", run=run_id, sessions=work.run.sessions, purchases=work.run.purchases)
+    return work.run
+
+
+@dataclass
+class _Work:
+    """A run and the lease of who works on it."""
+
+    run: ReconciliationRun
+    worker: UUID
+    renewed: float
+
+    @property
+    def mine(self) -> QuerySet[ReconciliationRun, ReconciliationRun]:
+        return ReconciliationRun.objects.filter(pk=self.run.pk, worked_by=self.worker)
+
+    def renew(self) -> None:
+        if time.monotonic() - self.renewed >= RENEW_AFTER_SECONDS:
+            _require(self.mine.update(lease_until=Now() + LEASE))
+            self.renewed = time.monotonic()
+
+
+@dataclass(kw_only=True)
+class _KeptPage(Page):
+    def note_repair(self, finding: Finding) -> None:
+        _row(self.run_id, finding, State.REPAIRED).save()
+
+
+def _take(run_id: int) -> _Work:
+    worker = uuid4()
+    # The database's clock: those of two machines may differ.
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    taken = ReconciliationRun.objects.filter(free, pk=run_id).exclude(stage="")
+    changes = {"status": Status.RUNNING, "failure": "", "ended_at": None}
+    is_taken = taken.update(worked_by=worker, lease_until=Now() + LEASE, **changes)
+    run = ReconciliationRun.objects.get(pk=run_id)
+    if not is_taken and not run.stage:
+        raise NothingToGoOnWith("This reconciliation has nothing to go on with.", run=run_id)
+    _require(is_taken)
+    return _Work(run, worker, time.monotonic())
+
+
+def _require(rows: int) -> None:
+    if not rows:
+        minutes = int(LEASE.total_seconds() // 60)
+        raise ReconciliationBusy(
+            f"Another process works on it, or died less than {minutes} minutes ago: try again after that."
+        )
+
+
+def _next_page(work: _Work) -> Page:
+    run = work.run
+    return _KeptPage(
+        run_id=run.pk,
+        start=run.period_start,
+        end=run.period_end,
+        stage=run.stage,
+        cursor=run.cursor,
+        beat=work.renew,
+    )
+
+
+def _keep(work: _Work, page: Page) -> None:
+    """Commits what the page came to, and where the next one begins."""
+    run = work.run
+    is_done = not page.stage
+    changes: dict[str, object] = {"lease_until": Now() + LEASE}
+    if is_done:
+        changes = {"lease_until": None, "worked_by": None, "status": Status.DONE, "ended_at": Now()}
+    with transaction.atomic():
+        rows = work.mine.update(
+            stage=page.stage,
+            cursor=page.cursor,
+            share=_share(run, page),
+            sessions=F("sessions") + page.sessions,
+            purchases=F("purchases") + page.purchases,
+            **changes,
+        )
+        _require(rows)
+        for found in page.open:
+            _wait(run.pk, found)
+        SeenPurchase.objects.bulk_create(
+            [SeenPurchase(run_id=run.pk, purchase_id=purchase_id) for purchase_id in page.seen],
+            ignore_conflicts=True,
+        )
+        if is_done:
+            SeenPurchase.objects.filter(run_id=run.pk).delete()
+    work.renewed = time.monotonic()
+    run.refresh_from_db()
+
+
+def _share(run: ReconciliationRun, page: Page) -> float:
+    """How much is done, by the part of the period that the stage has gone through: newest first, as the lists are."""
+    if not page.stage:
+        return 1.0
+    begins, ends = SHARES[Stage(page.stage)]
+    if page.stage != run.stage or page.reached is None:
+        return begins
+    covered = (run.period_end - page.reached) / (run.period_end - run.period_start)
+    return begins + (ends - begins) * min(1.0, max(0.0, covered))
+
+
+def _stop(work: _Work, error: BaseException) -> None:
+    """Gives the run back, with the reason. One that another process has by now is left alone."""
+    reason = error.for_staff if isinstance(error, BillingError) else type(error).__name__
+    log.warning("reconciliation_stopped", run=work.run.pk, reason=reason)
+    with suppress(Exception):  # where the database is what is gone, the lease runs out by itself
+        work.mine.update(
+            status=Status.FAILED,
+            failure=reason[:300],
+            ended_at=Now(),
+            worked_by=None,
+            lease_until=None,
+        )
+
+
+def _wait(run_id: int, found: Finding) -> None:
+    """Puts a finding before staff; one that waits already is only found again."""
+    waiting = ReconciliationFinding.objects.filter(key=found.key, state=State.WAITING)
+    again = {"run_id": run_id, "detail": found.detail[:300], "found_at": Now(), "times": F("times") + 1}
+    if not waiting.update(**again):
+        # Another run may find it at the same moment.
+        ReconciliationFinding.objects.bulk_create([_row(run_id, found, State.WAITING)], ignore_conflicts=True)
+
+
+def _row(run_id: int, found: Finding, state: State) -> ReconciliationFinding:
+    return ReconciliationFinding(
+        run_id=run_id,
+        key=found.key,
+        kind=found.kind,
+        detail=found.detail[:300],
+        purchase_id=found.purchase_id or None,
+        session_id=found.session_id,
+        state=state,
+    )

@@ -1,0 +1,111 @@
+"""Disputes: a bank questions a payment, or takes the money back until it has decided.
+
+A chargeback freezes the purchase's credits at once, by taking them out of their lot: so they can't be spent while the
+bank decides, which may take longer than any hold lasts. Won, they come back to the lot; lost, they stay out, and what
+was spent is owed or waived. An inquiry moves no money, and no credits. Statuses only ever lead on, so the order in
+which events arrive doesn't matter.
+"""
+
+from __future__ import annotations
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from billing.deferring import defer_dispute_mail
+from billing.purchases.log import Change, Told, record
+from billing.purchases.matching import payment_of
+from billing.purchases.models import Payment
+from billing.refunds.models import Dispute
+from billing.refunds.owed_payments import settle_attention_of
+from billing.refunds.reversals import Cause, counted, settle_returns
+from billing.stripe.objects import StripeDispute
+from credits.ledger.models import Clawback, Entry
+
+log = structlog.get_logger(__name__)
+Status = Dispute.Status
+
+# An inquiry may become a chargeback, and a chargeback is decided; never the other way round.
+ORDER = (
+    Status.WARNING_NEEDS_RESPONSE,
+    Status.WARNING_UNDER_REVIEW,
+    Status.WARNING_CLOSED,
+    Status.PREVENTED,
+    Status.NEEDS_RESPONSE,
+    Status.UNDER_REVIEW,
+    Status.LOST,
+    Status.WON,
+)
+CLOSED = (Status.WARNING_CLOSED, Status.PREVENTED, Status.LOST, Status.WON)
+
+
+def record_dispute(reported: StripeDispute, told: Told) -> Dispute | None:
+    """Brings our record of a dispute to what Stripe reports, and the purchase's credits with it. In the caller's
+    transaction; an older report than the last one changes nothing. None: no payment of ours is known to it.
+    """
+    payment = payment_of(reported.payment_intent_id, reported.charge_id)
+    if payment is None:
+        return None
+    known = Dispute.objects.select_for_update(of=("self",)).filter(stripe_dispute_id=reported.id).first()
+    dispute = known or _opened(reported, payment)
+    dispute.payment = payment
+    status = _status(reported, known)
+    is_news = known is None or ORDER.index(status) > ORDER.index(Status(known.status))
+    amount = counted(reported, payment)
+    if is_news:
+        _move_to(dispute, status, reported)
+    if amount is not None and (is_news or dispute.counted_minor is None):
+        dispute.counted_minor, dispute.counted_by = amount.minor, amount.by
+        is_news = True
+    if is_news:
+        dispute.save()
+        settle_dispute(dispute, told)
+    if known is None:
+        defer_dispute_mail(dispute.pk)
+    return dispute
+
+
+def settle_dispute(dispute: Dispute, told: Told) -> None:
+    """Freezes what is left of the credits while the bank decides, or brings them to what it has decided; and writes
+    down with the purchase what was moved.
+    """
+    purchase = dispute.purchase
+    metadata = {"dispute": str(dispute.pk), "status": dispute.status}
+    clawed = settle_returns(dispute.payment, Cause(Entry.Kind.DISPUTE, metadata))
+    detail = {"dispute": str(dispute.pk), "amount": str(dispute.amount), "reason": dispute.reason}
+    if clawed and clawed.taken:
+        detail["credits"] = str(-clawed.taken)
+    record(purchase, Change(f"dispute_{dispute.status}", detail=detail), told)
+    settle_attention_of(dispute.payment, told, is_unresolved=dispute.counted_minor is None)
+
+
+def _opened(reported: StripeDispute, payment: Payment) -> Dispute:
+    return Dispute(
+        payment=payment,
+        amount_minor=reported.amount,
+        currency=reported.currency,
+        reason=reported.reason,
+        stripe_dispute_id=reported.id,
+        made_at=reported.created,
+    )
+
+
+def _move_to(dispute: Dispute, status: Status, reported: StripeDispute) -> None:
+    dispute.status, dispute.amount_minor = status, reported.amount
+    dispute.due_by = reported.due_by or dispute.due_by
+    dispute.closed_at = timezone.now() if status in CLOSED else None
+    if status == Status.LOST:
+        # As the setting is today: another one tomorrow changes nothing that was decided.
+        dispute.policy = Clawback.Policy(settings.DISPUTE_POLICY)
+    log.warning("dispute_moved", dispute=reported.id, status=status)
+
+
+def _status(reported: StripeDispute, known: Dispute | None) -> Status:
+    """What Stripe says; where that is a word that we don't know, what we knew. Of a new one the money tells."""
+    if reported.status in Status.values:
+        return Status(reported.status)
+    log.error("unknown_dispute_status", dispute=reported.id, status=reported.status)
+    if known is not None:
+        return Status(known.status)
+    is_withdrawn = sum(moved.amount for moved in reported.movements) < 0
+    return Status.NEEDS_RESPONSE if is_withdrawn else Status.WARNING_NEEDS_RESPONSE

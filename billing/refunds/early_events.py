@@ -1,0 +1,52 @@
+"""Refunds and disputes that were reported before their payment: kept in the inbox until it is known.
+
+Whoever learns of a payment applies what waits for it, in the same transaction. The two can't miss each other, as both
+take the payment's turn first (`billing.purchases.payments.take_turn`). What still waits is `billing.webhooks.unmatched_events`' to settle.
+"""
+
+from __future__ import annotations
+
+import structlog
+from django.utils import timezone
+
+from billing.inbox.models import InboxEvent
+from billing.inbox.outcomes import Outcome
+from billing.purchases.models import Payment
+from billing.refunds.events import RETURN_HANDLERS
+from billing.stripe.objects import StripeEvent
+
+log = structlog.get_logger(__name__)
+Status = InboxEvent.Status
+
+
+def apply_early_events(payment: Payment | None) -> int:
+    """Applies what was reported of a payment before it was known, in the caller's transaction, which has the payment's
+    turn and its purchase's lock. How many events there were.
+    """
+    if payment is None:
+        return 0
+    named = [
+        payment.stripe_payment_intent_id,
+        *([payment.stripe_charge_id] if payment.stripe_charge_id else []),
+    ]
+    # One that was taken for another product's too: now it is known whose it is.
+    waiting = InboxEvent.objects.filter(status__in=[Status.UNMATCHED, Status.NOT_OURS], payment_ref__in=named)
+    applied = 0
+    for row in waiting.order_by("stripe_created", "id"):
+        applied += _apply(row)
+    return applied
+
+
+def _apply(row: InboxEvent) -> int:
+    """Whether the event has come to something."""
+    handler = RETURN_HANDLERS.get(row.type)
+    if handler is None:
+        return 0
+    outcome: Outcome = handler(StripeEvent.from_json(row.payload))
+    if outcome.status == Status.UNMATCHED:
+        return 0
+    log.info("early_event_applied", stripe_event=row.pk, type=row.type)
+    InboxEvent.objects.filter(pk=row.pk).update(
+        status=outcome.status, note=outcome.note[:300], purchase=outcome.purchase, applied_at=timezone.now()
+    )
+    return 1

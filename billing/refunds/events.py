@@ -1,0 +1,70 @@
+"""What events about money that goes back mean for us: refunds and disputes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from billing.deferring import defer_refund_sync
+from billing.inbox.models import InboxEvent
+from billing.inbox.outcomes import Outcome, applied_to, told_by, unmatched
+from billing.purchases.matching import payment_of
+from billing.refunds.disputes import record_dispute
+from billing.refunds.models import Refund
+from billing.refunds.refunding import record_refund
+from billing.refunds.selectors import recorded_refunds
+from billing.stripe.objects import StripeCharge, StripeDispute, StripeEvent, StripeRefund
+
+NOTHING_MOVED = Outcome(InboxEvent.Status.STORED, note="Its amount is not above 0: nothing went back.")
+
+
+def _refund_reported(event: StripeEvent) -> Outcome:
+    reported = StripeRefund.from_json(event.subject)
+    if reported.amount <= 0:
+        return NOTHING_MOVED
+    refund = record_refund(reported, told_by(event))
+    if refund is None:
+        return unmatched()
+    return applied_to(refund.purchase, _unknown(reported.status, Refund.Status.values))
+
+
+def _charge_refunded(event: StripeEvent) -> Outcome:
+    # It names no refund, only their sum. Where that is more than we know of, the refunds' own events are missing.
+    charge = StripeCharge.from_json(event.subject)
+    payment = payment_of(charge.payment_intent_id, charge.id)
+    if payment is None:
+        return unmatched(charge.reference)
+    if charge.amount_refunded > recorded_refunds(payment):
+        defer_refund_sync(payment.pk)
+    return applied_to(payment.purchase)
+
+
+def _dispute_reported(event: StripeEvent) -> Outcome:
+    reported = StripeDispute.from_json(event.subject)
+    if reported.amount <= 0:
+        return NOTHING_MOVED
+    dispute = record_dispute(reported, told_by(event))
+    if dispute is None:
+        return unmatched()
+    return applied_to(dispute.purchase, _unknown(reported.status, dispute.Status.values))
+
+
+def _unknown(status: str, known: list[str]) -> str:
+    return (
+        ""
+        if status in known
+        else f"Its status {status[:100]!r} is none that we know: the last known one stands."
+    )
+
+
+RETURN_HANDLERS: dict[str, Callable[[StripeEvent], Outcome]] = {
+    "refund.created": _refund_reported,
+    "refund.updated": _refund_reported,
+    "refund.failed": _refund_reported,
+    "charge.refund.updated": _refund_reported,
+    "charge.refunded": _charge_refunded,
+    "charge.dispute.created": _dispute_reported,
+    "charge.dispute.updated": _dispute_reported,
+    "charge.dispute.funds_withdrawn": _dispute_reported,
+    "charge.dispute.funds_reinstated": _dispute_reported,
+    "charge.dispute.closed": _dispute_reported,
+}

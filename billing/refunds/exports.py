@@ -1,0 +1,52 @@
+"""Refunds as a CSV file. Money in the currency's main unit with a point, times in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from django.db.models import QuerySet
+
+from billing.purchases.exports import NEWEST_FIRST
+from billing.refunds.models import Refund
+from core.csv_lines import csv_lines, harmless, utc_text
+from core.database.row_batches import in_row_batches
+from credits.formatting import plain
+from credits.ledger.models import Clawback
+
+ZERO = Decimal(0)
+REFUNDS = [
+    "refund", "created", "settled", "status", "purchase", "amount", "currency", "reason", "note", "policy", "made_in",
+    "credits_taken", "credits_owed", "failure", "stripe_refund",
+]  # fmt: skip
+
+
+def refunds_csv(refunds: QuerySet[Refund]) -> Iterator[str]:
+    """One line each, the newest first; streams."""
+    batches = in_row_batches(refunds.select_related(None).prefetch_related("payment"), NEWEST_FIRST)
+    return csv_lines(REFUNDS, (_refund_rows(batch) for batch in batches))
+
+
+def _refund_rows(refunds: Sequence[Refund]) -> Iterator[list[str]]:
+    claims = Clawback.objects.in_bulk([refund.pk for refund in refunds])
+    return (_refund_row(refund, claims.get(refund.pk)) for refund in refunds)
+
+
+def _refund_row(refund: Refund, claim: Clawback | None) -> list[str]:
+    return [
+        str(refund.pk),
+        utc_text(refund.created_at),
+        utc_text(refund.settled_at),
+        refund.status,
+        str(refund.payment.purchase_id),
+        str(refund.amount.major),
+        refund.currency,
+        refund.reason,
+        harmless(refund.note),
+        refund.policy,
+        refund.origin,
+        plain(claim.taken if claim else ZERO),
+        plain(claim.owed if claim else ZERO),
+        harmless(refund.failure_reason),
+        refund.stripe_refund_id or "",
+    ]

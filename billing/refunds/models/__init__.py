@@ -1,0 +1,6 @@
+"""Money that went back: by refunds, and by disputes."""
+
+from billing.refunds.models.disputes import Dispute
+from billing.refunds.models.refunds import Refund
+
+__all__ = ["Dispute", "Refund"]

@@ -1,0 +1,35 @@
+"""Nobody on the staff refunds their own purchase, nor one whose credits are theirs or of a team that they are in."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from accounts.models import User
+from billing.errors import OwnPurchase
+from billing.purchases.models import Purchase
+from credits.ledger.own_account import allow_self_service, is_own
+
+
+def may_refund(purchase: Purchase, member: User) -> bool:
+    return settings.STAFF_MAY_SERVE_THEMSELVES or not _is_own(purchase, member)
+
+
+def require_not_own(purchase: Purchase, member: User) -> None:
+    """In the transaction of what the member of staff does.
+
+    Raises:
+        OwnPurchase: they bought it, or the credits are theirs or of a team of theirs; and the site doesn't let staff
+            serve themselves.
+    """
+    if not _is_own(purchase, member):
+        return
+    if not settings.STAFF_MAY_SERVE_THEMSELVES:
+        raise OwnPurchase(
+            "This purchase is yours or your team's: ask somebody else on the staff.",
+            purchase=str(purchase.pk),
+        )
+    allow_self_service()
+
+
+def _is_own(purchase: Purchase, member: User) -> bool:
+    return purchase.user_id == member.pk or is_own(purchase.account_id, member)

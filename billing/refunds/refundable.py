@@ -1,0 +1,80 @@
+"""How much of a purchase can still be refunded, and why no more.
+
+What the buyer's bank has taken back is not there to refund: Stripe refuses it.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, Decimal
+
+from django.utils.translation import gettext as _
+
+from billing.currencies import smallest_step, too_fine
+from billing.errors import InvalidRefund, NotRefundable
+from billing.money import Money
+from billing.purchases.models import Payment, Purchase
+from billing.refunds.reversals import standing_returns
+
+
+def accepted_payment(purchase: Purchase) -> Payment:
+    """Give the payment that a refund is of.
+
+    Raises:
+        NotRefundable: the purchase isn't paid.
+    """
+    payment = purchase.accepted_payment if purchase.is_credited else None
+    if payment is None:
+        raise NotRefundable(
+            "This purchase was not paid: there is nothing to refund.", purchase=str(purchase.pk)
+        )
+    return payment
+
+
+def disputed_minor(payment: Payment) -> int:
+    """Give what disputes hold of a payment now, in minor units."""
+    return sum(dispute.counted_minor or 0 for dispute in standing_returns(payment)[1])
+
+
+def left_to_refund(purchase: Purchase) -> Money:
+    """Give what was paid and neither refunded nor taken back by the buyer's bank."""
+    payment = purchase.accepted_payment if purchase.is_credited else None
+    gone = purchase.refunded_minor + (disputed_minor(payment) if payment else 0)
+    return Money(max(0, purchase.paid.minor - gone) if payment else 0, purchase.currency)
+
+
+def why_not_refundable(purchase: Purchase) -> str:
+    """Say why nothing is left to refund; empty where something is."""
+    if left_to_refund(purchase).minor:
+        return ""
+    if purchase.accepted_payment is None or not purchase.is_credited:
+        return _("Nothing was paid for it, or the payment was not accepted.")
+    if purchase.status == Purchase.Status.DISPUTED:
+        return _("The buyer’s bank has taken the payment back, so Stripe won’t refund it.")
+    return _("All of it was refunded.")
+
+
+def unspent_share(purchase: Purchase, credits_left: Decimal) -> int:
+    """Give what the unspent credits were paid with, in minor units, rounded down to what Stripe refunds; at most what
+    is left to refund.
+    """
+    share = Decimal(purchase.paid.minor) * credits_left / purchase.credits
+    most = min(left_to_refund(purchase).minor, int(share.to_integral_value(rounding=ROUND_DOWN)))
+    return most - most % smallest_step(purchase.currency)
+
+
+def check_amount(purchase: Purchase, amount_minor: int) -> None:
+    """Hold an amount against what Stripe would refund.
+
+    Raises:
+        InvalidRefund: it isn't above zero, or finer than Stripe refunds in this currency.
+        NotRefundable: less than that is left.
+    """
+    if amount_minor <= 0:
+        raise InvalidRefund("A refund is above zero.", field="amount")
+    if refusal := too_fine(amount_minor, purchase.currency):
+        raise InvalidRefund(refusal, field="amount")
+    left = left_to_refund(purchase)
+    if amount_minor > left.minor:
+        refusal = f"At most {left} of {purchase.paid} can still be refunded."
+        reason = why_not_refundable(purchase)
+        raise NotRefundable(f"{refusal} {reason}".strip(), purchase=str(purchase.pk), left=str(left.major))

@@ -1,0 +1,400 @@
+"""Refunds: what one would do, asking for one, and what Stripe says came of it.
+
+The refund's row and the credits that go with it are committed first; then Stripe is called, with an idempotency key
+made of the row's id; then the answer is recorded. From the click on the credits can't be spent. Where the process dies
+before the answer is recorded, the job asks again and gets the same answer. A refund that fails, at once or days later,
+gives its credits back to their lot. Refunds made at Stripe come in through `record_refund` as ours do.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from billing.deferring import defer_refund, defer_refund_mail
+from billing.errors import (
+    CreditsWereSpent,
+    IdempotencyKeyReused,
+    InvalidRefund,
+    NotRefundable,
+    StripeRefused,
+    StripeUnavailable,
+)
+from billing.money import Money
+from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.matching import as_uuid, payment_of
+from billing.purchases.models import Payment, Purchase, PurchaseEvent
+from billing.refunds.limits import check_limit
+from billing.refunds.models import Refund
+from billing.refunds.owed_payments import owed_payments, settle_attention_of
+from billing.refunds.own_purchases import require_not_own
+from billing.refunds.refundable import (
+    accepted_payment,
+    check_amount,
+    disputed_minor,
+    left_to_refund,
+    unspent_share,
+)
+from billing.refunds.reversals import Cause, came_of, counted, credits_for, settle_returns
+from billing.stripe import gateway as stripe_gateway
+from billing.stripe.gateway import RefundRequest
+from billing.stripe.objects import StripeRefund
+from credits.formatting import credits_amount
+from credits.ledger.models import Clawback, Entry, Lot
+from credits.statement.outflows import Outflows, outflows_of
+
+log = structlog.get_logger(__name__)
+Status = Refund.Status
+
+# A report never leads back: each status stands for one that came later than those before it.
+ORDER = (
+    Status.REQUESTED,
+    Status.PENDING,
+    Status.REQUIRES_ACTION,
+    Status.SUCCEEDED,
+    Status.CANCELED,
+    Status.FAILED,
+)
+LONGEST_NOTE = 300
+
+
+@dataclass(frozen=True)
+class RefundOrder:
+    """What is to be refunded and why. ``idempotency_key`` makes a repeat give the first refund again.
+
+    ``payment_id`` is a payment of the purchase that was not accepted, and is refunded whole; without one, what is
+    refunded is the payment that was.
+    """
+
+    amount_minor: int
+    reason: Refund.Reason
+    policy: Refund.Policy
+    note: str
+    origin: Refund.Origin
+    asked_by: User
+    idempotency_key: str | None = None
+    payment_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a refund would do now, to the credits that the purchase's lot has and to those that are gone (``went``). Of
+    ``credits_asked``, so many would be ``taken`` now, ``pending`` until holds end, and the rest waived, owed, or keep
+    it from happening, by the policy.
+    """
+
+    purchase: Purchase
+    amount: Money
+    refundable: Money
+    credits_left: Decimal
+    credits_asked: Decimal
+    went: Outflows
+
+    @property
+    def credits_taken(self) -> Decimal:
+        return min(self.credits_asked, self.credits_left)
+
+    @property
+    def credits_pending(self) -> Decimal:
+        return min(self.credits_asked - self.credits_taken, self.went.held)
+
+    @property
+    def credits_spent(self) -> Decimal:
+        """Those of the credits asked back that were used or given away."""
+        return min(self.credits_asked - self.credits_taken - self.credits_pending, self.went.spent)
+
+    @property
+    def credits_lost(self) -> Decimal:
+        """Those of the credits asked back that nobody had the use of: expired, forfeited, taken by staff."""
+        return self.credits_asked - self.credits_taken - self.credits_pending - self.credits_spent
+
+
+def preview_refund(purchase: Purchase, amount_minor: int | None = None) -> Preview:
+    """What refunding so much would do; without an amount, the unspent share of what can still be refunded.
+
+    Raises:
+        NotRefundable: the purchase isn't paid, or less than that is left to refund.
+        InvalidRefund: the amount isn't above zero, or finer than Stripe refunds.
+    """
+    payment = accepted_payment(purchase)
+    went = outflows_of(_lot_of(payment))
+    # What paid off a debt can be taken too: then that is owed again.
+    left = went.free + went.offset
+    if amount_minor is None:
+        amount_minor = unspent_share(purchase, left)
+    else:
+        check_amount(purchase, amount_minor)
+    claimed = _claimed(payment)
+    asked = credits_for(purchase, purchase.refunded_minor + amount_minor + disputed_minor(payment)) - claimed
+    return Preview(
+        purchase,
+        Money(amount_minor, purchase.currency),
+        left_to_refund(purchase),
+        left,
+        max(Decimal(0), asked),
+        went,
+    )
+
+
+def refund_purchase(purchase_id: UUID, order: RefundOrder) -> Refund:
+    """Refunds a purchase in part or whole: takes the credits back, then asks Stripe. Gives the refund as it then
+    stands; one that Stripe didn't answer is ``requested``, and a job goes on asking.
+
+    Raises:
+        NotRefundable, InvalidRefund: see `preview_refund`; InvalidRefund also where nothing says why, NotRefundable
+            also where the payment that was not credited is gone, or less of it is left.
+        CreditsWereSpent: the policy is ``block``, and less is left than would be taken.
+        OwnPurchase: it is of whoever asks, or of a team of theirs.
+        RefundAboveLimit: more than whoever asks may refund within 24 hours.
+        IdempotencyKeyReused: the key came before with another amount or policy.
+    """
+    refund, is_new = _ask(purchase_id, order)
+    if is_new:
+        with suppress(StripeUnavailable):  # logged where it was raised; the job goes on
+            return issue_refund(refund.pk)
+    return refund
+
+
+def issue_refund(refund_id: UUID, *, look_first: bool = False) -> Refund:
+    """Asks Stripe for a refund that was asked for here, and records the answer. Safe to repeat: the row's id is the
+    idempotency key, and ``look_first`` finds one that Stripe made longer ago than it remembers keys.
+
+    Raises:
+        StripeUnavailable: no answer; the refund stays ``requested``.
+    """
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    if refund.status != Status.REQUESTED:
+        return refund
+    told = Told(PurchaseEvent.Source.STAFF, actor_id=refund.asked_by)
+    try:
+        answer = _found_at_stripe(refund) if look_first else None
+        answer = answer or stripe_gateway.create_refund(
+            RefundRequest(
+                str(refund.pk), refund.payment.stripe_payment_intent_id, refund.amount_minor, refund.reason
+            )
+        )
+    except StripeRefused as error:
+        refund = _refuse(refund.pk, str(error.params.get("stripe_code") or error.code), told)
+        refund.refusal = error.for_staff
+        return refund
+    with transaction.atomic():
+        return record_refund(answer, told) or refund
+
+
+def sync_refunds(payment_id: UUID) -> int:
+    """Records every refund that Stripe has of a payment: for when we know that we don't know them all. How many.
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    told = Told(PurchaseEvent.Source.JOB)
+    found = list(stripe_gateway.list_refunds(Payment.objects.get(pk=payment_id).stripe_payment_intent_id))
+    for refund in found:
+        with transaction.atomic():
+            record_refund(refund, told)
+    return len(found)
+
+
+def record_refund(reported: StripeRefund, told: Told) -> Refund | None:
+    """Brings our record of a refund to what Stripe reports, and the purchase's credits with it. Makes the record where
+    there is none. In the caller's transaction; an older report than the last one changes nothing. None: no payment of
+    ours is known to it, or it is of no amount.
+    """
+    payment = payment_of(reported.payment_intent_id, reported.charge_id)
+    if payment is None or reported.amount <= 0:
+        return None
+    known = _locked(reported)
+    refund = known or _made_at_stripe(reported, payment)
+    refund.payment = payment
+    status = _status(reported, known)
+    is_news = refund.stripe_refund_id is None or ORDER.index(status) > ORDER.index(Status(refund.status))
+    amount = counted(reported, payment)
+    if amount is not None and refund.counted_minor is None:
+        refund.counted_minor, refund.counted_by = amount.minor, amount.by
+        is_news = True
+    if is_news:
+        refund.stripe_refund_id = reported.id
+        refund.failure_reason = reported.failure_reason
+        refund.made_at = reported.created
+        _move_to(refund, status)
+        settle_refund(refund, f"refund_{status}", told)
+    return refund
+
+
+def settle_refund(refund: Refund, what: str, told: Told) -> None:
+    """Moves the credits, and writes down with the purchase what was moved."""
+    metadata = {"refund": str(refund.pk), "status": refund.status}
+    settle_returns(refund.payment, Cause(Entry.Kind.REFUND, metadata))
+    detail = _detail(refund)
+    record(refund.purchase, Change(what, detail=detail), told)
+    if refund.status == Status.SUCCEEDED:
+        facts = {**detail, "stripe_refund": refund.stripe_refund_id, "purchase": str(refund.purchase.pk)}
+        transaction.on_commit(
+            lambda: log.info("refund_applied", **facts)
+        )  # before, it may still come to nothing
+    settle_attention_of(refund.payment, told, is_unresolved=refund.counted_minor is None)
+
+
+def _ask(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
+    """Writes the refund down and takes the credits; whether it is new."""
+    told = Told(PurchaseEvent.Source.STAFF, actor_id=order.asked_by.pk)
+    with transaction.atomic(durable=True):
+        purchase = lock_purchase(purchase_id)
+        if order.idempotency_key:
+            made = Refund.objects.filter(
+                payment__purchase=purchase, idempotency_key=order.idempotency_key
+            ).first()
+            if made is not None:
+                if (made.amount_minor, made.policy) != (order.amount_minor, order.policy):
+                    raise IdempotencyKeyReused("This key was used for another refund.")
+                return made, False
+        payment, amount = _check_order(purchase, order)
+        refund = Refund.objects.create(
+            payment=payment,
+            amount_minor=amount.minor,
+            counted_minor=amount.minor,
+            currency=amount.currency,
+            reason=order.reason,
+            note=order.note.strip(),
+            policy=order.policy,
+            origin=order.origin,
+            asked_by=order.asked_by.pk,
+            idempotency_key=order.idempotency_key,
+        )
+        went = outflows_of(_lot_of(payment)) if payment.is_accepted else None
+        settle_refund(refund, "refund_requested", told)
+        if order.policy == Refund.Policy.BLOCK and went is not None:
+            _require_all_taken(refund, went)
+        defer_refund(refund.pk)
+    return refund, True
+
+
+def _require_all_taken(refund: Refund, went: Outflows) -> None:
+    """Raises CreditsWereSpent where some of the credits that it asks for are gone, or set aside."""
+    claim = came_of(refund)
+    missing = claim.amount - claim.taken if claim else Decimal(0)
+    if missing:
+        gone = ", ".join(f"{credits_amount(amount)} {what}" for what, amount in went.gone.items() if amount)
+        raise CreditsWereSpent(
+            f"{credits_amount(missing)} of the credits that this would take back are gone. Of this purchase: {gone}.",
+            missing=str(missing),
+        )
+
+
+def _detail(refund: Refund) -> dict[str, str]:
+    claim = came_of(refund)
+    detail = {"refund": str(refund.pk), "amount": str(refund.amount)}
+    if claim is not None:
+        moved = {
+            "credits": -claim.taken,
+            "pending": claim.pending,
+            "owed": claim.owed,
+            "waived": claim.waived,
+        }
+        detail |= {name: str(amount) for name, amount in moved.items() if amount}
+    return detail
+
+
+def _refuse(refund_id: UUID, reason: str, told: Told) -> Refund:
+    """Stripe won't: the credits go back at once."""
+    with transaction.atomic():
+        purchase_id = Refund.objects.values_list("payment__purchase_id", flat=True).get(pk=refund_id)
+        purchase = lock_purchase(purchase_id)
+        rows = Refund.objects.select_related("payment").select_for_update(of=("self",))
+        refund = rows.get(pk=refund_id)
+        refund.payment.purchase = purchase
+        if refund.status == Status.REQUESTED:
+            refund.failure_reason = reason[:100]
+            _move_to(refund, Status.FAILED)
+            settle_refund(refund, "refund_refused", told)
+    return refund
+
+
+def _move_to(refund: Refund, status: Refund.Status) -> None:
+    refund.status = status
+    if status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELED):
+        refund.settled_at = timezone.now()
+    refund.save()
+    if status in (Status.SUCCEEDED, Status.PENDING):
+        defer_refund_mail(refund.pk)
+    log.info("refund_moved", refund=str(refund.pk), status=status, failure=refund.failure_reason)
+
+
+def _locked(reported: StripeRefund) -> Refund | None:
+    """Our record of it: by Stripe's id, else by ours, where we died before we could record Stripe's."""
+    found = Refund.objects.select_for_update(of=("self",)).filter(stripe_refund_id=reported.id).first()
+    if found is None and (ours := as_uuid(reported.reference)):
+        unanswered = Refund.objects.filter(pk=ours, stripe_refund_id=None, amount_minor=reported.amount)
+        found = unanswered.select_for_update(of=("self",)).first()
+    return found
+
+
+def _made_at_stripe(reported: StripeRefund, payment: Payment) -> Refund:
+    reason = reported.reason if reported.reason in Refund.Reason.values else Refund.Reason.OTHER
+    return Refund(
+        payment=payment,
+        amount_minor=reported.amount,
+        currency=reported.currency,
+        reason=reason,
+        policy=settings.REFUND_POLICY,
+        origin=Refund.Origin.STRIPE,
+    )
+
+
+def _status(reported: StripeRefund, known: Refund | None) -> Status:
+    """What Stripe says; where that is a word that we don't know, what we knew."""
+    if reported.status in Status.values:
+        return Status(reported.status)
+    log.error("unknown_refund_status", refund=reported.id, status=reported.status)
+    return Status(known.status) if known else Status.PENDING
+
+
+def _found_at_stripe(refund: Refund) -> StripeRefund | None:
+    made = stripe_gateway.list_refunds(refund.payment.stripe_payment_intent_id)
+    return next((found for found in made if found.reference == str(refund.pk)), None)
+
+
+def _check_order(purchase: Purchase, order: RefundOrder) -> tuple[Payment, Money]:
+    """What is to go back, of which payment."""
+    if order.payment_id:
+        payment, amount = _check_owed(purchase, order.payment_id, order.amount_minor)
+    else:
+        payment = accepted_payment(purchase)
+        check_amount(purchase, order.amount_minor)
+        amount = Money(order.amount_minor, purchase.currency)
+    payment.purchase = purchase
+    require_not_own(purchase, order.asked_by)
+    check_limit(amount, order.asked_by)
+    if not (order.note.strip() or order.reason) or len(order.note) > LONGEST_NOTE:
+        raise InvalidRefund(
+            f"Say why: a reason, or a note of at most {LONGEST_NOTE} characters.", field="note"
+        )
+    return payment, amount
+
+
+def _check_owed(purchase: Purchase, payment_id: UUID, amount_minor: int) -> tuple[Payment, Money]:
+    """Whole, or not at all: what is left of such a payment is owed to its buyer."""
+    found = next((owed for owed in owed_payments(purchase) if owed.payment.pk == payment_id), None)
+    if found is None or found.left.minor != amount_minor:
+        raise NotRefundable(
+            "This payment has been refunded or accepted meanwhile.", purchase=str(purchase.pk)
+        )
+    return found.payment, found.left
+
+
+def _lot_of(payment: Payment) -> Lot:
+    return Lot.objects.get(payment=payment)
+
+
+def _claimed(payment: Payment) -> Decimal:
+    """What refunds and disputes claim back already."""
+    claims = Clawback.objects.filter(lot=payment.lot_id).values_list("amount", flat=True)
+    return sum(claims, Decimal(0))

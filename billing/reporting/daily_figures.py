@@ -1,0 +1,170 @@
+"""Counts purchases, payments, refunds and disputes into figures by day (`billing.reporting.models`).
+
+These change long after their day: a bank debit is paid a week later, a dispute is lost after months. The database notes
+the day of whatever changes, in the transaction of the change; here each noted day is counted anew, whole. The note is
+taken away first and the day read after it, so what is not seen yet leaves a note of its own behind.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from billing.purchases.models import ChangedMoment
+from billing.refunds.models import Dispute, Refund
+from billing.reporting.models import CheckoutDay, ReturnsDay, SalesCount, SalesDay
+from core.days import day_of, start_of
+from credits.reporting.daily_figures import count_entries
+from credits.reporting.models import LedgerCount
+
+DAYS_AT_ONCE = 31
+DAY = datetime.timedelta(days=1)
+ShowProgress = Callable[[float], None]
+
+COUNT_CHECKOUTS = """
+INSERT INTO reporting_checkoutday (day, package_code, currency, status, purchases)
+SELECT (created_at AT TIME ZONE %(zone)s)::date, package_code, currency, status, count(*)
+FROM purchases_purchase WHERE created_at >= %(start)s AND created_at < %(end)s
+GROUP BY 1, 2, 3, 4
+"""
+# By the day on which Stripe was paid, whenever we learned of it. What was free is no sale, and whoever got it no buyer.
+COUNT_SALES = """
+INSERT INTO reporting_salesday (day, package_code, currency, purchases, paid_minor, first_purchases, second_purchases)
+SELECT (y.paid_at AT TIME ZONE %(zone)s)::date, p.package_code, y.currency, count(*), sum(y.amount_minor),
+       count(*) FILTER (WHERE earlier.purchases = 0), count(*) FILTER (WHERE earlier.purchases = 1)
+FROM purchases_payment y
+JOIN purchases_purchase p ON p.id = y.purchase_id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS purchases FROM (
+        SELECT FROM purchases_purchase e JOIN purchases_payment x ON x.purchase_id = e.id AND x.lot_id IS NOT NULL
+        WHERE e.account_id = p.account_id AND (x.paid_at, x.id) < (y.paid_at, y.id) LIMIT 2
+    ) AS before
+) AS earlier
+WHERE y.lot_id IS NOT NULL AND y.paid_at >= %(start)s AND y.paid_at < %(end)s
+GROUP BY 1, 2, 3
+"""
+# What goes back of a payment that was never revenue, as it was not accepted, must not lower it.
+COUNT_RETURNS = """
+INSERT INTO reporting_returnsday (day, package_code, currency, refunds, refunded_minor, disputes, disputed_minor)
+SELECT (r.at AT TIME ZONE %(zone)s)::date, p.package_code, y.currency,
+       sum(r.refunds), sum(r.refunded_minor), sum(r.disputes), sum(r.disputed_minor)
+FROM (
+    SELECT coalesce(made_at, created_at) AS at, payment_id, 1 AS refunds, coalesce(counted_minor, 0) AS refunded_minor,
+           0 AS disputes, 0 AS disputed_minor
+    FROM refunds_refund
+    WHERE status = ANY (%(refunded)s) AND (made_at >= %(start)s AND made_at < %(end)s
+          OR made_at IS NULL AND created_at >= %(start)s AND created_at < %(end)s)
+    UNION ALL
+    SELECT made_at, payment_id, 0, 0, 1,
+           CASE WHEN status = ANY (%(disputed)s) THEN coalesce(counted_minor, 0) ELSE 0 END
+    FROM refunds_dispute
+    WHERE NOT status = ANY (%(inquiries)s) AND made_at >= %(start)s AND made_at < %(end)s
+) AS r
+JOIN purchases_payment y ON y.id = r.payment_id AND y.lot_id IS NOT NULL
+JOIN purchases_purchase p ON p.id = y.purchase_id
+GROUP BY 1, 2, 3
+"""
+INQUIRIES = (
+    Dispute.Status.WARNING_NEEDS_RESPONSE,
+    Dispute.Status.WARNING_UNDER_REVIEW,
+    Dispute.Status.WARNING_CLOSED,
+    Dispute.Status.PREVENTED,
+)
+FIRST_MOMENT = """
+SELECT least((SELECT min(created_at) FROM purchases_purchase), (SELECT min(paid_at) FROM purchases_payment),
+             (SELECT min(made_at) FROM refunds_refund), (SELECT min(made_at) FROM refunds_dispute))
+"""
+COUNT_VISIT = """
+INSERT INTO reporting_visitday AS d (day, visits) VALUES (%s, 1)
+ON CONFLICT (day) DO UPDATE SET visits = d.visits + 1
+"""
+
+
+def bring_figures_up_to_date(progress: ShowProgress | None = None) -> bool:
+    """Counts what changed since the last time, here and in the ledger. Whether it got up to now: an open transaction
+    holds the ledger's up (see `credits.reporting.daily_figures.settled_now`).
+    """
+    count_changed_days()
+    return count_entries(progress)
+
+
+@transaction.atomic
+def count_changed_days() -> None:
+    """Counts the days anew that something changed on: all of them, where the site's TIME_ZONE has changed."""
+    if not _take_turn():
+        _recount_all()
+        return
+    for day in _take_notes():
+        _count_days(day, day)
+
+
+def count_all_next_time() -> None:
+    """For whoever has written past the triggers, or under ids given long before: the next count begins anew."""
+    SalesCount.objects.update(zone="")
+    LedgerCount.objects.update(zone="")
+
+
+@transaction.atomic
+def recount_sales() -> None:
+    """Counts all days anew, in one transaction: who reads meanwhile sees what was."""
+    _take_turn()
+    _recount_all()
+
+
+def count_visit() -> None:
+    """One visit more that saw the packages, today."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_VISIT, [day_of(timezone.now())])
+
+
+def _take_turn() -> bool:
+    """Only one counts. Whether there are days to go on from, and of this zone."""
+    count, _created = SalesCount.objects.select_for_update().get_or_create(defaults={"zone": ""})
+    goes_on: bool = count.zone == settings.TIME_ZONE
+    SalesCount.objects.update(zone=settings.TIME_ZONE, counted_at=Now())
+    return goes_on
+
+
+def _take_notes() -> list[datetime.date]:
+    """The days that something changed on. They are forgotten, and come back where this transaction fails."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM purchases_changedmoment RETURNING at")
+        moments = [at for (at,) in cursor.fetchall()]
+    return sorted({day_of(at) for at in moments})
+
+
+def _recount_all() -> None:
+    ChangedMoment.objects.all().delete()
+    for model in (CheckoutDay, SalesDay, ReturnsDay):
+        model.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(FIRST_MOMENT)
+        (first,) = cursor.fetchone()
+    if first is None:
+        return
+    start, last = day_of(first), day_of(timezone.now())
+    while start <= last:
+        _count_days(start, start + (DAYS_AT_ONCE - 1) * DAY)
+        start += DAYS_AT_ONCE * DAY
+
+
+def _count_days(first: datetime.date, last: datetime.date) -> None:
+    """From the first day to the last, both among them."""
+    for model in (CheckoutDay, SalesDay, ReturnsDay):
+        model.objects.filter(day__gte=first, day__lte=last).delete()
+    parameters = {
+        "zone": settings.TIME_ZONE,
+        "start": start_of(first),
+        "end": start_of(last + DAY),
+        "refunded": [status.value for status in Refund.STANDING],
+        "disputed": [status.value for status in Dispute.STANDING],
+        "inquiries": [status.value for status in INQUIRIES],
+    }
+    with connection.cursor() as cursor:
+        for statement in (COUNT_CHECKOUTS, COUNT_SALES, COUNT_RETURNS):
+            cursor.execute(statement, parameters)

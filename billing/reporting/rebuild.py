@@ -1,0 +1,95 @@
+"""Counts all figures by day anew, and compares: what a job kept up to date must be what one count of all gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, models, transaction
+
+from billing.reporting.balance import unbalanced_currencies
+from billing.reporting.daily_figures import count_changed_days, recount_sales
+from billing.reporting.models import CheckoutDay, ReturnsDay, SalesDay
+from credits.reporting.daily_figures import Settled, count_entries_up_to, settled_now
+from credits.reporting.models import FirstSpend, LedgerCount, LedgerDay, SpendingDay
+
+COUNTED: tuple[type[models.Model], ...] = (
+    *(CheckoutDay, SalesDay, ReturnsDay, LedgerDay, FirstSpend, SpendingDay),
+)
+ShowProgress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Recount:
+    """What counting anew has shown: a line for each figure that was counted otherwise before, and one for each currency
+    whose figures don't come to what was paid.
+    """
+
+    differences: list[str]
+    unbalanced: list[str]
+
+
+class CannotCount(Exception):
+    """A transaction that writes entries stays open; the message says what to do."""
+
+
+def rebuild_figures(progress: ShowProgress | None = None, *, keep: bool = True) -> Recount:
+    """Counts everything anew but the visits, of which nothing is left to count. Without ``keep``, everything stays as
+    it was.
+
+    All of it sees the database as of one moment, so that what comes in meanwhile is no difference. Jobs that count
+    wait until it is over.
+
+    Raises:
+        CannotCount: nothing was changed.
+    """
+    settled = settled_now()
+    if settled is None:
+        raise CannotCount(
+            "A transaction that writes to the ledger stays open. Find it in pg_stat_activity (xact_start), let it end "
+            "or end it, and try again."
+        )
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            # The moment comes after the lock: whoever was counting has finished, and is seen.
+            cursor.execute("LOCK TABLE reporting_salescount, credits_ledgercount IN EXCLUSIVE MODE")
+        recount = _recount(_furthest(settled), progress)
+        if not keep:
+            transaction.set_rollback(True)
+    return recount
+
+
+def _furthest(settled: Settled) -> Settled:
+    """A job may have counted further since we looked."""
+    count = LedgerCount.objects.first()
+    return Settled(max(settled.entry_id, count.entry_id), settled.at) if count else settled
+
+
+def _recount(settled: Settled, progress: ShowProgress | None) -> Recount:
+    was_counted = LedgerCount.objects.filter(entry_id__gt=0, zone=settings.TIME_ZONE).exists()
+    count_changed_days()
+    if was_counted:
+        count_entries_up_to(settled)
+    before = _rows()
+    recount_sales()
+    count_entries_up_to(settled, progress, anew=True)
+    differences = _differences(before, _rows()) if was_counted else []
+    return Recount(differences, list(unbalanced_currencies()))
+
+
+def _rows() -> set[tuple[Any, ...]]:
+    """Everything counted, each row with the name of its table first."""
+    rows = set()
+    for model in COUNTED:
+        columns = [field.attname for field in model._meta.concrete_fields if field.name != "id"]
+        rows |= {(model._meta.model_name, *row) for row in model._default_manager.values_list(*columns)}
+    return rows
+
+
+def _differences(before: set[tuple[Any, ...]], now: set[tuple[Any, ...]]) -> list[str]:
+    lines = [("was", row) for row in before - now] + [("is", row) for row in now - before]
+    lines.sort(key=lambda line: (*map(str, line[1][:4]), line[0] == "is"))
+    return [f"{state:3} {' '.join(map(str, row))}" for state, row in lines]

@@ -1,0 +1,192 @@
+"""Reads of the figures by day: each over as many rows as there are days and packages, never over purchases.
+
+Money is in minor units of one currency; counts are of all currencies where none is named.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q, Sum
+from django.db.models.functions import Coalesce
+
+from billing.packages.models import Package
+from billing.purchases.models import Purchase
+from billing.reporting.models import CheckoutDay, ReturnsDay, SalesCount, SalesDay, VisitDay
+from credits.reporting.selectors import Earned, earned_by_day
+
+
+@dataclass(frozen=True)
+class Sales:
+    """What was paid in a time, and what of it went back."""
+
+    purchases: int = 0
+    paid_minor: int = 0
+    refunds: int = 0
+    refunded_minor: int = 0
+    disputes: int = 0
+    disputed_minor: int = 0
+
+    @property
+    def returned_minor(self) -> int:
+        """What was refunded, and what disputes keep away."""
+        return self.refunded_minor + self.disputed_minor
+
+    @property
+    def net_minor(self) -> int:
+        """Paid, less what was returned."""
+        return self.paid_minor - self.returned_minor
+
+
+@dataclass(frozen=True)
+class Buyers:
+    """How many people and teams had bought by a day: once at least, and again."""
+
+    all: int = 0
+    again: int = 0
+
+
+@dataclass(frozen=True)
+class PackageSales:
+    code: str
+    name: str
+    sales: Sales
+
+
+def sales_counted_at() -> datetime.datetime | None:
+    """When the days were last brought up to date; None before the first count."""
+    count = SalesCount.objects.first()
+    return count.counted_at if count else None
+
+
+def currencies_sold() -> list[str]:
+    """The currencies that something was paid in, the one with most purchases first; before the first purchase, those
+    that something is priced in. There is one at least.
+    """
+    sold = SalesDay.objects.values("currency").annotate(number=Sum("purchases"))
+    found = [row["currency"] for row in sold.order_by("-number", "currency")]
+    return found or sorted(set(Package.objects.values_list("currency", flat=True))) or [Package().currency]
+
+
+def sales_by_day(
+    first: datetime.date | None, last: datetime.date, currency: str
+) -> dict[datetime.date, Sales]:
+    """For each day that something was paid or went back on. Two queries."""
+    return _sales(first, last, currency, "day")
+
+
+def sales_by_package(first: datetime.date, last: datetime.date, currency: str) -> list[PackageSales]:
+    """The package that brought most first. Three queries."""
+    found = _sales(first, last, currency, "package_code")
+    names = dict(Package.objects.filter(code__in=list(found)).values_list("code", "name"))
+    listed = [PackageSales(code, names.get(code, code), sales) for code, sales in found.items()]
+    return sorted(listed, key=lambda each: (-each.sales.paid_minor, each.code))
+
+
+def sales_in(first: datetime.date | None, last: datetime.date, currency: str) -> Sales:
+    """All of a time; without a first day, from the beginning."""
+    return _sales(first, last, currency, "currency").get(currency, Sales())
+
+
+def buyers_by(last: datetime.date, currency: str | None = None) -> Buyers:
+    """By the end of a day. With a currency: those whose first (or second) purchase was in it."""
+    days = SalesDay.objects.filter(day__lte=last)
+    if currency is not None:
+        days = days.filter(currency=currency)
+    sums = days.aggregate(all=_sum("first_purchases"), again=_sum("second_purchases"))
+    return Buyers(**sums)
+
+
+def new_buyers(first: datetime.date, last: datetime.date) -> int:
+    days = SalesDay.objects.filter(day__gte=first, day__lte=last)
+    return int(days.aggregate(number=_sum("first_purchases"))["number"])
+
+
+def purchases_paid(first: datetime.date, last: datetime.date) -> int:
+    """In all currencies."""
+    days = SalesDay.objects.filter(day__gte=first, day__lte=last)
+    return int(days.aggregate(number=_sum("purchases"))["number"])
+
+
+def disputes_opened(first: datetime.date, last: datetime.date) -> int:
+    """In all currencies, inquiries apart."""
+    days = ReturnsDay.objects.filter(day__gte=first, day__lte=last)
+    return int(days.aggregate(number=_sum("disputes"))["number"])
+
+
+def checkouts_by_status(first: datetime.date, last: datetime.date) -> dict[str, int]:
+    """Of purchases begun in a time, in all currencies: how many have come to what. Every status is there."""
+    rows = CheckoutDay.objects.filter(day__gte=first, day__lte=last).values("status")
+    found = dict(rows.annotate(number=Sum("purchases")).values_list("status", "number"))
+    return {status: found.get(status, 0) for status in Purchase.Status.values}
+
+
+def visits_in(first: datetime.date, last: datetime.date) -> int:
+    days = VisitDay.objects.filter(day__gte=first, day__lte=last)
+    return int(days.aggregate(number=_sum("visits"))["number"])
+
+
+def _sales(first: datetime.date | None, last: datetime.date, currency: str, by: str) -> dict[Any, Sales]:
+    within = Q(day__lte=last, currency=currency)
+    if first is not None:
+        within &= Q(day__gte=first)
+    rows: dict[Any, dict[str, int]] = {}
+    returned = ("refunds", "refunded_minor", "disputes", "disputed_minor")
+    for model, columns in ((SalesDay, ("purchases", "paid_minor")), (ReturnsDay, returned)):
+        sums = {f"sum_{name}": Sum(name) for name in columns}
+        for row in model.objects.filter(within).order_by().values(by).annotate(**sums):
+            rows.setdefault(row[by], {}).update({name: row[f"sum_{name}"] for name in columns})
+    return {key: Sales(**rows[key]) for key in sorted(rows)}
+
+
+def _sum(column: str) -> Coalesce:
+    return Coalesce(Sum(column), 0)
+
+
+@dataclass(frozen=True)
+class Revenue:
+    """What was earned in a time, in minor units with places. Money that was returned for credits that could not be
+    taken back lowers what was ``used``: so deferred, recognised, written off and returned come to what was paid.
+    """
+
+    used: Decimal = Decimal(0)
+    breakage: Decimal = Decimal(0)
+    written_off: Decimal = Decimal(0)
+
+    @property
+    def recognised(self) -> Decimal:
+        return self.used + self.breakage
+
+    def __add__(self, other: Revenue) -> Revenue:
+        return Revenue(
+            self.used + other.used, self.breakage + other.breakage, self.written_off + other.written_off
+        )
+
+
+def revenue_by_day(
+    first: datetime.date | None, last: datetime.date, currency: str
+) -> dict[datetime.date, Revenue]:
+    """For each day that something was earned or returned on. Four queries."""
+    sales = sales_by_day(first, last, currency)
+    earned = earned_by_day(first, last, currency)
+    return {
+        day: _revenue(earned.get(day, Earned()), sales.get(day, Sales())) for day in sorted({*sales, *earned})
+    }
+
+
+def total_revenue(days: dict[datetime.date, Revenue]) -> Revenue:
+    return sum(days.values(), Revenue())
+
+
+def _revenue(earned: Earned, sales: Sales) -> Revenue:
+    reversed_minor = sales.returned_minor - earned.clawed_back
+    return Revenue(earned.used - reversed_minor, earned.expired, earned.written_off)
+
+
+def package_codes_bought() -> list[str]:
+    """The codes of all packages that there are, or that were begun to be bought by the last count."""
+    bought = CheckoutDay.objects.values_list("package_code", flat=True).distinct()
+    return sorted({*bought, *Package.objects.values_list("code", flat=True)})

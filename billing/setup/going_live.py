@@ -1,0 +1,120 @@
+"""Whether all is ready at Stripe for this site to sell: each thing by itself, with what to do where it isn't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from billing.errors import BillingError
+from billing.packages.catalog_sync import check_catalog
+from billing.setup import webhook_endpoint as stripe_setup
+from billing.setup.webhook_endpoint import WebhookEndpoint
+from billing.setup.webhook_events import missing_events, superfluous_events
+from billing.stripe.client import missing_permission
+from billing.stripe.identity import is_live, why_not_this_account
+
+CREATE = "run check_stripe --create-endpoint, and set the secret that it prints"
+ANEW = f"An endpoint keeps the version that it was made with: delete it at Stripe, {CREATE}."
+ON_ITS_PAGE = "change it on the endpoint's page in Stripe's dashboard (Developers → Webhooks)"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at. ``to_do`` is empty where it is right."""
+
+    what: str
+    to_do: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        return not self.to_do
+
+
+def check_everything() -> Iterator[Check]:
+    """Looks at each thing in turn, and changes nothing here or at Stripe. One that can't be looked at is wrong too."""
+    for name, look in (
+        ("Account", _check_account),
+        ("Permissions", _check_permissions),
+        ("Webhook endpoint", _check_endpoints),
+        ("Catalogue", _check_catalog),
+    ):
+        try:
+            yield from look()
+        except BillingError as error:
+            again = "Run the command again later." if error.passes_by_itself else "Put that right first."
+            yield Check(f"{name}: {error.for_staff}", again)
+
+
+def _check_account() -> Iterator[Check]:
+    mode = "live" if is_live() else "test"
+    account = stripe_setup.fetch_account()
+    wrong = why_not_this_account(account.id)
+    yield Check(
+        f"Account {account.id}, {mode} mode{f': {wrong}' if wrong else ''}", wrong and "Change the key."
+    )
+    yield Check(
+        f"Account: charges are {'enabled' if account.charges_enabled else 'not enabled'}",
+        "" if account.charges_enabled else "Finish the account's activation in Stripe's dashboard.",
+    )
+
+
+def _check_permissions() -> Iterator[Check]:
+    for permission in stripe_setup.permissions_needed():
+        lacking = missing_permission(permission.probe)
+        yield Check(
+            f"Permission {permission.name}{f': the key lacks {lacking}' if lacking else ''}",
+            lacking and "Give it to the key in Stripe's dashboard (Developers → API keys).",
+        )
+
+
+def _check_endpoints() -> Iterator[Check]:
+    urls = stripe_setup.webhook_urls()
+    if is_live() and not settings.SITE_URL.startswith("https://"):
+        yield Check(f"SITE_URL is {settings.SITE_URL}", "Live events go to https:// only: set SITE_URL.")
+    endpoints = stripe_setup.list_endpoints()
+    ours = [endpoint for endpoint in endpoints if stripe_setup.is_our_address(endpoint.url)]
+    if not ours:
+        others = ", ".join(endpoint.url for endpoint in endpoints) or "none at all"
+        yield Check(
+            f"Webhook endpoint: none has the address {urls[0]}; there is {others}", f"To make it, {CREATE}."
+        )
+    elif len(ours) > 1:
+        ids = ", ".join(endpoint.id for endpoint in ours)
+        yield Check(f"Webhook endpoint: {len(ours)} have our address: {ids}", "Delete all but one at Stripe.")
+    for endpoint in ours:
+        yield from _check_endpoint(endpoint)
+
+
+def _check_endpoint(endpoint: WebhookEndpoint) -> Iterator[Check]:
+    name = f"Webhook endpoint {endpoint.id}"
+    yield Check(f"{name}: address {endpoint.url}")
+    is_enabled, pinned = endpoint.status == "enabled", settings.STRIPE_API_VERSION
+    yield Check(f"{name}: {endpoint.status}", "" if is_enabled else f"Enable it: {ON_ITS_PAGE}.")
+    version = endpoint.api_version or "the account's default"
+    yield Check(
+        f"{name}: API version {version}{'' if version == pinned else f', and the site speaks {pinned}'}",
+        "" if version == pinned else ANEW,
+    )
+    if endpoint.livemode != is_live():
+        yield Check(f"{name}: of the other mode than the key", f"In the key's mode, {CREATE}.")
+    for title, events, to_do in (
+        ("events missing", missing_events(endpoint.events), "Add them"),
+        ("events that do nothing here", superfluous_events(endpoint.events), "Take them off"),
+    ):
+        yield Check(
+            f"{name}: {title}: {', '.join(events) or 'none'}", f"{to_do}: {ON_ITS_PAGE}." if events else ""
+        )
+
+
+def _check_catalog() -> Iterator[Check]:
+    compared = check_catalog()
+    if not any(package.is_active for package, _ in compared):
+        yield Check("Catalogue: nothing is on sale", "Run load_catalog, then sync_catalog.")
+        return
+    differing = [f"{package.code}: {'; '.join(drift)}" for package, drift in compared if drift]
+    for difference in differing:
+        yield Check(f"Catalogue: {difference}", "Run sync_catalog.")
+    if not differing:
+        yield Check(f"Catalogue: {len(compared)} packages are as at Stripe")

@@ -1,0 +1,128 @@
+"""How things are set up at Stripe: the account, the webhook endpoint, and what the key may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+
+from billing.setup.webhook_events import WANTED_EVENTS
+from billing.stripe import gateway as stripe_gateway
+from billing.stripe.objects.reading import reading, text
+
+# An id that no object has: to try what a key may write, and change nothing.
+NOTHING = "check_stripe_none"
+FEWEST = {"limit": 1}
+
+
+@dataclass(frozen=True)
+class StripeAccountState:
+    id: str
+    charges_enabled: bool
+
+
+@dataclass(frozen=True)
+class WebhookEndpoint:
+    """An endpoint as Stripe holds it. ``secret`` is there only in the answer that made it."""
+
+    id: str
+    url: str
+    status: str
+    api_version: str
+    livemode: bool
+    events: list[str]
+    secret: str = ""
+
+
+@dataclass(frozen=True)
+class Permission:
+    """What a restricted key must be given, by the words of Stripe's dashboard, and the call that tells."""
+
+    name: str
+    probe: Callable[[Any], Any]
+
+
+PERMISSIONS = (
+    Permission("Checkout Sessions: read", lambda stripe: stripe.checkout.sessions.list(FEWEST)),
+    Permission("Checkout Sessions: write", lambda stripe: stripe.checkout.sessions.expire(f"cs_{NOTHING}")),
+    Permission("Charges and Refunds: read", lambda stripe: stripe.refunds.list(FEWEST)),
+    Permission(
+        "Charges and Refunds: write",
+        lambda stripe: stripe.refunds.create({"payment_intent": f"pi_{NOTHING}", "amount": 100}),
+    ),
+    Permission("Products: read", lambda stripe: stripe.products.list(FEWEST)),
+    Permission(
+        "Products: write", lambda stripe: stripe.products.update(f"prod_{NOTHING}", {"active": False})
+    ),
+    Permission("Prices: read", lambda stripe: stripe.prices.list(FEWEST)),
+    Permission("Prices: write", lambda stripe: stripe.prices.update(f"price_{NOTHING}", {"active": False})),
+    Permission("PaymentIntents: read", lambda stripe: stripe.payment_intents.list(FEWEST)),
+    Permission("Payment Methods: read", lambda stripe: stripe.payment_methods.list(FEWEST)),
+    Permission("Customers: read", lambda stripe: stripe.customers.list(FEWEST)),
+    Permission("Disputes: read", lambda stripe: stripe.disputes.list(FEWEST)),
+    Permission("Balance transaction sources: read", lambda stripe: stripe.balance_transactions.list(FEWEST)),
+)
+
+
+# With STRIPE_INVOICES.
+INVOICES = Permission("Invoices: read", lambda stripe: stripe.invoices.list(FEWEST))
+
+
+def permissions_needed() -> list[Permission]:
+    """What the site asks of its key. Reading is probed by a list, writing by a change of what doesn't exist."""
+    return [*PERMISSIONS, *([INVOICES] if settings.STRIPE_INVOICES else [])]
+
+
+def fetch_account() -> StripeAccountState:
+    """The account that the key is of. Raises `StripeUnavailable`, `StripeRefused`."""
+    data = stripe_gateway.ask(lambda stripe: stripe.accounts.retrieve_current())
+    with reading("account"):
+        return StripeAccountState(text(data["id"]), bool(data["charges_enabled"]))
+
+
+def webhook_urls() -> tuple[str, ...]:
+    """The addresses at which events are taken in: the one to give to Stripe, then that of before. Either may end with
+    a slash.
+    """
+    paths = [reverse("api-webhook"), reverse("legacy-webhook")]
+    return tuple(f"{settings.SITE_URL}{path}{slash}" for path in paths for slash in ("", "/"))
+
+
+def is_our_address(url: str) -> bool:
+    """Whether what is sent there is taken in: at one of `webhook_urls`, or where dj-stripe's endpoint was."""
+    of_djstripe = f"{settings.SITE_URL}/{settings.DJSTRIPE_PREFIX}/webhook/"
+    return url in webhook_urls() or bool(settings.DJSTRIPE_PREFIX and url.startswith(of_djstripe))
+
+
+def list_endpoints() -> list[WebhookEndpoint]:
+    """The account's webhook endpoints; Stripe allows sixteen. Raises `StripeUnavailable`, `StripeRefused`."""
+    params = {"limit": stripe_gateway.LIST_PAGE}
+    data = stripe_gateway.ask(lambda stripe: stripe.webhook_endpoints.list(params))
+    return [_endpoint(each) for each in data["data"]]
+
+
+def create_endpoint() -> WebhookEndpoint:
+    """Makes our endpoint. Raises `StripeUnavailable`, `StripeRefused`."""
+    params = {
+        "url": webhook_urls()[0],
+        "api_version": settings.STRIPE_API_VERSION,
+        "enabled_events": list(WANTED_EVENTS),
+        "description": settings.SITE_NAME,
+    }
+    return _endpoint(stripe_gateway.ask(lambda stripe: stripe.webhook_endpoints.create(params)))
+
+
+def _endpoint(data: Any) -> WebhookEndpoint:
+    with reading("webhook endpoint"):
+        return WebhookEndpoint(
+            id=text(data["id"]),
+            url=text(data["url"]),
+            status=text(data["status"]),
+            api_version=data["api_version"] or "",
+            livemode=bool(data["livemode"]),
+            events=[text(event) for event in data["enabled_events"]],
+            secret=data.get("secret") or "",
+        )

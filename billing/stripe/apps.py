@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class StripeConfig(AppConfig):
+    name = "billing.stripe"
+    verbose_name = _("Stripe")
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,173 @@
+"""How Stripe is called: the client, its errors as ours, and lists page by page. What is asked stands in the gateway."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import stripe
+import structlog
+from django.conf import settings
+
+from billing.errors import EmailRefused, MalformedStripeObject, StripeRefused, StripeUnavailable
+from billing.stripe.bulkhead import place
+
+log = structlog.get_logger(__name__)
+
+# Of what Stripe says of a refusal.
+LONGEST_MESSAGE = 500
+ADDRESS = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
+STARS = re.compile(r"\*{5,}")
+PERMISSION = re.compile(r"rak_\w+")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ListPage(Generic[T]):
+    """A page of a list, newest first. ``last_id``, where there is more: what to ask for the next one with. What of it
+    can't be read stands in ``unreadable``, by Stripe's id, with the reason.
+    """
+
+    items: list[T]
+    last_id: str
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def client(hurried: bool = False) -> stripe.StripeClient:
+    """Give Stripe's client. ``hurried``: it gives up soon and repeats nothing, for somebody who can look again."""
+    return _client_for(
+        settings.STRIPE_SECRET_KEY,
+        settings.STRIPE_API_BASE,
+        settings.STRIPE_API_VERSION,
+        0 if hurried else settings.STRIPE_MAX_NETWORK_RETRIES,
+        settings.STRIPE_LOOK_TIMEOUT_SECONDS if hurried else settings.STRIPE_TIMEOUT_SECONDS,
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _client_for(key: str, base: str, version: str, retries: int, timeout: float) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        key,
+        base_addresses={"api": base},
+        stripe_version=version,
+        max_network_retries=retries,
+        http_client=_http_client(timeout),
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _http_client(timeout: float) -> stripe.RequestsClient:
+    return stripe.RequestsClient(timeout=timeout)
+
+
+def configure_module_client() -> None:
+    """Points stripe's module-level client, which dj-stripe uses, to where our own client goes."""
+    stripe.api_key = settings.STRIPE_SECRET_KEY
+    stripe.api_base = settings.STRIPE_API_BASE
+    stripe.api_version = settings.STRIPE_API_VERSION
+    stripe.max_network_retries = settings.STRIPE_MAX_NETWORK_RETRIES
+    stripe.default_http_client = _http_client(settings.STRIPE_TIMEOUT_SECONDS)
+
+
+def call(operation: Callable[[], stripe.StripeObject]) -> Mapping[str, Any]:
+    """Give the answer to one call, as plain data, in a place of the web's for it.
+
+    Raises:
+        StripeBusy: no place.
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    with place(), stripe_errors_as_ours():
+        data: Mapping[str, Any] = operation().to_dict()
+    return data
+
+
+def missing_permission(operation: Callable[[Any], Any]) -> str:
+    """What Stripe says that the key lacks for a call, such as ``rak_charge_write``; empty where it may. A call that
+    names nothing that exists tells it for writing, and changes nothing.
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer, or no good key.
+    """
+    with stripe_errors_as_ours():
+        try:
+            operation(client().v1)
+        except stripe.PermissionError as error:
+            said = error.user_message or ""
+            named = PERMISSION.search(said)
+            return named[0] if named else said
+        except stripe.InvalidRequestError:
+            return ""  # it got past the door
+    return ""
+
+
+@contextmanager
+def stripe_errors_as_ours() -> Iterator[None]:
+    """Turns Stripe's exceptions into `StripeUnavailable` and `StripeRefused`.
+
+    What Stripe said goes to the log and to staff; secrets and people's addresses don't.
+    """
+    try:
+        yield
+    except (stripe.APIConnectionError, stripe.RateLimitError) as error:
+        raise _unavailable(error) from error
+    except stripe.StripeError as error:
+        if (error.http_status or 500) >= 500 or error.http_status == 409:
+            raise _unavailable(error) from error
+        raise _refused(error) from error
+
+
+def _unavailable(error: stripe.StripeError) -> StripeUnavailable:
+    log.warning("stripe_unavailable", status=error.http_status, code=error.code, request_id=error.request_id)
+    return StripeUnavailable("Stripe can't be reached at the moment. Please try again in a few minutes.")
+
+
+def _refused(error: stripe.StripeError) -> StripeRefused:
+    said: Any = error.error  # stripe-python copies it to the exception for some types only
+    details = {
+        "stripe_code": getattr(said, "code", None) or error.code or "",
+        "stripe_message": _fit_to_be_read(error.user_message or ""),
+        "stripe_param": getattr(said, "param", None) or "",
+        "request_id": error.request_id or "",
+    }
+    if details["stripe_code"] == "email_invalid":
+        # Not logged: its message is the address. Whoever catches it says whose it is.
+        return EmailRefused("Stripe refused the e-mail address.", **details)
+    log.error("stripe_refused", status=error.http_status, **details)
+    return StripeRefused("Stripe refused the request.", **details)
+
+
+def _fit_to_be_read(text: str) -> str:
+    """Stripe quotes what it refuses: a buyer's address belongs in no log, nor a hundred stars for the rest of a key."""
+    return STARS.sub("****", ADDRESS.sub("…@…", text))[:LONGEST_MESSAGE]
+
+
+def pages(fetch: Callable[..., Any], params: dict[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Each object of a list, a page at a time (https://docs.stripe.com/api/pagination)."""
+    after: dict[str, str] = {}
+    while True:
+        page = call(functools.partial(fetch, {**params, **after}))
+        yield from page["data"]
+        if not page["has_more"]:
+            return
+        after = {"starting_after": page["data"][-1]["id"]}
+
+
+def page_of(
+    fetch: Callable[..., Any], params: dict[str, Any], after: str, read: Callable[[Mapping[str, Any]], T]
+) -> ListPage[T]:
+    """Give the page of a list that follows the object ``after``, each of its objects read."""
+    cursor = {"starting_after": after} if after else {}
+    page = call(functools.partial(fetch, {**params, **cursor}))
+    last_id = page["data"][-1]["id"] if page["has_more"] else ""
+    listed: ListPage[T] = ListPage([], last_id)
+    for data in page["data"]:
+        try:
+            listed.items.append(read(data))
+        except MalformedStripeObject as error:
+            listed.unreadable[str(data.get("id"))[:255]] = error.message
+    return listed

@@ -1,0 +1,55 @@
+"""Products and prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from billing.stripe.objects.reading import Json, id_of, reading, text
+
+
+@dataclass(frozen=True)
+class StripeProduct:
+    id: str
+    name: str
+    description: str
+    active: bool
+    package_code: str
+    raw: Json
+    default_price_id: str = ""
+
+    @classmethod
+    def from_json(cls, data: Json) -> StripeProduct:
+        with reading("product"):
+            return cls(
+                id=text(data["id"]),
+                name=text(data["name"]),
+                description=data["description"] or "",
+                active=bool(data["active"]),
+                package_code=(data["metadata"] or {}).get("package_code") or "",
+                raw=data,
+                default_price_id=id_of(data.get("default_price")) or "",
+            )
+
+
+@dataclass(frozen=True)
+class StripePrice:
+    id: str
+    product_id: str
+    unit_amount: int | None
+    currency: str
+    active: bool
+    lookup_key: str
+    raw: Json
+
+    @classmethod
+    def from_json(cls, data: Json) -> StripePrice:
+        with reading("price"):
+            return cls(
+                id=text(data["id"]),
+                product_id=id_of(data["product"]) or "",
+                unit_amount=data["unit_amount"],
+                currency=text(data["currency"]).lower(),
+                active=bool(data["active"]),
+                lookup_key=data["lookup_key"] or "",
+                raw=data,
+            )

@@ -1,0 +1,34 @@
+"""What Stripe sent, as PostgreSQL can hold it: as it came, but for what no text or number column takes."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from billing.stripe.objects.reading import LONGEST_ID, storable
+
+
+def storable_json(value: Any) -> Any:
+    """The same JSON without NUL and halves of surrogate pairs, and with numbers beyond all bounds as text."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(str(key)): storable_json(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [storable_json(held) for held in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def storable_key(event_id: str) -> str:
+    """The id, or where it can't be one here, another that is always the same for it."""
+    if storable(event_id) == event_id and len(event_id) <= LONGEST_ID:
+        return event_id
+    return f"{storable(event_id)[:150]}~{digest(event_id.encode('utf-8', 'surrogatepass'))}"
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

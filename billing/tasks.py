@@ -1,0 +1,157 @@
+"""Background work of billing. Each task may run twice, also at once, and does its work once.
+
+`billing.deferring` asks for them by their names.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from uuid import UUID
+
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
+
+from billing.deferring import defer_reconciliation
+from billing.errors import NothingToGoOnWith
+from billing.inbox import retention
+from billing.mail import confirmation, payment_failed, reversals
+from billing.privacy import erasure
+from billing.reconciliation import comparing, runs
+from billing.refunds import refunding
+from billing.reporting import daily_figures
+from billing.webhooks import mirroring, unmatched_events
+from core.jobs.deferring import PATIENTLY
+from core.jobs.queues import MAIL, MONEY, STRIPE, UPKEEP
+
+KEEP_JOBS_HOURS = 7 * 24
+
+
+@app.task(name="billing.send_confirmation", queue=MAIL, retry=PATIENTLY)
+def send_confirmation(purchase_id: str) -> None:
+    """Send the purchase's confirmation, once."""
+    confirmation.send_purchase_confirmation(UUID(purchase_id))
+
+
+@app.task(name="billing.send_payment_failed", queue=MAIL, retry=PATIENTLY)
+def send_payment_failed(purchase_id: str) -> None:
+    """Tell the buyer that a delayed payment failed, once."""
+    payment_failed.send_payment_failed_mail(UUID(purchase_id))
+
+
+@app.task(name="billing.send_refund_mail", queue=MAIL, retry=PATIENTLY)
+def send_refund_mail(refund_id: str) -> None:
+    """Tell the buyer about a refund, once."""
+    reversals.send_refund_mail(UUID(refund_id))
+
+
+@app.task(name="billing.tell_staff_of_dispute", queue=MAIL, retry=PATIENTLY)
+def tell_staff_of_dispute(dispute_id: str) -> None:
+    """Tell staff about a new dispute, once."""
+    reversals.tell_staff_of_dispute(UUID(dispute_id))
+
+
+@app.task(name="billing.issue_refund", queue=STRIPE, priority=1, retry=PATIENTLY)
+def issue_refund(refund_id: str) -> None:
+    """Ask Stripe again for a refund whose answer was never recorded."""
+    refunding.issue_refund(UUID(refund_id), look_first=True)
+
+
+@app.task(name="billing.sync_refunds", queue=STRIPE, retry=PATIENTLY)
+def sync_refunds(payment_id: str) -> None:
+    """Record every refund that Stripe has for a payment."""
+    refunding.sync_refunds(UUID(payment_id))
+
+
+@app.task(name="billing.mirror_event", queue=STRIPE, retry=PATIENTLY)
+def mirror_event(event_id: str) -> None:
+    """Hand a stored event to dj-stripe's mirror."""
+    mirroring.mirror_stored_event(event_id)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(
+    name="billing.look_again", queue=MONEY, queueing_lock="billing.look_again", lock="billing.look_again"
+)
+def look_again(timestamp: int) -> None:
+    """Apply events whose payment has become known; close those that turn out not to be ours."""
+    unmatched_events.look_again()
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="billing.sweep", queue=MONEY, queueing_lock="billing.sweep", lock="billing.sweep")
+def sweep(timestamp: int) -> None:
+    """Ask Stripe about purchases that have been open for too long, and close or fulfil them."""
+    comparing.sweep_open_purchases()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(
+    name="billing.count_figures",
+    queue=UPKEEP,
+    queueing_lock="billing.count_figures",
+    lock="billing.count_figures",
+)
+def count_figures(timestamp: int) -> None:
+    """Bring the daily figures up to date."""
+    daily_figures.bring_figures_up_to_date()
+
+
+@app.periodic(cron="23 3 * * *")
+@app.task(
+    name="billing.reconcile_nightly",
+    queue=UPKEEP,
+    queueing_lock="billing.reconcile_nightly",
+    lock="billing.reconcile_nightly",
+)
+def reconcile_nightly(timestamp: int) -> None:
+    """Begin tonight's reconciliation, and resume those that stopped within the last week."""
+    runs.give_up_old_runs()
+    runs.begin_nightly_run(datetime.fromtimestamp(timestamp, tz=UTC))
+    for run_id in runs.runs_to_take_up().values_list("pk", flat=True):
+        defer_reconciliation(run_id)
+
+
+@app.task(name="billing.work_on_reconciliation", queue=STRIPE, retry=PATIENTLY)
+def work_on_reconciliation(run_id: int) -> None:
+    """Continue a reconciliation from where it stopped. One that is finished stays finished."""
+    with suppress(NothingToGoOnWith):
+        runs.go_on(run_id)
+
+
+@app.periodic(cron="37 * * * *")
+@app.task(
+    name="billing.forget_events",
+    queue=UPKEEP,
+    queueing_lock="billing.forget_events",
+    lock="billing.forget_events",
+)
+def forget_events(timestamp: int) -> None:
+    """Delete events that were processed long ago."""
+    retention.forget_old_events()
+
+
+@app.task(name="billing.hide_late_copies", queue=UPKEEP, retry=PATIENTLY)
+def hide_late_copies(user_id: str) -> None:
+    """Redact personal data that came in while its user was being erased."""
+    erasure.hide_late_copies(UUID(user_id))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(
+    name="billing.retry_stalled", queue=UPKEEP, queueing_lock="billing.retry_stalled", pass_context=True
+)
+async def retry_stalled(context: JobContext, timestamp: int) -> None:
+    """Hand the jobs of a worker that died to the others. Every job may run twice; none may be lost."""
+    manager = context.app.job_manager
+    for job in await manager.get_stalled_jobs():
+        await manager.retry_job(job)
+
+
+@app.periodic(cron="17 4 * * *")
+@app.task(
+    name="billing.forget_old_jobs", queue=UPKEEP, queueing_lock="billing.forget_old_jobs", pass_context=True
+)
+async def forget_old_jobs(context: JobContext, timestamp: int) -> None:
+    """Delete jobs that succeeded some days ago. Failed ones stay for staff to see."""
+    await context.app.job_manager.delete_old_jobs(nb_hours=KEEP_JOBS_HOURS)

@@ -1,0 +1,96 @@
+"""What each type of event means for us. Types that are not named here are stored and change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from billing.checkout.fulfilment import fulfil_locked_purchase, note_declined
+from billing.inbox.outcomes import APPLIED, STORED, Outcome, applied_to, told_by, unmatched
+from billing.purchases.matching import purchase_of_intent, purchase_of_session
+from billing.purchases.payment_reports import PaymentReport
+from billing.purchases.payments import keep_payment
+from billing.refunds.events import RETURN_HANDLERS
+from billing.stripe.objects import CheckoutSession, PaymentIntent, StripeCharge, StripeEvent
+
+
+def apply_event(event: StripeEvent) -> Outcome:
+    """Applies the event's effect inside the caller's transaction, which has its payment's turn, without a call to
+    anyone.
+
+    Raises:
+        MalformedStripeObject: the object lacks what we need; nobody can make anything of it.
+    """
+    handler = HANDLERS.get(event.type)
+    return handler(event) if handler else STORED
+
+
+def _session_reported(event: StripeEvent) -> Outcome:
+    session = CheckoutSession.from_json(event.subject)
+    return _fulfil(event, session, PaymentReport.from_session(session, event.created))
+
+
+def _session_failed(event: StripeEvent) -> Outcome:
+    # The session itself only says "unpaid", as it did while the payment was under way.
+    session = CheckoutSession.from_json(event.subject)
+    return _fulfil(event, session, PaymentReport.from_session(session, event.created).as_failed())
+
+
+def _fulfil(event: StripeEvent, session: CheckoutSession, report: PaymentReport) -> Outcome:
+    purchase = purchase_of_session(session)
+    if purchase is None:
+        return unmatched(session.reference)
+    fulfil_locked_purchase(purchase, report, told_by(event))
+    return applied_to(purchase)
+
+
+def _intent_succeeded(event: StripeEvent) -> Outcome:
+    intent = PaymentIntent.from_json(event.subject)
+    purchase = purchase_of_intent(intent.id, intent.reference)
+    if purchase is None:
+        return unmatched(intent.reference)
+    fulfil_locked_purchase(purchase, PaymentReport.from_intent(intent, event.created), told_by(event))
+    return applied_to(purchase)
+
+
+def _intent_failed(event: StripeEvent) -> Outcome:
+    intent = PaymentIntent.from_json(event.subject)
+    purchase = purchase_of_intent(intent.id, intent.reference)
+    if purchase is None:
+        return unmatched(intent.reference)
+    note_declined(purchase, intent, PaymentReport.from_intent(intent, event.created), told_by(event))
+    return applied_to(purchase)
+
+
+def _charge_reported(event: StripeEvent) -> Outcome:
+    """It tells how was paid, with which card."""
+    charge = StripeCharge.from_json(event.subject)
+    purchase = purchase_of_intent(charge.payment_intent_id, charge.reference)
+    if purchase is None or not charge.payment_intent_id:
+        return unmatched(charge.reference)
+    keep_payment(purchase, PaymentReport.from_charge(charge, event.created))
+    return applied_to(purchase)
+
+
+def _catalogue_changed(event: StripeEvent) -> Outcome:
+    # The mirror is the effect, and its job is deferred for every event; drift is read from the mirror.
+    return APPLIED
+
+
+HANDLERS: dict[str, Callable[[StripeEvent], Outcome]] = {
+    "checkout.session.completed": _session_reported,
+    "checkout.session.async_payment_succeeded": _session_reported,
+    "checkout.session.async_payment_failed": _session_failed,
+    "checkout.session.expired": _session_reported,
+    "payment_intent.succeeded": _intent_succeeded,
+    "payment_intent.payment_failed": _intent_failed,
+    "charge.succeeded": _charge_reported,
+    "charge.pending": _charge_reported,
+    "charge.failed": _charge_reported,
+    **RETURN_HANDLERS,
+    "product.created": _catalogue_changed,
+    "product.updated": _catalogue_changed,
+    "product.deleted": _catalogue_changed,
+    "price.created": _catalogue_changed,
+    "price.updated": _catalogue_changed,
+    "price.deleted": _catalogue_changed,
+}

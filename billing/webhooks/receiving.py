@@ -1,0 +1,198 @@
+"""Takes in an event of Stripe's: stores it and applies its effect, in one short transaction, without a network call.
+
+An event that is marked as done was done, because both commit together. One that fails leaves no effect, stays in the
+inbox as failed with the reason, and is answered with an error so that Stripe sends it again
+(https://docs.stripe.com/webhooks#retries); the repeat is applied then, and not taken for a duplicate. What can't
+succeed, however often it is sent, is not asked for again: it stays in the inbox with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+from django.utils import timezone
+from psycopg.types.json import Jsonb
+
+from billing.deferring import defer_mirroring
+from billing.errors import MalformedStripeObject
+from billing.inbox.models import InboxEvent
+from billing.inbox.outcomes import Outcome, Reference
+from billing.purchases.buyer_traces import is_about_erased
+from billing.purchases.payments import take_turn
+from billing.stripe.identity import why_not_ours
+from billing.stripe.masking import masked
+from billing.stripe.mirror import is_mirrored
+from billing.stripe.objects import StripeEvent
+from billing.stripe.objects.storing import storable_json
+from billing.webhooks.handlers import apply_event
+
+log = structlog.get_logger(__name__)
+Status = InboxEvent.Status
+
+
+def receive_event(event: StripeEvent) -> InboxEvent.Status:
+    """Stores and applies the event, once, however often and however concurrently it is delivered. One of another
+    account or mode is only kept.
+
+    Raises:
+        Exception: whatever kept it from being applied, after the inbox has noted it.
+    """
+    log.info("event_received", stripe_event=event.id, type=event.type)
+    try:
+        with transaction.atomic(durable=True):
+            return _take_in(event)
+    except MalformedStripeObject as error:
+        return _note(event, Status.UNREADABLE, error)
+    except Exception as error:
+        _note(event, Status.FAILED, error)
+        raise
+
+
+def keep_unreadable(event_id: str, payload: dict[str, Any], reason: str) -> InboxEvent.Status:
+    """Stores what is signed by Stripe and no event that could be read, for staff. Sending it again would not help."""
+    log.error("unreadable_event", stripe_event=event_id, reason=reason)
+    InboxEvent.objects.get_or_create(
+        id=event_id,
+        defaults={
+            "type": "unreadable",
+            "payload": payload,
+            "stripe_created": timezone.now(),
+            "status": Status.UNREADABLE,
+            "note": reason[:300],
+        },
+    )
+    return Status.UNREADABLE
+
+
+def reapply_event(event_id: str) -> InboxEvent.Status:
+    """Applies a stored event again, whatever came of it before. For staff; every effect is idempotent.
+
+    Raises:
+        InboxEvent.DoesNotExist: no such event.
+        Exception: whatever kept it from being applied, after the inbox has noted it.
+    """
+    event = StripeEvent.from_json(InboxEvent.objects.get(pk=event_id).payload)
+    try:
+        with transaction.atomic(durable=True):
+            take_turn(event.payment_ref)
+            InboxEvent.objects.select_for_update().get(pk=event_id)
+            return _apply(event)
+    except InboxEvent.DoesNotExist:  # forgotten meanwhile (`billing.inbox.retention`), so it had been applied
+        raise
+    except Exception as error:
+        _note(event, Status.UNREADABLE if isinstance(error, MalformedStripeObject) else Status.FAILED, error)
+        raise
+
+
+@dataclass(frozen=True)
+class Reapplied:
+    """What came of a stored event that was applied again: where it stands, or the error that keeps it from it."""
+
+    event_id: str
+    status: InboxEvent.Status | None = None
+    error: Exception | None = None
+
+
+def reapply_events(event_ids: Iterable[str]) -> Iterator[Reapplied]:
+    """Applies each again as `reapply_event` does, in a transaction of its own, and tells of it before the next one. One
+    that fails is noted in the inbox and keeps none of the others.
+    """
+    return map(_try_again, event_ids)
+
+
+def _try_again(event_id: str) -> Reapplied:
+    try:
+        return Reapplied(event_id, status=reapply_event(event_id))
+    except Exception as error:  # noqa: BLE001 - any reason: whoever asked must hear it, and the others go on
+        return Reapplied(event_id, error=error)
+
+
+def _take_in(event: StripeEvent) -> InboxEvent.Status:
+    status = _store(event)
+    return status if status in InboxEvent.DONE else _apply(event)
+
+
+def _apply(event: StripeEvent) -> InboxEvent.Status:
+    reason = why_not_ours(event)
+    if reason:
+        return _finish(event, Outcome(Status.IGNORED, note=reason))
+    outcome = apply_event(event)
+    if outcome.status == Status.UNMATCHED:
+        _tell_unmatched(event, outcome.reference)
+    if outcome.status in (Status.APPLIED, Status.STORED) and is_mirrored(event.type):
+        defer_mirroring(event.id, str(event.subject.get("id", event.id)))
+    return _finish(event, outcome)
+
+
+def _tell_unmatched(event: StripeEvent, reference: Reference) -> None:
+    """Log that an event found nothing of ours; what it refers to may be anything, and so stays out of the log."""
+    say = log.warning if reference in (Reference.MISSING, Reference.FOREIGN) else log.info
+    say("event_unmatched", stripe_event=event.id, type=event.type, reference=reference.value)
+
+
+COLUMNS = "(id, type, api_version, livemode, account, payment_ref, payload, stripe_created, note, status)"
+# One statement takes the payment's turn, and stores the event, or locks the row that a delivery before this one left,
+# and says where it stands.
+STORE = f"""
+WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended(nullif(%s, ''), 0)) AS taken)
+INSERT INTO inbox_inboxevent {COLUMNS}
+SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM turn
+ON CONFLICT (id) DO UPDATE SET attempts = inbox_inboxevent.attempts + 1
+RETURNING status
+"""  # noqa: S608 - of our own constants alone
+
+NOTE = f"""
+INSERT INTO inbox_inboxevent {COLUMNS} VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (id) DO UPDATE
+SET attempts = inbox_inboxevent.attempts + 1, status = excluded.status, note = excluded.note
+WHERE inbox_inboxevent.status <> ALL (%s)
+"""  # noqa: S608 - of our own constants alone
+
+
+def _store(event: StripeEvent) -> InboxEvent.Status:
+    with connection.cursor() as cursor:
+        cursor.execute(STORE, [event.payment_ref, *_row(event, Status.RECEIVED, "")])
+        (status,) = cursor.fetchone()
+    return Status(status)
+
+
+def _finish(event: StripeEvent, outcome: Outcome) -> InboxEvent.Status:
+    """Of an erased buyer nothing personal stays; the effect needed nothing of that."""
+    changes: dict[str, Any] = {
+        "status": outcome.status,
+        "note": outcome.note[:300],
+        "purchase": outcome.purchase,
+        "applied_at": timezone.now(),
+    }
+    if _is_of_erased(event, outcome):
+        changes["payload"] = masked(storable_json(event.payload))
+    InboxEvent.objects.filter(pk=event.id).update(**changes)
+    return outcome.status
+
+
+def _is_of_erased(event: StripeEvent, outcome: Outcome) -> bool:
+    if outcome.purchase is None or outcome.purchase.user is None:
+        return is_about_erased(event.payload)
+    return outcome.purchase.user.erased_at is not None
+
+
+def _note(event: StripeEvent, status: Status, error: Exception) -> InboxEvent.Status:
+    reason = f"{type(error).__name__}: {error}"[:300]
+    log.exception("event_not_applied", stripe_event=event.id, type=event.type, status=status)
+    done = [each.value for each in InboxEvent.DONE]
+    hides = is_about_erased(event.payload)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(NOTE, [*_row(event, status, reason, hides=hides), done])
+    return status
+
+
+def _row(event: StripeEvent, status: Status, note: str, *, hides: bool = False) -> list[Any]:
+    kept = storable_json(event.payload)
+    return [
+        event.id, event.type, event.api_version, event.livemode, event.account, event.payment_ref,
+        Jsonb(masked(kept) if hides else kept), event.created, note, status.value,
+    ]  # fmt: skip

@@ -1,0 +1,39 @@
+"""Form fields that read numbers as `parse_amount` does: digits with a point, and nothing else that Python takes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from core.amounts.parsing import NotAnAmount, parse_amount
+
+
+class AmountField(forms.DecimalField):  # noqa: TID251  # this is what the others are banned for
+    """An amount above or below zero; which it may be is for the field's bounds or the rules to say."""
+
+    default_error_messages = {"invalid": _("Write it in digits, with a point for decimals: 2.5")}
+
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # Django's own is of whole numbers
+        if value in self.empty_values:
+            return None
+        try:
+            return parse_amount(str(value), signed=True)
+        except NotAnAmount as error:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class WholeNumberField(forms.IntegerField):
+    default_error_messages = {"invalid": _("Write a whole number in digits: 25")}
+
+    def to_python(self, value: Any) -> int | None:
+        if value in self.empty_values:
+            return None
+        try:
+            number = parse_amount(str(value), signed=True)
+        except NotAnAmount as error:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+        return super().to_python(f"{number:f}")

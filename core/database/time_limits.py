@@ -1,0 +1,59 @@
+"""How long PostgreSQL lets a program wait for a lock, run a statement and keep a transaction open.
+
+A request holds one of the web process's few threads while it waits, so it gives up within seconds and its caller tries
+again. Jobs have time; commands, which migrate and count for as long as it takes, are only kept from waiting for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+from core.program import WEB, WORKER
+
+TimeLimits = Mapping[str, str]
+
+TRANSACTION = "transaction_timeout"
+OF_WEB: TimeLimits = {
+    "lock_timeout": "3s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "15s",
+    TRANSACTION: "60s",
+}
+OF_WORKER: TimeLimits = {
+    "lock_timeout": "30s",
+    "statement_timeout": "10min",
+    "idle_in_transaction_session_timeout": "2min",  # a mail is sent inside of one
+    TRANSACTION: "15min",
+}
+OF_COMMANDS: TimeLimits = {
+    # An index that is built concurrently waits for older transactions by locks: for longer than any of a job's.
+    "lock_timeout": "20min",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "20min",
+    TRANSACTION: "0",
+}
+KNOWS_TRANSACTION_TIMEOUT = 170000
+LIMITED = "credits_limited"  # on psycopg's connection, which the pool keeps
+
+
+def time_limits_of(program: str) -> TimeLimits:
+    return {WEB: OF_WEB, WORKER: OF_WORKER}.get(program, OF_COMMANDS)
+
+
+def with_time_limits(options: Mapping[str, Any], limits: TimeLimits) -> dict[str, Any]:
+    """A database's OPTIONS with the limits that every supported PostgreSQL knows. What ``options`` says itself wins."""
+    said = [f"-c {name}={value}" for name, value in limits.items() if name != TRANSACTION]
+    return {**options, "options": " ".join([*said, options.get("options", "")]).strip()}
+
+
+def limit_transactions(connection: Any, **_signal: Any) -> None:
+    """Sets the one that PostgreSQL knows from 17 on, once for each connection: older ones refuse to connect with it."""
+    limit, psycopg_connection = settings.DATABASE_TIME_LIMITS.get(TRANSACTION), connection.connection
+    if not limit or getattr(psycopg_connection, LIMITED, False):
+        return
+    setattr(psycopg_connection, LIMITED, True)
+    if psycopg_connection.info.server_version >= KNOWS_TRANSACTION_TIMEOUT:
+        psycopg_connection.execute(f"SELECT set_config('{TRANSACTION}', %s, false)", [limit])

@@ -1,0 +1,26 @@
+"""Defers background jobs by name, so that who asks for a job needn't import what does it.
+
+Jobs live in PostgreSQL: one that is deferred inside a transaction commits or rolls back with it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app
+
+# Seconds after each failure: 10, 310, 610, …: some two days in all, like Stripe's own retries.
+PATIENTLY = RetryStrategy(max_attempts=35, wait=10, linear_wait=300)
+
+
+def defer(
+    task: str, /, *, lock: str | None = None, after: timedelta | None = None, **arguments: str | int
+) -> None:
+    """Defer a task of some app's ``tasks.py`` by its registered name. Jobs with the same ``lock`` run one at a time.
+
+    Raises:
+        procrastinate.exceptions.TaskNotFound: there is no task of this name.
+    """
+    schedule_in = {"seconds": int(after.total_seconds())} if after else None
+    app.configure_task(task, allow_unknown=False, lock=lock, schedule_in=schedule_in).defer(**arguments)

@@ -1,0 +1,91 @@
+"""The worker: one process, in which each queue has a worker of its own.
+
+Jobs wait for their neighbours and not for the processor, so threads are enough: a process for each queue would take
+several times the memory. While the database is away the worker waits, and goes on when it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.utils import connector_params
+from procrastinate.exceptions import ConnectorException
+from procrastinate.psycopg_connector import PsycopgConnector
+from psycopg import OperationalError
+
+from core.jobs.queues import PLACES
+
+logger = structlog.get_logger(__name__)
+
+AGAIN_AFTER_S = 2.0
+# Beside one for each job: asyncio looks up host names in threads too.
+SPARE_THREADS = 4
+LOST = (ConnectorException, OperationalError)
+
+
+def run_worker() -> None:
+    """Works until SIGTERM or SIGINT; jobs that run by then are brought to their end."""
+    # The pool's own patience grows with each try, to minutes.
+    connector = PsycopgConnector(
+        kwargs=connector_params(), min_size=1, max_size=len(PLACES), timeout=10, reconnect_timeout=5
+    )
+    with app.replace_connector(connector):
+        asyncio.run(_work(connector))
+
+
+async def _work(connector: PsycopgConnector) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(sum(PLACES.values()) + SPARE_THREADS))
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    work = asyncio.create_task(_open_and_work(connector, stopping))
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait([work, stop], return_when=asyncio.FIRST_COMPLETED)
+    work.cancel()
+    stop.cancel()
+    await asyncio.gather(stop, return_exceptions=True)
+    try:
+        await work
+    except asyncio.CancelledError:
+        logger.info("worker_stopped")
+
+
+async def _open_and_work(connector: PsycopgConnector, stopping: asyncio.Event) -> None:
+    while True:
+        try:
+            await connector.open_async()
+            break
+        except LOST as error:
+            await connector.close_async()
+            await _wait_for_database("all", error)
+    try:
+        async with asyncio.TaskGroup() as lanes:
+            for queue, places in PLACES.items():
+                lanes.create_task(_keep_working(queue, places, stopping))
+    finally:
+        await connector.close_async()
+
+
+async def _keep_working(queue: str, places: int, stopping: asyncio.Event) -> None:
+    """One queue's worker, begun anew when it ends because it lost the database."""
+    while not stopping.is_set():
+        lost: Exception | None = None
+        try:
+            await app.run_worker_async(
+                name=queue, queues=[queue], concurrency=places, install_signal_handlers=False
+            )
+        except LOST as error:
+            lost = error
+        if not stopping.is_set():
+            await _wait_for_database(queue, lost)
+
+
+async def _wait_for_database(queue: str, error: Exception | None) -> None:
+    # It ends without an error when what failed was its heartbeat.
+    logger.warning("worker_lost_database", queue=queue, error=type(error).__name__ if error else "heartbeat")
+    await asyncio.sleep(AGAIN_AFTER_S)

@@ -1,0 +1,279 @@
+"""Credits that staff give or take: with a reason, once per key, and above a limit only when a second person agrees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from credits.adjustments.limits import needs_second_person
+from credits.adjustments.models import LONGEST_REASON, Adjustment
+from credits.amounts import positive_amount
+from credits.errors import (
+    AdjustmentDecided,
+    InvalidAdjustment,
+    InvalidAmount,
+    SecondPersonNeeded,
+    UnknownAdjustment,
+)
+from credits.ledger import operations as ledger
+from credits.ledger import refusals
+from credits.ledger.arguments import checked_text, is_storable
+from credits.ledger.models import Account, Entry
+from credits.ledger.own_account import require_not_own
+
+REFERENCE = "adjustment:"
+# A hundred years. An expiry past the year 9999 is none that can be read back.
+LONGEST_VALIDITY = timedelta(days=36500)
+Status = Adjustment.Status
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is asked for. ``amount`` gives above zero and takes below; only what is given has an expiry or is
+    promotional. ``reason`` is for the account's people to read, ``reference`` the asker's own. ``key`` names the
+    asking: one key, one adjustment. ``undoes_id`` is the adjustment that this one undoes, if it does.
+    """
+
+    amount: Decimal
+    reason: str
+    key: str
+    reference: str = ""
+    promotional: bool = False
+    expires_at: datetime | None = None
+    undoes_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An adjustment as it stands. ``repeated``: this call found it there and changed nothing."""
+
+    adjustment: Adjustment
+    repeated: bool
+
+
+def checked(terms: Terms) -> Terms:
+    """The terms as they are kept: six places, text without spaces around it.
+
+    Raises:
+        InvalidAmount: see `positive_amount`.
+        InvalidEntry: a key or reference that can't be stored.
+        InvalidAdjustment: no reason, or one that can't be kept; an expiry or "promotional" for what is taken.
+    """
+    if terms.amount.is_zero():
+        raise InvalidAmount("An amount of credits is not zero.", field="amount", amount=str(terms.amount))
+    size = positive_amount(terms.amount.copy_abs())
+    if terms.amount < 0 and (terms.promotional or terms.expires_at is not None):
+        field = "expires_at" if terms.expires_at is not None else "promotional"
+        raise InvalidAdjustment(
+            _("Only credits that are given expire or are promotional, not those that are taken."), field=field
+        )
+    return replace(
+        terms,
+        amount=size.copy_sign(terms.amount),
+        reason=_checked_reason(terms.reason),
+        key=checked_text("key", terms.key.strip(), required=True),
+        reference=checked_text("reference", terms.reference.strip()),
+    )
+
+
+def is_above_limit(amount: Decimal) -> bool:
+    """Whether staff need a second person for it, whatever else they did: for a script, which is nobody on the staff."""
+    limit: Decimal = settings.ADJUSTMENT_APPROVAL_ABOVE
+    return abs(amount) > limit
+
+
+def ask(account_id: UUID, terms: Terms, asked_by: User) -> Asked:
+    """Books what a member of staff gives or takes, once per key; more than they may alone waits for a second person.
+
+    Raises:
+        InvalidAmount, InvalidEntry, InvalidAdjustment: as `checked`; also an expiry that has passed.
+        UnknownAccount: there is no such account.
+        OwnAccount: the credits are those of ``asked_by``, or of a team of theirs.
+        InsufficientCredits: more is to be taken at once than the account can spend. Nothing was taken.
+        AccountClosed: credits are to be given, and nobody is there any more.
+        KeyConflict: the key stands for other terms or another account.
+    """
+    terms = checked(terms)
+    with transaction.atomic():
+        require_not_own(account_id, asked_by)
+        needs_approval = needs_second_person(asked_by, terms.amount)
+        return _record(account_id, terms, asked_by, needs_approval=needs_approval)
+
+
+def book(account_id: UUID, terms: Terms) -> Asked:
+    """Books what a script gives or takes, whatever the limit: whoever runs it has the database. Once per key.
+
+    Raises:
+        Whatever `ask` raises. KeyConflict also where the key's adjustment waits or was declined.
+    """
+    asked = _record(account_id, checked(terms), None, needs_approval=False)
+    if asked.adjustment.status != Status.BOOKED:
+        raise refusals.conflict(account_id, terms.key)
+    return asked
+
+
+def approve(adjustment_id: UUID, by: User) -> Adjustment:
+    """Books an adjustment that waits. Of several at once one does it, the others are told.
+
+    Raises:
+        UnknownAdjustment: there is none of this id.
+        AdjustmentDecided: it was booked or declined before.
+        SecondPersonNeeded: ``by`` asked for it.
+        OwnAccount: the credits are those of ``by``, or of a team of theirs.
+        InvalidAdjustment: its credits would have expired meanwhile. It still waits.
+        InsufficientCredits: there is less to take meanwhile. It still waits.
+        NothingToUndo: it undoes another, and that comes to another amount by now. It still waits.
+        AccountClosed: nobody is there any more to give to. It still waits.
+    """
+    with transaction.atomic():
+        adjustment = _waiting(adjustment_id)
+        if adjustment.asked_by_id == by.pk:
+            raise SecondPersonNeeded(
+                _("You asked for this adjustment: somebody else has to approve it."),
+                adjustment=str(adjustment_id),
+            )
+        require_not_own(adjustment.account_id, by)
+        _book(adjustment, by)
+    return adjustment
+
+
+def decline(adjustment_id: UUID, by: User) -> Adjustment:
+    """Ends an adjustment that waits without booking it; who asked for it may, too.
+
+    Raises:
+        UnknownAdjustment, AdjustmentDecided: as `approve`.
+    """
+    with transaction.atomic():
+        adjustment = _waiting(adjustment_id)
+        _decide(adjustment, Status.DECLINED, by)
+    return adjustment
+
+
+def same_terms(adjustment: Adjustment, account_id: UUID | None, terms: Terms) -> bool:
+    """Whether it is what these terms ask for."""
+    names = ["amount", "reason", "reference", "promotional", "expires_at", "undoes_id"]
+    return adjustment.account_id == account_id and all(
+        getattr(adjustment, name) == getattr(terms, name) for name in names
+    )
+
+
+def require_time_left(expires_at: datetime | None) -> None:
+    """Raises InvalidAdjustment where credits would have expired already, or live for more than a hundred years."""
+    if expires_at is None:
+        return
+    now = timezone.now()
+    if expires_at <= now:
+        raise InvalidAdjustment(_("The credits would have expired already."), field="expires_at")
+    if expires_at > now + LONGEST_VALIDITY:
+        raise InvalidAdjustment(_("Credits expire within a hundred years, or never."), field="expires_at")
+
+
+def _checked_reason(reason: str) -> str:
+    text = " ".join(reason.split())
+    if not text:
+        raise InvalidAdjustment(
+            _("Say why: it stands in the statement of whose credits they are."), field="reason"
+        )
+    if len(text) > LONGEST_REASON:
+        raise InvalidAdjustment(
+            _("A reason has %(most)s characters at most.") % {"most": LONGEST_REASON}, field="reason"
+        )
+    if not is_storable(text):
+        raise InvalidAdjustment(_("The reason has characters that can’t be kept."), field="reason")
+    return text
+
+
+def _record(account_id: UUID, terms: Terms, asked_by: User | None, *, needs_approval: bool) -> Asked:
+    facts = {
+        "account_id": account_id,
+        "amount": terms.amount,
+        "reason": terms.reason,
+        "reference": terms.reference,
+        "promotional": terms.promotional,
+        "expires_at": terms.expires_at,
+        "undoes_id": terms.undoes_id,
+        "needs_approval": needs_approval,
+        "asked_by": asked_by,
+    }
+    with transaction.atomic():
+        # Of two with one key at once, the second waits for the first here and finds its row.
+        adjustment, is_new = Adjustment.objects.get_or_create(key=terms.key, defaults=facts)
+        if not is_new:
+            if not same_terms(adjustment, account_id, terms):
+                raise refusals.conflict(account_id, terms.key)
+            return Asked(adjustment, repeated=True)
+        if needs_approval:
+            _require_it_can_wait(adjustment)
+        else:
+            _book(adjustment, None)
+    return Asked(adjustment, repeated=False)
+
+
+def _require_it_can_wait(adjustment: Adjustment) -> None:
+    """What the ledger would say of a grant: nobody is asked to approve what can't be booked."""
+    require_time_left(adjustment.expires_at)
+    if not Account.objects.filter(pk=adjustment.account_id).exists():
+        raise refusals.unknown_account(adjustment.account_id)
+
+
+def _waiting(adjustment_id: UUID) -> Adjustment:
+    """The adjustment, locked until the transaction ends. Raises UnknownAdjustment, AdjustmentDecided."""
+    adjustment = _locked(adjustment_id)
+    if adjustment is None:
+        raise UnknownAdjustment("There is no such adjustment.", adjustment=str(adjustment_id))
+    if adjustment.status != Status.WAITING:
+        raise AdjustmentDecided(
+            _("Somebody has decided it before: it is %(status)s.")
+            % {"status": adjustment.get_status_display().lower()},
+            adjustment=str(adjustment_id),
+            status=adjustment.status,
+        )
+    return adjustment
+
+
+def _locked(adjustment_id: UUID) -> Adjustment | None:
+    return Adjustment.objects.select_for_update(no_key=True).filter(pk=adjustment_id).first()
+
+
+def _book(adjustment: Adjustment, by: User | None) -> None:
+    facts: dict[str, Any] = {
+        "kind": Entry.Kind.ADJUSTMENT,
+        "key": f"{REFERENCE}{adjustment.pk}",
+        "reference": adjustment.reference,
+        # The statement shows the description; who asked and who approved stays with the adjustment.
+        "metadata": {"description": adjustment.reason, "adjustment": str(adjustment.pk)},
+    }
+    if adjustment.undoes is not None:
+        undone = adjustment.undoes.entry_id
+        assert undone is not None  # noqa: S101 - only what is booked can be undone
+        del facts["kind"]
+        entry_id = ledger.undo(adjustment.account_id, undone, adjustment.amount, **facts).entry_id
+    elif adjustment.amount > 0:
+        require_time_left(adjustment.expires_at)
+        entry_id = ledger.grant(
+            adjustment.account_id,
+            adjustment.amount,
+            promotional=adjustment.promotional,
+            expires_at=adjustment.expires_at,
+            **facts,
+        ).entry_id
+    else:
+        entry_id = ledger.spend(adjustment.account_id, -adjustment.amount, **facts).entry_id
+    _decide(adjustment, Status.BOOKED, by, entry_id)
+
+
+def _decide(adjustment: Adjustment, status: Status, by: User | None, entry_id: int | None = None) -> None:
+    adjustment.status = status
+    adjustment.decided_by = by
+    adjustment.decided_at = timezone.now()
+    adjustment.entry_id = entry_id
+    adjustment.save(update_fields=["status", "decided_by", "decided_at", "entry"])

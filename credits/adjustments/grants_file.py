@@ -1,0 +1,170 @@
+"""Reads a file of grants (CSV), line by line, and says for each mistake in it on which line and in which field it is.
+
+The columns are ``amount``, ``key``, ``reason``, and ``account`` (its id) or ``email`` or both; ``reference``,
+``expires_at`` and ``promotional`` may be there. Only one line is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from core.amounts.parsing import NotAnAmount, parse_amount
+from credits.adjustments.adjusting import Terms, checked
+from credits.errors import GrantsFileError, InvalidAdjustment, InvalidEntry
+from credits.ledger.arguments import is_storable
+
+REQUIRED = {"amount", "key", "reason"}
+HOLDER = {"account", "email"}
+OPTIONAL = {"reference", "expires_at", "promotional"}
+FLAGS = {"": False, "no": False, "false": False, "0": False, "yes": True, "true": True, "1": True}
+NO_TERMS = Terms(amount=Decimal(0), reason="", key="")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong with a field; without a ``field`` with all of the line."""
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
+
+@dataclass(frozen=True)
+class GrantLine:
+    """One line: to whom (one of the two is there), and what. With ``mistakes`` nothing else of it can be relied on."""
+
+    number: int
+    account_id: UUID | None = None
+    email: str = ""
+    terms: Terms = NO_TERMS
+    mistakes: Sequence[Mistake] = ()
+
+
+def read_grants(file: Iterable[str]) -> Iterator[GrantLine]:
+    """Every line of the file that isn't empty.
+
+    Raises:
+        GrantsFileError: it has no header or a wrong one, or is no CSV from some line on.
+    """
+    rows = csv.reader(file, strict=True)
+    try:
+        header = next(rows, [])
+        columns = _checked_header([name.strip() for name in header])
+        end = rows.line_num
+        for row in rows:
+            # A field in quotes may go over several lines; its line is the one that it begins on.
+            number, end = end + 1, rows.line_num
+            if row:
+                yield _read(number, columns, row)
+    except csv.Error as error:
+        raise GrantsFileError(f"line {rows.line_num}: no CSV: {error}", line=rows.line_num) from error
+
+
+def _checked_header(columns: list[str]) -> list[str]:
+    mistakes = [f"{name!r} is missing" for name in sorted(REQUIRED - {*columns})]
+    if not HOLDER & {*columns}:
+        mistakes.append("'account' or 'email' is missing")
+    unknown = {*columns} - REQUIRED - HOLDER - OPTIONAL
+    mistakes += [f"unknown column {name!r}" for name in sorted(unknown)]
+    mistakes += [
+        f"column {name!r} stands there twice" for name in sorted({*columns}) if columns.count(name) > 1
+    ]
+    if mistakes:
+        raise GrantsFileError("line 1: " + "; ".join(mistakes), line=1)
+    return columns
+
+
+def _read(number: int, columns: list[str], row: list[str]) -> GrantLine:
+    if len(row) != len(columns):
+        counted = Mistake("", f"it has {len(row)} fields, and the header {len(columns)}")
+        return GrantLine(number, mistakes=[counted])
+    fields = _Fields(dict(zip(columns, row, strict=True)))
+    account_id, email = fields.holder()
+    terms = fields.terms()
+    if fields.mistakes:
+        return GrantLine(number, mistakes=fields.mistakes)
+    return GrantLine(number, account_id, email, terms)
+
+
+class _Fields:
+    """Reads the fields of one line. A wrong one is noted and becomes a harmless value: reading goes on."""
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        self.fields = fields
+        self.mistakes: list[Mistake] = []
+
+    def holder(self) -> tuple[UUID | None, str]:
+        account, email = self._text("account"), self._text("email")
+        if bool(account) == bool(email):
+            self._wrong(
+                "account" if "account" in self.fields else "email", "an account’s id or an e-mail is needed"
+            )
+        elif account:
+            try:
+                return UUID(account), ""
+            except ValueError:
+                self._wrong("account", f"{account!r} is no account’s id")
+        elif not is_storable(email):
+            self._wrong("email", "it has characters that can't be stored")
+        return None, email
+
+    def terms(self) -> Terms:
+        """The terms, checked by the rules where nothing is wrong with their spelling."""
+        before = len(self.mistakes)
+        terms = Terms(
+            amount=self._amount(),
+            reason=self._text("reason"),
+            key=self._text("key"),
+            reference=self._text("reference"),
+            promotional=self._flag(),
+            expires_at=self._moment(),
+        )
+        if len(self.mistakes) == before:
+            try:
+                return checked(terms)
+            except (InvalidEntry, InvalidAdjustment) as error:
+                self._wrong(error.params.get("field", "amount"), error.message)
+        return terms
+
+    def _amount(self) -> Decimal:
+        text = self.fields.get("amount", "")
+        try:
+            amount = parse_amount(text, signed=True)
+        except NotAnAmount:
+            self._wrong("amount", f"{text!r} is no number in plain digits such as 2.5")
+            return Decimal(1)
+        if amount <= 0:
+            self._wrong("amount", f"{text} is not above zero: this only gives")
+        return amount
+
+    def _flag(self) -> bool:
+        text = self._text("promotional").lower()
+        if text not in FLAGS:
+            self._wrong("promotional", f"{text!r} is neither yes nor no")
+        return FLAGS.get(text, False)
+
+    def _moment(self) -> datetime | None:
+        text = self._text("expires_at")
+        if not text:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            self._wrong("expires_at", f"{text!r} is no moment with its zone, such as 2027-01-01T00:00:00Z")
+            return None
+        return moment
+
+    def _text(self, name: str) -> str:
+        return self.fields.get(name, "").strip()
+
+    def _wrong(self, field: str, reason: str) -> None:
+        self.mistakes.append(Mistake(field, reason))

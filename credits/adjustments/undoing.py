@@ -1,0 +1,88 @@
+"""Undoing an adjustment: as itself, and once.
+
+An adjustment by as much in the other direction would take credits in the order of spending, bought ones too. This one
+takes back the very credits that were given, or gives back to the very lots that were taken from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from credits.adjustments.adjusting import Asked, Terms, ask
+from credits.adjustments.models import Adjustment
+from credits.errors import NothingToUndo, UnknownAdjustment
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry, Lot
+
+Status = Adjustment.Status
+
+
+@dataclass(frozen=True)
+class Undo:
+    """What undoing an adjustment would do now: book ``amount``. Of credits that it gave, ``left`` are still unspent;
+    the others of that amount come out of the account's other credits.
+    """
+
+    adjustment: Adjustment
+    amount: Decimal
+    left: Decimal
+
+    @property
+    def from_others(self) -> Decimal:
+        return max(Decimal(0), -self.amount - self.left)
+
+
+def plan_undo(adjustment_id: UUID) -> Undo:
+    """What `undo_adjustment` would ask for now. Changes nothing.
+
+    Raises:
+        UnknownAdjustment: there is none of this id.
+        NothingToUndo: it isn't booked, was undone before, or all that it gave has expired or was taken since.
+    """
+    adjustment = Adjustment.objects.select_related("entry").filter(pk=adjustment_id).first()
+    if adjustment is None:
+        raise UnknownAdjustment("There is no such adjustment.", adjustment=str(adjustment_id))
+    entry = adjustment.entry
+    if entry is None:
+        raise NothingToUndo(_("Only an adjustment that is booked can be undone."))
+    if adjustment.undone_by.exclude(status=Status.DECLINED).exists():
+        raise NothingToUndo(_("This adjustment has been undone, or somebody has asked for it."))
+    amount = ledger.undo_amount(adjustment.account_id, entry.pk)
+    if not amount:
+        raise NothingToUndo(_("All the credits that it gave have expired or were taken back since."))
+    return Undo(adjustment, amount, _left_of(entry))
+
+
+def undo_adjustment(adjustment_id: UUID, reason: str, key: str, asked_by: User) -> Asked:
+    """Asks for an adjustment to be undone, once per key: it is booked, or above the limit waits for a second person.
+
+    Raises:
+        UnknownAdjustment, NothingToUndo: as `plan_undo`.
+        Whatever `credits.adjustments.adjusting.ask` raises.
+    """
+    earlier = Adjustment.objects.filter(key=key, undoes=adjustment_id).first()
+    if earlier is not None:
+        return Asked(earlier, repeated=True)
+    undo = plan_undo(adjustment_id)
+    terms = Terms(undo.amount, reason, key, undo.adjustment.reference, undoes_id=adjustment_id)
+    try:
+        with transaction.atomic():
+            return ask(undo.adjustment.account_id, terms, asked_by)
+    except IntegrityError as error:
+        if "credits_adjustment_undone_once" in str(error):  # somebody else, at the same moment
+            raise NothingToUndo(
+                _("This adjustment has been undone, or somebody has asked for it.")
+            ) from error
+        raise
+
+
+def _left_of(entry: Entry) -> Decimal:
+    """What is free of the lot that an adjustment brought."""
+    lot = Lot.objects.filter(pk=entry.lots[0], created_at=entry.created_at).first()
+    return lot.remaining - lot.held if lot else Decimal(0)

@@ -1,0 +1,60 @@
+"""What callers may write into the books besides amounts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from credits.errors import InvalidEntry
+from credits.ledger.reserved_names import refuse_reserved_names
+
+LONGEST_TEXT = 200
+LONGEST_METADATA = 10_000
+# Valid in JSON, refused by jsonb. An even number of backslashes before it is text about it, and fine.
+ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def checked_text(field: str, text: str, *, required: bool = False) -> str:
+    """``text``, when it can be stored as a key or reference.
+
+    Raises:
+        InvalidEntry: longer than 200 characters, empty where it is required, or with characters that PostgreSQL
+            can't store.
+    """
+    if required and not text:
+        raise InvalidEntry("A business key is required.", field=field)
+    if len(text) > LONGEST_TEXT:
+        raise InvalidEntry(f"It has {LONGEST_TEXT} characters at most.", field=field)
+    if not is_storable(text):
+        raise InvalidEntry("It has characters that can't be stored.", field=field)
+    return text
+
+
+def json_text(metadata: Mapping[str, Any] | None, reserved: Mapping[str, Any] | None = None) -> str:
+    """``metadata`` of a caller as the JSON that is stored; ``reserved`` is what we say ourselves under names of ours.
+
+    Raises:
+        InvalidEntry: it is not JSON, is longer than 10,000 characters, or has one of `reserved_names`.
+    """
+    refuse_reserved_names(metadata)
+    if not metadata and not reserved:
+        return "{}"
+    try:
+        text = json.dumps({**(metadata or {}), **(reserved or {})}, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidEntry("It has to be a JSON object.", field="metadata") from error
+    if len(text) > LONGEST_METADATA:
+        raise InvalidEntry(f"It has {LONGEST_METADATA:,} characters of JSON at most.", field="metadata")
+    if ESCAPED_NUL.search(text) or not is_storable(text):
+        raise InvalidEntry("It has characters that can't be stored.", field="metadata")
+    return text
+
+
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL stores it: no NUL, no half of a surrogate pair."""
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:
+        return False

@@ -1,0 +1,79 @@
+"""Clawbacks: credits that refunds and disputes take back from the lot that their payment brought.
+
+Part of the ledger; callers use it as `credits.ledger.operations.claw_back`. The caller says which clawbacks stand, in their
+order, and for how many credits each; the ledger works out what comes of them and books the difference. It does so
+again by itself when a hold ends, or when credits come back to the lot (see `credits.ledger.models.clawbacks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from credits.errors import InvalidEntry, KeyConflict, UnknownLot
+from credits.ledger.arguments import json_text
+from credits.ledger.bounds import call_within_bounds
+from credits.ledger.models import Clawback, Entry
+from credits.ledger.results import Clawed
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one refund or dispute claims back. ``id`` is its own, ``at`` is when the money went back; ``amount`` in
+    credits may be 0. ``policy`` says whether credits that were spent are owed or waived. Entries that are booked for
+    it later have its ``metadata``.
+    """
+
+    id: UUID
+    at: datetime
+    kind: Clawback.Kind
+    policy: Clawback.Policy
+    amount: Decimal
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def claw_back(
+    account_id: UUID,
+    lot_id: int,
+    claims: Sequence[Claim],
+    *,
+    kind: Entry.Kind,
+    metadata: Mapping[str, Any] | None = None,
+) -> Clawed:
+    """Says which claims on a lot stand, in their order and in place of those before, and books what that changes, as
+    one entry of ``kind``. Safe to repeat: what stands already changes nothing.
+
+    Raises:
+        InvalidEntry: together they claim more than the lot ever had, or metadata that can't be stored.
+        KeyConflict: one of the claims is on another lot already.
+        UnknownLot: the account has no such lot.
+        SumTooLarge: the account would owe 10^18 credits or more.
+    """
+    arguments = [
+        account_id,
+        lot_id,
+        [claim.id for claim in claims],
+        [claim.at for claim in claims],
+        [claim.kind.value for claim in claims],
+        [claim.policy.value for claim in claims],
+        [claim.amount for claim in claims],
+        [json_text(claim.metadata) for claim in claims],
+        kind.value,
+        json_text(metadata),
+    ]
+    statement = (
+        "SELECT * FROM credits_claw_back(%s, %s, %s::uuid[], %s::timestamptz[], %s::text[], %s::text[], "
+        "%s::numeric[], %s::jsonb[], %s, %s)"
+    )
+    outcome, entry_id, taken, owed, balance = call_within_bounds(statement, arguments, account=account_id)[0]
+    if outcome == "unknown_lot":
+        raise UnknownLot("The account has no such lot.", account=str(account_id), lot=lot_id)
+    if outcome == "too_much":
+        raise InvalidEntry("More than the lot had can't be claimed back.", lot=lot_id, field="claims")
+    if outcome == "conflict":
+        raise KeyConflict("A claim is on another lot already.", account=str(account_id), lot=lot_id)
+    return Clawed(entry_id, taken, owed, balance)

@@ -1,0 +1,79 @@
+"""Ends: an adjustment that is undone, an account that is closed. Part of the ledger; offered by `credits.ledger`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from core.database.statements import call
+from credits.errors import NothingToUndo
+from credits.ledger import refusals
+from credits.ledger.arguments import checked_text, json_text
+from credits.ledger.bounds import call_within_bounds
+from credits.ledger.results import Undone
+
+
+def undo_amount(account_id: UUID, entry_id: int) -> Decimal:
+    """What undoing an adjustment's entry would book now: below zero what it gave, less what of that has expired or was
+    taken by staff since; above zero what it took.
+
+    Raises:
+        NothingToUndo: the account has no such adjustment.
+    """
+    amount: Decimal | None = call("SELECT credits_undo_amount(%s, %s)", [account_id, entry_id])[0][0]
+    if amount is None:
+        raise NothingToUndo("There is no such adjustment.", account=str(account_id))
+    return amount
+
+
+def undo(
+    account_id: UUID,
+    entry_id: int,
+    amount: Decimal,
+    *,
+    key: str,
+    reference: str = "",
+    metadata: Mapping[str, Any] | None = None,
+) -> Undone:
+    """Undoes an adjustment's entry, once per ``key``: what it gave is taken from its own lot first, and only then in
+    the order of spending; what it took goes back to the lots that it was taken from. ``amount`` is what `undo_amount`
+    said.
+
+    Raises:
+        NothingToUndo: there is no such entry, or it comes to another amount by now, or to nothing.
+        InsufficientCredits: what it gave was spent, and the account has too few others.
+        AccountClosed: its person was erased or its team deleted.
+        InvalidEntry, KeyConflict, SumTooLarge: as `credits.ledger.operations.grant`.
+    """
+    arguments = [
+        account_id,
+        entry_id,
+        amount,
+        checked_text("key", key, required=True),
+        checked_text("reference", reference),
+        json_text(metadata),
+    ]
+    statement = "SELECT * FROM credits_undo(%s, %s, %s, %s, %s, %s)"
+    rows = call_within_bounds(statement, arguments, account=account_id)
+    outcome, booked, balance_after, missing = rows[0]
+    if outcome == "conflict":
+        raise refusals.conflict(account_id, key)
+    if outcome == "closed":
+        raise refusals.account_closed(account_id)
+    if outcome == "insufficient":
+        raise refusals.insufficient(account_id, -amount, missing, balance_after, None)
+    if outcome in ("changed", "unknown_entry"):
+        raise NothingToUndo(
+            "What this adjustment moved has changed meanwhile.", account=str(account_id), entry=entry_id
+        )
+    return Undone(booked, amount, balance_after, outcome == "repeated")
+
+
+def close(account_id: UUID) -> Decimal:
+    """Closes an account for good: what it has free is forfeited, now and whenever more becomes free. How much that was
+    now. Closing it again changes nothing.
+    """
+    forfeited: Decimal = call("SELECT credits_close(%s)", [account_id])[0][0]
+    return forfeited

@@ -1,0 +1,72 @@
+"""The ledger as a file: every entry, with whose it is and its seal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from core.csv_lines import csv_lines, harmless, utc_text
+from core.database.row_batches import in_row_batches
+from credits.formatting import plain
+from credits.ledger.models import Account, Entry
+
+COLUMNS = [
+    "entry", "account", "owner_id", "owner", "version", "kind", "amount", "balance_after", "owed", "lots", "key",
+    "reference", "created", "seal",
+]  # fmt: skip
+OLDEST_FIRST, NEWEST_FIRST = ["id"], ["-id"]
+
+
+def entries_csv(entries: QuerySet[Entry], order: list[str]) -> Iterator[str]:
+    """One line each. Streams: what it holds at once doesn't depend on how many there are."""
+    return csv_lines(COLUMNS, map(rows_of, entry_batches(entries, order)))
+
+
+def entry_batches(entries: QuerySet[Entry], order: list[str]) -> Iterator[list[Entry]]:
+    """The entries as the file reads them: with their hash, without their metadata or anything joined to them."""
+    return in_row_batches(entries.select_related(None).defer(None).defer("metadata"), order)
+
+
+def rows_of(batch: list[Entry]) -> list[list[str]]:
+    """The lines of some entries; their owners are looked up together."""
+    owners = _owners({entry.account_id for entry in batch})
+    return [_row(entry, *owners[entry.account_id]) for entry in batch]
+
+
+def _owners(accounts: set[UUID]) -> dict[UUID, tuple[str, str]]:
+    """Whose accounts these are: an id, and who a person would say it is (an address or, without one, a username; a
+    team's name).
+    """
+    named = Account.objects.filter(pk__in=accounts).values_list(
+        "pk", "owner_id", "owner__email", "owner__username", "team_id", "team__name"
+    )
+    return {
+        account: (str(owner or team or ""), harmless(email or username or name or ""))
+        for account, owner, email, username, team, name in named
+    }
+
+
+def _row(entry: Entry, owner_id: str, owner: str) -> list[str]:
+    return [
+        str(entry.pk),
+        str(entry.account_id),
+        owner_id,
+        owner,
+        str(entry.version),
+        entry.kind,
+        plain(entry.amount),
+        plain(entry.balance_after),
+        plain(entry.owed),
+        lots_text(entry),
+        harmless(entry.key),
+        harmless(entry.reference),
+        utc_text(entry.created_at),
+        bytes(entry.hash).hex(),
+    ]
+
+
+def lots_text(entry: Entry) -> str:
+    """What it did to which lot, such as ``17:-5 18:-2.5``."""
+    return " ".join(f"{movement.lot_id}:{plain(movement.amount)}" for movement in entry.movements)

@@ -1,0 +1,222 @@
+"""Credits set aside for work in progress: hold, then capture what the work cost, or release.
+
+Part of the ledger; callers use it as `credits.ledger.operations.hold` and so on. A hold pins the lots that will pay, so they pay
+even when they expire before the work is done. It ends by itself when its time has passed.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from contextlib import suppress
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from core.database.statements import call
+from credits.amounts import positive_amount
+from credits.errors import HoldClosed, InvalidEntry
+from credits.ledger import refusals
+from credits.ledger.arguments import checked_text, json_text
+from credits.ledger.bounds import call_within_bounds
+from credits.ledger.models import Hold
+from credits.ledger.results import Capture, OpenedHold, Release
+
+LONGEST_HOLD = datetime.timedelta(days=30)
+
+# A hold where this client may use it, else none. Whose it is never changes, so no lock is needed to know.
+HOLD_OF_CLIENT = "(SELECT h.id FROM credits_hold h WHERE h.id = %s AND coalesce(h.client = %s::uuid, true))"
+CAPTURE = f"SELECT * FROM credits_capture({HOLD_OF_CLIENT}, %s, %s, %s, %s, %s)"  # noqa: S608 - a constant
+RELEASE = f"SELECT * FROM credits_release({HOLD_OF_CLIENT}, %s)"  # noqa: S608 - a constant
+
+Overrun = Literal["refuse", "debt"]
+Metadata = Mapping[str, Any] | None
+
+
+class HeldCredits:
+    """An open hold to work under::
+
+        with ledger.hold(account, Decimal(20), key=job.id, expires_in=HOUR) as held:
+            cost = do_the_work()
+            held.capture(cost)
+
+    What is not captured when the block ends is released, also on an exception.
+    """
+
+    def __init__(self, opened: OpenedHold) -> None:
+        self.opened = opened
+        self.captures = 0
+        self.closed = False
+
+    @property
+    def id(self) -> UUID:
+        return self.opened.id
+
+    def capture(
+        self, amount: Decimal, *, key: str = "", close: bool = True, metadata: Metadata = None
+    ) -> Capture:
+        """`capture` of this hold. Without a key its number in the hold is one, so a repeat of the whole block with
+        the hold's own key charges once.
+        """
+        self.captures += 1
+        made = capture(
+            self.id, amount, key=key or f"hold:{self.id}:{self.captures}", close=close, metadata=metadata
+        )
+        self.closed = close
+        return made
+
+    def release(self) -> Release:
+        self.closed = True
+        return release(self.id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self.closed:
+            # Captured by an earlier run of this block: then nothing is left to release.
+            with suppress(HoldClosed):
+                self.release()
+
+
+def hold(
+    account_id: UUID,
+    amount: Decimal,
+    *,
+    key: str,
+    expires_in: datetime.timedelta,
+    overrun: Overrun = "refuse",
+    reference: str = "",
+    metadata: Metadata = None,
+    client: UUID | None = None,
+) -> HeldCredits:
+    """Sets ``amount`` credits aside, once per ``key``, until they are captured or released or the time has passed.
+    ``client`` is the API client whose hold it is; without one it is anybody's.
+
+    ``overrun`` says what a capture above what is held does when the balance doesn't allow it: ``refuse`` leaves the
+    hold as it is, ``debt`` owes the surplus.
+
+    Raises:
+        InvalidAmount, InvalidEntry, UnknownAccount, InsufficientCredits, KeyConflict: as `credits.ledger.operations.spend`.
+            InvalidEntry also for a time that is not above zero and within 30 days.
+        AccountClosed: its person was erased or its team deleted.
+    """
+    amount = positive_amount(amount)
+    if not datetime.timedelta(0) < expires_in <= LONGEST_HOLD:
+        raise InvalidEntry(
+            f"A hold lasts above zero and at most {LONGEST_HOLD.days} days.", field="expires_in"
+        )
+    arguments = [
+        account_id,
+        amount,
+        checked_text("key", key, required=True),
+        expires_in,
+        Hold.Overrun(overrun).value,
+        checked_text("reference", reference),
+        json_text(metadata),
+        client,
+    ]
+    rows = call("SELECT * FROM credits_open_hold(%s, %s, %s, %s, %s, %s, %s, %s)", arguments)
+    outcome, hold_id, _amount, expires_at, balance, held, missing = rows[0]
+    if outcome == "insufficient":
+        raise refusals.insufficient(account_id, amount, missing, balance, held)
+    if outcome == "unknown_account":
+        raise refusals.unknown_account(account_id)
+    if outcome == "closed":
+        raise refusals.account_closed(account_id)
+    if outcome == "conflict":
+        raise refusals.conflict(account_id, key)
+    opened = OpenedHold(hold_id, account_id, amount, expires_at, balance, held, outcome == "repeated")
+    return HeldCredits(opened)
+
+
+def capture(
+    hold_id: UUID,
+    amount: Decimal,
+    *,
+    key: str,
+    close: bool = True,
+    reference: str | None = None,
+    metadata: Metadata = None,
+    reserved: Metadata = None,
+    client: UUID | None = None,
+) -> Capture:
+    """Spends ``amount`` on the hold, once per ``key``. With ``close`` the rest of it is released; without, it stays
+    held for further captures. The entry has the hold's reference unless it is given another. ``client`` is the API
+    client that asks, for which only its own holds exist; without one, all do. ``reserved``: see `credits.ledger.operations.spend`.
+
+    More than is held: the surplus is spent where the balance allows it, else owed where the hold says ``debt``, else
+    refused and the hold stays as it is.
+
+    Raises:
+        InvalidAmount, InvalidEntry, KeyConflict: as `credits.ledger.operations.spend`.
+        UnknownHold: there is no such hold, or it is another client's.
+        HoldClosed: it was captured, released, or its time has passed.
+        InsufficientCredits: for the surplus.
+        SumTooLarge: the account would owe 10^18 credits or more, or as many would be captured of the hold.
+    """
+    amount = positive_amount(amount)
+    arguments = [
+        hold_id,
+        client,
+        amount,
+        checked_text("key", key, required=True),
+        close,
+        None if reference is None else checked_text("reference", reference),
+        json_text(metadata, reserved),
+    ]
+    rows = call_within_bounds(CAPTURE, arguments, hold=hold_id)
+    outcome, account_id, entry_id, version, balance_after, held, remaining, missing, status, balance = rows[0]
+    if outcome == "unknown_hold":
+        raise refusals.unknown_hold(hold_id)
+    if outcome == "closed":
+        raise _closed(hold_id, status)
+    if outcome == "insufficient":
+        raise refusals.insufficient(account_id, amount, missing, balance, held)
+    if outcome == "conflict":
+        raise refusals.conflict(account_id, key)
+    repeated = outcome == "repeated"
+    return Capture(
+        entry_id, version, account_id, amount, balance_after, balance, held, remaining, repeated=repeated
+    )
+
+
+def release(hold_id: UUID, *, client: UUID | None = None) -> Release:
+    """Gives back what the hold still holds. A hold that holds nothing any more: nothing happens. ``client``: see
+    `capture`.
+
+    Raises:
+        UnknownHold: there is no such hold, or it is another client's.
+        HoldClosed: it was captured.
+    """
+    return _release(hold_id, client, overdue=False)
+
+
+def expire_holds(limit: int = 1000) -> int:
+    """Ends up to ``limit`` holds whose time has passed, the longest overdue first, each by itself. How many."""
+    overdue = call(
+        "SELECT id FROM credits_hold WHERE status = 'open' AND expires_at <= clock_timestamp() "
+        "ORDER BY expires_at LIMIT %s",
+        [limit],
+    )
+    return sum(not _release(hold_id, None, overdue=True).repeated for (hold_id,) in overdue)
+
+
+def _release(hold_id: UUID, client: UUID | None, *, overdue: bool) -> Release:
+    rows = call(RELEASE, [hold_id, client, overdue])
+    outcome, account_id, released, balance, held, status = rows[0]
+    if outcome == "unknown_hold":
+        raise refusals.unknown_hold(hold_id)
+    if outcome == "closed" and not overdue:
+        raise _closed(hold_id, status)
+    return Release(hold_id, account_id, released, balance, held, outcome != "done")
+
+
+def _closed(hold_id: UUID, status: str) -> HoldClosed:
+    return HoldClosed(f"This hold is {Hold.Status(status).label.lower()}.", hold=str(hold_id), status=status)

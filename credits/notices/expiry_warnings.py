@@ -1,0 +1,93 @@
+"""Warns people by mail, some days ahead, that credits of theirs expire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Max, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from core.database.locks import take_turns
+from credits.deferring import defer_expiry_warning
+from credits.ledger.holders import people_of
+from credits.ledger.models import Account, Lot
+from credits.mailing import BETWEEN_NOTICES, send_mail, was_mailed_lately
+from credits.notices.models import ExpiryWarning
+
+# A lot that lives for a few days is no news on the day it comes: it is told of when half of its life is over.
+# An account whose people were mailed within a day waits. So a mail tells a day ahead of its time of what would come due
+# before the next one, or a lot that lives shortly would be gone by then.
+MARK_EXPIRING = """
+    WITH soon AS (
+        SELECT l.id, l.account_id, l.expires_at - least(ahead.time, (l.expires_at - l.created_at) / 2) AS due_at
+        FROM credits_lot l, (SELECT %(ahead)s * interval '1 day') AS ahead (time)
+        WHERE NOT l.exhausted AND l.expires_at > now() AND l.expires_at <= ahead.time + %(next_mail)s
+              AND NOT EXISTS (SELECT FROM credits_expirywarning w WHERE w.lot_id = l.id)
+    ), told AS (
+        SELECT DISTINCT account_id FROM soon
+        WHERE due_at <= now() AND NOT EXISTS (
+            SELECT FROM credits_expirywarning w
+            WHERE w.account_id = soon.account_id AND w.mailed_at > %(last_mail)s
+        )
+    )
+    INSERT INTO credits_expirywarning (lot_id, account_id)
+    SELECT id, account_id FROM soon JOIN told USING (account_id) WHERE due_at <= %(next_mail)s
+    ORDER BY id
+    ON CONFLICT DO NOTHING
+    RETURNING account_id
+"""
+
+
+def find_expiring_lots() -> int:
+    """Marks the lots that expire soon, each once, and defers a mail to their accounts' people; both commit together.
+    An account that was mailed within a day has to wait. How many lots.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(MARK_EXPIRING, _moments())
+        accounts = [account_id for (account_id,) in cursor.fetchall()]
+        for account_id in dict.fromkeys(accounts):
+            defer_expiry_warning(account_id)
+    return len(accounts)
+
+
+def _moments() -> dict[str, int | datetime]:
+    now = timezone.now()
+    return {
+        "ahead": settings.EXPIRY_WARNING_DAYS,
+        "last_mail": now - BETWEEN_NOTICES,
+        "next_mail": now + BETWEEN_NOTICES,
+    }
+
+
+def send_expiry_mail(account_id: UUID) -> bool:
+    """Mails the account's people about its marked lots, once for each: whether this call sent a mail. A lot that was
+    spent meanwhile is not mentioned. Within a day of the last mail the marks are taken back, to be made anew.
+    """
+    with transaction.atomic():
+        take_turns(f"expiry-warning:{account_id}")
+        warnings = ExpiryWarning.objects.filter(account=account_id)
+        unsent = warnings.filter(mailed_at__isnull=True)
+        lots = [] if _was_mailed_lately(warnings) else _lots_of(unsent)
+        if lots:
+            account = Account.objects.select_related("team").get(pk=account_id)
+            total = sum(lot.remaining for lot in lots)
+            send_mail(
+                "expiry_warning", {"lots": lots, "total": total, "team": account.team}, people_of(account)
+            )
+            unsent.filter(lot__in=lots).update(mailed_at=timezone.now())
+        unsent.delete()
+    return bool(lots)
+
+
+def _was_mailed_lately(warnings: QuerySet[ExpiryWarning]) -> bool:
+    return was_mailed_lately(warnings.aggregate(last=Max("mailed_at"))["last"])
+
+
+def _lots_of(warnings: QuerySet[ExpiryWarning]) -> list[Lot]:
+    """Those that something is left of."""
+    lots = Lot.objects.filter(expiry_warning__in=warnings, exhausted=False, expires_at__gt=Now())
+    return list(lots.order_by("expires_at", "pk"))

@@ -1,0 +1,158 @@
+"""Tells people that few credits are left: a banner each time the balance falls below, and one mail a day at most.
+
+A spend never looks at thresholds. A job compares all of them with their accounts once a minute, in one statement; so
+a balance that falls and rises again within a minute goes unnoticed. A crossing within a day of the last mail waits for
+the day to end: what is still below then is mailed, and what has risen is no news.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.teams.models import Membership, Team
+from accounts.teams.permissions import may_manage
+from accounts.teams.switching import acting_team
+from core.database.locks import take_turns
+from credits.amounts import positive_amount
+from credits.deferring import defer_low_balance_mail
+from credits.ledger import operations as ledger
+from credits.ledger.holders import account_of, people_of
+from credits.mailing import BETWEEN_NOTICES, send_mail, was_mailed_lately
+from credits.notices.models import BalanceAlert
+
+HIDDEN_KEY = "low_balance_hidden"
+
+# Without a threshold nothing is compared, and the row stays as it is.
+MARK_CROSSINGS = """
+    UPDATE credits_balancealert b
+    SET below = a.balance - a.held < b.threshold,
+        mail_due = a.balance - a.held < b.threshold,
+        crossed_at = CASE WHEN a.balance - a.held < b.threshold THEN clock_timestamp() ELSE b.crossed_at END
+    FROM credits_account a
+    WHERE a.id = b.account_id AND b.below <> (a.balance - a.held < b.threshold)
+    RETURNING b.below
+"""
+TAKE_DUE = """
+    UPDATE credits_balancealert SET mail_due = false
+    WHERE mail_due AND below AND (mailed_at IS NULL OR mailed_at <= %s)
+    RETURNING id
+"""
+
+
+@dataclass(frozen=True)
+class LowBalance:
+    """What the banner says. ``crossing`` names the crossing that it is about."""
+
+    available: Decimal
+    threshold: Decimal
+    crossing: str
+
+
+def threshold_of(account_id: UUID | None) -> Decimal | None:
+    """The account's threshold; None: nobody is told."""
+    return BalanceAlert.objects.filter(account=account_id).values_list("threshold", flat=True).first()
+
+
+def may_set_threshold(user: User, team: Team | None) -> bool:
+    """Everybody for themselves; for a team its owner and admins."""
+    if team is None:
+        return True
+    own = Membership.objects.filter(team=team, user=user).first()
+    return own is not None and may_manage(own)
+
+
+def set_threshold(user: User, team: Team | None, threshold: Decimal | None) -> None:
+    """Tells the account's people from now on when less than ``threshold`` can be spent; None: no more.
+
+    A balance that is below a first threshold is a crossing too. Whoever is told already is not told again because the
+    number changed.
+
+    Raises:
+        InvalidAmount: see `positive_amount`.
+    """
+    if threshold is None:
+        alerts = BalanceAlert.objects.filter(account__in=account_of(user, team))
+        alerts.update(threshold=None, below=False, mail_due=False)
+        return
+    account = ledger.open_team_account(team) if team else ledger.open_account(user)
+    BalanceAlert.objects.update_or_create(account=account, defaults={"threshold": positive_amount(threshold)})
+
+
+def find_crossings() -> int:
+    """Marks every balance that fell below its threshold, or rose above again, since the last time; and asks for the
+    mails that are due. Marks and mails commit together. How many fell.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        take_turns("low-balances")
+        cursor.execute(MARK_CROSSINGS)
+        fallen = [below for (below,) in cursor.fetchall()].count(True)
+        cursor.execute(TAKE_DUE, [timezone.now() - BETWEEN_NOTICES])
+        for (alert_id,) in cursor.fetchall():
+            defer_low_balance_mail(alert_id)
+    return fallen
+
+
+def send_low_balance_mail(alert_id: int) -> bool:
+    """Mails about the crossing, once and a day after the last mail at the earliest: whether this call sent it. A
+    balance that rose again meanwhile needs no mail.
+    """
+    with transaction.atomic():
+        take_turns(f"low-balance:{alert_id}")
+        alert = BalanceAlert.objects.select_related("account__team").filter(pk=alert_id).first()
+        if alert is None or not _is_news(alert):
+            return False
+        if was_mailed_lately(alert.mailed_at):
+            BalanceAlert.objects.filter(pk=alert_id, below=True).update(mail_due=True)
+            return False
+        _mail(alert)
+        BalanceAlert.objects.filter(pk=alert_id).update(mailed_at=timezone.now())
+    return True
+
+
+def _is_news(alert: BalanceAlert) -> bool:
+    """Whether the balance is below, by a crossing that no mail has told of."""
+    if not alert.below or alert.crossed_at is None:
+        return False
+    return alert.mailed_at is None or alert.mailed_at < alert.crossed_at
+
+
+def _mail(alert: BalanceAlert) -> None:
+    account = alert.account
+    context = {"alert": alert, "available": account.balance - account.held, "team": account.team}
+    send_mail("low_balance", context, people_of(account))
+
+
+def shown_notice(request: HttpRequest) -> LowBalance | None:
+    """What the banner has to say to who reads a page, about whom they act for. Not what they have put away."""
+    if not isinstance(request.user, User):
+        return None
+    row = (
+        BalanceAlert.objects.filter(account__in=account_of(request.user, acting_team(request)), below=True)
+        .values_list("account__balance", "account__held", "threshold", "crossed_at")
+        .first()
+    )
+    if row is None:
+        return None
+    balance, held, threshold, crossed_at = row
+    if threshold is None:
+        return None
+    notice = LowBalance(max(Decimal(0), balance - held), threshold, _name_of(crossed_at))
+    is_hidden = request.session.get(HIDDEN_KEY) == notice.crossing
+    return None if is_hidden or balance - held >= threshold else notice
+
+
+def hide_notice(request: HttpRequest, crossing: str) -> None:
+    """Puts the banner away in this session, until the balance falls below another time."""
+    request.session[HIDDEN_KEY] = crossing[:64]
+
+
+def _name_of(crossed_at: datetime | None) -> str:
+    return crossed_at.isoformat() if crossed_at else ""

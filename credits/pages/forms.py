@@ -1,0 +1,45 @@
+"""What the pages' forms send, parsed. The rules are those of the modules beside this one."""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.amounts.form_fields import AmountField
+from core.errors import DomainError
+from credits.errors import InsufficientCredits, InvalidAmount
+from credits.formatting import credits_amount
+
+NO_AMOUNT = gettext_lazy("Write a number of credits above zero, such as 500 or 2.5.")
+AMOUNT_ERRORS = {"required": NO_AMOUNT, "invalid": NO_AMOUNT}
+
+
+class CreditsForm(forms.Form):
+    """A form whose refusals by the rules stand beside the field that they are about."""
+
+    amount_field = "amount"
+
+    def refuse(self, error: DomainError) -> None:
+        field, message = error.params.get("field"), error.message
+        if isinstance(error, InvalidAmount):
+            field, message = self.amount_field, str(NO_AMOUNT)
+        elif isinstance(error, InsufficientCredits):
+            field = self.amount_field
+            message = _("You have %(missing)s credits too few for this.") % {
+                "missing": credits_amount(error.params["missing"])
+            }
+        self.add_error(field if field in self.fields else None, message)
+
+
+class GiftForm(CreditsForm):
+    email = forms.CharField(
+        max_length=254, error_messages={"required": gettext_lazy("Write the e-mail address of who gets it.")}
+    )
+    amount = AmountField(error_messages=AMOUNT_ERRORS, localize=False)
+    message = forms.CharField(required=False, strip=True)
+
+
+class ThresholdForm(CreditsForm):
+    amount_field = "threshold"
+    threshold = AmountField(required=False, error_messages=AMOUNT_ERRORS, localize=False)

@@ -1,0 +1,16 @@
+"""The pages of somebody's credits, under ``/credits/`` beside those of buying."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from credits.pages import views
+
+urlpatterns = [
+    path("statement/", views.statement_page, name="credits-statement"),
+    path("statement.csv", views.statement_csv, name="credits-statement-csv"),
+    path("gift/", views.gift_page, name="credits-gift"),
+    path("gift/give", views.give, name="credits-gift-give"),
+    path("low-balance", views.set_threshold, name="credits-low-balance"),
+    path("low-balance/hide", views.hide_notice, name="credits-low-balance-hide"),
+]

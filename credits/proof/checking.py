@@ -1,0 +1,95 @@
+"""Proves the ledger's invariants over the whole database.
+
+The database refuses each violation when it is written; this reads everything again, as an auditor would, because a
+restored backup, a disabled trigger or a repair by hand can get past a guard. Each invariant is one query that yields
+its violations, so an empty answer is the proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from django.apps import apps
+from django.db import connection
+
+from credits.proof.clawback_invariants import OF_CLAWBACKS
+from credits.proof.invariants import OF_BOOKS
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken invariant: its name, the row it is about, and what is wrong there."""
+
+    invariant: str
+    subject: str
+    detail: str
+
+
+# By name; each query selects (subject, detail).
+INVARIANTS: dict[str, str] = {**OF_BOOKS, **OF_CLAWBACKS}
+
+# The apps whose tables have guards that are to be armed.
+GUARDED = ["credits"]
+
+
+def register(app: str, invariants: Mapping[str, str]) -> None:
+    """Adds what must hold of another app's tables, and that their guards are armed."""
+    INVARIANTS.update(invariants)
+    if app not in GUARDED:
+        GUARDED.append(app)
+
+
+# Checks that call a function of the database: Django's models can't declare them, so a migration makes them.
+CHECKS_OF_MIGRATIONS = [
+    ("credits_entry", "credits_entry_continues_its_account"),
+    ("credits_hold", "credits_hold_equals_pinned"),
+]
+
+
+def find_violations() -> Iterator[Violation]:
+    """Every violation in the database, guards that are missing or switched off among them."""
+    for invariant, query in INVARIANTS.items():
+        yield from _violations_of(invariant, query)
+    yield from _disarmed_guards()
+
+
+def _violations_of(invariant: str, query: str) -> Iterator[Violation]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        for subject, detail in cursor:
+            yield Violation(invariant, subject, detail)
+
+
+def _disarmed_guards() -> Iterator[Violation]:
+    """Constraints and triggers that we declare and the database lacks, or has switched off."""
+    armed = _armed_guards()
+    for table, guard in [*_guards_of_models(), *CHECKS_OF_MIGRATIONS]:
+        if (table, guard) not in armed:
+            yield Violation("guards_are_armed", f"table {table}", f"{guard} is missing or switched off")
+
+
+def _guards_of_models() -> Iterator[tuple[str, str]]:
+    for model in chain.from_iterable(apps.get_app_config(app).get_models() for app in GUARDED):
+        for constraint in model._meta.constraints:
+            yield model._meta.db_table, constraint.name
+        for trigger in getattr(model._meta, "triggers", []):
+            yield model._meta.db_table, trigger.get_pgid(model)
+
+
+def _armed_guards() -> set[tuple[str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+                WHERE t.tgenabled IN ('O', 'A') AND NOT t.tgisinternal
+            UNION
+            SELECT c.relname, k.conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+                -- Not 't': a deferred trigger has a row here too, which stays when the trigger is switched off.
+                WHERE k.convalidated AND k.contype <> 't'
+            UNION
+            -- A unique constraint with a condition is an index and no constraint.
+            SELECT c.relname, i.relname FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid
+                JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indisunique AND x.indisvalid
+        """)
+        return set(cursor.fetchall())

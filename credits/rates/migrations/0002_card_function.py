@@ -1,0 +1,15 @@
+from pathlib import Path
+
+from django.db import migrations
+
+CREATE = Path(__file__).with_suffix(".sql").read_text()
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("rates", "0001_initial"),
+    ]
+
+    operations = [
+        migrations.RunSQL(CREATE, "DROP FUNCTION rates_card(text, text, timestamptz)"),
+    ]

@@ -1,0 +1,147 @@
+"""What happened in the ledger, added up by day: counted from the entries, and counted anew whenever that is in doubt.
+
+Nothing here is a fact of its own. `credits.reporting.daily_figures` writes these tables.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from credits.ledger.models.accounts import Account
+from credits.ledger.models.entries import Entry
+from credits.ledger.models.fields import AmountField
+
+
+class SumField(models.DecimalField):  # type: ignore[type-arg]  # django-stubs types it by its values
+    """A sum of amounts, over all accounts or over time: longer than an amount may be, for nothing bounds how often."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        kwargs.setdefault("max_digits", 30)
+        kwargs.setdefault("decimal_places", 6)
+        kwargs.setdefault("default", 0)
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed through as given
+
+
+class LedgerDay(models.Model):
+    """What the entries of one kind moved on one day, apart by what they moved and by what was paid for it.
+
+    ``credits`` is signed, so that the sum over all days is what there is now: of ``paid`` and of ``promotional`` lots,
+    and of what is ``owed``, as a negative number. ``cost_minor`` of the ``currency`` were paid for ``cost_credits`` of
+    them: the price and not the cost is kept, so that no sum is ever rounded. What cost nothing has 0 for 1.
+    """
+
+    class Source(models.TextChoices):
+        PAID = "paid", _("Paid")
+        PROMOTIONAL = "promotional", _("Promotional")
+        OWED = "owed", _("Owed")
+
+    day = models.DateField(_("day"))
+    kind = models.CharField(_("kind"), max_length=20, choices=Entry.Kind.choices)
+    source = models.CharField(_("of which credits"), max_length=12, choices=Source.choices)
+    currency = models.CharField(_("currency"), max_length=3, blank=True, default="")
+    cost_minor = models.BigIntegerField(_("price in minor units"), default=0)
+    cost_credits = AmountField(_("credits for that price"), default=1)
+    credits = SumField(_("credits"))
+
+    class Meta:
+        verbose_name = _("day of the ledger")
+        verbose_name_plural = _("days of the ledger")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "kind", "source", "currency", "cost_minor", "cost_credits"],
+                name="credits_ledgerday_counted_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.kind} {self.source} {self.currency}"
+
+
+class FirstSpend(models.Model):
+    """When an account first spent credits that were paid for."""
+
+    account = models.OneToOneField(
+        Account,
+        verbose_name=_("account"),
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="+",
+        db_constraint=False,  # a check of it would lock the row that every spend needs
+    )
+    at = models.DateTimeField(_("at"), db_index=True)
+
+    class Meta:
+        verbose_name = _("first spend")
+        verbose_name_plural = _("first spends")
+
+    def __str__(self) -> str:
+        return f"{self.account_id}: {self.at}"
+
+
+class SpendingDay(models.Model):
+    """What an account spent on a day, paid and promotional. Kept as long as a burn looks back, and a day more."""
+
+    account = models.ForeignKey(
+        Account,
+        verbose_name=_("account"),
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,  # as above
+    )
+    day = models.DateField(_("day"))
+    spent = SumField(_("spent"))
+
+    class Meta:
+        verbose_name = _("day of spending")
+        verbose_name_plural = _("days of spending")
+        constraints = [
+            models.UniqueConstraint(fields=["day", "account"], name="credits_spendingday_counted_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.day}: {self.spent}"
+
+
+class RunningDry(models.Model):
+    """A buyer's account whose ``balance`` lasts for ``days`` more at a ``burn`` of so many credits a day. Found anew
+    every quarter of an hour: it takes a look at all accounts that spend (`credits.reporting.running_dry`).
+    """
+
+    account = models.OneToOneField(
+        Account,
+        verbose_name=_("account"),
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="+",
+        db_constraint=False,  # as above
+    )
+    balance = AmountField(_("balance"))
+    burn = SumField(_("spent a day"))
+    days = models.DecimalField(_("days left"), max_digits=12, decimal_places=2, db_index=True)
+
+    class Meta:
+        verbose_name = _("account running dry")
+        verbose_name_plural = _("accounts running dry")
+
+    def __str__(self) -> str:
+        return f"{self.account_id}: {self.days}"
+
+
+class LedgerCount(models.Model):
+    """How far the entries are counted: all up to ``entry_id``, none after it, in days of ``zone``. One row."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    entry_id = models.BigIntegerField(_("counted up to entry"), default=0)
+    counted_at = models.DateTimeField(_("counted at"), null=True)
+    zone = models.CharField(_("time zone of the days"), max_length=64)
+
+    class Meta:
+        verbose_name = _("count of the ledger")
+        verbose_name_plural = _("counts of the ledger")
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="credits_ledgercount_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"#{self.entry_id}"

@@ -1,0 +1,161 @@
+"""What services charge: an amount or a usage, to an account or a hold, perhaps on behalf of a team's member.
+
+The rate card says what a usage costs, and the entry keeps the price: for a spend that of now, for a capture that of the
+moment at which its hold was made. A repeat asks for the same usage, whose price may be another by then, or none. What
+was charged first stands: the repeat is recognised by the usage and not by the amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from credits.errors import InvalidEntry, KeyConflict
+from credits.formatting import plain
+from credits.ledger import operations as ledger
+from credits.ledger import refusals
+from credits.ledger.models import Account, Entry
+from credits.ledger.reserved_names import HOLD, MEMBER, PARTIAL, PRICE, USAGE, refuse_reserved_names
+from credits.ledger.results import Capture, Spend
+from credits.ledger.selectors import find_hold
+from credits.rates.errors import InvalidUsage, RatesError
+from credits.rates.pricing import Price, price_usage, price_usage_of_hold
+from credits.spending.team_spending import spend_as_member
+
+Metadata = Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of a model or action was used: quantities by unit."""
+
+    model: str
+    quantities: Mapping[str, Decimal]
+
+    def as_metadata(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "quantities": {unit: plain(one) for unit, one in self.quantities.items()},
+        }
+
+
+def spend(
+    account_id: UUID,
+    charge: Decimal | Usage,
+    *,
+    key: str,
+    reference: str = "",
+    metadata: Metadata = None,
+    member: UUID | None = None,
+) -> Spend:
+    """`ledger.spend` of an amount or of what a usage costs now; `spend_as_member` where a member is named.
+
+    Raises:
+        InvalidAmount, InvalidEntry, UnknownAccount, InsufficientCredits, KeyConflict: as `ledger.spend`. InvalidEntry
+            also where a member is named for an account that is no team's.
+        UnknownMember, CapReached: as `spend_as_member`.
+        UnknownModel, AmbiguousModel, UnknownUnit, InvalidUsage: as `price_usage`; InvalidUsage also where the usage is
+            free, for there is nothing to spend.
+    """
+    if not isinstance(charge, Usage):
+        return _spend(account_id, charge, key, reference, metadata, None, member)
+    refuse_reserved_names(metadata)
+    used = {USAGE: charge.as_metadata()}
+    try:
+        price = _not_free(price_usage(charge.model, charge.quantities))
+        priced = {**used, PRICE: price.as_metadata()}
+        return _spend(account_id, price.amount, key, reference, metadata, priced, member)
+    except (RatesError, KeyConflict):
+        named = {} if member is None else {MEMBER: str(member)}
+        earlier = _earlier(account_id, key, reference, {**(metadata or {}), **used, **named})
+        if earlier is None:
+            raise
+        held = Account.objects.values_list("held", flat=True).get(pk=account_id)
+        return Spend(earlier.pk, earlier.version, -earlier.amount, earlier.balance_after, held, repeated=True)
+
+
+def capture(
+    hold_id: UUID,
+    charge: Decimal | Usage,
+    *,
+    key: str,
+    close: bool = True,
+    metadata: Metadata = None,
+    client: UUID | None = None,
+) -> Capture:
+    """`ledger.capture` of an amount, or of what a usage cost when the hold was made.
+
+    Raises:
+        InvalidAmount, InvalidEntry, UnknownHold, HoldClosed, InsufficientCredits, KeyConflict: as `ledger.capture`.
+        UnknownModel, AmbiguousModel, UnknownUnit, InvalidUsage: as `spend`.
+    """
+    if not isinstance(charge, Usage):
+        return ledger.capture(hold_id, charge, key=key, close=close, metadata=metadata, client=client)
+    refuse_reserved_names(metadata)
+    used = {USAGE: charge.as_metadata()}
+    try:
+        price = _not_free(price_usage_of_hold(charge.model, charge.quantities, hold_id))
+        priced = {**used, PRICE: price.as_metadata()}
+        return ledger.capture(
+            hold_id, price.amount, key=key, close=close, metadata=metadata, reserved=priced, client=client
+        )
+    except (RatesError, KeyConflict):
+        hold = find_hold(hold_id, client)
+        captured = {HOLD: str(hold_id)} if close else {HOLD: str(hold_id), PARTIAL: True}
+        asked = {**(metadata or {}), **used, **captured}
+        earlier = _earlier(hold.account_id, key, hold.reference, asked)
+        if earlier is None:
+            raise
+        return Capture(
+            entry_id=earlier.pk,
+            version=earlier.version,
+            account_id=hold.account_id,
+            amount=-earlier.amount,
+            balance_after=earlier.balance_after,
+            balance=hold.account.balance,
+            held=hold.account.held,
+            hold_remaining=hold.remaining,
+            repeated=True,
+        )
+
+
+def _spend(
+    account_id: UUID,
+    amount: Decimal,
+    key: str,
+    reference: str,
+    metadata: Metadata,
+    priced: Metadata,
+    member: UUID | None,
+) -> Spend:
+    if member is None:
+        return ledger.spend(
+            account_id, amount, key=key, reference=reference, metadata=metadata, reserved=priced
+        )
+    account = Account.objects.filter(pk=account_id).only("team_id").first()
+    if account is None:
+        raise refusals.unknown_account(account_id)
+    if account.team_id is None:
+        raise InvalidEntry("Only a team's account has members.", field=MEMBER)
+    return spend_as_member(
+        account.team_id, member, amount, key=key, reference=reference, metadata=metadata, reserved=priced
+    )
+
+
+def _not_free(price: Price) -> Price:
+    if not price.amount:
+        raise InvalidUsage("This usage is free: there is nothing to spend.", field=USAGE)
+    return price
+
+
+def _earlier(account_id: UUID, key: str, reference: str, asked: Mapping[str, Any]) -> Entry | None:
+    """The entry of this key, where it was made for the same usage: whatever the price was."""
+    entry = Entry.objects.filter(
+        account=account_id, key=key, kind=Entry.Kind.SPEND, reference=reference
+    ).first()
+    if entry is None or PRICE not in entry.metadata:
+        return None
+    return entry if {**entry.metadata, PRICE: None} == {**asked, PRICE: None} else None

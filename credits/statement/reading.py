@@ -1,0 +1,276 @@
+"""What an account's statement shows. Reads only, and none of them grows with the length of the account's history.
+
+- A page of entries is found by version: an account's entries are numbered 1, 2, 3, … and indexed by that number, so
+  the thousandth page costs what the first one does.
+- *When* something was is found by version too. Versions and times rise together, so the last entry before an instant
+  is a binary search over the versions: 24 look-ups among ten million entries, and no index by time, which each spend
+  would have to pay for.
+- *Totals* leave the spends out. Entries of every other kind have an index of their own that spends are not in; and
+  what came in less what went out is the difference of two balances, so what was spent is what remains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+
+from credits.gifts.giving import REFERENCE
+from credits.gifts.models import Gift
+from credits.ledger.models import Entry, Lot
+from credits.ledger.selectors import Standing
+
+PAGE_SIZE = 30
+ROWS_AT_ONCE = 1000
+MOST_LOTS = 100
+ZERO = Decimal(0)
+GIFTS = (Entry.Kind.GIFT_SENT, Entry.Kind.GIFT_RECEIVED)
+BUT_SPENDS = [kind.value for kind in Entry.Kind if kind is not Entry.Kind.SPEND]
+
+# The last entry before each instant, by binary search over the versions from 1 to the account's newest.
+LAST_ENTRIES_BEFORE = """
+    SELECT found.below, coalesce(e.balance_after, 0)
+    FROM unnest(%(instants)s::timestamptz[]) WITH ORDINALITY AS i (instant, place)
+    CROSS JOIN LATERAL (
+        WITH RECURSIVE search (below, above) AS (
+            SELECT 0::bigint, %(newest)s::bigint + 1
+            UNION ALL
+            SELECT CASE WHEN probe.is_before THEN half.middle ELSE half.below END,
+                   CASE WHEN probe.is_before THEN half.above ELSE half.middle END
+            FROM (SELECT below, above, (below + above) / 2 AS middle FROM search WHERE above - below > 1) half
+            CROSS JOIN LATERAL (
+                SELECT p.created_at < i.instant AS is_before FROM credits_entry p
+                WHERE p.account_id = %(account)s AND p.version = half.middle
+            ) probe
+        )
+        SELECT below FROM search WHERE above - below = 1
+    ) found
+    LEFT JOIN credits_entry e ON e.account_id = %(account)s AND e.version = found.below
+    ORDER BY i.place
+"""
+
+# How much came in between each two versions, by the entries that are no spends. A spend never brings anything in.
+CAME_IN = """
+    SELECT width_bucket(version, %(starts)s::bigint[]), sum(amount) FROM credits_entry
+    WHERE account_id = %(account)s AND kind = ANY (%(kinds)s) AND amount > 0
+          AND version >= %(first)s AND version <= %(last)s
+    GROUP BY 1
+"""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The account as it stood at an instant: after the entry ``version``; 0: before the first."""
+
+    at: datetime
+    version: int
+    balance: Decimal
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a stretch of time did to the balance: ``came_in`` is above zero, ``went_out`` below, ``net`` their sum."""
+
+    opening: Moment
+    closing: Moment
+    came_in: Decimal
+
+    @property
+    def net(self) -> Decimal:
+        return self.closing.balance - self.opening.balance
+
+    @property
+    def went_out(self) -> Decimal:
+        return self.net - self.came_in
+
+
+@dataclass(frozen=True)
+class Part:
+    """What an entry did to one lot. ``lot`` is None for credits that were owed and repaid, or are owed since."""
+
+    lot: Lot | None
+    amount: Decimal
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry with what it was for. ``gift`` is there for what one person gave another on the page."""
+
+    entry: Entry
+    parts: list[Part]
+    gift: Gift | None
+
+    @property
+    def message(self) -> str:
+        """What was said about a gift: kept with it, or in the entry by a service that moved credits."""
+        if self.gift is not None:
+            return self.gift.message
+        said = self.entry.metadata.get("message") if self.entry.kind in GIFTS else None
+        return said if isinstance(said, str) else ""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which entries: those after the version ``after`` up to ``until``, of one kind or (empty) of all."""
+
+    account_id: UUID
+    after: int
+    until: int
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Lines, the newest first. ``older`` is the ``before`` of the next page, ``newer`` of the one before this;
+    None: there is none. A ``newer`` of 0 is the first page.
+    """
+
+    lines: list[Line]
+    older: int | None
+    newer: int | None
+
+
+@dataclass(frozen=True)
+class Lots:
+    """The lots that have something left, in the order in which they are spent; ``more`` are not listed."""
+
+    listed: list[Lot]
+    more: int
+    left_in_more: Decimal
+
+
+def moments(standing: Standing, instants: Sequence[datetime]) -> list[Moment]:
+    """How the account stood at each instant (just before it), in their order. One query."""
+    arguments: dict[str, Any] = {
+        "instants": list(instants),
+        "newest": standing.version,
+        "account": standing.account_id,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(LAST_ENTRIES_BEFORE, arguments)
+        rows = cursor.fetchall()
+    return [Moment(at, version, balance) for at, (version, balance) in zip(instants, rows, strict=True)]
+
+
+def totals(account_id: UUID, bounds: Sequence[Moment]) -> list[Totals]:
+    """The totals between each two neighbours of ``bounds``, which are in the order of time. One query."""
+    arguments: dict[str, Any] = {
+        "account": account_id,
+        "kinds": BUT_SPENDS,
+        "starts": [moment.version + 1 for moment in bounds[:-1]],
+        "first": bounds[0].version + 1,
+        "last": bounds[-1].version,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(CAME_IN, arguments)
+        came_in: dict[int, Decimal] = dict(cursor.fetchall())
+    return [
+        Totals(opening, closing, came_in.get(place, ZERO))
+        for place, (opening, closing) in enumerate(pairwise(bounds), start=1)
+    ]
+
+
+def page_of(selection: Selection, before: int | None = None) -> Page:
+    """The page of entries that are older than the version ``before``; without it the first. At most five queries."""
+    entries = _entries(selection, before)[: PAGE_SIZE + 1]
+    found = list(entries)
+    shown = found[:PAGE_SIZE]
+    return Page(
+        lines=_lines(selection.account_id, shown),
+        older=shown[-1].version if len(found) > PAGE_SIZE else None,
+        newer=None if before is None else _newer(selection, before),
+    )
+
+
+def rows_of(selection: Selection) -> Iterator[list[Entry]]:
+    """All entries of the selection, the newest first, some at a time: each batch is a short query of its own, so that
+    a long download keeps no transaction open. What is booked meanwhile isn't in it.
+    """
+    before: int | None = None
+    while batch := list(_entries(selection, before).defer("hash", "metadata")[:ROWS_AT_ONCE]):
+        yield batch
+        before = batch[-1].version
+
+
+def first_entry_at(standing: Standing) -> datetime | None:
+    """When the account's history begins. One look-up by key."""
+    return (
+        Entry.objects.filter(account=standing.account_id, version=1)
+        .values_list("created_at", flat=True)
+        .first()
+    )
+
+
+def lots_left(account_id: UUID) -> Lots:
+    """What is left of which lot, and when it goes. Two queries at most."""
+    left = Lot.objects.filter(account=account_id, exhausted=False)
+    spending_order = F("expires_at").asc(nulls_last=True), F("promotional").desc(), F("id").asc()
+    listed = list(left.order_by(*spending_order)[:MOST_LOTS])
+    if len(listed) < MOST_LOTS:
+        return Lots(listed, 0, ZERO)
+    rest = left.aggregate(count=Count("pk"), remaining=Coalesce(Sum("remaining"), ZERO))
+    shown = sum((lot.remaining for lot in listed), ZERO)
+    return Lots(listed, rest["count"] - len(listed), rest["remaining"] - shown)
+
+
+def _entries(selection: Selection, before: int | None) -> QuerySet[Entry]:
+    until = selection.until if before is None else min(selection.until, before - 1)
+    entries = Entry.objects.filter(
+        account=selection.account_id, version__gt=selection.after, version__lte=until
+    )
+    if selection.kind:
+        entries = entries.filter(kind=selection.kind)
+    return entries.defer("hash").order_by("-version")
+
+
+def _newer(selection: Selection, before: int) -> int | None:
+    """The ``before`` that shows the page in front of this one; 0 where that is the first page."""
+    newer = Entry.objects.filter(
+        account=selection.account_id, version__gte=before, version__lte=selection.until
+    )
+    if selection.kind:
+        newer = newer.filter(kind=selection.kind)
+    versions = list(newer.order_by("version").values_list("version", flat=True)[: PAGE_SIZE + 1])
+    if not versions:
+        return None
+    return versions[PAGE_SIZE] if len(versions) > PAGE_SIZE else 0
+
+
+def _lines(account_id: UUID, entries: Sequence[Entry]) -> list[Line]:
+    lots = Lot.objects.in_bulk({lot for entry in entries for lot in entry.lots})
+    gifts = _gifts_of(account_id, entries)
+    return [Line(entry, _parts(entry, lots), gifts.get(entry.reference)) for entry in entries]
+
+
+def _parts(entry: Entry, lots: dict[int, Lot]) -> list[Part]:
+    parts = [Part(lots[movement.lot_id], movement.amount) for movement in entry.movements if movement.amount]
+    return [*parts, Part(None, -entry.owed)] if entry.owed else parts
+
+
+def _gifts_of(account_id: UUID, entries: Sequence[Entry]) -> dict[str, Gift]:
+    """The gifts of these entries by their reference, where the account gave or got them."""
+    ids = [
+        identifier
+        for entry in entries
+        if entry.kind in GIFTS and (identifier := _uuid(entry.reference.removeprefix(REFERENCE)))
+    ]
+    if not ids:
+        return {}
+    of_account = Q(from_account=account_id) | Q(to_account=account_id)
+    gifts = Gift.objects.filter(of_account, pk__in=ids).select_related("sender", "recipient")
+    return {f"{REFERENCE}{gift.pk}": gift for gift in gifts}
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,164 @@
+"""Where credits went: what was captured of a hold, what became of a lot. For staff; bounded however long the history.
+
+An entry names its lots and its hold, and there is no index for either: each spend would pay for it. So these begin at
+the versions between which it must be (`credits.statement.reading.moments`), and look no further than a number of entries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.search import users_named
+from accounts.teams.models import Team
+from credits.adjustments.models import Adjustment
+from credits.ledger.models import Account, Entry, Hold, Lot
+from credits.ledger.selectors import standing_of_account
+from credits.statement.reading import BUT_SPENDS, moments
+
+Named = TypeVar("Named", Hold, Adjustment)
+
+LOOKED_THROUGH = 20_000
+NEWEST_LOOKED_THROUGH = 100_000
+MOST_ACCOUNTS = 100
+BIGGEST_ID = 2**63 - 1
+ZERO = Decimal(0)
+# Clocks are set back a little now and then; these searches go by the time at which entries were booked.
+SLACK = timedelta(minutes=1)
+
+# Each account asks its index once; by the key alone the whole table would be read.
+KEYED = """
+    SELECT found.id FROM credits_account a
+    CROSS JOIN LATERAL (
+        SELECT e.id FROM credits_entry e WHERE e.account_id = a.id AND e.key = %s OFFSET 0
+    ) found
+"""
+
+CAPTURES = """
+    WITH looked_through AS MATERIALIZED (
+        SELECT id, metadata FROM credits_entry
+        WHERE account_id = %s AND version > %s AND version <= %s AND kind = 'spend'
+        ORDER BY version DESC LIMIT %s
+    )
+    SELECT id FROM looked_through WHERE metadata ->> 'hold' = %s
+"""
+
+MOVED_BY_KIND = """
+    SELECT e.kind, sum(m.amount)
+    FROM credits_entry e CROSS JOIN LATERAL unnest(e.lots, e.moved) AS m (lot, amount)
+    WHERE e.account_id = %s AND e.kind = ANY (%s) AND e.lots @> ARRAY[%s]::bigint[] AND m.lot = %s
+    GROUP BY e.kind
+"""
+
+
+@dataclass(frozen=True)
+class Captures:
+    """The entries that spent what a hold held, the oldest first. ``elsewhere`` is what was captured by entries that
+    are too far back to be listed.
+    """
+
+    entries: list[Entry]
+    elsewhere: Decimal
+
+
+def captures_of(hold: Hold) -> Captures:
+    """Three queries, none where nothing was captured."""
+    if not hold.captured:
+        return Captures([], ZERO)
+    first = hold.created_at - SLACK
+    last = hold.closed_at + SLACK if hold.closed_at else timezone.now() + SLACK
+    after, until = _versions_at(hold.account, first, last)
+    with connection.cursor() as cursor:
+        cursor.execute(CAPTURES, [hold.account_id, after, until, LOOKED_THROUGH, str(hold.pk)])
+        found = [entry_id for (entry_id,) in cursor.fetchall()]
+    entries = list(Entry.objects.filter(pk__in=found).order_by("version"))
+    return Captures(entries, hold.captured + sum((entry.amount for entry in entries), ZERO))
+
+
+def moved_by_kind(lot: Lot) -> dict[Entry.Kind, Decimal]:
+    """What came into a lot and went out of it, by kind of entry; all of it together is what the lot has left. One
+    query, which leaves the spends out: they are the rest.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(MOVED_BY_KIND, [lot.account_id, BUT_SPENDS, lot.pk, lot.pk])
+        moved = {Entry.Kind(kind): amount for kind, amount in cursor.fetchall()}
+    spent = lot.remaining - sum(moved.values(), ZERO)
+    return {**moved, Entry.Kind.SPEND: spent} if spent else moved
+
+
+def entries_of_lot(entries: QuerySet[Entry], lot: Lot) -> QuerySet[Entry]:
+    """Those that moved the lot: of its account, and none from before there was a lot."""
+    [after] = _versions_at(lot.account, lot.created_at - SLACK)
+    return entries.filter(account=lot.account_id, version__gt=after, lots__contains=[lot.pk])
+
+
+def holds_on(lot: Lot) -> QuerySet[Hold]:
+    """The open holds that have some of the lot pinned."""
+    return Hold.objects.filter(
+        account=lot.account_id, status=Hold.Status.OPEN, lots__contains=[lot.pk]
+    ).order_by("expires_at")
+
+
+def accounts_named(word: str) -> list[UUID]:
+    """The accounts that go by this whole word: their own id or their holder's, the owner's name or e-mail address, the
+    team's name.
+    """
+    # People and teams apart from the accounts, so that each is read from its own index.
+    teams = Team.objects.filter(name__normal_form=word).values_list("pk", flat=True)
+    named = Q(owner__in=users_named(word)) | Q(team__in=list(teams[:MOST_ACCOUNTS]))
+    if identifier := as_uuid(word):
+        named |= Q(pk=identifier) | Q(owner=identifier) | Q(team=identifier)
+    return list(Account.objects.filter(named).values_list("pk", flat=True)[:MOST_ACCOUNTS])
+
+
+def rows_named(rows: QuerySet[Named], word: str) -> QuerySet[Named]:
+    """The holds or adjustments that go by this whole word: all of an account that it names, else the one with this id,
+    those with this key or reference. All where it is empty.
+    """
+    if not word:
+        return rows
+    accounts = accounts_named(word)
+    if accounts:
+        return rows.filter(account__in=accounts)
+    own = Q(key=word) | Q(reference=word)
+    if identifier := as_uuid(word):
+        own |= Q(pk=identifier)
+    return rows.filter(own)
+
+
+def entries_with_key(key: str) -> list[int]:
+    """The entries with this business key, in whichever account."""
+    with connection.cursor() as cursor:
+        cursor.execute(KEYED, [key])
+        return [entry_id for (entry_id,) in cursor.fetchall()]
+
+
+def newest_of(entries: QuerySet[Entry]) -> QuerySet[Entry]:
+    """Those of them that are among the ledger's newest: as many as can be looked through for what has no index."""
+    last = Entry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return entries.filter(pk__gt=last - NEWEST_LOOKED_THROUGH)
+
+
+def as_id(word: str) -> int | None:
+    """The word as the id of an entry or a lot."""
+    number = int(word) if word.isascii() and word.isdecimal() else None
+    return number if number is not None and number <= BIGGEST_ID else None
+
+
+def as_uuid(word: str) -> UUID | None:
+    try:
+        return UUID(word)
+    except ValueError:
+        return None
+
+
+def _versions_at(account: Account, *instants: datetime) -> list[int]:
+    """The version of the account's last entry before each instant."""
+    return [moment.version for moment in moments(standing_of_account(account), instants)]
