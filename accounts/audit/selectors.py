@@ -13,6 +13,7 @@ from accounts.audit.models import AuditEntry
 from accounts.email_addresses import people_with
 from accounts.models import User
 from core.database.distinct import distinct_values
+from core.uuids import as_uuid
 
 
 def kinds_seen() -> list[str]:
@@ -48,13 +49,6 @@ def names_of(people: Iterable[Any]) -> dict[str, str]:
     ids = {pk for pk in (as_uuid(str(one)) for one in people) if pk}
     found = User.objects.filter(pk__in=ids).values_list("pk", "username") if ids else ()
     return {str(pk): name for pk, name in found}
-
-
-def as_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _is_address(word: str) -> bool:

@@ -17,7 +17,7 @@ from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.returns import list_of
 from billing.purchases.models import Payment
 from billing.purchases.payment_methods import paid_with
-from credits.statement.traces import as_uuid
+from core.uuids import as_uuid
 
 STATE_TONES: dict[str, str] = {
     Payment.State.PAID: "success",

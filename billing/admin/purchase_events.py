@@ -18,8 +18,8 @@ from backoffice.read_only import ReadOnlyInline
 from billing.inbox.models import InboxEvent
 from billing.purchases.models import PurchaseEvent
 from billing.purchases.selectors import kinds_of_purchase_events
+from core.uuids import as_uuid
 from credits.formatting import credits_amount
-from credits.statement.traces import as_uuid
 
 # Those of an event's details that are credits.
 AMOUNTS = ("balance_after", "credits", "pending", "owed", "waived")

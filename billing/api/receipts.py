@@ -13,12 +13,12 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from billing.errors import NoReceipt
-from billing.purchases.matching import as_uuid
 from billing.purchases.selectors import documented_purchases
 from billing.receipts.downloads import purchase_document, refund_document
 from billing.receipts.issuing import PDF
 from billing.refunds.selectors import documented_refunds
 from core.problems import problem_responses
+from core.uuids import as_uuid
 
 WHO = (401, 403, 429, 503)
 

@@ -18,13 +18,13 @@ from accounts.models import User
 from billing.api.fields import MoneyField, NumberField, UtcTimeField
 from billing.errors import InvalidIdempotencyKey, InvalidRefund
 from billing.money import Money
-from billing.purchases.matching import as_uuid
 from billing.purchases.models import Purchase
 from billing.refunds.models import Refund
 from billing.refunds.refunding import LONGEST_NOTE, RefundOrder, preview_refund, refund_purchase
 from billing.refunds.reversals import came_of
 from core.amounts.api_fields import AmountField
 from core.problems import problem_responses
+from core.uuids import as_uuid
 from credits.ledger.models import Clawback
 
 LONGEST_KEY = 200

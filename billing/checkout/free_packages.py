@@ -13,8 +13,8 @@ from accounts.models import User
 from accounts.teams.models import Team
 from billing.errors import AlreadyTaken
 from billing.packages.models import Package
-from billing.purchases.matching import as_uuid
 from billing.purchases.models import Purchase
+from core.uuids import as_uuid
 
 
 def taken_codes(user: User, team: Team | None) -> set[str]:

@@ -7,9 +7,9 @@ from enum import Enum
 
 from billing.inbox.models import InboxEvent
 from billing.purchases.log import Told
-from billing.purchases.matching import as_uuid
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.stripe.objects import StripeEvent
+from core.uuids import as_uuid
 
 
 class Reference(Enum):

@@ -18,7 +18,7 @@ from django.utils import timezone
 from billing.inbox.models import InboxEvent
 from billing.purchases.models import Purchase
 from core.database.distinct import distinct_values
-from credits.statement.traces import as_uuid
+from core.uuids import as_uuid
 
 HOUR = datetime.timedelta(hours=1)
 # Of how many events the API version is looked at: once the endpoint is put right, the others are soon further back.

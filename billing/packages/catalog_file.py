@@ -6,7 +6,6 @@ A file has a ``currency`` and one ``[[package]]`` table for each pack; `billing/
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +17,7 @@ from billing.money import Money, price_refusal
 from billing.packages.models import LONGEST_VALIDITY_DAYS, PRICE_ID, PRODUCT_ID, Package
 from billing.packages.pricing import offers
 from core.amounts.parsing import NotAnAmount
-from core.amounts.toml_files import load_toml, read_number
+from core.toml_files import TomlFile
 
 FILE_KEYS = {"currency", "package"}
 REQUIRED = {"code", "name", "credits", "price"}
@@ -60,26 +59,18 @@ def read_catalog(path: Path) -> list[CatalogPackage]:
     Raises:
         CatalogError: the file can't be read or has mistakes; the message has one line for each.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = load_toml(text)
-    except OSError as error:
-        raise CatalogError(f"{path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CatalogError(f"{path}: not a TOML file: {error}") from error
-    return _Reader(str(path), text).read(data)
+    return _Reader(TomlFile(path, CatalogError)).read()
 
 
 class _Reader:
-    """Collects the packs and the mistakes of one file."""
+    """Collects the packs of one file."""
 
-    def __init__(self, name: str, text: str) -> None:
-        self.name = name
-        self.lines = text.splitlines()
-        self.mistakes: list[str] = []
+    def __init__(self, file: TomlFile) -> None:
+        self.file = file
         self.currency = "usd"
 
-    def read(self, data: dict[str, Any]) -> list[CatalogPackage]:
+    def read(self) -> list[CatalogPackage]:
+        data = self.file.data
         for key in sorted(data.keys() - FILE_KEYS):
             self._mistake(self._line_of(key), f"unknown key {key!r}; known are currency and [[package]]")
         self.currency = self._currency(data.get("currency", "usd"))
@@ -87,10 +78,9 @@ class _Reader:
         packages = [self._package(index, table) for index, table in enumerate(tables)]
         self._refuse_duplicates(tables, "code")
         self._refuse_duplicates(tables, "stripe_product_id")
-        if not self.mistakes:
+        if not self.file.mistakes:
             self._compare_discounts(tables, packages)
-        if self.mistakes:
-            raise CatalogError("\n".join(self.mistakes))
+        self.file.raise_mistakes()
         return [package for package in packages if package]
 
     def _tables(self, value: object) -> list[dict[str, Any]]:
@@ -111,7 +101,7 @@ class _Reader:
         return "usd"
 
     def _package(self, index: int, table: dict[str, Any]) -> CatalogPackage | None:
-        before = len(self.mistakes)
+        before = len(self.file.mistakes)
         for key in sorted(table.keys() - REQUIRED - OPTIONAL):
             self._mistake(self._line_of(key, index), f"unknown key {key!r}")
         for key in sorted(REQUIRED - table.keys()):
@@ -138,7 +128,7 @@ class _Reader:
             fields._wrong(
                 "stripe_price_id", "a price is taken over with its product: stripe_product_id is missing"
             )
-        return package if len(self.mistakes) == before else None
+        return package if len(self.file.mistakes) == before else None
 
     def _compare_discounts(self, tables: list[dict[str, Any]], packages: list[CatalogPackage | None]) -> None:
         """Hold the discounts that older files name against the prices, which alone make them."""
@@ -168,23 +158,10 @@ class _Reader:
                 first[value] = line
 
     def _mistake(self, line: int, reason: str) -> None:
-        self.mistakes.append(f"{self.name}, line {line}: {reason}")
+        self.file.note_mistake(line, reason)
 
     def _line_of(self, key: str, index: int | None = None) -> int:
-        """The line of a key in the file's head, or in its ``index``-th [[package]]; without a key, that table's own.
-
-        tomllib gives values without their places, so the place is looked up in the text.
-        """
-        table = -1
-        start = 1
-        for number, line in enumerate(self.lines, start=1):
-            if re.match(r"\s*\[\[\s*package\s*\]\]", line):
-                table += 1
-                start = number if table == index else start
-            inside = table == (-1 if index is None else index)
-            if inside and key and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*[=.]""", line):
-                return number
-        return start
+        return self.file.line_of(key) if index is None else self.file.line_of(key, "package", index)
 
 
 class _Fields:
@@ -248,9 +225,10 @@ class _Fields:
 
     def _number(self, key: str, default: int | str) -> Decimal | None:
         """None where there is no number in plain digits."""
-        line = self.reader.lines[self.reader._line_of(key, self.index) - 1]
+        if key not in self.table:
+            return Decimal(default)
         try:
-            return read_number(self.table[key], line) if key in self.table else Decimal(default)
+            return self.reader.file.read_number(self.table[key], self.reader._line_of(key, self.index))
         except NotAnAmount:
             return None
 

@@ -17,8 +17,8 @@ from django.db.models import Q
 
 from accounts.email_addresses import email_key
 from accounts.models import User
-from billing.purchases.matching import as_uuid
 from billing.purchases.models import Payment, Purchase
+from core.uuids import as_uuid
 
 Json = Mapping[str, Any]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from billing.purchases.models import Payment, Purchase
 from billing.stripe.objects import CheckoutSession
 from core.database.locks import require_transaction
+from core.uuids import as_uuid
 
 # Not as an OR, which would be answered by no index.
 EITHER = """
@@ -78,14 +78,6 @@ def known_payments(payment_intent_ids: Sequence[str], charge_ids: Sequence[str])
     intents = [identifier for identifier in payment_intent_ids if identifier]
     charges = [identifier for identifier in charge_ids if identifier]
     return Payment.objects.filter(Q(stripe_payment_intent_id__in=intents) | Q(stripe_charge_id__in=charges))
-
-
-def as_uuid(text: str) -> UUID | None:
-    """``text`` as an id of ours; None where it is anything else."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _candidates(recorded: Q, reference: str) -> list[Purchase]:

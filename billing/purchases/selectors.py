@@ -10,7 +10,8 @@ from accounts.teams.models import Membership, Team
 from accounts.teams.permissions import MANAGERS
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
 from core.database.distinct import distinct_values
-from credits.statement.traces import accounts_named, as_uuid
+from core.uuids import as_uuid
+from credits.statement.traces import accounts_named
 
 OPEN = (Purchase.Status.PENDING, Purchase.Status.PROCESSING)
 # Of one list of recent purchases. A checkout is open for a day at most, so nobody has as many by buying.

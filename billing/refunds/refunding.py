@@ -30,7 +30,7 @@ from billing.errors import (
 )
 from billing.money import Money
 from billing.purchases.log import Change, Told, lock_purchase, record
-from billing.purchases.matching import as_uuid, payment_of
+from billing.purchases.matching import payment_of
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
 from billing.refunds.limits import check_limit
 from billing.refunds.models import Refund
@@ -47,6 +47,7 @@ from billing.refunds.reversals import Cause, came_of, counted, credits_for, sett
 from billing.stripe import gateway as stripe_gateway
 from billing.stripe.gateway import RefundRequest
 from billing.stripe.objects import StripeRefund
+from core.uuids import as_uuid
 from credits.formatting import credits_amount
 from credits.ledger.models import Clawback, Entry, Lot
 from credits.statement.outflows import Outflows, outflows_of

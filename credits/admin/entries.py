@@ -18,6 +18,7 @@ from backoffice.display import EMPTY, chip, link_to, pretty_json
 from backoffice.long_lists import LongListAdmin
 from backoffice.period_filter import PeriodFilter
 from backoffice.tables import plain_table
+from core.uuids import as_uuid
 from credits.admin.columns import LedgerColumns, lot_left, once_per_row
 from credits.formatting import credits_amount, credits_change
 from credits.ledger.entries_csv import entries_csv
@@ -26,7 +27,6 @@ from credits.ledger.models import Entry, Hold, Lot
 from credits.statement.traces import (
     accounts_named,
     as_id,
-    as_uuid,
     captures_of,
     entries_of_lot,
     entries_with_key,

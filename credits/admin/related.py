@@ -16,6 +16,7 @@ from accounts.teams.admin import TeamAdmin
 from accounts.teams.models import Team
 from backoffice.display import EMPTY, link_to, link_to_list
 from backoffice.long_lists import BEYOND, write_place
+from core.uuids import as_uuid
 from credits.adjustments.models import Adjustment
 from credits.admin.accounts import AccountAdmin
 from credits.admin.entries import EntryAdmin
@@ -24,7 +25,6 @@ from credits.admin.lots import LotAdmin
 from credits.admin.state_filter import ALL
 from credits.formatting import credits_amount
 from credits.ledger.models import Account, Entry, Hold, Lot
-from credits.statement.traces import as_uuid
 
 
 def account_of_user(user: User) -> str:

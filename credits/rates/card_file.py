@@ -6,8 +6,6 @@ the keys. What a value may be is the models' business: this only reads.
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +16,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from core.amounts.parsing import NotAnAmount
-from core.amounts.toml_files import load_toml, read_number
+from core.toml_files import TomlFile
 from credits.rates.errors import RateCardError
 from credits.rates.models import Markup, Rate
 
@@ -44,66 +42,36 @@ def read_card(path: Path) -> list[CardRow]:
     Raises:
         RateCardError: the file can't be read or has mistakes; the message has one line for each.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = load_toml(text)
-    except OSError as error:
-        raise RateCardError(f"{path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RateCardError(f"{path}: not a TOML file: {error}") from error
-    return _Reader(str(path), text).read(data)
+    return _Reader(TomlFile(path, RateCardError)).read()
 
 
 class _Reader:
-    """Collects the rows and the mistakes of one file."""
+    """Collects the rows of one file."""
 
-    def __init__(self, name: str, text: str) -> None:
-        self.name = name
-        self.lines = text.splitlines()
-        self.mistakes: list[str] = []
+    def __init__(self, file: TomlFile) -> None:
+        self.file = file
         self.seen: dict[tuple[Any, ...], int] = {}
 
-    def read(self, data: dict[str, Any]) -> list[CardRow]:
+    def read(self) -> list[CardRow]:
+        data = self.file.data
         for key in sorted(data.keys() - REQUIRED.keys()):
-            self._mistake(self._line_of(key), f"unknown key {key!r}; known are [[rate]] and [[markup]]")
+            self.file.note_mistake(
+                self.file.line_of(key), f"unknown key {key!r}; known are [[rate]] and [[markup]]"
+            )
         rows = [row for kind in REQUIRED for row in self._rows(kind, data.get(kind, []))]
-        if not rows and not self.mistakes:
-            self._mistake(1, "no [[rate]] and no [[markup]] in this file")
-        if self.mistakes:
-            raise RateCardError("\n".join(self.mistakes))
+        if not rows and not self.file.mistakes:
+            self.file.note_mistake(1, "no [[rate]] and no [[markup]] in this file")
+        self.file.raise_mistakes()
         return rows
 
     def _rows(self, kind: str, tables: object) -> Iterator[CardRow]:
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self._mistake(self._line_of(kind), f"{kind} is no [[{kind}]] table")
+            self.file.note_mistake(self.file.line_of(kind), f"{kind} is no [[{kind}]] table")
             return
         for index, table in enumerate(tables):
             row = _Table(self, kind, index, table).read()
             if row is not None:
                 yield row
-
-    def _mistake(self, line: int, reason: str) -> None:
-        self.mistakes.append(f"{self.name}, line {line}: {reason}")
-
-    def _line_of(self, key: str, kind: str = "", index: int = -1) -> int:
-        """The line of a key in the ``index``-th table of a kind; without a key, the table's own; else in the head.
-
-        tomllib gives values without their places, so the place is looked up in the text.
-        """
-        inside, count, start = not kind, -1, 1
-        for number, line in enumerate(self.lines, start=1):
-            header = re.match(r"\s*\[\[?\s*(\w+)\s*\]", line)
-            if header:
-                count += header[1] == kind
-                inside = header[1] == kind and count == index
-                start = number if inside else start
-            if (
-                (inside or not kind)
-                and key
-                and re.match(rf"""\s*\[*\s*["']?{re.escape(key)}["']?\s*[=.\]]""", line)
-            ):
-                return number
-        return start
 
 
 class _Table:
@@ -114,7 +82,7 @@ class _Table:
         self.line = self._line_of("")
 
     def read(self) -> CardRow | None:
-        before = len(self.reader.mistakes)
+        before = len(self.reader.file.mistakes)
         known = REQUIRED[self.kind] | OPTIONAL[self.kind]
         for key in sorted(self.table.keys() - known):
             self._wrong(key, "unknown key")
@@ -122,11 +90,11 @@ class _Table:
             self._wrong("", f"{key!r} is missing")
         moment = self._moment()
         row = self._row(moment)
-        if len(self.reader.mistakes) == before:
+        if len(self.reader.file.mistakes) == before:
             self._check(row)
             self._refuse_second(moment)
-        where = f"{self.reader.name}, line {self.line}"
-        return CardRow(where, row, moment) if len(self.reader.mistakes) == before else None
+        where = f"{self.reader.file.name}, line {self.line}"
+        return CardRow(where, row, moment) if len(self.reader.file.mistakes) == before else None
 
     def _row(self, moment: datetime | None) -> Rate | Markup:
         names = {name: self._text(name) for name in KEYS[self.kind]}
@@ -162,7 +130,7 @@ class _Table:
         return 1
 
     def _read(self, key: str, value: object) -> Decimal:
-        return read_number(value, self.reader.lines[self._line_of(key) - 1])
+        return self.reader.file.read_number(value, self._line_of(key))
 
     def _moment(self) -> datetime | None:
         value = self.table.get("effective_from")
@@ -191,8 +159,8 @@ class _Table:
         self.reader.seen.setdefault(key, self.line)
 
     def _line_of(self, key: str) -> int:
-        return self.reader._line_of(key, self.kind, self.index)
+        return self.reader.file.line_of(key, self.kind, self.index)
 
     def _wrong(self, key: str, reason: str) -> None:
         shown = f"{key}: {reason}" if key else reason
-        self.reader._mistake(self._line_of(key), shown)
+        self.reader.file.note_mistake(self._line_of(key), shown)

@@ -23,6 +23,7 @@ from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
+from core.uuids import as_uuid
 from credits.gifts.giving import REFERENCE
 from credits.gifts.models import Gift
 from credits.ledger.models import Entry, Lot
@@ -260,17 +261,10 @@ def _gifts_of(account_id: UUID, entries: Sequence[Entry]) -> dict[str, Gift]:
     ids = [
         identifier
         for entry in entries
-        if entry.kind in GIFTS and (identifier := _uuid(entry.reference.removeprefix(REFERENCE)))
+        if entry.kind in GIFTS and (identifier := as_uuid(entry.reference.removeprefix(REFERENCE)))
     ]
     if not ids:
         return {}
     of_account = Q(from_account=account_id) | Q(to_account=account_id)
     gifts = Gift.objects.filter(of_account, pk__in=ids).select_related("sender", "recipient")
     return {f"{REFERENCE}{gift.pk}": gift for gift in gifts}
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

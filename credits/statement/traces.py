@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from accounts.search import users_named
 from accounts.teams.models import Team
+from core.uuids import as_uuid
 from credits.adjustments.models import Adjustment
 from credits.ledger.models import Account, Entry, Hold, Lot
 from credits.ledger.selectors import standing_of_account
@@ -150,13 +151,6 @@ def as_id(word: str) -> int | None:
     """The word as the id of an entry or a lot."""
     number = int(word) if word.isascii() and word.isdecimal() else None
     return number if number is not None and number <= BIGGEST_ID else None
-
-
-def as_uuid(word: str) -> UUID | None:
-    try:
-        return UUID(word)
-    except ValueError:
-        return None
 
 
 def _versions_at(account: Account, *instants: datetime) -> list[int]:

@@ -12,7 +12,7 @@ from accounts.email_addresses import is_same_address, people_with
 from accounts.errors import ErasureBlocked
 from accounts.models import User
 from billing.privacy.erasure import Erased, Plan, count_copies, erase_user, plan_erasure
-from billing.purchases.matching import as_uuid
+from core.uuids import as_uuid
 from credits.formatting import credits_amount
 
 
