@@ -80,46 +80,6 @@ def _triggers(table: str, calls: str, wanted: dict[str, str]) -> RunSQL:
     return RunSQL("\n".join(create), "\n".join(f"DROP TRIGGER {name} ON {table};" for name in names.values()))
 
 
-def move_history(
-    events: str, kind: str, columns: Sequence[str], *, named_by: str = "", beside: Sequence[str] = ()
-) -> RunSQL:
-    """Takes over what pghistory's table of a model has kept until now, before the table goes. There is no way back."""
-    every, aside = _text(_array(columns)), _text(_array(beside))
-    move = MOVE.format(events=events, kind=_text(kind), name=_text(named_by), columns=every, beside=aside)
-    return RunSQL(move, RunSQL.noop)
-
-
-# Of an event the context that pghistory kept names who and where; what differs is read from the event before.
-MOVE = """
-INSERT INTO audit_auditentry (
-    at, act, kind, object_id, object_name, before, after, beside,
-    actor_id, cause, request_id, address, page, program, database_role
-)
-SELECT
-    at, act, {kind}, object_id, left(coalesce(now ->> {name}, ''), 255),
-    CASE act WHEN 'deleted' THEN audit_picked(now, {columns}, '{{}}')
-             WHEN 'changed' THEN audit_picked(was, differ, '{{}}') END,
-    CASE act WHEN 'created' THEN audit_picked(now, {columns}, '{{}}')
-             WHEN 'changed' THEN audit_picked(now, differ, '{{}}') END,
-    coalesce(audit_picked(now, {beside}, '{{}}'), '{{}}'),
-    nullif(context ->> 'user', '')::uuid, left(coalesce(context ->> 'what', ''), 60), '', '',
-    left(coalesce(context ->> 'url', ''), 300), 'pghistory', ''
-FROM (
-    SELECT
-        e.pgh_created_at AS at, e.pgh_id, e.pgh_obj_id::text AS object_id, c.metadata AS context,
-        CASE e.pgh_label WHEN 'insert' THEN 'created' WHEN 'delete' THEN 'deleted' ELSE 'changed' END AS act,
-        to_jsonb(e) AS now, lag(to_jsonb(e)) OVER (PARTITION BY e.pgh_obj_id ORDER BY e.pgh_id) AS was
-    FROM {events} e LEFT JOIN pghistory_context c ON c.id = e.pgh_context_id
-) events
-CROSS JOIN LATERAL (
-    SELECT array_agg(c) AS differ FROM unnest({columns}::text[]) c
-    WHERE was IS NULL OR was -> c IS DISTINCT FROM now -> c
-) changes
-WHERE act <> 'changed' OR differ IS NOT NULL
-ORDER BY at, pgh_id;
-"""
-
-
 def _array(columns: Sequence[str]) -> str:
     return "{" + ",".join(columns) + "}"
 

@@ -7,7 +7,7 @@ CREATE = Path(__file__).with_suffix(".sql").read_text()
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rates", "0001_initial"),
+        ("rates", "0002_default_markup"),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ MARKUP = ["provider", "model", "percent", "effective_from"]
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rates", "0002_card_function"),
+        ("rates", "0003_card_function"),
         ("audit", "0001_initial"),
     ]
 
