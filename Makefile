@@ -18,7 +18,7 @@ help:  ## what there is
 demo: setup  ## run the whole thing: site, worker, local Stripe, database; Ctrl-C ends it
 	@exec $(RUN) -m dev.demo
 
-reset:  ## throw the demo's data away
+reset:  ## delete the demo's data
 	@$(PYTHON) dev/reset.py
 
 test: setup  ## every test, on a real PostgreSQL, in a real browser
@@ -37,7 +37,7 @@ check: setup  ## linters, types, import contracts, migrations, templates, OpenAP
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 bench: setup  ## speed, as ratios from one run; QUICK=1 for two minutes, WRITE=1 for docs/benchmarks.md
-	$(RUN) -m dev.bench $(if $(QUICK),--quick) $(if $(WRITE),--write) $(ARGS)
+	$(RUN) -m bench $(if $(QUICK),--quick) $(if $(WRITE),--write) $(ARGS)
 
 setup:
 	@$(PYTHON) dev/bootstrap.py
@@ -47,8 +47,8 @@ format: setup  ## format code and templates
 	.venv/bin/ruff check --fix .
 	.venv/bin/djade --target-version 5.2 $$(git ls-files 'templates/*.html' 'sandbox/*.html')
 
-lock:  ## pin the requirements anew, with hashes
+lock:  ## update the pinned requirements, with hashes
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements-dev.in -o requirements-dev.txt
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements.in -c requirements-dev.txt -o requirements.txt
 	echo uv | .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url - -c requirements-dev.txt -o dev/uv.txt
-	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url dev/bench/requirements.in -o dev/bench/requirements.txt
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url bench/requirements.in -o bench/requirements.txt

@@ -1,6 +1,6 @@
-"""Sets a working copy up: `.venv` with exactly the pinned requirements. Runs on whatever Python the machine has.
+"""Set up a working copy: a `.venv` with exactly the pinned requirements. Runs on any Python the machine has.
 
-Standard library only, and no newer syntax than f-strings, so that a Python that is too old can still say so.
+Uses the standard library and no syntax newer than f-strings, so that a Python that is too old can say so.
 """
 
 import hashlib
@@ -30,18 +30,8 @@ def main() -> None:
     started = time.time()
     make_venv()
     say("Installing the pinned requirements ...")
-    run(
-        [
-            PYTHON,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--require-hashes",
-            "-r",
-            os.path.join(ROOT, "dev", "uv.txt"),
-        ]
-    )
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes"]
+    run([*pip, "-r", os.path.join(ROOT, "dev", "uv.txt")])
     uv = os.path.join(VENV, "bin", "uv")
     run([uv, "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", REQUIREMENTS])
     with open(STAMP, "w") as stamp:
@@ -50,7 +40,7 @@ def main() -> None:
 
 
 def use_a_newer_python() -> None:
-    """Goes on with a newer Python of this machine, where there is one."""
+    """Continue with a newer Python if this machine has one."""
     for name in NEWER:
         found = shutil.which(name)
         if found:
@@ -82,7 +72,7 @@ def venv_works() -> bool:
 
 
 def fingerprint() -> str:
-    """What the environment was made for: another Python or other requirements make it anew."""
+    """Identify what the environment was built for: another Python or other requirements rebuild it."""
     with open(REQUIREMENTS, "rb") as requirements:
         digest = hashlib.sha256(requirements.read()).hexdigest()
     return f"{digest} {sys.version_info[:2]} {ROOT}"
@@ -97,7 +87,7 @@ def read(path: str) -> str:
 
 
 def run(command: "list[str]") -> None:
-    """Runs a command; when it fails, its output and one line that says what to do."""
+    """Run a command; if it fails, print its output and one line that says what to do."""
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if result.returncode:
         sys.stderr.write(result.stdout.decode(errors="replace"))

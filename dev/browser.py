@@ -1,4 +1,4 @@
-"""Which Chromium the browser tests use; said before the suite starts, and loudly when there is none."""
+"""Find the Chromium that the browser tests use. `make test` says which, and warns loudly if there is none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 
 
 def chromium() -> str | None:
-    """The path of a Chromium: CHROMIUM, or the first of the usual names that is installed."""
+    """Return the path of CHROMIUM, or of the first usual name that is installed."""
     names = [
         os.environ.get("CHROMIUM", ""),
         "chromium",
@@ -25,6 +25,6 @@ if __name__ == "__main__":
     else:
         print("!" * 88)
         print(
-            "NO CHROMIUM FOUND: THE BROWSER TESTS WILL NOT RUN. On Debian: apt install chromium; or set CHROMIUM."
+            "NO CHROMIUM FOUND: THE BROWSER TESTS WILL NOT RUN. On Debian: apt install chromium, or set CHROMIUM."
         )
         print("!" * 88, flush=True)

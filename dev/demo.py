@@ -1,4 +1,4 @@
-"""`make demo`: everything that a newcomer needs to buy a pack, in one foreground process. Ctrl-C ends all of it."""
+"""Run everything that a newcomer needs to buy a pack (`make demo`). Ctrl-C ends all of it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ PATIENCE_S = 60
 
 
 class DemoError(Exception):
-    """Why the demo can't run, in one line that says what to do."""
+    """Says in one line why the demo can't run, and what to do."""
 
 
 class Interrupted(Exception):
-    """Ctrl-C, or a polite request to end."""
+    """Raised by Ctrl-C or a signal to end."""
 
 
 def main() -> int:
-    """Runs until interrupted. Returns the exit status."""
+    """Run until interrupted. Returns the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     processes = Processes(LOCAL / "log")
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 class Demo:
-    """The steps from a bare checkout to a running site."""
+    """Takes the steps from a bare checkout to a running site."""
 
     def __init__(self, processes: Processes) -> None:
         self.processes = processes
@@ -85,7 +85,7 @@ class Demo:
         wait_until_answers(sandbox, f"{self.sandbox_url}/_sandbox/clock", PATIENCE_S)
         _command("sync_catalog")
         self._say("Creating the demo users")
-        _create_people()
+        _create_users()
         self._say("Starting the site and its worker")
         web, worker = self._start_web(), self._start_worker()
         wait_until_answers(web, f"{self.url}/health/live", PATIENCE_S)
@@ -107,28 +107,13 @@ class Demo:
     def _start_sandbox(self) -> Process:
         webhook = f"{self.url}/api/v1/billing/credits/webhook"
         command = [sys.executable, "-m", "sandbox", "--port", str(self.sandbox_port), "--app-url", self.url]
-        command += [
-            "--state",
-            str(LOCAL / "sandbox"),
-            "--webhook-url",
-            webhook,
-            "--webhook-secret",
-            WEBHOOK_SECRET,
-            "--webhook-events",
-            ",".join(_wanted_events()),
-        ]
+        command += ["--state", str(LOCAL / "sandbox"), "--webhook-url", webhook]
+        command += ["--webhook-secret", WEBHOOK_SECRET, "--webhook-events", ",".join(_wanted_events())]
         return self.processes.start("sandbox", command, self.environment)
 
     def _start_web(self) -> Process:
         command = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application"]
-        command += [
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(self.port),
-            "--workers",
-            "1",
-        ]
+        command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
         return self.processes.start("web", command, self.environment)
 
     def _start_worker(self) -> Process:
@@ -164,7 +149,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _port(name: str, default: int) -> int:
     text = os.environ.get(name) or str(default)
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise DemoError(f"{name}={text} is no port. Choose a number from 1 to 65535.")
+        raise DemoError(f"{name}={text} is not a port. Choose a number from 1 to 65535.")
     return int(text)
 
 
@@ -176,7 +161,7 @@ def _catalog() -> str:
 
 
 def _command(name: str, *arguments: str, **options: object) -> None:
-    """Runs one of manage.py's commands in this process, which saves starting Django for each."""
+    """Run one of manage.py's commands in this process, which saves starting Django for each."""
     from django.core.management import CommandError, call_command
 
     _set_up_django()
@@ -187,7 +172,7 @@ def _command(name: str, *arguments: str, **options: object) -> None:
 
 
 def _wanted_events() -> tuple[str, ...]:
-    """Give what the webhook endpoint is to send, so that `check_stripe` finds the demo ready."""
+    """Return the events that the webhook endpoint sends, so that `check_stripe` finds the demo ready."""
     _set_up_django()
     from billing.setup.webhook_events import WANTED_EVENTS
 
@@ -202,7 +187,7 @@ def _set_up_django() -> None:
         django.setup()
 
 
-def _create_people() -> None:
+def _create_users() -> None:
     from dev.demo_users import create_demo_users
 
     for line in create_demo_users():
@@ -210,7 +195,7 @@ def _create_people() -> None:
 
 
 class _Indented:
-    """Standard output, set off below the step's line."""
+    """Indents standard output below the step's line."""
 
     def write(self, text: str) -> None:
         sys.stdout.write("".join(f"      {line}" for line in text.splitlines(keepends=True)))
@@ -223,7 +208,7 @@ class _Indented:
 
 
 def wait_until_answers(process: Process, url: str, patience_s: float) -> None:
-    """Returns once the process answers over HTTP. Raises `DemoError` when it ends, or takes too long."""
+    """Return once the process answers over HTTP. Raises `DemoError` if it ends or takes too long."""
     deadline = time.monotonic() + patience_s
     while not _answers(url):
         if process.popen.poll() is not None or time.monotonic() > deadline:
@@ -232,7 +217,7 @@ def wait_until_answers(process: Process, url: str, patience_s: float) -> None:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody uses at the moment."""
+    """Return a port that nobody uses at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -247,7 +232,7 @@ def _answers(url: str) -> bool:
 
 
 def _check_database() -> None:
-    """Starts the embedded server, or sees that the one of DATABASE_URL can be reached."""
+    """Start the embedded server, or check that the one of DATABASE_URL can be reached."""
     import psycopg
 
     from dev.database import connection_parameters

@@ -1,4 +1,4 @@
-"""The demo's people. They are the same ones whether they come through the provider or the password form."""
+"""Create the demo users: the same ones, whether they sign in through the provider or with a password."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def create_demo_users() -> Iterator[str]:
-    """Creates who is missing, changes nobody, and yields a line for each. Needs Django to be set up."""
+    """Create missing users, change no others, and yield a line for each. Needs Django to be set up."""
     from accounts.models import User
     from sandbox.openid.demo_people import DEMO_PEOPLE
 

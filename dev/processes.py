@@ -1,4 +1,4 @@
-"""The demo's processes: started with a log file each, watched, and all ended together."""
+"""Start processes with a log file each, watch them, and end them together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 GRACE_S = 8
 LINUX_PDEATHSIG = 1
-# Loaded here: between fork and exec only the call itself is safe.
+# Loaded here: between fork and exec, only the call itself is safe.
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -29,7 +29,7 @@ class Process:
 
 
 class Processes:
-    """Starts processes and ends every one of them, newest first."""
+    """Start processes, and end every one of them, newest first."""
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
@@ -45,7 +45,7 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # A group of its own: Ctrl-C reaches only the demo, which then ends them in order.
+                # A group of its own: Ctrl-C reaches only the parent, which then ends them in order.
                 start_new_session=True,
                 preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, no lock
             )
@@ -54,7 +54,7 @@ class Processes:
         return process
 
     def ended(self) -> Process | None:
-        """A process that has ended by itself, if there is one."""
+        """Return a process that has ended by itself, if there is one."""
         return next((process for process in self.running if process.popen.poll() is not None), None)
 
     def stop_all(self) -> None:
@@ -74,10 +74,10 @@ def _signal_group(process: Process, number: signal.Signals) -> None:
     try:
         os.killpg(process.popen.pid, number)
     except ProcessLookupError:
-        return  # it has ended already, which is what we want
+        return  # it has already ended
 
 
 def _end_with_parent() -> None:
-    """Linux: has the kernel end the process when the demo itself is killed without a chance to clean up."""
+    """Have Linux end the process if its parent is killed without a chance to clean up."""
     if LIBC is not None:
         LIBC.prctl(LINUX_PDEATHSIG, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""`make reset`: throws the demo's data away. Refuses while a demo of this working copy runs."""
+"""Delete the demo's data (`make reset`). Refuses while a demo of this working copy runs."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ def main() -> None:
 
 
 def database_runs() -> bool:
-    """Whether the server that wrote the lock file is alive; a crash leaves the file behind."""
+    """Return whether the server that wrote the lock file is alive; a crash leaves the file behind."""
     try:
         with open(os.path.join(LOCAL, "postgres", "postmaster.pid")) as lock:
             os.kill(int(lock.readline()), 0)

@@ -1,7 +1,7 @@
-"""Writes dj-stripe's squashed migration anew, after an upgrade: `python -m dev.squash_djstripe`.
+"""Rewrite dj-stripe's squashed migration after an upgrade: `python -m dev.squash_djstripe`.
 
-The new file takes the old one's place in the same commit. A new database runs the new squash; a database
-that has run the old one has upstream's migrations on record, and runs only upstream's newer ones.
+The new file replaces the old one in the same commit. A new database runs the new squash; a database that ran the old
+one has upstream's migrations on record, and runs only upstream's newer ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def write_squash() -> Path:
-    """Puts the way from nothing to dj-stripe's models, as Django's autodetector finds it, into one file."""
+    """Write one file that creates dj-stripe's models from nothing, as Django's autodetector finds it."""
     from django.db.migrations.writer import MigrationWriter
 
     squash = make_squash(upstream_migrations())
@@ -76,7 +76,7 @@ def without_djstripe(models: ProjectState) -> ProjectState:
 
 
 def upstream_migrations() -> list[Migration]:
-    """Upstream's migrations, oldest first. Raises where one does more than change the schema."""
+    """Return upstream's migrations, oldest first. Raises if one does more than change the schema."""
     import djstripe.migrations
 
     names = sorted(module.name for module in pkgutil.iter_modules(djstripe.migrations.__path__))
@@ -91,7 +91,7 @@ def refuse_code_and_sql(migrations: list[Migration]) -> None:
     for migration in migrations:
         for operation in migration.operations:
             if isinstance(operation, RunPython | RunSQL | SeparateDatabaseAndState):
-                raise SystemExit(f"{migration} holds {operation}: carry it over by hand.")
+                raise SystemExit(f"{migration} contains {operation}: carry it over by hand.")
 
 
 if __name__ == "__main__":

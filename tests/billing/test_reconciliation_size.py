@@ -19,7 +19,7 @@ from django.utils import timezone
 from billing.purchases.models import Purchase
 from billing.reconciliation.models import ReconciliationRun
 from billing.reconciliation.runs import begin_run, go_on
-from dev.bench.stripe_side import give_stripe_its_side
+from bench.stripe_side import give_stripe_its_side
 from tests.builders import put_on_sale
 from tests.local_world import Sandbox
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from dev.bench.aims import Aim, judge
-from dev.bench.chart import BAR_ROOM, Bar, draw_bars
-from dev.bench.contenders import BY_NAME, CONTENDERS
-from dev.bench.hosts import ContenderFailed
-from dev.bench.load import HOT_4, MANY_4
-from dev.bench.pgbench import parse_output
-from dev.bench.report import as_markdown, as_text, spends_table
-from dev.bench.results import Results, figure_of
+from bench import document
+from bench.aims import Aim, judge
+from bench.chart import BAR_ROOM, Bar, draw_bars
+from bench.contenders import BY_NAME, CONTENDERS
+from bench.hosts import ContenderFailed, Measurement
+from bench.load import HOT_4, MANY_4, QUICK
+from bench.pgbench import parse_output
+from bench.report import as_markdown, as_text, spends_table
+from bench.results import Results, figure_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PGBENCH_SAYS = """transaction type: /tmp/x.sql
@@ -31,17 +32,17 @@ def results(**rates: list[float]) -> Results:
     filled = Results()
     for name, values in rates.items():
         for value in values:
-            filled.add(name, MANY_4, value)
+            filled.add(name, MANY_4, Measurement(value))
     return filled
 
 
 def aim(ratio: float) -> Aim:
-    return Aim("ours to theirs", "ours", "theirs", MANY_4, ratio)
+    return Aim("ours to theirs", "ours", "theirs", ratio)
 
 
 def test_a_figure_is_the_median_of_its_rounds_with_their_spread() -> None:
     figure = figure_of([90.0, 400.0, 110.0, 100.0, 80.0])
-    assert (figure.median, figure.rounds) == (100.0, 5)
+    assert figure.median == 100.0
     assert figure.spread == pytest.approx(3.2)
 
 
@@ -49,7 +50,7 @@ def test_a_ratio_is_the_median_of_the_rounds_own_under_the_same_load() -> None:
     filled = results(
         ours=[10.0, 500.0, 20.0], theirs=[40.0, 1000.0, 40.0]
     )  # the machine was free in the second
-    filled.add("theirs", HOT_4, 1.0)
+    filled.add("theirs", HOT_4, Measurement(1.0))
     assert filled.ratio("ours", "theirs", MANY_4) == 0.5
     assert filled.ratio("ours", "theirs", HOT_4) is None
 
@@ -86,7 +87,7 @@ def test_who_could_not_be_measured_stands_in_the_table_with_the_reason() -> None
     filled = results(pgbench=[200.0], spend=[100.0])
     filled.absent["pgledger"] = "not at hand: set PGLEDGER_SQL"
     chosen = [BY_NAME[name] for name in ("pgbench", "spend", "pgledger")]
-    rows = spends_table(filled, chosen, MANY_4, "pgbench")
+    rows = spends_table(filled, chosen, MANY_4)
     assert [row[1:] for row in rows[1:]] == [
         ("200", "±0%", "1.00"),
         ("100", "±0%", "0.50"),
@@ -107,16 +108,34 @@ def test_the_picture_draws_bars_in_proportion_and_says_their_figures_in_words() 
     assert "prefers-color-scheme: dark" in picture
 
 
-def test_the_aims_compare_contenders_that_there_are() -> None:
-    from dev.bench.aims import AIMS
-    from dev.bench.http_part import HTTP_CONTENDERS
+def test_writing_keeps_what_stands_around_the_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "images").mkdir()
+    page = tmp_path / "benchmarks.md"
+    page.write_text(document.DOCUMENT.read_text())
+    monkeypatch.setattr(document, "DOCS", tmp_path)
+    monkeypatch.setattr(document, "DOCUMENT", page)
+    run = document.Run(results(pgbench=[200.0], spend=[100.0]), QUICK, [], ["On a test."])
+    for _ in range(2):
+        written = document.write_document(run)
+        assert [path.name for path in written] == ["benchmarks.md", "bench-spend.svg"]
+    text, old = page.read_text(), (ROOT / "docs" / "benchmarks.md").read_text()
+    assert "| ledger.spend through Django | 100 | ±0% | 0.50 |" in text
+    assert text.split(document.BEGIN)[0] == old.split(document.BEGIN)[0]
+    assert text.split(document.END)[1] == old.split(document.END)[1]
 
-    known = {contender.name for contender in [*CONTENDERS, *HTTP_CONTENDERS]}
+
+def test_the_aims_compare_contenders_that_there_are() -> None:
+    from bench.aims import AIMS
+    from bench.parts.http import CALLERS
+
+    known = {each.name for each in CONTENDERS} | {each.name for each in CALLERS}
     assert {name for item in AIMS for name in (item.contender, item.yardstick)} <= known
 
 
 def test_the_other_ledgers_run_on_our_versions_of_django_and_psycopg() -> None:
     pin = re.compile(r"^(django|psycopg|psycopg-binary)==([\w.]+)", re.MULTILINE)
-    theirs = dict(pin.findall((ROOT / "dev/bench/requirements.txt").read_text()))
+    theirs = dict(pin.findall((ROOT / "bench/requirements.txt").read_text()))
     assert theirs == dict(pin.findall((ROOT / "requirements.txt").read_text()))
     assert theirs.keys() == {"django", "psycopg", "psycopg-binary"}

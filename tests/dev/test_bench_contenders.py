@@ -22,17 +22,20 @@ from accounts.clients.models import ApiClient, Scope
 from accounts.models import User
 from credits.ledger import operations as ledger
 from credits.ledger.models import Entry
-from dev.bench import packages
-from dev.bench.contenders import CONTENDERS, Contender, http_client, missing
-from dev.bench.environment import production_environment
-from dev.bench.hosts import ContenderFailed, Host
-from dev.bench.load import Load, Pace
+from bench import packages
+from bench.contenders import BY_NAME, CONTENDERS, Contender, http_client, least
+from bench.hosts import ContenderFailed, Host, Measurement
+from bench.load import MANY_4, Load, Pace
+from bench.parts.ledger import Stand
+from bench.production import environment
+from bench.results import Results
 
 # Each client makes one spend to warm up and one that is counted.
 ONE_EACH = Pace(0, 0.0, 1, 1, (), (), 1, ())
 TWO_CLIENTS = Load(3, 2)
-OTHERS = [item for item in CONTENDERS if item.runner == "worker" and item.module != "ledger"]
-OURS = [item for item in CONTENDERS if item.runner == "worker" and item.module == "ledger"]
+BY_WORKER = [each for each in CONTENDERS if not each.script]
+OURS = [each for each in BY_WORKER if each.ours]
+OTHERS = [each for each in BY_WORKER if not each.ours]
 DATABASE = "bench_one_spend"
 
 
@@ -53,46 +56,62 @@ def empty_database() -> Iterator[str]:
         server.execute(drop)
 
 
+def spent(contender: Contender, url: str) -> int:
+    with psycopg.connect(url) as books:
+        row = books.execute(contender.module.SPENT.encode()).fetchone()
+    assert row
+    return int(row[0])
+
+
 @pytest.mark.parametrize("contender", OTHERS, ids=lambda contender: contender.name)
 def test_a_contender_books_the_spends_that_it_counts(contender: Contender, empty_database: str) -> None:
-    if reason := missing(contender):
-        pytest.skip(reason)
+    if contender.missing:
+        pytest.skip(contender.missing)
     if contender.own_packages and not packages.STAMP.exists():
         pytest.skip("`make bench` has not installed the other ledgers yet.")
     python = str(packages.PYTHON) if contender.own_packages else sys.executable
-    host = Host(contender.import_path, empty_database, python)
-    try:
-        host.call("create", empty_database)
-        host.call("fund", empty_database, TWO_CLIENTS.accounts)
-        assert host.call("spent", empty_database) == 0
+    with Host(contender.module.__name__, empty_database, python) as host:
+        host.call("prepare", empty_database, TWO_CLIENTS.accounts)
+        assert spent(contender, empty_database) == 0
         assert host.measure(TWO_CLIENTS, ONE_EACH, contender.option).finished == 4
-        assert host.call("spent", empty_database) == 4
-    finally:
-        host.stop()
+        assert spent(contender, empty_database) == 4
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("contender", OURS, ids=lambda contender: contender.name)
 def test_our_ledger_books_the_spends_that_it_counts(contender: Contender) -> None:
     url = url_of(connection.settings_dict["NAME"])
-    host = Host(contender.import_path, url, **production_environment(uri_of(url)))
-    try:
+    with Host(contender.module.__name__, url, **environment(uri_of(url))) as host:
         host.call("fund", url, TWO_CLIENTS.accounts)
-        each = int(contender.option) if contender.option.isdigit() else 1
-        assert host.measure(TWO_CLIENTS, ONE_EACH, contender.option).finished == 4 * each
-        assert host.call("spent", url) == 4 * each
-    finally:
-        host.stop()
+        measured = host.measure(TWO_CLIENTS, ONE_EACH, contender.option, contender.size)
+        assert measured.finished == spent(contender, url) == 4 * contender.size
 
 
 def test_a_contender_that_raises_gives_no_figure(empty_database: str) -> None:
-    host = Host("dev.bench.contenders.least", empty_database)
-    try:
-        host.call("create", empty_database)
-        with pytest.raises(ContenderFailed, match="spent nothing"):  # nobody funded the accounts
+    with Host(least.__name__, empty_database) as host:
+        host.call("prepare", empty_database, 0)  # nobody has an account
+        with pytest.raises(ContenderFailed, match="spent nothing"):
             host.measure(TWO_CLIENTS, ONE_EACH)
-    finally:
-        host.stop()
+
+
+def test_a_module_that_cannot_be_loaded_is_said_with_its_reason() -> None:
+    with (
+        Host("bench.contenders.nobody", "postgresql:///none") as host,
+        pytest.raises(ContenderFailed, match="No module named"),
+    ):
+        host.call("prepare")
+
+
+def test_a_contender_that_counts_more_than_it_books_is_refused(empty_database: str) -> None:
+    contender, results = BY_NAME["psycopg"], Results()
+    with Host(least.__name__, empty_database) as host:
+        stand = Stand([contender], empty_database, host)
+        host.call("prepare", empty_database, 3)
+        results.add(contender.name, MANY_4, host.measure(TWO_CLIENTS, ONE_EACH))
+        stand.check_books(results)
+        results.add(contender.name, MANY_4, Measurement(1.0, finished=1))
+        with pytest.raises(ContenderFailed, match="counted 5 spends and booked 4"):
+            stand.check_books(results)
 
 
 def uri_of(conninfo: str) -> str:
@@ -110,17 +129,18 @@ def test_the_http_clients_spends_are_booked(live_server: Any, tmp_path: Path) ->
     secret = create_key(ApiClient.objects.create(name="Bench", scopes=Scope.values), name="Bench").secret
     account = ledger.open_account(User.objects.create(username="bench"))
     ledger.grant(account.pk, Decimal(10), kind=Entry.Kind.PURCHASE, key="bench")
-    told = {"port": urlsplit(live_server.url).port, "key": f"Api-Key {secret}", "accounts": [str(account.pk)]}
+    told = {"key": f"Api-Key {secret}", "accounts": [str(account.pk)]}
     (tmp_path / "told.json").write_text(json.dumps(told))
 
-    spend = http_client.start(str(tmp_path / "told.json"), 1, "key")
-    assert spend() + spend() == 2
+    spend = http_client.start(str(tmp_path / "told.json"), 1, f"{urlsplit(live_server.url).port} key")
+    spend()
+    spend()
     assert Entry.objects.filter(account=account, kind=Entry.Kind.SPEND, amount=Decimal("-0.25")).count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_http_client_takes_nothing_but_success(live_server: Any, tmp_path: Path) -> None:
-    told = {"port": urlsplit(live_server.url).port, "key": "Api-Key nonsense", "accounts": [str(uuid4())]}
+    told = {"key": "Api-Key nonsense", "accounts": [str(uuid4())]}
     (tmp_path / "told.json").write_text(json.dumps(told))
     with pytest.raises(http_client.BadAnswer, match="401"):
-        http_client.start(str(tmp_path / "told.json"), 1, "key")()
+        http_client.start(str(tmp_path / "told.json"), 1, f"{urlsplit(live_server.url).port} key")()

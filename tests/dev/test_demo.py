@@ -213,7 +213,7 @@ def test_a_port_in_use_is_one_clear_line(checkout: Path) -> None:
 def test_a_port_that_is_no_number_is_one_clear_line(checkout: Path) -> None:
     refused = run_briefly(checkout, SANDBOX_PORT="eighty")
     assert refused.returncode == 1
-    assert refused.stderr.strip() == "SANDBOX_PORT=eighty is no port. Choose a number from 1 to 65535."
+    assert refused.stderr.strip() == "SANDBOX_PORT=eighty is not a port. Choose a number from 1 to 65535."
 
 
 def test_a_database_that_cannot_be_reached_is_a_clear_error(checkout: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-KEPT_OUT = {"sandbox", "dev", "tests", "docs", ".env", ".git", ".local", "."}
+KEPT_OUT = {"sandbox", "dev", "bench", "tests", "docs", ".env", ".git", ".local", "."}
 
 
 def copied() -> set[str]:
