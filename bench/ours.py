@@ -35,13 +35,13 @@ def make_callers() -> dict[str, Any]:
 
     Also returns the accounts to spend from, and registers the provider's client.
     """
-    from accounts.clients.api_keys import create_key
-    from credits.ledger.models import Account
     from rest_framework.authtoken.models import Token
 
+    from accounts.clients.api_keys import create_key
     from accounts.clients.models import ApiClient, Scope
     from accounts.clients.registration import register_client
     from accounts.models import User
+    from credits.ledger.models import Account
 
     client = ApiClient.objects.create(name="Bench", scopes=Scope.values)
     register_client("service")
@@ -66,10 +66,11 @@ def fill(purchases: int, sandbox_url: str) -> None:
 
 def compare(newest: int) -> dict[str, float]:
     """Reconcile the period of the ``newest`` purchases, in a process that has done nothing before."""
+    from django.utils import timezone
+
     from billing.purchases.models import Purchase
     from billing.reconciliation.models import ReconciliationRun
     from billing.reconciliation.runs import begin_run, go_on
-    from django.utils import timezone
 
     oldest = Purchase.objects.order_by("-created_at", "-id").values_list("created_at", flat=True)[newest - 1]
     begun, cpu = time.perf_counter(), time.process_time()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from billing.purchases.models import Purchase
-
 from bench.services import control, open_checkout, pay
+from billing.purchases.models import Purchase
 
 CALL = 1000
 OPEN_OR_EXPIRED = {Purchase.Status.EXPIRED: "expired", Purchase.Status.PENDING: "open"}

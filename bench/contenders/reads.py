@@ -33,9 +33,8 @@ UPDATE credits_account SET balance = balance - 0.25 * %(entries)s, version = ver
 
 def fill(url: str, size: int) -> None:
     """Give the first account an owner, and entries until it has ``size``, two of which are its grants."""
-    from credits.ledger.models import Account
-
     from accounts.models import User
+    from credits.ledger.models import Account
 
     [account] = ledger.account_ids(url, 1)
     Account.objects.filter(pk=account).update(owner=User.objects.create(username=OWNER))

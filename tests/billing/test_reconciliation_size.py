@@ -16,10 +16,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from bench.stripe_side import give_stripe_its_side
 from billing.purchases.models import Purchase
 from billing.reconciliation.models import ReconciliationRun
 from billing.reconciliation.runs import begin_run, go_on
-from bench.stripe_side import give_stripe_its_side
 from tests.builders import put_on_sale
 from tests.local_world import Sandbox
 

@@ -20,8 +20,6 @@ from psycopg.conninfo import make_conninfo
 from accounts.clients.api_keys import create_key
 from accounts.clients.models import ApiClient, Scope
 from accounts.models import User
-from credits.ledger import operations as ledger
-from credits.ledger.models import Entry
 from bench import packages
 from bench.contenders import BY_NAME, CONTENDERS, Contender, http_client, least
 from bench.hosts import ContenderFailed, Host, Measurement
@@ -29,6 +27,8 @@ from bench.load import MANY_4, Load, Pace
 from bench.parts.ledger import Stand
 from bench.production import environment
 from bench.results import Results
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
 
 # Each client makes one spend to warm up and one that is counted.
 ONE_EACH = Pace(0, 0.0, 1, 1, (), (), 1, ())
