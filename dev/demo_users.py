@@ -8,9 +8,9 @@ from collections.abc import Iterator
 def create_demo_users() -> Iterator[str]:
     """Create missing users, change no others, and yield a line for each. Needs Django to be set up."""
     from accounts.models import User
-    from sandbox.openid.demo_people import DEMO_PEOPLE
+    from sandbox.openid.demo_users import DEMO_USERS
 
-    for person in DEMO_PEOPLE:
+    for person in DEMO_USERS:
         user, created = User.objects.get_or_create(
             username=person["username"],
             defaults={

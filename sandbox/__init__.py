@@ -1,5 +1,4 @@
-"""The outside world on localhost: a stand-in for Stripe and for an OpenID provider.
+"""Stand in for Stripe and for an OpenID provider on localhost: ``python -m sandbox --port 8001``.
 
-It imports nothing of the application and the application imports nothing of it; the two meet over HTTP only.
-Start it with ``python -m sandbox --port 8001``.
+The application and the sandbox import nothing of each other; they talk over HTTP only.
 """

@@ -1,4 +1,4 @@
-"""The merchant's account as tests may set it: which one it is, whether it is live, and what it is paid out in."""
+"""Hold the merchant's account, which tests can change."""
 
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -10,11 +10,11 @@ _NAME = "account"
 
 @dataclass(frozen=True)
 class Account:
-    """`livemode` is what objects and events say of themselves; `live_keys` lets `sk_live_…` in beside test keys.
-    Without `charges_enabled` Stripe waits for papers, and no checkout can be opened.
+    """Describe the account. Without `charges_enabled`, no live checkout can be opened.
 
-    `exchange_rates` has the currencies that are converted to `settlement_currency` when they reach the balance:
-    how many of its smallest unit one of their smallest unit brings. All others are settled as they are.
+    `livemode` is copied to new objects and events; `live_keys` accepts `sk_live_…` beside test keys.
+    `exchange_rates` lists the currencies that are converted to `settlement_currency` on their way to the balance,
+    from smallest unit to smallest unit. All others are settled unconverted.
     """
 
     id: str = "acct_1SandboxLocal0000"
@@ -28,25 +28,21 @@ class Account:
         return asdict(self)
 
 
-class _Current:
-    """The stored account, at hand."""
-
+class _Cached:
     account = Account()
 
 
 def get_account() -> Account:
-    return _Current.account
+    return _Cached.account
 
 
 def load_account() -> None:
-    """Take up the account that was stored, after a restart or a reset."""
-    setting = Setting.objects.filter(name=_NAME).first()
-    _Current.account = Account(**setting.value) if setting else Account()
+    """Read the stored account, after a restart or a reset."""
+    _Cached.account = Account(**Setting.read(_NAME, {}))
 
 
 def change_account(**fields: Any) -> Account:
-    """Set some of it, from now on: what is there already stays as it was made. Call inside `store.writing()`."""
-    changed = replace(_Current.account, **fields)
-    Setting.objects.update_or_create(name=_NAME, defaults={"value": changed.to_json()})
+    """Change some fields. Existing objects keep theirs. Call inside `store.writing()`."""
+    Setting.write(_NAME, replace(_Cached.account, **fields).to_json())
     load_account()
-    return changed
+    return _Cached.account

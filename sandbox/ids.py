@@ -1,4 +1,4 @@
-"""Ids that look like Stripe's, so that anything that parses, stores or shows them meets the real lengths."""
+"""Make ids with Stripe's prefixes and lengths, so that whatever parses, stores or shows them meets real ones."""
 
 import secrets
 import string
@@ -26,10 +26,7 @@ _SHAPES = {
 
 
 def make_id(object_type: str, *, live: bool = False) -> str:
-    """A new id for an object of this type, e.g. ``prod_`` and 14 characters. A checkout session's tells its mode.
-
-    Raises KeyError for unknown types.
-    """
+    """Return a new id for an object of this type. A checkout session's id contains the mode."""
     prefix, length = _SHAPES[object_type]
     if live:
         prefix = prefix.replace("_test_", "_live_")

@@ -1,13 +1,12 @@
-"""The front door: what this is, and what has happened here lately."""
+"""Show the start page: what this is, and what happened recently."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from sandbox import clock, store
-from sandbox.checkout_page.dates import format_moment
+from sandbox.formatting import format_amount, format_time
 from sandbox.models import Delivery
 from sandbox.options import get_options
-from sandbox.payments.currencies import format_amount
 from sandbox.shapes import Json
 from sandbox.webhooks import outbox
 
@@ -15,28 +14,19 @@ _SHOWN = 10
 
 
 def show_index(http: HttpRequest) -> HttpResponse:
-    """Sessions, events and deliveries, the latest first, with links to all of each."""
     context = {
         "app_url": get_options().app_url,
-        "now": format_moment(clock.get_now()),
+        "now": format_time(clock.get_now()),
         "mode": outbox.get_mode(),
-        "sessions": [
-            _describe_session(record.data) for record in store.list_records("checkout.session")[:_SHOWN]
-        ],
+        "sessions": [_describe(record.data) for record in store.list_records("checkout.session")[:_SHOWN]],
         "events": [record.data for record in store.list_records("event")[:_SHOWN]],
         "deliveries": Delivery.objects.order_by("-id")[:_SHOWN],
     }
+    policy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'"
     response = render(http, "index.html", context)
-    response["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'"
-    )
+    response["Content-Security-Policy"] = policy
     return response
 
 
-def _describe_session(session: Json) -> Json:
-    return {
-        "id": session["id"],
-        "amount": format_amount(session["amount_total"], session["currency"]),
-        "status": session["status"],
-        "payment_status": session["payment_status"],
-    }
+def _describe(session: Json) -> Json:
+    return {**session, "amount": format_amount(session["amount_total"], session["currency"])}

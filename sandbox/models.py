@@ -1,15 +1,25 @@
-"""The sandbox's whole memory: a table of Stripe's objects, and what is needed to talk about them over HTTP."""
+"""Store Stripe's objects, and what it takes to serve them over HTTP."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 
 
-class Record(models.Model):
-    """One object of Stripe's as it stands now: a product, a session, an event …
+class Row(models.Model):
+    """Name the rows of all tables."""
 
-    `data` is what the API shows. `private` is what Stripe knows and does not show: a session's line items, an
-    endpoint's secret. `due` is the moment (sandbox clock) at which time itself changes the object.
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} {self.pk}"
+
+
+class Record(Row):
+    """Store one of Stripe's objects in its current state: a product, a session, an event …
+
+    `data` is what the API shows. `private` is what Stripe knows and doesn't show: a session's line items, an
+    endpoint's secret. `due` is when time alone changes the object, by the sandbox's clock.
     """
 
     seq = models.BigAutoField(primary_key=True)
@@ -26,12 +36,9 @@ class Record(models.Model):
     class Meta:
         indexes = [models.Index(fields=["type", "seq"], name="record_by_type")]
 
-    def __str__(self) -> str:
-        return self.id
 
-
-class SavedAnswer(models.Model):
-    """What a request with an idempotency key was answered, to be said again. Keys belong to one API key."""
+class SavedAnswer(Row):
+    """Keep the answer to a request with an idempotency key, for its repeats. Keys are separate per API key."""
 
     api_key = models.CharField(max_length=255)
     key = models.CharField(max_length=255)
@@ -47,12 +54,9 @@ class SavedAnswer(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["api_key", "key"], name="one_answer_per_key")]
 
-    def __str__(self) -> str:
-        return self.key
 
-
-class Delivery(models.Model):
-    """One event on its way to one endpoint. `payload` is the exact body, the same at every attempt."""
+class Delivery(Row):
+    """Track one event on its way to one endpoint. Every attempt sends the same `payload`."""
 
     class State(models.TextChoices):
         PENDING = "pending"
@@ -71,12 +75,9 @@ class Delivery(models.Model):
 
     objects: ClassVar[models.Manager["Delivery"]] = models.Manager()
 
-    def __str__(self) -> str:
-        return f"{self.event_type} to {self.url}"
 
-
-class Attempt(models.Model):
-    """One HTTP request made for a delivery. `status` is None when no answer came; then `error` says why."""
+class Attempt(Row):
+    """Record one HTTP request of a delivery. Without an answer, `status` is None and `error` says why."""
 
     delivery = models.BigIntegerField(db_index=True)
     at = models.FloatField()
@@ -87,12 +88,12 @@ class Attempt(models.Model):
 
     objects: ClassVar[models.Manager["Attempt"]] = models.Manager()
 
-    def __str__(self) -> str:
-        return f"{self.delivery}: {self.status or self.error}"
 
+class Fault(Row):
+    """Define a fault for the next calls of a route; with `times` None it lasts until cleared.
 
-class Fault(models.Model):
-    """A misfortune that tests ordered for the next calls of a route; `times` None means until cleared."""
+    `after`: carry the call out first. `remember`: save the failure under the call's idempotency key.
+    """
 
     method = models.CharField(max_length=8)
     path = models.CharField(max_length=255)
@@ -106,17 +107,20 @@ class Fault(models.Model):
 
     objects: ClassVar[models.Manager["Fault"]] = models.Manager()
 
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
 
-
-class Setting(models.Model):
-    """A single remembered value: the clock's offset, the webhook mode."""
+class Setting(Row):
+    """Store one named value: the clock's offset, the webhook mode."""
 
     name = models.CharField(max_length=64, primary_key=True)
     value = models.JSONField()
 
     objects: ClassVar[models.Manager["Setting"]] = models.Manager()
 
-    def __str__(self) -> str:
-        return self.name
+    @classmethod
+    def read(cls, name: str, default: Any) -> Any:
+        setting = cls.objects.filter(name=name).first()
+        return setting.value if setting else default
+
+    @classmethod
+    def write(cls, name: str, value: Any) -> None:
+        cls.objects.update_or_create(name=name, defaults={"value": value})

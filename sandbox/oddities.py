@@ -1,4 +1,4 @@
-"""Objects that are not as Stripe makes them: fields changed by order, of what is there and of what comes next."""
+"""Make objects differ from what Stripe sends, on request: existing ones, and ones still to come."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -12,9 +12,9 @@ _NAME = "oddities"
 
 @dataclass(frozen=True)
 class Oddity:
-    """A change to the next `times` objects of a type, or to all from now on (None), that match `where`.
+    """Change the next `times` new objects of a type that match `where`; with None, all from now on.
 
-    Names of fields may lead inside: ``payment_method_details.card.last4``.
+    Field names may be paths: ``payment_method_details.card.last4``.
     """
 
     object: str
@@ -30,17 +30,15 @@ class Oddity:
 
 
 def list_oddities() -> list[Oddity]:
-    setting = Setting.objects.filter(name=_NAME).first()
-    return [Oddity(**order) for order in setting.value] if setting else []
+    return [Oddity(**stored) for stored in Setting.read(_NAME, [])]
 
 
 def _save(oddities: Sequence[Oddity]) -> None:
-    orders = [asdict(oddity) for oddity in oddities]
-    Setting.objects.update_or_create(name=_NAME, defaults={"value": orders})
+    Setting.write(_NAME, [asdict(oddity) for oddity in oddities])
 
 
-def order_oddity(oddity: Oddity) -> None:
-    """Have the next objects changed. Call inside `store.writing()`."""
+def add_oddity(oddity: Oddity) -> None:
+    """Change objects still to come. Call inside `store.writing()`."""
     _save([*list_oddities(), oddity])
 
 
@@ -48,27 +46,22 @@ def clear_oddities() -> None:
     _save([])
 
 
-def make_odd(data: dict[str, Any]) -> None:
-    """Change a new object as ordered, in place, and count it. The order given first wins."""
+def apply_oddities(data: dict[str, Any]) -> None:
+    """Change a new object in place by the oldest oddity that matches, and count it."""
     oddities = list_oddities()
     for position, oddity in enumerate(oddities):
         if oddity.matches(data):
             change_fields(data, oddity.fields, oddity.without)
             if oddity.times is not None:
-                _save([*oddities[:position], *_count_down(oddity), *oddities[position + 1 :]])
+                left = [replace(oddity, times=oddity.times - 1)] if oddity.times > 1 else []
+                _save([*oddities[:position], *left, *oddities[position + 1 :]])
             return
 
 
-def _count_down(oddity: Oddity) -> list[Oddity]:
-    """Return the oddity with one time fewer, or none when that was the last."""
-    left = (oddity.times or 1) - 1
-    return [replace(oddity, times=left)] if left else []
+def alter(record: Record, fields: Mapping[str, Any], without: Sequence[str]) -> dict[str, Any]:
+    """Change a stored object without any check. Return the former values of what changed.
 
-
-def alter(record: Record, fields: Mapping[str, Any], without: Sequence[str] = ()) -> dict[str, Any]:
-    """Change a stored object, whatever comes of it. Returns the former values of what changed.
-
-    With another status it is no longer subject to time: what would happen to it is anybody's guess.
+    An object with a new status is no longer changed by time: what should happen to it is undefined.
     """
     before = deepcopy(record.data)
     change_fields(record.data, fields, without)
@@ -80,8 +73,8 @@ def alter(record: Record, fields: Mapping[str, Any], without: Sequence[str] = ()
     }
 
 
-def change_fields(data: dict[str, Any], fields: Mapping[str, Any], without: Sequence[str] = ()) -> None:
-    """Set fields of an object and take others away, in place. What leads to a field is made where it is not there."""
+def change_fields(data: dict[str, Any], fields: Mapping[str, Any], without: Sequence[str]) -> None:
+    """Set and remove fields in place. Missing parents of a field are created."""
     for path, value in fields.items():
         owner, name = _walk(data, path)
         owner[name] = value

@@ -1,4 +1,4 @@
-"""The HTTP server: a thread per connection, HTTP/1.1 with keep-alive, gone within a second when told to stop."""
+"""Serve HTTP/1.1: a thread per connection, keep-alive, stopped within a second."""
 
 import errno
 import logging
@@ -18,18 +18,18 @@ _logger = logging.getLogger(__name__)
 
 
 class PortInUseError(Exception):
-    """Someone else listens there."""
+    """Report that another process listens there."""
 
 
 class OnlyExceptions(logging.Filter):
-    """Lets through what carries a traceback. A status that a test asked for is no news."""
+    """Pass only records with a traceback. A status that a test asked for isn't worth logging."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.exc_info is not None
 
 
 class _Handler(WSGIRequestHandler):
-    """Hands the bare connection to the views, so that one can break it, and sends without delay."""
+    """Give the views the connection, so that one can break it, and send without delay."""
 
     disable_nagle_algorithm = True
 
@@ -55,32 +55,31 @@ def open_server(options: Options) -> ThreadedWSGIServer:
     return server
 
 
-def serve_until_told(server: ThreadedWSGIServer, host: str) -> None:
-    """Answer until SIGTERM or SIGINT."""
-    told = threading.Event()
+def serve_until_stopped(server: ThreadedWSGIServer, host: str) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        told.set()
+        stopped.set()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    _say_ready(host, server.server_port)
-    while not told.wait(_TICK_S):
+    _announce(host, server.server_port)
+    while not stopped.wait(_TICK_S):
         _tick()
     server.shutdown()
     server.server_close()
 
 
-def _say_ready(host: str, port: int) -> None:
+def _announce(host: str, port: int) -> None:
     shown = "localhost" if host == "127.0.0.1" else f"[{host}]" if ":" in host else host
     sys.stdout.write(f"Sandbox ready: http://{shown}:{port}\n")
     sys.stdout.flush()
 
 
 def _tick() -> None:
-    """What time does by itself, once a second."""
-    from sandbox.payments.deadlines import meet_deadlines
+    from sandbox.payments.deadlines import meet_deadlines  # needs the app registry
 
     try:
         meet_deadlines()

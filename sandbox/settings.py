@@ -1,4 +1,4 @@
-"""Django settings of the sandbox alone. They have nothing to do with the application's own settings."""
+"""Configure Django for the sandbox alone, independently of the application's settings."""
 
 import atexit
 import secrets
@@ -7,14 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sandbox.openid import settings as openid
 from sandbox.options import get_options
 
 BASE_DIR = Path(__file__).resolve().parent
 
 
 def _find_state_dir() -> Path:
-    """The folder given with --state, or one that goes away with the process."""
+    """Return the folder given with --state, or one that is deleted with the process."""
     chosen = get_options().state
     if chosen is not None:
         chosen.mkdir(parents=True, exist_ok=True)
@@ -28,7 +27,7 @@ STATE_DIR = _find_state_dir()
 
 
 def _keep_secret_key() -> str:
-    """One key per state folder, so that what was signed before a restart is still good after it."""
+    """Keep one key per state folder, so that signatures stay valid after a restart."""
     file = STATE_DIR / "secret-key"
     if not file.exists():
         file.write_text(secrets.token_urlsafe(48))
@@ -38,11 +37,21 @@ def _keep_secret_key() -> str:
 
 SECRET_KEY = _keep_secret_key()
 DEBUG = False
-# Local by default. Someone who listens on another address (a container, say) names the host as they like.
+# Local by default. Whoever listens on another address, in a container for example, may use any host name.
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"] if get_options().host == "127.0.0.1" else ["*"]
 
-INSTALLED_APPS = [*openid.APPS, "sandbox"]
-MIDDLEWARE: list[str] = openid.MIDDLEWARE
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "oauth2_provider",
+    "sandbox.openid",
+    "sandbox",
+]
+# Both are lazy: Stripe's API, which has no sessions, pays nothing. The pages check CSRF themselves.
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
 ROOT_URLCONF = "sandbox.urls"
 APPEND_SLASH = False
 
@@ -58,31 +67,50 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": STATE_DIR / "sandbox.sqlite3",
-        "CONN_MAX_AGE": None,  # a connection per server thread; the server closes it with the thread
+        "CONN_MAX_AGE": None,  # one connection per server thread, closed with the thread
         "OPTIONS": {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",
-            # Nothing here is worth an fsync: a power cut may cost a test run, never a customer's money.
+            # Nothing here is worth an fsync: a power cut costs a test run, never a customer's money.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
         },
     }
 }
-# A test may have a webhook sent that is larger than any site wants.
+# Tests send webhooks larger than any site accepts.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 
-# Cookies are shared by all ports of localhost: names of our own keep them apart from the application's.
+# All ports of localhost share cookies: distinct names keep these apart from the application's.
 CSRF_COOKIE_NAME = "sandbox_csrftoken"
 SESSION_COOKIE_NAME = "sandbox_sessionid"
 
-# What the OpenID provider needs besides; each is explained there.
-AUTH_USER_MODEL = openid.AUTH_USER_MODEL
-LOGIN_URL = openid.LOGIN_URL
-SESSION_ENGINE = openid.SESSION_ENGINE
-PASSWORD_HASHERS = openid.PASSWORD_HASHERS
-MIGRATION_MODULES = openid.MIGRATION_MODULES
-OAUTH2_PROVIDER = openid.OAUTH2_PROVIDER
+# Tables are created from the models: twenty migrations at every start would cost a second.
+MIGRATION_MODULES: dict[str, None] = dict.fromkeys(["contenttypes", "auth", "oauth2_provider", "openid"])
+AUTH_USER_MODEL = "openid.User"
+LOGIN_URL = "openid-sign-in"
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+# The sign-in page shows the passwords: a slow hash would protect nothing and slow down every test.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+OAUTH2_PROVIDER: dict[str, Any] = {
+    "OIDC_ENABLED": True,
+    "OAUTH2_VALIDATOR_CLASS": "sandbox.openid.validator.KeycloakLikeValidator",
+    "ACCESS_TOKEN_GENERATOR": "sandbox.openid.tokens.generate_access_token",
+    "SCOPES": {
+        "openid": "Your identity",
+        "profile": "Your name",
+        "email": "Your email",
+        "roles": "Your roles",
+    },
+    "DEFAULT_SCOPES": ["profile", "email", "roles"],
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 300,
+    "ID_TOKEN_EXPIRE_SECONDS": 300,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 1800,
+    "PKCE_REQUIRED": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "OIDC_RP_INITIATED_LOGOUT_ENABLED": True,
+    "OIDC_RP_INITIATED_LOGOUT_ALWAYS_PROMPT": False,
+}
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -90,7 +118,7 @@ LOGGING: dict[str, Any] = {
     "filters": {"only_exceptions": {"()": "sandbox.server.OnlyExceptions"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["only_exceptions"]}},
     "loggers": {
-        # A 500 that a test asked for is no news; one with a traceback is.
+        # A 500 that a test asked for isn't worth logging; a traceback is.
         "django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
         "sandbox": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
     },

@@ -1,9 +1,8 @@
-"""Reading and writing Stripe's objects. All writing happens under one lock, in one transaction."""
+"""Read and write Stripe's objects. All writes happen under one lock, in one transaction."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -17,30 +16,25 @@ _lock = threading.RLock()
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """One writer at a time, all or nothing. SQLite allows no more, and so no thread ever finds it locked.
+    """Allow one writer at a time, all or nothing. SQLite takes no more, and so no thread finds it locked.
 
-    Hold it for state changes only, never while talking over the network: the other side may call back.
+    Hold it for changes of state only, never while talking over the network: the other side may call back.
     """
     with _lock, transaction.atomic():
         yield
 
 
 def add_object(data: Json, *, private: Json | None = None, due: int | None = None) -> Record:
-    """Put a new object in the store, with whatever is to be odd about it. Call inside `writing()`."""
+    """Store a new object, changed by any oddity. Call inside `writing()`."""
     object_type, created = data["object"], data.get("created", 0)
-    oddities.make_odd(data)
+    oddities.apply_oddities(data)
     return Record.objects.create(
-        id=data["id"],
-        type=object_type,
-        created=created,
-        due=due,
-        data=data,
-        private=private or {},
+        id=data["id"], type=object_type, created=created, due=due, data=data, private=private or {}
     )
 
 
 def add_copies(record: Record, changes: list[Json]) -> None:
-    """Put copies of an object in the store, each with these fields changed; the last one is the newest."""
+    """Store copies of an object, each with these fields changed; the last one is the newest."""
     copies = [{**record.data, **fields} for fields in changes]
     Record.objects.bulk_create(
         Record(
@@ -59,34 +53,37 @@ def find_record(object_type: str, object_id: str) -> Record | None:
 
 
 def get_record(object_type: str, object_id: str) -> Record:
-    """The record of an object that must be there. Raises Record.DoesNotExist."""
+    """Return the record of an object. Raises Record.DoesNotExist."""
     return Record.objects.get(type=object_type, id=object_id)
 
 
 def get_object(object_type: str, object_id: str) -> Json:
-    """The object as the API shows it. Raises Record.DoesNotExist."""
+    """Return an object as the API shows it. Raises Record.DoesNotExist."""
     data: Json = get_record(object_type, object_id).data
     return data
 
 
-def change(record: Record, **fields: Any) -> Json:
-    """Set fields of an object and save it. Returns the former values of those that really changed.
+def change(record: Record, **fields: object) -> Json:
+    """Set fields of an object and save it. Return the former values of those that changed.
 
-    That is the `previous_attributes` of the event that tells of the change.
+    They are the `previous_attributes` of the event that reports the change.
     """
-    previous = {
-        name: record.data.get(name) for name, value in fields.items() if record.data.get(name) != value
-    }
-    record.data.update(fields)
+    data = record.data
+    previous = {name: data.get(name) for name, value in fields.items() if data.get(name) != value}
+    data.update(fields)
     record.save()
     return previous
 
 
-def list_overdue(object_type: str) -> QuerySet[Record]:
-    """Those of a type whose time has come by the sandbox's clock, in the order of their times."""
-    return Record.objects.filter(type=object_type, due__lte=clock.get_now()).order_by("due", "seq")
+def act_on_overdue(object_type: str, action: Callable[[Record], object]) -> None:
+    """Act on the objects of a type that are due by the sandbox's clock, in the order of their due times."""
+    overdue = Record.objects.filter(type=object_type, due__lte=clock.get_now()).order_by("due", "seq")
+    if overdue.exists():
+        with writing():
+            for record in overdue.all():
+                action(record)
 
 
 def list_records(object_type: str) -> QuerySet[Record]:
-    """All that exist of a type, newest first."""
+    """List all objects of a type, newest first."""
     return Record.objects.filter(type=object_type, deleted=False).order_by("-seq")

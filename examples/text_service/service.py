@@ -1,6 +1,6 @@
-"""A service that writes texts and charges for them: estimate, hold, work, capture. Its model is a toy; its bill is not.
+"""Write texts and charge for them: estimate, hold, work, capture. The model is a toy; the charge is real.
 
-`write_text` is all that matters; the rest is a little web server around it. How to run it: README.md.
+`write_text` is what matters; the rest is a small web server around it. README.md says how to run it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ WORDS = [
 
 
 class TooFewCredits(Exception):
-    """The user can't pay for the longest answer there may be."""
+    """The user can't afford the longest possible answer."""
 
     def __init__(self, missing: Decimal, buy_url: str) -> None:
         super().__init__(f"{missing:f} credits are missing.")
@@ -53,12 +53,12 @@ class TooFewCredits(Exception):
 
 
 class WorkFailed(Exception):
-    """The model broke down in the middle of its work."""
+    """The model failed in the middle of its work."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """A text, what it cost, and what its reader has left."""
+    """A text, its cost, and the remaining balance."""
 
     text: str
     cost: Decimal
@@ -66,14 +66,14 @@ class Written:
 
 
 def write_text(client: CreditsClient, user_token: str, prompt: str) -> Written:
-    """Writes a text and charges the user for what it took; for nothing when the work fails.
+    """Write a text and charge the user for the usage, or nothing if the work fails.
 
     Raises:
         TooFewCredits: before any work is done.
-        NotAuthenticated: the token opens nothing.
-        WorkFailed: and the hold is released.
+        NotAuthenticated: if the token isn't valid.
+        WorkFailed: after releasing the hold.
     """
-    # The longest answer there may be: nobody gets one that they can't pay for.
+    # For the longest possible answer: users must be able to afford what they get.
     estimate = client.estimate_for_user(user_token, prompt, MODEL, expected_output_tokens=MOST_WORDS)
     account = client.balance_of_user(user_token).account
     if account is None or not estimate.affordable:
@@ -82,7 +82,7 @@ def write_text(client: CreditsClient, user_token: str, prompt: str) -> Written:
         hold = client.hold(
             account, estimate.credits, expires_in=LONGEST_WORK_S, reference=f"Text: {prompt[:80]}"
         )
-    except InsufficientCredits as short:  # spent elsewhere in between
+    except InsufficientCredits as short:  # spent elsewhere in the meantime
         raise TooFewCredits(short.missing, short.buy_url) from short
     with hold:
         words = run_model(prompt)
@@ -92,8 +92,8 @@ def write_text(client: CreditsClient, user_token: str, prompt: str) -> Written:
 
 
 def run_model(prompt: str) -> list[str]:
-    """Where a real service would call its model. A prompt with the word "fail" shows what a failure costs."""
-    words = random.choices(WORDS, k=random.randint(MOST_WORDS // 4, MOST_WORDS))  # noqa: S311 - a toy's words
+    """Stand in for a real model. A prompt with the word "fail" shows what a failure costs."""
+    words = random.choices(WORDS, k=random.randint(MOST_WORDS // 4, MOST_WORDS))  # noqa: S311 - no secrets, just words
     if "fail" in prompt.lower():
         raise WorkFailed
     return words
@@ -107,21 +107,23 @@ class Reply:
 
 
 def reply_to(client: CreditsClient, user_token: str, prompt: str) -> Reply:
-    """What the user is told."""
+    """Return the answer for the user."""
     if not prompt.strip():
-        return Reply(HTTPStatus.BAD_REQUEST, "Say what the text is to be about.", {})
+        return Reply(HTTPStatus.BAD_REQUEST, "Enter a topic for the text.", {})
     try:
         written = write_text(client, user_token, prompt)
     except TooFewCredits as short:
         fields = {"missing": f"{short.missing:f}", "buy_url": short.buy_url}
-        return Reply(HTTPStatus.PAYMENT_REQUIRED, f"You have too few credits: {short}", fields)
+        return Reply(HTTPStatus.PAYMENT_REQUIRED, f"You don't have enough credits: {short}", fields)
     except NotAuthenticated:
-        return Reply(HTTPStatus.UNAUTHORIZED, "Sign in again: your token is missing or over.", {})
+        return Reply(HTTPStatus.UNAUTHORIZED, "Your token is missing or expired. Sign in again.", {})
     except WorkFailed:
-        return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, "The work failed. You were charged nothing.", {})
+        return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, "The work failed. You were not charged.", {})
     except CreditsError as error:
         print(f"credits: {error!r}", flush=True)
-        return Reply(HTTPStatus.SERVICE_UNAVAILABLE, "Credits can't be charged now. Try again later.", {})
+        return Reply(
+            HTTPStatus.SERVICE_UNAVAILABLE, "Credits can't be charged right now. Try again later.", {}
+        )
     return Reply(
         HTTPStatus.OK, written.text, {"cost": f"{written.cost:f}", "balance": f"{written.balance:f}"}
     )
@@ -138,7 +140,9 @@ FORM = """<form method="post" action="/texts">
 def page_of(reply: Reply) -> str:
     lines = [f"<p>{escape(reply.message)}</p>"]
     if "cost" in reply.fields:
-        lines.append(f"<p>This cost {reply.fields['cost']} credits; {reply.fields['balance']} are left.</p>")
+        lines.append(
+            f"<p>This cost {reply.fields['cost']} credits. Your balance is {reply.fields['balance']}.</p>"
+        )
     if "buy_url" in reply.fields:
         lines.append(f'<p><a href="{escape(reply.fields["buy_url"])}">Buy credits</a></p>')
     return "\n".join(lines)
@@ -190,7 +194,7 @@ def read_object(body: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Serves until it is interrupted."""
+    """Serve until interrupted."""
     with CreditsClient(
         CREDITS_URL,
         client_id=os.environ.get("CLIENT_ID", "service"),

@@ -1,13 +1,13 @@
-// Comfort only: the page works without this file.
+// A convenience: the page works without this file.
 "use strict";
 
 const form = document.getElementById("payment-form");
 const field = (id) => document.getElementById(id);
 
-/** Digits in groups of four, at most nineteen of them. */
+/** Group digits by four, at most nineteen of them. */
 const groupDigits = (typed) => typed.replace(/\D/g, "").slice(0, 19).replace(/(.{4})(?=.)/g, "$1 ");
 
-/** "1234" to "12 / 34", without getting in the way of deleting. */
+/** Turn "1234" into "12 / 34", but don’t hinder deleting. */
 const splitExpiry = (typed) => {
   const digits = typed.replace(/\D/g, "");
   const year = digits.slice(2).length > 2 ? digits.slice(-2) : digits.slice(2);
@@ -42,7 +42,7 @@ form.addEventListener("submit", (submission) => {
   field("progress").textContent = button.dataset.busy;
 });
 
-// Coming back with the browser's own button must not find a dead form.
+// The browser's back button must not lead to a disabled form.
 window.addEventListener("pageshow", (shown) => {
   if (shown.persisted) window.location.reload();
 });

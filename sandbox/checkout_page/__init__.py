@@ -1,1 +1,1 @@
-"""The hosted page a buyer pays on, as Stripe would show it, with test cards at hand."""
+"""Show the hosted page on which buyers pay, with test cards to choose from."""

@@ -1,31 +1,36 @@
-"""What `hosted_invoice_url` and `invoice_pdf` of an invoice lead to."""
+"""Show an invoice at its `hosted_invoice_url` and `invoice_pdf`."""
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from fpdf import FPDF
 
-from sandbox.checkout_page.dates import format_moment
+from sandbox import store
 from sandbox.checkout_page.views import show
-from sandbox.payments.currencies import format_amount
-from sandbox.payments.invoices import find_shown
+from sandbox.formatting import format_amount, format_time
 from sandbox.shapes import Json
 
 
 @require_safe
 def invoice(http: HttpRequest, invoice_id: str, secret: str) -> HttpResponse:
-    record = find_shown(invoice_id, secret)
-    if record is None:
+    found = _find(invoice_id, secret)
+    if found is None:
         return show(http, "missing", status=404)
-    return show(http, "invoice", invoice=record.data, facts=_describe(record.data))
+    return show(http, "invoice", invoice=found, facts=_describe(found))
 
 
 @require_safe
 def invoice_pdf(http: HttpRequest, invoice_id: str, secret: str) -> HttpResponse:
-    record = find_shown(invoice_id, secret)
-    if record is None:
+    found = _find(invoice_id, secret)
+    if found is None:
         return show(http, "missing", status=404)
-    headers = {"Content-Disposition": f'attachment; filename="Invoice-{record.data["number"]}.pdf"'}
-    return HttpResponse(_draw(record.data), content_type="application/pdf", headers=headers)
+    headers = {"Content-Disposition": f'attachment; filename="Invoice-{found["number"]}.pdf"'}
+    return HttpResponse(_draw(found), content_type="application/pdf", headers=headers)
+
+
+def _find(invoice_id: str, secret: str) -> Json | None:
+    """Return an invoice to anyone who knows its secret, as Stripe does."""
+    record = store.find_record("invoice", invoice_id)
+    return record.data if record is not None and record.private["secret"] == secret else None
 
 
 def _describe(invoice: Json) -> list[tuple[str, str]]:
@@ -35,7 +40,7 @@ def _describe(invoice: Json) -> list[tuple[str, str]]:
     ]
     return [
         ("Number", invoice["number"]),
-        ("Date", format_moment(invoice["effective_at"])),
+        ("Date", format_time(invoice["effective_at"])),
         ("Bill to", invoice["customer_email"] or ""),
         *lines,
         ("Amount paid", format_amount(invoice["amount_paid"], currency)),
@@ -43,7 +48,7 @@ def _describe(invoice: Json) -> list[tuple[str, str]]:
 
 
 def _draw(invoice: Json) -> bytes:
-    """Plain: it stands in for Stripe's, and need not look like it. Its built-in font knows Latin letters only."""
+    """Draw a plain PDF. Its built-in font has Latin letters only."""
     page = FPDF()
     page.add_page()
     page.set_font("Helvetica", size=16)

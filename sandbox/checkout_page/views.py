@@ -1,4 +1,4 @@
-"""The buyer's pages. Every POST ends in a redirect, except to show what was typed wrong."""
+"""Serve the buyer's pages. Every POST ends in a redirect, except to show invalid input."""
 
 from typing import Any
 
@@ -9,27 +9,35 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from sandbox import ids, store
-from sandbox.checkout_page.dates import format_moment
 from sandbox.checkout_page.forms import BANK, CARD, PaymentForm
 from sandbox.checkout_page.summary import fill_success_url, summarize
+from sandbox.formatting import format_amount, format_time
 from sandbox.models import Record
 from sandbox.options import get_options
 from sandbox.payments import sessions
 from sandbox.payments.cards import TEST_CARDS
-from sandbox.payments.currencies import format_amount
 from sandbox.payments.sessions import Outcome
 from sandbox.webhooks.events import acting_for
 
-_PREFILLED_EXPIRY = "12 / 34"
-_PREFILLED_CVC = "123"
+_PREFILLED = {"expiry": "12 / 34", "cvc": "123"}
+# `form-action` stays open: browsers apply it to the redirect to the merchant as well.
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+_CARD_FIELDS = (
+    ("card_number", "card-number", "Card number", "cc-number", "1234 1234 1234 1234"),
+    ("expiry", "expiry", "Expiry (MM / YY)", "cc-exp", "MM / YY"),
+    ("cvc", "cvc", "CVC", "cc-csc", "123"),
+)
 
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def checkout(http: HttpRequest, session_id: str) -> HttpResponse:
-    """The page of a session: the form while it is open, else what became of it.
+    """Show the form of an open session, or the state of a closed one.
 
-    There is no cookie here to forge a request with: whoever knows the session's id may pay for it, as at Stripe.
+    No cookie is involved that could be abused: whoever knows a session's id may pay for it, as at Stripe.
     """
     try:
         session = sessions.get_session(session_id)
@@ -43,55 +51,44 @@ def checkout(http: HttpRequest, session_id: str) -> HttpResponse:
 
 
 def _show_closed(http: HttpRequest, session: Record) -> HttpResponse:
-    """A complete or expired session. Paying twice ends on the success page, as the first time."""
+    """Show a complete or expired session. A second payment ends on the success page like the first."""
     if session.data["status"] == "complete" and http.method == "POST":
         return _see_other(fill_success_url(session.data))
     return show(http, session.data["status"], summary=summarize(session), app_url=get_options().app_url)
 
 
 def _prefill(http: HttpRequest, session: Record) -> PaymentForm:
-    """The empty form; a test card in the address is filled in, so that choosing one works without JavaScript."""
+    """Return a new form; a test card in the query is filled in, so that choosing one needs no JavaScript."""
     summary = summarize(session)
-    initial = {"email": summary.email, "name": summary.name, "method": CARD}
-    chosen = next((card for card in TEST_CARDS if card.number == http.GET.get("card")), None)
-    if chosen is not None:
-        initial |= {"card_number": chosen.grouped, "expiry": _PREFILLED_EXPIRY, "cvc": _PREFILLED_CVC}
+    initial = {"email": summary["email"], "name": summary["name"], "method": CARD}
+    for card in TEST_CARDS:
+        if card.number == http.GET.get("card"):
+            initial |= {"card_number": card.grouped, **_PREFILLED}
     return PaymentForm(initial=initial)
 
 
 def _show_form(http: HttpRequest, session: Record, form: PaymentForm, status: int = 200) -> HttpResponse:
     summary = summarize(session)
-    refusal = None if form.is_bound else summary.refusal
-    fields = _list_card_fields(form)
+    fields = [
+        {
+            "field": form[name],
+            "id": id_,
+            "label": label,
+            "autocomplete": autocomplete,
+            "placeholder": placeholder,
+        }
+        for name, id_, label, autocomplete, placeholder in _CARD_FIELDS
+    ]
     return show(
         http,
         "open",
         status=status,
         summary=summary,
         form=form,
-        refusal=refusal,
+        refusal=None if form.is_bound else summary["refusal"],
         cards=TEST_CARDS,
         card_fields=fields,
     )
-
-
-def _list_card_fields(form: PaymentForm) -> list[dict[str, Any]]:
-    """The card's fields with what a browser should know of each."""
-    described = (
-        ("card_number", "Card number", "cc-number", "1234 1234 1234 1234"),
-        ("expiry", "Expiry (MM / YY)", "cc-exp", "MM / YY"),
-        ("cvc", "CVC", "cc-csc", "123"),
-    )
-    return [
-        {
-            "field": form[name],
-            "id": name.replace("_", "-"),
-            "label": label,
-            "autocomplete": fill,
-            "placeholder": hint,
-        }
-        for name, label, fill, hint in described
-    ]
 
 
 def _try_to_pay(http: HttpRequest, session: Record) -> HttpResponse:
@@ -114,7 +111,7 @@ def _pay(session: Record, form: PaymentForm) -> Outcome:
 
 
 def _go_on(session: Record) -> HttpResponse:
-    """Where an attempt leads: to the merchant, to 3-D Secure, or back to the page with what the bank said."""
+    """Redirect after an attempt: to the merchant, to 3-D Secure, or back to the page and the bank's message."""
     page = f"{session.private['base_url']}/c/pay/{session.id}"
     if session.data["status"] == "complete":
         return _see_other(fill_success_url(session.data))
@@ -129,10 +126,7 @@ def _awaits_authentication(session: Record) -> bool:
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def authentication(http: HttpRequest, session_id: str) -> HttpResponse:
-    """The bank's own page, where its customer says yes or no.
-
-    Coming back later leads to where things stand.
-    """
+    """Show the bank's page, on which its customer passes or fails. When it's over, redirect to the current step."""
     with store.writing(), acting_for(ids.make_id("request")):
         try:
             session = sessions.get_session(session_id)
@@ -148,28 +142,22 @@ def authentication(http: HttpRequest, session_id: str) -> HttpResponse:
 
 @require_safe
 def receipt(http: HttpRequest, charge_id: str) -> HttpResponse:
-    """What `receipt_url` of a charge leads to."""
+    """Show a charge at its `receipt_url`."""
     record = store.find_record("charge", charge_id)
     if record is None:
         return show(http, "missing", status=404)
     charge = record.data
     amount = format_amount(charge["amount"], charge["currency"])
-    return show(http, "receipt", charge=charge, amount=amount, paid_at=format_moment(charge["created"]))
+    return show(http, "receipt", charge=charge, amount=amount, paid_at=format_time(charge["created"]))
 
 
 def show(http: HttpRequest, page: str, *, status: int = 200, **context: Any) -> HttpResponse:
-    """A page under a policy that lets nothing in but our own files. It leaves `form-action` open: browsers apply
-    that to the redirect to the merchant as well.
-    """
     response = render(http, f"checkout/{page}.html", context, status=status)
-    response["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none';"
-        " frame-ancestors 'none'"
-    )
+    response["Content-Security-Policy"] = _POLICY
     response["Cache-Control"] = "no-store"
     return response
 
 
 def _see_other(url: str) -> HttpResponse:
-    """303 to wherever the merchant wishes, whatever its scheme."""
+    """Redirect with 303 to any URL of the merchant's, whatever its scheme."""
     return HttpResponse(status=303, headers={"Location": iri_to_uri(url)})

@@ -1,1 +1,1 @@
-"""``/_sandbox/``: what tests and people may do to the outside world. JSON in, JSON out."""
+"""Control the sandbox under ``/_sandbox/``. JSON in, JSON out."""

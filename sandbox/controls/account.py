@@ -1,52 +1,48 @@
-"""Which account this is, whether it is live, and the currency it is paid out in."""
+"""Show and change the merchant's account and its restricted keys."""
 
-import math
-import re
-from typing import Any
+from typing import Annotated
+
+from msgspec import Meta
 
 from sandbox import store
 from sandbox.account import change_account, get_account
-from sandbox.controls.answering import ControlError, expect, take
+from sandbox.controls.answering import ControlError, Currency, Rate, Text
 from sandbox.shapes import Json
+from sandbox.stripe_api.permissions import PERMISSIONS, keep_key, list_keys
 
-_CURRENCY = re.compile(r"[a-z]{3}")
+RestrictedKey = Annotated[str, Meta(pattern=r"^rk_(test|live)_\w{10,}$")]
 
 
-def show(order: Json) -> Json:
-    take(order)
+def show() -> Json:
     return get_account().to_json()
 
 
-def change(order: Json) -> Json:
-    """Set what is given and leave the rest."""
-    current = get_account().to_json()
-    take(order, **current)
-    expect(order, id=str, livemode=bool, live_keys=bool, charges_enabled=bool)
-    expect(order, settlement_currency=str, exchange_rates=dict)
-    fields = {**current, **{name: value for name, value in order.items() if value is not None}}
-    _check(fields["id"], fields["settlement_currency"], fields["exchange_rates"])
+def change(
+    *,
+    id: Text | None = None,
+    livemode: bool | None = None,
+    live_keys: bool | None = None,
+    charges_enabled: bool | None = None,
+    settlement_currency: Currency | None = None,
+    exchange_rates: dict[Currency, Rate] | None = None,
+) -> Json:
+    """Set the given fields and leave the others."""
+    given = {name: value for name, value in locals().items() if value is not None}
+    changed = {**get_account().to_json(), **given}
+    if changed["settlement_currency"] in changed["exchange_rates"]:
+        raise ControlError(f"{changed['settlement_currency']} is the settlement currency: it has no rate")
     with store.writing():
-        return change_account(**fields).to_json()
+        return change_account(**changed).to_json()
 
 
-def _check(account_id: str, settlement_currency: str, rates: dict[str, Any]) -> None:
-    if not account_id:
-        raise ControlError("an account has an id")
-    for currency in (settlement_currency, *rates):
-        require_currency(currency)
-    if settlement_currency in rates:
-        raise ControlError(f"{settlement_currency} is the settlement currency: it has no rate")
-    for rate in rates.values():
-        require_rate(rate)
+def show_keys() -> Json:
+    return {"keys": list_keys(), "permissions": PERMISSIONS}
 
 
-def require_currency(currency: str) -> None:
-    """Raises ControlError for what is no currency code as Stripe writes it."""
-    if not _CURRENCY.fullmatch(currency):
-        raise ControlError(f"a currency is three small letters, not {currency!r}")
-
-
-def require_rate(rate: Any) -> None:
-    """Raises ControlError for what is no exchange rate."""
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
-        raise ControlError(f"a rate is a number above 0, not {rate!r}")
+def keep(*, key: RestrictedKey, permissions: list[str]) -> Json:
+    """Create a restricted key with these permissions, or replace those of an existing one."""
+    if not set(permissions) <= set(PERMISSIONS):
+        raise ControlError(f"permissions must be some of {', '.join(PERMISSIONS)}")
+    with store.writing():
+        keep_key(key, permissions)
+    return {"key": key, "permissions": sorted(permissions)}

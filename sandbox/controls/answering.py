@@ -1,21 +1,28 @@
-"""The edge of the controls: JSON to a function and back; ``{"error": …}`` when it can't be done."""
+"""Turn JSON requests into checked function calls, and results or errors into JSON."""
 
 import json
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from inspect import Parameter, signature
+from typing import Annotated, Any
 
+import msgspec
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from sandbox.shapes import Json
 
 Control = Callable[..., Json]
-_address: ContextVar[str] = ContextVar("address", default="")
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Currency = Annotated[str, msgspec.Meta(pattern="^[a-z]{3}$")]
+Rate = Annotated[float, msgspec.Meta(gt=0)]
+
+_base_url: ContextVar[str] = ContextVar("base_url", default="")
 
 
 class ControlError(Exception):
-    """An order that can't be carried out. The message goes back to who gave it."""
+    """Refuse a request to the controls. The caller gets the message."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -23,71 +30,67 @@ class ControlError(Exception):
 
 
 def control(**by_method: Control) -> Callable[..., HttpResponse]:
-    """A view that hands the JSON body, and the ids in the path, to the function for the request's method."""
+    """Make a view that calls the function for the request's method.
+
+    The JSON body, or the query of a GET, becomes its keyword-only arguments, checked against their types; the ids in
+    the path become the others. A function with an argument `body` gets the raw body, and the query as the rest.
+    """
 
     @csrf_exempt
-    def view(http: HttpRequest, **ids: str) -> HttpResponse:
-        _address.set(f"{http.scheme}://{http.get_host()}")
-        carry_out = by_method.get(http.method or "")
-        if carry_out is None:
+    def view(http: HttpRequest, **path_ids: str) -> HttpResponse:
+        _base_url.set(f"{http.scheme}://{http.get_host()}")
+        function = by_method.get(http.method or "")
+        if function is None:
             return _refuse(f"use {' or '.join(by_method)} here", 405)
         try:
-            return JsonResponse(carry_out(_read_order(http), **ids), json_dumps_params={"indent": 2})
+            answer = function(**path_ids, **_read_arguments(http, function))
         except ControlError as error:
             return _refuse(str(error), error.status)
+        return JsonResponse(answer, json_dumps_params={"indent": 2})
 
     return view
 
 
-def control_of_bytes(carry_out: Callable[[bytes, Json], Json]) -> Callable[[HttpRequest], HttpResponse]:
-    """Make a view that hands a POST's raw body to a function, with the query parameters as the order."""
-
-    @csrf_exempt
-    def view(http: HttpRequest) -> HttpResponse:
-        if http.method != "POST":
-            return _refuse("use POST here", 405)
-        try:
-            order = {name: http.GET[name] for name in http.GET}
-            return JsonResponse(carry_out(http.body, order), json_dumps_params={"indent": 2})
-        except ControlError as error:
-            return _refuse(str(error), error.status)
-
-    return view
+def get_base_url() -> str:
+    """Return the address at which the current caller reached the sandbox."""
+    return _base_url.get()
 
 
-def get_address() -> str:
-    """Return the address at which the present caller reached the sandbox."""
-    return _address.get()
+def _read_arguments(http: HttpRequest, function: Control) -> Json:
+    parameters = signature(function).parameters
+    types = {
+        name: parameter.annotation
+        for name, parameter in parameters.items()
+        if parameter.kind is Parameter.KEYWORD_ONLY
+    }
+    given = http.GET.dict() if http.method == "GET" or "body" in parameters else _read_json(http.body)
+    if unknown := given.keys() - types.keys():
+        raise ControlError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(types)}")
+    if missing := [
+        name for name in types if name not in given and parameters[name].default is Parameter.empty
+    ]:
+        raise ControlError(f"missing: {', '.join(missing)}")
+    arguments = {name: _convert(name, value, types[name]) for name, value in given.items()}
+    return {**arguments, "body": http.body} if "body" in parameters else arguments
 
 
-def _read_order(http: HttpRequest) -> Json:
-    """The JSON object in the body; an empty body is an empty order. Query parameters count for a GET."""
-    if http.method == "GET":
-        return {name: http.GET[name] for name in http.GET}
+def _convert(name: str, value: Any, expected: Any) -> Any:
     try:
-        order: Any = json.loads(http.body or b"{}")
-        json.dumps(order, allow_nan=False)
+        return msgspec.convert(value, expected)
+    except msgspec.ValidationError as error:
+        raise ControlError(f"{name}: {error}") from None
+
+
+def _read_json(body: bytes) -> Json:
+    """Return the JSON object in a body; an empty body is an empty object."""
+    try:
+        given: Any = json.loads(body or b"{}")
+        json.dumps(given, allow_nan=False)
     except ValueError:
-        raise ControlError("the body is not JSON, or has a number in it that JSON doesn't have") from None
-    if not isinstance(order, dict):
+        raise ControlError("the body isn't JSON, or contains a number that JSON doesn't have") from None
+    if not isinstance(given, dict):
         raise ControlError("the body must be a JSON object")
-    return order
-
-
-def take(order: Json, /, **defaults: Any) -> list[Any]:
-    """The values of an order, in the order of `defaults`. Raises ControlError for anything else in it."""
-    unknown = set(order) - set(defaults)
-    if unknown:
-        raise ControlError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(defaults)}")
-    return [order.get(name, default) for name, default in defaults.items()]
-
-
-def expect(order: Json, /, **kinds: type | tuple[type, ...]) -> None:
-    """Raises ControlError unless what is given under these names is of these types. null always passes."""
-    for name, kind in kinds.items():
-        value = order.get(name)
-        if value is not None and not isinstance(value, kind):
-            raise ControlError(f"{name} can't be {value!r}")
+    return given
 
 
 def _refuse(message: str, status: int) -> HttpResponse:

@@ -1,48 +1,46 @@
-"""What is there: to read, to multiply, and to make odd."""
-
-from typing import Any
+"""List, copy and change stored objects."""
 
 from django.db import IntegrityError
 
 from sandbox import oddities, store
-from sandbox.controls.answering import ControlError, expect, take
+from sandbox.controls.answering import ControlError, Positive
 from sandbox.models import Record
 from sandbox.oddities import Oddity
 from sandbox.shapes import Json, list_types
 from sandbox.webhooks.events import emit
 
 
-def list_objects(order: Json, object_type: str) -> Json:
-    """All objects of a type as they stand, oldest first, without paging."""
-    take(order)
+def list_objects(object_type: str) -> Json:
+    """List all objects of a type, oldest first, without paging."""
     records = store.list_records(object_type).order_by("seq")
     return {"data": [record.data for record in records]}
 
 
-def copy_object(order: Json, object_type: str, object_id: str) -> Json:
-    """Many objects at once, as a shop of some years has them: copies that differ in the fields given, each in its id.
+def copy_object(object_type: str, object_id: str, *, copies: tuple[Json, ...] = ()) -> Json:
+    """Create many copies of an object at once, each with its own id and other fields, as an old shop has them.
 
-    Nothing happens to them with time, and nobody is told of them.
+    They emit no events, and time doesn't change them.
     """
-    expect(order, copies=list)
-    (copies,) = take(order, copies=[])
-    if not all(isinstance(fields, dict) and isinstance(fields.get("id"), str) for fields in copies):
-        raise ControlError("each of the copies is an object with an id")
+    if not all(isinstance(fields.get("id"), str) for fields in copies):
+        raise ControlError("each of the copies must be an object with an id")
     record = _find(object_type, object_id)
     try:
         with store.writing():
-            store.add_copies(record, copies)
+            store.add_copies(record, list(copies))
     except IntegrityError:
-        raise ControlError("one of the ids is taken", 409) from None
+        raise ControlError("one of the ids is in use", 409) from None
     return {"copies": len(copies)}
 
 
-def change_object(order: Json, object_type: str, object_id: str) -> Json:
-    """Set any fields of an object, or take them away, and tell of it by these events or by none. Returns it."""
-    expect(order, fields=dict, without=list, tell=list)
-    fields, without, tell = take(order, fields=None, without=None, tell=None)
-    _require_texts(without or [], "without")
-    _require_texts(tell or [], "tell")
+def change_object(
+    object_type: str,
+    object_id: str,
+    *,
+    fields: Json | None = None,
+    without: list[str] | None = None,
+    tell: list[str] | None = None,
+) -> Json:
+    """Set or remove any fields of an object, and emit these events. Return the object."""
     with store.writing():
         record = _find(object_type, object_id)
         previous = oddities.alter(record, fields or {}, without or [])
@@ -58,44 +56,37 @@ def _find(object_type: str, object_id: str) -> Record:
     return record
 
 
-def _require_texts(values: list[Any], name: str) -> None:
-    if not all(isinstance(value, str) for value in values):
-        raise ControlError(f"{name} is a list of texts")
-
-
-def order_oddity(order: Json) -> Json:
-    """Have the next object of a type come with other fields, or all of them with `times` null."""
-    expect(order, object=str, fields=dict, without=list, where=dict, times=int)
-    kind, fields, without, where, times = take(
-        order, object=None, fields=None, without=None, where=None, times=1
-    )
-    oddity = Oddity(kind, fields or {}, without or [], where or {}, times)
+def add_oddity(
+    *,
+    object: str,
+    fields: Json | None = None,
+    without: list[str] | None = None,
+    where: Json | None = None,
+    times: Positive | None = 1,
+) -> Json:
+    """Change the next objects of a type, or all from now on with `times` null."""
+    oddity = Oddity(object, fields or {}, without or [], where or {}, times)
     _check(oddity)
     with store.writing():
-        oddities.order_oddity(oddity)
-    return show_oddities({})
+        oddities.add_oddity(oddity)
+    return show_oddities()
 
 
 def _check(oddity: Oddity) -> None:
     if oddity.object not in list_types():
-        raise ControlError(f"object is one of {', '.join(list_types())}")
-    if oddity.times is not None and oddity.times < 1:
-        raise ControlError("times starts at 1, or is null for all")
-    _require_texts(oddity.without, "without")
+        raise ControlError(f"object must be one of {', '.join(list_types())}")
     for name in ("id", "object", "type") if oddity.object == "event" else ("id", "object"):
         if name in oddity.without or not isinstance(oddity.fields.get(name, ""), str):
-            raise ControlError(f"the {name} of a new {oddity.object} must be a text")
+            raise ControlError(f"the {name} of a new {oddity.object} must be a string")
     if "id" in oddity.fields and oddity.times != 1:
-        raise ControlError("an id is there once")
+        raise ControlError("an id can be used once only")
 
 
-def show_oddities(order: Json) -> Json:
-    take(order)
+def show_oddities() -> Json:
     return {"oddities": [vars(oddity) for oddity in oddities.list_oddities()]}
 
 
-def clear_oddities(order: Json) -> Json:
-    take(order)
+def clear_oddities() -> Json:
     with store.writing():
         oddities.clear_oddities()
     return {"oddities": []}

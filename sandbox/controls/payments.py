@@ -1,51 +1,106 @@
-"""Payments that are no checkout's."""
+"""Act as buyers and their banks do after, or without, a checkout: payments, refunds and disputes."""
 
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any, Literal
 
 from sandbox import ids, store
-from sandbox.controls.account import require_currency
-from sandbox.controls.answering import ControlError, expect, get_address, take
+from sandbox.controls.answering import ControlError, Currency, Positive, Rate, get_base_url
 from sandbox.controls.checkout import read_card
+from sandbox.models import Record
+from sandbox.payments import disputes, refunds
+from sandbox.payments.disputes import Claim
 from sandbox.payments.outright import Sale, pay_by_charge, pay_by_intent
 from sandbox.payments.states import WrongStateError
 from sandbox.shapes import Json
 from sandbox.webhooks.events import acting_for
 
-_KNOWN: Json = {
-    "amount": None,
-    "currency": "usd",
-    "description": None,
-    "metadata": None,
-    "email": None,
-    "intent": True,
-    "card": None,
-    "wallet": None,
-    "name": "Test Buyer",
-}
 
-
-def pay(order: Json) -> Json:
-    """Take a payment outright, as another product on the account does; with `intent` false, by a bare charge."""
-    expect(order, amount=int, currency=str, description=str, metadata=dict, email=str, intent=bool)
-    expect(order, card=str, wallet=str, name=str)
-    amount, currency, description, metadata, email, with_intent, card, wallet, name = take(order, **_KNOWN)
-    if amount is None or amount < 1:
-        raise ControlError("amount starts at 1")
-    require_currency(currency)
+def pay(
+    *,
+    amount: Positive,
+    currency: Currency = "usd",
+    description: str | None = None,
+    metadata: dict[str, Any] | None = None,
+    email: str | None = None,
+    intent: bool = True,
+    card: str | None = None,
+    wallet: str | None = None,
+    name: str | None = "Test Buyer",
+) -> Json:
+    """Take a payment without a checkout, by a payment intent or by a charge alone."""
     sale = Sale(amount, currency, read_card(card, wallet, name), email, description, metadata or {})
     with store.writing(), acting_for(ids.make_id("request")):
         try:
-            return _pay_by_intent(sale) if with_intent else _pay_by_charge(sale)
+            return _pay_by_intent(sale) if intent else _pay_by_charge(sale)
         except WrongStateError as error:
             raise ControlError(str(error), 409) from None
 
 
 def _pay_by_intent(sale: Sale) -> Json:
-    outcome, intent = pay_by_intent(sale, get_address())
+    outcome, intent = pay_by_intent(sale, get_base_url())
     charge = store.get_object("charge", intent.data["latest_charge"])
     return {**asdict(outcome), "payment_intent": intent.data, "charge": charge}
 
 
 def _pay_by_charge(sale: Sale) -> Json:
-    outcome, charge = pay_by_charge(sale, get_address())
+    outcome, charge = pay_by_charge(sale, get_base_url())
     return {**asdict(outcome), "payment_intent": None, "charge": charge.data}
+
+
+def succeed_refund(refund_id: str) -> Json:
+    return _act_on("refund", refund_id, refunds.succeed_refund)
+
+
+def fail_refund(refund_id: str, *, failure_reason: refunds.FailureReason = "lost_or_stolen_card") -> Json:
+    """Fail a refund, even one that seemed to have arrived."""
+    return _act_on("refund", refund_id, lambda refund: refunds.fail_refund(refund, failure_reason))
+
+
+def require_action(refund_id: str) -> Json:
+    """Make a pending refund wait for the buyer. Only then can the API cancel it."""
+    return _act_on("refund", refund_id, refunds.require_action)
+
+
+def dispute(
+    charge_id: str,
+    *,
+    reason: str = "fraudulent",
+    amount: Positive | None = None,
+    currency: Currency | None = None,
+    exchange_rate: Rate | None = None,
+    inquiry: bool = False,
+) -> Json:
+    """Open a chargeback, or an inquiry. The amount has no maximum: banks may bundle charges in one dispute."""
+    if reason not in disputes.REASONS:
+        raise ControlError(f"reason must be one of {', '.join(disputes.REASONS)}")
+
+    def open_it(charge: Record) -> Record:
+        if amount is None and currency not in (None, charge.data["currency"]):
+            raise ControlError("a dispute in another currency than its charge's needs an amount")
+        return disputes.open_dispute(charge, Claim(reason, amount, currency, exchange_rate, inquiry))
+
+    return _act_on("charge", charge_id, open_it)
+
+
+def close_dispute(dispute_id: str, *, status: Literal["won", "lost", "warning_closed"]) -> Json:
+    return _act_on("dispute", dispute_id, lambda dispute: disputes.close_dispute(dispute, status))
+
+
+def escalate_dispute(dispute_id: str) -> Json:
+    return _act_on("dispute", dispute_id, disputes.escalate_dispute)
+
+
+def _act_on(object_type: str, object_id: str, action: Callable[[Record], Record]) -> Json:
+    """Act on an object in one transaction, not on behalf of any API request. Return the object acted on.
+
+    Answers 404 for an unknown object, 409 for one in the wrong state.
+    """
+    with store.writing():
+        record = store.find_record(object_type, object_id)
+        if record is None:
+            raise ControlError(f"no such {object_type}: {object_id}", 404)
+        try:
+            return dict(action(record).data)
+        except WrongStateError as error:
+            raise ControlError(str(error), 409) from None

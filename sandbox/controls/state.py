@@ -1,9 +1,13 @@
-"""Time, faults, what was called, made-up events, and starting afresh."""
+"""Control the clock, faults, the log of calls and custom events, and reset everything."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
 
 from sandbox import account, clock, faults, store
-from sandbox.controls.answering import ControlError, expect, take
+from sandbox.controls.answering import ControlError
 from sandbox.models import Attempt, Delivery, Fault, Record, SavedAnswer, Setting
-from sandbox.openid import people
+from sandbox.openid import users
 from sandbox.payments.deadlines import meet_deadlines
 from sandbox.shapes import Json
 from sandbox.stripe_api import request_log
@@ -11,76 +15,80 @@ from sandbox.webhooks import endpoints, outbox
 from sandbox.webhooks.courier import courier
 from sandbox.webhooks.events import build_event, publish
 
+NotNegative = Annotated[int, Meta(ge=0)]
+Status = Annotated[int, Meta(ge=200, le=599)]
 
-def show_clock(order: Json) -> Json:
-    take(order)
+
+def show_clock() -> Json:
     return {"now": clock.get_now()}
 
 
-def advance_clock(order: Json) -> Json:
-    """Push the sandbox's time forward; what is due by then, such as a session's end, happens at once."""
-    (seconds,) = take(order, advance_s=None)
-    if not isinstance(seconds, int) or seconds < 0:
-        raise ControlError("advance_s must be a whole number of seconds, 0 or more")
+def advance_clock(*, advance_s: NotNegative) -> Json:
+    """Move the sandbox's clock forward. What is due by then, such as a session's end, happens at once."""
     with store.writing():
-        now = clock.advance(seconds)
+        now = clock.advance(advance_s)
         meet_deadlines()
     return {"now": now}
 
 
-def show_faults(order: Json) -> Json:
-    take(order)
+def show_faults() -> Json:
     return {"faults": faults.list_faults()}
 
 
-def order_fault(order: Json) -> Json:
-    expect(order, method=str, path=str, status=int, times=int, after=bool, delay_ms=int, remember=bool)
-    try:
-        fault = faults.order_fault(order)
-    except faults.BadFaultError as error:
-        raise ControlError(str(error)) from None
+def add_fault(
+    *,
+    path: str,
+    method: str = "*",
+    status: Status | UnsetType | None = UNSET,
+    times: int | None = 1,
+    after: bool = False,
+    delay_ms: NotNegative | UnsetType = UNSET,
+    remember: bool | None = None,
+) -> Json:
+    """Add a fault. A `status` of null closes the connection; without one the answer is only late."""
+    if status is UNSET and delay_ms is UNSET:
+        raise ControlError("a fault needs a status (null closes the connection) or a delay_ms")
+    fault = faults.add_fault(
+        method=method.upper(),
+        path=path,
+        action=faults.DELAY if status is UNSET else faults.CLOSE if status is None else faults.STATUS,
+        status=None if status is UNSET else status,
+        after=after,
+        delay_ms=0 if delay_ms is UNSET else delay_ms,
+        remember=status == 500 if remember is None else remember,
+        times=times,
+    )
     return next(listed for listed in faults.list_faults() if listed["id"] == fault.pk)
 
 
-def clear_faults(order: Json) -> Json:
-    take(order)
+def clear_faults() -> Json:
     faults.clear_faults()
     return {"faults": []}
 
 
-def list_calls(order: Json) -> Json:
-    take(order)
+def list_calls() -> Json:
     return {"data": request_log.list_calls()}
 
 
-def clear_calls(order: Json) -> Json:
-    take(order)
+def clear_calls() -> Json:
     request_log.clear_calls()
     return {"data": []}
 
 
-def emit_event(order: Json) -> Json:
-    """Send a made-up event. `event` overrides fields of its envelope, an id that was there before included.
-
-    It is kept as others are. What can't be kept, such as an id that is no text, can only be sent as bytes.
-    """
-    expect(order, type=str, object=dict, previous_attributes=dict, event=dict)
-    event_type, subject, previous, overrides = take(
-        order, type=None, object=None, previous_attributes=None, event={}
-    )
-    if not isinstance(event_type, str) or not isinstance(subject, dict):
-        raise ControlError("an event needs a type and an object")
-    event = {**build_event(event_type, subject, previous), **(overrides or {})}
-    if not isinstance(event["id"], str) or not isinstance(event["type"], str):
-        raise ControlError("an event whose id or type is no text can only be sent as bytes")
+def emit_event(
+    *, type: str, object: Json, previous_attributes: Json | None = None, event: Json | None = None
+) -> Json:
+    """Emit a custom event. `event` overrides its envelope; with the id of an existing event, it replaces that one."""
+    custom = {**build_event(type, object, previous_attributes), **(event or {})}
+    if not isinstance(custom["id"], str) or not isinstance(custom["type"], str):
+        raise ControlError("an event whose id or type isn't a string can only be sent as raw bytes")
     with store.writing():
-        Record.objects.filter(id=event["id"], type="event").delete()
-        return publish(event)
+        Record.objects.filter(id=custom["id"], type="event").delete()
+        return publish(custom)
 
 
-def reset(order: Json) -> Json:
+def reset() -> Json:
     """Empty the sandbox, as if it had just been started with the same command line."""
-    take(order)
     with store.writing():
         courier.forget_all()
         for model in (Record, SavedAnswer, Delivery, Attempt, Fault, Setting):
@@ -90,5 +98,5 @@ def reset(order: Json) -> Json:
         outbox.load_mode()
         endpoints.ensure_command_line_endpoint()
         request_log.clear_calls()
-        people.reset()
+        users.reset()
     return {"reset": True}

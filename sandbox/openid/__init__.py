@@ -1,1 +1,1 @@
-"""A local OpenID provider with Keycloak's paths and claims: signing in works with no account anywhere."""
+"""Provide sign-in with Keycloak's paths and claims, without an account anywhere."""

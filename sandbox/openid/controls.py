@@ -1,83 +1,123 @@
-"""What tests can do to the provider under `/_sandbox/openid/`: mint tokens, move people, order faults."""
+"""Control the provider under `/_sandbox/openid/`: issue tokens, change users, tamper with sign-ins."""
 
-import json
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
+from typing import Annotated, Any
+from uuid import UUID
 
-from django.http import HttpRequest, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+import urllib3
+from msgspec import Meta
 
-from sandbox.openid import backchannel, orders, people, signing, tokens
-from sandbox.openid.models import Person
+from sandbox.controls.answering import ControlError, get_base_url
+from sandbox.openid import signing, tampering, tokens, users
+from sandbox.openid.models import User
+from sandbox.openid.tampering import Forgery
 from sandbox.options import get_options
+from sandbox.shapes import Json
 
-Body = dict[str, Any]
-
-
-def control(action: Callable[[HttpRequest, Body], Body]) -> Callable[[HttpRequest], JsonResponse]:
-    """Reads the JSON body and answers in JSON; a mistake in the request is a 400 that says which."""
-
-    @csrf_exempt
-    @require_POST
-    @wraps(action)
-    def view(request: HttpRequest) -> JsonResponse:
-        try:
-            return JsonResponse(action(request, json.loads(request.body or b"{}")))
-        except (TypeError, ValueError, KeyError, Person.DoesNotExist) as mistake:
-            return JsonResponse({"error": f"{type(mistake).__name__}: {mistake}"}, status=400)
-
-    return view
+_LOGOUT_PATH = "/oidc/backchannel-logout/"
+_pool = urllib3.PoolManager(retries=False, timeout=10.0)
 
 
-@control
-def mint_tokens(request: HttpRequest, body: Body) -> Body:
-    """Tokens for `username`, or for the client `client` alone, valid or wrong as the body asks."""
-    issuer = tokens.find_issuer(request)
-    expires_in = body.pop("expires_in", 300)
-    client, username = body.pop("client", None), body.pop("username", None)
-    forgery = tokens.read_forgery(body)
+def mint_tokens(
+    *,
+    username: str | None = None,
+    client: str | None = None,
+    expires_in: int = 300,
+    claims: Json = {},  # noqa: B006 - never changed
+    key: str = "current",
+    alg: str = "RS256",
+    kid: str | None = None,
+    typ: str = "JWT",
+) -> Json:
+    """Issue tokens for a user, or for a client, valid or tampered with."""
+    issuer, forgery = _get_issuer(), Forgery(claims, key, alg, kid, typ)
     if client:
-        claims = tokens.make_service_claims(issuer, client_id=client, expires_in=expires_in)
-        return {"access_token": tokens.forge(claims, **forgery)}
-    person = Person.objects.get(username=username)
+        service = tokens.make_service_claims(issuer, client_id=client, expires_in=expires_in)
+        return {"access_token": tampering.forge(service, forgery)}
+    user = _get_user(username)
+    access = tokens.make_access_claims(user, issuer, expires_in=expires_in)
+    identity = tokens.make_id_claims(user, issuer, expires_in=expires_in)
     return {
-        "access_token": tokens.forge(
-            tokens.make_access_claims(person, issuer, expires_in=expires_in), **forgery
-        ),
-        "id_token": tokens.forge(tokens.make_id_claims(person, issuer, expires_in=expires_in), **forgery),
+        "access_token": tampering.forge(access, forgery),
+        "id_token": tampering.forge(identity, forgery),
     }
 
 
-@control
-def save_person(request: HttpRequest, body: Body) -> Body:
-    """Change or add the person `username`."""
-    person = people.save_person(body.pop("username"), **body)
-    return {"sub": str(person.pk), "username": person.username, "email": person.email, "roles": person.roles}
+def save_user(
+    *,
+    username: str,
+    password: str | None = None,
+    sub: UUID | None = None,
+    email: str | None = None,
+    given_name: str | None = None,
+    family_name: str | None = None,
+    roles: list[str] | None = None,
+) -> Json:
+    """Change or create a user."""
+    fields = {
+        "sub": sub,
+        "email": email,
+        "given_name": given_name,
+        "family_name": family_name,
+        "roles": roles,
+    }
+    changes = {name: value for name, value in fields.items() if value is not None}
+    user = users.save_user(username, password, changes)
+    return {"sub": str(user.pk), "username": user.username, "email": user.email, "roles": user.roles}
 
 
-@control
-def order_misfortune(request: HttpRequest, body: Body) -> Body:
-    """Make the next sign-in go wrong; see `orders`."""
-    orders.place(**body)
-    return {"ordered": sorted(body)}
+def tamper_with_next(
+    *,
+    id_token: Forgery | None = None,
+    access_token: Forgery | None = None,
+    userinfo: Json | None = None,
+    token_status: Annotated[int, Meta(ge=200, le=599)] | None = None,
+) -> Json:
+    """Tamper with the answers of the next sign-in."""
+    given = {name: value for name, value in locals().items() if value is not None}
+    tampering.set_next(given)
+    return {"ordered": sorted(given)}
 
 
-@control
-def rotate_keys(request: HttpRequest, body: Body) -> Body:
+def rotate_keys(*, drop_old: bool = False) -> Json:
     """Sign with a new key; `drop_old` also withdraws the former ones."""
-    return {"kid": signing.rotate(drop_old=bool(body.get("drop_old"))).kid}
+    return {"kid": signing.rotate(drop_old=drop_old).thumbprint()}
 
 
-@control
-def log_out(request: HttpRequest, body: Body) -> Body:
-    """Tell the application by the back channel that `username`'s session has ended, and give its answer.
+def log_out(
+    *,
+    username: str,
+    url: str | None = None,
+    claims: Json = {},  # noqa: B006 - never changed
+    key: str = "current",
+    alg: str = "RS256",
+    kid: str | None = None,
+    typ: str = "logout+jwt",
+) -> Json:
+    """Report the end of a user's session to the application by its back channel, and return its answer.
 
-    `claims` change the token as for `token`; `url` is the address where it isn't the application's usual one.
+    The token can be tampered with as in `mint_tokens`; `url` replaces the application's usual address.
     """
-    person = Person.objects.get(username=body.pop("username"))
-    url = body.pop("url", "") or get_options().app_url.rstrip("/") + backchannel.PATH
-    forgery = tokens.read_forgery({"typ": "logout+jwt", **body})
-    token = tokens.forge(tokens.make_logout_claims(person, tokens.find_issuer(request)), **forgery)
-    return {"logout_token": token, **backchannel.send(url, token)}
+    logout = tokens.make_logout_claims(_get_user(username), _get_issuer())
+    token = tampering.forge(logout, Forgery(claims, key, alg, kid, typ))
+    url = url or get_options().app_url.rstrip("/") + _LOGOUT_PATH
+    return {"logout_token": token, **_post_logout(url, token)}
+
+
+def _post_logout(url: str, token: str) -> dict[str, Any]:
+    """Post the token once (OpenID Connect Back-Channel Logout 1.0, section 2.5). Return the answer or the error."""
+    try:
+        answer = _pool.request("POST", url, fields={"logout_token": token}, encode_multipart=False)
+    except urllib3.exceptions.HTTPError as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+    return {"status": answer.status, "body": answer.data.decode(), "headers": dict(answer.headers)}
+
+
+def _get_issuer() -> str:
+    return f"{get_base_url()}/realms/demo"
+
+
+def _get_user(username: str | None) -> User:
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        raise ControlError(f"no such user: {username}")
+    return user

@@ -1,4 +1,4 @@
-"""The people the provider knows."""
+"""Store the provider's users."""
 
 import uuid
 
@@ -6,12 +6,12 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 
 
-class People(BaseUserManager["Person"]):
-    """Finds people for django.contrib.auth."""
+class Users(BaseUserManager["User"]):
+    """Find users for django.contrib.auth."""
 
 
-class Person(AbstractBaseUser):
-    """Someone with an account at the provider. The primary key is the token's `sub`: it never changes."""
+class User(AbstractBaseUser):
+    """Store someone with an account at the provider. The primary key is the token's `sub` and never changes."""
 
     sub = models.UUIDField(primary_key=True, default=uuid.uuid4)
     username = models.CharField(max_length=150, unique=True)
@@ -20,8 +20,11 @@ class Person(AbstractBaseUser):
     family_name = models.CharField(max_length=150, blank=True)
     roles = models.JSONField(default=list)
 
-    objects = People()
+    objects = Users()
     USERNAME_FIELD = "username"
+
+    class Meta:
+        db_table = "openid_person"  # as existing state folders have it
 
     def __str__(self) -> str:
         return self.username

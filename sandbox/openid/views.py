@@ -1,4 +1,4 @@
-"""The provider's own pages and endpoints, at Keycloak's addresses."""
+"""Serve the provider's pages and endpoints at Keycloak's addresses."""
 
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,21 @@ from oauth2_provider.exceptions import (
 from oauth2_provider.models import Application
 from oauth2_provider.views import AuthorizationView, RPInitiatedLogoutView, TokenView
 
-from sandbox.openid import orders, redirects, signing, tokens
-from sandbox.openid.models import Person
+from sandbox.openid import signing, tampering, tokens
+from sandbox.openid.models import User
+from sandbox.openid.validator import is_application
 from sandbox.options import get_options
 
 CANCEL = "cancel"
 
 
 class AuthorizeView(AuthorizationView):  # type: ignore[misc]  # django-oauth-toolkit is untyped
-    """The authorization endpoint. Nobody is asked for consent: the clients are the demo's own."""
+    """Authorize without asking for consent: the clients are the demo's own."""
 
     template_name = "openid/refused.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Looks at the request before it asks anyone to sign in: a client's mistake is shown at once."""
+        """Check the request before anyone has to sign in, so that a client's mistake shows at once."""
         self.oauth2_data: dict[str, Any] = {}
         try:
             _, credentials = self.validate_authorization_request(request)
@@ -42,29 +43,29 @@ class AuthorizeView(AuthorizationView):  # type: ignore[misc]  # django-oauth-to
         return response
 
     def _cancel(self, credentials: dict[str, Any]) -> HttpResponse:
-        """Back to the application with `access_denied` (RFC 6749, 4.1.2.1)."""
+        """Return to the application with `access_denied` (RFC 6749, 4.1.2.1)."""
         answer = urlencode({"error": "access_denied", "state": credentials.get("state") or ""})
         redirect: HttpResponse = self.redirect(f"{credentials['redirect_uri']}?{answer}", application=None)
         return redirect
 
 
 class ExchangeView(TokenView):  # type: ignore[misc]  # django-oauth-toolkit is untyped
-    """The token endpoint, which fails when a test ordered it to."""
+    """Issue tokens, or fail if a test set that."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if status := orders.take("token_status"):
+        if status := tampering.take_next("token_status"):
             return JsonResponse({"error": "temporarily_unavailable"}, status=status)
         response: HttpResponse = super().post(request, *args, **kwargs)
         return response
 
 
 class LogoutView(RPInitiatedLogoutView):  # type: ignore[misc]  # django-oauth-toolkit is untyped
-    """RP-initiated logout. A valid hint ends the session at once; without one, the person is asked."""
+    """Log out on the application's request: at once with a valid hint, else after asking the user."""
 
     template_name = "openid/logout.html"
 
     def validate_logout_request_user(self, id_token_hint: str | None, client_id: str | None) -> Any:
-        """A hint from before a reset is no reason for an error page: it is as good as none."""
+        """Treat an invalid hint, such as one from before a reset, like none."""
         try:
             return super().validate_logout_request_user(id_token_hint, client_id)
         except InvalidIDTokenError:
@@ -81,20 +82,19 @@ class LogoutView(RPInitiatedLogoutView):  # type: ignore[misc]  # django-oauth-t
             return
         if application is None:
             raise InvalidOIDCClientError
-        if not redirects.is_application(uri):
+        if not is_application(uri):
             raise InvalidOIDCRedirectURIError("This client does not have this redirect uri registered.")
 
 
 class SignInView(LoginView):
-    """The page a browser lands on. It says what it is, and everyone's password is on it."""
+    """Show the sign-in page, with all users whose password is their name."""
 
     template_name = "openid/sign_in.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return_to = self.get_redirect_url()
-        everyone = Person.objects.order_by("username")
         return super().get_context_data(
-            people=[person for person in everyone if person.check_password(person.username)],
+            users=[user for user in User.objects.order_by("username") if user.check_password(user.username)],
             cancel_url=f"{return_to}&{CANCEL}=1" if return_to else "",
             app_url=get_options().app_url,
             **kwargs,
@@ -102,7 +102,7 @@ class SignInView(LoginView):
 
 
 def show_configuration(request: HttpRequest) -> JsonResponse:
-    """OpenID Connect Discovery 1.0, section 3."""
+    """Describe the provider (OpenID Connect Discovery 1.0, section 3)."""
     issuer = tokens.find_issuer(request)
     endpoint = f"{issuer}/protocol/openid-connect"
     return JsonResponse(
@@ -128,8 +128,13 @@ def show_configuration(request: HttpRequest) -> JsonResponse:
 
 
 def show_keys(request: HttpRequest) -> JsonResponse:
-    """The public keys (RFC 7517, section 5)."""
-    return JsonResponse({"keys": [key.public_jwk for key in signing.published_keys()]})
+    """Publish the public keys (RFC 7517, section 5)."""
+    usage = {"use": "sig", "alg": "RS256"}
+    keys = [
+        {**key.export_public(as_dict=True), **usage, "kid": key.thumbprint()}
+        for key in signing.published_keys()
+    ]
+    return JsonResponse({"keys": keys})
 
 
 def show_style(request: HttpRequest) -> FileResponse:

@@ -1,1 +1,1 @@
-"""What a payment does: cards and their behaviour, and the steps from a payment intent to money."""
+"""Simulate payments: what paying, refunding and disputing do to Stripe's objects, and which events they emit."""

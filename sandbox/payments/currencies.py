@@ -1,9 +1,7 @@
-"""Currencies: how many decimals, and how little and how much can be charged. Stripe's amounts are in the smallest unit.
+"""Know Stripe's currencies: decimals, minimums and maximums, in the smallest unit.
 
-From https://docs.stripe.com/currencies, by hand: which there are, minimums, maximums and special cases.
+Copied by hand from https://docs.stripe.com/currencies.
 """
-
-from decimal import Decimal
 
 CURRENCIES = """
     usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn bzd
@@ -12,15 +10,12 @@ CURRENCIES = """
     mad mdl mga mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr
     pln pyg qar ron rsd rub rwf sar sbd scr sek sgd shp sle sos srd std szl thb tjs tnd top try ttd twd
     tzs uah ugx uyu uzs vnd vuv wst xaf xcd xof xpf yer zar zmw
-""".split()  # noqa: SIM905 - reads as a list
-_ZERO_DECIMAL = frozenset(
-    "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split()  # noqa: SIM905 - reads as a list
-)
+""".split()
+_ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
 _THREE_DECIMAL = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
-# They have lost their hundredths; at Stripe they are written with two zeros all the same.
+# They no longer have hundredths, but Stripe still writes them with two zeros.
 _WITHOUT_HUNDREDTHS = frozenset(("isk", "ugx"))
-_SIGNS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "cad": "CA$", "aud": "A$", "inr": "₹", "krw": "₩"}
-# What isn't listed need only be worth half a dollar; without rates that is taken to be 50 of the smallest unit.
+# Others must only be worth half a dollar; without rates, that is taken to be 50 of the smallest unit.
 _MINIMUMS = {
     "aed": 200,
     "bgn": 100,
@@ -37,38 +32,27 @@ _MINIMUMS = {
     "sek": 300,
     "thb": 1000,
 }
-_MINIMUM = 50
-_MAXIMUM = 99_999_999
-_MAXIMUMS = {"idr": 999_999_999_999}
 
 
 def get_exponent(currency: str) -> int:
-    """How many decimals the currency's smallest unit stands for: 2, or 0 or 3."""
+    """Return how many decimals the currency has: 2, 0 or 3."""
     if currency in _ZERO_DECIMAL:
         return 0
     return 3 if currency in _THREE_DECIMAL else 2
 
 
 def get_step(currency: str) -> int:
-    """What every amount is a multiple of: cards know no thousandths, and no hundredths where a currency lost them."""
+    """Return what every amount must be a multiple of: cards take no thousandths, and no abolished hundredths."""
     if currency in _WITHOUT_HUNDREDTHS:
         return 100
     return 10 if currency in _THREE_DECIMAL else 1
 
 
 def get_minimum(currency: str) -> int:
-    """The least that can be charged."""
-    return max(_MINIMUMS.get(currency, _MINIMUM), get_step(currency))
+    """Return the smallest amount that can be charged."""
+    return max(_MINIMUMS.get(currency, 50), get_step(currency))
 
 
 def get_maximum(currency: str) -> int:
-    """The most that can be charged, and the most a price can be."""
-    return _MAXIMUMS.get(currency, _MAXIMUM)
-
-
-def format_amount(amount: int, currency: str) -> str:
-    """An amount for people: 4500 usd is $45.00, 2000 jpy is ¥2,000, 1500 kwd is KWD 1.500."""
-    exponent = get_exponent(currency)
-    figure = f"{Decimal(amount).scaleb(-exponent):,.{exponent}f}"
-    sign = _SIGNS.get(currency)
-    return f"{sign}{figure}" if sign else f"{currency.upper()} {figure}"
+    """Return the largest amount that can be charged, and the highest price."""
+    return 999_999_999_999 if currency == "idr" else 99_999_999

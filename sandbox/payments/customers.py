@@ -1,4 +1,4 @@
-"""Customers, made through the API or by a checkout that asks for one."""
+"""Create customers, for the API or for a checkout that asks for one."""
 
 from typing import Any
 
@@ -9,7 +9,6 @@ from sandbox.webhooks.events import emit
 
 
 def create_customer(**fields: Any) -> Record:
-    """A new customer. Tells of `customer.created`."""
     customer = make_object("customer", **fields)
     customer["invoice_prefix"] = ids.make_token(8).upper()
     record = store.add_object(customer)

@@ -1,22 +1,22 @@
-"""Discounts: a promotion code that takes something off a session, up to the whole of it."""
+"""Apply a promotion code that takes part of a session's total off, or all of it."""
 
 from sandbox import store
 from sandbox.models import Record
-from sandbox.payments.sessions import NotPayableError, require_open
+from sandbox.payments.states import WrongStateError, require_status
 from sandbox.shapes import Json
 
 _COUPON = "sandbox_discount"
 
 
 def discount_session(session: Record, amount_off: int | None) -> None:
-    """Take so much off an open session that nobody tried to pay, or all of it. Raises NotPayableError."""
-    require_open(session)
+    """Take this much off an open session without payment attempts, or everything. Raises WrongStateError."""
+    require_status(session, "open")
     if session.data["payment_intent"] is not None:
-        raise NotPayableError("a payment was tried already")
+        raise WrongStateError("a payment was already attempted")
     total = session.data["amount_total"]
     off = total if amount_off is None else amount_off
     if off > total:
-        raise NotPayableError(f"the session is over {total}: there is no more to take off")
+        raise WrongStateError(f"the session's total is {total}: no more can be taken off")
     _discount_items(session.private["line_items"], off)
     details = session.data["total_details"]
     store.change(
@@ -29,7 +29,7 @@ def discount_session(session: Record, amount_off: int | None) -> None:
 
 
 def _discount_items(items: list[Json], off: int) -> None:
-    """Take it off the items in their order: off the first as long as there is something left of it."""
+    """Take it off the items in their order, each down to zero before the next."""
     for item in items:
         part = min(off, item["amount_total"])
         item["amount_discount"] += part

@@ -1,32 +1,27 @@
-"""Disputes: a buyer goes to their bank instead of the merchant, and the bank takes the money back or only asks."""
+"""Open, escalate, contest and close disputes: chargebacks, which take the money, and inquiries, which only ask."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox import clock, store
 from sandbox.models import Record
-from sandbox.payments.balance import DISPUTE, DISPUTE_REVERSAL, Fee, record_movement
-from sandbox.payments.cards import Disputing
+from sandbox.payments.balance import DISPUTE, DISPUTE_REVERSAL, Fee, Kind, choose_reversal, record_movement
 from sandbox.payments.methods import find_test_card
 from sandbox.payments.refunds import fail_pending_refunds
-from sandbox.payments.settlement import settle_back
 from sandbox.payments.states import WrongStateError, require_status
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import acting_for, emit
 
-# Stripe's reasons, and the number Visa has for those it knows.
-REASONS: dict[str, str | None] = {
-    "bank_cannot_process": None,
-    "check_returned": None,
+REASONS = """
+    bank_cannot_process check_returned credit_not_processed customer_initiated debit_not_authorized duplicate fraudulent
+    general incorrect_account_details insufficient_funds noncompliant product_not_received product_unacceptable
+    subscription_canceled unrecognized
+""".split()
+# Visa's numbers for those that have one.
+_REASON_CODES = {
     "credit_not_processed": "13.6",
-    "customer_initiated": None,
-    "debit_not_authorized": None,
     "duplicate": "12.6",
     "fraudulent": "10.4",
-    "general": None,
-    "incorrect_account_details": None,
-    "insufficient_funds": None,
-    "noncompliant": None,
     "product_not_received": "13.1",
     "product_unacceptable": "13.3",
     "subscription_canceled": "13.2",
@@ -37,9 +32,8 @@ INQUIRY_STATUSES = ("warning_needs_response", "warning_under_review")
 OPEN_STATUSES = (*CHARGEBACK_STATUSES, *INQUIRY_STATUSES)
 # Which open disputes can end how.
 _ENDINGS = {"won": CHARGEBACK_STATUSES, "lost": CHARGEBACK_STATUSES, "warning_closed": INQUIRY_STATUSES}
-ENDINGS = tuple(_ENDINGS)
 
-# What a bank claims, as the dispute shows it.
+_REVIEW = {"needs_response": "under_review", "warning_needs_response": "warning_under_review"}
 _CLAIMED = ("charge", "amount", "currency")
 _FEE = Fee(1500, "Dispute fee")
 _DAY_S = 24 * 60 * 60
@@ -48,10 +42,9 @@ _DAYS_TO_RESPOND = 8
 
 @dataclass(frozen=True)
 class Claim:
-    """What a bank disputes: this much of a charge, or the whole; what was refunded before does not count for it.
+    """Describe what a bank disputes: an amount of a charge, or all of it, whatever was refunded before.
 
-    An inquiry only asks; a chargeback takes the money and a fee at once. `exchange_rate` leads from the dispute's
-    currency, the charge's unless another is named, to that of the balance.
+    `exchange_rate` converts the dispute's currency, by default the charge's, to that of the balance.
     """
 
     reason: str = "fraudulent"
@@ -62,13 +55,13 @@ class Claim:
 
 
 def open_dispute(charge: Record, claim: Claim) -> Record:
-    """Dispute a charge. Raises WrongStateError for one that brought no money, or is in dispute already, and
-    NoRateError where no rate leads to the balance.
-    """
+    """Dispute a charge. Raises WrongStateError if it didn't succeed, is in dispute, or no rate leads to the balance."""
     require_status(charge, "succeeded")
-    _refuse_second(charge.data)
+    for other in store.list_records("dispute").filter(data__charge=charge.id):
+        if other.data["status"] in OPEN_STATUSES:
+            raise WrongStateError(f"the charge is already in dispute: {other.id}")
     data = _build(charge.data, claim)
-    settle_back(charge.data, data["currency"], claim.exchange_rate)  # or say at once that there is no rate
+    choose_reversal(charge.data, data["currency"], claim.exchange_rate)  # raise before anything is stored
     with acting_for(None):
         private = {"exchange_rate": claim.exchange_rate, **{name: data[name] for name in _CLAIMED}}
         dispute = store.add_object(data, private=private)
@@ -84,16 +77,10 @@ def open_dispute(charge: Record, claim: Claim) -> Record:
 
 
 def dispute_if_card_does(charge: Record) -> None:
-    """Some test cards are disputed as soon as they have paid."""
+    """Open the dispute that some test cards cause as soon as they have paid."""
     card = find_test_card(charge.data)
-    if card is not None and card.disputing is not Disputing.NEVER:
-        open_dispute(charge, Claim(inquiry=card.disputing is Disputing.INQUIRY))
-
-
-def _refuse_second(charge: Json) -> None:
-    for dispute in store.list_records("dispute").filter(data__charge=charge["id"]):
-        if dispute.data["status"] in OPEN_STATUSES:
-            raise WrongStateError(f"the charge is in dispute already: {dispute.id}")
+    if card is not None and card.disputing != "never":
+        open_dispute(charge, Claim(inquiry=card.disputing == "inquiry"))
 
 
 def _build(charge: Json, claim: Claim) -> Json:
@@ -108,12 +95,12 @@ def _build(charge: Json, claim: Claim) -> Json:
         reason=claim.reason,
         status="warning_needs_response" if claim.inquiry else "needs_response",
     )
-    dispute["evidence_details"]["due_by"] = _count_due_by()
+    dispute["evidence_details"]["due_by"] = _get_due_by()
     return dispute
 
 
 def _describe_case(charge: Json, reason: str, *, inquiry: bool) -> Json | None:
-    """The card network's view of it. A bank account has none."""
+    """Return the card network's view of the case. A bank account has none."""
     card = charge["payment_method_details"].get("card")
     if card is None:
         return None
@@ -121,53 +108,48 @@ def _describe_case(charge: Json, reason: str, *, inquiry: bool) -> Json | None:
         "brand": card["brand"],
         "case_type": "inquiry" if inquiry else "chargeback",
         "network": card["network"],
-        "network_reason_code": REASONS.get(reason),
+        "network_reason_code": _REASON_CODES.get(reason),
     }
     return {"card": case, "type": "card"}
 
 
-def _count_due_by() -> int:
-    """The last second of the day, in UTC, until which the merchant may answer."""
+def _get_due_by() -> int:
+    """Return the last second, in UTC, in which the merchant may respond."""
     today = clock.get_now() // _DAY_S
     return (today + _DAYS_TO_RESPOND + 1) * _DAY_S - 1
 
 
 def _withdraw(dispute: Record) -> Json:
-    """The bank takes the money, and Stripe its fee. Returns the dispute's former values."""
-    return _move(dispute, -1, "Chargeback withdrawal", fee=_FEE)
+    """Take the money and Stripe's fee. Return the dispute's former values."""
+    return _move(dispute, -1, DISPUTE, "Chargeback withdrawal", _FEE)
 
 
-def _reinstate(dispute: Record) -> Json:
-    """The bank gives the money back; Stripe keeps its fee. Returns the dispute's former values."""
-    return _move(dispute, 1, "Chargeback reversal")
-
-
-def _move(dispute: Record, sign: int, what: str, fee: Fee | None = None) -> Json:
-    claimed = _read_claimed(dispute)
+def _move(dispute: Record, sign: int, kind: Kind, what: str, fee: Fee | None = None) -> Json:
+    claimed = _get_claimed(dispute)
     charge = store.get_object("charge", claimed["charge"])
     transaction = record_movement(
         dispute.data,
         sign * claimed["amount"],
-        DISPUTE if sign < 0 else DISPUTE_REVERSAL,
+        kind,
         f"{what} for {charge['id']}",
-        settlement=settle_back(charge, claimed["currency"], claimed["exchange_rate"]),
+        settlement=choose_reversal(charge, claimed["currency"], claimed["exchange_rate"]),
         fee=fee,
     )
     movements = [*dispute.data["balance_transactions"], transaction]
     return store.change(dispute, balance_transactions=movements)
 
 
-def _read_claimed(dispute: Record) -> Json:
-    """Return what the bank claimed, and of which charge, whatever the dispute has been made to show."""
+def _get_claimed(dispute: Record) -> Json:
+    """Return what the bank claimed, whatever the dispute was changed to show."""
     shown = {name: dispute.data[name] for name in _CLAIMED if name in dispute.data}
     return {"exchange_rate": None, **shown, **dispute.private}
 
 
 def escalate_dispute(dispute: Record) -> Record:
-    """The bank turns its inquiry into a chargeback. Raises WrongStateError for what is none. Returns it."""
+    """Turn an inquiry into a chargeback. Raises WrongStateError."""
     require_status(dispute, *INQUIRY_STATUSES)
-    charge = store.get_object("charge", _read_claimed(dispute)["charge"])
-    details = {**dispute.data["evidence_details"], "due_by": _count_due_by()}
+    charge = store.get_object("charge", _get_claimed(dispute)["charge"])
+    details = {**dispute.data["evidence_details"], "due_by": _get_due_by()}
     with acting_for(None):
         previous = store.change(
             dispute,
@@ -184,18 +166,18 @@ def escalate_dispute(dispute: Record) -> Record:
 
 
 def close_dispute(dispute: Record, status: str) -> Record:
-    """The bank decides. Raises WrongStateError for a dispute that can't end like this. Returns it."""
+    """Decide a dispute as its bank would. Raises WrongStateError for one that can't end like this."""
     require_status(dispute, *_ENDINGS[status])
     with acting_for(None):
         _close(dispute, status=status, is_charge_refundable=status != "lost")
-        if status == "won":
-            previous = _reinstate(dispute)
+        if status == "won":  # Stripe keeps its fee
+            previous = _move(dispute, 1, DISPUTE_REVERSAL, "Chargeback reversal")
             emit("charge.dispute.funds_reinstated", dispute.data, previous)
     return dispute
 
 
 def accept_dispute(dispute: Record) -> None:
-    """The merchant gives in. Raises WrongStateError for a dispute that is over."""
+    """Accept a dispute as the merchant. Raises WrongStateError for a closed one."""
     require_status(dispute, *OPEN_STATUSES)
     _close(dispute, status="lost")
 
@@ -203,3 +185,29 @@ def accept_dispute(dispute: Record) -> None:
 def _close(dispute: Record, **fields: Any) -> None:
     previous = store.change(dispute, **fields)
     emit("charge.dispute.closed", dispute.data, previous)
+
+
+def update_evidence(dispute: Record, *, evidence: Json, submit: bool, metadata: Json) -> None:
+    """Add evidence, and submit all of it to the bank if asked. Raises WrongStateError for a closed dispute."""
+    require_status(dispute, *OPEN_STATUSES)
+    merged = {**dispute.data["evidence"], **evidence}
+    details = {**dispute.data["evidence_details"], "has_evidence": any(merged.values())}
+    fields = {"evidence": merged, "evidence_details": details, "metadata": metadata}
+    if submit and details["has_evidence"]:
+        details["submission_count"] += 1
+        details["past_due"] = clock.get_now() > details["due_by"]
+        fields["status"] = _REVIEW.get(dispute.data["status"], dispute.data["status"])
+    previous = store.change(dispute, **fields)
+    if previous:
+        emit("charge.dispute.updated", dispute.data, previous)
+
+
+def decide_by_magic_words(dispute: Record) -> None:
+    """Decide a dispute if the text of its evidence is one of the magic words."""
+    words = dispute.data["evidence"]["uncategorized_text"]
+    is_inquiry = dispute.data["status"] in INQUIRY_STATUSES
+    if words == "escalate_inquiry_evidence" and is_inquiry:
+        escalate_dispute(dispute)
+    elif words in ("winning_evidence", "losing_evidence"):
+        won = "won" if words == "winning_evidence" else "lost"
+        close_dispute(dispute, "warning_closed" if is_inquiry else won)

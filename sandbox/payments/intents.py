@@ -1,4 +1,4 @@
-"""Payment intents: from nothing through attempts to paid. The order of events is Stripe's."""
+"""Move payment intents from creation through attempts to payment. The order of events is Stripe's."""
 
 from typing import Any
 
@@ -11,7 +11,6 @@ from sandbox.webhooks.events import emit
 
 
 def create_intent(amount: int, currency: str, **fields: Any) -> Record:
-    """A new intent that waits for a way to pay. Tells of `payment_intent.created`."""
     intent = make_object("payment_intent", amount=amount, currency=currency, **fields)
     intent["client_secret"] = f"{intent['id']}_secret_{ids.make_token(25)}"
     record = store.add_object(intent)
@@ -20,10 +19,7 @@ def create_intent(amount: int, currency: str, **fields: Any) -> Record:
 
 
 def succeed(intent: Record, method: Json, base_url: str, *, is_authenticated: bool = False) -> Record:
-    """The money is there: a paid charge, then the intent.
-
-    Returns the charge, whose settlement is still to come.
-    """
+    """Take the money. Return the charge, which is still to be settled."""
     paid = charges.make_paid_fields(intent.data["amount"])
     charge = charges.create_charge(intent.data, method, base_url, **paid)
     if is_authenticated:
@@ -48,14 +44,14 @@ def _mark_succeeded(intent: Record, charge: Record, method: Json) -> None:
 
 
 def decline(intent: Record, method: Json, reason: Decline, base_url: str) -> None:
-    """The bank says no: a failed charge, and the intent waits for another way to pay."""
+    """Add a failed charge; the intent waits for another payment method."""
     charge = charges.create_charge(intent.data, method, base_url, **charges.make_failed_fields(reason))
     emit("charge.failed", charge.data)
     _mark_failed(intent, method, reason, charge.id)
 
 
-def ask_for_authentication(intent: Record, method: Json, url: str, return_url: str) -> None:
-    """The bank wants to see its customer first (3-D Secure)."""
+def require_authentication(intent: Record, method: Json, url: str, return_url: str) -> None:
+    """Send the buyer to their bank (3-D Secure)."""
     action = {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": url}}
     fields = {"payment_method": method["id"], "last_payment_error": None}
     store.change(intent, status="requires_action", next_action=action, **fields)
@@ -63,12 +59,12 @@ def ask_for_authentication(intent: Record, method: Json, url: str, return_url: s
 
 
 def fail_authentication(intent: Record, method: Json) -> None:
-    """The buyer did not pass 3-D Secure. No charge is made."""
+    """Fail an attempt without a charge: the buyer didn't pass 3-D Secure."""
     _mark_failed(intent, method, UNAUTHENTICATED, None)
 
 
 def start_processing(intent: Record, method: Json, base_url: str) -> None:
-    """A delayed method: the bank answers days later. The charge is pending until then."""
+    """Start a delayed payment. Its charge is pending until the bank answers, days later."""
     charge = charges.create_charge(intent.data, method, base_url, **charges.make_pending_fields())
     fields = {"payment_method": method["id"], "latest_charge": charge.id, "last_payment_error": None}
     store.change(intent, status="processing", **fields)
@@ -77,7 +73,7 @@ def start_processing(intent: Record, method: Json, base_url: str) -> None:
 
 
 def settle(intent: Record) -> Record:
-    """The bank has paid at last. Returns the charge."""
+    """Complete a delayed payment. Return the charge."""
     charge = store.get_record("charge", intent.data["latest_charge"])
     store.change(charge, **charges.make_paid_fields(intent.data["amount"]))
     emit("charge.succeeded", charge.data)
@@ -86,7 +82,7 @@ def settle(intent: Record) -> Record:
 
 
 def fail_late(intent: Record, reason: Decline) -> None:
-    """The bank has refused at last."""
+    """Fail a delayed payment."""
     charge = store.get_record("charge", intent.data["latest_charge"])
     store.change(charge, **charges.make_failed_fields(reason))
     emit("charge.failed", charge.data)
@@ -94,19 +90,6 @@ def fail_late(intent: Record, reason: Decline) -> None:
 
 
 def _mark_failed(intent: Record, method: Json, reason: Decline, charge_id: str | None) -> None:
-    fields = {"latest_charge": charge_id} if charge_id else {}
-    store.change(
-        intent,
-        status="requires_payment_method",
-        payment_method=None,
-        next_action=None,
-        last_payment_error=_describe_error(method, reason, charge_id),
-        **fields,
-    )
-    emit("payment_intent.payment_failed", intent.data)
-
-
-def _describe_error(method: Json, reason: Decline, charge_id: str | None) -> Json:
     error: Json = {
         "code": reason.code,
         "doc_url": f"https://stripe.com/docs/error-codes/{reason.code.replace('_', '-')}",
@@ -118,4 +101,12 @@ def _describe_error(method: Json, reason: Decline, charge_id: str | None) -> Jso
         error["charge"] = charge_id
     if reason.decline_code:
         error["decline_code"] = reason.decline_code
-    return error
+    store.change(
+        intent,
+        status="requires_payment_method",
+        payment_method=None,
+        next_action=None,
+        last_payment_error=error,
+        latest_charge=charge_id or intent.data["latest_charge"],
+    )
+    emit("payment_intent.payment_failed", intent.data)

@@ -1,26 +1,28 @@
-"""Invoices that a checkout makes out once it is paid (`invoice_creation`): final and paid from the start."""
+"""Create the invoice of a paid checkout (`invoice_creation`), final and paid from the start."""
 
 from sandbox import clock, ids, store
 from sandbox.models import Record
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import emit
 
+_TOTALS = "amount_due amount_paid subtotal total subtotal_excluding_tax total_excluding_tax".split()
 
-def make_out_invoice(session: Record, intent: Json) -> Record:
-    """The paid invoice of a session. It is told of by `tell_of_invoice`, after the session's own event."""
+
+def create_invoice(session: Record, intent: Json) -> Record:
+    """Create the invoice of a session. The caller emits its events after the session's own."""
     data, base_url = session.data, session.private["base_url"]
-    now, total = clock.get_now(), intent["amount_received"]
+    now = clock.get_now()
     customer = store.get_object("customer", session.private["customer"])
-    wishes = data["invoice_creation"]["invoice_data"]
+    given = data["invoice_creation"]["invoice_data"]
     invoice = make_object(
         "invoice",
         customer=customer["id"],
         customer_email=customer["email"],
         customer_name=customer["name"],
         currency=data["currency"],
-        description=wishes["description"],
-        footer=wishes["footer"],
-        metadata=dict(wishes["metadata"]),
+        description=given["description"],
+        footer=given["footer"],
+        metadata=dict(given["metadata"]),
         number=f"{customer['invoice_prefix']}-0001",
         status="paid",
         attempted=True,
@@ -33,30 +35,25 @@ def make_out_invoice(session: Record, intent: Json) -> Record:
             "paid_at": now,
             "voided_at": None,
         },
-        **dict.fromkeys(("amount_due", "amount_paid", "subtotal", "total"), total),
-        **dict.fromkeys(("subtotal_excluding_tax", "total_excluding_tax"), total),
+        **dict.fromkeys(_TOTALS, intent["amount_received"]),
     )
     secret = ids.make_token(40)
     invoice["hosted_invoice_url"] = f"{base_url}/i/{invoice['id']}/{secret}"
-    invoice["invoice_pdf"] = f"{base_url}/i/{invoice['id']}/{secret}/pdf"
-    invoice["lines"]["data"] = [_line(item, invoice["id"], now) for item in session.private["line_items"]]
+    invoice["invoice_pdf"] = f"{invoice['hosted_invoice_url']}/pdf"
+    invoice["lines"]["data"] = [
+        _make_line(item, invoice["id"], now) for item in session.private["line_items"]
+    ]
     invoice["lines"]["url"] = f"/v1/invoices/{invoice['id']}/lines"
     return store.add_object(invoice, private={"secret": secret})
 
 
-def tell_of_invoice(invoice: Record) -> None:
-    """What happened to it, each with the invoice as it is now: at Stripe too these come close behind one another."""
+def emit_events(invoice: Record) -> None:
+    """Emit all events, each with the invoice's final state: at Stripe too they follow closely on one another."""
     for what in ("created", "finalized", "paid", "payment_succeeded"):
         emit(f"invoice.{what}", invoice.data)
 
 
-def find_shown(invoice_id: str, secret: str) -> Record | None:
-    """The invoice behind an address that Stripe gave out: whoever knows the secret may see it."""
-    record = store.find_record("invoice", invoice_id)
-    return record if record is not None and record.private["secret"] == secret else None
-
-
-def _line(item: Json, invoice_id: str, now: int) -> Json:
+def _make_line(item: Json, invoice_id: str, now: int) -> Json:
     price = item["price"]
     return make_object(
         "line_item",

@@ -1,11 +1,11 @@
-"""Payments without a checkout: what another product on the same account takes, by an intent or by a bare charge."""
+"""Take payments without a checkout, by an intent or a charge, as another product on the same account does."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.models import Record
 from sandbox.payments import charges, disputes, intents, methods
-from sandbox.payments.cards import Behaviour, CardDetails, TestCard, find_card
+from sandbox.payments.cards import CardDetails, TestCard, find_card
 from sandbox.payments.sessions import Outcome
 from sandbox.payments.states import WrongStateError
 from sandbox.shapes import Json
@@ -14,7 +14,7 @@ from sandbox.webhooks.events import emit
 
 @dataclass(frozen=True)
 class Sale:
-    """What is to be paid, in the smallest unit, by whom and with what."""
+    """Describe what is to be paid, in the smallest unit, by whom and with which card."""
 
     amount: int
     currency: str
@@ -25,18 +25,18 @@ class Sale:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """Return what an intent and a charge both say of it."""
+        """What intents and charges have in common."""
         return {"description": self.description, "metadata": dict(self.metadata)}
 
 
 def pay_by_intent(sale: Sale, base_url: str) -> tuple[Outcome, Record]:
-    """Try the card on a new intent. Returns the intent too. Raises WrongStateError for a card that asks back."""
+    """Try the card on a new intent. Return the intent too. Raises WrongStateError for a card with 3-D Secure."""
     intent = intents.create_intent(sale.amount, sale.currency, **sale.fields)
     return try_card(intent, sale.card, sale.email, base_url), intent
 
 
 def try_card(intent: Record, card: CardDetails, email: str | None, base_url: str) -> Outcome:
-    """Pay an intent that is no checkout's. Raises WrongStateError for a card that asks back."""
+    """Pay an intent without a checkout. Raises WrongStateError for a card with 3-D Secure."""
     known = _find_direct(card)
     method = methods.create_card_method(card, email, intent.data["customer"]).data
     if known.decline is not None:
@@ -49,9 +49,9 @@ def try_card(intent: Record, card: CardDetails, email: str | None, base_url: str
 
 
 def pay_by_charge(sale: Sale, base_url: str) -> tuple[Outcome, Record]:
-    """Charge the card as the Charges API does: no intent, the card as `source`, and booked by the time it is told.
+    """Charge the card as the Charges API does: without an intent, with a `source`, settled before its event.
 
-    Returns the charge too. Raises WrongStateError for a card that asks back.
+    Return the charge too. Raises WrongStateError for a card with 3-D Secure.
     """
     known = _find_direct(sale.card)
     method, source = methods.create_card_source(sale.card, sale.email)
@@ -71,8 +71,6 @@ def pay_by_charge(sale: Sale, base_url: str) -> tuple[Outcome, Record]:
 
 def _find_direct(card: CardDetails) -> TestCard:
     known = find_card(card.number)
-    if known.behaviour is Behaviour.AUTHENTICATES:
-        raise WrongStateError(
-            "this card asks for 3-D Secure, and without a checkout nobody is there to pass it"
-        )
+    if known.needs_authentication:
+        raise WrongStateError("this card asks for 3-D Secure, which needs a checkout")
     return known

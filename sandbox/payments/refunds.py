@@ -1,19 +1,17 @@
-"""Refunds: money given back at once or in days, and what becomes of it when it does not arrive."""
+"""Create refunds, and let them succeed, fail or be canceled."""
 
-from typing import Any
+from typing import Any, Literal
 
 from sandbox import clock, ids, store
+from sandbox.formatting import format_amount
 from sandbox.models import Record
-from sandbox.payments.balance import REFUND, REFUND_FAILURE, record_movement
-from sandbox.payments.cards import Refunding
-from sandbox.payments.currencies import format_amount
-from sandbox.payments.methods import find_refunding
-from sandbox.payments.settlement import settle_back
+from sandbox.payments.balance import REFUND, REFUND_FAILURE, Kind, choose_reversal, record_movement
+from sandbox.payments.methods import find_test_card
 from sandbox.payments.states import require_status
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import emit
 
-FAILURE_REASONS = (
+FailureReason = Literal[
     "charge_for_pending_refund_disputed",
     "declined",
     "expired_or_canceled_card",
@@ -21,13 +19,13 @@ FAILURE_REASONS = (
     "lost_or_stolen_card",
     "merchant_request",
     "unknown",
-)
-# How long a refund stands that is going to fail: long enough that only a clock pushed forward gets there in a test.
+]
+# How long a refund that will fail seems to have succeeded: so long that a test must move the clock.
 _FAILS_AFTER_S = 60 * 60
 
 
 class NotRefundableError(Exception):
-    """Stripe refuses to refund, in its own words. `code` and `param` are what the API names beside them."""
+    """Refuse a refund with Stripe's message. `code` and `param` are what the API adds to it."""
 
     def __init__(self, message: str, *, code: str | None = None, param: str | None = None) -> None:
         super().__init__(message)
@@ -36,20 +34,18 @@ class NotRefundableError(Exception):
 
 
 def create_refund(charge: Record, amount: int | None, **fields: Any) -> Record:
-    """Give back this much of a charge, or all that is left of it. Raises NotRefundableError.
+    """Refund an amount of a charge, or all that is left. Raises NotRefundableError.
 
-    Call inside `store.writing()`: the charge must be read and counted in one turn, or two refunds at once give back
-    more than was paid.
+    Call inside `store.writing()`: two refunds at once must not exceed the charge.
     """
     _require_refundable(charge.data)
     amount = _choose_amount(charge.data, amount)
-    refunding = find_refunding(charge.data)
-    refund = _add_refund(charge.data, amount, refunding, fields)
+    refund = _add_refund(charge.data, amount, fields)
     emit("refund.created", refund.data)
     previous = _count_refunded(charge, amount)
     emit("charge.refunded", charge.data, previous)
     if refund.data["status"] == "succeeded":
-        _update(refund, destination_details=_trace_card(refund.data))
+        _update(refund, destination_details=_add_reference(refund.data))
     return refund
 
 
@@ -79,39 +75,44 @@ def _choose_amount(charge: Json, asked: int | None) -> int:
     return left if asked is None else asked
 
 
-def _add_refund(charge: Json, amount: int, refunding: Refunding, fields: Json) -> Record:
+def _add_refund(charge: Json, amount: int, fields: Json) -> Record:
+    card = find_test_card(charge)
+    refunding = card.refunding if card else "starts pending"  # to a bank account, money takes days
+    copied = ("currency", "customer", "payment_intent", "payment_method")
     refund = make_object(
         "refund",
         amount=amount,
         charge=charge["id"],
-        currency=charge["currency"],
-        customer=charge["customer"],
-        payment_intent=charge["payment_intent"],
-        payment_method=charge["payment_method"],
         destination_details=_describe_destination(charge),
+        **{name: charge[name] for name in copied},
         **fields,
     )
-    if refunding is Refunding.STARTS_PENDING:
+    if refunding == "starts pending":
         refund.update(status="pending", pending_reason="processing")
-    settlement = settle_back(charge, charge["currency"])
-    description = _describe("REFUND FOR CHARGE", charge)
-    transaction = record_movement(refund, -amount, REFUND, description, settlement=settlement)
-    refund["balance_transaction"] = transaction["id"]
-    due = clock.get_now() + _FAILS_AFTER_S if refunding is Refunding.FAILS_LATER else None
+    refund["balance_transaction"] = _book(refund, charge, -amount, REFUND, "REFUND FOR CHARGE")
+    due = clock.get_now() + _FAILS_AFTER_S if refunding == "fails later" else None
     return store.add_object(refund, private={"charge": charge["id"], "amount": amount}, due=due)
+
+
+def _book(refund: Json, charge: Json, amount: int, kind: Kind, what: str) -> str:
+    """Book a refund or its failure. Return the id of the balance transaction."""
+    description = f"{what} ({charge['description']})" if charge["description"] else what
+    settlement = choose_reversal(charge, charge["currency"])
+    transaction_id: str = record_movement(refund, amount, kind, description, settlement=settlement)["id"]
+    return transaction_id
 
 
 def _describe_destination(charge: Json) -> Json:
     kind = charge["payment_method_details"]["type"]
     if kind != "card":
         return {"type": kind}
-    # The bank's own number for it, by which the buyer can have it traced, comes a moment later.
+    # The bank's reference, by which the buyer can have the refund traced, comes a moment later.
     card = {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}
     return {"card": card, "type": "card"}
 
 
-def _trace_card(refund: Json) -> Json:
-    """Where the money went, now that the card's bank has given it a number."""
+def _add_reference(refund: Json) -> Json:
+    """Return the destination with the reference that the card's bank has assigned."""
     details: Json = refund["destination_details"]
     if details["type"] != "card":
         return details
@@ -119,42 +120,38 @@ def _trace_card(refund: Json) -> Json:
     return {**details, "card": {**details["card"], **reference}}
 
 
-def _describe(what: str, charge: Json) -> str:
-    return f"{what} ({charge['description']})" if charge["description"] else what
-
-
 def _count_refunded(charge: Record, amount: int) -> Json:
-    """Add to what was given back, or take away from it. Returns the charge's former values."""
+    """Add to the charge's refunded amount, or subtract from it. Return its former values."""
     refunded = charge.data["amount_refunded"] + amount
     return store.change(charge, amount_refunded=refunded, refunded=refunded == charge.data["amount"])
 
 
 def succeed_refund(refund: Record) -> Record:
-    """The money of a pending refund has arrived. Raises WrongStateError for any other. Returns it."""
+    """Complete a pending refund. Raises WrongStateError."""
     require_status(refund, "pending")
-    _update(refund, status="succeeded", pending_reason=None, destination_details=_trace_card(refund.data))
+    _update(refund, status="succeeded", pending_reason=None, destination_details=_add_reference(refund.data))
     return refund
 
 
-def fail_refund(refund: Record, reason: str) -> Record:
-    """The money of a refund came back, even if it had seemed to arrive. Raises WrongStateError. Returns it."""
+def fail_refund(refund: Record, reason: FailureReason) -> Record:
+    """Fail a refund, even one that seemed to have arrived. Raises WrongStateError."""
     require_status(refund, "succeeded", "pending", "requires_action")
-    _take_back(refund, status="failed", failure_reason=reason)
+    _reverse(refund, status="failed", failure_reason=reason)
     emit("refund.failed", refund.data)
     return refund
 
 
-def ask_buyer(refund: Record) -> Record:
-    """A pending refund can't go on before the buyer says where to. Raises WrongStateError. Returns it."""
+def require_action(refund: Record) -> Record:
+    """Make a pending refund wait for the buyer to say where to send it. Raises WrongStateError."""
     require_status(refund, "pending")
     _update(refund, status="requires_action", pending_reason=None)
     return refund
 
 
 def cancel_refund(refund: Record) -> Record:
-    """The merchant gives up on a buyer who does not answer. Raises WrongStateError otherwise. Returns it."""
+    """Cancel a refund that waits for the buyer. Raises WrongStateError."""
     require_status(refund, "requires_action")
-    _take_back(refund, status="canceled")
+    _reverse(refund, status="canceled")
     return refund
 
 
@@ -163,37 +160,29 @@ def change_metadata(refund: Record, metadata: Json) -> None:
         _update(refund, metadata=metadata)
 
 
-def _take_back(refund: Record, **fields: Any) -> None:
-    """The amount is the merchant's again, and can be refunded anew. Whatever the refund has been made to show."""
+def _reverse(refund: Record, **fields: Any) -> None:
+    """Give the amount back to the merchant; it can be refunded again. Ignores what the refund was changed to show."""
     charge = store.get_record("charge", refund.private.get("charge", refund.data["charge"]))
     amount = refund.private.get("amount", refund.data["amount"])
     _count_refunded(charge, -amount)
-    description = _describe("REFUND FAILURE", charge.data)
-    settlement = settle_back(charge.data, charge.data["currency"])
-    transaction = record_movement(refund.data, amount, REFUND_FAILURE, description, settlement=settlement)
+    transaction_id = _book(refund.data, charge.data, amount, REFUND_FAILURE, "REFUND FAILURE")
     refund.due = None
-    _update(refund, failure_balance_transaction=transaction["id"], pending_reason=None, **fields)
+    _update(refund, failure_balance_transaction=transaction_id, pending_reason=None, **fields)
 
 
 def _update(refund: Record, **fields: Any) -> None:
-    """Stripe tells of each change of a refund twice: under its own name and under the charge's."""
+    """Change a refund. Stripe reports it twice: as an event of the refund and of the charge."""
     previous = store.change(refund, **fields)
     emit("refund.updated", refund.data, previous)
     emit("charge.refund.updated", refund.data, previous)
 
 
 def fail_due_refunds() -> None:
-    """Let those fail whose time has come by the sandbox's clock."""
-    overdue = store.list_overdue("refund")
-    if not overdue.exists():
-        return
-    with store.writing():
-        for refund in overdue.all():
-            fail_refund(refund, "expired_or_canceled_card")
+    store.act_on_overdue("refund", lambda refund: fail_refund(refund, "expired_or_canceled_card"))
 
 
 def fail_pending_refunds(charge: Json) -> None:
-    """A chargeback stops what is still on its way to the buyer: the bank gives them their money itself."""
+    """Stop refunds in progress because of a chargeback: the bank refunds the buyer itself."""
     for refund in store.list_records("refund").filter(data__charge=charge["id"]).order_by("seq"):
         if refund.data["status"] in ("pending", "requires_action"):
             fail_refund(refund, "charge_for_pending_refund_disputed")

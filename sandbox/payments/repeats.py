@@ -1,4 +1,4 @@
-"""Paying once more for what a session sold: by an intent that it doesn't name, or by another session."""
+"""Pay once more for a complete session: by an intent that it doesn't name, or by a copy of the session."""
 
 import copy
 
@@ -6,44 +6,41 @@ from sandbox import store
 from sandbox.models import Record
 from sandbox.payments.cards import CardDetails
 from sandbox.payments.outright import try_card
-from sandbox.payments.sessions import Buyer, NotPayableError, Outcome, make_intent
+from sandbox.payments.sessions import Buyer, Outcome, create_intent
+from sandbox.payments.states import WrongStateError, require_status
 from sandbox.shapes import make_object
 
 _DAY_S = 24 * 60 * 60
 
 
 def pay_again(session: Record, card: CardDetails, buyer: Buyer) -> tuple[Outcome, Record]:
-    """Try a card on a second intent, which says all that the session's own says. Returns the intent too.
+    """Try a card on a second intent like the session's own. Return the intent too.
 
-    Raises NotPayableError for a session that is not through or was free, WrongStateError for a card that asks back.
+    Raises WrongStateError for a session that isn't complete or was free, and for a card with 3-D Secure.
     """
-    _require_sold(session)
-    intent = make_intent(session)
+    _require_paid(session)
+    intent = create_intent(session)
     return try_card(intent, card, buyer.email, session.private["base_url"]), intent
 
 
 def copy_session(session: Record) -> Record:
-    """Open a session that sells the same, with the same metadata. Raises NotPayableError as `pay_again` does."""
-    _require_sold(session)
-    fresh = make_object("checkout.session")
-    expires_at = fresh["created"] + _DAY_S
+    """Open a session with the same items and metadata. Raises WrongStateError as `pay_again` does."""
+    _require_paid(session)
+    new = make_object("checkout.session")
     data = {
         **copy.deepcopy(session.data),
-        "id": fresh["id"],
-        "created": fresh["created"],
-        "livemode": fresh["livemode"],
-        "expires_at": expires_at,
-        "url": f"{session.private['base_url']}/c/pay/{fresh['id']}",
+        **{name: new[name] for name in ("id", "created", "livemode")},
+        "expires_at": new["created"] + _DAY_S,
+        "url": f"{session.private['base_url']}/c/pay/{new['id']}",
         "status": "open",
         "payment_status": "unpaid",
         "payment_intent": None,
         "invoice": None,
     }
-    return store.add_object(data, private=copy.deepcopy(session.private), due=expires_at)
+    return store.add_object(data, private=copy.deepcopy(session.private), due=data["expires_at"])
 
 
-def _require_sold(session: Record) -> None:
-    if session.data["status"] != "complete":
-        raise NotPayableError(f"the session is {session.data['status']}: it was not paid a first time")
+def _require_paid(session: Record) -> None:
+    require_status(session, "complete")
     if session.data["amount_total"] == 0:
-        raise NotPayableError("the session is free")
+        raise WrongStateError("the session is free")

@@ -1,24 +1,22 @@
-"""Checkout sessions on their way through payment: what paying, settling, failing and expiring do."""
+"""Pay, settle, fail and expire checkout sessions."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sandbox import store
 from sandbox.models import Record
 from sandbox.payments import charges, disputes, intents, invoices, methods
-from sandbox.payments.cards import BANK_REFUSED, Behaviour, CardDetails, Decline, find_card
+from sandbox.payments.cards import BANK_REFUSED, CardDetails, Decline, find_card
 from sandbox.payments.customers import create_customer
-from sandbox.shapes import Json
+from sandbox.payments.states import WrongStateError, require_status
+from sandbox.shapes import Json, make_part
 from sandbox.webhooks.events import emit
 
-
-class NotPayableError(Exception):
-    """The session is not in a state for this; the message says which it is in."""
+_TYPE = "checkout.session"
 
 
 @dataclass(frozen=True)
 class Buyer:
-    """Who pays, as far as the page asks."""
+    """Hold what the page asks about the buyer."""
 
     email: str | None = None
     name: str | None = None
@@ -26,7 +24,7 @@ class Buyer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt to pay ended: `succeeded`, `declined`, `requires_action`, `processing` …"""
+    """Tell how an attempt to pay ended: `succeeded`, `declined`, `requires_action`, `processing` …"""
 
     outcome: str
     code: str | None = None
@@ -39,21 +37,21 @@ class Outcome:
 
 
 def get_session(session_id: str) -> Record:
-    """The session as time has left it: what should have expired by now, has. Raises Record.DoesNotExist."""
+    """Return a session, expired if it is due. Raises Record.DoesNotExist."""
     expire_due_sessions()
-    return store.get_record("checkout.session", session_id)
+    return store.get_record(_TYPE, session_id)
 
 
 def pay_by_card(session: Record, card: CardDetails, buyer: Buyer) -> Outcome:
-    """Try a card. Call inside `store.writing()`. Raises NotPayableError."""
-    require_open(session)
+    """Try a card. Call inside `store.writing()`. Raises WrongStateError unless the session is open."""
+    require_status(session, "open")
     known = find_card(card.number)
     intent = _begin_attempt(session, buyer)
     method = methods.create_card_method(card, buyer.email, intent.data["customer"]).data
     base_url = session.private["base_url"]
-    if known.behaviour is Behaviour.AUTHENTICATES:
+    if known.needs_authentication:
         url = session.data["url"]
-        intents.ask_for_authentication(intent, method, f"{url}/authenticate", url)
+        intents.require_authentication(intent, method, f"{url}/authenticate", url)
         return Outcome("requires_action")
     if known.decline is not None:
         intents.decline(intent, method, known.decline, base_url)
@@ -62,11 +60,9 @@ def pay_by_card(session: Record, card: CardDetails, buyer: Buyer) -> Outcome:
 
 
 def authenticate(session: Record, *, passed: bool) -> Outcome:
-    """The buyer's answer to 3-D Secure. Raises NotPayableError when none is asked for."""
-    require_open(session)
-    intent = find_intent(session)
-    if intent is None or intent.data["status"] != "requires_action":
-        raise NotPayableError("no authentication is asked for")
+    """Pass or fail 3-D Secure. Raises WrongStateError if it isn't asked for."""
+    require_status(session, "open")
+    intent = _require_intent(session, "requires_action")
     method = store.get_object("payment_method", intent.data["payment_method"])
     if not passed:
         intents.fail_authentication(intent, method)
@@ -77,11 +73,8 @@ def authenticate(session: Record, *, passed: bool) -> Outcome:
 
 
 def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
-    """Pay by a method that takes days: the session is complete, the money is not there.
-
-    Raises NotPayableError.
-    """
-    require_open(session)
+    """Pay by a method that takes days: the session completes unpaid. Raises WrongStateError unless it is open."""
+    require_status(session, "open")
     intent = _begin_attempt(session, buyer)
     method = methods.create_bank_method(buyer.email, buyer.name, intent.data["customer"]).data
     intents.start_processing(intent, method, session.private["base_url"])
@@ -90,51 +83,45 @@ def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
 
 
 def complete_free(session: Record, buyer: Buyer) -> Outcome:
-    """Complete a session that asks for no money. Raises NotPayableError when it does ask for some."""
-    require_open(session)
+    """Complete a session without payment. Raises WrongStateError unless it is open and free."""
+    require_status(session, "open")
     if session.data["amount_total"] != 0:
-        raise NotPayableError("this session is not free")
-    _note_buyer(session, buyer)
+        raise WrongStateError("the session isn't free")
+    _save_buyer(session, buyer)
     _complete(session, payment_status="no_payment_required")
     return Outcome("no_payment_required")
 
 
 def settle_delayed(session: Record) -> Outcome:
-    """The bank has paid. Raises NotPayableError unless it was being waited for."""
-    intent = _require_processing(session)
-    charge = intents.settle(intent)
-    invoice = _make_out_invoice(session)
+    """Let a delayed payment arrive. Raises WrongStateError if none is processing."""
+    charge = intents.settle(_require_intent(session, "processing"))
+    invoice = _create_invoice(session)
     store.change(session, payment_status="paid")
     emit("checkout.session.async_payment_succeeded", session.data)
     if invoice:
-        invoices.tell_of_invoice(invoice)
+        invoices.emit_events(invoice)
     charges.settle_charge(charge)
     return Outcome("succeeded")
 
 
 def fail_delayed(session: Record) -> Outcome:
-    """The bank has refused. Raises NotPayableError unless it was being waited for."""
-    intents.fail_late(_require_processing(session), BANK_REFUSED)
+    """Let the bank refuse a delayed payment. Raises WrongStateError if none is processing."""
+    intents.fail_late(_require_intent(session, "processing"), BANK_REFUSED)
     emit("checkout.session.async_payment_failed", session.data)
     return Outcome.declined(BANK_REFUSED)
 
 
-def expire_session(session: Record) -> None:
-    """Close an open session. Raises NotPayableError when it isn't."""
-    require_open(session)
+def expire_session(session: Record) -> Outcome:
+    """Expire a session. Raises WrongStateError unless it is open."""
+    require_status(session, "open")
     session.due = None
     store.change(session, status="expired", url=None)
     emit("checkout.session.expired", session.data)
+    return Outcome("expired")
 
 
 def expire_due_sessions() -> None:
-    """Close the sessions whose time is up by the sandbox's clock."""
-    overdue = store.list_overdue("checkout.session")
-    if not overdue.exists():
-        return
-    with store.writing():
-        for session in overdue.all():
-            expire_session(session)
+    store.act_on_overdue(_TYPE, expire_session)
 
 
 def find_intent(session: Record) -> Record | None:
@@ -142,44 +129,38 @@ def find_intent(session: Record) -> Record | None:
     return store.get_record("payment_intent", intent_id) if intent_id else None
 
 
-def require_open(session: Record) -> None:
-    """Raises NotPayableError for a session that is complete or expired."""
-    if session.data["status"] != "open":
-        raise NotPayableError(f"the session is {session.data['status']}")
-
-
-def _require_processing(session: Record) -> Record:
+def _require_intent(session: Record, status: str) -> Record:
     intent = find_intent(session)
-    if intent is None or intent.data["status"] != "processing":
-        raise NotPayableError("no delayed payment is being waited for")
+    if intent is None:
+        raise WrongStateError("the session has no payment intent")
+    require_status(intent, status)
     return intent
 
 
 def _begin_attempt(session: Record, buyer: Buyer) -> Record:
-    """The intent to try with: the one of an earlier attempt, or a new one."""
-    _note_buyer(session, buyer)
+    """Return the intent of an earlier attempt, or a new one."""
+    _save_buyer(session, buyer)
     intent = find_intent(session)
     if intent is None:
-        intent = make_intent(session)
+        intent = create_intent(session)
         store.change(session, payment_intent=intent.id)
     return intent
 
 
-def make_intent(session: Record) -> Record:
-    """Create an intent for what a session sells, with all that was said of it when the session was made."""
-    given: dict[str, Any] = dict(session.private["payment_intent_data"])
+def create_intent(session: Record) -> Record:
+    """Create an intent for a session's total, with the fields given when the session was created."""
     return intents.create_intent(
         session.data["amount_total"],
         session.data["currency"],
         customer=session.private["customer"],
         payment_method_types=session.data["payment_method_types"],
-        **given,
+        **session.private["payment_intent_data"],
     )
 
 
-def _note_buyer(session: Record, buyer: Buyer) -> None:
-    """Remember who pays, and make a customer of them where the session asks for one."""
-    details: Json = dict(session.private["customer_details"] or _EMPTY_DETAILS)
+def _save_buyer(session: Record, buyer: Buyer) -> None:
+    """Save who pays, and create a customer if the session asks for one."""
+    details: Json = session.private["customer_details"] or make_part("customer_details")
     details.update({name: value for name, value in vars(buyer).items() if value})
     session.private["customer_details"] = details
     wanted = session.data["customer_creation"] == "always" or session.data["invoice_creation"]["enabled"]
@@ -188,39 +169,22 @@ def _note_buyer(session: Record, buyer: Buyer) -> None:
     session.save()
 
 
-_EMPTY_DETAILS: Json = {
-    "address": None,
-    "business_name": None,
-    "email": None,
-    "individual_name": None,
-    "name": None,
-    "phone": None,
-    "tax_exempt": "none",
-    "tax_ids": [],
-}
-
-
-def make_customer_details(email: str | None, name: str | None = None) -> Json:
-    """The buyer's details as a session shows them."""
-    return {**_EMPTY_DETAILS, "email": email, "name": name}
-
-
 def _finish_paid(session: Record, charge: Record) -> Outcome:
-    invoice = _make_out_invoice(session)
+    invoice = _create_invoice(session)
     _complete(session, payment_status="paid")
     if invoice:
-        invoices.tell_of_invoice(invoice)
+        invoices.emit_events(invoice)
     charges.settle_charge(charge)
     disputes.dispute_if_card_does(charge)
     return Outcome("succeeded")
 
 
-def _make_out_invoice(session: Record) -> Record | None:
-    """The invoice of a session that has just been paid, where one was asked for. The session names it."""
+def _create_invoice(session: Record) -> Record | None:
+    """Create the invoice of a session that has just been paid, if it asked for one."""
     intent = find_intent(session)
     if intent is None or not session.data["invoice_creation"]["enabled"]:
         return None
-    invoice = invoices.make_out_invoice(session, intent.data)
+    invoice = invoices.create_invoice(session, intent.data)
     store.change(session, invoice=invoice.id)
     return invoice
 

@@ -1,14 +1,15 @@
-"""What may happen to an object depends on the state it is in."""
+"""Check the state that an action on an object requires."""
 
 from sandbox.models import Record
 
 
 class WrongStateError(Exception):
-    """The object is in no state for this; the message says which it is in."""
+    """Refuse an action because of the object's state, which the message names."""
 
 
 def require_status(record: Record, *allowed: str) -> None:
-    """Raises WrongStateError unless the object has one of these statuses."""
+    """Raise WrongStateError unless the object has one of these statuses."""
     status = record.data["status"]
     if status not in allowed:
-        raise WrongStateError(f"the {record.type} is {status}, not {' or '.join(allowed)}")
+        name = record.type.rpartition(".")[2].replace("_", " ")
+        raise WrongStateError(f"the {name} is {status}, not {' or '.join(allowed)}")

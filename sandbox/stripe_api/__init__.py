@@ -1,1 +1,1 @@
-"""Stripe's HTTP API: routing, the checks every request meets, and one file per resource."""
+"""Answer Stripe's API, with Stripe's checks and Stripe's messages."""

@@ -1,4 +1,4 @@
-"""`expand`: ids in an answer replaced by the objects they stand for, as deep as four levels."""
+"""Apply `expand`: replace ids in an answer by their objects, up to four levels deep."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,13 +14,13 @@ _expanders: dict[tuple[str, str], Expander] = {}
 
 
 def expands_to(object_type: str, **fields: str) -> None:
-    """Declare that these fields of an object hold ids of these types: ``expands_to("charge", customer="customer")``."""
+    """Declare that these fields hold ids of these types: ``expands_to("charge", customer="customer")``."""
     for field, target in fields.items():
         _expanders[object_type, field] = _make_lookup(field, target)
 
 
 def expands_by(object_type: str, field: str, expander: Expander) -> None:
-    """Declare a field that is absent unless asked for, and how it is made from the object."""
+    """Declare how to compute a field that is absent unless expanded."""
     _expanders[object_type, field] = expander
 
 
@@ -34,10 +34,7 @@ def _make_lookup(field: str, target: str) -> Expander:
 
 
 def expand(answer: Json, paths: list[str]) -> Json:
-    """Expand an answer in place.
-
-    Raises InvalidParameterError for what can't be expanded, or not that deep.
-    """
+    """Expand an answer in place. Raises InvalidParameterError."""
     for path in paths:
         steps = path.split(".")
         if len(steps) > _MAX_DEPTH:
@@ -59,7 +56,7 @@ def _follow(owner: Any, steps: list[str], path: str) -> None:
 
 
 def _expand_step(owner: Any, step: str, path: str, *, is_last: bool) -> Any:
-    """Expand one field of an object, or step through one that holds more, such as a list's `data`."""
+    """Expand one field of an object, or step into one with further fields, such as a list's `data`."""
     if not isinstance(owner, dict):
         raise _refuse(path)
     expander = _expanders.get((owner.get("object", ""), step))

@@ -1,4 +1,4 @@
-"""Stripe's bracket encoding: ``line_items[0][price]=x&expand[]=y`` to nested dicts of strings."""
+"""Decode Stripe's bracket encoding, ``line_items[0][price]=x&expand[]=y``, to nested dicts of strings."""
 
 import re
 from typing import Any
@@ -11,21 +11,17 @@ _PART = re.compile(r"\[([^\[\]]*)\]")
 
 
 def decode_form(encoded: str) -> dict[str, Any]:
-    """Nest the pairs of a form. Lists come out as dicts with the keys "0", "1" …; types come later.
+    """Nest the pairs of a form. Lists become dicts with the keys "0", "1" …
 
-    Raises InvalidParameterError when a key makes no sense or is both a value and a group.
+    Raises InvalidParameterError for a malformed key, or one that is both a value and a group.
     """
     nested: dict[str, Any] = {}
     for key, value in parse_qsl(encoded, keep_blank_values=True):
-        _put(nested, _split_key(key), value, key)
+        match = _KEY.match(key)
+        if match is None:
+            raise InvalidParameterError(f"Invalid parameter name: {key}", param=key)
+        _put(nested, [match[1], *_PART.findall(match[2])], value, key)
     return nested
-
-
-def _split_key(key: str) -> list[str]:
-    match = _KEY.match(key)
-    if match is None:
-        raise InvalidParameterError(f"Invalid parameter name: {key}", param=key)
-    return [match[1], *_PART.findall(match[2])]
 
 
 def _put(nested: dict[str, Any], parts: list[str], value: str, key: str) -> None:

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the same request twice is carried out once, and answered the same."""
+"""Execute a request once per `Idempotency-Key`, and repeat its answer."""
 
 import hashlib
 import json
@@ -10,16 +10,17 @@ from typing import Any
 
 from sandbox import clock, store
 from sandbox.models import SavedAnswer
-from sandbox.stripe_api.errors import IdempotencyError, KeyInUseError
+from sandbox.stripe_api.errors import ApiError
+from sandbox.stripe_api.permissions import ApiKey
 
 _KEPT_S = 24 * 60 * 60
-_in_flight: set[tuple[str, str]] = set()
-_in_flight_lock = threading.Lock()
+_in_progress: set[tuple[str, str]] = set()
+_in_progress_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back to the caller. `saved` tells if it counts under an idempotency key."""
+    """Hold an answer. `saved` tells whether it is saved under an idempotency key."""
 
     status: int
     body: str
@@ -29,76 +30,86 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class KeyedRequest:
-    """A request that carries an idempotency key. Keys of different API keys never meet."""
+class Request:
+    """Hold what the API uses of an HTTP request. `form` is nested but not yet checked."""
 
-    api_key: str
-    key: str
-    endpoint: str
-    params: dict[str, Any]
+    api_key: ApiKey
+    id: str
+    method: str
+    path: str
+    form: dict[str, Any]
+    key: str | None
+    base_url: str
 
     @property
     def fingerprint(self) -> str:
-        return hashlib.sha256(json.dumps(self.params, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.form, sort_keys=True).encode()).hexdigest()
 
 
-def answer_once(request: KeyedRequest, carry_out: Callable[[], Answer]) -> Answer:
-    """The saved answer if there is one, else that of `carry_out`, saved.
+def answer_once(request: Request, execute: Callable[[], Answer]) -> Answer:
+    """Return the answer saved under the request's key, if any, or else that of `execute`, and save it.
 
-    Raises IdempotencyError when the key was used with other parameters and KeyInUseError while the first is under way.
+    Keys are separate per API key. Raises ApiError if the key was used for another request, or its first request is
+    still in progress.
     """
-    with _claiming(request):
-        saved = _find_saved(request)
+    if request.key is None:
+        return execute()
+    with _claiming(request.api_key.key, request.key):
+        fresh = SavedAnswer.objects.filter(created__gt=clock.get_now() - _KEPT_S)
+        saved = fresh.filter(api_key=request.api_key.key, key=request.key).first()
         if saved is not None:
             return _replay(saved, request)
-        answer = carry_out()
+        answer = execute()
         if answer.saved:
             _save(request, answer)
         return answer
 
 
 @contextmanager
-def _claiming(request: KeyedRequest) -> Iterator[None]:
-    claim = (request.api_key, request.key)
-    with _in_flight_lock:
-        if claim in _in_flight:
-            raise KeyInUseError(request.key)
-        _in_flight.add(claim)
+def _claiming(api_key: str, key: str) -> Iterator[None]:
+    claim = (api_key, key)
+    with _in_progress_lock:
+        if claim in _in_progress:
+            raise ApiError(
+                "There is currently another in-progress request using this Idempotent Key (that probably means you"
+                " submitted twice, and the other request is still going through):"
+                f" {key}. Please try again later.",
+                status=409,
+                code="idempotency_key_in_use",
+                saved=False,
+            )
+        _in_progress.add(claim)
     try:
         yield
     finally:
-        with _in_flight_lock:
-            _in_flight.discard(claim)
+        with _in_progress_lock:
+            _in_progress.discard(claim)
 
 
-def _find_saved(request: KeyedRequest) -> SavedAnswer | None:
-    """Keys are forgotten after a day, as at Stripe."""
-    fresh = SavedAnswer.objects.filter(created__gt=clock.get_now() - _KEPT_S)
-    return fresh.filter(api_key=request.api_key, key=request.key).first()
-
-
-def _replay(saved: SavedAnswer, request: KeyedRequest) -> Answer:
-    if saved.endpoint != request.endpoint:
-        raise IdempotencyError(
+def _replay(saved: SavedAnswer, request: Request) -> Answer:
+    advice = f"Try using a key other than '{request.key}' if you meant to execute a different request."
+    if saved.endpoint != request.path:
+        message = (
             "Keys for idempotent requests can only be used for the same endpoint they were first used for"
-            f" ('{request.endpoint}' vs '{saved.endpoint}'). Try using a key other than '{request.key}' if you meant"
-            " to execute a different request."
+            f" ('{request.path}' vs '{saved.endpoint}'). {advice}"
         )
+        raise ApiError(message, type="idempotency_error", saved=False)
     if saved.fingerprint != request.fingerprint:
-        raise IdempotencyError(
+        message = (
             "Keys for idempotent requests can only be used with the same parameters they were first used with."
-            f" Try using a key other than '{request.key}' if you meant to execute a different request."
+            f" {advice}"
         )
+        raise ApiError(message, type="idempotency_error", saved=False)
     return Answer(saved.status, saved.body, saved.request_id, replayed=True)
 
 
-def _save(request: KeyedRequest, answer: Answer) -> None:
+def _save(request: Request, answer: Answer) -> None:
     with store.writing():
         SavedAnswer.objects.update_or_create(
-            api_key=request.api_key,
+            api_key=request.api_key.key,
             key=request.key,
             defaults={
-                "endpoint": request.endpoint,
+                "endpoint": request.path,
                 "fingerprint": request.fingerprint,
                 "status": answer.status,
                 "body": answer.body,

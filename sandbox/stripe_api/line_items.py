@@ -1,21 +1,18 @@
-"""What a checkout session sells: prices that exist, or ones described on the spot, times a quantity."""
+"""Build the line items of a checkout session: existing or inline prices, times a quantity."""
 
 from typing import Any
 
 from sandbox import store
 from sandbox.shapes import Json, make_object
 from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_unsupported
-from sandbox.stripe_api.fields import find_in_parameter
-from sandbox.stripe_api.resources.prices import build_price
+from sandbox.stripe_api.fields import find_in_parameter, pick_fields
+from sandbox.stripe_api.resources.prices import build_price, require_at_least
 
 _MOST_ITEMS = 100
 
 
 def build_line_items(params: dict[str, Any]) -> list[Json]:
-    """The items of a session in mode payment, in the order given.
-
-    Raises ApiError; all are of one currency.
-    """
+    """Return the items in the order given, all of one currency. Raises ApiError."""
     if not params.get("line_items"):
         message = "You must provide `line_items` with at least one item in `payment` mode."
         raise InvalidParameterError(message, code="parameter_missing", param="line_items")
@@ -30,7 +27,7 @@ def build_line_items(params: dict[str, Any]) -> list[Json]:
 def _build_item(line: dict[str, Any], param: str) -> Json:
     refuse_unsupported(line, ("dynamic_tax_rates", "tax_rates"), param)
     price = _find_price(line, param)
-    quantity = _read_quantity(line, param)
+    quantity = _read_quantity(line, f"{param}[quantity]")
     amount = price["unit_amount"] * quantity
     product = store.get_object("product", price["product"])
     return make_object(
@@ -46,26 +43,20 @@ def _build_item(line: dict[str, Any], param: str) -> Json:
 
 def _read_quantity(line: dict[str, Any], param: str) -> int:
     if "quantity" not in line:
-        raise InvalidParameterError(
-            "Quantity is required. Add `quantity` to each of your `line_items`.",
-            code="parameter_missing",
-            param=f"{param}[quantity]",
-        )
+        message = "Quantity is required. Add `quantity` to each of your `line_items`."
+        raise InvalidParameterError(message, code="parameter_missing", param=param)
     quantity: int = line["quantity"]
-    if quantity < 1:
-        message = "This value must be greater than or equal to 1."
-        raise InvalidParameterError(message, code="parameter_invalid_integer", param=f"{param}[quantity]")
+    require_at_least(1, quantity, param)
     return quantity
 
 
 def _find_price(line: dict[str, Any], param: str) -> Json:
-    """The price a line names or describes, fit to be sold once. Raises ApiError."""
+    """Return the existing or inline price of a line. Raises ApiError if it can't be sold once."""
     if ("price" in line) == ("price_data" in line):
-        raise InvalidParameterError(
-            "You must specify either `price` or `price_data` for each line item.", param=param
-        )
+        message = "You must specify either `price` or `price_data` for each line item."
+        raise InvalidParameterError(message, param=param)
     if "price_data" in line:
-        return _make_inline_price(line["price_data"], f"{param}[price_data]")
+        return _create_inline_price(line["price_data"], f"{param}[price_data]")
     price: Json = find_in_parameter("price", line["price"], f"{param}[price]").data
     _require_sellable(price, f"{param}[price]")
     return price
@@ -81,33 +72,30 @@ def _require_sellable(price: Json, param: str) -> None:
             param=param,
         )
     if price["unit_amount"] is None:
-        raise ApiError("The local sandbox sells whole amounts of the smallest unit only.", param=param)
+        raise ApiError("The local sandbox supports whole amounts of the smallest unit only.", param=param)
     if not store.get_object("product", price["product"]).get("active"):
         message = f"Price `{price['id']}` is not available to be purchased because its product is not active."
         raise ApiError(message, param=param)
 
 
-def _make_inline_price(data: dict[str, Any], param: str) -> Json:
-    """A price for this session alone. Stripe keeps it inactive, and tells nobody."""
+def _create_inline_price(data: dict[str, Any], param: str) -> Json:
+    """Create a price for this session only. Stripe keeps it inactive and emits no event."""
     if ("product" in data) == ("product_data" in data):
         raise InvalidParameterError("You must specify either `product` or `product_data`.", param=param)
     if "product" in data:
         product_id = find_in_parameter("product", data["product"], f"{param}[product]").id
     else:
-        product_id = _make_inline_product(data["product_data"])
+        product_id = _create_inline_product(data["product_data"])
     price = build_price({**data, "product": product_id}, param)
     if price["type"] == "recurring":
         _require_sellable(price, param)
-    store.add_object({**price, "active": False})
-    return {**price, "active": False}
+    inline = {**price, "active": False}
+    store.add_object(inline)
+    return inline
 
 
-def _make_inline_product(data: dict[str, Any]) -> str:
-    fields = {
-        name: data[name]
-        for name in ("name", "description", "images", "tax_code", "unit_label")
-        if name in data
-    }
+def _create_inline_product(data: dict[str, Any]) -> str:
+    fields = pick_fields(data, "name description images tax_code unit_label".split())
     product = make_object("product", active=False, metadata=data.get("metadata", {}), **fields)
     product["updated"] = product["created"]
     return store.add_object(product).id

@@ -1,24 +1,44 @@
-"""Lists as Stripe pages them: newest first, a cursor in either direction, `has_more`."""
+"""Page lists as Stripe does: newest first, a cursor in either direction, `has_more`."""
 
 from typing import Any
 
 from django.db.models import QuerySet
+from stripe import params as stripe_params
 
 from sandbox import store
 from sandbox.models import Record
 from sandbox.shapes import Json
 from sandbox.stripe_api.errors import InvalidParameterError, NoSuchObjectError
-from sandbox.stripe_api.routing import Call
+from sandbox.stripe_api.fields import find_in_path
+from sandbox.stripe_api.routing import Call, route
 
-_CREATED_LOOKUPS = {"gt": "created__gt", "gte": "created__gte", "lt": "created__lt", "lte": "created__lte"}
+
+def serve_reading(object_type: str, *filters: str, id_param: str = "id") -> None:
+    """Route the list of a type, with fields to filter by, and the retrieval by id."""
+    path = f"/v1/{object_type}s"
+    name = object_type.title().replace("_", "")
+    list_params = getattr(stripe_params, f"{name}ListParams")
+    retrieve_params = getattr(stripe_params, f"{name}RetrieveParams")
+
+    @route("GET", path, list_params)
+    def list_all(call: Call) -> Json:
+        return list_page(call, object_type, *filters)
+
+    @route("GET", f"{path}/{{id}}", retrieve_params)
+    def retrieve(call: Call) -> Json:
+        return dict(find_in_path(object_type, call.ids["id"], id_param).data)
 
 
-def list_page(call: Call, object_type: str, **filters: Any) -> Json:
-    """One page of the objects of a type, by the call's `created`, `limit`, `starting_after` and `ending_before`.
+def list_page(call: Call, object_type: str, *fields: str, **filters: Any) -> Json:
+    """Return one page of a type, by the call's `created`, `limit`, `starting_after` and `ending_before`.
 
-    `filters` are Django lookups on Record, e.g. ``data__customer="cus_…"``.
+    `fields` names parameters that filter by the field of the same name; `filters` are Django lookups on Record.
     """
-    records = _filter_created(store.list_records(object_type).filter(**filters), call.params.get("created"))
+    filters |= {f"data__{name}": call.params[name] for name in fields if name in call.params}
+    created = call.params.get("created", {})
+    bounds = created if isinstance(created, dict) else {"exact": created}
+    filters |= {f"created__{bound}": moment for bound, moment in bounds.items()}
+    records = store.list_records(object_type).filter(**filters)
     limit = read_limit(call.params)
     if "ending_before" in call.params:
         cursor = _find_cursor(call, object_type, "ending_before")
@@ -29,9 +49,9 @@ def list_page(call: Call, object_type: str, **filters: Any) -> Json:
     return make_list(call.path, [record.data for record in found[:limit]], has_more=len(found) > limit)
 
 
-def _page_before(call: Call, records: QuerySet[Record], limit: int) -> Json:
-    """The page that ends just before the cursor, still newest first. The records are those after it."""
-    found = list(records.order_by("seq")[: limit + 1])
+def _page_before(call: Call, newer: QuerySet[Record], limit: int) -> Json:
+    """Return the page that ends just before the cursor, still newest first."""
+    found = list(newer.order_by("seq")[: limit + 1])
     page = [record.data for record in reversed(found[:limit])]
     return make_list(call.path, page, has_more=len(found) > limit)
 
@@ -41,35 +61,21 @@ def make_list(url: str, data: list[Json], *, has_more: bool = False) -> Json:
 
 
 def read_limit(params: dict[str, Any]) -> int:
-    """How many to a page: 10 unless told. Raises InvalidParameterError outside 1 to 100."""
+    """Return the size of a page, by default 10. Raises InvalidParameterError outside 1 to 100."""
     limit: int = params.get("limit", 10)
-    if limit < 1:
-        raise _refuse_limit("This value must be greater than or equal to 1.")
-    if limit > 100:
-        raise _refuse_limit("This value must be less than or equal to 100.")
+    for is_wrong, bound in (
+        (limit < 1, "greater than or equal to 1"),
+        (limit > 100, "less than or equal to 100"),
+    ):
+        if is_wrong:
+            message = f"This value must be {bound}."
+            raise InvalidParameterError(message, code="parameter_invalid_integer", param="limit")
     return limit
 
 
-def _refuse_limit(message: str) -> InvalidParameterError:
-    return InvalidParameterError(message, code="parameter_invalid_integer", param="limit")
-
-
-def _filter_created(records: QuerySet[Record], created: Any) -> QuerySet[Record]:
-    if created is None:
-        return records
-    if isinstance(created, int):
-        return records.filter(created=created)
-    return records.filter(**{_CREATED_LOOKUPS[bound]: moment for bound, moment in created.items()})
-
-
 def _find_cursor(call: Call, object_type: str, param: str) -> int:
-    """The place of the object that a cursor names; it need not be in the filtered list, only of its type."""
+    """Return the position of a cursor's object, which must be of the type but needn't match the filters."""
     record = store.find_record(object_type, call.params[param])
     if record is None:
-        raise NoSuchObjectError.in_parameter(object_type, call.params[param], param)
+        raise NoSuchObjectError(object_type, call.params[param], param, 400)
     return record.seq
-
-
-def pick_filters(params: dict[str, Any], *names: str) -> dict[str, Any]:
-    """The lookups for those of these parameters that were given and are plain fields of the object."""
-    return {f"data__{name}": params[name] for name in names if name in params}

@@ -1,9 +1,10 @@
-"""Checks a request against the parameter types that stripe-python generates from Stripe's own specification.
+"""Check a request against the parameter types that stripe-python generates from Stripe's specification.
 
-Forms carry strings only, so checking and converting are one walk over the type. It is written here, and not left to
-a schema library, because the refusals must read as Stripe's do: name, code and wording.
+Forms carry only strings, so one walk over the type both checks and converts. A schema library wouldn't do: refusals
+must have Stripe's parameter names, codes and messages.
 """
 
+import re
 import types
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
@@ -14,17 +15,32 @@ from stripe._request_options import RequestOptions
 from stripe._stripe_object import UntypedStripeObject
 from typing_extensions import get_type_hints, is_typeddict
 
-from sandbox.stripe_api.errors import InvalidParameterError
-from sandbox.stripe_api.lengths import require_length
+from sandbox.stripe_api.errors import InvalidParameterError, MissingParameterError
 
-# In stripe-python's types these stand among the parameters, but they are headers or settings of its client.
+# Among the parameters in stripe-python's types, but really headers or settings of its client.
 _CLIENT_OPTIONS = frozenset(RequestOptions.__annotations__)
-# Named in those types for the type checker only.
+# Imported by those types for the type checker only.
 _UNIMPORTED = {"StripeContext": object, "Mapping": Mapping}
+
+# Stripe's specification has a `maxLength` for each string, most often 5000.
+_LONGEST = 5000
+_LIMITS = {
+    "client_reference_id": 200,
+    "customer_email": 800,
+    "description": 40_000,
+    "email": 512,
+    "lookup_key": 200,
+    "message": 1200,  # of custom_text
+    "phone": 20,
+    "statement_descriptor": 22,
+    "statement_descriptor_suffix": 22,
+    "unit_label": 12,
+}
+_LAST_NAME = re.compile(r"(\w+)\]?(?:\[\d+\])?$")
 
 
 def check_parameters(given: dict[str, Any], accepted: type) -> dict[str, Any]:
-    """The parameters with their proper types. Raises InvalidParameterError for the first that won't do.
+    """Return the parameters converted to their types. Raises InvalidParameterError for the first invalid one.
 
     An empty string stays "" where Stripe takes it as "unset this"; a Decimal stays a Decimal.
     """
@@ -38,7 +54,7 @@ def _read_fields(accepted: type) -> dict[str, Any]:
 
 
 def list_choices(accepted: type, name: str) -> tuple[Any, ...]:
-    """Return the values that a parameter can have, where Stripe names them."""
+    """Return the values of an enumerated parameter."""
     return _collect_allowed((_read_fields(accepted)[name], *get_args(_read_fields(accepted)[name])))
 
 
@@ -46,22 +62,16 @@ def _check_group(given: Any, accepted: type, path: str) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise InvalidParameterError("Invalid object", param=path or None)
     fields = _read_fields(accepted)
-    _refuse_unknown([_join(path, name) for name in given if name not in fields])
+    unknown = [_join(path, name) for name in given if name not in fields]
+    if unknown:
+        noun = "parameter" if len(unknown) == 1 else "parameters"
+        message = f"Received unknown {noun}: {', '.join(unknown)}"
+        raise InvalidParameterError(message, code="parameter_unknown", param=unknown[0])
     required: frozenset[str] = getattr(accepted, "__required_keys__", frozenset())
     for name in fields:
         if name in required and name not in given:
-            param = _join(path, name)
-            raise InvalidParameterError(
-                f"Missing required param: {param}.", code="parameter_missing", param=param
-            )
+            raise MissingParameterError(_join(path, name))
     return {name: _check(value, fields[name], _join(path, name)) for name, value in given.items()}
-
-
-def _refuse_unknown(names: list[str]) -> None:
-    if names:
-        noun = "parameter" if len(names) == 1 else "parameters"
-        message = f"Received unknown {noun}: {', '.join(names)}"
-        raise InvalidParameterError(message, code="parameter_unknown", param=names[0])
 
 
 def _join(path: str, name: str) -> str:
@@ -69,7 +79,7 @@ def _join(path: str, name: str) -> str:
 
 
 def _check(value: Any, hint: Any, path: str) -> Any:
-    """Check one value against one type, whatever kind of type it is."""
+    """Check one value against a type of any kind."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return _check_union(value, get_args(hint), path)
@@ -81,8 +91,8 @@ def _check(value: Any, hint: Any, path: str) -> Any:
 
 
 def _check_union(value: Any, choices: tuple[Any, ...], path: str) -> Any:
-    """Of several types, the one that a value of this form can be. `Literal[…]|str` is an enumeration."""
-    # UntypedStripeObject only doubles the Dict beside it, for the type checker.
+    """Check against the one of several types that fits the value's form. `Literal[…]|str` is an enumeration."""
+    # UntypedStripeObject only repeats the Dict beside it, for the type checker.
     choices = tuple(choice for choice in choices if get_origin(choice) is not UntypedStripeObject)
     if value == "" and any("" in get_args(choice) for choice in choices if get_origin(choice) is Literal):
         return ""
@@ -102,7 +112,7 @@ def _collect_allowed(choices: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _is_group(hint: Any) -> bool:
-    """Whether values of this type come as several form fields."""
+    """Tell whether values of this type consist of several form fields."""
     return get_origin(hint) in (list, dict) or is_typeddict(hint)
 
 
@@ -113,7 +123,7 @@ def _check_list(value: Any, arguments: tuple[Any, ...], path: str) -> list[Any]:
 
 
 def _check_mapping(value: Any, arguments: tuple[Any, ...], path: str) -> dict[str, Any]:
-    """Free keys, as in metadata. An empty string is a value here: it removes the key."""
+    """Check a group with free keys, such as metadata. Here an empty string is a value: it removes the key."""
     if not isinstance(value, dict):
         raise InvalidParameterError("Invalid object", param=path)
     return {
@@ -138,8 +148,9 @@ _GENERICS: dict[Any, Callable[[Any, tuple[Any, ...], str], Any]] = {
 
 
 def _check_scalar(value: Any, hint: Any, path: str) -> Any:
+    name, convert = _SCALARS.get(hint, ("string", str))
     if not isinstance(value, str):
-        raise InvalidParameterError(f"Invalid {_NAMES.get(hint, 'string')}", param=path)
+        raise InvalidParameterError(f"Invalid {name}", param=path)
     if value == "":
         raise InvalidParameterError(
             f"You passed an empty string for '{path}'. We assume empty values are an attempt to unset a parameter;"
@@ -148,47 +159,53 @@ def _check_scalar(value: Any, hint: Any, path: str) -> Any:
             code="parameter_invalid_empty",
             param=path,
         )
-    return _CONVERTERS.get(hint, _keep_string)(value, path)
-
-
-def _keep_string(value: str, path: str) -> str:
-    require_length(value, path)
-    return value
-
-
-def _read_integer(value: str, path: str) -> int:
+    if convert is str:
+        _require_length(value, path)
     try:
-        return int(value)
+        return convert(value)
     except ValueError:
-        raise InvalidParameterError(
-            f"Invalid integer: {value}", code="parameter_invalid_integer", param=path
-        ) from None
+        code = "parameter_invalid_integer" if hint is int else None
+        raise InvalidParameterError(f"Invalid {name}: {value}", code=code, param=path) from None
 
 
-def _read_boolean(value: str, path: str) -> bool:
+def _require_length(value: str, path: str) -> None:
+    """Raise InvalidParameterError for a string that is too long."""
+    match = _LAST_NAME.search(path)
+    if match is None or "metadata[" in path:  # metadata has limits of its own
+        return
+    name = match[1]
+    longest = _LIMITS.get(name, _LONGEST)
+    if len(value) <= longest:
+        return
+    if name.startswith("statement_descriptor"):
+        limit = f"The statement descriptor must be at most {longest} characters."
+        message = f"{limit} {value} is {len(value)} characters long."
+    elif name.endswith("url"):
+        message = f"Invalid URL: URL must be {longest} characters or less."
+    else:
+        message = f"Invalid string: {value[:10]}...{value[-10:]}; must be at most {longest} characters"
+    raise InvalidParameterError(message, param=path)
+
+
+def _read_boolean(value: str) -> bool:
     if value.lower() not in ("true", "false"):
-        raise InvalidParameterError(f"Invalid boolean: {value}", param=path)
+        raise ValueError
     return value.lower() == "true"
 
 
-def _read_decimal(value: str, path: str) -> Decimal:
+def _read_decimal(value: str) -> Decimal:
     try:
         number = Decimal(value)
     except InvalidOperation:
-        number = Decimal("NaN")
+        raise ValueError from None
     if not number.is_finite():
-        raise InvalidParameterError(f"Invalid decimal: {value}", param=path)
+        raise ValueError
     return number
 
 
-def _read_float(value: str, path: str) -> float:
-    return float(_read_decimal(value, path))
-
-
-_NAMES = {int: "integer", bool: "boolean", Decimal: "decimal", float: "float"}
-_CONVERTERS: dict[Any, Callable[[str, str], Any]] = {
-    int: _read_integer,
-    bool: _read_boolean,
-    Decimal: _read_decimal,
-    float: _read_float,
+_SCALARS: dict[Any, tuple[str, Callable[[str], Any]]] = {
+    int: ("integer", int),
+    bool: ("boolean", _read_boolean),
+    Decimal: ("decimal", _read_decimal),
+    float: ("decimal", lambda value: float(_read_decimal(value))),
 }

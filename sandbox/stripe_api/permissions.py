@@ -1,6 +1,6 @@
-"""What a restricted key may do: read or write, resource by resource. Writing includes reading.
+"""Check what restricted keys may read and write, resource by resource. Writing includes reading.
 
-A key of the form `rk_…` is good only once it has been given its permissions (`/_sandbox/keys`), as in the dashboard.
+A key `rk_…` is valid only once it was given permissions (`/_sandbox/keys`), as in Stripe's dashboard.
 """
 
 import re
@@ -11,43 +11,27 @@ from dataclasses import dataclass
 
 from sandbox.account import get_account
 from sandbox.models import Setting
-from sandbox.stripe_api.errors import ForbiddenError
+from sandbox.stripe_api.errors import ApiError
 
 _NAME = "restricted_keys"
 _READ, _WRITE = "_read", "_write"
-# Stripe's names where they aren't the object's own. Refunds go with charges, prices are still plans.
-_ACCOUNT = "accounts_kyc_basic"
+# Stripe's names where they differ from the object's. Refunds belong to charges, prices are still plans.
 _RESOURCES = {
-    "account": _ACCOUNT,
+    "account": "accounts_kyc_basic",
     "balance_transaction": "balance_transaction_source",
     "checkout.session": "checkout_session",
     "price": "plan",
     "refund": "charge",
     "webhook_endpoint": "webhook",
 }
+_OTHERS = "charge customer dispute event invoice payment_intent payment_method product".split()
 _COLLECTIONS = re.compile(r"/v1/(checkout/sessions|\w+)")
-_TYPES = (
-    "account",
-    "balance_transaction",
-    "charge",
-    "checkout.session",
-    "customer",
-    "dispute",
-    "event",
-    "invoice",
-    "payment_intent",
-    "payment_method",
-    "price",
-    "product",
-    "refund",
-    "webhook_endpoint",
-)
-PERMISSIONS = sorted({_RESOURCES.get(name, name) + verb for name in _TYPES for verb in (_READ, _WRITE)})
+PERMISSIONS = sorted({name + verb for name in (*_RESOURCES.values(), *_OTHERS) for verb in (_READ, _WRITE)})
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key that was let in. `permissions` is None for a secret key, which may do anything."""
+    """Hold an accepted key. `permissions` is None for a secret key, which may do anything."""
 
     key: str
     permissions: frozenset[str] | None = None
@@ -62,7 +46,7 @@ _caller: ContextVar[ApiKey | None] = ContextVar("caller", default=None)
 
 @contextmanager
 def calling_with(key: ApiKey) -> Iterator[None]:
-    """What is required inside is required of this key."""
+    """Check the permissions of this key inside."""
     token = _caller.set(key)
     try:
         yield
@@ -71,48 +55,50 @@ def calling_with(key: ApiKey) -> Iterator[None]:
 
 
 def load_permissions(key: str) -> frozenset[str] | None:
-    """Return what a restricted key was given; None for one that nobody has made."""
+    """Return the permissions of a restricted key; None for a key without any set."""
     given = list_keys().get(key)
     return None if given is None else frozenset(given)
 
 
 def list_keys() -> dict[str, list[str]]:
     """Return all restricted keys with their permissions."""
-    setting = Setting.objects.filter(name=_NAME).first()
-    keys: dict[str, list[str]] = setting.value if setting else {}
+    keys: dict[str, list[str]] = Setting.read(_NAME, {})
     return keys
 
 
 def keep_key(key: str, permissions: list[str]) -> None:
-    """Make a restricted key, or change what it may do. Call inside `store.writing()`."""
-    keys = {**list_keys(), key: sorted(permissions)}
-    Setting.objects.update_or_create(name=_NAME, defaults={"value": keys})
+    """Create a restricted key, or replace its permissions. Call inside `store.writing()`."""
+    Setting.write(_NAME, {**list_keys(), key: sorted(permissions)})
 
 
 def require_permission_for(method: str, path: str) -> None:
-    """Raises ForbiddenError when the caller's key may not do this at a path that exists."""
+    """Raise ApiError (403) if the caller's key may not use this method and path, which must exist."""
     match = _COLLECTIONS.match(path)
     assert match is not None, path  # noqa: S101 - every route begins like this
-    name = match[1].replace("/", ".").removesuffix("s")
-    _require(_RESOURCES.get(name, name) + (_READ if method == "GET" else _WRITE))
+    object_type = match[1].replace("/", ".").removesuffix("s")
+    _require(object_type, _READ if method == "GET" else _WRITE)
 
 
 def require_reading(object_type: str) -> None:
-    """Raises ForbiddenError when the caller's key may not see objects of this type: expanding one is reading it."""
-    _require(_RESOURCES.get(object_type, object_type) + _READ)
+    """Raise ApiError (403) if the caller's key may not read this type: expanding an object is reading it."""
+    _require(object_type, _READ)
 
 
-def _require(permission: str) -> None:
+def _require(object_type: str, verb: str) -> None:
     caller = _caller.get()
     if caller is None or caller.permissions is None:
         return
-    if not {permission, permission.replace(_READ, _WRITE)} & caller.permissions:
-        raise ForbiddenError(
+    resource = _RESOURCES.get(object_type, object_type)
+    if not {resource + verb, resource + _WRITE} & caller.permissions:
+        raise ApiError(
             f"The provided key '{caller.masked}' does not have the required permissions for this endpoint on account"
-            f" '{get_account().id}'. Having the 'rak_{permission}' permission would allow this request to continue."
+            f" '{get_account().id}'. Having the 'rak_{resource + verb}' permission would allow this request to"
+            " continue.",
+            status=403,
+            saved=False,
         )
 
 
 def mask(key: str) -> str:
-    """Write a key as Stripe does in messages: its kind and its end."""
+    """Mask a key as Stripe's messages do: only its kind and its end are shown."""
     return f"{key[:8]}{'*' * max(4, len(key) - 12)}{key[-4:]}" if len(key) > 12 else "*" * len(key)

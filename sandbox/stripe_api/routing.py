@@ -1,4 +1,4 @@
-"""Which function answers which call. Resources declare their routes; this finds them."""
+"""Find the function that answers a call, among the routes that the resources declare."""
 
 import pkgutil
 import re
@@ -9,14 +9,12 @@ from importlib import import_module
 from typing import Any
 
 from sandbox.shapes import Json
-from sandbox.stripe_api.errors import NoSuchRouteError
+from sandbox.stripe_api.errors import ApiError
 
 
 @dataclass(frozen=True)
 class Call:
-    """A checked request on its way to a resource. `base_url` is the address the caller used for us, `masked_key` who
-    asks, as Stripe writes keys in messages.
-    """
+    """Hold a checked request. `base_url` is the address that the caller used, `masked_key` its API key, masked."""
 
     path: str
     ids: dict[str, str]
@@ -30,7 +28,7 @@ Answerer = Callable[[Call], Json]
 
 @dataclass(frozen=True)
 class Route:
-    """A method and a path such as ``/v1/products/{id}``, what it accepts and who answers."""
+    """Map a method and a path such as ``/v1/products/{id}`` to a function and its parameters."""
 
     method: str
     pattern: re.Pattern[str]
@@ -42,7 +40,7 @@ _routes: list[Route] = []
 
 
 def route(method: str, path: str, accepts: type) -> Callable[[Answerer], Answerer]:
-    """Declare a function to be the answer to a route. `accepts` is stripe-python's type of its parameters."""
+    """Declare a function as the answer to a route. `accepts` is stripe-python's type of its parameters."""
     pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path) + "$")
 
     def declare(answer: Answerer) -> Answerer:
@@ -53,18 +51,23 @@ def route(method: str, path: str, accepts: type) -> Callable[[Answerer], Answere
 
 
 def find_route(method: str, path: str) -> tuple[Route, dict[str, str]]:
-    """The route and the ids in the path. Raises NoSuchRouteError. What is declared first wins."""
+    """Return the first route that matches, and the ids in the path. Raises ApiError (404)."""
     load_resources()
     for candidate in _routes:
         match = candidate.pattern.match(path)
         if match and candidate.method == method:
             return candidate, match.groupdict()
-    raise NoSuchRouteError(method, path)
+    raise ApiError(
+        f"Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs"
+        " or we can help at https://support.stripe.com/.",
+        status=404,
+        saved=False,
+    )
 
 
 @cache
 def load_resources() -> None:
-    """Import every file in resources/: adding a resource is adding a file."""
+    """Import every module in resources/."""
     package = import_module("sandbox.stripe_api.resources")
     for module in pkgutil.iter_modules(package.__path__):
         import_module(f"{package.__name__}.{module.name}")

@@ -1,24 +1,23 @@
-"""The door of the API: who calls, what for, has it been asked before, what goes wrong, and the answer."""
+"""Answer API requests: authenticate, replay, inject faults, check, execute."""
 
 import json
 import logging
 import socket
-from dataclasses import dataclass
+import time
 from functools import partial
-from typing import Any
 
 import stripe
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from sandbox import faults, ids, store
-from sandbox.stripe_api import idempotency, request_log
-from sandbox.stripe_api.errors import ApiError, ServerError
+from sandbox.models import Fault
+from sandbox.stripe_api import request_log
+from sandbox.stripe_api.errors import ApiError
 from sandbox.stripe_api.expansion import expand
 from sandbox.stripe_api.form import decode_form
-from sandbox.stripe_api.headers import check_headers
-from sandbox.stripe_api.idempotency import Answer, KeyedRequest
-from sandbox.stripe_api.keys import read_api_key
+from sandbox.stripe_api.headers import check_headers, read_api_key
+from sandbox.stripe_api.idempotency import Answer, Request, answer_once
 from sandbox.stripe_api.parameters import check_parameters
 from sandbox.stripe_api.permissions import ApiKey, calling_with, require_permission_for
 from sandbox.stripe_api.routing import Call, find_route
@@ -27,17 +26,8 @@ from sandbox.webhooks.events import acting_for
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Request:
-    """An HTTP request reduced to what the API looks at. `form` is nested but not yet checked."""
-
-    api_key: ApiKey
-    id: str
-    method: str
-    path: str
-    form: dict[str, Any]
-    key: str | None
-    base_url: str
+class _ConnectionLostError(Exception):
+    """Stop: the caller is to get no answer."""
 
 
 @csrf_exempt
@@ -50,24 +40,20 @@ def answer_api(http: HttpRequest) -> HttpResponse:
         api_key = read_api_key(http.headers.get("Authorization", ""))
         check_headers(http.headers, api_key)
         request = _read_request(http, request_id, key, api_key)
-        logged.params = request.form
+        logged["params"] = request.form
         answer = _answer(request)
     except _ConnectionLostError:
         return _hang_up(http)
     except ApiError as error:
         answer = _refuse(error, request_id)
-    logged.status, logged.replayed = answer.status, answer.replayed
+    logged.update(status=answer.status, replayed=answer.replayed)
     return _respond(answer, http)
 
 
-class _ConnectionLostError(Exception):
-    """The answer is not to reach the caller."""
-
-
-def _read_request(http: HttpRequest, request_id: str, key: str | None, api_key: ApiKey) -> _Request:
+def _read_request(http: HttpRequest, request_id: str, key: str | None, api_key: ApiKey) -> Request:
     method = http.method or "GET"
     encoded = http.body.decode(errors="replace") if method == "POST" else http.META.get("QUERY_STRING", "")
-    return _Request(
+    return Request(
         api_key=api_key,
         id=request_id,
         method=method,
@@ -78,62 +64,52 @@ def _read_request(http: HttpRequest, request_id: str, key: str | None, api_key: 
     )
 
 
-def _answer(request: _Request) -> Answer:
-    """Carry the request out, once per idempotency key, with whatever misfortune was ordered for it."""
-    misfortune = faults.take_fault(request.method, request.path)
-    if misfortune is None:
-        return _answer_once(request, None)
-    if misfortune.is_part_of_the_call:
-        return _answer_once(request, misfortune)
-    if misfortune.after:
-        answer = _answer_once(request, None)
-        return _suffer(misfortune, request) or answer
-    return _suffer(misfortune, request) or _answer_once(request, None)
+def _answer(request: Request) -> Answer:
+    """Execute the request once per idempotency key, with the fault that is set for it."""
+    fault = faults.take_fault(request.method, request.path)
+    if fault is None or faults.is_part_of_the_call(fault):
+        return answer_once(request, partial(_execute, request, fault))
+    execute = partial(_execute, request, None)
+    if fault.after:
+        answer = answer_once(request, execute)
+        return _fail(fault, request) or answer
+    return _fail(fault, request) or answer_once(request, execute)
 
 
-def _answer_once(request: _Request, misfortune: faults.Misfortune | None) -> Answer:
-    carry_out = partial(_carry_out, request, misfortune)
-    if request.key is None:
-        return carry_out()
-    keyed = KeyedRequest(request.api_key.key, request.key, request.path, request.form)
-    return idempotency.answer_once(keyed, carry_out)
-
-
-def _carry_out(request: _Request, misfortune: faults.Misfortune | None) -> Answer:
-    suffered = _suffer(misfortune, request) if misfortune else None
-    if suffered is not None:
-        return suffered
+def _execute(request: Request, fault: Fault | None) -> Answer:
+    failed = _fail(fault, request) if fault else None
+    if failed is not None:
+        return failed
     try:
         return _run(request)
     except ApiError as error:
         return _refuse(error, request.id)
     except Exception:
         _logger.exception("%s %s failed", request.method, request.path)
-        return _refuse(ServerError("The sandbox itself failed; its output has the traceback."), request.id)
+        message = "The sandbox itself failed; its output has the traceback."
+        return _refuse(ApiError(message, status=500, type="api_error"), request.id)
 
 
-def _suffer(misfortune: faults.Misfortune, request: _Request) -> Answer | None:
-    """The answer a misfortune leaves the caller with, or None when it only comes late.
-
-    Raises _ConnectionLostError when there is to be no answer at all.
-    """
-    misfortune.wait()
-    if misfortune.action == faults.CLOSE:
+def _fail(fault: Fault, request: Request) -> Answer | None:
+    """Return the error of a fault, or None if it is only a delay. Raises _ConnectionLostError."""
+    time.sleep(fault.delay_ms / 1000)
+    if fault.action == faults.CLOSE:
         raise _ConnectionLostError
-    if misfortune.status is None:
+    if fault.status is None:
         return None
-    error = ServerError("An error that a test ordered from the sandbox.", misfortune.status)
-    if misfortune.status == 429:
-        error.type, error.code = "invalid_request_error", "rate_limit"
-    error.saved = misfortune.remember
+    is_limit = fault.status == 429
+    error = ApiError(
+        "A fault that was set in the sandbox.",
+        status=fault.status,
+        type="invalid_request_error" if is_limit else "api_error",
+        code="rate_limit" if is_limit else None,
+        saved=fault.remember,
+    )
     return _refuse(error, request.id)
 
 
-def _run(request: _Request) -> Answer:
-    """Route, check and carry out.
-
-    What changes anything does so in one transaction: a refusal undoes it all.
-    """
+def _run(request: Request) -> Answer:
+    """Route, check and execute a request. Changes are made in one transaction, which a refusal rolls back."""
     found, path_ids = find_route(request.method, request.path)
     with calling_with(request.api_key), acting_for(request.id, request.key):
         require_permission_for(request.method, request.path)
@@ -168,7 +144,7 @@ def _respond(answer: Answer, http: HttpRequest) -> HttpResponse:
 
 
 def _hang_up(http: HttpRequest) -> HttpResponse:
-    """Close the connection without a word, as a network does that breaks."""
+    """Close the connection without an answer, like a broken network."""
     connection: socket.socket = http.META["sandbox.connection"]
     connection.shutdown(socket.SHUT_RDWR)
     return HttpResponse(status=500)

@@ -1,1 +1,1 @@
-"""Events, and their way to the endpoints that asked for them: signed, in their own requests, retried."""
+"""Deliver events to the endpoints that want them: signed, each in its own request, with retries."""

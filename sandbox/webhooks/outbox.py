@@ -1,4 +1,4 @@
-"""The deliveries that events owe to endpoints: kept in the store, sent at once or held back."""
+"""Queue events for endpoints, to be sent at once or held."""
 
 import json
 from functools import partial
@@ -15,35 +15,29 @@ DELIVER, HOLD = "deliver", "hold"
 
 
 def get_mode() -> str:
-    """`deliver` sends events as they happen; `hold` keeps them until a test releases them."""
-    setting = Setting.objects.filter(name=_MODE).first()
-    return str(setting.value) if setting else DELIVER
+    """Return `deliver` if events are sent as they happen, `hold` if they wait until released."""
+    return str(Setting.read(_MODE, DELIVER))
 
 
 def set_mode(mode: str) -> None:
-    """Switch. Holding also stops what is still being retried; delivering leaves what is held where it is."""
-    if mode not in (DELIVER, HOLD):
-        raise ValueError(f"mode is {DELIVER} or {HOLD}, not {mode}")
-    Setting.objects.update_or_create(name=_MODE, defaults={"value": mode})
+    """Set the mode. Holding includes what is being retried; delivering leaves what is held."""
+    Setting.write(_MODE, mode)
     load_mode()
     if mode == HOLD:
         Delivery.objects.filter(pk__in=courier.clear_queue()).update(state=Delivery.State.HELD)
 
 
 def load_mode() -> None:
-    """Tell the courier of the stored mode; after a start, a reset or a switch."""
+    """Pass the stored mode to the courier, after a start, a reset or a change."""
     courier.holding = get_mode() == HOLD
 
 
 def enqueue_event(event: Json) -> int:
-    """Owe this event to every endpoint that wants it; returns to how many.
-
-    They go out when the change is saved.
-    """
-    wanted = endpoints.list_interested(event["type"])
-    payload = json.dumps({**event, "pending_webhooks": len(wanted)}, indent=2)
+    """Create a delivery for each endpoint that wants the event, sent on commit. Return how many."""
+    interested = endpoints.list_interested(event["type"])
+    payload = json.dumps({**event, "pending_webhooks": len(interested)}, indent=2)
     state = Delivery.State.HELD if get_mode() == HOLD else Delivery.State.PENDING
-    for endpoint in wanted:
+    for endpoint in interested:
         delivery = Delivery.objects.create(
             event=event["id"],
             event_type=event["type"],
@@ -54,11 +48,11 @@ def enqueue_event(event: Json) -> int:
         )
         if state == Delivery.State.PENDING:
             transaction.on_commit(partial(courier.schedule, delivery.pk))
-    return len(wanted)
+    return len(interested)
 
 
 def resume() -> None:
-    """Take up what an earlier run of the process still owed."""
-    owed = Delivery.objects.filter(state=Delivery.State.PENDING).order_by("id")
-    for pk in owed.values_list("pk", flat=True):
+    """Schedule what an earlier process left unsent."""
+    pending = Delivery.objects.filter(state=Delivery.State.PENDING).order_by("id")
+    for pk in pending.values_list("pk", flat=True):
         courier.schedule(pk)

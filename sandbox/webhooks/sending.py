@@ -1,15 +1,16 @@
-"""One attempt to deliver: a POST of its own, signed afresh, and a note of what came back."""
+"""Make one attempt to deliver: a POST, newly signed, and a record of the answer."""
 
+import hashlib
+import hmac
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import urllib3
 
-from sandbox.models import Attempt, Delivery
-from sandbox.webhooks import endpoints
-from sandbox.webhooks.signing import sign
+from sandbox.models import Attempt, Delivery, Record
 
+ENDPOINT_DELETED = "the endpoint has been deleted"
 _TIMEOUT_S = 10
 _BODY_KEPT = 500
 _pool = urllib3.PoolManager(num_pools=8, maxsize=16, block=False)
@@ -17,7 +18,7 @@ _pool = urllib3.PoolManager(num_pools=8, maxsize=16, block=False)
 
 @dataclass(frozen=True)
 class Result:
-    """What came of an attempt. `status` is None when no answer came; then `error` says why."""
+    """Describe the outcome of an attempt. Without an answer, `status` is None and `error` says why."""
 
     at: float
     status: int | None
@@ -27,7 +28,7 @@ class Result:
 
     @property
     def is_success(self) -> bool:
-        """Only a 2xx is. A redirect is a failure, as at Stripe: it is not followed."""
+        """Whether the status is 2xx. A redirect is a failure and isn't followed, as at Stripe."""
         return self.status is not None and 200 <= self.status < 300
 
     def to_json(self) -> dict[str, Any]:
@@ -35,25 +36,26 @@ class Result:
 
 
 def send(delivery: Delivery) -> Result:
-    """Make one attempt. Never raises for what the other side does."""
-    secret = endpoints.find_secret(delivery.endpoint)
-    if secret is None:
-        return Result(time.time(), None, 0, "", "the endpoint has been deleted")
-    return send_bytes(delivery.url, secret, delivery.payload.encode())
+    """Make one attempt. Never raises because of the receiver."""
+    endpoint = Record.objects.filter(id=delivery.endpoint, deleted=False).first()
+    if endpoint is None:
+        return Result(time.time(), None, 0, "", ENDPOINT_DELETED)
+    return send_bytes(delivery.url, endpoint.private["secret"], delivery.payload.encode())
 
 
 def send_bytes(url: str, secret: str, payload: bytes, *, kept: int = _BODY_KEPT) -> Result:
-    """Send a body as it is, signed, and keep so much of the answer's. Never raises for what the other side does."""
+    """Send a body unchanged and signed; keep the beginning of the answer's. Never raises because of the receiver."""
     started_at = time.time()
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+        "Accept": "*/*; q=0.5, application/xml",
+        "Cache-Control": "no-cache",
+        "Stripe-Signature": _sign(payload, secret),
+    }
     try:
         answer = _pool.request(
-            "POST",
-            url,
-            body=payload,
-            headers=_make_headers(payload, secret),
-            timeout=_TIMEOUT_S,
-            retries=False,
-            redirect=False,
+            "POST", url, body=payload, headers=headers, timeout=_TIMEOUT_S, retries=False, redirect=False
         )
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         return Result(started_at, None, _measure_ms(started_at), "", f"{type(error).__name__}: {error}")
@@ -61,14 +63,11 @@ def send_bytes(url: str, secret: str, payload: bytes, *, kept: int = _BODY_KEPT)
     return Result(started_at, answer.status, _measure_ms(started_at), body)
 
 
-def _make_headers(payload: bytes, secret: str) -> dict[str, str]:
-    return {
-        "Content-Type": "application/json; charset=utf-8",
-        "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-        "Accept": "*/*; q=0.5, application/xml",
-        "Cache-Control": "no-cache",
-        "Stripe-Signature": sign(payload, secret),
-    }
+def _sign(payload: bytes, secret: str) -> str:
+    """Return the `Stripe-Signature` header. It has the real time: the receiver compares it with its own clock."""
+    now = int(time.time())
+    digest = hmac.new(secret.encode(), f"{now}.".encode() + payload, hashlib.sha256).hexdigest()
+    return f"t={now},v1={digest}"
 
 
 def _measure_ms(started_at: float) -> int:
@@ -76,7 +75,7 @@ def _measure_ms(started_at: float) -> int:
 
 
 def record_attempt(delivery: Delivery, result: Result, state: str) -> None:
-    """Note an attempt and what state it leaves the delivery in. Call it inside `store.writing()`."""
+    """Record an attempt and the resulting state of the delivery. Call inside `store.writing()`."""
     Attempt.objects.create(delivery=delivery.pk, **result.to_json())
     delivery.state = state
     delivery.failures += not result.is_success

@@ -167,7 +167,7 @@ def test_a_damaged_line_is_looked_at_by_somebody_first(path: Path, line: str) ->
 
 
 def test_a_long_past_is_left_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prepaid_credits.spool.LONGEST_PAST_BYTES", 1000)
+    monkeypatch.setattr("prepaid_credits.spool.LONGEST_HISTORY_BYTES", 1000)
     spool = Spool(path)
     spool.append(1, b'{"account": "a", "amount": "1", "key": "stays"}')
     for number in range(2, 200):

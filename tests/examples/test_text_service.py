@@ -109,7 +109,7 @@ def test_work_that_fails_costs_nothing(service: str, token: str, account: Accoun
 
     assert (answer.status_code, answer.json()["message"]) == (
         500,
-        "The work failed. You were charged nothing.",
+        "The work failed. You were not charged.",
     )
     assert Hold.objects.get().status == Hold.Status.RELEASED
     account.refresh_from_db()

@@ -115,7 +115,7 @@ def test_a_known_customer_is_carried_to_the_payment(
 
 
 def test_what_would_change_the_amount_and_is_not_built_is_refused(make_session: MakeSession) -> None:
-    with pytest.raises(stripe.InvalidRequestError, match="does not know `discounts`"):
+    with pytest.raises(stripe.InvalidRequestError, match="doesn't support `discounts`"):
         make_session(discounts=[{"coupon": "half"}])
 
 

@@ -92,7 +92,7 @@ def test_a_second_payment_may_be_declined(sandbox: Sandbox, session: stripe.chec
 def test_there_is_no_second_payment_without_a_first(
     sandbox: Sandbox, session: stripe.checkout.Session
 ) -> None:
-    told = "the session is open: it was not paid a first time"
+    told = "the session is open, not complete"
     for order in ({}, {"checkout": True}):
         assert refuse(sandbox, session.id, "pay_again", order) == (409, told)
     sandbox.pay(session.id)
@@ -137,6 +137,6 @@ def test_only_an_untried_session_can_be_discounted_and_by_no_more_than_its_price
     assert refuse(sandbox, session.id, "discount", {"amount_off": 0})[0] == 400
     assert refuse(sandbox, session.id, "discount", {"amount_off": 4501})[0] == 409
     sandbox.pay(session.id, "4000000000000002")
-    assert refuse(sandbox, session.id, "discount", {}) == (409, "a payment was tried already")
+    assert refuse(sandbox, session.id, "discount", {}) == (409, "a payment was already attempted")
     sandbox.pay(session.id)
-    assert refuse(sandbox, session.id, "discount", {}) == (409, "the session is complete")
+    assert refuse(sandbox, session.id, "discount", {}) == (409, "the session is complete, not open")

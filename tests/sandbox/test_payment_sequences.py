@@ -154,7 +154,7 @@ def test_an_expired_session_says_so_and_cannot_be_paid_or_expired_again(
         client.v1.checkout.sessions.expire(session.id)
     address = f"{sandbox.url}/_sandbox/checkout/sessions/{session.id}/pay"
     refused = requests.post(address, json={}, timeout=5)
-    assert (refused.status_code, refused.json()) == (409, {"error": "the session is expired"})
+    assert (refused.status_code, refused.json()) == (409, {"error": "the session is expired, not open"})
 
 
 def test_sessions_expire_by_the_sandbox_clock(

@@ -108,4 +108,4 @@ def test_a_webhook_address_needs_its_secret() -> None:
         [*COMMAND, "--webhook-url", "http://x"], capture_output=True, text=True, timeout=20
     )
     assert ended.returncode == 2
-    assert "belong together" in ended.stderr
+    assert "must be given together" in ended.stderr

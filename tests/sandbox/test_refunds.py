@@ -154,7 +154,7 @@ def test_only_money_that_came_in_is_refunded(
             "reason",
             "Invalid reason: must be one of duplicate, fraud",
         ),
-        ({"charge": "x", "reverse_transfer": "true"}, None, "reverse_transfer", "The local sandbox does not"),
+        ({"charge": "x", "reverse_transfer": "true"}, None, "reverse_transfer", "The local sandbox doesn't"),
     ],
 )
 def test_a_refund_that_makes_no_sense_is_refused_in_stripes_words(

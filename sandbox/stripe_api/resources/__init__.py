@@ -1,1 +1,1 @@
-"""One file per resource of Stripe's API. Each declares its routes; all files here are found by themselves."""
+"""Answer the calls of each resource of Stripe's API. Every module here is imported and declares its routes."""

@@ -1,8 +1,6 @@
-"""The merchant's own account. There is one, and its id changes only when a test says so."""
+"""Read the merchant's own account, the only one."""
 
-from stripe.params._account_list_params import AccountListParams
-from stripe.params._account_retrieve_current_params import AccountRetrieveCurrentParams
-from stripe.params._account_retrieve_params import AccountRetrieveParams
+from stripe import params as stripe_params
 
 from sandbox.account import get_account
 from sandbox.shapes import Json, make_object
@@ -26,20 +24,20 @@ def _describe() -> Json:
     return shown
 
 
-@route("GET", "/v1/account", AccountRetrieveCurrentParams)
+@route("GET", "/v1/account", stripe_params.AccountRetrieveCurrentParams)
 def retrieve_current(call: Call) -> Json:
     return _describe()
 
 
-@route("GET", "/v1/accounts", AccountListParams)
+@route("GET", "/v1/accounts", stripe_params.AccountListParams)
 def list_all(call: Call) -> Json:
-    """Accounts connected to this one (Stripe Connect). There are none; one's own is not among them at Stripe either."""
+    """List connected accounts (Stripe Connect). There are none, and Stripe doesn't list one's own here either."""
     return list_page(call, "account")
 
 
-@route("GET", "/v1/accounts/{account}", AccountRetrieveParams)
+@route("GET", "/v1/accounts/{id}", stripe_params.AccountRetrieveParams)
 def retrieve(call: Call) -> Json:
     account = _describe()
-    if call.ids["account"] != account["id"]:
-        raise NoAccessError(call.masked_key, call.ids["account"])
+    if call.ids["id"] != account["id"]:
+        raise NoAccessError(call.masked_key, call.ids["id"])
     return account

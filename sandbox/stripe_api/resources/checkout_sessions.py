@@ -1,32 +1,27 @@
-"""Checkout sessions: made by the merchant, paid by the buyer on the hosted page."""
+"""Create, read and expire checkout sessions. Buyers pay them on the hosted page."""
 
 from typing import Any
 
-from stripe.params.checkout._session_create_params import SessionCreateParams
-from stripe.params.checkout._session_expire_params import SessionExpireParams
-from stripe.params.checkout._session_line_item_list_params import SessionLineItemListParams
-from stripe.params.checkout._session_list_params import SessionListParams
-from stripe.params.checkout._session_retrieve_params import SessionRetrieveParams
-from stripe.params.checkout._session_update_params import SessionUpdateParams
+from stripe.params import checkout as stripe_params
 
 from sandbox import store
 from sandbox.models import Record
-from sandbox.payments.sessions import NotPayableError, expire_due_sessions, expire_session
+from sandbox.payments.sessions import expire_due_sessions, expire_session
+from sandbox.payments.states import WrongStateError
 from sandbox.shapes import Json
 from sandbox.stripe_api.errors import ApiError, NoSuchObjectError
 from sandbox.stripe_api.expansion import expands_by, expands_to
-from sandbox.stripe_api.fields import find_in_path
-from sandbox.stripe_api.lists import list_page, make_list, pick_filters, read_limit
-from sandbox.stripe_api.metadata import merge_metadata
+from sandbox.stripe_api.fields import find_in_path, merge_metadata
+from sandbox.stripe_api.lists import list_page, make_list, read_limit
 from sandbox.stripe_api.routing import Call, route
 from sandbox.stripe_api.session_building import build_session
 
 _TYPE = "checkout.session"
 _PATH = "/v1/checkout/sessions"
+_FILTERS = ("customer", "payment_intent", "status", "payment_link", "subscription")
 
 
 def _list_line_items(session: Json) -> Json:
-    """A session's items, absent from it unless asked for."""
     items = store.get_record(_TYPE, session["id"]).private["line_items"]
     return make_list(f"{_PATH}/{session['id']}/line_items", items[:10], has_more=len(items) > 10)
 
@@ -35,35 +30,33 @@ expands_to(_TYPE, customer="customer", invoice="invoice", payment_intent="paymen
 expands_by(_TYPE, "line_items", _list_line_items)
 
 
-@route("POST", _PATH, SessionCreateParams)
+@route("POST", _PATH, stripe_params.SessionCreateParams)
 def create(call: Call) -> Json:
-    """Creating a session emits no event, at Stripe and here."""
+    """Create a session, without an event, as at Stripe."""
     session, private = build_session(call.params, call.base_url)
     return dict(store.add_object(session, private=private, due=session["expires_at"]).data)
 
 
-@route("GET", _PATH, SessionListParams)
+@route("GET", _PATH, stripe_params.SessionListParams)
 def list_all(call: Call) -> Json:
     expire_due_sessions()
-    filters = pick_filters(
-        call.params, "customer", "payment_intent", "status", "payment_link", "subscription"
-    )
+    filters = {}
     if "customer_details" in call.params:
         filters["data__customer_details__email"] = call.params["customer_details"]["email"]
-    return list_page(call, _TYPE, **filters)
+    return list_page(call, _TYPE, *_FILTERS, **filters)
 
 
 def _find(call: Call) -> Record:
     expire_due_sessions()
-    return find_in_path(_TYPE, call.ids["session"], "session")
+    return find_in_path(_TYPE, call.ids["id"], "session")
 
 
-@route("GET", _PATH + "/{session}", SessionRetrieveParams)
+@route("GET", _PATH + "/{id}", stripe_params.SessionRetrieveParams)
 def retrieve(call: Call) -> Json:
     return dict(_find(call).data)
 
 
-@route("POST", _PATH + "/{session}", SessionUpdateParams)
+@route("POST", _PATH + "/{id}", stripe_params.SessionUpdateParams)
 def update(call: Call) -> Json:
     record = _find(call)
     metadata = merge_metadata(record.data["metadata"], call.params.get("metadata"))
@@ -71,7 +64,7 @@ def update(call: Call) -> Json:
     return dict(record.data)
 
 
-@route("GET", _PATH + "/{session}/line_items", SessionLineItemListParams)
+@route("GET", _PATH + "/{id}/line_items", stripe_params.SessionLineItemListParams)
 def list_line_items(call: Call) -> Json:
     items: list[Json] = _find(call).private["line_items"]
     limit = read_limit(call.params)
@@ -80,22 +73,22 @@ def list_line_items(call: Call) -> Json:
 
 
 def _find_start(items: list[Json], params: dict[str, Any]) -> int:
-    """Where the page begins, by `starting_after`. Items stand in the order they were given."""
+    """Return the index after `starting_after`. Items are in the order they were given."""
     cursor = params.get("starting_after")
     if cursor is None:
         return 0
     ids = [item["id"] for item in items]
     if cursor not in ids:
-        raise NoSuchObjectError.in_parameter("item", cursor, "starting_after")
+        raise NoSuchObjectError("item", cursor, "starting_after", 400)
     return ids.index(cursor) + 1
 
 
-@route("POST", _PATH + "/{session}/expire", SessionExpireParams)
+@route("POST", _PATH + "/{id}/expire", stripe_params.SessionExpireParams)
 def expire(call: Call) -> Json:
     record = _find(call)
     try:
         expire_session(record)
-    except NotPayableError:
+    except WrongStateError:
         raise ApiError(
             'Only Checkout Sessions with a status in ["open"] can be expired. You passed in a Checkout Session with a'
             f" status of {record.data['status']}."

@@ -1,9 +1,8 @@
-"""Events, to read: what a webhook missed can be fetched."""
+"""Read events."""
 
 from typing import Any
 
-from stripe.params._event_list_params import EventListParams
-from stripe.params._event_retrieve_params import EventRetrieveParams
+from stripe import params as stripe_params
 
 from sandbox.shapes import Json
 from sandbox.stripe_api.errors import InvalidParameterError
@@ -12,23 +11,21 @@ from sandbox.stripe_api.lists import list_page
 from sandbox.stripe_api.routing import Call, route
 
 
-@route("GET", "/v1/events", EventListParams)
+@route("GET", "/v1/events", stripe_params.EventListParams)
 def list_all(call: Call) -> Json:
     return list_page(call, "event", **_choose_types(call.params))
 
 
 def _choose_types(params: dict[str, Any]) -> dict[str, Any]:
-    """By `type`, where ``checkout.session.*`` stands for all of a kind, or by `types`."""
+    """Filter by `types` or by `type`, in which ``checkout.session.*`` stands for all that begin like this."""
     if "type" in params and "types" in params:
         raise InvalidParameterError("You may only specify one of these parameters: type, types.")
     if "types" in params:
         return {"data__type__in": params["types"]}
     wanted: str = params.get("type", "*")
-    if wanted.endswith("*"):
-        return {"data__type__startswith": wanted[:-1]} if wanted != "*" else {}
-    return {"data__type": wanted}
+    return {"data__type__startswith": wanted[:-1]} if wanted.endswith("*") else {"data__type": wanted}
 
 
-@route("GET", "/v1/events/{id}", EventRetrieveParams)
+@route("GET", "/v1/events/{id}", stripe_params.EventRetrieveParams)
 def retrieve(call: Call) -> Json:
     return dict(find_in_path("event", call.ids["id"]).data)

@@ -1,17 +1,12 @@
-"""Products: what is for sale. Prices hang on them."""
+"""Create, read, update and delete products."""
 
 from typing import Any
 
-from stripe.params._product_create_params import ProductCreateParams
-from stripe.params._product_delete_params import ProductDeleteParams
-from stripe.params._product_feature_list_params import ProductFeatureListParams
-from stripe.params._product_list_params import ProductListParams
-from stripe.params._product_retrieve_params import ProductRetrieveParams
-from stripe.params._product_update_params import ProductUpdateParams
+from stripe import params as stripe_params
 
 from sandbox import clock, store
 from sandbox.models import Record
-from sandbox.shapes import Json, make_object
+from sandbox.shapes import Json
 from sandbox.stripe_api.errors import ApiError, InvalidParameterError, NoSuchObjectError
 from sandbox.stripe_api.expansion import expands_to
 from sandbox.stripe_api.fields import (
@@ -19,57 +14,30 @@ from sandbox.stripe_api.fields import (
     find_in_path,
     find_undeleted,
     mark_deleted,
-    pick_fields,
+    merge_metadata,
+    pick_fields_of,
 )
-from sandbox.stripe_api.lists import list_page, make_list, pick_filters
-from sandbox.stripe_api.metadata import merge_metadata
-from sandbox.stripe_api.resources.prices import create_price
+from sandbox.stripe_api.lists import list_page, make_list
+from sandbox.stripe_api.resources.prices import add_product, create_price
 from sandbox.stripe_api.routing import Call, route
 from sandbox.webhooks.events import emit
 
-_FIELDS = (
-    "active",
-    "description",
-    "images",
-    "marketing_features",
-    "name",
-    "package_dimensions",
-    "shippable",
-    "statement_descriptor",
-    "tax_code",
-    "unit_label",
-    "url",
-)
 expands_to("product", default_price="price")
 
 
-@route("POST", "/v1/products", ProductCreateParams)
+@route("POST", "/v1/products", stripe_params.ProductCreateParams)
 def create(call: Call) -> Json:
+    """Create a product, by an id of the caller's choice if given."""
     params = call.params
-    product = make_object("product", **pick_fields(params, *_FIELDS))
-    product["metadata"] = merge_metadata({}, params.get("metadata"))
-    product["updated"] = product["created"]
-    product["type"] = params.get("type", "service")
-    record = store.add_object(product, private={"chosen_id": params.get("id")})
-    _take_chosen_id(record)
-    emit("product.created", record.data)
+    chosen = params.get("id")
+    if chosen and Record.objects.filter(id=chosen).exists():
+        message = f"Product already exists with ID {chosen}."
+        raise ApiError(message, code="resource_already_exists", param="id")
+    record = add_product(pick_fields_of("product", params, () if chosen else ("id",)), params)
     if "default_price_data" in params:
         price = create_price({**params["default_price_data"], "product": record.id})
         _update(record, default_price=price.id)
     return dict(record.data)
-
-
-def _take_chosen_id(record: Record) -> None:
-    """Callers may name their products themselves. Raises ApiError when the name is taken."""
-    chosen = record.private["chosen_id"]
-    if not chosen:
-        return
-    if Record.objects.filter(id=chosen).exists():
-        raise ApiError(
-            f"Product already exists with ID {chosen}.", code="resource_already_exists", param="id"
-        )
-    record.id = record.data["id"] = chosen
-    record.save()
 
 
 def _update(record: Record, **fields: Any) -> None:
@@ -79,30 +47,28 @@ def _update(record: Record, **fields: Any) -> None:
         emit("product.updated", record.data, previous)
 
 
-@route("GET", "/v1/products", ProductListParams)
+@route("GET", "/v1/products", stripe_params.ProductListParams)
 def list_all(call: Call) -> Json:
-    filters = pick_filters(call.params, "active", "shippable", "url", "type")
-    if "ids" in call.params:
-        filters["id__in"] = call.params["ids"]
-    return list_page(call, "product", **filters)
+    filters = {"id__in": call.params["ids"]} if "ids" in call.params else {}
+    return list_page(call, "product", "active", "shippable", "url", "type", **filters)
 
 
-@route("GET", "/v1/products/{id}/features", ProductFeatureListParams)
+@route("GET", "/v1/products/{id}/features", stripe_params.ProductFeatureListParams)
 def list_features(call: Call) -> Json:
-    """Nothing here has features; but those who mirror products ask."""
+    """List no features: there are none, but mirrors of products ask for them."""
     find_in_path("product", call.ids["id"])
     return make_list(call.path, [])
 
 
-@route("GET", "/v1/products/{id}", ProductRetrieveParams)
+@route("GET", "/v1/products/{id}", stripe_params.ProductRetrieveParams)
 def retrieve(call: Call) -> Json:
     return dict(find_undeleted("product", call.ids["id"]).data)
 
 
-@route("POST", "/v1/products/{id}", ProductUpdateParams)
+@route("POST", "/v1/products/{id}", stripe_params.ProductUpdateParams)
 def update(call: Call) -> Json:
     record = find_undeleted("product", call.ids["id"])
-    fields = pick_fields(call.params, *_FIELDS, "default_price")
+    fields = pick_fields_of("product", call.params)
     if fields.get("default_price"):
         _require_own_price(record, fields["default_price"])
     metadata = merge_metadata(record.data["metadata"], call.params.get("metadata"))
@@ -113,15 +79,15 @@ def update(call: Call) -> Json:
 def _require_own_price(product: Record, price_id: str) -> None:
     price = find_in_parameter("price", price_id, "default_price")
     if price.data["product"] != product.id:
-        raise NoSuchObjectError.in_parameter("price", price_id, "default_price")
+        raise NoSuchObjectError("price", price_id, "default_price", 400)
     if not price.data["active"]:
         message = "The price specified is inactive. This field only accepts active prices."
         raise ApiError(message, param="default_price")
 
 
-@route("DELETE", "/v1/products/{id}", ProductDeleteParams)
+@route("DELETE", "/v1/products/{id}", stripe_params.ProductDeleteParams)
 def delete(call: Call) -> Json:
-    """Only a product that never had a price can go."""
+    """Delete a product that never had a price."""
     record = find_undeleted("product", call.ids["id"])
     if store.list_records("price").filter(data__product=record.id).exists():
         raise InvalidParameterError(

@@ -1,11 +1,6 @@
-"""Refunds: all or part of a charge given back."""
+"""Create, read, update and cancel refunds."""
 
-from stripe.params._charge_list_refunds_params import ChargeListRefundsParams
-from stripe.params._refund_cancel_params import RefundCancelParams
-from stripe.params._refund_create_params import RefundCreateParams
-from stripe.params._refund_list_params import RefundListParams
-from stripe.params._refund_retrieve_params import RefundRetrieveParams
-from stripe.params._refund_update_params import RefundUpdateParams
+from stripe import params as stripe_params
 
 from sandbox import store
 from sandbox.models import Record
@@ -14,22 +9,15 @@ from sandbox.payments.states import WrongStateError
 from sandbox.shapes import Json
 from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_unsupported
 from sandbox.stripe_api.expansion import expands_by, expands_to
-from sandbox.stripe_api.fields import find_in_path, pick_fields
-from sandbox.stripe_api.lists import list_page, make_list, pick_filters
-from sandbox.stripe_api.metadata import merge_metadata
+from sandbox.stripe_api.fields import find_in_path, merge_metadata, pick_fields
+from sandbox.stripe_api.lists import list_page, make_list, serve_reading
 from sandbox.stripe_api.resources.prices import require_amount, require_at_least
 from sandbox.stripe_api.routing import Call, route
 
-_UNSUPPORTED = (
-    "currency",
-    "customer",
-    "instructions_email",
-    "origin",
-    "refund_application_fee",
-    "reverse_transfer",
-)
+_UNSUPPORTED = "currency customer instructions_email origin refund_application_fee reverse_transfer".split()
 _SHOWN_WITH_CHARGE = 10
 
+serve_reading("refund", "charge", "payment_intent", id_param="refund")
 expands_to(
     "refund",
     balance_transaction="balance_transaction",
@@ -41,17 +29,16 @@ expands_to(
 )
 
 
-def _list_of_charge(charge: Json) -> Json:
-    """A charge's latest refunds, absent from it unless asked for."""
+def _list_latest(charge: Json) -> Json:
     found = list(store.list_records("refund").filter(data__charge=charge["id"])[: _SHOWN_WITH_CHARGE + 1])
     shown = [refund.data for refund in found[:_SHOWN_WITH_CHARGE]]
     return make_list(f"/v1/charges/{charge['id']}/refunds", shown, has_more=len(found) > _SHOWN_WITH_CHARGE)
 
 
-expands_by("charge", "refunds", _list_of_charge)
+expands_by("charge", "refunds", _list_latest)
 
 
-@route("POST", "/v1/refunds", RefundCreateParams)
+@route("POST", "/v1/refunds", stripe_params.RefundCreateParams)
 def create(call: Call) -> Json:
     refuse_unsupported(call.params, _UNSUPPORTED)
     amount = call.params.get("amount")
@@ -60,7 +47,7 @@ def create(call: Call) -> Json:
     charge = _find_charge(call.params)
     if amount is not None:
         require_amount(amount, charge.data["currency"], "amount")
-    fields = pick_fields(call.params, "reason")
+    fields = pick_fields(call.params, ("reason",))
     metadata = merge_metadata({}, call.params.get("metadata"))
     try:
         refund = create_refund(charge, amount, metadata=metadata, **fields)
@@ -70,7 +57,7 @@ def create(call: Call) -> Json:
 
 
 def _find_charge(params: Json) -> Record:
-    """The charge to refund, named by itself or by its payment intent. Raises ApiError."""
+    """Return the charge to refund, given directly or by its payment intent. Raises ApiError."""
     if "charge" in params and "payment_intent" in params:
         raise InvalidParameterError("You may only specify one of these parameters: charge, payment_intent.")
     if "charge" in params:
@@ -85,37 +72,26 @@ def _find_charge(params: Json) -> Record:
     return store.get_record("charge", intent["latest_charge"])
 
 
-@route("GET", "/v1/refunds", RefundListParams)
-def list_all(call: Call) -> Json:
-    return list_page(call, "refund", **pick_filters(call.params, "charge", "payment_intent"))
-
-
-@route("GET", "/v1/charges/{id}/refunds", ChargeListRefundsParams)
+@route("GET", "/v1/charges/{id}/refunds", stripe_params.ChargeListRefundsParams)
 def list_of_charge(call: Call) -> Json:
-    """Where the list inside an expanded charge goes on."""
+    """Continue the list inside an expanded charge."""
     return list_page(call, "refund", data__charge=find_in_path("charge", call.ids["id"]).id)
 
 
 def _find(call: Call) -> Record:
-    return find_in_path("refund", call.ids["refund"], "refund")
+    return find_in_path("refund", call.ids["id"], "refund")
 
 
-@route("GET", "/v1/refunds/{refund}", RefundRetrieveParams)
-def retrieve(call: Call) -> Json:
-    return dict(_find(call).data)
-
-
-@route("POST", "/v1/refunds/{refund}", RefundUpdateParams)
+@route("POST", "/v1/refunds/{id}", stripe_params.RefundUpdateParams)
 def update(call: Call) -> Json:
-    """Nothing about a refund can be changed but its metadata."""
+    """Update a refund's metadata, the only thing that can change."""
     refund = _find(call)
     change_metadata(refund, merge_metadata(refund.data["metadata"], call.params.get("metadata")))
     return dict(refund.data)
 
 
-@route("POST", "/v1/refunds/{refund}/cancel", RefundCancelParams)
+@route("POST", "/v1/refunds/{id}/cancel", stripe_params.RefundCancelParams)
 def cancel(call: Call) -> Json:
-    """Only a refund that waits for the buyer can be called back."""
     refund = _find(call)
     try:
         cancel_refund(refund)

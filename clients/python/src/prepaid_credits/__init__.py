@@ -1,4 +1,4 @@
-"""Charge work to prepaid credits: a client that charges once, whatever the network does.
+"""Charge work to prepaid credits exactly once, whatever the network does.
 
 with CreditsClient("https://credits.example.com", api_key="pck_…") as client:
     client.spend(account, "2.5", reference="job 7")

@@ -1,4 +1,4 @@
-"""Spends in the background: taken at once, sent many together, none lost on the way out."""
+"""Spend in the background: accept at once, send many together, lose none at exit."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ logger = logging.getLogger("prepaid_credits")
 
 
 class Batch:
-    """Takes spends and sends them in the background, ``size`` at a time or after ``interval_s`` seconds::
+    """Accept spends and send them in the background, ``size`` at a time or after ``interval_s`` seconds::
 
         with client.batch() as batch:
             for job in jobs:
                 batch.spend(job.account, job.cost, key=job.id)
 
-    What waits is sent when the block ends, when the process exits, and on SIGTERM, which then becomes an orderly exit
-    (``handle_sigterm``; only where the program has no handler of its own). While the service is away it is tried again
-    and again; closing tries for ``close_timeout_s`` more, then raises `NotSent`.
+    Waiting spends are sent when the block ends, when the process exits, and on SIGTERM, which becomes an orderly exit
+    (``handle_sigterm``), unless the program has a handler of its own. While the service is down, sending is retried;
+    closing goes on for ``close_timeout_s``, then raises `NotSent`.
 
-    With a ``spool`` each spend is on the disk before `spend` returns, and so outlives a SIGKILL or a power cut: the
-    next batch with that file sends it with the same key.
+    With a ``spool``, each spend is on disk before `spend` returns, and so survives a SIGKILL or a power cut: the next
+    batch with that file sends it with the same key.
 
-    How each spend went tell its Future and ``on_result``, which is called in the background thread; a refused one is
-    logged too. A spend whose process was killed is reported by ``on_result`` of the batch that sends it again.
+    The outcome of each spend is reported by its Future and by ``on_result``, called in the background thread; refusals
+    are logged too. If the process was killed, ``on_result`` of the batch that sends the spend again reports it.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class Batch:
         handle_sigterm: bool,
     ) -> None:
         if not 0 < size <= MOST_ITEMS:
-            raise ValueError(f"size is from 1 to {MOST_ITEMS}.")
+            raise ValueError(f"size must be from 1 to {MOST_ITEMS}.")
         self._on_result = on_result
         self._most_waiting = most_waiting
         self._close_timeout_s = close_timeout_s
         self._queue = SpendQueue(size, interval_s)
         self._sender = Sender(transport, self._settle, self._queue.closing)
         self._unsettled: dict[int, QueuedSpend] = {}
-        # Held while a spend is taken, so that none comes in once the batch is closed.
+        # Held while a spend is accepted, so that none is once the batch is closed.
         self._taking = threading.Lock()
         self._last_number = 0
         self._is_closed = False
@@ -73,7 +73,7 @@ class Batch:
         self._take_leftovers()
         self._thread = threading.Thread(target=self._run, name="prepaid-credits-batch", daemon=True)
         self._thread.start()
-        # Daemon threads still run while atexit's functions do.
+        # Daemon threads still run during atexit functions.
         atexit.register(self._close_at_exit)
         if handle_sigterm:
             exit_on_sigterm()
@@ -91,19 +91,21 @@ class Batch:
         metadata: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> Future[Spent]:
-        """Takes the spend; with a spool it is on the disk then. The Future gives `Spent`, or raises what it was refused
-        with: InsufficientCredits, UnknownAccount, KeyConflict, InvalidRequest, or NotSent.
+        """Accept a spend; with a spool it is then on disk.
+
+        The Future returns `Spent`, or raises InsufficientCredits, UnknownAccount, KeyConflict, InvalidRequest or
+        NotSent.
 
         Raises:
-            TypeError, ValueError: a float, no amount, no account's id, no key.
-            BatchFull, BatchClosed: the spend was not taken.
-            OSError: the spool can't be written; the spend was not taken.
+            TypeError, ValueError: for a float, and for an invalid amount, account id or key.
+            BatchFull, BatchClosed: if the spend was not accepted.
+            OSError: if the spool can't be written; the spend was not accepted.
         """
         with self._taking:
             if self._is_closed or self._process != os.getpid():
-                raise BatchClosed("This batch is closed, or was made before this process was forked off.")
+                raise BatchClosed("This batch is closed, or was created before this process was forked.")
             if len(self._unsettled) >= self._most_waiting:
-                raise BatchFull(f"{self._most_waiting} spends wait to be sent.")
+                raise BatchFull(f"{self._most_waiting} spends are waiting to be sent.")
             described = dict(metadata) if metadata else None
             number = self._last_number + 1
             spend = queue_spend(number, account, amount, key or str(uuid4()), reference, described)
@@ -114,13 +116,13 @@ class Batch:
         return spend.future
 
     def flush(self, timeout_s: float | None = None) -> bool:
-        """Sends what waits now. True: the outcome of each is known; False: the time was over."""
+        """Send what is waiting now. Return True if all outcomes are known, False after the timeout."""
         waiting = [spend.future for spend in list(self._unsettled.values())]
         self._queue.hurry()
         return not wait(waiting, timeout_s).not_done
 
     def close(self) -> None:
-        """Sends what waits and ends the thread. Raises NotSent for what could not be sent in time."""
+        """Send what is waiting and end the thread. Raises NotSent for what could not be sent in time."""
         if self._process != os.getpid():
             return
         with self._taking:
@@ -166,14 +168,14 @@ class Batch:
                 return
 
     def _settle(self, outcomes: Sequence[tuple[QueuedSpend, Outcome]]) -> None:
-        """Reports first and forgets then: after a crash in between it is sent and reported once more."""
+        """Report outcomes before forgetting them: after a crash in between, they are sent and reported again."""
         for _spend, outcome in outcomes:
             self._report(outcome)
         if self._spool:
             try:
                 self._spool.settle(spend.number for spend, _outcome in outcomes)
             except OSError:
-                # They will be sent once more, with the same keys.
+                # They will be sent again, with the same keys.
                 logger.exception("The spool could not be written.")
         for spend, outcome in outcomes:
             if self._unsettled.pop(spend.number, None) is None:
@@ -194,7 +196,7 @@ class Batch:
                 logger.exception("on_result failed for key %s", outcome.key)
 
     def _close_spool(self) -> None:
-        # A thread that still waits for an answer may yet settle; the process's end closes the file for it.
+        # A thread that still waits for an answer may yet write; the end of the process closes the file.
         if self._spool and not self._thread.is_alive():
             self._spool.close()
             self._spool = None
@@ -204,13 +206,13 @@ class Batch:
             self.close()
         except NotSent as unsent:
             keys = ", ".join(unsent.keys)
-            logger.error("%s Keys: %s", unsent, keys)  # noqa: TRY400 - no defect, so no traceback
+            logger.error("%s Keys: %s", unsent, keys)  # noqa: TRY400 - not a defect, so no traceback
 
 
 def exit_on_sigterm() -> None:
-    """Makes SIGTERM end the program as `sys.exit` does, through ``finally``, ``with`` and atexit, once.
+    """Make SIGTERM end the program like `sys.exit`, through ``finally``, ``with`` and atexit.
 
-    Does nothing where the program handles SIGTERM already, and outside the main thread.
+    Do nothing outside the main thread, or if the program handles SIGTERM itself.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -219,6 +221,6 @@ def exit_on_sigterm() -> None:
 
 
 def _exit_once(number: int, frame: FrameType | None) -> None:
-    # A second one must not stop what the first one began.
+    # A second SIGTERM must not interrupt the exit.
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     raise SystemExit(128 + number)

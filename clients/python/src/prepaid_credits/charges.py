@@ -1,4 +1,4 @@
-"""What is to be charged: an amount, or the usage of a model that the rate card prices."""
+"""Describe a charge: an amount, or the usage of a model, priced by the rate card."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def describe_charge(
     usage: Mapping[str, Quantity] | None,
     metadata: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """Its fields in the API's requests. Raises TypeError for neither or both, and for a float."""
+    """Return a charge's fields in the API's requests. Raises TypeError for neither or both, and for a float."""
     charge: dict[str, Any]
     if amount is not None and model is None and usage is None:
         charge = {"amount": plain(amount)}

@@ -1,10 +1,11 @@
-"""The client of the credits API."""
+"""Call the credits API."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -33,16 +34,15 @@ Metadata = Mapping[str, Any] | None
 
 
 class CreditsClient:
-    """Charges work to accounts. Threads may share one; close it, or use it in a ``with``.
+    """Charge work to accounts. Threads may share a client; close it, or use it in a ``with``.
 
-    It signs in with an ``api_key``, or with ``client_id`` and ``client_secret`` at the provider's ``token_url``.
+    It authenticates with an ``api_key``, or with ``client_id`` and ``client_secret`` at the provider's ``token_url``.
 
-    Every write has an idempotency key: yours, or one that is made for the call. A call without an answer is repeated
-    with the same key, so it charges once. What is refused is not repeated, and raises an error of
-    `prepaid_credits.errors`. `NoAnswer` and `ServerError` come when repeating didn't help; their ``key`` makes it safe
-    to call again later.
+    Every write has an idempotency key: yours, or a new one. A call without an answer is retried with the same key, and
+    so charges once. Refusals aren't retried; they raise an error of `prepaid_credits.errors`. `NoAnswer` and
+    `ServerError` mean that all attempts failed; their ``key`` makes it safe to call again later.
 
-    ``spool``: a file for `spend_later`; what an earlier process left in it is sent at once.
+    ``spool`` is a file for `spend_later`; what an earlier process left in it is sent at once.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class CreditsClient:
         spool: str | Path | None = None,
     ) -> None:
         if not base_url.startswith(("http://", "https://")):
-            raise ValueError(f"base_url begins with https:// or http://: {base_url!r}.")
+            raise ValueError(f"base_url must begin with https:// or http://: {base_url!r}.")
         if api_key and not _fits_a_header(api_key):
-            raise ValueError("The api_key has characters that no key has. Was it copied with a line break?")
+            raise ValueError("The api_key contains invalid characters. Was it copied with a line break?")
         http = httpx.Client(timeout=timeout_s)
         credentials = _choose_credentials(http, api_key, client_id, client_secret, token_url)
         self._transport = Transport(http, base_url, credentials, retrying or Retrying())
@@ -83,15 +83,15 @@ class CreditsClient:
         key: str | None = None,
         member: AccountId | None = None,
     ) -> Spent:
-        """Takes an amount, or what the ``usage`` of a ``model`` costs: all of it or nothing.
+        """Spend an amount, or the price of a ``usage`` of a ``model``: all of it or nothing.
 
-        ``reference`` is shown to the account's owner. ``member``: the user who spends from a team's account.
+        ``reference`` is shown to the account's owner. ``member`` is the user who spends from a team's account.
 
         Raises:
-            InsufficientCredits: with what is missing, and the address where to buy.
-            CapReached: the member's, of a team.
-            UnknownAccount, UnknownModel, KeyConflict, InvalidRequest, RateLimited, NoAnswer and the rest.
-            TypeError: a float.
+            InsufficientCredits: with what is missing, and where to buy it.
+            CapReached: if the member's cap in the team is exceeded.
+            UnknownAccount, UnknownModel, KeyConflict, InvalidRequest, RateLimited, NoAnswer and other CreditsErrors.
+            TypeError: for a float.
         """
         key = key or _new_key()
         document = {"account": str(account), **describe_charge(amount, model, usage, metadata)}
@@ -100,7 +100,7 @@ class CreditsClient:
         if member is not None:
             document["member"] = str(member)
         answer = self._transport.request(write(f"{API}/spends", key, document))
-        return Spent.read(answer.document, key, repeated=answer.replayed)
+        return Spent.read(answer.document, key=key, repeated=answer.replayed)
 
     def hold(
         self,
@@ -113,12 +113,12 @@ class CreditsClient:
         metadata: Metadata = None,
         key: str | None = None,
     ) -> Hold:
-        """Sets credits aside for at most ``expires_in`` seconds: see `Hold`.
+        """Hold credits for at most ``expires_in`` seconds: see `Hold`.
 
-        ``overrun`` says what a capture above what is held does where the balance doesn't cover it.
+        ``overrun`` decides about a capture that exceeds both the hold and the balance.
 
-        Raises:
-            InsufficientCredits, UnknownAccount, KeyConflict, InvalidRequest, RateLimited, NoAnswer and the rest.
+        Raises InsufficientCredits, UnknownAccount, KeyConflict, InvalidRequest, RateLimited, NoAnswer and other
+        CreditsErrors.
         """
         key = key or _new_key()
         document = {
@@ -142,7 +142,7 @@ class CreditsClient:
         message: str = "",
         key: str | None = None,
     ) -> Transferred:
-        """Gives credits of one account to another. They keep their expiry."""
+        """Transfer credits from one account to another. They keep their expiry date."""
         key = key or _new_key()
         document = {
             "from": str(giver),
@@ -152,16 +152,17 @@ class CreditsClient:
             "message": message,
         }
         answer = self._transport.request(write(f"{API}/transfers", key, document))
-        return Transferred.read(answer.document, key, repeated=answer.replayed)
+        return Transferred.read(answer.document, key=key, repeated=answer.replayed)
 
     def balance(self, account: AccountId) -> Balance:
-        """By the account's id, or by the id of the user whose it is. Raises UnknownAccount."""
-        return Balance.read(self._get(f"{API}/accounts/{_part(account)}/balance"))
+        """Return a balance, by the id of the account or of its user. Raises UnknownAccount."""
+        document = self._get(f"{API}/accounts/{_part(account)}/balance")
+        return Balance.read(document, account=document.get("account"))
 
     def entries(
         self, account: AccountId, *, kind: str | None = None, page_size: int = 100
     ) -> Iterator[Entry]:
-        """What happened to the account, newest first, read page by page as it is asked for."""
+        """Iterate over an account's entries, newest first, fetching each page when it is needed."""
         query = {"limit": str(page_size), **({"kind": kind} if kind else {})}
         while True:
             page = self._get(f"{API}/accounts/{_part(account)}/entries", query)
@@ -171,19 +172,28 @@ class CreditsClient:
             query = {**query, "cursor": page["next_cursor"]}
 
     def balance_of_user(self, user_token: str) -> Balance:
-        """The balance of whoever the provider gave this token to; its ``account`` is what to charge.
+        """Return the balance of a token's user; its ``account`` is the one to charge.
 
-        The token is proven by the asking: one that is forged or over raises NotAuthenticated.
+        The call verifies the token: a forged or expired one raises NotAuthenticated.
         """
-        return Balance.read(self._get(f"{BUYERS_API}/balance", token=user_token))
+        document = self._get(f"{BUYERS_API}/balance", token=user_token)
+        return Balance.read(document, account=document.get("account"))
 
     def estimate_for_user(self, user_token: str, prompt: str, model: str, **expected: int | str) -> Estimate:
-        """What a prompt would cost the user of this token. ``expected``: ``expected_output_tokens``, ``images`` or
-        ``seconds``. Raises UnknownModel, InvalidRequest, NotAuthenticated and the rest.
+        """Estimate what a prompt would cost a token's user.
+
+        ``expected`` may be ``expected_output_tokens``, ``images`` or ``seconds``. Raises UnknownModel, InvalidRequest,
+        NotAuthenticated and other CreditsErrors.
         """
         body = write_json({"prompt": prompt, "model": model, **expected})
         request = Request("POST", f"{BUYERS_API}/estimate", body, token=_checked_token(user_token))
-        return Estimate.read(self._transport.request(request).document)
+        document = self._transport.request(request).document
+        return Estimate.read(
+            document,
+            credits=Decimal(document["estimated_credits"]),
+            input_tokens=document["tokens"]["input"],
+            output_tokens=document["tokens"]["expected_output"],
+        )
 
     def batch(
         self,
@@ -196,7 +206,7 @@ class CreditsClient:
         close_timeout_s: float = 30.0,
         handle_sigterm: bool = True,
     ) -> Batch:
-        """Spends that are sent in the background, many at once: see `Batch`."""
+        """Create a `Batch`, which sends spends in the background, many at once."""
         batch = Batch(
             self._transport,
             size=size,
@@ -208,7 +218,7 @@ class CreditsClient:
             handle_sigterm=handle_sigterm,
         )
         with self._lock:
-            self._batches = [one for one in self._batches if not one.is_closed]
+            self._batches = [open_ for open_ in self._batches if not open_.is_closed]
             self._batches.append(batch)
         return batch
 
@@ -221,11 +231,11 @@ class CreditsClient:
         metadata: Metadata = None,
         key: str | None = None,
     ) -> Future[Spent]:
-        """A spend by the client's own `Batch`, which is made when it is first needed. Raises as `Batch.spend`."""
+        """Spend by the client's own `Batch`, created when first needed. Raises like `Batch.spend`."""
         return self._batch_for_later().spend(account, amount, reference=reference, metadata=metadata, key=key)
 
     def close(self) -> None:
-        """Sends what waits in batches, then closes the connections. Raises NotSent."""
+        """Send what is waiting in batches, then close the connections. Raises NotSent."""
         with self._lock:
             batches, self._batches = self._batches, []
         try:
@@ -244,11 +254,11 @@ class CreditsClient:
 
     def _batch_for_later(self) -> Batch:
         if self._later is None:
-            made = self.batch()
+            new = self.batch()
             with self._lock:
-                self._later = self._later or made
-            if self._later is not made:
-                made.close()
+                self._later = self._later or new
+            if self._later is not new:
+                new.close()
         return self._later
 
     def _get(
@@ -270,11 +280,11 @@ def _choose_credentials(
         return ApiKey(api_key)
     if not api_key and client_id and client_secret and token_url:
         return ClientCredentials(http, token_url, client_id, client_secret)
-    raise TypeError("Sign in with an api_key, or with client_id, client_secret and token_url.")
+    raise TypeError("Give an api_key, or client_id, client_secret and token_url.")
 
 
 def _checked_token(user_token: str | None) -> str | None:
-    """What a user sent may be anything; what fits in no header is nobody's token."""
+    """Refuse a user's token that doesn't fit into a header: it can't be valid."""
     if user_token is not None and not _fits_a_header(user_token):
         raise NotAuthenticated(401, "invalid_token", "The token is not valid.")
     return user_token
@@ -291,5 +301,5 @@ def _new_key() -> str:
 
 
 def _part(account: AccountId) -> str:
-    """An id as one part of an address."""
+    """Quote an id as one part of a path."""
     return quote(str(account), safe="")

@@ -1,4 +1,4 @@
-"""Who the client says it is: an API key, or a token that it gets for its client credentials and renews in time."""
+"""Authenticate by an API key, or by a token for client credentials, renewed in time."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ import httpx
 from prepaid_credits.errors import NoAnswer, ServerError, TokenRefused
 from prepaid_credits.retrying import read_retry_after
 
-# A token is renewed so long before it ends, or after four fifths of a short life.
+# How long before its expiry a token is renewed; a short-lived one after four fifths of its life.
 RENEW_AHEAD_S = 30.0
-UNSAID_LIFETIME_S = 60.0
+DEFAULT_LIFETIME_S = 60.0
 
 
 class Credentials(Protocol):
+    """Provide the Authorization header of requests."""
+
     def authorization(self) -> str:
-        """The header of the next request. May ask the provider, and raise what that raises."""
+        """Return the header of the next request. May ask the provider, and raise its errors."""
         ...
 
     def renew(self, refused: str) -> bool:
-        """After a 401: whether there may be better credentials than the header that was refused."""
+        """Tell, after a 401, whether another header than the refused one may work."""
         ...
 
 
 class ApiKey:
-    """A key made in the admin, ``pck_…``."""
+    """Use a key created in the admin, ``pck_…``."""
 
     def __init__(self, key: str) -> None:
         self._header = f"Bearer {key}"
@@ -41,15 +43,15 @@ class ApiKey:
 
 
 class ClientCredentials:
-    """The provider's token for ``client_id`` and ``client_secret``, kept until shortly before it ends.
+    """Use the provider's token for ``client_id`` and ``client_secret``, until shortly before its expiry.
 
-    Threads share it: one of them gets the new token and the others wait for it.
+    When threads share it, one of them gets a new token and the others wait for it.
     """
 
     def __init__(self, http: httpx.Client, token_url: str, client_id: str, client_secret: str) -> None:
         self._http = http
         self._token_url = token_url
-        # RFC 6749, 2.3.1: encoded before they go into the Basic header.
+        # Encoded before they go into the Basic header (RFC 6749, 2.3.1).
         self._auth = (quote_plus(client_id), quote_plus(client_secret))
         self._lock = threading.Lock()
         self._header = ""
@@ -74,16 +76,16 @@ class ClientCredentials:
                 self._token_url, data={"grant_type": "client_credentials"}, auth=self._auth
             )
         except httpx.RequestError as error:
-            raise NoAnswer(f"The provider of tokens gave no answer: {type(error).__name__}.") from error
+            raise NoAnswer(f"The token provider didn't answer: {type(error).__name__}.") from error
         document = _read_token(answer)
-        lifetime_s = float(document.get("expires_in") or UNSAID_LIFETIME_S)
+        lifetime_s = float(document.get("expires_in") or DEFAULT_LIFETIME_S)
         self._header = f"Bearer {document['access_token']}"
         self._renew_at = asked_at + lifetime_s - min(RENEW_AHEAD_S, lifetime_s / 5)
 
 
 def _read_token(answer: httpx.Response) -> dict[str, str]:
     if answer.status_code >= 500 or answer.status_code == 429:
-        failed = ServerError(answer.status_code, "provider_failed", "The provider of tokens failed.")
+        failed = ServerError(answer.status_code, "provider_failed", "The token provider failed.")
         failed.retry_after_s = read_retry_after(answer.headers.get("Retry-After"))
         raise failed
     try:
@@ -93,7 +95,7 @@ def _read_token(answer: httpx.Response) -> dict[str, str]:
     if not isinstance(document, dict):
         document = {}
     if answer.status_code != 200 or "access_token" not in document:
-        # Only the standard's own short code: what else the provider says may repeat what was sent.
+        # Only the standard's error code: the rest of the answer may repeat what was sent.
         reason = document.get("error", "no token in its answer")
-        raise TokenRefused(f"The provider gave no token: {answer.status_code} {reason}.")
+        raise TokenRefused(f"The provider issued no token: {answer.status_code} {reason}.")
     return document

@@ -1,7 +1,7 @@
-"""What can go wrong, by what a program does about it. Every error is a `CreditsError`.
+"""Define the errors, one class for each that a program may handle. All are `CreditsError`.
 
-An answer of the API that refuses is an `ApiError`: its ``code`` is the API's own and stable. Codes that nobody acts on
-by class have the class of their status.
+A refusal by the API is an `ApiError`, whose ``code`` is the API's and stable. Other codes have the class of their
+status.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from typing import Any, ClassVar
 
 
 class CreditsError(Exception):
-    """The base of all of them. ``key``: the idempotency key of the write that failed; None for a read.
+    """Base of all errors. ``key`` is the idempotency key of the write that failed; None for a read.
 
-    A write whose outcome is unknown (`NoAnswer`, `ServerError`) may be repeated with this key: it happens once.
+    A write whose outcome is unknown (`NoAnswer`, `ServerError`) can be repeated safely with this key.
     """
 
     key: str | None = None
-    # Whether the same request may well succeed a moment later.
+    # Whether the same request may succeed a moment later.
     is_passing: ClassVar[bool] = False
     retry_after_s: float | None = None
 
 
 class NoAnswer(CreditsError):
-    """The network failed, or the time was over. Whether the write was carried out is unknown."""
+    """The network failed or timed out. It is unknown whether the write was carried out."""
 
     is_passing = True
 
 
 class UnexpectedAnswer(CreditsError):
-    """Something answered that is not this API: a redirection, or a page instead of JSON. Is the address right?"""
+    """The answer isn't the API's: a redirect, or a page instead of JSON. Check the base URL."""
 
 
 class TokenRefused(CreditsError):
-    """The provider gives no token for these client credentials."""
+    """The provider refused a token for these client credentials."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrongField:
-    """One field of a request that is wrong. ``attr`` has dots into nested ones: ``spends.3.amount``."""
+    """One invalid field of a request. ``attr`` is a path with dots: ``spends.3.amount``."""
 
     attr: str
     code: str
@@ -48,7 +48,7 @@ class WrongField:
 
 
 class ApiError(CreditsError):
-    """The API refused. ``detail`` is for people; ``problem`` is all that it said (RFC 9457)."""
+    """The API refused the request. ``detail`` is for people; ``problem`` is the whole answer (RFC 9457)."""
 
     def __init__(self, status: int, code: str, detail: str, problem: Mapping[str, Any] | None = None) -> None:
         super().__init__(f"{detail} ({status} {code})")
@@ -59,7 +59,7 @@ class ApiError(CreditsError):
 
 
 class InvalidRequest(ApiError):
-    """Fields of the request are wrong: ``fields`` names them."""
+    """Fields of the request are invalid; ``fields`` names them."""
 
     @property
     def fields(self) -> tuple[WrongField, ...]:
@@ -69,23 +69,23 @@ class InvalidRequest(ApiError):
 
 
 class NotAuthenticated(ApiError):
-    """The key or the token opens nothing."""
+    """The key or token isn't valid."""
 
 
 class PermissionDenied(ApiError):
-    """The client is known, and may not do this; ``code`` says why: ``missing_scope``, ``client_disabled``, …"""
+    """The client may not do this; ``code`` says why: ``missing_scope``, ``client_disabled``, …"""
 
 
 class NotFound(ApiError):
-    """There is no such thing."""
+    """The resource doesn't exist."""
 
 
 class UnknownAccount(NotFound):
-    """There is no account of this id."""
+    """No account has this id."""
 
 
 class UnknownHold(NotFound):
-    """There is no hold of this id."""
+    """No hold has this id."""
 
 
 class UnknownModel(NotFound):
@@ -93,7 +93,7 @@ class UnknownModel(NotFound):
 
 
 class InsufficientCredits(ApiError):
-    """The account hasn't so many credits; nothing was taken."""
+    """The account doesn't have enough credits; nothing was taken."""
 
     @property
     def missing(self) -> Decimal:
@@ -105,12 +105,12 @@ class InsufficientCredits(ApiError):
 
     @property
     def buy_url(self) -> str:
-        """Where its owner buys more. Empty for a spend of a batch, whose answer names no address."""
+        """Where the account's owner can buy more. Empty for a spend in a batch."""
         return str(self.problem.get("buy_url", ""))
 
 
 class CapReached(ApiError):
-    """The spend would pass the cap that the team gave its member; nothing was taken."""
+    """The spend would exceed the member's cap in the team; nothing was taken."""
 
     @property
     def left(self) -> Decimal:
@@ -118,16 +118,16 @@ class CapReached(ApiError):
 
     @property
     def renews_at(self) -> str:
-        """When the cap begins anew, ISO 8601."""
+        """When the cap resets, in ISO 8601."""
         return str(self.problem["renews_at"])
 
 
 class Conflict(ApiError):
-    """It can't be done as things stand."""
+    """The request conflicts with the current state."""
 
 
 class KeyConflict(Conflict):
-    """The key stands for something else already: same key, other arguments. Nothing was done."""
+    """The key was already used with other arguments; nothing was done."""
 
 
 class HoldClosed(Conflict):
@@ -135,41 +135,41 @@ class HoldClosed(Conflict):
 
 
 class RateLimited(ApiError):
-    """Too many requests. ``retry_after_s`` says when there may be more."""
+    """Too many requests; wait for ``retry_after_s``."""
 
     is_passing = True
 
 
 class ServerError(ApiError):
-    """The service failed, or is away. Whether a write was carried out is unknown."""
+    """The service failed or is down. It is unknown whether a write was carried out."""
 
     is_passing = True
 
 
 class BatchFull(CreditsError):
-    """So many spends wait to be sent that no more are taken; this one was not."""
+    """Too many spends are waiting to be sent; this one was not accepted."""
 
 
 class BatchClosed(CreditsError):
-    """The batch was closed, or made before this process was forked off; the spend was not taken."""
+    """The batch is closed, or was created before this process was forked; the spend was not accepted."""
 
 
 class NotSent(CreditsError):
-    """Spends of a batch that could not be sent before it was closed. Those of a spool are sent at the next start."""
+    """Spends could not be sent before the batch was closed. Those in a spool are sent at the next start."""
 
     def __init__(self, keys: tuple[str, ...], *, in_spool: bool) -> None:
-        where = "they are in the spool and are sent at the next start" if in_spool else "nothing keeps them"
+        where = "the spool keeps them for the next start" if in_spool else "they are lost"
         super().__init__(f"{len(keys)} spends were not sent: {where}.")
         self.keys = keys
         self.in_spool = in_spool
 
 
 class SpoolInUse(CreditsError):
-    """Another batch, of this process or another, has the spool open."""
+    """Another batch, in this process or another, has the spool open."""
 
 
 class SpoolDamaged(CreditsError):
-    """A line of the spool can't be read. Look at the file before anything is sent from it."""
+    """A line of the spool can't be read. Check the file before anything is sent from it."""
 
 
 BY_CODE: Mapping[str, type[ApiError]] = {
@@ -192,7 +192,7 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
 
 
 def error_of(status: int, problem: Mapping[str, Any]) -> ApiError:
-    """The error that a refusal's problem document tells of."""
+    """Return the error for a problem document."""
     code, detail = str(problem.get("code", "")), str(problem.get("detail", ""))
     other = ServerError if status >= 500 else ApiError
     found = BY_CODE.get(code) or BY_STATUS.get(status, other)

@@ -1,4 +1,4 @@
-"""Credits set aside for work in progress."""
+"""Hold credits for work in progress."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from prepaid_credits.values import Captured, HoldState
 
 
 class Hold:
-    """An open hold to work under::
+    """An open hold for work in progress::
 
         with client.hold(account, "20", expires_in=600) as hold:
             cost = do_the_work()
             hold.capture(cost)
 
-    When the block ends, what was not captured is released, also on an exception. It is not released when a capture
-    failed for a passing reason (`NoAnswer`, `ServerError`, `RateLimited`): the work was done, and the capture may have
-    been carried out. Capture again with the error's ``key``, or let the hold expire.
+    When the block ends, what was not captured is released, also on an exception. It isn't released if a capture failed
+    with `NoAnswer`, `ServerError` or `RateLimited`: the work was done, and the capture may have been carried out.
+    Capture again with the error's ``key``, or let the hold expire.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Hold:
         self.key = key
         self.repeated = repeated
         self._captures = 0
-        self._is_settled = False
+        self._is_done = False
 
     def capture(
         self,
@@ -51,14 +51,14 @@ class Hold:
         metadata: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> Captured:
-        """Charges what the work cost: an amount, or what the usage of a model costs.
+        """Charge what the work cost: an amount, or the price of a model's usage.
 
-        The rest of the hold goes back, unless ``close`` is false. Without a key the capture's number in this hold is
-        one, so that a repeat of the whole block with the hold's own key charges once.
+        The rest is released, unless ``close`` is false. The default key is the capture's number in this hold, so that
+        repeating the whole block with the hold's own key charges once.
 
         Raises:
-            InsufficientCredits: it costs more than is held, and the balance doesn't cover the rest.
-            HoldClosed: the hold was captured or released, or has expired.
+            InsufficientCredits: if it costs more than is held, and the balance doesn't cover the rest.
+            HoldClosed: if the hold was captured or released, or has expired.
             KeyConflict, InvalidRequest, UnknownModel, NoAnswer and the rest of `prepaid_credits.errors`.
         """
         document = describe_charge(amount, model, usage, metadata)
@@ -68,17 +68,17 @@ class Hold:
         try:
             answer = self._transport.request(request)
         except CreditsError as error:
-            # The work is done and may yet be charged, or is charged already.
-            self._is_settled = self._is_settled or error.is_passing
+            # The work is done, and may already be charged.
+            self._is_done = self._is_done or error.is_passing
             raise
-        self._is_settled = close
-        return Captured.read(answer.document, key, repeated=answer.replayed)
+        self._is_done = close
+        return Captured.read(answer.document, key=key, repeated=answer.replayed)
 
     def release(self) -> HoldState:
-        """Gives back what is still held. Raises HoldClosed when it was captured."""
+        """Release what is still held. Raises HoldClosed if it was captured."""
         request = write(f"/api/v1/credits/holds/{self.id}/release", f"{self.id}:release", {})
         state = HoldState.read(self._transport.request(request).document)
-        self._is_settled = True
+        self._is_done = True
         return state
 
     def __enter__(self) -> Self:
@@ -87,13 +87,13 @@ class Hold:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._is_settled:
+        if self._is_done:
             return
         try:
-            # Captured by an earlier run of this block: then nothing is left to release.
+            # If an earlier run of this block captured it, nothing is left to release.
             with suppress(HoldClosed):
                 self.release()
         except CreditsError as failed:
             if error is None:
                 raise
-            error.add_note(f"The hold {self.id} could not be released and expires by itself: {failed}")
+            error.add_note(f"The hold {self.id} could not be released and will expire: {failed}")

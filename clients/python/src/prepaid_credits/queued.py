@@ -1,4 +1,4 @@
-"""Spends that wait to be sent, and how each of them went."""
+"""Queue spends, and describe their outcomes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from prepaid_credits.amounts import Amount, plain, read_amount, write_json
 from prepaid_credits.transport import checked_key
 from prepaid_credits.values import Spent
 
-# The API takes 1,000 spends in a request, and Django 2.5 MB.
+# The API accepts 1,000 spends per request, and Django 2.5 MB.
 MOST_ITEMS = 1000
 MOST_BYTES = 1_000_000
 PLACES = -6
@@ -24,7 +24,7 @@ LARGEST = Decimal(10) ** 18
 
 @dataclass(frozen=True, slots=True)
 class QueuedSpend:
-    """One spend, checked and written as it will be sent. ``number``: its place in this batch's history."""
+    """Hold one spend, checked and encoded. ``number`` counts the spends of its batch."""
 
     number: int
     account: str
@@ -36,7 +36,7 @@ class QueuedSpend:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a spend of a batch went: ``spent``, or the ``error`` that it was refused with."""
+    """Describe the outcome of a spend in a batch: ``spent``, or the ``error`` that refused it."""
 
     key: str
     account: str
@@ -48,11 +48,9 @@ class Outcome:
 def queue_spend(
     number: int, account: object, amount: Amount, key: str, reference: str, metadata: dict[str, Any] | None
 ) -> QueuedSpend:
-    """Checks here what the API would refuse later, when nobody may be there to see it.
+    """Check a spend now, while the caller can still handle what the API would refuse later.
 
-    Raises:
-        TypeError: a float.
-        ValueError: no amount of credits, no account's id, or no key.
+    Raises TypeError for a float, and ValueError for an invalid amount, account id or key.
     """
     credits = _checked_amount(amount)
     document: dict[str, Any] = {"account": str(UUID(str(account))), "amount": plain(credits)}
@@ -65,14 +63,14 @@ def queue_spend(
 
 
 def requeue_spend(number: int, document: dict[str, Any]) -> QueuedSpend:
-    """A spend that an earlier process left in its spool. Raises KeyError for what is none."""
+    """Return a spend that an earlier process left in its spool. Raises KeyError if it is incomplete."""
     credits = Decimal(document["amount"])
     body = write_json(document)
     return _claimed(QueuedSpend(number, document["account"], credits, document["key"], body))
 
 
 def _claimed(spend: QueuedSpend) -> QueuedSpend:
-    # From now on nobody can cancel it.
+    # From now on it can't be cancelled.
     spend.future.set_running_or_notify_cancel()
     return spend
 
@@ -80,12 +78,12 @@ def _claimed(spend: QueuedSpend) -> QueuedSpend:
 def _checked_amount(amount: Amount) -> Decimal:
     credits = read_amount(amount)
     if not 0 < credits < LARGEST or credits != round(credits, -PLACES):
-        raise ValueError(f"amount must be above zero, below 10^18, with six places at most: {credits}.")
+        raise ValueError(f"amount must be above 0 and below 10^18, with at most six decimals: {credits}.")
     return credits
 
 
 class SpendQueue:
-    """Gives spends out in their order, as soon as ``size`` of them wait or the oldest has waited ``interval_s``."""
+    """Return spends in order, as soon as ``size`` of them wait or the oldest has waited ``interval_s``."""
 
     def __init__(self, size: int, interval_s: float) -> None:
         self.closing = threading.Event()
@@ -102,7 +100,7 @@ class SpendQueue:
                 self._changed.notify()
 
     def hurry(self) -> None:
-        """Gives out at once what waits now."""
+        """Let `take` return at once what is waiting now."""
         with self._changed:
             self._hurry = len(self._waiting)
             self._changed.notify()
@@ -113,21 +111,21 @@ class SpendQueue:
             self._changed.notify()
 
     def take(self) -> list[QueuedSpend]:
-        """The next spends to be sent together. Empty: the queue is closed, and nothing waits."""
+        """Wait for the next spends to send together. Empty if the queue is closed and nothing waits."""
         with self._changed:
             while not self._is_due():
                 if self.closing.is_set() and not self._waiting:
                     return []
-                self._changed.wait(self._patience_s())
+                self._changed.wait(self._time_left_s())
             return self._pop()
 
     def _is_due(self) -> bool:
         if not self._waiting:
             return False
         is_full = len(self._waiting) >= self._size
-        return is_full or self._hurry > 0 or self.closing.is_set() or self._patience_s() == 0
+        return is_full or self._hurry > 0 or self.closing.is_set() or self._time_left_s() == 0
 
-    def _patience_s(self) -> float | None:
+    def _time_left_s(self) -> float | None:
         if not self._waiting:
             return None
         return max(0.0, self._waiting[0][0] + self._interval_s - time.monotonic())

@@ -1,4 +1,4 @@
-"""How often a request is repeated, and how long each time it waits before."""
+"""Decide how often a request is retried, and after which delays."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from email.utils import parsedate_to_datetime
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Waits twice as long each time, up to ``longest_delay_s``, less up to a half by chance, so that those who failed
-    together don't come back together. A ``Retry-After`` is waited for, unless it is longer than ``longest_wait_s``.
+    """Double the delay each time, up to ``longest_delay_s``, less a random part of up to half.
 
-    ``attempts`` counts the first one; 1: no repeats.
+    Randomness keeps clients that failed together from retrying together. A ``Retry-After`` is respected, unless it is
+    longer than ``longest_wait_s``. ``attempts`` includes the first one; 1 means no retries.
     """
 
     attempts: int = 6
@@ -22,14 +22,14 @@ class Retrying:
     longest_wait_s: float = 60.0
 
     def delay_s(self, failures: int, retry_after_s: float | None = None) -> float:
-        """How long to wait after so many failures."""
+        """Return the delay after this many failures."""
         longest = min(self.longest_delay_s, self.first_delay_s * 2.0 ** min(failures - 1, 30))
-        chance = random.uniform(0.5, 1.0)  # noqa: S311 - spreads repeats over time, keeps no secret
+        chance = random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries over time, keeps no secret
         return max(longest * chance, retry_after_s or 0.0)
 
 
 def read_retry_after(text: str | None) -> float | None:
-    """Seconds from now, of a ``Retry-After`` in seconds or as a date; None where there is none, or no sense in it."""
+    """Return the seconds of a ``Retry-After``, given in seconds or as a date; None if missing or invalid."""
     if not text:
         return None
     if text.strip().isdecimal():

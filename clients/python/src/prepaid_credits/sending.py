@@ -1,4 +1,4 @@
-"""Sends the spends of a batch until the outcome of each is known."""
+"""Send the spends of a batch until the outcome of each is known."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from prepaid_credits.values import Spent
 logger = logging.getLogger("prepaid_credits")
 
 PATH = "/api/v1/credits/spends/batch"
-# Statuses that say something about what was sent, and not about who sent it or how the service is.
+# Statuses that concern the content, not the client or the service.
 WRONG_CONTENT = (400, 413, 422)
 ITEM = re.compile(r"spends\.(\d+)(\.|$)")
 
-Settle = Callable[[Sequence[tuple[QueuedSpend, Outcome]]], None]
+Report = Callable[[Sequence[tuple[QueuedSpend, Outcome]]], None]
 
 
 class Sender:
-    """``settle`` is told how each spend went. ``closing``: from then on it hurries, and ends by ``give_up_at``."""
+    """Send spends and report their outcomes to ``report``. Once ``closing`` is set, give up at ``give_up_at``."""
 
-    def __init__(self, transport: Transport, settle: Settle, closing: threading.Event) -> None:
+    def __init__(self, transport: Transport, report: Report, closing: threading.Event) -> None:
         self._transport = transport
-        self._settle = settle
+        self._report = report
         self._closing = closing
         self.give_up_at = float("inf")
 
     def send(self, spends: Sequence[QueuedSpend]) -> bool:
-        """False: the time was over before the outcome of all was known.
+        """Send until all outcomes are known; return False if time runs out first.
 
-        Everything that is not about the spends themselves is tried again, also a client that was switched off: staff
-        may switch it on again, and the spends are not to blame.
+        Every failure that doesn't concern the spends themselves is retried, even a disabled client: staff may enable
+        it again.
         """
         failures = 0
         while spends:
@@ -57,10 +57,10 @@ class Sender:
                 if error.status in WRONG_CONTENT:
                     return self._send_around(spends, error)
                 problem: Exception = error
-            except Exception as error:  # noqa: BLE001 - whatever it is, these spends must not be lost with the thread
+            except Exception as error:  # noqa: BLE001 - no error may end the thread and lose these spends
                 problem = error
             else:
-                self._settle(outcomes)
+                self._report(outcomes)
                 return True
             failures += 1
             if not self._wait(failures, problem):
@@ -74,15 +74,15 @@ class Sender:
         return [(spend, read_result(spend, result)) for spend, result in zip(spends, results, strict=True)]
 
     def _send_around(self, spends: Sequence[QueuedSpend], error: ApiError) -> bool:
-        """Refuses the spends that the API finds wrong and sends the others; where it names none, looks by halves."""
+        """Refuse the spends that the API finds invalid and send the others; if it names none, bisect."""
         named = set(_named_items(error)) if len(spends) > 1 else {0}
         if not named:
             half = len(spends) // 2
             return self.send(spends[:half]) and self.send(spends[half:])
-        self._settle(
-            [(spend, _refused(spend, error)) for place, spend in enumerate(spends) if place in named]
+        self._report(
+            [(spend, _refused(spend, error)) for index, spend in enumerate(spends) if index in named]
         )
-        return self.send([spend for place, spend in enumerate(spends) if place not in named])
+        return self.send([spend for index, spend in enumerate(spends) if index not in named])
 
     def _wait(self, failures: int, problem: Exception) -> bool:
         logger.warning("Spends could not be sent, attempt %d: %r", failures, problem)
@@ -90,7 +90,7 @@ class Sender:
         retry_after_s = problem.retry_after_s if isinstance(problem, CreditsError) else None
         delay_s = self._transport.retrying.delay_s(failures, retry_after_s)
         if not self._closing.is_set():
-            # Woken by the closing it tries at once.
+            # Closing wakes it, to try at once.
             self._closing.wait(delay_s)
             return True
         if not is_passing or time.monotonic() + delay_s > self.give_up_at:
@@ -100,10 +100,10 @@ class Sender:
 
 
 def read_result(spend: QueuedSpend, result: dict[str, Any]) -> Outcome:
-    """What the API says of one spend. Raises UnexpectedAnswer for a status that is not known here."""
+    """Return the outcome of one spend. Raises UnexpectedAnswer for an unknown status."""
     status = result["status"]
     if status in ("done", "repeated"):
-        spent = Spent.read(result, spend.key, repeated=status == "repeated")
+        spent = Spent.read(result, key=spend.key, repeated=status == "repeated")
         return Outcome(spend.key, spend.account, spend.amount, spent)
     if status == "insufficient":
         missing = Decimal(result["missing"])
@@ -111,10 +111,10 @@ def read_result(spend: QueuedSpend, result: dict[str, Any]) -> Outcome:
         detail = f"{missing} credits are missing."
         return _refused(spend, InsufficientCredits(402, "insufficient_credits", detail, problem))
     if status == "conflict":
-        detail = "The key stands for another spend already."
+        detail = "The key was already used for another spend."
         return _refused(spend, KeyConflict(409, "key_conflict", detail))
     if status == "unknown_account":
-        return _refused(spend, UnknownAccount(404, "unknown_account", "There is no such account."))
+        return _refused(spend, UnknownAccount(404, "unknown_account", "No such account."))
     raise UnexpectedAnswer(f"A spend of a batch has the unknown status {status!r}.")
 
 

@@ -1,8 +1,8 @@
-"""A file that keeps spends until their outcome is known, so that a process may be killed at any moment.
+"""Keep spends in a file until their outcome is known, so that the process can be killed at any moment.
 
-One line of JSON per spend, on the disk before the caller goes on: ``{"n": 7, "spend": {…}}``; one line for those whose
-outcome is known: ``{"settled": [6, 7]}``. What is not settled is sent again by the next process with the same keys, and
-what had been charged answers as repeated. So a settled line may be lost; a spend's may not.
+Each spend is a line of JSON, on disk before the caller continues: ``{"n": 7, "spend": {…}}``. Those whose outcome is
+known are listed in another line: ``{"settled": [6, 7]}``. The next process sends all others again with the same keys;
+what was already charged is answered as repeated. So a ``settled`` line may be lost; a spend's may not.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import Any
 from prepaid_credits.amounts import write_json
 from prepaid_credits.errors import SpoolDamaged, SpoolInUse
 
-# A spool that is never empty is written anew when it has grown so far beyond what waits.
-LONGEST_PAST_BYTES = 16_000_000
+# A spool that is never empty is rewritten once it exceeds what is waiting by this much.
+LONGEST_HISTORY_BYTES = 16_000_000
 
 
 class Spool:
-    """The open file. One process at a time; its threads may share it."""
+    """Keep the open file. For one process at a time, whose threads may share it."""
 
     def __init__(self, path: Path) -> None:
-        """Raises SpoolInUse, SpoolDamaged, and OSError."""
+        """Open the file. Raises SpoolInUse, SpoolDamaged and OSError."""
         self.path = path
         self._mutex = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,14 +40,14 @@ class Spool:
             raise
 
     def append(self, number: int, spend: bytes) -> None:
-        """On the disk when it returns. Raises OSError, and the spend is not in the spool."""
+        """Write a spend to disk. On OSError it isn't in the spool."""
         line = _line(number, spend)
         with self._mutex:
             self._add(line, is_synced=True)
             self._lines[number] = line
 
     def settle(self, numbers: Iterable[int]) -> None:
-        """Their outcome is known: they need not be sent again. Raises OSError, and they will be."""
+        """Mark spends whose outcome is known. On OSError they will be sent again."""
         settled = list(numbers)
         with self._mutex:
             for number in settled:
@@ -56,7 +56,7 @@ class Spool:
                 os.ftruncate(self._file, 0)
                 return
             self._add(write_json({"settled": settled}) + b"\n", is_synced=False)
-            if os.lseek(self._file, 0, os.SEEK_END) > LONGEST_PAST_BYTES + 2 * sum(
+            if os.lseek(self._file, 0, os.SEEK_END) > LONGEST_HISTORY_BYTES + 2 * sum(
                 map(len, self._lines.values())
             ):
                 old, self._file = self._file, self._rewrite()
@@ -68,7 +68,7 @@ class Spool:
             os.close(self._lock_file)
 
     def _add(self, line: bytes, *, is_synced: bool) -> None:
-        """The whole line or none of it."""
+        """Write the whole line or nothing."""
         end = os.lseek(self._file, 0, os.SEEK_END)
         try:
             _write(self._file, line)
@@ -79,7 +79,7 @@ class Spool:
             raise
 
     def _rewrite(self) -> int:
-        """The same spends in a file without a past."""
+        """Replace the file by one with only the current spends."""
         new = self.path.with_name(f"{self.path.name}.new")
         file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         _write(file, b"".join(self._lines.values()))
@@ -101,12 +101,12 @@ def _write(file: int, data: bytes) -> None:
 
 
 def _read(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    """What is not settled, numbered anew from 1. A last line without its end was never promised to anybody."""
+    """Return the spends that aren't settled, renumbered from 1. A last line without its end was never acknowledged."""
     spends: dict[int, dict[str, Any]] = {}
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
     for place, line in enumerate(lines, start=1):
         try:
-            # With floats as they are: written again they are the same text, and so the same spend.
+            # Floats stay floats: written again, they are the same text, and so the same spend.
             record = json.loads(line)
             if "settled" in record:
                 for number in record["settled"]:
@@ -120,9 +120,9 @@ def _read(path: Path) -> list[tuple[int, dict[str, Any]]]:
 
 
 def _lock(path: Path) -> int:
-    """The file, ours alone until it is closed or the process ends, however it ends."""
+    """Open and lock a file until it is closed or the process ends, however it ends."""
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    if sys.platform == "win32":  # no such locks there: don't let two processes share a spool
+    if sys.platform == "win32":  # no such locks there: two processes must not share a spool
         return file
     import fcntl
 
@@ -130,5 +130,5 @@ def _lock(path: Path) -> int:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(file)
-        raise SpoolInUse(f"{path} is held by another batch.") from None
+        raise SpoolInUse(f"{path} is locked by another batch.") from None
     return file

@@ -1,4 +1,4 @@
-"""Requests on their way: signed in, sent, repeated with the same key until there is an answer, errors typed."""
+"""Send requests: authenticate, retry with the same key, raise typed errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REPLAYED = "Idempotent-Replayed"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, the same at every attempt. ``token``: of a user, for whom it is made instead."""
+    """Describe a request, the same at every attempt. ``token`` is a user's, to use instead of the client's."""
 
     method: str
     path: str
@@ -32,25 +32,25 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``replayed``: the write had happened before."""
+    """Hold an answer. ``replayed`` tells that the write had already happened."""
 
     document: dict[str, Any]
     replayed: bool
 
 
 def write(path: str, key: str, document: Mapping[str, Any]) -> Request:
-    """A write under its idempotency key. Raises ValueError for a key that no write can have."""
+    """Return a write with its idempotency key. Raises ValueError for an invalid key."""
     return Request("POST", path, write_json(document), key=checked_key(key))
 
 
 def checked_key(key: str) -> str:
     if not 0 < len(key) <= LONGEST_KEY or not (key.isascii() and key.isprintable()):
-        raise ValueError(f"A key has 1 to {LONGEST_KEY} printable ASCII characters: {key!r}.")
+        raise ValueError(f"A key must have 1 to {LONGEST_KEY} printable ASCII characters: {key!r}.")
     return key
 
 
 class Transport:
-    """Sends requests. Threads may share it."""
+    """Send requests. Threads may share it."""
 
     def __init__(
         self, http: httpx.Client, base_url: str, credentials: Credentials, retrying: Retrying
@@ -61,31 +61,31 @@ class Transport:
         self.retrying = retrying
 
     def request(self, request: Request) -> Answer:
-        """Sends until there is an answer or the attempts are used up. Raises CreditsError, of the last attempt."""
+        """Send until there is an answer or no attempts are left. Raises the last CreditsError."""
         failures = 0
         while True:
             try:
                 return self.send(request)
             except CreditsError as error:
                 failures += 1
-                if not self._repeats(error, failures):
+                if not self._retries(error, failures):
                     raise
                 time.sleep(self.retrying.delay_s(failures, error.retry_after_s))
 
     def send(self, request: Request) -> Answer:
-        """One attempt; two where the token had to be renewed. Raises CreditsError."""
+        """Make one attempt, or two if the token must be renewed. Raises CreditsError."""
         try:
-            answer = self._send_signed_in(request)
+            answer = self._send_authenticated(request)
             return Answer(_read(answer), answer.headers.get(REPLAYED) == "true")
         except CreditsError as error:
             error.key = request.key
             raise
 
-    def _repeats(self, error: CreditsError, failures: int) -> bool:
+    def _retries(self, error: CreditsError, failures: int) -> bool:
         is_too_long = (error.retry_after_s or 0) > self.retrying.longest_wait_s
         return error.is_passing and failures < self.retrying.attempts and not is_too_long
 
-    def _send_signed_in(self, request: Request) -> httpx.Response:
+    def _send_authenticated(self, request: Request) -> httpx.Response:
         if request.token is not None:
             return self._send_once(request, f"Bearer {request.token}")
         authorization = self.credentials.authorization()
@@ -120,7 +120,7 @@ def _read(answer: httpx.Response) -> dict[str, Any]:
     if answer.status_code >= 400:
         raise _refusal(answer, document if isinstance(document, dict) else {})
     if not answer.is_success or not isinstance(document, dict):
-        raise UnexpectedAnswer(f"{answer.request.url.path}: {answer.status_code}, and no JSON object.")
+        raise UnexpectedAnswer(f"{answer.request.url.path}: {answer.status_code} without a JSON object.")
     return document
 
 

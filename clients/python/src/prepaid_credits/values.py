@@ -1,21 +1,46 @@
-"""What the API answers, as values. Credits are decimals; a field that an answer lacks is a KeyError, not a guess."""
+"""Read the API's answers as values. Credits are decimals; a missing field is a KeyError, not a guess."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Self
+from functools import cache
+from typing import Any, Self, get_type_hints
 
 Document = Mapping[str, Any]
+CONVERTERS: Mapping[Any, Callable[[Any], Any]] = {Decimal: Decimal, datetime: datetime.fromisoformat}
+
+
+class Value:
+    """Read a document field by field, converted to the field's type."""
+
+    __slots__ = ()
+
+    @classmethod
+    def read(cls, document: Document, **known: Any) -> Self:
+        """Return the value of a document, with the fields that are known otherwise."""
+        converters = _list_converters(cls)  # type: ignore[arg-type]  # mypy takes a type[Self] for unhashable
+        read = {name: convert(document[name]) for name, convert in converters.items() if name not in known}
+        return cls(**read, **known)
+
+
+@cache
+def _list_converters(value: type[Any]) -> dict[str, Callable[[Any], Any]]:
+    hints = get_type_hints(value)
+    return {field.name: CONVERTERS.get(hints[field.name], _keep) for field in fields(value)}
+
+
+def _keep(value: Any) -> Any:
+    return value
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
-    """``balance`` is all credits, ``held`` those set aside, ``available`` what can be spent.
+class Balance(Value):
+    """``balance`` is all credits, ``held`` those on hold, ``available`` what can be spent.
 
-    ``account`` is None for a user who has none yet.
+    ``account`` is None for a user without an account yet.
     """
 
     account: str | None
@@ -23,19 +48,10 @@ class Balance:
     available: Decimal
     held: Decimal
 
-    @classmethod
-    def read(cls, document: Document) -> Self:
-        return cls(
-            document.get("account"),
-            Decimal(document["balance"]),
-            Decimal(document["available"]),
-            Decimal(document["held"]),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """A spend as it stands in the books. ``repeated``: it stood there before this call.
+class Spent(Value):
+    """A recorded spend. ``repeated`` tells that it was recorded before this call.
 
     ``id`` is the entry's. ``amount`` is what was taken, which for a usage is its price.
     """
@@ -47,21 +63,10 @@ class Spent:
     key: str
     repeated: bool
 
-    @classmethod
-    def read(cls, document: Document, key: str, *, repeated: bool) -> Self:
-        return cls(
-            document["id"],
-            document["account"],
-            Decimal(document["amount"]),
-            Decimal(document["balance_after"]),
-            key,
-            repeated,
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class Captured:
-    """A capture as it stands in the books. ``hold_remaining``: what the hold still sets aside."""
+class Captured(Value):
+    """A recorded capture. ``hold_remaining`` is what is still held."""
 
     id: int
     hold: str
@@ -72,23 +77,10 @@ class Captured:
     key: str
     repeated: bool
 
-    @classmethod
-    def read(cls, document: Document, key: str, *, repeated: bool) -> Self:
-        return cls(
-            document["id"],
-            document["hold"],
-            document["account"],
-            Decimal(document["amount"]),
-            Decimal(document["balance_after"]),
-            Decimal(document["hold_remaining"]),
-            key,
-            repeated,
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class Transferred:
-    """A transfer as it stands in the books. ``balance_after`` is the giver's."""
+class Transferred(Value):
+    """A recorded transfer. ``balance_after`` is the giver's."""
 
     id: int
     received_id: int
@@ -97,21 +89,10 @@ class Transferred:
     key: str
     repeated: bool
 
-    @classmethod
-    def read(cls, document: Document, key: str, *, repeated: bool) -> Self:
-        return cls(
-            document["id"],
-            document["received_id"],
-            Decimal(document["amount"]),
-            Decimal(document["balance_after"]),
-            key,
-            repeated,
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class HoldState:
-    """How a hold stands: ``status`` is open, captured, released or expired."""
+class HoldState(Value):
+    """The state of a hold; ``status`` is open, captured, released or expired."""
 
     id: str
     account: str
@@ -121,22 +102,10 @@ class HoldState:
     remaining: Decimal
     expires_at: datetime
 
-    @classmethod
-    def read(cls, document: Document) -> Self:
-        return cls(
-            document["id"],
-            document["account"],
-            document["status"],
-            Decimal(document["amount"]),
-            Decimal(document["captured"]),
-            Decimal(document["remaining"]),
-            datetime.fromisoformat(document["expires_at"]),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that happened to an account. ``amount`` has a sign; ``key`` is yours where you made the entry."""
+class Entry(Value):
+    """One entry of an account. ``amount`` has a sign; ``key`` is yours if you made the entry."""
 
     id: int
     version: int
@@ -148,24 +117,10 @@ class Entry:
     metadata: Mapping[str, Any]
     created_at: datetime
 
-    @classmethod
-    def read(cls, document: Document) -> Self:
-        return cls(
-            document["id"],
-            document["version"],
-            document["kind"],
-            Decimal(document["amount"]),
-            Decimal(document["balance_after"]),
-            document["key"],
-            document["reference"],
-            document["metadata"],
-            datetime.fromisoformat(document["created_at"]),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a prompt would cost a user, and whether their credits cover it. Nothing is charged or set aside."""
+class Estimate(Value):
+    """What a prompt would cost a user, and whether they can afford it. Nothing is charged or held."""
 
     credits: Decimal
     affordable: bool
@@ -174,16 +129,3 @@ class Estimate:
     input_tokens: int
     output_tokens: int | None
     buy_url: str
-
-    @classmethod
-    def read(cls, document: Document) -> Self:
-        tokens = document["tokens"]
-        return cls(
-            Decimal(document["estimated_credits"]),
-            document["affordable"],
-            Decimal(document["available"]),
-            Decimal(document["missing"]),
-            tokens["input"],
-            tokens["expected_output"],
-            document["buy_url"],
-        )

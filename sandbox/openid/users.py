@@ -1,4 +1,4 @@
-"""The demo's people and clients: making them, changing them, putting them back as they were."""
+"""Create, change and reset the demo's users and clients."""
 
 from typing import Any
 
@@ -6,58 +6,53 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from oauth2_provider.models import AccessToken, Application, Grant, IDToken, RefreshToken
 
-from sandbox.openid import orders
-from sandbox.openid.demo_people import DEMO_PEOPLE
-from sandbox.openid.models import Person
+from sandbox.openid import tampering
+from sandbox.openid.demo_users import DEMO_USERS
+from sandbox.openid.models import User
 from sandbox.options import get_options
 
 WEB_CLIENT = "credits-web"
 SERVICE_CLIENT = "service"
-CHANGEABLE = {"sub", "email", "given_name", "family_name", "roles"}
 
 
-def start() -> None:
-    """Make sure that the demo's people and clients are there. Called once, when the tables exist."""
-    if not Person.objects.exists():
-        _restore_people()
+def create_missing() -> None:
+    """Create the demo's users and clients unless they exist. Call once the tables exist."""
+    if not User.objects.exists():
+        _restore_users()
     _ensure_clients()
 
 
 def reset() -> None:
-    """Everything as on the first day: people, tokens, orders. Keys stay: services hold copies of them."""
-    orders.clear()
+    """Restore the initial users and remove all tokens. Keys stay: services hold copies of them."""
+    tampering.clear()
     with transaction.atomic():
         for model in (RefreshToken, AccessToken, IDToken, Grant):
             model.objects.all().delete()
-        Person.objects.exclude(sub__in=[person["sub"] for person in DEMO_PEOPLE]).delete()
-        _restore_people()
+        User.objects.exclude(sub__in=[user["sub"] for user in DEMO_USERS]).delete()
+        _restore_users()
         _ensure_clients()
 
 
-def save_person(username: str, **changes: Any) -> Person:
-    """Change or add a person. Raises TypeError for a field that people don't have.
+def save_user(username: str, password: str | None, changes: dict[str, Any]) -> User:
+    """Change or create a user.
 
-    A `sub` renames nobody: given for an existing name it makes a new person of that name, as a provider
-    does that hands a freed name to someone else.
+    A new `sub` for an existing name replaces the user, as a provider does that gives a freed name to someone else.
     """
-    password = changes.pop("password", None)
-    if unknown := set(changes) - CHANGEABLE:
-        raise TypeError(f"unknown fields: {', '.join(sorted(unknown))}")
     if "sub" in changes:
-        Person.objects.filter(username=username).exclude(sub=changes["sub"]).delete()
-    person = Person.objects.filter(username=username).first() or Person(username=username)
+        User.objects.filter(username=username).exclude(sub=changes["sub"]).delete()
+    user = User.objects.filter(username=username).first() or User(username=username)
     for name, value in changes.items():
-        setattr(person, name, value)
-    if password or not person.password:
-        person.set_password(password or username)
-    person.save()
-    return person
+        setattr(user, name, value)
+    if password or not user.password:
+        user.set_password(password or username)
+    user.save()
+    return user
 
 
-def _restore_people() -> None:
-    for demo in DEMO_PEOPLE:
+def _restore_users() -> None:
+    for demo in DEMO_USERS:
         fields = {**demo, "password": make_password(demo["username"])}
-        Person.objects.update_or_create(sub=demo["sub"], defaults=fields)
+        User.objects.update_or_create(sub=demo["sub"], defaults=fields)
 
 
 def _ensure_clients() -> None:
