@@ -30,7 +30,7 @@ def hold_present(*user_ids: UUID) -> None:
     with connection.cursor() as cursor:
         cursor.execute(HOLD_PRESENT, [list(wanted)])
         if len(cursor.fetchall()) < len(wanted):
-            raise UserErased(_("This person’s account is not there any more."))
+            raise UserErased(_("This account no longer exists."))
 
 
 def lock_user(user_id: UUID) -> User:

@@ -84,7 +84,7 @@ def choose_zone(user: User, name: str) -> None:
         UnknownTimeZone: none that can be chosen.
     """
     if name and name not in zone_names():
-        raise UnknownTimeZone(_("There is no such time zone."))
+        raise UnknownTimeZone(_("Choose a time zone from the list."))
     user.time_zone = name
     user.save(update_fields=["time_zone"])
 

@@ -91,7 +91,7 @@ class SignOutView(View):
     def post(self, request: HttpRequest) -> HttpResponse:
         end_session_url = provider.find_end_session_url(request)
         auth.logout(request)
-        messages.success(request, _("You are signed out."))
+        messages.success(request, _("You’ve signed out."))
         return redirect(end_session_url or "accounts:login")
 
 
@@ -185,7 +185,7 @@ def choose_time_zone(request: HttpRequest) -> HttpResponse:
     except UnknownTimeZone as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, _("Times are shown in this zone from now on."))
+        messages.success(request, _("Time zone saved."))
     back = request.POST.get("next", "")
     return redirect(back if is_own_address(request, back) else settings.LOGIN_REDIRECT_URL)
 
@@ -239,14 +239,14 @@ def _refuse(request: HttpRequest, error: SignInError) -> HttpResponse:
 
 def _explain(error: SignInError) -> str:
     if isinstance(error, AccountDisabledError):
-        return _("Your account is disabled. Please write to support.")
+        return _("Your account is disabled. Please contact support.")
     if isinstance(error, ProviderUnavailableError):
         return _("The sign-in service can’t be reached. Please try again in a minute.")
     if isinstance(error, ProviderRefusedError) and error.params["reason"] == "access_denied":
-        return _("You were not signed in: the sign-in was cancelled or refused.")
+        return _("Sign-in was cancelled or refused.")
     if isinstance(error, InvalidTokenError):
-        return _("The sign-in service’s answer was not valid, so you were not signed in. Please try again.")
-    return _("That sign-in is no longer valid. Please start again.")
+        return _("Sign-in failed: the sign-in service sent an invalid response. Please try again.")
+    return _("This sign-in has expired. Please start again.")
 
 
 def _with_next(url: str, next_url: str | None) -> str:

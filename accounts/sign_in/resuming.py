@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 MARK = "again"  # in the query of an address to which a form was sent
 KEPT = ("next", "token")  # what a form says of where it stood
-GENERAL = _("You were signed out before this was sent, so nothing was changed. Please do it again.")
+GENERAL = _("You were signed out, so nothing was changed. Please try again.")
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

@@ -86,7 +86,7 @@ def _hold_membership(team_id: UUID, user_id: UUID) -> Membership:
     rows = Membership.objects.select_for_update(no_key=True)
     member = rows.filter(team=team_id, user=user_id).first()
     if member is None:
-        raise UnknownMember(_("This person is not in the team."), team=str(team_id), user=str(user_id))
+        raise UnknownMember(_("This user isn’t a member of the team."), team=str(team_id), user=str(user_id))
     return member
 
 
@@ -123,8 +123,8 @@ def _cap_reached(counted: Allowance, amount: Decimal) -> CapReached:
     cap = counted.cap or Decimal(0)
     left = max(cap - (counted.spent - amount), Decimal(0))
     message = _(
-        "This needs %(amount)s credits, and %(left)s are left of the member's cap of %(cap)s %(period)s."
-        " It begins anew on %(renews_at)s."
+        "This needs %(amount)s credits, but the member has %(left)s left of their limit of %(cap)s %(period)s."
+        " It resets on %(renews_at)s."
     ) % {
         "amount": _plain(amount),
         "left": _plain(left),

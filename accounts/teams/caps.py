@@ -30,11 +30,11 @@ class Cap:
     def __post_init__(self) -> None:
         """Raises `InvalidTeam`."""
         if self.period not in Period.values:
-            raise InvalidTeam(_("Choose how long the cap is for: a day, a week or a month."), field="period")
+            raise InvalidTeam(_("Choose a limit period: a day, a week or a month."), field="period")
         if not self.amount.is_finite() or self.amount < 0 or self.amount >= LARGEST:
-            raise InvalidTeam(_("A cap is a number of credits, nothing or more."), field="cap")
+            raise InvalidTeam(_("A limit must be zero credits or more."), field="cap")
         if self.amount.quantize(QUANTUM) != self.amount:
-            raise InvalidTeam(_("A cap has six decimal places at most."), field="cap")
+            raise InvalidTeam(_("A limit can have up to six decimal places."), field="cap")
 
 
 def cap_of(amount: Decimal | None, period: str) -> Cap | None:

@@ -14,9 +14,9 @@ from accounts.teams.errors import TeamError
 from accounts.teams.models import NAME_LENGTH, Membership, Period, Role
 from core.amounts.form_fields import AmountField
 
-NO_NAME = {"required": gettext_lazy("Give the team a name.")}
-NO_EMAIL = {"required": gettext_lazy("Write the e-mail address of whom you invite.")}
-NO_NUMBER = {"invalid": gettext_lazy("Write a number of credits, such as 500 or 2.5. Empty: no cap.")}
+NO_NAME = {"required": gettext_lazy("Enter a team name.")}
+NO_EMAIL = {"required": gettext_lazy("Enter the email address to invite.")}
+NO_NUMBER = {"invalid": gettext_lazy("Enter a number such as 500 or 2.5, or leave blank for no limit.")}
 GIVEN_ROLES = [(Role.MEMBER.value, Role.MEMBER.label), (Role.ADMIN.value, Role.ADMIN.label)]
 
 
@@ -71,7 +71,7 @@ def first_error(form: forms.Form) -> str:
     """What a form that isn't shown again says of itself."""
     for errors in form.errors.values():
         return str(errors[0])
-    return _("Please check what you entered.")
+    return _("Please check your entries.")
 
 
 def _cap(amount: Decimal | None, period: str) -> Cap | None:

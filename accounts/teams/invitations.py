@@ -72,7 +72,7 @@ def revoke(actor: User, team_id: UUID, invitation_id: UUID) -> None:
     with changing(actor, team_id, "revoke") as own:
         invitation = Invitation.objects.filter(pk=invitation_id, team=team_id).first()
         if invitation is None:
-            raise UnknownInvitation(_("There is no such invitation."))
+            raise UnknownInvitation(_("This invitation doesn’t exist."))
         require_outranks(own, invitation.role)
         if invitation.accepted_at or invitation.revoked_at:
             raise _closed(invitation)
@@ -95,7 +95,7 @@ def accept(user: User, token: str) -> Membership:
         invitation = find_invitation(token)  # again: under the lock it is what it will stay
         require_open(invitation)
         if Membership.objects.filter(team=team_id, user=user).exists():
-            raise AlreadyMember(_("You are in this team already."), team=str(team_id))
+            raise AlreadyMember(_("You’re already a member of this team."), team=str(team_id))
         invitation.accepted_at, invitation.accepted_by = timezone.now(), user
         invitation.save(update_fields=["accepted_at", "accepted_by"])
         return Membership.objects.create(
@@ -117,7 +117,7 @@ def find_invitation(token: str) -> Invitation:
     invitation = invitations.filter(token_hash=hash_of(token)).first()
     if invitation is None:
         raise UnknownInvitation(
-            _("This link belongs to no invitation. Open it as it stands in the mail, or ask for a new one.")
+            _("We couldn’t find this invitation. Open the link from the email again, or ask for a new one.")
         )
     return invitation
 
@@ -163,33 +163,31 @@ def _create(own: Membership, email: str, role: Role, cap: Cap | None, now: datet
 def _refuse_known(team_id: UUID, email: str, now: datetime) -> None:
     """Nobody is invited twice at a time. An invitation that has expired makes way."""
     if Membership.objects.filter(team=team_id, user__in=people_with(email)).exists():
-        raise AlreadyMember(_("%(email)s is in the team already.") % {"email": email}, field="email")
+        raise AlreadyMember(_("%(email)s is already a member.") % {"email": email}, field="email")
     waiting = Invitation.objects.filter(
         team=team_id, email=email, accepted_at__isnull=True, revoked_at__isnull=True
     )
     waiting.filter(expires_at__lte=now).update(revoked_at=now)
     if waiting.exists():
-        message = _("%(email)s is invited already. Revoke that invitation to send a new one.")
+        message = _("%(email)s has already been invited. Revoke that invitation to send a new one.")
         raise AlreadyInvited(message % {"email": email}, field="email")
 
 
 def _refuse_flood(actor: User, email: str, now: datetime) -> None:
     lately = Invitation.objects.filter(invited_by=actor, created_at__gt=now - timedelta(days=1))
     if lately.count() >= MOST_PER_DAY:
-        message = _("You have sent %(most)d invitations within a day. Please send more tomorrow.")
+        message = _("You’ve sent %(most)d invitations in 24 hours. Please try again tomorrow.")
         raise TooManyInvitations(message % {"most": MOST_PER_DAY})
     if lately.filter(email=email).count() >= MOST_TO_ONE_PER_DAY:
-        message = _("You have invited %(email)s %(most)d times within a day. Please try again tomorrow.")
+        message = _("You’ve invited %(email)s %(most)d times in 24 hours. Please try again tomorrow.")
         raise TooManyInvitations(message % {"email": email, "most": MOST_TO_ONE_PER_DAY}, field="email")
 
 
 def _closed(invitation: Invitation) -> InvitationClosed:
     if invitation.accepted_at:
-        return InvitationClosed(_("This invitation was used already."), why="accepted")
+        return InvitationClosed(_("This invitation has already been used."), why="accepted")
     if invitation.revoked_at:
-        return InvitationClosed(
-            _("This invitation was taken back. Ask the team for a new one."), why="revoked"
-        )
+        return InvitationClosed(_("This invitation was revoked. Ask the team for a new one."), why="revoked")
     return InvitationClosed(_("This invitation has expired. Ask the team for a new one."), why="expired")
 
 
@@ -198,7 +196,7 @@ def _checked_email(email: str) -> str:
     try:
         validate_email(email)
     except ValidationError as error:
-        raise InvalidTeam(_("Write an e-mail address, such as ada@example.com."), field="email") from error
+        raise InvalidTeam(_("Enter an email address, such as ada@example.com."), field="email") from error
     if len(email) > Invitation._meta.get_field("email").max_length:  # type: ignore[operator]  # 254, never None
-        raise InvalidTeam(_("This e-mail address is too long."), field="email")
+        raise InvalidTeam(_("This email address is too long."), field="email")
     return email

@@ -161,12 +161,12 @@ def find_member(team_id: UUID, user_id: UUID) -> Membership:
     """Raises `UnknownMember`."""
     member = Membership.objects.select_related("user", "team").filter(team=team_id, user=user_id).first()
     if member is None:
-        raise UnknownMember(_("This person is not in the team."), team=str(team_id), user=str(user_id))
+        raise UnknownMember(_("This user isn’t a member of the team."), team=str(team_id), user=str(user_id))
     return member
 
 
 def unknown_team() -> UnknownTeam:
-    return UnknownTeam(_("There is no such team, or you are not in it."))
+    return UnknownTeam(_("This team doesn’t exist, or you’re not a member."))
 
 
 def end_membership(member: Membership) -> None:
@@ -178,12 +178,12 @@ def end_membership(member: Membership) -> None:
 
 def _refuse_owner(member: Membership) -> None:
     if member.role == Role.OWNER:
-        raise OwnerMustStay(_("A team keeps its owner. Make somebody else the owner first."))
+        raise OwnerMustStay(_("A team must have an owner. Make another member the owner first."))
 
 
 def _checked_name(name: str) -> str:
     name = " ".join(name.split())
     if not name or len(name) > NAME_LENGTH or not name.isprintable():
-        message = _("Give the team a name of at most %(length)d characters.") % {"length": NAME_LENGTH}
+        message = _("Enter a team name of up to %(length)d characters.") % {"length": NAME_LENGTH}
         raise InvalidTeam(message, field="name")
     return name

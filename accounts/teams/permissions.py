@@ -37,9 +37,9 @@ def may_manage(actor: Membership) -> bool:
 def require_outranks(actor: Membership, role: str) -> None:
     """Raises `RoleForbids`."""
     if not may_manage(actor):
-        raise RoleForbids(_("Only the owner and the admins of a team can do this. Ask one of them."))
+        raise RoleForbids(_("Only the team’s owner and admins can do this."))
     if not outranks(actor, role):
-        raise RoleForbids(_("Only the owner of the team can do this. Ask them."))
+        raise RoleForbids(_("Only the team’s owner can do this."))
 
 
 def require_manager(actor: Membership) -> None:

@@ -87,7 +87,7 @@ def _shown_account(request: HttpRequest, shown_for: str) -> tuple[str, str | Non
     team = _own_team(request.user, shown_for)
     if team is not None:
         return team.name, str(team.pk)
-    return (_("a team that you are not in") if shown_for else _("another account")), None
+    return (_("a team you’re not in") if shown_for else _("another account")), None
 
 
 def _own_team(user: object, team_id: str) -> Team | None:

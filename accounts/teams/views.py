@@ -60,7 +60,7 @@ def _user(request: HttpRequest) -> User:
 
 
 @page
-@posted_from(gettext_lazy("You were signed out. Please enter the team’s name and press Create team again."))
+@posted_from(gettext_lazy("You were signed out. Please enter the team name and press Create team again."))
 @require_http_methods(["GET", "HEAD", "POST"])
 def teams_page(request: HttpRequest) -> HttpResponse:
     """The user's teams, and the form that makes one."""
@@ -71,7 +71,7 @@ def teams_page(request: HttpRequest) -> HttpResponse:
         except TeamError as error:
             form.refuse(error)
         else:
-            messages.success(request, _("The team is there. Invite the others by mail."))
+            messages.success(request, _("Team created. Invite your teammates."))
             return redirect("teams:team", team_id=team.pk)
     context = {"memberships": memberships_of(_user(request)), "form": form}
     return render(request, "teams/list.html", context, status=BAD_REQUEST if form.errors else None)
@@ -126,7 +126,7 @@ def revoke_invitation(request: HttpRequest, team_id: UUID, invitation_id: UUID) 
         request,
         team_id,
         lambda: invitations.revoke(_user(request), team_id, invitation_id),
-        _("The invitation is taken back. Its link lets nobody in any more."),
+        _("Invitation revoked. Its link no longer works."),
     )
 
 
@@ -143,7 +143,7 @@ def rename(request: HttpRequest, team_id: UUID) -> HttpResponse:
         request,
         team_id,
         lambda: membership.rename_team(_user(request), team_id, name),
-        _("The team has its new name."),
+        _("Team renamed."),
     )
 
 
@@ -158,7 +158,7 @@ def leave(request: HttpRequest, team_id: UUID) -> HttpResponse:
     except TeamError as error:
         messages.error(request, error.message)
         return redirect("teams:team", team_id=team_id)
-    messages.success(request, _("You have left the team."))
+    messages.success(request, _("You left the team."))
     return redirect("teams:list")
 
 
@@ -171,7 +171,7 @@ def member_page(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpRespo
 
 @page
 @posted_from(
-    gettext_lazy("You were signed out. Please enter the cap and press Save cap again."),
+    gettext_lazy("You were signed out. Please enter the limit and press Save limit again."),
     "teams:member",
     "team_id",
     "user_id",
@@ -185,7 +185,7 @@ def change_cap(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpRespon
         request,
         team_id,
         lambda: membership.set_cap(_user(request), team_id, user_id, form.parsed_cap),
-        _("The new cap counts from now on, with what was spent in its period so far."),
+        _("Limit saved. It includes spending so far this period."),
     )
 
 
@@ -207,7 +207,7 @@ def change_members_role(request: HttpRequest, team_id: UUID, user_id: UUID) -> H
         request,
         team_id,
         lambda: membership.change_role(_user(request), team_id, user_id, role),
-        _("The role is changed."),
+        _("Role saved."),
     )
 
 
@@ -221,13 +221,13 @@ def remove(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
         request,
         team_id,
         lambda: membership.remove_member(_user(request), team_id, user_id),
-        _("Removed from the team."),
+        _("Member removed."),
     )
 
 
 @page
 @posted_from(
-    gettext_lazy("You were signed out. Please press Hand the team over again."),
+    gettext_lazy("You were signed out. Please press Transfer ownership again."),
     "teams:member",
     "team_id",
     "user_id",
@@ -238,7 +238,7 @@ def hand_over(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpRespons
         request,
         team_id,
         lambda: membership.transfer_ownership(_user(request), team_id, user_id),
-        _("The team has a new owner. You are one of its admins now."),
+        _("Ownership transferred. You’re now an admin."),
     )
 
 
@@ -272,7 +272,7 @@ def _do(request: HttpRequest, team_id: UUID, change: Callable[[], object], done:
 
 
 @page
-@posted_from(gettext_lazy("You were signed out. Please press Join the team again."))
+@posted_from(gettext_lazy("You were signed out. Please press Join team again."))
 @require_http_methods(["GET", "HEAD", "POST"])
 def join_page(request: HttpRequest) -> HttpResponse:
     """Where the mail's link leads. Looking does nothing, for mail programs look too: joining takes the button."""
@@ -300,7 +300,7 @@ def _join(request: HttpRequest, token: str) -> HttpResponse:
         messages.info(request, error.message)
         return redirect("teams:team", team_id=UUID(error.params["team"]))
     switch_to(request, joined.team_id)
-    messages.success(request, _("Welcome to the team. You act for it from now on."))
+    messages.success(request, _("Welcome to the team. You’ve switched to its account."))
     return redirect("teams:team", team_id=joined.team_id)
 
 
@@ -316,7 +316,7 @@ def switch(request: HttpRequest) -> HttpResponse:
     else:
         messages.success(
             request,
-            _("You act for %(team)s now.") % {"team": team} if team else _("You act for yourself now."),
+            _("Switched to %(team)s.") % {"team": team} if team else _("Switched to your personal account."),
         )
     back = request.POST.get("next", "")
     return redirect(back if is_own_address(request, back) else "credits")

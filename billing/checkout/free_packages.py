@@ -30,7 +30,7 @@ def require_not_taken(user: User, team: Team | None, package: Package) -> None:
     """
     if is_once(package) and _taken(user, team).filter(package_code=package.code).exists():
         raise AlreadyTaken(
-            _("%(package)s can be claimed once, and it already has been.") % {"package": package.name},
+            _("%(package)s can be claimed only once, and it already has been.") % {"package": package.name},
             package_code=package.code,
         )
 

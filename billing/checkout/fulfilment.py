@@ -153,7 +153,7 @@ def _grant(purchase: Purchase, arrives_at: datetime.datetime) -> Grant:
         kind=Entry.Kind.PURCHASE,
         key=purchase.grant_key,
         reference=str(purchase.pk),
-        metadata={"package": purchase.package_code},
+        metadata=purchase.entry_metadata,
         cost=None if is_free else ledger.Cost(purchase.price_minor, purchase.currency),
         promotional=is_free,
         expires_at=_expiry(purchase, arrives_at),

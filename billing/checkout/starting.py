@@ -281,7 +281,7 @@ def _in_words(purchase: Purchase) -> str:
     team = purchase.account.team
     told = {"credits": credits_amount(purchase.credits)}
     if team is None:
-        return _("%(credits)s credits for your own account") % told
+        return _("%(credits)s credits for your personal account") % told
     told["team"] = team.name.replace("[", "(").replace("]", ")")
     return _("%(credits)s credits for the team %(team)s") % told
 

@@ -68,19 +68,19 @@ def _purchase_of(request: HttpRequest) -> Purchase | None:
 def _outcome(purchase: Purchase | None) -> tuple[int, str]:
     """Say what came of a purchase: the level and the words."""
     if purchase is None:
-        return messages.INFO, _("We couldn’t find your purchase. If you have paid, please write to support.")
+        return messages.INFO, _("We couldn’t find your purchase. If you paid, please contact support.")
     told = {"credits": credits_amount(purchase.credits), "status": purchase.get_status_display()}
     if purchase.status == Status.COMPLETED:
         return messages.SUCCESS, _("Payment complete. %(credits)s credits were added.") % told
     if purchase.attention:
         return messages.WARNING, _(
-            "We received your payment, but need to check it by hand before the credits are added. Nothing is lost."
+            "We received your payment, but need to review it before adding the credits."
         )
     if purchase.is_open:
         return messages.INFO, _(
-            "Your %(credits)s credits are added as soon as the payment is confirmed. Card payments take a moment, "
-            "bank debits some days."
+            "Your %(credits)s credits will be added once the payment is confirmed. Cards take a moment, "
+            "bank debits several days."
         ) % told
     return messages.WARNING, _(
-        "Your last purchase is now “%(status)s”. See your purchase history for the details."
+        "Your last purchase is now “%(status)s”. See your purchase history for details."
     ) % told

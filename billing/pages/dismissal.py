@@ -46,9 +46,9 @@ def _say_what_became_of(purchase: Purchase, request: HttpRequest) -> None:
         message = _("This purchase was paid before it could be dismissed. Its credits have been added.")
         messages.warning(request, message)
     elif purchase.attention:
-        messages.warning(request, _("A payment arrived for this purchase. We are checking it."))
+        messages.warning(request, _("A payment arrived for this purchase. We’re reviewing it."))
     elif purchase.status == Purchase.Status.PROCESSING:
-        message = _("This purchase can’t be dismissed any more: its payment is under way.")
+        message = _("This purchase can’t be dismissed: its payment is in progress.")
         messages.warning(request, message)
     elif purchase.is_open:
         messages.error(request, _("The checkout couldn’t be dismissed. Please try again in a few minutes."))

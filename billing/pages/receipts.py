@@ -46,9 +46,7 @@ def _or_say_why(request: HttpRequest, document: Callable[[], HttpResponse]) -> H
     except NoReceipt as error:
         messages.error(request, error.message)
     except StripeRefused:
-        messages.error(request, _("The invoice can’t be fetched. Please contact us."))
+        messages.error(request, _("We couldn’t get the invoice. Please contact support."))
     except StripeUnavailable:
-        messages.error(
-            request, _("The invoice can’t be fetched at the moment. Please try again in a few minutes.")
-        )
+        messages.error(request, _("We couldn’t get the invoice. Please try again in a few minutes."))
     return redirect("credits-history")

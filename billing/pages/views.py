@@ -121,17 +121,15 @@ def _why_not(error: Exception) -> tuple[int, str]:
                 "Your checkout is opening. Continue it below, or reload if it isn’t there yet."
             )
         case TooManyPurchases():
-            told = _(
-                "You have started many purchases in a short time. Please try again in %(seconds)s seconds."
-            )
+            told = _("You’ve started too many purchases. Please try again in %(seconds)s seconds.")
             return messages.ERROR, told % {"seconds": error.params["retry_after"]}
         case AlreadyTaken() | UnknownTeam():  # a moment ago, on another page
             return messages.WARNING, error.message
         case StripeRefused():
             return messages.ERROR, _(
-                "The checkout could not be opened. Nothing was charged. Please contact us."
+                "The checkout couldn’t be opened. Nothing was charged. Please contact support."
             )
-    return messages.ERROR, _("The checkout could not be opened. Nothing was charged. Please try again.")
+    return messages.ERROR, _("The checkout couldn’t be opened. Nothing was charged. Please try again.")
 
 
 def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
@@ -229,7 +227,7 @@ def download_my_data(request: HttpRequest) -> HttpResponseBase:
     try:
         check_rate(f"export:{user.pk}", EXPORTS_PER_MINUTE)
     except RateLimited:
-        messages.error(request, _("You have just downloaded your data. Please try again in a minute."))
+        messages.error(request, _("You’ve just downloaded your data. Please try again in a minute."))
         return redirect("credits-statement")
     return export_response(user)
 

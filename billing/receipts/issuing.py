@@ -58,7 +58,7 @@ def issue_credit_note(refund: Refund) -> Receipt:
             invoice is the purchase's document.
     """
     if refund.status != Refund.Status.SUCCEEDED or not refund.is_of_accepted_payment:
-        raise NoReceipt(_("There is no credit note of this refund."))
+        raise NoReceipt(_("This refund has no credit note."))
     return _documents().filter(refund=refund).first() or _issue_credit_note(refund.purchase.pk, refund.pk)
 
 
@@ -71,7 +71,7 @@ def invoice_address(purchase: Purchase) -> str:
         StripeUnavailable, StripeRefused: no answer.
     """
     if not (purchase.has_receipt and purchase.invoiced_by_stripe and purchase.stripe_session_id):
-        raise NoReceipt(_("There is no invoice of this purchase."))
+        raise NoReceipt(_("This purchase has no invoice."))
     invoice = stripe_gateway.invoice_of_session(purchase.stripe_session_id)
     if invoice is None or not invoice.pdf_url:
         raise NoReceipt(_("The invoice isn’t ready yet. Please try again in a minute."))
@@ -105,7 +105,7 @@ def _issue_credit_note(purchase_id: UUID, refund_id: UUID) -> Receipt:
     receipt = _receipt_of(purchase)  # it refers to the receipt, which so has its number first
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.settled_at is None:
-        raise NoReceipt(_("There is no credit note of this refund."))
+        raise NoReceipt(_("This refund has no credit note."))
     day = timezone.localdate(refund.at, site_zone())
     return _make_out(
         Receipt(kind=Kind.CREDIT_NOTE, purchase=purchase, refund=refund, day=day, buyer=receipt.buyer)
@@ -118,7 +118,7 @@ def _receipt_of(purchase: Purchase) -> Receipt:
     if found is not None:
         return found
     if not purchase.has_own_receipt or purchase.completed_at is None:
-        raise NoReceipt(_("There is no receipt of this purchase."))
+        raise NoReceipt(_("This purchase has no receipt."))
     payment = purchase.accepted_payment
     paid_at = payment.paid_at if payment else None
     day = timezone.localdate(paid_at or purchase.completed_at, site_zone())

@@ -73,10 +73,10 @@ def _receipt(receipt: Receipt) -> Wording:
         title=_("Receipt"),
         facts=[
             (_("Receipt number"), receipt.number),
-            (_("Date of payment"), day),
+            (_("Payment date"), day),
             *([(_("Paid with"), receipt.paid_with)] if receipt.paid_with else []),
-            (_("Payment"), payment),
-            (_("Purchase"), str(purchase.pk)),
+            (_("Payment ID"), payment),
+            (_("Purchase ID"), str(purchase.pk)),
         ],
         lines=_bought(purchase),
         total=_("Total paid (%(currency)s)"),
@@ -89,16 +89,16 @@ def _credit_note(note: Receipt) -> Wording:
     refund, day = note.refund, _long(note.day)
     assert refund is not None  # noqa: S101 - a constraint of its table
     receipt = Receipt.objects.get(purchase=note.purchase_id, kind=Receipt.Kind.RECEIPT)
-    corrects = _("%(number)s of %(day)s") % {"number": receipt.number, "day": _long(receipt.day)}
+    corrects = _("%(number)s, %(day)s") % {"number": receipt.number, "day": _long(receipt.day)}
     what = _("Refund: %(package)s") % {"package": note.purchase.package_name}
     return Wording(
         title=_("Credit note"),
         facts=[
             (_("Credit note number"), note.number),
-            (_("Date of refund"), day),
-            (_("For receipt"), corrects),
-            (_("Refund"), refund.stripe_refund_id or ""),
-            (_("Purchase"), str(note.purchase_id)),
+            (_("Refund date"), day),
+            (_("Original receipt"), corrects),
+            (_("Refund ID"), refund.stripe_refund_id or ""),
+            (_("Purchase ID"), str(note.purchase_id)),
         ],
         lines=[Line(what, "", refund.amount)],
         total=_("Total refunded (%(currency)s)"),
@@ -191,7 +191,7 @@ def _parties(sheet: _Sheet, receipt: Receipt, wording: Wording) -> None:
     top = sheet.get_y()
     if receipt.buyer:
         sheet.style(8, GREY)
-        sheet.paragraph(_("Sold to"), LEFT - 10)
+        sheet.paragraph(_("Billed to"), LEFT - 10)
         sheet.style(10)
         sheet.paragraph(receipt.buyer, LEFT - 10)
     bottom = sheet.get_y()

@@ -46,7 +46,7 @@ def settle_returns(payment: Payment, cause: Cause) -> Clawed | None:
         return None
     refunds, disputes = standing_returns(payment)
     claims = list(claims_of(purchase, [*refunds, *disputes]))
-    metadata = {"package": purchase.package_code, **cause.metadata}
+    metadata = {**purchase.entry_metadata, **cause.metadata}
     clawed = ledger.claw_back(purchase.account_id, payment.lot_id, claims, kind=cause.kind, metadata=metadata)
     # One that Stripe hasn't answered may stand beside others that it has made meanwhile: it will refuse it.
     refunded = sum(refund.counted_minor or 0 for refund in refunds)
@@ -87,7 +87,7 @@ def claims_of(purchase: Purchase, returns: Sequence[Return]) -> Iterator[ledger.
             kind=Clawback.Kind.REFUND if isinstance(each, Refund) else Clawback.Kind.DISPUTE,
             policy=policy_of(each),
             amount=credits_for(purchase, so_far) - before,
-            metadata={"package": purchase.package_code},
+            metadata=purchase.entry_metadata,
         )
 
 

@@ -125,7 +125,7 @@ class Story:
             created=moment.at,
         )
         self.books.grant(
-            moment, lot, Fact(Entry.Kind.PURCHASE, key, lot.reference, {"package": package.code})
+            moment, lot, Fact(Entry.Kind.PURCHASE, key, lot.reference, sale.purchase.entry_metadata)
         )
         complete(sale, moment, self.books.balance, self.random)
         self.sales[place] = sale, lot
@@ -140,7 +140,7 @@ class Story:
         claim = claim_back(sale, deed.outcome, self.random, moment, self.now)
         is_dispute = isinstance(claim.row, Dispute)
         metadata: dict[str, str | int] = {
-            "package": sale.purchase.package_code,
+            **sale.purchase.entry_metadata,
             "dispute" if is_dispute else "refund": str(claim.row.pk),
             "lot": lot.id,
         }

@@ -15,7 +15,7 @@ from core.amounts.parsing import NotAnAmount, parse_amount
 class AmountField(forms.DecimalField):  # noqa: TID251  # this is what the others are banned for
     """An amount above or below zero; which it may be is for the field's bounds or the rules to say."""
 
-    default_error_messages = {"invalid": _("Write it in digits, with a point for decimals: 2.5")}
+    default_error_messages = {"invalid": _("Enter a number such as 2.5, with a point for decimals.")}
 
     def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # Django's own is of whole numbers
         if value in self.empty_values:
@@ -27,7 +27,7 @@ class AmountField(forms.DecimalField):  # noqa: TID251  # this is what the other
 
 
 class WholeNumberField(forms.IntegerField):
-    default_error_messages = {"invalid": _("Write a whole number in digits: 25")}
+    default_error_messages = {"invalid": _("Enter a whole number such as 25.")}
 
     def to_python(self, value: Any) -> int | None:
         if value in self.empty_values:

@@ -68,11 +68,11 @@ def find_recipient(sender: User, email: str) -> User:
         InvalidGift: it is the sender's own.
     """
     if is_same_address(email, sender.email):
-        raise InvalidGift(_("This is your own address. Give to somebody else."), field="email")
+        raise InvalidGift(_("This is your own email. Enter another customer’s."), field="email")
     found = list(people_with(email)[:2]) if is_storable(email) else []
     if len(found) != 1 or not found[0].is_active:
         raise UnknownRecipient(
-            _("Nobody with this address can be given credits. Is it the one they sign in with here?"),
+            _("No customer with this email can receive credits. Enter the email they sign in with."),
             field="email",
         )
     return found[0]
@@ -102,7 +102,7 @@ def plan_gift(sender: User, email: str, amount: Decimal, message: str) -> Plan:
     available = standing.available if standing else ZERO
     if standing is None or amount > available:
         missing = amount - available
-        raise InsufficientCredits(_("You have too few credits for this."), missing=missing, amount=amount)
+        raise InsufficientCredits(_("You don’t have enough credits."), missing=missing, amount=amount)
     require_within_limits(amount, allowance_of(standing.account_id))
     _require_ripe(standing.account_id, amount, available)
     return Plan(recipient, amount, message, available - amount)
@@ -124,7 +124,7 @@ def give(sender: User, recipient: User, amount: Decimal, message: str, key: str)
     amount, message = positive_amount(amount), checked_message(message)
     checked_text("key", key, required=True)
     if sender.pk == recipient.pk:
-        raise InvalidGift(_("This is your own address. Give to somebody else."), field="email")
+        raise InvalidGift(_("This is your own email. Enter another customer’s."), field="email")
     origin, target = ledger.open_account(sender), ledger.open_account(recipient)
     with transaction.atomic():
         hold_present(sender.pk, recipient.pk)
@@ -167,9 +167,9 @@ def require_within_limits(amount: Decimal, allowance: Allowance) -> None:
         return
     wait = allowance.renews_in or timedelta(0)
     if allowance.gifts == 0:
-        reason = _("You have made all the gifts that you can make within 24 hours. Please try again later.")
+        reason = _("You’ve reached the 24-hour gift limit. Please try again later.")
     else:
-        reason = _("You can give %(left)s more credits at the moment, and %(limit)s within 24 hours.") % {
+        reason = _("You can send %(left)s more credits now. The limit is %(limit)s in 24 hours.") % {
             "left": credits_amount(allowance.credits),
             "limit": credits_amount(settings.GIFT_DAILY_LIMIT),
         }
@@ -188,8 +188,8 @@ def _require_ripe(account_id: UUID, amount: Decimal, available: Decimal) -> None
 def _too_fresh(amount: Decimal, missing: Decimal) -> TooFresh:
     hours = settings.GIFT_AFTER // timedelta(hours=1)
     reason = ngettext(
-        "You can give %(ripe)s credits now. Credits can be given %(hours)s hour after they were bought.",
-        "You can give %(ripe)s credits now. Credits can be given %(hours)s hours after they were bought.",
+        "You can send %(ripe)s credits now. Purchased credits can be sent after %(hours)s hour.",
+        "You can send %(ripe)s credits now. Purchased credits can be sent after %(hours)s hours.",
         hours,
     )
     told = {"ripe": credits_amount(amount - missing), "hours": hours}
@@ -205,10 +205,10 @@ def checked_message(message: str) -> str:
     text = "\n".join(message.strip().splitlines())
     if len(text) > LONGEST_MESSAGE:
         raise InvalidGift(
-            _("The message has %(most)s characters at most.") % {"most": LONGEST_MESSAGE}, field="message"
+            _("A message can have up to %(most)s characters.") % {"most": LONGEST_MESSAGE}, field="message"
         )
     if not is_storable(text):
-        raise InvalidGift(_("The message has characters that can’t be kept."), field="message")
+        raise InvalidGift(_("The message contains characters that can’t be saved."), field="message")
     return text
 
 

@@ -11,7 +11,7 @@ from core.errors import DomainError
 from credits.errors import InsufficientCredits, InvalidAmount
 from credits.formatting import credits_amount
 
-NO_AMOUNT = gettext_lazy("Write a number of credits above zero, such as 500 or 2.5.")
+NO_AMOUNT = gettext_lazy("Enter a number above zero, such as 500 or 2.5.")
 AMOUNT_ERRORS = {"required": NO_AMOUNT, "invalid": NO_AMOUNT}
 
 
@@ -26,7 +26,7 @@ class CreditsForm(forms.Form):
             field, message = self.amount_field, str(NO_AMOUNT)
         elif isinstance(error, InsufficientCredits):
             field = self.amount_field
-            message = _("You have %(missing)s credits too few for this.") % {
+            message = _("You need %(missing)s more credits.") % {
                 "missing": credits_amount(error.params["missing"])
             }
         self.add_error(field if field in self.fields else None, message)
@@ -34,7 +34,7 @@ class CreditsForm(forms.Form):
 
 class GiftForm(CreditsForm):
     email = forms.CharField(
-        max_length=254, error_messages={"required": gettext_lazy("Write the e-mail address of who gets it.")}
+        max_length=254, error_messages={"required": gettext_lazy("Enter the recipient’s email.")}
     )
     amount = AmountField(error_messages=AMOUNT_ERRORS, localize=False)
     message = forms.CharField(required=False, strip=True)

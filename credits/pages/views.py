@@ -160,7 +160,7 @@ def _number(text: str) -> int | None:
 
 @page
 @posted_from(
-    gettext_lazy("You were signed out. Please enter the low balance and press Save again."),
+    gettext_lazy("You were signed out. Please enter the balance and press Save again."),
     "credits-statement",
 )
 @require_POST
@@ -169,7 +169,7 @@ def set_threshold(request: HttpRequest, team: Team | None) -> HttpResponse:
     """From which balance on the account's people are told; empty: they aren't."""
     form = ThresholdForm(request.POST)
     if not low_balance.may_set_threshold(_user(request), team):
-        messages.error(request, _("Only the owner and the admins of a team can do this. Ask one of them."))
+        messages.error(request, _("Only the team’s owner and admins can do this."))
         return redirect("credits-statement")
     if form.is_valid():
         threshold = form.cleaned_data["threshold"]
@@ -179,8 +179,8 @@ def set_threshold(request: HttpRequest, team: Team | None) -> HttpResponse:
             form.refuse(error)
     if form.errors:
         return _show_statement(request, form)
-    told = _("You will be told when the balance falls below %(threshold)s credits.")
-    untold = _("You won’t be told any more when the balance is low.")
+    told = _("Saved. We’ll send an email when the balance drops below %(threshold)s credits.")
+    untold = _("Low-balance emails turned off.")
     messages.success(
         request, untold if threshold is None else told % {"threshold": credits_amount(threshold)}
     )
@@ -207,7 +207,7 @@ def _threshold_form(standing: Standing | None) -> ThresholdForm:
 
 
 NO_GIFT_YET = gettext_lazy(
-    "You were signed out, and nothing was given. Please fill in the form and press Continue again."
+    "You were signed out, and nothing was sent. Please fill in the form and press Continue again."
 )
 
 
@@ -259,7 +259,7 @@ def give(request: HttpRequest, _team: Team | None) -> HttpResponse:
         else:
             messages.success(
                 request,
-                _("You gave %(amount)s credits to %(recipient)s.")
+                _("You sent %(amount)s credits to %(recipient)s.")
                 % {"amount": credits_amount(gift.amount), "recipient": recipient.email},
             )
             return redirect("credits-statement")

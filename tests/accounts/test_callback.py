@@ -16,7 +16,7 @@ from tests.accounts.conftest import Browser, Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-NOT_VALID = "answer was not valid"
+NOT_VALID = "sent an invalid response"
 UNREACHABLE = "can’t be reached"
 START_AGAIN = "Please start again"
 
@@ -154,7 +154,7 @@ def test_an_answer_we_did_not_ask_for_changes_nothing(browser: Browser, query: s
 
     assert page.status_code == 200
     assert START_AGAIN in page.text
-    assert "You are signed in as buyer" in page.text
+    assert "You’re signed in as buyer" in page.text
 
 
 def test_a_disabled_person_is_told_so_and_stays_out(browser: Browser) -> None:
@@ -163,7 +163,7 @@ def test_a_disabled_person_is_told_so_and_stays_out(browser: Browser) -> None:
     page = Browser(browser.site).sign_in("buyer")
 
     assert "Your account is disabled" in page.text
-    assert "You are signed in as" not in page.text
+    assert "You’re signed in as" not in page.text
 
 
 def test_a_failed_sign_in_leaves_the_open_session_its_own_logout_hint(

@@ -112,7 +112,7 @@ def test_a_password_session_signs_out_here_alone(client: Client) -> None:
     answer = client.post("/accounts/logout/", follow=True)
 
     assert answer.redirect_chain == [("/accounts/login/", 302)]
-    assert "You are signed out." in answer.content.decode()
+    assert "You’ve signed out." in answer.content.decode()
     assert answer.wsgi_request.user.is_anonymous
 
 
@@ -141,4 +141,4 @@ def test_the_login_page_of_someone_who_may_not_enter_says_so_and_does_not_loop(c
     answer = client.get("/admin/", follow=True)
 
     assert answer.redirect_chain[-1] == ("/accounts/login/?next=%2Fadmin%2F", 302)
-    assert "You are signed in as ann" in answer.content.decode()
+    assert "You’re signed in as ann" in answer.content.decode()

@@ -21,7 +21,7 @@ def test_signing_in_makes_a_user_of_the_subject_and_leads_to_next(browser: Brows
     page = browser.sign_in("buyer", next_url="/accounts/login/?here=1")
 
     assert page.url == f"{browser.site}/accounts/login/?here=1"
-    assert "You are signed in as buyer" in page.text
+    assert "You’re signed in as buyer" in page.text
     user = User.objects.get()
     assert (user.oidc_sub, user.username, user.email) == (BUYER_SUB, "buyer", "buyer@example.com")
     assert (user.first_name, user.last_name) == ("Bea", "Buyer")
@@ -155,8 +155,8 @@ def test_signing_out_ends_both_sessions_and_says_so(browser: Browser, provider: 
     after = browser.submit(page, "/accounts/logout/")
 
     assert after.url == f"{browser.site}/accounts/login/"
-    assert "You are signed out." in after.text
-    assert "You are signed in as" not in after.text
+    assert "You’ve signed out." in after.text
+    assert "You’re signed in as" not in after.text
     assert browser.open_provider().url.startswith(f"{provider.url}/realms/demo/login-actions/")
 
 
@@ -172,7 +172,7 @@ def test_a_link_signs_nobody_out(browser: Browser) -> None:
     browser.sign_in("buyer")
 
     assert browser.get("/accounts/logout/").status_code == 405
-    assert "You are signed in as buyer" in browser.get("/accounts/login/").text
+    assert "You’re signed in as buyer" in browser.get("/accounts/login/").text
 
 
 def test_the_admin_signs_in_through_our_login_page(browser: Browser) -> None:
@@ -186,4 +186,4 @@ def test_a_user_disabled_after_signing_in_is_out_at_once(browser: Browser) -> No
     browser.sign_in("buyer")
     User.objects.update(is_active=False)
 
-    assert "You are signed in as" not in browser.get("/accounts/login/").text
+    assert "You’re signed in as" not in browser.get("/accounts/login/").text

@@ -156,7 +156,7 @@ def test_more_than_there_is_is_not_taken(as_superuser: Client, account: Account)
     [
         ({"amount": "0"}, "Ensure this value is greater than or equal to 0.000001."),
         ({"amount": "-5"}, "Ensure this value is greater than or equal to 0.000001."),
-        ({"amount": "many"}, "Write it in digits, with a point for decimals: 2.5"),
+        ({"amount": "many"}, "Enter a number such as 2.5, with a point for decimals."),
         ({"amount": "0.0000015"}, "An amount of credits has at most six decimal places."),
         ({"reason": "  "}, "This field is required."),
         ({"reference": "x" * 201}, "It has 200 characters at most."),

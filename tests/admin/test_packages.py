@@ -85,7 +85,7 @@ def test_a_price_is_written_in_the_main_unit(
         ({"price": "1.005"}, "price", "USD has 2 decimal places."),
         ({"price": "1.5", "currency": "jpy"}, "price", "JPY has no smaller unit: write a whole number."),
         ({"price": "-1"}, "price", "Ensure this value is greater than or equal to 0."),
-        ({"price": "ten"}, "price", "Write it in digits, with a point for decimals: 2.5"),
+        ({"price": "ten"}, "price", "Enter a number such as 2.5, with a point for decimals."),
         ({"currency": "USD"}, "currency", "A currency that Stripe takes, in lower case, such as usd."),
         ({"currency": "zzz"}, "currency", "A currency that Stripe takes, in lower case, such as usd."),
         ({"price": "0.10"}, "price", "Stripe takes no less than $0.50."),

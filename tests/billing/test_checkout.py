@@ -56,7 +56,7 @@ def test_stripe_says_what_is_bought_and_no_default_of_an_account_changes_what_is
     start(UserFactory(), "standard")
 
     (session,) = sandbox.objects("checkout.session")
-    assert session["custom_text"]["submit"] == {"message": "5,000 credits for your own account"}
+    assert session["custom_text"]["submit"] == {"message": "5,000 credits for your personal account"}
     assert (session["automatic_tax"]["enabled"], session["adaptive_pricing"]["enabled"]) == (False, False)
     assert session["allow_promotion_codes"] is False
 

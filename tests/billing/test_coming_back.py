@@ -17,7 +17,7 @@ from tests.local_world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADDED = "Payment complete. 1,000 credits were added."
-SOON = "Your 1,000 credits are added as soon as the payment is confirmed."
+SOON = "Your 1,000 credits will be added once the payment is confirmed."
 # Every address that an older system sent its buyers back to, and the page that it leads to.
 ADDRESSES = {
     "/credits": "/credits/",
@@ -128,8 +128,7 @@ def test_what_is_not_paid_is_not_called_paid(user: User, sandbox: Sandbox) -> No
     sandbox.expire(started.session_id)
     let_ask_again()
     assert (
-        told_on_success(user)
-        == "Your last purchase is now “Expired”. See your purchase history for the details."
+        told_on_success(user) == "Your last purchase is now “Expired”. See your purchase history for details."
     )
 
 
@@ -138,7 +137,7 @@ def test_what_is_held_back_is_not_called_credited(user: User, sandbox: Sandbox) 
     sandbox.discount(started.session_id, 500)
     sandbox.pay(started.session_id)
 
-    assert told_on_success(user).startswith("We received your payment, but need to check it by hand")
+    assert told_on_success(user).startswith("We received your payment, but need to review it")
 
 
 def test_while_stripe_is_away_the_purchase_is_told_as_it_stands(user: User, sandbox: Sandbox) -> None:

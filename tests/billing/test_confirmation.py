@@ -65,8 +65,8 @@ def test_the_worker_mails_the_buyer_once_for_each_purchase(sandbox: Sandbox, use
     run_worker()
     assert [message.to for message in sent()] == [["ada@example.com"]] * 2
     assert sorted(message.subject for message in sent()) == [
-        "Your credits are here: Standard Pack",
-        "Your credits are here: Starter Pack",
+        "Credits added: Standard Pack",
+        "Credits added: Starter Pack",
     ]
     assert jobs(task_name=CONFIRMATION) == {(CONFIRMATION, "succeeded"): 2}
     for purchase in purchases:
@@ -94,7 +94,7 @@ def test_the_mail_is_a_receipt_in_text_and_html(sandbox: Sandbox, user: User, se
             "6,000",  # the balance, with the starter's 1,000
             str(purchase.stripe_payment_intent_id),
             str(purchase.pk),
-            purchase.completed_at.strftime("%Y-%m-%d %H:%M UTC"),
+            purchase.completed_at.strftime("%-d %b %Y, %H:%M UTC"),
             f"{settings.SITE_URL}/credits/history/",
             settings.SITE_NAME,
         ]:
@@ -115,7 +115,7 @@ def test_the_name_of_a_package_is_text_and_never_markup(sandbox: Sandbox, user: 
     PackageFactory.create(code="odd", name='Tom & "Jerry" <b>')
     send_purchase_confirmation(buy(sandbox, user, "odd").pk)
     (message,) = sent()
-    assert message.subject == 'Your credits are here: Tom & "Jerry" <b>'
+    assert message.subject == 'Credits added: Tom & "Jerry" <b>'
     assert 'Tom & "Jerry" <b>' in str(message.body)
     assert "<b>" not in html_of(message)
     assert "Tom &amp; &quot;Jerry&quot; &lt;b&gt;" in html_of(message)
@@ -127,7 +127,7 @@ def test_a_package_whose_name_has_a_line_break_cannot_write_headers(sandbox: San
     Purchase.objects.update(package_name="Odd\nBcc: everyone@example.com")
     send_purchase_confirmation(purchase.pk)
     (message,) = sent()
-    assert message.subject == "Your credits are here: Odd Bcc: everyone@example.com"
+    assert message.subject == "Credits added: Odd Bcc: everyone@example.com"
     assert message.recipients() == ["ada@example.com"]
 
 
@@ -173,9 +173,9 @@ def test_a_payment_that_was_disputed_at_once_is_told_of_as_that(sandbox: Sandbox
     (message,) = sent()
     assert message.subject == "About your purchase of Standard Pack"
     for text in (str(message.body), html_of(message)):
-        assert "Your bank has disputed this payment" in text
-        assert "credits are in your account" not in text
-    assert "Your credits are here" not in html_of(message)
+        assert "Your bank reversed this payment" in text
+        assert "credits were added to your account" not in text
+    assert "credits have been added" not in html_of(message)
     assert "New balance: 0" in str(message.body)
     assert [name for name, _content, _kind in message.attachments] == [f"{Receipt.objects.get().number}.pdf"]
 
@@ -191,9 +191,9 @@ def test_a_payment_that_was_refunded_at_once_is_told_of_as_that(
     (message,) = sent()
     assert message.subject == "About your purchase of Standard Pack"
     for text in (str(message.body), html_of(message)):
-        assert f"We have refunded {shown} of this payment since." in text
-        assert "credits are in your account" not in text
-    assert "Your credits are here" not in html_of(message)
+        assert f"We’ve since refunded {shown} of this payment." in text
+        assert "credits were added to your account" not in text
+    assert "credits have been added" not in html_of(message)
 
 
 # --- None for who didn't buy ---------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def test_a_payment_under_way_is_not_dismissed(user: User, purchase: Purchase, sa
     status, page = dismiss(user, purchase)
 
     assert status == "processing"
-    assert "its payment is under way" in page
+    assert "its payment is in progress" in page
     assert "Dismiss" not in browser_of(user).get("/credits/history/").content.decode()
 
 
@@ -93,7 +93,7 @@ def test_what_was_held_back_is_being_checked(user: User, purchase: Purchase, san
     status, page = dismiss(user, purchase)
 
     assert (status, purchase.attention) == ("pending", "amount_differs")
-    assert "A payment arrived for this purchase. We are checking it." in page
+    assert "A payment arrived for this purchase. We’re reviewing it." in page
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 403}, {"status": None}])

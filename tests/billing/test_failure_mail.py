@@ -37,7 +37,7 @@ def test_the_buyer_is_told_once(sandbox: Sandbox, delayed: Purchase, mailoutbox:
     (mail,) = mailoutbox
     assert (mail.to, mail.subject) == (["ann@example.com"], "Your payment for Standard Pack failed")
     for body in (mail.body, mail.alternatives[0][0]):
-        assert "$45.00 for your purchase of Standard Pack" in body
+        assert "$45.00 payment for Standard Pack" in body
         assert "/credits/" in body
 
 

@@ -100,7 +100,7 @@ def test_its_buyer_is_told_that_it_is_free(user: User, client: Client) -> None:
     assert (answer.status_code, answer["Location"].endswith(f"session_id={purchase.pk}")) == (303, True)
     done = show_success_page(user, str(purchase.pk))
     assert "50 credits added" in done
-    assert "Payment id" not in done
+    assert "Payment ID" not in done
     assert "Payment complete" not in done
     assert str(purchase.pk) in done
 
@@ -110,7 +110,7 @@ def test_its_buyer_is_told_that_it_is_free(user: User, client: Client) -> None:
     assert "Get it free" not in page
     assert "Free" in client.get("/credits/history/").content.decode()
     told = client.post("/credits/buy", {**form, "order_token": "another"}, follow=True).content.decode()
-    assert "Welcome can be claimed once, and it already has been." in told
+    assert "Welcome can be claimed only once, and it already has been." in told
     assert Account.objects.get().balance == 50
 
     mail.outbox.clear()
@@ -126,7 +126,7 @@ def test_it_is_taken_once_unless_it_says_otherwise(user: User) -> None:
     problem = assert_problem(
         post_json(browser_of(user), "purchase", {"package_code": "welcome"}), 409, "already_taken"
     )
-    assert problem["detail"] == "Welcome can be claimed once, and it already has been."
+    assert problem["detail"] == "Welcome can be claimed only once, and it already has been."
 
     Package.objects.filter(code="welcome").update(repeatable=True)
     assert take(user) == "completed"

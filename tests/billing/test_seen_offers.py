@@ -78,7 +78,7 @@ def test_another_offer_than_was_seen_is_not_sold(
         "price": float(package.price.major),
         "currency": package.currency,
     }
-    assert problem["detail"].endswith("Nothing was bought.")
+    assert problem["detail"].endswith("Nothing was charged.")
     assert (Purchase.objects.count(), sandbox.objects("checkout.session")) == (0, [])
     now = {name: problem["offer"][name] for name in ("price", "currency", "credits")}
     assert buy(user, now).status_code == 201, "what the answer says can be bought"
@@ -147,7 +147,7 @@ def test_the_page_shows_the_new_offer_and_buys_nothing(
     answer = client.post("/credits/buy", form)
     page = answer.content.decode()
     assert answer.status_code == 409
-    assert f"The offer has changed: Standard Pack is now {shown}. Nothing was bought." in page
+    assert f"This offer has changed: Standard Pack is now {shown}. Nothing was charged." in page
     assert not Purchase.objects.exists()
 
     package = Package.objects.get(code="standard")

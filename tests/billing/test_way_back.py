@@ -56,7 +56,7 @@ def test_the_buyer_comes_back_to_the_page_that_led_to_the_shop(
     success = session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"])
     assert "%7B" not in session["success_url"]  # Stripe fills the placeholder in as it stands
     waiting = client.get(path_of(success)).content.decode()
-    assert re.search(r'href="([^"]*)">Back to where you were</a>', waiting)
+    assert re.search(r'href="([^"]*)">Go back</a>', waiting)
     sandbox.pay(session["id"])
     Purchase.objects.update(asked_stripe_at=None)  # two seconds later
     page = client.get(path_of(success)).content.decode()
@@ -106,4 +106,4 @@ def test_no_address_off_the_site_is_taken_from_anywhere(user: User, sandbox: San
     assert client.get("/credits/", {"checkout": "cancelled", "next": address})["Location"] == "/credits/"
     shown = client.get("/credits/success", {"session_id": session["id"], "next": address})
     assert not re.search(r'href="[^"]*evil', shown.content.decode())
-    assert "Back to where you were" not in shown.content.decode()
+    assert "Go back" not in shown.content.decode()

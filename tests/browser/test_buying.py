@@ -44,10 +44,10 @@ def test_a_pack_that_is_paid_for_is_in_the_balance_and_in_the_history(
     purchase = Purchase.objects.get()
     expect_receipt(page, "Amount paid", "$45.00")
     expect_receipt(page, "Paid with", "Visa •••• 4242")
-    expect_receipt(page, "Payment id", purchase.stripe_payment_intent_id or "")
+    expect_receipt(page, "Payment ID", purchase.stripe_payment_intent_id or "")
     assert credits_of(buyer) == 5000
 
-    page.get_by_role("link", name="See your purchases").click()
+    page.get_by_role("link", name="View purchases").click()
     row = page.get_by_role("row", name=re.compile("Standard"))
     expect(row).to_contain_text("$45.00")
     expect(row).to_contain_text("Completed")
@@ -185,7 +185,7 @@ def test_a_pack_can_be_bought_with_the_keyboard_alone(
     page = open_page(buyer)
     page.goto("/credits/")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#content")).to_be_focused()
     tab_to(page, "button", "Buy Standard")
@@ -200,7 +200,7 @@ def test_a_pack_can_be_bought_with_the_keyboard_alone(
 
     page.wait_for_url(SUCCESS)
     expect_heading(page, "5,000 credits added")
-    tab_to(page, "a", "See your purchases")
+    tab_to(page, "a", "View purchases")
     assert_focus_is_visible(page)
     page.keyboard.press("Enter")
     page.wait_for_url("**/credits/history/")

@@ -26,7 +26,7 @@ def test_the_credits_of_a_payment_that_is_disputed_at_once_are_frozen(
         shop.release_webhooks(concurrency=4)
         shop.wait_for_webhooks()
         page.reload()
-        expect_heading(page, "Your bank has taken this payment back")
+        expect_heading(page, "Your bank reversed this payment")
 
     assert set(Purchase.objects.values_list("status", flat=True)) == {"disputed"}
     assert credits_of(buyer) == 0

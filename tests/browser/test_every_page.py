@@ -114,7 +114,7 @@ def stale_form(visit: Visit) -> None:
     visit.page.goto("/credits/")
     visit.page.context.clear_cookies(name=visit.settings.CSRF_COOKIE_NAME)
     buy_button(visit.page).click()
-    expect(visit.page.get_by_text("That form was too old")).to_be_visible()
+    expect(visit.page.get_by_text("This page expired")).to_be_visible()
 
 
 def switched_accounts(visit: Visit) -> None:
@@ -137,7 +137,7 @@ def gift_after_a_switch(visit: Visit) -> None:
 
 def act_for_the_team(page: Page) -> None:
     page.goto("/teams/")
-    page.get_by_role("button", name="Act for it").click()
+    page.get_by_role("button", name="Switch").click()
 
 
 def broken(error: Exception) -> Callable[[Visit], None]:
@@ -166,25 +166,25 @@ PAGES: dict[str, tuple[Callable[[Visit], None], str]] = {
     ),
     "pending": (outcome(Status.PENDING), "Processing your payment"),
     "processing": (outcome(Status.PROCESSING), "Processing your payment"),
-    "failed": (outcome(Status.FAILED), "The payment failed"),
-    "expired": (outcome(Status.EXPIRED), "The checkout has expired"),
+    "failed": (outcome(Status.FAILED), "Payment failed"),
+    "expired": (outcome(Status.EXPIRED), "Checkout expired"),
     "attention": (
         outcome(Status.PENDING, Purchase.Attention.AMOUNT_DIFFERS),
-        "We are checking your payment",
+        "We’re reviewing your payment",
     ),
     "sign_in": (sign_in, "Sign in"),
     "sign_in_refused": (sign_in_refused, "Sign in"),
     "signed_in_already": (signed_in_already, "Sign in"),
-    "not_found_404": (not_found, "There is nothing here"),
+    "not_found_404": (not_found, "Page not found"),
     "account_switched_409": (switched_accounts, "You switched accounts"),
-    "gift_after_a_switch": (gift_after_a_switch, "Give credits"),
-    "stale_form_403": (stale_form, "That form was too old"),
-    "forbidden_403": (broken(PermissionDenied()), "You may not open this page"),
-    "bad_request_400": (broken(SuspiciousOperation()), "That request could not be understood"),
-    "wrong_method_405": (button_without_its_page, "This address can’t be opened"),
-    "database_away_503": (broken(OperationalError("on purpose")), "We can’t answer right now"),
-    "too_many_429": (too_fast, "That was a bit too fast"),
-    "server_error_500": (broken(RuntimeError("on purpose")), "Something went wrong on our side"),
+    "gift_after_a_switch": (gift_after_a_switch, "Send credits"),
+    "stale_form_403": (stale_form, "This page expired"),
+    "forbidden_403": (broken(PermissionDenied()), "This account doesn’t have access"),
+    "bad_request_400": (broken(SuspiciousOperation()), "We couldn’t understand that request"),
+    "wrong_method_405": (button_without_its_page, "This address can’t be opened directly"),
+    "database_away_503": (broken(OperationalError("on purpose")), "We’re temporarily unavailable"),
+    "too_many_429": (too_fast, "Too many requests"),
+    "server_error_500": (broken(RuntimeError("on purpose")), "Something went wrong"),
 }
 
 
@@ -286,6 +286,6 @@ def test_signing_in_by_the_form_and_out_by_the_button(open_page: OpenPage, buyer
     page.wait_for_url("**/credits/history/")
     expect(page.get_by_role("banner")).to_contain_text("Ada Lovelace")
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("status")).to_have_text("You are signed out.")
+    expect(page.get_by_role("status")).to_have_text("You’ve signed out.")
     page.goto("/credits/")
     page.wait_for_url("**/accounts/login/?next=/credits/")

@@ -69,7 +69,7 @@ def nothing_found(page: Page) -> None:
 
 def threshold_refused(page: Page) -> None:
     statement(page)
-    page.get_by_label("Tell me when fewer credits").fill("many")
+    page.get_by_label("Email me when my balance").fill("many")
     page.locator("#low-balance").get_by_role("button").click()
     expect(page.locator("#id_threshold-error")).to_be_visible()
 
@@ -87,11 +87,11 @@ def gift_refused(page: Page) -> None:
 def gift_confirmed(page: Page) -> None:
     gift(page)
     fill_gift(page, LONG_ADDRESS, "12.5")
-    expect_heading(page, "Give 12.5 credits?")
+    expect_heading(page, "Send 12.5 credits?")
 
 
 def fill_gift(page: Page, email: str, amount: str) -> None:
-    page.get_by_label("E-mail of who gets it").fill(email)
+    page.get_by_label("Recipient’s email").fill(email)
     page.get_by_label("Credits").fill(amount)
     page.get_by_label("Message").fill("Hello\nthere")
     page.get_by_role("button", name="Continue").click()
@@ -121,7 +121,7 @@ def test_a_page_of_credits_has_no_barrier_and_scrolls_one_way(
 def test_an_empty_statement_has_no_barrier(open_page: OpenPage, buyer: User) -> None:
     page = open_page(buyer)
     statement(page)
-    expect(page.get_by_text("Nothing has happened yet")).to_be_visible()
+    expect(page.get_by_text("No activity yet")).to_be_visible()
     expect_no_barriers(page)
 
 
@@ -154,7 +154,7 @@ def test_filters_and_pages_lead_through_the_history(
     expect(page.locator(".reference").first).to_have_text("job-220")
     page.get_by_role("link", name="Newer").click()
     expect(page.locator(".reference").first).to_have_text("job-250")
-    page.get_by_label("Kind").select_option("Purchase")
+    page.get_by_label("Type").select_option("Purchase")
     page.get_by_role("button", name="Filter").click()
     expect(rows).to_have_count(3)
     assert "kind=purchase" in page.url
@@ -165,7 +165,7 @@ def test_filters_and_pages_lead_through_the_history(
     page.go_back()
     expect(rows).to_have_count(3)
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download as CSV").click()
+        page.get_by_role("link", name="Download CSV").click()
     assert download.value.suggested_filename == "statement.csv"
     assert len(download.value.path().read_text().splitlines()) == 1 + 3
 
@@ -174,27 +174,25 @@ def test_filters_and_pages_lead_through_the_history(
 def test_the_chart_says_what_it_shows_to_those_who_dont_see_it(open_page: OpenPage, buyer: User) -> None:
     page = open_page(buyer)
     statement(page)
-    chart = page.get_by_role("img", name="Balance at the end of each day")
+    chart = page.get_by_role("img", name="Daily closing balance")
     expect(chart).to_be_visible()
-    expect(page.locator("#chart-desc")).to_contain_text("899,999,999,999,999,512.123455 at least")
-    page.get_by_text("The same as a table").click()
-    expect(
-        page.get_by_role("region", name="Balance at the end of each day").get_by_role("row")
-    ).to_have_count(31)
+    expect(page.locator("#chart-desc")).to_contain_text("lowest 899,999,999,999,999,512.123455")
+    page.get_by_text("Show as table").click()
+    expect(page.get_by_role("region", name="Daily closing balance").get_by_role("row")).to_have_count(31)
 
 
 def test_a_gift_is_given_and_seen_on_both_statements(open_page: OpenPage, buyer: User, grace: User) -> None:
     book(ledger.open_account(buyer), 1000)
     page = open_page(buyer)
     statement(page)
-    page.get_by_role("link", name="Give credits").click()
+    page.get_by_role("link", name="Send credits").click()
     fill_gift(page, LONG_ADDRESS, "12.5")
-    page.get_by_role("button", name="Change").click()
+    page.get_by_role("button", name="Edit").click()
     page.get_by_label("Credits").fill("20.25")
     page.get_by_role("button", name="Continue").click()
-    expect_heading(page, "Give 20.25 credits?")
-    page.get_by_role("button", name="Give", exact=True).dblclick(no_wait_after=True)
-    expect(page.get_by_role("status")).to_have_text(f"You gave 20.25 credits to {LONG_ADDRESS}.")
+    expect_heading(page, "Send 20.25 credits?")
+    page.get_by_role("button", name="Send", exact=True).dblclick(no_wait_after=True)
+    expect(page.get_by_role("status")).to_have_text(f"You sent 20.25 credits to {LONG_ADDRESS}.")
     expect(page.locator(".entries-table")).to_contain_text(f"Gift sent to {LONG_ADDRESS}")
     assert get_balance(buyer).balance == Decimal("979.75")
     other = open_page(grace)
@@ -207,13 +205,13 @@ def test_the_banner_comes_with_a_low_balance_and_can_be_hidden(open_page: OpenPa
     book(ledger.open_account(buyer), 40)
     page = open_page(buyer)
     statement(page)
-    page.get_by_label("Tell me when fewer credits").fill("50")
+    page.get_by_label("Email me when my balance").fill("50")
     page.locator("#low-balance").get_by_role("button").click()
-    expect(page.get_by_role("status")).to_contain_text("falls below 50 credits")
+    expect(page.get_by_role("status")).to_contain_text("drops below 50 credits")
     find_crossings()
     page.goto("/credits/")
     banner = page.get_by_role("complementary", name="Low balance")
-    expect(banner).to_contain_text("40 credits are left")
+    expect(banner).to_contain_text("40 credits available")
     banner.get_by_role("button", name="Hide").click()
     expect(banner).to_have_count(0)
 
@@ -222,7 +220,7 @@ def test_times_follow_the_chosen_zone(open_page: OpenPage, buyer: User) -> None:
     book(ledger.open_account(buyer), 40)
     page = open_page(buyer)
     statement(page)
-    page.get_by_label("Show times as in").select_option("Asia/Kolkata")
-    page.locator("section", has_text="Show times as in").get_by_role("button").click()
-    expect(page.get_by_role("status")).to_have_text("Times are shown in this zone from now on.")
+    page.get_by_label("Show times in").select_option("Asia/Kolkata")
+    page.locator("section", has_text="Show times in").get_by_role("button").click()
+    expect(page.get_by_role("status")).to_have_text("Time zone saved.")
     expect(page.locator(".entries-table time").first).to_contain_text("IST")

@@ -64,7 +64,7 @@ def test_waiting_takes_no_focus_and_says_nothing_twice(
     page = open_page(buyer)
     go_to_checkout(page)
     pay_by_bank(page)
-    link = page.get_by_role("link", name="See your purchases")
+    link = page.get_by_role("link", name="View purchases")
     link.focus()
     page.evaluate(
         "window.changes = 0; new MutationObserver(() => window.changes++)"
@@ -135,8 +135,8 @@ def test_a_delayed_payment_that_fails_says_that_nothing_was_credited(
     go_to_checkout(page)
     pay_by_bank(page)
     shop.fail(session_of(page))
-    expect_heading(page, "The payment failed")
-    expect(page.locator("main")).to_contain_text("Nothing was credited")
+    expect_heading(page, "Payment failed")
+    expect(page.locator("main")).to_contain_text("no credits were added")
     assert credits_of(buyer) == 0
 
 
@@ -147,8 +147,8 @@ def test_an_expired_checkout_says_that_nothing_was_charged(
     session = go_to_checkout(page)
     shop.expire(session)
     page.goto(f"/credits/success?session_id={session}")
-    expect_heading(page, "The checkout has expired")
-    expect(page.locator("main")).to_contain_text("Nothing was charged and nothing was credited")
+    expect_heading(page, "Checkout expired")
+    expect(page.locator("main")).to_contain_text("You weren’t charged, and no credits were added")
 
 
 def test_a_payment_of_another_amount_is_held_back_and_named_to_its_buyer(
@@ -158,8 +158,8 @@ def test_a_payment_of_another_amount_is_held_back_and_named_to_its_buyer(
     go_to_checkout(page)
     Purchase.objects.update(price_minor=4400)
     pay_by_card(page)
-    expect_heading(page, "We are checking your payment")
-    expect(page.locator("main")).to_contain_text("Nothing is lost")
+    expect_heading(page, "We’re reviewing your payment")
+    expect(page.locator("main")).to_contain_text("need to review it")
     expect(page.locator("main")).to_contain_text(str(Purchase.objects.get().pk))
     assert credits_of(buyer) == 0
     expect(page.locator("[hx-get]")).to_have_count(0)
@@ -173,7 +173,7 @@ def test_a_second_payment_is_told_of_and_what_only_staff_have_to_settle_is_not(
     page = open_page(buyer)
     page.goto(f"/credits/success?session_id={purchase.stripe_session_id}")
     expect_heading(page, "5,000 credits added")
-    told = page.get_by_text("A second payment arrived for this purchase.")
+    told = page.get_by_text("We received a second payment for this purchase.")
     expect(told).to_have_count(1 if is_told else 0)
 
 

@@ -46,7 +46,7 @@ def test_the_first_page_after_the_first_sign_in_is_on_the_browsers_clock(
     expect(travelling.locator("td time").first).to_contain_text("JST")
     travelling.goto("/credits/statement/")
     form = travelling.get_by_role("region", name="Time zone")
-    form.get_by_label("Show times as in").select_option("This browser’s time zone")
+    form.get_by_label("Show times in").select_option("Browser’s time zone")
     form.get_by_role("button", name="Save").click()
     expect(form).to_contain_text("in America/New_York")
     page.goto("/credits/history/")

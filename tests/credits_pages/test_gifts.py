@@ -187,7 +187,7 @@ def test_what_was_bought_too_recently_is_not_given(ada: User, grace: User, setti
     settings.GIFT_AFTER = timedelta(hours=24)
     account = ledger.open_account(ada)
     ledger.grant(account.pk, Decimal(50), kind=Entry.Kind.PURCHASE, key="now", cost=ledger.Cost(500, "usd"))
-    told = "You can give 1,000 credits now.*24 hours after they were bought"
+    told = "You can send 1,000 credits now.*24 hours"
     with pytest.raises(TooFresh, match=told):
         gifts.plan_gift(ada, grace.email, Decimal(1001), "")
     with pytest.raises(TooFresh, match=told):
@@ -271,12 +271,12 @@ def test_both_get_one_mail(ada: User, grace: User) -> None:
     by_address = {sent.to[0]: sent for sent in mail.outbox}
     assert (len(mail.outbox), set(by_address)) == (2, {ada.email, grace.email})
     received, sent = by_address[grace.email], by_address[ada.email]
-    assert (received.subject, sent.subject) == ("You were given 250 credits", "You gave 250 credits")
-    assert f"{ada.email} gave you 250 credits" in received.body
+    assert (received.subject, sent.subject) == ("You received 250 credits", "You sent 250 credits")
+    assert f"{ada.email} sent you 250 credits" in received.body
     assert "Thank you\nfor <all>" in received.body
     html = str(received.alternatives[0][0])  # type: ignore[attr-defined]  # it is an EmailMultiAlternatives
     assert "Thank you<br>for &lt;all&gt;" in html
-    assert f"You gave 250 credits to {grace.email}" in sent.body
+    assert f"You sent 250 credits to {grace.email}" in sent.body
 
 
 @pytest.mark.django_db(transaction=True)

@@ -27,7 +27,7 @@ from tests.teams.builders import make_people
 
 pytestmark = pytest.mark.django_db
 
-BANNER = "credits are left"
+BANNER = "credits available,</strong>"
 # What a form says that is shown to somebody who acts for themselves.
 OWN = {"shown_for": "personal"}
 A_DAY = timedelta(hours=24)
@@ -77,8 +77,8 @@ def test_a_balance_that_falls_below_is_mailed_once(ada: User) -> None:
     spend(ada, 1)
     assert (find_crossings(), mails()) == (0, 0)
     sent = mail.outbox[0]
-    assert (sent.to, sent.subject) == ([ada.email], "You have 49 credits left")
-    assert "fewer than the 50 that you wanted to be told of" in sent.body
+    assert (sent.to, sent.subject) == ([ada.email], "You have 49 credits available")
+    assert "below your alert level of 50" in sent.body
 
 
 def test_it_is_armed_again_when_the_balance_rises(ada: User) -> None:
@@ -111,7 +111,7 @@ def test_what_is_still_below_when_the_day_is_over_is_mailed_then(ada: User) -> N
     assert (find_crossings(), mails()) == (0, 0)
     let_pass(timedelta(minutes=1))
     assert (find_crossings(), mails()) == (0, 1)
-    assert mail.outbox[-1].subject == "You have 35 credits left"
+    assert mail.outbox[-1].subject == "You have 35 credits available"
     let_pass(2 * A_DAY)
     assert (find_crossings(), mails()) == (0, 0)  # this crossing was told of
 
@@ -234,7 +234,7 @@ def test_a_teams_owner_and_admins_are_told() -> None:
     set_threshold(people.owner, people.team, Decimal(50))
     assert (find_crossings(), mails()) == (1, 1)
     assert set(mail.outbox[0].to) == {people.owner.email, people.admin.email}
-    assert mail.outbox[0].subject == "Crew has 10 credits left"
+    assert mail.outbox[0].subject == "Crew has 10 credits available"
 
 
 # --- On the pages -----------------------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def test_the_banner_is_there_from_a_crossing_until_the_balance_has_risen(ada: Us
     spend(ada, 60)
     find_crossings()
     for page in ("/credits/", "/credits/statement/", "/teams/"):
-        assert "<strong>40 credits are left,</strong>" in client.get(page).content.decode()
+        assert "<strong>40 credits available,</strong>" in client.get(page).content.decode()
     book(Account.objects.get(), 500)  # the job has not run yet
     assert BANNER not in client.get("/credits/").content.decode()
 
@@ -261,7 +261,7 @@ def test_each_member_sees_a_teams_banner_and_is_not_told_that_they_asked_for_it(
         client = browser_of(user)
         client.post("/teams/switch", {"team": str(people.team.pk)})
         shown = client.get("/credits/").content.decode()
-        assert "<strong>10 credits are left,</strong> fewer than the 50 set for this notice." in shown
+        assert "<strong>10 credits available,</strong> below the alert level of 50." in shown
 
 
 def test_a_hidden_banner_stays_away_until_the_next_crossing(ada: User) -> None:

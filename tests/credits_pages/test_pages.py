@@ -54,12 +54,12 @@ def read(user: User, address: str = STATEMENT) -> str:
 
 def test_somebody_without_an_account_is_told_what_comes_here(ada: User) -> None:
     page = read(ada)
-    assert "Nothing has happened yet" in page
+    assert "No activity yet" in page
     assert not Account.objects.exists()
 
 
 def test_an_account_without_entries_looks_the_same(ada: User, account: Account) -> None:
-    assert "Nothing has happened yet" in read(ada)
+    assert "No activity yet" in read(ada)
 
 
 def test_every_entry_says_what_how_much_and_what_was_left(ada: User, account: Account) -> None:
@@ -136,7 +136,7 @@ def test_the_filter_leaves_what_was_asked_for(ada: User, account: Account) -> No
     assert ("january" in page, "february" in page, "a-job" in page) == (False, True, True)
     page = read(ada, f"{STATEMENT}?month=2025-02&kind=spend")
     assert ("february" in page, "a-job" in page) == (False, True)
-    assert "No entries like that" in read(ada, f"{STATEMENT}?kind=refund")
+    assert "No matching entries" in read(ada, f"{STATEMENT}?kind=refund")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_filter_that_is_none_is_passed_over(ada: User, account: Account, query
 
 def test_a_page_beyond_the_history_is_empty_and_says_so(ada: User, account: Account) -> None:
     book(account, 100)
-    assert "No entries like that" in read(ada, f"{STATEMENT}?before=1")
+    assert "No matching entries" in read(ada, f"{STATEMENT}?before=1")
 
 
 def test_pages_are_linked_in_both_directions_and_keep_the_filter(ada: User, account: Account) -> None:
@@ -160,7 +160,7 @@ def test_pages_are_linked_in_both_directions_and_keep_the_filter(ada: User, acco
     older = read(ada, f"{STATEMENT}?kind=spend&before={2 * PAGE_SIZE}")
     assert 'rel="prev"' in older
     assert 'rel="next"' in older
-    assert "Month by month" not in older
+    assert "Monthly summary" not in older
 
 
 def queries_of(user: User, address: str = STATEMENT) -> int:
@@ -193,7 +193,7 @@ def test_a_team_shows_its_members_its_statement_and_others_nothing() -> None:
     assert "my-own" in client.get(STATEMENT).content.decode()
     client.post("/teams/switch", {"team": people.team.pk})
     page = client.get(STATEMENT).content.decode()
-    assert ("for-the-team" in page, "my-own" in page, "The credits of Crew" in page) == (True, False, True)
+    assert ("for-the-team" in page, "my-own" in page, "Team account: Crew" in page) == (True, False, True)
     assert "for-the-team" in b"".join(client.get("/credits/statement.csv")).decode()
     people.member.memberships.all().delete()
     assert "for-the-team" not in client.get(STATEMENT).content.decode()
@@ -245,14 +245,14 @@ def test_a_gift_is_shown_before_it_is_given(ada: User, grace: User) -> None:
     client = browser_of(ada)
     shown = client.post(GIFT, form_for(grace))
     page = " ".join(shown.content.decode().split())
-    assert "Give 12.5 credits?" in page
+    assert "Send 12.5 credits?" in page
     assert "Hi &lt;you&gt;" in page
     assert "987.5" in page
     assert "Hopper" not in page  # an address is not traded for a name
     assert not Gift.objects.exists()
     given = client.post("/credits/gift/give", confirmed(shown))
     assert (given.status_code, given["Location"]) == (302, STATEMENT)
-    assert told(given) == [f"You gave 12.5 credits to {grace.email}."]
+    assert told(given) == [f"You sent 12.5 credits to {grace.email}."]
     assert get_balance(grace).balance == Decimal("12.5")
 
 
@@ -308,7 +308,7 @@ def test_a_limit_is_said_beside_the_amount(ada: User, grace: User, settings: Any
     settings.GIFT_DAILY_LIMIT = Decimal(10)
     answer = browser_of(ada).post(GIFT, form_for(grace))
     assert answer.status_code == 400
-    assert "You can give 10 more credits at the moment" in answer.content.decode()
+    assert "You can send 10 more credits now" in answer.content.decode()
 
 
 def test_trying_addresses_out_ends_soon(ada: User, grace: User) -> None:
@@ -324,7 +324,7 @@ def test_a_gift_comes_out_of_ones_own_credits_also_while_acting_for_a_team(setti
     book(ledger.open_team_account(people.team), 1000)
     client = browser_of(people.owner)
     client.post("/teams/switch", {"team": people.team.pk})
-    assert "comes out of your own credits" in client.get(GIFT).content.decode()
+    assert "gifts come from your personal credits" in client.get(GIFT).content.decode()
     answer = client.post(GIFT, form_for(people.stranger, shown_for=str(people.team.pk)))
     assert answer.status_code == 400
     assert not Entry.objects.filter(kind="gift_sent").exists()

@@ -242,7 +242,7 @@ def test_a_mail_to_an_address_is_in_the_zone_of_whoever_has_it(ada: User) -> Non
     for address, zone in ((ada.email.upper(), "CES?T"), ("nobody@example.com", "UTC")):
         invitation = invite(owner, team.pk, address, Role.MEMBER)
         assert send_invitation_mail(invitation.pk)
-        assert re.search(rf"until .* {zone}\.", str(mail.outbox[-1].body))
+        assert re.search(rf"expires .* {zone}\.", str(mail.outbox[-1].body))
 
 
 def test_staffs_mailbox_reads_the_clock_of_whose_it_is(ada: User) -> None:

@@ -85,7 +85,7 @@ def test_what_has_no_receipt_says_so_on_the_page_with_the_purchases(buyer: User)
     for paper in (pending(buyer), paid(buyer, price_minor=0, list_price_minor=0)):
         answer = browser_of(buyer).get(page_of(paper), follow=True)
         assert answer.redirect_chain == [("/credits/history/", 302)]
-        assert "There is no receipt of this purchase." in answer.content.decode()
+        assert "This purchase has no receipt." in answer.content.decode()
 
 
 def test_only_reading_is_possible(buyer: User) -> None:
@@ -185,7 +185,7 @@ def test_a_purchase_without_a_receipt_has_no_button_and_its_address_says_so(buye
     carl = staff()
     address = f"/admin/purchases/purchase/{purchase.pk}/receipt/"
     assert address not in carl.get(f"/admin/purchases/purchase/{purchase.pk}/change/").content.decode()
-    assert "There is no receipt" in carl.get(address, follow=True).content.decode()
+    assert "This purchase has no receipt" in carl.get(address, follow=True).content.decode()
 
 
 @pytest.mark.parametrize("who", ["buyer", "nobody"])

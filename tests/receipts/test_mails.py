@@ -69,7 +69,7 @@ def test_the_mail_about_a_refund_brings_the_credit_note_once(buyer: User) -> Non
     assert file[0] == f"{number}.pdf"
     assert "$15.00" in file[2]
     for part in parts_of(mail.outbox[0]):
-        assert f"The credit note {number} is attached." in part
+        assert f"Credit note {number} is attached." in part
 
 
 @pytest.mark.parametrize(

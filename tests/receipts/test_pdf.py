@@ -66,7 +66,7 @@ def test_a_credit_note_says_which_receipt_it_corrects_and_by_how_much(buyer: Use
         "Credit note",
         "C-2026-000001",
         "1 December 2026",
-        "R-2026-000001 of 27 November 2026",
+        "R-2026-000001, 27 November 2026",
         "Refund: Standard",
         "Total refunded (USD)",
         "$15.00",
@@ -111,7 +111,7 @@ def test_a_pack_at_list_price_has_no_discount(buyer: User) -> None:
 def test_what_the_settings_leave_out_is_not_printed(buyer: User, settings: Any) -> None:
     settings.SELLER_ADDRESS = settings.SELLER_TAX_ID = settings.RECEIPT_NOTE = ""
     text = receipt_text(paid(buyer))
-    assert text.split()[:6] == ["Example", "Software", "GmbH", "Receipt", "Sold", "to"]
+    assert text.split()[:6] == ["Example", "Software", "GmbH", "Receipt", "Billed", "to"]
     assert text.splitlines()[-1].startswith("Paid in full through Stripe")
 
 

@@ -51,7 +51,7 @@ def test_the_buyer_is_led_to_stripes_invoice_from_mail_pages_and_api(sandbox: Sa
     (message,) = mail.outbox
     assert message.attachments == []
     assert receipt_page(purchase) in str(message.body)
-    assert "Your invoice (PDF)" in str(message.body)
+    assert "View invoice (PDF)" in str(message.body)
     browser = browser_of(buyer)
     for page in ("/credits/history/", f"/credits/success?session_id={purchase.stripe_session_id}"):
         shown = browser.get(page).content.decode()
@@ -112,7 +112,7 @@ def test_while_stripe_is_away_the_page_says_so_and_the_api_answers_502(sandbox: 
     purchase = buy(sandbox, buyer)
     sandbox.fault(method="GET", path="/v1/checkout/sessions/*", status=500, times=None)
     answer = browser_of(buyer).get(receipt_page(purchase), follow=True)
-    assert "The invoice can’t be fetched at the moment." in answer.content.decode()
+    assert "We couldn’t get the invoice. Please try again" in answer.content.decode()
     assert_problem(browser_of(buyer).get(f"{API}purchases/{purchase.pk}/receipt"), 502, "stripe_unavailable")
 
 
@@ -120,7 +120,7 @@ def test_what_stripe_refuses_is_not_to_be_tried_again(sandbox: Sandbox, buyer: U
     purchase = buy(sandbox, buyer)
     sandbox.fault(method="GET", path="/v1/checkout/sessions/*", status=403, times=None)
     answer = browser_of(buyer).get(receipt_page(purchase), follow=True)
-    assert "The invoice can’t be fetched. Please contact us." in answer.content.decode()
+    assert "We couldn’t get the invoice. Please contact support." in answer.content.decode()
 
 
 def test_nobody_is_led_to_somebody_elses_invoice(sandbox: Sandbox, buyer: User) -> None:
@@ -137,7 +137,7 @@ def test_a_delayed_payment_has_its_invoice_once_it_settles(sandbox: Sandbox, buy
     sandbox.pay_later(started.session_id)
     deliver(sandbox)
     answer = browser_of(buyer).get(receipt_page(started.purchase), follow=True)
-    assert "There is no invoice of this purchase." in answer.content.decode()
+    assert "This purchase has no invoice." in answer.content.decode()
     sandbox.settle(started.session_id)
     deliver(sandbox)
     assert browser_of(buyer).get(receipt_page(started.purchase)).status_code == 302

@@ -78,7 +78,7 @@ def test_a_double_click_refunds_once(as_superuser: Client, purchase: Purchase) -
     [
         ({"note": ""}, "This field is required."),
         ({"amount": "1.005"}, "smallest unit"),
-        ({"amount": "much"}, "Write it in digits, with a point for decimals: 2.5"),
+        ({"amount": "much"}, "Enter a number such as 2.5, with a point for decimals."),
     ],
 )
 def test_what_is_missing_is_said_in_the_dialog(

@@ -153,11 +153,11 @@ def test_its_buyer_is_told_and_gets_no_credit_note(
 def test_its_buyer_sees_what_became_of_the_money(as_superuser: Client, sandbox: Sandbox, buyer: User) -> None:
     purchase, _payment = make_owed("held back", sandbox, buyer)
     session = purchase.stripe_session_id or ""
-    assert "We are checking your payment" in show_success_page(buyer, session)
+    assert "We’re reviewing your payment" in show_success_page(buyer, session)
     refund_owed(as_superuser, purchase)
 
     page = show_success_page(buyer, session)
-    assert "Your payment was given back" in page
+    assert "Your payment was refunded" in page
     assert "no money was taken" not in page
 
 

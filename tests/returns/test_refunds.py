@@ -25,6 +25,7 @@ from billing.refunds.models import Refund
 from billing.refunds.refunding import issue_refund, preview_refund, sync_refunds
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Lot
+from tests.billing.calling import browser_of
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, start
 from tests.credits.builders import hold, let_lot_expire
@@ -387,7 +388,7 @@ def test_the_buyer_is_told_once_what_went_back(purchase: Purchase, mailoutbox: l
     assert purchase.user is not None
     assert (mail.to, mail.subject) == ([purchase.user.email], "Your refund of $9.00")
     for body in (mail.body, mail.alternatives[0][0]):
-        assert "$9.00 of your purchase of Standard" in body
+        assert "$9.00 for your purchase of Standard" in body
         assert "We removed 100 credits; your balance is -900." in body.replace("−", "-")
         assert "900 of the refunded credits were already spent" in re.sub(r"\s+", " ", body)
         assert "/credits/history/" in body
@@ -407,3 +408,6 @@ def test_nobody_is_told_of_a_refund_that_failed(
 def test_the_statement_says_of_which_package(purchase: Purchase) -> None:
     refund(purchase, 900)
     assert Entry.objects.latest("id").metadata["package"] == "standard"
+    assert purchase.package_name == "Standard Pack"
+    page = browser_of(purchase.user).get("/credits/statement/").content.decode()
+    assert (page.count("<span>Standard Pack</span>"), page.count("<span>standard</span>")) == (2, 0)

@@ -134,7 +134,7 @@ def test_a_buyer_reads_nothing_of_it_and_is_not_told_to_try_again(missing: Any) 
     assert problem["detail"] == "Stripe refused the request."
 
     page = buyer.post("/credits/buy", BUY, follow=True).content.decode()
-    assert "The checkout could not be opened. Nothing was charged. Please contact us." in page
+    assert "The checkout couldn’t be opened. Nothing was charged. Please contact support." in page
     for text in (page, str(problem)):
         assert "rak_" not in text
         assert "req_" not in text

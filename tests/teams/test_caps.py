@@ -113,8 +113,8 @@ def test_the_refusal_says_what_is_left_and_until_when(people: People) -> None:
     with pytest.raises(CapReached) as error:
         spend(people.team, people.member, 1000, NOON)
     assert error.value.message == (
-        "This needs 1,000 credits, and 234.5 are left of the member's cap of 1,234.5 per month. "
-        "It begins anew on 1 Dec 2026, 00:00 UTC."
+        "This needs 1,000 credits, but the member has 234.5 left of their limit of 1,234.5 per month. "
+        "It resets on 1 Dec 2026, 00:00 UTC."
     )
     assert error.value.status == 402
 

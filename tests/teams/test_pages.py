@@ -47,7 +47,7 @@ def read(user: User, address: str) -> str:
 
 def test_a_team_is_created_on_the_page() -> None:
     user = UserFactory.create()
-    assert "You are in no team yet" in read(user, "/teams/")
+    assert "No teams yet" in read(user, "/teams/")
     answer = browser_of(user).post("/teams/", {"name": "Crew"})
     team = Team.objects.get()
     assert answer["Location"] == f"/teams/{team.pk}/"
@@ -75,10 +75,10 @@ def test_who_sees_whose_spending(people: People) -> None:
 
 def test_a_member_is_offered_nothing_that_is_refused(people: People) -> None:
     page = read(people.member, url("team", people))
-    for offer in ("Invite somebody", "Open invitations", "Rename the team", "Change<"):
+    for offer in ("Invite member", "Open invitations", "Rename team", "Edit<"):
         assert offer not in page
-    assert "Leave the team" in page
-    assert "Leave the team" not in read(people.owner, url("team", people))
+    assert "Leave team" in page
+    assert "Leave team" not in read(people.owner, url("team", people))
 
 
 def test_an_admin_changes_members_and_no_other_admin(people: People) -> None:
@@ -87,7 +87,7 @@ def test_an_admin_changes_members_and_no_other_admin(people: People) -> None:
     for of in (people.admin, people.owner):
         assert url("member", people, of) not in page
         assert browser_of(people.admin).get(url("member", people, of)).status_code == 404
-    assert "Make them the owner" not in read(people.admin, url("member", people, people.member))
+    assert "Make owner" not in read(people.admin, url("member", people, people.member))
 
 
 def posts(people: People) -> dict[str, tuple[str, dict[str, str]]]:
@@ -129,7 +129,7 @@ def test_a_members_posts_are_refused(people: People) -> None:
     before = state_of(people)
     for name, (address, form) in addresses.items():
         answer = browser_of(people.member).post(address, form)
-        assert answer.status_code == 403 or "Only the owner" in told(answer)[0], name
+        assert answer.status_code == 403 or "Only the team’s owner" in told(answer)[0], name
     assert state_of(people) == before
 
 
@@ -164,7 +164,7 @@ def test_the_owner_does_all_of_it_on_the_pages(people: People) -> None:
 
 def test_the_owner_is_told_how_to_leave(people: People) -> None:
     answer = browser_of(people.owner).post(url("leave", people))
-    assert told(answer) == ["A team keeps its owner. Make somebody else the owner first."]
+    assert told(answer) == ["A team must have an owner. Make another member the owner first."]
 
 
 @pytest.mark.parametrize("cap", ["-1", "NaN", "many", "1.0000001", "1e30", "Infinity"])
@@ -195,7 +195,7 @@ def test_a_refused_invitation_keeps_what_was_typed(people: People) -> None:
     answer = browser_of(people.owner).post(url("invite", people), form)
     page = answer.content.decode()
     assert answer.status_code == 400
-    assert f"{people.member.email} is in the team already." in page
+    assert f"{people.member.email} is already a member." in page
     for kept in (f'value="{people.member.email}"', 'value="7.5"', '"admin" selected', '"week" selected'):
         assert kept in page
 
@@ -230,14 +230,14 @@ def test_a_link_that_is_over_says_why(people: People) -> None:
     answer = browser_of(people.stranger).get(link)
     assert (answer.status_code, "has expired. Ask the team" in answer.content.decode()) == (410, True)
     invitations.revoke(people.owner, people.team.pk, invitation.pk)
-    assert "taken back" in browser_of(people.stranger).get(link).content.decode()
+    assert "was revoked" in browser_of(people.stranger).get(link).content.decode()
     for address in ("/teams/join", "/teams/join?token=nonsense"):
         assert browser_of(people.stranger).get(address).status_code == 404
 
 
 def test_a_member_who_opens_the_link_is_told_so(people: People) -> None:
     _, link = link_to(people)
-    assert "You are in this team already" in read(people.member, link)
+    assert "You’re already a member" in read(people.member, link)
     token = link.partition("=")[2]
     assert browser_of(people.member).post("/teams/join", {"token": token})["Location"] == url("team", people)
     assert Invitation.objects.get().accepted_at is None
@@ -282,7 +282,7 @@ def test_switching_leads_nowhere_else(people: People, elsewhere: str) -> None:
 def test_a_team_that_is_not_ones_own_is_not_switched_to(people: People, team: str) -> None:
     client = browser_of(people.member)
     assert told(client.post("/teams/switch", {"team": team})) == [
-        "There is no such team, or you are not in it."
+        "This team doesn’t exist, or you’re not a member."
     ]
     assert "acting_team" not in client.session
 

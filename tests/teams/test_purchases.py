@@ -52,7 +52,7 @@ def test_every_member_sees_what_anybody_bought_for_the_team(people: People, addr
         assert "For the team" in shown
         assert "by Grace Hopper" in shown
         assert "For herself" not in shown
-        assert "urchases of Crew" in shown
+        assert "urchases for Crew" in shown
     assert "For the team" not in page(people.owner, None, address)
     assert "For the team" not in page(people.stranger, people.team, address)
     own = page(people.member, None, address)
@@ -110,7 +110,7 @@ def test_who_left_is_told_of_their_purchase_and_not_of_the_teams_balance(
         for text in (str(message.body), str(message.alternatives[0][0])):
             assert "Crew" in text
             assert "balance" not in text.lower()
-    assert "which you have left since" in str(mail.outbox[1].body)
+    assert "which you’ve since left" in str(mail.outbox[1].body)
 
 
 def test_receipts_are_for_who_bought_and_who_manages_the_team(people: People) -> None:
@@ -156,7 +156,7 @@ def test_every_mail_and_paper_names_the_team(people: People) -> None:
     assert send_payment_failed_mail(failed.pk)
     assert send_refund_mail(refunded(purchase).pk)
 
-    assert mail.outbox[0].subject == "Credits for Crew are here: Standard"
+    assert mail.outbox[0].subject == "Credits added for Crew: Standard"
     assert len(mail.outbox) == 3
     for message in mail.outbox:
         assert "Crew" in str(message.body)

@@ -215,7 +215,7 @@ def test_a_gift_keeps_what_was_typed(people: People, sandbox: Sandbox) -> None:
     assert "Nothing was sent." in page
     assert "For you</textarea>" in page
     form = {**Forms(page).found["/credits/gift/"], **gift()}
-    assert "Give 3 credits?" in client.post("/credits/gift/", form).content.decode()
+    assert "Send 3 credits?" in client.post("/credits/gift/", form).content.decode()
 
 
 NOBODYS = "00000000-0000-4000-8000-000000000000"
@@ -242,7 +242,7 @@ def test_whoever_was_removed_from_the_team_buys_neither_for_it_nor_for_themselve
     membership.remove_member(people.owner, people.team.pk, people.member.pk)
     answer = go()
     assert answer.status_code == 409
-    assert "opened for a team that you are not in" in text_of(answer)
+    assert "opened for a team you’re not in" in text_of(answer)
     assert not Purchase.objects.exists()
 
 

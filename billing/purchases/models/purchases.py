@@ -257,6 +257,11 @@ class Purchase(models.Model):
         """The ledger's business key for this purchase's credits: one purchase, one grant."""
         return f"purchase:{self.pk}"
 
+    @property
+    def entry_metadata(self) -> dict[str, str]:
+        """Return what the ledger's entries about this purchase say of it; a statement shows the description."""
+        return {"package": self.package_code, "description": self.package_name}
+
 
 class PurchaseEvent(models.Model):
     """One thing that happened to a purchase, a change of status or not. Appended under the purchase's row lock."""
