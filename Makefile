@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_LINK_MODE := copy
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
-.PHONY: help demo reset test check setup bench lock format
+.PHONY: help demo reset test check docs prose setup bench lock format
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 10
@@ -25,7 +25,7 @@ test: setup  ## every test, on a real PostgreSQL, in a real browser
 	@$(RUN) -m dev.browser
 	$(RUN) -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
-check: setup  ## linters, types, import contracts, migrations, templates, OpenAPI, Docker
+check: setup docs prose  ## linters, types, import contracts, migrations, templates, prose, docs, OpenAPI, Docker, GitHub
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
@@ -35,6 +35,15 @@ check: setup  ## linters, types, import contracts, migrations, templates, OpenAP
 	$(RUN) manage.py spectacular --validate --fail-on-warn --file .local/openapi.yaml
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
+
+docs: setup  ## the docs as a site in .local/docs-site; fails on a broken link
+	@$(RUN) -m dev.docs_site
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build
+
+prose: setup  ## banned words, and what to write instead
+	.venv/bin/codespell --regex "(?i)\b($$(sed 's/->.*//' dev/banned-words.txt | paste -sd '|' -))\b" $(or $(ARGS),.)
 
 bench: setup  ## speed, as ratios from one run; QUICK=1 for two minutes, WRITE=1 for docs/benchmarks.md
 	$(RUN) -m bench $(if $(QUICK),--quick) $(if $(WRITE),--write) $(ARGS)

@@ -150,7 +150,7 @@ class Adjustment(models.Model):
             models.Index(fields=["asked_at", "id"], name="credits_adjustment_by_time"),
             models.Index(fields=["status", "asked_at", "id"], name="credits_adjustment_by_status"),
             models.Index(fields=["account", "asked_at", "id"], name="credits_adjustment_of_account"),
-            # What a member of staff did alone of late: most rows are a script's.
+            # What a member of staff did alone recently; most rows are a script's.
             models.Index(
                 fields=["asked_by", "asked_at"],
                 condition=Q(asked_by__isnull=False, needs_approval=False),

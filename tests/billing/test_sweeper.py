@@ -303,7 +303,7 @@ def test_a_sweep_stops_while_stripe_is_down_and_the_next_one_goes_on(sandbox: Sa
 
     assert sweep_open_purchases().purchases == 2
 
-    assert len(sandbox.calls()) == 2  # it doesn't knock at a closed door for each purchase
+    assert len(sandbox.calls()) == 2  # it doesn't call a closed Stripe for each purchase
     assert sorted(Purchase.objects.values_list("status", flat=True)) == ["completed", "pending", "pending"]
     check_books(sandbox)
     sweep_open_purchases()

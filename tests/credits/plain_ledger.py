@@ -515,7 +515,7 @@ class PlainLedger:
     # --- Rows --------------------------------------------------------------------------------------------------------
 
     def _unpin(self, hold: Hold, amount: Decimal) -> Movements:
-        """Lets go of ``amount`` of what is pinned; which lots, and how much of each."""
+        """Release ``amount`` of what is held. Return which lots, and how much of each."""
         freed: Movements = []
         for number, pinned in hold.pinned.items():
             part = min(pinned, amount)

@@ -236,7 +236,7 @@ REFUSED = {
         "UPDATE credits_lot SET held = 1 WHERE id = %(other_lot)s",
         "credits_held_equals_open_holds",
     ),
-    "a lot that lets go what a hold pins": (
+    "a lot that frees what a hold still holds": (
         "UPDATE credits_lot SET held = 0 WHERE id = %(lot)s",
         "credits_held_equals_open_holds",
     ),

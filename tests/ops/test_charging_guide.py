@@ -1,4 +1,4 @@
-"""docs/charge-for-your-service.md, run from its first line to its last."""
+"""The README, and docs/charge-for-your-service.md, run from their first line to their last."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from tests.builders import put_on_sale
 from tests.local_world import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-GUIDE = (ROOT / "docs/charge-for-your-service.md").read_text()
-BLOCKS = re.findall(r"^```(sh|json|python)\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(sh|json|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+README = (ROOT / "README.md").read_text()
+BLOCKS = BLOCK.findall((ROOT / "docs/charge-for-your-service.md").read_text())
 END = "--- the end of this block ---"
 
 
@@ -65,6 +66,38 @@ def matches(shown: str, said: str) -> bool:
     return re.fullmatch(".*?".join(parts), re.sub(r"\s", "", said)) is not None
 
 
+def run(terminal: Terminal, sandbox: Sandbox, site: str, blocks: list[tuple[str, str]]) -> str:
+    """Type each shell block, and compare what it prints with the JSON that follows. Return the programs."""
+    here = {"http://localhost:8000": site, "http://localhost:8001": sandbox.url}
+    programs, said = "", ""
+    for kind, shown in blocks:
+        text = re.sub("|".join(here), lambda found: here[found[0]], shown)
+        if kind == "sh":
+            said = terminal.type(text)
+            sandbox.wait_for_webhooks()
+        elif kind == "json":
+            assert matches(text, said), f"{text}\n{said}"
+        else:
+            programs += text
+    return programs
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_line_of_the_readme_does_what_it_says(
+    sandbox: Sandbox, live_server: Any, tmp_path: Path
+) -> None:
+    put_on_sale()
+    cache.clear()
+    forget_keys()
+    port = re.findall(r"^PORT \?= (\d+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert re.findall(r"^\$ make demo\nReady: http://localhost:(\d+)$", README, re.MULTILINE) == port
+    with open_terminal(tmp_path) as terminal:
+        run(terminal, sandbox, live_server.url, BLOCKS[:1])  # buys the pack, as the README has done by hand
+        run(terminal, sandbox, live_server.url, BLOCK.findall(README))
+
+    assert Account.objects.get().balance == 1000
+
+
 @pytest.mark.django_db(transaction=True)
 def test_every_line_of_the_guide_does_what_it_says(
     sandbox: Sandbox, live_server: Any, tmp_path: Path
@@ -74,18 +107,8 @@ def test_every_line_of_the_guide_does_what_it_says(
     cache.clear()
     forget_keys()
     tokens._proofs.clear()
-    here = {"http://localhost:8000": live_server.url, "http://localhost:8001": sandbox.url}
-    programs, said = "", ""
     with open_terminal(tmp_path) as terminal:
-        for kind, shown in BLOCKS:
-            text = re.sub("|".join(here), lambda found: here[found[0]], shown)
-            if kind == "sh":
-                said = terminal.type(text)
-                sandbox.wait_for_webhooks()
-            elif kind == "json":
-                assert matches(text, said), f"{text}\n{said}"
-            else:
-                programs += text
+        programs = run(terminal, sandbox, live_server.url, BLOCKS)
         (tmp_path / "charge.py").write_text(programs)
         printed = terminal.type(f"{sys.executable} charge.py").splitlines()
 

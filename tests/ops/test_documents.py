@@ -41,6 +41,7 @@ GO_LIVE = (ROOT / "docs/go-live.md").read_text()
 OPERATE = (ROOT / "docs/operate.md").read_text()
 PERSONAL_DATA = (ROOT / "docs/personal-data.md").read_text()
 READMES = ["README.md", "sandbox/README.md", "clients/python/README.md", "examples/text_service/README.md"]
+READMES += ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", ".github/pull_request_template.md"]
 DOCUMENTS = [*(ROOT / name for name in READMES), *sorted((ROOT / "docs").rglob("*.md"))]
 NAME = re.compile(r"[A-Z][A-Z0-9_]+")
 
@@ -261,6 +262,21 @@ def anchors(path: Path) -> set[str]:
         re.MULTILINE,
     )
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def test_the_index_and_the_sites_navigation_list_every_page_for_the_same_readers() -> None:
+    lists = re.findall(r"^## (.+)\n\n((?:- .+\n)+)", (ROOT / "docs/index.md").read_text(), re.MULTILINE)
+    listed = {reader: re.findall(r"^- \[.+?\]\((.+?)\)", links, re.MULTILINE) for reader, links in lists}
+    settings_of_the_site = (ROOT / "mkdocs.yml").read_text().split("\nnav:", 1)[1]
+    navigation = {
+        reader: [
+            page.replace("source/", "../").removesuffix("index.md") for page in re.findall("- (.+)", pages)
+        ]
+        for reader, pages in re.findall(r"^  - (.+):\n((?: {6}- .+\n)+)", settings_of_the_site, re.MULTILINE)
+    }
+    assert listed == navigation
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert not pages - {page for links in listed.values() for page in links}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

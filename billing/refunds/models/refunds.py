@@ -121,7 +121,7 @@ class Refund(models.Model):
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="refund_newest"),
             models.Index(fields=["created_at"], condition=Q(status="requested"), name="refund_unanswered"),
-            # What a member of staff refunded of late.
+            # What a member of staff refunded recently.
             models.Index(
                 fields=["asked_by", "created_at"],
                 condition=Q(asked_by__isnull=False),
