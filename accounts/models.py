@@ -49,8 +49,8 @@ class User(AbstractUser):
         help_text=_("A name such as Europe/Berlin. Empty: the site’s."),
     )
 
-    # When everything personal was taken out of this row (see `billing.privacy.erasure`). The row stays: purchases, entries and
-    # what staff did hang on it.
+    # When everything personal was taken out of this row (see `billing.privacy.erasure`). The row stays: purchases,
+    # entries and what staff did hang on it.
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
 
     # The form under which people are found by e-mail (see `accounts.email_addresses`). The database writes it, whoever

@@ -1,7 +1,8 @@
 """Prepare the docs for mkdocs: give each repository file that they link to a page of the site.
 
-On a code host a link such as `../credits/ledger/operations.py` opens the file. The site has only `docs/`, so the files that are
-linked to are copied in under `source/`, and the links follow. A link to a missing file stays as it is: mkdocs names it.
+On a code host a link such as `../credits/ledger/operations.py` opens the file. The site has only `docs/`, so the files
+that are linked to are copied in under `source/`, and the links follow. A link to a missing file stays as it is: mkdocs
+names it.
 """
 
 from __future__ import annotations

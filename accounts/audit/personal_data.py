@@ -16,19 +16,6 @@ from core.database.row_batches import in_row_batches
 ACTS = ["time", "kind", "object", "what"]
 
 
-class AuditData(PersonalData):
-    """Nothing is forgotten: the audit names people by their ids alone."""
-
-    files = (
-        File(
-            "acts.csv",
-            "what you did in the back office",
-            ("admin.LogEntry", "audit.AuditEntry"),
-            lambda user: acts(user),
-        ),
-    )
-
-
 def acts(user: User) -> Iterator[str]:
     """What the person did in the back office: as the admin's history words it, and as the audit has it."""
     history = LogEntry.objects.filter(user=user).prefetch_related("content_type")
@@ -47,3 +34,16 @@ def _audited(row: AuditEntry) -> list[str]:
 def _act(row: LogEntry) -> list[str]:
     kind = f"{row.content_type.app_label}.{row.content_type.model}" if row.content_type else ""
     return [utc_text(row.action_time), kind, harmless(row.object_repr), harmless(row.get_change_message())]
+
+
+class AuditData(PersonalData):
+    """Nothing is forgotten: the audit names people by their ids alone."""
+
+    files = (
+        File(
+            "acts.csv",
+            "what you did in the back office",
+            ("admin.LogEntry", "audit.AuditEntry"),
+            acts,
+        ),
+    )

@@ -12,19 +12,6 @@ from core.csv_lines import csv_lines, harmless, utc_text
 KEYS = ["client", "client_created", "key", "prefix", "key_created", "expires", "last_used", "revoked"]
 
 
-class ClientsData(PersonalData):
-    """Clients and keys stay: services go on when the one who registered them leaves."""
-
-    files = (
-        File(
-            "api-keys.csv",
-            "API clients that you registered, and their keys, without secrets",
-            ("clients.ApiClient", "clients.ApiKey"),
-            lambda user: keys(user),
-        ),
-    )
-
-
 def keys(user: User) -> Iterator[str]:
     """API clients that the person registered, and their keys: names and dates, no secrets."""
     rows = ApiKey.objects.filter(client__created_by=user).select_related("client").order_by("pk")
@@ -42,3 +29,16 @@ def _key(row: ApiKey) -> list[str]:
         utc_text(row.last_used_at),
         utc_text(row.revoked_at),
     ]
+
+
+class ClientsData(PersonalData):
+    """Clients and keys stay: services go on when the one who registered them leaves."""
+
+    files = (
+        File(
+            "api-keys.csv",
+            "API clients that you registered, and their keys, without secrets",
+            ("clients.ApiClient", "clients.ApiKey"),
+            keys,
+        ),
+    )

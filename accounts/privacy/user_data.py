@@ -17,29 +17,6 @@ from core.csv_lines import utc_text
 from core.database.row_batches import in_row_batches
 
 
-class UserData(PersonalData):
-    """The user's own row, groups and sessions."""
-
-    files = (
-        File(
-            "profile.json",
-            "who you are here",
-            ("accounts.User", "accounts.User_groups", "accounts.User_user_permissions"),
-            lambda user: _profile(user),
-        ),
-    )
-    left_out = {
-        "accounts.ProviderSession": "a session that is open now, and its id at the provider; goes with the session",
-        "accounts.ProviderLogout": "that the provider ended a session; forgotten minutes later",
-    }
-
-    def count(self, user: User) -> Mapping[str, int]:
-        return {"sessions": len(sessions_of(user)), "groups": user.groups.count()}
-
-    def forget(self, user: User) -> None:
-        forget_person(user)
-
-
 def forget_person(user: User) -> None:
     """Empties the locked user's row, ends their sessions, and takes their names out of the admin's history."""
     names = names_of(user)
@@ -111,3 +88,26 @@ def _profile(user: User) -> Iterator[str]:
         "is_superuser": user.is_superuser,
     }
     yield json.dumps(held, indent=2, ensure_ascii=False) + "\n"
+
+
+class UserData(PersonalData):
+    """The user's own row, groups and sessions."""
+
+    files = (
+        File(
+            "profile.json",
+            "who you are here",
+            ("accounts.User", "accounts.User_groups", "accounts.User_user_permissions"),
+            _profile,
+        ),
+    )
+    left_out = {
+        "accounts.ProviderSession": "a session that is open now, and its id at the provider; goes with the session",
+        "accounts.ProviderLogout": "that the provider ended a session; forgotten minutes later",
+    }
+
+    def count(self, user: User) -> Mapping[str, int]:
+        return {"sessions": len(sessions_of(user)), "groups": user.groups.count()}
+
+    def forget(self, user: User) -> None:
+        forget_person(user)

@@ -32,45 +32,6 @@ INVITATIONS = [
 ]
 
 
-class TeamsData(PersonalData):
-    """Memberships end; a team that nobody is left in loses its name, which may be theirs."""
-
-    lock_rank = 2
-    files = (
-        File("teams.csv", "the teams you are in", ("teams.Membership",), lambda user: teams(user)),
-        File(
-            "team-spending.csv",
-            "what you spent of your teams’ credits",
-            ("teams.MemberAllowance",),
-            lambda user: team_spending(user),
-        ),
-        File(
-            "invitations.csv",
-            "invitations to teams that you sent or got",
-            ("teams.Invitation",),
-            lambda user: invitations(user),
-        ),
-    )
-
-    def bound(self, user: User) -> Sequence[QuerySet[Any]]:
-        return (Membership.objects.filter(user=user), MemberAllowance.objects.filter(user=user))
-
-    def lock(self, user: User) -> None:
-        lock_memberships(user)
-
-    def obstacles(self, user: User, *, forfeit: bool) -> list[Obstacle]:
-        return obstacles_of(user)
-
-    def count(self, user: User) -> Mapping[str, int]:
-        return {
-            "team memberships": user.memberships.count(),
-            "team invitations": invitations_to(user).count(),
-        }
-
-    def forget(self, user: User) -> None:
-        forget_teams(user)
-
-
 def obstacles_of(user: User) -> list[Obstacle]:
     """The teams that would be left without an owner."""
     others = Membership.objects.filter(team=OuterRef("team")).exclude(user=user)
@@ -165,3 +126,42 @@ def _invitation(row: Invitation, user: User) -> list[str]:
         utc_text(row.accepted_at),
         utc_text(row.revoked_at),
     ]
+
+
+class TeamsData(PersonalData):
+    """Memberships end; a team that nobody is left in loses its name, which may be theirs."""
+
+    lock_rank = 2
+    files = (
+        File("teams.csv", "the teams you are in", ("teams.Membership",), teams),
+        File(
+            "team-spending.csv",
+            "what you spent of your teams’ credits",
+            ("teams.MemberAllowance",),
+            team_spending,
+        ),
+        File(
+            "invitations.csv",
+            "invitations to teams that you sent or got",
+            ("teams.Invitation",),
+            invitations,
+        ),
+    )
+
+    def bound(self, user: User) -> Sequence[QuerySet[Any]]:
+        return (Membership.objects.filter(user=user), MemberAllowance.objects.filter(user=user))
+
+    def lock(self, user: User) -> None:
+        lock_memberships(user)
+
+    def obstacles(self, user: User, *, forfeit: bool) -> list[Obstacle]:
+        return obstacles_of(user)
+
+    def count(self, user: User) -> Mapping[str, int]:
+        return {
+            "team memberships": user.memberships.count(),
+            "team invitations": invitations_to(user).count(),
+        }
+
+    def forget(self, user: User) -> None:
+        forget_teams(user)

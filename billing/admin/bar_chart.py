@@ -1,4 +1,5 @@
-"""Numbers side by side as an SVG of upright bars: what the template draws it with. As `credits.statement.chart`, and to the same
+"""Numbers side by side as an SVG of upright bars: what the template draws it with. As `credits.statement.chart`, and to
+the same
 measures.
 """
 

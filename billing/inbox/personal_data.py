@@ -11,19 +11,19 @@ from billing.inbox.models import InboxEvent
 from core.database.row_batches import in_row_batches
 
 
+def _stripe_events(user: User) -> Iterator[str]:
+    """One event a line, as Stripe sent it."""
+    for batch in in_row_batches(InboxEvent.objects.filter(purchase__user=user), ["received_at", "id"]):
+        for event in batch:
+            yield json.dumps(event.payload, ensure_ascii=False) + "\n"
+
+
 class InboxData(PersonalData):
     files = (
         File(
             "stripe-events.jsonl",
             "what the payment provider told us about your purchases, one event a line",
             ("inbox.InboxEvent",),
-            lambda user: _stripe_events(user),
+            _stripe_events,
         ),
     )
-
-
-def _stripe_events(user: User) -> Iterator[str]:
-    """One event a line, as Stripe sent it."""
-    for batch in in_row_batches(InboxEvent.objects.filter(purchase__user=user), ["received_at", "id"]):
-        for event in batch:
-            yield json.dumps(event.payload, ensure_ascii=False) + "\n"

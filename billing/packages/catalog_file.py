@@ -1,6 +1,7 @@
 """Reads a catalogue file (TOML) and says, for each mistake in it, on which line it is and what is wrong.
 
-A file has a ``currency`` and one ``[[package]]`` table for each pack; `billing/packages/catalogs/standard.toml` shows all keys.
+A file has a ``currency`` and one ``[[package]]`` table for each pack; `billing/packages/catalogs/standard.toml` shows
+all keys.
 """
 
 from __future__ import annotations

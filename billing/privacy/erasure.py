@@ -55,7 +55,7 @@ class Erased:
 
 
 def must_be_erased(user: User) -> bool:
-    """Whether something of the books or of a team is theirs, so that deleting them would leave it without its person."""
+    """Tell whether rows of the books or of a team would lose their user, who must then be erased, not deleted."""
     bound = [Exists(rows) for part in registered() for rows in part.bound(user)]
     return User.objects.filter(reduce(or_, bound), pk=user.pk).exists()
 

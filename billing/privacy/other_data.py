@@ -16,26 +16,6 @@ from core.csv_lines import csv_lines, utc_text
 MAILS = ["about", "what", "sent"]
 
 
-class OtherData(PersonalData):
-    files = (
-        File(
-            "mails.csv",
-            "which mails you were sent about purchases, refunds and gifts",
-            (),
-            lambda user: _mails(user),
-        ),
-    )
-    left_out = {
-        "reconciliation.SeenPurchase": "which purchases a comparison with Stripe has met; forgotten when it ends",
-        "reconciliation.ReconciliationRun": "names staff who compared the books with Stripe by their id; about nobody else",
-        "reconciliation.ReconciliationFinding": "a comparison of the books; what came of it stands in purchase-history.csv",
-        "djstripe.Customer": "a copy of what Stripe holds, for staff to look at; Stripe answers for its own",
-        "djstripe.WebhookEndpoint": "where Stripe sends events to; about nobody",
-        "pghistory.MiddlewareEvents": "a view: the next one's rows with what the middleware said of them",
-        "pghistory.Events": "a view over the earlier states that are listed here",
-    }
-
-
 def _mails(user: User) -> Iterator[str]:
     """Mails about purchases, refunds and gifts; those of notices stand with the notices."""
     purchases = Purchase.objects.filter(user=user)
@@ -53,3 +33,23 @@ def _mails(user: User) -> Iterator[str]:
 def _sent(rows: QuerySet[Any], mark: str, what: str) -> list[list[str]]:
     marked = rows.filter(**{f"{mark}__isnull": False}).order_by("created_at", "pk").values_list("pk", mark)
     return [[str(key), what, utc_text(at)] for key, at in marked]
+
+
+class OtherData(PersonalData):
+    files = (
+        File(
+            "mails.csv",
+            "which mails you were sent about purchases, refunds and gifts",
+            (),
+            _mails,
+        ),
+    )
+    left_out = {
+        "reconciliation.SeenPurchase": "which purchases a comparison with Stripe has met; forgotten when it ends",
+        "reconciliation.ReconciliationRun": "names staff who ran it by their id; about nobody else",
+        "reconciliation.ReconciliationFinding": "about the books; what came of it is in purchase-history.csv",
+        "djstripe.Customer": "a copy of what Stripe holds, for staff to look at; Stripe answers for its own",
+        "djstripe.WebhookEndpoint": "where Stripe sends events to; about nobody",
+        "pghistory.MiddlewareEvents": "a view: the next one's rows with what the middleware said of them",
+        "pghistory.Events": "a view over the earlier states that are listed here",
+    }

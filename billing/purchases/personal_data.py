@@ -22,56 +22,6 @@ HISTORY = ["purchase", "time", "what", "from", "to", "told_by", "detail"]
 PAYMENTS = ["payment", "purchase", "state", "amount", "currency", "paid", "paid_with", "fingerprint"]
 
 
-class PurchasesData(PersonalData):
-    lock_rank = 1
-    files = (
-        File(
-            "purchases.csv",
-            "what you bought, also for a team",
-            ("purchases.Purchase",),
-            lambda user: _purchases(user),
-        ),
-        File(
-            "purchase-history.csv",
-            "what happened to each purchase",
-            ("purchases.PurchaseEvent",),
-            lambda user: _history(user),
-        ),
-        File(
-            "payments.csv",
-            "your payments, and what each was made with",
-            ("purchases.Payment",),
-            lambda user: _payments(user),
-        ),
-    )
-
-    def bound(self, user: User) -> Sequence[QuerySet[Any]]:
-        return (Purchase.objects.filter(user=user),)
-
-    def lock(self, user: User) -> None:
-        purchases = Purchase.objects.filter(user=user).order_by("pk")
-        list(purchases.select_for_update(of=("self",)).values_list("pk"))
-
-    def obstacles(self, user: User, *, forfeit: bool) -> Iterator[Obstacle]:
-        purchases = concerned_purchases(user)
-        if purchases.filter(status__in=[Purchase.Status.PENDING, Purchase.Status.PROCESSING]).exists():
-            told = _(
-                "A purchase is open: wait until it is paid or has expired, an hour at most; a bank has days."
-            )
-            yield Obstacle("purchases_open", told)
-        if purchases.exclude(attention="").exists():
-            told = _(
-                "A purchase needs attention: money and purchase don’t agree. Settle it on its page first."
-            )
-            yield Obstacle("purchases_need_attention", told)
-
-    def forget(self, user: User) -> None:
-        # A client's key may be anything, an address too. Repeats of the erased don't come.
-        Purchase.objects.filter(user=user).update(idempotency_key=None, checkout_url="")
-        # What a card or account is known by. Which kind it was, and what was paid, stays.
-        Payment.objects.filter(purchase__user=user).update(last4="", fingerprint="", bank="")
-
-
 def concerned_purchases(user: User) -> QuerySet[Purchase]:
     """Return what the user bought, and what anybody bought for an account that is theirs alone."""
     return Purchase.objects.filter(Q(user=user) | Q(account__in=accounts_of(user)))
@@ -115,3 +65,53 @@ def _payment_row(row: Payment) -> list[str]:
         harmless(paid_with(row)),
         harmless(row.fingerprint),
     ]
+
+
+class PurchasesData(PersonalData):
+    lock_rank = 1
+    files = (
+        File(
+            "purchases.csv",
+            "what you bought, also for a team",
+            ("purchases.Purchase",),
+            _purchases,
+        ),
+        File(
+            "purchase-history.csv",
+            "what happened to each purchase",
+            ("purchases.PurchaseEvent",),
+            _history,
+        ),
+        File(
+            "payments.csv",
+            "your payments, and what each was made with",
+            ("purchases.Payment",),
+            _payments,
+        ),
+    )
+
+    def bound(self, user: User) -> Sequence[QuerySet[Any]]:
+        return (Purchase.objects.filter(user=user),)
+
+    def lock(self, user: User) -> None:
+        purchases = Purchase.objects.filter(user=user).order_by("pk")
+        list(purchases.select_for_update(of=("self",)).values_list("pk"))
+
+    def obstacles(self, user: User, *, forfeit: bool) -> Iterator[Obstacle]:
+        purchases = concerned_purchases(user)
+        if purchases.filter(status__in=[Purchase.Status.PENDING, Purchase.Status.PROCESSING]).exists():
+            told = _(
+                "A purchase is open: wait until it is paid or has expired, an hour at most; a bank has days."
+            )
+            yield Obstacle("purchases_open", told)
+        if purchases.exclude(attention="").exists():
+            told = _(
+                "A purchase needs attention: money and purchase don’t agree. Settle it on its page first."
+            )
+            yield Obstacle("purchases_need_attention", told)
+
+    def forget(self, user: User) -> None:
+        # A client's key may be anything, an address too. Repeats of the erased don't come.
+        Purchase.objects.filter(user=user).update(idempotency_key=None, checkout_url="")
+        # What a card or account is known by. Which kind it was, and what was paid, stays.
+        Payment.objects.filter(purchase__user=user).update(last4="", fingerprint="", bank="")

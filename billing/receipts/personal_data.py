@@ -14,20 +14,6 @@ from core.database.row_batches import in_row_batches
 RECEIPTS = ["number", "kind", "day", "purchase", "made_out_to"]
 
 
-class ReceiptsData(PersonalData):
-    files = (
-        File(
-            "receipts.csv",
-            "receipts and credit notes that were made out to you",
-            ("receipts.Receipt",),
-            lambda user: _receipts(user),
-        ),
-    )
-
-    def forget(self, user: User) -> None:
-        forget_buyers(Receipt.objects.filter(purchase__user=user))
-
-
 def _receipts(user: User) -> Iterator[str]:
     receipts = in_row_batches(Receipt.objects.filter(purchase__user=user), ["-issued_at", "-id"])
     return csv_lines(RECEIPTS, (map(_receipt_row, batch) for batch in receipts))
@@ -35,3 +21,17 @@ def _receipts(user: User) -> Iterator[str]:
 
 def _receipt_row(row: Receipt) -> list[str]:
     return [row.number, row.kind, row.day.isoformat(), str(row.purchase_id), harmless(row.buyer)]
+
+
+class ReceiptsData(PersonalData):
+    files = (
+        File(
+            "receipts.csv",
+            "receipts and credit notes that were made out to you",
+            ("receipts.Receipt",),
+            _receipts,
+        ),
+    )
+
+    def forget(self, user: User) -> None:
+        forget_buyers(Receipt.objects.filter(purchase__user=user))

@@ -68,7 +68,8 @@ OF_PAYMENTS: dict[str, str] = {
                       coalesce(r.id, c.id), coalesce(r.share, 0), r.policy, r.place, coalesce(c.amount, 0), c.policy,
                       c.position)
         FROM (SELECT *, credits * up_to / paid_minor - credits * before / paid_minor AS share FROM ({RETURNS}) a) r
-        FULL JOIN (SELECT c.*, p.id AS payment_id FROM credits_clawback c JOIN purchases_payment p ON p.lot_id = c.lot_id
+        FULL JOIN (SELECT c.*, p.id AS payment_id
+                   FROM credits_clawback c JOIN purchases_payment p ON p.lot_id = c.lot_id
                    WHERE c.amount > 0) c ON c.id = r.id
         WHERE abs(coalesce(r.share, 0) - coalesce(c.amount, 0)) > {ROUNDING}
            OR c.id IS NOT NULL AND r.id IS NOT NULL

@@ -1,7 +1,8 @@
 """Refunds and disputes that were reported before their payment: kept in the inbox until it is known.
 
 Whoever learns of a payment applies what waits for it, in the same transaction. The two can't miss each other, as both
-take the payment's turn first (`billing.purchases.payments.take_turn`). What still waits is `billing.webhooks.unmatched_events`' to settle.
+take the payment's turn first (`billing.purchases.payments.take_turn`). What still waits is
+`billing.webhooks.unmatched_events`' to settle.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Payments that were not accepted: which of them the seller still has, and the attention that they are due.
 
-One that is held back, or that came second, is owed to its buyer. As with credits (`billing.refunds.reversals`), nothing here goes
-by the event that came: `settle_attention` looks at the refunds and disputes of these payments that stand now. So
-whoever refunds them, here or in Stripe's dashboard, the purchase leaves the list of staff; and a refund that fails
+One that is held back, or that came second, is owed to its buyer. As with credits (`billing.refunds.reversals`), nothing
+here goes by the event that came: `settle_attention` looks at the refunds and disputes of these payments that stand now.
+So whoever refunds them, here or in Stripe's dashboard, the purchase leaves the list of staff; and a refund that fails
 brings it back.
 """
 

@@ -50,37 +50,6 @@ DISPUTES = [
 ]
 
 
-class RefundsData(PersonalData):
-    lock_rank = 1
-    files = (
-        File("refunds.csv", "money that went back to you", ("refunds.Refund",), lambda user: _refunds(user)),
-        File(
-            "disputes.csv",
-            "payments that your bank questioned",
-            ("refunds.Dispute",),
-            lambda user: _disputes(user),
-        ),
-    )
-
-    def obstacles(self, user: User, *, forfeit: bool) -> Iterator[Obstacle]:
-        purchases = concerned_purchases(user)
-        if Refund.objects.filter(payment__purchase__in=purchases, status__in=REFUNDS_UNDER_WAY).exists():
-            told = _("A refund is under way: wait until the money has arrived, or the refund has failed.")
-            yield Obstacle("refunds_under_way", told)
-        disputes = Dispute.objects.filter(payment__purchase__in=purchases)
-        if disputes.exclude(status__in=SETTLED_DISPUTES).exists():
-            told = _(
-                "A dispute is open: answering it needs what is known about the buyer. Wait for the decision."
-            )
-            yield Obstacle("disputes_open", told)
-
-    def forget(self, user: User) -> None:
-        names = names_of(user)
-        for refund in Refund.objects.filter(payment__purchase__user=user).exclude(note=""):
-            note = without_names(refund.note, names, f"{PREFIX}{user.pk}")[:300]
-            Refund.objects.filter(pk=refund.pk).update(note=note)
-
-
 def _refunds(user: User) -> Iterator[str]:
     """Without the staff's note, which the buyer was never to see; staff can add it to their answer."""
     refunds = Refund.objects.filter(payment__purchase__user=user).select_related("payment")
@@ -107,3 +76,34 @@ def _return_row(row: Refund | Dispute, ended: datetime | None) -> list[str]:
         harmless(row.reason),
         plain(claim.taken if claim else Decimal(0)),
     ]
+
+
+class RefundsData(PersonalData):
+    lock_rank = 1
+    files = (
+        File("refunds.csv", "money that went back to you", ("refunds.Refund",), _refunds),
+        File(
+            "disputes.csv",
+            "payments that your bank questioned",
+            ("refunds.Dispute",),
+            _disputes,
+        ),
+    )
+
+    def obstacles(self, user: User, *, forfeit: bool) -> Iterator[Obstacle]:
+        purchases = concerned_purchases(user)
+        if Refund.objects.filter(payment__purchase__in=purchases, status__in=REFUNDS_UNDER_WAY).exists():
+            told = _("A refund is under way: wait until the money has arrived, or the refund has failed.")
+            yield Obstacle("refunds_under_way", told)
+        disputes = Dispute.objects.filter(payment__purchase__in=purchases)
+        if disputes.exclude(status__in=SETTLED_DISPUTES).exists():
+            told = _(
+                "A dispute is open: answering it needs what is known about the buyer. Wait for the decision."
+            )
+            yield Obstacle("disputes_open", told)
+
+    def forget(self, user: User) -> None:
+        names = names_of(user)
+        for refund in Refund.objects.filter(payment__purchase__user=user).exclude(note=""):
+            note = without_names(refund.note, names, f"{PREFIX}{user.pk}")[:300]
+            Refund.objects.filter(pk=refund.pk).update(note=note)

@@ -2,8 +2,9 @@
 
 Nothing here goes by the event that came. `settle_returns` looks at the refunds and disputes that stand now, in Stripe's
 order, and tells the ledger how many credits each claims back under which policy; the ledger works out what comes of
-them (`credits.ledger.models.clawbacks`). So any order, any repeat and any failure in between ends at the same balance. Only
-those of the payment that was accepted count: no credits go with a payment that was not (`billing.refunds.owed_payments`).
+them (`credits.ledger.models.clawbacks`). So any order, any repeat and any failure in between ends at the same balance.
+Only those of the payment that was accepted count: no credits go with a payment that was not
+(`billing.refunds.owed_payments`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Keeps requests that wait for one account from taking all of a web process's threads.
 
-PostgreSQL lets them wait for the account's row, for some seconds each (`core.database.time_limits`). An account that somebody
-else has locked would so fill one thread after the other, and nobody else would be answered. Whoever comes to an account
-that has answered nobody for `PATIENCE_S` is refused at once when such accounts hold half of the threads already. A busy
-account answers one after the other, so its requests never meet this, however many they are.
+PostgreSQL lets them wait for the account's row, for some seconds each (`core.database.time_limits`). An account that
+somebody else has locked would so fill one thread after the other, and nobody else would be answered. Whoever comes to
+an account that has answered nobody for `PATIENCE_S` is refused at once when such accounts hold half of the threads
+already. A busy account answers one after the other, so its requests never meet this, however many they are.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Clawbacks: credits that refunds and disputes take back from the lot that their payment brought.
 
-Part of the ledger; callers use it as `credits.ledger.operations.claw_back`. The caller says which clawbacks stand, in their
-order, and for how many credits each; the ledger works out what comes of them and books the difference. It does so
+Part of the ledger; callers use it as `credits.ledger.operations.claw_back`. The caller says which clawbacks stand, in
+their order, and for how many credits each; the ledger works out what comes of them and books the difference. It does so
 again by itself when a hold ends, or when credits come back to the lot (see `credits.ledger.models.clawbacks`).
 """
 

@@ -1,7 +1,7 @@
 """Credits set aside for work in progress: hold, then capture what the work cost, or release.
 
-Part of the ledger; callers use it as `credits.ledger.operations.hold` and so on. A hold pins the lots that will pay, so they pay
-even when they expire before the work is done. It ends by itself when its time has passed.
+Part of the ledger; callers use it as `credits.ledger.operations.hold` and so on. A hold pins the lots that will pay, so
+they pay even when they expire before the work is done. It ends by itself when its time has passed.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def hold(
     hold as it is, ``debt`` owes the surplus.
 
     Raises:
-        InvalidAmount, InvalidEntry, UnknownAccount, InsufficientCredits, KeyConflict: as `credits.ledger.operations.spend`.
+        InvalidAmount, InvalidEntry, UnknownAccount, InsufficientCredits, KeyConflict: as
+        `credits.ledger.operations.spend`.
             InvalidEntry also for a time that is not above zero and within 30 days.
         AccountClosed: its person was erased or its team deleted.
     """
@@ -149,7 +150,8 @@ def capture(
 ) -> Capture:
     """Spends ``amount`` on the hold, once per ``key``. With ``close`` the rest of it is released; without, it stays
     held for further captures. The entry has the hold's reference unless it is given another. ``client`` is the API
-    client that asks, for which only its own holds exist; without one, all do. ``reserved``: see `credits.ledger.operations.spend`.
+    client that asks, for which only its own holds exist; without one, all do. ``reserved``: see
+    `credits.ledger.operations.spend`.
 
     More than is held: the surplus is spent where the balance allows it, else owed where the hold says ``debt``, else
     refused and the hold stays as it is.

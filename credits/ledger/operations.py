@@ -5,8 +5,8 @@ account, looks for the business key, writes, and answers, in one round trip. Eac
 key with the same arguments gives the first result again; with other arguments, `KeyConflict`. Call them inside the
 transaction of the fact that they book, so that fact and credits commit together.
 
-Holds, clawbacks and endings have modules of their own, `credits.ledger.holds`, `credits.ledger.clawbacks` and `credits.ledger.endings`;
-their operations are part of this one's and offered here.
+Holds, clawbacks and endings have modules of their own, `credits.ledger.holds`, `credits.ledger.clawbacks` and
+`credits.ledger.endings`; their operations are part of this one's and offered here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Where credits went: what was captured of a hold, what became of a lot. For staff; bounded however long the history.
 
 An entry names its lots and its hold, and there is no index for either: each spend would pay for it. So these begin at
-the versions between which it must be (`credits.statement.reading.moments`), and look no further than a number of entries.
+the versions between which it must be (`credits.statement.reading.moments`), and look no further than a number of
+entries.
 """
 
 from __future__ import annotations

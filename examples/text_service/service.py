@@ -82,7 +82,7 @@ def write_text(client: CreditsClient, user_token: str, prompt: str) -> Written:
         hold = client.hold(
             account, estimate.credits, expires_in=LONGEST_WORK_S, reference=f"Text: {prompt[:80]}"
         )
-    except InsufficientCredits as short:  # spent elsewhere in the meantime
+    except InsufficientCredits as short:  # spent elsewhere meanwhile
         raise TooFewCredits(short.missing, short.buy_url) from short
     with hold:
         words = run_model(prompt)
