@@ -34,11 +34,11 @@ admin.site.unregister(Group)
 
 
 class ManagedByProviderFilter(admin.SimpleListFilter):
-    title = _("signs in with")
+    title = _("sign-in method")
     parameter_name = "signs_in_with"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("provider", _("OpenID provider")), ("password", _("password"))]
+        return [("provider", _("OpenID provider")), ("password", _("Password"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() is None:

@@ -22,7 +22,9 @@ def check_openid_settings(**kwargs: Any) -> list[CheckMessage]:
         )
     if settings.OIDC_API_AUDIENCE == settings.OIDC_RP_CLIENT_ID:
         errors.append(
-            Error("OIDC_API_AUDIENCE must not be the client id: id tokens have it.", id="accounts.E002")
+            Error(
+                "OIDC_API_AUDIENCE must differ from the client ID, which ID tokens carry.", id="accounts.E002"
+            )
         )
     return errors if settings.DEMO else errors + _check_production()
 
@@ -30,7 +32,9 @@ def check_openid_settings(**kwargs: Any) -> list[CheckMessage]:
 def _check_production() -> list[CheckMessage]:
     errors: list[CheckMessage] = []
     if not settings.OIDC_ISSUER.startswith("https://"):
-        errors.append(Error("OIDC_ISSUER must begin with https:// outside the demo.", id="accounts.E003"))
+        errors.append(Error("OIDC_ISSUER must start with https:// outside the demo.", id="accounts.E003"))
     if settings.OIDC_RP_CLIENT_SECRET in DEMO_SECRETS:
-        errors.append(Error("OIDC_RP_CLIENT_SECRET is the demo's, which everyone knows.", id="accounts.E004"))
+        errors.append(
+            Error("OIDC_RP_CLIENT_SECRET is the demo's public secret. Use your own.", id="accounts.E004")
+        )
     return errors

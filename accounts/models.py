@@ -46,7 +46,7 @@ class User(AbstractUser):
         blank=True,
         default="",
         db_default="",
-        help_text=_("A name such as Europe/Berlin. Empty: the site’s."),
+        help_text=_("Such as Europe/Berlin; leave blank for the site’s time zone."),
     )
 
     # When everything personal was taken out of this row (see `billing.privacy.erasure`). The row stays: purchases,
@@ -55,13 +55,13 @@ class User(AbstractUser):
 
     # The form under which people are found by e-mail (see `accounts.email_addresses`). The database writes it, whoever
     # writes the address: an instance in memory may still have an older one.
-    email_key = models.TextField(_("e-mail’s normal form"), editable=False, default="", db_default="")
+    email_key = models.TextField(_("normalized email"), editable=False, default="", db_default="")
 
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
         permissions = [
-            ("export_user", _("Can download all that is held about a user")),
+            ("export_user", _("Can download a user’s personal data")),
             ("erase_user", _("Can erase a user’s personal data")),
         ]
         constraints = [

@@ -82,15 +82,15 @@ def _find_roles(claims: Claims) -> tuple[list[str] | None, str]:
     way: list[str] = []
     for part in [name] if name in claims else name.split("."):
         if not isinstance(found, dict):
-            return None, f"{'.'.join(way)} is no object"
+            return None, f"{'.'.join(way)} is not an object"
         way.append(part)
         if part not in found:
             return None, f"{'.'.join(way)} is missing"
         found = found[part]
     if not isinstance(found, list):
-        return None, f"{name} is no list"
+        return None, f"{name} is not a list"
     roles = [role for role in found if isinstance(role, str)]
-    return roles, "" if len(roles) == len(found) else f"{name} holds what is no name"
+    return roles, "" if len(roles) == len(found) else f"{name} contains an invalid name"
 
 
 def recognise_person(identity: Identity, *, signing_in: bool = False) -> User:

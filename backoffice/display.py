@@ -64,11 +64,11 @@ def pairs(value: dict[str, Any]) -> str:
 
 
 def percent(share: float | None) -> str:
-    """With one decimal. Only nothing is 0 %, and only all of it 100 %."""
+    """With one decimal. Only nothing is 0%, and only all of it 100%."""
     if share is None:
         return EMPTY
     shown = share * 100 if share in (0, 1) else min(max(round(share * 100, 1), 0.1), 99.9)
-    return _("%(number)s %%") % {"number": number_format(shown, 0 if share in (0, 1) else 1)}
+    return _("%(number)s%%") % {"number": number_format(shown, 0 if share in (0, 1) else 1)}
 
 
 def _link(url: str, label: Any) -> str:

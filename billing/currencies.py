@@ -62,6 +62,15 @@ def decimal_places(currency: str) -> int:
     return 3 if currency in THREE_DECIMAL else 2
 
 
+def too_many_decimals(currency: str) -> str:
+    """Say how many decimal places the currency's amounts have at most, to whoever wrote more."""
+    places = decimal_places(currency)
+    if not places:
+        return _("%s amounts must be whole numbers.") % currency.upper()
+    told = _("%(currency)s amounts have at most %(places)d decimal places.")
+    return told % {"currency": currency.upper(), "places": places}
+
+
 def smallest_step(currency: str) -> int:
     """Give what every amount is a multiple of, in smallest units: 1 for USD, 10 for KWD, 100 for ISK."""
     if currency in WHOLE:
@@ -74,5 +83,5 @@ def too_fine(minor: int, currency: str) -> str:
     if minor % smallest_step(currency) == 0:
         return ""
     if currency in WHOLE:
-        return _("Stripe takes whole amounts only in %s.") % currency.upper()
-    return _("Stripe takes two decimal places in %s: the third must be 0.") % currency.upper()
+        return _("Stripe only accepts whole amounts in %s.") % currency.upper()
+    return _("Stripe accepts two decimal places in %s; the third must be 0.") % currency.upper()

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.utils.translation import gettext as _
 
-from billing.currencies import EIGHT_DIGITS, MAXIMUM, MINIMUM, decimal_places, too_fine
+from billing.currencies import EIGHT_DIGITS, MAXIMUM, MINIMUM, decimal_places, too_fine, too_many_decimals
 
 SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "krw": "₩", "inr": "₹"}
 
@@ -28,7 +28,7 @@ class Money:
         """
         minor = amount.scaleb(decimal_places(currency))
         if minor != minor.to_integral_value():
-            raise ValueError(f"{amount} is not a whole number of {currency.upper()}'s smallest unit")
+            raise ValueError(too_many_decimals(currency))
         return cls(int(minor), currency)
 
     @property
@@ -58,5 +58,5 @@ def price_refusal(price: Money) -> str:
         Money(MAXIMUM.get(currency, EIGHT_DIGITS), currency),
     )
     if 0 < price.minor < least.minor:
-        return _("Stripe takes no less than %s.") % least
-    return _("Stripe takes no more than %s.") % most if price.minor > most.minor else ""
+        return _("Stripe’s minimum is %s.") % least
+    return _("Stripe’s maximum is %s.") % most if price.minor > most.minor else ""

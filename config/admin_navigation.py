@@ -43,7 +43,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
         {
-            "title": _("People and services"),
+            "title": _("Access"),
             "items": [
                 _item(_("Users"), "group", "accounts_user"),
                 _item(_("Teams"), "diversity_3", "teams_team"),
@@ -56,14 +56,14 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("Operations"),
             "items": [
                 _item(_("Reconciliations"), "compare_arrows", "reconciliation_reconciliationrun"),
-                _item(_("Findings"), "rule", "reconciliation_reconciliationfinding"),
+                _item(_("Issues"), "rule", "reconciliation_reconciliationfinding"),
                 _item(_("Webhook inbox"), "inbox", "inbox_inboxevent"),
-                {**_item(_("Audit"), "policy", "audit_auditentry"), "permission": _may_read_audit},
+                {**_item(_("Audit log"), "policy", "audit_auditentry"), "permission": _may_read_audit},
                 _item(_("Jobs"), "work_history", "procrastinate_procrastinatejob"),
             ],
         },
         {
-            "title": _("Held by Stripe"),
+            "title": _("Stripe records"),
             "collapsible": True,
             "items": [
                 _item(_("Products"), "sell", "djstripe_product"),

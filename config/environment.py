@@ -36,5 +36,5 @@ class Environment(Env):  # type: ignore[misc]  # environ is untyped
         """``60/min``: how many, in how many seconds. Raises ImproperlyConfigured, which names the variable."""
         found = RATE.fullmatch(self.str(name, default=default))
         if found is None:
-            raise ImproperlyConfigured(f"{name} is no rate: write 60/min, or so many per s, h or d.")
+            raise ImproperlyConfigured(f"{name} is not a rate such as 60/min; units are s, min, h and d.")
         return int(found["count"]), SECONDS[found["unit"]]

@@ -68,7 +68,7 @@ class KnownHosts:
 
 
 def _refuse_host(request: HttpRequest) -> HttpResponse:
-    error = UnknownHost("This host is not served here.")
+    error = UnknownHost("Unknown host.")
     if request.path.startswith(PROGRAMS):
         return problem_response(error)
     return HttpResponse(f"{error.message}\n", "text/plain", status=error.status)

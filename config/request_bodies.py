@@ -69,7 +69,7 @@ class Body(io.RawIOBase):
         return b"".join(pieces)
 
     def _too_large(self) -> RequestTooLarge:
-        return RequestTooLarge(f"The body is longer than {self._limit} bytes.", limit=self._limit)
+        return RequestTooLarge(f"The body exceeds {self._limit} bytes.", limit=self._limit)
 
 
 class BoundedBodies:
@@ -113,7 +113,7 @@ def _has_unknown_length(environ: Environ) -> bool:
 
 def _require_terminated(environ: Environ) -> None:
     if environ.get("HTTP_TRANSFER_ENCODING", "chunked").strip().lower() != "chunked":
-        raise UnreadableBody("Of the transfer codings only chunked is known here.")
+        raise UnreadableBody("Only the chunked transfer coding is supported.")
     is_form = environ.get("CONTENT_TYPE", "").lower().startswith(FORMS)
     if is_form or not environ.get("wsgi.input_terminated"):
-        raise LengthRequired("Send the body with its Content-Length.")
+        raise LengthRequired("Send a Content-Length with the body.")

@@ -60,7 +60,7 @@ def _pairs(lists: Iterable[tuple[str, Iterable[object]]]) -> Iterator[Any]:
 def _refuse(request: HttpRequest) -> HttpResponse:
     if request.path_info.startswith(API):
         return problem_response(
-            UnstorableText("The request holds a character that no text has: NUL, or half of one.")
+            UnstorableText("The request contains an invalid character: NUL or a lone surrogate.")
         )
     request.user = (
         AnonymousUser()

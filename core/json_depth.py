@@ -31,4 +31,4 @@ def check_depth(text: bytes) -> None:
     for bracket in STRING.sub(b"", text).translate(None, ALL_BUT_BRACKETS):
         level += 1 if bracket in OPENING else -1
         if level > MOST_LEVELS:
-            raise NestedTooDeep(f"It is nested deeper than {MOST_LEVELS} levels.")
+            raise NestedTooDeep(f"Nesting is limited to {MOST_LEVELS} levels.")

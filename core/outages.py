@@ -55,8 +55,8 @@ def outage_of(error: BaseException | None) -> Outage | None:
     """The outage behind an error of the database's, which is logged as one; None for any other error."""
     if gave_up(error):
         logger.warning("database_busy", reason=str(error).partition("\n")[0])
-        return Busy("Somebody else is at work on this. Nothing was changed. Please try again.")
+        return Busy("Another request is working on this. Nothing was changed. Please try again.")
     if isinstance(error, DATABASE_AWAY):
         logger.error("database_unavailable", error=type(error).__name__, exc_info=error)
-        return Unavailable("The database is away. Please try again, a write with the same key.")
+        return Unavailable("The database is unavailable. Please try again; repeat a write with the same key.")
     return None

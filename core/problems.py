@@ -60,13 +60,13 @@ class FieldProblemSerializer(serializers.Serializer[Any]):
 
     code = serializers.CharField()
     detail = serializers.CharField()
-    attr = serializers.CharField(help_text="The field, with dots into nested ones.")
+    attr = serializers.CharField(help_text="Field name, with dots for nested fields.")
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
-    """RFC 9457. ``code`` is stable and for programs, ``detail`` is for people."""
+    """Problem details (RFC 9457). ``code`` is stable and for programs, ``detail`` is for people."""
 
-    type = serializers.CharField(help_text="Always about:blank: the code says which problem it is.")
+    type = serializers.CharField(help_text="Always about:blank; `code` identifies the problem.")
     title = serializers.CharField()
     status = serializers.IntegerField()
     code = serializers.CharField()
@@ -108,7 +108,7 @@ class ProblemFormatter(ExceptionFormatter):
 class ProblemHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, RequestDataTooBig) and not isinstance(exc, DomainError):
-            exc = RequestTooLarge("The body is too large.")
+            exc = RequestTooLarge("The request body is too large.")
         if error := exc if isinstance(exc, DomainError) else outage_of(exc):
             return DomainProblem(error)
         known: Exception = super().convert_known_exceptions(exc)

@@ -27,10 +27,10 @@ def positive_amount(amount: Decimal) -> Decimal:
     if not isinstance(amount, Decimal):
         raise InvalidAmount("An amount of credits is a Decimal.", amount=repr(amount))
     if not amount.is_finite() or amount <= 0:
-        raise InvalidAmount("An amount of credits is above zero.", amount=str(amount))
+        raise InvalidAmount("The amount must be above zero.", amount=str(amount))
     if amount > LARGEST:
-        raise InvalidAmount("An amount of credits is below 10^18.", amount=str(amount))
+        raise InvalidAmount("The amount must be below 10^18.", amount=str(amount))
     rounded = round_credits(amount)
     if rounded != amount:
-        raise InvalidAmount("An amount of credits has at most six decimal places.", amount=str(amount))
+        raise InvalidAmount("The amount can have at most six decimal places.", amount=str(amount))
     return rounded

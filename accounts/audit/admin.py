@@ -44,12 +44,12 @@ class AuditEntryAdmin(LongListAdmin):
     list_filter_submit = True
     list_filter_sheet = True
     search_fields = ["id"]  # what is looked for says get_search_results
-    search_help_text = _("Person, object, request or address: in full.")
+    search_help_text = _("Exact user, object, request ID or IP address.")
     ordering = ["-at", "-id"]
     fieldsets = [
         (None, {"fields": ["at", "who", "what", "changes", "detail"]}),
-        (_("From where"), {"fields": ["request_link", "address_link", "page"]}),
-        (_("By what"), {"fields": ["cause_shown", "program", "database_role"]}),
+        (_("Origin"), {"fields": ["request_link", "address_link", "page"]}),
+        (_("Process"), {"fields": ["cause_shown", "program", "database_role"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
@@ -74,7 +74,7 @@ class AuditEntryAdmin(LongListAdmin):
         word = search_term.strip()
         return (entries_named(queryset, word) if word else queryset), False
 
-    @display(description=_("who"))
+    @display(description=_("actor"))
     def who(self, entry: AuditEntry) -> str:
         if entry.actor_id is None:
             said = self.cause_shown(entry) if entry.cause else entry.program
@@ -82,13 +82,13 @@ class AuditEntryAdmin(LongListAdmin):
         name = names(entry).get(str(entry.actor_id))
         return link_to(User(pk=entry.actor_id), name) if name else shortened(str(entry.actor_id), 12)
 
-    @display(description=_("act"))
+    @display(description=_("action"))
     def what(self, entry: AuditEntry) -> str:
         """As in: Changed package starter."""
         act, kind = act_in_words(entry.act), kind_in_words(entry.kind)
         return format_html("{} {} {}", act, kind, object_shown(entry))
 
-    @display(description=_("before → after"))
+    @display(description=_("changes"))
     def changes_in_short(self, entry: AuditEntry) -> str:
         rows = changes_of(entry, names(entry))
         if not rows:
@@ -99,7 +99,7 @@ class AuditEntryAdmin(LongListAdmin):
         sides = {"has_before": entry.before is not None, "has_after": entry.after is not None}
         return render_to_string("admin/audit/changes_in_short.html", {**shown, **sides})
 
-    @display(description=_("before → after"))
+    @display(description=_("changes"))
     def changes(self, entry: AuditEntry) -> str:
         rows = changes_of(entry, names(entry))
         return render_to_string("admin/audit/changes.html", {"rows": rows}) if rows else EMPTY
@@ -109,13 +109,13 @@ class AuditEntryAdmin(LongListAdmin):
         about = detail_of(entry, names(entry))
         return render_to_string("admin/audit/detail.html", {"detail": about}) if about else EMPTY
 
-    @display(description=_("from where"))
+    @display(description=_("origin"))
     def whence(self, entry: AuditEntry) -> str:
         parts = {"address": self.address_link(entry), "request": self.request_link(entry, 12)}
         more = {"page": shortened(entry.page, PAGE_IN_LIST), "empty": EMPTY}
         return render_to_string("admin/audit/whence.html", {**parts, **more})
 
-    @display(description=_("address"))
+    @display(description=_("IP address"))
     def address_link(self, entry: AuditEntry) -> str:
         return link_to_list(AuditEntry, entry.address, q=entry.address) if entry.address else EMPTY
 

@@ -18,7 +18,7 @@ Entries = QuerySet[AuditEntry]
 
 
 class WhoFilter(TextFilter):  # type: ignore[misc]  # unfold is untyped
-    title = _("person")
+    title = _("actor")
     parameter_name = "who"
 
     def queryset(self, request: HttpRequest, queryset: Entries) -> Entries:
@@ -39,7 +39,7 @@ class KindFilter(DropdownFilter):  # type: ignore[misc]  # unfold is untyped
 
 
 class ActFilter(DropdownFilter):  # type: ignore[misc]  # unfold is untyped
-    title = _("act")
+    title = _("action")
     parameter_name = "done"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

@@ -55,7 +55,7 @@ class AuditEntry(models.Model):
     """
 
     at = models.DateTimeField(_("when"), db_default=Now(), editable=False)
-    act = models.CharField(_("act"), max_length=40)
+    act = models.CharField(_("action"), max_length=40)
     kind = models.CharField(_("kind"), max_length=60)  # a model, as in "packages.package"
     object_id = models.CharField(_("object"), max_length=255, blank=True, db_default=Value(""))
     object_name = models.CharField(_("name"), max_length=255, blank=True, db_default=Value(""))
@@ -64,13 +64,13 @@ class AuditEntry(models.Model):
     beside = models.JSONField(_("detail"), default=dict, decoder=ExactNumbers)
     # No foreign key: erasing a person must not need an update here.
     actor_id = models.UUIDField(
-        _("who"), null=True, db_default=FromContext("user", function="audit_context_id")
+        _("actor"), null=True, db_default=FromContext("user", function="audit_context_id")
     )
     cause = models.CharField(_("cause"), max_length=60, blank=True, db_default=FromContext("cause"))
     request_id = models.CharField(
         _("request"), max_length=64, blank=True, db_default=FromContext("request_id")
     )
-    address = models.CharField(_("address"), max_length=64, blank=True, db_default=FromContext("address"))
+    address = models.CharField(_("IP address"), max_length=64, blank=True, db_default=FromContext("address"))
     page = models.CharField(_("page"), max_length=300, blank=True, db_default=FromContext("url"))
     program = models.CharField(
         _("program"), max_length=64, blank=True, db_default=FromConnection("audit_program")

@@ -123,7 +123,7 @@ def in_writing(kind: str, column: str, value: Any, beside: Beside, names: dict[s
     if value is None or value in ("", []):
         return EMPTY
     if value == HIDDEN:
-        return _("not shown")
+        return _("hidden")
     if column in PEOPLE:
         return names.get(str(value), str(value))
     field = _field(kind, column)

@@ -36,20 +36,20 @@ class KeyColumns:
 
     @display(description=_("scopes"))
     def scopes_shown(self, key: ApiKey) -> Any:
-        return _("all of its client's") if key.scopes is None else listed(key.scopes)
+        return _("all client scopes") if key.scopes is None else listed(key.scopes)
 
     @display(description=_("state"))
     def state(self, key: ApiKey) -> str:
         if key.revoked_at:
             return chip(_("revoked"), "danger")
-        return chip(_("usable"), "success") if key.is_usable else chip(_("expired"), "warning")
+        return chip(_("active"), "success") if key.is_usable else chip(_("expired"), "warning")
 
 
 class ApiKeyInline(KeyColumns, ReadOnlyInline):
     model = ApiKey
     fields = ["prefix_shown", "name", "scopes_shown", "state", "created_at", "expires_at", "last_used_at"]
     readonly_fields = fields
-    verbose_name_plural = _("keys")
+    verbose_name_plural = _("API keys")
 
 
 @admin.register(ApiClient)
@@ -61,7 +61,7 @@ class ApiClientAdmin(StaffMayLook):
     list_display = ["name", "oidc_client_id", "scopes_shown", "rate", "is_active", "last_used_at"]
     list_filter = ["is_active", "last_used_at"]
     search_fields = ["name", "oidc_client_id", "keys__prefix__exact"]
-    search_help_text = _("Name, client id at the provider, or the prefix of a key.")
+    search_help_text = _("Name, provider client ID, or key prefix.")
     inlines = [ApiKeyInline]
     actions_detail = ["create_key"]
     warn_unsaved_form = True
@@ -71,7 +71,7 @@ class ApiClientAdmin(StaffMayLook):
         fields = ["name", "oidc_client_id", "scopes", "requests_per_minute", "is_active"]
         if not self.has_change_permission(request, obj):
             fields[2] = "scopes_shown"
-        use = [(_("Use"), {"fields": self.readonly_fields})]
+        use = [(_("Activity"), {"fields": self.readonly_fields})]
         return [(None, {"fields": fields}), *(use if obj else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiClient | None = None) -> list[str]:
@@ -105,7 +105,7 @@ class ApiClientAdmin(StaffMayLook):
         permissions=["create_key"],
         dialog={
             "title": _("Create a key"),
-            "description": _("It is shown once. Whoever has it can do what it may do."),
+            "description": _("The key is shown once. Anyone with this key can use it."),
             "form_class": NewKeyForm,
             "form_submit_text": _("Create"),
         },
@@ -119,14 +119,14 @@ class ApiClientAdmin(StaffMayLook):
         except InvalidKeyRequest as error:
             self.message_user(request, error.message, messages.ERROR)
             return after_dialog(request, _page_of(client))
-        self.log_change(request, client, f"Created the key {new.key}")
+        self.log_change(request, client, f"Created key {new.key}")
         return self._show_once(request, new)
 
     def _show_once(self, request: HttpRequest, new: NewKey) -> HttpResponse:
         """The secret in this one answer: not in a message, a session or an address, which would keep it."""
         context = {
             **self.admin_site.each_context(request),
-            "title": _("The new key"),
+            "title": _("New key"),
             "key": new.key,
             "secret": new.secret,
             "client_url": _page_of(new.key.client),
@@ -155,7 +155,7 @@ class ApiKeyAdmin(KeyColumns, ReadOnlyAdmin):
     list_filter = ["client", "revoked_at", "expires_at", "last_used_at"]
     list_select_related = ["client"]
     search_fields = ["prefix__exact", "name", "client__name"]
-    search_help_text = _("Prefix, name, or its client's name.")
+    search_help_text = _("Prefix, name, or client name.")
     actions_detail = ["revoke"]
     fields = [
         "state",
@@ -183,7 +183,7 @@ class ApiKeyAdmin(KeyColumns, ReadOnlyAdmin):
         permissions=["revoke"],
         dialog={
             "title": _("Revoke this key?"),
-            "description": _("Its next request is refused. This can't be undone."),
+            "description": _("Requests with this key are refused from now on. This can’t be undone."),
             "form_class": None,
             "form_submit_text": _("Revoke"),
         },
@@ -192,10 +192,10 @@ class ApiKeyAdmin(KeyColumns, ReadOnlyAdmin):
         key: ApiKey = acted_on(self, request, object_id)
         if revoke_key(key):
             self.log_change(request, key, "Revoked")
-            self.log_change(request, key.client, f"Revoked the key {key}")
-            self.message_user(request, _("The key is revoked."), messages.SUCCESS)
+            self.log_change(request, key.client, f"Revoked key {key}")
+            self.message_user(request, _("Key revoked."), messages.SUCCESS)
         else:
-            self.message_user(request, _("The key was revoked before."), messages.WARNING)
+            self.message_user(request, _("The key was already revoked."), messages.WARNING)
         return after_dialog(request, reverse("admin:clients_apikey_change", args=[quote(key.pk)]))
 
 

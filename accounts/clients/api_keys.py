@@ -91,8 +91,8 @@ def _check_request(
     client: ApiClient, name: str, scopes: list[str] | None, expires_at: datetime | None
 ) -> None:
     if not name.strip():
-        raise InvalidKeyRequest("A key needs a name.")
+        raise InvalidKeyRequest("Enter a name for the key.")
     if scopes is not None and (not scopes or not set(scopes) <= set(client.scopes)):
-        raise InvalidKeyRequest("A key has one or more of its client's scopes.", scopes=scopes)
+        raise InvalidKeyRequest("Choose one or more of the client's scopes.", scopes=scopes)
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidKeyRequest("A key can't expire in the past.")
+        raise InvalidKeyRequest("The expiry date must be in the future.")

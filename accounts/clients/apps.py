@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 class ClientsConfig(AppConfig):
     name = "accounts.clients"
     label = "clients"
-    verbose_name = _("Services")
+    verbose_name = _("API access")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -74,10 +74,10 @@ def _authenticate_key(text: str) -> Client:
     prefix = read_prefix(text)
     found = find_key(prefix) if prefix else None
     if found is None or not is_key(text, found[1].secret_hash):
-        raise InvalidApiKey("The API key is not valid.")
+        raise InvalidApiKey("Invalid API key.")
     client, key = found
     if key.is_revoked:
-        raise ApiKeyRevoked("This API key was revoked.")
+        raise ApiKeyRevoked("This API key has been revoked.")
     if key.is_expired:
         raise ApiKeyExpired("This API key has expired.")
     _check_active(client)
@@ -99,24 +99,24 @@ def _authenticate_token(token: str) -> Client:
 
 def _read_token(token: str) -> TokenClient:
     if not provider.is_configured():
-        raise InvalidClientToken("The token is not valid.", reason="no_provider")
+        raise InvalidClientToken("Invalid token.", reason="no_provider")
     if not token.isascii():
-        raise InvalidClientToken("The token is not valid.", reason="not_ascii")
+        raise InvalidClientToken("Invalid token.", reason="not_ascii")
     try:
         return read_client(token)
     except InvalidTokenError as error:
-        raise InvalidClientToken("The token is not valid.", **error.params) from None
+        raise InvalidClientToken("Invalid token.", **error.params) from None
     except ProviderUnavailableError:
         logger.warning("client_token_not_checked", reason="keys_not_fetched")
         raise ProviderUnavailableError(
-            "Tokens can't be checked at the moment. Please try again.", retry_after=int(REFETCH_INTERVAL_S)
+            "Tokens can't be verified at the moment. Please try again.", retry_after=int(REFETCH_INTERVAL_S)
         ) from None
 
 
 def _register(named: TokenClient) -> ClientRow:
     if not named.has_service_role:
         reason = named.why_no_roles or "no_service_role"
-        raise UnknownClient("This client is not registered here.", reason=reason)
+        raise UnknownClient("Unknown client.", reason=reason)
     register_client(named.oidc_client_id)
     client = find_client(named.oidc_client_id)
     assert client is not None  # noqa: S101  # it was made or found just now, and clients are never deleted
@@ -125,7 +125,7 @@ def _register(named: TokenClient) -> ClientRow:
 
 def _check_active(client: ClientRow) -> None:
     if not client.is_active:
-        raise ClientDisabled("This client is switched off.", reason=str(client.id))
+        raise ClientDisabled("This client is disabled.", reason=str(client.id))
 
 
 def _describe(client: ClientRow, scopes: Iterable[str]) -> Client:

@@ -25,7 +25,7 @@ from accounts.sign_in.provider_keys import find_key
 
 MOST_REMEMBERED = 1000
 MAX_ID_LENGTH = 255
-_FOR_SERVICES = "This address is for services. Use client credentials or an API key."
+_FOR_SERVICES = "This endpoint is for services. Use client credentials or an API key."
 
 
 @dataclass(frozen=True, slots=True)

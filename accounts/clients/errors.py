@@ -87,7 +87,7 @@ class MissingScope(ClientError):
     status = 403
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"This needs the scope {scope}.", scope=scope)
+        super().__init__(f"This requires the scope {scope}.", scope=scope)
 
     @property
     def headers(self) -> dict[str, str]:

@@ -34,8 +34,8 @@ class ScopesChoice(forms.MultipleChoiceField):
 class ApiClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     scopes = ScopesChoice(
         label=_("Scopes"),
-        help_text=_("What it may do, whichever way it signs in."),
-        error_messages={"required": _("Tick one at least: without a scope it could do nothing.")},
+        help_text=_("What the client may do, with a token or a key."),
+        error_messages={"required": _("Select at least one scope.")},
     )
 
     class Meta:
@@ -50,18 +50,20 @@ class NewKeyForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         label=_("Name"),
         max_length=ApiKey._meta.get_field("name").max_length,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("Where it will be used: production, staging, …"),
+        help_text=_("Where it is used, such as production or staging."),
     )
     scopes = ScopesChoice(
-        label=_("Scopes"), required=False, help_text=_("None ticked: all that the client has, now and later.")
+        label=_("Scopes"),
+        required=False,
+        help_text=_("Select none to allow all of the client’s scopes, now and in future."),
     )
     expires_in_days = WholeNumberField(
-        label=_("Expires in days"),
+        label=_("Days valid"),
         required=False,
         min_value=1,
         max_value=LONGEST_DAYS,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text=_("Empty: when it is revoked."),
+        help_text=_("Leave blank to keep it valid until revoked."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -53,12 +53,12 @@ class ApiClient(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=100)
     oidc_client_id = models.CharField(
-        _("client id at the provider"),
+        _("provider client ID"),
         max_length=255,
         unique=True,
         null=True,
         blank=True,
-        help_text=_("As in its tokens. Empty: the client signs in with API keys alone."),
+        help_text=_("As in its tokens; leave blank if it only uses API keys."),
     )
     scopes = ScopesField(verbose_name=_("scopes"), default=list, blank=True)
     requests_per_minute = models.PositiveIntegerField(
@@ -66,12 +66,12 @@ class ApiClient(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text=_("Empty: as the setting CREDITS_API_RATE says."),
+        help_text=_("Leave blank for the default, CREDITS_API_RATE."),
     )
     is_active = models.BooleanField(
         _("active"),
         default=True,
-        help_text=_("Off: its tokens and keys are refused from the next request on."),
+        help_text=_("Turn off to refuse its tokens and keys immediately."),
     )
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
@@ -124,7 +124,10 @@ class ApiKey(models.Model):
     prefix = models.CharField(_("prefix"), max_length=12, unique=True, editable=False)
     secret_hash = models.CharField(max_length=HASH_LENGTH, editable=False)
     scopes = ScopesField(
-        verbose_name=_("scopes"), null=True, blank=True, help_text=_("Empty: all that its client has.")
+        verbose_name=_("scopes"),
+        null=True,
+        blank=True,
+        help_text=_("Leave blank for all of the client’s scopes."),
     )
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)

@@ -17,12 +17,12 @@ class ClientScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "A token that the client got at the OpenID provider with its own credentials.",
+                "description": "Access token obtained from the OpenID provider with client credentials.",
             },
             {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "pck_…",
-                "description": "An API key, as a bearer token.",
+                "description": "API key, sent as a bearer token.",
             },
         ]

@@ -26,8 +26,8 @@ SERVICE_ACCOUNT_PREFIX = "service-account-"
 _SAID_OF_SERVICE_ACCOUNTS = {"clientId", "clientHost", "clientAddress"}
 # What to do about a token that was refused, for whoever reads the log.
 _ADVICE = {
-    "no_sub": "Give the client the scope basic at Keycloak, and no lightweight access tokens.",
-    "sender_constrained": "Switch off DPoP or certificate-bound tokens for the client: plain bearer tokens are taken.",
+    "no_sub": "In Keycloak, give the client the scope basic and turn off lightweight access tokens.",
+    "sender_constrained": "Turn off DPoP and certificate-bound tokens for the client: use plain bearer tokens.",
 }
 
 
@@ -36,7 +36,7 @@ class ProviderKeysUnreachableError(APIException):
 
     status_code = 503
     default_code = ProviderUnavailableError.code
-    default_detail = _("Tokens can’t be checked at the moment. Please try again.")
+    default_detail = _("Tokens can’t be verified at the moment. Please try again.")
     wait = REFETCH_INTERVAL_S
 
 
@@ -77,7 +77,7 @@ def _authenticate_token(token: str) -> tuple[User, Claims]:
         raise InvalidTokenError("No OpenID provider is configured.", reason="no_provider")
     claims = read_access_token(token)
     if is_of_a_client(claims):
-        raise ClientTokenError("This address is for people.", reason="client_token")
+        raise ClientTokenError("This endpoint is for users.", reason="client_token")
     return recognise_person(Identity.from_claims(require_subject(claims))), claims
 
 
@@ -115,8 +115,8 @@ def _refuse(error: SignInError) -> NoReturn:
         raise ProviderKeysUnreachableError from None
     if isinstance(error, ClientTokenError):
         raise PermissionDenied(
-            _("This address is for people: use a person’s token."), code=error.code
+            _("This endpoint is for users. Use a user’s token."), code=error.code
         ) from None
     if isinstance(error, InvalidTokenError):
-        raise AuthenticationFailed(_("The bearer token is not valid."), code=error.code) from None
+        raise AuthenticationFailed(_("Invalid bearer token."), code=error.code) from None
     raise AuthenticationFailed(_("This account is disabled."), code=error.code) from None

@@ -48,7 +48,7 @@ class MembershipInline(ReadOnlyInline):
     def cap_shown(self, membership: Membership) -> str:
         return _cap(membership)
 
-    @display(description=_("spent in a month"))
+    @display(description=_("monthly spend"))
     def spent_shown(self, membership: Any) -> str:
         """Show the newest month with spending; staff find the rest in the ledger."""
         if membership.newest_month is None:
@@ -65,7 +65,7 @@ class InvitationInline(ReadOnlyInline):
         invitations: QuerySet[Invitation] = super().get_queryset(request)
         return invitations.select_related("invited_by")
 
-    @display(description=_("e-mail"))
+    @display(description=_("email"))
     def address(self, invitation: Invitation) -> str:
         return shortened(invitation.email)
 
@@ -95,7 +95,7 @@ class TeamAdmin(ReadOnlyAdmin):
     asked_for = ("memberships__user",)
     list_display = ["name", "owner", "people", "created_at"]
     search_fields = ["id__exact", "name", *MEMBER_NAMED]
-    search_help_text = _("Team id, its name, or a member's name or e-mail.")
+    search_help_text = _("Team ID or name, or a member’s name or email.")
     ordering = ["-created_at"]
     fields = ["name", "created_at", "id", "see_also"]
     readonly_fields = fields
@@ -113,7 +113,7 @@ class TeamAdmin(ReadOnlyAdmin):
     def owner(self, team: Any) -> str:
         return team.owner_name or EMPTY
 
-    @display(description=_("people"), ordering="size")
+    @display(description=_("members"), ordering="size")
     def people(self, team: Any) -> int:
         return team.size or 0
 

@@ -137,7 +137,7 @@ class Membership(models.Model):
     role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
     cap = models.DecimalField(_("cap"), max_digits=24, decimal_places=6, null=True, blank=True)
     cap_period = models.CharField(
-        _("cap's period"), max_length=10, choices=Period.choices, blank=True, default=""
+        _("cap period"), max_length=10, choices=Period.choices, blank=True, default=""
     )
     joined_at = models.DateTimeField(_("joined"), db_default=Now(), editable=False)
 
@@ -191,11 +191,11 @@ class Invitation(models.Model):
     team = models.ForeignKey(
         Team, verbose_name=_("team"), on_delete=models.CASCADE, related_name="invitations"
     )
-    email = models.EmailField(_("e-mail"), help_text=_("In lower case."))
+    email = models.EmailField(_("email"), help_text=_("In lower case."))
     role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
     cap = models.DecimalField(_("cap"), max_digits=24, decimal_places=6, null=True, blank=True)
     cap_period = models.CharField(
-        _("cap's period"), max_length=10, choices=Period.choices, blank=True, default=""
+        _("cap period"), max_length=10, choices=Period.choices, blank=True, default=""
     )
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     invited_by = models.ForeignKey(

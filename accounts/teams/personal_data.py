@@ -36,7 +36,9 @@ def obstacles_of(user: User) -> list[Obstacle]:
     """The teams that would be left without an owner."""
     others = Membership.objects.filter(team=OuterRef("team")).exclude(user=user)
     owned = Membership.objects.filter(Exists(others), user=user, role=Role.OWNER).select_related("team")
-    message = _("They own the team “%(team)s”, which has other members. Make another member the owner first.")
+    message = _(
+        "The user owns the team “%(team)s”, which has other members: make one of them the owner first."
+    )
     return [Obstacle("owns_a_team", message % {"team": row.team.name}) for row in owned.order_by("pk")]
 
 

@@ -104,7 +104,7 @@ def link_to_mirrored(model: str, stripe_id: str | None) -> str:
     return format_html('<a class="admin-link" href="{}">{}</a>', url, shortened(stripe_id))
 
 
-@display(description=_("id"), ordering="id")
+@display(description=_("ID"), ordering="id")
 def stripe_id(row: Any) -> str:
     return shortened(row.id)
 
@@ -121,7 +121,7 @@ def purchase(row: Any) -> str:
         return str(reference)
 
 
-@display(description=_("deleted at Stripe"), boolean=True)
+@display(description=_("deleted"), boolean=True)
 def is_deleted(row: Any) -> bool:
     return bool(row.stripe_data.get("deleted"))
 
@@ -133,20 +133,18 @@ def card(row: Any) -> str:
     return f"{in_words(details['brand'])} •••• {details['last4']}" if details else EMPTY
 
 
-@display(description=_("at Stripe"))
+@display(description=_("Stripe dashboard"))
 def dashboard(row: Any) -> str:
     url = row.get_stripe_dashboard_url()
-    return format_html(
-        '<a class="admin-link" href="{}" rel="noreferrer">{}</a>', url, _("Open Stripe’s dashboard")
-    )
+    return format_html('<a class="admin-link" href="{}" rel="noreferrer">{}</a>', url, _("Open in Stripe"))
 
 
-@display(description=_("Stripe’s object"))
+@display(description=_("Stripe object"))
 def stripe_object(row: Any) -> str:
     return pretty_json(row.stripe_data)
 
 
-@display(description=_("Stripe’s object, personal data hidden"))
+@display(description=_("Stripe object (personal data hidden)"))
 def masked_stripe_object(row: Any) -> str:
     return pretty_json(masked(row.stripe_data))
 
@@ -175,7 +173,7 @@ class MirrorAdmin(ReadOnlyAdmin):
     columns: tuple[Column, ...] = ()
     details: tuple[Column, ...] = ()
     search_fields: Any = ("id__exact",)
-    search_help_text = _("The whole id, as Stripe shows it.")
+    search_help_text = _("Full Stripe ID.")
     list_filter: Any = ("livemode",)
     ordering: Any = ("-created", "-djstripe_id")
 
@@ -216,7 +214,7 @@ class PriceAdmin(MirrorAdmin):
 
 
 class CustomerAdmin(MirrorAdmin):
-    columns = (personal(own("email", _("e-mail"))), personal(field_of("name", _("name"))), is_deleted)
+    columns = (personal(own("email", _("email"))), personal(field_of("name", _("name"))), is_deleted)
     search_fields = ("id__exact", "email__normal_form")
 
 
@@ -317,7 +315,7 @@ def take_over_pages(site: admin.AdminSite) -> None:
             site.unregister(model)
     for model, page in PAGES.items():
         site.register(model, page)
-    apps.get_app_config("djstripe").verbose_name = _("Held by Stripe")
+    apps.get_app_config("djstripe").verbose_name = _("Stripe records")
 
 
 take_over_pages(admin.site)

@@ -54,52 +54,52 @@ def what_waits() -> list[Waiting]:
     """Eleven queries, each over few rows, whatever the tables' length."""
     return [
         Waiting(
-            _("Purchases that need attention"),
-            _("Paid, and held back: amount, currency or buyer don’t agree."),
+            _("Purchases needing attention"),
+            _("Paid but not credited: the amount, currency or buyer doesn’t match."),
             purchases_needing_attention().count(),
             _list(Purchase, todo="attention"),
         ),
         Waiting(
             _("Disputes to answer"),
-            _("Without an answer before its date a dispute is lost."),
+            _("A dispute is lost if its deadline passes without a response."),
             disputes_to_answer().count(),
             _list(Dispute, status__in=",".join(Dispute.NEEDING_ANSWER)),
         ),
         Waiting(
-            _("Refunds without an answer"),
-            _("Asked for, and Stripe’s answer isn’t on record. A job asks again."),
+            _("Unconfirmed refunds"),
+            _("Requested, but Stripe hasn’t confirmed them yet. A job retries."),
             Refund.objects.filter(status=Refund.Status.REQUESTED).count(),
             _list(Refund, status__exact=Refund.Status.REQUESTED.value),
         ),
         Waiting(
-            _("Findings of reconciliation"),
-            _("Stripe and we disagree, and nothing could repair it by itself."),
+            _("Reconciliation issues"),
+            _("Stripe and our records differ, and the difference couldn’t be repaired automatically."),
             waiting_findings().count(),
             _list(ReconciliationFinding, state__exact=ReconciliationFinding.State.WAITING.value),
         ),
         Waiting(
             _("Failed webhook events"),
-            _("Taken in but not applied. Stripe sends again what failed, not what nobody could read."),
+            _("Received but not processed. Stripe resends failed events, but not unreadable ones."),
             InboxEvent.objects.filter(status__in=InboxEvent.FAILING).count(),
             _list(InboxEvent, status__in=",".join(InboxEvent.FAILING)),
         ),
         *_other_versions(),
         Waiting(
-            _("Packages that differ at Stripe"),
+            _("Packages out of sync"),
             _("Not synced yet, or changed in Stripe’s dashboard."),
             len(drifted_packages()),
             _list(Package, drift="yes"),
         ),
         Waiting(
             _("Open purchases"),
-            _("At the checkout, or paid by a method that takes days."),
+            _("At checkout, or paid by a method that takes days."),
             open_purchases().count(),
             _list(Purchase, todo="open"),
             urgent=False,
         ),
         Waiting(
             _("Adjustments to approve"),
-            _("Above the limit: somebody who didn’t ask for it decides."),
+            _("Above the limit; someone other than the requester decides."),
             waiting_adjustments().count(),
             _list(Adjustment, state=Adjustment.Status.WAITING.value),
             urgent=False,
@@ -112,13 +112,11 @@ def _other_versions() -> Iterator[Waiting]:
     number, version = newest_in_another_version()
     if number:
         why = _(
-            "The webhook endpoint at Stripe sends version %(theirs)s; this site reads %(ours)s. Make it anew with "
-            "that one."
+            "Stripe’s webhook endpoint sends version %(theirs)s; this site reads %(ours)s. Recreate the "
+            "endpoint with that version."
         )
         told = why % {"theirs": version, "ours": settings.STRIPE_API_VERSION}
-        yield Waiting(
-            _("Events in another API version"), told, number, _list(InboxEvent, api_version=version)
-        )
+        yield Waiting(_("API version mismatch"), told, number, _list(InboxEvent, api_version=version))
 
 
 def drifted_packages() -> list[Package]:

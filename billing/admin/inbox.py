@@ -59,7 +59,7 @@ class InboxEventAdmin(LongListAdmin):
     list_display = ["received_at", "type", "status_chip", "purchase_link", "note_shown", "attempts"]
     list_filter = ["status", TypeFilter, "received_at"]
     search_fields = ["id"]  # what is looked for says get_search_results
-    search_help_text = _("Stripe's event id, a purchase id, or a session id.")
+    search_help_text = _("Stripe event ID, purchase ID, or session ID.")
     list_select_related = ["purchase"]
     list_before_template = "admin/billing/inbox_figures.html"
     ordering = ["-received_at", "-id"]
@@ -67,8 +67,8 @@ class InboxEventAdmin(LongListAdmin):
     actions_detail = ["reapply"]
     fieldsets = [
         (None, {"fields": ["type", "status_chip", "note", "attempts", "purchase_link"]}),
-        (_("When"), {"fields": ["stripe_created", "received_at", "applied_at", "mirrored_at"]}),
-        (_("At Stripe"), {"fields": ["id", "account", "api_version", "livemode"]}),
+        (_("Dates"), {"fields": ["stripe_created", "received_at", "applied_at", "mirrored_at"]}),
+        (_("Stripe"), {"fields": ["id", "account", "api_version", "livemode"]}),
     ]
     payloads = ["payload_shown", "payload_masked"]
     readonly_fields = [*(name for _title, options in fieldsets for name in options["fields"]), *payloads]
@@ -95,7 +95,7 @@ class InboxEventAdmin(LongListAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: InboxEvent | None = None) -> Any:
         payload = "payload_shown" if may_see_personal_data(request) else "payload_masked"
-        return [*self.fieldsets, (_("What Stripe sent"), {"fields": [payload]})]
+        return [*self.fieldsets, (_("Payload"), {"fields": [payload]})]
 
     @display(description=_("status"), ordering="status")
     def status_chip(self, event: InboxEvent) -> str:
@@ -113,7 +113,7 @@ class InboxEventAdmin(LongListAdmin):
     def payload_shown(self, event: InboxEvent) -> str:
         return pretty_json(event.payload)
 
-    @display(description=_("payload, personal data hidden"))
+    @display(description=_("payload (personal data hidden)"))
     def payload_masked(self, event: InboxEvent) -> str:
         return pretty_json(masked(event.payload))
 
@@ -128,14 +128,14 @@ class InboxEventAdmin(LongListAdmin):
         return request.user.has_perm("inbox.reapply_event")
 
     @action(
-        description=_("Apply again"),
+        description=_("Reprocess"),
         url_path="reapply",
         permissions=["reapply"],
         dialog={
-            "title": _("Apply this event again?"),
-            "description": _("Every effect happens once: an event that was applied already changes nothing."),
+            "title": _("Reprocess this event?"),
+            "description": _("Safe to repeat: an event that was already processed changes nothing."),
             "form_class": None,
-            "form_submit_text": _("Apply"),
+            "form_submit_text": _("Reprocess"),
         },
     )
     def reapply(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
@@ -145,10 +145,10 @@ class InboxEventAdmin(LongListAdmin):
         if came.status is None:
             self.message_user(request, _reason(came), messages.ERROR)
         else:
-            self.message_user(request, _("Done: %s.") % came.status.label, messages.SUCCESS)
+            self.message_user(request, _("Done. Status: %s.") % came.status.label, messages.SUCCESS)
         return after_dialog(request, reverse("admin:inbox_inboxevent_change", args=[quote(event.pk)]))
 
-    @action(description=_("Apply those that failed again"), permissions=["reapply"])
+    @action(description=_("Reprocess failed events"), permissions=["reapply"])
     def reapply_selected(self, request: HttpRequest, queryset: QuerySet[InboxEvent]) -> None:
         """In the order in which they came in."""
         failed = queryset.filter(status__in=InboxEvent.FAILING).order_by("received_at", "id")[:MOST_AT_ONCE]
@@ -163,19 +163,21 @@ class InboxEventAdmin(LongListAdmin):
         failing = [came for came in told if came.error]
         done = len(told) - len(failing)
         if not told:
-            self.message_user(request, _("None of these stands as failed."), messages.WARNING)
+            self.message_user(request, _("None of these events has failed."), messages.WARNING)
         if done:
-            went_well = ngettext("%(count)s event went well.", "%(count)s events went well.", done)
+            went_well = ngettext("%(count)s event processed.", "%(count)s events processed.", done)
             self.message_user(request, went_well % {"count": done}, messages.SUCCESS)
         if failing:
-            still = ngettext("%(count)s still fails: %(why)s", "%(count)s still fail: %(why)s", len(failing))
+            still = ngettext(
+                "%(count)s event still fails: %(why)s", "%(count)s events still fail: %(why)s", len(failing)
+            )
             reasons = list(dict.fromkeys(map(_reason, failing)))
             why = "; ".join([*reasons[:MOST_REASONS], *["…"] * (len(reasons) > MOST_REASONS)])
             self.message_user(request, still % {"count": len(failing), "why": why}, messages.ERROR)
 
     def _log(self, request: HttpRequest, event: InboxEvent, came: Reapplied) -> None:
-        done = f"Applied it again: {came.status.value}" if came.status else ""
-        self.log_change(request, event, done or f"Tried to apply it again: {type(came.error).__name__}")
+        done = f"Reprocessed: {came.status.value}" if came.status else ""
+        self.log_change(request, event, done or f"Reprocessing failed: {type(came.error).__name__}")
 
 
 def _reason(came: Reapplied) -> str:

@@ -71,15 +71,15 @@ def draw_hours(hours: Sequence[Hour]) -> BarChart:
         )
         for hour in hours
     ]
-    return draw_columns(columns, (Part(_("not applied"), "is-failing"), Part(_("done"))), counted=True)
+    return draw_columns(columns, (Part(_("unprocessed"), "is-failing"), Part(_("processed"))), counted=True)
 
 
 def _rate(counted: Traffic) -> Figure:
     elapsed = (timezone.now() - counted.start) / HOUR
     return Figure(
-        _("Events an hour"),
+        _("Events per hour"),
         number_format(counted.total / elapsed, 1, force_grouping=True),
-        _("%(count)s events came in, each counted once, at its first delivery.")
+        _("%(count)s events received; repeat deliveries aren’t counted.")
         % {"count": number_format(counted.total, force_grouping=True)},
     )
 
@@ -92,11 +92,11 @@ def _done(counted: Traffic) -> Figure:
         "not_ours": _number(events[Status.NOT_OURS] + events[Status.IGNORED]),
     }
     return Figure(
-        _("Done"),
+        _("Processed"),
         percent(counted.share(*InboxEvent.DONE)),
         _(
-            "Of all that came: %(applied)s applied, %(stored)s with nothing to do, %(not_ours)s not ours. One that "
-            "waits for its payment isn’t done yet."
+            "Of all events: %(applied)s processed, %(stored)s needed no action, %(not_ours)s ignored. "
+            "Events waiting for their payment aren’t included yet."
         )
         % split,
     )
@@ -108,10 +108,7 @@ def _failed(counted: Traffic) -> Figure:
     return Figure(
         _("Failed"),
         percent(counted.share(*InboxEvent.FAILING)),
-        _(
-            "Of all that came: could not be applied or read, and still aren’t. One whose repeat went well counts as "
-            "done."
-        ),
+        _("Of all events: couldn’t be processed or read. Events reprocessed since count as processed."),
         link_to_list(InboxEvent, _counted(number), status__in=FAILING, **since) if number else "",
         is_urgent=number > 0,
     )
@@ -119,9 +116,9 @@ def _failed(counted: Traffic) -> Figure:
 
 def _oldest(event: InboxEvent | None) -> Figure:
     return Figure(
-        _("Oldest not applied"),
+        _("Oldest unprocessed"),
         timesince(event.received_at, depth=1) if event else _("none"),
-        _("The time since the oldest event came in that failed or was never finished, however long ago."),
+        _("Age of the oldest event that failed or was never finished, whatever the period shown."),
         link_to(event, event.type) if event else "",
         is_urgent=event is not None,
     )
@@ -139,15 +136,15 @@ def _failures(found: Sequence[tuple[str, int]]) -> Table:
         )
     return Table(
         title=_("Failures by type"),
-        headers=[_("Type"), _("Failed now")],
+        headers=[_("Type"), _("Failed")],
         rows=rows,
-        empty=_("Nothing stands as failed."),
-        more=link_to_list(InboxEvent, _("All that failed"), status__in=FAILING) if found else "",
+        empty=_("No failed events."),
+        more=link_to_list(InboxEvent, _("All failures"), status__in=FAILING) if found else "",
     )
 
 
 def _counted(number: int) -> str:
-    return _("Show these %(count)s") % {"count": _number(number)}
+    return _("Show all %(count)s") % {"count": _number(number)}
 
 
 def _number(number: int) -> str:

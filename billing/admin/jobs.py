@@ -24,9 +24,9 @@ class JobEventInline(ReadOnlyInline):
     fields = ["at", "what"]
     readonly_fields = fields
     ordering = ["at", "id"]
-    verbose_name_plural = _("what happened to it")
+    verbose_name_plural = _("timeline")
 
-    @display(description=_("what happened"))
+    @display(description=_("event"))
     def what(self, event: Any) -> str:
         return in_words(event.type)
 
@@ -35,7 +35,7 @@ class JobAdmin(ReadOnlyAdmin):
     list_display = ["id", "task_name", "status_chip", "attempts", "scheduled_at", "about"]
     list_filter = ["status", "task_name"]
     search_fields = ["=id", "task_name"]
-    search_help_text = _("Job id or task.")
+    search_help_text = _("Job ID or task.")
     ordering = ["-id"]
     inlines = [JobEventInline]
     fields = [
@@ -55,7 +55,7 @@ class JobAdmin(ReadOnlyAdmin):
     def status_chip(self, job: Any) -> str:
         return chip(in_words(job.status), STATUS_TONES.get(job.status))
 
-    @display(description=_("about"))
+    @display(description=_("subject"))
     def about(self, job: Any) -> str:
         if "purchase_id" in job.args:
             return link_to(Purchase(pk=UUID(job.args["purchase_id"])), _("Purchase"))
@@ -66,4 +66,4 @@ class JobAdmin(ReadOnlyAdmin):
 
 admin.site.unregister(ProcrastinateJob)
 admin.site.register(ProcrastinateJob, JobAdmin)
-apps.get_app_config("procrastinate").verbose_name = _("Background work")
+apps.get_app_config("procrastinate").verbose_name = _("Background jobs")

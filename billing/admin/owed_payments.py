@@ -37,10 +37,10 @@ class RefundPaymentForm(BaseDialogForm):  # type: ignore[misc]  # unfold is unty
     form_before_template = "admin/billing/refund_payment_preview.html"
 
     note = forms.CharField(
-        label=_("Why"),
+        label=_("Internal note"),
         max_length=LONGEST_NOTE,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("Kept with the refund, with your name. The buyer doesn’t see it."),
+        help_text=_("Stored with your name; the buyer doesn’t see it."),
     )
     payment = forms.UUIDField(widget=forms.HiddenInput)
     minor = WholeNumberField(widget=forms.HiddenInput)
@@ -108,10 +108,10 @@ def refund_payment_and_tell(
     try:
         refund = refund_purchase(purchase.pk, form.order())
     except BillingError as error:
-        page.log_change(request, purchase, f"Tried to refund a payment: {error.code}")
+        page.log_change(request, purchase, f"Payment refund failed: {error.code}")
         page.message_user(request, error.for_staff, messages.ERROR)
     else:
-        page.log_change(request, purchase, f"Refunded the payment of {refund.amount}: {refund.note}")
+        page.log_change(request, purchase, f"Refunded a payment of {refund.amount}: {refund.note}")
         page.message_user(request, *_outcome(refund))
 
 
@@ -120,5 +120,5 @@ def _outcome(refund: Refund) -> tuple[Any, int]:
         refused = refund.refusal or _("Stripe refused: %s.") % in_words(refund.failure_reason)
         return _("%s Nothing was refunded.") % refused, messages.ERROR
     if refund.status == Refund.Status.REQUESTED:
-        return _("Stripe didn’t answer. The refund goes on by itself."), messages.WARNING
-    return _("%s refunded. No credits were moved.") % refund.amount, messages.SUCCESS
+        return _("Stripe didn’t respond. The refund will be retried automatically."), messages.WARNING
+    return _("%s refunded. No credits were affected.") % refund.amount, messages.SUCCESS

@@ -25,7 +25,6 @@ from backoffice.display import EMPTY, chip
 from backoffice.read_only import StaffMayLook
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.front_page import drifted_packages
-from billing.currencies import decimal_places
 from billing.errors import BillingError
 from billing.money import Money
 from billing.packages.catalog_sync import sync_package
@@ -47,9 +46,7 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         min_value=Decimal(0),
         max_digits=15,
         widget=UnfoldAdminDecimalFieldWidget,
-        help_text=_(
-            "In the currency’s main unit: 45.00. Buyers pay it at once; sync it to Stripe as well. 0 is a free pack."
-        ),
+        help_text=_("Such as 45.00, or 0 for a free package. Changes apply at once; sync them to Stripe."),
     )
 
     product_to_adopt = forms.RegexField(
@@ -57,9 +54,9 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         regex=PRODUCT_ID,
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        error_messages={"invalid": _("Stripe’s id of a product: prod_ and what follows.")},
+        error_messages={"invalid": _("Enter a Stripe product ID (prod_…).")},
         help_text=_(
-            "The id (prod_…) of a product that Stripe has already, to take it over. Empty: the sync finds or makes one."
+            "ID of an existing Stripe product to use (prod_…). Leave blank to let the sync find or create one."
         ),
     )
     price_to_adopt = forms.RegexField(
@@ -67,9 +64,10 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         regex=PRICE_ID,
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        error_messages={"invalid": _("Stripe’s id of a price: price_ and what follows.")},
+        error_messages={"invalid": _("Enter a Stripe price ID (price_…).")},
         help_text=_(
-            "The id (price_…) of that product’s price, of this amount. Empty: the sync finds or makes one."
+            "ID of that product’s price for this amount (price_…). Leave blank to let the sync find or "
+            "create one."
         ),
     )
 
@@ -101,19 +99,19 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         if "price" in data and "currency" in data:
             try:
                 self.instance.price_minor = Money.from_major(data["price"], data["currency"]).minor
-            except ValueError:
-                self.add_error("price", _too_precise(data["currency"]))
+            except ValueError as error:
+                self.add_error("price", str(error))
         if not self.errors:
             self._take_over(data.get("product_to_adopt", ""), data.get("price_to_adopt", ""))
         return data
 
     def _take_over(self, product_id: str, price_id: str) -> None:
         if price_id and not product_id:
-            self.add_error("price_to_adopt", _("A price is taken over with its product: enter that as well."))
+            self.add_error("price_to_adopt", _("Enter the price’s product as well."))
         others = Package.objects.exclude(pk=self.instance.pk).filter(stripe_product_id=product_id)
         other = others.first() if product_id else None
         if other is not None:
-            self.add_error("product_to_adopt", _("%s has this product already.") % other)
+            self.add_error("product_to_adopt", _("%s already uses this product.") % other)
         else:
             self.instance.give_stripe_ids(product_id, price_id)
 
@@ -124,18 +122,8 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         super()._update_errors(errors)  # type: ignore[misc]  # the stubs lack it
 
 
-def _too_precise(currency: str) -> str:
-    places = decimal_places(currency)
-    if not places:
-        return _("%s has no smaller unit: write a whole number.") % currency.upper()
-    return _("%(currency)s has %(places)d decimal places.") % {
-        "currency": currency.upper(),
-        "places": places,
-    }
-
-
 class DriftFilter(admin.SimpleListFilter):
-    title = _("differs from Stripe")
+    title = _("out of sync")
     parameter_name = "drift"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -154,7 +142,7 @@ class PackageAdmin(StaffMayLook):
     form = PackageForm
     list_filter = ["is_active", DriftFilter, "currency", "badge"]
     search_fields = ["code", "name", "stripe_product_id", "stripe_price_id"]
-    search_help_text = _("Code, name, or Stripe's id of the product or price.")
+    search_help_text = _("Code, name, or Stripe product or price ID.")
     actions = ["sync_selected"]
     actions_detail = ["sync_this"]
     warn_unsaved_form = True
@@ -173,11 +161,11 @@ class PackageAdmin(StaffMayLook):
             },
         ),
         (
-            _("In the shop window"),
+            _("Listing"),
             {"fields": ["is_active", "badge", "display_order", "validity_days", "repeatable"]},
         ),
         (
-            _("At Stripe"),
+            _("Stripe"),
             {"fields": ["stripe_product", "stripe_price", "drift", "product_to_adopt", "price_to_adopt"]},
         ),
     ]
@@ -200,7 +188,7 @@ class PackageAdmin(StaffMayLook):
         if obj is not None:
             return self.fieldsets
         to_take_over = {"fields": ["product_to_adopt", "price_to_adopt"]}
-        return [*self.fieldsets[:-1], (_("At Stripe"), to_take_over)]
+        return [*self.fieldsets[:-1], (_("Stripe"), to_take_over)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Package | None = None) -> list[str]:
         # Clients order by the code and Stripe's product carries it: it stays.
@@ -230,7 +218,7 @@ class PackageAdmin(StaffMayLook):
     def stripe_price(self, package: Package) -> str:
         return link_to_mirrored("price", package.stripe_price_id)
 
-    @display(description=_("state"))
+    @display(description=_("sync status"))
     def drift(self, package: Package) -> str:
         return _in_words(package, mirrored_remote_catalog())
 
@@ -246,7 +234,7 @@ class PackageAdmin(StaffMayLook):
         dialog={
             "title": _("Sync this package to Stripe?"),
             "description": _(
-                "Its product is created or updated. A new price is made if the amount has changed."
+                "Creates or updates its product, and adds a new price if the amount has changed."
             ),
             "form_class": None,
             "form_submit_text": _("Sync"),
@@ -261,10 +249,12 @@ class PackageAdmin(StaffMayLook):
         try:
             steps = sync_package(package)
         except BillingError as error:
-            self.log_change(request, package, f"Tried to sync to Stripe: {error.code}")
+            self.log_change(request, package, f"Sync to Stripe failed: {error.code}")
             self.message_user(request, f"{package}: {error.for_staff}", messages.ERROR)
             return
-        done = " ".join(str(step) for step in steps) or _("%s is off sale: there is nothing to do.") % package
+        done = (
+            " ".join(str(step) for step in steps) or _("%s is off sale; there is nothing to sync.") % package
+        )
         record_act("synced", package, {"steps": done})
         self.log_change(request, package, f"Synced to Stripe. {done}")
         self.message_user(request, done, messages.SUCCESS)
@@ -287,7 +277,7 @@ def _drift_column(remote: Callable[[], RemoteCatalog]) -> Callable[[Package], st
     def drift(package: Package) -> str:
         return _in_words(package, remote())
 
-    column: Callable[[Package], str] = display(drift, description=_("at Stripe"))
+    column: Callable[[Package], str] = display(drift, description=_("sync status"))
     return column
 
 

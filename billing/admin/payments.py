@@ -41,7 +41,7 @@ class PaymentAdmin(LongListAdmin):
     ]
     list_filter = ["state"]
     search_fields = ["id"]  # what is looked for says get_search_results
-    search_help_text = _("Purchase id, Stripe’s payment or charge id, or the buyer’s name or email: in full.")
+    search_help_text = _("Exact purchase ID, Stripe payment or charge ID, or buyer’s name or email.")
     list_select_related = ["purchase__user", "lot"]
     fields = [
         "state_chip",

@@ -34,13 +34,13 @@ class EraseForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     form_before_template = "admin/billing/erasure_plan.html"
 
     confirmation = forms.CharField(
-        label=_("Their e-mail address, or their username where they have none"),
+        label=_("Email, or username if none"),
         max_length=254,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("Type it to confirm. This can’t be undone."),
+        help_text=_("Type it to confirm; this can’t be undone."),
     )
     forfeit = forms.BooleanField(
-        label=_("Forfeit the paid credits that are left"), required=False, widget=UnfoldBooleanWidget
+        label=_("Forfeit remaining paid credits"), required=False, widget=UnfoldBooleanWidget
     )
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -53,13 +53,13 @@ class EraseForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     def clean_confirmation(self) -> str:
         typed: str = self.cleaned_data["confirmation"]
         if not is_same_address(typed, self.user.email or self.user.username):
-            raise forms.ValidationError(_("This is not what they are known by. Nothing was changed."))
+            raise forms.ValidationError(_("That doesn’t match the user’s email or username."))
         return typed
 
 
 ERASE_INSTEAD = _(
-    "Nothing was deleted. These people have an account, purchases or a team: %(names)s."
-    " Use Erase on their pages instead."
+    "Nothing was deleted. These users have an account, purchases or a team: %(names)s. Use Erase on "
+    "their pages instead."
 )
 
 admin.site.unregister(User)
@@ -153,12 +153,10 @@ class PersonAdmin(UserAdmin):
         url_path="erase",
         permissions=["erase"],
         dialog={
-            "title": _("Erase this person’s data?"),
-            "description": _(
-                "Removes who they were. Purchases, refunds and entries stay, with nobody’s name on them."
-            ),
+            "title": _("Erase this user’s personal data?"),
+            "description": _("Deletes personal data; records are kept anonymized."),
             "form_class": EraseForm,
-            "form_submit_text": _("Erase for good"),
+            "form_submit_text": _("Erase permanently"),
         },
     )
     def erase(self, request: HttpRequest, form: EraseForm, object_id: str) -> HttpResponse:
@@ -166,7 +164,7 @@ class PersonAdmin(UserAdmin):
         try:
             erased = erase_user(user.pk, forfeit=form.cleaned_data["forfeit"])
         except ErasureBlocked as error:
-            self.log_change(request, user, f"Tried to erase: {', '.join(error.params['obstacles'])}")
+            self.log_change(request, user, f"Erasure blocked: {', '.join(error.params['obstacles'])}")
             self.message_user(request, error.message, messages.ERROR)
         else:
             self.log_change(request, cast(User, self.get_object(request, str(user.pk))), "Erased")
@@ -176,8 +174,8 @@ class PersonAdmin(UserAdmin):
 
 def _outcome(erased: Erased) -> str:
     if erased.repeated:
-        return str(_("They were erased before."))
+        return str(_("This user was already erased."))
     told = str(_("Erased. %s credits were forfeited.") % credits_amount(erased.forfeited))
     if erased.to_redact:
-        told += " " + str(_("Now redact at Stripe: %s") % ", ".join(erased.to_redact))
+        told += " " + str(_("Now redact in Stripe: %s") % ", ".join(erased.to_redact))
     return told

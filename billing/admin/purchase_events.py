@@ -33,7 +33,7 @@ class EventColumns:
         actor = User.objects.filter(pk=OuterRef("actor_id")).values("username")[:1]
         return events.select_related("purchase").annotate(actor_name=Subquery(actor))
 
-    @display(description=_("what happened"), ordering="what")
+    @display(description=_("event"), ordering="what")
     def what_shown(self, event: PurchaseEvent) -> str:
         return in_words(event.what)
 
@@ -43,7 +43,7 @@ class EventColumns:
             return in_words(event.to_status)
         return f"{in_words(event.from_status)} → {in_words(event.to_status)}"
 
-    @display(description=_("told by"), ordering="source")
+    @display(description=_("source"), ordering="source")
     def told_by(self, event: PurchaseEvent) -> str:
         who = getattr(event, "actor_name", None) or event.actor_id
         return f"{event.get_source_display()}: {who}" if who else event.get_source_display()
@@ -67,11 +67,11 @@ class PurchaseEventInline(EventColumns, ReadOnlyInline):
     fields = ["created_at", "what_shown", "change", "told_by", "detail_shown", "webhook_event"]
     readonly_fields = fields
     ordering = ["id"]
-    verbose_name_plural = _("what happened to it")
+    verbose_name_plural = _("timeline")
 
 
 class WhatFilter(admin.SimpleListFilter):
-    title = _("what happened")
+    title = _("event")
     parameter_name = "what"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -86,7 +86,7 @@ class PurchaseEventAdmin(EventColumns, LongListAdmin):
     list_display = ["created_at", "purchase_link", "what_shown", "change", "told_by"]
     list_filter = ["source", WhatFilter]
     search_fields = ["id"]  # what is looked for says get_search_results
-    search_help_text = _("Purchase id, or Stripe's event id.")
+    search_help_text = _("Purchase ID or Stripe event ID.")
     ordering = ["-id"]
     fields = [
         "purchase_link",

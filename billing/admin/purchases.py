@@ -60,10 +60,19 @@ STATUS_TONES: dict[str, str] = {
 }
 
 
+# The fields of a clawback that add up to what it claims.
+CLAWBACK_PARTS = {
+    "taken": _("removed"),
+    "pending": _("pending"),
+    "owed": _("billed"),
+    "waived": _("written off"),
+}
+
+
 class ToDoFilter(admin.SimpleListFilter):
     """What the front page counts."""
 
-    title = _("to do")
+    title = _("needs action")
     parameter_name = "todo"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -105,8 +114,8 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     list_filter_submit = True
     search_fields = ["id"]  # what is looked for says get_search_results
     search_help_text = _(
-        "Purchase or account id, Stripe’s session, payment or charge id, the buyer’s name, email or OpenID subject, "
-        "the team: in full."
+        "Exact purchase or account ID; Stripe session, payment or charge ID; buyer’s name, email or "
+        "OpenID subject; or team."
     )
     list_select_related = ["user"]
     inlines = [PurchaseEventInline]
@@ -115,11 +124,11 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     fieldsets = [
         (None, {"fields": ["status_chip", "attention_chip", "attention_detail", "failure_shown"]}),
         (
-            _("What was bought"),
+            _("Package"),
             {"fields": ["package_shown", "credits_shown", "price_shown", "list_price", "paid", "validity"]},
         ),
         (
-            _("Who and when"),
+            _("Buyer and dates"),
             {
                 "fields": [
                     "buyer",
@@ -133,7 +142,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             },
         ),
         (
-            _("What went back"),
+            _("Refunds and disputes"),
             {
                 "fields": [
                     "refunded_shown",
@@ -144,8 +153,8 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
                 ]
             },
         ),
-        (_("Books"), {"fields": ["ledger_account", "ledger_entry", "webhook_events"]}),
-        (_("At Stripe"), {"fields": ["payments_shown", "stripe_session", "stripe_customer_id"]}),
+        (_("Ledger"), {"fields": ["ledger_account", "ledger_entry", "webhook_events"]}),
+        (_("Stripe"), {"fields": ["payments_shown", "stripe_session", "stripe_customer_id"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
@@ -197,19 +206,19 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     def refunded_shown(self, purchase: Purchase) -> str:
         return str(purchase.refunded) if purchase.refunded_minor else EMPTY
 
-    @display(description=_("left to refund"))
+    @display(description=_("refundable"))
     def left_shown(self, purchase: Purchase) -> str:
         return why_not_refundable(purchase) or str(left_to_refund(purchase))
 
-    @display(description=_("credits taken back"))
+    @display(description=_("credits removed"))
     def credits_back(self, purchase: Purchase) -> str:
         payment = purchase.accepted_payment
         claims = list(payment.lot.clawbacks.all()) if payment and payment.lot else []
         parts = {
-            name: sum((getattr(claim, name) for claim in claims), Decimal(0))
-            for name in ("taken", "pending", "owed", "waived")
+            str(label): sum((getattr(claim, name) for claim in claims), Decimal(0))
+            for name, label in CLAWBACK_PARTS.items()
         }
-        return pairs({name: credits_amount(amount) for name, amount in parts.items() if amount}) or EMPTY
+        return pairs({label: credits_amount(amount) for label, amount in parts.items() if amount})
 
     @display(description=_("refunds"))
     def refunds_shown(self, purchase: Purchase) -> str:
@@ -218,7 +227,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     @display(description=_("receipts"))
     def receipts_shown(self, purchase: Purchase) -> str:
         if purchase.invoiced_by_stripe:
-            return str(_("Stripe’s invoice"))
+            return str(_("Stripe invoice"))
         return list_of(purchase.receipts.order_by("issued_at"))
 
     @display(description=_("disputes"))
@@ -232,7 +241,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     @display(description=_("validity"))
     def validity(self, purchase: Purchase) -> Any:
         days = purchase.validity_days
-        return _("does not expire") if days is None else _("%s days") % days
+        return _("no expiry") if days is None else _("%s days") % days
 
     @display(description=_("buyer"), ordering="user__username")
     def buyer(self, purchase: Purchase) -> str:
@@ -256,7 +265,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
 
     @display(description=_("webhook events"))
     def webhook_events(self, purchase: Purchase) -> str:
-        return link_to_list(InboxEvent, _("What Stripe told us of it"), purchase__id__exact=purchase.pk)
+        return link_to_list(InboxEvent, _("View events"), purchase__id__exact=purchase.pk)
 
     @display(description=_("Stripe session"))
     def stripe_session(self, purchase: Purchase) -> str:
@@ -269,7 +278,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         return request.user.has_perm("refunds.refund_purchase")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No Refund button where nothing is left to refund (*left to refund* says why), no Refund payment where nothing
+        """No Refund button where nothing is left to refund (*refundable* says why), no Refund payment where nothing
         is owed, neither on one's own purchase, no Close where something was paid, and no Receipt where nothing was.
         Their addresses stay, and say so to whoever comes too late.
         """
@@ -304,7 +313,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         permissions=["refund"],
         dialog={
             "title": _("Refund this purchase?"),
-            "description": _("Takes the credits back and asks Stripe to pay the money back to the buyer."),
+            "description": _("Removes the credits and asks Stripe to refund the buyer."),
             "form_class": RefundForm,
             "form_submit_text": _("Refund"),
         },
@@ -320,9 +329,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         permissions=["refund"],
         dialog={
             "title": _("Refund this payment?"),
-            "description": _(
-                "Asks Stripe to pay all of it back to the buyer. No credits are moved: none came with it."
-            ),
+            "description": _("Asks Stripe to refund the whole payment. No credits are affected."),
             "form_class": RefundPaymentForm,
             "form_submit_text": _("Refund payment"),
         },
@@ -339,8 +346,8 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         dialog={
             "title": _("Close this purchase without credits?"),
             "description": _(
-                "Nothing was paid for it. It becomes failed, and no later report of this checkout opens it again. To "
-                "give the buyer credits all the same, adjust their account."
+                "Nothing was paid. The purchase is marked as failed, and later events of this checkout "
+                "can’t reopen it. To add credits anyway, adjust the buyer’s account."
             ),
             "form_class": None,
             "form_submit_text": _("Close"),
@@ -354,23 +361,23 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             self.message_user(request, error.for_staff, messages.ERROR)
         else:
             self.log_change(request, purchase, "Closed without credits")
-            self.message_user(request, _("Closed. Nothing was credited."), messages.SUCCESS)
+            self.message_user(request, _("Closed. No credits were added."), messages.SUCCESS)
         return after_dialog(request, reverse("admin:purchases_purchase_change", args=[quote(purchase.pk)]))
 
     def has_rerun_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("purchases.rerun_fulfilment")
 
     @action(
-        description=_("Run fulfilment again"),
+        description=_("Re-check payment"),
         url_path="rerun",
         permissions=["rerun"],
         dialog={
-            "title": _("Run fulfilment again?"),
+            "title": _("Re-check this payment?"),
             "description": _(
-                "Asks Stripe how the payment stands, and credits it if it is paid and hasn't been."
+                "Asks Stripe for the payment’s status, and adds the credits if it is paid and not yet credited."
             ),
             "form_class": None,
-            "form_submit_text": _("Run"),
+            "form_submit_text": _("Re-check"),
         },
     )
     def rerun(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
@@ -378,10 +385,10 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         try:
             purchase = rerun_fulfilment(purchase.pk, cast(User, request.user).pk)
         except BillingError as error:
-            self.log_change(request, purchase, f"Tried to run fulfilment again: {error.code}")
+            self.log_change(request, purchase, f"Payment re-check failed: {error.code}")
             self.message_user(request, error.for_staff, messages.ERROR)
         else:
-            self.log_change(request, purchase, f"Ran fulfilment again: {purchase.status}")
+            self.log_change(request, purchase, f"Re-checked payment: {purchase.status}")
             self._tell_outcome(request, purchase)
         return after_dialog(request, reverse("admin:purchases_purchase_change", args=[quote(purchase.pk)]))
 

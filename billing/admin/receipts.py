@@ -20,7 +20,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
     list_display = ["number", "kind", "day", "amount", "purchase_link", "buyer_link", "issued_at"]
     list_filter = ["kind", "series", "day"]
     search_fields = ["number__exact", "purchase__id__exact", "refund__stripe_refund_id__exact"]
-    search_help_text = _("Number, purchase id, or Stripe’s refund id.")
+    search_help_text = _("Number, purchase ID, or Stripe refund ID.")
     list_select_related = ["purchase__user", "refund__payment"]
     actions_detail = ["pdf"]
     fields = [

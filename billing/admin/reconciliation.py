@@ -46,7 +46,7 @@ class DaysForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         max_value=LONGEST_DAYS,
         initial=3,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text=_("A worker compares them. The run stands in this list, with how far it is."),
+        help_text=_("Runs in the background; follow its progress in this list."),
     )
 
 
@@ -86,20 +86,20 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
     @display(description=_("status"), ordering="status")
     def status_chip(self, run: ReconciliationRun) -> str:
         if run.status == ReconciliationRun.Status.RUNNING and run.lease_until is None:
-            return chip(_("Waits for a worker"), "warning")
+            return chip(_("Queued"), "warning")
         if run.status == ReconciliationRun.Status.RUNNING and run.can_go_on:
-            return chip(_("Its process died"), "danger")
+            return chip(_("Interrupted"), "danger")
         return chip(run.get_status_display(), RUN_TONES[run.status])
 
-    @display(description=_("done"), ordering="share")
+    @display(description=_("progress"), ordering="share")
     def progress(self, run: ReconciliationRun) -> str:
         return f"{int(100 * run.share)}%"
 
-    @display(description=_("comparing"))
+    @display(description=_("stage"))
     def stage_shown(self, run: ReconciliationRun) -> str:
         return run.get_stage_display() or EMPTY
 
-    @display(description=_("repaired by itself"), ordering="repaired_count")
+    @display(description=_("auto-repaired"), ordering="repaired_count")
     def repaired(self, run: Any) -> int:
         return int(run.repaired_count)
 
@@ -111,14 +111,14 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
             ReconciliationFinding, run.waiting_count, run__id__exact=run.pk, state__exact="waiting"
         )
 
-    @display(description=_("found"))
+    @display(description=_("summary"))
     def by_kind(self, run: ReconciliationRun) -> str:
         kinds = run.findings.values_list("kind").annotate(Count("id")).order_by("kind")
         return ", ".join(f"{count} {in_words(kind).lower()}" for kind, count in kinds) or EMPTY
 
-    @display(description=_("findings"))
+    @display(description=_("issues"))
     def findings(self, run: ReconciliationRun) -> str:
-        return link_to_list(ReconciliationFinding, _("One by one"), run__id__exact=run.pk)
+        return link_to_list(ReconciliationFinding, _("View issues"), run__id__exact=run.pk)
 
     def has_compare_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("reconciliation.run_reconciliation")
@@ -130,7 +130,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         dialog={
             "title": _("Compare with Stripe?"),
             "description": _(
-                "Goes through Stripe’s list and ours, repairs what is safe, and lists the rest."
+                "Compares Stripe’s records with ours, repairs what is safe, and lists the rest as issues."
             ),
             "form_class": DaysForm,
             "form_submit_text": _("Compare"),
@@ -143,7 +143,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
             run = begin_run(start, now, ReconciliationRun.Source.STAFF, asked_by=staff)
             record_act("started", run, {"days": days})
             defer_reconciliation(run.pk)
-        self.message_user(request, _("Begun. What it finds appears here as it goes."), messages.SUCCESS)
+        self.message_user(request, _("Started. Issues appear here as they are found."), messages.SUCCESS)
         return after_dialog(request, reverse("admin:reconciliation_reconciliationrun_changelist"))
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
@@ -151,14 +151,14 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         return super().get_actions_detail(request, object_id) if run and run.can_go_on else []
 
     @action(
-        description=_("Go on"),
+        description=_("Resume"),
         url_path="go-on",
         permissions=["compare"],
         dialog={
-            "title": _("Go on with this comparison?"),
-            "description": _("A worker goes on where it stopped. Nothing is compared or found twice."),
+            "title": _("Resume this comparison?"),
+            "description": _("A worker continues where it stopped; nothing is compared twice."),
             "form_class": None,
-            "form_submit_text": _("Go on"),
+            "form_submit_text": _("Resume"),
         },
     )
     def go_on(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
@@ -167,14 +167,14 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
             with transaction.atomic():
                 record_act("resumed", run)
                 defer_reconciliation(run.pk)
-            self.log_change(request, run, "Had it go on")
-            self.message_user(request, _("A worker goes on with it."), messages.SUCCESS)
+            self.log_change(request, run, "Resumed")
+            self.message_user(request, _("A worker will resume it."), messages.SUCCESS)
         elif run.stage:
             minutes = int(LEASE.total_seconds() // 60)
-            busy = _("A process works on it, or died less than %(minutes)s minutes ago.")
+            busy = _("It is still running, or stopped less than %(minutes)s minutes ago.")
             self.message_user(request, busy % {"minutes": minutes}, messages.WARNING)
         else:
-            self.message_user(request, _("It is done: there is nothing to go on with."), messages.WARNING)
+            self.message_user(request, _("It has finished; there is nothing to resume."), messages.WARNING)
         return after_dialog(
             request, reverse("admin:reconciliation_reconciliationrun_change", args=[quote(run.pk)])
         )
@@ -187,7 +187,7 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
     list_display = ["kind_shown", "detail", "purchase_link", "state_chip", "run_link"]
     list_filter = ["state", "kind"]
     search_fields = ["purchase__id__exact", "session_id__exact"]
-    search_help_text = _("Purchase or session id.")
+    search_help_text = _("Purchase or session ID.")
     list_select_related = ["purchase", "run"]
     actions_detail = ["repair", "settle"]
     fields = [
@@ -207,7 +207,7 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
     def kind_shown(self, finding: ReconciliationFinding) -> str:
         return in_words(finding.kind)
 
-    @display(description=_("what to do"))
+    @display(description=_("next step"))
     def what_to_do(self, finding: ReconciliationFinding) -> str:
         return str(WHAT_TO_DO.get(finding.kind, EMPTY))
 
@@ -223,7 +223,7 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
     def run_link(self, finding: ReconciliationFinding) -> str:
         return link_to(finding.run)
 
-    @display(description=_("settled by"))
+    @display(description=_("closed by"))
     def settled_by_name(self, finding: ReconciliationFinding) -> str:
         if finding.settled_by is None:
             return EMPTY
@@ -246,8 +246,8 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
         url_path="repair",
         permissions=["repair"],
         dialog={
-            "title": _("Repair this?"),
-            "description": _("Asks Stripe again and does what its webhook would have done."),
+            "title": _("Repair this issue?"),
+            "description": _("Asks Stripe again and does what the webhook would have done."),
             "form_class": None,
             "form_submit_text": _("Repair"),
         },
@@ -257,35 +257,37 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
         try:
             finding = repair_finding(finding.pk, cast(User, request.user).pk)
         except BillingError as error:
-            self.log_change(request, finding, f"Tried to repair: {error.code}")
+            self.log_change(request, finding, f"Repair failed: {error.code}")
             self.message_user(request, error.for_staff, messages.ERROR)
         else:
             self._tell(request, finding, "Repaired")
         return self._back(request, finding)
 
     @action(
-        description=_("Mark as settled"),
+        description=_("Close issue"),
         url_path="settle",
         permissions=["repair"],
         dialog={
-            "title": _("Is this settled?"),
-            "description": _("For what you have put right elsewhere: it no longer waits."),
+            "title": _("Close this issue?"),
+            "description": _("Use this once you have fixed it elsewhere."),
             "form_class": None,
-            "form_submit_text": _("Settled"),
+            "form_submit_text": _("Close"),
         },
     )
     def settle(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         finding: ReconciliationFinding = acted_on(self, request, object_id)
-        self._tell(request, settle_finding(finding.pk, cast(User, request.user).pk), "Marked as settled")
+        self._tell(request, settle_finding(finding.pk, cast(User, request.user).pk), "Closed")
         return self._back(request, finding)
 
     def _tell(self, request: HttpRequest, finding: ReconciliationFinding, done: str) -> None:
         if finding.state == State.SETTLED:
             self.log_change(request, finding, done)
-            self.message_user(request, _("Settled."), messages.SUCCESS)
+            self.message_user(request, _("Issue closed."), messages.SUCCESS)
         else:
-            self.log_change(request, finding, "Tried to repair: it is still so")
-            self.message_user(request, _("Stripe still says the same: see the purchase."), messages.WARNING)
+            self.log_change(request, finding, "Repair changed nothing")
+            self.message_user(
+                request, _("Stripe still reports the same; see the purchase."), messages.WARNING
+            )
 
     def _back(self, request: HttpRequest, finding: ReconciliationFinding) -> HttpResponse:
         return after_dialog(

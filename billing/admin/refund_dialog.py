@@ -42,7 +42,7 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         label=_("Amount"), max_digits=20, decimal_places=3, widget=UnfoldAdminTextInputWidget
     )
     policy = forms.ChoiceField(
-        label=_("Credits that were spent"), choices=Refund.Policy.choices, widget=UnfoldAdminSelectWidget
+        label=_("Spent credits"), choices=Refund.Policy.choices, widget=UnfoldAdminSelectWidget
     )
     reason = forms.ChoiceField(
         label=_("Reason for Stripe"),
@@ -51,10 +51,10 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         widget=UnfoldAdminSelectWidget,
     )
     note = forms.CharField(
-        label=_("Why"),
+        label=_("Internal note"),
         max_length=LONGEST_NOTE,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("Kept with the refund, with your name. The buyer doesn’t see it."),
+        help_text=_("Stored with your name; the buyer doesn’t see it."),
     )
     key = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
@@ -113,7 +113,7 @@ def refund_and_tell(page: Any, request: HttpRequest, purchase: Purchase, form: R
     try:
         refund = refund_purchase(purchase.pk, form.order())
     except BillingError as error:
-        page.log_change(request, purchase, f"Tried to refund: {error.code}")
+        page.log_change(request, purchase, f"Refund failed: {error.code}")
         page.message_user(request, error.for_staff, messages.ERROR)
     else:
         page.log_change(request, purchase, f"Refunded {refund.amount}: {refund.note}")
@@ -126,19 +126,19 @@ def _outcome(refund: Refund) -> tuple[Any, int]:
         return _("%s Nothing was refunded.") % refused, messages.ERROR
     if refund.status == Refund.Status.REQUESTED:
         told = _(
-            "Stripe didn’t answer. The credits are out of the account, and the refund goes on by itself."
+            "Stripe didn’t respond. The credits were removed, and the refund will be retried automatically."
         )
         return told, messages.WARNING
     claim = came_of(refund)
     taken = credits_amount(claim.taken if claim else Decimal(0))
     if claim and claim.pending:
         told = _(
-            "%(amount)s refunded. %(credits)s credits taken back, %(pending)s more as soon as their holds end."
+            "%(amount)s refunded. %(credits)s credits removed; %(pending)s more will be removed when "
+            "their holds end."
         )
         pending = credits_amount(claim.pending)
         return told % {"amount": refund.amount, "credits": taken, "pending": pending}, messages.SUCCESS
     return (
-        _("%(amount)s refunded, %(credits)s credits taken back.")
-        % {"amount": refund.amount, "credits": taken},
+        _("%(amount)s refunded, %(credits)s credits removed.") % {"amount": refund.amount, "credits": taken},
         messages.SUCCESS,
     )

@@ -52,7 +52,7 @@ LABELS.update(
         "amount_minor": _("Amount"),
         "paid_minor": _("Paid"),
         "refunded_minor": _("Refunded"),
-        "stripe_price_minor": _("Price at Stripe"),
+        "stripe_price_minor": _("Stripe amount"),
     }
 )
 PersonAdmin.related_pages.append(purchases_of_user)

@@ -67,7 +67,7 @@ class SayAmountForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         max_digits=20,
         decimal_places=3,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("In the currency of the payment."),
+        help_text=_("In the payment’s currency."),
     )
 
 
@@ -97,15 +97,15 @@ class ReturnColumns:
     def payment_link(self, row: Any) -> str:
         return link_to(row.payment)
 
-    @display(description=_("counts for"))
+    @display(description=_("converted amount"))
     def counted(self, row: Any) -> Any:
-        return _("not known yet") if row.counted_minor is None else str(amount_of(row))
+        return _("unknown") if row.counted_minor is None else str(amount_of(row))
 
     @display(description=_("amount"), ordering="amount_minor")
     def amount_shown(self, row: Any) -> str:
         return str(row.amount)
 
-    @display(description=_("credits taken back"))
+    @display(description=_("credits removed"))
     def taken(self, row: Any) -> str:
         return self._of_claim(row, "taken")
 
@@ -113,11 +113,11 @@ class ReturnColumns:
     def pending(self, row: Any) -> str:
         return self._of_claim(row, "pending")
 
-    @display(description=_("credits owed"))
+    @display(description=_("credits billed"))
     def owed(self, row: Any) -> str:
         return self._of_claim(row, "owed")
 
-    @display(description=_("credits waived"))
+    @display(description=_("credits written off"))
     def waived(self, row: Any) -> str:
         return self._of_claim(row, "waived")
 
@@ -131,14 +131,14 @@ class ReturnColumns:
         return [] if is_known else super().get_actions_detail(request, object_id)  # type: ignore[misc]  # an admin's
 
     @action(
-        description=_("Say what it comes to"),
+        description=_("Enter amount"),
         url_path="say-amount",
         permissions=["say_amount"],
         dialog={
-            "title": _("What does it come to?"),
+            "title": _("Enter the converted amount"),
             "description": _(
-                "It is in another currency than the payment, and Stripe gave no rate. Its page in Stripe’s dashboard "
-                "shows what was taken out of your balance."
+                "Its currency differs from the payment’s, and Stripe gave no exchange rate. Stripe’s "
+                "dashboard shows the amount deducted from your balance."
             ),
             "form_class": SayAmountForm,
             "form_submit_text": _("Save"),
@@ -152,8 +152,8 @@ class ReturnColumns:
         except (BillingError, ValueError) as error:
             self.message_user(request, str(error), messages.ERROR)  # type: ignore[attr-defined]  # an admin's
         else:
-            self.log_change(request, row, f"Said that it comes to {money}")  # type: ignore[attr-defined]  # an admin's
-            told = _("It counts for %s now.") % money
+            self.log_change(request, row, f"Entered the amount: {money}")  # type: ignore[attr-defined]  # an admin's
+            told = _("Amount set to %s.") % money
             self.message_user(request, told, messages.SUCCESS)  # type: ignore[attr-defined]  # an admin's
         page = f"admin:billing_{row._meta.model_name}_change"
         return after_dialog(request, reverse(page, args=[quote(row.pk)]))
@@ -187,7 +187,7 @@ class RefundAdmin(DownloadableList, ReturnColumns, ReadOnlyAdmin):
         "payment__stripe_payment_intent_id__exact",
     ]
     actions_detail = ["say_amount"]
-    search_help_text = _("Refund, purchase or payment id.")
+    search_help_text = _("Refund, purchase or payment ID.")
     download_permission, download_name = DOWNLOAD_SALES, "refunds"
     fields = [
         "status_chip",
@@ -231,7 +231,7 @@ class RefundAdmin(DownloadableList, ReturnColumns, ReadOnlyAdmin):
     def failure(self, refund: Refund) -> str:
         return in_words(refund.failure_reason)
 
-    @display(description=_("asked for by"))
+    @display(description=_("requested by"))
     def asked_by_name(self, refund: Any) -> str:
         return str(refund.staff_name or refund.asked_by or EMPTY)
 
@@ -256,7 +256,7 @@ class DisputeAdmin(ReturnColumns, ReadOnlyAdmin):
         "payment__stripe_payment_intent_id__exact",
     ]
     actions_detail = ["say_amount"]
-    search_help_text = _("Stripe’s dispute or payment id, or the purchase’s.")
+    search_help_text = _("Stripe dispute or payment ID, or purchase ID.")
     fields = [
         "status_chip",
         "due_by",
@@ -289,4 +289,4 @@ class DisputeAdmin(ReturnColumns, ReadOnlyAdmin):
         if dispute.status not in Dispute.NEEDING_ANSWER:
             return EMPTY
         address = dispute_page(dispute.stripe_dispute_id)
-        return format_html('<a href="{}" rel="noreferrer">{}</a>', address, _("Answer it at Stripe"))
+        return format_html('<a href="{}" rel="noreferrer">{}</a>', address, _("Respond in Stripe"))

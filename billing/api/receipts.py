@@ -40,11 +40,12 @@ class ReceiptView(APIView):
 
     @extend_schema(
         operation_id="read_receipt",
-        summary="The receipt of one's own purchase, or of a managed team's, as a PDF",
-        description="Where Stripe makes out an invoice, 302 leads to that.",
+        summary="Download a receipt",
+        description="PDF receipt of your own purchase, or of a team you manage. Redirects (302) to Stripe's invoice "
+        "if Stripe issues it.",
         responses={
             (200, PDF): OpenApiTypes.BINARY,
-            302: OpenApiResponse(description="Stripe's invoice."),
+            302: OpenApiResponse(description="Redirect to Stripe's invoice."),
             **problem_responses(*WHO, 404, 502),
         },
     )
@@ -62,7 +63,7 @@ class CreditNoteView(APIView):
 
     @extend_schema(
         operation_id="read_credit_note",
-        summary="The credit note of a refund of such a purchase, as a PDF",
+        summary="Download a credit note",
         responses={(200, PDF): OpenApiTypes.BINARY, **problem_responses(*WHO, 404)},
     )
     def get(self, request: Request, refund_id: str) -> HttpResponse:

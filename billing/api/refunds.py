@@ -34,7 +34,7 @@ KEY_HEADER = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     required=True,
-    description="Up to 200 characters of yours. A repeat with the same key gives the first refund again.",
+    description="Your key, up to 200 characters. Repeats with the same key return the first refund.",
 )
 
 
@@ -50,14 +50,14 @@ class PreviewQuerySerializer(serializers.Serializer[Any]):
         max_digits=20,
         decimal_places=3,
         required=False,
-        help_text="In the currency's main unit: 2.50. Without it, the share of the price that is unspent.",
+        help_text="In the currency's main unit, such as 2.50. Defaults to the unspent share of the price.",
     )
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
-    """What a refund would do now. Of ``credits_asked``, ``credits_taken`` are left and ``credits_pending`` on hold:
-    these are taken when the hold ends. ``credits_spent`` were used or given away: they are waived, owed, or block the
-    refund, by its policy. ``credits_lost`` expired or were taken by staff: nobody owes them.
+    """What a refund would do now. Of ``credits_asked``, ``credits_taken`` would be removed at once and
+    ``credits_pending`` when their hold ends. ``credits_spent`` were used or gifted: they are written off, billed, or
+    block the refund, by its policy. ``credits_lost`` expired or were removed by staff, and are written off.
     """
 
     paid = MoneyField(source="purchase.paid")
@@ -74,22 +74,22 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 
 class RefundOrderSerializer(serializers.Serializer[Any]):
-    amount = AmountField(max_digits=20, decimal_places=3, help_text="In the currency's main unit: 2.50.")
+    amount = AmountField(
+        max_digits=20, decimal_places=3, help_text="In the currency's main unit, such as 2.50."
+    )
     reason = serializers.ChoiceField(
         choices=Refund.Reason.choices, required=False, allow_blank=True, default=""
     )
     policy = serializers.ChoiceField(
         choices=Refund.Policy.choices,
         required=False,
-        help_text="What happens to credits that were spent already. The site's setting, unless told.",
+        help_text="What happens to credits already spent. Defaults to the site's setting.",
     )
     note = serializers.CharField(max_length=LONGEST_NOTE, required=False, allow_blank=True, default="")
 
 
 class RefundSerializer(serializers.Serializer[Any]):
-    """A refund and what came of its credits: of ``credits_asked`` those that are neither taken, pending nor owed are
-    waived.
-    """
+    """A refund and its credits: those of ``credits_asked`` that are neither taken, pending nor owed are written off."""
 
     id = serializers.UUIDField(read_only=True)
     purchase_id = serializers.UUIDField(source="payment.purchase_id", read_only=True)
@@ -113,7 +113,7 @@ class RefundPreviewView(APIView):
 
     @extend_schema(
         operation_id="preview_refund",
-        summary="What a refund would do",
+        summary="Preview a refund",
         parameters=[PreviewQuerySerializer],
         responses={200: PreviewSerializer, **problem_responses(400, *WHO, 404, 409)},
     )
@@ -132,9 +132,9 @@ class RefundsView(APIView):
 
     @extend_schema(
         operation_id="refund_purchase",
-        summary="Refund a purchase, in part or whole",
-        description="Takes the credits back and asks Stripe. `requested` in the answer: Stripe hasn't answered yet, and"
-        " the refund goes on by itself.",
+        summary="Refund a purchase",
+        description="Refunds all or part of a purchase: removes the credits and asks Stripe for the refund. The "
+        "status `requested` means that Stripe hasn't responded yet; the refund is retried automatically.",
         parameters=[KEY_HEADER],
         request=RefundOrderSerializer,
         responses={201: RefundSerializer, **problem_responses(400, *WHO, 404, 409, 415, 422)},
@@ -179,4 +179,4 @@ def _minor(amount: Decimal, purchase: Purchase) -> int:
     try:
         return Money.from_major(amount, purchase.currency).minor
     except ValueError as error:
-        raise InvalidRefund(f"{error}.", field="amount") from error
+        raise InvalidRefund(str(error), field="amount") from error

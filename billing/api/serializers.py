@@ -17,7 +17,7 @@ from credits.rates.exact_json import ExactNumberField
 
 HIGHEST_LIMIT = 100
 
-PAYMENT_ID = "Of the payment that was accepted, before that of the newest; null before the first attempt."
+PAYMENT_ID = "ID of the accepted payment, or of the latest attempt before that; null if there is none."
 
 
 class PackageSerializer(serializers.ModelSerializer[Package]):
@@ -25,9 +25,9 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
     package_name = serializers.CharField(source="name", read_only=True)
     credits = NumberField()
     price = MoneyField()
-    price_usd = serializers.SerializerMethodField(help_text="The price when it is in US dollars, else null.")
+    price_usd = serializers.SerializerMethodField(help_text="The price if it is in US dollars, else null.")
     discount_percentage = serializers.SerializerMethodField(
-        help_text="What the price is below the smallest pack's rate, in per cent."
+        help_text="Discount against the smallest package's rate, in percent."
     )
     is_popular = serializers.BooleanField(read_only=True)
 
@@ -64,7 +64,7 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
 
 class PackageQuerySerializer(serializers.Serializer[Any]):
     include_inactive = serializers.BooleanField(
-        default=False, help_text="Packages off sale too. Admins only."
+        default=False, help_text="Include packages off sale (admins only)."
     )
 
 
@@ -76,17 +76,18 @@ class OrderSerializer(serializers.Serializer[Any]):
         required=False,
         allow_blank=True,
         max_length=2000,
-        help_text="Where to go after paying. {CHECKOUT_SESSION_ID} in it is replaced. Only to allowed hosts.",
+        help_text="Where to send the buyer after paying, on an allowed host. {CHECKOUT_SESSION_ID} is replaced.",
     )
     cancel_url = serializers.CharField(required=False, allow_blank=True, max_length=2000)
     team = serializers.UUIDField(
-        source="team_id", required=False, help_text="A team of the buyer's: the credits go to its account."
+        source="team_id", required=False, help_text="One of the buyer's teams, to receive the credits."
     )
     price = AmountField(
         max_digits=20,
         decimal_places=3,
         required=False,
-        help_text="What the buyer was shown, as are currency and credits: where it has changed, nothing is bought.",
+        help_text="The price shown to the buyer. If it, the currency or the credits have changed, nothing is "
+        "bought.",
     )
     currency = serializers.CharField(max_length=3, required=False)
     credits = AmountField(max_digits=20, decimal_places=2, required=False)
@@ -104,7 +105,7 @@ class StartedPurchaseSerializer(serializers.Serializer[Any]):
 
 
 class SessionSerializer(serializers.Serializer[Any]):
-    """A checkout session and its purchase. ``amount_total`` is in the currency's smallest unit, as at Stripe."""
+    """A checkout session and its purchase. ``amount_total`` is in the currency's smallest unit, as in Stripe."""
 
     session_id = serializers.CharField(source="session_reference", read_only=True)
     purchase_id = serializers.UUIDField(source="pk", read_only=True)
@@ -114,9 +115,9 @@ class SessionSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField(read_only=True)
     package_name = serializers.CharField(read_only=True)
     credits = NumberField()
-    credited = serializers.SerializerMethodField(help_text="Whether the credits are in the account.")
+    credited = serializers.SerializerMethodField(help_text="Whether the credits have been added.")
     needs_attention = serializers.SerializerMethodField(
-        help_text="Staff have to look at it: mostly, it was paid and held back."
+        help_text="Whether staff must look at it, usually because it was paid but not credited."
     )
     completed_at = UtcTimeField(allow_null=True)
     stripe_payment_id = serializers.CharField(
@@ -131,7 +132,7 @@ class SessionSerializer(serializers.Serializer[Any]):
 
 
 class PageQuerySerializer(serializers.Serializer[Any]):
-    """A slice of a list: ``limit`` rows (100 at most) from ``offset`` on, of one status or of any."""
+    """A page of a list: at most ``limit`` rows (up to 100) from ``offset``, optionally of one status."""
 
     limit = serializers.IntegerField(default=50, min_value=1)
     offset = serializers.IntegerField(default=0, min_value=0, max_value=10_000_000)
@@ -144,7 +145,7 @@ class PageQuerySerializer(serializers.Serializer[Any]):
 class HistoryQuerySerializer(PageQuerySerializer):
     team = serializers.UUIDField(
         required=False,
-        help_text="A team of the caller's: what anybody bought for it. Without: what they bought.",
+        help_text="List purchases for one of your teams instead of your own.",
     )
 
 
@@ -153,18 +154,18 @@ class AdminPageQuerySerializer(PageQuerySerializer):
 
 
 class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
-    """One purchase of the history. Amounts are in the currency's main unit (dollars)."""
+    """One purchase. Amounts are in the currency's main unit (dollars)."""
 
     amount_credits = NumberField(source="credits")
     team = serializers.UUIDField(
         source="account.team_id",
         read_only=True,
         allow_null=True,
-        help_text="The team that it was bought for.",
+        help_text="The team it was bought for.",
     )
-    amount_paid = serializers.SerializerMethodField(help_text="What was paid; 0 until it is.")
+    amount_paid = serializers.SerializerMethodField(help_text="Amount paid; 0 until paid.")
     price = MoneyField()
-    discount_applied = MoneyField(source="discount", help_text="The list price less the price.")
+    discount_applied = MoneyField(source="discount", help_text="List price less price.")
     created_at = UtcTimeField()
     completed_at = UtcTimeField(allow_null=True)
     stripe_payment_id = serializers.CharField(
@@ -199,12 +200,12 @@ class BuyerSerializer(serializers.Serializer[Any]):
     username = serializers.CharField(read_only=True)
     email = serializers.EmailField(read_only=True)
     sub = serializers.CharField(
-        source="oidc_sub", read_only=True, allow_null=True, help_text="The OpenID provider's subject."
+        source="oidc_sub", read_only=True, allow_null=True, help_text="OpenID Connect subject."
     )
 
 
 class AdminPurchaseSerializer(PurchaseSerializer):
-    """As in the history, with its buyer (null once erased) and what staff should look at."""
+    """A purchase with its buyer (null once erased) and what needs attention."""
 
     user = BuyerSerializer(read_only=True, allow_null=True)
 
@@ -220,14 +221,14 @@ class AdminPurchaseSerializer(PurchaseSerializer):
 
 
 class BalanceSerializer(serializers.Serializer[Any]):
-    """To the last digit, as services read it: a balance that is cut at two decimals and one that isn't don't agree."""
+    """A balance with all its digits, as services get it: rounded to two decimals, the two would differ."""
 
     account = serializers.UUIDField(source="account_id", read_only=True, allow_null=True)
     balance = ExactNumberField()
-    available = ExactNumberField(help_text="What can be spent now: the balance less what is held.")
+    available = ExactNumberField(help_text="Credits available to spend: balance less held.")
     held = ExactNumberField()
     lifetime_purchased = ExactNumberField(
-        help_text="All credits that purchases ever brought. Gifts and credits given by staff don't count."
+        help_text="Total credits ever purchased, excluding gifts and adjustments."
     )
 
 

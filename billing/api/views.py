@@ -41,13 +41,13 @@ from credits.rates.exact_json import ExactJSONRenderer
 WHO = (401, 403, 429, 503)
 TOTAL_COUNT = "X-Total-Count"
 TOTAL_COUNT_HEADER = OpenApiParameter(
-    TOTAL_COUNT, int, OpenApiParameter.HEADER, response=True, description="How many there are in all."
+    TOTAL_COUNT, int, OpenApiParameter.HEADER, response=True, description="Total number of rows."
 )
 IDEMPOTENCY_KEY_HEADER = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
-    description="Up to 255 characters of yours. A repeat with the same key and body gives the same session.",
+    description="Your key, up to 255 characters. Repeats with the same key and body return the same session.",
 )
 
 
@@ -71,14 +71,14 @@ class IsAdmin(BasePermission):
 class PackagesView(APIView):
     @extend_schema(
         operation_id="list_packages",
-        summary="Packages on sale",
+        summary="List packages",
         parameters=[PackageQuerySerializer],
         responses={200: PackageSerializer(many=True), **problem_responses(400, *WHO)},
     )
     def get(self, request: Request) -> Response:
         include_inactive = _parsed(PackageQuerySerializer(data=request.query_params))["include_inactive"]
         if include_inactive and not _user(request).is_superuser:
-            raise PermissionDenied("Only admins see packages that are off sale.")
+            raise PermissionDenied("Only admins can list packages that are off sale.")
         packages = list(all_packages() if include_inactive else packages_on_sale())
         return Response(
             PackageSerializer(packages, many=True, context={"discounts": discounts(packages)}).data
@@ -90,7 +90,7 @@ class PurchaseView(APIView):
     @extend_schema(
         operation_id="start_purchase",
         summary="Buy a package",
-        description="Opens a checkout. Send the buyer to `checkout_url`; the credits come when it is paid.",
+        description="Opens a checkout. Send the buyer to `checkout_url`; the credits are added once it is paid.",
         parameters=[IDEMPOTENCY_KEY_HEADER],
         request=OrderSerializer,
         responses={
@@ -109,8 +109,8 @@ class PurchaseView(APIView):
 class SessionView(APIView):
     @extend_schema(
         operation_id="read_session",
-        summary="How a checkout stands",
-        description="Verified with Stripe; credits a paid purchase if the webhook hasn't yet. Safe to poll.",
+        summary="Get a checkout",
+        description="Checks with Stripe, and credits a paid purchase if the webhook hasn't yet. Safe to poll.",
         responses={200: SessionSerializer, **problem_responses(*WHO, 404)},
     )
     def get(self, request: Request, session_id: str) -> Response:
@@ -122,7 +122,7 @@ class SessionView(APIView):
 class HistoryView(APIView):
     @extend_schema(
         operation_id="list_purchases",
-        summary="One's own purchases, or a team's, newest first",
+        summary="List purchases",
         parameters=[HistoryQuerySerializer, TOTAL_COUNT_HEADER],
         responses={200: PurchaseSerializer(many=True), **problem_responses(400, *WHO, 404)},
     )
@@ -138,7 +138,7 @@ class BalanceView(APIView):
 
     @extend_schema(
         operation_id="read_balance",
-        summary="One's own balance",
+        summary="Get balance",
         responses={200: BalanceSerializer, **problem_responses(*WHO)},
     )
     def get(self, request: Request) -> Response:
@@ -151,7 +151,7 @@ class AdminPurchasesView(APIView):
 
     @extend_schema(
         operation_id="list_all_purchases",
-        summary="Everybody's purchases, newest first",
+        summary="List all purchases",
         parameters=[AdminPageQuerySerializer, TOTAL_COUNT_HEADER],
         responses={200: AdminPurchaseSerializer(many=True), **problem_responses(400, *WHO)},
     )

@@ -43,7 +43,7 @@ class WebhookView(APIView):
 
     @extend_schema(
         operation_id="receive_webhook",
-        summary="For Stripe's events",
+        summary="Receive a Stripe event",
         parameters=[OpenApiParameter("Stripe-Signature", str, OpenApiParameter.HEADER, required=True)],
         request={"application/json": {"type": "object"}},
         responses={200: ReceivedSerializer, **problem_responses(400, 411, 413, 429, 500, 503)},
@@ -75,8 +75,8 @@ def _body(request: Request) -> bytes:
     except ValueError:
         announced = 0
     if announced > settings.WEBHOOK_MAX_BYTES:
-        raise WebhookTooLarge("The body is larger than any event.")
+        raise WebhookTooLarge("The request body is too large.")
     try:
         return request._request.body
     except RequestDataTooBig as error:
-        raise WebhookTooLarge("The body is larger than any event.") from error
+        raise WebhookTooLarge("The request body is too large.") from error

@@ -107,7 +107,7 @@ def bring_to(purchase_id: UUID, session: CheckoutSession, report: Report, told: 
     except (IntegrityError, PaymentOfAnother):
         # One broken row must not keep every purchase after it from being settled.
         log.exception("ids_taken", purchase=str(purchase_id), session=session.id)
-        detail = "its session or payment is another purchase's already"
+        detail = "its session or payment already belongs to another purchase"
         report.open.append(Finding("ids_taken", detail, *where))
     else:
         report.open.extend(_disagreements(purchase, session, payment))

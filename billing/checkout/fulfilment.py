@@ -111,7 +111,7 @@ def _accept(purchase: Purchase, report: PaymentReport, told: Told) -> None:
         try:
             _credit(purchase, report, told)
         except AccountClosed:
-            attention, detail = Attention.BUYER_DELETED, "nobody could spend the credits: refund the payment"
+            attention, detail = Attention.BUYER_DELETED, "no one can spend the credits: refund the payment"
     if attention:
         _hold_back(purchase, report, attention, detail, told)
 
@@ -126,7 +126,7 @@ def _disagreement(purchase: Purchase, report: PaymentReport) -> tuple[Attention,
             f"paid {report.amount_minor}, priced {purchase.price_minor} (minor units)",
         )
     if purchase.user_id is None:
-        return Attention.BUYER_DELETED, "nobody could spend the credits: refund the payment"
+        return Attention.BUYER_DELETED, "no one can spend the credits: refund the payment"
     return Attention.NONE, ""
 
 

@@ -24,7 +24,7 @@ def rerun_fulfilment(purchase_id: UUID, actor_id: UUID) -> Purchase:
     told = Told(PurchaseEvent.Source.STAFF, actor_id=actor_id)
     session_id = Purchase.objects.values_list("stripe_session_id", flat=True).get(pk=purchase_id)
     if not session_id:
-        raise SessionNotFound("This purchase never got a checkout at Stripe.")
+        raise SessionNotFound("This purchase never got a Stripe checkout.")
     session = stripe_gateway.retrieve_session(session_id)
     with transaction.atomic():
         detail = {"session_status": session.status, "payment_status": session.payment_status}

@@ -73,5 +73,5 @@ def allowed_return_url(url: str) -> str:
 
 def _refused(url: str) -> ReturnUrlNotAllowed:
     return ReturnUrlNotAllowed(
-        "This address is not on the site nor on a host in CHECKOUT_RETURN_HOSTS.", url=url[:200]
+        "This URL is neither on this site nor on a host in CHECKOUT_RETURN_HOSTS.", url=url[:200]
     )

@@ -149,7 +149,9 @@ def _check(order: PurchaseOrder) -> None:
         if url:
             allowed_return_url(url)
     if len(order.idempotency_key) > LONGEST_KEY or not order.idempotency_key.isprintable():
-        raise InvalidIdempotencyKey(f"An idempotency key is {LONGEST_KEY} printable characters at most.")
+        raise InvalidIdempotencyKey(
+            f"An idempotency key can have at most {LONGEST_KEY} printable characters."
+        )
 
 
 def _check_rate(user: User) -> None:
@@ -177,7 +179,7 @@ def _earlier_purchase(user: User, order: PurchaseOrder) -> Purchase | None:
 
 def _again(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
     if purchase.request_fingerprint != order.fingerprint:
-        raise IdempotencyKeyReused("This idempotency key was sent with another request body before.")
+        raise IdempotencyKeyReused("This idempotency key was already used with another request body.")
     if purchase.bypassed_stripe:
         return _handed_over(purchase, order)
     if purchase.checkout_url and purchase.stripe_session_id:
@@ -187,7 +189,7 @@ def _again(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
             "The first request with this idempotency key failed and nothing was charged. Try again with a new key.",
             purchase_id=str(purchase.pk),
         )
-    raise PurchaseInProgress("The first request with this idempotency key is still under way.")
+    raise PurchaseInProgress("The first request with this idempotency key is still in progress.")
 
 
 @transaction.atomic(durable=True)  # no caller's transaction may be open while Stripe is called

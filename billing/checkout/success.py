@@ -110,7 +110,7 @@ def settle_and_show_session(
         purchase = _own_purchase(user, session_id)
     except SessionNotFound:
         if _with(session_id).exists():
-            raise SessionOfAnother("This checkout session is somebody else's.") from None
+            raise SessionOfAnother("This checkout session belongs to another user.") from None
         raise
     try:
         session = _ask(purchase, session_id)

@@ -21,10 +21,10 @@ class InboxEvent(models.Model):
     """
 
     class Status(models.TextChoices):
-        RECEIVED = "received", _("Received")
-        APPLIED = "applied", _("Applied")
-        STORED = "stored", _("Stored, nothing to do")
-        UNMATCHED = "unmatched", _("Waits for its payment")
+        RECEIVED = "received", _("Pending")
+        APPLIED = "applied", _("Processed")
+        STORED = "stored", _("No action needed")
+        UNMATCHED = "unmatched", _("Waiting for payment")
         NOT_OURS = "not_ours", _("Not ours")
         IGNORED = "ignored", _("Ignored")
         UNREADABLE = "unreadable", _("Unreadable")
@@ -41,7 +41,7 @@ class InboxEvent(models.Model):
     account = models.CharField(_("account"), max_length=255, blank=True, default="", db_default="")
     payment_ref = models.CharField(_("payment"), max_length=255, blank=True, default="", db_default="")
     payload = models.JSONField(_("payload"))
-    stripe_created = models.DateTimeField(_("happened"))
+    stripe_created = models.DateTimeField(_("occurred"))
     received_at = models.DateTimeField(_("received"), db_default=Now(), editable=False)
     status = models.CharField(
         _("status"),
@@ -52,7 +52,7 @@ class InboxEvent(models.Model):
     )
     note = models.CharField(_("note"), max_length=300, blank=True, db_default="")
     attempts = models.PositiveIntegerField(_("attempts"), default=1, db_default=1)
-    applied_at = models.DateTimeField(_("applied"), null=True)
+    applied_at = models.DateTimeField(_("processed"), null=True)
     purchase = models.ForeignKey(
         Purchase,
         verbose_name=_("purchase"),
@@ -66,8 +66,8 @@ class InboxEvent(models.Model):
         verbose_name = _("webhook event")
         verbose_name_plural = _("webhook events")
         permissions = [
-            ("reapply_event", _("Can apply an event again")),
-            ("view_personal_data", _("Can see personal data in what Stripe sent")),
+            ("reapply_event", _("Can reprocess events")),
+            ("view_personal_data", _("Can see personal data from Stripe")),
         ]
         ordering = ["-received_at", "-id"]
         indexes = [

@@ -44,14 +44,12 @@ def unmatched(reference: str | None = None) -> Outcome:
     by its payment alone.
     """
     if reference is None:
-        return _unmatched("It names no payment or purchase that is known here.", Reference.PAYMENT)
+        return _unmatched("It names no known payment or purchase.", Reference.PAYMENT)
     if not reference:
-        return _unmatched(
-            "It carries no reference to a purchase, and names no known payment.", Reference.MISSING
-        )
+        return _unmatched("It has no purchase reference and names no known payment.", Reference.MISSING)
     if as_uuid(reference) is None:
         return _unmatched(
-            f"It refers to {reference[:200]!r}, which is no purchase of ours.", Reference.FOREIGN
+            f"It refers to {reference[:200]!r}, which is not one of our purchases.", Reference.FOREIGN
         )
     return _unmatched(f"It refers to {reference[:200]!r}.", Reference.UNKNOWN)
 

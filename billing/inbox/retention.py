@@ -55,7 +55,7 @@ def days_ago(days: int) -> datetime.datetime:
         ValueError: less than one day, or more than a hundred years.
     """
     if not 1 <= days <= MOST_DAYS:
-        raise ValueError(f"Events can be kept for 1 to {MOST_DAYS:,} days, not for {days}.")
+        raise ValueError(f"Events can be kept for 1 to {MOST_DAYS:,} days, not {days}.")
     return timezone.now() - datetime.timedelta(days=days)
 
 

@@ -65,7 +65,7 @@ def _require_own_product(package: Package) -> None:
     other = others.filter(stripe_product_id=package.stripe_product_id).first()
     if other is not None:
         raise CatalogError(
-            f"{package.code}: {other.code} has the Stripe product {package.stripe_product_id}."
+            f"{package.code}: {other.code} already uses the Stripe product {package.stripe_product_id}."
         )
 
 

@@ -38,8 +38,8 @@ def find_product(package: Package, remote: RemoteCatalog, agrees: Agrees | None)
             continue
         if agrees is None:
             raise ProductNameTaken(
-                f"Stripe has a product called “{namesake.name}” already: {namesake.id}. To take it over, run"
-                " sync_catalog --adopt, or give its id as stripe_product_id.",
+                f"Stripe already has a product called “{namesake.name}”: {namesake.id}. To use it, run"
+                " sync_catalog --adopt, or give its ID as stripe_product_id.",
                 product=namesake.id,
             )
         if agrees(package, namesake):
@@ -52,7 +52,7 @@ def _require_given(package: Package, product: StripeProduct | None, remote: Remo
     if product is None or product.id != package.stripe_product_id:
         raise CannotAdopt(
             f"Stripe has no product {package.stripe_product_id}. Correct stripe_product_id, or check that"
-            " STRIPE_SECRET_KEY is of the mode (test or live) that it was made in."
+            " STRIPE_SECRET_KEY is in the mode (test or live) it was created in."
         )
     if package.stripe_price_id:
         reason = _why_not(package, remote.price(package.stripe_price_id))
@@ -64,11 +64,11 @@ def _require_given(package: Package, product: StripeProduct | None, remote: Remo
 
 def _why_not(package: Package, price: StripePrice | None) -> str:
     if price is None:
-        return "is no one-time price at Stripe"
+        return "is not a one-time price in Stripe"
     if price.product_id != package.stripe_product_id:
         return f"is a price of {price.product_id}, not of {package.stripe_product_id}"
     if not price.active:
-        return "is archived at Stripe"
+        return "is archived in Stripe"
     if (price.unit_amount, price.currency) != (package.price_minor, package.currency):
-        return f"is a price of another amount or currency at Stripe than {package.price}"
+        return f"has another amount or currency in Stripe than {package.price}"
     return ""

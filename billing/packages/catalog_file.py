@@ -90,14 +90,14 @@ class _Reader:
             return []
         for table in value:
             if not isinstance(table, dict):
-                self._mistake(self._line_of("package"), f"{table!r} is no [[package]] table")
+                self._mistake(self._line_of("package"), f"{table!r} is not a [[package]] table")
         return [table for table in value if isinstance(table, dict)]
 
     def _currency(self, value: object) -> str:
         if isinstance(value, str) and value.lower() in SUPPORTED:
             return value.lower()
         self._mistake(
-            self._line_of("currency"), f"currency {value!r} is not one that Stripe takes, such as usd"
+            self._line_of("currency"), f"currency {value!r} is not one that Stripe accepts, such as usd"
         )
         return "usd"
 
@@ -112,23 +112,19 @@ class _Reader:
         package = CatalogPackage(
             code=fields.text("code", r"[a-z0-9][a-z0-9_-]{0,49}", "lower-case letters, digits, - and _"),
             name=fields.text("name", r".{1,100}", "1 to 100 characters"),
-            description=fields.text("description", r".{0,500}", "500 characters at most", ""),
+            description=fields.text("description", r".{0,500}", "at most 500 characters", ""),
             credits=fields.number("credits", SMALLEST_CREDITS, LARGEST_CREDITS, places=2),
             price=fields.price(self.currency),
             badge=fields.text("badge", "|".join(Package.Badge.values), "popular or best_value", ""),
             display_order=int(fields.number("display_order", Decimal(0), Decimal(10**6), 0, index + 1)),
             is_active=fields.flag("active", default=True),
             validity_days=fields.days("validity_days"),
-            stripe_product_id=fields.text(
-                "stripe_product_id", PRODUCT_ID, "Stripe's id of a product, prod_…", ""
-            ),
-            stripe_price_id=fields.text("stripe_price_id", PRICE_ID, "Stripe's id of a price, price_…", ""),
+            stripe_product_id=fields.text("stripe_product_id", PRODUCT_ID, "a Stripe product ID, prod_…", ""),
+            stripe_price_id=fields.text("stripe_price_id", PRICE_ID, "a Stripe price ID, price_…", ""),
             repeatable=fields.flag("repeatable", default=False),
         )
         if package.stripe_price_id and not package.stripe_product_id:
-            fields._wrong(
-                "stripe_price_id", "a price is taken over with its product: stripe_product_id is missing"
-            )
+            fields._wrong("stripe_price_id", "a price needs its product: stripe_product_id is missing")
         return package if len(self.file.mistakes) == before else None
 
     def _compare_discounts(self, tables: list[dict[str, Any]], packages: list[CatalogPackage | None]) -> None:
@@ -145,16 +141,14 @@ class _Reader:
             said = Decimal(str(tables[index].get("discount_percentage", made)))
             if abs(said - made) >= 1:
                 line = self._line_of("discount_percentage", index)
-                self._mistake(
-                    line, f"discount_percentage: the prices make it {made}, not {said}: leave it out"
-                )
+                self._mistake(line, f"discount_percentage: the prices give {made}, not {said}; leave it out")
 
     def _refuse_duplicates(self, tables: list[dict[str, Any]], key: str) -> None:
         first: dict[object, int] = {}
         for index, table in enumerate(tables):
             value, line = table.get(key), self._line_of(key, index)
             if isinstance(value, str) and value in first:
-                self._mistake(line, f"{key} {value!r} stands on line {first[value]} already")
+                self._mistake(line, f"{key} {value!r} is already used on line {first[value]}")
             elif isinstance(value, str):
                 first[value] = line
 

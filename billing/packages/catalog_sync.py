@@ -28,14 +28,14 @@ from billing.stripe.objects import StripePrice, StripeProduct
 SENTENCES = {
     "product created": "Created product {id} for {package}.",
     "product found": "Found product {id} for {package}.",
-    "product taken over": "Took over product {id} for {package}.",
+    "product adopted": "Adopted product {id} for {package}.",
     "product updated": "Updated product {id} for {package}.",
     "price created": "Created price {id} of {price} for {package}.",
     "price found": "Found price {id} of {price} for {package}.",
     "lookup key moved": "Moved the lookup key of {package} to price {id}.",
     "default price moved": "Made price {id} the default of {package}'s product.",
     "old price archived": "Archived old price {id} of {package}.",
-    "unchanged": "{package} was in sync already.",
+    "unchanged": "{package} is already in sync.",
 }
 
 
@@ -110,7 +110,7 @@ def _steps(package: Package, found: StripeProduct | None, remote: RemoteCatalog)
         yield SyncStep(package, "product created", product.id)
     elif package.awaits_adoption or package.stripe_product_id != product.id:
         was_ours = product.package_code == package.code
-        yield SyncStep(package, "product found" if was_ours else "product taken over", product.id)
+        yield SyncStep(package, "product found" if was_ours else "product adopted", product.id)
     _record(package, stripe_product_id=product.id, awaits_adoption=False)
     stripe_mirror.mirror_product(dict(product.raw))
     if product_differs(package, product):

@@ -24,7 +24,7 @@ PRICE_ID = r"^price_[A-Za-z0-9]{1,249}$"
 def validate_currency(code: str) -> None:
     """Refuse a currency that Stripe doesn't take."""
     if code not in SUPPORTED:
-        raise ValidationError(_("A currency that Stripe takes, in lower case, such as usd."))
+        raise ValidationError(_("Enter a currency that Stripe accepts, in lower case, such as usd."))
 
 
 class Package(models.Model):
@@ -41,7 +41,7 @@ class Package(models.Model):
         BEST_VALUE = "best_value", _("Best value")
 
     code = models.SlugField(
-        _("code"), max_length=50, unique=True, help_text=_("Stable: clients order by it.")
+        _("code"), max_length=50, unique=True, help_text=_("Permanent: API clients order by this code.")
     )
     name = models.CharField(_("name"), max_length=100)
     description = models.CharField(_("description"), max_length=500, blank=True)
@@ -49,7 +49,7 @@ class Package(models.Model):
     price_minor = models.BigIntegerField(
         _("price in minor units"),
         validators=[MinValueValidator(0)],
-        help_text=_("In the currency's smallest unit: 4500 is $45.00, and ¥4500."),
+        help_text=_("In the currency’s smallest unit: 4500 means $45.00 or ¥4500."),
     )
     currency = models.CharField(
         _("currency"),
@@ -65,13 +65,13 @@ class Package(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_VALIDITY_DAYS)],
-        help_text=_("Empty: the credits don't expire."),
+        help_text=_("Leave blank for credits that don’t expire."),
     )
     repeatable = models.BooleanField(
-        _("can be claimed again"),
+        _("repeatable"),
         default=False,
         db_default=False,
-        help_text=_("Only for a free pack. Off: once per person, and once per team."),
+        help_text=_("For free packages only; if off, each customer and team can claim it once."),
     )
     stripe_product_id = models.CharField(_("Stripe product"), max_length=255, blank=True, editable=False)
     stripe_price_id = models.CharField(_("Stripe price"), max_length=255, blank=True, editable=False)

@@ -111,8 +111,8 @@ def _missing(package: Package, remote: RemoteCatalog) -> list[str]:
     if package.stripe_product_id and package.awaits_adoption:
         return [f"Stripe has no product {package.stripe_product_id}"]
     namesakes = [product.id for product in remote.namesakes(package)]
-    has_its_name = f" ({', '.join(namesakes)} has its name: --adopt takes it over)" if namesakes else ""
-    return [f"product missing at Stripe: {package.name}{has_its_name}"]
+    has_its_name = f" ({', '.join(namesakes)} has its name; use --adopt)" if namesakes else ""
+    return [f"product missing in Stripe: {package.name}{has_its_name}"]
 
 
 def _product_drift(package: Package, product: StripeProduct) -> list[str]:
@@ -120,16 +120,16 @@ def _product_drift(package: Package, product: StripeProduct) -> list[str]:
     if package.stripe_product_id != product.id:
         drift.append(f"product {product.id} is not recorded here")
     elif package.awaits_adoption:
-        drift.append(f"product {product.id} is not taken over yet")
+        drift.append(f"product {product.id} is not adopted yet")
     elif product.package_code != package.code:
         drift.append(f"package_code in the product's metadata is {product.package_code!r}")
     if product.name != package.name:
-        drift.append(f"name at Stripe is {product.name!r}")
+        drift.append(f"name in Stripe is {product.name!r}")
     if product.description != package.description:
         drift.append("description differs")
     if product.active != package.is_active:
         drift.append(
-            "active at Stripe, off sale here" if product.active else "archived at Stripe, on sale here"
+            "active in Stripe, off sale here" if product.active else "archived in Stripe, on sale here"
         )
     return drift
 
@@ -137,7 +137,7 @@ def _product_drift(package: Package, product: StripeProduct) -> list[str]:
 def _price_drift(package: Package, prices: list[StripePrice]) -> list[str]:
     current = matching_price(package, prices)
     if current is None:
-        return [f"no active price of {package.price} at Stripe"]
+        return [f"no active price of {package.price} in Stripe"]
     drift = []
     if package.current_price_id != current.id:
         drift.append(f"price {current.id} is not recorded here")

@@ -101,13 +101,11 @@ class PurchasesData(PersonalData):
         purchases = concerned_purchases(user)
         if purchases.filter(status__in=[Purchase.Status.PENDING, Purchase.Status.PROCESSING]).exists():
             told = _(
-                "A purchase is open: wait until it is paid or has expired, an hour at most; a bank has days."
+                "A purchase is open: wait until it is paid or expires (up to an hour, or several days for bank payments)."
             )
             yield Obstacle("purchases_open", told)
         if purchases.exclude(attention="").exists():
-            told = _(
-                "A purchase needs attention: money and purchase don’t agree. Settle it on its page first."
-            )
+            told = _("A purchase needs attention: its payment doesn’t match. Resolve it on its page first.")
             yield Obstacle("purchases_need_attention", told)
 
     def forget(self, user: User) -> None:

@@ -24,8 +24,8 @@ class ReceiptSeries(models.Model):
     last = models.PositiveIntegerField(_("last number"))
 
     class Meta:
-        verbose_name = _("series of receipts")
-        verbose_name_plural = _("series of receipts")
+        verbose_name = _("receipt series")
+        verbose_name_plural = _("receipt series")
         triggers = [
             pgtrigger.Protect(
                 name="never_counts_back",
@@ -62,13 +62,13 @@ class Receipt(models.Model):
     )
     number = models.CharField(_("number"), max_length=60, unique=True)
     series = models.CharField(_("series"), max_length=40)
-    serial = models.PositiveIntegerField(_("number in its series"))
+    serial = models.PositiveIntegerField(_("number in series"))
     day = models.DateField(_("day"))
     issued_at = models.DateTimeField(_("issued"), db_default=Now(), editable=False)
     language = models.CharField(_("language"), max_length=16)
     seller_name = models.CharField(_("seller"), max_length=200)
     seller_address = models.TextField(_("seller’s address"), blank=True)
-    seller_tax_id = models.CharField(_("seller’s tax number"), max_length=100, blank=True)
+    seller_tax_id = models.CharField(_("seller’s tax ID"), max_length=100, blank=True)
     note = models.TextField(_("note"), blank=True)
     paid_with = models.CharField(_("paid with"), max_length=100, blank=True, default="", db_default="")
     buyer = models.TextField(_("buyer"), blank=True)

@@ -166,7 +166,7 @@ def _settle_unrecorded(session: CheckoutSession, page: Page) -> Purchase | None:
 
 def _note_unknown(session: CheckoutSession, page: Page) -> None:
     if PaymentReport.from_session(session).is_paid and session.metadata.get("purchase_id"):
-        detail = f"paid, but no purchase here opened it; it refers to {session.reference[:100]}"
+        detail = f"paid, but no purchase here opened it; its reference is {session.reference[:100]}"
         page.open.append(Finding("session_unknown", detail, session_id=session.id))
 
 
@@ -201,7 +201,7 @@ def _telling_if_unreadable(purchase: Purchase, page: Page) -> Iterator[None]:
         yield
     except MalformedStripeObject as error:
         session_id = purchase.stripe_session_id or ""
-        detail = f"{session_id or 'its checkout is not known'}: {error.message}"
+        detail = f"{session_id or 'unknown checkout'}: {error.message}"
         page.open.append(
             Finding("unreadable_at_stripe", detail, str(purchase.pk), session_id, object_id=session_id)
         )

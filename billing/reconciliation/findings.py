@@ -20,16 +20,14 @@ CREDITS_ARE_MISSING = "completed_without_credits"
 
 # In a sentence; docs/operate.md has more.
 WHAT_TO_DO = {
-    "paid_not_credited": _("Nothing: it is credited now. If there are many, see whether webhooks arrive."),
-    "status_behind": _("Nothing: the purchase says now what Stripe says."),
-    "no_checkout": _("Nothing: it is closed, and nothing was charged."),
-    "returned_not_here": _("Nothing: it is recorded, and the credits followed."),
-    "returned_not_settled": _("Nothing: the credits have followed now."),
-    "return_amount_differs": _(
-        "Compare the refund or dispute with Stripe’s, and set right what is wrong here."
-    ),
-    "return_currency": _("Say on the purchase’s page what the refund or dispute comes to in its currency."),
-    "unknown_status_at_stripe": _("See in Stripe’s dashboard how it stands, and tell the developers."),
+    "paid_not_credited": _("None: it has been credited. If there are many, check that webhooks arrive."),
+    "status_behind": _("None: the purchase now matches Stripe."),
+    "no_checkout": _("None: it was closed, and nothing was charged."),
+    "returned_not_here": _("None: it has been recorded and the credits removed."),
+    "returned_not_settled": _("None: the credits have been removed."),
+    "return_amount_differs": _("Compare the refund or dispute with Stripe’s, and correct our record."),
+    "return_currency": _("Open the refund or dispute and enter its converted amount."),
+    "unknown_status_at_stripe": _("Check its status in Stripe’s dashboard, and tell the developers."),
     "unreadable_at_stripe": _("Look at it in Stripe’s dashboard. If it is ours, tell the developers."),
     "amount_differs": _(
         "Refund the payment on the purchase’s page, then remove whatever altered the amount in Stripe. If nothing was "
@@ -38,18 +36,14 @@ WHAT_TO_DO = {
     "currency_differs": _(
         "Refund the payment on the purchase’s page, then remove whatever altered the currency in Stripe."
     ),
-    "buyer_deleted": _("Refund the payment on the purchase’s page: nobody could spend the credits."),
+    "buyer_deleted": _("Refund the payment on the purchase’s page: no one can spend the credits."),
     "paid_twice": _("Refund the second payment on the purchase’s page."),
-    "credited_amount_differs": _(
-        "Compare the purchase with a backup, and set right what is wrong here or at Stripe."
-    ),
-    "credited_not_paid": _("Look at the payment at Stripe. If it was never paid, take the credits back."),
-    "session_unknown": _(
-        "See whether another installation uses this Stripe account. Don’t refund before you know."
-    ),
-    "ids_taken": _("Compare this purchase and the other one at Stripe."),
-    "missing_at_stripe": _("See whether database and Stripe key belong to the same mode."),
-    CREDITS_ARE_MISSING: _("Run check_ledger and compare with a backup. Repair grants what is missing."),
+    "credited_amount_differs": _("Compare the purchase with a backup, and correct our record or Stripe’s."),
+    "credited_not_paid": _("Look at the payment in Stripe. If it was never paid, remove the credits."),
+    "session_unknown": _("Check whether another installation uses this Stripe account before you refund."),
+    "ids_taken": _("Compare this purchase and the other one in Stripe."),
+    "missing_at_stripe": _("Check that the database and the Stripe key use the same mode."),
+    CREDITS_ARE_MISSING: _("Run check_ledger and compare with a backup. Repair adds the missing credits."),
     "credits_without_purchase": _("Run check_ledger and compare with a backup."),
 }
 
@@ -63,9 +57,9 @@ def repair_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
     """
     finding = ReconciliationFinding.objects.select_related("purchase").get(pk=finding_id)
     if finding.state != State.WAITING:
-        raise NotRepairable("It is settled already.")
+        raise NotRepairable("This issue is already closed.")
     if not is_repairable(finding) or finding.purchase is None:
-        raise NotRepairable("Only a person can settle this: the guide says how.")
+        raise NotRepairable("This can’t be repaired automatically; see the guide.")
     if finding.kind == CREDITS_ARE_MISSING:
         grant_missing_credits(finding.purchase.pk, Told(PurchaseEvent.Source.STAFF, actor_id=actor_id))
         is_settled = True

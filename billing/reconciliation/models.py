@@ -21,30 +21,30 @@ class ReconciliationRun(models.Model):
     """
 
     class Source(models.TextChoices):
-        NIGHTLY = "nightly", _("every night")
-        STAFF = "staff", _("back office")
+        NIGHTLY = "nightly", _("nightly job")
+        STAFF = "staff", _("admin")
         COMMAND = "command", _("command")
 
     class Status(models.TextChoices):
         RUNNING = "running", _("Running")
         DONE = "done", _("Done")
-        FAILED = "failed", _("Stopped")
+        FAILED = "failed", _("Interrupted")
 
     class Stage(models.TextChoices):
         """What is gone through, in this order. The cursor is an id of Stripe's; of purchases, time and id."""
 
-        SESSIONS = "sessions", _("Stripe’s checkouts")
+        SESSIONS = "sessions", _("Stripe checkouts")
         PURCHASES = "purchases", _("purchases")
-        REFUNDS = "refunds", _("Stripe’s refunds")
-        DISPUTES = "disputes", _("Stripe’s disputes")
+        REFUNDS = "refunds", _("Stripe refunds")
+        DISPUTES = "disputes", _("Stripe disputes")
 
-    source = models.CharField(_("begun by"), max_length=10, choices=Source.choices)
+    source = models.CharField(_("started by"), max_length=10, choices=Source.choices)
     asked_by = models.UUIDField(_("staff member"), null=True)
     period_start = models.DateTimeField(_("from"))
     period_end = models.DateTimeField(_("to"))
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.RUNNING)
     stage = models.CharField(
-        _("comparing"),
+        _("stage"),
         max_length=10,
         choices=Stage.choices,
         blank=True,
@@ -54,7 +54,7 @@ class ReconciliationRun(models.Model):
     cursor = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
     worked_by = models.UUIDField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
-    share = models.FloatField(_("share done"), default=0)
+    share = models.FloatField(_("progress"), default=0)
     sessions = models.PositiveIntegerField(_("sessions compared"), default=0)
     purchases = models.PositiveIntegerField(_("purchases compared"), default=0)
     failure = models.CharField(_("failure"), max_length=300, blank=True)
@@ -107,8 +107,8 @@ class SeenPurchase(models.Model):
     purchase_id = models.UUIDField()
 
     class Meta:
-        verbose_name = _("purchase seen at Stripe")
-        verbose_name_plural = _("purchases seen at Stripe")
+        verbose_name = _("purchase seen in Stripe")
+        verbose_name_plural = _("purchases seen in Stripe")
 
     def __str__(self) -> str:
         return str(self.purchase_id)
@@ -123,8 +123,8 @@ class ReconciliationFinding(models.Model):
 
     class State(models.TextChoices):
         REPAIRED = "repaired", _("Repaired")
-        WAITING = "waiting", _("Waiting")
-        SETTLED = "settled", _("Settled by staff")
+        WAITING = "waiting", _("Open")
+        SETTLED = "settled", _("Closed by staff")
 
     run = models.ForeignKey(
         ReconciliationRun, verbose_name=_("run"), on_delete=models.PROTECT, related_name="findings"
@@ -139,13 +139,13 @@ class ReconciliationFinding(models.Model):
     times = models.PositiveIntegerField(_("times found"), default=1, db_default=1)
     found_at = models.DateTimeField(_("found"), db_default=Now())
     state = models.CharField(_("state"), max_length=10, choices=State.choices)
-    settled_by = models.UUIDField(_("settled by"), null=True)
-    settled_at = models.DateTimeField(_("settled"), null=True)
+    settled_by = models.UUIDField(_("closed by"), null=True)
+    settled_at = models.DateTimeField(_("closed"), null=True)
 
     class Meta:
-        verbose_name = _("finding")
-        verbose_name_plural = _("findings")
-        permissions = [("repair_finding", _("Can repair a finding"))]
+        verbose_name = _("reconciliation issue")
+        verbose_name_plural = _("reconciliation issues")
+        permissions = [("repair_finding", _("Can repair and close issues"))]
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["key"], condition=Q(state="waiting"), name="finding_waits_once"),

@@ -69,14 +69,14 @@ def _compare(listed: Sequence[Reported], known: Mapping[str, Return], report: Re
             report.open.append(Finding("unreadable_at_stripe", detail, object_id=reported.id))
             continue
         if reported.status not in (Refund if isinstance(reported, StripeRefund) else Dispute).Status.values:
-            detail = f"{reported.id}: its status at Stripe is {reported.status or 'empty'!r}"
+            detail = f"{reported.id}: its status in Stripe is {reported.status or 'empty'!r}"
             report.open.append(Finding("unknown_status_at_stripe", detail, object_id=reported.id))
             reported = replace(reported, status=here.status if here else "")
         if here is None or here.status != reported.status or _tells_what_it_comes_to(reported, here):
             _record(reported, here, report, told)
         elif (here.amount_minor, here.currency) != (reported.amount, reported.currency):
             ours, theirs = f"{here.amount_minor} {here.currency}", f"{reported.amount} {reported.currency}"
-            detail = f"{reported.id}: {ours} here, {theirs} at Stripe (minor units)"
+            detail = f"{reported.id}: {ours} here, {theirs} in Stripe (minor units)"
             purchase = str(here.purchase.pk)
             report.open.append(Finding("return_amount_differs", detail, purchase, object_id=reported.id))
         elif not _is_settled(here):
@@ -110,7 +110,7 @@ def _record(reported: Reported, here: Return | None, report: Report, told: Told)
             detail = f"{reported.id}: {before} → {recorded.status}"
             report.note_repair(Finding("returned_not_here", detail, purchase, object_id=reported.id))
         elif recorded.counted_minor != here.counted_minor:
-            detail = f"{reported.id}: comes to {amount_of(recorded)}"
+            detail = f"{reported.id}: amounts to {amount_of(recorded)}"
             report.note_repair(Finding("returned_not_settled", detail, purchase, object_id=reported.id))
 
 
@@ -141,7 +141,7 @@ def _settle(here: Return, report: Report, told: Told) -> None:
             settle_refund(here, f"refund_{here.status}", told)
         else:
             settle_dispute(here, told)
-        detail = f"{here}: its credits had not followed"
+        detail = f"{here}: its credits had not been removed"
         name = here.stripe_refund_id if isinstance(here, Refund) else here.stripe_dispute_id
         report.note_repair(
             Finding("returned_not_settled", detail, str(here.purchase.pk), object_id=name or "")

@@ -88,7 +88,7 @@ def give_up_old_runs() -> int:
             stage="",
             cursor="",
             status=Status.FAILED,
-            failure=Case(When(failure="", then=Value("Its process ended.")), default=F("failure")),
+            failure=Case(When(failure="", then=Value("The process stopped.")), default=F("failure")),
             ended_at=Coalesce("ended_at", Now()),
             worked_by=None,
             lease_until=None,
@@ -105,7 +105,7 @@ def last_that_stopped() -> int:
     """
     run_id = runs_to_take_up().values_list("pk", flat=True).last()
     if run_id is None:
-        raise NothingToGoOnWith("No reconciliation stands stopped.")
+        raise NothingToGoOnWith("There is no interrupted reconciliation.")
     return run_id
 
 
@@ -165,7 +165,7 @@ def _take(run_id: int) -> _Work:
     is_taken = taken.update(worked_by=worker, lease_until=Now() + LEASE, **changes)
     run = ReconciliationRun.objects.get(pk=run_id)
     if not is_taken and not run.stage:
-        raise NothingToGoOnWith("This reconciliation has nothing to go on with.", run=run_id)
+        raise NothingToGoOnWith("This reconciliation has finished; there is nothing to resume.", run=run_id)
     _require(is_taken)
     return _Work(run, worker, time.monotonic())
 
@@ -174,7 +174,7 @@ def _require(rows: int) -> None:
     if not rows:
         minutes = int(LEASE.total_seconds() // 60)
         raise ReconciliationBusy(
-            f"Another process works on it, or died less than {minutes} minutes ago: try again after that."
+            f"Another process is running it, or stopped less than {minutes} minutes ago. Try again later."
         )
 
 

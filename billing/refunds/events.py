@@ -14,7 +14,7 @@ from billing.refunds.refunding import record_refund
 from billing.refunds.selectors import recorded_refunds
 from billing.stripe.objects import StripeCharge, StripeDispute, StripeEvent, StripeRefund
 
-NOTHING_MOVED = Outcome(InboxEvent.Status.STORED, note="Its amount is not above 0: nothing went back.")
+NOTHING_MOVED = Outcome(InboxEvent.Status.STORED, note="Its amount is 0 or less, so nothing was refunded.")
 
 
 def _refund_reported(event: StripeEvent) -> Outcome:
@@ -50,9 +50,7 @@ def _dispute_reported(event: StripeEvent) -> Outcome:
 
 def _unknown(status: str, known: list[str]) -> str:
     return (
-        ""
-        if status in known
-        else f"Its status {status[:100]!r} is none that we know: the last known one stands."
+        "" if status in known else f"Its status {status[:100]!r} is unknown; the last known status is kept."
     )
 
 

@@ -40,7 +40,7 @@ def check_limit(amount: Money, member: User) -> None:
     allowance = allowance_of(member, amount.currency)
     if allowance is not None and amount.major > allowance.left:
         raise RefundAboveLimit(
-            " ".join((in_words(allowance, amount.currency), _("Ask somebody who may refund more."))),
+            " ".join((in_words(allowance, amount.currency), _("Ask someone with a higher limit."))),
             left=allowance.left,
             more_at=allowance.more_at,
         )
@@ -55,9 +55,9 @@ def told_to(member: User, currency: str) -> str:
 def in_words(allowance: DailyAllowance, currency: str) -> str:
     limit = Money.from_major(allowance.limit, currency)
     if not allowance.until:
-        return _("You may refund up to %(limit)s within 24 hours.") % {"limit": limit}
+        return _("Your refund limit is %(limit)s per 24 hours.") % {"limit": limit}
     left = Money.from_major(allowance.left, currency)
-    told = _("You may refund up to %(limit)s within 24 hours; %(left)s of that is left until %(until)s.")
+    told = _("Your refund limit is %(limit)s per 24 hours; you can refund %(left)s until %(until)s.")
     return told % {"limit": limit, "left": left, "until": allowance.until}
 
 

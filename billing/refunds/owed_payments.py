@@ -83,9 +83,7 @@ def close_unpaid_purchase(purchase_id: UUID, actor_id: UUID) -> Purchase:
     with transaction.atomic():
         purchase = lock_purchase(purchase_id)
         if purchase.is_credited or not purchase.attention or owed_payments(purchase):
-            raise NothingOwed(
-                "Only a purchase that is held back and for which nothing was paid can be closed."
-            )
+            raise NothingOwed("Only an unpaid purchase that needs attention can be closed.")
         detail = {"attention": purchase.attention, "detail": purchase.attention_detail}
         purchase.attention, purchase.attention_detail = Attention.NONE, ""
         purchase.failure_code = Purchase.NOTHING_PAID
@@ -119,7 +117,9 @@ def _put_before_staff(purchase: Purchase, payment: Payment, told: Told) -> None:
 
 def _ask_staff(purchase: Purchase, each: Return, told: Told) -> None:
     """A return whose amount in the payment's currency Stripe doesn't name takes nothing until staff have said it."""
-    detail = f"{each.amount} came back for a payment in {purchase.currency.upper()}: say what it comes to"
+    detail = (
+        f"{each.amount} was reversed for a payment in {purchase.currency.upper()}: enter the converted amount"
+    )
     if (purchase.attention, purchase.attention_detail) == (Attention.RETURN_CURRENCY, detail):
         return
     purchase.attention, purchase.attention_detail = Attention.RETURN_CURRENCY, detail

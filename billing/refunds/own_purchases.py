@@ -25,7 +25,7 @@ def require_not_own(purchase: Purchase, member: User) -> None:
         return
     if not settings.STAFF_MAY_SERVE_THEMSELVES:
         raise OwnPurchase(
-            "This purchase is yours or your team's: ask somebody else on the staff.",
+            "This purchase is yours or your team's. Ask another member of staff.",
             purchase=str(purchase.pk),
         )
     allow_self_service()

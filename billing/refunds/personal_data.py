@@ -93,13 +93,11 @@ class RefundsData(PersonalData):
     def obstacles(self, user: User, *, forfeit: bool) -> Iterator[Obstacle]:
         purchases = concerned_purchases(user)
         if Refund.objects.filter(payment__purchase__in=purchases, status__in=REFUNDS_UNDER_WAY).exists():
-            told = _("A refund is under way: wait until the money has arrived, or the refund has failed.")
+            told = _("A refund is in progress: wait until it succeeds or fails.")
             yield Obstacle("refunds_under_way", told)
         disputes = Dispute.objects.filter(payment__purchase__in=purchases)
         if disputes.exclude(status__in=SETTLED_DISPUTES).exists():
-            told = _(
-                "A dispute is open: answering it needs what is known about the buyer. Wait for the decision."
-            )
+            told = _("A dispute is open: the response needs the buyer’s data. Wait for the decision.")
             yield Obstacle("disputes_open", told)
 
     def forget(self, user: User) -> None:

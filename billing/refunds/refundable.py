@@ -25,7 +25,7 @@ def accepted_payment(purchase: Purchase) -> Payment:
     payment = purchase.accepted_payment if purchase.is_credited else None
     if payment is None:
         raise NotRefundable(
-            "This purchase was not paid: there is nothing to refund.", purchase=str(purchase.pk)
+            "This purchase was not paid, so there is nothing to refund.", purchase=str(purchase.pk)
         )
     return payment
 
@@ -47,10 +47,10 @@ def why_not_refundable(purchase: Purchase) -> str:
     if left_to_refund(purchase).minor:
         return ""
     if purchase.accepted_payment is None or not purchase.is_credited:
-        return _("Nothing was paid for it, or the payment was not accepted.")
+        return _("Nothing was paid, or the payment was not accepted.")
     if purchase.status == Purchase.Status.DISPUTED:
-        return _("The buyer’s bank has taken the payment back, so Stripe won’t refund it.")
-    return _("All of it was refunded.")
+        return _("The payment is disputed, so Stripe won’t refund it.")
+    return _("Fully refunded.")
 
 
 def unspent_share(purchase: Purchase, credits_left: Decimal) -> int:
@@ -70,11 +70,11 @@ def check_amount(purchase: Purchase, amount_minor: int) -> None:
         NotRefundable: less than that is left.
     """
     if amount_minor <= 0:
-        raise InvalidRefund("A refund is above zero.", field="amount")
+        raise InvalidRefund("A refund must be above zero.", field="amount")
     if refusal := too_fine(amount_minor, purchase.currency):
         raise InvalidRefund(refusal, field="amount")
     left = left_to_refund(purchase)
     if amount_minor > left.minor:
-        refusal = f"At most {left} of {purchase.paid} can still be refunded."
+        refusal = f"At most {left} of {purchase.paid} can be refunded."
         reason = why_not_refundable(purchase)
         raise NotRefundable(f"{refusal} {reason}".strip(), purchase=str(purchase.pk), left=str(left.major))

@@ -255,7 +255,7 @@ def _ask(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
             ).first()
             if made is not None:
                 if (made.amount_minor, made.policy) != (order.amount_minor, order.policy):
-                    raise IdempotencyKeyReused("This key was used for another refund.")
+                    raise IdempotencyKeyReused("This key was already used for another refund.")
                 return made, False
         payment, amount = _check_order(purchase, order)
         refund = Refund.objects.create(
@@ -285,7 +285,7 @@ def _require_all_taken(refund: Refund, went: Outflows) -> None:
     if missing:
         gone = ", ".join(f"{credits_amount(amount)} {what}" for what, amount in went.gone.items() if amount)
         raise CreditsWereSpent(
-            f"{credits_amount(missing)} of the credits that this would take back are gone. Of this purchase: {gone}.",
+            f"{credits_amount(missing)} of the credits to remove are no longer available. Of this purchase: {gone}.",
             missing=str(missing),
         )
 
@@ -375,9 +375,7 @@ def _check_order(purchase: Purchase, order: RefundOrder) -> tuple[Payment, Money
     require_not_own(purchase, order.asked_by)
     check_limit(amount, order.asked_by)
     if not (order.note.strip() or order.reason) or len(order.note) > LONGEST_NOTE:
-        raise InvalidRefund(
-            f"Say why: a reason, or a note of at most {LONGEST_NOTE} characters.", field="note"
-        )
+        raise InvalidRefund(f"Enter a reason, or a note of at most {LONGEST_NOTE} characters.", field="note")
     return payment, amount
 
 
@@ -385,9 +383,7 @@ def _check_owed(purchase: Purchase, payment_id: UUID, amount_minor: int) -> tupl
     """Whole, or not at all: what is left of such a payment is owed to its buyer."""
     found = next((owed for owed in owed_payments(purchase) if owed.payment.pk == payment_id), None)
     if found is None or found.left.minor != amount_minor:
-        raise NotRefundable(
-            "This payment has been refunded or accepted meanwhile.", purchase=str(purchase.pk)
-        )
+        raise NotRefundable("This payment has since been refunded or accepted.", purchase=str(purchase.pk))
     return found.payment, found.left
 
 

@@ -30,11 +30,9 @@ def resolve_return(model: type[Refund] | type[Dispute], pk: UUID, minor: int, ac
         each: Return = model.objects.select_related("payment").select_for_update(of=("self",)).get(pk=pk)
         each.payment.purchase = purchase
         if each.counted_minor is not None:
-            raise NotRepairable("What it comes to is known already.")
+            raise NotRepairable("The amount is already known.")
         if not 0 <= minor <= each.payment.amount_minor:
-            raise InvalidRefund(
-                f"It comes to 0 at least, and to {each.payment.amount} at most.", field="amount"
-            )
+            raise InvalidRefund(f"Enter an amount from 0 to {each.payment.amount}.", field="amount")
         each.counted_minor, each.counted_by = minor, BY_STAFF
         each.save(update_fields=["counted_minor", "counted_by"])
         detail = {"amount": str(each.amount), "counted": str(minor)}

@@ -48,8 +48,8 @@ def rebuild_figures(progress: ShowProgress | None = None, *, keep: bool = True) 
     settled = settled_now()
     if settled is None:
         raise CannotCount(
-            "A transaction that writes to the ledger stays open. Find it in pg_stat_activity (xact_start), let it end "
-            "or end it, and try again."
+            "A transaction that writes to the ledger is still open. Find it in pg_stat_activity "
+            "(xact_start), wait for it or end it, and try again."
         )
     with transaction.atomic():
         with connection.cursor() as cursor:

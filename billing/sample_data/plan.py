@@ -32,9 +32,9 @@ class Sizes:
 
     def __post_init__(self) -> None:
         if not 0 < self.buyers <= max(1, self.purchases // 2) or self.purchases < 2:
-            raise CannotSeed("Ask for at least one buyer, and for two purchases for each.")
+            raise CannotSeed("Use at least one buyer, and two purchases per buyer.")
         if self.entries < 2 * self.purchases:
-            raise CannotSeed("Ask for at least twice as many entries as purchases.")
+            raise CannotSeed("Use at least twice as many entries as purchases.")
 
 
 @dataclass(frozen=True)

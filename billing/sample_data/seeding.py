@@ -104,7 +104,7 @@ def _write(rows: Rows) -> int:
 
 def _check_place() -> None:
     if not settings.DEMO:
-        raise CannotSeed("This is not a development database: only config.settings.dev may make up data.")
+        raise CannotSeed("This is not a development database: sample data needs config.settings.dev.")
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('is_superuser')")
         if cursor.fetchone() != ("on",):
@@ -117,7 +117,7 @@ def _offered() -> Sequence[Offer]:
         offer for offer in offers(Package.objects.filter(is_active=True)) if offer.package.price_minor > 1
     ]
     if not on_sale:
-        raise CannotSeed("Nothing is on sale: load a catalogue first, with load_catalog.")
+        raise CannotSeed("Nothing is on sale. Run load_catalog first.")
     return on_sale
 
 

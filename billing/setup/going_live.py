@@ -15,8 +15,8 @@ from billing.setup.webhook_events import missing_events, superfluous_events
 from billing.stripe.client import missing_permission
 from billing.stripe.identity import is_live, why_not_this_account
 
-CREATE = "run check_stripe --create-endpoint, and set the secret that it prints"
-ANEW = f"An endpoint keeps the version that it was made with: delete it at Stripe, {CREATE}."
+CREATE = "run check_stripe --create-endpoint and set the secret it prints"
+ANEW = f"An endpoint keeps the version it was created with: delete it in Stripe, then {CREATE}."
 ON_ITS_PAGE = "change it on the endpoint's page in Stripe's dashboard (Developers → Webhooks)"
 
 
@@ -43,7 +43,7 @@ def check_everything() -> Iterator[Check]:
         try:
             yield from look()
         except BillingError as error:
-            again = "Run the command again later." if error.passes_by_itself else "Put that right first."
+            again = "Run the command again later." if error.passes_by_itself else "Fix that first."
             yield Check(f"{name}: {error.for_staff}", again)
 
 
@@ -65,43 +65,43 @@ def _check_permissions() -> Iterator[Check]:
         lacking = missing_permission(permission.probe)
         yield Check(
             f"Permission {permission.name}{f': the key lacks {lacking}' if lacking else ''}",
-            lacking and "Give it to the key in Stripe's dashboard (Developers → API keys).",
+            lacking and "Grant it in Stripe's dashboard (Developers → API keys).",
         )
 
 
 def _check_endpoints() -> Iterator[Check]:
     urls = stripe_setup.webhook_urls()
     if is_live() and not settings.SITE_URL.startswith("https://"):
-        yield Check(f"SITE_URL is {settings.SITE_URL}", "Live events go to https:// only: set SITE_URL.")
+        yield Check(f"SITE_URL is {settings.SITE_URL}", "Live events need https://: change SITE_URL.")
     endpoints = stripe_setup.list_endpoints()
     ours = [endpoint for endpoint in endpoints if stripe_setup.is_our_address(endpoint.url)]
     if not ours:
-        others = ", ".join(endpoint.url for endpoint in endpoints) or "none at all"
+        others = ", ".join(endpoint.url for endpoint in endpoints) or "none"
         yield Check(
-            f"Webhook endpoint: none has the address {urls[0]}; there is {others}", f"To make it, {CREATE}."
+            f"Webhook endpoint: none has the URL {urls[0]}; found: {others}", f"To create it, {CREATE}."
         )
     elif len(ours) > 1:
         ids = ", ".join(endpoint.id for endpoint in ours)
-        yield Check(f"Webhook endpoint: {len(ours)} have our address: {ids}", "Delete all but one at Stripe.")
+        yield Check(f"Webhook endpoint: {len(ours)} have our URL: {ids}", "Delete all but one in Stripe.")
     for endpoint in ours:
         yield from _check_endpoint(endpoint)
 
 
 def _check_endpoint(endpoint: WebhookEndpoint) -> Iterator[Check]:
     name = f"Webhook endpoint {endpoint.id}"
-    yield Check(f"{name}: address {endpoint.url}")
+    yield Check(f"{name}: URL {endpoint.url}")
     is_enabled, pinned = endpoint.status == "enabled", settings.STRIPE_API_VERSION
     yield Check(f"{name}: {endpoint.status}", "" if is_enabled else f"Enable it: {ON_ITS_PAGE}.")
     version = endpoint.api_version or "the account's default"
     yield Check(
-        f"{name}: API version {version}{'' if version == pinned else f', and the site speaks {pinned}'}",
+        f"{name}: API version {version}{'' if version == pinned else f', but the site uses {pinned}'}",
         "" if version == pinned else ANEW,
     )
     if endpoint.livemode != is_live():
-        yield Check(f"{name}: of the other mode than the key", f"In the key's mode, {CREATE}.")
+        yield Check(f"{name}: not in the key's mode", f"In the key's mode, {CREATE}.")
     for title, events, to_do in (
         ("events missing", missing_events(endpoint.events), "Add them"),
-        ("events that do nothing here", superfluous_events(endpoint.events), "Take them off"),
+        ("unused events", superfluous_events(endpoint.events), "Remove them"),
     ):
         yield Check(
             f"{name}: {title}: {', '.join(events) or 'none'}", f"{to_do}: {ON_ITS_PAGE}." if events else ""
@@ -117,4 +117,4 @@ def _check_catalog() -> Iterator[Check]:
     for difference in differing:
         yield Check(f"Catalogue: {difference}", "Run sync_catalog.")
     if not differing:
-        yield Check(f"Catalogue: {len(compared)} packages are as at Stripe")
+        yield Check(f"Catalogue: {len(compared)} packages match Stripe")

@@ -23,17 +23,17 @@ def find_configuration_errors() -> Iterator[str]:
     """What is wrong with the settings, each as a line that says what to do. Never names a secret's value."""
     for name in ("REFUND_POLICY", "DISPUTE_POLICY"):
         if getattr(settings, name) not in AUTOMATIC_POLICIES:
-            yield f"{name} is neither {' nor '.join(AUTOMATIC_POLICIES)}."
+            yield f"{name} must be {' or '.join(AUTOMATIC_POLICIES)}."
     if not SHORTEST_CHECKOUT <= settings.CHECKOUT_SESSION_LIFETIME <= LONGEST_CHECKOUT:
-        yield "CHECKOUT_SESSION_MINUTES is not 31 to 1439: Stripe opens checkouts for 30 minutes to 24 hours."
+        yield "CHECKOUT_SESSION_MINUTES must be 31 to 1439; Stripe allows 30 minutes to 24 hours."
     yield from _receipt_errors()
     yield from _front_end_errors(settings.FRONTEND_URL)
     key: str = settings.STRIPE_SECRET_KEY
     if settings.DEBUG and "_live_" in key:
-        yield "STRIPE_SECRET_KEY is a live key and DEBUG is on. Use a test key, or turn DEBUG off."
+        yield "STRIPE_SECRET_KEY is a live key, but DEBUG is on. Use a test key, or turn DEBUG off."
     if settings.DEMO:
         if "_live_" in key:
-            yield "STRIPE_SECRET_KEY is a live key and these are the demo's settings. Use a test key."
+            yield "STRIPE_SECRET_KEY is a live key, but these are demo settings. Use a test key."
         return
     if not SECRET_KEY.fullmatch(key) or PLACEHOLDER.search(key):
         yield "STRIPE_SECRET_KEY is missing or a placeholder. Take it from Stripe's dashboard (sk_test_… or sk_live_…)."
@@ -43,14 +43,14 @@ def find_configuration_errors() -> Iterator[str]:
 def _receipt_errors() -> Iterator[str]:
     for name in ("RECEIPT_PREFIX", "CREDIT_NOTE_PREFIX"):
         if not RECEIPT_PREFIX.fullmatch(getattr(settings, name)):
-            yield f"{name} is not 1 to 20 letters, digits and hyphens: it begins numbers and names of files."
+            yield f"{name} must be 1 to 20 letters, digits or hyphens: it starts numbers and file names."
 
 
 def _front_end_errors(url: str) -> Iterator[str]:
     if url and not FRONT_END.fullmatch(url):
-        yield "FRONTEND_URL is not the address of a site, such as https://app.example.com."
+        yield "FRONTEND_URL must be a site's URL, such as https://app.example.com."
     elif url.startswith("http:") and settings.SITE_URL.startswith("https:"):
-        yield "FRONTEND_URL must be HTTPS, as SITE_URL is: buyers are sent there from Stripe."
+        yield "FRONTEND_URL must use HTTPS like SITE_URL: Stripe sends buyers there."
 
 
 def _webhook_errors(secrets: list[str]) -> Iterator[str]:

@@ -136,7 +136,7 @@ def _refused(error: stripe.StripeError) -> StripeRefused:
     }
     if details["stripe_code"] == "email_invalid":
         # Not logged: its message is the address. Whoever catches it says whose it is.
-        return EmailRefused("Stripe refused the e-mail address.", **details)
+        return EmailRefused("Stripe refused the email address.", **details)
     log.error("stripe_refused", status=error.http_status, **details)
     return StripeRefused("Stripe refused the request.", **details)
 

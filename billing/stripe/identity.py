@@ -30,11 +30,11 @@ def why_not_ours(event: StripeEvent) -> str:
     event names an account.
     """
     if event.livemode != is_live():
-        return f"It is of {_mode(event.livemode)} mode, and this is {_mode(is_live())} mode."
+        return f"The event is in {_mode(event.livemode)} mode, but this site is in {_mode(is_live())} mode."
     if event.account:
         known = StripeAccount.objects.values_list("account_id", flat=True).first()
         if event.account != known:
-            return f"It is of the account {event.account[:100]}, and this is {known or 'not known yet'}."
+            return f"The event belongs to the account {event.account[:100]}, but this site uses {known or 'none yet'}."
     return ""
 
 
@@ -96,16 +96,16 @@ def _learn(account_id: str, digest: str) -> None:
 def _compare_mode(known: StripeAccount | None) -> None:
     if known is not None and known.livemode != is_live():
         raise WrongStripeAccount(
-            f"STRIPE_SECRET_KEY is a {_mode(is_live())} key; the data here is of {_mode(known.livemode)} mode."
-            " Use a key of that mode, or a database of its own."
+            f"STRIPE_SECRET_KEY is a {_mode(is_live())} key, but the data here is in {_mode(known.livemode)} mode."
+            " Use a key of that mode, or a separate database."
         )
 
 
 def _compare_account(known: StripeAccount | None, account_id: str) -> None:
     if known is not None and known.account_id != account_id:
         raise WrongStripeAccount(
-            f"STRIPE_SECRET_KEY is a key of the account {account_id}; the data here is of {known.account_id}."
-            " Use that account's key, or a database of its own."
+            f"STRIPE_SECRET_KEY belongs to the account {account_id}, but the data here to {known.account_id}."
+            " Use that account's key, or a separate database."
         )
 
 

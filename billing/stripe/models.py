@@ -18,7 +18,7 @@ class StripeAccount(models.Model):
     account_id = models.CharField(_("account"), max_length=255)
     livemode = models.BooleanField(_("live"))
     key_digest = models.CharField(max_length=64, editable=False)
-    learned_at = models.DateTimeField(_("learned"), db_default=Now(), editable=False)
+    learned_at = models.DateTimeField(_("recorded"), db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("Stripe account")

@@ -33,7 +33,7 @@ def verify_event(payload: bytes, signature: str) -> StripeEvent:
     """
     if not any(_is_signed(payload, signature, secret) for secret in settings.STRIPE_WEBHOOK_SECRETS):
         log.warning("webhook_refused", check=_failed_check(payload, signature))
-        raise WebhookRefused("The signature is missing, too old, or not made with this endpoint's secret.")
+        raise WebhookRefused("The signature is missing, too old, or doesn't match this endpoint's secret.")
     try:
         check_depth(payload)
         data = json.loads(payload)

@@ -303,7 +303,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Prepaid credits",
-    "DESCRIPTION": "Buy credit packs, follow a purchase, read a balance, spend.",
+    "DESCRIPTION": "Buy credit packs, track purchases, read balances, and spend credits.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["billing.api.urls.without_slashed_twins"],
@@ -314,13 +314,16 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {"PurchaseStatusEnum": "billing.purchases.models.Purchase.Status"},
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "TAGS": [
-        {"name": "Buying credits", "description": "Packages, checkouts, history and balance, for the buyer."},
-        {"name": "For services", "description": "Spend, hold, transfer and read, for what runs on credits."},
-        {"name": "For admins", "description": "Everybody's purchases."},
-        {"name": "For Stripe", "description": "Where webhook events arrive."},
+        {"name": "Buying credits", "description": "Packages, checkouts, purchase history and balance."},
+        {
+            "name": "For services",
+            "description": "Spend, hold, transfer and read credits, for services that charge for their work.",
+        },
+        {"name": "For admins", "description": "All purchases, and refunds."},
+        {"name": "For Stripe", "description": "Webhook events."},
         {
             "name": "Older client",
-            "description": "The same functions at the addresses and in the shapes of before.",
+            "description": "The same operations at their older URLs and in their older shapes.",
         },
     ],
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -43,14 +43,14 @@ class WrittenNumbersParser(JSONParser):
 
 
 class AmountField(serializers.DecimalField):  # noqa: TID251  # this is what the others are banned for
-    default_error_messages = {"invalid": "Write it in plain digits, as a string or a number: 2.5."}
+    default_error_messages = {"invalid": "Send it in plain digits, as a string or a number, such as 2.5."}
 
     def to_internal_value(self, data: Any) -> Decimal:
         return super().to_internal_value(_plain_number(self, data))
 
 
 class WholeNumberField(serializers.IntegerField):
-    default_error_messages = {"invalid": "A whole number in plain digits is needed: 25."}
+    default_error_messages = {"invalid": "Send a whole number in plain digits, such as 25."}
 
     def to_internal_value(self, data: Any) -> int:
         return super().to_internal_value(_plain_number(self, data))

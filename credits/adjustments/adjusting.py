@@ -69,13 +69,11 @@ def checked(terms: Terms) -> Terms:
         InvalidAdjustment: no reason, or one that can't be kept; an expiry or "promotional" for what is taken.
     """
     if terms.amount.is_zero():
-        raise InvalidAmount("An amount of credits is not zero.", field="amount", amount=str(terms.amount))
+        raise InvalidAmount("Enter an amount other than zero.", field="amount", amount=str(terms.amount))
     size = positive_amount(terms.amount.copy_abs())
     if terms.amount < 0 and (terms.promotional or terms.expires_at is not None):
         field = "expires_at" if terms.expires_at is not None else "promotional"
-        raise InvalidAdjustment(
-            _("Only credits that are given expire or are promotional, not those that are taken."), field=field
-        )
+        raise InvalidAdjustment(_("Only added credits can expire or be promotional."), field=field)
     return replace(
         terms,
         amount=size.copy_sign(terms.amount),
@@ -138,7 +136,7 @@ def approve(adjustment_id: UUID, by: User) -> Adjustment:
         adjustment = _waiting(adjustment_id)
         if adjustment.asked_by_id == by.pk:
             raise SecondPersonNeeded(
-                _("You asked for this adjustment: somebody else has to approve it."),
+                _("You requested this adjustment; someone else has to approve it."),
                 adjustment=str(adjustment_id),
             )
         require_not_own(adjustment.account_id, by)
@@ -172,23 +170,21 @@ def require_time_left(expires_at: datetime | None) -> None:
         return
     now = timezone.now()
     if expires_at <= now:
-        raise InvalidAdjustment(_("The credits would have expired already."), field="expires_at")
+        raise InvalidAdjustment(_("The expiry date must be in the future."), field="expires_at")
     if expires_at > now + LONGEST_VALIDITY:
-        raise InvalidAdjustment(_("Credits expire within a hundred years, or never."), field="expires_at")
+        raise InvalidAdjustment(_("The expiry date must be within 100 years."), field="expires_at")
 
 
 def _checked_reason(reason: str) -> str:
     text = " ".join(reason.split())
     if not text:
-        raise InvalidAdjustment(
-            _("Say why: it stands in the statement of whose credits they are."), field="reason"
-        )
+        raise InvalidAdjustment(_("Enter a reason; the account holder will see it."), field="reason")
     if len(text) > LONGEST_REASON:
         raise InvalidAdjustment(
-            _("A reason has %(most)s characters at most.") % {"most": LONGEST_REASON}, field="reason"
+            _("A reason can have at most %(most)s characters.") % {"most": LONGEST_REASON}, field="reason"
         )
     if not is_storable(text):
-        raise InvalidAdjustment(_("The reason has characters that can’t be kept."), field="reason")
+        raise InvalidAdjustment(_("The reason contains characters that can’t be stored."), field="reason")
     return text
 
 
@@ -232,7 +228,7 @@ def _waiting(adjustment_id: UUID) -> Adjustment:
         raise UnknownAdjustment("There is no such adjustment.", adjustment=str(adjustment_id))
     if adjustment.status != Status.WAITING:
         raise AdjustmentDecided(
-            _("Somebody has decided it before: it is %(status)s.")
+            _("Already decided: this adjustment is %(status)s.")
             % {"status": adjustment.get_status_display().lower()},
             adjustment=str(adjustment_id),
             status=adjustment.status,

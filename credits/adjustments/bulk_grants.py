@@ -25,7 +25,7 @@ from credits.ledger.bounds import BOUND
 from credits.ledger.models import Account
 
 LINES_AT_ONCE = 500
-TOO_MUCH = f"with it the account would have {BOUND} credits or more"
+TOO_MUCH = f"it would bring the account to {BOUND} credits or more"
 # What the file said so far: in the database, so that no length of a file fills the memory here.
 SEEN_TABLE = """
     CREATE TEMPORARY TABLE credits_grant_lines (key text PRIMARY KEY, line bigint, facts text) ON COMMIT DROP
@@ -142,16 +142,16 @@ def _check_line(
     first_number, facts = first
     account_id = holder if isinstance(holder, UUID) else None
     if known is not None and not adjustments.same_terms(known, account_id, line.terms):
-        return _wrong(line, "key", "it was booked before, with something else")
+        return _wrong(line, "key", "its key was already applied with other values")
     if known is not None and known.status != Adjustment.Status.BOOKED:
-        return _wrong(line, "key", f"it was asked for in the admin, and is {known.status}")
+        return _wrong(line, "key", f"its key was used in the admin; that adjustment is {known.status}")
     if facts != _facts(line, holder):
-        return _wrong(line, "key", f"it stands on line {first_number} with something else")
+        return _wrong(line, "key", f"line {first_number} uses its key with other values")
     if known is not None or first_number != line.number:
         return LineResult(line, Outcome.REPEATED)
     if adjustments.is_above_limit(line.terms.amount) and not above_limit:
         limit = credits_amount(settings.ADJUSTMENT_APPROVAL_ABOVE)
-        return _wrong(line, "amount", f"above {limit} a second person has to approve it")
+        return _wrong(line, "amount", f"amounts above {limit} need approval")
     try:
         adjustments.require_time_left(line.terms.expires_at)
     except InvalidAdjustment as error:
@@ -201,7 +201,7 @@ def _holders_of(lines: list[GrantLine]) -> dict[int, Holder | Mistake]:
 
 def _holder_of(line: GrantLine, accounts: set[UUID], people: dict[str, Holder | Mistake]) -> Holder | Mistake:
     if line.account_id is None:
-        nobody = Mistake("email", f"nobody has the address {line.email!r}")
+        nobody = Mistake("email", f"no user has the address {line.email!r}")
         return people.get(email_key(line.email), nobody)
     if line.account_id in accounts:
         return line.account_id
@@ -219,6 +219,6 @@ def _people_of(emails: list[str]) -> dict[str, Holder | Mistake]:
 
 def _holder_with(email: str, user: User, count: int) -> Holder | Mistake:
     if count > 1:
-        return Mistake("email", f"{count} people have the address {email!r}: name the account")
+        return Mistake("email", f"{count} users have the address {email!r}: give the account")
     account: Account | None = getattr(user, "credit_account", None)
     return account.pk if account else user

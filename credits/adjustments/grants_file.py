@@ -64,7 +64,7 @@ def read_grants(file: Iterable[str]) -> Iterator[GrantLine]:
             if row:
                 yield _read(number, columns, row)
     except csv.Error as error:
-        raise GrantsFileError(f"line {rows.line_num}: no CSV: {error}", line=rows.line_num) from error
+        raise GrantsFileError(f"line {rows.line_num}: not valid CSV: {error}", line=rows.line_num) from error
 
 
 def _checked_header(columns: list[str]) -> list[str]:
@@ -73,9 +73,7 @@ def _checked_header(columns: list[str]) -> list[str]:
         mistakes.append("'account' or 'email' is missing")
     unknown = {*columns} - REQUIRED - HOLDER - OPTIONAL
     mistakes += [f"unknown column {name!r}" for name in sorted(unknown)]
-    mistakes += [
-        f"column {name!r} stands there twice" for name in sorted({*columns}) if columns.count(name) > 1
-    ]
+    mistakes += [f"column {name!r} appears twice" for name in sorted({*columns}) if columns.count(name) > 1]
     if mistakes:
         raise GrantsFileError("line 1: " + "; ".join(mistakes), line=1)
     return columns
@@ -83,7 +81,7 @@ def _checked_header(columns: list[str]) -> list[str]:
 
 def _read(number: int, columns: list[str], row: list[str]) -> GrantLine:
     if len(row) != len(columns):
-        counted = Mistake("", f"it has {len(row)} fields, and the header {len(columns)}")
+        counted = Mistake("", f"it has {len(row)} fields, but the header has {len(columns)}")
         return GrantLine(number, mistakes=[counted])
     fields = _Fields(dict(zip(columns, row, strict=True)))
     account_id, email = fields.holder()
@@ -104,15 +102,15 @@ class _Fields:
         account, email = self._text("account"), self._text("email")
         if bool(account) == bool(email):
             self._wrong(
-                "account" if "account" in self.fields else "email", "an account’s id or an e-mail is needed"
+                "account" if "account" in self.fields else "email", "an account ID or email is required"
             )
         elif account:
             try:
                 return UUID(account), ""
             except ValueError:
-                self._wrong("account", f"{account!r} is no account’s id")
+                self._wrong("account", f"{account!r} is not an account ID")
         elif not is_storable(email):
-            self._wrong("email", "it has characters that can't be stored")
+            self._wrong("email", "it contains characters that can't be stored")
         return None, email
 
     def terms(self) -> Terms:
@@ -138,10 +136,10 @@ class _Fields:
         try:
             amount = parse_amount(text, signed=True)
         except NotAnAmount:
-            self._wrong("amount", f"{text!r} is no number in plain digits such as 2.5")
+            self._wrong("amount", f"{text!r} is not a number in plain digits, such as 2.5")
             return Decimal(1)
         if amount <= 0:
-            self._wrong("amount", f"{text} is not above zero: this only gives")
+            self._wrong("amount", f"{text} is not above zero: this file only adds credits")
         return amount
 
     def _flag(self) -> bool:
@@ -159,7 +157,7 @@ class _Fields:
         except ValueError:
             moment = None
         if moment is None or moment.tzinfo is None:
-            self._wrong("expires_at", f"{text!r} is no moment with its zone, such as 2027-01-01T00:00:00Z")
+            self._wrong("expires_at", f"{text!r} is not a time with its zone, such as 2027-01-01T00:00:00Z")
             return None
         return moment
 

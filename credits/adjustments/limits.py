@@ -38,8 +38,10 @@ def needs_second_person(member: User, amount: Decimal) -> bool:
 def in_words(allowance: DailyAllowance) -> str:
     limit, left = credits_amount(allowance.limit), credits_amount(allowance.left)
     if allowance.until:
-        told = _("You can book up to %(left)s without approval until %(until)s (%(limit)s per 24 hours).")
+        told = _(
+            "You can adjust up to %(left)s credits without approval until %(until)s (%(limit)s per 24 hours)."
+        )
         told %= {"left": left, "until": allowance.until, "limit": limit}
     else:
-        told = _("You can book up to %(limit)s within 24 hours without approval.") % {"limit": limit}
-    return " ".join((told, _("Anything above that waits for a second person.")))
+        told = _("You can adjust up to %(limit)s credits per 24 hours without approval.") % {"limit": limit}
+    return " ".join((told, _("A second person must approve more.")))

@@ -65,8 +65,8 @@ class Adjustment(models.Model):
     """
 
     class Status(models.TextChoices):
-        WAITING = "waiting", _("Waiting")
-        BOOKED = "booked", _("Booked")
+        WAITING = "waiting", _("Awaiting approval")
+        BOOKED = "booked", _("Applied")
         DECLINED = "declined", _("Declined")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -83,15 +83,15 @@ class Adjustment(models.Model):
     promotional = models.BooleanField(_("promotional"), default=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     key = models.CharField(_("key"), max_length=200)
-    needs_approval = models.BooleanField(_("needs a second person"))
+    needs_approval = models.BooleanField(_("needs approval"))
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("asked by"),
+        verbose_name=_("requested by"),
         on_delete=models.PROTECT,
         null=True,
         related_name="adjustments_asked",
     )
-    asked_at = models.DateTimeField(_("asked"), db_default=Now(), editable=False)
+    asked_at = models.DateTimeField(_("requested"), db_default=Now(), editable=False)
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.WAITING, db_default=Status.WAITING
     )
@@ -115,7 +115,7 @@ class Adjustment(models.Model):
         verbose_name_plural = _("adjustments")
         permissions = [
             ("adjust_credits", _("Can adjust credits")),
-            ("approve_adjustment", _("Can approve and decline adjustments of others")),
+            ("approve_adjustment", _("Can approve and decline others’ adjustments")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["key"], name="credits_adjustment_one_per_key"),

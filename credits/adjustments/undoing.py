@@ -50,12 +50,12 @@ def plan_undo(adjustment_id: UUID) -> Undo:
         raise UnknownAdjustment("There is no such adjustment.", adjustment=str(adjustment_id))
     entry = adjustment.entry
     if entry is None:
-        raise NothingToUndo(_("Only an adjustment that is booked can be undone."))
+        raise NothingToUndo(_("Only an applied adjustment can be undone."))
     if adjustment.undone_by.exclude(status=Status.DECLINED).exists():
-        raise NothingToUndo(_("This adjustment has been undone, or somebody has asked for it."))
+        raise NothingToUndo(_("This adjustment was already undone, or that was requested."))
     amount = ledger.undo_amount(adjustment.account_id, entry.pk)
     if not amount:
-        raise NothingToUndo(_("All the credits that it gave have expired or were taken back since."))
+        raise NothingToUndo(_("All the credits it added have since expired or been removed."))
     return Undo(adjustment, amount, _left_of(entry))
 
 
@@ -76,9 +76,7 @@ def undo_adjustment(adjustment_id: UUID, reason: str, key: str, asked_by: User) 
             return ask(undo.adjustment.account_id, terms, asked_by)
     except IntegrityError as error:
         if "credits_adjustment_undone_once" in str(error):  # somebody else, at the same moment
-            raise NothingToUndo(
-                _("This adjustment has been undone, or somebody has asked for it.")
-            ) from error
+            raise NothingToUndo(_("This adjustment was already undone, or that was requested.")) from error
         raise
 
 

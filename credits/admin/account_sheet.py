@@ -63,12 +63,12 @@ def _figures(balance: Balance) -> list[Figure]:
     always = [
         Figure(_("Balance"), balance.balance),
         Figure(_("Held"), balance.held),
-        Figure(_("Available"), balance.available, _("can be spent now")),
+        Figure(_("Available"), balance.available, _("ready to spend")),
     ]
     sometimes = [
-        Figure(_("Owed"), balance.debt, _("taken from what comes in next"), is_urgent=True),
-        Figure(_("Expired"), balance.expired, _("still in the balance, until the job has booked it out")),
-        Figure(_("Held past its time"), balance.overdue, _("still held, until the job has released it")),
+        Figure(_("Debt"), balance.debt, _("paid off by incoming credits"), is_urgent=True),
+        Figure(_("Expired"), balance.expired, _("still in the balance until the next job removes it")),
+        Figure(_("Overdue holds"), balance.overdue, _("still held until the next job releases it")),
     ]
     return always + [figure for figure in sometimes if figure.amount]
 
@@ -86,10 +86,10 @@ def _lots(account: Account, lots: Lots) -> Table:
     ]
     count = len(lots.listed) + lots.more
     return Table(
-        title=ngettext("%(count)s live lot", "%(count)s live lots", count) % {"count": f"{count:,}"},
-        headers=[_("Lot"), _("Left"), _("Held"), _("Expires"), _("From")],
+        title=ngettext("%(count)s active lot", "%(count)s active lots", count) % {"count": f"{count:,}"},
+        headers=[_("Lot"), _("Remaining"), _("Held"), _("Expires"), _("Source")],
         rows=rows,
-        empty=_("Nothing is left of any lot."),
+        empty=_("No remaining credits."),
         more=_all(Lot, account, _("All lots")),
     )
 
@@ -108,9 +108,9 @@ def _holds(account: Account) -> Table:
     ]
     return Table(
         title=_("Open holds"),
-        headers=[_("Key"), _("Still held"), _("Captured"), _("Status"), _("Ends by itself")],
+        headers=[_("Key"), _("Still held"), _("Captured"), _("Status"), _("Time left")],
         rows=rows,
-        empty=_("Nothing is held."),
+        empty=_("No open holds."),
         more=_all(Hold, account, _("All holds"), state="all"),
     )
 
@@ -128,10 +128,10 @@ def _entries(account: Account) -> Table:
         for entry in newest
     ]
     return Table(
-        title=_("Last entries"),
-        headers=[_("When"), _("Kind"), _("Amount"), _("Balance after"), _("Key")],
+        title=_("Recent entries"),
+        headers=[_("Date"), _("Kind"), _("Amount"), _("Balance after"), _("Key")],
         rows=rows,
-        empty=_("Nothing has happened yet."),
+        empty=_("No activity yet."),
         more=_all(Entry, account, _("All entries")),
     )
 
@@ -139,9 +139,9 @@ def _entries(account: Account) -> Table:
 def _months(account: Account, months: Sequence[MonthTotals]) -> Table:
     return Table(
         title=_("Months"),
-        headers=[_("Month"), _("In"), _("Out"), _("Balance at its end"), _("Its entries")],
+        headers=[_("Month"), _("In"), _("Out"), _("Closing balance"), _("Entries")],
         rows=list(_month_rows(account, months)),
-        empty=_("Nothing has happened yet."),
+        empty=_("No activity yet."),
     )
 
 

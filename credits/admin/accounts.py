@@ -28,11 +28,11 @@ from credits.ledger.own_account import may_act_on
 
 
 class HolderFilter(admin.SimpleListFilter):
-    title = _("belongs to")
+    title = _("holder")
     parameter_name = "holder"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("person", _("A person")), ("team", _("A team")), ("nobody", _("Nobody any more"))]
+        return [("person", _("Customer")), ("team", _("Team")), ("nobody", _("None"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Account]) -> QuerySet[Account]:
         if self.value() == "person":
@@ -47,7 +47,7 @@ class DebtFilter(admin.SimpleListFilter):
     parameter_name = "debt"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Owes credits"))]
+        return [("yes", _("In debt"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Account]) -> QuerySet[Account]:
         return queryset.filter(debt__gt=0) if self.value() == "yes" else queryset
@@ -66,7 +66,7 @@ class AccountAdmin(ReadOnlyAdmin):
     ]
     list_filter = [HolderFilter, DebtFilter]
     search_fields = ["id__exact", "owner__username", "owner__email", "team__name"]
-    search_help_text = _("Account id, the owner’s name or e-mail, or the team’s name.")
+    search_help_text = _("Account ID, owner’s name or email, or team name.")
     list_select_related = ["owner", "team"]
     ordering = ["-created_at"]
     fields = ["holder_link", "created_at", "id", "see_also"]
@@ -96,13 +96,13 @@ class AccountAdmin(ReadOnlyAdmin):
     def holder(self, account: Account) -> str:
         return str(account)
 
-    @display(description=_("belongs to"))
+    @display(description=_("holder"))
     def holder_chip(self, account: Account) -> str:
         if account.owner_id:
-            return chip(_("Person"))
-        return chip(_("Team"), "info") if account.team_id else chip(_("Nobody"), "warning")
+            return chip(_("Customer"))
+        return chip(_("Team"), "info") if account.team_id else chip(_("None"), "warning")
 
-    @display(description=_("belongs to"))
+    @display(description=_("holder"))
     def holder_link(self, account: Account) -> str:
         return link_to(account.owner or account.team)
 
@@ -114,7 +114,7 @@ class AccountAdmin(ReadOnlyAdmin):
     def held_shown(self, account: Account) -> str:
         return credits_amount(account.held) if account.held else EMPTY
 
-    @display(description=_("owed"), ordering="debt")
+    @display(description=_("debt"), ordering="debt")
     def debt_shown(self, account: Account) -> str:
         return credits_amount(account.debt) if account.debt else EMPTY
 
@@ -133,10 +133,8 @@ class AccountAdmin(ReadOnlyAdmin):
         url_path="adjust",
         permissions=["adjust"],
         dialog={
-            "title": _("Give or take credits"),
-            "description": _(
-                "It stands in the statement as an adjustment, with the reason and without your name."
-            ),
+            "title": _("Adjust credits"),
+            "description": _("The statement shows an adjustment with the reason, but without your name."),
             "form_class": AdjustForm,
             "form_submit_text": _("Adjust"),
         },
@@ -147,7 +145,7 @@ class AccountAdmin(ReadOnlyAdmin):
         try:
             asked = adjustments.ask(account.pk, form.terms, cast(User, request.user))
         except LedgerError as error:
-            self.log_change(request, account, f"Tried to adjust it: {error.code}")
+            self.log_change(request, account, f"Adjustment failed: {error.code}")
             self.message_user(request, error.message, messages.ERROR)
             return after_dialog(request, page)
         self._tell(request, account, asked)
@@ -158,15 +156,15 @@ class AccountAdmin(ReadOnlyAdmin):
     def _tell(self, request: HttpRequest, account: Account, asked: adjustments.Asked) -> None:
         adjustment = asked.adjustment
         if asked.repeated:
-            self.message_user(request, _("This was asked for before, and happens once."), messages.WARNING)
+            self.message_user(request, _("Already requested; it won’t be applied twice."), messages.WARNING)
             return
         amount = credits_change(adjustment.amount)
         if adjustment.status == Adjustment.Status.WAITING:
-            self.log_change(request, account, f"Asked for an adjustment by {amount}: {adjustment.reason}")
-            told = _("%s credits wait until a second person approves them.") % amount
+            self.log_change(request, account, f"Requested an adjustment of {amount}: {adjustment.reason}")
+            told = _("%s credits are awaiting approval by a second person.") % amount
             allowance = allowance_of(cast(User, request.user))
             said = f"{told} {in_words(allowance)}" if allowance.until else told
             self.message_user(request, said, messages.WARNING)
         else:
             self.log_change(request, account, f"Adjusted by {amount}: {adjustment.reason}")
-            self.message_user(request, _("Booked: %s credits.") % amount, messages.SUCCESS)
+            self.message_user(request, _("Adjusted by %s credits.") % amount, messages.SUCCESS)

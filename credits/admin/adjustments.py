@@ -62,15 +62,15 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
     ]
     list_filter = [AdjustmentStateFilter]
     search_fields = ["id"]  # what is looked for says get_search_results
-    search_help_text = _("Adjustment or account id, owner’s e-mail, team, key, or reference: in full.")
+    search_help_text = _("Exact adjustment or account ID, owner’s email, team, key, or reference.")
     list_select_related = ["account__owner", "account__team", "asked_by", "decided_by", "undoes"]
     list_before_template = "admin/credits/which_adjustments.html"
     actions_detail = ["approve", "decline", "undo"]
     fieldsets = [
         (None, {"fields": ["account_link", "amount_shown", "status_chip", "reason", "reference"]}),
-        (_("What is given"), {"fields": ["came_as", "expires"]}),
-        (_("By whom"), {"fields": ["asked_by_shown", "asked_at", "decided_by_shown", "decided_at"]}),
-        (_("Books"), {"fields": ["entry_link", "undoes_link", "key", "id"]}),
+        (_("Terms"), {"fields": ["came_as", "expires"]}),
+        (_("Approval"), {"fields": ["asked_by_shown", "asked_at", "decided_by_shown", "decided_at"]}),
+        (_("Ledger"), {"fields": ["entry_link", "undoes_link", "key", "id"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
@@ -100,7 +100,7 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
     def status_chip(self, adjustment: Adjustment) -> str:
         return chip(adjustment.get_status_display(), STATUS_TONES.get(adjustment.status))
 
-    @display(description=_("asked by"))
+    @display(description=_("requested by"))
     def asked_by_shown(self, adjustment: Adjustment) -> Any:
         return str(adjustment.asked_by) if adjustment.asked_by else _("a script")
 
@@ -160,7 +160,7 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         dialog={
             "title": _("Approve this adjustment?"),
             "description": _(
-                "It is booked at once. Undo takes it back later, as far as the credits are still there."
+                "It is applied at once. You can undo it later, as far as the credits are still there."
             ),
             "form_class": None,
             "form_submit_text": _("Approve"),
@@ -175,7 +175,7 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         permissions=["decide"],
         dialog={
             "title": _("Decline this adjustment?"),
-            "description": _("Nothing is booked. To change your mind, somebody has to ask again."),
+            "description": _("Nothing is changed. To reconsider, someone has to request it again."),
             "form_class": ReasonForm,
             "form_submit_text": _("Decline"),
         },
@@ -191,9 +191,7 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         permissions=["undo"],
         dialog={
             "title": _("Undo this adjustment?"),
-            "description": _(
-                "Takes back the credits that it gave, or returns what it took to where it came from."
-            ),
+            "description": _("Removes the credits it added, or restores the credits it removed."),
             "form_class": UndoForm,
             "form_submit_text": _("Undo"),
         },
@@ -205,7 +203,7 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         try:
             asked = undo_adjustment(adjustment.pk, told["reason"], told["key"], cast(User, request.user))
         except LedgerError as error:
-            self.log_change(request, adjustment, f"Tried to undo it: {error.code}")
+            self.log_change(request, adjustment, f"Undo failed: {error.code}")
             self.message_user(request, error.message, messages.ERROR)
             return after_dialog(request, page)
         if not asked.repeated:
@@ -213,7 +211,7 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         amount = credits_change(asked.adjustment.amount)
         if asked.adjustment.status == Status.WAITING:
             self.message_user(
-                request, _("%s credits wait until a second person approves them.") % amount, messages.WARNING
+                request, _("%s credits are awaiting approval by a second person.") % amount, messages.WARNING
             )
         else:
             self.message_user(request, _("Undone: %s credits.") % amount, messages.SUCCESS)
@@ -226,7 +224,7 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         try:
             decided = decide(adjustment.pk, cast(User, request.user))
         except LedgerError as error:
-            self.log_change(request, adjustment, f"Tried to {decide.__name__} it: {error.code}")
+            self.log_change(request, adjustment, f"{decide.__name__.capitalize()} failed: {error.code}")
             self.message_user(request, error.message, messages.ERROR)
         else:
             self.log_change(request, adjustment, done)

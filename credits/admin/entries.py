@@ -79,8 +79,8 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
     download_permission, download_name = "credits.download_ledger", "ledger"
     search_fields = ["id"]  # what is looked for, and where, says get_search_results
     search_help_text = _(
-        "Entry id, account or hold id, owner’s e-mail, team, key: in full. A reference: among the newest 100,000, or "
-        "of one account."
+        "Exact entry, account or hold ID, owner’s email, team or key; a reference finds one account’s "
+        "entries or the newest 100,000."
     )
     list_select_related = ["account__owner", "account__team"]
     fieldsets = [
@@ -88,8 +88,8 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
             None,
             {"fields": ["account_link", "kind_chip", "amount_shown", "balance_after_shown", "owed_shown"]},
         ),
-        (_("What it was for"), {"fields": ["created_at", "key", "reference", "metadata_shown", "see_also"]}),
-        (_("Which lots it touched"), {"fields": ["movements_shown"]}),
+        (_("Details"), {"fields": ["created_at", "key", "reference", "metadata_shown", "see_also"]}),
+        (_("Lots"), {"fields": ["movements_shown"]}),
         (_("Seal"), {"fields": ["version", "hash_shown"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
@@ -137,7 +137,7 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
     def balance_after_shown(self, entry: Entry) -> str:
         return credits_amount(entry.balance_after)
 
-    @display(description=_("change of the debt"))
+    @display(description=_("debt change"))
     def owed_shown(self, entry: Entry) -> str:
         return credits_change(entry.owed) if entry.owed else EMPTY
 
@@ -157,7 +157,7 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
             )
             for move in entry.movements
         ]
-        return plain_table([_("Lot"), _("Moved"), _("Left now")], rows)
+        return plain_table([_("Lot"), _("Change"), _("Remaining")], rows)
 
     @display(description=_("hash"))
     def hash_shown(self, entry: Entry) -> str:

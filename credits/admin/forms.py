@@ -35,7 +35,7 @@ class ReasonForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         label=gettext_lazy("Reason"),
         max_length=LONGEST_REASON,
         widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("Kept in the history of this page, with your name."),
+        help_text=gettext_lazy("Stored in this page’s history with your name."),
     )
 
 
@@ -56,8 +56,8 @@ class AdjustForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
 
     key = forms.CharField(widget=forms.HiddenInput, initial=uuid4)
     what = forms.ChoiceField(
-        label=gettext_lazy("What"),
-        choices=[(GIVE, gettext_lazy("Give credits")), (TAKE, gettext_lazy("Take credits"))],
+        label=gettext_lazy("Action"),
+        choices=[(GIVE, gettext_lazy("Add credits")), (TAKE, gettext_lazy("Remove credits"))],
         widget=UnfoldAdminSelectWidget,
     )
     amount = AmountField(
@@ -67,25 +67,25 @@ class AdjustForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         label=gettext_lazy("Reason"),
         max_length=LONGEST_REASON,
         widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("Whose credits they are reads it in the statement."),
+        help_text=gettext_lazy("The customer sees this on their statement."),
     )
     reference = forms.CharField(
         label=gettext_lazy("Reference"),
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("Such as the number of a ticket. It stands in the statement, too."),
+        help_text=gettext_lazy("Such as a ticket number; also shown on the statement."),
     )
     last_day = forms.DateField(
         label=gettext_lazy("Last day"),
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
-        help_text=gettext_lazy("Until its end they can be spent. Empty: they don’t expire."),
+        help_text=gettext_lazy("Credits can be spent until the end of this day; leave blank for no expiry."),
     )
     promotional = forms.BooleanField(
         label=gettext_lazy("Promotional"),
         required=False,
         widget=UnfoldBooleanWidget,
-        help_text=gettext_lazy("Given away: spent before credits that were paid for."),
+        help_text=gettext_lazy("Free credits, spent before purchased ones."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -76,7 +76,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
     ]
     list_filter = [HoldStateFilter]
     search_fields = ["id"]  # what is looked for says get_search_results
-    search_help_text = _("Hold or account id, owner’s e-mail, team, key, or reference: in full.")
+    search_help_text = _("Exact hold or account ID, owner’s email, team, key, or reference.")
     list_select_related = ["account__owner", "account__team"]
     list_before_template = "admin/credits/which_holds.html"
     actions_detail = ["release"]
@@ -95,7 +95,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
             },
         ),
         (
-            _("What it is for"),
+            _("Details"),
             {
                 "fields": [
                     "reference",
@@ -112,7 +112,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
             },
         ),
         (_("Captures"), {"fields": ["captures_shown"]}),
-        (_("Lots that pay"), {"fields": ["lots_shown"]}),
+        (_("Lots"), {"fields": ["lots_shown"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
@@ -145,7 +145,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
     def captured_shown(self, hold: Hold) -> str:
         return credits_amount(hold.captured)
 
-    @display(description=_("ends by itself"))
+    @display(description=_("time left"))
     def ends(self, hold: Hold) -> str:
         return hold_ends(hold)
 
@@ -155,17 +155,17 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
         client = hold.client and ApiClient.objects.filter(pk=hold.client).first()
         return link_to(client, client.name) if client else EMPTY
 
-    @display(description=_("a capture above it"))
+    @display(description=_("overrun"))
     def overrun_shown(self, hold: Hold) -> Any:
         if hold.overrun == Hold.Overrun.DEBT:
-            return _("is owed, where the balance doesn’t cover it")
-        return _("is refused, where the balance doesn’t cover it")
+            return _("left as debt if the balance doesn’t cover it")
+        return _("refused if the balance doesn’t cover it")
 
     @display(description=_("metadata"))
     def metadata_shown(self, hold: Hold) -> str:
         return pretty_json(hold.metadata) if hold.metadata else EMPTY
 
-    @display(description=_("captured by"))
+    @display(description=_("captures"))
     @once_per_row
     def captures_shown(self, hold: Hold) -> str:
         captures = captures_of(hold)
@@ -175,7 +175,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
         ]
         if captures.elsewhere:
             rows.append((str(_("Earlier entries")), credits_change(-captures.elsewhere), EMPTY))
-        return plain_table([_("Entry"), _("Amount"), _("When")], rows)
+        return plain_table([_("Entry"), _("Amount"), _("Date")], rows)
 
     @display(description=_("lots"))
     @once_per_row
@@ -190,7 +190,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
             )
             for pk, pinned in zip(hold.lots, hold.pinned, strict=True)
         ]
-        return plain_table([_("Lot"), _("Pinned"), _("Left"), _("Expires")], rows)
+        return plain_table([_("Lot"), _("Held"), _("Remaining"), _("Expires")], rows)
 
     def has_release_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("credits.change_hold")
@@ -209,7 +209,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
         dialog={
             "title": _("Release this hold?"),
             "description": _(
-                "What it still holds can be spent again at once. Work that goes on can’t be charged to it any more."
+                "The held credits can be spent again at once. Ongoing work can no longer be charged to this hold."
             ),
             "form_class": ReasonForm,
             "form_submit_text": _("Release"),
@@ -221,7 +221,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
         try:
             released = release_hold(hold, cast(User, request.user), reason)
         except LedgerError as error:
-            self.log_change(request, hold, f"Tried to release it: {error.code}")
+            self.log_change(request, hold, f"Release failed: {error.code}")
             self.message_user(request, error.message, messages.ERROR)
         else:
             self._tell(request, hold, released, reason)
@@ -229,8 +229,8 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
 
     def _tell(self, request: HttpRequest, hold: Hold, released: Release, reason: str) -> None:
         if released.repeated:
-            self.message_user(request, _("It held nothing any more."), messages.WARNING)
+            self.message_user(request, _("Nothing was held anymore."), messages.WARNING)
             return
         amount = credits_amount(released.released)
         self.log_change(request, hold, f"Released {amount}: {reason}")
-        self.message_user(request, _("Released: %s credits can be spent again.") % amount, messages.SUCCESS)
+        self.message_user(request, _("Released: %s credits are available again.") % amount, messages.SUCCESS)

@@ -42,7 +42,7 @@ class LotAdmin(LedgerColumns, LongListAdmin):
     ]
     list_filter = ["exhausted", "promotional"]
     search_fields = ["id"]  # what is looked for says get_search_results
-    search_help_text = _("Lot id, account id, owner’s e-mail, team, or reference: in full.")
+    search_help_text = _("Exact lot or account ID, owner’s email, team, or reference.")
     list_select_related = ["account__owner", "account__team"]
     fieldsets = [
         (
@@ -62,7 +62,7 @@ class LotAdmin(LedgerColumns, LongListAdmin):
                 ]
             },
         ),
-        (_("Where it went"), {"fields": ["moved_shown", "holds_shown", "clawbacks_shown"]}),
+        (_("Usage"), {"fields": ["moved_shown", "holds_shown", "clawbacks_shown"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
     # Money is written by billing, which sets this: minor units and the currency.
@@ -102,7 +102,7 @@ class LotAdmin(LedgerColumns, LongListAdmin):
     def expires(self, lot: Lot) -> str:
         return lot_expires(lot)
 
-    @display(description=_("what it cost"))
+    @display(description=_("cost"))
     def came_as(self, lot: Lot) -> Any:
         if lot.promotional:
             return chip(_("Promotional"), "success")
@@ -114,16 +114,16 @@ class LotAdmin(LedgerColumns, LongListAdmin):
         told = {"paid": paid, "credits": credits_amount(lot.cost_credits)}
         return _("%(paid)s for %(credits)s credits") % told
 
-    @display(description=_("first came in as"))
+    @display(description=_("original lot"))
     def origin_shown(self, lot: Lot) -> str:
         """Of credits that were given: the lot that somebody bought or was given first."""
         return link_to(Lot(pk=lot.origin_lot), f"#{lot.origin_lot}") if lot.origin_lot else EMPTY
 
-    @display(description=_("by kind of entry"))
+    @display(description=_("by entry kind"))
     @once_per_row
     def moved_shown(self, lot: Lot) -> str:
         rows = [(kind.label, credits_change(amount)) for kind, amount in moved_by_kind(lot).items()]
-        return plain_table([_("Kind"), _("Moved")], rows)
+        return plain_table([_("Kind"), _("Change")], rows)
 
     @display(description=_("clawbacks"))
     @once_per_row
@@ -132,9 +132,11 @@ class LotAdmin(LedgerColumns, LongListAdmin):
             (claim.get_kind_display(), *(credits_amount(number) for number in what_came_of(claim)))
             for claim in lot.clawbacks.filter(amount__gt=0).order_by("position", "pk")
         ]
-        return plain_table([_("Kind"), _("Claimed"), _("Taken"), _("Pending"), _("Owed"), _("Waived")], rows)
+        return plain_table(
+            [_("Kind"), _("Claimed"), _("Removed"), _("Pending"), _("Billed"), _("Written off")], rows
+        )
 
-    @display(description=_("pinned by holds"))
+    @display(description=_("holds"))
     @once_per_row
     def holds_shown(self, lot: Lot) -> str:
         rows = [
@@ -145,4 +147,4 @@ class LotAdmin(LedgerColumns, LongListAdmin):
             )
             for hold in holds_on(lot)[:MOST_HOLDS]
         ]
-        return plain_table([_("Hold"), _("Pinned"), _("Ends")], rows)
+        return plain_table([_("Hold"), _("Held"), _("Time left")], rows)

@@ -54,7 +54,7 @@ def adjustments_of_account(account: Account) -> str:
 
 
 def entries_of_lot(lot: Lot) -> str:
-    return link_to_list(Entry, _("Entries that touched it"), lot=lot.pk)
+    return link_to_list(Entry, _("Entries"), lot=lot.pk)
 
 
 def captures_of_hold(hold: Hold) -> str:
@@ -78,13 +78,13 @@ def other_account_of_entry(entry: Entry) -> str:
     """Of a gift: who got it, or who gave it; without a query."""
     other = _named(entry, "to") or _named(entry, "from")
     is_gift = entry.kind in (Entry.Kind.GIFT_SENT, Entry.Kind.GIFT_RECEIVED)
-    return link_to(Account(pk=other), _("The other account")) if is_gift and other else EMPTY
+    return link_to(Account(pk=other), _("Other account")) if is_gift and other else EMPTY
 
 
 def entries_around(entry: Entry) -> str:
     """The account's entries, this one at the top."""
     place = write_place(BEYOND, entry.version + 1)
-    return link_to_list(Entry, _("Entries up to it"), account__id__exact=entry.account_id, p=place)
+    return link_to_list(Entry, _("Earlier entries"), account__id__exact=entry.account_id, p=place)
 
 
 def _named(entry: Entry, name: str) -> UUID | None:

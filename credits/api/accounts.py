@@ -21,9 +21,9 @@ from credits.ledger.selectors import find_balance
 
 @operation("GET", Scope.READ, AccountBalance, refuses=(UnknownAccount,))
 def read_account_balance(call: Call, account: str) -> Answer:
-    """Read a balance
+    """Get balance
 
-    By the account's id, or by the id of the user whose it is. A user who has no account yet has 0.
+    By account ID, or by the ID of the user who owns it. A user without an account has 0.
     """
     account_id = read_id(account, UnknownAccount)
     call.count(account_id)
@@ -39,10 +39,10 @@ def read_account_balance(call: Call, account: str) -> Answer:
 
 @operation("GET", Scope.READ, EntriesPage, asks=EntriesQuery, refuses=(UnknownAccount,))
 def list_entries(call: Call, asked: EntriesQuery, account: str) -> Answer:
-    """List what happened to an account
+    """List entries
 
-    Newest first, in pages. Follow `next`, or send `next_cursor` as `cursor`; a page takes as long to read however far
-    back it is, and entries that come in meanwhile shift nothing.
+    Newest first, in pages. Follow `next`, or send `next_cursor` as `cursor`. Every page is equally fast, and new
+    entries don't shift pages.
     """
     account_id = read_id(account, UnknownAccount)
     before = read_cursor(asked.cursor)

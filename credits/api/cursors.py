@@ -25,5 +25,5 @@ def read_cursor(text: str) -> int | None:
     except (ValueError, binascii.Error):
         before = 0
     if not 0 < before <= HIGHEST or write_cursor(before) != text:
-        raise wrong("cursor", "invalid", "Not a cursor of this list.")
+        raise wrong("cursor", "invalid", "Invalid cursor.")
     return before

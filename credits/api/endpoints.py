@@ -136,7 +136,7 @@ class Endpoint:
                 raise
             logger.exception("request_failed_unexpectedly")
             got_request_exception.send(sender=type(self), request=request)
-            return problem_response(Unexpected("Something went wrong on our side."))
+            return problem_response(Unexpected("Internal error."))
 
     def _answer(self, request: HttpRequest, named: dict[str, Any]) -> HttpResponse:
         client = authenticate_client(request.META.get("HTTP_AUTHORIZATION", ""))
@@ -145,7 +145,7 @@ class Endpoint:
         method = "GET" if request.method == "HEAD" else request.method
         asked = self.operations.get(method or "")
         if asked is None:
-            raise MethodNotAllowed("This address doesn't take this method.", allowed=sorted(self.operations))
+            raise MethodNotAllowed("Method not allowed.", allowed=sorted(self.operations))
         require_scope(client, asked.scope)
         key = read_key(request) if asked.is_write else ""
         parsed = self._parse(request, asked)

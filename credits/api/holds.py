@@ -46,11 +46,10 @@ from credits.spending import charging
     refuses=(InsufficientCredits, UnknownAccount, AccountClosed, KeyConflict),
 )
 def hold_credits(call: Call, asked: HoldRequest) -> Answer:
-    """Set credits aside
+    """Hold credits
 
-    Nobody else can spend them until they are captured or released, or `expires_in` seconds have passed: an hour where
-    the request doesn't say. The hold is your client's: to others it is unknown, but for those with the scope
-    `act_for_others`.
+    Reserves credits until they are captured or released, or `expires_in` seconds have passed (an hour by default). Only
+    your client can use the hold, and clients with the scope `act_for_others`.
     """
     call.count_write(asked.account)
     opened = ledger.hold(
@@ -87,11 +86,11 @@ def hold_credits(call: Call, asked: HoldRequest) -> Answer:
     refuses=(InsufficientCredits, UnknownHold, HoldClosed, KeyConflict, SumTooLarge, *RATES),
 )
 def capture_hold(call: Call, asked: CaptureRequest, hold: str) -> Answer:
-    """Charge what the work cost
+    """Capture a hold
 
-    What is left of the hold goes back, unless `close` is false. An amount above what is held is taken from the balance
-    where that allows it; else it is owed or refused, as the hold's `overrun` says. A usage costs what it cost when the
-    hold was made.
+    Charges what the work cost and releases the rest, unless `close` is false. An amount above the hold is taken from
+    the balance; if that doesn't cover it, it becomes debt or is refused, as the hold's `overrun` says. A usage is
+    priced as of the hold's creation.
     """
     hold_id = read_id(hold, UnknownHold)
     call.turn.wait_at_account_of(lambda: find_hold(hold_id).account_id)
@@ -121,9 +120,9 @@ def capture_hold(call: Call, asked: CaptureRequest, hold: str) -> Answer:
 
 @operation("POST", Scope.SPEND, HoldState, takes=ReleaseRequest, refuses=(UnknownHold, HoldClosed))
 def release_hold(call: Call, asked: ReleaseRequest, hold: str) -> Answer:
-    """Give back what a hold still holds
+    """Release a hold
 
-    A hold can be released once, so a repeat under whatever key gives the same answer. The body is empty or `{}`.
+    A hold is released once; repeats with any key return the same response. The body is empty or `{}`.
     """
     hold_id = read_id(hold, UnknownHold)
     call.turn.wait_at_account_of(lambda: find_hold(hold_id).account_id)
@@ -134,7 +133,7 @@ def release_hold(call: Call, asked: ReleaseRequest, hold: str) -> Answer:
 
 @operation("GET", Scope.READ, HoldState, refuses=(UnknownHold,))
 def read_hold(call: Call, hold: str) -> Answer:
-    """How a hold stands"""
+    """Get a hold"""
     return Answer(_state(find_hold(read_id(hold, UnknownHold), call.bound_to)))
 
 

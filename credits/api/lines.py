@@ -60,7 +60,9 @@ class Lines:
                 return
             if now - line.since > PATIENCE_S and self._held(now) >= max(1, settings.WEB_THREADS // 2):
                 logger.warning("account_stuck", subject=str(subject), seconds=round(now - line.since))
-                raise Busy("Somebody else is at work on this account. Nothing was changed. Please try again.")
+                raise Busy(
+                    "Another request is working on this account. Nothing was changed. Please try again."
+                )
             line.waiting += 1
 
     def leave(self, subject: Hashable, *, answered: bool) -> None:

@@ -102,8 +102,8 @@ def _shapes() -> Schema:
             {"$ref": REF.format(name="Problem")},
             {"type": "object", "properties": {name: {"type": "string"} for name in members}},
         ],
-        "description": "`missing` credits are lacking; `buy_url` is where they are bought. With the code "
-        "`cap_reached` there are `cap`, `left`, `period` and `renews_at` of the member's cap instead.",
+        "description": "`missing` is how many more credits are needed; `buy_url` is where to buy them. With the code "
+        "`cap_reached`, the member's `cap`, `left`, `period` and `renews_at` are given instead.",
     }
     return dict(components)
 
@@ -113,7 +113,7 @@ def _described(route: str, operation: Operation) -> Schema:
     return {
         "operationId": operation.function.__name__,
         "summary": summary,
-        "description": " ".join((description, f"Needs the scope `{operation.scope.value}`.")).strip(),
+        "description": " ".join((description, f"Requires the scope `{operation.scope.value}`.")).strip(),
         "tags": [TAG],
         "security": [{name: []} for name in ClientScheme.name],
         "parameters": [*_parameters(route, operation)],
@@ -127,7 +127,7 @@ def _parameters(route: str, operation: Operation) -> Iterable[Schema]:
         yield _parameter("path", name, {"type": "string", "format": "uuid"}, required=True)
     if operation.is_write:
         key = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]+$"}
-        said = "A key of yours for this write. Repeated with the same key and body it happens once."
+        said = "Your key for this write. Repeats with the same key and body take effect once."
         yield {**_parameter("header", "Idempotency-Key", key, required=True), "description": said}
     if operation.asks:
         [schema], _components = msgspec.json.schema_components([operation.asks], ref_template=REF)
@@ -150,17 +150,17 @@ def _request_body(operation: Operation) -> Schema:
 
 def _success(operation: Operation) -> Schema:
     headers = {
-        LIMIT: _header("integer", "How many requests a minute your client may make."),
-        REMAINING: _header("integer", "How many of them are left."),
-        RESET: _header("integer", "In how many seconds the next minute begins."),
+        LIMIT: _header("integer", "Requests allowed per minute."),
+        REMAINING: _header("integer", "Requests left in this minute."),
+        RESET: _header("integer", "Seconds until the next minute starts."),
     }
     if operation.gives is not BatchSpent:
-        headers[BALANCE] = _header("string", "The account's balance now.")
-        headers[AVAILABLE] = _header("string", "What can be spent now: the balance less what is held.")
+        headers[BALANCE] = _header("string", "Current balance of the account.")
+        headers[AVAILABLE] = _header("string", "Credits available to spend: balance less held.")
     if operation.is_write and operation.gives is not BatchSpent:
-        headers[REPLAYED] = _header("string", "`true`: this had happened before, and nothing changed.")
+        headers[REPLAYED] = _header("string", "`true` if this is a repeat that changed nothing.")
     if operation.gives is EntriesPage:
-        headers["Link"] = _header("string", "The next page, as rel=next.")
+        headers["Link"] = _header("string", "Next page, as rel=next.")
     schema = {"$ref": REF.format(name=operation.gives.__name__)}
     return {
         "description": HTTPStatus(operation.status).phrase,
@@ -185,7 +185,7 @@ def _refusal(status: int, codes: list[str]) -> Schema:
         "content": {PROBLEM_JSON: {"schema": {"$ref": REF.format(name=name)}}},
     }
     if status in {RateLimited.status, Unavailable.status}:
-        refusal["headers"] = {"Retry-After": _header("integer", "In how many seconds to try again.")}
+        refusal["headers"] = {"Retry-After": _header("integer", "Seconds to wait before retrying.")}
     return refusal
 
 

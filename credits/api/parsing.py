@@ -28,8 +28,8 @@ from credits.errors import InvalidAmount
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 PLAIN_DIGITS = (
-    'An amount in plain digits is needed, as a string ("2.5") or a JSON number (2.5), without an exponent: '
-    "1000, not 1e3."
+    'Send the amount in plain digits, as a string ("2.5") or a JSON number (2.5), without an exponent '
+    "(1000, not 1e3)."
 )
 # How msgspec says which part of the body is wrong.
 PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
@@ -59,24 +59,24 @@ def read_body(request: HttpRequest, decoder: msgspec.json.Decoder[Shape]) -> Sha
     except msgspec.ValidationError as error:
         raise InvalidRequest(_wrong_field(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, NestedTooDeep):
-        raise ParseError("The body is not JSON, or is nested too deep.") from None
+        raise ParseError("The body is not valid JSON, or is nested too deeply.") from None
 
 
 def _body(request: HttpRequest) -> bytes:
     try:
         return request.body
     except RequestDataTooBig:
-        raise RequestTooLarge("The body is too large.") from None
+        raise RequestTooLarge("The request body is too large.") from None
 
 
 def read_key(request: HttpRequest) -> str:
     """The header ``Idempotency-Key``, which every write needs."""
     key: str = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
     if not key:
-        raise IdempotencyKeyRequired("Send an Idempotency-Key: a repeat with the same key happens once.")
+        raise IdempotencyKeyRequired("An Idempotency-Key header is required.")
     if len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
         raise InvalidIdempotencyKey(
-            f"An Idempotency-Key has at most {LONGEST_KEY} printable ASCII characters."
+            f"An Idempotency-Key can have at most {LONGEST_KEY} printable ASCII characters."
         )
     return key
 
@@ -112,7 +112,7 @@ def read_id(text: str, unknown: type[DomainError]) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise unknown("There is nothing of this id.") from None
+        raise unknown("Nothing has this ID.") from None
 
 
 def read_query(query: QueryDict, shape: type[Shape]) -> Shape:
@@ -132,7 +132,7 @@ def _exact_float(text: str) -> float:
     """A number inside metadata. A float is fine where it is the number that was sent, digit by digit."""
     number = float(text)
     if Decimal(repr(number)) != Decimal(text):
-        raise ValueError("A number here has more digits than JSON readers keep; send it as a string")
+        raise ValueError("This number has more digits than JSON parsers keep; send it as a string")
     return number
 
 
@@ -147,6 +147,6 @@ def _wrong_field(message: str) -> WrongField:
         parts.append(named["name"])
         required = named["what"] == "missing required"
         code = "required" if required else "unknown_field"
-        detail = "This field is required" if required else "There is no such field"
+        detail = "This field is required" if required else "Unknown field"
     attr = ".".join(part for part in parts if part != "...")
     return WrongField(attr[:LONGEST_ATTR] or "body", code, f"{detail}.")

@@ -26,8 +26,8 @@ PLAIN_NUMBER = r"^-?[0-9]+(\.[0-9]{1,6})?$"
 AmountGiven = Annotated[
     Raw,
     Meta(
-        description="Above zero, six decimal places at most, below 10^18. A string or a number; both are read digit "
-        "by digit.",
+        description="Above zero, below 10^18, with at most six decimal places. String or number; both are read "
+        "exactly.",
         extra_json_schema={
             "oneOf": [
                 {"type": "string", "pattern": r"^[0-9]{1,18}(\.[0-9]{1,6})?$"},
@@ -52,7 +52,7 @@ Credits = Annotated[
     str,
     Meta(
         pattern=PLAIN_NUMBER,
-        description="A plain decimal: no exponent, no zeros at its end.",
+        description="Plain decimal without exponent or trailing zeros.",
         extra_json_schema={"example": "97.5"},
     ),
 ]
@@ -60,13 +60,15 @@ Key = Annotated[
     str, Meta(min_length=1, max_length=LONGEST_KEY, pattern=r"^[ -~]+$", description="Printable ASCII.")
 ]
 Reference = Annotated[
-    str, Meta(max_length=LONGEST_TEXT, description="What it was for, in your words. Shown to the buyer.")
+    str, Meta(max_length=LONGEST_TEXT, description="Your description; shown to the customer.")
 ]
-Metadata = Annotated[dict[str, Any], Meta(description="A JSON object of yours, 10,000 characters at most.")]
+Metadata = Annotated[dict[str, Any], Meta(description="Your JSON object, at most 10,000 characters.")]
 Instant = Annotated[datetime.datetime, Meta(extra_json_schema={"type": "string", "format": "date-time"})]
-EntryId = Annotated[int, Meta(description="The entry's id.")]
-AccountId = Annotated[UUID, Meta(description="The account's id.")]
-Model = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME, description="As on the rate card.")]
+EntryId = Annotated[int, Meta(description="Entry ID.")]
+AccountId = Annotated[UUID, Meta(description="Account ID.")]
+Model = Annotated[
+    str, Meta(min_length=1, max_length=LONGEST_NAME, description="Model name on the rate card.")
+]
 Usage = Annotated[
     dict[str, Quantity],
     Meta(description="Quantities by unit, priced by the rate card.", extra_json_schema={"minProperties": 1}),
@@ -97,7 +99,7 @@ class Reply(Struct, omit_defaults=True):
 
 
 class ChargeRequest(Request, kw_only=True):
-    """What is to be charged: an ``amount``, or a ``model`` with its ``usage``."""
+    """An ``amount`` to charge, or a ``model`` with its ``usage``."""
 
     amount: AmountGiven | UnsetType = UNSET
     model: Model | UnsetType = UNSET
@@ -106,7 +108,7 @@ class ChargeRequest(Request, kw_only=True):
 
 
 class SpendRequest(ChargeRequest, kw_only=True):
-    """Credits to take: an ``amount``, or a ``model`` with its ``usage``, which the rate card prices."""
+    """Credits to spend: an ``amount``, or a ``model`` with its ``usage``, priced by the rate card."""
 
     account: AccountId
     reference: Reference = ""
@@ -116,7 +118,7 @@ class SpendRequest(ChargeRequest, kw_only=True):
 
 
 class Spent(Reply, kw_only=True):
-    """A spend as it stands in the books. ``held`` and ``available`` are those of the moment of the answer."""
+    """A recorded spend. ``held`` and ``available`` are current values."""
 
     id: EntryId
     account: AccountId
@@ -142,7 +144,7 @@ class BatchRequest(Request, kw_only=True):
 
 
 class BatchResult(Reply, kw_only=True):
-    """How one spend of a batch went. ``missing`` is there when it was insufficient, ``id`` when it is in the books."""
+    """The outcome of one spend. ``missing`` is given if credits were insufficient, ``id`` if it was recorded."""
 
     status: Outcome
     account: AccountId
@@ -154,21 +156,19 @@ class BatchResult(Reply, kw_only=True):
 
 
 class BatchSpent(Reply, kw_only=True):
-    """One result per spend, in their order."""
+    """One result per spend, in the same order."""
 
     results: list[BatchResult]
 
 
 class HoldRequest(Request, kw_only=True):
-    """Credits to set aside. ``overrun``: what a capture above what is held does when the balance doesn't allow it."""
+    """Credits to hold. ``overrun``: what happens if a capture exceeds the hold and the balance doesn't cover it."""
 
     account: AccountId
     amount: AmountGiven
     expires_in: Annotated[
         int,
-        Meta(
-            ge=1, le=int(LONGEST_HOLD.total_seconds()), description="Seconds; an hour where nothing is said."
-        ),
+        Meta(ge=1, le=int(LONGEST_HOLD.total_seconds()), description="Lifetime in seconds."),
     ] = DEFAULT_HOLD_S
     overrun: Overrun = "refuse"
     reference: Reference = ""
@@ -176,7 +176,7 @@ class HoldRequest(Request, kw_only=True):
 
 
 class Held(Reply, kw_only=True):
-    """A hold as it was made. ``balance``, ``held`` and ``available`` are the account's at the moment of the answer."""
+    """A new hold. ``balance``, ``held`` and ``available`` are the account's current values."""
 
     id: UUID
     account: AccountId
@@ -190,7 +190,7 @@ class Held(Reply, kw_only=True):
 
 
 class HoldState(Reply, kw_only=True):
-    """A hold as it stands now. ``remaining`` of ``amount`` are still set aside."""
+    """The current state of a hold. ``remaining`` of ``amount`` is still held."""
 
     id: UUID
     account: AccountId
@@ -207,13 +207,13 @@ class HoldState(Reply, kw_only=True):
 
 
 class CaptureRequest(ChargeRequest, kw_only=True):
-    """What the work cost. ``close``: give back what is left; false keeps it held for further captures."""
+    """What the work cost. ``close`` releases the rest; false keeps it held for further captures."""
 
     close: bool = True
 
 
 class Captured(Reply, kw_only=True):
-    """A capture as it stands in the books. ``held``, ``available`` and ``hold_remaining`` are those of the moment."""
+    """A recorded capture. ``held``, ``available`` and ``hold_remaining`` are current values."""
 
     id: EntryId
     hold: UUID
@@ -226,24 +226,24 @@ class Captured(Reply, kw_only=True):
 
 
 class ReleaseRequest(Request, kw_only=True):
-    """Nothing needs saying."""
+    """An empty object."""
 
 
 class TransferRequest(Request, kw_only=True):
-    """Credits to give from one account to another. They keep their expiry."""
+    """Credits to transfer between accounts. They keep their expiry date."""
 
-    from_: Annotated[UUID, Meta(description="The giver's account.")] = field(name="from")
-    to: Annotated[UUID, Meta(description="The receiver's account.")]
+    from_: Annotated[UUID, Meta(description="Sender's account.")] = field(name="from")
+    to: Annotated[UUID, Meta(description="Recipient's account.")]
     amount: AmountGiven
     reference: Reference = ""
-    message: Annotated[str, Meta(max_length=500, description="To the receiver.")] = ""
+    message: Annotated[str, Meta(max_length=500, description="Message to the recipient.")] = ""
 
 
 class Transferred(Reply, kw_only=True):
-    """A transfer as it stands in the books: an entry in each account. ``balance_after`` is the giver's."""
+    """A recorded transfer: one entry in each account. ``balance_after`` is the sender's."""
 
-    id: Annotated[int, Meta(description="The giver's entry.")]
-    received_id: Annotated[int, Meta(description="The receiver's entry.")]
+    id: Annotated[int, Meta(description="Sender's entry.")]
+    received_id: Annotated[int, Meta(description="Recipient's entry.")]
     from_: AccountId = field(name="from")
     to: AccountId
     amount: Credits
@@ -252,8 +252,8 @@ class Transferred(Reply, kw_only=True):
 
 
 class AccountBalance(Reply, kw_only=True):
-    """``balance`` is all credits, ``held`` those set aside, ``available`` what can be spent. No ``account``: a user
-    who has none yet.
+    """``balance`` is all credits, ``held`` those on hold, ``available`` those that can be spent. ``account`` is missing
+    for a user who has none yet.
     """
 
     account: AccountId | UnsetType = UNSET
@@ -264,22 +264,22 @@ class AccountBalance(Reply, kw_only=True):
 
 class EntriesQuery(Request, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=MOST_ENTRIES)] = 50
-    cursor: Annotated[str, Meta(max_length=50, description="Of the page before, from `next_cursor`.")] = ""
+    cursor: Annotated[str, Meta(max_length=50, description="`next_cursor` of the previous page.")] = ""
     kind: Kind | UnsetType = UNSET
 
 
 class LotMoved(Reply, kw_only=True):
-    """What an entry did to one lot of credits."""
+    """The change to one lot of credits."""
 
     lot: int
     amount: Credits
 
 
 class EntryShown(Reply, kw_only=True):
-    """One thing that happened to the account. ``key`` is yours where your client made the entry."""
+    """One change of an account. ``key`` is yours if your client made the entry."""
 
     id: EntryId
-    version: Annotated[int, Meta(description="Its place in the account's history: 1, 2, 3, …")]
+    version: Annotated[int, Meta(description="Position in the account's history: 1, 2, 3, …")]
     kind: Kind
     amount: Annotated[str, Meta(pattern=PLAIN_NUMBER, description="Signed.")]
     balance_after: Credits
@@ -291,7 +291,7 @@ class EntryShown(Reply, kw_only=True):
 
 
 class EntriesPage(Reply, kw_only=True):
-    """Entries, newest first. ``next`` and ``next_cursor`` are there when there are more."""
+    """Entries, newest first. ``next`` and ``next_cursor`` are given if there are more."""
 
     entries: list[EntryShown]
     next: Annotated[str, Meta(extra_json_schema={"format": "uri"})] | UnsetType = UNSET

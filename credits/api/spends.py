@@ -43,7 +43,7 @@ IN_THE_BOOKS = (Outcome.DONE, Outcome.REPEATED)
 def spend_credits(call: Call, asked: SpendRequest) -> Answer:
     """Spend credits
 
-    Takes an `amount`, or what the `usage` of a `model` costs, out of an account: all of it or nothing.
+    Spends an `amount`, or the cost of a model's `usage`, from an account: all or nothing.
     """
     call.count_write(asked.account)
     spent = charging.spend(
@@ -69,12 +69,12 @@ def spend_credits(call: Call, asked: SpendRequest) -> Answer:
 
 @operation("POST", Scope.SPEND, BatchSpent, takes=BatchRequest)
 def spend_many(call: Call, asked: BatchRequest) -> Answer:
-    """Spend many at once
+    """Spend credits in a batch
 
-    Up to 1,000 spends in one commit, each as if it had been sent by itself after the one before. Those that can't be
-    done take nothing and stop no other. Each is idempotent by its own `key`, the same one that a single spend would
-    send as its Idempotency-Key; the batch's own Idempotency-Key is only for your log. Send the batch again, whole or in
-    part: what was done answers `repeated`.
+    Up to 1,000 spends in one commit, processed in order. A spend that fails takes nothing and doesn't affect the
+    others. Each is idempotent by its own `key`, the same value a single spend sends as its Idempotency-Key; the batch's
+    Idempotency-Key is only for your log. The batch can be repeated, whole or in part: spends already recorded return
+    `repeated`.
     """
     orders = [_order(call, place, item) for place, item in enumerate(asked.spends)]
     call.turn.wait_at(f"batches of {call.client.id}")  # which of its accounts one waited for, nobody says
@@ -92,12 +92,12 @@ def read_charge(asked: ChargeRequest) -> Decimal | charging.Usage:
     """What is to be charged. Raises InvalidRequest: neither or both of amount and usage, or a part of them is wrong."""
     if asked.amount is not UNSET:
         if asked.usage is not UNSET or asked.model is not UNSET:
-            raise wrong("usage", "invalid", "Send an amount, or a model and its usage, not both.")
+            raise wrong("usage", "invalid", "Send either an amount or a model with its usage, not both.")
         return read_amount(asked.amount, "amount")
     if asked.usage is UNSET:
-        raise wrong("amount", "required", "Send an amount, or a model and its usage.")
+        raise wrong("amount", "required", "Send an amount, or a model with its usage.")
     if asked.model is UNSET:
-        raise wrong("model", "required", "A usage is of a model.")
+        raise wrong("model", "required", "A usage needs a model.")
     return charging.Usage(asked.model, read_quantities(asked.usage))
 
 

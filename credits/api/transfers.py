@@ -34,7 +34,7 @@ MESSAGE = "message"
 def transfer_credits(call: Call, asked: TransferRequest) -> Answer:
     """Transfer credits
 
-    From one account to another. What arrives keeps its expiry. The giver's account is the one of the balance headers.
+    Transfers credits from one account to another; they keep their expiry date. The balance headers are the sender's.
     """
     call.count_write(asked.from_)
     made = ledger.transfer(

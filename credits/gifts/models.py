@@ -53,9 +53,9 @@ class Gift(models.Model):
     amount = AmountField(_("amount"))
     message = models.CharField(_("message"), max_length=LONGEST_MESSAGE, blank=True, default="")
     key = models.CharField(_("key"), max_length=200)
-    created_at = models.DateTimeField(_("given"), db_default=Now(), editable=False)
-    sender_mailed_at = models.DateTimeField(_("sender’s mail sent"), null=True, editable=False)
-    recipient_mailed_at = models.DateTimeField(_("recipient’s mail sent"), null=True, editable=False)
+    created_at = models.DateTimeField(_("sent"), db_default=Now(), editable=False)
+    sender_mailed_at = models.DateTimeField(_("sender emailed"), null=True, editable=False)
+    recipient_mailed_at = models.DateTimeField(_("recipient emailed"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("gift")

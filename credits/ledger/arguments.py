@@ -24,11 +24,11 @@ def checked_text(field: str, text: str, *, required: bool = False) -> str:
             can't store.
     """
     if required and not text:
-        raise InvalidEntry("A business key is required.", field=field)
+        raise InvalidEntry("A key is required.", field=field)
     if len(text) > LONGEST_TEXT:
-        raise InvalidEntry(f"It has {LONGEST_TEXT} characters at most.", field=field)
+        raise InvalidEntry(f"It can have at most {LONGEST_TEXT} characters.", field=field)
     if not is_storable(text):
-        raise InvalidEntry("It has characters that can't be stored.", field=field)
+        raise InvalidEntry("It contains characters that can't be stored.", field=field)
     return text
 
 
@@ -44,11 +44,11 @@ def json_text(metadata: Mapping[str, Any] | None, reserved: Mapping[str, Any] | 
     try:
         text = json.dumps({**(metadata or {}), **(reserved or {})}, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidEntry("It has to be a JSON object.", field="metadata") from error
+        raise InvalidEntry("It must be a JSON object.", field="metadata") from error
     if len(text) > LONGEST_METADATA:
-        raise InvalidEntry(f"It has {LONGEST_METADATA:,} characters of JSON at most.", field="metadata")
+        raise InvalidEntry(f"It can have at most {LONGEST_METADATA:,} characters of JSON.", field="metadata")
     if ESCAPED_NUL.search(text) or not is_storable(text):
-        raise InvalidEntry("It has characters that can't be stored.", field="metadata")
+        raise InvalidEntry("It contains characters that can't be stored.", field="metadata")
     return text
 
 

@@ -41,7 +41,7 @@ def is_within_bounds(total: Decimal) -> bool:
 
 def sum_too_large(**subject: object) -> SumTooLarge:
     return SumTooLarge(
-        f"What an account has, what it owes and what was captured of a hold each stay below {BOUND} credits: "
-        "with this, one of them would not. Nothing was booked.",
+        f"Balance, debt and captures of a hold must each stay below {BOUND} credits; this would exceed that. "
+        "Nothing was changed.",
         **{name: str(one) for name, one in subject.items()},
     )

@@ -73,7 +73,7 @@ def claw_back(
     if outcome == "unknown_lot":
         raise UnknownLot("The account has no such lot.", account=str(account_id), lot=lot_id)
     if outcome == "too_much":
-        raise InvalidEntry("More than the lot had can't be claimed back.", lot=lot_id, field="claims")
+        raise InvalidEntry("Claims can't exceed the lot's amount.", lot=lot_id, field="claims")
     if outcome == "conflict":
-        raise KeyConflict("A claim is on another lot already.", account=str(account_id), lot=lot_id)
+        raise KeyConflict("A claim already belongs to another lot.", account=str(account_id), lot=lot_id)
     return Clawed(entry_id, taken, owed, balance)

@@ -66,7 +66,7 @@ def undo(
         raise refusals.insufficient(account_id, -amount, missing, balance_after, None)
     if outcome in ("changed", "unknown_entry"):
         raise NothingToUndo(
-            "What this adjustment moved has changed meanwhile.", account=str(account_id), entry=entry_id
+            "The credits this adjustment moved have since changed.", account=str(account_id), entry=entry_id
         )
     return Undone(booked, amount, balance_after, outcome == "repeated")
 

@@ -111,7 +111,8 @@ def hold(
     amount = positive_amount(amount)
     if not datetime.timedelta(0) < expires_in <= LONGEST_HOLD:
         raise InvalidEntry(
-            f"A hold lasts above zero and at most {LONGEST_HOLD.days} days.", field="expires_in"
+            f"A hold can last at most {LONGEST_HOLD.days} days, and must last longer than zero.",
+            field="expires_in",
         )
     arguments = [
         account_id,

@@ -102,7 +102,7 @@ def grant(
         SumTooLarge: the account would have 10^18 credits or more.
     """
     if promotional and cost is not None:
-        raise InvalidEntry("Promotional credits were given away: they have no cost.")
+        raise InvalidEntry("Promotional credits have no cost.")
     arguments = [
         account_id,
         positive_amount(amount),
@@ -179,7 +179,9 @@ def spend_many(orders: Sequence[SpendOrder]) -> list[SpendResult]:
         TooManyItems: more than 1,000.
     """
     if len(orders) > MOST_ITEMS:
-        raise TooManyItems(f"A batch has at most {MOST_ITEMS:,} spends.", items=len(orders), most=MOST_ITEMS)
+        raise TooManyItems(
+            f"A batch can have at most {MOST_ITEMS:,} spends.", items=len(orders), most=MOST_ITEMS
+        )
     if not orders:
         return []
     columns = zip(*(_checked_order(place, order) for place, order in enumerate(orders)), strict=True)
@@ -230,7 +232,7 @@ def transfer(
     rows = call_within_bounds(statement, arguments, account=to_account)
     outcome, sent, received, balance_after, missing = rows[0]
     if outcome == "same_account":
-        raise InvalidEntry("Credits can't be given to the account they come from.", field="to")
+        raise InvalidEntry("Credits can't be transferred to the same account.", field="to")
     if outcome in ("done", "repeated"):
         return Transfer(sent, received, amount, balance_after, outcome == "repeated")
     if outcome == "conflict":
@@ -238,7 +240,7 @@ def transfer(
     if outcome == "insufficient":
         raise refusals.insufficient(from_account, amount, missing, balance_after, None)
     if outcome == "fresh":
-        raise TooFresh("These credits were bought too recently to be given away.", missing=missing)
+        raise TooFresh("These credits were bought too recently to be transferred.", missing=missing)
     if outcome == "closed_receiver":
         raise refusals.account_closed(to_account)
     raise refusals.unknown_account(to_account if outcome == "unknown_receiver" else from_account)

@@ -39,7 +39,7 @@ def require_not_own(account_id: UUID, member: User) -> None:
         return
     if not settings.STAFF_MAY_SERVE_THEMSELVES:
         raise OwnAccount(
-            _("These credits are yours or your team’s: ask somebody else on the staff."),
+            _("These credits are yours or your team’s. Ask another member of staff."),
             account=str(account_id),
         )
     allow_self_service()

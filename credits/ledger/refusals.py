@@ -22,7 +22,7 @@ def account_closed(account_id: UUID) -> AccountClosed:
 
 
 def conflict(account_id: UUID, key: str) -> KeyConflict:
-    return KeyConflict("This key was used for something else.", account=str(account_id), key=key)
+    return KeyConflict("This key was already used for something else.", account=str(account_id), key=key)
 
 
 def insufficient(

@@ -21,4 +21,4 @@ def refuse_reserved_names(metadata: Mapping[str, Any] | None) -> None:
     """Refuses a caller's metadata that has a name of ours. Raises InvalidEntry, which says which."""
     for name in RESERVED:
         if metadata and name in metadata:
-            raise InvalidEntry(f"The name {name!r} is reserved: choose another.", field="metadata")
+            raise InvalidEntry(f"The name {name!r} is reserved. Choose another.", field="metadata")

@@ -26,8 +26,8 @@ class BalanceAlert(models.Model):
     threshold = AmountField(_("threshold"), null=True, blank=True)
     below = models.BooleanField(_("below"), default=False, db_default=False)
     crossed_at = models.DateTimeField(_("crossed"), null=True, editable=False)
-    mail_due = models.BooleanField(_("mail due"), default=False, db_default=False, editable=False)
-    mailed_at = models.DateTimeField(_("mail sent"), null=True, editable=False)
+    mail_due = models.BooleanField(_("email due"), default=False, db_default=False, editable=False)
+    mailed_at = models.DateTimeField(_("email sent"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("low-balance notice")
@@ -62,7 +62,7 @@ class ExpiryWarning(models.Model):
         Account, verbose_name=_("account"), on_delete=models.CASCADE, related_name="expiry_warnings"
     )
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
-    mailed_at = models.DateTimeField(_("mail sent"), null=True, editable=False)
+    mailed_at = models.DateTimeField(_("email sent"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("expiry warning")

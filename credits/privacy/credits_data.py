@@ -91,9 +91,7 @@ class CreditsData(PersonalData):
             yield from _obstacles_of(account)
         left = credits_left(user)
         if left.paid and not forfeit:
-            told = _(
-                "%(left)s paid credits are left: refund them, let them be given away, or erase with them forfeited."
-            )
+            told = _("%(left)s paid credits remain: refund them, have them gifted, or forfeit them.")
             yield Obstacle("credits_left", told % {"left": credits_amount(left.paid)})
 
     def count(self, user: User) -> Mapping[str, int]:
@@ -131,13 +129,15 @@ def _obstacles_of(account: Account) -> list[Obstacle]:
     """What is under way in the account, or owed."""
     found = []
     if Hold.objects.filter(account=account, status=Hold.Status.OPEN).exists():
-        told = _("Credits are set aside for work in progress: wait until the holds end, or release them.")
+        told = _("Credits are on hold for work in progress: wait until the holds end, or release them.")
         found.append(Obstacle("holds_open", told))
     if Adjustment.objects.filter(account=account, status=Adjustment.Status.WAITING).exists():
-        told = _("An adjustment waits for a second person: approve or decline it.")
+        told = _("An adjustment is awaiting approval: approve or decline it.")
         found.append(Obstacle("adjustments_waiting", told))
     if account.debt > 0 or account.balance < 0:
-        told = _("%(debt)s credits are owed: settle it, or let it go by giving as many in an adjustment.")
+        told = _(
+            "The account has a debt of %(debt)s credits: have it paid off, or waive it with an adjustment."
+        )
         found.append(Obstacle("credits_owed", told % {"debt": credits_amount(account.debt)}))
     return found
 

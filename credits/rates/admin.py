@@ -35,7 +35,7 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     """Takes an empty date for now. An empty number must be meant: it has a box to tick."""
 
     number: str
-    nothing_given: Any = _("Write a number, or tick the box below.")
+    nothing_given: Any = _("Enter a number, or tick the box below.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,7 +43,7 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
             return  # for those who may only look
         field = self.fields["effective_from"]
         field.required = False
-        field.help_text = _("Empty: from now on. Once it is in force it stays as it is.")
+        field.help_text = _("Leave blank to apply it now. It can’t be changed once in force.")
         if self.instance.pk:
             number = getattr(self.instance, self.number)
             self.initial[self.number] = None if number is None else plain(number)
@@ -67,20 +67,20 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
 class RateForm(CardForm):
     number = "price"
     none = forms.BooleanField(
-        label=_("Off the card"),
+        label=_("Not offered"),
         required=False,
         widget=UnfoldBooleanSwitchWidget,
-        help_text=_("From then on there is no price for this unit, and nobody can use it."),
+        help_text=_("From then on this unit has no price and can’t be used."),
     )
 
 
 class MarkupForm(CardForm):
     number = "percent"
     none = forms.BooleanField(
-        label=_("None of its own"),
+        label=_("No own markup"),
         required=False,
         widget=UnfoldBooleanSwitchWidget,
-        help_text=_("From then on the provider's applies, or the one for everything."),
+        help_text=_("From then on the provider’s or general markup applies."),
     )
 
 
@@ -173,8 +173,8 @@ class RateAdmin(CardAdmin):
     readonly_fields = ["state_chip", "until", "costs", "see_also", "price_shown"]
     fieldsets = [
         (None, {"fields": ["provider", "model", "unit", "price", "per", "none", "effective_from"]}),
-        (_("On the card"), {"fields": ["state_chip", "until", "see_also"]}),
-        (_("What would it cost?"), {"fields": ["costs"]}),
+        (_("Status"), {"fields": ["state_chip", "until", "see_also"]}),
+        (_("Example costs"), {"fields": ["costs"]}),
     ]
 
     @display(description=_("model or action"), ordering="model")
@@ -185,7 +185,7 @@ class RateAdmin(CardAdmin):
     def price_shown(self, rate: Rate) -> str:
         return rate.price_in_words
 
-    @display(description=_("with the markup"))
+    @display(description=_("with markup"))
     def costs(self, rate: Rate) -> str:
         """The price of a few quantities as they would be charged."""
         examples = example_costs(rate)
@@ -200,20 +200,20 @@ class RateAdmin(CardAdmin):
             for price in examples
             for line in price.lines
         ]
-        markup = _("With %(percent)s %% (%(level)s)") % {
+        markup = _("With %(percent)s%% (%(level)s)") % {
             "percent": credits_amount(examples[0].markup_percent),
             "level": examples[0].markup_level.label,
         }
         return format_html(
             '<table class="card-costs"><thead><tr><th>{}</th><th>{}</th><th>{}</th></tr></thead>'
             "<tbody>{}</tbody></table>",
-            _("Used"),
-            _("Before the markup"),
+            _("Usage"),
+            _("Before markup"),
             markup,
             format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", rows),
         )
 
-    @action(description=_("New price from a date"), url_path="new-price", permissions=["add_like"])
+    @action(description=_("Schedule price"), url_path="new-price", permissions=["add_like"])
     def change_price(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._add_like(request, object_id, (*self.same, "per"))
 
@@ -234,10 +234,10 @@ class MarkupAdmin(CardAdmin):
     readonly_fields = ["state_chip", "until", "see_also", "for_what", "level_shown", "percent_shown"]
     fieldsets = [
         (None, {"fields": ["provider", "model", "percent", "none", "effective_from"]}),
-        (_("On the card"), {"fields": ["state_chip", "until", "see_also"]}),
+        (_("Status"), {"fields": ["state_chip", "until", "see_also"]}),
     ]
 
-    @display(description=_("for"), ordering="provider")
+    @display(description=_("applies to"), ordering="provider")
     def for_what(self, markup: Markup) -> str:
         return str(markup)
 
@@ -249,17 +249,17 @@ class MarkupAdmin(CardAdmin):
     def percent_shown(self, markup: Markup) -> str:
         return markup.percent_in_words
 
-    @action(description=_("New markup from a date"), url_path="new-markup", permissions=["add_like"])
+    @action(description=_("Schedule markup"), url_path="new-markup", permissions=["add_like"])
     def change_markup(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._add_like(request, object_id, self.same)
 
 
 def all_prices_of_unit(rate: Rate) -> str:
-    return _all_like(rate, RateAdmin.same, _("Every price of this unit"))
+    return _all_like(rate, RateAdmin.same, _("All prices"))
 
 
 def all_markups_for_it(markup: Markup) -> str:
-    return _all_like(markup, MarkupAdmin.same, _("Every markup for it"))
+    return _all_like(markup, MarkupAdmin.same, _("All markups"))
 
 
 RateAdmin.related_pages.append(all_prices_of_unit)

@@ -29,12 +29,12 @@ MOST_IMAGES = 10_000
 
 class EstimateQuerySerializer(serializers.Serializer[Any]):
     prompt = serializers.CharField(max_length=LONGEST_PROMPT, trim_whitespace=False)
-    model = serializers.CharField(max_length=LONGEST_MODEL, help_text="As on the rate card.")
+    model = serializers.CharField(max_length=LONGEST_MODEL, help_text="Model name on the rate card.")
     expected_output_tokens = WholeNumberField(
         min_value=0,
         max_value=MOST_TOKENS,
         required=False,
-        help_text=f"How long an answer to expect; {EXPECTED_OUTPUT_TOKENS} if it isn't said.",
+        help_text=f"Expected length of the answer; {EXPECTED_OUTPUT_TOKENS} by default.",
     )
     images = WholeNumberField(min_value=1, max_value=MOST_IMAGES, default=1)
     seconds = AmountField(
@@ -42,12 +42,12 @@ class EstimateQuerySerializer(serializers.Serializer[Any]):
         decimal_places=6,
         min_value=0,
         required=False,
-        help_text="Needed for models that are priced by the second.",
+        help_text="Required for models priced by the second.",
     )
 
 
 class PriceLineSerializer(serializers.Serializer[Any]):
-    """``price`` credits for ``per`` of the unit; ``amount`` is before the markup."""
+    """``price`` credits per ``per`` units; ``amount`` is before markup."""
 
     unit = serializers.ChoiceField(choices=Unit.choices, read_only=True)
     quantity = ExactNumberField()
@@ -64,7 +64,7 @@ class MarkupSerializer(serializers.Serializer[Any]):
 class PriceSerializer(serializers.Serializer[Any]):
     lines = PriceLineSerializer(many=True, read_only=True)
     markup = MarkupSerializer(source="*", read_only=True)
-    effective_from = serializers.SerializerMethodField(help_text="Since when this price holds.")
+    effective_from = serializers.SerializerMethodField(help_text="When this price took effect.")
 
     def get_effective_from(self, price: Any) -> str:
         return str(price.as_metadata()["effective_from"])
@@ -75,29 +75,29 @@ class TokensSerializer(serializers.Serializer[Any]):
     method = serializers.CharField(
         source="tokens.method",
         read_only=True,
-        help_text="How they were counted: tiktoken:… or rule_of_thumb.",
+        help_text="Counting method: tiktoken:… or rule_of_thumb.",
     )
     expected_output = serializers.IntegerField(
         source="output_tokens",
         read_only=True,
         allow_null=True,
-        help_text="Null where the answer has no price.",
+        help_text="Null if output isn't priced.",
     )
 
 
 class EstimateSerializer(serializers.Serializer[Any]):
-    """Credits are JSON numbers with up to six decimals, exact: read them as decimals to keep every digit."""
+    """Credits are exact JSON numbers with up to six decimals; parse them as decimals to keep every digit."""
 
     estimated_credits = ExactNumberField(source="price.amount")
     affordable = serializers.BooleanField(source="is_affordable", read_only=True)
     balance = ExactNumberField(source="balance.balance")
-    available = ExactNumberField(source="balance.available", help_text="What can be spent now.")
-    missing = ExactNumberField(help_text="What the available credits lack for it; 0 where nothing.")
+    available = ExactNumberField(source="balance.available", help_text="Credits available to spend.")
+    missing = ExactNumberField(help_text="How many more credits are needed; 0 if none.")
     model = serializers.CharField(source="price.model", read_only=True)
     provider = serializers.CharField(source="price.provider", read_only=True)
     tokens = TokensSerializer(source="*", read_only=True)
     price = PriceSerializer(read_only=True)
-    buy_url = serializers.SerializerMethodField(help_text="Where credits are bought.")
+    buy_url = serializers.SerializerMethodField(help_text="Where to buy credits.")
 
     def get_buy_url(self, estimated: Any) -> str:
         return f"{settings.SITE_URL}{reverse('credits')}"
@@ -120,8 +120,9 @@ class EstimateView(APIView):
 
     @extend_schema(
         operation_id="estimate_credits",
-        summary="What a prompt would cost",
-        description="Nothing is charged or set aside. POST takes the same as a JSON body, for long prompts.",
+        summary="Estimate a prompt",
+        description="Estimates the cost of a prompt; nothing is charged or held. For long prompts, POST the same "
+        "fields as JSON.",
         parameters=[EstimateQuerySerializer],
         responses={200: EstimateSerializer, **problem_responses(400, 401, 403, 404, 429, 503)},
     )
@@ -130,7 +131,7 @@ class EstimateView(APIView):
 
     @extend_schema(
         operation_id="estimate_credits_of_long_prompt",
-        summary="What a long prompt would cost",
+        summary="Estimate a long prompt",
         request=EstimateQuerySerializer,
         responses={200: EstimateSerializer, **problem_responses(400, 401, 403, 404, 415, 429, 503)},
     )

@@ -56,7 +56,7 @@ class _Reader:
         data = self.file.data
         for key in sorted(data.keys() - REQUIRED.keys()):
             self.file.note_mistake(
-                self.file.line_of(key), f"unknown key {key!r}; known are [[rate]] and [[markup]]"
+                self.file.line_of(key), f"unknown key {key!r}; use [[rate]] and [[markup]]"
             )
         rows = [row for kind in REQUIRED for row in self._rows(kind, data.get(kind, []))]
         if not rows and not self.file.mistakes:
@@ -66,7 +66,7 @@ class _Reader:
 
     def _rows(self, kind: str, tables: object) -> Iterator[CardRow]:
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self.file.note_mistake(self.file.line_of(kind), f"{kind} is no [[{kind}]] table")
+            self.file.note_mistake(self.file.line_of(kind), f"{kind} is not a [[{kind}]] table")
             return
         for index, table in enumerate(tables):
             row = _Table(self, kind, index, table).read()
@@ -105,7 +105,7 @@ class _Table:
     def _text(self, key: str) -> str:
         value = self.table.get(key, "")
         if not isinstance(value, str):
-            self._wrong(key, f"{value!r} is no text")
+            self._wrong(key, f"{value!r} is not text")
         return str(value)
 
     def _number(self, key: str) -> Decimal | None:
@@ -116,7 +116,7 @@ class _Table:
         try:
             return self._read(key, value)
         except NotAnAmount:
-            self._wrong(key, f'{value!r} is not a number such as "1.25", and not "{NOTHING}"')
+            self._wrong(key, f'{value!r} is not a number such as "1.25", nor "{NOTHING}"')
         return None
 
     def _count(self, key: str) -> int:
@@ -138,7 +138,7 @@ class _Table:
             return None
         if not isinstance(value, datetime) or value.tzinfo is None:
             self._wrong(
-                "effective_from", f"{value} is not a moment with its zone, such as 2027-01-01T00:00:00Z"
+                "effective_from", f"{value} is not a time with its zone, such as 2027-01-01T00:00:00Z"
             )
             return None
         return value
@@ -155,7 +155,7 @@ class _Table:
     def _refuse_second(self, moment: datetime | None) -> None:
         key = (self.kind, *(self.table.get(name, "") for name in KEYS[self.kind]), moment)
         if key in self.reader.seen:
-            self._wrong("", f"stands on line {self.reader.seen[key]} already")
+            self._wrong("", f"is already set on line {self.reader.seen[key]}")
         self.reader.seen.setdefault(key, self.line)
 
     def _line_of(self, key: str) -> int:

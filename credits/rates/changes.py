@@ -77,15 +77,13 @@ def withdraw(row: Rate | Markup) -> None:
 def refuse_past(moment: datetime) -> None:
     """Raises `InvalidRate` where the moment has passed: what was priced then would get another price."""
     if is_naive(moment):
-        raise ValueError("A moment needs its time zone.")
+        raise ValueError("The time needs a time zone.")
     with connection.cursor() as cursor:
         # The transaction's own moment, as the trigger sees it: what is to be in force "now" has not passed.
         cursor.execute("SELECT now()")
         [now] = cursor.fetchone()
     if moment < now:
-        raise InvalidRate(
-            "This moment has passed. A price changes from now on, or later.", field="effective_from"
-        )
+        raise InvalidRate("This time has passed. Choose now or later.", field="effective_from")
 
 
 def is_in_force(row: Rate | Markup) -> bool:
@@ -98,7 +96,7 @@ def _lock_planned(row: Rate | Markup) -> None:
     stored = type(row)._default_manager.select_for_update().get(pk=row.pk)
     if is_in_force(stored):
         raise RateInForce(
-            "This is or was in force, and stays as it is. A change is a new one, effective from a date.",
+            "Rates already in force can’t be changed. Add a new one from a later date.",
             id=row.pk,
         )
 

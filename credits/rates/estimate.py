@@ -59,7 +59,9 @@ def estimate(
     card = card_of(model)
     tokens = count_tokens(prompt, card.model)
     if Unit.SECONDS in card.rates and seconds is None:
-        raise InvalidUsage(f"{card.model} is priced by the second: say how many.", field="seconds")
+        raise InvalidUsage(
+            f"{card.model} is priced by the second: send the number of seconds.", field="seconds"
+        )
     everything: dict[str, Decimal | int] = {
         Unit.INPUT_TOKENS: tokens.count,
         Unit.OUTPUT_TOKENS: output,

@@ -66,7 +66,7 @@ class Rate(models.Model):
         _("model or action"),
         max_length=100,
         validators=[RegexValidator(MODEL, _("Letters, digits, dots, colons, - and _."))],
-        help_text=_("As services name it in what they used."),
+        help_text=_("The name services use to report usage."),
     )
     unit = models.CharField(_("unit"), max_length=20, choices=Unit.choices)
     price = models.DecimalField(
@@ -76,13 +76,13 @@ class Rate(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(Decimal(0))],
-        help_text=_("For as many units as stand below, before the markup."),
+        help_text=_("For the number of units below, before markup."),
     )
     per = models.PositiveIntegerField(
-        _("for how many units"),
+        _("units per price"),
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(LARGEST_PER)],
-        help_text=_("1000 for a price per thousand tokens, 60 for one per minute."),
+        help_text=_("Such as 1000 for a price per thousand tokens, or 60 for one per minute."),
     )
     effective_from = _effective_from()
 
@@ -95,7 +95,7 @@ class Rate(models.Model):
             models.UniqueConstraint(
                 fields=["model", "provider", "unit", "effective_from"],
                 name="rates_rate_one_per_moment",
-                violation_error_message=_("This unit has a rate from this very moment on already."),
+                violation_error_message=_("This unit already has a rate from this moment."),
             ),
             models.CheckConstraint(
                 condition=Q(price__isnull=True) | Q(price__gte=0, price__lt=PRICE_BELOW),
@@ -118,7 +118,7 @@ class Rate(models.Model):
     def price_in_words(self) -> str:
         """For reading: 1.25 per 1,000, 40 each."""
         if self.price is None:
-            return str(_("off the card"))
+            return str(_("not offered"))
         price = credits_amount(self.price)
         if self.per == 1:
             return str(_("%(price)s each") % {"price": price})
@@ -137,7 +137,7 @@ class Markup(models.Model):
         blank=True,
         default="",
         validators=[RegexValidator(PROVIDER, _("Lower-case letters, digits, dots, - and _."))],
-        help_text=_("Empty: for everything."),
+        help_text=_("Leave blank for everything."),
     )
     model = models.CharField(
         _("model or action"),
@@ -145,10 +145,10 @@ class Markup(models.Model):
         blank=True,
         default="",
         validators=[RegexValidator(MODEL, _("Letters, digits, dots, colons, - and _."))],
-        help_text=_("Empty: for all of the provider's."),
+        help_text=_("Leave blank for all of the provider’s."),
     )
     percent = models.DecimalField(
-        _("markup in per cent"),
+        _("markup (%)"),
         max_digits=8,
         decimal_places=4,
         null=True,
@@ -165,22 +165,22 @@ class Markup(models.Model):
             models.UniqueConstraint(
                 fields=["provider", "model", "effective_from"],
                 name="rates_markup_one_per_moment",
-                violation_error_message=_("There is a markup from this very moment on already."),
+                violation_error_message=_("There is already a markup from this moment."),
             ),
             models.CheckConstraint(
                 condition=Q(percent__isnull=True) | Q(percent__gte=0, percent__lte=LARGEST_PERCENT),
                 name="rates_markup_percent_within_bounds",
-                violation_error_message=_("A markup is from 0 to 1,000 per cent."),
+                violation_error_message=_("Enter a markup from 0 to 1,000 percent."),
             ),
             models.CheckConstraint(
                 condition=Q(percent__isnull=False) | ~Q(provider=""),
                 name="rates_markup_for_everything_has_a_percentage",
-                violation_error_message=_("The markup for everything needs a percentage; 0 is one."),
+                violation_error_message=_("Enter a percentage for the general markup, even if it is 0."),
             ),
             models.CheckConstraint(
                 condition=Q(model="") | ~Q(provider=""),
                 name="rates_markup_model_has_a_provider",
-                violation_error_message=_("Name the model's provider too."),
+                violation_error_message=_("Enter the model’s provider as well."),
             ),
         ]
         triggers = keeps_its_past()
@@ -196,6 +196,4 @@ class Markup(models.Model):
 
     @property
     def percent_in_words(self) -> str:
-        return (
-            str(_("as the next wider one")) if self.percent is None else f"{credits_amount(self.percent)} %"
-        )
+        return str(_("inherited")) if self.percent is None else f"{credits_amount(self.percent)}%"

@@ -141,7 +141,7 @@ def price_with(card: ModelCard, usage: Mapping[str, Decimal | int]) -> Price:
 
 def _amount(exact: Fraction) -> Decimal:
     if exact > Fraction(LARGEST):
-        raise InvalidUsage("This usage costs more credits than there can be.", field="usage")
+        raise InvalidUsage("This usage costs more credits than an account can hold.", field="usage")
     amount = round_credits(_as_decimal(exact))
     return max(amount, QUANTUM) if exact else amount
 
@@ -169,22 +169,24 @@ def _unknown_unit(unit: str, card: ModelCard) -> UnknownUnit:
 def _checked(usage: Mapping[str, Decimal | int]) -> dict[str, Decimal]:
     quantities = {unit: _quantity(unit, value) for unit, value in usage.items()}
     if not any(quantities.values()):
-        raise InvalidUsage("A usage has at least one quantity above zero.", field="usage")
+        raise InvalidUsage("Send at least one quantity above zero.", field="usage")
     return quantities
 
 
 def _quantity(unit: str, value: object) -> Decimal:
     """The quantity as a `Decimal`. A float is refused: it is not the number that was counted."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise _invalid(unit, "is a whole number or a Decimal")
+        raise _invalid(unit, "must be a whole number or a Decimal")
     quantity = Decimal(value)
     if not quantity.is_finite() or quantity < 0:
-        raise _invalid(unit, "is not negative")
+        raise _invalid(unit, "can't be negative")
     if quantity > LARGEST_QUANTITY:
-        raise _invalid(unit, "is at most 10^15")
+        raise _invalid(unit, "can be at most 10^15")
     places = SECOND_PLACES if unit == Unit.SECONDS else 0
     if quantity != round(quantity, places):
-        raise _invalid(unit, f"has at most {places} decimal places" if places else "is a whole number")
+        raise _invalid(
+            unit, f"can have at most {places} decimal places" if places else "must be a whole number"
+        )
     return quantity
 
 

@@ -44,7 +44,7 @@ class State(StrEnum):
 
     @property
     def label(self) -> str:
-        return str({"planned": _("planned"), "in_force": _("in force"), "past": _("past")}[self.value])
+        return str({"planned": _("scheduled"), "in_force": _("active"), "past": _("past")}[self.value])
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def card_of(name: str, at: datetime | None = None) -> ModelCard:
         AmbiguousModel: more than one provider has it.
     """
     if at is not None and is_naive(at):
-        raise ValueError("A moment needs its time zone.")
+        raise ValueError("The time needs a time zone.")
     return _card(name, CARD, at, at)
 
 
@@ -124,7 +124,7 @@ def _card(name: str, statement: str, moment: datetime | UUID | None, at: Moment)
     if len(found.rates) > 1:
         names = [f"{one}/{model}" for one in sorted(found.rates)]
         raise AmbiguousModel(
-            f"Several providers have {model}. Ask for one of: {', '.join(names)}.", field="model", names=names
+            f"Several providers offer {model}. Use one of: {', '.join(names)}.", field="model", names=names
         )
     [(provider, rates)] = found.rates.items()
     return ModelCard(provider, model, rates, _narrowest(found.markups, provider, model))
@@ -157,7 +157,7 @@ def _unknown(name: str, at: Moment) -> UnknownModel:
     near = difflib.get_close_matches(name, [one.model for one in known], NEAR_NAMES)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     shown = name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…"
-    return UnknownModel(f"There is no price for a model {shown!r}.{hint}", field="model", near=near)
+    return UnknownModel(f"There is no price for the model {shown!r}.{hint}", field="model", near=near)
 
 
 def models_on_card(at: Moment = None) -> list[ModelOnCard]:
@@ -191,7 +191,7 @@ def default_model(at: datetime | None = None) -> str:
         if one.model == DEFAULT_MODEL:
             return one.qualified
     if not reading:
-        raise UnknownModel("No model on the rate card reads text.", field="model", near=[])
+        raise UnknownModel("No model on the rate card takes text.", field="model", near=[])
     return reading[0].qualified
 
 

@@ -35,14 +35,14 @@ class LedgerDay(models.Model):
     class Source(models.TextChoices):
         PAID = "paid", _("Paid")
         PROMOTIONAL = "promotional", _("Promotional")
-        OWED = "owed", _("Owed")
+        OWED = "owed", _("Debt")
 
     day = models.DateField(_("day"))
     kind = models.CharField(_("kind"), max_length=20, choices=Entry.Kind.choices)
-    source = models.CharField(_("of which credits"), max_length=12, choices=Source.choices)
+    source = models.CharField(_("source"), max_length=12, choices=Source.choices)
     currency = models.CharField(_("currency"), max_length=3, blank=True, default="")
-    cost_minor = models.BigIntegerField(_("price in minor units"), default=0)
-    cost_credits = AmountField(_("credits for that price"), default=1)
+    cost_minor = models.BigIntegerField(_("cost in minor units"), default=0)
+    cost_credits = AmountField(_("credits for that cost"), default=1)
     credits = SumField(_("credits"))
 
     class Meta:
@@ -119,12 +119,12 @@ class RunningDry(models.Model):
         db_constraint=False,  # as above
     )
     balance = AmountField(_("balance"))
-    burn = SumField(_("spent a day"))
+    burn = SumField(_("daily spend"))
     days = models.DecimalField(_("days left"), max_digits=12, decimal_places=2, db_index=True)
 
     class Meta:
-        verbose_name = _("account running dry")
-        verbose_name_plural = _("accounts running dry")
+        verbose_name = _("account running low")
+        verbose_name_plural = _("accounts running low")
 
     def __str__(self) -> str:
         return f"{self.account_id}: {self.days}"

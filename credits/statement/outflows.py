@@ -59,9 +59,9 @@ class Outflows:
         """What is not to be had, in words."""
         return {
             "spent": self.used,
-            "given away": self.given,
+            "gifted": self.given,
             "expired": self.expired,
-            "taken by staff": self.taken_by_staff,
+            "removed by staff": self.taken_by_staff,
             "forfeited": self.forfeited,
             "on hold": self.held,
         }

@@ -129,7 +129,7 @@ def test_a_clients_token_is_403_and_makes_nobody(client: Client, provider: Sandb
     refusal = ask(client, answer.json()["access_token"])
 
     assert refusal.status_code == 403
-    assert "use a person’s token" in refusal.content.decode()
+    assert "Use a user’s token" in refusal.content.decode()
     assert not User.objects.exists()
 
 

@@ -98,9 +98,9 @@ def test_missing_roles_are_no_roles() -> None:
     [
         ({}, "realm_access is missing"),
         ({"realm_access": {"groups": []}}, "realm_access.roles is missing"),
-        ({"realm_access": ["admin"]}, "realm_access is no object"),
-        ({"realm_access": {"roles": "admin"}}, "realm_access.roles is no list"),
-        ({"realm_access": {"roles": [{"name": "admin"}]}}, "realm_access.roles holds what is no name"),
+        ({"realm_access": ["admin"]}, "realm_access is not an object"),
+        ({"realm_access": {"roles": "admin"}}, "realm_access.roles is not a list"),
+        ({"realm_access": {"roles": [{"name": "admin"}]}}, "realm_access.roles contains an invalid name"),
     ],
 )
 def test_rights_are_never_lost_without_a_word_in_the_log(

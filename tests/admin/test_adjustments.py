@@ -90,7 +90,7 @@ def test_credits_are_given_at_once_with_reason_reference_and_end(
     )
 
     assert (answer.status_code, answer.url) == (302, page_of(account))
-    assert messages_after(answer) == ["Booked: +2.5 credits."]
+    assert messages_after(answer) == ["Adjusted by +2.5 credits."]
     adjustment = Adjustment.objects.get()
     assert (adjustment.status, adjustment.asked_by) == (Status.BOOKED, superuser)
     assert (adjustment.reason, adjustment.reference) == ("A job that failed", "T-7")
@@ -104,7 +104,7 @@ def test_credits_are_given_at_once_with_reason_reference_and_end(
 def test_credits_are_taken(as_superuser: Client, account: Account) -> None:
     answer = adjust(as_superuser, account, "40", what="take")
 
-    assert messages_after(answer) == ["Booked: -40 credits."]
+    assert messages_after(answer) == ["Adjusted by -40 credits."]
     assert balance(account) == 60
 
 
@@ -114,7 +114,7 @@ def test_a_dialog_pressed_twice_books_once(as_superuser: Client, account: Accoun
 
     answer = adjust(as_superuser, account, key=key)
 
-    assert messages_after(answer)[-1] == "This was asked for before, and happens once."
+    assert messages_after(answer)[-1] == "Already requested; it won’t be applied twice."
     assert balance(account) == 105
     assert len(history_of(account)) == 1
 
@@ -128,7 +128,7 @@ def test_each_dialog_has_a_key_of_its_own(as_superuser: Client, account: Account
 
 
 def test_looking_at_the_dialog_books_nothing(as_superuser: Client, account: Account) -> None:
-    assert "Give or take credits" in read(as_superuser, button_of(account, ADJUST))
+    assert "Adjust credits" in read(as_superuser, button_of(account, ADJUST))
     assert not Adjustment.objects.exists()
 
 
@@ -137,8 +137,8 @@ def test_above_the_limit_it_waits_and_says_so(as_superuser: Client, account: Acc
 
     waiting = Adjustment.objects.get()
     assert answer.url == page_of(waiting)
-    assert messages_after(answer) == ["+1,000.5 credits wait until a second person approves them."]
-    assert history_of(account) == [("stella", "Asked for an adjustment by +1,000.5: A job that failed")]
+    assert messages_after(answer) == ["+1,000.5 credits are awaiting approval by a second person."]
+    assert history_of(account) == [("stella", "Requested an adjustment of +1,000.5: A job that failed")]
     assert balance(account) == 100
 
 
@@ -146,7 +146,7 @@ def test_more_than_there_is_is_not_taken(as_superuser: Client, account: Account)
     answer = adjust(as_superuser, account, "101", what="take")
 
     assert messages_after(answer) == ["1 more credits are needed."]
-    assert history_of(account) == [("stella", "Tried to adjust it: insufficient_credits")]
+    assert history_of(account) == [("stella", "Adjustment failed: insufficient_credits")]
     assert balance(account) == 100
     assert not Adjustment.objects.exists()
 
@@ -157,14 +157,14 @@ def test_more_than_there_is_is_not_taken(as_superuser: Client, account: Account)
         ({"amount": "0"}, "Ensure this value is greater than or equal to 0.000001."),
         ({"amount": "-5"}, "Ensure this value is greater than or equal to 0.000001."),
         ({"amount": "many"}, "Enter a number such as 2.5, with a point for decimals."),
-        ({"amount": "0.0000015"}, "An amount of credits has at most six decimal places."),
+        ({"amount": "0.0000015"}, "The amount can have at most six decimal places."),
         ({"reason": "  "}, "This field is required."),
-        ({"reference": "x" * 201}, "It has 200 characters at most."),
-        ({"last_day": "2020-01-01"}, "The credits would have expired already."),
-        ({"last_day": "9999-12-31"}, "Credits expire within a hundred years, or never."),
+        ({"reference": "x" * 201}, "It can have at most 200 characters."),
+        ({"last_day": "2020-01-01"}, "The expiry date must be in the future."),
+        ({"last_day": "9999-12-31"}, "The expiry date must be within 100 years."),
         (
             {"what": "take", "promotional": "on"},
-            "Only credits that are given expire or are promotional, not those that are taken.",
+            "Only added credits can expire or be promotional.",
         ),
     ],
 )
@@ -187,7 +187,7 @@ def test_a_second_person_books_what_waits(
     answer = press(as_superuser, waiting, APPROVE)
 
     assert (answer.status_code, answer.url) == (302, page_of(waiting))
-    assert messages_after(answer) == ["+5,000 credits: booked."]
+    assert messages_after(answer) == ["+5,000 credits: applied."]
     waiting.refresh_from_db()
     assert (waiting.status, waiting.decided_by) == (Status.BOOKED, superuser)
     assert history_of(waiting) == [("stella", "Approved")]
@@ -209,8 +209,8 @@ def test_what_is_approved_twice_is_booked_once(
 
     answer = press(as_superuser, waiting, APPROVE)
 
-    assert messages_after(answer)[-1] == "Somebody has decided it before: it is booked."
-    assert history_of(waiting)[1:] == [("stella", "Tried to approve it: adjustment_decided")]
+    assert messages_after(answer)[-1] == "Already decided: this adjustment is applied."
+    assert history_of(waiting)[1:] == [("stella", "Approve failed: adjustment_decided")]
     assert balance(account) == 5100
 
 
@@ -221,8 +221,8 @@ def test_who_asked_has_no_button_to_approve_and_is_refused(clerk: User, account:
     page = read(client, page_of(own))
     assert (button_of(own, APPROVE) in page, button_of(own, DECLINE) in page) == (False, True)
     answer = press(client, own, APPROVE)
-    assert messages_after(answer) == ["You asked for this adjustment: somebody else has to approve it."]
-    assert history_of(own) == [("carl", "Tried to approve it: second_person_needed")]
+    assert messages_after(answer) == ["You requested this adjustment; someone else has to approve it."]
+    assert history_of(own) == [("carl", "Approve failed: second_person_needed")]
     assert balance(account) == 100
 
 
@@ -288,8 +288,8 @@ def test_an_adjustment_is_undone_once(as_superuser: Client, account: Account) ->
 
     assert button_of(given, UNDO) not in read(as_superuser, page_of(given))
     answer = undo(as_superuser, given)
-    assert messages_after(answer)[-1] == "This adjustment has been undone, or somebody has asked for it."
-    assert history_of(given)[1:] == [("stella", "Tried to undo it: nothing_to_undo")]
+    assert messages_after(answer)[-1] == "This adjustment was already undone, or that was requested."
+    assert history_of(given)[1:] == [("stella", "Undo failed: nothing_to_undo")]
     assert (Adjustment.objects.count(), balance(account)) == (2, 100)
 
 
@@ -308,7 +308,7 @@ def test_what_was_given_and_spent_is_not_undone(as_superuser: Client, account: A
     ledger.spend(account.pk, Decimal(120), key="work")
 
     assert messages_after(undo(as_superuser, given)) == ["20 more credits are needed."]
-    assert history_of(given) == [("stella", "Tried to undo it: insufficient_credits")]
+    assert history_of(given) == [("stella", "Undo failed: insufficient_credits")]
     assert (Adjustment.objects.count(), balance(account)) == (1, 20)
 
 
@@ -319,7 +319,7 @@ def test_above_the_limit_an_undo_waits_for_a_second_person(
 
     answer = undo(as_superuser, waiting)
 
-    assert messages_after(answer)[-1] == "-5,000 credits wait until a second person approves them."
+    assert messages_after(answer)[-1] == "-5,000 credits are awaiting approval by a second person."
     undone = Adjustment.objects.get(undoes=waiting)
     assert (undone.status, balance(account)) == (Status.WAITING, 5100)
     press(allow(clerk, "approve_adjustment"), undone, APPROVE)
@@ -329,7 +329,7 @@ def test_above_the_limit_an_undo_waits_for_a_second_person(
 def test_what_waits_has_nothing_to_undo(as_superuser: Client, waiting: Adjustment) -> None:
     assert button_of(waiting, UNDO) not in read(as_superuser, page_of(waiting))
     answer = undo(as_superuser, waiting)
-    assert messages_after(answer) == ["Only an adjustment that is booked can be undone."]
+    assert messages_after(answer) == ["Only an applied adjustment can be undone."]
 
 
 def test_undoing_is_for_those_who_may_adjust(clerk: User, account: Account) -> None:

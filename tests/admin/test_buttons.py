@@ -51,7 +51,7 @@ def allow(user: User, permission: str) -> Client:
     return sign_in(user)
 
 
-# --- Run fulfilment again --------------------------------------------------------------------------------------------
+# --- Re-check payment --------------------------------------------------------------------------------------------
 
 
 def test_fulfilment_run_again_credits_what_was_paid(
@@ -64,7 +64,7 @@ def test_fulfilment_run_again_credits_what_was_paid(
     assert paid_unheard.status == Purchase.Status.COMPLETED
     assert Entry.objects.get().key == paid_unheard.grant_key
     assert messages_after(answer) == ["Done. The purchase is completed."]
-    assert history_of(paid_unheard) == [("stella", "Ran fulfilment again: completed")]
+    assert history_of(paid_unheard) == [("stella", "Re-checked payment: completed")]
     by_staff = PurchaseEvent.objects.filter(purchase=paid_unheard, source="staff")
     assert [(event.what, event.actor_id) for event in by_staff] == [
         ("fulfilment_rerun", superuser.pk),
@@ -87,7 +87,7 @@ def test_a_payment_that_does_not_agree_is_not_called_done(
 
     answer = press(as_superuser, paid_unheard, RERUN)
 
-    assert messages_after(answer) == ["Not credited: The amount paid is not the price."]
+    assert messages_after(answer) == ["Not credited: Amount paid differs from the price."]
     assert not Entry.objects.exists()
 
 
@@ -96,8 +96,8 @@ def test_a_purchase_without_a_checkout_says_so(as_superuser: Client) -> None:
 
     answer = press(as_superuser, purchase, RERUN)
 
-    assert messages_after(answer) == ["This purchase never got a checkout at Stripe."]
-    assert history_of(purchase) == [("stella", "Tried to run fulfilment again: unknown_session")]
+    assert messages_after(answer) == ["This purchase never got a Stripe checkout."]
+    assert history_of(purchase) == [("stella", "Payment re-check failed: unknown_session")]
 
 
 def test_looking_at_the_dialog_runs_nothing(
@@ -105,7 +105,7 @@ def test_looking_at_the_dialog_runs_nothing(
 ) -> None:
     calls = len(sandbox.calls())
 
-    assert "Run fulfilment again?" in read(as_superuser, button_of(paid_unheard, RERUN))
+    assert "Re-check this payment?" in read(as_superuser, button_of(paid_unheard, RERUN))
 
     assert len(sandbox.calls()) == calls
     assert history_of(paid_unheard) == []
@@ -122,8 +122,8 @@ def test_a_failed_event_applied_again_has_its_effect(as_superuser: Client, faile
     assert failed_event.status == InboxEvent.Status.APPLIED
     assert failed_event.purchase is not None
     assert failed_event.purchase.status == Purchase.Status.COMPLETED
-    assert messages_after(answer) == ["Done: Applied."]
-    assert history_of(failed_event) == [("stella", "Applied it again: applied")]
+    assert messages_after(answer) == ["Done. Status: Processed."]
+    assert history_of(failed_event) == [("stella", "Reprocessed: applied")]
 
 
 def test_a_failed_event_applied_again_reaches_the_mirror_too(
@@ -167,12 +167,12 @@ def test_an_event_that_fails_again_says_why(as_superuser: Client, failed_event: 
     answer = press(as_superuser, failed_event, REAPPLY)
 
     assert messages_after(answer)[0].startswith("MalformedStripeObject: ")
-    assert history_of(failed_event) == [("stella", "Tried to apply it again: MalformedStripeObject")]
+    assert history_of(failed_event) == [("stella", "Reprocessing failed: MalformedStripeObject")]
     assert "MalformedStripeObject" in read(as_superuser, page_of(failed_event))
 
 
 def test_looking_at_the_dialog_applies_nothing(as_superuser: Client, failed_event: InboxEvent) -> None:
-    assert "Apply this event again?" in read(as_superuser, button_of(failed_event, REAPPLY))
+    assert "Reprocess this event?" in read(as_superuser, button_of(failed_event, REAPPLY))
 
     failed_event.refresh_from_db()
     assert (failed_event.status, failed_event.attempts) == (InboxEvent.Status.FAILED, 1)
@@ -191,7 +191,7 @@ def test_a_released_hold_gives_its_credits_back_and_keeps_the_reason(
     books.hold.refresh_from_db()
     books.account.refresh_from_db()
     assert (books.hold.status, books.hold.remaining, books.account.held) == (Hold.Status.RELEASED, 0, 0)
-    assert messages_after(answer) == ["Released: 20 credits can be spent again."]
+    assert messages_after(answer) == ["Released: 20 credits are available again."]
     assert history_of(books.hold) == [("stella", "Released 20: The job died")]
 
 
@@ -209,13 +209,13 @@ def test_a_hold_that_was_captured_meanwhile_says_so(as_superuser: Client, books:
     answer = press(as_superuser, books.hold, RELEASE)
 
     assert messages_after(answer) == ["This hold is captured."]
-    assert history_of(books.hold) == [("stella", "Tried to release it: hold_closed")]
+    assert history_of(books.hold) == [("stella", "Release failed: hold_closed")]
 
 
 def test_a_hold_released_twice_gives_back_once(as_superuser: Client, books: Books) -> None:
     press(as_superuser, books.hold, RELEASE)
 
-    assert messages_after(press(as_superuser, books.hold, RELEASE))[-1] == "It held nothing any more."
+    assert messages_after(press(as_superuser, books.hold, RELEASE))[-1] == "Nothing was held anymore."
     assert len(history_of(books.hold)) == 1
 
 

@@ -65,7 +65,7 @@ def test_who_may_not_erase_is_told_who_may(clerk: User) -> None:
     user: User = UserFactory.create()
     ledger.open_account(user)
     page = read(sign_in(clerk), page_of(user))
-    assert re.search("Someone with the right to erase people", page)
+    assert re.search("Someone with permission to erase users", page)
     assert sign_in(clerk).post(page_of(user, "delete"), {"post": "yes"}).status_code == 302
     assert User.objects.filter(pk=user.pk).exists()
 

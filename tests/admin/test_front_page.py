@@ -43,13 +43,13 @@ def test_counts_are_those_of_the_lists_they_lead_to(as_clerk: Client, books: Boo
     PackageFactory.create()
 
     assert counted(as_clerk) == {
-        "Purchases that need attention": 1,
+        "Purchases needing attention": 1,
         "Disputes to answer": 2,
-        "Refunds without an answer": 1,
-        "Findings of reconciliation": 1,
+        "Unconfirmed refunds": 1,
+        "Reconciliation issues": 1,
         "Failed webhook events": 2,
-        "Events in another API version": 1,
-        "Packages that differ at Stripe": 1,
+        "API version mismatch": 1,
+        "Packages out of sync": 1,
         "Open purchases": 2,
         "Adjustments to approve": 1,
     }

@@ -78,18 +78,18 @@ def test_each_figure_says_what_it_counts_and_leads_there(as_clerk: Client) -> No
 
     shown = by_name(figures(as_clerk))
 
-    assert {name: figure.value for name, figure in shown.items() if name != "Events an hour"} == {
-        "Done": "80.0 %",
-        "Failed": "20.0 %",
-        "Oldest not applied": "2\xa0days",
+    assert {name: figure.value for name, figure in shown.items() if name != "Events per hour"} == {
+        "Processed": "80.0%",
+        "Failed": "20.0%",
+        "Oldest unprocessed": "2\xa0days",
     }
     assert all(figure.why for figure in shown.values())
-    assert "10 events came in" in shown["Events an hour"].why
-    assert "7 applied, 1 with nothing to do, 0 not ours" in shown["Done"].why
+    assert "10 events received" in shown["Events per hour"].why
+    assert "7 processed, 1 needed no action, 0 ignored" in shown["Processed"].why
     (counted,) = LINK.findall(shown["Failed"].more)
     assert rows_of(as_clerk, INBOX + counted.replace("&amp;", "&").removeprefix(INBOX)) == failed
-    assert LINK.findall(shown["Oldest not applied"].more) == [page_of(long_ago)]
-    assert [figure.name for figure in shown.values() if figure.is_urgent] == ["Failed", "Oldest not applied"]
+    assert LINK.findall(shown["Oldest unprocessed"].more) == [page_of(long_ago)]
+    assert [figure.name for figure in shown.values() if figure.is_urgent] == ["Failed", "Oldest unprocessed"]
 
 
 def test_what_waits_for_its_payment_is_neither_done_nor_failed(as_clerk: Client) -> None:
@@ -98,12 +98,12 @@ def test_what_waits_for_its_payment_is_neither_done_nor_failed(as_clerk: Client)
 
     shown = by_name(figures(as_clerk))
 
-    assert {name: figure.value for name, figure in shown.items() if name != "Events an hour"} == {
-        "Done": "75.0 %",
-        "Failed": "0 %",
-        "Oldest not applied": "none",
+    assert {name: figure.value for name, figure in shown.items() if name != "Events per hour"} == {
+        "Processed": "75.0%",
+        "Failed": "0%",
+        "Oldest unprocessed": "none",
     }
-    assert "1 applied, 0 with nothing to do, 2 not ours" in shown["Done"].why
+    assert "1 processed, 0 needed no action, 2 ignored" in shown["Processed"].why
 
 
 def test_the_week_counts_what_the_day_does_not(as_clerk: Client) -> None:
@@ -148,7 +148,7 @@ def test_an_inbox_where_all_is_well_is_not_marked(as_clerk: Client) -> None:
     page = read(as_clerk, INBOX)
 
     assert "is-urgent" not in page
-    assert "Nothing stands as failed." in page
+    assert "No failed events." in page
 
 
 def test_an_empty_inbox_has_its_page(as_clerk: Client) -> None:
@@ -177,7 +177,7 @@ def test_the_same_numbers_stand_in_the_chart_and_in_its_table(as_clerk: Client) 
 
 @pytest.mark.parametrize(
     ("share", "shown"),
-    [(None, "-"), (0, "0 %"), (1, "100 %"), (0.5, "50.0 %"), (0.00001, "0.1 %"), (0.99999, "99.9 %")],
+    [(None, "-"), (0, "0%"), (1, "100%"), (0.5, "50.0%"), (0.00001, "0.1%"), (0.99999, "99.9%")],
 )
 def test_only_nothing_is_nothing_and_only_all_is_all(share: float | None, shown: str) -> None:
     assert percent(share) == shown
@@ -255,11 +255,11 @@ def test_those_that_are_chosen_and_failed_are_applied_again(as_superuser: Client
     answer = choose(as_superuser, *chosen)
 
     assert (answer.status_code, answer.url) == (302, INBOX)
-    assert messages_after(answer) == ["2 events went well."]
+    assert messages_after(answer) == ["2 events processed."]
     assert set(InboxEvent.objects.filter(status="applied")) == set(chosen)
     assert Purchase.objects.filter(status="completed").count() == Entry.objects.count() == 2
     for event in chosen:
-        assert history_of(event) == [("stella", "Applied it again: applied")]
+        assert history_of(event) == [("stella", "Reprocessed: applied")]
     assert history_of(other) == []
 
 
@@ -271,12 +271,14 @@ def test_one_that_still_fails_keeps_none_of_the_others_and_says_why(as_superuser
     answer = choose(as_superuser, *chosen)
 
     went_well, still = messages_after(answer)
-    assert went_well == "2 events went well."
-    assert still.startswith("1 still fails: MalformedStripeObject: Stripe's checkout.session lacks a field")
+    assert went_well == "2 events processed."
+    assert still.startswith(
+        "1 event still fails: MalformedStripeObject: Stripe's checkout.session lacks a field"
+    )
     assert Entry.objects.count() == 2
     broken.refresh_from_db()
     assert (broken.status, broken.attempts) == ("unreadable", 2)
-    assert history_of(broken) == [("stella", "Tried to apply it again: MalformedStripeObject")]
+    assert history_of(broken) == [("stella", "Reprocessing failed: MalformedStripeObject")]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -300,7 +302,7 @@ def test_each_is_committed_by_itself(as_superuser: Client, monkeypatch: pytest.M
         "applied",
         "failed",
     ]
-    assert history_of(chosen[0]) == [("stella", "Applied it again: applied")]
+    assert history_of(chosen[0]) == [("stella", "Reprocessed: applied")]
     assert Entry.objects.count() == 2
 
 
@@ -326,7 +328,7 @@ def test_what_has_not_failed_is_left_alone(as_superuser: Client) -> None:
 
     answer = choose(as_superuser, applied)
 
-    assert messages_after(answer) == ["None of these stands as failed."]
+    assert messages_after(answer) == ["None of these events has failed."]
     assert not Entry.objects.exists()
     assert history_of(applied) == []
 
@@ -337,7 +339,7 @@ def test_one_answer_applies_a_bounded_number(as_superuser: Client, monkeypatch: 
 
     answer = choose(as_superuser, events[0], select_across="1")
 
-    assert messages_after(answer) == ["2 events went well."]
+    assert messages_after(answer) == ["2 events processed."]
     assert InboxEvent.objects.filter(status="failed").count() == 1
 
 
@@ -352,7 +354,7 @@ def test_the_action_is_for_those_with_its_permission(clerk: User) -> None:
     allowed = allow(clerk, "reapply_event")
     assert "reapply_selected" in read(allowed, INBOX)
     assert choose(allowed, event).status_code == 302
-    assert history_of(event) == [("carl", "Applied it again: applied")]
+    assert history_of(event) == [("carl", "Reprocessed: applied")]
 
 
 def test_the_action_without_csrfs_token_does_nothing(superuser: User) -> None:
@@ -382,7 +384,7 @@ def test_a_payload_names_nobody_to_staff_without_the_permission(as_clerk: Client
 
     assert found_in(shown, EVERYTHING_PERSONAL) == []
     assert shown["amount"] == 4711
-    assert "payload, personal data hidden" in page.lower()
+    assert "payload (personal data hidden)" in page.lower()
 
 
 def test_a_payload_is_whole_to_staff_with_the_permission(clerk: User) -> None:

@@ -75,7 +75,7 @@ def test_an_account_shows_what_can_be_spent_and_what_the_jobs_have_yet_to_book(
         "Held": 27,
         "Available": 980,
         "Expired": 50,
-        "Held past its time": 7,
+        "Overdue holds": 7,
     }
 
 
@@ -83,7 +83,7 @@ def test_an_account_shows_what_it_owes(as_clerk: Client, books: Books) -> None:
     spend(books.account.pk, "900")
     claw_back(books.account, claim(1000, "debt"), lot=books.lot.pk)
 
-    assert figures(as_clerk, books.account)["Owed"] == 900
+    assert figures(as_clerk, books.account)["Debt"] == 900
     assert "is-urgent" in read(as_clerk, page_of(books.account))
     assert rows_of(as_clerk, list_of(Account), debt="yes") == [books.account]
 
@@ -108,8 +108,8 @@ def test_an_account_without_history_has_a_page(as_clerk: Client) -> None:
 
     page = read(as_clerk, page_of(account))
 
-    assert "Nothing has happened yet." in page
-    assert "Nothing is held." in page
+    assert "No activity yet." in page
+    assert "No open holds." in page
 
 
 def test_a_month_leads_to_its_last_entry(as_clerk: Client, books: Books) -> None:

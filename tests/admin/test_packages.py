@@ -82,18 +82,26 @@ def test_a_price_is_written_in_the_main_unit(
 @pytest.mark.parametrize(
     ("changes", "field", "reason"),
     [
-        ({"price": "1.005"}, "price", "USD has 2 decimal places."),
-        ({"price": "1.5", "currency": "jpy"}, "price", "JPY has no smaller unit: write a whole number."),
+        ({"price": "1.005"}, "price", "USD amounts have at most 2 decimal places."),
+        ({"price": "1.5", "currency": "jpy"}, "price", "JPY amounts must be whole numbers."),
         ({"price": "-1"}, "price", "Ensure this value is greater than or equal to 0."),
         ({"price": "ten"}, "price", "Enter a number such as 2.5, with a point for decimals."),
-        ({"currency": "USD"}, "currency", "A currency that Stripe takes, in lower case, such as usd."),
-        ({"currency": "zzz"}, "currency", "A currency that Stripe takes, in lower case, such as usd."),
-        ({"price": "0.10"}, "price", "Stripe takes no less than $0.50."),
-        ({"price": "9999999.99"}, "price", "Stripe takes no more than $999,999.99."),
+        (
+            {"currency": "USD"},
+            "currency",
+            "Enter a currency that Stripe accepts, in lower case, such as usd.",
+        ),
+        (
+            {"currency": "zzz"},
+            "currency",
+            "Enter a currency that Stripe accepts, in lower case, such as usd.",
+        ),
+        ({"price": "0.10"}, "price", "Stripe’s minimum is $0.50."),
+        ({"price": "9999999.99"}, "price", "Stripe’s maximum is $999,999.99."),
         (
             {"price": "12.345", "currency": "kwd"},
             "price",
-            "Stripe takes two decimal places in KWD: the third must be 0.",
+            "Stripe accepts two decimal places in KWD; the third must be 0.",
         ),
         ({"credits": "0"}, "credits", "Ensure this value is greater than or equal to 0.01."),
     ],
@@ -150,9 +158,9 @@ def test_a_product_that_stripe_has_already_is_given_and_taken_over(
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"product_to_adopt": "Starter"}, "Stripe’s id of a product: prod_ and what follows."),
-        ({"price_to_adopt": "price_1"}, "A price is taken over with its product: enter that as well."),
-        ({"product_to_adopt": "prod_other"}, "Other has this product already."),
+        ({"product_to_adopt": "Starter"}, "Enter a Stripe product ID (prod_…)."),
+        ({"price_to_adopt": "price_1"}, "Enter the price’s product as well."),
+        ({"product_to_adopt": "prod_other"}, "Other already uses this product."),
     ],
 )
 def test_what_cannot_be_taken_over_is_named_at_its_field(
@@ -238,7 +246,7 @@ def test_stripes_silence_is_told_and_recorded(
 
     assert answer.status_code == 302
     assert "Starter: " in messages_after(answer)[0]
-    assert history_of(package) == [("stella", "Tried to sync to Stripe: stripe_unavailable")]
+    assert history_of(package) == [("stella", "Sync to Stripe failed: stripe_unavailable")]
 
 
 def test_asking_to_sync_does_nothing_yet(sandbox: Sandbox, as_superuser: Client, package: Package) -> None:
@@ -270,8 +278,8 @@ def test_what_changed_at_stripe_is_shown_once_the_worker_has_mirrored_it(
 
     for page in (PACKAGES, page_of(package)):
         shown = read(as_superuser, page)
-        assert "name at Stripe is 'Renamed at Stripe'" in shown
-        assert "no active price of $10.00 at Stripe" in shown
+        assert "name in Stripe is 'Renamed at Stripe'" in shown
+        assert "no active price of $10.00 in Stripe" in shown
     assert rows_of(as_superuser, PACKAGES, drift="yes") == [package]
     assert rows_of(as_superuser, PACKAGES, drift="no") == []
 

@@ -163,7 +163,7 @@ def test_a_purchase_shows_each_of_its_payments_and_why_one_was_not_accepted(
 
     assert {page_of(books.payment), page_of(second)} <= links_on(as_clerk, page_of(books.purchase))
     page = read(as_clerk, page_of(second))
-    assert "A second payment came for the same purchase" in page
+    assert "Second payment for the same purchase" in page
 
 
 def test_a_payment_leads_to_what_went_back_of_it(books: Books, as_clerk: Client) -> None:

@@ -122,7 +122,7 @@ def test_staff_see_people_and_not_their_password(as_clerk: Client) -> None:
 def test_who_did_something_here_is_not_deleted_with_the_record_of_it(
     as_superuser: Client, clerk: User, books: Books
 ) -> None:
-    LogEntry.objects.log_actions(clerk.pk, [books.purchase], CHANGE, "Ran fulfilment again")
+    LogEntry.objects.log_actions(clerk.pk, [books.purchase], CHANGE, "Re-checked payment")
     chosen = {"action": "delete_selected", "_selected_action": [str(clerk.pk)], "post": "yes"}
 
     assert as_superuser.post(page_of(clerk, "delete"), {"post": "yes"}).status_code == 403

@@ -106,14 +106,14 @@ def test_a_product_and_price_of_the_catalogue_are_taken_over_and_none_is_made(
     said = sync()
 
     assert said[:2] == [
-        f"Took over product {sold.product} for Starter Pack.",
+        f"Adopted product {sold.product} for Starter Pack.",
         f"Updated product {sold.product} for Starter Pack.",
     ]
     assert (starter().stripe_product_id, starter().current_price_id) == (sold.product, sold.prices[1])
     assert product_at(sandbox, sold.product)["metadata"] == {"sku": "7", "package_code": "starter"}
     assert len(sandbox.objects("product")) == 1
     assert on_sale(sandbox) == {sold.prices[1]}
-    assert sync()[0] == "Starter Pack was in sync already."
+    assert sync()[0] == "Starter Pack is already in sync."
 
 
 def test_without_a_price_one_of_the_same_amount_is_used(sandbox: Sandbox, sold: Sold, tmp_path: Path) -> None:
@@ -141,16 +141,16 @@ def test_a_package_that_has_another_product_is_moved_and_loading_again_changes_n
 def test_looking_says_that_it_is_not_taken_over_yet(sold: Sold, tmp_path: Path) -> None:
     load(tmp_path, sold.product)
 
-    assert f"starter       product {sold.product} is not taken over yet" in sync("--dry-run")
+    assert f"starter       product {sold.product} is not adopted yet" in sync("--dry-run")
 
 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
         (("prod_nothing", ""), "Stripe has no product prod_nothing. Correct stripe_product_id"),
-        (("{product}", "price_nothing"), "price_nothing is no one-time price at Stripe"),
-        (("{product}", "{nine}"), "is a price of another amount or currency at Stripe than $10.00"),
-        (("{product}", "{archived}"), "is archived at Stripe"),
+        (("{product}", "price_nothing"), "price_nothing is not a one-time price in Stripe"),
+        (("{product}", "{nine}"), "has another amount or currency in Stripe than $10.00"),
+        (("{product}", "{archived}"), "is archived in Stripe"),
         (("{product}", "{others}"), "not of {product}"),
     ],
 )
@@ -188,7 +188,7 @@ def test_a_buyer_can_buy_before_a_given_id_is_confirmed(sandbox: Sandbox, tmp_pa
 def test_a_product_that_another_package_has_is_refused(sold: Sold, tmp_path: Path) -> None:
     PackageFactory(code="pro", stripe_product_id=sold.product)
 
-    with pytest.raises(CommandError, match=rf"starter: pro has the Stripe product {sold.product}\."):
+    with pytest.raises(CommandError, match=rf"starter: pro already uses the Stripe product {sold.product}\."):
         load(tmp_path, sold.product, keep_others=True)
     assert not Package.objects.filter(code="starter").exists()
 
@@ -226,11 +226,11 @@ def test_a_product_of_the_same_name_is_neither_taken_nor_doubled_without_a_word(
     PackageFactory(code="starter", name="Starter Pack")
     sandbox.delete("/_sandbox/requests")
 
-    assert "To take it over, run sync_catalog --adopt" in refused()[0]
+    assert "To use it, run sync_catalog --adopt" in refused()[0]
     with pytest.raises(ProductNameTaken):
         sync_package(starter())
     assert stripe_posts(sandbox) == []
-    assert f"({product} has its name: --adopt takes it over)" in sync("--dry-run")[0]
+    assert f"({product} has its name; use --adopt)" in sync("--dry-run")[0]
 
 
 def test_whoever_is_asked_and_agrees_takes_it_over(
@@ -239,8 +239,8 @@ def test_whoever_is_asked_and_agrees_takes_it_over(
     PackageFactory(code="starter", name="Starter Pack", price_minor=1000)
     said = answered(monkeypatch, "y")
 
-    asked = f"Stripe has a product “Starter Pack” ({sold.product}). Take it over for starter?"
-    assert said[0].startswith(f"{asked} Its prices but $10.00 will be archived. [y/N] Took over product")
+    asked = f"Stripe has a product “Starter Pack” ({sold.product}). Use it for starter?"
+    assert said[0].startswith(f"{asked} Its prices other than $10.00 will be archived. [y/N] Adopted product")
     assert starter().stripe_product_id == sold.product
     assert len(sandbox.objects("product")) == 1
 
@@ -258,7 +258,7 @@ def test_whoever_is_asked_and_declines_gets_another(
 def test_with_yes_nobody_is_asked(sold: Sold) -> None:
     PackageFactory(code="starter", name="Starter Pack", price_minor=1000)
 
-    assert sync("--adopt", "--yes")[0].endswith("Take it over for starter? Yes.")
+    assert sync("--adopt", "--yes")[0].endswith("Use it for starter? Yes.")
     assert starter().stripe_product_id == sold.product
 
 

@@ -113,27 +113,32 @@ MISTAKES = {
     "an unknown key of the file": ('currency = "usd"', 'curency = "usd"', 1, "unknown key 'curency'"),
     "an unknown key of a package": ("credits =", "credit =", 5, "unknown key 'credit'"),
     "a missing key": ('name = "Starter"\n', "", 2, "'name' is missing"),
-    "a currency that is none": ('"usd"', '"dollars"', 1, "currency 'dollars' is not one that Stripe takes"),
-    "a currency that is no text": ('"usd"', "840", 1, "currency 840 is not one that Stripe takes"),
+    "a currency that is none": ('"usd"', '"dollars"', 1, "currency 'dollars' is not one that Stripe accepts"),
+    "a currency that is not text": ('"usd"', "840", 1, "currency 840 is not one that Stripe accepts"),
     "a negative price": ('"10.00"', '"-10.00"', 6, "price: -10.00 is negative"),
     "a price in words": ('"10.00"', '"ten"', 6, "price: 'ten' is not an amount"),
     "a price that is no number": ('"10.00"', '"NaN"', 6, "price: 'NaN' is not an amount"),
     "an endless price": ('"10.00"', "inf", 6, "price: inf is not an amount"),
     "a price that is a flag": ('"10.00"', "true", 6, "price: True is not an amount"),
-    "a price finer than a cent": ('"10.00"', '"10.005"', 6, "price: 10.005 is not a whole number of USD's"),
+    "a price finer than a cent": (
+        '"10.00"',
+        '"10.005"',
+        6,
+        "price: USD amounts have at most 2 decimal places.",
+    ),
     "a price beyond all reason": (
         '"10.00"',
         "1" + "0" * 30,
         6,
-        "price: Stripe takes no more than $999,999.99.",
+        "price: Stripe’s maximum is $999,999.99.",
     ),
-    "a currency of nobody's": ('"usd"', '"zzz"', 1, "currency 'zzz' is not one that Stripe takes"),
-    "a price below Stripe's least": ('"10.00"', '"0.10"', 6, "price: Stripe takes no less than $0.50."),
+    "a currency of nobody's": ('"usd"', '"zzz"', 1, "currency 'zzz' is not one that Stripe accepts"),
+    "a price below Stripe's least": ('"10.00"', '"0.10"', 6, "price: Stripe’s minimum is $0.50."),
     "a price above Stripe's most": (
         '"10.00"',
         '"9999999.99"',
         6,
-        "price: Stripe takes no more than $999,999.99.",
+        "price: Stripe’s maximum is $999,999.99.",
     ),
     "no credits": ("1000", "0", 5, "credits: 0 is not a number from 0.01 to"),
     "negative credits": ("1000", "-5", 5, "credits: -5 is not a number from"),
@@ -156,7 +161,7 @@ MISTAKES = {
         "credits =",
         'stripe_product_id = "Starter Pack"\ncredits =',
         5,
-        "is not Stripe's id of a product, prod_…",
+        "is not a Stripe product ID, prod_…",
     ),
     "a price of a product that isn't given": (
         "credits =",
@@ -168,7 +173,7 @@ MISTAKES = {
         "credits =",
         "discount_percentage = 10\ncredits =",
         5,
-        "discount_percentage: the prices make it 0.00, not 10: leave it out",
+        "discount_percentage: the prices give 0.00, not 10; leave it out",
     ),
     "more than all discount": (
         "credits =",
@@ -235,7 +240,7 @@ def test_a_second_package_of_the_same_code_names_both_lines(write: Path) -> None
 
     with pytest.raises(CatalogError) as refused:
         read_catalog(write)
-    assert refused.value.message == f"{write}, line 8: code 'starter' stands on line 3 already"
+    assert refused.value.message == f"{write}, line 8: code 'starter' is already used on line 3"
 
 
 def test_every_mistake_of_a_file_is_named_at_once(write: Path) -> None:
@@ -262,7 +267,7 @@ def test_a_file_without_packages_is_refused(write: Path, text: str) -> None:
 def test_a_package_that_is_no_table_is_refused(write: Path) -> None:
     write.write_text('package = ["starter"]\n')
 
-    with pytest.raises(CatalogError, match=r"line 1: 'starter' is no \[\[package\]\] table"):
+    with pytest.raises(CatalogError, match=r"line 1: 'starter' is not a \[\[package\]\] table"):
         read_catalog(write)
 
 

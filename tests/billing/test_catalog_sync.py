@@ -238,7 +238,7 @@ def test_whatever_stripe_loses_the_next_run_finishes_without_a_duplicate(
 ) -> None:
     put_on_sale()
     sandbox.fault(method="POST", times=1, remember=False, **place, **fault)
-    with pytest.raises(CommandError, match="Run the command again: it goes on where it stopped"):
+    with pytest.raises(CommandError, match="Run the command again to continue where it stopped"):
         sync()
     sync()
 
@@ -316,7 +316,7 @@ def test_a_product_archived_by_hand_is_drift_and_the_sync_revives_it(sandbox: Sa
     at_stripe(sandbox, f"products/{starter().stripe_product_id}", active="false")
 
     assert exit_code("--check") == 1
-    assert "archived at Stripe, on sale here" in sync("--dry-run")
+    assert "archived in Stripe, on sale here" in sync("--dry-run")
     assert steps(sync())[0] == ("starter", "product updated")
     agrees(sandbox)
 
@@ -326,7 +326,7 @@ def test_a_price_archived_by_hand_is_drift_and_the_sync_makes_it_again(sandbox: 
     sync()
     at_stripe(sandbox, f"prices/{starter().stripe_price_id}", active="false")
 
-    assert "no active price of $10.00 at Stripe" in sync("--dry-run")
+    assert "no active price of $10.00 in Stripe" in sync("--dry-run")
     sync()
     agrees(sandbox)
 
@@ -357,7 +357,7 @@ def test_a_product_renamed_by_hand_is_drift_and_gets_our_name_back(sandbox: Sand
     sync()
     at_stripe(sandbox, f"products/{starter().stripe_product_id}", name="Anfang", description="Neu")
 
-    assert "name at Stripe is 'Anfang'" in sync("--dry-run")
+    assert "name in Stripe is 'Anfang'" in sync("--dry-run")
     sync()
     agrees(sandbox)
 
@@ -372,7 +372,7 @@ def test_a_product_deleted_by_hand_is_made_again(sandbox: Sandbox) -> None:
     key = (settings.STRIPE_SECRET_KEY, "")
     assert requests.delete(f"{sandbox.url}/v1/products/{product}", auth=key, timeout=10).ok
 
-    assert sync("--dry-run").startswith("starter       product missing at Stripe")
+    assert sync("--dry-run").startswith("starter       product missing in Stripe")
     sync()
     assert starter().stripe_product_id != product
     assert one(sandbox, "product", active=True)["id"] == starter().stripe_product_id
@@ -464,8 +464,8 @@ def test_looking_names_each_difference_and_counts_them(sandbox: Sandbox) -> None
     Package.objects.filter(code="pro").update(name="Professional")
 
     assert sync("--dry-run").splitlines() == [
-        "starter       no active price of $12.00 at Stripe",
-        "pro           name at Stripe is 'Pro Pack'",
+        "starter       no active price of $12.00 in Stripe",
+        "pro           name in Stripe is 'Pro Pack'",
         "4 packages compared, 2 differ from Stripe.",
     ]
 

@@ -73,10 +73,10 @@ def test_a_site_that_is_set_up_is_ready(sandbox: Sandbox) -> None:
     code, said = check()
 
     *lines, last = said.splitlines()
-    assert (code, last) == (0, "All is ready."), said
+    assert (code, last) == (0, "All checks passed."), said
     assert all(line.startswith("✓ ") for line in lines)
     assert "✓ Account acct_1SandboxLocal0000, test mode" in lines
-    assert "✓ Catalogue: 4 packages are as at Stripe" in lines
+    assert "✓ Catalogue: 4 packages match Stripe" in lines
     assert f"✓ Webhook endpoint {ENDPOINT}: events missing: none" in lines
 
 
@@ -102,7 +102,7 @@ def test_an_account_that_may_not_charge_is_found(sandbox: Sandbox) -> None:
     assert wrong(said) == [
         ("Account: charges are not enabled", "Finish the account's activation in Stripe's dashboard.")
     ]
-    assert said.endswith("1 to put right.\n")
+    assert said.endswith("1 to fix.\n")
 
 
 def test_a_key_of_another_account_than_the_data_is_found(sandbox: Sandbox) -> None:
@@ -122,7 +122,7 @@ def test_a_key_of_another_mode_than_data_and_endpoint_is_found(sandbox: Sandbox,
     assert code == 1
     assert "STRIPE_SECRET_KEY is a live key; the data here is of test mode" in found[0][0]
     assert found[1][0].startswith("SITE_URL is http://")
-    assert found[2][0] == f"Webhook endpoint {ENDPOINT}: of the other mode than the key"
+    assert found[2][0] == f"Webhook endpoint {ENDPOINT}: not in the key's mode"
     assert len(found) == 3
 
 
@@ -135,10 +135,10 @@ def test_an_endpoint_at_another_address_is_found(settings: Any) -> None:
     ((found, to_do),) = wrong(said)
     assert (code, found) == (
         1,
-        "Webhook endpoint: none has the address https://credits.example.com/api/v1/billing/credits/webhook;"
-        f" there is {there}/api/v1/billing/credits/webhook",
+        "Webhook endpoint: none has the URL https://credits.example.com/api/v1/billing/credits/webhook;"
+        f" found: {there}/api/v1/billing/credits/webhook",
     )
-    assert to_do == "To make it, run check_stripe --create-endpoint, and set the secret that it prints."
+    assert to_do == "To create it, run check_stripe --create-endpoint and set the secret it prints."
 
 
 @pytest.mark.parametrize("path", ["/api/v1/billing/credits/webhook/", "/api/credits/webhook"])
@@ -163,8 +163,8 @@ def test_two_endpoints_at_our_address_are_found(sandbox: Sandbox, settings: Any)
     assert code == 1
     assert wrong(said) == [
         (
-            f"Webhook endpoint: 2 have our address: we_second, {ENDPOINT}",
-            "Delete all but one at Stripe.",
+            f"Webhook endpoint: 2 have our URL: we_second, {ENDPOINT}",
+            "Delete all but one in Stripe.",
         )
     ]
 
@@ -178,13 +178,13 @@ ON_ITS_PAGE = "change it on the endpoint's page in Stripe's dashboard (Developer
         ({"status": "disabled"}, "disabled", f"Enable it: {ON_ITS_PAGE}"),
         (
             {"api_version": "2024-06-20"},
-            "API version 2024-06-20, and the site speaks 2026-08-26.dahlia",
-            "An endpoint keeps the version that it was made with: delete it at Stripe, run check_stripe"
-            " --create-endpoint, and set the secret that it prints.",
+            "API version 2024-06-20, but the site uses 2026-08-26.dahlia",
+            "An endpoint keeps the version it was created with: delete it in Stripe, then run check_stripe"
+            " --create-endpoint and set the secret it prints.",
         ),
         (
             {"api_version": None},
-            "API version the account's default, and the site speaks 2026-08-26.dahlia",
+            "API version the account's default, but the site uses 2026-08-26.dahlia",
             "An endpoint keeps",
         ),
         (
@@ -194,10 +194,10 @@ ON_ITS_PAGE = "change it on the endpoint's page in Stripe's dashboard (Developer
         ),
         (
             {"enabled_events": [*WANTED_EVENTS, "payout.paid", "charge.expired"]},
-            "events that do nothing here: payout.paid",
-            f"Take them off: {ON_ITS_PAGE}",
+            "unused events: payout.paid",
+            f"Remove them: {ON_ITS_PAGE}",
         ),
-        ({"enabled_events": ["*"]}, "events that do nothing here: *", f"Take them off: {ON_ITS_PAGE}"),
+        ({"enabled_events": ["*"]}, "unused events: *", f"Remove them: {ON_ITS_PAGE}"),
     ],
     ids=["disabled", "old version", "no version", "too few events", "too many events", "all events"],
 )
@@ -224,7 +224,7 @@ def test_a_permission_that_the_key_lacks_is_found_by_stripes_name(sandbox: Sandb
     assert code == 1
     assert what.endswith(f": the key lacks rak_{missing}")
     assert f": {missing.rsplit('_', 1)[1]}:" in what
-    assert to_do == "Give it to the key in Stripe's dashboard (Developers → API keys)."
+    assert to_do == "Grant it in Stripe's dashboard (Developers → API keys)."
     assert len(wrong(said)) == 1, said
 
 
@@ -238,7 +238,7 @@ def test_a_key_that_may_do_nothing_is_told_all_it_needs(sandbox: Sandbox) -> Non
     for title, permission in first.items():
         ((what, to_do),) = [line for line in lines if line[0].startswith(f"{title}: ")]
         assert f"Having the 'rak_{permission}_read' permission would allow this request to continue" in what
-        assert to_do == "Put that right first."
+        assert to_do == "Fix that first."
 
 
 def test_invoices_are_asked_for_where_stripe_makes_them_out(sandbox: Sandbox, settings: Any) -> None:
@@ -256,7 +256,7 @@ def test_a_catalogue_that_differs_is_found() -> None:
     Package.objects.filter(code="pro").update(name="Professional")
     code, said = check()
     assert code == 1
-    assert wrong(said) == [("Catalogue: pro: name at Stripe is 'Pro Pack'", "Run sync_catalog.")]
+    assert wrong(said) == [("Catalogue: pro: name in Stripe is 'Pro Pack'", "Run sync_catalog.")]
 
 
 def test_a_shop_with_nothing_on_sale_is_found() -> None:
@@ -282,7 +282,7 @@ def revoked(sandbox: Sandbox) -> None:
         (
             revoked,
             "Stripe refused the request: Invalid API Key provided: rk_test_****",
-            "Put that right first.",
+            "Fix that first.",
         ),
     ],
     ids=["away", "revoked key"],
@@ -316,7 +316,7 @@ def test_the_endpoint_is_made_and_its_secret_shown_once(
     secret = re.search(r"^    (whsec_\w+)$", said, re.MULTILINE)
     assert made is not None
     assert secret is not None
-    assert "Put it into STRIPE_WEBHOOK_SECRET_CREDITS and restart the web process" in said
+    assert "Set STRIPE_WEBHOOK_SECRET_CREDITS to it and restart the web process" in said
     (endpoint,) = [each for each in sandbox.objects("webhook_endpoint") if each["id"] == made[1]]
     assert (endpoint["url"], endpoint["api_version"]) == (made[2].rstrip("."), settings.STRIPE_API_VERSION)
     assert sorted(endpoint["enabled_events"]) == list(WANTED_EVENTS)
@@ -331,7 +331,7 @@ def test_the_endpoint_is_made_and_its_secret_shown_once(
 
 def test_no_second_endpoint_is_made(sandbox: Sandbox) -> None:
     sandbox.restrict_key(KEY, *NEEDED, "webhook_write")
-    with pytest.raises(CommandError, match=f"There is one with our address: {ENDPOINT}"):
+    with pytest.raises(CommandError, match=f"An endpoint with our URL exists: {ENDPOINT}"):
         check("--create-endpoint")
     assert len(sandbox.objects("webhook_endpoint")) == 1
 

@@ -47,7 +47,7 @@ STARTS: dict[str, tuple[dict[str, str], list[str], str]] = {
     "a live key with DEBUG": (
         {**DEMO, "DEBUG": "1", "STRIPE_SECRET_KEY": LIVE_KEY},
         ["-c", START],
-        "STRIPE_SECRET_KEY is a live key and DEBUG is on",
+        "STRIPE_SECRET_KEY is a live key, but DEBUG is on",
     ),
 }
 
@@ -156,7 +156,7 @@ def test_two_webhook_secrets_are_fit_for_a_rotation(settings: Any) -> None:
 def test_a_live_key_is_refused_with_debug(settings: Any) -> None:
     (error,) = errors_of(settings, DEBUG=True)
 
-    assert error == "STRIPE_SECRET_KEY is a live key and DEBUG is on. Use a test key, or turn DEBUG off."
+    assert error == "STRIPE_SECRET_KEY is a live key, but DEBUG is on. Use a test key, or turn DEBUG off."
 
 
 def test_a_test_key_may_run_with_debug(settings: Any) -> None:
@@ -168,7 +168,7 @@ def test_the_demo_takes_known_secrets_but_no_live_key(settings: Any) -> None:
 
     assert errors_of(settings, DEMO=True, **known) == []
     (error,) = errors_of(settings, DEMO=True, STRIPE_SECRET_KEY=LIVE_KEY)
-    assert error.startswith("STRIPE_SECRET_KEY is a live key and these are the demo's settings.")
+    assert error.startswith("STRIPE_SECRET_KEY is a live key, but these are demo settings.")
 
 
 @pytest.mark.parametrize(
@@ -177,11 +177,11 @@ def test_the_demo_takes_known_secrets_but_no_live_key(settings: Any) -> None:
         ("", ""),
         ("https://app.example.com", ""),
         ("https://app.example.com:8443/shop", ""),
-        ("app.example.com", "not the address of a site"),
-        ("https://user@app.example.com", "not the address of a site"),
-        ("https://app.example.com?next=", "not the address of a site"),
-        ("https://[app.example.com", "not the address of a site"),
-        ("http://app.example.com", "must be HTTPS"),
+        ("app.example.com", "must be a site's URL"),
+        ("https://user@app.example.com", "must be a site's URL"),
+        ("https://app.example.com?next=", "must be a site's URL"),
+        ("https://[app.example.com", "must be a site's URL"),
+        ("http://app.example.com", "must use HTTPS"),
     ],
 )
 def test_an_older_front_end_is_where_buyers_can_be_sent(settings: Any, url: str, complaint: str) -> None:
@@ -196,7 +196,7 @@ def test_a_checkout_time_that_stripe_refuses_is_refused_at_the_start(settings: A
     lifetime = datetime.timedelta(minutes=minutes)
     for changes in ({}, {"DEMO": True, "STRIPE_SECRET_KEY": TEST_KEY}):
         (error,) = errors_of(settings, CHECKOUT_SESSION_LIFETIME=lifetime, **changes)
-        assert error.startswith("CHECKOUT_SESSION_MINUTES is not 31 to 1439")
+        assert error.startswith("CHECKOUT_SESSION_MINUTES must be 31 to 1439")
 
 
 @pytest.mark.parametrize("minutes", [31, 1439])

@@ -63,13 +63,13 @@ def test_without_names_it_copies_all_that_is_mirrored(sandbox: Sandbox, api: str
     assert {line.split(":")[0] for line in said.splitlines()} == {
         "Product", "Price", "Session", "PaymentIntent", "Charge", "Customer", "Refund", "Dispute"
     }  # fmt: skip
-    assert "Refund: none at Stripe" in said
+    assert "Refund: none in Stripe" in said
     assert djstripe.Charge.objects.count() == djstripe.PaymentMethod.objects.count() == 1
 
 
 def test_what_is_not_mirrored_is_refused_before_anything_is_asked(sandbox: Sandbox) -> None:
     sandbox.delete("/_sandbox/requests")
-    with pytest.raises(CommandError, match=r"Not mirrored here: Payout, Nonsense\. What is: Product, Price"):
+    with pytest.raises(CommandError, match=r"Not mirrored: Payout, Nonsense\. Mirrored: Product, Price"):
         sync("Product", "Payout", "Nonsense")
     assert sandbox.calls() == []
 
@@ -80,7 +80,7 @@ def test_one_that_fails_is_told_and_keeps_none_of_the_others(sandbox: Sandbox) -
     broken = sandbox.objects("product")[1]["id"]
     sandbox.fault(method="GET", path=f"/v1/products/{broken}", status=500, times=10)
     out, errors = StringIO(), StringIO()
-    with pytest.raises(CommandError, match="Some could not be copied"):
+    with pytest.raises(CommandError, match="Some objects could not be copied"):
         call_command("djstripe_sync_models", "Product", stdout=out, stderr=errors)
 
     assert djstripe.Product.objects.count() == 2

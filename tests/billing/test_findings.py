@@ -62,7 +62,7 @@ def test_a_refund_or_dispute_of_another_amount_is_one_finding(
 
     row = ReconciliationFinding.objects.get()
     assert found() == [("return_amount_differs", 3, "waiting")]
-    assert row.detail.endswith("900 usd here, 100 usd at Stripe (minor units)")
+    assert row.detail.endswith("900 usd here, 100 usd in Stripe (minor units)")
     assert row.purchase_id == purchase.pk
 
 

@@ -57,7 +57,7 @@ def _sweep_at_once(settings: Any) -> None:
         ({"price_minor": 4501}, Attention.AMOUNT_DIFFERS, "paid 4500, priced 4501 (minor units)"),
         ({"price_minor": 450}, Attention.AMOUNT_DIFFERS, "paid 4500, priced 450 (minor units)"),
         ({"currency": "eur"}, Attention.CURRENCY_DIFFERS, "paid in usd, priced in eur"),
-        ({"user": None}, Attention.BUYER_DELETED, "nobody could spend the credits: refund the payment"),
+        ({"user": None}, Attention.BUYER_DELETED, "no one can spend the credits: refund the payment"),
     ],
     ids=["too little", "too much", "another currency", "buyer deleted"],
 )

@@ -97,7 +97,7 @@ def test_others_stay_on_sale_when_asked() -> None:
 def test_where_there_are_packages_nothing_is_loaded_when_asked() -> None:
     PackageFactory(code="special")
 
-    assert run(CATALOGS / "standard.toml", if_empty=True).startswith("There are packages already")
+    assert run(CATALOGS / "standard.toml", if_empty=True).startswith("Packages already exist")
     assert [row["code"] for row in rows()] == ["special"]
 
 

@@ -153,12 +153,12 @@ def test_a_wrong_signature_is_a_warning_that_names_the_failed_check(
 @pytest.mark.parametrize(
     ("carried", "reference", "level", "noted"),
     [
-        ({}, "missing", "warning", "It carries no reference"),
+        ({}, "missing", "warning", "It has no purchase reference"),
         (
             {"client_reference_id": "rosalind.q@mail.example"},
             "foreign",
             "warning",
-            "which is no purchase of ours",
+            "which is not one of our purchases",
         ),
         (
             {"metadata": {"purchase_id": "0b9a7c1e-0000-4000-8000-000000000000"}},

@@ -58,22 +58,22 @@ def test_every_rule_is_of_a_currency_that_stripe_takes_and_no_two_contradict() -
     [
         ("0", "usd", ""),
         ("0.50", "usd", ""),
-        ("0.49", "usd", "Stripe takes no less than $0.50."),
-        ("0.29", "gbp", "Stripe takes no less than £0.30."),
-        ("49", "jpy", "Stripe takes no less than ¥50."),
-        ("174.99", "huf", "Stripe takes no less than 175.00 HUF."),
+        ("0.49", "usd", "Stripe’s minimum is $0.50."),
+        ("0.29", "gbp", "Stripe’s minimum is £0.30."),
+        ("49", "jpy", "Stripe’s minimum is ¥50."),
+        ("174.99", "huf", "Stripe’s minimum is 175.00 HUF."),
         ("0.01", "afn", ""),
         ("999999.99", "usd", ""),
-        ("1000000.00", "usd", "Stripe takes no more than $999,999.99."),
+        ("1000000.00", "usd", "Stripe’s maximum is $999,999.99."),
         ("9999999.99", "inr", ""),
-        ("10000000.00", "inr", "Stripe takes no more than ₹9,999,999.99."),
+        ("10000000.00", "inr", "Stripe’s maximum is ₹9,999,999.99."),
         ("9999999999.99", "idr", ""),
-        ("100000000", "krw", "Stripe takes no more than ₩99,999,999."),
+        ("100000000", "krw", "Stripe’s maximum is ₩99,999,999."),
         ("12.340", "kwd", ""),
-        ("12.345", "kwd", "Stripe takes two decimal places in KWD: the third must be 0."),
+        ("12.345", "kwd", "Stripe accepts two decimal places in KWD; the third must be 0."),
         ("1500.00", "isk", ""),
-        ("1.50", "isk", "Stripe takes whole amounts only in ISK."),
-        ("1500.01", "ugx", "Stripe takes whole amounts only in UGX."),
+        ("1.50", "isk", "Stripe only accepts whole amounts in ISK."),
+        ("1500.01", "ugx", "Stripe only accepts whole amounts in UGX."),
         ("174.99", "twd", ""),
     ],
 )
@@ -94,7 +94,7 @@ def test_an_amount_survives_the_way_to_the_main_unit_and_back(minor: int, curren
 def test_a_fraction_of_the_smallest_unit_is_refused_and_never_rounded_away(
     amount: str, currency: str
 ) -> None:
-    with pytest.raises(ValueError, match="smallest unit"):
+    with pytest.raises(ValueError, match=r"amounts (have at most|must be whole)"):
         Money.from_major(Decimal(amount), currency)
 
 

@@ -227,7 +227,7 @@ def test_the_command_says_what_it_repaired_and_leaves_with_0(sandbox: Sandbox, u
     assert run_command() == (
         0,
         f"repaired: paid_not_credited: {started.purchase.pk}: pending → completed\n"
-        "Compared 1 sessions and 1 purchases; repaired 1; left to a person: nothing.\n",
+        "Compared 1 sessions and 1 purchases; repaired 1; needing action: nothing.\n",
     )
     assert run_command()[1].startswith("Compared 1 sessions and 1 purchases; repaired 0;")
     check_settled_books(sandbox)
@@ -241,7 +241,7 @@ def test_the_command_names_what_it_could_not_repair_and_leaves_with_1(sandbox: S
     assert code == 1
     assert out == (
         f"needs a person: amount_differs: {started.purchase.pk}: paid 4500, priced 1 (minor units)\n"
-        "Compared 1 sessions and 1 purchases; repaired 0; left to a person: 1 amount_differs.\n"
+        "Compared 1 sessions and 1 purchases; repaired 0; needing action: 1 amount_differs.\n"
     )
 
 
@@ -262,16 +262,14 @@ def test_the_command_stops_when_stripe_is_down_and_keeps_what_it_repaired(
         sandbox.pay(start(user, "starter").session_id)
     sandbox.fault(method="GET", path="/v1/checkout/sessions", delay_ms=0, times=1)
     sandbox.fault(method="GET", path="/v1/checkout/sessions", status=503, times=1)
-    with pytest.raises(
-        CommandError, match=r"What was compared so far is kept; `reconcile --resume \d+` goes on"
-    ):
+    with pytest.raises(CommandError, match=r"Progress is saved; `reconcile --resume \d+` goes on"):
         run_command()
     assert Purchase.objects.filter(status=Status.COMPLETED).count() == 2
     check_books(sandbox)
     code, out = run_command("--resume")
     assert (code, out.splitlines()[-1]) == (
         0,
-        "Compared 4 sessions and 4 purchases; repaired 4; left to a person: nothing.",
+        "Compared 4 sessions and 4 purchases; repaired 4; needing action: nothing.",
     )
     check_settled_books(sandbox)
 
@@ -281,12 +279,12 @@ def test_the_command_stops_when_stripe_is_down_and_keeps_what_it_repaired(
     [
         (
             ["--from", "yesterday"],
-            "'yesterday' is no date or time. Write 2026-11-21 or 2026-11-21T14:00:00Z.",
+            "'yesterday' is not a date or time. Use 2026-11-21 or 2026-11-21T14:00:00Z.",
         ),
-        (["--from", "2026-02-30"], "'2026-02-30' is no date"),
-        (["--to", "2026-11-21T25:00:00Z"], "'2026-11-21T25:00:00Z' is no date"),
-        (["--from", "2026-11-21", "--to", "2026-11-20"], "ends .* before it begins"),
-        (["--from", "2999-01-01"], "ends .* before it begins"),
+        (["--from", "2026-02-30"], "'2026-02-30' is not a valid date"),
+        (["--to", "2026-11-21T25:00:00Z"], "'2026-11-21T25:00:00Z' is not a valid date"),
+        (["--from", "2026-11-21", "--to", "2026-11-20"], "ends .* before it starts"),
+        (["--from", "2999-01-01"], "ends .* before it starts"),
     ],
 )
 def test_a_period_that_is_none_is_refused(arguments: list[str], message: str) -> None:

@@ -99,7 +99,7 @@ def test_a_run_whose_process_is_killed_goes_on_to_find_the_same(
     run = ReconciliationRun.objects.get()
     assert (run.status, run.is_worked_on) == ("running", True)
 
-    with pytest.raises(CommandError, match="died less than 5 minutes ago"):
+    with pytest.raises(CommandError, match="stopped less than 5 minutes ago"):
         call_command("reconcile", "--resume", str(run.pk))
     let_the_lease_run_out(run)
     with pytest.raises(SystemExit):  # something is left to a person

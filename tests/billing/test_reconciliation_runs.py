@@ -154,7 +154,7 @@ def test_compare_now_begins_a_run_of_so_many_days(as_superuser: Client, superuse
     assert ((made.period_end - made.period_start).days, made.asked_by) == (30, superuser.pk)
     (job,) = ProcrastinateJob.objects.filter(task_name="billing.work_on_reconciliation")
     assert job.args == {"run_id": made.pk}
-    assert "Waits for a worker" in read(as_superuser, list_of(ReconciliationRun))
+    assert "Queued" in read(as_superuser, list_of(ReconciliationRun))
 
 
 def test_the_pages_show_runs_and_findings_and_the_button_repairs(

@@ -101,7 +101,7 @@ def test_the_night_gives_up_what_stood_for_a_week(stopped: ReconciliationRun) ->
     reconcile_nightly(timestamp=int(time.time()))
 
     assert not SeenPurchase.objects.exists()
-    for run, reason in ((now(stopped), stopped.failure), (now(untouched), "Its process ended.")):
+    for run, reason in ((now(stopped), stopped.failure), (now(untouched), "The process stopped.")):
         assert (run.status, run.stage, run.failure, run.can_go_on) == ("failed", "", reason, False)
     assert runs_to_take_up().get().source == "nightly"
 
@@ -129,14 +129,14 @@ def test_the_page_says_why_a_run_stopped_and_goes_on(
     assert "Stripe can't be reached" in page
     assert button_of(stopped, "go_on") in page
     answer = press(as_superuser, stopped, "go_on")
-    assert messages_after(answer) == ["A worker goes on with it."]
-    assert history_of(stopped) == [("stella", "Had it go on")]
+    assert messages_after(answer) == ["A worker will resume it."]
+    assert history_of(stopped) == [("stella", "Resumed")]
     run_worker()
 
     check_whole(stopped)
     assert button_of(stopped, "go_on") not in read(as_superuser, page_of(stopped))
     assert messages_after(press(as_superuser, stopped, "go_on")) == [
-        "It is done: there is nothing to go on with."
+        "It has finished; there is nothing to resume."
     ]
 
 
@@ -150,15 +150,15 @@ def test_the_page_tells_a_living_run_from_a_dead_one(
         if run.stage == "purchases" and not pages:
             pages.append(read(as_superuser, page_of(run)))
             refused = messages_after(press(as_superuser, run, "go_on"))
-            assert refused == ["A process works on it, or died less than 5 minutes ago."]
+            assert refused == ["It is still running, or stopped less than 5 minutes ago."]
             let_the_lease_run_out(run)
             pages.append(read(as_superuser, page_of(run)))
-            assert "Its process died" in read(as_superuser, list_of(ReconciliationRun))
+            assert "Interrupted" in read(as_superuser, list_of(ReconciliationRun))
 
     run = go_on(begin().pk, look)
     alive, dead = pages
     assert ("60%" in alive, "Running" in alive, button_of(run, "go_on") in alive) == (True, True, False)
-    assert ("Its process died" in dead, button_of(run, "go_on") in dead) == (True, True)
+    assert ("Interrupted" in dead, button_of(run, "go_on") in dead) == (True, True)
     assert not ProcrastinateJob.objects.filter(task_name="billing.work_on_reconciliation").exists()
 
 

@@ -182,7 +182,7 @@ def test_too_few_of_one_for_the_other_are_refused() -> None:
     with pytest.raises(CommandError, match="twice as many entries as purchases"):
         seed(entries=2 * PURCHASES - 1)
     for buyers in (0, PURCHASES // 2 + 1):
-        with pytest.raises(CommandError, match="at least one buyer, and for two purchases for each"):
+        with pytest.raises(CommandError, match="at least one buyer, and two purchases per buyer"):
             seed(buyers=buyers)
 
 

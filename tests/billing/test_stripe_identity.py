@@ -67,12 +67,15 @@ def remembered() -> list[tuple[str, bool]]:
 # --- Events
 
 FOREIGN = {
-    "live": ({"livemode": True}, "It is of live mode, and this is test mode."),
+    "live": ({"livemode": True}, "The event is in live mode, but this site is in test mode."),
     "another account": (
         {"account": "acct_another"},
-        f"It is of the account acct_another, and this is {OURS}.",
+        f"The event belongs to the account acct_another, but this site uses {OURS}.",
     ),
-    "both": ({"account": "acct_another", "livemode": True}, "It is of live mode, and this is test mode."),
+    "both": (
+        {"account": "acct_another", "livemode": True},
+        "The event is in live mode, but this site is in test mode.",
+    ),
 }
 
 
@@ -139,7 +142,7 @@ def test_an_event_that_names_an_account_while_none_is_known_is_not_taken_for_our
     event = InboxEvent.objects.get(type="checkout.session.completed")
     assert (event.status, event.note) == (
         "ignored",
-        f"It is of the account {OURS}, and this is not known yet.",
+        f"The event belongs to the account {OURS}, but this site uses none yet.",
     )
     assert Purchase.objects.get().status == "pending"
 

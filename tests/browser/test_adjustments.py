@@ -55,7 +55,7 @@ def test_credits_are_given_by_dialog_and_the_buyer_reads_why(open_page: OpenPage
     page.locator("#dialog").get_by_label("Credits").fill("2.5")
     confirm(page, "Adjust")
 
-    expect(page.get_by_text("Booked: +2.5 credits.")).to_be_visible()
+    expect(page.get_by_text("Adjusted by +2.5 credits.")).to_be_visible()
     owner = account.owner
     assert owner is not None
     statement = open_page(owner)
@@ -69,7 +69,7 @@ def test_above_the_limit_a_second_person_approves(open_page: OpenPage, account: 
     first = open_page(make_superuser("stella"))
     fill_in(first, account, "5000", "A prize")
     confirm(first, "Adjust")
-    expect(first.get_by_text("wait until a second person approves them")).to_be_visible()
+    expect(first.get_by_text("are awaiting approval by a second person")).to_be_visible()
     expect(first.get_by_role("link", name="Approve")).to_have_count(0)
 
     second = open_page(make_superuser("sam"))
@@ -88,7 +88,7 @@ def test_both_ends_of_the_dialog_are_reached_in_a_low_window(open_page: OpenPage
     page.goto(page_of(account))
     page.get_by_role("link", name="Adjust credits").click()
 
-    for text in ("Promotional", "Give or take credits"):
+    for text in ("Promotional", "Adjust credits"):
         place = page.locator("#dialog").get_by_text(text, exact=True)
         place.scroll_into_view_if_needed()
         expect(place).to_be_in_viewport(ratio=1)

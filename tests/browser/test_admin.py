@@ -66,12 +66,12 @@ def test_fulfilment_is_run_again_by_dialog(open_page: OpenPage, shop: Sandbox, s
     page = open_page(staff)
     page.goto(page_of(started.purchase))
 
-    press(page, "Run fulfilment again", "Run")
+    press(page, "Re-check payment", "Re-check")
 
     expect(page.get_by_text("Done. The purchase is completed.")).to_be_visible()
     assert Purchase.objects.get().status == "completed"
     assert Entry.objects.count() == 1
-    assert history_of(started.purchase) == [("stella", "Ran fulfilment again: completed")]
+    assert history_of(started.purchase) == [("stella", "Re-checked payment: completed")]
 
 
 def test_a_payment_that_was_not_credited_is_refunded_by_dialog(
@@ -84,12 +84,12 @@ def test_a_payment_that_was_not_credited_is_refunded_by_dialog(
 
     press(page, "Refund payment", "Refund payment")
     expect(page.get_by_text("This field is required.")).to_be_visible()
-    page.locator("#dialog").get_by_label("Why").fill("Told by mail")
+    page.locator("#dialog").get_by_label("Internal note").fill("Told by mail")
     page.locator("#dialog").get_by_role("button", name="Refund payment").click()
 
-    expect(page.get_by_text("$45.00 refunded. No credits were moved.")).to_be_visible()
+    expect(page.get_by_text("$45.00 refunded. No credits were affected.")).to_be_visible()
     assert Purchase.objects.get().attention == ""
-    assert history_of(purchase) == [("stella", "Refunded the payment of $45.00: Told by mail")]
+    assert history_of(purchase) == [("stella", "Refunded a payment of $45.00: Told by mail")]
 
 
 def test_a_hold_is_released_by_dialog_once_it_says_why(open_page: OpenPage, staff: User) -> None:
@@ -102,7 +102,7 @@ def test_a_hold_is_released_by_dialog_once_it_says_why(open_page: OpenPage, staf
     page.locator("#dialog").get_by_label("Reason").fill("The job died")
     page.locator("#dialog").get_by_role("button", name="Release").click()
 
-    expect(page.get_by_text("Released: 20 credits can be spent again.")).to_be_visible()
+    expect(page.get_by_text("Released: 20 credits are available again.")).to_be_visible()
     assert history_of(books.hold) == [("stella", "Released 20: The job died")]
 
 
@@ -111,7 +111,7 @@ def test_a_dialog_that_is_cancelled_does_nothing(open_page: OpenPage, staff: Use
     page = open_page(staff)
     page.goto(page_of(event))
 
-    page.get_by_role("link", name="Apply again").click()
+    page.get_by_role("link", name="Reprocess").click()
     page.locator("#dialog").get_by_text("Cancel").click()
 
     expect(page.locator("#dialog")).to_be_hidden()
@@ -125,12 +125,12 @@ def test_failed_events_are_chosen_and_applied_again_together(open_page: OpenPage
     page.goto(list_of(InboxEvent))
 
     page.locator("#action-toggle").check()
-    page.locator("select[name=action]").select_option(label="Apply those that failed again")
+    page.locator("select[name=action]").select_option(label="Reprocess failed events")
     page.get_by_role("button", name="Run").click()
 
-    expect(page.get_by_text("2 events went well.")).to_be_visible()
+    expect(page.get_by_text("2 events processed.")).to_be_visible()
     assert Entry.objects.count() == 2
-    assert [history_of(event) for event in events] == [[("stella", "Applied it again: applied")]] * 2
+    assert [history_of(event) for event in events] == [[("stella", "Reprocessed: applied")]] * 2
 
 
 def test_a_package_is_repriced_and_synced(open_page: OpenPage, shop: Sandbox, staff: User) -> None:

@@ -50,7 +50,7 @@ def test_no_page_breaks_its_policy_or_scrolls_sideways(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, url
     page.goto(page_of(service))
     create(page, "new")
-    expect(page.locator("#dialog").get_by_label("The new key")).to_be_visible()
+    expect(page.locator("#dialog").get_by_label("New key")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -61,13 +61,13 @@ def test_a_key_is_made_shown_once_copied_and_used(
     page.goto(page_of(service))
     create(page, "production")
 
-    shown = page.get_by_label("The new key")
+    shown = page.get_by_label("New key")
     expect(shown).to_have_value(SECRET)
     secret = shown.input_value()
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == secret
-    page.get_by_role("link", name="I have it").click()
+    page.get_by_role("link", name="Done").click()
 
     expect(page.get_by_role("link", name=f"pck_{ApiKey.objects.get().prefix}_")).to_be_visible()
     assert secret not in page.content()
@@ -89,6 +89,6 @@ def test_a_key_is_revoked_by_dialog(open_page: OpenPage, staff: User, service: A
     page.goto(page_of(new.key))
     press(page, "Revoke", "Revoke")
 
-    expect(page.get_by_text("The key is revoked.")).to_be_visible()
+    expect(page.get_by_text("Key revoked.")).to_be_visible()
     with pytest.raises(ApiKeyRevoked):
         authenticate_client(f"Bearer {new.secret}")

@@ -52,14 +52,14 @@ def test_a_price_is_changed_from_a_date(open_page: OpenPage, staff: User) -> Non
     page = open_page(staff)
     page.goto(page_of(rate))
 
-    page.get_by_role("link", name="New price from a date").click()
+    page.get_by_role("link", name="Schedule price").click()
     page.get_by_label("Price in credits").fill("1.5")
     page.locator("#id_effective_from_0").fill("2090-01-01")
     page.locator("#id_effective_from_1").fill("00:00")
     page.get_by_role("button", name="Save", exact=True).click()
 
     expect(page.get_by_text("was added successfully")).to_be_visible()
-    expect(page.locator("#result_list").get_by_text("planned")).to_be_visible()
+    expect(page.locator("#result_list").get_by_text("scheduled")).to_be_visible()
     assert list(Rate.objects.order_by("price").values_list("price", flat=True)) == [
         Decimal("1.25"),
         Decimal("1.5"),

@@ -67,7 +67,7 @@ def test_a_new_keys_wishes_are_kept(as_superuser: Http, service: ApiClient, supe
     assert (key.name, key.scopes) == ("production", ["read"])
     assert key.expires_at is not None
     assert (key.expires_at - timezone.now()).days in (29, 30)
-    assert history_of(service) == [("stella", f"Created the key production ({key.prefix})")]
+    assert history_of(service) == [("stella", f"Created key production ({key.prefix})")]
 
 
 @pytest.mark.parametrize(
@@ -96,14 +96,14 @@ def test_a_key_is_revoked_by_its_button(as_superuser: Http, new_key: NewKey) -> 
     with pytest.raises(ApiKeyRevoked):
         authenticate_client(f"Bearer {new_key.secret}")
     assert history_of(new_key.key) == [("stella", "Revoked")]
-    assert history_of(new_key.key.client)[-1] == ("stella", f"Revoked the key {new_key.key}")
+    assert history_of(new_key.key.client)[-1] == ("stella", f"Revoked key {new_key.key}")
     assert "revoked" in read(as_superuser, page_of(new_key.key.client))
 
 
 def test_a_key_that_is_revoked_already_says_so(as_superuser: Http, new_key: NewKey) -> None:
     revoke_key(new_key.key)
 
-    assert messages_after(press(as_superuser, new_key.key, REVOKE)) == ["The key was revoked before."]
+    assert messages_after(press(as_superuser, new_key.key, REVOKE)) == ["The key was already revoked."]
     assert history_of(new_key.key) == []
 
 
@@ -111,7 +111,7 @@ def test_a_client_is_not_saved_without_a_scope(as_superuser: Http) -> None:
     answer = as_superuser.post(add_to(ApiClient), {"name": "Idle", "oidc_client_id": "", "is_active": "on"})
 
     assert answer.status_code == 200
-    assert "Tick one at least" in answer.content.decode()
+    assert "Select at least one scope" in answer.content.decode()
     assert not ApiClient.objects.exists()
 
 

@@ -83,7 +83,7 @@ def test_a_foreign_host_costs_a_400_and_no_more(
             if path.startswith("/api/"):
                 assert_problem(answer, 400, "unknown_host")
             else:
-                assert (answer.status_code, answer.content) == (400, b"This host is not served here.\n")
+                assert (answer.status_code, answer.content) == (400, b"Unknown host.\n")
             assert [line.exc_info for line in caplog.records] == [
                 None,
                 None,

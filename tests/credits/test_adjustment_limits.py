@@ -131,11 +131,13 @@ def browser(asker: User) -> Client:
 
 def test_the_dialog_says_what_is_left_and_until_when(browser: Client, asker: User, account: Account) -> None:
     dialog = button_of(account, "adjust")
-    more = "Anything above that waits for a second person."
-    assert f"You can book up to 1,000 within 24 hours without approval. {more}" in read(browser, dialog)
+    more = "A second person must approve more."
+    assert f"You can adjust up to 1,000 credits per 24 hours without approval. {more}" in read(
+        browser, dialog
+    )
     ask(account, "299.5", asker)
     until = timezone.now() + timedelta(days=1)
-    told = f"You can book up to 700.5 without approval until {until.day} {until:%b}, {until:%H}:"
+    told = f"You can adjust up to 700.5 credits without approval until {until.day} {until:%b}, {until:%H}:"
     assert told in read(browser, dialog)
     assert f"UTC (1,000 per 24 hours). {more}" in read(browser, dialog)
 
@@ -146,8 +148,8 @@ def test_what_waits_because_of_what_went_before_says_so(
     ask(account, 900, asker)
     fields = {"_form_submitted": "True", "key": "k", "what": "give", "amount": "101", "reason": "Why"}
     (said,) = messages_after(browser.post(button_of(account, "adjust"), fields))
-    waits = "+101 credits wait until a second person approves them."
-    assert said.startswith(f"{waits} You can book up to 100 without approval until ")
+    waits = "+101 credits are awaiting approval by a second person."
+    assert said.startswith(f"{waits} You can adjust up to 100 credits without approval until ")
 
 
 # --- At once ----------------------------------------------------------------------------------------------------------

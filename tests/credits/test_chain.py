@@ -158,7 +158,7 @@ def test_an_account_written_anew_with_all_its_seals_is_found_by_a_head_alone() -
     code, said = check_ledger("--since", head)
     assert code == 1
     assert f"VIOLATION history_is_the_same: entry {head.split(':')[0]}: " in said
-    assert "The ledger is broken: 1 violation(s)." in said
+    assert "The ledger check failed: 1 violation(s)." in said
 
 
 def test_a_last_entry_taken_away_with_all_that_tells_of_it_is_found_by_a_head_alone() -> None:

@@ -19,7 +19,7 @@ from credits.proof.invariants import OF_BOOKS
 from tests.conftest import empty_tables
 from tests.credits.builders import claim, claw_back, grant, hold, no_triggers, open_account, spend
 
-WHOLE = f"The ledger is whole: {len(INVARIANTS)} invariants hold over 3 accounts, 6 lots, 12 entries.\n"
+WHOLE = f"The ledger is intact: {len(INVARIANTS)} invariants hold over 3 accounts, 6 lots, 12 entries.\n"
 
 
 def run(*statements: str) -> None:
@@ -278,7 +278,7 @@ def test_the_command_names_each_violation_and_leaves_with_1() -> None:
             f"VIOLATION balance_equals_lots: account {account.pk}:"
             " balance 121.000000 and debt 0.000000, its lots have 120.000000 left",
         ]
-        assert err.strip() == "The ledger is broken: 2 violation(s)."
+        assert err.strip() == "The ledger check failed: 2 violation(s)."
 
 
 @pytest.mark.django_db(transaction=True)

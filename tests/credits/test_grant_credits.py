@@ -75,7 +75,7 @@ def test_a_line_is_booked_with_all_that_it_says(ada: User, write: Callable[..., 
     header = "email,amount,key,reason,reference,expires_at,promotional"
     line = "ADA@example.com,2.5,spring-1,Thank you,T-7,2099-01-01T00:00:00+01:00,yes"
 
-    assert run(write(line, header=header)) == ("1 booked, 2.5 credits; 0 booked before.", [])
+    assert run(write(line, header=header)) == ("1 applied, 2.5 credits; 0 already applied.", [])
 
     entry = Entry.objects.get()
     lot = entry.account.lots.get()
@@ -95,7 +95,7 @@ def test_a_line_names_an_account_or_an_address(ada: User, write: Callable[..., s
 
     said, _ = run(write(*lines, header="account,email,amount,key,reason"))
 
-    assert said == "2 booked, 11 credits; 0 booked before."
+    assert said == "2 applied, 11 credits; 0 already applied."
     assert numbers(account)[0] == 5
     assert get_balance(ada).balance == 6
 
@@ -104,14 +104,14 @@ def test_a_file_run_twice_is_booked_once(ada: User, write: Callable[..., str]) -
     file = write("ada@example.com,5,a,Why", "ada@example.com,6,b,Why")
     run(file)
 
-    assert run(file) == ("0 booked, 0 credits; 2 booked before.", [])
+    assert run(file) == ("0 applied, 0 credits; 2 already applied.", [])
     assert get_balance(ada).balance == 11
 
 
 def test_a_line_that_stands_there_twice_is_booked_once(ada: User, write: Callable[..., str]) -> None:
     said, _ = run(write(*["ada@example.com,5,a,Why"] * 2, "Ada@Example.com ,5.0,a, Why"))
 
-    assert said == "1 booked, 5 credits; 2 booked before."
+    assert said == "1 applied, 5 credits; 2 already applied."
     assert get_balance(ada).balance == 5
 
 
@@ -123,7 +123,7 @@ def test_a_line_booked_before_its_expiry_passed_stays_a_repeat(
     monkeypatch.setattr(
         "credits.adjustments.adjusting.timezone.now", lambda: datetime(2100, 1, 1, tzinfo=UTC)
     )
-    assert run(file) == ("0 booked, 0 credits; 1 booked before.", [])
+    assert run(file) == ("0 applied, 0 credits; 1 already applied.", [])
 
 
 def test_a_file_from_a_spreadsheet_is_read(ada: User, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_file_from_a_spreadsheet_is_read(ada: User, tmp_path: Path) -> None:
     path = tmp_path / "grants.csv"
     path.write_bytes(text.encode())
 
-    assert run(str(path))[0] == "1 booked, 5 credits; 0 booked before."
+    assert run(str(path))[0] == "1 applied, 5 credits; 0 already applied."
     assert Adjustment.objects.get().reason == "First second"
 
 
@@ -140,7 +140,7 @@ def test_standard_input_is_read(ada: User, monkeypatch: pytest.MonkeyPatch) -> N
     text = f"{HEADER}\nada@example.com,5,a,Why\n".encode()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
 
-    assert run("-")[0] == "1 booked, 5 credits; 0 booked before."
+    assert run("-")[0] == "1 applied, 5 credits; 0 already applied."
 
 
 def test_a_dry_run_books_nothing_and_opens_no_account(ada: User, write: Callable[..., str]) -> None:
@@ -148,7 +148,7 @@ def test_a_dry_run_books_nothing_and_opens_no_account(ada: User, write: Callable
 
     said, _ = run(file, "--dry-run")
 
-    assert said == "2 to book, 11 credits; 0 booked before. Nothing was booked: this was a dry run."
+    assert said == "2 to apply, 11 credits; 0 already applied. Nothing was changed: this was a dry run."
     assert not Adjustment.objects.exists()
     assert not Account.objects.exists()
 
@@ -156,19 +156,19 @@ def test_a_dry_run_books_nothing_and_opens_no_account(ada: User, write: Callable
 # --- Mistakes -------------------------------------------------------------------------------------------------------
 
 WRONG = [
-    ("nobody@example.com,5,a,Why", "email: nobody has the address 'nobody@example.com'"),
-    (",5,a,Why", "email: an account’s id or an e-mail is needed"),
-    ("ada@example.com,many,a,Why", "amount: 'many' is no number in plain digits such as 2.5"),
-    ("ada@example.com,,a,Why", "amount: '' is no number in plain digits such as 2.5"),
-    ("ada@example.com,-5,a,Why", "amount: -5 is not above zero: this only gives"),
-    ("ada@example.com,0,a,Why", "amount: 0 is not above zero: this only gives"),
-    ("ada@example.com,NaN,a,Why", "amount: 'NaN' is no number in plain digits such as 2.5"),
-    ("ada@example.com,0.0000001,a,Why", "amount: An amount of credits has at most six decimal places."),
-    ("ada@example.com,1000.01,a,Why", "amount: above 1,000 a second person has to approve it"),
-    ("ada@example.com,5,,Why", "key: A business key is required."),
-    ("ada@example.com,5,a,", "reason: Say why: it stands in the statement of whose credits they are."),
-    ("ada@example.com,5,a", "it has 3 fields, and the header 4"),
-    ("ada@example.com,5,a,Why,not", "it has 5 fields, and the header 4"),
+    ("nobody@example.com,5,a,Why", "email: no user has the address 'nobody@example.com'"),
+    (",5,a,Why", "email: an account ID or email is required"),
+    ("ada@example.com,many,a,Why", "amount: 'many' is not a number in plain digits, such as 2.5"),
+    ("ada@example.com,,a,Why", "amount: '' is not a number in plain digits, such as 2.5"),
+    ("ada@example.com,-5,a,Why", "amount: -5 is not above zero: this file only adds credits"),
+    ("ada@example.com,0,a,Why", "amount: 0 is not above zero: this file only adds credits"),
+    ("ada@example.com,NaN,a,Why", "amount: 'NaN' is not a number in plain digits, such as 2.5"),
+    ("ada@example.com,0.0000001,a,Why", "amount: The amount can have at most six decimal places."),
+    ("ada@example.com,1000.01,a,Why", "amount: amounts above 1,000 need approval"),
+    ("ada@example.com,5,,Why", "key: A key is required."),
+    ("ada@example.com,5,a,", "reason: Enter a reason; the account holder will see it."),
+    ("ada@example.com,5,a", "it has 3 fields, but the header has 4"),
+    ("ada@example.com,5,a,Why,not", "it has 5 fields, but the header has 4"),
 ]
 
 
@@ -178,17 +178,17 @@ def test_a_mistake_is_named_with_line_and_field_and_nothing_is_booked(
 ) -> None:
     said, mistakes = run(write("ada@example.com,5,good,Why", line))
 
-    assert (said, mistakes) == ("failed: 1 line is wrong. Nothing was booked.", [f"line 3: {mistake}"])
+    assert (said, mistakes) == ("failed: 1 line is wrong. Nothing was changed.", [f"line 3: {mistake}"])
     assert not Adjustment.objects.exists()
 
 
 @pytest.mark.parametrize(
     ("value", "mistake"),
     [
-        ("2027-01-01", "expires_at: '2027-01-01' is no moment with its zone, such as 2027-01-01T00:00:00Z"),
-        ("soon", "expires_at: 'soon' is no moment with its zone, such as 2027-01-01T00:00:00Z"),
-        ("2020-01-01T00:00:00Z", "expires_at: The credits would have expired already."),
-        ("9999-01-01T00:00:00Z", "expires_at: Credits expire within a hundred years, or never."),
+        ("2027-01-01", "expires_at: '2027-01-01' is not a time with its zone, such as 2027-01-01T00:00:00Z"),
+        ("soon", "expires_at: 'soon' is not a time with its zone, such as 2027-01-01T00:00:00Z"),
+        ("2020-01-01T00:00:00Z", "expires_at: The expiry date must be in the future."),
+        ("9999-01-01T00:00:00Z", "expires_at: The expiry date must be within 100 years."),
     ],
 )
 def test_an_expiry_that_is_none_is_named(
@@ -203,12 +203,12 @@ def test_every_mistake_of_every_line_is_named(ada: User, write: Callable[..., st
 
     said, mistakes = run(write("x,many,a,Why,perhaps", f"{open_account().pk},5,b,,no", header=header))
 
-    assert said == "failed: 2 lines are wrong. Nothing was booked."
+    assert said == "failed: 2 lines are wrong. Nothing was changed."
     assert mistakes == [
-        "line 2: account: 'x' is no account’s id",
-        "line 2: amount: 'many' is no number in plain digits such as 2.5",
+        "line 2: account: 'x' is not an account ID",
+        "line 2: amount: 'many' is not a number in plain digits, such as 2.5",
         "line 2: promotional: 'perhaps' is neither yes nor no",
-        "line 3: reason: Say why: it stands in the statement of whose credits they are.",
+        "line 3: reason: Enter a reason; the account holder will see it.",
     ]
 
 
@@ -221,19 +221,19 @@ def test_an_account_that_is_not_there_is_named(write: Callable[..., str]) -> Non
 def test_an_address_of_two_people_stands_for_neither(ada: User, write: Callable[..., str]) -> None:
     UserFactory.create(email="ADA@example.com")
     _, mistakes = run(write("ada@example.com,5,a,Why"))
-    assert mistakes == ["line 2: email: 2 people have the address 'ada@example.com': name the account"]
+    assert mistakes == ["line 2: email: 2 users have the address 'ada@example.com': give the account"]
 
 
 def test_bytes_that_are_no_text_are_found_in_their_field(ada: User, tmp_path: Path) -> None:
     path = tmp_path / "grants.csv"
     path.write_bytes(f"{HEADER}\nada@example.com,5,a,Why\nada@example.com,5,b,Caf\xe9\n".encode("latin-1"))
     _, mistakes = run(str(path))
-    assert mistakes == ["line 3: reason: The reason has characters that can’t be kept."]
+    assert mistakes == ["line 3: reason: The reason contains characters that can’t be stored."]
 
 
 def test_a_line_after_a_field_of_several_lines_keeps_its_number(ada: User, write: Callable[..., str]) -> None:
     _, mistakes = run(write('ada@example.com,5,a,"one\ntwo\nthree"', "ada@example.com,0,b,Why"))
-    assert mistakes == ["line 5: amount: 0 is not above zero: this only gives"]
+    assert mistakes == ["line 5: amount: 0 is not above zero: this file only adds credits"]
 
 
 @pytest.mark.parametrize("other", ["6,a,Why", "5,a,Other"])
@@ -244,8 +244,8 @@ def test_a_key_that_stands_for_something_else_is_a_conflict(
 
     said, mistakes = run(write("ada@example.com,5,b,Why", f"ada@example.com,{other}"))
 
-    assert mistakes == ["line 3: key: it was booked before, with something else"]
-    assert said == "failed: 1 line is wrong. Nothing was booked."
+    assert mistakes == ["line 3: key: its key was already applied with other values"]
+    assert said == "failed: 1 line is wrong. Nothing was changed."
     assert get_balance(ada).balance == 5
 
 
@@ -255,13 +255,13 @@ def test_a_key_that_stands_for_somebody_else_is_a_conflict(ada: User, write: Cal
 
     _, mistakes = run(write("grace@example.com,5,a,Why"))
 
-    assert mistakes == ["line 2: key: it was booked before, with something else"]
+    assert mistakes == ["line 2: key: its key was already applied with other values"]
 
 
 def test_a_key_that_a_member_of_staff_used_is_a_conflict(ada: User, write: Callable[..., str]) -> None:
     ask(ledger.open_account(ada), 7, key="a")
     _, mistakes = run(write("ada@example.com,5,a,Why"))
-    assert mistakes == ["line 2: key: it was booked before, with something else"]
+    assert mistakes == ["line 2: key: its key was already applied with other values"]
 
 
 def test_a_key_that_the_file_uses_for_two_things_is_a_conflict(
@@ -272,7 +272,7 @@ def test_a_key_that_the_file_uses_for_two_things_is_a_conflict(
 
     _, mistakes = run(write(*lines))
 
-    assert mistakes == ["line 4: key: it stands on line 2 with something else"]
+    assert mistakes == ["line 4: key: line 2 uses its key with other values"]
     assert not Adjustment.objects.exists()
 
 
@@ -280,7 +280,7 @@ def test_lines_above_the_limit_are_booked_where_somebody_answers_for_them(
     ada: User, write: Callable[..., str]
 ) -> None:
     said, _ = run(write("ada@example.com,5000,a,Why"), "--above-limit")
-    assert said == "1 booked, 5,000 credits; 0 booked before."
+    assert said == "1 applied, 5,000 credits; 0 already applied."
     assert get_balance(ada).balance == 5000
 
 
@@ -288,7 +288,7 @@ def test_what_waits_for_a_second_person_is_not_taken_for_booked(ada: User, write
     """A key whose adjustment waits must not pass for credits that came in."""
     ask_above_limit(ledger.open_account(ada), 5000, key="a", reason="Why")
     _, mistakes = run(write("ada@example.com,5000,a,Why"), "--above-limit")
-    assert mistakes == ["line 2: key: it was asked for in the admin, and is waiting"]
+    assert mistakes == ["line 2: key: its key was used in the admin; that adjustment is waiting"]
 
 
 HEADERS = [
@@ -296,18 +296,18 @@ HEADERS = [
     ("email,amount,key", "'reason' is missing"),
     ("amount,key,reason", "'account' or 'email' is missing"),
     (f"{HEADER},note", "unknown column 'note'"),
-    (f"{HEADER},key", "column 'key' stands there twice"),
+    (f"{HEADER},key", "column 'key' appears twice"),
 ]
 
 
 @pytest.mark.parametrize(("header", "mistake"), HEADERS)
 def test_a_header_that_is_none_is_refused(write: Callable[..., str], header: str, mistake: str) -> None:
-    assert run(write(header=header)) == (f"failed: line 1: {mistake}. Nothing was booked.", [])
+    assert run(write(header=header)) == (f"failed: line 1: {mistake}. Nothing was changed.", [])
 
 
 def test_what_is_no_csv_is_refused_with_its_line(ada: User, write: Callable[..., str]) -> None:
     said, _ = run(write("ada@example.com,5,a,Why", 'ada@example.com,5,b,"Why'))
-    assert said == "failed: line 3: no CSV: unexpected end of data. Nothing was booked."
+    assert said == "failed: line 3: not valid CSV: unexpected end of data. Nothing was changed."
     assert not Adjustment.objects.exists()
 
 
@@ -330,8 +330,8 @@ def test_a_line_that_fails_while_it_is_booked_is_named_and_the_rest_goes_on(
     monkeypatch.setattr("credits.management.commands.grant_credits.book_grants", book_late)
     said, mistakes = run(file)
 
-    assert mistakes == ["line 2: key: This key was used for something else."]
-    assert said == "failed: 1 line is not booked. Run it again: what is booked already stays as it is."
+    assert mistakes == ["line 2: key: This key was already used for something else."]
+    assert said == "failed: 1 line is not applied. Run it again: lines already applied are skipped."
     assert get_balance(ada).balance == 13
 
 
@@ -367,7 +367,7 @@ def test_a_run_that_breaks_off_is_taken_up_by_the_next(
     monkeypatch.undo()
     assert get_balance(ada).balance == 3
 
-    assert run(file)[0] == "3 booked, 3 credits; 3 booked before."
+    assert run(file)[0] == "3 applied, 3 credits; 3 already applied."
     assert get_balance(ada).balance == 6
 
 
@@ -378,7 +378,7 @@ def test_what_was_booked_before_costs_a_few_queries_for_many_lines(
         file = write(*[f"ada@example.com,1,key-{number},Why" for number in range(count)])
         run(file)
         with CaptureQueriesContext(connection) as queries:
-            assert run(file)[0] == f"0 booked, 0 credits; {count} booked before."
+            assert run(file)[0] == f"0 applied, 0 credits; {count} already applied."
         return len(queries)
 
     assert queries_of_a_repeat(50) == queries_of_a_repeat(5)
@@ -410,5 +410,5 @@ def test_a_bar_is_shown_on_a_terminal_and_in_no_log(ada: User, write: Callable[.
     call_command("grant_credits", file, stdout=log)
 
     assert "Checking [##############################] 100%" in terminal.getvalue()
-    assert "Booking  [##############################] 100%" in terminal.getvalue()
-    assert log.getvalue() == "0 booked, 0 credits; 1 booked before.\n"
+    assert "Applying [##############################] 100%" in terminal.getvalue()
+    assert log.getvalue() == "0 applied, 0 credits; 1 already applied.\n"

@@ -38,9 +38,9 @@ def test_a_sum_that_no_account_can_have_is_found_before_anything_is_booked(
     )
     said, mistakes = run(file, "--above-limit")
 
-    assert said == "failed: 2 lines are wrong. Nothing was booked."
+    assert said == "failed: 2 lines are wrong. Nothing was changed."
     assert mistakes == [
-        f"line {line}: amount: with it the account would have 10^18 credits or more" for line in (5, 6)
+        f"line {line}: amount: it would bring the account to 10^18 credits or more" for line in (5, 6)
     ]
     assert get_balance(ada).balance == 600000000000000000
 
@@ -49,8 +49,10 @@ def test_up_to_the_bound_all_of_it_is_booked(ada: User, write: Callable[..., str
     grant(ledger.open_account(ada), "900000000000000000")
     half = "49999999999999999.999999"
     file = write(f"ada@example.com,{half},a,Why", f"ada@example.com,{half},b,Why")
-    assert run(file, "--above-limit")[0].startswith("2 booked, 99,999,999,999,999,999.999998 credits;")
-    assert run(file, "--above-limit")[0] == "0 booked, 0 credits; 2 booked before."  # a repeat adds nothing
+    assert run(file, "--above-limit")[0].startswith("2 applied, 99,999,999,999,999,999.999998 credits;")
+    assert (
+        run(file, "--above-limit")[0] == "0 applied, 0 credits; 2 already applied."
+    )  # a repeat adds nothing
 
 
 def test_what_another_brought_meanwhile_is_a_line_that_is_not_booked(
@@ -69,7 +71,7 @@ def test_what_another_brought_meanwhile_is_a_line_that_is_not_booked(
     monkeypatch.setattr(Command, "_check", check_and_grant)
     said, mistakes = run(file)
 
-    assert said.splitlines()[-1].startswith("failed: 1 line is not booked.")
+    assert said.splitlines()[-1].startswith("failed: 1 line is not applied.")
     assert len(mistakes) == 1
     assert "below 10^18 credits" in mistakes[0]
     assert get_balance(ada).balance == 999999999999999999

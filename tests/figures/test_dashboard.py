@@ -17,10 +17,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from billing.admin.dashboard.cells import Cell, Share
 from billing.admin.dashboard.definitions import DEFINITIONS
-from billing.admin.dashboard.key_figures import BUYERS, CREDITS, MONEY, PURCHASES
+from billing.admin.dashboard.key_figures import BUYERS, CREDITS, MONEY, PURCHASES, KeyFigure
 from billing.admin.dashboard.page import FILES
 from billing.admin.dashboard.periods import USUAL, asked_period
+from billing.money import Money
 from billing.packages.models import Package
 from billing.purchases.models import Purchase
 from credits.ledger import operations as ledger
@@ -298,7 +300,7 @@ def test_an_address_asks_for_days_and_a_mistake_is_said(
 
 
 def test_a_mistake_is_on_the_page(boss: Client) -> None:
-    assert "Give both days as year-month-day" in read(boss, INDEX, **{"from": "soon"})
+    assert "Enter both dates as year-month-day" in read(boss, INDEX, **{"from": "soon"})
 
 
 def test_each_number_is_shown_with_its_definition(boss: Client, package: Package) -> None:
@@ -318,14 +320,30 @@ def test_each_definition_is_in_the_documents() -> None:
         assert f"| {name} |" in text, name
 
 
+@pytest.mark.parametrize(
+    ("value", "before", "said"),
+    [
+        (Money(2_419_000, "usd"), Money(2_050_000, "usd"), "vs $20,500.00 (+18%)"),
+        (Money(-100, "usd"), Money(-200, "usd"), "vs −$2.00 (+50%)"),
+        (3, 4, "vs 4 (−25%)"),
+        (Decimal(7), Decimal(0), "vs 0"),
+        (Share(0.5), Share(0.25), "vs 25.0%"),
+        (None, 2, "vs 2"),
+        (5, None, ""),
+    ],
+)
+def test_a_number_says_by_how_much_it_changed(value: Cell, before: Cell, said: str) -> None:
+    assert KeyFigure("code", "Name", value, "", before).as_figure.before == said
+
+
 def test_a_shop_where_nothing_happened_yet_says_so(boss: Client) -> None:
     page = read(boss, INDEX)
-    assert "Nothing is counted yet" in page
-    assert "Nothing was sold in these days." in page
-    assert "Nobody is about to run out of credits." in page
+    assert "No figures yet" in page
+    assert "No sales in this period." in page
+    assert "No customers are running low." in page
 
     count()
-    assert "Counted at" in read(boss, INDEX)
+    assert "a job updates the figures every minute" in read(boss, INDEX)
 
 
 def test_each_table_is_a_file_for_those_who_may_download(boss: Client, package: Package) -> None:

@@ -34,7 +34,7 @@ from tests.local_world import Sandbox
 from tests.returns.asking import refund
 from tests.returns.conftest import buy, charge_of, spend
 
-RIGHT = "The figures are what counting anew gives.\n"
+RIGHT = "The figures match the recount.\n"
 
 
 class Figures(NamedTuple):
@@ -187,7 +187,7 @@ def test_a_sum_that_is_wrong_is_named_and_the_command_fails(
         run(statement)
 
     out = StringIO()
-    with pytest.raises(CommandError, match="don't come to what was paid: the books are wrong"):
+    with pytest.raises(CommandError, match="don't add up to the payments: the records are wrong"):
         call_command("rebuild_figures", *options, stdout=out)
     named = [line for line in out.getvalue().splitlines() if line.startswith("sum ")]
     assert [line.split()[1] for line in named] == [f"{currency}:" for currency in currencies]

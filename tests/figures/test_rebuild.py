@@ -39,8 +39,8 @@ def rebuild(*options: str) -> str:
 
 
 def test_what_is_right_stays_and_is_said_to_be() -> None:
-    assert rebuild("--check") == "The figures are what counting anew gives.\n"
-    assert rebuild() == "The figures are counted.\n"
+    assert rebuild("--check") == "The figures match the recount.\n"
+    assert rebuild() == "The figures were already correct.\n"
     assert differing() == []
 
 
@@ -68,7 +68,7 @@ def test_counting_anew_mends_it() -> None:
     LedgerDay.objects.all().delete()
     SalesDay.objects.update(paid_minor=7)
 
-    assert "The figures differed, and are right now." in rebuild()
+    assert "The figures differed and have been corrected." in rebuild()
     assert differing() == []
     count()
     assert differing() == []
@@ -78,7 +78,7 @@ def test_what_was_never_counted_is_no_difference() -> None:
     empty_tables()
     pay(make_purchase())
 
-    assert rebuild() == "The figures are counted.\n"
+    assert rebuild() == "The figures were already correct.\n"
     assert differing() == []
 
 
@@ -107,4 +107,4 @@ def test_made_up_data_that_went_past_the_triggers_is_counted_too() -> None:
     count()
 
     assert differing() == []
-    assert rebuild("--check") == "The figures are what counting anew gives.\n"
+    assert rebuild("--check") == "The figures match the recount.\n"

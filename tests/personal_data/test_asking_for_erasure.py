@@ -75,7 +75,7 @@ def test_the_dialog_erases_whose_address_is_typed(finance: Client, person: User)
 
 def test_another_address_erases_nobody(finance: Client, person: User) -> None:
     answer = ask(finance, person, confirmation="zeno")
-    assert "not what they are known by" in answer.content.decode()
+    assert "match the user’s email or username" in answer.content.decode()
     assert User.objects.get(pk=person.pk).erased_at is None
 
 
@@ -90,7 +90,7 @@ def test_the_dialog_says_what_is_in_the_way_and_what_to_do_at_stripe(
     ask(finance, person, confirmation=person.email, forfeit="on")
     assert "set aside for work in progress" in told(finance, person)
     assert User.objects.get(pk=person.pk).erased_at is None
-    assert "Tried to erase: holds_open" in LogEntry.objects.latest("id").change_message
+    assert "Erasure blocked: holds_open" in LogEntry.objects.latest("id").change_message
 
 
 def test_paid_credits_go_only_where_that_is_ticked(finance: Client, person: User) -> None:

@@ -144,7 +144,7 @@ def test_the_same_moment_twice_is_refused_in_words(as_superuser: Client) -> None
     put_rate(effective_from=utc(2090))
     answer = as_superuser.post(add_to(Rate), form_of(effective_from_0="2090-01-01", effective_from_1="00:00"))
 
-    assert "This unit has a rate from this very moment on already." in answer.content.decode()
+    assert "This unit already has a rate from this moment." in answer.content.decode()
     assert Rate.objects.count() == 1
 
 
@@ -158,9 +158,9 @@ def test_a_markup_is_added_for_a_provider(as_superuser: Client) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({}, "Write a number, or tick the box below."),
-        ({"none": "on"}, "The markup for everything needs a percentage; 0 is one."),
-        ({"percent": "5", "model": "chat-small"}, "Name the model&#x27;s provider too."),
+        ({}, "Enter a number, or tick the box below."),
+        ({"none": "on"}, "Enter a percentage for the general markup, even if it is 0."),
+        ({"percent": "5", "model": "chat-small"}, "Enter the model’s provider as well."),
         ({"percent": "1001", "provider": "example"}, "less than or equal to 1000"),
     ],
 )
@@ -231,7 +231,7 @@ def test_the_list_says_what_is_in_force_what_was_and_what_will_be(as_superuser: 
     later = put_rate(price="3", effective_from=timezone.now() + timedelta(days=3))
 
     page = read(as_superuser, RATES)
-    for said in ("in force", "planned", "past", "2 per 1,000", "example/chat-small"):
+    for said in ("active", "scheduled", "past", "2 per 1,000", "example/chat-small"):
         assert said in page
     for state, rate in (("past", old), ("in_force", new), ("planned", later)):
         assert rows_of(as_superuser, RATES, state=state) == [rate]
@@ -243,14 +243,14 @@ def test_the_list_of_markups_says_for_what_they_are(as_superuser: Client) -> Non
     add_markup(None, provider="example")
 
     page = read(as_superuser, MARKUPS)
-    for said in ("everything", "15 %", "example/chat-small", "7.5 %", "as the next wider one"):
+    for said in ("everything", "15%", "example/chat-small", "7.5%", "inherited"):
         assert said in page
 
 
 def test_a_rates_page_says_what_it_would_cost(as_superuser: Client) -> None:
     page = read(as_superuser, page_of(put_rate()))
 
-    assert "With 15 % (everything)" in page
+    assert "With 15% (everything)" in page
     for cell in ("1,000 input tokens", "1.25", "1.4375", "0.001438", "143.75"):
         assert f"<td>{cell}</td>" in page
 
@@ -261,7 +261,7 @@ def test_a_past_rates_page_says_what_it_cost_even_when_its_model_is_gone(as_supe
 
     assert "<td>1.15</td>" in read(as_superuser, page_of(old))
     assert "card-costs" not in read(as_superuser, page_of(gone))
-    assert "off the card" in read(as_superuser, RATES)
+    assert "not offered" in read(as_superuser, RATES)
 
 
 def test_staff_without_permission_look_and_no_more(as_clerk: Client) -> None:

@@ -78,7 +78,7 @@ def test_nothing_takes_effect_in_the_past() -> None:
 def test_one_unit_has_one_rate_from_one_moment() -> None:
     put_rate(effective_from=utc(2090))
 
-    with pytest.raises(InvalidRate, match="from this very moment"):
+    with pytest.raises(InvalidRate, match="from this moment"):
         put_rate(price="2", effective_from=utc(2090))
 
 

@@ -250,7 +250,7 @@ def test_the_older_client_may_name_no_model(client: Client) -> None:
     ("asked", "status", "said"),
     [
         ({"model": "chat-small"}, 400, "prompt: This field is required."),
-        ({**GOOD, "model": "nothing-like-it"}, 404, "There is no price for a model 'nothing-like-it'."),
+        ({**GOOD, "model": "nothing-like-it"}, 404, "There is no price for the model 'nothing-like-it'."),
     ],
 )
 def test_the_older_client_is_refused_in_its_own_shape(

@@ -104,7 +104,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(card: Path) -> None:
 def test_where_there_are_rates_nothing_is_loaded_when_asked(card: Path) -> None:
     put_rate("other")
 
-    assert load(card, if_empty=True) == ["There are rates already: left as they are."]
+    assert load(card, if_empty=True) == ["Rates already exist; left unchanged."]
     assert Rate.objects.get().model == "other"
 
 
@@ -112,7 +112,7 @@ def test_a_date_that_has_passed_is_refused_and_nothing_is_loaded(card: Path) -> 
     first, second = GOOD.split("[[markup]]")
     card.write_text(f"[[markup]]{second}\n{first}effective_from = 2020-01-01T00:00:00Z\n")
 
-    with pytest.raises(CommandError, match=r"line 5: This moment has passed\."):
+    with pytest.raises(CommandError, match=r"line 5: This time has passed\."):
         load(card)
     assert not Rate.objects.exists()
     assert Markup.objects.count() == 1
@@ -131,22 +131,22 @@ MISTAKES: dict[str, tuple[str, str, int, str]] = {
     "too fine a price": ('"0.25"', "0.0000000000001", 5, "price: Ensure that there are no more than"),
     "a unit that is none": ('"input_tokens"', '"tokens"', 4, "unit: Value 'tokens' is not a valid choice."),
     "a model with a slash": ('"chat-small"', '"chat/small"', 3, "model: Letters, digits, dots"),
-    "a provider that is a number": ('"example"\nmodel', "7\nmodel", 2, "provider: 7 is no text"),
+    "a provider that is a number": ('"example"\nmodel', "7\nmodel", 2, "provider: 7 is not text"),
     "per nothing": ("per = 1000", "per = 0", 6, "per: Ensure this value is greater than or equal to 1."),
     "per a half": ("per = 1000", "per = 0.5", 6, "per: 0.5 is not a whole number"),
     "a date without a zone": (
         "per = 1000",
         "effective_from = 2090-01-01T00:00:00",
         6,
-        "is not a moment with its zone",
+        "is not a time with its zone",
     ),
     "a date without a time": (
         "per = 1000",
         "effective_from = 2090-01-01",
         6,
-        "is not a moment with its zone",
+        "is not a time with its zone",
     ),
-    "a date in quotes": ("per = 1000", 'effective_from = "2090"', 6, "is not a moment with its zone"),
+    "a date in quotes": ("per = 1000", 'effective_from = "2090"', 6, "is not a time with its zone"),
     "too much of a markup": ("percent = 20", "percent = 1001", 8, "percent: Ensure this value is less than"),
 }
 
@@ -168,7 +168,7 @@ def test_a_mistake_is_named_with_its_line_and_field(
 def test_a_markup_of_a_model_needs_its_provider(card: Path) -> None:
     card.write_text("[[markup]]\npercent = 5\nmodel = 'chat-small'\n")
 
-    with pytest.raises(CommandError, match=r"line 1: Name the model's provider too\."):
+    with pytest.raises(CommandError, match=r"line 1: Enter the model’s provider as well\."):
         load(card)
 
 
@@ -178,8 +178,8 @@ def test_the_same_thing_twice_is_a_mistake(card: Path) -> None:
     with pytest.raises(CommandError) as refused:
         load(card)
     assert [line.split(", ", 1)[1] for line in str(refused.value).splitlines()] == [
-        "line 10: stands on line 1 already",
-        "line 16: stands on line 7 already",
+        "line 10: is already set on line 1",
+        "line 16: is already set on line 7",
     ]
 
 

@@ -125,7 +125,7 @@ def test_the_largest_amount_is_priced_and_more_is_refused() -> None:
     on = card(Decimal("1000.000000000001"))
 
     assert amount(on, 10**14) == 10**17 + 100
-    with pytest.raises(InvalidUsage, match="more credits than there can be"):
+    with pytest.raises(InvalidUsage, match="more credits than an account can hold"):
         amount(on, LARGEST_QUANTITY)
 
 
@@ -134,17 +134,17 @@ def test_the_largest_amount_is_priced_and_more_is_refused() -> None:
 IMPOSSIBLE: list[tuple[dict[Any, Any], str]] = [
     ({}, "at least one quantity above zero"),
     ({"input_tokens": 0}, "at least one quantity above zero"),
-    ({"input_tokens": -1}, "is not negative"),
-    ({"input_tokens": 1.5}, "is a whole number or a Decimal"),
-    ({"input_tokens": 1.0}, "is a whole number or a Decimal"),
-    ({"input_tokens": "12"}, "is a whole number or a Decimal"),
-    ({"input_tokens": True}, "is a whole number or a Decimal"),
-    ({"input_tokens": None}, "is a whole number or a Decimal"),
-    ({"input_tokens": Decimal("1.5")}, "is a whole number"),
-    ({"input_tokens": Decimal("NaN")}, "is not negative"),
-    ({"input_tokens": Decimal("Infinity")}, "is not negative"),
-    ({"input_tokens": LARGEST_QUANTITY + 1}, "is at most"),
-    ({"input_tokens": Decimal("1E+400")}, "is at most"),
+    ({"input_tokens": -1}, "can't be negative"),
+    ({"input_tokens": 1.5}, "must be a whole number or a Decimal"),
+    ({"input_tokens": 1.0}, "must be a whole number or a Decimal"),
+    ({"input_tokens": "12"}, "must be a whole number or a Decimal"),
+    ({"input_tokens": True}, "must be a whole number or a Decimal"),
+    ({"input_tokens": None}, "must be a whole number or a Decimal"),
+    ({"input_tokens": Decimal("1.5")}, "a whole number"),
+    ({"input_tokens": Decimal("NaN")}, "can't be negative"),
+    ({"input_tokens": Decimal("Infinity")}, "can't be negative"),
+    ({"input_tokens": LARGEST_QUANTITY + 1}, "at most"),
+    ({"input_tokens": Decimal("1E+400")}, "at most"),
 ]
 
 

@@ -121,7 +121,7 @@ def test_without_a_rate_nothing_is_guessed_and_staff_are_asked(unknown: Any, pur
     assert balance(purchase) == 5000
     now = fresh(purchase)
     assert (now.attention, now.refunded_minor) == ("return_currency", 0)
-    assert now.attention_detail == "¥1,500 came back for a payment in USD: say what it comes to"
+    assert now.attention_detail == "¥1,500 was reversed for a payment in USD: enter the converted amount"
 
 
 def test_once_staff_have_said_it_its_share_is_taken_and_nobody_is_asked_again(
@@ -142,7 +142,7 @@ def test_once_staff_have_said_it_its_share_is_taken_and_nobody_is_asked_again(
 def test_staff_can_say_no_less_than_nothing_and_no_more_than_was_paid(
     unknown: Any, purchase: Purchase, minor: int
 ) -> None:
-    with pytest.raises(InvalidRefund, match=r"0 at least, and to \$45\.00 at most"):
+    with pytest.raises(InvalidRefund, match=r"from 0 to \$45\.00"):
         say(unknown, minor)
     assert (counted(unknown), balance(purchase)) == ((None, ""), 5000)
     assert is_before_staff(purchase)
@@ -219,8 +219,8 @@ def test_the_button_takes_the_amount_and_remembers_who_said_it(
     answer: Any = as_superuser.post(button, {"_form_submitted": "True", "amount": "9.00"})
 
     assert (answer.status_code, answer.url) == (302, page_of(unknown))
-    assert messages_after(answer) == ["It counts for $9.00 now."]
-    assert history_of(unknown) == [("stella", "Said that it comes to $9.00")]
+    assert messages_after(answer) == ["Amount set to $9.00."]
+    assert history_of(unknown) == [("stella", "Entered the amount: $9.00")]
     assert (counted(unknown), balance(purchase)) == ((900, "staff"), 4000)
     assert button not in read(as_superuser, page_of(unknown))
 
@@ -228,9 +228,9 @@ def test_the_button_takes_the_amount_and_remembers_who_said_it(
 @pytest.mark.parametrize(
     ("amount", "told"),
     [
-        ("-0.01", "It comes to 0 at least, and to $45.00 at most."),
-        ("45.01", "It comes to 0 at least, and to $45.00 at most."),
-        ("9.001", "9.001 is not a whole number of USD's smallest unit"),
+        ("-0.01", "Enter an amount from 0 to $45.00."),
+        ("45.01", "Enter an amount from 0 to $45.00."),
+        ("9.001", "USD amounts have at most 2 decimal places."),
     ],
 )
 def test_the_button_refuses_what_it_cannot_come_to(

@@ -134,7 +134,7 @@ def test_the_inbox_says_what_was_unknown_and_a_known_status_goes_on_from_there(
     made = return_some(sandbox, purchase, kind)
     arrive(sandbox)
     notes = InboxEvent.objects.filter(payload__data__object__object=kind).values_list("note", flat=True)
-    assert set(notes) == {"Its status 'pre_arbitration' is none that we know: the last known one stands."}
+    assert set(notes) == {"Its status 'pre_arbitration' is unknown; the last known status is kept."}
 
     over = {"refund": "failed", "dispute": "won"}[kind]
     sandbox.change_object(kind, made, {"status": over}, tell=TOLD[kind])

@@ -63,8 +63,8 @@ def test_pressing_it_refunds_the_whole_payment_and_moves_no_credits(
     answer = refund_owed(as_superuser, purchase)
 
     assert (answer.status_code, answer.url) == (302, page_of(purchase))
-    assert messages_after(answer) == ["$45.00 refunded. No credits were moved."]
-    assert history_of(purchase) == [("stella", "Refunded the payment of $45.00: Told by mail")]
+    assert messages_after(answer) == ["$45.00 refunded. No credits were affected."]
+    assert history_of(purchase) == [("stella", "Refunded a payment of $45.00: Told by mail")]
     assert refunded_at_stripe(sandbox, payment) == [(4500, "succeeded")]
     made = Refund.objects.get()
     assert (made.payment.purchase_id, made.payment.stripe_payment_intent_id) == (purchase.pk, payment)
@@ -118,10 +118,10 @@ def test_a_double_click_refunds_once(as_superuser: Client, sandbox: Sandbox, owe
     clicked, drawn_before = answers_of(as_superuser, purchase), answers_of(as_superuser, purchase)
     for _ in range(2):
         answer = as_superuser.post(button_of(purchase, "refund_payment"), clicked)
-        assert messages_after(answer)[-1] == "$45.00 refunded. No credits were moved."
+        assert messages_after(answer)[-1] == "$45.00 refunded. No credits were affected."
     late = as_superuser.post(button_of(purchase, "refund_payment"), drawn_before)
 
-    assert messages_after(late)[-1] == "This payment has been refunded or accepted meanwhile."
+    assert messages_after(late)[-1] == "This payment has since been refunded or accepted."
     assert Refund.objects.count() == 1
     assert refunded_at_stripe(sandbox, payment) == [(4500, "succeeded")]
 
@@ -152,7 +152,7 @@ def test_staff_refund_it_up_to_their_limit(sandbox: Sandbox, owed: Owed, setting
     clerk.user_permissions.add(*Permission.objects.filter(codename__in=["view_purchase", "refund_purchase"]))
     answer = refund_owed(sign_in(clerk), owed[0])
     assert messages_after(answer) == [
-        "You may refund up to $44.99 within 24 hours. Ask somebody who may refund more."
+        "Your refund limit is $44.99 per 24 hours. Ask someone with a higher limit."
     ]
     settings.REFUND_LIMIT = Decimal(45)
     refund_owed(sign_in(clerk), owed[0])
@@ -195,7 +195,7 @@ def test_a_lost_answer_is_asked_for_again_and_refunds_once(
     for _ in range(5):
         sandbox.fault(method="POST", path="/v1/refunds", status=None, after=True)
     answer = refund_owed(as_superuser, purchase)
-    assert messages_after(answer) == ["Stripe didn’t answer. The refund goes on by itself."]
+    assert messages_after(answer) == ["Stripe didn’t respond. The refund will be retried automatically."]
     assert (Refund.objects.get().status, is_before_staff(purchase)) == ("requested", False)
 
     sandbox.delete("/_sandbox/faults")
@@ -272,7 +272,9 @@ def test_a_part_leaves_the_rest_to_refund(as_superuser: Client, sandbox: Sandbox
     refund_in_dashboard(payment, 1500)
     deliver(sandbox)
     assert is_before_staff(purchase)
-    assert messages_after(refund_owed(as_superuser, purchase)) == ["$30.00 refunded. No credits were moved."]
+    assert messages_after(refund_owed(as_superuser, purchase)) == [
+        "$30.00 refunded. No credits were affected."
+    ]
     assert sorted(refunded_at_stripe(sandbox, payment)) == [(1500, "succeeded"), (3000, "succeeded")]
     assert not is_before_staff(purchase)
 

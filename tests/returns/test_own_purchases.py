@@ -107,7 +107,7 @@ def test_the_admin_shows_no_button_and_its_address_says_why(purchase: Purchase, 
     assert button not in read(browser, page_of(purchase))
     answers = {"_form_submitted": "True", "amount": "1", "policy": "cap", "note": "Why", "key": "k"}
     (said,) = messages_after(browser.post(button, answers))
-    assert said == "This purchase is yours or your team's: ask somebody else on the staff."
+    assert said == "This purchase is yours or your team's. Ask another member of staff."
     assert button in read(sign_in(UserFactory.create(is_staff=True, is_superuser=True)), page_of(purchase))
 
 

@@ -77,11 +77,9 @@ def test_the_refusal_says_what_is_left_and_until_when(purchase: Purchase, clerk:
     let_pass(timedelta(hours=3))
     error = refused(purchase, 500, clerk)
     until = timezone.now() + timedelta(hours=21)
-    left = (
-        f"You may refund up to $10.00 within 24 hours; $4.00 of that is left until {until.day} {until:%b}, "
-    )
+    left = f"Your refund limit is $10.00 per 24 hours; you can refund $4.00 until {until.day} {until:%b}, "
     assert error.message.startswith(left)
-    assert error.message.endswith("UTC. Ask somebody who may refund more.")
+    assert error.message.endswith("UTC. Ask someone with a higher limit.")
     assert error.params["left"] == 4
     assert abs(error.params["more_at"] - first.created_at - timedelta(hours=21)) < timedelta(seconds=5)
 
@@ -166,11 +164,11 @@ def test_both_dialogs_say_what_is_left_and_until_when(
     owed, browser = held_back(sandbox, UserFactory.create()), sign_in(clerk)
     dialogs = [button_of(purchase, "refund"), button_of(owed, "refund_payment")]
     for dialog in dialogs:
-        assert "You may refund up to $10.00 within 24 hours." in read(browser, dialog)
+        assert "Your refund limit is $10.00 per 24 hours." in read(browser, dialog)
     refund(purchase, 600, asked_by=clerk)
     until = timezone.now() + timedelta(days=1)
     for dialog in dialogs:
-        told = f"24 hours; $4.00 of that is left until {until.day} {until:%b}, {until:%H}:"
+        told = f"24 hours; you can refund $4.00 until {until.day} {until:%b}, {until:%H}:"
         assert told in read(browser, dialog)
     boss = sign_in(UserFactory.create(is_staff=True, is_superuser=True))
     for dialog in dialogs:

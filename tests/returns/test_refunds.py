@@ -145,7 +145,7 @@ def test_staff_refund_up_to_their_limit_and_others_any_amount(
     assert fresh(purchase).refunded_minor == amount
 
 
-# --- Credits that were spent
+# --- Spent credits
 
 
 def test_cap_takes_what_is_left_and_lets_the_rest_go(purchase: Purchase) -> None:
@@ -197,12 +197,12 @@ def test_block_says_where_the_credits_went(purchase: Purchase) -> None:
     hold(Account.objects.get(pk=purchase.account_id), 700)
     with pytest.raises(CreditsWereSpent) as refused:
         refund(purchase, 4500, policy=Policy.BLOCK)
-    assert "2,200 of the credits that this would take back are gone" in refused.value.message
-    assert "1,000 spent, 500 taken by staff, 700 on hold" in refused.value.message
+    assert "2,200 of the credits to remove are no longer available" in refused.value.message
+    assert "1,000 spent, 500 removed by staff, 700 on hold" in refused.value.message
 
     let_lot_expire(Lot.objects.get().pk)
     with pytest.raises(
-        CreditsWereSpent, match=r"1,000 spent, 2,800 expired, 500 taken by staff, 700 on hold"
+        CreditsWereSpent, match=r"1,000 spent, 2,800 expired, 500 removed by staff, 700 on hold"
     ):
         refund(purchase, 4500, policy=Policy.BLOCK)
 

@@ -114,16 +114,12 @@ def test_a_reconciliation_that_stripe_refuses_keeps_the_reason_for_staff(
         "&#x27;", "'"
     )
     assert reason in str(refused.value)
-    assert str(refused.value).endswith(
-        f"Put that right; then `reconcile --resume {run.pk}` goes on from there."
-    )
+    assert str(refused.value).endswith(f"Fix that, then continue with `reconcile --resume {run.pk}`.")
 
 
 def test_a_reconciliation_that_stripe_did_not_answer_can_just_go_on(sandbox: Sandbox) -> None:
     sandbox.fault(method="GET", path="/v1/checkout/sessions", status=503, times=None)
-    with pytest.raises(
-        CommandError, match=r"What was compared so far is kept; `reconcile --resume \d+` goes on"
-    ):
+    with pytest.raises(CommandError, match=r"Progress is saved; `reconcile --resume \d+` goes on"):
         call_command("reconcile")
 
 

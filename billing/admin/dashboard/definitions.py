@@ -16,74 +16,74 @@ class Definition(NamedTuple):
 
 DEFINITIONS: dict[str, Definition] = {
     "revenue": Definition(
-        _("Revenue"), _("What buyers paid in these days for purchases that were credited, before refunds.")
+        _("Revenue"), _("Payments in this period for credited purchases, before refunds.")
     ),
-    "refunded": Definition(_("Refunded"), _("Refunds begun in these days that went through or still may.")),
+    "refunded": Definition(_("Refunded"), _("Refunds started in this period that succeeded or still may.")),
     "net_revenue": Definition(
         _("Net revenue"),
-        _("Revenue less what was refunded, and less the disputes of these days that are open or lost."),
+        _("Revenue less refunds, and less disputes of this period that are open or lost."),
     ),
     "recognised_revenue": Definition(
         _("Recognised revenue"),
         _(
-            "What was paid for the bought credits used in these days, and breakage, less what was returned for credits "
-            "that could not be taken back."
+            "The amount paid for purchased credits used in this period, plus breakage, less refunds and "
+            "disputes of credits that couldn’t be removed."
         ),
     ),
     "breakage": Definition(
         _("Breakage"),
-        _("What was paid for bought credits that expired unspent in these days. A management estimate."),
+        _("The amount paid for purchased credits that expired unspent in this period. A management estimate."),
     ),
     "written_off": Definition(
         _("Written off"),
-        _("What was paid for bought credits that staff took, or that were forfeited with an account, in these days."),
+        _("The amount paid for purchased credits that staff removed, or that were forfeited with an "
+          "account, in this period."),
     ),
     "deferred_revenue": Definition(
-        _("Deferred revenue"), _("What was paid for the bought credits that are unspent and unexpired.")
+        _("Deferred revenue"), _("The amount paid for purchased credits that are unspent and unexpired.")
     ),
     "purchases": Definition(
         _("Purchases"),
         _(
-            "Paid at Stripe in these days and credited, whatever came of them, in all currencies. Free ones "
-            "don’t count."
+            "Purchases paid in this period and credited, even if refunded since, in all currencies. Free "
+            "packages don’t count."
         ),
     ),
-    "average_purchase": Definition(_("Average purchase"), _("Revenue, by the purchases that made it.")),
+    "average_purchase": Definition(_("Average purchase"), _("Revenue divided by the purchases behind it.")),
     "conversion": Definition(
-        _("Conversion"), _("Of the checkouts started in these days: those that have been paid by now.")
+        _("Conversion"), _("Share of checkouts started in this period that have been paid.")
     ),
     "abandonment": Definition(
-        _("Abandonment"), _("Of the checkouts started in these days: those that expired unpaid.")
+        _("Abandonment"), _("Share of checkouts started in this period that expired unpaid.")
     ),
-    "refund_rate": Definition(_("Refund rate"), _("What was refunded in these days, by their revenue.")),
+    "refund_rate": Definition(_("Refund rate"), _("Refunds divided by revenue, in this period.")),
     "dispute_rate": Definition(
-        _("Dispute rate"), _("Disputes opened in these days, inquiries apart, by the purchases paid in them.")
+        _("Dispute rate"), _("Disputes opened in this period, excluding inquiries, divided by purchases paid.")
     ),
     "outstanding_paid": Definition(
-        _("Outstanding, bought"), _("Bought credits that are unspent and unexpired, at the end of these days.")
+        _("Outstanding, purchased"), _("Purchased credits, unspent and unexpired at the end of this period.")
     ),
     "outstanding_promotional": Definition(
-        _("Outstanding, promotional"), _("The same of credits that were given and not paid for.")
+        _("Outstanding, promotional"), _("Promotional credits, unspent and unexpired at the end of this period.")
     ),
     "owed": Definition(
-        _("Owed by buyers"),
+        _("Customer debt"),
         _(
-            "Credits used and then refunded or disputed, or used on credit: the next ones that come pay "
-            "them off."
+            "Credits used and then refunded or disputed, or used on credit. Incoming credits pay it off."
         ),
     ),
-    "buyers": Definition(_("Buyers to date"), _("People and teams with a paid purchase, by the end of these days.")),
-    "new_buyers": Definition(_("New buyers"), _("Those whose first paid purchase was in these days.")),
+    "buyers": Definition(_("Buyers to date"), _("Customers and teams with a paid purchase by the end of this period.")),
+    "new_buyers": Definition(_("New buyers"), _("Buyers whose first paid purchase was in this period.")),
     "repeat_rate": Definition(
-        _("Repeat rate"), _("Of the buyers to date: those with two paid purchases or more.")
+        _("Repeat rate"), _("Share of buyers to date with two or more paid purchases.")
     ),
     "customer_value": Definition(
-        _("Customer value"), _("Net revenue to date, by the buyers to date whose first purchase was in this currency.")
+        _("Customer value"), _("Net revenue to date divided by the buyers whose first purchase was in this currency.")
     ),
     "lifetime_value": Definition(
         _("Lifetime value"),
         _(
-            "Average net purchase, times a buyer’s purchases a day in these days, times %(days)s days "
+            "Average net purchase × purchases per buyer and day in this period × %(days)s days "
             "(CUSTOMER_LIFETIME_DAYS). A rough guide."
         ),
     ),

@@ -56,8 +56,16 @@ class KeyFigure:
 
     @property
     def as_figure(self) -> Figure:
-        before = "" if self.before is None else _("before: %(value)s") % {"value": shown(self.before)}
-        return Figure(self.name, shown(self.value), self.definition, before=before)
+        before = "" if self.before is None else _("vs %(value)s") % {"value": shown(self.before)}
+        return Figure(self.name, shown(self.value), self.definition, before=before + self._change)
+
+    @property
+    def _change(self) -> str:
+        """By how much it rose or fell. A share has none: a percentage of a percentage misleads."""
+        now, before = _size(self.value), _size(self.before)
+        return (
+            f" ({(now - before) / abs(before):+.0%})".replace("-", "−") if now is not None and before else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ def as_sheet(groups: list[Group]) -> Sheet:
         [
             ("figure", _("Figure")),
             ("value", _("Value")),
-            ("before", _("Before")),
+            ("before", _("Previous period")),
             ("definition", _("Definition")),
         ],
         [(each.code, each.value, each.before, each.definition) for group in groups for each in group.figures],
@@ -157,6 +165,15 @@ def _of_buyers(asked: Asked) -> dict[str, Cell]:
 
 def _average(asked: Asked, minor: int, number: int) -> Money | None:
     return asked.money(Decimal(minor) / number) if number else None
+
+
+def _size(cell: Cell) -> Decimal | None:
+    match cell:
+        case Money():
+            return Decimal(cell.minor)
+        case int() | Decimal():
+            return Decimal(cell)
+    return None
 
 
 def _ratio(part: int, whole: int) -> float | None:

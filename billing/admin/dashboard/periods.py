@@ -79,7 +79,7 @@ class Period:
     def step_name(self) -> str:
         if self.days <= MOST_DAYS:
             return _("Day")
-        return _("Week from") if self.days <= 7 * MOST_WEEKS else _("Month from")
+        return _("Week of") if self.days <= 7 * MOST_WEEKS else _("Month of")
 
     def __str__(self) -> str:
         return f"{date_format(self.first)} – {date_format(self.last)}"  # a dash between dates
@@ -100,13 +100,11 @@ def _chosen(asked: Mapping[str, str], today: datetime.date) -> Period:
         last = datetime.date.fromisoformat(asked["to"]) if asked.get("to") else today
         first = datetime.date.fromisoformat(asked["from"]) if asked.get("from") else last - 29 * DAY
     except (ValueError, OverflowError):
-        return _usual(DEFAULT, today, _("Give both days as year-month-day, such as 2026-01-31."))
+        return _usual(DEFAULT, today, _("Enter both dates as year-month-day, such as 2026-01-31."))
     if first > last or first > today:
-        return _usual(
-            DEFAULT, today, _("The first day must come before the last one, and not be one to come.")
-        )
+        return _usual(DEFAULT, today, _("Start date must precede the end date and not be in the future."))
     if first.year < 2000:
-        return _usual(DEFAULT, today, _("The first day must be in the year 2000 or later."))
+        return _usual(DEFAULT, today, _("Start date must be in 2000 or later."))
     return Period(first, min(last, today))
 
 

@@ -15,21 +15,21 @@ def buyers_running_dry(most: int) -> Sheet:
     found = running_dry()
     return Sheet(
         "running-dry",
-        _("Buyers about to run dry"),
+        _("Customers running low"),
         _(
-            "Whose balance lasts for less than %(days)s days, were they to spend as in the last seven whole days. "
-            "%(number)s in all, looked for every 15 minutes."
+            "Balances that last less than %(days)s days at the rate of the past seven full days. "
+            "%(number)s in total, updated every 15 minutes."
         )
         % {"days": WITHIN_DAYS, "number": shown(found.count())},
         [
             ("account", _("Account")),
             ("balance", _("Balance")),
-            ("burn_per_day", _("Spent a day")),
+            ("burn_per_day", _("Daily spend")),
             ("days_left", _("Days left")),
         ],
         [
             (Link(str(dry.account), link_to(dry.account)), dry.balance, dry.burn, dry.days)
             for dry in found[:most]
         ],
-        empty=_("Nobody is about to run out of credits."),
+        empty=_("No customers are running low."),
     )

@@ -29,7 +29,7 @@ from billing.reporting.selectors import (
 )
 from credits.reporting.selectors import Standing, first_spends, standing_by_day
 
-NOTHING_SOLD = gettext_lazy("Nothing was sold in these days.")
+NOTHING_SOLD = gettext_lazy("No sales in this period.")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def revenue(asked: Asked) -> Sheet:
     return Sheet(
         "revenue",
         _("Revenue"),
-        _("What buyers paid for purchases that were credited, by the day of payment, before refunds."),
+        _("Payments for credited purchases by payment date, before refunds."),
         [("from", period.step_name), *_SALES_COLUMNS],
         [(step, *_sales_cells(asked, sales)) for step, sales in reversed(steps.items())],
         chart=_columns(
@@ -66,7 +66,7 @@ def revenue(asked: Asked) -> Sheet:
             [Part(_("paid"))],
             lambda step: str(Money(steps[step].paid_minor, asked.currency)),
         ),
-        summary=_("%(sum)s in all.")
+        summary=_("%(sum)s in total.")
         % {"sum": Money(sum(each.paid_minor for each in steps.values()), asked.currency)},
     )
 
@@ -78,12 +78,12 @@ def packages(asked: Asked) -> Sheet:
     return Sheet(
         "packages",
         _("Revenue by package"),
-        _("The same, by what was bought, the package that brought most first."),
+        _("Payments for credited purchases by package, highest revenue first."),
         [
             ("package", _("Package")),
             ("code", _("Code")),
             *_SALES_COLUMNS,
-            ("share", _("Of the revenue")),
+            ("share", _("Revenue share")),
         ],
         [
             (name, code, *_sales_cells(asked, sales), Share(sales.paid_minor / total if total else None))
@@ -106,8 +106,8 @@ def statuses(asked: Asked) -> Sheet:
     return Sheet(
         "statuses",
         _("Purchases by status"),
-        _("Purchases begun in these days, in all currencies, by what they have come to by now."),
-        [("status", _("Status")), ("purchases", _("Purchases")), ("share", _("Of all"))],
+        _("Purchases started in this period, in all currencies, by current status."),
+        [("status", _("Status")), ("purchases", _("Purchases")), ("share", _("Share"))],
         [(str(name), number, Share(number / total if total else None)) for name, number in named],
         bars=bars_of([(name, Decimal(number), shown(number)) for name, number in named]),
     )
@@ -128,13 +128,13 @@ def funnel(asked: Asked) -> Sheet:
         rows.append((name, number, Share(number / before if before else None)))
     return Sheet(
         "funnel",
-        _("From the shop window to the first spend"),
+        _("Conversion funnel"),
         _(
-            "Viewed: visits that saw the packages, one for each session and day. Started: purchases begun. Paid: those "
-            "of them that have been paid since. First spend: buyers who spent bought credits for the first time in "
-            "these days. In all currencies; purchases over the API need no visit."
+            "Viewed: visits to the packages, counted once per session and day. Started: purchases begun. "
+            "Paid: those paid since. First spend: buyers who first spent purchased credits in this "
+            "period. All currencies; purchases over the API need no visit."
         ),
-        [("stage", _("Stage")), ("number", _("Number")), ("of_before", _("Of the stage before"))],
+        [("stage", _("Stage")), ("number", _("Count")), ("of_before", _("Of previous stage"))],
         rows,
         bars=bars_of([(name, Decimal(number), shown(number)) for name, number in stages]),
     )
@@ -147,15 +147,15 @@ def outstanding(asked: Asked) -> Sheet:
         "outstanding",
         _("Outstanding credits"),
         _(
-            "What buyers can still spend, at the end of each step: bought credits, and those that were given. Expired "
-            "ones count until they are booked out, within 15 minutes. Deferred revenue is what was paid for the bought "
+            "Purchased and promotional credits left to spend at each date. Expired ones count until a "
+            "job removes them, within 15 minutes. Deferred revenue is the amount paid for the purchased "
             "ones."
         ),
         [
             ("from", period.step_name),
-            ("paid", _("Paid")),
+            ("paid", _("Purchased")),
             ("promotional", _("Promotional")),
-            ("owed", _("Owed by buyers")),
+            ("owed", _("Customer debt")),
             ("deferred_revenue", _("Deferred revenue")),
         ],
         [
@@ -165,10 +165,10 @@ def outstanding(asked: Asked) -> Sheet:
         chart=_columns(
             period,
             {step: [max(at.paid, Decimal(0)), max(at.promotional, Decimal(0))] for step, at in steps.items()},
-            [Part(_("paid"), "is-strong"), Part(_("promotional"))],
+            [Part(_("purchased"), "is-strong"), Part(_("promotional"))],
             lambda step: str(shown(steps[step].paid + steps[step].promotional)),
         ),
-        summary=_("%(paid)s bought and %(given)s given credits at the end.")
+        summary=_("%(paid)s purchased and %(given)s promotional credits at the end.")
         % {"paid": shown(_last(steps).paid), "given": shown(_last(steps).promotional)},
     )
 
@@ -184,9 +184,9 @@ def recognised(asked: Asked) -> Sheet:
         "recognised",
         _("Recognised revenue"),
         _(
-            "What was paid for the bought credits that were used, or paid off what had been used on credit, less what "
-            "was returned for credits that could not be taken back; and for those that expired unspent (breakage, a "
-            "management estimate). Written off: what staff took, or was forfeited with an account."
+            "The amount paid for purchased credits that were used or paid off debt, less refunds and "
+            "disputes of credits that couldn’t be removed; plus breakage (expired unspent, a management "
+            "estimate). Written off: removed by staff, or forfeited with an account."
         ),
         [
             ("from", period.step_name),
@@ -208,7 +208,7 @@ def recognised(asked: Asked) -> Sheet:
             [Part(_("used"), "is-strong"), Part(_("breakage"))],
             lambda step: str(asked.money(steps[step].recognised)),
         ),
-        summary=_("%(sum)s in all.") % {"sum": asked.money(total)},
+        summary=_("%(sum)s in total.") % {"sum": asked.money(total)},
     )
 
 

@@ -13,15 +13,13 @@ from billing.setup.webhook_endpoint import create_endpoint, is_our_address, list
 
 
 class Command(BaseCommand):
-    help = (
-        "Checks account, key, webhook endpoint and catalogue at Stripe; exits with 1 when something is wrong."
-    )
+    help = "Check the Stripe account, key, webhook endpoint and catalogue. Exits with 1 if anything is wrong."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--create-endpoint",
             action="store_true",
-            help="first make the webhook endpoint, and print its signing secret, which Stripe shows this once",
+            help="create the webhook endpoint first and print its signing secret, which Stripe shows only once",
         )
 
     def handle(self, *args: Any, create_endpoint: bool, **options: Any) -> None:
@@ -31,7 +29,7 @@ class Command(BaseCommand):
         for check in check_everything():
             self._say(check)
             wrong += not check.is_right
-        self.stdout.write(f"{wrong} to put right." if wrong else "All is ready.")
+        self.stdout.write(f"{wrong} to fix." if wrong else "All checks passed.")
         if wrong:
             sys.exit(1)
 
@@ -40,18 +38,18 @@ class Command(BaseCommand):
             there = [endpoint.id for endpoint in list_endpoints() if is_our_address(endpoint.url)]
             if there:
                 raise CommandError(
-                    f"There is one with our address: {there[0]}. Its secret is on its page in Stripe's dashboard; to"
-                    " make it anew, delete it there first."
+                    f"An endpoint with our URL exists: {there[0]}. Its secret is on its page in Stripe's dashboard; to"
+                    " recreate it, delete it there first."
                 )
             endpoint = create_endpoint()
         except BillingError as error:
             again = " Run the command again later." if error.passes_by_itself else ""
             raise CommandError(f"{error.for_staff}{again}") from error
         self.stdout.write(
-            f"Made {endpoint.id} for {endpoint.url}. Its signing secret, which is kept nowhere here:\n\n"
+            f"Created {endpoint.id} for {endpoint.url}. Its signing secret, which isn't stored here:\n\n"
             f"    {endpoint.secret}\n\n"
-            "Put it into STRIPE_WEBHOOK_SECRET_CREDITS and restart the web process: until then its events are refused,"
-            " and Stripe sends them again.\n"
+            "Set STRIPE_WEBHOOK_SECRET_CREDITS to it and restart the web process. Until then its events are refused,"
+            " and Stripe resends them.\n"
         )
 
     def _say(self, check: Check) -> None:

@@ -17,13 +17,18 @@ from credits.formatting import credits_amount
 
 
 class Command(BaseCommand):
-    help = "Erases a person's data for good; the books stay. Exits with 1 where something has to be settled first."
+    help = (
+        "Erase a user's personal data permanently; financial records stay, anonymized. Exits with 1 if "
+        "something blocks it."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("who", metavar="EMAIL|ID")
-        parser.add_argument("--dry-run", action="store_true", help="say what would go, change nothing")
-        parser.add_argument("--forfeit", action="store_true", help="book out the paid credits that are left")
-        parser.add_argument("--yes", action="store_true", help="don't ask")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="show what would be deleted, change nothing"
+        )
+        parser.add_argument("--forfeit", action="store_true", help="forfeit remaining paid credits")
+        parser.add_argument("--yes", action="store_true", help="skip confirmation")
 
     def handle(self, *args: Any, who: str, dry_run: bool, forfeit: bool, yes: bool, **options: Any) -> None:
         user = _find(who)
@@ -35,19 +40,19 @@ class Command(BaseCommand):
         if plan.obstacles:
             sys.exit(1)
         if dry_run:
-            self._tell_rows("Stripe’s copies that would be hidden", count_copies(user))
+            self._tell_rows("Stripe copies that would be redacted", count_copies(user))
         elif yes or self._is_confirmed(user):
             self._erase(user.pk, forfeit)
 
     def _tell(self, plan: Plan) -> None:
         self.stdout.write(f"{plan.user.username} <{plan.user.email}>, {plan.user.pk}")
         for obstacle in plan.obstacles:
-            self.stdout.write(f"in the way: {obstacle.code}: {obstacle.message}")
+            self.stdout.write(f"blocked: {obstacle.code}: {obstacle.message}")
         left = plan.left
         if left.paid or left.promotional:
             told = f"{credits_amount(left.paid)} paid, {credits_amount(left.promotional)} promotional"
-            self.stdout.write(f"Credits that would be forfeited: {told}.")
-        self._tell_rows("Besides the user’s own row would go", plan.rows)
+            self.stdout.write(f"Credits to be forfeited: {told}.")
+        self._tell_rows("Also deleted or emptied", plan.rows)
 
     def _erase(self, user_id: UUID, forfeit: bool) -> None:
         try:
@@ -58,9 +63,9 @@ class Command(BaseCommand):
 
     def _tell_erased(self, erased: Erased) -> None:
         self.stdout.write(f"Erased. {credits_amount(erased.forfeited)} credits were forfeited.")
-        self._tell_rows("Gone or emptied", erased.rows)
+        self._tell_rows("Deleted or emptied", erased.rows)
         if erased.to_redact:
-            self.stdout.write(f"Now redact at Stripe: {', '.join(erased.to_redact)}")
+            self.stdout.write(f"Now redact in Stripe: {', '.join(erased.to_redact)}")
 
     def _tell_rows(self, what: str, rows: dict[str, int]) -> None:
         counted = ", ".join(f"{number} {kind}" for kind, number in rows.items())
@@ -68,7 +73,7 @@ class Command(BaseCommand):
 
     def _is_confirmed(self, user: User) -> bool:
         asked = user.email or user.username
-        self.stdout.write(f"This can’t be undone. Type {asked} to erase them: ", ending="")
+        self.stdout.write(f"This can’t be undone. Type {asked} to confirm: ", ending="")
         self.stdout.flush()
         confirmed = is_same_address(sys.stdin.readline(), asked)
         if not confirmed:
@@ -85,7 +90,7 @@ def _find(who: str) -> User:
     key = as_uuid(who)
     found = list(User.objects.filter(pk=key) if key else people_with(who)[:2])
     if not found:
-        raise CommandError(f"Nobody is {who}.")
+        raise CommandError(f"No user matches {who}.")
     if len(found) > 1:
-        raise CommandError(f"Several people have the address {who}. Name one by their id.")
+        raise CommandError(f"Several users have the address {who}. Give a user ID instead.")
     return found[0]

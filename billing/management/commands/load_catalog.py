@@ -14,23 +14,19 @@ from billing.packages.models import Package
 
 
 class Command(BaseCommand):
-    help = "Creates and updates the packages of a catalogue file, and takes those off sale that it lacks."
+    help = "Create and update packages from a catalogue file, and take packages it lacks off sale."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="for example billing/packages/catalogs/standard.toml")
-        parser.add_argument(
-            "--keep-others", action="store_true", help="leave packages on sale that the file lacks"
-        )
-        parser.add_argument(
-            "--if-empty", action="store_true", help="do nothing where there are packages already"
-        )
-        parser.add_argument("--dry-run", action="store_true", help="say what would change, change nothing")
+        parser.add_argument("file", type=Path, help="such as billing/packages/catalogs/standard.toml")
+        parser.add_argument("--keep-others", action="store_true", help="keep packages the file lacks on sale")
+        parser.add_argument("--if-empty", action="store_true", help="do nothing if packages exist")
+        parser.add_argument("--dry-run", action="store_true", help="show what would change, change nothing")
 
     def handle(
         self, *args: Any, file: Path, keep_others: bool, if_empty: bool, dry_run: bool, **options: Any
     ) -> None:
         if if_empty and Package.objects.exists():
-            self.stdout.write("There are packages already: left as they are.")
+            self.stdout.write("Packages already exist; left unchanged.")
             return
         try:
             loaded = load_catalog(read_catalog(file), keep_others=keep_others, dry_run=dry_run)

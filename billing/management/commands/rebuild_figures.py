@@ -13,13 +13,13 @@ MOST_SHOWN = 20
 
 
 class Command(BaseCommand):
-    help = "Counts the figures of the admin's front page anew, from purchases, refunds, disputes and entries."
+    help = "Recount the dashboard figures from purchases, refunds, disputes and entries."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--check",
             action="store_true",
-            help="change nothing, and fail where a figure is not what counting anew gives",
+            help="change nothing, and fail if a figure differs from the recount",
         )
 
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
@@ -32,20 +32,19 @@ class Command(BaseCommand):
         for line in differences[:MOST_SHOWN]:
             self.stdout.write(line)
         if len(differences) > MOST_SHOWN:
-            self.stdout.write(f"... and {len(differences) - MOST_SHOWN:,} lines more.")
+            self.stdout.write(f"... and {len(differences) - MOST_SHOWN:,} more lines.")
         for line in recount.unbalanced:
             self.stdout.write(line)
         if recount.unbalanced:
             raise CommandError(
-                "The figures don't come to what was paid: the books are wrong, not the count. Run check_ledger."
+                "The figures don't add up to the payments: the records are wrong, not the count. Run "
+                "check_ledger."
             )
         if check and differences:
-            raise CommandError(
-                "Figures differ from what counting anew gives. Run rebuild_figures without --check."
-            )
+            raise CommandError("Figures differ from the recount. Run rebuild_figures without --check.")
         if differences:
-            self.stdout.write("The figures differed, and are right now.")
+            self.stdout.write("The figures differed and have been corrected.")
         else:
             self.stdout.write(
-                "The figures are what counting anew gives." if check else "The figures are counted."
+                "The figures match the recount." if check else "The figures were already correct."
             )

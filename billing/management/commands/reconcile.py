@@ -17,31 +17,31 @@ from billing.reconciliation.runs import begin_run, go_on, last_that_stopped
 from core.progress import ProgressBar
 
 State = ReconciliationFinding.State
-TITLES = {State.REPAIRED: "repaired", State.WAITING: "needs a person"}
+TITLES = {State.REPAIRED: "repaired", State.WAITING: "needs action"}
 
 
 class Command(BaseCommand):
-    help = "Compares purchases with Stripe over a period; exits with 1 when something needs a person."
+    help = "Compare purchases with Stripe over a period. Exits with 1 if any issue needs action."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--from", dest="start", help="date or time (UTC without an offset); default: a day ago"
+            "--from", dest="start", help="date or time (UTC unless it has an offset); default: a day ago"
         )
-        parser.add_argument("--to", dest="end", help="date (its end) or time; default: now")
+        parser.add_argument("--to", dest="end", help="date (inclusive) or time; default: now")
         parser.add_argument(
             "--resume",
             nargs="?",
             type=int,
             const=0,
             metavar="RUN",
-            help="go on with a run that stopped: the last one, or the one of this number",
+            help="resume an interrupted run: the latest, or the one with this number",
         )
 
     def handle(
         self, *args: Any, start: str | None, end: str | None, resume: int | None, **options: Any
     ) -> None:
         if resume is not None and (start or end):
-            raise CommandError("A run that goes on has its period: leave out --from and --to.")
+            raise CommandError("A resumed run keeps its period: leave out --from and --to.")
         try:
             run_id = _begin(start, end) if resume is None else resume or last_that_stopped()
             with ProgressBar(self.stdout, "Comparing") as bar:
@@ -49,9 +49,9 @@ class Command(BaseCommand):
         except ReconciliationRun.DoesNotExist as error:
             raise CommandError(f"There is no reconciliation {resume}.") from error
         except (StripeUnavailable, StripeRefused) as error:
-            kept = "What was compared so far is kept;" if error.passes_by_itself else "Put that right; then"
+            kept = "Progress is saved;" if error.passes_by_itself else "Fix that, then"
             raise CommandError(
-                f"{error.for_staff} {kept} `reconcile --resume {run_id}` goes on from there."
+                f"{error.for_staff} {kept} continue with `reconcile --resume {run_id}`."
             ) from error
         except BillingError as error:
             raise CommandError(error.for_staff) from error
@@ -69,7 +69,7 @@ class Command(BaseCommand):
         repaired = run.findings.filter(state=State.REPAIRED).count()
         self.stdout.write(
             f"Compared {run.sessions} sessions and {run.purchases} purchases; "
-            f"repaired {repaired}; left to a person: {left}."
+            f"repaired {repaired}; needing action: {left}."
         )
 
 
@@ -78,7 +78,7 @@ def _begin(start: str | None, end: str | None) -> int:
     first = _instant(start, datetime.time.min) if start else now - datetime.timedelta(days=1)
     last = min(now, _instant(end, datetime.time.max)) if end else now
     if first >= last:
-        raise CommandError(f"The period ends ({last}) before it begins ({first}).")
+        raise CommandError(f"The period ends ({last}) before it starts ({first}).")
     return begin_run(first, last, ReconciliationRun.Source.COMMAND).pk
 
 
@@ -90,9 +90,9 @@ def _instant(text: str, time_of_day: datetime.time) -> datetime.datetime:
     try:
         instant, day = parse_datetime(text), parse_date(text)
     except ValueError as error:
-        raise CommandError(f"{text!r} is no date: {error}.") from error
+        raise CommandError(f"{text!r} is not a valid date: {error}.") from error
     if day is not None and "T" not in text and ":" not in text:
         return datetime.datetime.combine(day, time_of_day, tzinfo=datetime.UTC)
     if instant is None:
-        raise CommandError(f"{text!r} is no date or time. Write 2026-11-21 or 2026-11-21T14:00:00Z.")
+        raise CommandError(f"{text!r} is not a date or time. Use 2026-11-21 or 2026-11-21T14:00:00Z.")
     return instant if instant.tzinfo else instant.replace(tzinfo=datetime.UTC)

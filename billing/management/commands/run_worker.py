@@ -10,7 +10,7 @@ from core.jobs.worker import run_worker
 
 
 class Command(BaseCommand):
-    help = "Carries out background jobs until it is told to end (SIGTERM, Ctrl-C)."
+    help = "Run background jobs until stopped (SIGTERM, Ctrl-C)."
 
     def handle(self, *args: Any, **options: Any) -> None:
         run_worker()

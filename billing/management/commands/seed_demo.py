@@ -12,15 +12,15 @@ from core.progress import ProgressBar
 
 
 class Command(BaseCommand):
-    help = "Fills a development database with made-up purchases and entries; each run adds another batch."
+    help = "Fill a development database with sample purchases and entries; each run adds another batch."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--purchases", type=int, required=True, metavar="N")
-        parser.add_argument("--entries", type=int, required=True, metavar="M", help="of the ledger")
-        parser.add_argument("--buyers", type=int, metavar="B", help="default: one for ten purchases")
         parser.add_argument(
-            "--seed", type=int, default=1, help="another one draws other purchases; default: %(default)s"
+            "--entries", type=int, required=True, metavar="M", help="number of ledger entries"
         )
+        parser.add_argument("--buyers", type=int, metavar="B", help="default: one per ten purchases")
+        parser.add_argument("--seed", type=int, default=1, help="random seed; default: %(default)s")
 
     def handle(
         self, *args: Any, purchases: int, entries: int, buyers: int | None, seed: int, **options: Any

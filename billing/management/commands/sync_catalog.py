@@ -15,20 +15,20 @@ from billing.stripe.objects import StripeProduct
 
 
 class Command(BaseCommand):
-    help = "Creates and updates each package's Stripe product and price. Safe to repeat, also after a crash."
+    help = "Create and update each package's Stripe product and price. Safe to repeat, even after a crash."
 
     def add_arguments(self, parser: CommandParser) -> None:
         mode = parser.add_mutually_exclusive_group()
-        mode.add_argument("--dry-run", action="store_true", help="say what differs, change nothing")
+        mode.add_argument("--dry-run", action="store_true", help="show what differs, change nothing")
         mode.add_argument(
-            "--check", action="store_true", help="as --dry-run, and exit with 1 when something differs"
+            "--check", action="store_true", help="like --dry-run, but exit with 1 if anything differs"
         )
         mode.add_argument(
             "--adopt",
             action="store_true",
-            help="ask whether to take over a product at Stripe that has a package's name",
+            help="ask whether to use an existing Stripe product with a package's name",
         )
-        parser.add_argument("--yes", action="store_true", help="with --adopt: take over each, don't ask")
+        parser.add_argument("--yes", action="store_true", help="with --adopt: use each without asking")
 
     def handle(self, *args: Any, dry_run: bool, check: bool, adopt: bool, yes: bool, **options: Any) -> None:
         self.takes_all = yes
@@ -63,17 +63,17 @@ class Command(BaseCommand):
 
     def _agrees(self, package: Package, product: StripeProduct) -> bool:
         state = "" if product.active else ", archived"
-        asked = (
-            f"Stripe has a product “{product.name}” ({product.id}{state}). Take it over for {package.code}?"
-        )
+        asked = f"Stripe has a product “{product.name}” ({product.id}{state}). Use it for {package.code}?"
         if self.takes_all:
             self.stdout.write(f"{asked} Yes.")
             return True
-        self.stdout.write(f"{asked} Its prices but {package.price} will be archived. [y/N] ", ending="")
+        self.stdout.write(
+            f"{asked} Its prices other than {package.price} will be archived. [y/N] ", ending=""
+        )
         self.stdout.flush()
         answer = sys.stdin.readline()
         if not answer:
-            raise CommandError("Nobody answered. Add --yes to take over each, or leave --adopt out.")
+            raise CommandError("No answer. Add --yes to use each, or leave out --adopt.")
         return answer.strip().lower() in {"y", "yes"}
 
     def _compare(self) -> int:
@@ -88,5 +88,5 @@ class Command(BaseCommand):
 
 def _with_advice(error: BillingError) -> str:
     """What went wrong, and to run the command again only where that can help."""
-    again = " Run the command again: it goes on where it stopped." if error.passes_by_itself else ""
+    again = " Run the command again to continue where it stopped." if error.passes_by_itself else ""
     return f"{error.for_staff}{again}"

@@ -50,13 +50,13 @@ class Payment(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State.choices)
     livemode = models.BooleanField(_("live"))
     attention = models.CharField(
-        _("why it was not accepted"),
+        _("not accepted because"),
         max_length=20,
         choices=Attention.choices,
         blank=True,
         default="",
     )
-    detail = models.CharField(_("what is wrong"), max_length=300, blank=True, default="")
+    detail = models.CharField(_("details"), max_length=300, blank=True, default="")
 
     # How it was paid, as far as Stripe tells: a card (or a wallet with one), or a bank account.
     method = models.CharField(_("method"), max_length=50, blank=True, default="")
@@ -66,7 +66,7 @@ class Payment(models.Model):
     wallet = models.CharField(_("wallet"), max_length=50, blank=True, default="")
     bank = models.CharField(_("bank"), max_length=100, blank=True, default="")
 
-    made_at = models.DateTimeField(_("begun"), null=True)
+    made_at = models.DateTimeField(_("started"), null=True)
     paid_at = models.DateTimeField(_("paid"), null=True)
     reported_at = models.DateTimeField(_("reported"))
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)

@@ -71,14 +71,14 @@ class Purchase(models.Model):
     price_minor = models.BigIntegerField(_("price in minor units"))
     list_price_minor = models.BigIntegerField(_("list price in minor units"))
     currency = models.CharField(_("currency"), max_length=3)
-    discount_percentage = models.DecimalField(_("discount in per cent"), max_digits=5, decimal_places=2)
+    discount_percentage = models.DecimalField(_("discount (%)"), max_digits=5, decimal_places=2)
     validity_days = models.PositiveIntegerField(_("validity in days"), null=True)
 
     status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.PENDING)
     attention = models.CharField(
         _("needs attention"), max_length=20, choices=Attention.choices, blank=True, default=Attention.NONE
     )
-    attention_detail = models.CharField(_("what is wrong"), max_length=300, blank=True)
+    attention_detail = models.CharField(_("details"), max_length=300, blank=True)
     failure_code = models.CharField(_("failure"), max_length=100, blank=True)
     paid_minor = models.BigIntegerField(_("paid in minor units"), null=True)
 
@@ -89,23 +89,21 @@ class Purchase(models.Model):
     request_fingerprint = models.CharField(max_length=64, blank=True)
     stripe_session_id = models.CharField(_("Stripe session"), max_length=255, unique=True, null=True)
     stripe_customer_id = models.CharField(_("Stripe customer"), max_length=255, blank=True)
-    checkout_url = models.TextField(_("checkout page"), blank=True)
+    checkout_url = models.TextField(_("checkout URL"), blank=True)
     once_per_buyer = models.BooleanField(_("once per buyer"), default=False, db_default=False)
     invoiced_by_stripe = models.BooleanField(_("invoiced by Stripe"), default=False, db_default=False)
 
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
-    asked_stripe_at = models.DateTimeField(
-        _("Stripe was last asked for its buyer"), null=True, editable=False
-    )
+    asked_stripe_at = models.DateTimeField(_("last checked for buyer"), null=True, editable=False)
     completed_at = models.DateTimeField(_("completed"), null=True)
     confirmation_sent_at = models.DateTimeField(_("confirmation sent"), null=True)
-    failure_mailed_at = models.DateTimeField(_("mail about the failure sent"), null=True)
+    failure_mailed_at = models.DateTimeField(_("failure email sent"), null=True)
 
     class Meta:
         verbose_name = _("purchase")
         verbose_name_plural = _("purchases")
         permissions = [
-            ("rerun_fulfilment", _("Can run fulfilment again")),
+            ("rerun_fulfilment", _("Can re-check payments")),
             ("download_sales", _("Can download purchases and refunds")),
         ]
         ordering = ["-created_at", "-id"]
@@ -279,10 +277,10 @@ class PurchaseEvent(models.Model):
     purchase = models.ForeignKey(
         Purchase, verbose_name=_("purchase"), on_delete=models.PROTECT, related_name="events"
     )
-    what = models.CharField(_("what happened"), max_length=40)
+    what = models.CharField(_("event"), max_length=40)
     from_status = models.CharField(_("from"), max_length=20, blank=True)
     to_status = models.CharField(_("to"), max_length=20)
-    source = models.CharField(_("told by"), max_length=20, choices=Source.choices)
+    source = models.CharField(_("source"), max_length=20, choices=Source.choices)
     detail = models.JSONField(_("detail"), default=dict, blank=True)
     # No foreign keys: this table is append-only, and erasing a person or an old event must not need an update here.
     stripe_event_id = models.CharField(_("Stripe event"), max_length=255, blank=True)

@@ -27,11 +27,11 @@ class Dispute(models.Model):
     class Status(models.TextChoices):
         """Stripe's own: https://docs.stripe.com/api/disputes/object#dispute_object-status."""
 
-        WARNING_NEEDS_RESPONSE = "warning_needs_response", _("Inquiry: needs an answer")
+        WARNING_NEEDS_RESPONSE = "warning_needs_response", _("Inquiry: needs response")
         WARNING_UNDER_REVIEW = "warning_under_review", _("Inquiry: under review")
         WARNING_CLOSED = "warning_closed", _("Inquiry: closed")
         PREVENTED = "prevented", _("Prevented")
-        NEEDS_RESPONSE = "needs_response", _("Needs an answer")
+        NEEDS_RESPONSE = "needs_response", _("Needs response")
         UNDER_REVIEW = "under_review", _("Under review")
         WON = "won", _("Won")
         LOST = "lost", _("Lost")
@@ -45,20 +45,20 @@ class Dispute(models.Model):
         Payment, verbose_name=_("payment"), on_delete=models.PROTECT, related_name="disputes"
     )
     amount_minor = models.BigIntegerField(_("amount in minor units"))
-    counted_minor = models.BigIntegerField(_("counted in minor units"), null=True)
-    counted_by = models.CharField(_("counted by"), max_length=255, blank=True, default="", db_default="")
+    counted_minor = models.BigIntegerField(_("converted amount in minor units"), null=True)
+    counted_by = models.CharField(_("converted by"), max_length=255, blank=True, default="", db_default="")
     currency = models.CharField(_("currency"), max_length=3)
     status = models.CharField(_("status"), max_length=30, choices=Status.choices)
     reason = models.CharField(_("reason"), max_length=60, blank=True)
-    due_by = models.DateTimeField(_("answer until"), null=True)
+    due_by = models.DateTimeField(_("respond by"), null=True)
     policy = models.CharField(
         _("policy"), max_length=10, choices=Clawback.Policy.choices, default=Clawback.Policy.CAP
     )
     stripe_dispute_id = models.CharField(_("Stripe dispute"), max_length=255, unique=True)
-    made_at = models.DateTimeField(_("opened at Stripe"))
+    made_at = models.DateTimeField(_("opened in Stripe"))
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True)
-    staff_told_at = models.DateTimeField(_("staff told"), null=True)
+    staff_told_at = models.DateTimeField(_("staff notified"), null=True)
 
     class Meta:
         verbose_name = _("dispute")

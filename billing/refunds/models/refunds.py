@@ -45,7 +45,7 @@ class Refund(models.Model):
     class Status(models.TextChoices):
         REQUESTED = "requested", _("Requested")
         PENDING = "pending", _("Pending")
-        REQUIRES_ACTION = "requires_action", _("Waits for the buyer")
+        REQUIRES_ACTION = "requires_action", _("Waiting for the buyer")
         SUCCEEDED = "succeeded", _("Succeeded")
         FAILED = "failed", _("Failed")
         CANCELED = "canceled", _("Canceled")
@@ -59,12 +59,12 @@ class Refund(models.Model):
         OTHER = "", _("Other")
 
     class Policy(models.TextChoices):
-        CAP = "cap", _("Waive: take back only what is left")
-        DEBT = "debt", _("Owe: the buyer owes what was spent")
-        BLOCK = "block", _("Block: refuse where credits were spent")
+        CAP = "cap", _("Write off: remove only unspent credits")
+        DEBT = "debt", _("Bill: leave spent credits as debt")
+        BLOCK = "block", _("Block: refuse if credits were spent")
 
     class Origin(models.TextChoices):
-        ADMIN = "admin", _("back office")
+        ADMIN = "admin", _("admin")
         API = "api", _("API")
         STRIPE = "stripe", _("Stripe")
 
@@ -78,24 +78,24 @@ class Refund(models.Model):
         Payment, verbose_name=_("payment"), on_delete=models.PROTECT, related_name="refunds"
     )
     amount_minor = models.BigIntegerField(_("amount in minor units"))
-    counted_minor = models.BigIntegerField(_("counted in minor units"), null=True)
-    counted_by = models.CharField(_("counted by"), max_length=255, blank=True, default="", db_default="")
+    counted_minor = models.BigIntegerField(_("converted amount in minor units"), null=True)
+    counted_by = models.CharField(_("converted by"), max_length=255, blank=True, default="", db_default="")
     currency = models.CharField(_("currency"), max_length=3)
     status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.REQUESTED)
     reason = models.CharField(_("reason"), max_length=30, choices=Reason.choices, blank=True)
     note = models.CharField(_("note"), max_length=300, blank=True)
     policy = models.CharField(_("policy"), max_length=10, choices=Policy.choices)
-    origin = models.CharField(_("made in"), max_length=10, choices=Origin.choices)
+    origin = models.CharField(_("origin"), max_length=10, choices=Origin.choices)
     # No foreign key, as in a purchase's events: erasing a person must not need an update here.
     asked_by = models.UUIDField(_("staff member"), null=True)
     idempotency_key = models.CharField(_("idempotency key"), max_length=255, null=True)
     failure_reason = models.CharField(_("failure"), max_length=100, blank=True)
 
     stripe_refund_id = models.CharField(_("Stripe refund"), max_length=255, unique=True, null=True)
-    made_at = models.DateTimeField(_("made at Stripe"), null=True)
+    made_at = models.DateTimeField(_("created in Stripe"), null=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
-    settled_at = models.DateTimeField(_("settled"), null=True)
-    mailed_at = models.DateTimeField(_("mail sent"), null=True)
+    settled_at = models.DateTimeField(_("finished"), null=True)
+    mailed_at = models.DateTimeField(_("email sent"), null=True)
 
     class Meta:
         verbose_name = _("refund")

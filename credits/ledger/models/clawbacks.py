@@ -32,8 +32,8 @@ class Clawback(models.Model):
     class Policy(models.TextChoices):
         """What happens to credits that were spent."""
 
-        CAP = "cap", _("Waive")
-        DEBT = "debt", _("Owe")
+        CAP = "cap", _("Write off")
+        DEBT = "debt", _("Bill")
 
     id = models.UUIDField(primary_key=True, editable=False)
     account = models.ForeignKey(
@@ -42,16 +42,16 @@ class Clawback(models.Model):
     lot = models.ForeignKey(
         Lot, verbose_name=_("lot"), on_delete=models.PROTECT, related_name="clawbacks", db_index=False
     )
-    at = models.DateTimeField(_("money returned"), db_index=True)
+    at = models.DateTimeField(_("reversed at"), db_index=True)
     position = models.PositiveIntegerField(_("position"))
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     policy = models.CharField(_("policy"), max_length=10, choices=Policy.choices)
     amount = AmountField(_("credits claimed"))
-    taken = AmountField(_("credits taken"), default=0, db_default=0)
+    taken = AmountField(_("credits removed"), default=0, db_default=0)
     pending = AmountField(_("credits pending"), default=0, db_default=0)
-    owed = AmountField(_("credits owed"), default=0, db_default=0)
-    waived = AmountField(_("credits waived"), default=0, db_default=0)
-    taken_since = models.DateTimeField(_("taken since"), null=True)
+    owed = AmountField(_("credits billed"), default=0, db_default=0)
+    waived = AmountField(_("credits written off"), default=0, db_default=0)
+    taken_since = models.DateTimeField(_("first removed"), null=True)
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 

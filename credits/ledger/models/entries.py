@@ -61,10 +61,10 @@ class Entry(models.Model):
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
     amount = AmountField(_("amount"))
     balance_after = AmountField(_("balance after"))
-    owed = AmountField(_("owed"), default=0, db_default=0)
+    owed = AmountField(_("debt change"), default=0, db_default=0)
     # Arrays and not a table of movements: a spend writes one row and its index entries instead of two.
     lots = ArrayField(models.BigIntegerField(), verbose_name=_("lots"), default=list)
-    moved = ArrayField(AmountField(), verbose_name=_("moved"), default=list)
+    moved = ArrayField(AmountField(), verbose_name=_("changes"), default=list)
     key = models.CharField(_("business key"), max_length=200)
     reference = models.CharField(_("reference"), max_length=200, blank=True, default="")
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)

@@ -33,7 +33,7 @@ class Hold(models.Model):
 
     class Overrun(models.TextChoices):
         REFUSE = "refuse", _("Refuse")
-        DEBT = "debt", _("Debt")
+        DEBT = "debt", _("Leave as debt")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(
@@ -58,10 +58,10 @@ class Hold(models.Model):
         _("status"), max_length=10, choices=Status.choices, default=Status.OPEN, db_default=Status.OPEN
     )
     lots = ArrayField(models.BigIntegerField(), verbose_name=_("lots"), default=list)
-    pinned = ArrayField(AmountField(), verbose_name=_("pinned"), default=list)
+    pinned = ArrayField(AmountField(), verbose_name=_("held amounts"), default=list)
     # No foreign key: whoever made it may be gone while the work goes on.
     client = models.UUIDField(_("API client"), null=True, blank=True, editable=False)
-    expires_in = models.DurationField(_("lasts"))
+    expires_in = models.DurationField(_("duration"))
     expires_at = models.DateTimeField(_("expires"))
     reference = models.CharField(_("reference"), max_length=200, blank=True, default="")
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)

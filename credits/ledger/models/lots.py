@@ -46,14 +46,14 @@ class Lot(models.Model):
     exhausted = models.BooleanField(_("used up"), default=False, db_default=False)
     promotional = models.BooleanField(_("promotional"), default=False)
     cost_minor = models.BigIntegerField(_("cost in minor units"), null=True, blank=True)
-    cost_credits = AmountField(_("credits that the cost is for"), null=True, blank=True)
+    cost_credits = AmountField(_("credits covered by the cost"), null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=3, blank=True, default="")
     # Plain numbers: the other account may live elsewhere one day.
-    origin_lot = models.BigIntegerField(_("first lot"), null=True, blank=True)
-    origin_account = models.UUIDField(_("account of the first lot"), null=True, blank=True)
+    origin_lot = models.BigIntegerField(_("original lot"), null=True, blank=True)
+    origin_account = models.UUIDField(_("original account"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     extended_by = models.DurationField(
-        _("life added"), default=datetime.timedelta(0), db_default=datetime.timedelta(0)
+        _("extended by"), default=datetime.timedelta(0), db_default=datetime.timedelta(0)
     )
     reference = models.CharField(_("reference"), max_length=200, blank=True, default="")
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)

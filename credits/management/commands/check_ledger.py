@@ -15,8 +15,8 @@ from credits.proof.checking import INVARIANTS, find_violations
 
 class Command(BaseCommand):
     help = (
-        "Proves every invariant of the ledger; names each violation and exits with 1 when there is one. "
-        "Prints a head to keep elsewhere, against which --since holds the history later."
+        "Check every invariant of the ledger and list violations; exits with 1 if there are any. Prints "
+        "a head to keep elsewhere, for --since to compare the history with later."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,17 +25,17 @@ class Command(BaseCommand):
             "--since",
             type=parse_head,
             metavar="HEAD",
-            help="a head of an earlier run: is its history still the same?",
+            help="head of an earlier run, to check that its history is unchanged",
         )
 
     def handle(self, *args: Any, quiet: bool, since: Head | None, **options: Any) -> None:
         found = self._violations(since)
         if found:
-            self.stderr.write(f"The ledger is broken: {found} violation(s).")
+            self.stderr.write(f"The ledger check failed: {found} violation(s).")
             sys.exit(1)
         if not quiet:
             counts = f"{Account.objects.count()} accounts, {Lot.objects.count()} lots, {Entry.objects.count()} entries"
-            self.stdout.write(f"The ledger is whole: {len(INVARIANTS)} invariants hold over {counts}.")
+            self.stdout.write(f"The ledger is intact: {len(INVARIANTS)} invariants hold over {counts}.")
             self.stdout.write(f"head {take_head()}")
 
     @transaction.atomic
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         if since is not None and head_at(since.entry_id) != since:
             found += 1
             self.stdout.write(
-                f"VIOLATION history_is_the_same: entry {since.entry_id}: the entries up to it are not those of that "
-                "head any more: some were altered, taken away or put in, or an account was written anew"
+                f"VIOLATION history_is_the_same: entry {since.entry_id}: the entries up to it no longer match that "
+                "head: some were changed, removed or inserted, or an account was rewritten"
             )
         return found

@@ -17,23 +17,23 @@ from credits.ledger.models import Entry
 
 
 class Command(BaseCommand):
-    help = "Writes the ledger's entries into a CSV file, the oldest first. Never writes over a file."
+    help = "Write the ledger's entries to a CSV file, oldest first. Never overwrites a file."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--from", dest="first", type=_day, help="first day, in the site's zone")
-        parser.add_argument("--to", dest="last", type=_day, help="last day; it is in the file")
+        parser.add_argument("--from", dest="first", type=_day, help="first day, in the site's time zone")
+        parser.add_argument("--to", dest="last", type=_day, help="last day, inclusive")
         parser.add_argument("--output", required=True, type=Path, metavar="FILE")
 
     def handle(self, *args: Any, first: date | None, last: date | None, output: Path, **options: Any) -> None:
         start = start_of(first) if first else None
         end = start_of(last + timedelta(days=1)) if last else None
         if start and end and start >= end:
-            raise CommandError(f"The period ends ({last}) before it begins ({first}).")
+            raise CommandError(f"The period ends ({last}) before it starts ({first}).")
         try:
             with output.open("x", encoding="utf-8", newline="") as file:
                 written = self._write(file, start, end)
         except FileExistsError as error:
-            raise CommandError(f"{output} is there already. Name another file.") from error
+            raise CommandError(f"{output} already exists. Choose another file.") from error
         self.stdout.write(f"Wrote {written:,} entries to {output}.")
 
     def _write(self, file: TextIO, start: datetime | None, end: datetime | None) -> int:
@@ -60,4 +60,4 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise CommandError(f"{text} is no day. Write one as 2026-11-30.") from error
+        raise CommandError(f"{text} is not a date. Use the form 2026-11-30.") from error

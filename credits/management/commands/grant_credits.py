@@ -25,30 +25,31 @@ STANDARD_INPUT = "-"
 
 class Command(BaseCommand):
     help = (
-        "Gives the credits of a CSV file with the columns account or email, amount, key, reason, and if wanted "
-        "reference, expires_at, promotional. All lines are checked before any is booked, each once by its key."
+        "Grant credits from a CSV file with the columns account or email, amount, key, reason, and "
+        "optionally reference, expires_at, promotional. All lines are checked before any is applied, "
+        "each once per key."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help="a CSV file in UTF-8; - reads standard input")
-        parser.add_argument("--dry-run", action="store_true", help="check all of it, and book nothing")
+        parser.add_argument("file", help="CSV file in UTF-8; - for standard input")
+        parser.add_argument("--dry-run", action="store_true", help="check everything, change nothing")
         parser.add_argument(
             "--above-limit",
             action="store_true",
-            help="also book lines above ADJUSTMENT_APPROVAL_ABOVE: you answer for them",
+            help="also apply lines above ADJUSTMENT_APPROVAL_ABOVE, on your own authority",
         )
 
     def handle(self, *args: Any, file: str, dry_run: bool, above_limit: bool, **options: Any) -> None:
         with _copied(file) as copy:
             checked = self._check(copy, above_limit)
             if dry_run:
-                self.stdout.write(f"{checked.in_words('to book')} Nothing was booked: this was a dry run.")
+                self.stdout.write(f"{checked.in_words('to apply')} Nothing was changed: this was a dry run.")
                 return
-            booked = self._count(book_grants(read_grants(_lines_of(copy))), copy, "Booking ")
-        self.stdout.write(booked.in_words("booked"))
+            booked = self._count(book_grants(read_grants(_lines_of(copy))), copy, "Applying")
+        self.stdout.write(booked.in_words("applied"))
         if booked.wrong:
             raise CommandError(
-                f"{_counted(booked.wrong)} not booked. Run it again: what is booked already stays as it is."
+                f"{_counted(booked.wrong)} not applied. Run it again: lines already applied are skipped."
             )
 
     def _check(self, copy: BinaryIO, above_limit: bool) -> _Tally:
@@ -57,9 +58,9 @@ class Command(BaseCommand):
         try:
             checked = self._count(results, copy, "Checking")
         except GrantsFileError as error:
-            raise CommandError(f"{error.message}. Nothing was booked.") from error
+            raise CommandError(f"{error.message}. Nothing was changed.") from error
         if checked.wrong:
-            raise CommandError(f"{_counted(checked.wrong)} wrong. Nothing was booked.")
+            raise CommandError(f"{_counted(checked.wrong)} wrong. Nothing was changed.")
         return checked
 
     def _count(self, results: Iterator[LineResult], copy: BinaryIO, what: str) -> _Tally:
@@ -94,7 +95,7 @@ class _Tally:
 
     def in_words(self, what: str) -> str:
         return (
-            f"{self.new:,} {what}, {credits_amount(self.credits)} credits; {self.repeated:,} booked before."
+            f"{self.new:,} {what}, {credits_amount(self.credits)} credits; {self.repeated:,} already applied."
         )
 
 

@@ -4,4 +4,4 @@ from billing.djstripe_commands.withheld import WithheldCommand
 
 
 class Command(WithheldCommand):
-    why = "It would make a customer at Stripe for every user, buyer or not. Stripe makes one when somebody pays."
+    why = "It would create a Stripe customer for every user, buyer or not. Stripe creates one when somebody pays."

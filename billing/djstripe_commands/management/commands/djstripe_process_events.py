@@ -5,6 +5,6 @@ from billing.djstripe_commands.withheld import WithheldCommand
 
 class Command(WithheldCommand):
     why = (
-        "dj-stripe's own handlers delete rows here and customers at Stripe. To apply a stored event again, use the"
-        " webhook inbox in the admin; to find what was never received: manage.py reconcile"
+        "dj-stripe's own handlers delete rows here and customers in Stripe. To reprocess a stored event, "
+        "use the webhook inbox in the admin; to find what was never received, run manage.py reconcile"
     )

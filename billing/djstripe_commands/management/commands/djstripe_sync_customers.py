@@ -5,6 +5,6 @@ from billing.djstripe_commands.withheld import WithheldCommand
 
 class Command(WithheldCommand):
     why = (
-        "It would make a customer at Stripe for every user, buyer or not. To copy the customers that Stripe has:"
-        " manage.py djstripe_sync_models Customer"
+        "It would create a Stripe customer for every user, buyer or not. To copy existing Stripe "
+        "customers, run manage.py djstripe_sync_models Customer"
     )

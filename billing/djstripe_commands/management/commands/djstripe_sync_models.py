@@ -13,22 +13,22 @@ from billing.webhooks.mirroring import mirror_all
 
 
 class Command(BaseCommand):
-    help = "Copies what Stripe holds into the mirror, for staff to read. Safe to repeat; changes nothing at Stripe."
+    help = (
+        "Copy Stripe's objects into the mirror for staff to read. Safe to repeat; changes nothing in Stripe."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "kinds", nargs="*", metavar="kind", help=f"all, unless named: {', '.join(LISTED)}"
-        )
+        parser.add_argument("kinds", nargs="*", metavar="kind", help=f"default: all ({', '.join(LISTED)}")
 
     def handle(self, *args: Any, kinds: list[str], **options: Any) -> None:
         unknown = [kind for kind in kinds if kind not in LISTED]
         if unknown:
             raise CommandError(
-                f"Not mirrored here: {', '.join(unknown)}. What is: {', '.join(LISTED)}. Anything else of Stripe's may"
+                f"Not mirrored: {', '.join(unknown)}. Mirrored: {', '.join(LISTED)}. Anything else of Stripe's may"
                 " hold personal data that erasing a buyer wouldn't find."
             )
         if sum(self._copy(kind) for kind in kinds or LISTED):
-            raise CommandError("Some could not be copied; the lines above say why. The others are.")
+            raise CommandError("Some objects could not be copied; see above. The others were.")
 
     def _copy(self, kind: str) -> int:
         """Says what came of each kind, and gives how many failed."""
@@ -51,4 +51,4 @@ def _in_words(counted: Counter[str]) -> str:
     said = [f"{count} {outcome}" for outcome, count in counted.items()]
     if skipped:
         said.append(f"{skipped} skipped (the buyer was erased)")
-    return ", ".join(said) or "none at Stripe"
+    return ", ".join(said) or "none in Stripe"

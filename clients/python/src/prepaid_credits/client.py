@@ -286,7 +286,7 @@ def _choose_credentials(
 def _checked_token(user_token: str | None) -> str | None:
     """Refuse a user's token that doesn't fit into a header: it can't be valid."""
     if user_token is not None and not _fits_a_header(user_token):
-        raise NotAuthenticated(401, "invalid_token", "The token is not valid.")
+        raise NotAuthenticated(401, "invalid_token", "Invalid token.")
     return user_token
 
 

@@ -12,20 +12,16 @@ from credits.rates.models import Rate
 
 
 class Command(BaseCommand):
-    help = "Puts the rates and markups of a card file into force. What the file lacks stays as it is."
+    help = "Apply the rates and markups of a card file. Rates it lacks stay unchanged."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="for example credits/rates/cards/demo.toml")
-        parser.add_argument(
-            "--dry-run", action="store_true", help="say what would change, and change nothing"
-        )
-        parser.add_argument(
-            "--if-empty", action="store_true", help="do nothing where there are rates already"
-        )
+        parser.add_argument("file", type=Path, help="such as credits/rates/cards/demo.toml")
+        parser.add_argument("--dry-run", action="store_true", help="show what would change, change nothing")
+        parser.add_argument("--if-empty", action="store_true", help="do nothing if rates exist")
 
     def handle(self, *args: Any, file: Path, dry_run: bool, if_empty: bool, **options: Any) -> None:
         if if_empty and Rate.objects.exists():
-            self.stdout.write("There are rates already: left as they are.")
+            self.stdout.write("Rates already exist; left unchanged.")
             return
         try:
             loaded = load_card(read_card(file), dry_run=dry_run)
@@ -34,9 +30,7 @@ class Command(BaseCommand):
         for item in loaded:
             self.stdout.write(_line(item))
         done = (
-            "Nothing was changed: this was a dry run."
-            if dry_run
-            else "Prices are in credits, before the markup."
+            "Nothing was changed: this was a dry run." if dry_run else "Prices are in credits, before markup."
         )
         self.stdout.write(f"{len(loaded)} rows. {done}")
 
