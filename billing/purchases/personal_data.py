@@ -101,7 +101,8 @@ class PurchasesData(PersonalData):
         purchases = concerned_purchases(user)
         if purchases.filter(status__in=[Purchase.Status.PENDING, Purchase.Status.PROCESSING]).exists():
             told = _(
-                "A purchase is open: wait until it is paid or expires (up to an hour, or several days for bank payments)."
+                "A purchase is open: wait until it is paid or expires (up to an hour, or several days for bank "
+                "payments)."
             )
             yield Obstacle("purchases_open", told)
         if purchases.exclude(attention="").exists():

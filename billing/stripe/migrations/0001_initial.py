@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 ('account_id', models.CharField(max_length=255, verbose_name='account')),
                 ('livemode', models.BooleanField(verbose_name='live')),
                 ('key_digest', models.CharField(editable=False, max_length=64)),
-                ('learned_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='learned')),
+                ('learned_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='recorded')),
             ],
             options={
                 'verbose_name': 'Stripe account',

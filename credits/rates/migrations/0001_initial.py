@@ -18,10 +18,10 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('provider', models.CharField(max_length=50, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9._-]{0,49}$', 'Lower-case letters, digits, dots, - and _.')], verbose_name='provider')),
-                ('model', models.CharField(help_text='As services name it in what they used.', max_length=100, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$', 'Letters, digits, dots, colons, - and _.')], verbose_name='model or action')),
+                ('model', models.CharField(help_text='The name services use to report usage.', max_length=100, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$', 'Letters, digits, dots, colons, - and _.')], verbose_name='model or action')),
                 ('unit', models.CharField(choices=[('input_tokens', 'input tokens'), ('output_tokens', 'output tokens'), ('images', 'images'), ('seconds', 'seconds'), ('requests', 'requests')], max_length=20, verbose_name='unit')),
-                ('price', models.DecimalField(blank=True, decimal_places=12, help_text='For as many units as stand below, before the markup.', max_digits=24, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0'))], verbose_name='price in credits')),
-                ('per', models.PositiveIntegerField(default=1, help_text='1000 for a price per thousand tokens, 60 for one per minute.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000000)], verbose_name='for how many units')),
+                ('price', models.DecimalField(blank=True, decimal_places=12, help_text='For the number of units below, before markup.', max_digits=24, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0'))], verbose_name='price in credits')),
+                ('per', models.PositiveIntegerField(default=1, help_text='Such as 1000 for a price per thousand tokens, or 60 for one per minute.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000000)], verbose_name='units per price')),
                 ('effective_from', models.DateTimeField(verbose_name='effective from')),
             ],
             options={
@@ -34,16 +34,16 @@ class Migration(migrations.Migration):
             name='Markup',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(blank=True, default='', help_text='Empty: for everything.', max_length=50, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9._-]{0,49}$', 'Lower-case letters, digits, dots, - and _.')], verbose_name='provider')),
-                ('model', models.CharField(blank=True, default='', help_text="Empty: for all of the provider's.", max_length=100, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$', 'Letters, digits, dots, colons, - and _.')], verbose_name='model or action')),
-                ('percent', models.DecimalField(blank=True, decimal_places=4, max_digits=8, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0')), django.core.validators.MaxValueValidator(Decimal('1000'))], verbose_name='markup in per cent')),
+                ('provider', models.CharField(blank=True, default='', help_text='Leave blank for everything.', max_length=50, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9._-]{0,49}$', 'Lower-case letters, digits, dots, - and _.')], verbose_name='provider')),
+                ('model', models.CharField(blank=True, default='', help_text='Leave blank for all of the provider’s.', max_length=100, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$', 'Letters, digits, dots, colons, - and _.')], verbose_name='model or action')),
+                ('percent', models.DecimalField(blank=True, decimal_places=4, max_digits=8, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0')), django.core.validators.MaxValueValidator(Decimal('1000'))], verbose_name='markup (%)')),
                 ('effective_from', models.DateTimeField(verbose_name='effective from')),
             ],
             options={
                 'verbose_name': 'markup',
                 'verbose_name_plural': 'markups',
                 'ordering': ['provider', 'model', '-effective_from'],
-                'constraints': [models.UniqueConstraint(fields=('provider', 'model', 'effective_from'), name='rates_markup_one_per_moment', violation_error_message='There is a markup from this very moment on already.'), models.CheckConstraint(condition=models.Q(('percent__isnull', True), models.Q(('percent__gte', 0), ('percent__lte', 1000)), _connector='OR'), name='rates_markup_percent_within_bounds', violation_error_message='A markup is from 0 to 1,000 per cent.'), models.CheckConstraint(condition=models.Q(('percent__isnull', False), models.Q(('provider', ''), _negated=True), _connector='OR'), name='rates_markup_for_everything_has_a_percentage', violation_error_message='The markup for everything needs a percentage; 0 is one.'), models.CheckConstraint(condition=models.Q(('model', ''), models.Q(('provider', ''), _negated=True), _connector='OR'), name='rates_markup_model_has_a_provider', violation_error_message="Name the model's provider too.")],
+                'constraints': [models.UniqueConstraint(fields=('provider', 'model', 'effective_from'), name='rates_markup_one_per_moment', violation_error_message='There is already a markup from this moment.'), models.CheckConstraint(condition=models.Q(('percent__isnull', True), models.Q(('percent__gte', 0), ('percent__lte', 1000)), _connector='OR'), name='rates_markup_percent_within_bounds', violation_error_message='Enter a markup from 0 to 1,000 percent.'), models.CheckConstraint(condition=models.Q(('percent__isnull', False), models.Q(('provider', ''), _negated=True), _connector='OR'), name='rates_markup_for_everything_has_a_percentage', violation_error_message='Enter a percentage for the general markup, even if it is 0.'), models.CheckConstraint(condition=models.Q(('model', ''), models.Q(('provider', ''), _negated=True), _connector='OR'), name='rates_markup_model_has_a_provider', violation_error_message='Enter the model’s provider as well.')],
             },
         ),
         pgtrigger.migrations.AddTrigger(
@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='rate',
-            constraint=models.UniqueConstraint(fields=('model', 'provider', 'unit', 'effective_from'), name='rates_rate_one_per_moment', violation_error_message='This unit has a rate from this very moment on already.'),
+            constraint=models.UniqueConstraint(fields=('model', 'provider', 'unit', 'effective_from'), name='rates_rate_one_per_moment', violation_error_message='This unit already has a rate from this moment.'),
         ),
         migrations.AddConstraint(
             model_name='rate',
