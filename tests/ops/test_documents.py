@@ -284,3 +284,9 @@ def test_every_link_inside_the_project_leads_somewhere(path: Path) -> None:
         target = (path.parent / file).resolve() if file else path
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_every_file_that_a_recipe_names_exists() -> None:
+    named = re.findall(r"`((?:[a-z]+/)+[\w.]*)`", (ROOT / "docs/contributing.md").read_text())
+    assert len(named) > 50
+    assert [path for path in named if not (ROOT / path).exists()] == []
