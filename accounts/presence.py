@@ -12,12 +12,12 @@ from accounts.models import User
 from core.database.locks import require_transaction
 
 # Shared, so that two who do something for one user don't wait for each other; an erasure waits for both.
-HOLD_PRESENT = (
+KEEP_FROM_ERASURE = (
     "SELECT id FROM accounts_user WHERE id = ANY (%s) AND erased_at IS NULL ORDER BY id FOR KEY SHARE"
 )
 
 
-def hold_present(*user_ids: UUID) -> None:
+def keep_from_erasure(*user_ids: UUID) -> None:
     """Makes sure that these users are not erased, and are not until the transaction ends: for whatever writes something
     new about them. Before any other lock, as the erasure itself takes them.
 
@@ -28,7 +28,7 @@ def hold_present(*user_ids: UUID) -> None:
     require_transaction()
     wanted = set(user_ids)
     with connection.cursor() as cursor:
-        cursor.execute(HOLD_PRESENT, [list(wanted)])
+        cursor.execute(KEEP_FROM_ERASURE, [list(wanted)])
         if len(cursor.fetchall()) < len(wanted):
             raise UserErased(_("This account no longer exists."))
 

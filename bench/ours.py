@@ -70,11 +70,11 @@ def compare(newest: int) -> dict[str, float]:
 
     from billing.purchases.models import Purchase
     from billing.reconciliation.models import ReconciliationRun
-    from billing.reconciliation.runs import begin_run, go_on
+    from billing.reconciliation.runs import begin_run, resume_run
 
     oldest = Purchase.objects.order_by("-created_at", "-id").values_list("created_at", flat=True)[newest - 1]
     begun, cpu = time.perf_counter(), time.process_time()
-    run = go_on(begin_run(oldest, timezone.now(), ReconciliationRun.Source.COMMAND).pk)
+    run = resume_run(begin_run(oldest, timezone.now(), ReconciliationRun.Source.COMMAND).pk)
     return {
         "sessions": run.sessions,
         "purchases": run.purchases,

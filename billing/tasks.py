@@ -108,7 +108,7 @@ def reconcile_nightly(timestamp: int) -> None:
     """Begin tonight's reconciliation, and resume those that stopped within the last week."""
     runs.give_up_old_runs()
     runs.begin_nightly_run(datetime.fromtimestamp(timestamp, tz=UTC))
-    for run_id in runs.runs_to_take_up().values_list("pk", flat=True):
+    for run_id in runs.runs_to_resume().values_list("pk", flat=True):
         defer_reconciliation(run_id)
 
 
@@ -116,7 +116,7 @@ def reconcile_nightly(timestamp: int) -> None:
 def work_on_reconciliation(run_id: int) -> None:
     """Continue a reconciliation from where it stopped. One that is finished stays finished."""
     with suppress(NothingToGoOnWith):
-        runs.go_on(run_id)
+        runs.resume_run(run_id)
 
 
 @app.periodic(cron="37 * * * *")

@@ -17,7 +17,7 @@ from django_structlog.middlewares import RequestMiddleware
 from pghistory.middleware import HistoryMiddleware
 from structlog.contextvars import bind_contextvars
 
-from accounts.audit.context import whence
+from accounts.audit.context import request_origin
 from core.errors import UnknownHost
 from core.failures import PROGRAMS
 from core.outages import DATABASE_AWAY
@@ -118,10 +118,12 @@ class RequestLog(RequestMiddleware):
 
 
 class StaffHistory(HistoryMiddleware):
-    """Tells the database who changes something in the back office, and whence; other requests pay nothing for it."""
+    """Tells the database who changes something in the back office, and request_origin; other requests pay nothing for
+    it.
+    """
 
     def get_context(self, request: HttpRequest) -> dict[str, Any]:
-        return {**super().get_context(request), **whence()}
+        return {**super().get_context(request), **request_origin()}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path.startswith("/admin/"):

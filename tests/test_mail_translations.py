@@ -41,7 +41,7 @@ from credits.notices.low_balance import find_crossings, send_low_balance_mail, s
 from credits.notices.models import BalanceAlert
 from tests.admin.rows import make_dispute, make_payment, make_refund
 from tests.builders import UserFactory
-from tests.credits.builders import came_of, claim, claw_back, hold, spend
+from tests.credits.builders import claim, claw_back, clawback_of, hold, spend
 from tests.credits_pages.builders import book
 from tests.credits_pages.test_expiry import lot_for
 from tests.receipts.papers import paid, pending, refunded
@@ -152,7 +152,7 @@ def send_refunds(person: User, team: Team) -> None:
     first = refunded(purchase, 100)
     claimed = claim(30, "debt", id=first.pk)
     claw_back(purchase.account, claimed)
-    assert came_of(claimed) == tuple(map(Decimal, (10, 10, 10, 0)))
+    assert clawback_of(claimed) == tuple(map(Decimal, (10, 10, 10, 0)))
     second = make_payment(purchase, attention=Purchase.Attention.PAID_TWICE)
     for refund in (
         first,

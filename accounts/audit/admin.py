@@ -38,7 +38,7 @@ class AuditList(LongChangeList):
 @admin.register(AuditEntry)
 class AuditEntryAdmin(LongListAdmin):
     asked_for = ("object_id",)
-    list_display = ["at", "who", "what", "changes_in_short", "whence"]
+    list_display = ["at", "who", "what", "changes_in_short", "request_origin"]
     list_display_links = ["at"]
     list_filter = [WhoFilter, KindFilter, ActFilter, ("at", PeriodFilter)]
     list_filter_submit = True
@@ -110,7 +110,7 @@ class AuditEntryAdmin(LongListAdmin):
         return render_to_string("admin/audit/detail.html", {"detail": about}) if about else EMPTY
 
     @display(description=_("origin"))
-    def whence(self, entry: AuditEntry) -> str:
+    def request_origin(self, entry: AuditEntry) -> str:
         parts = {"address": self.address_link(entry), "request": self.request_link(entry, 12)}
         more = {"page": shortened(entry.page, PAGE_IN_LIST), "empty": EMPTY}
         return render_to_string("admin/audit/whence.html", {**parts, **more})

@@ -15,10 +15,10 @@ def acting(user: User | None = None, cause: str = "") -> pghistory.context:
     ``provider_roles``. With the request's id and address, where there is one.
     """
     who = {"user": str(user.pk)} if user else {}
-    return pghistory.context(**who, cause=cause, **whence())
+    return pghistory.context(**who, cause=cause, **request_origin())
 
 
-def whence() -> dict[str, Any]:
+def request_origin() -> dict[str, Any]:
     """The request's id, and its address as the log has it."""
     said = get_contextvars()
     return {"request_id": said.get("request_id", ""), "address": said.get("ip") or ""}

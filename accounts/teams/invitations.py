@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from accounts.audit.context import acting
 from accounts.email_addresses import email_key, people_with
 from accounts.models import User
-from accounts.presence import hold_present
+from accounts.presence import keep_from_erasure
 from accounts.teams.caps import Cap
 from accounts.teams.deferring import defer_invitation_mail
 from accounts.teams.errors import (
@@ -90,7 +90,7 @@ def accept(user: User, token: str) -> Membership:
     """
     team_id = find_invitation(token).team_id
     with transaction.atomic(), acting(user, "accept_invitation"):
-        hold_present(user.pk)
+        keep_from_erasure(user.pk)
         lock_team(team_id)
         invitation = find_invitation(token)  # again: under the lock it is what it will stay
         require_open(invitation)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.audit.context import acting
 from accounts.models import User
-from accounts.presence import hold_present
+from accounts.presence import keep_from_erasure
 from accounts.teams.caps import Cap
 from accounts.teams.errors import InvalidTeam, OwnerMustStay, UnknownMember, UnknownTeam
 from accounts.teams.models import NAME_LENGTH, Invitation, Membership, Role, Team
@@ -29,7 +29,7 @@ def create_team(user: User, name: str) -> Team:
     """
     name = _checked_name(name)
     with transaction.atomic(), acting(user, "create_team"):
-        hold_present(user.pk)
+        keep_from_erasure(user.pk)
         team = Team.objects.create(name=name)
         Membership.objects.create(team=team, user=user, role=Role.OWNER)
     return team

@@ -44,7 +44,7 @@ class EventColumns:
         return f"{in_words(event.from_status)} → {in_words(event.to_status)}"
 
     @display(description=_("source"), ordering="source")
-    def told_by(self, event: PurchaseEvent) -> str:
+    def source_of(self, event: PurchaseEvent) -> str:
         who = getattr(event, "actor_name", None) or event.actor_id
         return f"{event.get_source_display()}: {who}" if who else event.get_source_display()
 
@@ -64,7 +64,7 @@ class EventColumns:
 
 class PurchaseEventInline(EventColumns, ReadOnlyInline):
     model = PurchaseEvent
-    fields = ["created_at", "what_shown", "change", "told_by", "detail_shown", "webhook_event"]
+    fields = ["created_at", "what_shown", "change", "source_of", "detail_shown", "webhook_event"]
     readonly_fields = fields
     ordering = ["id"]
     verbose_name_plural = _("timeline")
@@ -83,7 +83,7 @@ class WhatFilter(admin.SimpleListFilter):
 
 @admin.register(PurchaseEvent)
 class PurchaseEventAdmin(EventColumns, LongListAdmin):
-    list_display = ["created_at", "purchase_link", "what_shown", "change", "told_by"]
+    list_display = ["created_at", "purchase_link", "what_shown", "change", "source_of"]
     list_filter = ["source", WhatFilter]
     search_fields = ["id"]  # what is looked for says get_search_results
     search_help_text = _("Purchase ID or Stripe event ID.")
@@ -92,7 +92,7 @@ class PurchaseEventAdmin(EventColumns, LongListAdmin):
         "purchase_link",
         "what_shown",
         "change",
-        "told_by",
+        "source_of",
         "detail_shown",
         "webhook_event",
         "created_at",

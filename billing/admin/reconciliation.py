@@ -25,7 +25,7 @@ from backoffice.display import EMPTY, chip, in_words, link_to, link_to_list
 from backoffice.read_only import ReadOnlyAdmin
 from billing.deferring import defer_reconciliation
 from billing.errors import BillingError
-from billing.reconciliation.findings import WHAT_TO_DO, is_repairable, repair_finding, settle_finding
+from billing.reconciliation.findings import WHAT_TO_DO, is_repairable, repair_finding, resolve_finding
 from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
 from billing.reconciliation.runs import LEASE, begin_run
 
@@ -276,7 +276,7 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
     )
     def settle(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         finding: ReconciliationFinding = acted_on(self, request, object_id)
-        self._tell(request, settle_finding(finding.pk, cast(User, request.user).pk), "Closed")
+        self._tell(request, resolve_finding(finding.pk, cast(User, request.user).pk), "Closed")
         return self._back(request, finding)
 
     def _tell(self, request: HttpRequest, finding: ReconciliationFinding, done: str) -> None:

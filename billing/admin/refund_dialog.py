@@ -25,7 +25,7 @@ from billing.refunds import limits as refund_limits
 from billing.refunds.models import Refund
 from billing.refunds.refundable import left_to_refund, why_not_refundable
 from billing.refunds.refunding import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
-from billing.refunds.reversals import came_of
+from billing.refunds.reversals import clawback_of
 from core.amounts.form_fields import AmountField
 from credits.formatting import credits_amount
 
@@ -129,7 +129,7 @@ def _outcome(refund: Refund) -> tuple[Any, int]:
             "Stripe didn’t respond. The credits were removed, and the refund will be retried automatically."
         )
         return told, messages.WARNING
-    claim = came_of(refund)
+    claim = clawback_of(refund)
     taken = credits_amount(claim.taken if claim else Decimal(0))
     if claim and claim.pending:
         told = _(

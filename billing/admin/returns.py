@@ -29,8 +29,8 @@ from billing.errors import BillingError
 from billing.money import Money
 from billing.refunds.exports import refunds_csv
 from billing.refunds.models import Dispute, Refund
-from billing.refunds.resolving import resolve_return
-from billing.refunds.reversals import amount_of, came_of
+from billing.refunds.resolving import resolve_reversal
+from billing.refunds.reversals import amount_of, clawback_of
 from billing.stripe.dashboard import dispute_page
 from core.amounts.form_fields import AmountField
 from credits.formatting import credits_amount
@@ -148,7 +148,7 @@ class ReturnColumns:
         row: Any = acted_on(self, request, object_id)
         try:
             money = Money.from_major(form.cleaned_data["amount"], row.payment.currency)
-            resolve_return(type(row), row.pk, money.minor, cast(User, request.user).pk)
+            resolve_reversal(type(row), row.pk, money.minor, cast(User, request.user).pk)
         except (BillingError, ValueError) as error:
             self.message_user(request, str(error), messages.ERROR)  # type: ignore[attr-defined]  # an admin's
         else:
@@ -160,7 +160,7 @@ class ReturnColumns:
 
     def _of_claim(self, row: Any, name: str) -> str:
         if not hasattr(row, "claim"):
-            row.claim = came_of(row)
+            row.claim = clawback_of(row)
         amount = getattr(row.claim, name) if row.claim else Decimal(0)
         return credits_amount(amount) if amount else EMPTY
 

@@ -14,7 +14,7 @@ from accounts.models import User
 from billing.api.webhook import WebhookView
 from billing.checkout.return_urls import older_cancel_url, older_success_url
 from billing.checkout.starting import PurchaseOrder, start_purchase
-from billing.checkout.success import ShownSession, settle_and_show_session
+from billing.checkout.success import ShownSession, confirm_and_show_session
 from billing.packages.models import Package
 from billing.purchases.models import Purchase, PurchaseEvent
 from core.errors import DomainError
@@ -123,7 +123,7 @@ class LegacySessionView(LegacyView):
     )
     def get(self, request: Request, session_id: str) -> Response:
         user = cast(User, request.user)
-        purchase, session = settle_and_show_session(user, session_id, PurchaseEvent.Source.API)
+        purchase, session = confirm_and_show_session(user, session_id, PurchaseEvent.Source.API)
         shown = {**LegacySessionDataSerializer(session).data, "metadata": _metadata(purchase, session)}
         return Response({"success": True, "session": shown})
 

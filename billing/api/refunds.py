@@ -21,7 +21,7 @@ from billing.money import Money
 from billing.purchases.models import Purchase
 from billing.refunds.models import Refund
 from billing.refunds.refunding import LONGEST_NOTE, RefundOrder, preview_refund, refund_purchase
-from billing.refunds.reversals import came_of
+from billing.refunds.reversals import clawback_of
 from core.amounts.api_fields import AmountField
 from core.problems import problem_responses
 from core.uuids import as_uuid
@@ -163,7 +163,7 @@ def _order(data: dict[str, Any], purchase: Purchase, request: Request) -> Refund
 
 
 def _shown(refund: Refund) -> Any:
-    refund.claim = came_of(refund) or Clawback()  # type: ignore[attr-defined]  # for the serializer alone
+    refund.claim = clawback_of(refund) or Clawback()  # type: ignore[attr-defined]  # for the serializer alone
     return RefundSerializer(refund).data
 
 

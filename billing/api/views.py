@@ -28,7 +28,7 @@ from billing.api.serializers import (
     StartedPurchaseSerializer,
 )
 from billing.checkout.starting import PurchaseOrder, start_purchase
-from billing.checkout.success import settle_session
+from billing.checkout.success import confirm_session
 from billing.packages.pricing import discounts
 from billing.packages.selectors import all_packages, packages_on_sale
 from billing.purchases.models import Purchase, PurchaseEvent
@@ -114,7 +114,7 @@ class SessionView(APIView):
         responses={200: SessionSerializer, **problem_responses(*WHO, 404)},
     )
     def get(self, request: Request, session_id: str) -> Response:
-        purchase = settle_session(_user(request), session_id, PurchaseEvent.Source.API)
+        purchase = confirm_session(_user(request), session_id, PurchaseEvent.Source.API)
         return Response(SessionSerializer(purchase).data)
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from billing.checkout.fulfilment import fulfil_locked_purchase
 from billing.errors import PaymentOfAnother, SessionNotFound, StripeRefused, StripeUnavailable
-from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase
 from billing.purchases.payment_reports import PaymentReport, PaymentState
 from billing.purchases.payments import take_turn
@@ -64,7 +64,7 @@ class Report:
         self.repaired.append(finding)
 
 
-def settle(purchase: Purchase, report: Report, told: Told) -> None:
+def sync_purchase(purchase: Purchase, report: Report, source: Source) -> None:
     """Asks Stripe about a purchase that is open, or failed without its word, and brings it to what it says.
 
     Raises:
@@ -73,25 +73,25 @@ def settle(purchase: Purchase, report: Report, told: Told) -> None:
     report.purchases += 1
     session = session_of(purchase)
     if session is None:
-        _close_without_session(purchase, report, told)
+        _close_without_session(purchase, report, source)
     else:
-        settle_by_session(purchase, session, report, told)
+        sync_with_session(purchase, session, report, source)
 
 
-def settle_by_session(purchase: Purchase, session: CheckoutSession, report: Report, told: Told) -> None:
+def sync_with_session(purchase: Purchase, session: CheckoutSession, report: Report, source: Source) -> None:
     """The same where its session is at hand."""
     unreachable = purchase.stripe_session_id is None and not is_being_started(purchase)
     if unreachable and session.status == "open":
         # Its buyer never got the address, so nobody can be about to pay it.
         session = _expire(session)
-    bring_to(purchase.pk, session, report, told)
+    apply_session(purchase.pk, session, report, source)
     if unreachable and PaymentReport.from_session(session).state in {None, PaymentState.FAILED}:
-        _close_silent(purchase, session, told)
+        _close_silent(purchase, session, source)
     if unreachable:
         _record_session(purchase.pk, session)
 
 
-def bring_to(purchase_id: UUID, session: CheckoutSession, report: Report, told: Told) -> None:
+def apply_session(purchase_id: UUID, session: CheckoutSession, report: Report, source: Source) -> None:
     """Applies what the session says and files what came of it."""
     payment = PaymentReport.from_session(session)
     where = (str(purchase_id), session.id)
@@ -100,7 +100,7 @@ def bring_to(purchase_id: UUID, session: CheckoutSession, report: Report, told: 
             take_turn(payment.payment_intent_id)
             purchase = lock_purchase(purchase_id)
             before = purchase.status
-            fulfil_locked_purchase(purchase, payment, told)
+            fulfil_locked_purchase(purchase, payment, source)
             if purchase.status != before and not purchase.attention:
                 kind = "paid_not_credited" if payment.is_paid else "status_behind"
                 report.note_repair(Finding(kind, f"{before} → {purchase.status}", *where))
@@ -165,27 +165,27 @@ def _expire(session: CheckoutSession) -> CheckoutSession:
         return stripe_gateway.retrieve_session(session.id)  # no longer open: somebody was quicker
 
 
-def _close_without_session(purchase: Purchase, report: Report, told: Told) -> None:
+def _close_without_session(purchase: Purchase, report: Report, source: Source) -> None:
     with transaction.atomic():
         purchase = lock_purchase(purchase.pk)
         if purchase.status == Status.PENDING:
-            record(purchase, Change("no_checkout_at_stripe", Status.EXPIRED), told)
+            record(purchase, Change("no_checkout_at_stripe", Status.EXPIRED), source)
         elif is_silent(purchase):
             purchase.failure_code = NOT_OPENED
-            record(purchase, Change("no_checkout_at_stripe"), told)
+            record(purchase, Change("no_checkout_at_stripe"), source)
         else:
             return
         report.note_repair(Finding("no_checkout", "closed: Stripe has no checkout for it", str(purchase.pk)))
 
 
-def _close_silent(purchase: Purchase, session: CheckoutSession, told: Told) -> None:
+def _close_silent(purchase: Purchase, session: CheckoutSession, source: Source) -> None:
     """Ends the search for the checkout of a purchase that failed without a word from Stripe: it is found, and over."""
     with transaction.atomic():
         purchase = lock_purchase(purchase.pk)
         if is_silent(purchase):
             purchase.stripe_session_id = session.id
             purchase.failure_code = NOT_OPENED
-            record(purchase, Change("checkout_closed", detail={"session": session.id}), told)
+            record(purchase, Change("checkout_closed", detail={"session": session.id}), source)
 
 
 def _record_session(purchase_id: UUID, session: CheckoutSession) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from billing.checkout.closing import Report, is_being_started, settle
+from billing.checkout.closing import Report, is_being_started, sync_purchase
 from billing.errors import PurchaseInProgress, StripeRefused
-from billing.purchases.log import Told
+from billing.purchases.log import Source
 from billing.purchases.models import Purchase
 from billing.stripe import gateway as stripe_gateway
 
 
-def dismiss_checkout(purchase: Purchase, told: Told) -> None:
+def dismiss_checkout(purchase: Purchase, source: Source) -> None:
     """Close the checkout of a pending purchase at Stripe, so that nobody can pay it, and bring the purchase to where it
     is then: expired, or what a payment a moment ago has made of it. Safe to repeat.
 
@@ -30,5 +30,5 @@ def dismiss_checkout(purchase: Purchase, told: Told) -> None:
             StripeRefused
         ):  # it isn't open any more, or may not be closed: what it is says Stripe next
             stripe_gateway.expire_session(purchase.stripe_session_id)
-    settle(purchase, Report(), told)
+    sync_purchase(purchase, Report(), source)
     purchase.refresh_from_db()

@@ -16,13 +16,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.deferring import defer_confirmation, defer_payment_failed_mail
-from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Attention, Payment, Purchase
 from billing.purchases.payment_reports import PaymentReport, PaymentState
 from billing.purchases.payments import keep_payment, take_turn
 from billing.refunds.early_events import apply_early_events
-from billing.refunds.owed_payments import is_given_back, settle_attention
-from billing.refunds.reversals import settle_known_returns
+from billing.refunds.owed_payments import is_given_back, update_attention
+from billing.refunds.reversals import apply_known_reversals
 from billing.stripe.objects import PaymentIntent
 from core.database.locks import require_transaction
 from credits.errors import AccountClosed
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 Status = Purchase.Status
 
 
-def fulfil_purchase(purchase_id: UUID, report: PaymentReport, told: Told) -> Purchase:
+def fulfil_purchase(purchase_id: UUID, report: PaymentReport, source: Source) -> Purchase:
     """Brings the purchase to where its payment is: credited once it is paid, and never twice.
 
     A payment that doesn't agree with the purchase credits nothing and puts the purchase before staff. Safe to call
@@ -48,19 +48,19 @@ def fulfil_purchase(purchase_id: UUID, report: PaymentReport, told: Told) -> Pur
     with transaction.atomic():
         take_turn(report.payment_intent_id)
         purchase = lock_purchase(purchase_id)
-        fulfil_locked_purchase(purchase, report, told)
+        fulfil_locked_purchase(purchase, report, source)
     return purchase
 
 
-def fulfil_locked_purchase(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+def fulfil_locked_purchase(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     """`fulfil_purchase` for a caller that has the payment's turn and holds the purchase's row lock already."""
     require_transaction()
     if purchase.is_credited:
-        _note_another(purchase, report, told)
+        _note_another(purchase, report, source)
     elif report.is_paid:
-        _accept(purchase, report, told)
+        _accept(purchase, report, source)
     else:
-        _follow(purchase, report, told)
+        _follow(purchase, report, source)
 
 
 def would_change(purchase: Purchase, report: PaymentReport) -> bool:
@@ -76,17 +76,17 @@ def would_change(purchase: Purchase, report: PaymentReport) -> bool:
     return report.is_paid
 
 
-def note_declined(purchase: Purchase, intent: PaymentIntent, report: PaymentReport, told: Told) -> None:
+def note_declined(purchase: Purchase, intent: PaymentIntent, report: PaymentReport, source: Source) -> None:
     """Writes down a declined card on a locked purchase. The checkout stays open: another card may follow."""
     keep_payment(purchase, report.as_failed())
     if purchase.is_credited:
         return
     purchase.failure_code = intent.failure_code
     detail = {"code": intent.failure_code, "message": intent.failure_message}
-    record(purchase, Change("payment_declined", detail=detail), told)
+    record(purchase, Change("payment_declined", detail=detail), source)
 
 
-def grant_missing_credits(purchase_id: UUID, told: Told) -> None:
+def grant_missing_credits(purchase_id: UUID, source: Source) -> None:
     """Grants a completed purchase its credits where the ledger has no entry for it: somebody changed the books by hand.
     Where it has one, nothing happens.
     """
@@ -96,10 +96,10 @@ def grant_missing_credits(purchase_id: UUID, told: Told) -> None:
             grant = _grant(purchase, purchase.completed_at)
             if not grant.repeated:
                 purchase.payments.filter(lot__isnull=False).update(lot_id=grant.lot_id)
-                record(purchase, Change("credited_again", detail={"entry": grant.entry_id}), told)
+                record(purchase, Change("credited_again", detail={"entry": grant.entry_id}), source)
 
 
-def _accept(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+def _accept(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     if purchase.failure_code == Purchase.NOTHING_PAID and not report.payment_intent_id:
         return
     # Asked only of a purchase that had such a payment: nearly every one is credited with its first report.
@@ -109,11 +109,11 @@ def _accept(purchase: Purchase, report: PaymentReport, told: Told) -> None:
     attention, detail = _disagreement(purchase, report)
     if not attention:
         try:
-            _credit(purchase, report, told)
+            _credit(purchase, report, source)
         except AccountClosed:
             attention, detail = Attention.BUYER_DELETED, "no one can spend the credits: refund the payment"
     if attention:
-        _hold_back(purchase, report, attention, detail, told)
+        _hold_back(purchase, report, attention, detail, source)
 
 
 def _disagreement(purchase: Purchase, report: PaymentReport) -> tuple[Attention, str]:
@@ -131,7 +131,7 @@ def _disagreement(purchase: Purchase, report: PaymentReport) -> tuple[Attention,
 
 
 def _hold_back(
-    purchase: Purchase, report: PaymentReport, attention: Attention, detail: str, told: Told
+    purchase: Purchase, report: PaymentReport, attention: Attention, detail: str, source: Source
 ) -> None:
     payment = keep_payment(purchase, report, attention=attention, detail=detail)
     if (purchase.attention, purchase.attention_detail) == (attention, detail):
@@ -140,8 +140,8 @@ def _hold_back(
     purchase.attention = attention
     purchase.attention_detail = detail
     log.error("purchase_held_back", purchase=str(purchase.pk), attention=attention, detail=detail)
-    record(purchase, Change("held_back", detail={"attention": attention, "detail": detail}), told)
-    _apply_known_returns(purchase, payment, told)
+    record(purchase, Change("held_back", detail={"attention": attention, "detail": detail}), source)
+    _apply_known_returns(purchase, payment, source)
 
 
 def _grant(purchase: Purchase, arrives_at: datetime.datetime) -> Grant:
@@ -160,7 +160,7 @@ def _grant(purchase: Purchase, arrives_at: datetime.datetime) -> Grant:
     )
 
 
-def _credit(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+def _credit(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     now = timezone.now()
     was_held_back = bool(purchase.attention)
     grant = _grant(purchase, now)
@@ -170,13 +170,13 @@ def _credit(purchase: Purchase, report: PaymentReport, told: Told) -> None:
     purchase.completed_at = now
     purchase.attention, purchase.attention_detail, purchase.failure_code = Attention.NONE, "", ""
     detail = {"entry": grant.entry_id, "balance_after": str(grant.balance_after)}
-    record(purchase, Change("credited", Status.COMPLETED, detail), told)
+    record(purchase, Change("credited", Status.COMPLETED, detail), source)
     _log_credited(purchase, report)
-    if payment is not None and payment.was_known and settle_known_returns(payment):
-        record(purchase, Change("returns_settled"), told)
+    if payment is not None and payment.was_known and apply_known_reversals(payment):
+        record(purchase, Change("returns_settled"), source)
     apply_early_events(payment)
     if was_held_back:
-        settle_attention(purchase, told)  # another payment may have been, beside this one
+        update_attention(purchase, source)  # another payment may have been, beside this one
     defer_confirmation(purchase.pk)
 
 
@@ -208,7 +208,7 @@ FOLLOWING: dict[PaymentState | None, tuple[str, Status, set[Status]]] = {
 }
 
 
-def _follow(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+def _follow(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     if report.state == PaymentState.OPEN:
         return
     what, status, allowed = FOLLOWING[report.state]
@@ -219,7 +219,7 @@ def _follow(purchase: Purchase, report: PaymentReport, told: Told) -> None:
             # Only the payment intent's event tells the reason, and it may have come first.
             purchase.failure_code = report.failure_code or purchase.failure_code or "payment_failed"
         was_processing = purchase.status == Status.PROCESSING
-        record(purchase, Change(what, status), told)
+        record(purchase, Change(what, status), source)
         if was_processing and report.state == PaymentState.FAILED:
             # Days after the checkout: its buyer is not looking any more.
             defer_payment_failed_mail(purchase.pk)
@@ -234,7 +234,7 @@ def _is_what_was_credited(purchase: Purchase, report: PaymentReport) -> bool:
     return report.payment_intent_id == known and not _tells_new_ids(purchase, report)
 
 
-def _note_another(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+def _note_another(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     """A report of a completed purchase: of what it was credited for, or of a second payment, which owes a refund."""
     accepted = purchase.accepted_payment
     is_another = report.payment_intent_id and (
@@ -247,10 +247,10 @@ def _note_another(purchase: Purchase, report: PaymentReport, told: Told) -> None
             _keep_ids(purchase, report)
             purchase.save(update_fields=["stripe_session_id", "stripe_customer_id"])
     elif report.is_paid:
-        _note_second_payment(purchase, report, told)
+        _note_second_payment(purchase, report, source)
 
 
-def _note_second_payment(purchase: Purchase, report: PaymentReport, told: Told) -> None:
+def _note_second_payment(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     detail = f"also paid by {report.payment_intent_id}: refund it"
     known = purchase.payments.filter(stripe_payment_intent_id=report.payment_intent_id).first()
     payment = keep_payment(purchase, report, attention=Attention.PAID_TWICE, detail=detail)
@@ -259,15 +259,15 @@ def _note_second_payment(purchase: Purchase, report: PaymentReport, told: Told) 
     log.error("purchase_paid_twice", purchase=str(purchase.pk), payment=report.payment_intent_id)
     if not purchase.attention:
         purchase.attention, purchase.attention_detail = Attention.PAID_TWICE, detail
-    record(purchase, Change("paid_twice", detail={"payment": report.payment_intent_id}), told)
-    _apply_known_returns(purchase, payment, told)
+    record(purchase, Change("paid_twice", detail={"payment": report.payment_intent_id}), source)
+    _apply_known_returns(purchase, payment, source)
 
 
-def _apply_known_returns(purchase: Purchase, payment: Payment | None, told: Told) -> None:
+def _apply_known_returns(purchase: Purchase, payment: Payment | None, source: Source) -> None:
     """What was told of a payment that is not accepted before it was known to be paid: it may have gone back already."""
     apply_early_events(payment)
     if payment is not None and payment.was_known:
-        settle_attention(purchase, told)
+        update_attention(purchase, source)
 
 
 def _tells_new_ids(purchase: Purchase, report: PaymentReport) -> bool:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from billing.checkout.fulfilment import fulfil_purchase
 from billing.errors import SessionNotFound
-from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport
 from billing.stripe import gateway as stripe_gateway
@@ -21,12 +21,12 @@ def rerun_fulfilment(purchase_id: UUID, actor_id: UUID) -> Purchase:
         SessionNotFound: the purchase has no checkout at Stripe.
         StripeUnavailable, StripeRefused: no answer; nothing was changed.
     """
-    told = Told(PurchaseEvent.Source.STAFF, actor_id=actor_id)
+    source = Source(PurchaseEvent.Source.STAFF, actor_id=actor_id)
     session_id = Purchase.objects.values_list("stripe_session_id", flat=True).get(pk=purchase_id)
     if not session_id:
         raise SessionNotFound("This purchase never got a Stripe checkout.")
     session = stripe_gateway.retrieve_session(session_id)
     with transaction.atomic():
         detail = {"session_status": session.status, "payment_status": session.payment_status}
-        record(lock_purchase(purchase_id), Change("fulfilment_rerun", detail=detail), told)
-    return fulfil_purchase(purchase_id, PaymentReport.from_session(session), told)
+        record(lock_purchase(purchase_id), Change("fulfilment_rerun", detail=detail), source)
+    return fulfil_purchase(purchase_id, PaymentReport.from_session(session), source)

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from accounts.limits.rates import RateLimited, check_rate
 from accounts.models import User
-from accounts.presence import hold_present
+from accounts.presence import keep_from_erasure
 from accounts.teams.membership import find_own
 from accounts.teams.models import Team
 from billing.checkout.free_packages import is_once, require_not_taken
@@ -44,7 +44,7 @@ from billing.errors import (
 )
 from billing.packages.models import Package
 from billing.packages.pricing import offer_for
-from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport
 from billing.stripe import gateway as stripe_gateway
@@ -130,7 +130,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
             purchase = _commit_intent(user, team, package, order, source)
         except IntegrityError as error:
             return _whoever_came_first(user, team, package, order, error)
-        return _open_checkout(purchase, package, order, Told(source))
+        return _open_checkout(purchase, package, order, Source(source))
 
 
 def _whoever_came_first(
@@ -206,7 +206,7 @@ def _commit_free(
     """The purchase and its credits together: there is nothing to ask Stripe in between."""
     require_not_taken(user, team, package)
     purchase = _write_down(user, team, package, order, source)
-    return fulfil_purchase(purchase.pk, PaymentReport.of_nothing(purchase.currency), Told(source))
+    return fulfil_purchase(purchase.pk, PaymentReport.of_nothing(purchase.currency), Source(source))
 
 
 def _handed_over(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
@@ -219,7 +219,7 @@ def _handed_over(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
 def _write_down(
     user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
 ) -> Purchase:
-    hold_present(user.pk)
+    keep_from_erasure(user.pk)
     offer = offer_for(package)
     purchase = Purchase(
         user=user,
@@ -238,19 +238,21 @@ def _write_down(
         once_per_buyer=is_once(package),
         invoiced_by_stripe=settings.STRIPE_INVOICES and package.price_minor > 0,
     )
-    record(purchase, Change("started"), Told(source))
+    record(purchase, Change("started"), Source(source))
     return purchase
 
 
-def _open_checkout(purchase: Purchase, package: Package, order: PurchaseOrder, told: Told) -> StartedPurchase:
+def _open_checkout(
+    purchase: Purchase, package: Package, order: PurchaseOrder, source: Source
+) -> StartedPurchase:
     request = _checkout_request(purchase, package, order)
     try:
         session = stripe_gateway.create_checkout_session(request)
     except (StripeUnavailable, StripeRefused) as error:
-        _mark_failed(purchase, error.code, told)
+        _mark_failed(purchase, error.code, source)
         error.params["purchase_id"] = str(purchase.pk)
         raise
-    return _record_session(purchase, session, told)
+    return _record_session(purchase, session, source)
 
 
 def _checkout_request(
@@ -288,13 +290,13 @@ def _in_words(purchase: Purchase) -> str:
     return _("%(credits)s credits for the team %(team)s") % told
 
 
-def _record_session(purchase: Purchase, session: CheckoutSession, told: Told) -> StartedPurchase:
+def _record_session(purchase: Purchase, session: CheckoutSession, source: Source) -> StartedPurchase:
     with transaction.atomic():
         # The webhook may have been quicker than this commit: take up whatever stands there now.
         purchase = lock_purchase(purchase.pk)
         purchase.stripe_session_id = session.id
         purchase.checkout_url = session.url
-        record(purchase, Change("checkout_opened", detail={"session": session.id}), told)
+        record(purchase, Change("checkout_opened", detail={"session": session.id}), source)
     log.info(
         "checkout_session_created",
         session=session.id,
@@ -305,9 +307,9 @@ def _record_session(purchase: Purchase, session: CheckoutSession, told: Told) ->
     return StartedPurchase(purchase, session.url, session.id)
 
 
-def _mark_failed(purchase: Purchase, code: str, told: Told) -> None:
+def _mark_failed(purchase: Purchase, code: str, source: Source) -> None:
     with transaction.atomic():
         purchase = lock_purchase(purchase.pk)
         if purchase.status == Purchase.Status.PENDING:
             purchase.failure_code = code
-            record(purchase, Change("checkout_not_opened", Purchase.Status.FAILED, {"code": code}), told)
+            record(purchase, Change("checkout_not_opened", Purchase.Status.FAILED, {"code": code}), source)

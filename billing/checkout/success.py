@@ -19,7 +19,7 @@ from accounts.models import User
 from billing.checkout.free_packages import free_purchase
 from billing.checkout.fulfilment import fulfil_purchase
 from billing.errors import SessionNotFound, SessionOfAnother, StripeBusy, StripeRefused, StripeUnavailable
-from billing.purchases.log import Told
+from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport
 from billing.stripe import gateway as stripe_gateway
@@ -72,7 +72,7 @@ class ShownSession:
         )
 
 
-def settle_session(user: User, session_id: str, source: PurchaseEvent.Source) -> Purchase:
+def confirm_session(user: User, session_id: str, source: PurchaseEvent.Source) -> Purchase:
     """The user's purchase behind a session, brought to where Stripe says it is. Safe to repeat. A free purchase goes by
     its own id.
 
@@ -94,10 +94,10 @@ def settle_session(user: User, session_id: str, source: PurchaseEvent.Source) ->
     return _settle(purchase, session, source) if session else purchase
 
 
-def settle_and_show_session(
+def confirm_and_show_session(
     user: User, session_id: str, source: PurchaseEvent.Source
 ) -> tuple[Purchase, ShownSession]:
-    """Do as `settle_session` does, and give the session as Stripe holds it too, where it may be asked.
+    """Do as `confirm_session` does, and give the session as Stripe holds it too, where it may be asked.
 
     Raises:
         SessionNotFound: no such session.
@@ -152,4 +152,4 @@ def _take_turn(purchase: Purchase) -> bool:
 
 
 def _settle(purchase: Purchase, session: CheckoutSession, source: PurchaseEvent.Source) -> Purchase:
-    return fulfil_purchase(purchase.pk, PaymentReport.from_session(session), Told(source))
+    return fulfil_purchase(purchase.pk, PaymentReport.from_session(session), Source(source))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from billing.inbox.models import InboxEvent
-from billing.purchases.log import Told
+from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.stripe.objects import StripeEvent
 from core.uuids import as_uuid
@@ -58,5 +58,5 @@ def _unmatched(note: str, reference: Reference) -> Outcome:
     return Outcome(InboxEvent.Status.UNMATCHED, note=note, reference=reference)
 
 
-def told_by(event: StripeEvent) -> Told:
-    return Told(PurchaseEvent.Source.WEBHOOK, stripe_event_id=event.id)
+def source_of(event: StripeEvent) -> Source:
+    return Source(PurchaseEvent.Source.WEBHOOK, stripe_event_id=event.id)

@@ -16,7 +16,7 @@ from django.utils import timezone
 from billing.receipts.issuing import file_of, issue_credit_note
 from billing.receipts.models import Receipt
 from billing.refunds.models import Dispute, Refund
-from billing.refunds.reversals import came_of
+from billing.refunds.reversals import clawback_of
 from core.database.locks import take_turns
 from credits.ledger.holders import sees_credits_of
 from credits.mailing import link_to, send_mail, send_mail_to
@@ -39,7 +39,7 @@ def send_refund_mail(refund_id: UUID) -> bool:
             return False
         context = {
             "refund": refund,
-            "claim": came_of(refund),
+            "claim": clawback_of(refund),
             "purchase": purchase,
             "team": purchase.account.team,
             "balance": purchase.account.balance if sees_credits_of(buyer, purchase.account) else None,
@@ -69,7 +69,7 @@ def tell_staff_of_dispute(dispute_id: UUID) -> bool:
         if dispute.staff_told_at or not settings.STAFF_EMAIL:
             return False
         page = reverse("admin:refunds_dispute_change", args=[dispute.pk])
-        claim = came_of(dispute)
+        claim = clawback_of(dispute)
         context = {
             "dispute": dispute,
             "purchase": dispute.purchase,

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from billing.checkout.return_urls import local_path
-from billing.checkout.success import settle_session
+from billing.checkout.success import confirm_session
 from billing.errors import SessionNotFound
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.selectors import purchases_of
@@ -56,7 +56,7 @@ def _purchase_of(request: HttpRequest) -> Purchase | None:
     newest = None
     for session_id in sessions:
         try:
-            purchase = settle_session(user, str(session_id), PurchaseEvent.Source.SUCCESS_PAGE)
+            purchase = confirm_session(user, str(session_id), PurchaseEvent.Source.SUCCESS_PAGE)
         except SessionNotFound:
             continue
         if purchase.is_credited or purchase.attention or purchase.status == Status.PROCESSING:

@@ -19,7 +19,7 @@ from accounts.sign_in.resuming import posted_from
 from billing.checkout.dismissal import dismiss_checkout
 from billing.checkout.return_urls import local_path
 from billing.errors import BillingError, PurchaseInProgress
-from billing.purchases.log import Told
+from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 
 
@@ -31,7 +31,7 @@ def dismiss(request: HttpRequest, purchase_id: uuid.UUID) -> HttpResponse:
     """Close one of the user's checkouts, say what came of it, and show the list again."""
     purchase = get_object_or_404(Purchase, pk=purchase_id, user=cast(User, request.user))
     try:
-        dismiss_checkout(purchase, Told(PurchaseEvent.Source.PAGE))
+        dismiss_checkout(purchase, Source(PurchaseEvent.Source.PAGE))
     except PurchaseInProgress:
         messages.info(request, _("This checkout is still opening. Please try again in a few minutes."))
     except BillingError:

@@ -32,7 +32,7 @@ from billing.checkout.free_packages import is_once, taken_codes
 from billing.checkout.return_urls import default_cancel_url, default_success_url, local_path
 from billing.checkout.seen_offers import SeenOffer
 from billing.checkout.starting import PurchaseOrder, StartedPurchase, start_purchase
-from billing.checkout.success import settle_session
+from billing.checkout.success import confirm_session
 from billing.errors import (
     AlreadyTaken,
     BillingError,
@@ -166,7 +166,7 @@ def success_page(request: HttpRequest) -> HttpResponse:
     """Where Stripe sends the buyer after paying. Verifies, credits if need be, and refreshes while it is unsettled."""
     user = cast(User, request.user)
     try:
-        purchase = settle_session(user, request.GET.get("session_id", ""), PurchaseEvent.Source.SUCCESS_PAGE)
+        purchase = confirm_session(user, request.GET.get("session_id", ""), PurchaseEvent.Source.SUCCESS_PAGE)
     except SessionNotFound as error:
         raise Http404(error.message) from error
     context = {

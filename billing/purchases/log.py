@@ -11,10 +11,10 @@ from core.database.locks import require_transaction
 
 
 @dataclass(frozen=True)
-class Told:
-    """Who told us: the source, and what it can be traced by."""
+class Source:
+    """What caused a change, and what it can be traced by."""
 
-    source: PurchaseEvent.Source
+    kind: PurchaseEvent.Source
     stripe_event_id: str = ""
     actor_id: UUID | None = None
 
@@ -39,7 +39,7 @@ def lock_purchase(purchase_id: UUID) -> Purchase:
     return Purchase.objects.select_related("user").select_for_update(of=("self",)).get(pk=purchase_id)
 
 
-def record(purchase: Purchase, change: Change, told: Told) -> None:
+def record(purchase: Purchase, change: Change, source: Source) -> None:
     """Appends the change to the purchase's events and saves the purchase. The caller holds its lock."""
     require_transaction()
     before = purchase.status
@@ -51,8 +51,8 @@ def record(purchase: Purchase, change: Change, told: Told) -> None:
         what=change.what,
         from_status=before,
         to_status=purchase.status,
-        source=told.source,
+        source=source.kind,
         detail=change.detail,
-        stripe_event_id=told.stripe_event_id,
-        actor_id=told.actor_id,
+        stripe_event_id=source.stripe_event_id,
+        actor_id=source.actor_id,
     )

@@ -18,7 +18,7 @@ from core.csv_lines import csv_lines, harmless, utc_text
 from core.database.row_batches import in_row_batches
 from credits.privacy.credits_data import accounts_of
 
-HISTORY = ["purchase", "time", "what", "from", "to", "told_by", "detail"]
+HISTORY = ["purchase", "time", "what", "from", "to", "source_of", "detail"]
 PAYMENTS = ["payment", "purchase", "state", "amount", "currency", "paid", "paid_with", "fingerprint"]
 
 

@@ -24,16 +24,16 @@ from django.utils import timezone
 from billing.checkout.closing import (
     Finding,
     Report,
-    bring_to,
+    apply_session,
     is_being_started,
     is_silent,
     session_of,
-    settle,
-    settle_by_session,
+    sync_purchase,
+    sync_with_session,
 )
 from billing.checkout.fulfilment import would_change
 from billing.errors import BillingError, MalformedStripeObject, StripeUnavailable
-from billing.purchases.log import Told
+from billing.purchases.log import Source
 from billing.purchases.matching import purchase_of_session, purchases_of_sessions
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport
@@ -50,7 +50,7 @@ Stage = ReconciliationRun.Stage
 
 # Of ours; Stripe's lists come in pages of `stripe_gateway.LIST_PAGE`.
 PURCHASES_PAGE = 100
-TOLD = Told(PurchaseEvent.Source.RECONCILIATION)
+SOURCE = Source(PurchaseEvent.Source.RECONCILIATION)
 
 
 @dataclass(kw_only=True)
@@ -75,10 +75,10 @@ class Page(Report):
 def sweep_open_purchases() -> Report:
     """Settles purchases that have been open, or failed without a word from Stripe, for longer than SWEEP_AFTER."""
     report = Report()
-    told = Told(PurchaseEvent.Source.SWEEPER)
+    source = Source(PurchaseEvent.Source.SWEEPER)
     for purchase in _unsettled(timezone.now() - settings.SWEEP_AFTER):
         try:
-            settle(purchase, report, told)
+            sync_purchase(purchase, report, source)
         except StripeUnavailable:
             break  # not reachable: the next sweep goes on
         except BillingError as error:
@@ -152,7 +152,7 @@ def _settle_recorded(purchase: Purchase, session: CheckoutSession, page: Page) -
     if purchase.is_credited and not PaymentReport.from_session(session).is_paid:
         # It may have been paid since the list was made.
         session = stripe_gateway.retrieve_session(session.id)
-    settle_by_session(purchase, session, page, TOLD)
+    sync_with_session(purchase, session, page, SOURCE)
 
 
 def _settle_unrecorded(session: CheckoutSession, page: Page) -> Purchase | None:
@@ -188,7 +188,7 @@ def _compare_purchases(page: Page) -> None:
         elif (purchase.is_open or is_silent(purchase)) and not is_being_started(purchase):
             page.beat()
             with _telling_if_unreadable(purchase, page):
-                settle(purchase, page, TOLD)
+                sync_purchase(purchase, page, SOURCE)
     _compare_ledger([purchase.pk for purchase in rows], page)
     last = rows[-1] if len(rows) == PURCHASES_PAGE else None
     page.cursor = f"{last.created_at.isoformat()} {last.pk}" if last else ""
@@ -226,7 +226,7 @@ def _compare_completed(purchase: Purchase, page: Page) -> None:
             Finding("missing_at_stripe", detail, str(purchase.pk), purchase.stripe_session_id or "")
         )
     else:
-        bring_to(purchase.pk, session, page, TOLD)
+        apply_session(purchase.pk, session, page, SOURCE)
 
 
 def _compare_ledger(purchase_ids: list[UUID], page: Page) -> None:
@@ -247,11 +247,11 @@ def _compare_ledger(purchase_ids: list[UUID], page: Page) -> None:
 
 def _compare_refunds(page: Page) -> None:
     listed = stripe_gateway.refunds_page(page.start, page.end, page.cursor)
-    compare_refunds(listed.items, page, TOLD)
+    compare_refunds(listed.items, page, SOURCE)
     _move_on(page, listed)
 
 
 def _compare_disputes(page: Page) -> None:
     listed = stripe_gateway.disputes_page(page.start, page.end, page.cursor)
-    compare_disputes(listed.items, page, TOLD)
+    compare_disputes(listed.items, page, SOURCE)
     _move_on(page, listed)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.checkout.fulfilment import grant_missing_credits
 from billing.checkout.repair import rerun_fulfilment
 from billing.errors import NotRepairable
-from billing.purchases.log import Told
+from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.reconciliation.models import ReconciliationFinding
 
@@ -61,7 +61,7 @@ def repair_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
     if not is_repairable(finding) or finding.purchase is None:
         raise NotRepairable("This can’t be repaired automatically; see the guide.")
     if finding.kind == CREDITS_ARE_MISSING:
-        grant_missing_credits(finding.purchase.pk, Told(PurchaseEvent.Source.STAFF, actor_id=actor_id))
+        grant_missing_credits(finding.purchase.pk, Source(PurchaseEvent.Source.STAFF, actor_id=actor_id))
         is_settled = True
     else:
         purchase = rerun_fulfilment(finding.purchase.pk, actor_id)
@@ -71,7 +71,7 @@ def repair_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
     return finding
 
 
-def settle_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
+def resolve_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
     """Marks a finding that staff have settled elsewhere. A second one to say so changes nothing."""
     finding = ReconciliationFinding.objects.get(pk=finding_id)
     if finding.state == State.WAITING:

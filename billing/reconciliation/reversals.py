@@ -16,33 +16,33 @@ from django.utils import timezone
 
 from billing.checkout.closing import Finding, Report
 from billing.errors import BillingError, StripeUnavailable
-from billing.purchases.log import Told, lock_purchase
+from billing.purchases.log import Source, lock_purchase
 from billing.purchases.matching import known_payments
 from billing.purchases.payments import take_turn
 from billing.refunds.disputes import record_dispute, settle_dispute
 from billing.refunds.models import Dispute, Refund
-from billing.refunds.refunding import issue_refund, record_refund, settle_refund
-from billing.refunds.reversals import Return, amount_of, came_of, claims_of, counted, standing_returns
+from billing.refunds.refunding import close_refund, issue_refund, record_refund
+from billing.refunds.reversals import Reversal, amount_of, claims_of, clawback_of, counted, standing_reversals
 from billing.stripe.objects import StripeDispute, StripeRefund
 
 log = structlog.get_logger(__name__)
 Reported = StripeRefund | StripeDispute
 
 
-def compare_refunds(listed: Sequence[StripeRefund], report: Report, told: Told) -> None:
+def compare_refunds(listed: Sequence[StripeRefund], report: Report, source: Source) -> None:
     """Records those of a page of Stripe's refunds that stand otherwise here, or not at all."""
     known = Refund.objects.select_related("payment__purchase").in_bulk(
         [refund.id for refund in listed], field_name="stripe_refund_id"
     )
-    _compare(listed, known, report, told)
+    _compare(listed, known, report, source)
 
 
-def compare_disputes(listed: Sequence[StripeDispute], report: Report, told: Told) -> None:
+def compare_disputes(listed: Sequence[StripeDispute], report: Report, source: Source) -> None:
     """The same of disputes."""
     known = Dispute.objects.select_related("payment__purchase").in_bulk(
         [dispute.id for dispute in listed], field_name="stripe_dispute_id"
     )
-    _compare(listed, known, report, told)
+    _compare(listed, known, report, source)
 
 
 def issue_unanswered_refunds() -> int:
@@ -60,7 +60,9 @@ def issue_unanswered_refunds() -> int:
     return settled
 
 
-def _compare(listed: Sequence[Reported], known: Mapping[str, Return], report: Report, told: Told) -> None:
+def _compare(
+    listed: Sequence[Reported], known: Mapping[str, Reversal], report: Report, source: Source
+) -> None:
     for listed_now in _ours(listed):
         reported = listed_now
         here = known.get(reported.id)
@@ -73,14 +75,14 @@ def _compare(listed: Sequence[Reported], known: Mapping[str, Return], report: Re
             report.open.append(Finding("unknown_status_at_stripe", detail, object_id=reported.id))
             reported = replace(reported, status=here.status if here else "")
         if here is None or here.status != reported.status or _tells_what_it_comes_to(reported, here):
-            _record(reported, here, report, told)
+            _record(reported, here, report, source)
         elif (here.amount_minor, here.currency) != (reported.amount, reported.currency):
             ours, theirs = f"{here.amount_minor} {here.currency}", f"{reported.amount} {reported.currency}"
             detail = f"{reported.id}: {ours} here, {theirs} in Stripe (minor units)"
             purchase = str(here.purchase.pk)
             report.open.append(Finding("return_amount_differs", detail, purchase, object_id=reported.id))
         elif not _is_settled(here):
-            _settle(here, report, told)
+            _settle(here, report, source)
 
 
 def _ours(listed: Sequence[Reported]) -> Iterable[Reported]:
@@ -94,14 +96,14 @@ def _ours(listed: Sequence[Reported]) -> Iterable[Reported]:
     return [one for one in listed if (one.payment_intent_id or one.charge_id) in ours - {""}]
 
 
-def _record(reported: Reported, here: Return | None, report: Report, told: Told) -> None:
+def _record(reported: Reported, here: Reversal | None, report: Report, source: Source) -> None:
     with transaction.atomic():
         take_turn(reported.payment_intent_id)
-        recorded: Return | None
+        recorded: Reversal | None
         if isinstance(reported, StripeRefund):
-            recorded = record_refund(reported, told)
+            recorded = record_refund(reported, source)
         else:
-            recorded = record_dispute(reported, told)
+            recorded = record_dispute(reported, source)
         if recorded is None:
             return
         purchase = str(recorded.purchase.pk)
@@ -114,33 +116,33 @@ def _record(reported: Reported, here: Return | None, report: Report, told: Told)
             report.note_repair(Finding("returned_not_settled", detail, purchase, object_id=reported.id))
 
 
-def _tells_what_it_comes_to(reported: Reported, here: Return) -> bool:
+def _tells_what_it_comes_to(reported: Reported, here: Reversal) -> bool:
     """What no event told: in the list stands what it took out of the balance."""
     return here.counted_minor is None and counted(reported, here.payment) is not None
 
 
-def _is_settled(here: Return) -> bool:
+def _is_settled(here: Reversal) -> bool:
     """Whether the ledger has what it claims. Without a lock: it may come to nothing."""
     payment = here.payment
     if not payment.is_accepted:
         return True
-    refunds, disputes = standing_returns(payment)
+    refunds, disputes = standing_reversals(payment)
     wanted = {
         claim.id: (claim.amount, claim.policy) for claim in claims_of(payment.purchase, [*refunds, *disputes])
     }
-    claim = came_of(here)
+    claim = clawback_of(here)
     has = (claim.amount, claim.policy) if claim else None
     amount, policy = wanted.get(here.pk, (0, ""))
     return has == ((amount, policy) if amount else None)
 
 
-def _settle(here: Return, report: Report, told: Told) -> None:
+def _settle(here: Reversal, report: Report, source: Source) -> None:
     with transaction.atomic():
         here.payment.purchase = lock_purchase(here.payment.purchase_id)
         if isinstance(here, Refund):
-            settle_refund(here, f"refund_{here.status}", told)
+            close_refund(here, f"refund_{here.status}", source)
         else:
-            settle_dispute(here, told)
+            settle_dispute(here, source)
         detail = f"{here}: its credits had not been removed"
         name = here.stripe_refund_id if isinstance(here, Refund) else here.stripe_dispute_id
         report.note_repair(

@@ -58,7 +58,8 @@ def begin_run(
     *,
     asked_by: UUID | None = None,
 ) -> ReconciliationRun:
-    """A run of the period ``start`` to ``end``, which `go_on` works on. It ends now at the latest: what comes in while
+    """A run of the period ``start`` to ``end``, which `resume_run` works on. It ends now at the latest: what comes in
+    while
     it is compared is a later run's.
     """
     return ReconciliationRun.objects.create(
@@ -73,7 +74,7 @@ def begin_nightly_run(night: datetime.datetime) -> ReconciliationRun:
     )[0]
 
 
-def runs_to_take_up() -> QuerySet[ReconciliationRun, ReconciliationRun]:
+def runs_to_resume() -> QuerySet[ReconciliationRun, ReconciliationRun]:
     """Those that nobody works on and that are not done, the oldest first."""
     free = Q(lease_until=None) | Q(lease_until__lt=timezone.now())
     return ReconciliationRun.objects.filter(free).exclude(stage="").order_by("id")
@@ -81,7 +82,7 @@ def runs_to_take_up() -> QuerySet[ReconciliationRun, ReconciliationRun]:
 
 def give_up_old_runs() -> int:
     """Ends those that nobody brought to their end for a week, and forgets what they had seen. How many there were."""
-    old = runs_to_take_up().filter(started_at__lt=timezone.now() - GIVE_UP_AFTER)
+    old = runs_to_resume().filter(started_at__lt=timezone.now() - GIVE_UP_AFTER)
     with transaction.atomic():
         given_up = list(old.select_for_update().values_list("pk", flat=True))
         ReconciliationRun.objects.filter(pk__in=given_up).update(
@@ -103,13 +104,13 @@ def last_that_stopped() -> int:
     Raises:
         NothingToGoOnWith: there is none.
     """
-    run_id = runs_to_take_up().values_list("pk", flat=True).last()
+    run_id = runs_to_resume().values_list("pk", flat=True).last()
     if run_id is None:
         raise NothingToGoOnWith("There is no interrupted reconciliation.")
     return run_id
 
 
-def go_on(run_id: int, progress: Progress = lambda run: None) -> ReconciliationRun:
+def resume_run(run_id: int, progress: Progress = lambda run: None) -> ReconciliationRun:
     """Works on a run from where it stands to its end. ``progress`` is told of it after each page.
 
     Raises:

@@ -13,12 +13,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from billing.deferring import defer_dispute_mail
-from billing.purchases.log import Change, Told, record
+from billing.purchases.log import Change, Source, record
 from billing.purchases.matching import payment_of
 from billing.purchases.models import Payment
 from billing.refunds.models import Dispute
-from billing.refunds.owed_payments import settle_attention_of
-from billing.refunds.reversals import Cause, counted, settle_returns
+from billing.refunds.owed_payments import update_attention_of
+from billing.refunds.reversals import Cause, apply_reversals, counted
 from billing.stripe.objects import StripeDispute
 from credits.ledger.models import Clawback, Entry
 
@@ -39,7 +39,7 @@ ORDER = (
 CLOSED = (Status.WARNING_CLOSED, Status.PREVENTED, Status.LOST, Status.WON)
 
 
-def record_dispute(reported: StripeDispute, told: Told) -> Dispute | None:
+def record_dispute(reported: StripeDispute, source: Source) -> Dispute | None:
     """Brings our record of a dispute to what Stripe reports, and the purchase's credits with it. In the caller's
     transaction; an older report than the last one changes nothing. None: no payment of ours is known to it.
     """
@@ -59,24 +59,24 @@ def record_dispute(reported: StripeDispute, told: Told) -> Dispute | None:
         is_news = True
     if is_news:
         dispute.save()
-        settle_dispute(dispute, told)
+        settle_dispute(dispute, source)
     if known is None:
         defer_dispute_mail(dispute.pk)
     return dispute
 
 
-def settle_dispute(dispute: Dispute, told: Told) -> None:
+def settle_dispute(dispute: Dispute, source: Source) -> None:
     """Freezes what is left of the credits while the bank decides, or brings them to what it has decided; and writes
     down with the purchase what was moved.
     """
     purchase = dispute.purchase
     metadata = {"dispute": str(dispute.pk), "status": dispute.status}
-    clawed = settle_returns(dispute.payment, Cause(Entry.Kind.DISPUTE, metadata))
+    clawed = apply_reversals(dispute.payment, Cause(Entry.Kind.DISPUTE, metadata))
     detail = {"dispute": str(dispute.pk), "amount": str(dispute.amount), "reason": dispute.reason}
     if clawed and clawed.taken:
         detail["credits"] = str(-clawed.taken)
-    record(purchase, Change(f"dispute_{dispute.status}", detail=detail), told)
-    settle_attention_of(dispute.payment, told, is_unresolved=dispute.counted_minor is None)
+    record(purchase, Change(f"dispute_{dispute.status}", detail=detail), source)
+    update_attention_of(dispute.payment, source, is_unresolved=dispute.counted_minor is None)
 
 
 def _opened(reported: StripeDispute, payment: Payment) -> Dispute:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from billing.deferring import defer_refund_sync
 from billing.inbox.models import InboxEvent
-from billing.inbox.outcomes import Outcome, applied_to, told_by, unmatched
+from billing.inbox.outcomes import Outcome, applied_to, source_of, unmatched
 from billing.purchases.matching import payment_of
 from billing.refunds.disputes import record_dispute
 from billing.refunds.models import Refund
@@ -21,7 +21,7 @@ def _refund_reported(event: StripeEvent) -> Outcome:
     reported = StripeRefund.from_json(event.subject)
     if reported.amount <= 0:
         return NOTHING_MOVED
-    refund = record_refund(reported, told_by(event))
+    refund = record_refund(reported, source_of(event))
     if refund is None:
         return unmatched()
     return applied_to(refund.purchase, _unknown(reported.status, Refund.Status.values))
@@ -42,7 +42,7 @@ def _dispute_reported(event: StripeEvent) -> Outcome:
     reported = StripeDispute.from_json(event.subject)
     if reported.amount <= 0:
         return NOTHING_MOVED
-    dispute = record_dispute(reported, told_by(event))
+    dispute = record_dispute(reported, source_of(event))
     if dispute is None:
         return unmatched()
     return applied_to(dispute.purchase, _unknown(reported.status, dispute.Status.values))

@@ -1,7 +1,7 @@
 """Payments that were not accepted: which of them the seller still has, and the attention that they are due.
 
 One that is held back, or that came second, is owed to its buyer. As with credits (`billing.refunds.reversals`), nothing
-here goes by the event that came: `settle_attention` looks at the refunds and disputes of these payments that stand now.
+here goes by the event that came: `update_attention` looks at the refunds and disputes of these payments that stand now.
 So whoever refunds them, here or in Stripe's dashboard, the purchase leaves the list of staff; and a refund that fails
 brings it back.
 """
@@ -17,10 +17,10 @@ from django.db.models import Sum
 
 from billing.errors import NothingOwed
 from billing.money import Money
-from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
 from billing.refunds.models import Dispute, Refund
-from billing.refunds.reversals import Return, unresolved_returns
+from billing.refunds.reversals import Reversal, unresolved_reversals
 from core.database.locks import require_transaction
 
 log = structlog.get_logger(__name__)
@@ -51,26 +51,26 @@ def is_given_back(payment_intent_id: str | None) -> bool:
     return payment is not None and _left_of(payment).minor <= 0
 
 
-def settle_attention_of(payment: Payment, told: Told, *, is_unresolved: bool) -> None:
-    """`settle_attention` after a refund or dispute of this payment. That of an accepted one needs none, unless what it
+def update_attention_of(payment: Payment, source: Source, *, is_unresolved: bool) -> None:
+    """`update_attention` after a refund or dispute of this payment. That of an accepted one needs none, unless what it
     comes to in the payment's currency is not known, or was not until now.
     """
     was_unresolved = payment.purchase.attention == Attention.RETURN_CURRENCY
     if payment.attention or is_unresolved or was_unresolved:
-        settle_attention(payment.purchase, told)
+        update_attention(payment.purchase, source)
 
 
-def settle_attention(purchase: Purchase, told: Told) -> None:
+def update_attention(purchase: Purchase, source: Source) -> None:
     """Brings the attention of a locked purchase to what it owes its buyer, or needs to be told, now."""
     require_transaction()
     owed = owed_payments(purchase)
-    unresolved = [] if owed else unresolved_returns(purchase)
+    unresolved = [] if owed else unresolved_reversals(purchase)
     if owed:
-        _put_before_staff(purchase, owed[0].payment, told)
+        _put_before_staff(purchase, owed[0].payment, source)
     elif unresolved:
-        _ask_staff(purchase, unresolved[0], told)
+        _ask_staff(purchase, unresolved[0], source)
     elif purchase.attention:
-        _clear(purchase, told)
+        _clear(purchase, source)
 
 
 def close_unpaid_purchase(purchase_id: UUID, actor_id: UUID) -> Purchase:
@@ -87,8 +87,8 @@ def close_unpaid_purchase(purchase_id: UUID, actor_id: UUID) -> Purchase:
         detail = {"attention": purchase.attention, "detail": purchase.attention_detail}
         purchase.attention, purchase.attention_detail = Attention.NONE, ""
         purchase.failure_code = Purchase.NOTHING_PAID
-        told = Told(PurchaseEvent.Source.STAFF, actor_id=actor_id)
-        record(purchase, Change("closed_unpaid", Status.FAILED, detail), told)
+        source = Source(PurchaseEvent.Source.STAFF, actor_id=actor_id)
+        record(purchase, Change("closed_unpaid", Status.FAILED, detail), source)
     return purchase
 
 
@@ -104,7 +104,7 @@ def _left_of(payment: Payment) -> Money:
     return Money(payment.amount_minor - gone, payment.currency)
 
 
-def _put_before_staff(purchase: Purchase, payment: Payment, told: Told) -> None:
+def _put_before_staff(purchase: Purchase, payment: Payment, source: Source) -> None:
     if (purchase.attention, purchase.attention_detail) == (payment.attention, payment.detail):
         return
     purchase.attention, purchase.attention_detail = payment.attention, payment.detail
@@ -112,10 +112,10 @@ def _put_before_staff(purchase: Purchase, payment: Payment, told: Told) -> None:
         purchase.failure_code = ""
     log.error("purchase_owes_payment", purchase=str(purchase.pk), payment=payment.stripe_payment_intent_id)
     detail = {"payment": payment.stripe_payment_intent_id, "attention": payment.attention}
-    record(purchase, Change("payment_owed", detail=detail), told)
+    record(purchase, Change("payment_owed", detail=detail), source)
 
 
-def _ask_staff(purchase: Purchase, each: Return, told: Told) -> None:
+def _ask_staff(purchase: Purchase, each: Reversal, source: Source) -> None:
     """A return whose amount in the payment's currency Stripe doesn't name takes nothing until staff have said it."""
     detail = (
         f"{each.amount} was reversed for a payment in {purchase.currency.upper()}: enter the converted amount"
@@ -124,10 +124,10 @@ def _ask_staff(purchase: Purchase, each: Return, told: Told) -> None:
         return
     purchase.attention, purchase.attention_detail = Attention.RETURN_CURRENCY, detail
     log.error("return_in_another_currency", purchase=str(purchase.pk), amount=str(each.amount))
-    record(purchase, Change("return_unresolved", detail={"amount": str(each.amount)}), told)
+    record(purchase, Change("return_unresolved", detail={"amount": str(each.amount)}), source)
 
 
-def _clear(purchase: Purchase, told: Told) -> None:
+def _clear(purchase: Purchase, source: Source) -> None:
     """Closes an open purchase, so the sweeper stops polling and checkout isn't offered again."""
     detail = {"attention": purchase.attention, "detail": purchase.attention_detail}
     what = "return_resolved" if purchase.attention == Attention.RETURN_CURRENCY else "payment_given_back"
@@ -136,4 +136,4 @@ def _clear(purchase: Purchase, told: Told) -> None:
     if not purchase.is_credited:
         purchase.failure_code = Purchase.GIVEN_BACK
         status = Status.FAILED if purchase.is_open else None
-    record(purchase, Change(what, status, detail), told)
+    record(purchase, Change(what, status, detail), source)

@@ -14,7 +14,7 @@ from accounts.privacy.registry import File, Obstacle, PersonalData
 from billing.purchases.exports import NEWEST_FIRST
 from billing.purchases.personal_data import concerned_purchases
 from billing.refunds.models import Dispute, Refund
-from billing.refunds.reversals import came_of
+from billing.refunds.reversals import clawback_of
 from core.csv_lines import csv_lines, harmless, utc_text
 from core.database.row_batches import in_row_batches
 from credits.formatting import plain
@@ -64,7 +64,7 @@ def _disputes(user: User) -> Iterator[str]:
 
 
 def _return_row(row: Refund | Dispute, ended: datetime | None) -> list[str]:
-    claim = came_of(row)
+    claim = clawback_of(row)
     return [
         str(row.pk),
         utc_text(row.created_at),

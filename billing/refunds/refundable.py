@@ -13,7 +13,7 @@ from billing.currencies import smallest_step, too_fine
 from billing.errors import InvalidRefund, NotRefundable
 from billing.money import Money
 from billing.purchases.models import Payment, Purchase
-from billing.refunds.reversals import standing_returns
+from billing.refunds.reversals import standing_reversals
 
 
 def accepted_payment(purchase: Purchase) -> Payment:
@@ -32,7 +32,7 @@ def accepted_payment(purchase: Purchase) -> Payment:
 
 def disputed_minor(payment: Payment) -> int:
     """Give what disputes hold of a payment now, in minor units."""
-    return sum(dispute.counted_minor or 0 for dispute in standing_returns(payment)[1])
+    return sum(dispute.counted_minor or 0 for dispute in standing_reversals(payment)[1])
 
 
 def left_to_refund(purchase: Purchase) -> Money:

@@ -29,12 +29,12 @@ from billing.errors import (
     StripeUnavailable,
 )
 from billing.money import Money
-from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.matching import payment_of
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
 from billing.refunds.limits import check_limit
 from billing.refunds.models import Refund
-from billing.refunds.owed_payments import owed_payments, settle_attention_of
+from billing.refunds.owed_payments import owed_payments, update_attention_of
 from billing.refunds.own_purchases import require_not_own
 from billing.refunds.refundable import (
     accepted_payment,
@@ -43,7 +43,7 @@ from billing.refunds.refundable import (
     left_to_refund,
     unspent_share,
 )
-from billing.refunds.reversals import Cause, came_of, counted, credits_for, settle_returns
+from billing.refunds.reversals import Cause, apply_reversals, clawback_of, counted, credits_for
 from billing.stripe import gateway as stripe_gateway
 from billing.stripe.gateway import RefundRequest
 from billing.stripe.objects import StripeRefund
@@ -174,7 +174,7 @@ def issue_refund(refund_id: UUID, *, look_first: bool = False) -> Refund:
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.status != Status.REQUESTED:
         return refund
-    told = Told(PurchaseEvent.Source.STAFF, actor_id=refund.asked_by)
+    source = Source(PurchaseEvent.Source.STAFF, actor_id=refund.asked_by)
     try:
         answer = _found_at_stripe(refund) if look_first else None
         answer = answer or stripe_gateway.create_refund(
@@ -183,11 +183,11 @@ def issue_refund(refund_id: UUID, *, look_first: bool = False) -> Refund:
             )
         )
     except StripeRefused as error:
-        refund = _refuse(refund.pk, str(error.params.get("stripe_code") or error.code), told)
+        refund = _refuse(refund.pk, str(error.params.get("stripe_code") or error.code), source)
         refund.refusal = error.for_staff
         return refund
     with transaction.atomic():
-        return record_refund(answer, told) or refund
+        return record_refund(answer, source) or refund
 
 
 def sync_refunds(payment_id: UUID) -> int:
@@ -196,15 +196,15 @@ def sync_refunds(payment_id: UUID) -> int:
     Raises:
         StripeUnavailable, StripeRefused: no answer.
     """
-    told = Told(PurchaseEvent.Source.JOB)
+    source = Source(PurchaseEvent.Source.JOB)
     found = list(stripe_gateway.list_refunds(Payment.objects.get(pk=payment_id).stripe_payment_intent_id))
     for refund in found:
         with transaction.atomic():
-            record_refund(refund, told)
+            record_refund(refund, source)
     return len(found)
 
 
-def record_refund(reported: StripeRefund, told: Told) -> Refund | None:
+def record_refund(reported: StripeRefund, source: Source) -> Refund | None:
     """Brings our record of a refund to what Stripe reports, and the purchase's credits with it. Makes the record where
     there is none. In the caller's transaction; an older report than the last one changes nothing. None: no payment of
     ours is known to it, or it is of no amount.
@@ -226,27 +226,27 @@ def record_refund(reported: StripeRefund, told: Told) -> Refund | None:
         refund.failure_reason = reported.failure_reason
         refund.made_at = reported.created
         _move_to(refund, status)
-        settle_refund(refund, f"refund_{status}", told)
+        close_refund(refund, f"refund_{status}", source)
     return refund
 
 
-def settle_refund(refund: Refund, what: str, told: Told) -> None:
+def close_refund(refund: Refund, what: str, source: Source) -> None:
     """Moves the credits, and writes down with the purchase what was moved."""
     metadata = {"refund": str(refund.pk), "status": refund.status}
-    settle_returns(refund.payment, Cause(Entry.Kind.REFUND, metadata))
+    apply_reversals(refund.payment, Cause(Entry.Kind.REFUND, metadata))
     detail = _detail(refund)
-    record(refund.purchase, Change(what, detail=detail), told)
+    record(refund.purchase, Change(what, detail=detail), source)
     if refund.status == Status.SUCCEEDED:
         facts = {**detail, "stripe_refund": refund.stripe_refund_id, "purchase": str(refund.purchase.pk)}
         transaction.on_commit(
             lambda: log.info("refund_applied", **facts)
         )  # before, it may still come to nothing
-    settle_attention_of(refund.payment, told, is_unresolved=refund.counted_minor is None)
+    update_attention_of(refund.payment, source, is_unresolved=refund.counted_minor is None)
 
 
 def _ask(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
     """Writes the refund down and takes the credits; whether it is new."""
-    told = Told(PurchaseEvent.Source.STAFF, actor_id=order.asked_by.pk)
+    source = Source(PurchaseEvent.Source.STAFF, actor_id=order.asked_by.pk)
     with transaction.atomic(durable=True):
         purchase = lock_purchase(purchase_id)
         if order.idempotency_key:
@@ -271,7 +271,7 @@ def _ask(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
             idempotency_key=order.idempotency_key,
         )
         went = outflows_of(_lot_of(payment)) if payment.is_accepted else None
-        settle_refund(refund, "refund_requested", told)
+        close_refund(refund, "refund_requested", source)
         if order.policy == Refund.Policy.BLOCK and went is not None:
             _require_all_taken(refund, went)
         defer_refund(refund.pk)
@@ -280,7 +280,7 @@ def _ask(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
 
 def _require_all_taken(refund: Refund, went: Outflows) -> None:
     """Raises CreditsWereSpent where some of the credits that it asks for are gone, or set aside."""
-    claim = came_of(refund)
+    claim = clawback_of(refund)
     missing = claim.amount - claim.taken if claim else Decimal(0)
     if missing:
         gone = ", ".join(f"{credits_amount(amount)} {what}" for what, amount in went.gone.items() if amount)
@@ -291,7 +291,7 @@ def _require_all_taken(refund: Refund, went: Outflows) -> None:
 
 
 def _detail(refund: Refund) -> dict[str, str]:
-    claim = came_of(refund)
+    claim = clawback_of(refund)
     detail = {"refund": str(refund.pk), "amount": str(refund.amount)}
     if claim is not None:
         moved = {
@@ -304,7 +304,7 @@ def _detail(refund: Refund) -> dict[str, str]:
     return detail
 
 
-def _refuse(refund_id: UUID, reason: str, told: Told) -> Refund:
+def _refuse(refund_id: UUID, reason: str, source: Source) -> Refund:
     """Stripe won't: the credits go back at once."""
     with transaction.atomic():
         purchase_id = Refund.objects.values_list("payment__purchase_id", flat=True).get(pk=refund_id)
@@ -315,7 +315,7 @@ def _refuse(refund_id: UUID, reason: str, told: Told) -> Refund:
         if refund.status == Status.REQUESTED:
             refund.failure_reason = reason[:100]
             _move_to(refund, Status.FAILED)
-            settle_refund(refund, "refund_refused", told)
+            close_refund(refund, "refund_refused", source)
     return refund
 
 

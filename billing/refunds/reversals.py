@@ -1,9 +1,9 @@
 """Credits follow the money back: what a payment has given up, for refunds and disputes together.
 
-Nothing here goes by the event that came. `settle_returns` looks at the refunds and disputes that stand now, in Stripe's
-order, and tells the ledger how many credits each claims back under which policy; the ledger works out what comes of
-them (`credits.ledger.models.clawbacks`). So any order, any repeat and any failure in between ends at the same balance.
-Only those of the payment that was accepted count: no credits go with a payment that was not
+Nothing here goes by the event that came. `apply_reversals` looks at the refunds and disputes that stand now, in
+Stripe's order, and tells the ledger how many credits each claims back under which policy; the ledger works out what
+comes of them (`credits.ledger.models.clawbacks`). So any order, any repeat and any failure in between ends at the same
+balance. Only those of the payment that was accepted count: no credits go with a payment that was not
 (`billing.refunds.owed_payments`).
 """
 
@@ -25,7 +25,7 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Clawback, Entry
 from credits.ledger.results import Clawed
 
-Return = Refund | Dispute
+Reversal = Refund | Dispute
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Cause:
     metadata: dict[str, str] = field(default_factory=dict)
 
 
-def settle_returns(payment: Payment, cause: Cause) -> Clawed | None:
+def apply_reversals(payment: Payment, cause: Cause) -> Clawed | None:
     """Brings the credits of a payment's locked purchase to what its standing refunds and disputes ask for, and the
     purchase's sums and status with them. Changes the purchase in memory; the caller records it. None for a payment
     that was not accepted.
@@ -45,7 +45,7 @@ def settle_returns(payment: Payment, cause: Cause) -> Clawed | None:
     purchase = payment.purchase
     if payment.lot_id is None:
         return None
-    refunds, disputes = standing_returns(payment)
+    refunds, disputes = standing_reversals(payment)
     claims = list(claims_of(purchase, [*refunds, *disputes]))
     metadata = {**purchase.entry_metadata, **cause.metadata}
     clawed = ledger.claw_back(purchase.account_id, payment.lot_id, claims, kind=cause.kind, metadata=metadata)
@@ -56,25 +56,25 @@ def settle_returns(payment: Payment, cause: Cause) -> Clawed | None:
     return clawed
 
 
-def settle_known_returns(payment: Payment) -> bool:
-    """`settle_returns` for a payment that is accepted now, and of which refunds or disputes were known before. Whether
+def apply_known_reversals(payment: Payment) -> bool:
+    """`apply_reversals` for a payment that is accepted now, and of which refunds or disputes were known before. Whether
     there are any.
     """
-    refunds, disputes = standing_returns(payment)
+    refunds, disputes = standing_reversals(payment)
     if not refunds and not disputes:
         return False
-    settle_returns(payment, Cause(Entry.Kind.REFUND if refunds else Entry.Kind.DISPUTE))
+    apply_reversals(payment, Cause(Entry.Kind.REFUND if refunds else Entry.Kind.DISPUTE))
     return True
 
 
-def standing_returns(payment: Payment) -> tuple[list[Refund], list[Dispute]]:
+def standing_reversals(payment: Payment) -> tuple[list[Refund], list[Dispute]]:
     """The refunds and the disputes of a payment that hold money back from the seller now, or may."""
     refunds = payment.refunds.filter(status__in=Refund.STANDING)
     disputes = payment.disputes.filter(status__in=Dispute.STANDING)
     return list(refunds), list(disputes)
 
 
-def claims_of(purchase: Purchase, returns: Sequence[Return]) -> Iterator[ledger.Claim]:
+def claims_of(purchase: Purchase, returns: Sequence[Reversal]) -> Iterator[ledger.Claim]:
     """What each return claims back, in Stripe's order. Each part is reckoned from the whole, so parts add up to it;
     what goes back beyond the price claims nothing.
     """
@@ -92,7 +92,7 @@ def claims_of(purchase: Purchase, returns: Sequence[Return]) -> Iterator[ledger.
         )
 
 
-def policy_of(each: Return) -> Clawback.Policy:
+def policy_of(each: Reversal) -> Clawback.Policy:
     """What happens to spent credits. While a bank has not decided, they are asked for by nobody."""
     if isinstance(each, Dispute):
         return Clawback.Policy(each.policy) if each.status == Dispute.Status.LOST else Clawback.Policy.CAP
@@ -127,12 +127,12 @@ def counted(reported: StripeRefund | StripeDispute, payment: Payment) -> Counted
     return Counted(-sum(moved.amount for moved in taken), taken[0].id) if taken else None
 
 
-def came_of(each: Return) -> Clawback | None:
+def clawback_of(each: Reversal) -> Clawback | None:
     """What came of a return's credits; None where it moved none."""
     return Clawback.objects.filter(pk=each.pk, amount__gt=0).first()
 
 
-def unresolved_returns(purchase: Purchase) -> list[Return]:
+def unresolved_reversals(purchase: Purchase) -> list[Reversal]:
     """Those whose amount in the payment's currency nobody knows: staff have to say."""
     of_it = Q(payment__purchase=purchase, counted_minor__isnull=True)
     refunds = Refund.objects.filter(of_it, status__in=Refund.STANDING)
@@ -140,14 +140,14 @@ def unresolved_returns(purchase: Purchase) -> list[Return]:
     return [*refunds, *disputes]
 
 
-def amount_of(each: Return) -> Money:
+def amount_of(each: Reversal) -> Money:
     """As it counts for the payment, else as Stripe names it."""
     if each.counted_minor is None:
         return each.amount
     return Money(each.counted_minor, each.payment.currency)
 
 
-def _in_order(each: Return) -> tuple[object, str]:
+def _in_order(each: Reversal) -> tuple[object, str]:
     name = each.stripe_refund_id if isinstance(each, Refund) else each.stripe_dispute_id
     return each.at, name or str(each.pk)
 

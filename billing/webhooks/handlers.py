@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from billing.checkout.fulfilment import fulfil_locked_purchase, note_declined
-from billing.inbox.outcomes import APPLIED, STORED, Outcome, applied_to, told_by, unmatched
+from billing.inbox.outcomes import APPLIED, STORED, Outcome, applied_to, source_of, unmatched
 from billing.purchases.matching import purchase_of_intent, purchase_of_session
 from billing.purchases.payment_reports import PaymentReport
 from billing.purchases.payments import keep_payment
@@ -39,7 +39,7 @@ def _fulfil(event: StripeEvent, session: CheckoutSession, report: PaymentReport)
     purchase = purchase_of_session(session)
     if purchase is None:
         return unmatched(session.reference)
-    fulfil_locked_purchase(purchase, report, told_by(event))
+    fulfil_locked_purchase(purchase, report, source_of(event))
     return applied_to(purchase)
 
 
@@ -48,7 +48,7 @@ def _intent_succeeded(event: StripeEvent) -> Outcome:
     purchase = purchase_of_intent(intent.id, intent.reference)
     if purchase is None:
         return unmatched(intent.reference)
-    fulfil_locked_purchase(purchase, PaymentReport.from_intent(intent, event.created), told_by(event))
+    fulfil_locked_purchase(purchase, PaymentReport.from_intent(intent, event.created), source_of(event))
     return applied_to(purchase)
 
 
@@ -57,7 +57,7 @@ def _intent_failed(event: StripeEvent) -> Outcome:
     purchase = purchase_of_intent(intent.id, intent.reference)
     if purchase is None:
         return unmatched(intent.reference)
-    note_declined(purchase, intent, PaymentReport.from_intent(intent, event.created), told_by(event))
+    note_declined(purchase, intent, PaymentReport.from_intent(intent, event.created), source_of(event))
     return applied_to(purchase)
 
 

@@ -92,7 +92,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.RequestLog",
     "config.unstorable_requests.RefuseUnstorableText",
-    "core.service_fast_path.PastThePages",  # what follows is for browsers
+    "core.service_fast_path.ServiceFastPath",  # what follows is for browsers
     "csp.middleware.CSPMiddleware",
     "config.middleware.AdminContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from accounts.email_addresses import is_same_address, people_with
 from accounts.models import User
-from accounts.presence import hold_present
+from accounts.presence import keep_from_erasure
 from credits.amounts import positive_amount
 from credits.deferring import defer_gift_mail
 from credits.errors import GiftLimitReached, InsufficientCredits, InvalidGift, TooFresh, UnknownRecipient
@@ -127,7 +127,7 @@ def give(sender: User, recipient: User, amount: Decimal, message: str, key: str)
         raise InvalidGift(_("This is your own email. Enter another customer’s."), field="email")
     origin, target = ledger.open_account(sender), ledger.open_account(recipient)
     with transaction.atomic():
-        hold_present(sender.pk, recipient.pk)
+        keep_from_erasure(sender.pk, recipient.pk)
         lock_accounts(origin, target)
         earlier = Gift.objects.filter(from_account=origin, key=key).first()
         if earlier is not None:

@@ -16,7 +16,7 @@ from accounts.models import User
 from billing.checkout.fulfilment import fulfil_purchase
 from billing.inbox.models import InboxEvent
 from billing.packages.models import Package
-from billing.purchases.log import Told
+from billing.purchases.log import Source
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
 from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
 from billing.refunds.models import Dispute, Refund
@@ -123,7 +123,7 @@ def make_purchase(**fields: Any) -> Purchase:
 
 def pay(purchase: Purchase, event_id: str = "") -> None:
     report = paid_report(purchase)
-    fulfil_purchase(purchase.pk, report, Told(PurchaseEvent.Source.WEBHOOK, stripe_event_id=event_id))
+    fulfil_purchase(purchase.pk, report, Source(PurchaseEvent.Source.WEBHOOK, stripe_event_id=event_id))
 
 
 def make_inbox_event(purchase: Purchase | None, status: str, **fields: Any) -> InboxEvent:

@@ -29,7 +29,7 @@ def changes(entry: AuditEntry) -> dict[str, tuple[Any, Any]]:
     return {name: (before.get(name), after.get(name)) for name in {**before, **after}}
 
 
-def assert_whence(entry: AuditEntry, who: User, page: str) -> None:
+def assert_origin(entry: AuditEntry, who: User, page: str) -> None:
     """That the entry says who it was, from where, on which page, and in which request."""
     assert (entry.actor_id, entry.address, entry.page) == (who.pk, ADDRESS, page)
     assert UUID(entry.request_id)

@@ -13,7 +13,7 @@ from accounts.audit.models import AuditEntry
 from accounts.audit.recording import record_act
 from accounts.models import User
 from billing.purchases.models import Purchase
-from tests.audit.entries import assert_whence, latest
+from tests.audit.entries import assert_origin, latest
 from tests.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +24,7 @@ def test_a_download_is_on_record_before_its_first_byte(as_superuser: Client, sup
 
     entry = latest("purchases.purchase")
     assert (entry.act, entry.beside) == ("downloaded", {"file": "purchases"})
-    assert_whence(entry, superuser, "/admin/purchases/purchase/download/")
+    assert_origin(entry, superuser, "/admin/purchases/purchase/download/")
     assert b"".join(answer.streaming_content).startswith(b"purchase,")
 
 
@@ -33,7 +33,7 @@ def test_a_table_of_the_front_page_is_on_record_with_its_days(as_superuser: Clie
 
     entry = latest("purchases.purchase")
     assert (entry.act, entry.beside) == ("downloaded", {"file": "figures", "period": "30"})
-    assert_whence(entry, superuser, reverse("figures-file", args=["figures"]))
+    assert_origin(entry, superuser, reverse("figures-file", args=["figures"]))
 
 
 def test_who_may_not_download_leaves_no_entry() -> None:

@@ -20,7 +20,7 @@ from tests.admin.pages import add_to, button_of, page_of, press
 from tests.admin.rows import Books, make_adjustment, make_finding, make_inbox_event, make_purchase
 from tests.admin.test_adjustments import adjust
 from tests.admin.test_packages import form_of
-from tests.audit.entries import assert_whence, changes, entries_about, latest
+from tests.audit.entries import assert_origin, changes, entries_about, latest
 from tests.builders import UserFactory, put_on_sale, start
 from tests.credits.builders import funded
 from tests.local_world import Sandbox
@@ -42,7 +42,7 @@ def test_an_edit_of_a_package(as_superuser: Client, superuser: User, books: Book
     entry = entries_about(package)[-1]
     assert (entry.act, entry.object_name, entry.beside) == ("changed", package.code, {"currency": "usd"})
     assert changes(entry) == {"price_minor": (before, 1200), "name": (package.name, "Smaller")}
-    assert_whence(entry, superuser, page_of(package))
+    assert_origin(entry, superuser, page_of(package))
 
 
 def test_a_new_package(as_superuser: Client, superuser: User, books: Books) -> None:
@@ -51,7 +51,7 @@ def test_a_new_package(as_superuser: Client, superuser: User, books: Books) -> N
     entry = latest("packages.package")
     assert (entry.act, entry.object_name, entry.before) == ("created", "fresh", None)
     assert (entry.after or {})["price_minor"] == books.package.price_minor
-    assert_whence(entry, superuser, add_to(Package))
+    assert_origin(entry, superuser, add_to(Package))
 
 
 def test_a_sync_to_stripe(sandbox: Sandbox, as_superuser: Client, superuser: User, books: Books) -> None:
@@ -62,7 +62,7 @@ def test_a_sync_to_stripe(sandbox: Sandbox, as_superuser: Client, superuser: Use
     assert "stripe_price_id" in changes(price)
     assert (synced.act, "steps" in synced.beside) == ("synced", True)
     for entry in (product, price, synced):
-        assert_whence(entry, superuser, button_of(books.package, "sync_this"))
+        assert_origin(entry, superuser, button_of(books.package, "sync_this"))
 
 
 def test_a_withdrawn_rate(as_superuser: Client, superuser: User) -> None:
@@ -73,7 +73,7 @@ def test_a_withdrawn_rate(as_superuser: Client, superuser: User) -> None:
     entry = latest("rates.rate")
     assert (entry.act, entry.object_id, entry.object_name) == ("deleted", str(key), rate.model)
     assert ((entry.before or {})["per"], entry.after) == (rate.per, None)
-    assert_whence(entry, superuser, page_of(Rate(pk=key), "delete"))
+    assert_origin(entry, superuser, page_of(Rate(pk=key), "delete"))
 
 
 # --- Money and credits ------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def test_a_refund(sandbox: Sandbox, as_superuser: Client, superuser: User) -> No
     assert ((made.after or {})["amount_minor"], (made.after or {})["note"]) == (900, HIDDEN)
     of_purchase = changes(next(e for e in entries_about(purchase) if "refunded_minor" in changes(e)))
     assert of_purchase["refunded_minor"] == (0, 900)
-    assert_whence(made, superuser, button_of(purchase, "refund"))
+    assert_origin(made, superuser, button_of(purchase, "refund"))
 
 
 def test_an_adjustment_and_its_approval(as_superuser: Client, superuser: User, settings: Any) -> None:
@@ -102,7 +102,7 @@ def test_an_adjustment_and_its_approval(as_superuser: Client, superuser: User, s
     asked, booked = entries_about(Adjustment.objects.get())
     assert (asked.act, (asked.after or {})["amount"]) == ("created", 5)
     assert changes(booked)["status"] == ("waiting", "booked")
-    assert_whence(asked, superuser, button_of(account, "adjust"))
+    assert_origin(asked, superuser, button_of(account, "adjust"))
 
     settings.ADJUSTMENT_APPROVAL_ABOVE = 1000
     waiting = make_adjustment(account, "5000")
@@ -110,7 +110,7 @@ def test_an_adjustment_and_its_approval(as_superuser: Client, superuser: User, s
     decided = entries_about(waiting)[-1]
     assert changes(decided)["status"] == ("waiting", "booked")
     assert changes(decided)["decided_by_id"] == (None, str(superuser.pk))
-    assert_whence(decided, superuser, button_of(waiting, "approve"))
+    assert_origin(decided, superuser, button_of(waiting, "approve"))
 
 
 def test_a_released_hold(as_superuser: Client, superuser: User, books: Books) -> None:
@@ -119,7 +119,7 @@ def test_a_released_hold(as_superuser: Client, superuser: User, books: Books) ->
     (entry,) = entries_about(books.hold)
     assert (entry.act, entry.beside["reason"]) == ("released", "The job died")
     assert changes(entry) == {"status": ("open", "released"), "remaining": ("20.000000", "0")}
-    assert_whence(entry, superuser, button_of(books.hold, "release"))
+    assert_origin(entry, superuser, button_of(books.hold, "release"))
     press(as_superuser, books.hold, "release")
     assert len(entries_about(books.hold)) == 1, "the second one changed nothing"
 
@@ -142,7 +142,7 @@ def test_fulfilment_run_again(sandbox: Sandbox, as_superuser: Client, superuser:
         str(started.purchase.pk),
     )
     for one in (entry, rerun):
-        assert_whence(one, superuser, button_of(started.purchase, "rerun"))
+        assert_origin(one, superuser, button_of(started.purchase, "rerun"))
 
 
 def test_an_event_applied_again(as_superuser: Client, superuser: User) -> None:
@@ -151,7 +151,7 @@ def test_an_event_applied_again(as_superuser: Client, superuser: User) -> None:
 
     (entry,) = entries_about(event)
     assert changes(entry)["status"] == ("failed", "applied")
-    assert_whence(entry, superuser, button_of(event, "reapply"))
+    assert_origin(entry, superuser, button_of(event, "reapply"))
     press(as_superuser, event, "reapply")
     assert list(changes(entries_about(event)[-1])) == ["applied_at"]
 
@@ -163,7 +163,7 @@ def test_a_settled_finding(as_superuser: Client, superuser: User) -> None:
     (entry,) = entries_about(finding)
     assert changes(entry)["state"] == ("waiting", "settled")
     assert changes(entry)["settled_by"] == (None, str(superuser.pk))
-    assert_whence(entry, superuser, button_of(finding, "settle"))
+    assert_origin(entry, superuser, button_of(finding, "settle"))
 
 
 def test_a_comparison_with_stripe(as_superuser: Client, superuser: User) -> None:
@@ -172,7 +172,7 @@ def test_a_comparison_with_stripe(as_superuser: Client, superuser: User) -> None
 
     entry = latest("reconciliation.reconciliationrun")
     assert (entry.act, entry.beside) == ("started", {"days": 30})
-    assert_whence(entry, superuser, address)
+    assert_origin(entry, superuser, address)
 
 
 # --- Rights and secrets -----------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def test_rights_given_to_a_user(as_superuser: Client, superuser: User, clerk: Us
     ]
     assert {"groups": (None, "finance")} in given
     for entry in entries_about(clerk)[-2:]:
-        assert_whence(entry, superuser, page_of(clerk))
+        assert_origin(entry, superuser, page_of(clerk))
 
 
 def test_a_password_set_for_somebody_says_that_and_not_which(
@@ -203,7 +203,7 @@ def test_a_password_set_for_somebody_says_that_and_not_which(
 
     entry = entries_about(clerk)[-1]
     assert changes(entry) == {"password": ("", HIDDEN)}
-    assert_whence(entry, superuser, address)
+    assert_origin(entry, superuser, address)
 
 
 def test_a_deleted_user(as_superuser: Client, superuser: User) -> None:
@@ -215,7 +215,7 @@ def test_a_deleted_user(as_superuser: Client, superuser: User) -> None:
     entry = latest("accounts.user")
     assert (entry.act, entry.object_id) == ("deleted", key)
     assert user.email not in str(entry.before)
-    assert_whence(entry, superuser, about)
+    assert_origin(entry, superuser, about)
 
 
 def test_what_a_group_may(as_superuser: Client, superuser: User) -> None:
@@ -226,7 +226,7 @@ def test_what_a_group_may(as_superuser: Client, superuser: User) -> None:
     entry = entries_about(group)[-1]
     assert changes(entry) == {"permissions": (None, "refund_purchase")}
     assert entry.object_name == "interns"
-    assert_whence(entry, superuser, page_of(group))
+    assert_origin(entry, superuser, page_of(group))
 
 
 def test_a_client_and_its_key(as_superuser: Client, superuser: User) -> None:
@@ -240,7 +240,7 @@ def test_a_client_and_its_key(as_superuser: Client, superuser: User) -> None:
     assert (entries_about(service)[0].act, made.act, made.object_name) == ("created", "created", "production")
     assert (made.after or {})["secret_hash"] == HIDDEN
     assert changes(revoked).keys() == {"revoked_at"}
-    assert_whence(revoked, superuser, button_of(key, "revoke"))
+    assert_origin(revoked, superuser, button_of(key, "revoke"))
 
 
 def test_what_a_buyer_does_is_not_a_staff_act(superuser: User) -> None:

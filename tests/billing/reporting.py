@@ -12,7 +12,7 @@ from accounts.models import User
 from billing.checkout.closing import Finding, Report
 from billing.purchases.models import PurchaseEvent
 from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
-from billing.reconciliation.runs import begin_run, go_on
+from billing.reconciliation.runs import begin_run, resume_run
 from tests.local_world import Sandbox
 
 HOUR = datetime.timedelta(hours=1)
@@ -37,7 +37,7 @@ def run_reconciliation(
     source: ReconciliationRun.Source = ReconciliationRun.Source.STAFF,
     **more: Any,
 ) -> ReconciliationRun:
-    return go_on(begin_run(start, end, source).pk, **more)
+    return resume_run(begin_run(start, end, source).pk, **more)
 
 
 def reconcile(start: datetime.datetime, end: datetime.datetime) -> Report:

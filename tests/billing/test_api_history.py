@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.clients.api_keys import create_key
 from accounts.models import User
 from billing.checkout.fulfilment import fulfil_purchase
-from billing.purchases.log import Told
+from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentState
 from credits.ledger import operations as ledger
@@ -27,7 +27,7 @@ from tests.clients.conftest import make_client
 
 pytestmark = pytest.mark.django_db
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-TOLD = Told(PurchaseEvent.Source.WEBHOOK)
+SOURCE = Source(PurchaseEvent.Source.WEBHOOK)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def bought(user: User, status: str = "pending", **fields: Any) -> Purchase:
     }
     if status in states:
         report = paid_report(purchase, state=states[status], payment_intent_id=f"pi_{purchase.pk.hex}")
-        return fulfil_purchase(purchase.pk, report, TOLD)
+        return fulfil_purchase(purchase.pk, report, SOURCE)
     return purchase
 
 
@@ -243,7 +243,7 @@ def test_admins_see_everybodys_purchases_with_their_buyers_and_what_is_wrong(use
     other = UserFactory(email="other@example.com", oidc_sub="subject-of-other")
     bought(user, "completed")
     wrong = bought(other)
-    fulfil_purchase(wrong.pk, paid_report(wrong, amount_minor=1), TOLD)
+    fulfil_purchase(wrong.pk, paid_report(wrong, amount_minor=1), SOURCE)
     answer = browser_of(UserFactory(is_superuser=True)).get(f"{API}admin/purchases")
 
     assert answer["X-Total-Count"] == "2"

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from accounts.models import User
 from billing.checkout.repair import rerun_fulfilment
-from billing.checkout.success import settle_session
+from billing.checkout.success import confirm_session
 from billing.errors import BillingError, StripeUnavailable
 from billing.inbox.models import InboxEvent
 from billing.purchases.models import Purchase, PurchaseEvent
@@ -142,7 +142,7 @@ class World:
         session = self._session(number)
         if session is not None:
             with suppress(BillingError):
-                settle_session(self.staff, session["id"], PurchaseEvent.Source.API)
+                confirm_session(self.staff, session["id"], PurchaseEvent.Source.API)
 
     def sweep(self, number: int) -> None:
         with suppress(ProgrammingError):

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 
-from billing.purchases.log import Change, Told, lock_purchase, record
+from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase, PurchaseEvent
 from core.database.locks import require_transaction
 from credits.ledger import operations as ledger
@@ -16,7 +16,7 @@ from tests.admin.rows import make_payment
 from tests.builders import UserFactory
 from tests.credits.builders import grant
 
-TOLD = Told(PurchaseEvent.Source.STAFF)
+SOURCE = Source(PurchaseEvent.Source.STAFF)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def make_purchase() -> Purchase:
         stripe_session_id="cs_1",
     )
     with transaction.atomic():
-        record(purchase, Change("started"), TOLD)
+        record(purchase, Change("started"), SOURCE)
     return purchase
 
 
@@ -176,7 +176,7 @@ def test_a_lock_outside_a_transaction_is_refused() -> None:
     for call in (
         require_transaction,
         lambda: lock_purchase(purchase.pk),
-        lambda: record(purchase, Change("paid"), TOLD),
+        lambda: record(purchase, Change("paid"), SOURCE),
     ):
         with pytest.raises(RuntimeError, match="needs an open transaction"):
             call()
@@ -187,7 +187,7 @@ def test_a_lock_outside_a_transaction_is_refused() -> None:
 def test_status_and_event_are_written_together_or_not_at_all() -> None:
     purchase = make_purchase()
     with transaction.atomic():
-        record(lock_purchase(purchase.pk), Change("failed", Purchase.Status.FAILED), TOLD)
+        record(lock_purchase(purchase.pk), Change("failed", Purchase.Status.FAILED), SOURCE)
         transaction.set_rollback(True)
     assert Purchase.objects.get().status == Purchase.Status.PENDING
     assert [event.what for event in PurchaseEvent.objects.all()] == ["started"]

@@ -22,7 +22,7 @@ from django.test import Client
 from accounts.models import User
 from billing.checkout.repair import rerun_fulfilment
 from billing.checkout.starting import StartedPurchase
-from billing.checkout.success import settle_session
+from billing.checkout.success import confirm_session
 from billing.inbox.models import InboxEvent
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.reconciliation.comparing import sweep_open_purchases
@@ -68,7 +68,7 @@ def reporters(sandbox: Sandbox, user: User, started: StartedPurchase) -> list[Ca
     return [
         partial(sandbox.release_webhooks, copies=2, concurrency=6),
         partial(client.get, "/credits/success", {"session_id": started.session_id}),
-        partial(settle_session, user, started.session_id, PurchaseEvent.Source.API),
+        partial(confirm_session, user, started.session_id, PurchaseEvent.Source.API),
         sweep_open_purchases,
         partial(rerun_fulfilment, started.purchase.pk, staff.pk),
     ]
@@ -134,7 +134,7 @@ def test_many_payments_of_several_buyers_with_everybody_reporting_at_once(
     now = datetime.datetime.now(datetime.UTC)
     hour = datetime.timedelta(hours=1)
     pages = [
-        partial(settle_session, buyer, started.session_id, PurchaseEvent.Source.SUCCESS_PAGE)
+        partial(confirm_session, buyer, started.session_id, PurchaseEvent.Source.SUCCESS_PAGE)
         for buyer, started in zip(buyers, bought, strict=True)
     ]
     at_once(
@@ -157,7 +157,7 @@ def test_a_settlement_and_an_expiry_at_once_never_take_credits_back(sandbox: San
     sandbox.settle(started.session_id)
     at_once(
         partial(sandbox.release_webhooks, copies=3, concurrency=12, order="reverse"),
-        partial(settle_session, user, started.session_id, PurchaseEvent.Source.SUCCESS_PAGE),
+        partial(confirm_session, user, started.session_id, PurchaseEvent.Source.SUCCESS_PAGE),
     )
     assert Purchase.objects.get().status == Purchase.Status.COMPLETED
     assert Entry.objects.count() == 1

@@ -20,7 +20,7 @@ from billing.errors import BillingError, NothingToGoOnWith, ReconciliationBusy, 
 from billing.purchases.models import Purchase
 from billing.reconciliation import comparing as reconciliation
 from billing.reconciliation.models import ReconciliationRun
-from billing.reconciliation.runs import begin_run, go_on
+from billing.reconciliation.runs import begin_run, resume_run
 from tests.billing.odd_world import (
     begin,
     check_whole,
@@ -61,7 +61,7 @@ def _shop(sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_run_that_nothing_stops_finds_every_kind_of_disagreement(sandbox: Sandbox) -> None:
     make_odd_world(sandbox)
-    check_whole(go_on(begin().pk))
+    check_whole(resume_run(begin().pk))
 
 
 @pytest.mark.parametrize("calls", [9, 10])
@@ -72,7 +72,7 @@ def test_a_run_that_stripe_stops_again_and_again_finds_the_same(sandbox: Sandbox
     while now(run).stage:
         fail_after(sandbox, calls)
         try:
-            go_on(run.pk)
+            resume_run(run.pk)
         except StripeUnavailable:
             stops += 1
             assert (now(run).status, now(run).failure[:23]) == ("failed", "Stripe can't be reached")
@@ -136,10 +136,10 @@ def test_what_a_page_repaired_before_it_stopped_is_told_of_once(sandbox: Sandbox
     run = begin()
     sandbox.fault(method="POST", path=f"{SESSIONS_PATH}/*/expire", status=503)
     with pytest.raises(StripeUnavailable):
-        go_on(run.pk)
+        resume_run(run.pk)
     assert (now(run).sessions, found_by(run)) == (0, {("paid_not_credited", "repaired"): 1})
 
-    go_on(run.pk)
+    resume_run(run.pk)
     assert (now(run).sessions, found_by(run)) == (
         2,
         {("paid_not_credited", "repaired"): 1, ("status_behind", "repaired"): 1},
@@ -154,14 +154,14 @@ def test_two_processes_never_work_on_one_run(sandbox: Sandbox) -> None:
     def meanwhile(_: ReconciliationRun) -> None:
         if now(run).stage:
             with pytest.raises(ReconciliationBusy) as error:
-                go_on(run.pk)
+                resume_run(run.pk)
             refused.append(error.value.code)
 
-    go_on(run.pk, meanwhile)
+    resume_run(run.pk, meanwhile)
     assert set(refused) == {"reconciliation_busy"}
     check_whole(run)
     with pytest.raises(NothingToGoOnWith):
-        go_on(run.pk)
+        resume_run(run.pk)
 
 
 def test_of_two_that_begin_at_once_one_is_refused(sandbox: Sandbox) -> None:
@@ -170,7 +170,7 @@ def test_of_two_that_begin_at_once_one_is_refused(sandbox: Sandbox) -> None:
 
     def attempt() -> str:
         try:
-            go_on(run.pk)
+            resume_run(run.pk)
         except BillingError as error:
             return error.code
         return "done"
@@ -186,10 +186,10 @@ def test_who_was_silent_for_too_long_has_lost_the_run_to_the_next(sandbox: Sandb
 
     def overtaken(_: ReconciliationRun) -> None:
         let_the_lease_run_out(run)
-        go_on(run.pk)
+        resume_run(run.pk)
 
     with pytest.raises(ReconciliationBusy):
-        go_on(run.pk, overtaken)
+        resume_run(run.pk, overtaken)
     check_whole(run)
 
 
@@ -198,15 +198,15 @@ def test_long_work_on_one_page_keeps_the_run(sandbox: Sandbox, monkeypatch: pyte
     make_odd_world(sandbox)
     run = begin()
     stale: list[bool] = []
-    original = settling.settle_by_session
+    original = settling.sync_with_session
 
     def watch(*arguments: Any) -> None:
         stale.append(not now(run).is_worked_on)
         let_the_lease_run_out(run)  # the next row's work renews it
         original(*arguments)
 
-    monkeypatch.setattr(reconciliation, "settle_by_session", watch)
-    go_on(run.pk)
+    monkeypatch.setattr(reconciliation, "sync_with_session", watch)
+    resume_run(run.pk)
     assert len(stale) > 3
     assert not any(stale)
     check_whole(run)
@@ -227,7 +227,7 @@ def test_what_comes_in_meanwhile_is_the_next_runs(sandbox: Sandbox) -> None:
             came.append(start(UserFactory.create(), "starter").session_id)
             sandbox.pay(came[-1])
 
-    go_on(run.pk, buy)
+    resume_run(run.pk, buy)
     assert (now(run).sessions, now(run).purchases, len(came)) == (4, 4, 2)
     report = reconcile_now()
     assert {finding.session_id for finding in report.repaired} == set(came)
@@ -241,11 +241,11 @@ def test_a_purchase_and_its_session_on_either_side_of_an_edge_are_compared(sandb
     before.update(created_at=timezone.now() - 2 * HOUR)  # its session lies within
     run = begin()
     after_end = timezone.now() - 3 * HOUR
-    assert found_by(go_on(run.pk)) == {("paid_not_credited", "repaired"): 2}
+    assert found_by(resume_run(run.pk)) == {("paid_not_credited", "repaired"): 2}
 
     # Both sessions lie after this period, one of its purchases within.
     Purchase.objects.filter(pk=started[1].purchase.pk).update(created_at=after_end - HOUR)
-    other = go_on(begin_run(after_end - 2 * HOUR, after_end, ReconciliationRun.Source.STAFF).pk)
+    other = resume_run(begin_run(after_end - 2 * HOUR, after_end, ReconciliationRun.Source.STAFF).pk)
     assert (other.sessions, other.purchases, other.findings.count()) == (0, 1, 0)
 
 

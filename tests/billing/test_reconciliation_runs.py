@@ -15,7 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import User
 from billing.errors import NotRepairable
 from billing.purchases.models import Purchase
-from billing.reconciliation.findings import repair_finding, settle_finding
+from billing.reconciliation.findings import repair_finding, resolve_finding
 from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
 from billing.tasks import reconcile_nightly
 from credits.ledger.models import Entry
@@ -139,7 +139,7 @@ def test_what_only_a_person_can_settle_is_not_repaired(
     assert (finding.kind, finding.purchase) == ("session_unknown", None)
     with pytest.raises(NotRepairable):
         repair_finding(finding.pk, superuser.pk)
-    settle_finding(finding.pk, superuser.pk)
+    resolve_finding(finding.pk, superuser.pk)
     assert state(finding) == "settled"
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from bench.stripe_side import give_stripe_its_side
 from billing.purchases.models import Purchase
 from billing.reconciliation.models import ReconciliationRun
-from billing.reconciliation.runs import begin_run, go_on
+from billing.reconciliation.runs import begin_run, resume_run
 from tests.builders import put_on_sale
 from tests.local_world import Sandbox
 
@@ -70,7 +70,7 @@ def test_what_is_in_memory_does_not_grow_from_page_to_page(sandbox: Sandbox) -> 
     logging.disable()  # pytest keeps every line
     tracemalloc.start()
     try:
-        run = go_on(begin(PURCHASES).pk, measure)
+        run = resume_run(begin(PURCHASES).pk, measure)
     finally:
         tracemalloc.stop()
         logging.disable(logging.NOTSET)
@@ -93,7 +93,7 @@ def test_each_page_takes_the_same_few_queries(sandbox: Sandbox) -> None:
     counts = []
     for newest in (300, 900):
         with CaptureQueriesContext(connection) as queries:
-            run = go_on(begin(newest).pk)
+            run = resume_run(begin(newest).pk)
         # One more: the session that the others are copies of.
         assert (run.sessions, run.findings.count()) == (newest + 1, 0)
         counts.append(len(queries))

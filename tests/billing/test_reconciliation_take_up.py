@@ -17,7 +17,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import User
 from billing.errors import StripeUnavailable
 from billing.reconciliation.models import ReconciliationRun, SeenPurchase
-from billing.reconciliation.runs import go_on, runs_to_take_up
+from billing.reconciliation.runs import resume_run, runs_to_resume
 from billing.tasks import reconcile_nightly, work_on_reconciliation
 from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
 from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, press, read
@@ -60,7 +60,7 @@ def stopped(sandbox: Sandbox) -> ReconciliationRun:
     run = begin()
     fail_after(sandbox, 5)
     with pytest.raises(StripeUnavailable):
-        go_on(run.pk)
+        resume_run(run.pk)
     sandbox.delete("/_sandbox/faults")
     return now(run)
 
@@ -82,7 +82,7 @@ def test_the_job_tries_again_where_it_stopped(sandbox: Sandbox) -> None:
 
 def test_the_night_takes_up_what_stopped(stopped: ReconciliationRun) -> None:
     reconcile_nightly(timestamp=int(time.time()))
-    assert runs_to_take_up().first() == stopped
+    assert runs_to_resume().first() == stopped
     run_worker()
 
     other = ReconciliationRun.objects.exclude(pk=stopped.pk).get()
@@ -103,7 +103,7 @@ def test_the_night_gives_up_what_stood_for_a_week(stopped: ReconciliationRun) ->
     assert not SeenPurchase.objects.exists()
     for run, reason in ((now(stopped), stopped.failure), (now(untouched), "The process stopped.")):
         assert (run.status, run.stage, run.failure, run.can_go_on) == ("failed", "", reason, False)
-    assert runs_to_take_up().get().source == "nightly"
+    assert runs_to_resume().get().source == "nightly"
 
 
 def test_the_command_says_what_there_is_to_go_on_with(stopped: ReconciliationRun) -> None:
@@ -155,7 +155,7 @@ def test_the_page_tells_a_living_run_from_a_dead_one(
             pages.append(read(as_superuser, page_of(run)))
             assert "Interrupted" in read(as_superuser, list_of(ReconciliationRun))
 
-    run = go_on(begin().pk, look)
+    run = resume_run(begin().pk, look)
     alive, dead = pages
     assert ("60%" in alive, "Running" in alive, button_of(run, "go_on") in alive) == (True, True, False)
     assert ("Interrupted" in dead, button_of(run, "go_on") in dead) == (True, True)

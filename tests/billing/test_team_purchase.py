@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.teams.errors import UnknownTeam
 from accounts.teams.membership import create_team
 from accounts.teams.models import Team
-from billing.checkout.success import settle_session
+from billing.checkout.success import confirm_session
 from billing.errors import IdempotencyKeyReused
 from billing.mail.confirmation import send_purchase_confirmation
 from billing.purchases.models import Purchase, PurchaseEvent
@@ -32,7 +32,7 @@ def test_what_is_bought_for_a_team_is_the_teams(sandbox: Any, team: Team) -> Non
     founder = team.memberships.get().user
     bought = start(founder, team_id=team.pk)
     sandbox.post(f"/_sandbox/checkout/sessions/{bought.session_id}/pay", {"card": "4242424242424242"})
-    purchase = settle_session(founder, bought.session_id, PurchaseEvent.Source.API)
+    purchase = confirm_session(founder, bought.session_id, PurchaseEvent.Source.API)
     assert purchase.status == Purchase.Status.COMPLETED
     assert Account.objects.get(team=team).balance == purchase.credits
     assert open_account(founder).balance == 0

@@ -59,7 +59,7 @@ def claw_back(
     return ledger.claw_back(account.pk, lot, claims, kind=kind)
 
 
-def came_of(claim: ledger.Claim) -> tuple[Any, ...]:
+def clawback_of(claim: ledger.Claim) -> tuple[Any, ...]:
     """What was taken for a claim, is pending, owed and waived. Untyped: it is compared with plain numbers."""
     row = Clawback.objects.get(pk=claim.id)
     return row.taken, row.pending, row.owed, row.waived

@@ -15,9 +15,9 @@ from credits.ledger.models import Account, Clawback, Entry, Movement
 from credits.ledger.results import Clawed
 from credits.proof.checking import find_violations
 from tests.credits.builders import (
-    came_of,
     claim,
     claw_back,
+    clawback_of,
     funded,
     grant,
     left,
@@ -51,7 +51,7 @@ def test_what_the_lot_has_left_is_taken_and_no_other_lot_is_touched(policy: str)
     assert entry.movements == [Movement(bought, Decimal("-15.000001"))]
     assert (entry.kind, entry.reference, entry.metadata) == ("refund", "purchase 7", {"lot": bought})
     assert left(account) == [10, Decimal("4.999999")]
-    assert came_of(refund) == (Decimal("15.000001"), 0, 0, 0)
+    assert clawback_of(refund) == (Decimal("15.000001"), 0, 0, 0)
 
 
 def test_what_was_spent_is_waived_or_owed_as_the_policy_says() -> None:
@@ -61,7 +61,7 @@ def test_what_was_spent_is_waived_or_owed_as_the_policy_says() -> None:
         refund = claim(10, policy)
         claw_back(account, refund)
         assert numbers(account) == (-debt, 0, debt)
-        assert came_of(refund) == (3, 0, debt, 7 - debt)
+        assert clawback_of(refund) == (3, 0, debt, 7 - debt)
 
 
 def test_what_stands_already_changes_nothing() -> None:
@@ -88,7 +88,7 @@ def test_what_stands_no_more_comes_back() -> None:
     claw_back(account)
     assert numbers(account) == (20, 0, 0)
     assert left(account) == [20]
-    assert came_of(refund) == came_of(dispute) == (0, 0, 0, 0)
+    assert clawback_of(refund) == clawback_of(dispute) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("first", ["cap", "debt"])
@@ -112,11 +112,11 @@ def test_a_refund_that_fails_hands_what_it_took_to_the_next() -> None:
     claw_back(account, first)
     spend(account, 500)
     claw_back(account, first, second)
-    assert (came_of(first), came_of(second)) == ((500, 0, 0, 0), (0, 0, 0, 500))
+    assert (clawback_of(first), clawback_of(second)) == ((500, 0, 0, 0), (0, 0, 0, 500))
 
     claw_back(account, second)
 
-    assert came_of(second) == (500, 0, 0, 0)
+    assert clawback_of(second) == (500, 0, 0, 0)
     assert numbers(account) == (0, 0, 0)
 
 
@@ -130,7 +130,7 @@ def test_the_same_claims_come_to_the_same_in_whatever_order_they_are_learnt() ->
         claims = [claim(30, "debt", at=at), claim(30, at=at), claim(40, "debt", at=at)]
         for number in range(1, 4):
             claw_back(account, *(claims[place] for place in sorted(order[:number])))
-        ended.add((numbers(account), tuple(came_of(one) for one in claims)))
+        ended.add((numbers(account), tuple(clawback_of(one) for one in claims)))
     assert ended == {((-40, 0, 40), ((30, 0, 0, 0), (15, 0, 0, 15), (0, 0, 40, 0)))}
 
 
@@ -140,7 +140,7 @@ def test_credits_that_nobody_had_the_use_of_are_never_owed() -> None:
     spend(account, 600, kind=Entry.Kind.ADJUSTMENT)
     refund = claim(1000, "debt")
     claw_back(account, refund)
-    assert came_of(refund) == (400, 0, 0, 600)
+    assert clawback_of(refund) == (400, 0, 0, 600)
     assert numbers(account) == (0, 0, 0)
 
 
@@ -150,7 +150,7 @@ def test_credits_that_expired_are_never_owed_though_no_job_has_run() -> None:
     let_lot_expire(account.lots.get().pk)
     refund = claim(10, "debt")
     claw_back(account, refund)
-    assert came_of(refund) == (0, 0, 4, 6)
+    assert clawback_of(refund) == (0, 0, 4, 6)
     assert numbers(account) == (-4, 0, 4)
 
 
@@ -159,7 +159,7 @@ def test_forfeited_credits_are_never_owed() -> None:
     ledger.close(account.pk)
     dispute = claim(1000, "debt", kind=Clawback.Kind.DISPUTE)
     claw_back(account, dispute, kind=Entry.Kind.DISPUTE)
-    assert came_of(dispute) == (0, 0, 0, 1000)
+    assert clawback_of(dispute) == (0, 0, 0, 1000)
     assert numbers(account) == (0, 0, 0)
 
 
@@ -169,7 +169,7 @@ def test_a_closed_account_owes_nothing() -> None:
     ledger.close(account.pk)
     dispute = claim(1000, "debt", kind=Clawback.Kind.DISPUTE)
     claw_back(account, dispute, kind=Entry.Kind.DISPUTE)
-    assert came_of(dispute) == (0, 0, 0, 1000)
+    assert clawback_of(dispute) == (0, 0, 0, 1000)
 
 
 def test_credits_given_away_count_as_spent() -> None:
@@ -177,7 +177,7 @@ def test_credits_given_away_count_as_spent() -> None:
     ledger.transfer(account.pk, friend.pk, Decimal(6), key="gift")
     refund = claim(10, "debt")
     claw_back(account, refund)
-    assert came_of(refund) == (4, 0, 6, 0)
+    assert clawback_of(refund) == (4, 0, 6, 0)
     assert numbers(account) == (-6, 0, 6)
 
 
@@ -187,7 +187,7 @@ def test_a_claim_may_change_its_amount_and_its_policy() -> None:
     dispute = claim(100, kind=Clawback.Kind.DISPUTE)
     claw_back(account, dispute, kind=Entry.Kind.DISPUTE)
     claw_back(account, claim(50, "debt", id=dispute.id, kind=Clawback.Kind.DISPUTE), kind=Entry.Kind.DISPUTE)
-    assert came_of(dispute) == (30, 0, 20, 0)
+    assert clawback_of(dispute) == (30, 0, 20, 0)
     assert numbers(account) == (-20, 0, 20)
 
 

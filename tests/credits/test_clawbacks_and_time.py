@@ -12,9 +12,9 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Clawback, Entry, Lot
 from credits.proof.checking import find_violations
 from tests.credits.builders import (
-    came_of,
     claim,
     claw_back,
+    clawback_of,
     funded,
     grant,
     hold,
@@ -47,13 +47,13 @@ def test_what_a_hold_has_set_aside_is_taken_when_it_is_released(kind: Clawback.K
     held = hold(account, 1000)
     back = claim(1000, policy, kind=kind)
     claw_back(account, back, kind=Entry.Kind(kind.value))
-    assert came_of(back) == (0, 1000, 0, 0)
+    assert clawback_of(back) == (0, 1000, 0, 0)
     assert numbers(account) == (1000, 1000, 0)
 
     released: Any = ledger.release(held.id)
 
     assert (released.released, released.balance, released.held) == (1000, 0, 0)
-    assert came_of(back) == (1000, 0, 0, 0)
+    assert clawback_of(back) == (1000, 0, 0, 0)
     assert numbers(account) == (0, 0, 0)
 
 
@@ -65,7 +65,7 @@ def test_what_a_capture_leaves_over_is_taken_and_what_it_spent_goes_by_the_polic
         claw_back(account, back)
         captured: Any = ledger.capture(held.id, Decimal(30), key="work")
         assert (captured.balance_after, captured.balance) == (70, -owed)
-        assert came_of(back) == (70, 0, owed, 30 - owed)
+        assert clawback_of(back) == (70, 0, owed, 30 - owed)
 
 
 def test_what_is_set_aside_is_taken_when_the_hold_runs_out() -> None:
@@ -73,10 +73,10 @@ def test_what_is_set_aside_is_taken_when_the_hold_runs_out() -> None:
     held = hold(account, 7)
     back = claim(10)
     claw_back(account, back)
-    assert came_of(back) == (3, 7, 0, 0)
+    assert clawback_of(back) == (3, 7, 0, 0)
     let_hold_run_out(held)
     ledger.expire_holds()
-    assert came_of(back) == (10, 0, 0, 0)
+    assert clawback_of(back) == (10, 0, 0, 0)
     assert numbers(account) == (0, 0, 0)
 
 
@@ -85,7 +85,7 @@ def test_a_hold_that_ran_out_is_no_hold_though_no_job_has_run() -> None:
     let_hold_run_out(hold(account, 7))
     back = claim(10)
     claw_back(account, back)
-    assert came_of(back) == (10, 0, 0, 0)
+    assert clawback_of(back) == (10, 0, 0, 0)
 
 
 def test_what_was_pending_when_its_lot_expired_is_taken_and_not_lost() -> None:
@@ -96,7 +96,7 @@ def test_what_was_pending_when_its_lot_expired_is_taken_and_not_lost() -> None:
     claw_back(account, back)
     let_lot_expire(account.lots.get().pk)
     ledger.release(held.id)
-    assert came_of(back) == (10, 0, 0, 0)
+    assert clawback_of(back) == (10, 0, 0, 0)
     assert not Entry.objects.filter(kind="expiry").exists()
 
 

@@ -12,9 +12,9 @@ from credits.ledger import selectors
 from credits.ledger.models import Account, Entry, Movement
 from credits.proof.checking import find_violations
 from tests.credits.builders import (
-    came_of,
     claim,
     claw_back,
+    clawback_of,
     funded,
     grant,
     hold,
@@ -123,7 +123,7 @@ def test_credits_that_paid_off_a_debt_are_owed_again_when_their_own_purchase_is_
 
     claw_back(account, refund, lot=second)
 
-    assert came_of(refund) == (100, 0, 0, 0)
+    assert clawback_of(refund) == (100, 0, 0, 0)
     assert numbers(account) == (-100, 0, 100)
     assert grant(account, 150, key="third").balance_after == 50
     assert numbers(account) == (50, 0, 0)

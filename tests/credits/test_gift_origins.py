@@ -16,9 +16,9 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Clawback, Entry, Lot
 from credits.proof.checking import find_violations
 from tests.credits.builders import (
-    came_of,
     claim,
     claw_back,
+    clawback_of,
     funded,
     grant,
     left,
@@ -57,7 +57,7 @@ def test_a_round_trip_shields_nothing_from_a_clawback(kind: Clawback.Kind) -> No
     give(friend, buyer, 100)
     back = claim(100, kind=kind)
     claw_back(buyer, back, kind=Entry.Kind(kind.value))
-    assert came_of(back) == (100, 0, 0, 0)
+    assert clawback_of(back) == (100, 0, 0, 0)
     assert numbers(buyer) == (0, 0, 0)
 
 
@@ -67,11 +67,11 @@ def test_what_comes_home_after_the_clawback_is_taken_on_arrival() -> None:
     give(friend, other, 100, key="on")
     back = claim(100)
     claw_back(buyer, back)
-    assert came_of(back) == (0, 0, 0, 100)
+    assert clawback_of(back) == (0, 0, 0, 100)
 
     give(other, buyer, 60, key="home")
 
-    assert came_of(back) == (60, 0, 0, 40)
+    assert clawback_of(back) == (60, 0, 0, 40)
     assert numbers(buyer) == (0, 0, 0)
 
 

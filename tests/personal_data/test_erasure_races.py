@@ -14,7 +14,7 @@ from django.db import connection, connections, transaction
 from accounts.audit import recording
 from accounts.errors import ErasureBlocked, UserErased
 from accounts.models import User
-from accounts.presence import hold_present
+from accounts.presence import keep_from_erasure
 from accounts.privacy.registry import registered
 from accounts.teams import invitations
 from accounts.teams.membership import create_team
@@ -112,7 +112,7 @@ def test_without_the_lock_a_purchase_of_an_erased_person_would_begin(
     person: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control of the test above."""
-    monkeypatch.setattr("billing.checkout.starting.hold_present", lambda *_ids: None)
+    monkeypatch.setattr("billing.checkout.starting.keep_from_erasure", lambda *_ids: None)
     raised = waits_for_the_erasure(person, monkeypatch, lambda: start(person, "starter"))
     assert raised == []
     assert Purchase.objects.filter(user__erased_at__isnull=False).exists()
@@ -144,7 +144,7 @@ def test_an_erasure_waits_for_a_purchase_that_is_being_begun(person: User) -> No
 
     def buy() -> None:
         with transaction.atomic():
-            hold_present(person.pk)
+            keep_from_erasure(person.pk)
             began.set()
             go_on.wait(20)
             Purchase.objects.create(

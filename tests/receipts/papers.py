@@ -12,13 +12,13 @@ from pypdf import PdfReader
 from accounts.models import User
 from accounts.teams.models import Team
 from billing.checkout.fulfilment import fulfil_purchase
-from billing.purchases.log import Told
+from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.refunds.models import Refund
 from credits.ledger import operations as ledger
 from tests.builders import paid_report
 
-TOLD = Told(PurchaseEvent.Source.WEBHOOK)
+SOURCE = Source(PurchaseEvent.Source.WEBHOOK)
 
 
 def pending(user: User, team: Team | None = None, **fields: Any) -> Purchase:
@@ -41,7 +41,7 @@ def paid(
 ) -> Purchase:
     """The same, paid and credited. ``told`` is what Stripe says of the payment otherwise: ``at``, ``charge``."""
     purchase = pending(user, team, **fields)
-    return fulfil_purchase(purchase.pk, paid_report(purchase, **(told or {})), TOLD)
+    return fulfil_purchase(purchase.pk, paid_report(purchase, **(told or {})), SOURCE)
 
 
 def refunded(purchase: Purchase, amount_minor: int = 1500, **fields: Any) -> Refund:

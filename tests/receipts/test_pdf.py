@@ -20,7 +20,7 @@ from billing.receipts.models import Receipt
 from billing.receipts.pdf import render_receipt
 from billing.stripe.objects import PaymentMethod
 from tests.builders import UserFactory, charge_for, paid_report
-from tests.receipts.papers import TOLD, paid, pending, refunded, text_of
+from tests.receipts.papers import SOURCE, paid, pending, refunded, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOON = datetime.datetime(2026, 11, 27, 12, tzinfo=datetime.UTC)
@@ -90,7 +90,7 @@ def test_a_credit_note_says_which_receipt_it_corrects_and_by_how_much(buyer: Use
 def test_a_receipt_says_how_was_paid(buyer: User, method: PaymentMethod, shown: str) -> None:
     purchase = pending(buyer)
     report = paid_report(purchase, charge=charge_for(purchase, method, NOON))
-    text = receipt_text(fulfil_purchase(purchase.pk, report, TOLD))
+    text = receipt_text(fulfil_purchase(purchase.pk, report, SOURCE))
     assert f"Paid with {shown}" in " ".join(text.split())
 
 

@@ -11,8 +11,8 @@ from django.test import Client
 from billing.errors import InvalidRefund, NotRepairable
 from billing.purchases.models import Purchase
 from billing.refunds.models import Dispute, Refund
-from billing.refunds.resolving import resolve_return
-from billing.refunds.reversals import Return
+from billing.refunds.resolving import resolve_reversal
+from billing.refunds.reversals import Reversal
 from tests.admin.conftest import as_superuser, superuser
 from tests.admin.pages import button_of, history_of, messages_after, page_of, read
 from tests.billing.reporting import deliver, kinds, reconcile_now
@@ -43,22 +43,22 @@ def unknown(
     return return_yen(sandbox, purchase, request.param)
 
 
-def return_yen(sandbox: Sandbox, purchase: Purchase, kind: str) -> Return:
+def return_yen(sandbox: Sandbox, purchase: Purchase, kind: str) -> Reversal:
     if kind == "dispute":
         sandbox.dispute(charge_of(sandbox, purchase), **JPY_1500)
     else:
         sandbox.make_odd("refund", JPY_1500)
         refund_in_dashboard(purchase, 1000)
     assert set(deliver(sandbox)) == {200}
-    model: type[Return] = Dispute if kind == "dispute" else Refund
+    model: type[Reversal] = Dispute if kind == "dispute" else Refund
     return model.objects.get()
 
 
-def say(row: Return, minor: int) -> Return:
-    return resolve_return(type(row), row.pk, minor, uuid4())
+def say(row: Reversal, minor: int) -> Reversal:
+    return resolve_reversal(type(row), row.pk, minor, uuid4())
 
 
-def counted(row: Return) -> tuple[int | None, str]:
+def counted(row: Reversal) -> tuple[int | None, str]:
     row.refresh_from_db()
     return row.counted_minor, row.counted_by
 

@@ -159,7 +159,7 @@ def test_whatever_goes_back_beside_its_credit_takes_what_it_stands_for(
 
 
 def dispute_that_froze_nothing(sandbox: Sandbox, purchase: Purchase) -> None:
-    """Told, and written down by hand as it once was: beside the purchase."""
+    """Source, and written down by hand as it once was: beside the purchase."""
     made = sandbox.dispute(charge_of(sandbox, purchase))
     sandbox.post("/_sandbox/webhooks/drop")
     Dispute.objects.create(
@@ -223,14 +223,14 @@ def test_what_is_recorded_and_took_nothing_is_found_and_mended(
 
 
 # Which webhooks arrive, before the others are lost; and what a reconciliation then mends.
-TOLD = {
+SOURCE = {
     "of the payment": (["checkout.session.completed"], ["returned_not_here"]),
     "of the dispute": (["charge.dispute.created"], ["paid_not_credited"]),
     "of neither": ([], ["paid_not_credited", "returned_not_here"]),
 }
 
 
-@pytest.mark.parametrize(("told", "mended"), TOLD.values(), ids=TOLD)
+@pytest.mark.parametrize(("told", "mended"), SOURCE.values(), ids=SOURCE)
 def test_what_was_lost_on_the_way_is_found_and_frozen(
     sandbox: Sandbox, buyer: User, told: list[str], mended: list[str]
 ) -> None:

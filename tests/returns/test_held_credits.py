@@ -20,7 +20,7 @@ from billing.purchases.log import lock_purchase
 from billing.purchases.models import Payment, Purchase
 from billing.refunds import disputes
 from billing.refunds import refunding as refunds
-from billing.refunds.reversals import Cause, settle_returns
+from billing.refunds.reversals import Cause, apply_reversals
 from credits.errors import InsufficientCredits
 from credits.ledger import operations as ledger
 from credits.ledger import selectors
@@ -296,11 +296,11 @@ def dawdle_before_the_commit(monkeypatch: pytest.MonkeyPatch, dawdle: Callable[[
     """Whoever records a refund or a dispute has done all but commit it."""
     for module in (refunds, disputes):
 
-        def last_step(*facts: Any, last: Any = module.settle_attention_of, **more: Any) -> None:
+        def last_step(*facts: Any, last: Any = module.update_attention_of, **more: Any) -> None:
             last(*facts, **more)
             dawdle()
 
-        monkeypatch.setattr(module, "settle_attention_of", last_step)
+        monkeypatch.setattr(module, "update_attention_of", last_step)
 
 
 crossings = pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def settle_once_more(purchase: Purchase) -> None:
     with transaction.atomic():
         payment = Payment.objects.get(purchase=purchase)
         payment.purchase = lock_purchase(purchase.pk)
-        settle_returns(payment, Cause(Entry.Kind.REFUND))
+        apply_reversals(payment, Cause(Entry.Kind.REFUND))
 
 
 # --- A debt that arises beside a spend, and the control -----------------------------------------------------

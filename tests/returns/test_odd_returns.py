@@ -45,7 +45,7 @@ ODD = {
 }
 oddly = pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 either = pytest.mark.parametrize("kind", ["refund", "dispute"])
-TOLD = {
+SOURCE = {
     "refund": ["refund.updated", "charge.refund.updated"],
     "dispute": ["charge.dispute.updated", "charge.dispute.funds_withdrawn"],
 }
@@ -92,7 +92,7 @@ def test_what_becomes_odd_stays_as_it_was_last_known(
     arrive(sandbox)
     before = recorded(kind), fresh(purchase).status
     InboxEvent.objects.all().delete()
-    sandbox.change_object(kind, made, odd.fields, tell=TOLD[kind])
+    sandbox.change_object(kind, made, odd.fields, tell=SOURCE[kind])
     arrive(sandbox)
 
     assert how_stand(kind) == {odd.status}
@@ -137,7 +137,7 @@ def test_the_inbox_says_what_was_unknown_and_a_known_status_goes_on_from_there(
     assert set(notes) == {"Its status 'pre_arbitration' is unknown; the last known status is kept."}
 
     over = {"refund": "failed", "dispute": "won"}[kind]
-    sandbox.change_object(kind, made, {"status": over}, tell=TOLD[kind])
+    sandbox.change_object(kind, made, {"status": over}, tell=SOURCE[kind])
     arrive(sandbox)
     assert [row[0] for row in recorded(kind)] == [over]
     assert balance(purchase) == 5000

@@ -15,12 +15,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing.errors import RefundAboveLimit
-from billing.purchases.log import Told, lock_purchase
+from billing.purchases.log import Source, lock_purchase
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.refunds import limits as refund_limits
 from billing.refunds.limits import allowance_of
 from billing.refunds.models import Refund
-from billing.refunds.refunding import settle_refund
+from billing.refunds.refunding import close_refund
 from tests.admin.conftest import sign_in
 from tests.admin.pages import button_of, read
 from tests.billing.calling import API, browser_of
@@ -110,7 +110,7 @@ def come_to(refund: Refund, status: Refund.Status) -> None:
         refund.payment.purchase = lock_purchase(refund.payment.purchase_id)
         refund.status = status
         refund.save()
-        settle_refund(refund, f"refund_{status}", Told(PurchaseEvent.Source.STAFF))
+        close_refund(refund, f"refund_{status}", Source(PurchaseEvent.Source.STAFF))
 
 
 def test_what_failed_doesnt_count(purchase: Purchase, clerk: User) -> None:

@@ -13,7 +13,7 @@ from tests.local_world import Sandbox
 from tests.sandbox.conftest import MakeSession, list_events_of
 
 WANTED = {"enabled": True, "invoice_data": {"description": "Thank you", "metadata": {"shop": "1"}}}
-TOLD = ["invoice.created", "invoice.finalized", "invoice.paid", "invoice.payment_succeeded"]
+SOURCE = ["invoice.created", "invoice.finalized", "invoice.paid", "invoice.payment_succeeded"]
 
 
 def test_a_paid_session_has_its_invoice(
@@ -44,7 +44,7 @@ def test_the_sessions_event_names_it_and_its_own_follow(sandbox: Sandbox, make_s
     sandbox.pay(make_session(invoice_creation=WANTED).id)
     (invoice,) = sandbox.objects("invoice")
     events = list_events_of(sandbox, "checkout.session.completed", "invoice.")
-    assert events == ["checkout.session.completed", *TOLD]
+    assert events == ["checkout.session.completed", *SOURCE]
     completed = next(e for e in sandbox.objects("event") if e["type"] == "checkout.session.completed")
     assert completed["data"]["object"]["invoice"] == invoice["id"]
 
@@ -54,7 +54,7 @@ def test_a_delayed_payment_has_it_when_it_settles(sandbox: Sandbox, make_session
     sandbox.pay_later(session.id)
     assert sandbox.objects("invoice") == []
     sandbox.settle(session.id)
-    assert list_events_of(sandbox, "invoice.") == TOLD
+    assert list_events_of(sandbox, "invoice.") == SOURCE
 
 
 @pytest.mark.parametrize("end", ["not asked", "declined", "failed"])

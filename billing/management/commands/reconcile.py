@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from billing.errors import BillingError, StripeRefused, StripeUnavailable
 from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
-from billing.reconciliation.runs import begin_run, go_on, last_that_stopped
+from billing.reconciliation.runs import begin_run, last_that_stopped, resume_run
 from core.progress import ProgressBar
 
 State = ReconciliationFinding.State
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         try:
             run_id = _begin(start, end) if resume is None else resume or last_that_stopped()
             with ProgressBar(self.stdout, "Comparing") as bar:
-                run = go_on(run_id, lambda run: bar.show(run.share, _counted(run)))
+                run = resume_run(run_id, lambda run: bar.show(run.share, _counted(run)))
         except ReconciliationRun.DoesNotExist as error:
             raise CommandError(f"There is no reconciliation {resume}.") from error
         except (StripeUnavailable, StripeRefused) as error:
