@@ -16,8 +16,9 @@ from bench.document import Run, write_document
 from bench.hosts import ContenderFailed
 from bench.load import FULL, QUICK
 from bench.parts import http, ledger, reads, reconcile, site, where
-from bench.report import aims_table, as_text, http_line, machine_lines
+from bench.report import aims_table, http_line, machine_lines
 from bench.results import Results
+from bench.tables import as_text
 
 # If others use more than this share of the processors, the figures are not worth keeping.
 BUSY = 0.25

@@ -11,8 +11,9 @@ from bench.chart import Bar, draw_bars
 from bench.contenders import CONTENDERS
 from bench.load import HOT_4, MANY_4, Load, Pace
 from bench.parts.http import CALLERS, SERVER_CALLERS
-from bench.report import Line, Row, aims_table, as_markdown, http_line, reads_table, spends_table
+from bench.report import Line, aims_table, http_line, reads_table, spends_table
 from bench.results import Results
+from bench.tables import Row, as_markdown
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 DOCUMENT = DOCS / "benchmarks.md"

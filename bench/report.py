@@ -12,8 +12,8 @@ from bench.load import Load, Pace
 from bench.parts.http import CALLERS, THREADS, WORKERS, Caller
 from bench.parts.reads import ONE_CLIENT, READS, name_of
 from bench.results import Results
+from bench.tables import Row
 
-Row = Sequence[str]
 Line = Contender | Caller
 
 
@@ -84,26 +84,6 @@ def aims_table(verdicts: Sequence[Verdict]) -> list[Row]:
             for each in verdicts
         ),
     ]
-
-
-def as_text(rows: Sequence[Row]) -> str:
-    """Align columns for a terminal: the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    widths[1] = max(len(row[1]) for row in rows if row[2])  # a reason for a missing figure may be long
-    lines = (
-        [
-            row[0].ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
-        ]
-        for row in rows
-    )
-    return "\n".join("  ".join(cells).rstrip() for cells in lines)
-
-
-def as_markdown(rows: Sequence[Row]) -> str:
-    head, *body = rows
-    rule = ["---", *["--:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *body])
 
 
 def _ratio(value: float | None) -> str:

@@ -4,9 +4,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from sandbox import clock, store
-from sandbox.formatting import format_amount, format_time
 from sandbox.models import Delivery
 from sandbox.options import get_options
+from sandbox.payments.formatting import format_amount, format_time
 from sandbox.shapes import Json
 from sandbox.webhooks import outbox
 

@@ -6,9 +6,9 @@ from oauth2_provider.views import UserInfoView
 
 from sandbox.checkout_page import invoice_pages, views
 from sandbox.controls import account, checkout, objects, payments, releasing, state, webhooks
+from sandbox.controls import openid as openid_controls
 from sandbox.controls.answering import control
 from sandbox.index_page import show_index
-from sandbox.openid import controls as openid_controls
 from sandbox.openid import views as openid_views
 from sandbox.settings import BASE_DIR
 from sandbox.stripe_api.view import answer_api

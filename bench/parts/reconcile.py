@@ -6,8 +6,8 @@ from bench import ours, production
 from bench.cluster import Cluster
 from bench.hosts import Host
 from bench.load import Pace
-from bench.report import as_text
 from bench.services import running_processes, start_sandbox
+from bench.tables import as_text
 
 HEADS = (
     "sessions",

@@ -18,7 +18,6 @@ from bench import ours
 from bench.cluster import Cluster
 from bench.hosts import Host
 from bench.load import Pace
-from bench.report import Row, as_text
 from bench.rounds import Progress
 from bench.services import (
     bearer_token,
@@ -29,6 +28,7 @@ from bench.services import (
     start_sandbox,
     start_site,
 )
+from bench.tables import Row, as_text
 from dev.demo import WEBHOOK_SECRET, free_port
 from dev.processes import Processes
 

@@ -6,7 +6,7 @@ from fpdf import FPDF
 
 from sandbox import store
 from sandbox.checkout_page.views import show
-from sandbox.formatting import format_amount, format_time
+from sandbox.payments.formatting import format_amount, format_time
 from sandbox.shapes import Json
 
 

@@ -1,8 +1,8 @@
 """Summarize a session for the page: what is bought, for how much, and how the last attempt ended."""
 
 from sandbox import store
-from sandbox.formatting import format_amount
 from sandbox.models import Record
+from sandbox.payments.formatting import format_amount
 from sandbox.payments.sessions import find_intent
 from sandbox.shapes import Json
 

@@ -11,11 +11,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from sandbox import ids, store
 from sandbox.checkout_page.forms import BANK, CARD, PaymentForm
 from sandbox.checkout_page.summary import fill_success_url, summarize
-from sandbox.formatting import format_amount, format_time
 from sandbox.models import Record
 from sandbox.options import get_options
 from sandbox.payments import sessions
 from sandbox.payments.cards import TEST_CARDS
+from sandbox.payments.formatting import format_amount, format_time
 from sandbox.payments.sessions import Outcome
 from sandbox.webhooks.events import acting_for
 

@@ -3,9 +3,9 @@
 from typing import Any, Literal
 
 from sandbox import clock, ids, store
-from sandbox.formatting import format_amount
 from sandbox.models import Record
 from sandbox.payments.balance import REFUND, REFUND_FAILURE, Kind, choose_reversal, record_movement
+from sandbox.payments.formatting import format_amount
 from sandbox.payments.methods import find_test_card
 from sandbox.payments.states import require_status
 from sandbox.shapes import Json, make_object

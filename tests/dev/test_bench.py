@@ -15,8 +15,9 @@ from bench.contenders import BY_NAME, CONTENDERS
 from bench.hosts import ContenderFailed, Measurement
 from bench.load import HOT_4, MANY_4, QUICK
 from bench.pgbench import parse_output
-from bench.report import as_markdown, as_text, spends_table
+from bench.report import spends_table
 from bench.results import Results, figure_of
+from bench.tables import as_markdown, as_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PGBENCH_SAYS = """transaction type: /tmp/x.sql

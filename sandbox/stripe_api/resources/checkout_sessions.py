@@ -13,8 +13,8 @@ from sandbox.stripe_api.errors import ApiError, NoSuchObjectError
 from sandbox.stripe_api.expansion import expands_by, expands_to
 from sandbox.stripe_api.fields import find_in_path, merge_metadata
 from sandbox.stripe_api.lists import list_page, make_list, read_limit
+from sandbox.stripe_api.resources.session_building import build_session
 from sandbox.stripe_api.routing import Call, route
-from sandbox.stripe_api.session_building import build_session
 
 _TYPE = "checkout.session"
 _PATH = "/v1/checkout/sessions"

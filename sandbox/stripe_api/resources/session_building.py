@@ -4,8 +4,8 @@ from typing import Any
 
 from sandbox import clock
 from sandbox.account import get_account
-from sandbox.formatting import format_amount
 from sandbox.payments.currencies import get_maximum, get_minimum
+from sandbox.payments.formatting import format_amount
 from sandbox.shapes import Json, make_object, make_part
 from sandbox.stripe_api.errors import (
     ApiError,
@@ -14,7 +14,7 @@ from sandbox.stripe_api.errors import (
     refuse_unsupported,
 )
 from sandbox.stripe_api.fields import check_email, find_in_parameter, merge_metadata, pick_fields
-from sandbox.stripe_api.line_items import build_line_items
+from sandbox.stripe_api.resources.line_items import build_line_items
 
 _SHORTEST_S = 30 * 60
 _LONGEST_S = 24 * 60 * 60
