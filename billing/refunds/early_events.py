@@ -20,34 +20,30 @@ log = structlog.get_logger(__name__)
 Status = InboxEvent.Status
 
 
-def apply_early_events(payment: Payment | None) -> int:
-    """Applies what was reported of a payment before it was known, in the caller's transaction, which has the payment's
-    turn and its purchase's lock. How many events there were.
+def apply_early_events(payment: Payment | None) -> None:
+    """Apply the events that arrived before their payment was known, in the caller's transaction, which has the payment's
+    turn and its purchase's lock.
     """
     if payment is None:
-        return 0
+        return
     named = [
         payment.stripe_payment_intent_id,
         *([payment.stripe_charge_id] if payment.stripe_charge_id else []),
     ]
-    # One that was taken for another product's too: now it is known whose it is.
+    # Those that seemed to be another product's too: only now is it known whose they are.
     waiting = InboxEvent.objects.filter(status__in=[Status.UNMATCHED, Status.NOT_OURS], payment_ref__in=named)
-    applied = 0
     for row in waiting.order_by("stripe_created", "id"):
-        applied += _apply(row)
-    return applied
+        _apply(row)
 
 
-def _apply(row: InboxEvent) -> int:
-    """Whether the event has come to something."""
+def _apply(row: InboxEvent) -> None:
     handler = RETURN_HANDLERS.get(row.type)
     if handler is None:
-        return 0
+        return
     outcome: Outcome = handler(StripeEvent.from_json(row.payload))
     if outcome.status == Status.UNMATCHED:
-        return 0
+        return
     log.info("early_event_applied", stripe_event=row.pk, type=row.type)
     InboxEvent.objects.filter(pk=row.pk).update(
         status=outcome.status, note=outcome.note[:300], purchase=outcome.purchase, applied_at=timezone.now()
     )
-    return 1
