@@ -6,14 +6,16 @@ SANDBOX_PORT ?= 8001
 WORKERS ?= 3
 RUN := .venv/bin/python
 export PORT SANDBOX_PORT
+# Hundreds of processes start in the tests: none of them compiles what another has.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_LINK_MODE := copy
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
-.PHONY: help demo reset test check docs prose setup bench lock format
+.PHONY: help demo reset test test-long check docs prose setup bench lock format
 
 help:  ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 10
 
 demo: setup  ## run the whole thing: site, worker, local Stripe, database; Ctrl-C ends it
 	@exec $(RUN) -m dev.demo
@@ -23,7 +25,10 @@ reset:  ## delete the demo's data
 
 test: setup  ## every test, on a real PostgreSQL, in a real browser
 	@$(RUN) -m dev.browser
-	$(RUN) -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
+	$(RUN) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
+
+test-long: setup  ## the tests that search for trouble, for the better part of an hour
+	LONG_TESTS=1 $(RUN) -m pytest -n 0 -s $$(grep -rl --include='test_*.py' 'tests.support.effort' tests) $(ARGS)
 
 check: setup docs prose  ## linters, types, import contracts, migrations, templates, prose, docs, OpenAPI, Docker, GitHub
 	.venv/bin/ruff check .

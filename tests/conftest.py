@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 from django.core.servers.basehttp import WSGIRequestHandler
-from django.db import connection, transaction
 from django.test import TransactionTestCase
 
 from tests.local_world import WEBHOOK_SECRET, Sandbox, running_sandbox
+from tests.support.databases import copied_database
+from tests.support.emptying import empty_tables
 
-# Filled by migrations, not by tests.
-KEPT_TABLES = {
-    "django_migrations",
-    "django_content_type",
-    "auth_permission",
-    "auth_group",
-    "auth_group_permissions",
-}
+LONGEST = (
+    "tests/dev/",
+    "tests/browser/",
+    "tests/credits/test_chaos.py",
+    "tests/credits/test_machine.py",
+    "tests/ops/",
+)
 
 
 def pytest_configure() -> None:
@@ -29,29 +29,33 @@ def pytest_configure() -> None:
     TransactionTestCase._fixture_teardown = lambda case: empty_tables()  # type: ignore[attr-defined]  # untyped upstream
 
 
-def empty_tables() -> None:
-    """Empties every table, past the triggers that forbid it. Needs a superuser, as the embedded one is. Where a request
-    that is still under way crosses it, the request is the one that loses.
-    """
-    tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - KEPT_TABLES)
-    extra = [
-        "procrastinate_jobs",
-        "procrastinate_events",
-        "procrastinate_periodic_defers",
-        "procrastinate_workers",
-    ]
-    statements = "".join(f'DELETE FROM "{table}";' for table in dict.fromkeys([*tables, *extra]))
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica; SET LOCAL deadlock_timeout = '1min'")
-        cursor.execute(statements)
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with what takes longest: begun last, it would leave the other workers without work."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(scope="session")
-def sandbox_process(live_server: Any) -> Iterator[Sandbox]:
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: Any, django_db_modify_db_settings: None
+) -> Iterator[None]:
+    with django_db_blocker.unblock(), copied_database():
+        yield
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(live_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One sandbox for the session, whose webhooks go to the live server."""
     webhook = f"{live_server.url}/api/v1/billing/credits/webhook"
     arguments = ["--webhook-url", webhook, "--webhook-secret", WEBHOOK_SECRET, "--app-url", live_server.url]
-    with running_sandbox(*arguments) as sandbox:
+    with running_sandbox(*arguments, state=tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def provider_process() -> Iterator[Sandbox]:
+    """One sandbox for all tests to which it is the OpenID provider alone; it knows of no site."""
+    with running_sandbox() as sandbox:
         yield sandbox
 
 

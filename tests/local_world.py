@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -19,8 +20,9 @@ class Sandbox:
     status.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, state: Path | None = None) -> None:
         self.url = url
+        self.state = state
 
     def get(self, path: str) -> Any:
         return self._json(requests.get(self.url + path, timeout=20))
@@ -146,6 +148,11 @@ class Sandbox:
         answer = self.get("/_sandbox/requests")
         return answer if isinstance(answer, list) else answer["data"]
 
+    def mint(self, username: str = "buyer", **wishes: Any) -> dict[str, str]:
+        """An access token and an id token of the provider, valid or wrong as wished."""
+        tokens: dict[str, str] = self.post("/_sandbox/openid/token", {"username": username, **wishes})
+        return tokens
+
     @staticmethod
     def _json(response: requests.Response) -> Any:
         assert response.ok, (
@@ -155,13 +162,14 @@ class Sandbox:
 
 
 @contextmanager
-def running_sandbox(*arguments: str) -> Iterator[Sandbox]:
-    """A sandbox on a free port, with no state but its own, ended afterwards."""
-    command = [sys.executable, "-m", "sandbox", "--port", "0", *arguments]
+def running_sandbox(*arguments: str, state: Path | None = None) -> Iterator[Sandbox]:
+    """A sandbox on a free port, with no state but its own, or what a folder keeps; ended afterwards."""
+    kept = ["--state", str(state)] if state else []
+    command = [sys.executable, "-m", "sandbox", "--port", "0", *kept, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         try:
-            yield Sandbox(line.split("Sandbox ready: ")[1].strip())
+            yield Sandbox(line.split("Sandbox ready: ")[1].strip(), state)
         finally:
             process.terminate()

@@ -21,7 +21,8 @@ Status = InboxEvent.Status
 
 
 def apply_early_events(payment: Payment | None) -> None:
-    """Apply the events that arrived before their payment was known, in the caller's transaction, which has the payment's
+    """Apply the events that arrived before their payment was known, in the caller's transaction, which has the
+    payment's
     turn and its purchase's lock.
     """
     if payment is None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import unescape
@@ -17,40 +15,12 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.sign_in.provider_keys import forget_keys
+from tests.local_world import Sandbox
 
 
-@dataclass
-class Sandbox:
-    url: str
-
-    def post(self, path: str, json: Any = None) -> Any:
-        answer = requests.post(self.url + path, json=json or {}, timeout=10)
-        answer.raise_for_status()
-        return answer.json()
-
-    def get(self, path: str) -> Any:
-        answer = requests.get(self.url + path, timeout=10)
-        answer.raise_for_status()
-        return answer.json()
-
-    def mint(self, username: str = "buyer", **wishes: Any) -> dict[str, str]:
-        """An access token and an id token, valid or wrong as wished."""
-        return self.post("/_sandbox/openid/token", {"username": username, **wishes})  # type: ignore[no-any-return]
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[Sandbox]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--port", "0"], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    match = re.search(r"http://\S+", line)
-    assert match, f"the sandbox did not start: {line!r}"
-    yield Sandbox(match[0])
-    process.terminate()
-    process.wait(timeout=10)
-    process.stdout.close()
+@pytest.fixture
+def sandbox(provider_process: Sandbox) -> Sandbox:
+    return provider_process
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from tests.accounts.conftest import Browser, Sandbox
+from tests.accounts.conftest import Browser
+from tests.local_world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

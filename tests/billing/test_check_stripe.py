@@ -16,6 +16,7 @@ from billing.setup.webhook_events import WANTED_EVENTS
 from billing.stripe.models import StripeAccount
 from tests.builders import put_on_sale
 from tests.local_world import Sandbox
+from tests.support.snapshots import once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,9 +42,13 @@ NEEDED = {
 @pytest.fixture(autouse=True)
 def _ready(sandbox: Sandbox, settings: Any) -> None:
     """A site that is all set up, with a restricted key that may do no more than it must."""
+    settings.STRIPE_SECRET_KEY = KEY
+    once("all set up", sandbox, lambda: set_up(sandbox))
+
+
+def set_up(sandbox: Sandbox) -> None:
     sandbox.hold_webhooks()
     sandbox.restrict_key(KEY, *NEEDED)
-    settings.STRIPE_SECRET_KEY = KEY
     put_on_sale()
     call_command("sync_catalog", stdout=StringIO())
     StripeAccount.objects.create(account_id="acct_1SandboxLocal0000", livemode=False, key_digest="")

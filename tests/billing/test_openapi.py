@@ -34,6 +34,7 @@ from tests.billing.calling import API, browser_of, made_up_event, signature_of
 from tests.billing.database_faults import failing_commits
 from tests.builders import let_ask_again, put_on_sale
 from tests.local_world import Sandbox
+from tests.support.effort import effort
 
 SCHEMA = "/api/schema/?format=json"
 DESCRIBED = {
@@ -63,7 +64,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-EXAMPLES = 8
+EXAMPLES = effort(4, 100)
 
 
 @pytest.fixture

@@ -33,8 +33,9 @@ from tests.billing.books import check_books, check_settled_books
 from tests.billing.database_faults import fail_next_commit, failing_commits
 from tests.billing.reporting import reconcile
 from tests.builders import UserFactory, put_on_sale, start
-from tests.conftest import empty_tables
 from tests.local_world import Sandbox
+from tests.support.effort import effort
+from tests.support.emptying import empty_tables
 
 Status = Purchase.Status
 HOUR = datetime.timedelta(hours=1)
@@ -227,7 +228,7 @@ def _sweep_at_once(settings: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @settings(
-    max_examples=int(os.environ.get("STORIES", "20")),
+    max_examples=effort(8, 200),
     deadline=None,
     derandomize="CI" in os.environ,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -25,8 +25,8 @@ from tests.billing.books import check_settled_books
 from tests.billing.reporting import HOUR, run_reconciliation
 from tests.billing.worker import run_worker
 from tests.builders import UserFactory, put_on_sale, start
-from tests.conftest import empty_tables
 from tests.local_world import Sandbox
+from tests.support.emptying import empty_tables
 
 __all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
 

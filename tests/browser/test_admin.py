@@ -15,6 +15,7 @@ from credits.ledger.models import Entry
 from tests.admin.pages import add_to, history_of, list_of, page_of
 from tests.admin.rows import READ_ONLY, Books, make_books, make_inbox_event, make_purchase
 from tests.browser.conftest import OpenPage
+from tests.browser.test_every_page import LOOKS
 from tests.builders import UserFactory, start
 from tests.local_world import Sandbox
 from tests.returns.owing import held_back
@@ -41,7 +42,7 @@ def every_page(books: Books) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_no_page_breaks_its_policy_or_scrolls_sideways(
     open_page: OpenPage, staff: User, width: int, scheme: str
 ) -> None:

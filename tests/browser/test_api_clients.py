@@ -15,6 +15,7 @@ from accounts.models import User
 from tests.admin.pages import add_to, list_of, page_of
 from tests.browser.conftest import OpenPage
 from tests.browser.test_admin import press, staff
+from tests.browser.test_every_page import LOOKS
 
 __all__ = ["staff"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -35,9 +36,7 @@ def create(page: Page, name: str) -> None:
     page.locator("#dialog").get_by_role("button", name="Create").click()
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme"), [(1280, "light"), (390, "dark"), (390, "light"), (1280, "dark")]
-)
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_no_page_breaks_its_policy_or_scrolls_sideways(
     open_page: OpenPage, staff: User, service: ApiClient, width: int, scheme: str
 ) -> None:

@@ -17,7 +17,7 @@ from credits.ledger.models import Entry
 from credits.ledger.selectors import get_balance
 from credits.notices.low_balance import find_crossings, set_threshold
 from tests.browser.conftest import OpenPage
-from tests.browser.test_every_page import NARROWEST, SCHEMES, WIDTHS, barriers
+from tests.browser.test_every_page import expect_no_barriers
 from tests.browser.walking import expect_heading
 from tests.builders import UserFactory
 from tests.credits_pages.builders import book, make_long
@@ -123,20 +123,6 @@ def test_an_empty_statement_has_no_barrier(open_page: OpenPage, buyer: User) -> 
     statement(page)
     expect(page.get_by_text("No activity yet")).to_be_visible()
     expect_no_barriers(page)
-
-
-def expect_no_barriers(page: Page) -> None:
-    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-    for scheme in SCHEMES:
-        for width in WIDTHS:
-            page.emulate_media(color_scheme=scheme)
-            page.set_viewport_size({"width": width, "height": 900})
-            assert barriers(page) == [], f"{scheme}, {width} px"
-    page.set_viewport_size({"width": NARROWEST, "height": 780})
-    overhang = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overhang) == 0
-    inline = page.locator("script:not([src]), style, [style], [onclick]")
-    assert inline.count() == 0
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from accounts.teams.invitation_mail import send_invitation_mail
 from accounts.teams.models import Invitation, Period, Role, Team
 from billing.purchases.models import Purchase
 from tests.browser.conftest import OpenPage
-from tests.browser.test_every_page import NARROWEST, SCHEMES, WIDTHS, barriers
+from tests.browser.test_every_page import expect_no_barriers
 from tests.browser.walking import buy_button, expect_heading
 from tests.builders import UserFactory
 from tests.local_world import Sandbox
@@ -121,16 +121,4 @@ def test_a_page_of_teams_has_no_barrier_and_scrolls_one_way(
 ) -> None:
     page = open_page(buyer)
     page.goto(PAGES[name](team))
-    show_all(page)
-    for scheme in SCHEMES:
-        for width in WIDTHS:
-            page.emulate_media(color_scheme=scheme)
-            page.set_viewport_size({"width": width, "height": 900})
-            assert barriers(page) == [], f"{scheme}, {width} px"
-    page.set_viewport_size({"width": NARROWEST, "height": 780})
-    overhang = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overhang) == 0
-
-
-def show_all(page: Page) -> None:
-    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    expect_no_barriers(page)

@@ -11,10 +11,10 @@ from prepaid_credits import CreditsClient, NotAuthenticated, ServerError, TokenR
 from accounts.clients.models import ApiClient
 from accounts.sign_in.provider_keys import forget_keys
 from credits.ledger.models import Account
-from tests.accounts.conftest import Sandbox
 from tests.client.books import charged
 from tests.client.conftest import IMPATIENT
 from tests.client.relay import Relay, relay_to
+from tests.local_world import Sandbox
 from tests.racing import at_once
 
 TOKEN_PATH = "/realms/demo/protocol/openid-connect/token"

@@ -11,7 +11,8 @@ from accounts.clients import client_tokens as tokens
 from accounts.clients.api_keys import NewKey, create_key
 from accounts.clients.models import ApiClient
 from accounts.clients.registration import ORDINARY
-from tests.accounts.conftest import Sandbox, provider, sandbox
+from tests.accounts.conftest import provider, sandbox
+from tests.local_world import Sandbox
 
 __all__ = ["provider", "sandbox"]
 

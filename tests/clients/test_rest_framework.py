@@ -11,8 +11,8 @@ from django.test import Client as Http
 from pytest_django import Settings
 
 from accounts.clients.api_keys import create_key
-from tests.accounts.conftest import Sandbox
 from tests.clients.conftest import make_client, token_of_service
+from tests.local_world import Sandbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.clients.urls")]
 

@@ -11,6 +11,7 @@ from django.db import connection
 
 from tests.billing.calling import API, WEBHOOK, assert_problem, browser_of, made_up_event, send, signature_of
 from tests.builders import UserFactory
+from tests.support.databases import without_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,10 +30,11 @@ def database_away(signed_in: Any) -> Iterator[None]:
     address = connection.settings_dict
     was = {name: address[name] for name in ("HOST", "PORT")}
     connection.close()
-    address.update(HOST="127.0.0.1", PORT=NOBODY_LISTENS)
-    yield
-    connection.close()
-    address.update(was)
+    with without_pool():
+        address.update(HOST="127.0.0.1", PORT=NOBODY_LISTENS)
+        yield
+        connection.close()
+        address.update(was)
 
 
 @pytest.mark.usefixtures("database_away")

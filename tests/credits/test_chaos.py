@@ -1,6 +1,6 @@
 """Sixteen processes, killed again and again, over a PostgreSQL that crashes: nothing lost, nothing twice.
 
-CHAOS_SECONDS makes it a long run (docs/contributing.md).
+`make test-long` makes it a long run.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from django.db import connection
 
 from tests.credits.chaos.controls import take_the_keys_away, take_the_lock_away
 from tests.credits.chaos.server import Server, running_server
+from tests.support.effort import effort
 
 # The tables come from the suite's own database.
 pytestmark = pytest.mark.django_db
 
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "4"))
+SECONDS = effort(4, 300)
 CRASH_EVERY_S = 15.0
 
 

@@ -16,8 +16,8 @@ from credits.ledger.models import Account, Entry, Lot
 from credits.proof.checking import INVARIANTS, Violation, find_violations
 from credits.proof.clawback_invariants import OF_CLAWBACKS
 from credits.proof.invariants import OF_BOOKS
-from tests.conftest import empty_tables
 from tests.credits.builders import claim, claw_back, grant, hold, no_triggers, open_account, spend
+from tests.support.emptying import empty_tables
 
 WHOLE = f"The ledger is intact: {len(INVARIANTS)} invariants hold over 3 accounts, 6 lots, 12 entries.\n"
 

@@ -1,13 +1,11 @@
 """The real ledger never differs from the plain one, whatever is done in whatever order.
 
 Hypothesis makes up the operations. After each step the two are compared row by row, the deferred guards of the database
-are made to speak, and `check_ledger` has to be clean. MACHINE_EXAMPLES and MACHINE_STEPS make it a long run
-(docs/contributing.md).
+are made to speak, and `check_ledger` has to be clean. `make test-long` makes it a long run.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -32,11 +30,12 @@ from tests.credits.machine_steps import ANY, HOUR, OTHERS, PEOPLE, Step, amount_
 from tests.credits.plain_books import NOTHING, Hold
 from tests.credits.plain_ledger import SMALLEST, PlainLedger
 from tests.credits.real_books import RealBooks
+from tests.support.effort import effort
 
 T = TypeVar("T")
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "20"))
-STEPS = int(os.environ.get("MACHINE_STEPS", "40"))
+EXAMPLES = effort(8, 600)
+STEPS = effort(40, 60)
 
 
 def nth_last(things: Sequence[T], back: int) -> T:

@@ -42,6 +42,7 @@ from tests.credits.builders import (
     spend,
 )
 from tests.credits.round_trips import round_trips
+from tests.support.effort import effort
 
 pytestmark = pytest.mark.django_db
 
@@ -271,7 +272,9 @@ def books_of(account: Account) -> Any:
     return account.balance, account.held, account.debt, account.version, lots, entries
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=effort(20, 600), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     lots=st.tuples(LOTS, LOTS),
     held=st.none() | AMOUNTS,

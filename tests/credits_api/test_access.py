@@ -9,10 +9,10 @@ from pytest_django import Settings
 
 from accounts.clients.api_keys import create_key
 from credits.ledger.models import Account
-from tests.accounts.conftest import Sandbox
 from tests.builders import UserFactory
 from tests.clients.conftest import make_client, token_of_service
 from tests.credits_api.calling import Service
+from tests.local_world import Sandbox
 
 SCOPES = {
     "spend": [("post", "spends"), ("post", "spends/batch"), ("post", "holds")]

@@ -35,6 +35,7 @@ from tests.builders import UserFactory
 from tests.clients.conftest import make_client
 from tests.credits.builders import open_account
 from tests.credits_api.calling import API, Service
+from tests.support.effort import effort
 
 SCHEMA = "/api/schema/?format=json"
 OPERATIONS: dict[str, Operation] = {
@@ -49,7 +50,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-EXAMPLES = 12
+EXAMPLES = effort(6, 100)
 Answers = Iterator[tuple[str, Any]]
 
 

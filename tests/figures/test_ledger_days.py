@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -27,7 +26,6 @@ from credits.reporting.daily_figures import count_entries, settled_now
 from credits.reporting.models import FirstSpend, LedgerCount, LedgerDay, RunningDry, SpendingDay
 from credits.reporting.running_dry import find_running_dry
 from credits.reporting.selectors import ZERO, Earned, earned_by_day, standing_at
-from tests.conftest import empty_tables
 from tests.credits.builders import (
     claim,
     claw_back,
@@ -42,6 +40,8 @@ from tests.credits.builders import (
 )
 from tests.figures.plain_count import plain_first_spends, plain_ledger_days, stored
 from tests.racing import at_once
+from tests.support.effort import effort
+from tests.support.emptying import empty_tables
 
 COST = ledger.Cost(900, "eur")
 
@@ -99,7 +99,7 @@ STEPS = ["buy", "be_given", "spend", "spend_on_credit", "lose", "get_back", "giv
 
 
 @settings(
-    max_examples=int(os.environ.get("STORIES", "25")),
+    max_examples=effort(10, 250),
     deadline=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),

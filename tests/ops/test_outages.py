@@ -23,6 +23,7 @@ from tests.clients.conftest import make_client
 from tests.local_world import WEBHOOK_SECRET, Sandbox
 from tests.ops.test_locked_account import locked
 from tests.ops.test_production_settings import values_of
+from tests.support.databases import without_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BUYERS = "/api/v1/billing/credits/"
@@ -47,7 +48,7 @@ def database_away() -> Iterator[None]:
     """Nobody new is let into the database; whoever asks has to connect first."""
     given = connection.get_connection_params()
     reached = {name: given[name] for name in ("user", "password", "host", "port") if name in given}
-    with psycopg.connect(dbname="postgres", autocommit=True, **reached) as elsewhere:
+    with without_pool(), psycopg.connect(dbname="postgres", autocommit=True, **reached) as elsewhere:
         name = psycopg.sql.Identifier(given["dbname"])
         allow = psycopg.sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
         elsewhere.execute(allow.format(name, psycopg.sql.SQL("false")))

@@ -12,17 +12,24 @@ from credits.proof.checking import find_violations
 from tests.builders import put_on_sale
 from tests.local_world import Sandbox
 from tests.personal_data.story import Story, tell
+from tests.support.snapshots import once
 
 
 @pytest.fixture(autouse=True)
-def _books_stay_whole(sandbox: Sandbox, settings: Any) -> Iterator[None]:
-    put_on_sale()
+def _shop(
+    sandbox: Sandbox, live_server: Any, settings: Any, request: pytest.FixtureRequest
+) -> Iterator[Story | None]:
+    """With the story in it, where a test asks for it. At the end the books are whole."""
     settings.LOGIN_REDIRECT_URL = "/accounts/login/"
     forget_keys()
-    yield
+    if "story" in request.fixturenames:
+        yield once("personal data", sandbox, lambda: tell(sandbox, live_server.url))
+    else:
+        put_on_sale()
+        yield None
     assert list(find_violations()) == []
 
 
 @pytest.fixture
-def story(sandbox: Sandbox, live_server: Any) -> Story:
-    return tell(sandbox, live_server.url)
+def story(_shop: Story) -> Story:
+    return _shop

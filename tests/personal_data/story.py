@@ -26,7 +26,7 @@ from tests.accounts.conftest import Browser
 from tests.admin.conftest import sign_in
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
-from tests.builders import UserFactory, start
+from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox
 from tests.returns.asking import refund
 from tests.returns.conftest import charge_of
@@ -54,6 +54,7 @@ class Story:
 
 def tell(sandbox: Sandbox, site: str) -> Story:
     """All that somebody can do here; at its end nothing is under way and nothing is left to spend."""
+    put_on_sale()
     sandbox.hold_webhooks()
     person = sign_in_at_provider(sandbox, site)
     friend = UserFactory.create(username="friend", email="friend@example.com")

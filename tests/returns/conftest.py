@@ -17,27 +17,41 @@ from credits.proof.checking import find_violations
 from tests.billing.reporting import deliver
 from tests.builders import UserFactory, put_on_sale, start
 from tests.local_world import Sandbox
+from tests.support.snapshots import once
 
 CARD = "4242424242424242"
 
 
 @pytest.fixture(autouse=True)
-def _shop(sandbox: Sandbox) -> Iterator[None]:
-    put_on_sale()
-    sandbox.hold_webhooks()
-    yield
+def _shop(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Purchase | None]:
+    """With the purchase, where a test asks for it. At the end the books are whole."""
+    if "purchase" in request.fixturenames:
+        yield once("a paid purchase", sandbox, lambda: open_and_sell(sandbox))
+    else:
+        put_on_sale()
+        sandbox.hold_webhooks()
+        yield None
     assert list(find_violations()) == []
 
 
+def open_and_sell(sandbox: Sandbox) -> Purchase:
+    put_on_sale()
+    sandbox.hold_webhooks()
+    return buy(sandbox, UserFactory.create())
+
+
 @pytest.fixture
-def buyer() -> User:
+def purchase(_shop: Purchase) -> Purchase:
+    return _shop
+
+
+@pytest.fixture
+def buyer(request: pytest.FixtureRequest) -> User:
+    """Whose the purchase is, where a test has one."""
+    if "purchase" in request.fixturenames:
+        return User.objects.get(purchases=request.getfixturevalue("purchase"))
     user: User = UserFactory.create()
     return user
-
-
-@pytest.fixture
-def purchase(sandbox: Sandbox, buyer: User) -> Purchase:
-    return buy(sandbox, buyer)
 
 
 def buy(sandbox: Sandbox, buyer: User, package: str = "standard", card: str = CARD) -> Purchase:

@@ -28,7 +28,6 @@ from credits.ledger.models import Lot
 from credits.proof.checking import find_violations
 from credits.proof.invariants import OF_BOOKS
 from tests.builders import PackageFactory, start
-from tests.conftest import empty_tables
 from tests.credits.builders import no_triggers, open_account
 from tests.credits.test_check_ledger import check_ledger
 from tests.credits.writes_by_hand import clawback
@@ -36,6 +35,7 @@ from tests.figures.conftest import count
 from tests.local_world import Sandbox
 from tests.returns.asking import refund
 from tests.returns.conftest import spend
+from tests.support.emptying import empty_tables
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -25,10 +25,11 @@ from billing.reporting.models import ReturnsDay
 from credits.ledger.models import Account, Clawback, Entry, Lot
 from credits.proof.checking import find_violations
 from tests.billing.database_faults import RETURNS, failing_commits
-from tests.conftest import empty_tables
 from tests.figures.plain_count import differing
 from tests.local_world import Sandbox
 from tests.returns.world import STEPS, World
+from tests.support.effort import effort
+from tests.support.emptying import empty_tables
 
 ROUNDING = Fraction(1, 10**6)
 LIKELY = [
@@ -152,7 +153,7 @@ def _sweep_at_once(settings: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @settings(
-    max_examples=int(os.environ.get("STORIES", "10")),
+    max_examples=effort(5, 100),
     deadline=None,
     derandomize="CI" in os.environ,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

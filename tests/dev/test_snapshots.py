@@ -1,0 +1,40 @@
+"""A start that is put back is the one that was made: our rows, those of the sandbox, and what still works on them."""
+
+from __future__ import annotations
+
+import pytest
+
+from billing.purchases.models import Purchase
+from credits.ledger.models import Account
+from credits.proof.checking import find_violations
+from tests.billing.reporting import deliver
+from tests.builders import UserFactory
+from tests.local_world import Sandbox
+from tests.returns.asking import refund
+from tests.returns.conftest import open_and_sell
+from tests.support import snapshots
+from tests.support.snapshots import once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_what_a_test_changed_and_added_is_as_it_was(sandbox: Sandbox) -> None:
+    made = once("a paid purchase", sandbox, lambda: open_and_sell(sandbox))
+    before = snapshots._our_rows(), sandbox.objects("charge"), sandbox.objects("event")
+    refund(made, 4500)
+    UserFactory.create()
+
+    sandbox.post("/_sandbox/reset")
+    again = once("a paid purchase", sandbox, never)
+
+    assert again == made
+    assert (snapshots._our_rows(), sandbox.objects("charge"), sandbox.objects("event")) == before
+    assert list(find_violations()) == []
+    refund(again, 4500)
+    assert set(deliver(sandbox)) == {200}
+    assert Purchase.objects.get().status == Purchase.Status.REFUNDED
+    assert Account.objects.get().balance == 0
+
+
+def never() -> Purchase:
+    raise AssertionError("it was made before")
