@@ -33,6 +33,7 @@ test-long: setup  ## the tests that search for trouble, for the better part of a
 check: setup docs prose  ## linters, types, import contracts, migrations, templates, prose, docs, OpenAPI, Docker, GitHub
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/sqlfluff lint --disable-progress-bar --nocolor credits/ledger/sql
 	.venv/bin/mypy .
 	.venv/bin/lint-imports --no-logo
 	$(RUN) manage.py makemigrations --check --dry-run

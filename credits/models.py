@@ -4,10 +4,11 @@ from credits.adjustments.models import Adjustment
 from credits.gifts.models import Gift
 from credits.ledger.models import Account, Clawback, Entry, Hold, Lot
 from credits.notices.models import BalanceAlert, ExpiryWarning
-from credits.reporting.models import FirstSpend, LedgerCount, LedgerDay, RunningDry, SpendingDay
+from credits.reporting.models import AccountCount, FirstSpend, LedgerCount, LedgerDay, RunningDry, SpendingDay
 
 __all__ = [
     "Account",
+    "AccountCount",
     "Adjustment",
     "BalanceAlert",
     "Clawback",

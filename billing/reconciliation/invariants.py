@@ -70,6 +70,7 @@ OF_PAYMENTS: dict[str, str] = {
         FROM (SELECT *, credits * up_to / paid_minor - credits * before / paid_minor AS share FROM ({RETURNS}) a) r
         FULL JOIN (SELECT c.*, p.id AS payment_id
                    FROM credits_clawback c JOIN purchases_payment p ON p.lot_id = c.lot_id
+                   JOIN purchases_purchase u ON u.id = p.purchase_id AND u.account_id = c.account_id
                    WHERE c.amount > 0) c ON c.id = r.id
         WHERE abs(coalesce(r.share, 0) - coalesce(c.amount, 0)) > {ROUNDING}
            OR c.id IS NOT NULL AND r.id IS NOT NULL
@@ -80,7 +81,7 @@ OF_PAYMENTS: dict[str, str] = {
                                           u.currency, r.returned, l.remaining - l.held, u.credits)
         FROM (SELECT payment_id, max(up_to) AS returned FROM ({RETURNS}) a GROUP BY payment_id) r
         JOIN purchases_payment p ON p.id = r.payment_id JOIN purchases_purchase u ON u.id = p.purchase_id
-        JOIN credits_lot l ON l.id = p.lot_id
+        JOIN credits_lot l ON l.account_id = u.account_id AND l.id = p.lot_id
         WHERE (l.expires_at IS NULL OR l.expires_at > now())
               AND l.remaining - l.held > u.credits * (u.paid_minor - r.returned) / u.paid_minor + {ROUNDING}
     """,  # noqa: S608

@@ -85,12 +85,10 @@ ON CONFLICT (day) DO UPDATE SET visits = d.visits + 1
 """
 
 
-def bring_figures_up_to_date(progress: ShowProgress | None = None) -> bool:
-    """Counts what changed since the last time, here and in the ledger. Whether it got up to now: an open transaction
-    holds the ledger's up (see `credits.reporting.daily_figures.settled_now`).
-    """
+def bring_figures_up_to_date(progress: ShowProgress | None = None) -> None:
+    """Counts what changed since the last time, here and in the ledger."""
     count_changed_days()
-    return count_entries(progress)
+    count_entries(progress)
 
 
 @transaction.atomic

@@ -12,8 +12,8 @@ from django.db import connection, models, transaction
 from billing.reporting.balance import unbalanced_currencies
 from billing.reporting.daily_figures import count_changed_days, recount_sales
 from billing.reporting.models import CheckoutDay, ReturnsDay, SalesDay
-from credits.reporting.daily_figures import Settled, count_entries_up_to, settled_now
-from credits.reporting.models import FirstSpend, LedgerCount, LedgerDay, SpendingDay
+from credits.reporting.daily_figures import count_entries
+from credits.reporting.models import AccountCount, FirstSpend, LedgerCount, LedgerDay, SpendingDay
 
 COUNTED: tuple[type[models.Model], ...] = (
     *(CheckoutDay, SalesDay, ReturnsDay, LedgerDay, FirstSpend, SpendingDay),
@@ -31,51 +31,34 @@ class Recount:
     unbalanced: list[str]
 
 
-class CannotCount(Exception):
-    """A transaction that writes entries stays open; the message says what to do."""
-
-
 def rebuild_figures(progress: ShowProgress | None = None, *, keep: bool = True) -> Recount:
     """Counts everything anew but the visits, of which nothing is left to count. Without ``keep``, everything stays as
     it was.
 
     All of it sees the database as of one moment, so that what comes in meanwhile is no difference. Jobs that count
     wait until it is over.
-
-    Raises:
-        CannotCount: nothing was changed.
     """
-    settled = settled_now()
-    if settled is None:
-        raise CannotCount(
-            "A transaction that writes to the ledger is still open. Find it in pg_stat_activity "
-            "(xact_start), wait for it or end it, and try again."
-        )
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             # The moment comes after the lock: whoever was counting has finished, and is seen.
             cursor.execute("LOCK TABLE reporting_salescount, credits_ledgercount IN EXCLUSIVE MODE")
-        recount = _recount(_furthest(settled), progress)
+        recount = _recount(progress)
         if not keep:
             transaction.set_rollback(True)
     return recount
 
 
-def _furthest(settled: Settled) -> Settled:
-    """A job may have counted further since we looked."""
-    count = LedgerCount.objects.first()
-    return Settled(max(settled.entry_id, count.entry_id), settled.at) if count else settled
-
-
-def _recount(settled: Settled, progress: ShowProgress | None) -> Recount:
-    was_counted = LedgerCount.objects.filter(entry_id__gt=0, zone=settings.TIME_ZONE).exists()
+def _recount(progress: ShowProgress | None) -> Recount:
+    was_counted = (
+        LedgerCount.objects.filter(zone=settings.TIME_ZONE).exists() and AccountCount.objects.exists()
+    )
     count_changed_days()
     if was_counted:
-        count_entries_up_to(settled)
+        count_entries()
     before = _rows()
     recount_sales()
-    count_entries_up_to(settled, progress, anew=True)
+    count_entries(progress, anew=True)
     differences = _differences(before, _rows()) if was_counted else []
     return Recount(differences, list(unbalanced_currencies()))
 

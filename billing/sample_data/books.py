@@ -1,4 +1,4 @@
-"""One account's ledger in memory, by the rules of the ledger's functions (credits/migrations/*.sql).
+"""One account's ledger in memory, by the rules of the ledger's functions (`credits/ledger/sql/`).
 
 Amounts are whole millionths of a credit. Nothing is held: there are no holds.
 """

@@ -33,7 +33,7 @@ from credits.formatting import plain
 from credits.ledger import operations as ledger
 from credits.ledger.holds import Overrun
 from credits.ledger.models import Hold
-from credits.ledger.selectors import Balance, find_hold
+from credits.ledger.selectors import Balance, find_hold, locate_hold
 from credits.spending import charging
 
 
@@ -93,7 +93,7 @@ def capture_hold(call: Call, asked: CaptureRequest, hold: str) -> Answer:
     priced as of the hold's creation.
     """
     hold_id = read_id(hold, UnknownHold)
-    call.turn.wait_at_account_of(lambda: find_hold(hold_id).account_id)
+    call.turn.wait_at_account_of(lambda: locate_hold(hold_id)[0])
     captured = charging.capture(
         hold_id,
         read_charge(asked),
@@ -125,8 +125,9 @@ def release_hold(call: Call, asked: ReleaseRequest, hold: str) -> Answer:
     A hold is released once; repeats with any key return the same response. The body is empty or `{}`.
     """
     hold_id = read_id(hold, UnknownHold)
-    call.turn.wait_at_account_of(lambda: find_hold(hold_id).account_id)
-    released = ledger.release(hold_id, client=call.bound_to)
+    call.turn.wait_at_account_of(lambda: locate_hold(hold_id)[0])
+    account_id, _made_at = locate_hold(hold_id, call.bound_to)
+    released = ledger.release(account_id, hold_id)
     standing = Balance(released.account_id, released.balance, released.held)
     return Answer(_state(find_hold(hold_id)), standing, released.repeated)
 

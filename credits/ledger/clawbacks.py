@@ -14,11 +14,17 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db import IntegrityError
+from psycopg.errors import UniqueViolation
+
 from credits.errors import InvalidEntry, KeyConflict, UnknownLot
 from credits.ledger.arguments import json_text
 from credits.ledger.bounds import call_within_bounds
 from credits.ledger.models import Clawback, Entry
 from credits.ledger.results import Clawed
+
+# What refuses a claim that is on a lot of another account.
+OWN_IDS = "credits_clawback_pkey"
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,24 @@ def claw_back(
         "SELECT * FROM credits_claw_back(%s, %s, %s::uuid[], %s::timestamptz[], %s::text[], %s::text[], "
         "%s::numeric[], %s::jsonb[], %s, %s)"
     )
-    outcome, entry_id, taken, owed, balance = call_within_bounds(statement, arguments, account=account_id)[0]
+    try:
+        rows = call_within_bounds(statement, arguments, account=account_id)
+    except IntegrityError as error:
+        if (
+            not isinstance(error.__cause__, UniqueViolation)
+            or error.__cause__.diag.constraint_name != OWN_IDS
+        ):
+            raise
+        raise _claimed_elsewhere(account_id, lot_id) from error
+    outcome, entry_id, taken, owed, balance = rows[0]
     if outcome == "unknown_lot":
         raise UnknownLot("The account has no such lot.", account=str(account_id), lot=lot_id)
     if outcome == "too_much":
         raise InvalidEntry("Claims can't exceed the lot's amount.", lot=lot_id, field="claims")
     if outcome == "conflict":
-        raise KeyConflict("A claim already belongs to another lot.", account=str(account_id), lot=lot_id)
+        raise _claimed_elsewhere(account_id, lot_id)
     return Clawed(entry_id, taken, owed, balance)
+
+
+def _claimed_elsewhere(account_id: UUID, lot_id: int) -> KeyConflict:
+    return KeyConflict("A claim already belongs to another lot.", account=str(account_id), lot=lot_id)

@@ -25,10 +25,10 @@ from credits.ledger.results import Capture, OpenedHold, Release
 
 LONGEST_HOLD = datetime.timedelta(days=30)
 
-# A hold where this client may use it, else none. Whose it is never changes, so no lock is needed to know.
-HOLD_OF_CLIENT = "(SELECT h.id FROM credits_hold h WHERE h.id = %s AND coalesce(h.client = %s::uuid, true))"
-CAPTURE = f"SELECT * FROM credits_capture({HOLD_OF_CLIENT}, %s, %s, %s, %s, %s)"  # noqa: S608 - a constant
-RELEASE = f"SELECT * FROM credits_release({HOLD_OF_CLIENT}, %s)"  # noqa: S608 - a constant
+OVERDUE = """
+    SELECT account_id, id FROM credits_hold WHERE status = 'open' AND expires_at <= clock_timestamp()
+    ORDER BY expires_at LIMIT %s
+"""
 
 Overrun = Literal["refuse", "debt"]
 Metadata = Mapping[str, Any] | None
@@ -53,6 +53,10 @@ class HeldCredits:
     def id(self) -> UUID:
         return self.opened.id
 
+    @property
+    def account_id(self) -> UUID:
+        return self.opened.account_id
+
     def capture(
         self, amount: Decimal, *, key: str = "", close: bool = True, metadata: Metadata = None
     ) -> Capture:
@@ -60,15 +64,14 @@ class HeldCredits:
         the hold's own key charges once.
         """
         self.captures += 1
-        made = capture(
-            self.id, amount, key=key or f"hold:{self.id}:{self.captures}", close=close, metadata=metadata
-        )
+        key = key or f"hold:{self.id}:{self.captures}"
+        made = capture(self.account_id, self.id, amount, key=key, close=close, metadata=metadata)
         self.closed = close
         return made
 
     def release(self) -> Release:
         self.closed = True
-        return release(self.id)
+        return release(self.account_id, self.id)
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +128,7 @@ def hold(
         client,
     ]
     rows = call("SELECT * FROM credits_open_hold(%s, %s, %s, %s, %s, %s, %s, %s)", arguments)
-    outcome, hold_id, _amount, expires_at, balance, held, missing = rows[0]
+    outcome, hold_id, expires_at, balance, held, missing = rows[0]
     if outcome == "insufficient":
         raise refusals.insufficient(account_id, amount, missing, balance, held)
     if outcome == "unknown_account":
@@ -139,6 +142,7 @@ def hold(
 
 
 def capture(
+    account_id: UUID,
     hold_id: UUID,
     amount: Decimal,
     *,
@@ -147,35 +151,36 @@ def capture(
     reference: str | None = None,
     metadata: Metadata = None,
     reserved: Metadata = None,
-    client: UUID | None = None,
 ) -> Capture:
-    """Spends ``amount`` on the hold, once per ``key``. With ``close`` the rest of it is released; without, it stays
-    held for further captures. The entry has the hold's reference unless it is given another. ``client`` is the API
-    client that asks, for which only its own holds exist; without one, all do. ``reserved``: see
-    `credits.ledger.operations.spend`.
+    """Spends ``amount`` on the account's hold, once per ``key``. With ``close`` the rest of it is released; without, it
+    stays held for further captures. The entry has the hold's reference unless it is given another. ``reserved``: see
+    `credits.ledger.operations.spend`. Who knows only the hold's id asks `credits.ledger.selectors.locate_hold` for its
+    account.
 
     More than is held: the surplus is spent where the balance allows it, else owed where the hold says ``debt``, else
     refused and the hold stays as it is.
 
     Raises:
         InvalidAmount, InvalidEntry, KeyConflict: as `credits.ledger.operations.spend`.
-        UnknownHold: there is no such hold, or it is another client's.
+        UnknownHold: the account has no such hold.
         HoldClosed: it was captured, released, or its time has passed.
         InsufficientCredits: for the surplus.
         SumTooLarge: the account would owe 10^18 credits or more, or as many would be captured of the hold.
     """
     amount = positive_amount(amount)
     arguments = [
+        account_id,
         hold_id,
-        client,
         amount,
         checked_text("key", key, required=True),
         close,
         None if reference is None else checked_text("reference", reference),
         json_text(metadata, reserved),
     ]
-    rows = call_within_bounds(CAPTURE, arguments, hold=hold_id)
-    outcome, account_id, entry_id, version, balance_after, held, remaining, missing, status, balance = rows[0]
+    rows = call_within_bounds(
+        "SELECT * FROM credits_capture(%s, %s, %s, %s, %s, %s, %s)", arguments, hold=hold_id
+    )
+    outcome, entry_id, version, balance_after, held, remaining, missing, status, balance = rows[0]
     if outcome == "unknown_hold":
         raise refusals.unknown_hold(hold_id)
     if outcome == "closed":
@@ -190,30 +195,25 @@ def capture(
     )
 
 
-def release(hold_id: UUID, *, client: UUID | None = None) -> Release:
-    """Gives back what the hold still holds. A hold that holds nothing any more: nothing happens. ``client``: see
-    `capture`.
+def release(account_id: UUID, hold_id: UUID) -> Release:
+    """Gives back what the account's hold still holds. A hold that holds nothing any more: nothing happens.
 
     Raises:
-        UnknownHold: there is no such hold, or it is another client's.
+        UnknownHold: the account has no such hold.
         HoldClosed: it was captured.
     """
-    return _release(hold_id, client, overdue=False)
+    return _release(account_id, hold_id, overdue=False)
 
 
 def expire_holds(limit: int = 1000) -> int:
     """Ends up to ``limit`` holds whose time has passed, the longest overdue first, each by itself. How many."""
-    overdue = call(
-        "SELECT id FROM credits_hold WHERE status = 'open' AND expires_at <= clock_timestamp() "
-        "ORDER BY expires_at LIMIT %s",
-        [limit],
-    )
-    return sum(not _release(hold_id, None, overdue=True).repeated for (hold_id,) in overdue)
+    overdue = call(OVERDUE, [limit])
+    return sum(not _release(account_id, hold_id, overdue=True).repeated for account_id, hold_id in overdue)
 
 
-def _release(hold_id: UUID, client: UUID | None, *, overdue: bool) -> Release:
-    rows = call(RELEASE, [hold_id, client, overdue])
-    outcome, account_id, released, balance, held, status = rows[0]
+def _release(account_id: UUID, hold_id: UUID, *, overdue: bool) -> Release:
+    rows = call("SELECT * FROM credits_release(%s, %s, %s)", [account_id, hold_id, overdue])
+    outcome, released, balance, held, status = rows[0]
     if outcome == "unknown_hold":
         raise refusals.unknown_hold(hold_id)
     if outcome == "closed" and not overdue:

@@ -1,6 +1,6 @@
 """The only writer of the ledger.
 
-Each operation is one SQL statement that calls one function of the database (`credits/migrations/*.sql`): it locks the
+Each operation is one SQL statement that calls one function of the database (`credits/ledger/sql/`): it locks the
 account, looks for the business key, writes, and answers, in one round trip. Each is idempotent by its key: the same
 key with the same arguments gives the first result again; with other arguments, `KeyConflict`. Call them inside the
 transaction of the fact that they book, so that fact and credits commit together.
@@ -117,14 +117,14 @@ def grant(
     ]
     statement = "SELECT * FROM credits_grant(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
     rows = call_within_bounds(statement, arguments, account=account_id)
-    if not rows:
-        raise refusals.unknown_account(account_id)
-    entry_id, lot_id, balance_after, repeated, same, closed = rows[0]
-    if closed:
+    outcome, entry_id, lot_id, balance_after = rows[0]
+    if outcome in ("done", "repeated"):
+        return Grant(entry_id, lot_id, amount, balance_after, outcome == "repeated")
+    if outcome == "closed":
         raise refusals.account_closed(account_id)
-    if not same:
+    if outcome == "conflict":
         raise refusals.conflict(account_id, key)
-    return Grant(entry_id, lot_id, amount, balance_after, repeated)
+    raise refusals.unknown_account(account_id)
 
 
 def spend(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -20,6 +20,9 @@ from credits.ledger.models import Account, Entry, Hold, Lot
 
 ZERO = Decimal(0)
 
+LOCATION = (
+    "SELECT account_id, created_at FROM credits_hold WHERE id = %s AND coalesce(client = %s::uuid, true)"
+)
 
 # What overdue holds and expired lots come to is there until their jobs have run, and counts no more.
 BALANCE = """
@@ -35,7 +38,7 @@ BALANCE = """
                 WHERE h.account_id = a.id AND h.status = 'open' AND h.expires_at <= statement_timestamp()
                 GROUP BY p.lot
             ) o
-            JOIN credits_lot l ON l.id = o.lot
+            JOIN credits_lot l ON l.account_id = a.id AND l.id = o.lot
             WHERE l.expires_at IS NULL OR l.expires_at > statement_timestamp())
     FROM credits_account a
 """
@@ -134,7 +137,7 @@ def bought_since(account_id: UUID, ago: timedelta) -> Decimal:
 
 
 def find_hold(hold_id: UUID, client: UUID | None = None) -> Hold:
-    """The hold as it stands. ``client`` is the API client that asks: see `credits.ledger.holds.capture`.
+    """The hold as it stands. ``client``: see `locate_hold`.
 
     Raises:
         UnknownHold: there is no such hold, or it is another client's.
@@ -143,3 +146,18 @@ def find_hold(hold_id: UUID, client: UUID | None = None) -> Hold:
     if hold is None or (client and hold.client and hold.client != client):
         raise refusals.unknown_hold(hold_id)
     return hold
+
+
+def locate_hold(hold_id: UUID, client: UUID | None = None) -> tuple[UUID, datetime]:
+    """The account of a hold, and when it was made: neither ever changes. An API call knows a hold by its id alone; this
+    is the only look at one without its account. ``client`` is the API client that asks, for which only its own holds
+    exist; without one, all do.
+
+    Raises:
+        UnknownHold: there is no such hold, or it is another client's.
+    """
+    found = call(LOCATION, [hold_id, client])
+    if not found:
+        raise refusals.unknown_hold(hold_id)
+    account_id, created_at = found[0]
+    return account_id, created_at

@@ -21,7 +21,7 @@ def release_hold(hold: Hold, by: User, reason: str) -> Release:
     """
     with transaction.atomic():
         require_not_own(hold.account_id, by)
-        released = ledger.release(hold.pk)
+        released = ledger.release(hold.account_id, hold.pk)
         if not released.repeated:
             before = {"status": Hold.Status.OPEN, "remaining": str(released.released)}
             after = {"status": Hold.Status.RELEASED, "remaining": "0"}

@@ -66,6 +66,17 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='AccountCount',
+            fields=[
+                ('account', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='credits.account', verbose_name='account')),
+                ('version', models.BigIntegerField(verbose_name='counted up to version')),
+            ],
+            options={
+                'verbose_name': 'count of an account',
+                'verbose_name_plural': 'counts of accounts',
+            },
+        ),
+        migrations.CreateModel(
             name='FirstSpend',
             fields=[
                 ('account', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='credits.account', verbose_name='account')),
@@ -241,7 +252,6 @@ class Migration(migrations.Migration):
             name='LedgerCount',
             fields=[
                 ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('entry_id', models.BigIntegerField(default=0, verbose_name='counted up to entry')),
                 ('counted_at', models.DateTimeField(null=True, verbose_name='counted at')),
                 ('zone', models.CharField(max_length=64, verbose_name='time zone of the days')),
             ],
@@ -288,7 +298,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='account',
-            trigger=pgtrigger.compiler.Trigger(name='agrees_with_its_books', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (current_setting('credits.writer', true) IS DISTINCT FROM 'ledger')", constraint='CONSTRAINT', func='PERFORM credits_verify_account(OLD, NEW); RETURN NULL;', hash='d741f77ff4057ae43c45ab029227b0ce3d9602e0', operation='INSERT OR UPDATE OF "balance", "debt", "version"', pgid='pgtrigger_agrees_with_its_books_406b7', table='credits_account', timing='DEFERRABLE INITIALLY DEFERRED', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='agrees_with_its_books', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (current_setting('credits.writer', true) IS DISTINCT FROM 'ledger')", constraint='CONSTRAINT', func='PERFORM credits_verify_account(NEW.id, OLD.version, OLD.balance, NEW.version, NEW.balance); RETURN NULL;', hash='790b48763992e20c11076dc73ba7ed478ce885e1', operation='INSERT OR UPDATE OF "balance", "debt", "version"', pgid='pgtrigger_agrees_with_its_books_406b7', table='credits_account', timing='DEFERRABLE INITIALLY DEFERRED', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='account',
@@ -473,7 +483,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='clawback',
-            trigger=pgtrigger.compiler.Trigger(name='adds_up', sql=pgtrigger.compiler.UpsertTriggerSql(constraint='CONSTRAINT', func='PERFORM credits_verify_clawback(NEW.id); RETURN NULL;', hash='917ab4e02a778d53b72d6097f415b011f18393fa', operation='INSERT OR UPDATE', pgid='pgtrigger_adds_up_b47e0', table='credits_clawback', timing='DEFERRABLE INITIALLY DEFERRED', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='adds_up', sql=pgtrigger.compiler.UpsertTriggerSql(constraint='CONSTRAINT', func='PERFORM credits_verify_clawback(NEW.account_id, NEW.id); RETURN NULL;', hash='3baef01a4e6e51d2f8d1c40a9e13dc0fb1329c5e', operation='INSERT OR UPDATE', pgid='pgtrigger_adds_up_b47e0', table='credits_clawback', timing='DEFERRABLE INITIALLY DEFERRED', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='clawback',

@@ -15,6 +15,16 @@ DROP_CHECKS = """
 ALTER TABLE credits_hold DROP CONSTRAINT credits_hold_equals_pinned;
 DROP TRIGGER credits_entry_continues_its_account ON credits_entry;
 """
+DROP = r"""
+DO $$
+DECLARE
+    v_function regprocedure;
+BEGIN
+    FOR v_function IN SELECT oid FROM pg_proc WHERE proname LIKE 'credits\_%' AND pg_function_is_visible(oid) LOOP
+        EXECUTE 'DROP FUNCTION ' || v_function;
+    END LOOP;
+END $$;
+"""
 
 
 class Migration(migrations.Migration):
@@ -23,7 +33,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunSQL(Path(__file__).with_suffix(".sql").read_text(), migrations.RunSQL.noop),
+        migrations.RunSQL(Path(__file__).with_suffix(".sql").read_text(), DROP),
         migrations.RunSQL(CHECKS, DROP_CHECKS),
         # Rows that every spend updates: room on their page keeps the update there (HOT) and out of the indexes.
         migrations.RunSQL(

@@ -73,6 +73,7 @@ class CreditsData(PersonalData):
     )
     left_out = {
         "credits.Clawback": "what came of the credits: refunds.csv and disputes.csv say how many were taken",
+        "credits.AccountCount": "how far the account's entries are counted in staff's sums; made anew at any time",
         "credits.FirstSpend": FIGURE,
         "credits.RunningDry": FIGURE,
         "credits.SpendingDay": FIGURE,

@@ -2,7 +2,10 @@
 
 Each entry's hash seals it and the account's entry before it, so an account's last hash seals its whole past. Whoever
 can write past the guards can still write a whole account anew, every seal included. A head that was kept where they
-can't reach gives that away: it is a digest over the last hash of every account up to one entry.
+can't reach gives that away: it is a digest over the last hash of every account at one moment.
+
+A moment and not an entry's id: accounts may live on several servers, whose ids say nothing of each other. An account's
+entries have the time at which it was locked for them, so behind a lock on all accounts none can come in below a moment.
 """
 
 from __future__ import annotations
@@ -10,18 +13,20 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.db import connection, transaction
 
 # Spends wait while the lock is waited for: rather no head than a queue.
 LONGEST_WAIT = "2s"
+MOMENT = "%Y%m%dT%H%M%S.%fZ"
 
 LAST_ENTRIES = """
     SELECT account.id, last.version, last.hash
     FROM credits_account account
     CROSS JOIN LATERAL (
-        SELECT version, hash FROM credits_entry
-        WHERE account_id = account.id AND id <= %s
+        SELECT version, hash FROM credits_entry e
+        WHERE e.account_id = account.id AND e.created_at < %s
         ORDER BY version DESC LIMIT 1
     ) last
     ORDER BY account.id
@@ -30,13 +35,13 @@ LAST_ENTRIES = """
 
 @dataclass(frozen=True)
 class Head:
-    """All entries up to ``entry_id``, and the SHA-256 over account, version and hash of each account's last of them."""
+    """All entries from before a moment; the SHA-256 over account, version and hash of each account's last of them."""
 
-    entry_id: int
+    at: datetime
     digest: str
 
     def __str__(self) -> str:
-        return f"{self.entry_id}:{self.digest}"
+        return f"{self.at.astimezone(UTC):{MOMENT}}:{self.digest}"
 
 
 def parse_head(text: str) -> Head:
@@ -45,10 +50,13 @@ def parse_head(text: str) -> Head:
     Raises:
         ValueError: it is none.
     """
-    found = re.fullmatch(r"([0-9]{1,19}):([0-9a-f]{64})", text.strip())
-    if found is None:
-        raise ValueError("A head looks like 12345:abcdef…, with 64 digits after the colon.")
-    return Head(int(found[1]), found[2])
+    found = re.fullmatch(r"([0-9]{8}T[0-9]{6}[.][0-9]{6}Z):([0-9a-f]{64})", text.strip())
+    try:
+        if found:
+            return Head(datetime.strptime(found[1], MOMENT).replace(tzinfo=UTC), found[2])
+    except ValueError:
+        pass  # a thirteenth month
+    raise ValueError("A head looks like 20260131T235959.000000Z:abcdef…, with 64 digits after the colon.")
 
 
 def take_head() -> Head:
@@ -57,26 +65,26 @@ def take_head() -> Head:
     Raises:
         OperationalError: entries were being written all the time, so that none was the last for two seconds.
     """
-    return head_at(_last_decided_entry())
+    return head_at(_decided_moment())
 
 
-def head_at(entry_id: int) -> Head:
-    """The head up to that entry. The same for ever, unless somebody changes the past."""
+def head_at(moment: datetime) -> Head:
+    """The head of that moment. The same for ever, unless somebody changes the past."""
     digest = hashlib.sha256()
     with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.execute(LAST_ENTRIES, [entry_id])
+        cursor.execute(LAST_ENTRIES, [moment])
         for account_id, version, seal in cursor:
             digest.update(f"{account_id}|{version}|{bytes(seal).hex()}\n".encode())
-    return Head(entry_id, digest.hexdigest())
+    return Head(moment, digest.hexdigest())
 
 
-def _last_decided_entry() -> int:
-    """The newest entry below which nothing can be added any more."""
+def _decided_moment() -> datetime:
+    """A moment below which nothing can be added any more: now."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{LONGEST_WAIT}'")
-        # Ids are drawn before their transactions commit. Behind this lock no insert is at work, so each id up to the
-        # largest is there or never will be.
-        cursor.execute("LOCK TABLE credits_entry IN SHARE MODE")
-        cursor.execute("SELECT coalesce(max(id), 0) FROM credits_entry")
-        last: int = cursor.fetchone()[0]
-    return last
+        # Who writes an entry locks the account, then looks at the clock, and commits later. Behind this lock nobody is
+        # in between: each entry from before is there, and each that comes is later.
+        cursor.execute("LOCK TABLE credits_account IN EXCLUSIVE MODE")
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment

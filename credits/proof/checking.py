@@ -7,13 +7,17 @@ its violations, so an empty answer is the proof.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 
 from django.apps import apps
 from django.db import connection
+from django.db.models import Model
 
+from credits.ledger.functions import altered_functions
 from credits.proof.clawback_invariants import OF_CLAWBACKS
 from credits.proof.invariants import OF_BOOKS
 
@@ -34,11 +38,10 @@ INVARIANTS: dict[str, str] = {**OF_BOOKS, **OF_CLAWBACKS}
 GUARDED = ["credits"]
 
 
-def register(app: str, invariants: Mapping[str, str]) -> None:
-    """Adds what must hold of another app's tables, and that their guards are armed."""
+def register(labels: Iterable[str], invariants: Mapping[str, str]) -> None:
+    """Add what must hold of other apps' tables, and that their guards are armed."""
     INVARIANTS.update(invariants)
-    if app not in GUARDED:
-        GUARDED.append(app)
+    GUARDED.extend(label for label in labels if label not in GUARDED)
 
 
 # Checks that call a function of the database: Django's models can't declare them, so a migration makes them.
@@ -47,12 +50,17 @@ CHECKS_OF_MIGRATIONS = [
     ("credits_hold", "credits_hold_equals_pinned"),
 ]
 
+# What pgtrigger's SQL for a trigger says of each function: its name, its body.
+TRIGGER_FUNCTION = re.compile(r"CREATE OR REPLACE FUNCTION\s+(\S+?)\(.*?\$\$(.*?)\$\$", re.DOTALL)
+
 
 def find_violations() -> Iterator[Violation]:
     """Every violation in the database, guards that are missing or switched off among them."""
     for invariant, query in INVARIANTS.items():
         yield from _violations_of(invariant, query)
     yield from _disarmed_guards()
+    for function, difference in [*altered_functions(), *_altered_trigger_functions()]:
+        yield Violation("guards_are_armed", f"function {function}", f"it {difference}")
 
 
 def _violations_of(invariant: str, query: str) -> Iterator[Violation]:
@@ -70,8 +78,35 @@ def _disarmed_guards() -> Iterator[Violation]:
             yield Violation("guards_are_armed", f"table {table}", f"{guard} is missing or switched off")
 
 
+def _altered_trigger_functions() -> Iterator[tuple[str, str]]:
+    """Functions of declared triggers whose body isn't what pgtrigger would write."""
+    declared = _trigger_functions()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT proname, prosrc FROM pg_proc WHERE proname = ANY (%s) AND pg_function_is_visible(oid)",
+            [list(declared)],
+        )
+        for name, body in cursor:
+            if body != declared[name]:
+                yield name, "is not what its model says"
+
+
+@cache
+def _trigger_functions() -> dict[str, str]:
+    return {
+        name.removeprefix('"public".'): body
+        for model in _guarded_models()
+        for trigger in getattr(model._meta, "triggers", [])
+        for name, body in TRIGGER_FUNCTION.findall(str(trigger.compile(model).install_sql))
+    }
+
+
+def _guarded_models() -> Iterator[type[Model]]:
+    return chain.from_iterable(apps.get_app_config(app).get_models() for app in GUARDED)
+
+
 def _guards_of_models() -> Iterator[tuple[str, str]]:
-    for model in chain.from_iterable(apps.get_app_config(app).get_models() for app in GUARDED):
+    for model in _guarded_models():
         for constraint in model._meta.constraints:
             yield model._meta.db_table, constraint.name
         for trigger in getattr(model._meta, "triggers", []):

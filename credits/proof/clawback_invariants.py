@@ -26,7 +26,8 @@ OF_CLAWBACKS = {
         SELECT 'lot ' || c.lot_id,
                format('its clawbacks took %s and are owed %s, its entries say %s and %s', c.taken, c.owed, f.taken,
                       f.owed)
-        FROM (SELECT account_id, lot_id, sum(taken) AS taken, sum(owed) AS owed FROM credits_clawback GROUP BY 1, 2) c
+        FROM (SELECT account_id, lot_id, sum(taken) AS taken, sum(owed) AS owed FROM credits_clawback
+              GROUP BY account_id, lot_id) c
         CROSS JOIN LATERAL credits_lot_flows(c.account_id, c.lot_id) f
         WHERE c.taken <> f.taken OR c.owed <> f.owed
         UNION ALL
@@ -34,26 +35,29 @@ OF_CLAWBACKS = {
                                            -sum(e.amount + e.owed), sum(e.owed))
         FROM credits_entry e
         WHERE e.kind IN ('refund', 'dispute')
-              AND NOT EXISTS (SELECT FROM credits_clawback c WHERE c.lot_id = e.lots[1])
-        GROUP BY e.lots[1] HAVING sum(e.amount) <> 0 OR sum(e.owed) <> 0
+              AND NOT EXISTS (SELECT FROM credits_clawback c
+                              WHERE c.account_id = e.account_id AND c.lot_id = e.lots[1])
+        GROUP BY e.account_id, e.lots[1] HAVING sum(e.amount) <> 0 OR sum(e.owed) <> 0
     """,
     "clawbacks_come_to_what_stands": """
         SELECT 'clawback ' || c.id, format('%s taken, %s pending, %s owed of %s; the lot makes it %s, %s and %s',
                                            c.taken, c.pending, c.owed, c.amount, w.taken, w.pending, w.owed)
         FROM (
-            SELECT id, greatest(0, least(stop, can) - least(start, can)) AS taken,
+            SELECT account_id, id, greatest(0, least(stop, can) - least(start, can)) AS taken,
                    greatest(0, least(stop, can + held) - greatest(start, can)) AS pending,
                    CASE WHEN policy = 'debt' THEN greatest(0, least(stop, amount - lost) - greatest(start, can + held))
                         ELSE 0 END AS owed
             FROM (
-                SELECT c.id, c.policy, l.held, l.amount, f.lost, l.remaining - l.held + f.taken + f.offset_debt AS can,
+                SELECT c.account_id, c.id, c.policy, l.held, l.amount, f.lost,
+                       l.remaining - l.held + f.taken + f.offset_debt AS can,
                        sum(c.amount) OVER line - c.amount AS start, sum(c.amount) OVER line AS stop
-                FROM credits_clawback c JOIN credits_lot l ON l.id = c.lot_id
+                FROM credits_clawback c JOIN credits_lot l ON l.account_id = c.account_id AND l.id = c.lot_id
                 CROSS JOIN LATERAL credits_lot_flows(c.account_id, c.lot_id) f
-                WINDOW line AS (PARTITION BY c.lot_id ORDER BY c.position, c.id)
+                WINDOW line AS (PARTITION BY c.account_id, c.lot_id ORDER BY c.position, c.id)
             ) lines
         ) w
-        JOIN credits_clawback c ON c.id = w.id JOIN credits_account a ON a.id = c.account_id
+        JOIN credits_clawback c ON c.account_id = w.account_id AND c.id = w.id
+        JOIN credits_account a ON a.id = c.account_id
         WHERE (c.taken, c.pending) <> (w.taken, w.pending)
            OR c.owed <> w.owed AND (a.closed_at IS NULL OR c.owed > 0)
            OR c.amount <> c.taken + c.pending + c.owed + c.waived
@@ -61,9 +65,10 @@ OF_CLAWBACKS = {
     "gift_carries_its_cost": """
         SELECT 'lot ' || l.id, format('%s for %s credits, its first lot %s cost %s for %s', l.cost_minor,
                                       l.cost_credits, root.id, root.cost_minor, root.amount)
-        FROM credits_lot l LEFT JOIN credits_lot root ON root.id = l.origin_lot
+        FROM credits_lot l
+        LEFT JOIN credits_lot root ON root.account_id = l.origin_account AND root.id = l.origin_lot
         WHERE l.origin_lot IS NOT NULL
-              AND (root.account_id IS DISTINCT FROM l.origin_account OR root.origin_lot IS NOT NULL
+              AND (root.id IS NULL OR root.origin_lot IS NOT NULL
                    OR (l.cost_minor, l.currency, l.promotional) IS DISTINCT FROM
                       (root.cost_minor, root.currency, root.promotional)
                    OR l.cost_minor IS NOT NULL AND l.cost_credits <> root.amount)
@@ -96,9 +101,10 @@ OF_CLAWBACKS = {
     "gifts_arrive_whole": """
         SELECT 'lot ' || root.id, format('%s of it were given away, lots that come from it have %s', g.given, g.arrived)
         FROM (
-            SELECT coalesce(m.origin_lot, m.id) AS origin, sum(m.sent) AS given, sum(m.born) AS arrived
+            SELECT coalesce(m.origin_account, m.account_id) AS account, coalesce(m.origin_lot, m.id) AS lot,
+                   sum(m.sent) AS given, sum(m.born) AS arrived
             FROM (
-                SELECT l.id, l.origin_lot, -coalesce(sum(t.amount), 0) AS sent,
+                SELECT l.account_id, l.id, l.origin_account, l.origin_lot, -coalesce(sum(t.amount), 0) AS sent,
                        CASE WHEN l.origin_lot IS NOT NULL THEN l.amount ELSE 0 END AS born
                 FROM credits_lot l
                 LEFT JOIN LATERAL (
@@ -106,11 +112,12 @@ OF_CLAWBACKS = {
                     WHERE e.account_id = l.account_id AND e.kind <> 'spend' AND e.lots @> ARRAY[l.id] AND t.lot = l.id
                           AND (e.kind = 'gift_sent' OR e.kind = 'gift_received' AND e.created_at <> l.created_at)
                 ) t ON true
-                WHERE l.origin_lot IS NOT NULL OR EXISTS (SELECT FROM credits_lot o WHERE o.origin_lot = l.id)
-                GROUP BY l.id
-            ) m GROUP BY 1
+                WHERE l.origin_lot IS NOT NULL OR EXISTS (
+                    SELECT FROM credits_lot o WHERE o.origin_account = l.account_id AND o.origin_lot = l.id)
+                GROUP BY l.account_id, l.id
+            ) m GROUP BY 1, 2
         ) g
-        JOIN credits_lot root ON root.id = g.origin
+        JOIN credits_lot root ON root.account_id = g.account AND root.id = g.lot
         WHERE g.given <> g.arrived
     """,
 }

@@ -46,15 +46,17 @@ OF_BOOKS = {
     "lot_pinned_by_its_holds": """
         SELECT 'lot ' || l.id, format('%s pinned, open holds pin %s', l.held, coalesce(h.total, 0))
         FROM credits_lot l
-        LEFT JOIN (SELECT p.lot, sum(p.amount) AS total FROM credits_hold, unnest(lots, pinned) AS p (lot, amount)
-                   WHERE status = 'open' GROUP BY p.lot) h ON h.lot = l.id
+        LEFT JOIN (SELECT account_id, p.lot, sum(p.amount) AS total
+                   FROM credits_hold, unnest(lots, pinned) AS p (lot, amount)
+                   WHERE status = 'open' GROUP BY account_id, p.lot) h ON h.account_id = l.account_id AND h.lot = l.id
         WHERE l.held <> coalesce(h.total, 0)
     """,
     "hold_captured_what_was_spent_on_it": """
         SELECT 'hold ' || h.id, format('%s captured, its entries spent %s', h.captured, coalesce(-e.total, 0))
         FROM credits_hold h
         LEFT JOIN (SELECT account_id, metadata ->> 'hold' AS hold, sum(amount) AS total FROM credits_entry
-                   WHERE metadata ? 'hold' GROUP BY 1, 2) e ON e.account_id = h.account_id AND e.hold = h.id::text
+                   WHERE metadata ? 'hold' GROUP BY account_id, 2) e
+            ON e.account_id = h.account_id AND e.hold = h.id::text
         WHERE h.captured <> coalesce(-e.total, 0)
     """,
     "versions_without_gap": """
@@ -82,8 +84,9 @@ OF_BOOKS = {
     "lot_equals_its_movements": """
         SELECT 'lot ' || l.id, format('%s left, its movements add up to %s', l.remaining, coalesce(m.total, 0))
         FROM credits_lot l
-        LEFT JOIN (SELECT m.lot, sum(m.amount) AS total FROM credits_entry, unnest(lots, moved) AS m (lot, amount)
-                   GROUP BY m.lot) m ON m.lot = l.id
+        LEFT JOIN (SELECT account_id, m.lot, sum(m.amount) AS total
+                   FROM credits_entry, unnest(lots, moved) AS m (lot, amount)
+                   GROUP BY account_id, m.lot) m ON m.account_id = l.account_id AND m.lot = l.id
         WHERE l.remaining <> coalesce(m.total, 0)
     """,
     "lot_within_its_amount": """
@@ -94,8 +97,8 @@ OF_BOOKS = {
     "movement_within_one_account": """
         SELECT 'entry ' || e.id, format('it moved lot %s, which is not of its account', m.lot)
         FROM credits_entry e CROSS JOIN LATERAL unnest(e.lots) AS m (lot)
-        LEFT JOIN credits_lot l ON l.id = m.lot
-        WHERE l.account_id IS DISTINCT FROM e.account_id
+        LEFT JOIN credits_lot l ON l.account_id = e.account_id AND l.id = m.lot
+        WHERE l.id IS NULL
     """,
     "entry_is_sealed": """
         SELECT 'entry ' || id, 'it is not what its seal says, or the entries before it are not'

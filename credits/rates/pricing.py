@@ -16,13 +16,12 @@ from datetime import UTC, datetime
 from decimal import ROUND_05UP, ROUND_HALF_EVEN, Context, Decimal, localcontext
 from fractions import Fraction
 from typing import Any
-from uuid import UUID
 
 from credits.amounts import LARGEST, QUANTUM, round_credits
 from credits.formatting import plain
 from credits.rates.errors import InvalidUsage, UnknownUnit
 from credits.rates.models import PRICE_PLACES, Level, Unit
-from credits.rates.selectors import ModelCard, card_of, card_of_hold
+from credits.rates.selectors import ModelCard, card_of
 
 LARGEST_QUANTITY = 10**15
 SECOND_PLACES = 6
@@ -105,13 +104,6 @@ def price_usage(model: str, usage: Mapping[str, Decimal | int], at: datetime | N
         InvalidUsage: nothing was used; a quantity is negative, too large, a float, or not whole.
     """
     return price_with(card_of(model, at), usage)
-
-
-def price_usage_of_hold(model: str, usage: Mapping[str, Decimal | int], hold_id: UUID) -> Price:
-    """The same at the moment at which a hold was made: what was agreed then is charged, whatever it costs by now. One
-    query; without such a hold it prices for now.
-    """
-    return price_with(card_of_hold(model, hold_id), usage)
 
 
 def price_with(card: ModelCard, usage: Mapping[str, Decimal | int]) -> Price:

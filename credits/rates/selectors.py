@@ -10,7 +10,6 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 from django.db import connection
 from django.db.models import Min, OuterRef, Q, QuerySet, Subquery
@@ -18,7 +17,6 @@ from django.db.models.functions import Now
 from django.utils.timezone import is_naive
 from django.utils.translation import gettext_lazy as _
 
-from credits.ledger.models import Hold
 from credits.rates.errors import AmbiguousModel, UnknownModel
 from credits.rates.models import DEFAULT_PERCENT, MODEL, PROVIDER, Level, Rate, Unit
 
@@ -30,9 +28,6 @@ LONGEST_SHOWN = 100
 
 # The newest row of each thing that is in force, in one statement whose plan is kept (0003_card_function.sql).
 CARD = "SELECT * FROM rates_card(%s, %s, %s)"
-CARD_OF_HOLD = "SELECT * FROM rates_card(%s, %s, (SELECT created_at FROM credits_hold WHERE id = %s))"
-
-Moment = datetime | Subquery | None
 
 
 class State(StrEnum):
@@ -105,20 +100,9 @@ def card_of(name: str, at: datetime | None = None) -> ModelCard:
     """
     if at is not None and is_naive(at):
         raise ValueError("The time needs a time zone.")
-    return _card(name, CARD, at, at)
-
-
-def card_of_hold(name: str, hold_id: UUID) -> ModelCard:
-    """The prices at the moment at which a hold was made; now where there is no such hold. Raises as `card_of`."""
-    made_at = Subquery(Hold.objects.filter(pk=hold_id).values("created_at"))
-    return _card(name, CARD_OF_HOLD, hold_id, made_at)
-
-
-def _card(name: str, statement: str, moment: datetime | UUID | None, at: Moment) -> ModelCard:
-    """``moment`` is the last argument of the statement, ``at`` the same for Django."""
     provider, slash, model = name.rpartition("/")
     is_plain = IS_MODEL(model) and (not slash or IS_PROVIDER(provider))
-    found = _read(statement, provider, model, moment) if is_plain else _Found()
+    found = _read(provider, model, at) if is_plain else _Found()
     if not found.rates:
         raise _unknown(name, at)
     if len(found.rates) > 1:
@@ -130,10 +114,10 @@ def _card(name: str, statement: str, moment: datetime | UUID | None, at: Moment)
     return ModelCard(provider, model, rates, _narrowest(found.markups, provider, model))
 
 
-def _read(statement: str, provider: str, model: str, moment: datetime | UUID | None) -> _Found:
+def _read(provider: str, model: str, at: datetime | None) -> _Found:
     found = _Found()
     with connection.cursor() as cursor:
-        cursor.execute(statement, [provider, model, moment])
+        cursor.execute(CARD, [provider, model, at])
         for kind, row_id, of_provider, unit, value, per, since in cursor.fetchall():
             if value is None:
                 continue  # off the card, or no markup of its own
@@ -152,7 +136,7 @@ def _narrowest(markups: Mapping[tuple[str, str], MarkupInCard], provider: str, m
     return MarkupInCard(DEFAULT_PERCENT, Level.GLOBAL)
 
 
-def _unknown(name: str, at: Moment) -> UnknownModel:
+def _unknown(name: str, at: datetime | None) -> UnknownModel:
     known = models_on_card(at)
     near = difflib.get_close_matches(name, [one.model for one in known], NEAR_NAMES)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
@@ -160,7 +144,7 @@ def _unknown(name: str, at: Moment) -> UnknownModel:
     return UnknownModel(f"There is no price for the model {shown!r}.{hint}", field="model", near=near)
 
 
-def models_on_card(at: Moment = None) -> list[ModelOnCard]:
+def models_on_card(at: datetime | None = None) -> list[ModelOnCard]:
     """Every model that has a price at the moment, in the order in which they came onto the card."""
     newest = (
         Rate.objects.filter(effective_from__lte=at or Now())

@@ -130,11 +130,31 @@ class RunningDry(models.Model):
         return f"{self.account_id}: {self.days}"
 
 
+class AccountCount(models.Model):
+    """How far an account's entries are counted: all up to ``version``, none after it."""
+
+    account = models.OneToOneField(
+        Account,
+        verbose_name=_("account"),
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="+",
+        db_constraint=False,  # as above
+    )
+    version = models.BigIntegerField(_("counted up to version"))
+
+    class Meta:
+        verbose_name = _("count of an account")
+        verbose_name_plural = _("counts of accounts")
+
+    def __str__(self) -> str:
+        return f"{self.account_id}: {self.version}"
+
+
 class LedgerCount(models.Model):
-    """How far the entries are counted: all up to ``entry_id``, none after it, in days of ``zone``. One row."""
+    """When the entries were counted last, and in days of which ``zone``. One row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
-    entry_id = models.BigIntegerField(_("counted up to entry"), default=0)
     counted_at = models.DateTimeField(_("counted at"), null=True)
     zone = models.CharField(_("time zone of the days"), max_length=64)
 
@@ -144,4 +164,4 @@ class LedgerCount(models.Model):
         constraints = [models.CheckConstraint(condition=Q(id=1), name="credits_ledgercount_is_one_row")]
 
     def __str__(self) -> str:
-        return f"#{self.entry_id}"
+        return f"{self.counted_at} {self.zone}"

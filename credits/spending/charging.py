@@ -20,9 +20,9 @@ from credits.ledger import refusals
 from credits.ledger.models import Account, Entry
 from credits.ledger.reserved_names import HOLD, MEMBER, PARTIAL, PRICE, USAGE, refuse_reserved_names
 from credits.ledger.results import Capture, Spend
-from credits.ledger.selectors import find_hold
+from credits.ledger.selectors import find_hold, locate_hold
 from credits.rates.errors import InvalidUsage, RatesError
-from credits.rates.pricing import Price, price_usage, price_usage_of_hold
+from credits.rates.pricing import Price, price_usage
 from credits.spending.team_spending import spend_as_member
 
 Metadata = Mapping[str, Any] | None
@@ -89,30 +89,32 @@ def capture(
     """`ledger.capture` of an amount, or of what a usage cost when the hold was made.
 
     Raises:
-        InvalidAmount, InvalidEntry, UnknownHold, HoldClosed, InsufficientCredits, KeyConflict: as `ledger.capture`.
+        InvalidAmount, InvalidEntry, HoldClosed, InsufficientCredits, KeyConflict: as `ledger.capture`.
+        UnknownHold: there is no such hold, or it is another client's.
         UnknownModel, AmbiguousModel, UnknownUnit, InvalidUsage: as `spend`.
     """
+    account_id, made_at = locate_hold(hold_id, client)
     if not isinstance(charge, Usage):
-        return ledger.capture(hold_id, charge, key=key, close=close, metadata=metadata, client=client)
+        return ledger.capture(account_id, hold_id, charge, key=key, close=close, metadata=metadata)
     refuse_reserved_names(metadata)
     used = {USAGE: charge.as_metadata()}
     try:
-        price = _not_free(price_usage_of_hold(charge.model, charge.quantities, hold_id))
+        price = _not_free(price_usage(charge.model, charge.quantities, made_at))
         priced = {**used, PRICE: price.as_metadata()}
         return ledger.capture(
-            hold_id, price.amount, key=key, close=close, metadata=metadata, reserved=priced, client=client
+            account_id, hold_id, price.amount, key=key, close=close, metadata=metadata, reserved=priced
         )
     except (RatesError, KeyConflict):
         hold = find_hold(hold_id, client)
         captured = {HOLD: str(hold_id)} if close else {HOLD: str(hold_id), PARTIAL: True}
         asked = {**(metadata or {}), **used, **captured}
-        earlier = _earlier(hold.account_id, key, hold.reference, asked)
+        earlier = _earlier(account_id, key, hold.reference, asked)
         if earlier is None:
             raise
         return Capture(
             entry_id=earlier.pk,
             version=earlier.version,
-            account_id=hold.account_id,
+            account_id=account_id,
             amount=-earlier.amount,
             balance_after=earlier.balance_after,
             balance=hold.account.balance,

@@ -204,7 +204,7 @@ def test_a_hold_is_not_released_without_a_reason(as_superuser: Client, books: Bo
 
 
 def test_a_hold_that_was_captured_meanwhile_says_so(as_superuser: Client, books: Books) -> None:
-    ledger.capture(books.hold.pk, Decimal(5), key="capture")
+    ledger.capture(books.hold.account_id, books.hold.pk, Decimal(5), key="capture")
 
     answer = press(as_superuser, books.hold, RELEASE)
 
@@ -221,7 +221,7 @@ def test_a_hold_released_twice_gives_back_once(as_superuser: Client, books: Book
 
 def test_a_closed_hold_has_no_button(as_superuser: Client, books: Books) -> None:
     assert button_of(books.hold, RELEASE) in read(as_superuser, page_of(books.hold))
-    ledger.release(books.hold.pk)
+    ledger.release(books.hold.account_id, books.hold.pk)
     assert button_of(books.hold, RELEASE) not in read(as_superuser, page_of(books.hold))
 
 

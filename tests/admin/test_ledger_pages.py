@@ -158,7 +158,7 @@ def test_the_list_of_holds_begins_with_those_that_end_first(as_clerk: Client, bo
     overdue = make_hold(books.purchase, "2", expires_in=3 * HOUR)
     end_time_of(overdue)
     released = make_hold(books.purchase, "3")
-    ledger.release(released.pk)
+    ledger.release(released.account_id, released.pk)
 
     assert rows_of(as_clerk, list_of(Hold)) == [overdue, books.hold, later]
     assert rows_of(as_clerk, list_of(Hold), state="overdue") == [overdue]
@@ -170,9 +170,9 @@ def test_the_list_of_holds_begins_with_those_that_end_first(as_clerk: Client, bo
 
 def test_a_hold_shows_what_captured_it(as_clerk: Client, books: Books) -> None:
     spend(books.account.pk)
-    ledger.capture(books.hold.pk, Decimal(5), key="first", close=False)
+    ledger.capture(books.hold.account_id, books.hold.pk, Decimal(5), key="first", close=False)
     spend(books.account.pk)
-    ledger.capture(books.hold.pk, Decimal("2.5"), key="second")
+    ledger.capture(books.hold.account_id, books.hold.pk, Decimal("2.5"), key="second")
     spend(books.account.pk)
     hold = Hold.objects.get(pk=books.hold.pk)
 
@@ -189,7 +189,7 @@ def test_a_hold_shows_what_captured_it(as_clerk: Client, books: Books) -> None:
 def test_captures_too_far_back_are_counted_and_not_looked_for(
     as_clerk: Client, books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger.capture(books.hold.pk, Decimal(5), key="first", close=False)
+    ledger.capture(books.hold.account_id, books.hold.pk, Decimal(5), key="first", close=False)
     for _ in range(3):
         spend(books.account.pk)
     hold = Hold.objects.get(pk=books.hold.pk)

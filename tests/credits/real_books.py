@@ -15,7 +15,7 @@ from django.utils import timezone
 from credits.errors import LedgerError
 from credits.ledger import operations as ledger
 from credits.ledger.holds import HeldCredits
-from credits.ledger.models import Account, Clawback, Entry
+from credits.ledger.models import Account, Clawback, Entry, Hold
 from credits.ledger.results import (
     Capture,
     Clawed,
@@ -72,7 +72,10 @@ class RealBooks:
     # --- Arguments ---------------------------------------------------------------------------------------------------
 
     def _translated(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(self._argument(name, value) for name, value in arguments.items())
+        translated = dict(self._argument(name, value) for name, value in arguments.items())
+        if "hold_id" in translated:
+            translated["account_id"] = self._account_of_hold(translated["hold_id"])
+        return translated
 
     def _argument(self, name: str, value: Any) -> tuple[str, Any]:
         words: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -107,6 +110,9 @@ class RealBooks:
             "pk", flat=True
         )
         return found.first() or 0
+
+    def _account_of_hold(self, hold_id: UUID) -> UUID:
+        return Hold.objects.filter(pk=hold_id).values_list("account_id", flat=True).first() or self.nobody
 
     def _account(self, name: str) -> UUID:
         return self.accounts.get(name, self.nobody)
@@ -293,9 +299,8 @@ class _Words:
 
     def key(self, key: str) -> str:
         match key.split(":"):
-            case ["gift", entry]:
-                name, version = self.places[int(entry)]
-                return f"gift:{name}:{version}"
+            case ["gift", giver, version]:
+                return f"gift:{self.names[UUID(giver)]}:{version}"
             case ["expiry", lot, version]:
                 return f"expiry:{self.lots[int(lot)]}:{version}"
             case ["clawback", lot, version]:

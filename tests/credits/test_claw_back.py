@@ -207,6 +207,11 @@ def test_a_claim_stands_on_one_lot_only() -> None:
     with pytest.raises(KeyConflict):
         claw_back(account, refund, lot=other)
     assert left(account) == [4, 10]
+    somebody = funded(10)
+    with pytest.raises(KeyConflict):
+        claw_back(somebody, claim(1), refund)
+    assert (left(somebody), clawback_of(refund)) == ([10], (6, 0, 0, 0))
+    assert list(find_violations()) == []
 
 
 def test_a_lot_of_another_account_or_of_none_is_refused() -> None:

@@ -50,7 +50,7 @@ def test_what_a_hold_has_set_aside_is_taken_when_it_is_released(kind: Clawback.K
     assert clawback_of(back) == (0, 1000, 0, 0)
     assert numbers(account) == (1000, 1000, 0)
 
-    released: Any = ledger.release(held.id)
+    released: Any = ledger.release(held.account_id, held.id)
 
     assert (released.released, released.balance, released.held) == (1000, 0, 0)
     assert clawback_of(back) == (1000, 0, 0, 0)
@@ -63,7 +63,7 @@ def test_what_a_capture_leaves_over_is_taken_and_what_it_spent_goes_by_the_polic
         held = hold(account, 100)
         back = claim(100, policy)
         claw_back(account, back)
-        captured: Any = ledger.capture(held.id, Decimal(30), key="work")
+        captured: Any = ledger.capture(held.account_id, held.id, Decimal(30), key="work")
         assert (captured.balance_after, captured.balance) == (70, -owed)
         assert clawback_of(back) == (70, 0, owed, 30 - owed)
 
@@ -95,7 +95,7 @@ def test_what_was_pending_when_its_lot_expired_is_taken_and_not_lost() -> None:
     back = claim(10)
     claw_back(account, back)
     let_lot_expire(account.lots.get().pk)
-    ledger.release(held.id)
+    ledger.release(held.account_id, held.id)
     assert clawback_of(back) == (10, 0, 0, 0)
     assert not Entry.objects.filter(kind="expiry").exists()
 
@@ -105,7 +105,7 @@ def test_a_claim_that_is_dropped_leaves_the_hold_its_credits() -> None:
     held = hold(account, 10)
     claw_back(account, claim(10))
     claw_back(account)
-    ledger.release(held.id)
+    ledger.release(held.account_id, held.id)
     assert numbers(account) == (10, 0, 0)
 
 

@@ -158,7 +158,7 @@ def test_a_spend_that_was_refused_too_early_looks_again() -> None:
 
     def keep_the_account() -> Any:
         with transaction.atomic():
-            ledger.release(held.id)
+            ledger.release(held.account_id, held.id)
             grant(account, 10, key="more")
             busy.set()
             assert waiting.wait(20)
@@ -212,7 +212,7 @@ def test_a_capture_and_the_expiry_of_its_lot_and_of_its_hold_at_once_leave_one_t
 
         def capture() -> bool:
             try:
-                ledger.capture(held.id, Decimal(5), key="work")  # noqa: B023  # called before the next round
+                ledger.capture(held.account_id, held.id, Decimal(5), key="work")  # noqa: B023  # called before the next round
             except HoldClosed:
                 return False
             return True
@@ -241,8 +241,8 @@ def test_a_capture_and_a_release_at_once_are_one_or_the_other() -> None:
         return True
 
     captured, released = at_once(
-        partial(end_it, partial(ledger.capture, held.id, Decimal(6), key="work")),
-        partial(end_it, partial(ledger.release, held.id)),
+        partial(end_it, partial(ledger.capture, held.account_id, held.id, Decimal(6), key="work")),
+        partial(end_it, partial(ledger.release, held.account_id, held.id)),
     )
     assert captured is not released
     assert numbers(account) == (4 if captured else 10, 0, 0)

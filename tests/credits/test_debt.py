@@ -98,7 +98,7 @@ def test_what_a_hold_frees_pays_the_debt_off() -> None:
     assert numbers(account) == (0, 10, 10)
     assert available(account) == 0
 
-    ledger.release(held.id)
+    ledger.release(held.account_id, held.id)
 
     assert numbers(account) == (0, 0, 0)
     assert left(account) == [0, 0]
@@ -110,7 +110,7 @@ def test_what_a_capture_leaves_over_pays_the_debt_off() -> None:
     grant(account, 10, key="second")
     held = hold(account, 10)
     claw_back(account, claim(10, "debt"))
-    captured = ledger.capture(held.id, Decimal(4), key="work")
+    captured = ledger.capture(held.account_id, held.id, Decimal(4), key="work")
     assert captured.balance == -4
     assert numbers(account) == (-4, 0, 4)
 

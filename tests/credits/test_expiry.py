@@ -69,7 +69,7 @@ def test_what_a_hold_has_pinned_stays_until_the_hold_ends() -> None:
     assert ledger.expire_lots(account.pk) == 1
     assert numbers(account) == (6, 6, 0)
     assert ledger.expire_lots(account.pk) == 0
-    ledger.capture(held.id, Decimal(2), key="work")
+    ledger.capture(held.account_id, held.id, Decimal(2), key="work")
     assert numbers(account) == (4, 0, 0)
     assert ledger.expire_lots(account.pk) == 1
     assert numbers(account) == (0, 0, 0)
@@ -82,7 +82,7 @@ def test_an_expiry_never_uses_the_key_of_another() -> None:
     let_lot_expire(account.lots.get().pk)
     for one in held:
         ledger.expire_lots(account.pk)
-        ledger.release(one.id)
+        ledger.release(one.account_id, one.id)
     ledger.expire_lots(account.pk)
     keys = list(Entry.objects.filter(kind="expiry").values_list("key", flat=True))
     assert len(set(keys)) == len(keys) == 4
@@ -98,7 +98,7 @@ def test_what_is_held_in_an_account_that_owes_expires_when_the_hold_ends() -> No
     claw_back(account, claim(10, "debt"))
     assert numbers(account) == (10, 20, 10)
     let_lot_expire(lot)
-    ledger.release(held.id)
+    ledger.release(held.account_id, held.id)
     ledger.expire_lots(account.pk)
     assert numbers(account) == (-10, 0, 10)
 

@@ -241,8 +241,8 @@ def test_the_guards_are_armed_again_after_each_operation_of_the_same_transaction
     ledger.spend_many([ledger.SpendOrder(books.account.pk, Decimal(1), "b")])
     claw_back(books.account, claim(1))
     ledger.transfer(books.account.pk, books.other.pk, Decimal(1), key="d")
-    ledger.capture(books.hold.pk, Decimal(1), key="e", close=False)
-    ledger.release(books.hold.pk)
+    ledger.capture(books.hold.account_id, books.hold.pk, Decimal(1), key="e", close=False)
+    ledger.release(books.hold.account_id, books.hold.pk)
     claw_back(books.account)
     with pytest.raises(InsufficientCredits):
         ledger.spend(books.account.pk, Decimal(1000), key="f")

@@ -46,7 +46,7 @@ def books_are_whole_at_the_end(db: None) -> Any:
 
 
 def capture(held: HeldCredits, amount: str | int, *, key: str = "done:1", **arguments: Any) -> Capture:
-    return ledger.capture(held.id, Decimal(amount), key=key, **arguments)
+    return ledger.capture(held.account_id, held.id, Decimal(amount), key=key, **arguments)
 
 
 # --- Holding --------------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_a_capture_of_all_that_leaves_the_hold_open_can_be_released() -> None:
     held = hold(account, 10)
     capture(held, 10, close=False)
     assert Hold.objects.get(pk=held.id).status == "open"
-    assert ledger.release(held.id).released == 0
+    assert ledger.release(held.account_id, held.id).released == 0
 
 
 def test_pinned_lots_pay_though_they_expired_before_the_work_was_done() -> None:
@@ -309,14 +309,16 @@ def test_nothing_is_captured_on_a_hold_that_is_closed_or_ran_out_or_is_not_there
     account = funded(100)
     captured, released, ran_out = (hold(account, 10, key=key) for key in ("captured", "released", "ran_out"))
     capture(captured, 10, key="1")
-    ledger.release(released.id)
+    ledger.release(released.account_id, released.id)
     let_hold_run_out(ran_out)
     for held, status in ((captured, "captured"), (released, "released"), (ran_out, "expired")):
         with pytest.raises(HoldClosed) as refusal:
             capture(held, 1, key="2")
         assert refusal.value.params == {"hold": str(held.id), "status": status}
     with pytest.raises(UnknownHold):
-        ledger.capture(uuid.uuid4(), Decimal(1), key="3")
+        ledger.capture(account.pk, uuid.uuid4(), Decimal(1), key="3")
+    with pytest.raises(UnknownHold):
+        ledger.capture(open_account().pk, captured.id, Decimal(1), key="3")
 
 
 def test_large_and_small_amounts_are_captured_exactly() -> None:
@@ -332,10 +334,10 @@ def test_a_release_gives_back_what_is_still_held_and_a_second_gives_nothing() ->
     account = funded(100)
     held = hold(account, 30)
     capture(held, 12, close=False)
-    assert ledger.release(held.id) == Release(
+    assert ledger.release(held.account_id, held.id) == Release(
         held.id, account.pk, Decimal(18), Decimal(88), Decimal(0), repeated=False
     )
-    assert ledger.release(held.id) == Release(
+    assert ledger.release(held.account_id, held.id) == Release(
         held.id, account.pk, Decimal(0), Decimal(88), Decimal(0), repeated=True
     )
     assert numbers(account) == (88, 0, 0)
@@ -346,9 +348,11 @@ def test_what_was_captured_is_not_released() -> None:
     held = hold(funded(100), 30)
     capture(held, 12)
     with pytest.raises(HoldClosed):
-        ledger.release(held.id)
+        ledger.release(held.account_id, held.id)
     with pytest.raises(UnknownHold):
-        ledger.release(uuid.uuid4())
+        ledger.release(held.account_id, uuid.uuid4())
+    with pytest.raises(UnknownHold):
+        ledger.release(open_account().pk, held.id)
 
 
 def fail_after(_made: Capture) -> None:

@@ -214,8 +214,15 @@ LOTS = st.lists(
     st.tuples(AMOUNTS, st.sampled_from([None, -1, 1, 2]), st.booleans()), min_size=0, max_size=4
 )  # amount, days until it expires, promotional
 ITEMS = st.lists(
-    st.tuples(st.integers(0, 2), AMOUNTS, st.sampled_from("abcdef"), st.sampled_from(["", "r"])), max_size=12
-)  # account (the last is nobody's), amount, key, reference
+    st.tuples(
+        st.integers(0, 2),
+        AMOUNTS,
+        st.sampled_from("abcdef"),
+        st.sampled_from(["", "r"]),
+        st.sampled_from([None, {"model": "small"}]),
+    ),
+    max_size=12,
+)  # account (the last is nobody's), amount, key, reference, metadata
 
 
 def stocked(lots: list[tuple[str, int | None, bool]], held: str | None, earlier: list[Any]) -> Account:
@@ -234,7 +241,9 @@ def stocked(lots: list[tuple[str, int | None, bool]], held: str | None, earlier:
 def one_by_one(item: SpendOrder) -> tuple[Any, ...]:
     """What a spend by itself answers, in a batch's words."""
     try:
-        done = spend(Account(id=item.account_id), str(item.amount), key=item.key, reference=item.reference)
+        done = ledger.spend(
+            item.account_id, item.amount, key=item.key, reference=item.reference, metadata=item.metadata
+        )
     except InsufficientCredits as refusal:
         return "insufficient", refusal.params["balance"], refusal.params["held"], refusal.params["missing"]
     except KeyConflict:
@@ -264,12 +273,15 @@ def books_of(account: Account) -> Any:
             e.balance_after,
             [places[lot] for lot in e.lots],
             e.moved,
+            e.owed,
             e.key,
             e.reference,
+            e.metadata,
         )
         for e in account.entries.order_by("version")
     ]
-    return account.balance, account.held, account.debt, account.version, lots, entries
+    holds = list(account.holds.values_list("status", "remaining", "pinned"))
+    return account.balance, account.held, account.debt, account.version, lots, holds, entries
 
 
 @settings(
@@ -286,8 +298,8 @@ def test_a_batch_is_exactly_its_items_one_by_one(lots: Any, held: Any, earlier: 
     nobody = Account(id=uuid.uuid4())
     batch, line = (
         [
-            order([*accounts, nobody][who], amount, key, reference=reference)
-            for who, amount, key, reference in items
+            order([*accounts, nobody][who], amount, key, reference=reference, metadata=metadata)
+            for who, amount, key, reference, metadata in items
         ]
         for accounts in (batched, single)
     )

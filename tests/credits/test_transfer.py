@@ -93,7 +93,7 @@ def test_a_gift_repays_what_its_receiver_owes_first() -> None:
     giver, receiver = open_account(), funded(10)
     grant(giver, 10, key="a", expires_at=SPRING)
     grant(giver, 10, key="b")
-    ledger.capture(hold(receiver, 10, overrun="debt").id, Decimal(22), key="work")
+    hold(receiver, 10, overrun="debt").capture(Decimal(22), key="work")
     give(giver, receiver, 20)
     assert numbers(receiver) == (8, 0, 0)
     assert left(receiver) == [0, 0, 8]

@@ -128,7 +128,7 @@ def leave_notices(person: User, friend: User) -> None:
     low_balance.set_threshold(person, None, Decimal(50))
     account = ledger.open_account(person)
     held = ledger.hold(account.pk, Decimal(3), key="a job", expires_in=timedelta(hours=1))
-    ledger.capture(held.id, Decimal(2), key="a job, done")
+    ledger.capture(held.account_id, held.id, Decimal(2), key="a job, done")
     staff = UserFactory.create(username="clara", is_staff=True)
     ask(account.pk, Terms(Decimal(5), "A job that failed", "ticket 1"), staff)
 

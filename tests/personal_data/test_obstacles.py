@@ -87,7 +87,7 @@ def test_an_open_hold_is_waited_for(sandbox: Sandbox, person: User) -> None:
     purchase = buy(sandbox, person)
     held = ledger.hold(purchase.account_id, Decimal(5), key="job", expires_in=timedelta(hours=1))
     assert refused(person) == ["holds_open"]
-    ledger.release(held.id)
+    ledger.release(held.account_id, held.id)
     assert not erase_user(person.pk, forfeit=True).repeated
 
 

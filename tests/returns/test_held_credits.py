@@ -98,7 +98,7 @@ def take_back(sandbox: Sandbox, returned: str) -> None:
 
 
 def release(held: HeldCredits) -> int:
-    ledger.release(held.id)
+    ledger.release(held.account_id, held.id)
     return 0
 
 
@@ -109,17 +109,17 @@ def run_out(held: HeldCredits) -> int:
 
 
 def capture_a_part(held: HeldCredits) -> int:
-    ledger.capture(held.id, Decimal(1500), key="work")
+    ledger.capture(held.account_id, held.id, Decimal(1500), key="work")
     return 1500
 
 
 def capture_a_part_and_run_out(held: HeldCredits) -> int:
-    ledger.capture(held.id, Decimal(1500), key="work", close=False)
+    ledger.capture(held.account_id, held.id, Decimal(1500), key="work", close=False)
     return 1500 + run_out(held)
 
 
 def capture_all(held: HeldCredits) -> int:
-    ledger.capture(held.id, held.opened.amount, key="work")
+    ledger.capture(held.account_id, held.id, held.opened.amount, key="work")
     return int(held.opened.amount)
 
 

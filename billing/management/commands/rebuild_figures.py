@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.reporting.rebuild import CannotCount, rebuild_figures
+from billing.reporting.rebuild import rebuild_figures
 from core.progress import ProgressBar
 
 MOST_SHOWN = 20
@@ -23,11 +23,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
-        try:
-            with ProgressBar(self.stdout, "Counting") as bar:
-                recount = rebuild_figures(bar.show, keep=not check)
-        except CannotCount as error:
-            raise CommandError(str(error)) from error
+        with ProgressBar(self.stdout, "Counting") as bar:
+            recount = rebuild_figures(bar.show, keep=not check)
         differences = recount.differences
         for line in differences[:MOST_SHOWN]:
             self.stdout.write(line)

@@ -67,7 +67,7 @@ class Account(models.Model):
             at_commit(
                 "agrees_with_its_books",
                 pgtrigger.Insert | pgtrigger.UpdateOf("balance", "debt", "version"),  # type: ignore[no-untyped-call]
-                "PERFORM credits_verify_account(OLD, NEW);",
+                "PERFORM credits_verify_account(NEW.id, OLD.version, OLD.balance, NEW.version, NEW.balance);",
                 OUTSIDERS,
             ),
             at_commit(

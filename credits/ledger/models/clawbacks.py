@@ -80,7 +80,7 @@ class Clawback(models.Model):
             at_commit(
                 "adds_up",
                 pgtrigger.Insert | pgtrigger.Update,
-                "PERFORM credits_verify_clawback(NEW.id);",
+                "PERFORM credits_verify_clawback(NEW.account_id, NEW.id);",
             ),
             keeps("account_id", "lot_id", "kind", "created_at"),
             *never_deleted(),

@@ -48,10 +48,10 @@ class Command(BaseCommand):
         for violation in find_violations():
             found += 1
             self.stdout.write(f"VIOLATION {violation.invariant}: {violation.subject}: {violation.detail}")
-        if since is not None and head_at(since.entry_id) != since:
+        if since is not None and head_at(since.at) != since:
             found += 1
             self.stdout.write(
-                f"VIOLATION history_is_the_same: entry {since.entry_id}: the entries up to it no longer match that "
-                "head: some were changed, removed or inserted, or an account was rewritten"
+                f"VIOLATION history_is_the_same: {since.at}: the entries from before it no longer match that head: "
+                "some were changed, removed or inserted, or an account was rewritten"
             )
         return found

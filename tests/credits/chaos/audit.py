@@ -89,7 +89,7 @@ def _facts(one: Done) -> Iterator[tuple[Fact, int, Decimal]]:
         amount = Decimal(operation["amount"])
         yield (account, operation["key"]), answer["entry"], amount if operation["do"] == "grant" else -amount
         if "received" in answer:
-            yield (operation["to"], f"gift:{answer['entry']}"), answer["received"], amount
+            yield (operation["to"], f"gift:{account}:{answer['version']}"), answer["received"], amount
 
 
 def _lost(done: list[Done], booked: dict[Fact, list[Entry]]) -> Iterator[str]:

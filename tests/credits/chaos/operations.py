@@ -13,6 +13,7 @@ from credits.errors import LedgerError
 from credits.ledger import operations as ledger
 from credits.ledger.models import Clawback, Entry
 from credits.ledger.results import SpendOrder
+from credits.ledger.selectors import locate_hold
 from tests.credits.chaos.journal import Record
 
 MILLION = 1_000_000
@@ -170,17 +171,23 @@ def _hold(o: Record) -> Record:
 
 
 def _capture(o: Record) -> Record:
-    made = ledger.capture(UUID(o["hold"]), Decimal(o["amount"]), key=o["key"], close=o["close"])
+    hold_id = UUID(o["hold"])
+    account_id, _made_at = locate_hold(hold_id)
+    made = ledger.capture(account_id, hold_id, Decimal(o["amount"]), key=o["key"], close=o["close"])
     return {"entry": made.entry_id, "account": str(made.account_id), "repeated": made.repeated}
 
 
 def _release(o: Record) -> Record:
-    return {"released": str(ledger.release(UUID(o["hold"])).released)}
+    hold_id = UUID(o["hold"])
+    account_id, _made_at = locate_hold(hold_id)
+    return {"released": str(ledger.release(account_id, hold_id).released)}
 
 
 def _transfer(o: Record) -> Record:
     given = ledger.transfer(UUID(o["account"]), UUID(o["to"]), Decimal(o["amount"]), key=o["key"])
-    return {"entry": given.sent_entry_id, "received": given.received_entry_id, "repeated": given.repeated}
+    sent = Entry.objects.get(pk=given.sent_entry_id)
+    answer = {"entry": sent.pk, "version": sent.version, "received": given.received_entry_id}
+    return {**answer, "repeated": given.repeated}
 
 
 def _claw_back(o: Record) -> Record:
