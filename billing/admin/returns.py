@@ -155,7 +155,7 @@ class ReturnColumns:
             self.log_change(request, row, f"Entered the amount: {money}")  # type: ignore[attr-defined]  # an admin's
             told = _("Amount set to %s.") % money
             self.message_user(request, told, messages.SUCCESS)  # type: ignore[attr-defined]  # an admin's
-        page = f"admin:billing_{row._meta.model_name}_change"
+        page = f"admin:refunds_{row._meta.model_name}_change"
         return after_dialog(request, reverse(page, args=[quote(row.pk)]))
 
     def _of_claim(self, row: Any, name: str) -> str:
