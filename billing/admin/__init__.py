@@ -1,4 +1,4 @@
-"""The back office of billing."""
+"""Billing's admin pages."""
 
 from billing.admin import (
     djstripe_pages,

@@ -1,7 +1,4 @@
-"""Numbers side by side as an SVG of upright bars: what the template draws it with. As `credits.statement.chart`, and to
-the same
-measures.
-"""
+"""Draw an SVG column chart, to the same measures as `credits.statement.chart`."""
 
 from __future__ import annotations
 
@@ -12,17 +9,17 @@ from typing import Any
 
 from credits.statement.chart import HEIGHT, NICE, WIDTH, ZERO, Tick, label, round_levels, written
 
-# Where things are counted, no level is between two whole numbers.
+# Charts of counts have ticks at whole numbers only.
 WHOLE = (Decimal(1), Decimal(2), Decimal(5), Decimal(10))
 FEWEST = Decimal(4)
 GAP = Decimal("0.2")
-# One failure among thousands must be seen.
+# One failure among thousands must be visible.
 LEAST_SEEN = Decimal(3)
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One part of a column. ``title`` says what the whole column is, ``tone`` is the part's class of colour."""
+    """One part of a column; ``title`` describes the whole column, ``tone`` is the part's colour class."""
 
     title: str
     tone: str
@@ -33,7 +30,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Part:
-    """What each column's part at this place is, for the chart's key."""
+    """An item of the chart's key."""
 
     name: Any
     tone: str = ""
@@ -41,9 +38,7 @@ class Part:
 
 @dataclass(frozen=True)
 class BarChart:
-    """All bars are ``bar_width`` wide. ``ticks`` are evenly apart, from the top. ``key`` is empty where the columns
-    have one part.
-    """
+    """Bars of equal width; ``ticks`` are evenly spaced, from the top; ``key`` is empty if columns have one part."""
 
     bars: list[Bar]
     bar_width: str
@@ -57,9 +52,7 @@ class BarChart:
 
 @dataclass(frozen=True)
 class Column:
-    """What stands at one place. ``parts`` stand on each other, the first at the bottom; none is below zero. ``said``
-    is what they come to, in words.
-    """
+    """One column; its ``parts`` are stacked from the bottom, none negative, and ``said`` is their sum in words."""
 
     name: str
     parts: Sequence[Decimal]
@@ -67,7 +60,7 @@ class Column:
 
 
 def draw_columns(columns: Sequence[Column], parts: Sequence[Part], *, counted: bool = False) -> BarChart:
-    """The columns, from the left to the right. There is one at least. ``counted``: their numbers are whole."""
+    """Draw the columns, of which there must be at least one, from left to right; ``counted`` means whole numbers."""
     highest = max(sum(column.parts, ZERO) for column in columns)
     least = FEWEST if counted else Decimal(1)
     levels = round_levels(ZERO, max(highest, least), WHOLE if counted else NICE)
@@ -89,7 +82,7 @@ def draw_columns(columns: Sequence[Column], parts: Sequence[Part], *, counted: b
 
 
 def _bars(column: Column, parts: Sequence[Part], x: Decimal, scale: Decimal) -> list[Bar]:
-    """A part is high enough to be seen, at the cost of those on it: the whole column keeps its height."""
+    """Draw a column's parts, each high enough to be seen at the cost of those above: the column keeps its height."""
     whole, last = sum(column.parts, ZERO) * scale, len(parts) - 1
     bars, foot = [], ZERO
     for number, (size, part) in enumerate(zip(column.parts, parts, strict=True)):

@@ -1,7 +1,7 @@
-"""What Stripe holds, for staff to look at: dj-stripe's tables, read-only.
+"""Show dj-stripe's tables to staff, read-only.
 
-dj-stripe's own pages let staff edit and delete rows that nothing pushes to Stripe, and show API keys and
-webhook secrets. None of them stays; the tables that help with a buyer's question get one to read.
+dj-stripe's own pages let staff edit and delete rows without changing Stripe, and show API keys and webhook secrets.
+They are all unregistered; only tables that help with a buyer's question get a page here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-import djstripe.admin  # noqa: F401 - its pages must be there before they can be taken away
+import djstripe.admin  # noqa: F401 - registers its pages, which take_over_pages unregisters
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin import display
@@ -44,7 +44,7 @@ TONES = {
 
 
 def amount_of(key: str, title: Any) -> Column:
-    """A column with an amount of Stripe's. dj-stripe's ``amount`` divides by 100, whatever the currency."""
+    """Return a column with a Stripe amount; dj-stripe's ``amount`` divides by 100 whatever the currency."""
 
     @display(description=title)
     def column(row: Any) -> str:
@@ -55,7 +55,7 @@ def amount_of(key: str, title: Any) -> Column:
 
 
 def field_of(key: str, title: Any) -> Column:
-    """A column with a field of Stripe's object."""
+    """Return a column with a field of the Stripe object."""
 
     @display(description=title)
     def column(row: Any) -> Any:
@@ -65,7 +65,7 @@ def field_of(key: str, title: Any) -> Column:
 
 
 def chip_of(key: str, title: Any) -> Column:
-    """A column with a status of Stripe's."""
+    """Return a column with a Stripe status."""
 
     @display(description=title)
     def column(row: Any) -> str:
@@ -76,7 +76,7 @@ def chip_of(key: str, title: Any) -> Column:
 
 
 def own(name: str, title: Any, *, boolean: bool = False) -> Column:
-    """A column of dj-stripe's own, without the help text that it has for editors."""
+    """Return a column with a field of dj-stripe's, without its help text for editors."""
 
     def column(row: Any) -> Any:
         value = getattr(row, name)
@@ -87,7 +87,7 @@ def own(name: str, title: Any, *, boolean: bool = False) -> Column:
 
 
 def link_of(key: str, title: Any) -> Column:
-    """A column that leads to the related object's page, without fetching it."""
+    """Return a column that links to a related object without fetching it."""
 
     @display(description=title)
     def column(row: Any) -> str:
@@ -97,7 +97,7 @@ def link_of(key: str, title: Any) -> Column:
 
 
 def link_to_mirrored(model: str, stripe_id: str | None) -> str:
-    """A link to where Stripe's object is, or will be once it is mirrored; a dash where there is no id."""
+    """Return a link to where a Stripe object is, or will be once mirrored; a dash without an id."""
     if not stripe_id:
         return EMPTY
     url = reverse(f"admin:djstripe_{model}_changelist", query={"q": stripe_id})
@@ -111,7 +111,7 @@ def stripe_id(row: Any) -> str:
 
 @display(description=_("purchase"))
 def purchase(row: Any) -> str:
-    """The purchase that a checkout session was opened for, if it was one of ours."""
+    """Link to the purchase of a checkout session, if it is for one."""
     reference = row.stripe_data.get("client_reference_id")
     if not reference:
         return EMPTY
@@ -158,7 +158,7 @@ mirrored = own("djstripe_updated", _("mirrored"))
 
 
 class ById:
-    """What the page's title and breadcrumbs read of a row: dj-stripe's own names hold amounts, wrong ones for yen."""
+    """A row as the page's title and breadcrumbs show it; dj-stripe's own names hold amounts that are wrong for yen."""
 
     def __init__(self, row: Any) -> None:
         self.pk, self.id, self._meta = row.pk, row.id, row._meta
@@ -168,7 +168,7 @@ class ById:
 
 
 class MirrorAdmin(ReadOnlyAdmin):
-    """A page of Stripe's objects. ``columns`` are in the list and on the page, ``details`` on the page alone."""
+    """A page of Stripe objects; ``columns`` are in the list and on the page, ``details`` only on the page."""
 
     columns: tuple[Column, ...] = ()
     details: tuple[Column, ...] = ()
@@ -309,7 +309,7 @@ PAGES: dict[type[Model], type[MirrorAdmin]] = {
 
 
 def take_over_pages(site: admin.AdminSite) -> None:
-    """Takes all of dj-stripe's pages off the site and puts ours in place of those that staff need."""
+    """Replace all of dj-stripe's pages with those that staff need."""
     for model in apps.get_app_config("djstripe").get_models():
         if site.is_registered(model):
             site.unregister(model)

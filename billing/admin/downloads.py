@@ -1,4 +1,4 @@
-"""Who may take what was sold out as a file."""
+"""Check the permission to download sales data."""
 
 from __future__ import annotations
 

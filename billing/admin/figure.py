@@ -1,4 +1,4 @@
-"""One number on a page of the back office."""
+"""Represent one number on an admin page."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """``why`` says what exactly the number is, ``more`` leads to what was counted, ``before`` says what it was in the
-    time before.
-    """
+    """A number; ``why`` defines it, ``more`` links to what was counted, ``before`` is the previous period's."""
 
     name: str
     value: str

@@ -1,4 +1,4 @@
-"""The admin's front page: what waits for somebody, each count a link to what it counts, and the business's figures."""
+"""Show what needs action on the admin's front page, with links, above the dashboard."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from credits.adjustments.selectors import waiting_adjustments
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many of something wait, why that matters, and where they are. ``urgent``: it should be none."""
+    """How many of something wait, why that matters, and a link; ``urgent`` if the number should be zero."""
 
     title: Any
     why: Any
@@ -41,7 +41,7 @@ class Waiting:
 
 
 def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """unfold's hook for the index."""
+    """Return the index page's context (unfold's hook)."""
     return {
         **context,
         "waiting": what_waits(),
@@ -51,7 +51,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def what_waits() -> list[Waiting]:
-    """Eleven queries, each over few rows, whatever the tables' length."""
+    """Return what waits, with eleven queries over few rows each, whatever the tables' length."""
     return [
         Waiting(
             _("Purchases needing attention"),
@@ -108,7 +108,7 @@ def what_waits() -> list[Waiting]:
 
 
 def _other_versions() -> Iterator[Waiting]:
-    """A warning, where there is reason for one."""
+    """Warn of events in another API version."""
     number, version = newest_in_another_version()
     if number:
         why = _(
@@ -120,7 +120,7 @@ def _other_versions() -> Iterator[Waiting]:
 
 
 def drifted_packages() -> list[Package]:
-    """The packages that differ from what dj-stripe's mirror holds."""
+    """Return the packages that differ from dj-stripe's mirror."""
     remote = mirrored_remote_catalog()
     return [package for package in Package.objects.all() if find_drift(package, remote)]
 

@@ -1,4 +1,4 @@
-"""The webhook inbox: how it fares, its events to read, and buttons that apply one or several of them again."""
+"""Show the webhook inbox with its figures, and let staff reprocess events."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ STATUS_TONES: dict[str, str] = {
 }
 
 
-# What the figures above the list cover. No filter of the list's, so the list never sees it.
+# Selects the period of the figures; removed from the query, so that the list doesn't take it for a filter.
 WINDOW = "window"
-# Applied by one action, in one answer: a page of the list, and some more.
+# Events that one action reprocesses in one request: more than a page of the list.
 MOST_AT_ONCE = 100
 MOST_REASONS = 3
 
@@ -58,7 +58,7 @@ class InboxEventAdmin(LongListAdmin):
     asked_for = ("purchase", "api_version")
     list_display = ["received_at", "type", "status_chip", "purchase_link", "note_shown", "attempts"]
     list_filter = ["status", TypeFilter, "received_at"]
-    search_fields = ["id"]  # what is looked for says get_search_results
+    search_fields = ["id"]  # shows the search box; get_search_results searches
     search_help_text = _("Stripe event ID, purchase ID, or session ID.")
     list_select_related = ["purchase"]
     list_before_template = "admin/billing/inbox_figures.html"
@@ -76,10 +76,10 @@ class InboxEventAdmin(LongListAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The figures stand above the whole list only: who narrows it has seen them."""
+        """Show the figures above the unfiltered list only."""
         asked = request.GET.copy()
         window = (asked.pop(WINDOW, None) or [DAY])[-1]
-        request.GET = asked  # type: ignore[assignment]  # a copy, which Django means to be changed
+        request.GET = asked  # type: ignore[assignment]  # a copy, which Django intends to be changed
         figures = {} if asked else {"inbox": figures_of(window)}
         return super().changelist_view(request, {**(extra_context or {}), **figures})
 
@@ -118,7 +118,7 @@ class InboxEventAdmin(LongListAdmin):
         return pretty_json(masked(event.payload))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """By the key as the admin escapes it or, as unfold's breadcrumbs link it, by the plain one."""
+        """Look the event up by the key as the admin quotes it, or unquoted, as unfold's breadcrumbs link it."""
         found = super().get_object(request, object_id, from_field)
         if found is None and request.resolver_match:
             found = super().get_object(request, request.resolver_match.kwargs["object_id"])
@@ -150,7 +150,7 @@ class InboxEventAdmin(LongListAdmin):
 
     @action(description=_("Reprocess failed events"), permissions=["reapply"])
     def reapply_selected(self, request: HttpRequest, queryset: QuerySet[InboxEvent]) -> None:
-        """In the order in which they came in."""
+        """Reprocess the failed events in the order received."""
         failed = queryset.filter(status__in=InboxEvent.FAILING).order_by("received_at", "id")[:MOST_AT_ONCE]
         events = {event.pk: event for event in failed}
         told = []

@@ -1,4 +1,4 @@
-"""What stands above the list of the inbox: how much comes in, what comes of it, and what waits for somebody."""
+"""Compute the figures above the inbox: how much arrives, its outcome, and what waits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Figures:
 
 
 def figures_of(window: str) -> Figures:
-    """Three queries, whatever the inbox's length. A window that is none is the day."""
+    """Return the inbox figures, with three queries whatever its length; an unknown window means a day."""
     shown = window if window in WINDOWS else DAY
     counted = traffic(WINDOWS[shown][1])
     failures = failures_by_type()
@@ -62,7 +62,7 @@ def figures_of(window: str) -> Figures:
 
 
 def draw_hours(hours: Sequence[Hour]) -> BarChart:
-    """The hours' events, those that aren't applied at the bottom. There is one hour at least."""
+    """Draw the events of each hour, of which there must be at least one, with the unprocessed at the bottom."""
     columns = [
         Column(
             date_format(timezone.localtime(hour.start), HOUR_FORMAT),

@@ -1,4 +1,4 @@
-"""Background jobs, to read. procrastinate's own page has buttons that retry and cancel without a permission."""
+"""Show background jobs, read-only. procrastinate's page has retry and cancel buttons that need no permission."""
 
 from __future__ import annotations
 

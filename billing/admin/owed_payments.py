@@ -1,4 +1,4 @@
-"""The dialog that refunds a payment that was not accepted: one that was held back, or a second one."""
+"""Refund an uncredited payment, in a dialog."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ from core.amounts.form_fields import WholeNumberField
 
 
 class RefundPaymentForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """What stands at Stripe is shown above the fields. ``payment`` and ``minor`` are what was shown, so that nothing
-    else goes back; ``key`` is made with the form, so that a double click refunds once.
+    """The dialog's form; its ``key`` makes a double click refund once.
+
+    ``payment`` and ``minor`` record what was shown, so that nothing else is refunded.
     """
 
     form_before_template = "admin/billing/refund_payment_preview.html"
@@ -74,12 +75,12 @@ class RefundPaymentForm(BaseDialogForm):  # type: ignore[misc]  # unfold is unty
 
 
 def first_owed(purchase: Purchase) -> OwedPayment | None:
-    """What the button refunds: where there are several, the oldest."""
+    """Return the payment that the button refunds: the oldest uncredited one."""
     return next(iter(owed_payments(purchase)), None)
 
 
 def list_of_payments(purchase: Purchase) -> str:
-    """Each payment of a purchase with how it was made and what came of it."""
+    """List a purchase's payments, with payment method and outcome."""
     left = {owed.payment.pk: owed.left for owed in owed_payments(purchase)}
     lines = (
         (
@@ -104,7 +105,7 @@ def _what_came_of(payment: Payment, left: dict[Any, Any]) -> Any:
 def refund_payment_and_tell(
     page: Any, request: HttpRequest, purchase: Purchase, form: RefundPaymentForm
 ) -> None:
-    """Refunds the payment, and says in the page's messages and the object's history what came of it."""
+    """Refund the payment, then report the outcome in a message and in the object's history."""
     try:
         refund = refund_purchase(purchase.pk, form.order())
     except BillingError as error:

@@ -1,4 +1,4 @@
-"""Packages: edited here, synced to Stripe by an action, with what has drifted at Stripe beside each."""
+"""Edit packages, sync them to Stripe, and show where each differs from its product at Stripe."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BADGE_TONES: dict[str, str] = {Package.Badge.POPULAR: "info", Package.Badge.BEST
 
 
 class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Takes the price as people write it (45.00) and keeps it in the currency's smallest unit."""
+    """Takes the price in the main unit (45.00) and stores it in minor units."""
 
     price = AmountField(
         label=_("Price"),
@@ -88,7 +88,7 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "credits" in self.fields:  # not for those who may only look
+        if "credits" in self.fields:  # absent for those with view permission only
             self.fields["credits"].validators.append(MinValueValidator(Decimal("0.01")))
         if self.instance.pk:
             self.initial["price"] = self.instance.price.major
@@ -116,7 +116,7 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             self.instance.give_stripe_ids(product_id, price_id)
 
     def _update_errors(self, errors: ValidationError) -> None:
-        """Show what the model says of the price at the field that it was written in."""
+        """Show the model's errors on ``price_minor`` at the price field."""
         if "price_minor" in errors.error_dict:
             errors.error_dict["price"] = errors.error_dict.pop("price_minor")
         super()._update_errors(errors)  # type: ignore[misc]  # the stubs lack it
@@ -191,11 +191,11 @@ class PackageAdmin(StaffMayLook):
         return [*self.fieldsets[:-1], (_("Stripe"), to_take_over)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Package | None = None) -> list[str]:
-        # Clients order by the code and Stripe's product carries it: it stays.
+        # The code never changes: clients order by it, and Stripe's product carries it.
         return ["stripe_product", "stripe_price", "drift", *(["code"] if obj else [])]
 
     def has_delete_permission(self, request: HttpRequest, obj: Package | None = None) -> bool:
-        # Off sale is enough, and a deleted package could come back under its code with another price.
+        # Taking it off sale is enough; a deleted package could return under its code at another price.
         return False
 
     @display(description=_("credits"), ordering="credits")
@@ -261,7 +261,7 @@ class PackageAdmin(StaffMayLook):
 
 
 def _discount_column(found: Callable[[], dict[int, Decimal]]) -> Callable[[Package], str]:
-    """A column that reads the packages on sale once for the whole list."""
+    """Return a column that reads the packages on sale once for the whole list."""
 
     def discount(package: Package) -> str:
         percentage = found()[package.pk]
@@ -272,7 +272,7 @@ def _discount_column(found: Callable[[], dict[int, Decimal]]) -> Callable[[Packa
 
 
 def _drift_column(remote: Callable[[], RemoteCatalog]) -> Callable[[Package], str]:
-    """A column that reads the mirror once for the whole list."""
+    """Return a column that reads the mirror once for the whole list."""
 
     def drift(package: Package) -> str:
         return _in_words(package, remote())

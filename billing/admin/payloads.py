@@ -1,4 +1,4 @@
-"""Stripe's objects as the admin shows them: whole to those who may see personal data, and masked to all others."""
+"""Show Stripe objects in full to staff who may see personal data, masked to all others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from billing.stripe.masking import MASK
 
 Column = Callable[[Any], Any]
 
-# What stands in a column's place for those who may not see it.
+# Each personal column, with its replacement for those who may not see it.
 MASKED: dict[Any, Any] = {}
 
 
@@ -22,19 +22,19 @@ def may_see_personal_data(request: HttpRequest) -> bool:
 
 
 def personal(column: Column) -> Column:
-    """A column with something personal: without the permission one sees only whether there is anything."""
+    """Mark a column as personal: without the permission, it shows only whether there is a value."""
 
     @display(description=getattr(column, "short_description", None))
     def hidden(row: Any) -> Any:
         return MASK if column(row) != EMPTY else EMPTY
 
-    hidden.__name__ = column.__name__  # names the cell's class
+    hidden.__name__ = column.__name__  # the cell's CSS class
     MASKED[column] = hidden
     return column
 
 
 def seen_by(request: HttpRequest, columns: Sequence[Any]) -> tuple[Any, ...]:
-    """The columns as this member of staff may see them."""
+    """Return the columns as this user may see them."""
     if may_see_personal_data(request):
         return tuple(columns)
     return tuple(MASKED.get(column, column) for column in columns)

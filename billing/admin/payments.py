@@ -1,4 +1,4 @@
-"""Payments at Stripe, to read: how each was made, and what came of it."""
+"""Show payments at Stripe, with method and outcome."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PaymentAdmin(LongListAdmin):
         "credited",
     ]
     list_filter = ["state"]
-    search_fields = ["id"]  # what is looked for says get_search_results
+    search_fields = ["id"]  # shows the search box; get_search_results searches
     search_help_text = _("Exact purchase ID, Stripe payment or charge ID, or buyer’s name or email.")
     list_select_related = ["purchase__user", "lot"]
     fields = [

@@ -1,4 +1,4 @@
-"""The two things that a person can ask for: all that is held about them, and that it goes."""
+"""Export and erase a user's personal data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from credits.formatting import credits_amount
 
 
 class EraseForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """What would go, what is in the way, and what is to be done at Stripe stand above the fields."""
+    """The erasure dialog's form, below a preview of deletions, obstacles and steps to take at Stripe."""
 
     form_before_template = "admin/billing/erasure_plan.html"
 
@@ -67,14 +67,14 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class PersonAdmin(UserAdmin):
-    """People as `accounts` shows them, with what needs to know every room."""
+    """The user's page of `accounts`, with what depends on every app."""
 
     actions = ["delete_selected"]
     actions_detail = ["export", "erase"]
     change_form_before_template = "admin/accounts/erase_instead.html"
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Neither for whom nothing is known of any more."""
+        """Hide both actions for an erased user."""
         user = self.get_object(request, unquote(str(object_id)))
         is_erased = user is not None and user.erased_at is not None
         return [] if is_erased else super().get_actions_detail(request, object_id)
@@ -89,16 +89,16 @@ class PersonAdmin(UserAdmin):
         return (*super().get_readonly_fields(request, obj), "erased_at")
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Nobody puts anything back into an erased person's row."""
+        """Refuse to change an erased user."""
         return super().has_change_permission(request, obj) and (obj is None or obj.erased_at is None)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Whoever has books or a team is erased instead, wherever deleting might reach them from."""
+        """Refuse to delete a user with financial records or a team, who must be erased instead."""
         return super().has_delete_permission(request, obj) and (obj is None or not must_be_erased(obj))
 
     @admin.action(description=_("Delete selected users"), permissions=["delete"])
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponseBase | None:
-        """Delete, as Django's action does; where one of them has to be erased, nobody, and say so."""
+        """Delete as Django's action does, but nobody if one of the users must be erased instead."""
         kept = [user.get_username() for user in queryset if must_be_erased(user)]
         if not kept:
             return delete_selected(self, request, queryset)
@@ -123,7 +123,7 @@ class PersonAdmin(UserAdmin):
     ) -> HttpResponse:
         user = self.get_object(request, unquote(object_id))
         told = {
-            # To whoever would look for the button.
+            # Shown to those who would look for the delete button.
             "erase_instead": user is not None
             and user.erased_at is None
             and super().has_delete_permission(request, user)
@@ -142,7 +142,7 @@ class PersonAdmin(UserAdmin):
         return export_response(user)
 
     def has_erase_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Not oneself, and superusers only by superusers."""
+        """Allow erasing others only, and superusers only to superusers."""
         if not request.user.has_perm("accounts.erase_user"):
             return False
         user = self.get_object(request, unquote(str(object_id))) if object_id else None

@@ -1,4 +1,4 @@
-"""What happened to purchases: in each purchase's page, and all of it in a list."""
+"""Show the timeline of purchases, on each purchase's page and in a list."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from billing.purchases.selectors import kinds_of_purchase_events
 from core.uuids import as_uuid
 from credits.formatting import credits_amount
 
-# Those of an event's details that are credits.
+# Details that are amounts of credits.
 AMOUNTS = ("balance_after", "credits", "pending", "owed", "waived")
 
 
 class EventColumns:
-    """What is shown of an event, in a purchase's page and in the list of all events."""
+    """Columns of an event, on a purchase's page and in the list."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PurchaseEvent]:
         events: QuerySet[PurchaseEvent] = super().get_queryset(request)  # type: ignore[misc]  # an admin's
@@ -85,7 +85,7 @@ class WhatFilter(admin.SimpleListFilter):
 class PurchaseEventAdmin(EventColumns, LongListAdmin):
     list_display = ["created_at", "purchase_link", "what_shown", "change", "source_of"]
     list_filter = ["source", WhatFilter]
-    search_fields = ["id"]  # what is looked for says get_search_results
+    search_fields = ["id"]  # shows the search box; get_search_results searches
     search_help_text = _("Purchase ID or Stripe event ID.")
     ordering = ["-id"]
     fields = [

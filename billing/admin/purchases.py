@@ -1,4 +1,4 @@
-"""Purchases, to read; and buttons that refund one, run its fulfilment again, give its receipt."""
+"""Show purchases, and let staff refund, re-check or close one and download its receipt."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ STATUS_TONES: dict[str, str] = {
 }
 
 
-# The fields of a clawback that add up to what it claims.
+# The parts that add up to a clawback's claim.
 CLAWBACK_PARTS = {
     "taken": _("removed"),
     "pending": _("pending"),
@@ -70,7 +70,7 @@ CLAWBACK_PARTS = {
 
 
 class ToDoFilter(admin.SimpleListFilter):
-    """What the front page counts."""
+    """Filters by what the front page counts."""
 
     title = _("needs action")
     parameter_name = "todo"
@@ -112,7 +112,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     ]
     list_filter = ["status", ToDoFilter, PackageFilter, ("created_at", PeriodFilter)]
     list_filter_submit = True
-    search_fields = ["id"]  # what is looked for says get_search_results
+    search_fields = ["id"]  # shows the search box; get_search_results searches
     search_help_text = _(
         "Exact purchase or account ID; Stripe session, payment or charge ID; buyer’s name, email or "
         "OpenID subject; or team."
@@ -278,9 +278,10 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         return request.user.has_perm("refunds.refund_purchase")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No Refund button where nothing is left to refund (*refundable* says why), no Refund payment where nothing
-        is owed, neither on one's own purchase, no Close where something was paid, and no Receipt where nothing was.
-        Their addresses stay, and say so to whoever comes too late.
+        """Hide actions that don't apply: nothing to refund, no payment owed, your own purchase, paid (Close), unpaid
+        (Receipt).
+
+        *refundable* says why there is no refund; the URLs remain, and explain it to those who come too late.
         """
         actions = super().get_actions_detail(request, object_id)
         purchase = self.get_object(request, unquote(str(object_id)))

@@ -1,4 +1,4 @@
-"""The books of receipts and credit notes, to read and to download."""
+"""Show receipts and credit notes, with downloads."""
 
 from __future__ import annotations
 

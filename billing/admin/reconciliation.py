@@ -1,4 +1,4 @@
-"""Comparisons with Stripe: each run with what it found, a button that compares now, and one that repairs."""
+"""Show reconciliation runs and their issues; start a run, repair or close an issue."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
         return name or str(finding.settled_by)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No button that could do nothing. Its address stays, and says so to whoever comes too late."""
+        """Hide actions that can do nothing. Their URLs remain, and explain it to those who come too late."""
         finding = self.get_object(request, object_id)
         if finding is None or finding.state != State.WAITING:
             return []

@@ -1,4 +1,4 @@
-"""The dialog in which staff refund a purchase."""
+"""Refund a purchase, in a dialog."""
 
 from __future__ import annotations
 
@@ -31,10 +31,7 @@ from credits.formatting import credits_amount
 
 
 class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """What is paid, refunded and left stands above the fields; the amount begins with the unspent share.
-
-    ``key`` is made with the form, so that a double click refunds once.
-    """
+    """The dialog's form. The amount defaults to the unspent share; ``key`` makes a double click refund once."""
 
     form_before_template = "admin/billing/refund_preview.html"
 
@@ -77,7 +74,7 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         }
 
     def clean_amount(self) -> int:
-        """In minor units."""
+        """Return the amount in minor units."""
         try:
             money = Money.from_major(cast(Decimal, self.cleaned_data["amount"]), self.purchase.currency)
         except ValueError as error:
@@ -100,7 +97,7 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
 
 
 def previews(purchase: Purchase) -> list[Preview]:
-    """What the two usual refunds would do: the unspent share, and all that is left."""
+    """Preview the two usual refunds: the unspent share, and all that is left."""
     left = left_to_refund(purchase)
     if not left.minor:
         return []
@@ -109,7 +106,7 @@ def previews(purchase: Purchase) -> list[Preview]:
 
 
 def refund_and_tell(page: Any, request: HttpRequest, purchase: Purchase, form: RefundForm) -> None:
-    """Refunds, and says in the page's messages and the object's history what came of it."""
+    """Refund the purchase, then report the outcome in a message and in the object's history."""
     try:
         refund = refund_purchase(purchase.pk, form.order())
     except BillingError as error:

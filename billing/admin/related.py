@@ -1,4 +1,4 @@
-"""Links to billing's pages from those of the apps below it, which must not know billing."""
+"""Link to billing's pages from those of the apps below it, which must not import billing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def purchases_of_account(account: Account) -> str:
 
 
 def purchase_of(row: Entry | Lot) -> str:
-    """The purchase that brought these credits, which the ledger knows by its reference; without a query."""
+    """Link to the purchase of these credits, by the ledger's reference and without a query."""
     try:
         purchase = Purchase(pk=UUID(row.reference))
     except ValueError:
@@ -39,7 +39,7 @@ def in_money(minor: int, currency: str) -> str:
 
 
 def minor_in_money(field: Any, column: str, value: Any, beside: dict[str, Any]) -> str | None:
-    """How the audit writes money, whose currency stands beside it."""
+    """Format money for the audit, in the currency of the same row."""
     currency = beside.get("stripe_currency" if column.startswith("stripe_") else "currency")
     return str(Money(int(value), currency)) if column.endswith("_minor") and currency else None
 

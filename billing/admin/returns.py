@@ -1,4 +1,4 @@
-"""Money that goes back: the lists of refunds and disputes."""
+"""List refunds and disputes."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ DISPUTE_TONES: dict[str, str] = {
 
 
 def list_of(rows: QuerySet[Any]) -> str:
-    """Each with its amount and status, linked to its page."""
+    """Link to each row, labelled with its amount and status."""
     links = format_html_join(mark_safe("<br>"), "{}", ((link_to(row),) for row in rows))
     return links or EMPTY
 
 
 class SayAmountForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """What a return comes to in its payment's currency."""
+    """Takes a reversal's amount in its payment's currency."""
 
     amount = AmountField(
         label=_("Amount"),
@@ -72,13 +72,13 @@ class SayAmountForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
 
 
 class ReturnColumns:
-    """What refunds and disputes have in common."""
+    """Columns that refunds and disputes share."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("payment__purchase__user")  # type: ignore[misc,no-any-return]  # an admin's
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """With what came of the credits of all rows of the page in one query."""
+        """Load the clawbacks of all rows on the page in one query."""
         changes = super().get_changelist_instance(request)  # type: ignore[misc]  # an admin's
         claims = Clawback.objects.in_bulk([row.pk for row in changes.result_list])
         for row in changes.result_list:
@@ -125,7 +125,7 @@ class ReturnColumns:
         return request.user.has_perm("refunds.refund_purchase")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Only where Stripe didn't say."""
+        """Offer the action only if Stripe gave no exchange rate."""
         row = self.get_object(request, unquote(str(object_id)))  # type: ignore[attr-defined]  # an admin's
         is_known = row is None or row.counted_minor is not None
         return [] if is_known else super().get_actions_detail(request, object_id)  # type: ignore[misc]  # an admin's

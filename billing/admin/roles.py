@@ -1,7 +1,7 @@
-"""What the groups of the back office may do beside looking, which every member of staff may.
+"""Define what each staff group may do besides viewing, which all staff may.
 
-Made and brought up to date by `manage.py migrate`: what stands here is what a group has. Who needs something else gets
-a group of another name, which nothing here touches. Admins are superusers and need no group.
+`manage.py migrate` resets these groups to the permissions here; for others, create a group of another name. Admins
+are superusers and need no group.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 
 PERMISSIONS: dict[str, tuple[str, ...]] = {
-    # Helps buyers: refunds up to REFUND_LIMIT, and sets going what hangs.
+    # Helps buyers: refunds up to REFUND_LIMIT, and reprocesses what is stuck.
     "support": (
         "refunds.refund_purchase",
         "purchases.rerun_fulfilment",
@@ -19,7 +19,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "inbox.view_personal_data",
         "credits.change_hold",
     ),
-    # All money and all credits; no packages.
+    # All money and credits, but not packages.
     "finance": (
         "refunds.refund_purchase",
         "refunds.refund_any_amount",
@@ -37,7 +37,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "credits.approve_adjustment",
         "credits.change_hold",
     ),
-    # What is sold, and what a usage costs.
+    # Packages and rates.
     "catalogue": (
         "packages.add_package",
         "packages.change_package",
@@ -52,10 +52,10 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
 
 
 def bring_groups_up_to_date(**signal: Any) -> None:
-    """After migrate, when all permissions are there.
+    """Set each group's permissions, after migrate has created them.
 
     Raises:
-        Permission.DoesNotExist: one of the names above stands for none.
+        Permission.DoesNotExist: a permission above doesn't exist.
     """
     for name, wanted in PERMISSIONS.items():
         group, _created = Group.objects.get_or_create(name=name)

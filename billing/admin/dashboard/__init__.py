@@ -1,4 +1,1 @@
-"""The figures of the business on the admin's front page: numbers with their definitions, charts with their tables, and
-each table as a file. `periods` says what time they cover, `key_figures` are the numbers, `sheets` the tables, `charts`
-their pictures, `page` puts them together.
-"""
+"""Show the business figures on the admin's front page: key figures, charts, tables and downloads."""

@@ -1,4 +1,4 @@
-"""What stands in a table: how it is shown to people, and how it is written for programs."""
+"""Format table cells for pages and for CSV files."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ CENT = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Share:
-    """How much of something, from 0 to 1; None where there is nothing to have a share of."""
+    """A share from 0 to 1; None if the whole is zero."""
 
     of_one: float | None
 
 
 @dataclass(frozen=True)
 class Link:
-    """A name that leads somewhere, as the admin writes it."""
+    """A link, with the HTML that the admin shows."""
 
     text: str
     html: str
@@ -36,7 +36,7 @@ Cell = str | int | Decimal | datetime.date | Money | Share | Link | None
 
 
 def shown(cell: Cell) -> Any:
-    """For people. Credits are shown to the hundredth."""
+    """Format a cell for a page, with credits rounded to two decimals."""
     match cell:
         case None:
             return EMPTY
@@ -56,7 +56,7 @@ def shown(cell: Cell) -> Any:
 
 
 def for_programs(cell: Cell) -> str:
-    """Money in the main unit with a point, credits with all their places, dates as year-month-day, shares up to 1."""
+    """Format a cell for CSV: money in the main unit, credits with all decimals, ISO dates, shares from 0 to 1."""
     match cell:
         case None:
             return ""

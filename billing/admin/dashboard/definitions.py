@@ -1,4 +1,4 @@
-"""What each number of the front page is, in words. The page shows them beside the numbers, and so does the file."""
+"""Define each key figure in words, for the page and the CSV file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Definition(NamedTuple):
-    """``meaning`` may name ``%(days)s``, the CUSTOMER_LIFETIME_DAYS."""
+    """A figure's name and meaning, which may contain ``%(days)s`` for CUSTOMER_LIFETIME_DAYS."""
 
     name: Any
     meaning: Any

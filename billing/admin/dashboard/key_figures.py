@@ -1,4 +1,4 @@
-"""The numbers of the front page, each with its definition and with what it was in as many days before."""
+"""Compute the key figures of a period and of the period before it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ BUYERS = ("buyers", "new_buyers", "repeat_rate", "customer_value", "lifetime_val
 
 @dataclass(frozen=True)
 class KeyFigure:
-    """``code`` is its name in files. ``before`` is None where the time before says nothing of it."""
+    """A key figure; ``code`` names it in files, ``before`` is None if there is nothing to compare with."""
 
     code: str
     name: str
@@ -61,7 +61,7 @@ class KeyFigure:
 
     @property
     def _change(self) -> str:
-        """By how much it rose or fell. A share has none: a percentage of a percentage misleads."""
+        """Return the relative change; empty for a share, as a percentage of a percentage misleads."""
         now, before = _size(self.value), _size(self.before)
         return (
             f" ({(now - before) / abs(before):+.0%})".replace("-", "−") if now is not None and before else ""
@@ -75,7 +75,7 @@ class Group:
 
 
 def key_figures(asked: Asked) -> list[Group]:
-    """Some twenty queries, each over as many rows as there are days."""
+    """Return all key figures, with some twenty queries, each over as many rows as the period has days."""
     now, before = (_numbers(Asked(period, asked.currency)) for period in (asked.period, asked.period.before))
 
     return [
@@ -95,7 +95,7 @@ def _figure(code: str, value: Cell, before: Cell) -> KeyFigure:
 
 
 def as_sheet(groups: list[Group]) -> Sheet:
-    """All of them as one table, for the file."""
+    """Return the key figures as a table, for download."""
     return Sheet(
         "figures",
         _("Figures"),
@@ -154,7 +154,7 @@ def _of_buyers(asked: Asked) -> dict[str, Cell]:
         "new_buyers": new_buyers(period.first, period.last),
         "repeat_rate": Share(_ratio(everyone.again, everyone.all)),
         "customer_value": _average(asked, to_date.net_minor, in_currency.all),
-        # Average net purchase, times purchases a day of a buyer, times the days of a buyer's life.
+        # Average net purchase × purchases per buyer and day × customer lifetime in days.
         "lifetime_value": _average(
             asked,
             to_date.net_minor * sales.purchases * settings.CUSTOMER_LIFETIME_DAYS,

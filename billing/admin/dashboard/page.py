@@ -1,4 +1,4 @@
-"""The front page's figures put together, and each of its tables as a file."""
+"""Assemble the dashboard, and offer each of its tables as a CSV file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FILES: dict[str, Callable[[Asked], Sheet]] = {
 
 @dataclass(frozen=True)
 class Choice:
-    """A link that asks for other figures."""
+    """A link to other figures."""
 
     name: Any
     url: str
@@ -59,9 +59,7 @@ class Download:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """``counted_at`` is what the figures are of: None where nothing is counted yet. ``days_in`` is the zone of the days
-    that they are counted by.
-    """
+    """The dashboard; ``counted_at`` is None before the first count, ``days_in`` is the time zone of its days."""
 
     period: Period
     periods: list[Choice]
@@ -75,7 +73,7 @@ class Dashboard:
 
 
 def dashboard(asked: Mapping[str, str]) -> Dashboard:
-    """The figures that an address asks for. As many queries whatever the tables' length."""
+    """Return the dashboard for a query string. The number of queries doesn't grow with the tables."""
     currencies = currencies_sold()
     what = _asked(asked, currencies)
     counted = [sales_counted_at(), ledger_counted_at()]
@@ -99,7 +97,7 @@ def dashboard(asked: Mapping[str, str]) -> Dashboard:
 
 
 def figures_file(request: HttpRequest, code: str) -> HttpResponseBase:
-    """One table as a file, for the days and the currency that the address asks for."""
+    """Serve one table as a CSV file, for the period and currency in the query string."""
     if not may_download(request):
         raise PermissionDenied
     if code not in FILES:
@@ -112,7 +110,7 @@ figures_view = admin.site.admin_view(figures_file)
 
 
 def _asked(asked: Mapping[str, str], currencies: list[str]) -> Asked:
-    """Of a currency that nothing was sold in, the one most was sold in is shown."""
+    """Return what the query string asks for; an unsold currency gives way to the one that sold most."""
     currency = asked.get("currency", "")
     if currency not in currencies:
         currency = currencies[0]

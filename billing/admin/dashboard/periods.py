@@ -1,4 +1,4 @@
-"""Which days the figures cover, and what one step of a chart is."""
+"""Choose the days that the figures cover, and the steps of their charts."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ USUAL: dict[str, tuple[Any, int]] = {
     "365": (gettext_lazy("12 months"), 365),
 }
 DEFAULT = "30"
-# Longer than this, a chart has a bar for a week, and longer still for a month.
+# Longer periods have a bar per week, and beyond MOST_WEEKS a bar per month.
 MOST_DAYS = 92
 MOST_WEEKS = 60
 
 
 @dataclass(frozen=True)
 class Period:
-    """Whole days from ``first`` to ``last``, both among them. ``code`` is one of `USUAL`, or empty for days that
-    somebody chose. ``mistake`` says why these are not the days that were asked for.
+    """Whole days from ``first`` to ``last``, inclusive.
+
+    ``code`` is a key of `USUAL`, or empty for a custom period; ``mistake`` says why the period asked for isn't shown.
     """
 
     first: datetime.date
@@ -43,7 +44,7 @@ class Period:
 
     @property
     def before(self) -> Period:
-        """As many days, just before."""
+        """The period of equal length just before this one."""
         return Period(self.first - self.days * DAY, self.first - DAY)
 
     @property
@@ -52,18 +53,18 @@ class Period:
 
     @property
     def end(self) -> datetime.datetime:
-        """The moment after it."""
+        """The first moment after the period."""
         return start_of(self.last + DAY)
 
     @property
     def query(self) -> dict[str, str]:
-        """What asks for it in an address."""
+        """The query parameters that select this period."""
         if self.code:
             return {"period": self.code}
         return {"from": self.first.isoformat(), "to": self.last.isoformat()}
 
     def step_of(self, day: datetime.date) -> datetime.date:
-        """The first day of a day's step in a chart: itself, its week's Monday or the first of its month."""
+        """Return the first day of the chart step that holds a day: the day, its Monday or the first of its month."""
         if self.days <= MOST_DAYS:
             return day
         if self.days <= 7 * MOST_WEEKS:
@@ -72,7 +73,7 @@ class Period:
 
     @property
     def steps(self) -> list[datetime.date]:
-        """Each step of a chart, from the left to the right."""
+        """The chart's steps, from left to right."""
         return sorted({self.step_of(self.first + number * DAY) for number in range(self.days)})
 
     @property
@@ -82,12 +83,13 @@ class Period:
         return _("Week of") if self.days <= 7 * MOST_WEEKS else _("Month of")
 
     def __str__(self) -> str:
-        return f"{date_format(self.first)} – {date_format(self.last)}"  # a dash between dates
+        return f"{date_format(self.first)} – {date_format(self.last)}"  # an en dash
 
 
 def asked_period(asked: Mapping[str, str], today: datetime.date) -> Period:
-    """What an address asks for: ``period`` of `USUAL`, or ``from`` and ``to``. Otherwise the usual one, with the
-    mistake. Days to come are left out.
+    """Return the period asked for by ``period``, or by ``from`` and ``to``, without future days.
+
+    If it is invalid, return the default period with the ``mistake``.
     """
     if asked.get("from") or asked.get("to"):
         return _chosen(asked, today)

@@ -1,4 +1,4 @@
-"""The table of buyers whose credits are about to end."""
+"""Build the table of customers running low."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from credits.reporting.running_dry import WITHIN_DAYS, running_dry
 
 
 def buyers_running_dry(most: int) -> Sheet:
-    """The first ``most`` of them: who ends first comes first."""
+    """Return the first ``most`` customers running low, the soonest first."""
     found = running_dry()
     return Sheet(
         "running-dry",

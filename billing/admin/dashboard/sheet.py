@@ -1,4 +1,4 @@
-"""A table of the front page, with its picture: shown to people and given as a file from the same rows."""
+"""Show a dashboard table and its chart, and write the same rows as CSV."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROW_WIDTH = 100
 
 @dataclass(frozen=True)
 class Row:
-    """One bar of several below each other, ``width`` of a hundred."""
+    """A horizontal bar; ``width`` is a percentage."""
 
     name: Any
     said: str
@@ -25,7 +25,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Shown:
-    """A cell in a page."""
+    """A cell as the page shows it."""
 
     text: Any
     is_number: bool
@@ -33,9 +33,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class Sheet:
-    """``code`` is its name in addresses and files, ``why`` says what exactly its numbers are. ``columns`` are names for
-    programs with what people read. One picture at most: ``chart`` has upright bars, ``bars`` lie below each other.
-    ``summary`` is what the picture shows, in a sentence.
+    """A table with one chart at most: columns (``chart``) or horizontal ``bars``.
+
+    ``code`` names it in URLs and files, ``why`` defines its numbers, ``columns`` pair CSV names with titles, and
+    ``summary`` is the chart in a sentence.
     """
 
     code: str
@@ -63,7 +64,7 @@ class Sheet:
 
 
 def bars_of(named: Sequence[tuple[Any, Decimal, Any]]) -> list[Row]:
-    """A bar for each name and number, as long as the number is beside the largest; with what is said of it."""
+    """Return a bar for each name, number and label, scaled to the largest number."""
     most = max((number for _name, number, _said in named), default=Decimal(0)) or Decimal(1)
     return [
         Row(name, said, f"{max(number, Decimal(0)) / most * ROW_WIDTH:.2f}") for name, number, said in named

@@ -1,4 +1,4 @@
-"""The tables of the front page. Each is read from the figures by day, whatever the number of purchases."""
+"""Build the dashboard's tables, from daily figures whatever the number of purchases."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ NOTHING_SOLD = gettext_lazy("No sales in this period.")
 
 @dataclass(frozen=True)
 class Asked:
-    """Which days, and the money of which currency."""
+    """The period and currency asked for."""
 
     period: Period
     currency: str
 
     def money(self, minor: Decimal | int) -> Money:
-        """What costs come to, in whole minor units."""
+        """Return an amount, rounded to whole minor units."""
         return Money(round_minor(Decimal(minor)), self.currency)
 
     def in_chart(self, minor: Decimal | int) -> Decimal:
-        """Money as a bar's length, in the currency's main unit. No bar is below zero."""
+        """Return the length of a bar in the currency's main unit, never negative."""
         return max(Decimal(0), Decimal(minor).scaleb(-decimal_places(self.currency)))
 
 
@@ -213,7 +213,7 @@ def recognised(asked: Asked) -> Sheet:
 
 
 def paid_of(checkouts: dict[str, int]) -> int:
-    """How many of the purchases by status have been paid."""
+    """Return how many purchases were paid, given the number per status."""
     return sum(checkouts[status] for status in Purchase.CREDITED)
 
 
@@ -236,7 +236,7 @@ def _added(one: Sales, other: Sales) -> Sales:
 
 
 def _standing_by_step(asked: Asked) -> dict[datetime.date, Standing]:
-    """How it stood at the end of each step. On a day without a change it is as it was."""
+    """Return the figures at the end of each step; a day without a change keeps the last ones."""
     period = asked.period
     at_step = {
         period.step_of(day): at for day, at in standing_by_day(period.first, period.last, asked.currency)
