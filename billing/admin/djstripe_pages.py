@@ -158,7 +158,7 @@ mirrored = own("djstripe_updated", _("mirrored"))
 
 
 class ById:
-    """A row as the page's title and breadcrumbs show it; dj-stripe's own names hold amounts that are wrong for yen."""
+    """A row under its id, for the page's title: dj-stripe's own names hold amounts that are wrong for yen."""
 
     def __init__(self, row: Any) -> None:
         self.pk, self.id, self._meta = row.pk, row.id, row._meta

@@ -278,8 +278,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         return request.user.has_perm("refunds.refund_purchase")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Hide actions that don't apply: nothing to refund, no payment owed, your own purchase, paid (Close), unpaid
-        (Receipt).
+        """Hide actions that don't apply to this purchase, and refunds of your own.
 
         *refundable* says why there is no refund; the URLs remain, and explain it to those who come too late.
         """

@@ -1,7 +1,7 @@
-"""dj-stripe's own webhook address, for installations whose endpoint at Stripe still has it.
+"""Route dj-stripe's webhook address, for installations whose endpoint at Stripe still uses it.
 
-Under dj-stripe's names, but not its view: that one stores whatever anybody sends before it looks at the signature, and
-runs handlers of its own (docs/decisions/webhook-inbox.md).
+It keeps dj-stripe's names but not its view, which stores any request before it checks the signature, and runs
+handlers of its own (docs/decisions/webhook-inbox.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Numbers and times of the purchase API."""
+"""Define the number and time fields of the purchase API."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ CENT = Decimal("0.01")
 
 @extend_schema_field(OpenApiTypes.DOUBLE)
 class NumberField(serializers.Field[Decimal, Any, int | float, Any]):
-    """A JSON number with two decimals at most, as this API has always given them. Rounded down: never more than is
-    there. It is for reading only; nothing is ever computed from it.
+    """A read-only JSON number with at most two decimals, as this API always returned.
+
+    It is rounded down, so that it never shows more than there is, and never used to compute anything.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -28,7 +29,7 @@ class NumberField(serializers.Field[Decimal, Any, int | float, Any]):
 
 
 class UtcTimeField(serializers.DateTimeField):
-    """ISO 8601 in UTC with a Z, whatever TIME_ZONE the site shows its own times in. For reading only."""
+    """A read-only ISO 8601 time in UTC with a Z, whatever the site's TIME_ZONE."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(read_only=True, default_timezone=datetime.UTC, **kwargs)

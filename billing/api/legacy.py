@@ -1,4 +1,4 @@
-"""The older client's addresses and shapes, over the same functions. No logic of its own."""
+"""Serve the older client's URLs and shapes through the same functions, without logic of its own."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class LegacySessionSerializer(serializers.Serializer[Any]):
 
 
 class LegacyEstimateQuerySerializer(EstimateQuerySerializer):
-    """Without a model: the one called ``default``, else the first on the rate card that reads text."""
+    """The query; ``model`` defaults to ``default``, else to the first on the rate card that reads text."""
 
     model = serializers.CharField(max_length=151, default=default_model)
 
@@ -74,12 +74,12 @@ class LegacyRefusalSerializer(serializers.Serializer[Any]):
 
 
 def _refusals(*statuses: int) -> dict[int, type[LegacyRefusalSerializer]]:
-    """What a view's schema says of these statuses."""
+    """Return the schema's responses for these statuses."""
     return dict.fromkeys(statuses, LegacyRefusalSerializer)
 
 
 class LegacyView(APIView):
-    """Answers a refusal in the older shape, with the status it has everywhere."""
+    """Returns errors in the older shape, with the same statuses as elsewhere."""
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
@@ -156,7 +156,7 @@ class LegacyWebhookView(LegacyView, WebhookView):
 
 
 def _metadata(purchase: Purchase, session: ShownSession) -> dict[str, str]:
-    """Give what the older client reads there, whoever opened the session."""
+    """Return the older client's metadata, whichever client opened the session."""
     ours = {
         "user_id": str(purchase.user_id),
         "credits": plain(purchase.credits),

@@ -1,4 +1,4 @@
-"""Receipts and credit notes over the API, for the buyer and for whoever manages their team."""
+"""Serve receipts and credit notes to buyers and to those who manage their team."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WHO = (401, 403, 429, 503)
 
 
 class PdfRenderer(BaseRenderer):
-    """Lets a client ask for a PDF. The views answer with one themselves: what comes here is a problem."""
+    """Lets a client accept PDF; renders only errors, as the views return the PDF themselves."""
 
     media_type = PDF
     format = "pdf"

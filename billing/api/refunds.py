@@ -1,4 +1,4 @@
-"""Refunds over the API, for staff who may refund."""
+"""Serve refunds to staff with the permission."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KEY_HEADER = OpenApiParameter(
 
 
 class MayRefund(BasePermission):
-    """The permission ``refunds.refund_purchase``, as for the button in the admin."""
+    """Requires ``refunds.refund_purchase``, as the admin's button does."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return cast(User, request.user).has_perm("refunds.refund_purchase")

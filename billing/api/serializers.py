@@ -1,4 +1,4 @@
-"""What the purchase API takes and gives. Shapes only; no rules."""
+"""Define the shapes of the purchase API, without rules."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class OrderSerializer(serializers.Serializer[Any]):
     credits = AmountField(max_digits=20, decimal_places=2, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Give the fields of a `PurchaseOrder`."""
+        """Return the fields of a `PurchaseOrder`."""
         seen = SeenOffer(attrs.pop("price", None), attrs.pop("currency", None), attrs.pop("credits", None))
         return {**attrs, "seen": seen}
 
@@ -221,7 +221,7 @@ class AdminPurchaseSerializer(PurchaseSerializer):
 
 
 class BalanceSerializer(serializers.Serializer[Any]):
-    """A balance with all its digits, as services get it: rounded to two decimals, the two would differ."""
+    """A balance with all its decimals, as services get it: rounded to two, they would differ."""
 
     account = serializers.UUIDField(source="account_id", read_only=True, allow_null=True)
     balance = ExactNumberField()

@@ -1,4 +1,4 @@
-"""The addresses of the purchase API, its description, and the older client's."""
+"""Route the purchase API, its schema and the older client's URLs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ V1 = "v1/billing/credits/"
 
 
 def without_slashed_twins(endpoints: list[tuple[str, str, str, Any]]) -> list[tuple[str, str, str, Any]]:
-    """drf-spectacular's hook: each address is described once."""
+    """Describe each URL once in the schema (drf-spectacular's hook)."""
     return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
 
 
 def _either_way(route: str, view: type[APIView], name: str) -> list[URLPattern]:
-    """The address with and without its trailing slash. Stripe follows no redirect, and a redirected POST loses its
+    """Route a URL with and without a trailing slash: Stripe follows no redirect, and a redirected POST loses its
     body.
     """
     return [path(route, view.as_view(), name=name), path(f"{route}/", view.as_view())]

@@ -1,4 +1,4 @@
-"""The purchase API. Each view parses, calls one function and renders."""
+"""Serve the purchase API; each view parses, calls one function and renders."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from core.problems import problem_responses
 from credits.ledger.selectors import get_balance
 from credits.rates.exact_json import ExactJSONRenderer
 
-# Nobody signed in; not allowed; too many requests; a token that can't be checked while the provider is away.
+# Not signed in; not allowed; too many requests; a token that can't be checked while the provider is down.
 WHO = (401, 403, 429, 503)
 TOTAL_COUNT = "X-Total-Count"
 TOTAL_COUNT_HEADER = OpenApiParameter(
@@ -61,7 +61,7 @@ def _parsed(serializer: BaseSerializer[Any]) -> dict[str, Any]:
 
 
 class IsAdmin(BasePermission):
-    """The admin role, as the OpenID provider gives it (see `accounts.people`)."""
+    """Requires the admin role, which the OpenID provider assigns (see `accounts.people`)."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return _user(request).is_superuser
@@ -161,7 +161,7 @@ class AdminPurchasesView(APIView):
 
 
 class NothingHereView(APIView):
-    """Every other address under the API's root: a 404 in the API's shape, where the site would show a page."""
+    """Returns 404 in the API's shape for any other URL under its root."""
 
     schema = None
     authentication_classes = []

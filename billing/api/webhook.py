@@ -1,4 +1,4 @@
-"""The address that Stripe sends its events to."""
+"""Receive Stripe's webhooks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from core.problems import problem_responses
 
 
 class DeliveryThrottle(BaseThrottle):
-    """Counts deliveries by address, before their body is read. Raises RateLimited."""
+    """Counts deliveries by IP address before reading their body. Raises RateLimited."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         check_rate(f"webhook:{address_of(request)}", settings.WEBHOOK_RATE)
@@ -32,9 +32,9 @@ class DeliveryThrottle(BaseThrottle):
 
 @extend_schema(tags=["For Stripe"])
 class WebhookView(APIView):
-    """Verifies first, then stores and applies in one short transaction, then answers.
+    """Verifies an event, stores and applies it in one short transaction, then responds.
 
-    2xx only for what is durably done: everything else makes Stripe send the event again.
+    2xx means that it is stored durably; after anything else, Stripe resends the event.
     """
 
     authentication_classes = []
@@ -63,7 +63,7 @@ class WebhookView(APIView):
 
 @extend_schema(exclude=True)
 class DjstripeWebhookView(WebhookView):
-    """dj-stripe's address. The id in it tells endpoints apart there; here the signature does."""
+    """Serves dj-stripe's URL; its id tells endpoints apart in dj-stripe, here the signature does."""
 
     def post(self, request: Request, uuid: UUID | None = None) -> Response:
         return super().post(request)

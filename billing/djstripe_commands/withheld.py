@@ -1,4 +1,4 @@
-"""What answers for a command of dj-stripe's that would do harm."""
+"""Stand in for a dj-stripe command that would do harm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 
 class WithheldCommand(BaseCommand):
-    """Refuses, says why, and names what to run instead: ``why`` is one or two sentences."""
+    """Refuses to run; ``why`` gives the reason and the command to use instead, in one or two sentences."""
 
     why: str
 
@@ -17,7 +17,7 @@ class WithheldCommand(BaseCommand):
         self.help = f"Not offered here. {self.why}"
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Whatever options came with it: they get the same word."""
+        """Refuse with the same message whatever the options."""
         super().run_from_argv(argv[:2])
 
     def handle(self, *args: Any, **options: Any) -> NoReturn:

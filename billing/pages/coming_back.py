@@ -1,7 +1,7 @@
-"""Tells buyers who come back from a checkout to one of our pages what came of it.
+"""Tell buyers who return from a checkout to one of our pages about its outcome.
 
-Our own return address is `?checkout=cancelled`; older systems' are `?purchase=success` and `?purchase=cancelled`, of
-which the first may name the session and mostly doesn't. What is said is verified, as on the success page.
+Our own return URL has `?checkout=cancelled`; older systems' have `?purchase=cancelled` or `?purchase=success`, which
+may name the session but mostly doesn't. The outcome is verified, as on the success page.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from billing.purchases.selectors import purchases_of
 from credits.formatting import credits_amount
 
 Status = Purchase.Status
-# A checkout can be paid for a day at most, and few have more than these open at once: each is a question to Stripe.
+# A checkout can be paid for a day at most, and few buyers have more than these open: each asks Stripe.
 BEGUN_WITHIN = timedelta(days=1)
 LOOKED_AT = 3
 
 
 def tell_who_comes_back(request: HttpRequest) -> HttpResponseRedirect | None:
-    """Keep the message for the page that the address leads to, and lead there; None where it asks for no message."""
+    """Store the message for the page and redirect to it; return None if the URL asks for no message."""
     came = request.GET.get("purchase") or request.GET.get("checkout")
     if came == "cancelled":
         messages.info(request, _("Checkout cancelled. Nothing was charged."))
@@ -46,7 +46,7 @@ def tell_who_comes_back(request: HttpRequest) -> HttpResponseRedirect | None:
 
 
 def _purchase_of(request: HttpRequest) -> Purchase | None:
-    """Bring what the buyer may come back from to where Stripe says it is, and give the purchase to tell of."""
+    """Update the checkouts that the buyer may return from, and return the purchase to report."""
     user = cast(User, request.user)
     begun = purchases_of(user).filter(
         created_at__gte=timezone.now() - BEGUN_WITHIN, stripe_session_id__isnull=False
@@ -66,7 +66,7 @@ def _purchase_of(request: HttpRequest) -> Purchase | None:
 
 
 def _outcome(purchase: Purchase | None) -> tuple[int, str]:
-    """Say what came of a purchase: the level and the words."""
+    """Return the level and text of the message on a purchase."""
     if purchase is None:
         return messages.INFO, _("We couldn’t find your purchase. If you paid, please contact support.")
     told = {"credits": credits_amount(purchase.credits), "status": purchase.get_status_display()}

@@ -1,4 +1,4 @@
-"""Dismissing a checkout that its buyer has abandoned."""
+"""Dismiss a checkout that its buyer has abandoned."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from billing.purchases.models import Purchase, PurchaseEvent
 @posted_from(gettext_lazy("You were signed out. Please press Dismiss again."), "credits")
 @require_POST
 def dismiss(request: HttpRequest, purchase_id: uuid.UUID) -> HttpResponse:
-    """Close one of the user's checkouts, say what came of it, and show the list again."""
+    """Close one of the user's checkouts, report the outcome, and show the list again."""
     purchase = get_object_or_404(Purchase, pk=purchase_id, user=cast(User, request.user))
     try:
         dismiss_checkout(purchase, Source(PurchaseEvent.Source.PAGE))

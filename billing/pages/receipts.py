@@ -1,4 +1,4 @@
-"""Where buyers, and whoever manages their team, download receipts and credit notes, as the history lists them."""
+"""Serve receipts and credit notes from the history, to buyers and to those who manage their team."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from billing.refunds.selectors import documented_refunds
 @login_required
 @require_safe
 def receipt(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
-    """The receipt of a purchase, or the way to Stripe's invoice."""
+    """Serve a purchase's receipt, or redirect to Stripe's invoice."""
     purchase = documented_purchases(cast(User, request.user)).filter(pk=purchase_id).first()
     if purchase is None:
         raise Http404
@@ -40,7 +40,7 @@ def credit_note(request: HttpRequest, refund_id: UUID) -> HttpResponse:
 
 
 def _or_say_why(request: HttpRequest, document: Callable[[], HttpResponse]) -> HttpResponse:
-    """The document; or a word above the purchases, where it can be tried again."""
+    """Return the document, or redirect to the history with a message, where it can be retried."""
     try:
         return document()
     except NoReceipt as error:

@@ -1,4 +1,4 @@
-"""The buyer's pages."""
+"""Route the buyer's pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The buyer's pages: shop window, Buy, success, history. Rendered on the server, complete without JavaScript."""
+"""Serve the buyer's pages: shop, Buy, success and history, rendered on the server and complete without JavaScript."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ from credits.ledger.selectors import find_balance, get_balance
 
 RECENT = 5
 PAGE_SIZE = 20
-# Each reads everything that is held about somebody.
+# Each export reads all of a user's data.
 EXPORTS_PER_MINUTE = 2
 SEE_OTHER = 303
-# How old a purchase is, and how many seconds its success page then waits between two looks.
+# Up to this age, the success page of a purchase refreshes every so many seconds.
 REFRESH_PAUSES = [(timedelta(minutes=10), 2), (timedelta(hours=1), 15)]
 LONGEST_PAUSE = 60
 
@@ -69,7 +69,7 @@ LONGEST_PAUSE = 60
 @login_required
 @require_safe
 def credits_page(request: HttpRequest) -> HttpResponse:
-    """Balance, packages on sale, and the latest purchases."""
+    """Show the balance, the packages on sale and the latest purchases."""
     if back := tell_who_comes_back(request):
         return back
     note_visit(request)
@@ -84,9 +84,9 @@ def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpRes
         "offers": window,
         "taken": taken_codes(user, team) if any(is_once(offer.package) for offer in window) else set(),
         "recent": recent_purchases(purchases_of(user, team=team), RECENT),
-        # Where Buy leads back to; empty: here, which needs no saying.
+        # Where Buy returns to; empty means this page.
         "back": local_path(request.GET.get("next", "")) or (request.get_full_path() if request.GET else ""),
-        # One for each time the page is shown: pressing Buy twice on it is one purchase.
+        # A token per display of the page, so that pressing Buy twice makes one purchase.
         "order_token": uuid.uuid4(),
     }
     return render(request, "credits/purchase.html", context, status=status)
@@ -98,7 +98,7 @@ def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpRes
 @require_POST
 @for_the_shown_account(ask_again("credits"))
 def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
-    """Open the checkout for the account that the page was shown for, and send the buyer there."""
+    """Open a checkout for the account that the page showed, and redirect the buyer to it."""
     try:
         started = _start(cast(User, request.user), _order(request.POST, team))
     except OfferChanged as error:
@@ -111,19 +111,19 @@ def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
 
 
 def _why_not(error: Exception) -> tuple[int, str]:
-    """Say why nothing can be paid for: the level and the words."""
+    """Return the level and text of the message that says why no checkout was opened."""
     match error:
         case UnknownPackage():
             return messages.ERROR, _("This package is no longer on sale. Please choose another one.")
         case PurchaseInProgress():
-            # Pressed twice: the browser dropped the first answer, whose purchase is below, or will be.
+            # Pressed twice: the browser dropped the first response, whose purchase is listed below or soon will be.
             return messages.INFO, _(
                 "Your checkout is opening. Continue it below, or reload if it isn’t there yet."
             )
         case TooManyPurchases():
             told = _("You’ve started too many purchases. Please try again in %(seconds)s seconds.")
             return messages.ERROR, told % {"seconds": error.params["retry_after"]}
-        case AlreadyTaken() | UnknownTeam():  # a moment ago, on another page
+        case AlreadyTaken() | UnknownTeam():  # changed just now, on another page
             return messages.WARNING, error.message
         case StripeRefused():
             return messages.ERROR, _(
@@ -133,7 +133,7 @@ def _why_not(error: Exception) -> tuple[int, str]:
 
 
 def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
-    """What was shown is in the form too, and where the buyer was; a page from before that says nothing of it."""
+    """Read the order, with the offer and return page that the form recorded; an older form lacks them."""
     price, currency, credits = (form.get(name) or None for name in ("price", "currency", "credits"))
     try:
         seen = SeenOffer(price and parse_amount(price), currency, credits and parse_amount(credits))
@@ -155,7 +155,7 @@ def _start(user: User, order: PurchaseOrder) -> StartedPurchase:
     started = start_purchase(user, order, PurchaseEvent.Source.PAGE)
     if started.purchase.status == Purchase.Status.PENDING or started.purchase.bypassed_stripe:
         return started
-    # The page was left open, or brought back with the Back button: its purchase is over, so this is a new one.
+    # The page was left open, or restored with the Back button: its purchase is over, so this is a new one.
     return start_purchase(user, replace(order, idempotency_key=""), PurchaseEvent.Source.PAGE)
 
 
@@ -163,7 +163,7 @@ def _start(user: User, order: PurchaseOrder) -> StartedPurchase:
 @login_required
 @require_safe
 def success_page(request: HttpRequest) -> HttpResponse:
-    """Where Stripe sends the buyer after paying. Verifies, credits if need be, and refreshes while it is unsettled."""
+    """Show the purchase after payment: verify and credit it if needed, and refresh until it is final."""
     user = cast(User, request.user)
     try:
         purchase = confirm_session(user, request.GET.get("session_id", ""), PurchaseEvent.Source.SUCCESS_PAGE)
@@ -182,9 +182,9 @@ def success_page(request: HttpRequest) -> HttpResponse:
 
 
 def _refresh_seconds(purchase: Purchase) -> int | None:
-    """How soon the success page asks again; None once there is nothing to wait for.
+    """Return the seconds to the next refresh, or None if there is nothing to wait for.
 
-    The pause grows: each time asks Stripe, and a bank debit takes days.
+    The pause grows, as each refresh asks Stripe and a bank debit takes days.
     """
     if not purchase.is_open or purchase.attention:
         return None
@@ -196,7 +196,7 @@ def _refresh_seconds(purchase: Purchase) -> int | None:
 @login_required
 @require_safe
 def history_page(request: HttpRequest) -> HttpResponse:
-    """The purchases of the account that the person acts for, a page at a time, of one status or of all."""
+    """List the purchases of the active account, a page at a time, optionally of one status."""
     if back := tell_who_comes_back(request):
         return back
     user, team = cast(User, request.user), acting_team(request)
@@ -222,7 +222,7 @@ def history_page(request: HttpRequest) -> HttpResponse:
 @posted_from(gettext_lazy("You were signed out. Please press Download my data again."), "credits-statement")
 @require_POST
 def download_my_data(request: HttpRequest) -> HttpResponseBase:
-    """Everything that is held about the person, as a ZIP."""
+    """Download all of the user's data as a ZIP."""
     user = cast(User, request.user)
     try:
         check_rate(f"export:{user.pk}", EXPORTS_PER_MINUTE)
@@ -233,7 +233,7 @@ def download_my_data(request: HttpRequest) -> HttpResponseBase:
 
 
 def export_response(user: User) -> FileResponse:
-    """One person's export, sent while it is read from a file that is gone afterwards."""
+    """Stream a user's export from a temporary file."""
     return FileResponse(
         write_export(user), content_type="application/zip", headers=file_headers("my-data.zip")
     )

@@ -1,4 +1,4 @@
-"""`manage.py check_stripe`: whether all is ready at Stripe, before going live and after each change there."""
+"""Check that Stripe is ready, before going live and after each change there: `manage.py check_stripe`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py erase_user`: removes who somebody was, and leaves the books whole."""
+"""Erase a user's personal data and keep the records, anonymized: `manage.py erase_user`."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ class Command(BaseCommand):
 
 
 def _find(who: str) -> User:
-    """By id, or by an e-mail address that one person alone has.
+    """Find a user by id, or by an email address that only one user has.
 
     Raises:
-        CommandError: nobody, or several.
+        CommandError: there is no such user, or several.
     """
     key = as_uuid(who)
     found = list(User.objects.filter(pk=key) if key else people_with(who)[:2])

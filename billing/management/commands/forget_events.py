@@ -1,4 +1,4 @@
-"""`manage.py forget_events`: takes events out of the inbox that were applied long ago."""
+"""Delete events processed long ago from the inbox: `manage.py forget_events`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py load_catalog FILE`: puts a catalogue file on sale."""
+"""Put a catalogue file on sale: `manage.py load_catalog FILE`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py rebuild_figures`: counts the front page's figures anew, and says whether they had been right."""
+"""Recount the dashboard's figures, and report whether they were correct: `manage.py rebuild_figures`."""
 
 from __future__ import annotations
 

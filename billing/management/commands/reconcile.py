@@ -1,4 +1,4 @@
-"""`manage.py reconcile`: compares a period with Stripe, repairs what is safe, and names the rest."""
+"""Compare a period with Stripe, repair what is safe and list the rest: `manage.py reconcile`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carries out background jobs."""
+"""Run background jobs: `manage.py run_worker`."""
 
 from __future__ import annotations
 

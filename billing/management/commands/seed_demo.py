@@ -1,4 +1,4 @@
-"""`manage.py seed_demo`: fills a development database, to look at lists, pages and figures at size."""
+"""Fill a development database, to see lists, pages and figures at scale: `manage.py seed_demo`."""
 
 from __future__ import annotations
 

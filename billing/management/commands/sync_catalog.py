@@ -1,4 +1,4 @@
-"""`manage.py sync_catalog`: brings Stripe's products and prices to where our packages are."""
+"""Update Stripe's products and prices from our packages: `manage.py sync_catalog`."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _sync(self, adopt: bool) -> int:
-        """Tells of each step as it is done.
+        """Report each step as it is done.
 
         Raises:
-            CommandError: some packages could not be synced; it says which, and what to do.
+            CommandError: some packages failed to sync; it says which, and what to do.
         """
         packages: set[str] = set()
         failed: dict[str, BillingError] = {}
@@ -87,6 +87,6 @@ class Command(BaseCommand):
 
 
 def _with_advice(error: BillingError) -> str:
-    """What went wrong, and to run the command again only where that can help."""
+    """Return the error's message, with the advice to repeat only if that can help."""
     again = " Run the command again to continue where it stopped." if error.passes_by_itself else ""
     return f"{error.for_staff}{again}"

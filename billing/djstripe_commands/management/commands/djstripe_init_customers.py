@@ -1,4 +1,4 @@
-"""`manage.py djstripe_init_customers`: withheld."""
+"""Withhold `manage.py djstripe_init_customers`."""
 
 from billing.djstripe_commands.withheld import WithheldCommand
 

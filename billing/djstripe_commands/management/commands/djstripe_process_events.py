@@ -1,4 +1,4 @@
-"""`manage.py djstripe_process_events`: withheld."""
+"""Withhold `manage.py djstripe_process_events`."""
 
 from billing.djstripe_commands.withheld import WithheldCommand
 

@@ -1,4 +1,4 @@
-"""`manage.py djstripe_sync_customers`: withheld."""
+"""Withhold `manage.py djstripe_sync_customers`."""
 
 from billing.djstripe_commands.withheld import WithheldCommand
 

@@ -1,4 +1,4 @@
-"""`manage.py djstripe_sync_models [Product Price …]`: copies what Stripe holds into dj-stripe's tables."""
+"""Copy Stripe's objects into dj-stripe's tables: `manage.py djstripe_sync_models [Product Price …]`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             raise CommandError("Some objects could not be copied; see above. The others were.")
 
     def _copy(self, kind: str) -> int:
-        """Says what came of each kind, and gives how many failed."""
+        """Report the outcomes of one kind, and return how many failed."""
         counted: Counter[str] = Counter()
         try:
             for copied in mirror_all(kind):
@@ -46,7 +46,7 @@ class Command(BaseCommand):
 
 
 def _in_words(counted: Counter[str]) -> str:
-    """Such as "4 mirrored, 1 skipped (the buyer was erased)"."""
+    """Return a summary such as "4 mirrored, 1 skipped (the buyer was erased)"."""
     skipped = counted.pop("skipped", 0)
     said = [f"{count} {outcome}" for outcome, count in counted.items()]
     if skipped:

@@ -1,4 +1,4 @@
-"""`manage.py stripe_listen`: withheld."""
+"""Withhold `manage.py stripe_listen`."""
 
 from billing.djstripe_commands.withheld import WithheldCommand
 
