@@ -82,7 +82,7 @@ def draw_columns(columns: Sequence[Column], parts: Sequence[Part], *, counted: b
 
 
 def _bars(column: Column, parts: Sequence[Part], x: Decimal, scale: Decimal) -> list[Bar]:
-    """Draw a column's parts, each high enough to be seen at the cost of those above: the column keeps its height."""
+    """Draw a column's parts, each high enough to be seen at the cost of those above it."""
     whole, last = sum(column.parts, ZERO) * scale, len(parts) - 1
     bars, foot = [], ZERO
     for number, (size, part) in enumerate(zip(column.parts, parts, strict=True)):

@@ -108,7 +108,6 @@ def what_waits() -> list[Waiting]:
 
 
 def _other_versions() -> Iterator[Waiting]:
-    """Warn of events in another API version."""
     number, version = newest_in_another_version()
     if number:
         why = _(

@@ -30,9 +30,8 @@ from core.amounts.form_fields import WholeNumberField
 
 
 class RefundPaymentForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """The dialog's form; its ``key`` makes a double click refund once.
-
-    ``payment`` and ``minor`` record what was shown, so that nothing else is refunded.
+    """The dialog's form. ``payment`` and ``minor`` record what was shown, so that nothing else is refunded; ``key``
+    makes a double click refund once.
     """
 
     form_before_template = "admin/billing/refund_payment_preview.html"

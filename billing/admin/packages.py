@@ -116,7 +116,6 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             self.instance.give_stripe_ids(product_id, price_id)
 
     def _update_errors(self, errors: ValidationError) -> None:
-        """Show the model's errors on ``price_minor`` at the price field."""
         if "price_minor" in errors.error_dict:
             errors.error_dict["price"] = errors.error_dict.pop("price_minor")
         super()._update_errors(errors)  # type: ignore[misc]  # the stubs lack it

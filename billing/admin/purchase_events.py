@@ -21,7 +21,6 @@ from billing.purchases.selectors import kinds_of_purchase_events
 from core.uuids import as_uuid
 from credits.formatting import credits_amount
 
-# Details that are amounts of credits.
 AMOUNTS = ("balance_after", "credits", "pending", "owed", "waived")
 
 

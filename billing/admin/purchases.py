@@ -60,7 +60,6 @@ STATUS_TONES: dict[str, str] = {
 }
 
 
-# The parts that add up to a clawback's claim.
 CLAWBACK_PARTS = {
     "taken": _("removed"),
     "pending": _("pending"),
@@ -278,10 +277,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         return request.user.has_perm("refunds.refund_purchase")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Hide actions that don't apply to this purchase, and refunds of your own.
-
-        *refundable* says why there is no refund; the URLs remain, and explain it to those who come too late.
-        """
+        """Hide actions that don't apply, whose URLs still explain why, and refunds of your own purchase."""
         actions = super().get_actions_detail(request, object_id)
         purchase = self.get_object(request, unquote(str(object_id)))
         hidden = set()

@@ -19,7 +19,6 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "inbox.view_personal_data",
         "credits.change_hold",
     ),
-    # All money and credits, but not packages.
     "finance": (
         "refunds.refund_purchase",
         "refunds.refund_any_amount",
@@ -37,7 +36,6 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "credits.approve_adjustment",
         "credits.change_hold",
     ),
-    # Packages and rates.
     "catalogue": (
         "packages.add_package",
         "packages.change_package",

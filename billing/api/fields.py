@@ -15,10 +15,7 @@ CENT = Decimal("0.01")
 
 @extend_schema_field(OpenApiTypes.DOUBLE)
 class NumberField(serializers.Field[Decimal, Any, int | float, Any]):
-    """A read-only JSON number with at most two decimals, as this API always returned.
-
-    It is rounded down, so that it never shows more than there is, and never used to compute anything.
-    """
+    """A read-only JSON number with at most two decimals, rounded down so that it never exceeds what is there."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(read_only=True, **kwargs)

@@ -74,7 +74,6 @@ class LegacyRefusalSerializer(serializers.Serializer[Any]):
 
 
 def _refusals(*statuses: int) -> dict[int, type[LegacyRefusalSerializer]]:
-    """Return the schema's responses for these statuses."""
     return dict.fromkeys(statuses, LegacyRefusalSerializer)
 
 

@@ -21,9 +21,7 @@ def without_slashed_twins(endpoints: list[tuple[str, str, str, Any]]) -> list[tu
 
 
 def _either_way(route: str, view: type[APIView], name: str) -> list[URLPattern]:
-    """Route a URL with and without a trailing slash: Stripe follows no redirect, and a redirected POST loses its
-    body.
-    """
+    """Route a URL with and without a trailing slash: Stripe follows no redirect, and a redirected POST has no body."""
     return [path(route, view.as_view(), name=name), path(f"{route}/", view.as_view())]
 
 

@@ -32,9 +32,8 @@ class DeliveryThrottle(BaseThrottle):
 
 @extend_schema(tags=["For Stripe"])
 class WebhookView(APIView):
-    """Verifies an event, stores and applies it in one short transaction, then responds.
-
-    2xx means that it is stored durably; after anything else, Stripe resends the event.
+    """Verifies an event, stores and applies it in one short transaction, then responds. 2xx means that it is stored
+    durably; after anything else, Stripe resends the event.
     """
 
     authentication_classes = []

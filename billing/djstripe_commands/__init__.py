@@ -1,3 +1,1 @@
-"""Replace dj-stripe's management commands with harmless ones; listed before ``djstripe`` in INSTALLED_APPS to come
-first.
-"""
+"""Replace harmful dj-stripe commands; must precede ``djstripe`` in INSTALLED_APPS, so that these are found first."""

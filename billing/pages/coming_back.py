@@ -1,7 +1,7 @@
-"""Tell buyers who return from a checkout to one of our pages about its outcome.
+"""Tell buyers who return from a checkout about its outcome, verified as on the success page.
 
 Our own return URL has `?checkout=cancelled`; older systems' have `?purchase=cancelled` or `?purchase=success`, which
-may name the session but mostly doesn't. The outcome is verified, as on the success page.
+may name the session but mostly doesn't.
 """
 
 from __future__ import annotations
@@ -66,7 +66,6 @@ def _purchase_of(request: HttpRequest) -> Purchase | None:
 
 
 def _outcome(purchase: Purchase | None) -> tuple[int, str]:
-    """Return the level and text of the message on a purchase."""
     if purchase is None:
         return messages.INFO, _("We couldn’t find your purchase. If you paid, please contact support.")
     told = {"credits": credits_amount(purchase.credits), "status": purchase.get_status_display()}

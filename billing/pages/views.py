@@ -57,7 +57,6 @@ from credits.ledger.selectors import find_balance, get_balance
 
 RECENT = 5
 PAGE_SIZE = 20
-# Each export reads all of a user's data.
 EXPORTS_PER_MINUTE = 2
 SEE_OTHER = 303
 # Up to this age, the success page of a purchase refreshes every so many seconds.
@@ -84,7 +83,6 @@ def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpRes
         "offers": window,
         "taken": taken_codes(user, team) if any(is_once(offer.package) for offer in window) else set(),
         "recent": recent_purchases(purchases_of(user, team=team), RECENT),
-        # Where Buy returns to; empty means this page.
         "back": local_path(request.GET.get("next", "")) or (request.get_full_path() if request.GET else ""),
         # A token per display of the page, so that pressing Buy twice makes one purchase.
         "order_token": uuid.uuid4(),
@@ -111,7 +109,6 @@ def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
 
 
 def _why_not(error: Exception) -> tuple[int, str]:
-    """Return the level and text of the message that says why no checkout was opened."""
     match error:
         case UnknownPackage():
             return messages.ERROR, _("This package is no longer on sale. Please choose another one.")
@@ -182,9 +179,8 @@ def success_page(request: HttpRequest) -> HttpResponse:
 
 
 def _refresh_seconds(purchase: Purchase) -> int | None:
-    """Return the seconds to the next refresh, or None if there is nothing to wait for.
-
-    The pause grows, as each refresh asks Stripe and a bank debit takes days.
+    """Return the seconds to the next refresh, more each time as each asks Stripe; None if there is nothing to wait
+    for.
     """
     if not purchase.is_open or purchase.attention:
         return None

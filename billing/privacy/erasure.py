@@ -1,10 +1,7 @@
-"""Erases a person: removes who they were, and leaves the books whole.
+"""Erase a user's personal data, and keep the financial records (docs/personal-data.md lists both).
 
-All of it is one transaction: somebody is erased or isn't, whenever the process dies, and of two at once the second
-finds it done. Locks are taken in the order that everything else takes them: user, inbox, purchases, teams, accounts.
-
-What is left are a user's row that says nothing, and the purchases, accounts, entries, refunds and disputes that hang on
-it. docs/personal-data.md has the table of what goes and what stays. Stripe holds its own copy: staff redact it there.
+It is one transaction, so that a user is erased or isn't, and the second of two concurrent calls finds it done. Locks
+are taken in the usual order: user, inbox, purchases, teams, accounts. Staff redact Stripe's own copy there.
 """
 
 from __future__ import annotations
@@ -32,8 +29,8 @@ from credits.privacy.credits_data import Left, close_accounts, credits_left
 
 @dataclass(frozen=True)
 class Plan:
-    """What erasing somebody would do now. ``obstacles`` have to be settled first; ``rows`` says how many of what would
-    be emptied or deleted; ``to_redact`` are Stripe's ids of what is to be redacted there.
+    """What erasing a user would do now: ``obstacles`` to resolve first, ``rows`` emptied or deleted by kind, and the
+    ids ``to_redact`` at Stripe.
     """
 
     user: User
@@ -45,7 +42,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Erased:
-    """What came of it. ``repeated``: they were erased before, and nothing was done now."""
+    """The outcome of an erasure. ``repeated``: the user was already erased, and nothing was done."""
 
     user_id: UUID
     forfeited: Decimal
@@ -55,24 +52,24 @@ class Erased:
 
 
 def must_be_erased(user: User) -> bool:
-    """Tell whether rows of the books or of a team would lose their user, who must then be erased, not deleted."""
+    """Return whether financial records or a team depend on the user, who must then be erased, not deleted."""
     bound = [Exists(rows) for part in registered() for rows in part.bound(user)]
     return User.objects.filter(reduce(or_, bound), pk=user.pk).exists()
 
 
 def plan_erasure(user: User, *, forfeit: bool = False) -> Plan:
-    """What would be in the way, and what would go. Changes nothing, and locks nothing: it is only said for now."""
+    """Return what would block an erasure and what it would delete, as of now: nothing is changed or locked."""
     return Plan(
         user, _obstacles(user, forfeit=forfeit), credits_left(user), _count(user), to_redact_at_stripe(user)
     )
 
 
 def erase_user(user_id: UUID, *, forfeit: bool = False) -> Erased:
-    """Erases a person for good. ``forfeit``: what is left of paid credits is booked out; promotional ones always are.
+    """Erase a user permanently. Remaining promotional credits are forfeited, paid ones only with ``forfeit``.
 
     Raises:
         User.DoesNotExist: there is no such user.
-        ErasureBlocked: something has to be settled first; nothing was changed.
+        ErasureBlocked: something must be resolved first; nothing was changed.
     """
     with transaction.atomic(durable=True):
         user = lock_user(user_id)
@@ -92,13 +89,13 @@ def erase_user(user_id: UUID, *, forfeit: bool = False) -> Erased:
 
 
 def hide_late_copies(user_id: UUID) -> dict[str, int]:
-    """Hides what came of an erased buyer while they were erased: an event or a copy that was being written then."""
+    """Hide events and copies of an erased buyer that were being written during the erasure."""
     with transaction.atomic():
         return hide_stripe_copies(traces_of(User.objects.get(pk=user_id, erased_at__isnull=False)))
 
 
 def count_copies(user: User) -> dict[str, int]:
-    """How many rows of Stripe's are copied here about them. Reads all copies."""
+    """Return how many rows here copy Stripe's data about the user, by kind. Reads all copies."""
     return count_stripe_copies(traces_of(user))
 
 
@@ -119,6 +116,5 @@ def _obstacles(user: User, *, forfeit: bool) -> list[Obstacle]:
 
 
 def _count(user: User) -> dict[str, int]:
-    """How many rows are emptied or deleted, Stripe's copies apart."""
     counted = (count for part in registered() for count in part.count(user).items())
     return {kind: number for kind, number in counted if number}

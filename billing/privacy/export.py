@@ -1,7 +1,4 @@
-"""Writes everything that is held about one person as a ZIP of files: for themselves, or for staff who are asked for it.
-
-Each app says what it holds (`accounts.privacy.registry`).
-"""
+"""Write a user's data as a ZIP, from the files that each app declares (`accounts.privacy.registry`)."""
 
 from __future__ import annotations
 
@@ -13,22 +10,22 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from accounts.models import User
 from accounts.privacy.registry import File, registered
 
-# Small exports stay in memory, larger ones go to a file that is gone with its handle.
+# Larger exports go to a temporary file, which is deleted when closed.
 IN_MEMORY = 2**20
 
 
 def export_files() -> list[File]:
-    """Return the files of an export, those of every app."""
+    """Return the export files of every app."""
     return [file for part in registered() for file in part.files]
 
 
 def left_out_models() -> dict[str, str]:
-    """Return the models that point at people and are in no file, each with the reason."""
+    """Return the models that refer to users and are in no file, each with the reason."""
     return {model: reason for part in registered() for model, reason in part.left_out.items()}
 
 
 def write_export(user: User) -> IO[bytes]:
-    """The ZIP, ready to be read from its beginning. The caller closes it, and it is gone."""
+    """Return the ZIP, positioned at its start. Closing it deletes it."""
     spooled = cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the caller closes it
     written = []
     with ZipFile(spooled, "w", ZIP_DEFLATED) as archive:

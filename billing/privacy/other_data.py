@@ -1,4 +1,4 @@
-"""What is held about a person across billing: the mails they were sent, and what needs no file."""
+"""Export the emails a user was sent, and list what needs no file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAILS = ["about", "what", "sent"]
 
 
 def _mails(user: User) -> Iterator[str]:
-    """Mails about purchases, refunds and gifts; those of notices stand with the notices."""
+    """Yield emails about purchases, refunds and gifts; those about notices are exported with the notices."""
     purchases = Purchase.objects.filter(user=user)
     refunds = Refund.objects.filter(payment__purchase__user=user)
     rows = [

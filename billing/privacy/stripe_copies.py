@@ -1,7 +1,7 @@
-"""Hides personal data in our copies of what Stripe holds of one buyer: in the inbox, and in dj-stripe's mirror.
+"""Hide one buyer's personal data in our copies of Stripe's data: the inbox and dj-stripe's mirror.
 
-What is left tells what happened (`billing.stripe.masking`): an event that is applied again has the same effect. Nothing
-is deleted, and nobody calls Stripe: what Stripe itself holds is redacted there.
+The rest still shows what happened (`billing.stripe.masking`), so that reprocessing an event has the same effect.
+Nothing is deleted, and Stripe isn't called.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ from core.database.row_batches import ROWS_AT_ONCE
 
 @dataclass(frozen=True)
 class Copies:
-    """One table of copies: what they are called, the SQL that gives the object of Stripe's in a row, the columns of
-    JSON and of text that are hidden. Its rows are locked in the order of their keys, as everywhere.
-    """
+    """A table of copies: its label, the SQL for a row's Stripe object, and the JSON and text columns to hide."""
 
     called: str
     model: type[Any]
@@ -34,7 +32,7 @@ class Copies:
     text: tuple[str, ...] = ()
 
     def of_keys(self, keys: set[Any]) -> Iterator[QuerySet[Any]]:
-        """Their rows, some thousands at a time."""
+        """Yield the rows of these keys, some thousands at a time."""
         ordered = sorted(keys)
         for place in range(0, len(ordered), ROWS_AT_ONCE):
             yield self.model.objects.filter(pk__in=ordered[place : place + ROWS_AT_ONCE]).order_by("pk")
@@ -60,8 +58,8 @@ COPIES = [
 
 
 def hide_stripe_copies(traces: Traces) -> dict[str, int]:
-    """Hides what is personal in all copies about the buyer, in the caller's transaction; safe to repeat. How many rows
-    of which kind were about them. Reads the inbox and the mirror from end to end: neither is found by its content.
+    """Hide personal data in all copies about the buyer, and return the number of rows by kind. Runs in the caller's
+    transaction, is safe to repeat, and reads all of the inbox and the mirror.
     """
     found = _about(traces)
     for copies, keys in found:
@@ -72,13 +70,13 @@ def hide_stripe_copies(traces: Traces) -> dict[str, int]:
 
 
 def count_stripe_copies(traces: Traces) -> dict[str, int]:
-    """How many rows `hide_stripe_copies` would find; changes nothing."""
+    """Return how many rows `hide_stripe_copies` would find, without changing any."""
     return {copies.called: len(keys) for copies, keys in _about(traces) if keys}
 
 
 def _about(traces: Traces) -> list[tuple[Copies, set[Any]]]:
-    """The keys of all rows about the buyer: those that the traces find, and what these name besides (a guest's card is
-    known by its charge alone).
+    """Return the keys of all rows about the buyer: those that the traces find, and those that these name, as a
+    guest's card is known by its charge alone.
     """
     found = [(copies, _keys(copies, *traces.condition())) for copies in COPIES]
     further = set().union(*(_leads(copies, keys) for copies, keys in found)) - traces.ids
@@ -91,24 +89,24 @@ def _about(traces: Traces) -> list[tuple[Copies, set[Any]]]:
 def _leads(copies: Copies, keys: set[Any]) -> set[str]:
     found: set[str] = set()
     for rows in copies.of_keys(keys):
-        for row in rows.annotate(stripe_object=RawSQL(copies.object, [], JSONField())):  # noqa: S611 - of our own code alone
+        for row in rows.annotate(stripe_object=RawSQL(copies.object, [], JSONField())):  # noqa: S611 - our own SQL
             found |= leads_of(row.stripe_object)
     return found
 
 
 def _hide(copies: Copies, row: Any) -> None:
-    """By UPDATE and not by dj-stripe's own save or delete, which may call Stripe."""
+    """Update the row with SQL: dj-stripe's own save and delete may call Stripe."""
     hidden = {name: masked(getattr(row, name)) for name in copies.json}
     hidden |= {name: masked_text(getattr(row, name)) for name in copies.text if getattr(row, name)}
     copies.model.objects.filter(pk=row.pk).update(**hidden)
 
 
 def _keys(copies: Copies, condition: str, arguments: list[Any]) -> set[Any]:
-    """The object is taken out of its row once, and not anew for each part of the condition."""
+    """Extract the object once per row, not once per part of the condition."""
     table, key = copies.model._meta.db_table, copies.model._meta.pk.column
     taken_out = f"SELECT {copies.object} AS object OFFSET 0"
     with connection.cursor() as cursor:
-        # Names and expressions of our own code alone are put into the statement.
+        # Only names and expressions from our own code are interpolated.
         cursor.execute(
             f'SELECT "{key}" FROM "{table}" CROSS JOIN LATERAL ({taken_out}) taken WHERE {condition}',  # noqa: S608
             arguments,

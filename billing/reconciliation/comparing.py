@@ -1,8 +1,7 @@
-"""Compares our purchases with Stripe, settles what can be settled, and names the rest.
+"""Compare our purchases with Stripe, repair what can be repaired and report the rest.
 
-The sweeper looks at purchases that stay open too long. A reconciliation goes through a period from both sides, a page
-at a time: every session that Stripe has, every purchase that we have, then every refund and dispute of Stripe's.
-Between two pages nothing of it is in memory (docs/decisions/reconciliation.md says how).
+The sweeper looks at purchases that stay open too long. A reconciliation goes through a period a page at a time:
+Stripe's sessions, our purchases, then Stripe's refunds and disputes (docs/decisions/reconciliation.md).
 """
 
 from __future__ import annotations
@@ -48,18 +47,16 @@ log = structlog.get_logger(__name__)
 Status = Purchase.Status
 Stage = ReconciliationRun.Stage
 
-# Of ours; Stripe's lists come in pages of `stripe_gateway.LIST_PAGE`.
+# Rows per page of our purchases; Stripe's lists have pages of `stripe_gateway.LIST_PAGE`.
 PURCHASES_PAGE = 100
 SOURCE = Source(PurchaseEvent.Source.RECONCILIATION)
 
 
 @dataclass(kw_only=True)
 class Page(Report):
-    """A page of a run to compare, and what came of it.
-
-    ``stage`` and ``cursor`` say where it begins and are moved to where the next one does (stage empty: it was the
-    last). ``reached`` is when the oldest of the page was created; ``seen`` the purchases whose sessions were on it.
-    ``beat`` is called before whatever takes long, and may raise to stop it.
+    """A page of a run, and its outcome. ``stage`` and ``cursor`` say where it begins, then where the next one does
+    (an empty stage: it was the last). ``reached`` is when the page's oldest row was created; ``seen`` are the
+    purchases of its sessions. ``beat`` is called before slow work, and may raise to stop it.
     """
 
     run_id: int
@@ -73,14 +70,14 @@ class Page(Report):
 
 
 def sweep_open_purchases() -> Report:
-    """Settles purchases that have been open, or failed without a word from Stripe, for longer than SWEEP_AFTER."""
+    """Sync purchases that stayed open, or failed without an answer from Stripe, for longer than SWEEP_AFTER."""
     report = Report()
     source = Source(PurchaseEvent.Source.SWEEPER)
     for purchase in _unsettled(timezone.now() - settings.SWEEP_AFTER):
         try:
             sync_purchase(purchase, report, source)
         except StripeUnavailable:
-            break  # not reachable: the next sweep goes on
+            break  # not reachable: the next sweep continues
         except BillingError as error:
             log.exception("sweep_failed", purchase=str(purchase.pk), code=error.code)
     issue_unanswered_refunds()
@@ -88,8 +85,7 @@ def sweep_open_purchases() -> Report:
 
 
 def compare_page(page: Page) -> None:
-    """Compares one page with a bounded number of queries, and a few more for each row that disagrees. Safe to repeat:
-    a repair is idempotent, and so is told of once.
+    """Compare one page, with a bounded number of queries and a few more per row that differs. Safe to repeat.
 
     Raises:
         StripeUnavailable, StripeRefused: no answer; what was repaired so far stays repaired.
@@ -110,7 +106,7 @@ def _stage_after(stage: str) -> str:
 
 
 def _unsettled(before: datetime.datetime) -> list[Purchase]:
-    """Open ones, and those that failed without Stripe's word. What waits for staff is not asked about again."""
+    """Return purchases that are open, or failed without an answer from Stripe, unless they wait for staff."""
     silent = Q(status=Status.FAILED, failure_code=StripeUnavailable.code, stripe_session_id=None)
     waiting = Q(status__in=[Status.PENDING, Status.PROCESSING])
     return list(
@@ -141,7 +137,7 @@ def _compare_sessions(page: Page) -> None:
 
 
 def _move_on(page: Page, listed: ListPage[Any]) -> None:
-    """What can't be read is told of, and keeps nothing else from being compared."""
+    """Move the cursor, and report unreadable objects, which don't stop the comparison."""
     page.cursor = listed.last_id
     page.reached = min((each.created for each in listed.items), default=None)
     for object_id, reason in listed.unreadable.items():
@@ -150,13 +146,12 @@ def _move_on(page: Page, listed: ListPage[Any]) -> None:
 
 def _settle_recorded(purchase: Purchase, session: CheckoutSession, page: Page) -> None:
     if purchase.is_credited and not PaymentReport.from_session(session).is_paid:
-        # It may have been paid since the list was made.
         session = stripe_gateway.retrieve_session(session.id)
     sync_with_session(purchase, session, page, SOURCE)
 
 
 def _settle_unrecorded(session: CheckoutSession, page: Page) -> Purchase | None:
-    """Of a session that only its reference ties to a purchase; by now it may be recorded, or another one."""
+    """Sync a session that only its reference ties to a purchase, which may have recorded it or another one by now."""
     with transaction.atomic():
         purchase = purchase_of_session(session)
     if purchase is not None:
@@ -174,7 +169,7 @@ def _note_unknown(session: CheckoutSession, page: Page) -> None:
 
 
 def _compare_purchases(page: Page) -> None:
-    """What Stripe's list did not bring up is asked for; and credits are held against the ledger."""
+    """Ask Stripe about purchases that its list didn't include, and compare credits with the ledger."""
     rows = list(_purchases_after(page)[:PURCHASES_PAGE])
     seen = SeenPurchase.objects.filter(run_id=page.run_id, purchase_id__in=[row.pk for row in rows])
     seen_ids = set(seen.values_list("purchase_id", flat=True))
@@ -211,13 +206,13 @@ def _purchases_after(page: Page) -> QuerySet[Purchase, Purchase]:
     rows = Purchase.objects.filter(created_at__range=(page.start, page.end))
     if page.cursor:
         created_at, last = page.cursor.split()
-        # The first condition says nothing that the others don't: it is what the index is read from.
+        # The first condition is redundant, but lets the index be used.
         rows = rows.filter(created_at__lte=created_at).filter(Q(created_at__lt=created_at) | Q(pk__lt=last))
     return rows.order_by("-created_at", "-id")
 
 
 def _compare_completed(purchase: Purchase, page: Page) -> None:
-    """Its session may lie just outside the period, so it is asked for by its id before it counts as missing."""
+    """Look the session up by id before it counts as missing: it may lie just outside the period."""
     page.purchases += 1
     session = session_of(purchase)
     if session is None:
@@ -230,7 +225,7 @@ def _compare_completed(purchase: Purchase, page: Page) -> None:
 
 
 def _compare_ledger(purchase_ids: list[UUID], page: Page) -> None:
-    """Every completed purchase has its entry, and every purchase entry its completed purchase."""
+    """Check that every completed purchase has its entry, and every purchase entry its completed purchase."""
     granted = Entry.objects.filter(
         account_id=OuterRef("account_id"), key=Concat(Value("purchase:"), Cast(OuterRef("pk"), CharField()))
     )

@@ -1,4 +1,4 @@
-"""What staff do about the findings of a reconciliation: repair by the webhook's own functions, or mark as settled."""
+"""Repair reconciliation issues through the webhook's own functions, or close them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ State = ReconciliationFinding.State
 
 CREDITS_ARE_MISSING = "completed_without_credits"
 
-# In a sentence; docs/operate.md has more.
+# One sentence each; docs/operate.md has more.
 WHAT_TO_DO = {
     "paid_not_credited": _("None: it has been credited. If there are many, check that webhooks arrive."),
     "status_behind": _("None: the purchase now matches Stripe."),
@@ -49,10 +49,10 @@ WHAT_TO_DO = {
 
 
 def repair_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
-    """Does again what a webhook would have done, and looks whether that settled it. Safe to repeat.
+    """Repeat what a webhook would have done, and close the issue if that resolved it. Safe to repeat.
 
     Raises:
-        NotRepairable: it is settled already, or nothing here can do anything about it.
+        NotRepairable: it is already closed, or can't be repaired here.
         SessionNotFound, StripeUnavailable, StripeRefused: as `billing.checkout.repair.rerun_fulfilment`.
     """
     finding = ReconciliationFinding.objects.select_related("purchase").get(pk=finding_id)
@@ -65,14 +65,14 @@ def repair_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
         is_settled = True
     else:
         purchase = rerun_fulfilment(finding.purchase.pk, actor_id)
-        is_settled = not purchase.attention  # credited, or given back
+        is_settled = not purchase.attention  # credited or refunded
     if is_settled:
         _settle(finding, actor_id)
     return finding
 
 
 def resolve_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
-    """Marks a finding that staff have settled elsewhere. A second one to say so changes nothing."""
+    """Close an issue that staff have resolved elsewhere. A closed one stays as it is."""
     finding = ReconciliationFinding.objects.get(pk=finding_id)
     if finding.state == State.WAITING:
         _settle(finding, actor_id)
@@ -80,7 +80,7 @@ def resolve_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
 
 
 def is_repairable(finding: ReconciliationFinding) -> bool:
-    """Whether asking Stripe again, or granting what is missing, can settle it."""
+    """Return whether asking Stripe again, or granting the missing credits, can resolve an issue."""
     attention = set(Purchase.Attention.values) - {"", "paid_twice", "return_currency"}
     return finding.purchase_id is not None and finding.kind in {*attention, CREDITS_ARE_MISSING}
 

@@ -1,7 +1,7 @@
-"""What must hold between Stripe's payments and the ledger's credits: for each invariant, the query that finds what
-breaks it. `check_ledger` proves them with the ledger's own (`credits.proof`).
+"""Define the invariants between Stripe's payments and the ledger's credits, each with a query for violations.
 
-Each selects (subject, detail); no rows is the proof. A share of credits may be off by one rounding.
+`check_ledger` proves them with the ledger's own (`credits.proof`). Each query selects (subject, detail); no rows is
+the proof. A share of credits may be off by one rounding.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ def _in(statuses: tuple[str, ...]) -> str:
     return ", ".join(f"'{status}'" for status in statuses)
 
 
-# Each refund and dispute that holds money back, with its place in Stripe's order, and the part of the payment before it
-# and up to it.
+# Refunds and disputes that hold money back, in Stripe's order, with the cumulative amount before and after each.
 RETURNS = f"""
     SELECT r.id, r.payment_id, r.policy, p.lot_id, u.credits, u.paid_minor, row_number() OVER line AS place,
            least(u.paid_minor, sum(r.minor) OVER line - r.minor) AS before,

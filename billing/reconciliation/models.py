@@ -1,4 +1,4 @@
-"""Comparisons with Stripe, and what each found."""
+"""Store comparisons with Stripe and the issues they find."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from core.database.guards import never_deleted
 
 
 class ReconciliationRun(models.Model):
-    """One comparison of a period with Stripe, from both sides, a page at a time.
-
-    ``stage`` and ``cursor`` say where it stands, and are written with what each page came to: a run that stopped goes
-    on from there. An empty stage: there is nothing to go on with. Whoever works on it is ``worked_by`` and has it until
-    ``lease_until``, further with each page; a process that died lets that time pass.
+    """A comparison of a period with Stripe, a page at a time. ``stage`` and ``cursor`` are its position, saved with
+    each page's result, so that a stopped run continues there; an empty stage means that nothing is left. A process
+    (``worked_by``) holds it until ``lease_until``, extended with each page; if the process dies, the lease expires.
     """
 
     class Source(models.TextChoices):
@@ -31,7 +29,7 @@ class ReconciliationRun(models.Model):
         FAILED = "failed", _("Interrupted")
 
     class Stage(models.TextChoices):
-        """What is gone through, in this order. The cursor is an id of Stripe's; of purchases, time and id."""
+        """The stages, in order. The cursor is a Stripe id, or for purchases a time and id."""
 
         SESSIONS = "sessions", _("Stripe checkouts")
         PURCHASES = "purchases", _("purchases")
@@ -91,7 +89,7 @@ class ReconciliationRun(models.Model):
 
     @property
     def is_worked_on(self) -> bool:
-        """A process has it, or had it until minutes ago and died."""
+        """A process holds the lease, or died minutes ago."""
         return self.lease_until is not None and self.lease_until > timezone.now()
 
     @property
@@ -100,7 +98,7 @@ class ReconciliationRun(models.Model):
 
 
 class SeenPurchase(models.Model):
-    """A purchase whose checkout a run met in Stripe's list; forgotten when the run is done or given up."""
+    """A purchase whose checkout a run found in Stripe's list; deleted when the run is done or given up."""
 
     pk = models.CompositePrimaryKey("run_id", "purchase_id")
     run_id = models.BigIntegerField()
@@ -115,10 +113,9 @@ class SeenPurchase(models.Model):
 
 
 class ReconciliationFinding(models.Model):
-    """One disagreement between Stripe and us. A run repaired it itself, or it waits until staff have settled it.
-
-    ``key`` names the problem: as long as it waits, each run that finds it again says so in the same row (``run`` is the
-    newest, ``found_at`` when that was, ``times`` how often).
+    """A difference between Stripe and our records, repaired by the run or waiting for staff to close it. While a
+    problem (``key``) waits, runs that find it again update its row (``run`` is the latest, ``found_at`` its time,
+    ``times`` the count).
     """
 
     class State(models.TextChoices):

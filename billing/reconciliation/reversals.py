@@ -1,7 +1,6 @@
-"""Refunds and disputes that Stripe has and we don't, or not as they stand: recorded, so that credits follow.
+"""Record refunds and disputes that are missing or outdated here, so that credits follow.
 
-One that stands here as there is still held against the credits: what it claims back is worked out again, so that one
-which was recorded and froze nothing is found.
+One that matches Stripe is still compared with the ledger, in case it froze no credits.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ Reported = StripeRefund | StripeDispute
 
 
 def compare_refunds(listed: Sequence[StripeRefund], report: Report, source: Source) -> None:
-    """Records those of a page of Stripe's refunds that stand otherwise here, or not at all."""
+    """Record the refunds on a page of Stripe's list that are missing or outdated here."""
     known = Refund.objects.select_related("payment__purchase").in_bulk(
         [refund.id for refund in listed], field_name="stripe_refund_id"
     )
@@ -38,7 +37,7 @@ def compare_refunds(listed: Sequence[StripeRefund], report: Report, source: Sour
 
 
 def compare_disputes(listed: Sequence[StripeDispute], report: Report, source: Source) -> None:
-    """The same of disputes."""
+    """Record the disputes on a page of Stripe's list that are missing or outdated here."""
     known = Dispute.objects.select_related("payment__purchase").in_bulk(
         [dispute.id for dispute in listed], field_name="stripe_dispute_id"
     )
@@ -46,7 +45,7 @@ def compare_disputes(listed: Sequence[StripeDispute], report: Report, source: So
 
 
 def issue_unanswered_refunds() -> int:
-    """Asks Stripe about refunds whose answer nobody recorded for longer than SWEEP_AFTER. How many were settled."""
+    """Ask Stripe about refunds unanswered for longer than SWEEP_AFTER, and return how many were closed."""
     settled = 0
     before = timezone.now() - settings.SWEEP_AFTER
     unanswered = Refund.objects.filter(status=Refund.Status.REQUESTED, created_at__lt=before)
@@ -54,7 +53,7 @@ def issue_unanswered_refunds() -> int:
         try:
             settled += issue_refund(refund_id, look_first=True).status != Refund.Status.REQUESTED
         except StripeUnavailable:
-            break  # not reachable: the next sweep goes on
+            break  # not reachable: the next sweep continues
         except BillingError as error:
             log.exception("refund_not_issued", refund=str(refund_id), code=error.code)
     return settled
@@ -86,7 +85,7 @@ def _compare(
 
 
 def _ours(listed: Sequence[Reported]) -> Iterable[Reported]:
-    """Those of payments of ours; another product may use the same account."""
+    """Return those of our payments; another product may use the same Stripe account."""
     payments = known_payments([one.payment_intent_id for one in listed], [one.charge_id for one in listed])
     ours = {
         name
@@ -117,12 +116,12 @@ def _record(reported: Reported, here: Reversal | None, report: Report, source: S
 
 
 def _tells_what_it_comes_to(reported: Reported, here: Reversal) -> bool:
-    """What no event told: in the list stands what it took out of the balance."""
+    """Return whether Stripe's list has the converted amount, which no event gave."""
     return here.counted_minor is None and counted(reported, here.payment) is not None
 
 
 def _is_settled(here: Reversal) -> bool:
-    """Whether the ledger has what it claims. Without a lock: it may come to nothing."""
+    """Return whether the ledger has the claim, which may be zero. Takes no lock."""
     payment = here.payment
     if not payment.is_accepted:
         return True

@@ -1,11 +1,8 @@
-"""Comparisons with Stripe that are kept: each with its period, where it stands, and what it found.
+"""Run comparisons with Stripe that can be interrupted, and keep their issues.
 
-A run is worked on a page at a time. What a page came to is committed with the place where the next one begins, so a run
-that stopped, by an error of Stripe's or because its process died, goes on from there, and finds nothing twice. What a
-page repairs is kept in the transaction of the repair itself: a page that has to be compared again finds it repaired.
-
-Whoever works on a run has a lease on it, renewed as it goes: a row's time and not a lock of the session, which a pooler
-in transaction mode would lose. Each commit asks whether the lease is still its own.
+Each page's result is committed with the start of the next page, so a stopped run continues there and finds nothing
+twice. A repair is committed in its own transaction: a page compared again finds it done. A process holds a lease on
+its run, renewed with each page: a time in the row, not a session lock, which a pooler in transaction mode would lose.
 """
 
 from __future__ import annotations
@@ -33,14 +30,14 @@ State = ReconciliationFinding.State
 Status = ReconciliationRun.Status
 Stage = ReconciliationRun.Stage
 
-# A night's run looks further back than a day: what a run before it could not ask about is asked about again.
+# A nightly run looks back further than a day, to repeat what an earlier run couldn't ask about.
 NIGHTLY = datetime.timedelta(days=3)
-# How long a process may be silent before it counts as dead; longer than any one call to Stripe with its repeats takes.
+# A process silent for longer counts as dead; longer than any one call to Stripe takes with its retries.
 LEASE = datetime.timedelta(minutes=5)
 RENEW_AFTER_SECONDS = 60
-# A run that has not come to its end by then is given up: later ones have compared the same.
+# An unfinished run is given up after this long: later ones have compared the same.
 GIVE_UP_AFTER = datetime.timedelta(days=7)
-# How much of the whole each stage is reckoned to be: where it begins, and where it ends.
+# The start and end of each stage, as estimated shares of the whole.
 SHARES = {
     Stage.SESSIONS: (0.0, 0.6),
     Stage.PURCHASES: (0.6, 0.9),
@@ -58,30 +55,27 @@ def begin_run(
     *,
     asked_by: UUID | None = None,
 ) -> ReconciliationRun:
-    """A run of the period ``start`` to ``end``, which `resume_run` works on. It ends now at the latest: what comes in
-    while
-    it is compared is a later run's.
-    """
+    """Create a run of a period for `resume_run`; it ends now at the latest, as later changes are a later run's."""
     return ReconciliationRun.objects.create(
         source=source, asked_by=asked_by, period_start=start, period_end=min(end, timezone.now())
     )
 
 
 def begin_nightly_run(night: datetime.datetime) -> ReconciliationRun:
-    """The run of this night; the one that is there already where its job runs again."""
+    """Return the run of this night, which exists if its job is repeated."""
     return ReconciliationRun.objects.get_or_create(
         source=ReconciliationRun.Source.NIGHTLY, period_start=night - NIGHTLY, period_end=night
     )[0]
 
 
 def runs_to_resume() -> QuerySet[ReconciliationRun, ReconciliationRun]:
-    """Those that nobody works on and that are not done, the oldest first."""
+    """Return unfinished runs that no process holds, the oldest first."""
     free = Q(lease_until=None) | Q(lease_until__lt=timezone.now())
     return ReconciliationRun.objects.filter(free).exclude(stage="").order_by("id")
 
 
 def give_up_old_runs() -> int:
-    """Ends those that nobody brought to their end for a week, and forgets what they had seen. How many there were."""
+    """End runs unfinished for a week, delete what they had seen, and return how many there were."""
     old = runs_to_resume().filter(started_at__lt=timezone.now() - GIVE_UP_AFTER)
     with transaction.atomic():
         given_up = list(old.select_for_update().values_list("pk", flat=True))
@@ -99,7 +93,7 @@ def give_up_old_runs() -> int:
 
 
 def last_that_stopped() -> int:
-    """The newest run that nobody works on and that is not done.
+    """Return the latest unfinished run that no process holds.
 
     Raises:
         NothingToGoOnWith: there is none.
@@ -111,12 +105,12 @@ def last_that_stopped() -> int:
 
 
 def resume_run(run_id: int, progress: Progress = lambda run: None) -> ReconciliationRun:
-    """Works on a run from where it stands to its end. ``progress`` is told of it after each page.
+    """Work on a run from its position to its end. ``progress`` is called after each page.
 
     Raises:
         ReconciliationBusy: another process works on it, or took it over.
         NothingToGoOnWith: it is done.
-        StripeUnavailable, StripeRefused: it stopped, keeps the reason, and can go on from there.
+        StripeUnavailable, StripeRefused: it stopped, keeps the reason, and can be resumed.
     """
     work = _take(run_id)
     try:
@@ -126,7 +120,7 @@ def resume_run(run_id: int, progress: Progress = lambda run: None) -> Reconcilia
             _keep(work, page)
             progress(work.run)
     except BaseException as error:
-        # Whatever it was, Ctrl-C too: the next one need not wait until the lease is over.
+        # Whatever the error, Ctrl-C included: the next process needn't wait for the lease to expire.
         _stop(work, error)
         raise
     log.info("reconciled", run=run_id, sessions=work.run.sessions, purchases=work.run.purchases)
@@ -135,8 +129,6 @@ def resume_run(run_id: int, progress: Progress = lambda run: None) -> Reconcilia
 
 @dataclass
 class _Work:
-    """A run and the lease of who works on it."""
-
     run: ReconciliationRun
     worker: UUID
     renewed: float
@@ -159,7 +151,7 @@ class _KeptPage(Page):
 
 def _take(run_id: int) -> _Work:
     worker = uuid4()
-    # The database's clock: those of two machines may differ.
+    # Uses the database's clock: those of two machines may differ.
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     taken = ReconciliationRun.objects.filter(free, pk=run_id).exclude(stage="")
     changes = {"status": Status.RUNNING, "failure": "", "ended_at": None}
@@ -192,7 +184,6 @@ def _next_page(work: _Work) -> Page:
 
 
 def _keep(work: _Work, page: Page) -> None:
-    """Commits what the page came to, and where the next one begins."""
     run = work.run
     is_done = not page.stage
     changes: dict[str, object] = {"lease_until": Now() + LEASE}
@@ -221,7 +212,7 @@ def _keep(work: _Work, page: Page) -> None:
 
 
 def _share(run: ReconciliationRun, page: Page) -> float:
-    """How much is done, by the part of the period that the stage has gone through: newest first, as the lists are."""
+    """Return the share that is done, by how much of the period the stage has covered, newest first."""
     if not page.stage:
         return 1.0
     begins, ends = SHARES[Stage(page.stage)]
@@ -232,10 +223,10 @@ def _share(run: ReconciliationRun, page: Page) -> float:
 
 
 def _stop(work: _Work, error: BaseException) -> None:
-    """Gives the run back, with the reason. One that another process has by now is left alone."""
+    """Release the run with the reason, unless another process has taken it over."""
     reason = error.for_staff if isinstance(error, BillingError) else type(error).__name__
     log.warning("reconciliation_stopped", run=work.run.pk, reason=reason)
-    with suppress(Exception):  # where the database is what is gone, the lease runs out by itself
+    with suppress(Exception):  # without the database, the lease expires anyway
         work.mine.update(
             status=Status.FAILED,
             failure=reason[:300],
@@ -246,7 +237,7 @@ def _stop(work: _Work, error: BaseException) -> None:
 
 
 def _wait(run_id: int, found: Finding) -> None:
-    """Puts a finding before staff; one that waits already is only found again."""
+    """Open an issue, or update the open one with the same key."""
     waiting = ReconciliationFinding.objects.filter(key=found.key, state=State.WAITING)
     again = {"run_id": run_id, "detail": found.detail[:300], "found_at": Now(), "times": F("times") + 1}
     if not waiting.update(**again):

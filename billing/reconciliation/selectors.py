@@ -1,4 +1,4 @@
-"""Reads of reconciliations."""
+"""Query reconciliations."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from billing.reconciliation.models import ReconciliationFinding
 
 
 def waiting_findings() -> QuerySet[ReconciliationFinding]:
-    """Those that staff have to settle."""
+    """Return the issues that staff have to close."""
     return ReconciliationFinding.objects.filter(state=ReconciliationFinding.State.WAITING)

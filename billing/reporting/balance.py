@@ -1,4 +1,4 @@
-"""Proves that the figures come to what was paid: no cent of revenue is made or lost on its way through the days."""
+"""Prove that the figures add up to what was paid: no revenue appears or is lost between the days."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from core.days import day_of
 from credits.reporting.models import LedgerDay
 from credits.reporting.selectors import standing_at
 
-# A quotient has a last digit: over all days, what it leaves out stays far below this part of a minor unit.
+# Rounding errors of quotients, over all days, stay far below this part of a minor unit.
 TOLERANCE = Decimal("0.0001")
 DAY = datetime.timedelta(days=1)
 
 
 def unbalanced_currencies() -> Iterator[str]:
-    """Yields a line for each currency whose paid amount is not what is deferred, recognised (breakage with it), written
-    off and returned together.
-    """
+    """Yield a line per currency whose paid amount isn't all deferred, recognised, written off, refunded or disputed."""
     last = day_of(timezone.now()) + 2 * DAY  # Stripe's clock may be ahead of ours
     for currency in _currencies():
         sales = sales_in(None, last, currency)
@@ -38,6 +36,5 @@ def unbalanced_currencies() -> Iterator[str]:
 
 
 def _currencies() -> list[str]:
-    """Those that something was sold in, and those that credits cost something in."""
     costly = LedgerDay.objects.exclude(currency="").values_list("currency", flat=True)
     return sorted({*SalesDay.objects.values_list("currency", flat=True), *costly})

@@ -1,7 +1,6 @@
-"""What was sold and what came back, added up by day: counted from purchases, refunds and disputes.
+"""Store daily totals of purchases, refunds and disputes, written by `billing.reporting.daily_figures`.
 
-Nothing here is a fact of its own but the visits. `billing.reporting.daily_figures` writes these tables. Money is in the
-currency's minor units, and no sum goes across currencies.
+All but the visits can be recounted. Money is in the currency's minor units, and no sum mixes currencies.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from billing.purchases.models.purchases import Purchase
 
 
 class CheckoutDay(models.Model):
-    """Purchases begun on a day, by package, currency and what they have come to since."""
+    """Purchases begun on a day, by package, currency and current status."""
 
     day = models.DateField(_("day"))
     package_code = models.CharField(_("package code"), max_length=50)
@@ -37,8 +36,8 @@ class CheckoutDay(models.Model):
 
 
 class SalesDay(models.Model):
-    """Purchases paid at Stripe on a day and credited, by package and currency. ``first_purchases`` of them were the
-    first of their buyer (a person or a team), ``second_purchases`` the second.
+    """Credited purchases by the day of payment at Stripe, package and currency. ``first_purchases`` were their
+    buyer's first (a user or a team), ``second_purchases`` their second.
     """
 
     day = models.DateField(_("day"))
@@ -61,10 +60,8 @@ class SalesDay(models.Model):
 
 
 class ReturnsDay(models.Model):
-    """Refunds and disputes that began at Stripe on a day, by the package they are about.
-
-    ``refunds`` stand or have gone through, for ``refunded_minor``. ``disputes`` are chargebacks, inquiries apart, and
-    ``disputed_minor`` is what of them is away from us: of open and of lost ones.
+    """Refunds and disputes by the day they began at Stripe and by package. ``refunds`` are pending or succeeded, for
+    ``refunded_minor``; ``disputes`` exclude inquiries, and ``disputed_minor`` counts open and lost ones only.
     """
 
     day = models.DateField(_("day"))
@@ -89,9 +86,7 @@ class ReturnsDay(models.Model):
 
 
 class VisitDay(models.Model):
-    """How many visits saw the packages on a day: one for each browser's session. A counter of its own: who looked is
-    not kept, so it can't be counted anew.
-    """
+    """Visits to the packages on a day, one per browser session; visitors aren't recorded, so it can't be recounted."""
 
     day = models.DateField(_("day"), primary_key=True)
     visits = models.BigIntegerField(_("visits"))
@@ -105,7 +100,7 @@ class VisitDay(models.Model):
 
 
 class SalesCount(models.Model):
-    """When the days were last brought up to date, and whose days they are. One row."""
+    """When the days were last counted, and in which time zone. One row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     counted_at = models.DateTimeField(_("counted at"), db_default=Now())

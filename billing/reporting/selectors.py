@@ -1,6 +1,6 @@
-"""Reads of the figures by day: each over as many rows as there are days and packages, never over purchases.
+"""Query the daily figures, reading as many rows as there are days and packages, never the purchases.
 
-Money is in minor units of one currency; counts are of all currencies where none is named.
+Money is in minor units of one currency; counts cover all currencies unless one is given.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from credits.reporting.selectors import Earned, earned_by_day
 
 @dataclass(frozen=True)
 class Sales:
-    """What was paid in a time, and what of it went back."""
+    """The sales of a period, with refunds and disputes."""
 
     purchases: int = 0
     paid_minor: int = 0
@@ -32,18 +32,18 @@ class Sales:
 
     @property
     def returned_minor(self) -> int:
-        """What was refunded, and what disputes keep away."""
+        """Refunds, plus disputes that are open or lost."""
         return self.refunded_minor + self.disputed_minor
 
     @property
     def net_minor(self) -> int:
-        """Paid, less what was returned."""
+        """Paid, less refunds and disputes."""
         return self.paid_minor - self.returned_minor
 
 
 @dataclass(frozen=True)
 class Buyers:
-    """How many people and teams had bought by a day: once at least, and again."""
+    """How many users and teams had bought by a day: at least once, and at least twice."""
 
     all: int = 0
     again: int = 0
@@ -57,15 +57,13 @@ class PackageSales:
 
 
 def sales_counted_at() -> datetime.datetime | None:
-    """When the days were last brought up to date; None before the first count."""
+    """Return when the days were last counted; None before the first count."""
     count = SalesCount.objects.first()
     return count.counted_at if count else None
 
 
 def currencies_sold() -> list[str]:
-    """The currencies that something was paid in, the one with most purchases first; before the first purchase, those
-    that something is priced in. There is one at least.
-    """
+    """Return the currencies sold in, or else priced in, the one with most purchases first; never empty."""
     sold = SalesDay.objects.values("currency").annotate(number=Sum("purchases"))
     found = [row["currency"] for row in sold.order_by("-number", "currency")]
     return found or sorted(set(Package.objects.values_list("currency", flat=True))) or [Package().currency]
@@ -74,12 +72,12 @@ def currencies_sold() -> list[str]:
 def sales_by_day(
     first: datetime.date | None, last: datetime.date, currency: str
 ) -> dict[datetime.date, Sales]:
-    """For each day that something was paid or went back on. Two queries."""
+    """Return the sales of each day that has any, with two queries."""
     return _sales(first, last, currency, "day")
 
 
 def sales_by_package(first: datetime.date, last: datetime.date, currency: str) -> list[PackageSales]:
-    """The package that brought most first. Three queries."""
+    """Return the sales of each package, the highest revenue first, with three queries."""
     found = _sales(first, last, currency, "package_code")
     names = dict(Package.objects.filter(code__in=list(found)).values_list("code", "name"))
     listed = [PackageSales(code, names.get(code, code), sales) for code, sales in found.items()]
@@ -87,12 +85,12 @@ def sales_by_package(first: datetime.date, last: datetime.date, currency: str) -
 
 
 def sales_in(first: datetime.date | None, last: datetime.date, currency: str) -> Sales:
-    """All of a time; without a first day, from the beginning."""
+    """Return the sales of a period, from the beginning if ``first`` is None."""
     return _sales(first, last, currency, "currency").get(currency, Sales())
 
 
 def buyers_by(last: datetime.date, currency: str | None = None) -> Buyers:
-    """By the end of a day. With a currency: those whose first (or second) purchase was in it."""
+    """Return the buyers up to a day; with a currency, those whose first (or second) purchase was in it."""
     days = SalesDay.objects.filter(day__lte=last)
     if currency is not None:
         days = days.filter(currency=currency)
@@ -106,19 +104,19 @@ def new_buyers(first: datetime.date, last: datetime.date) -> int:
 
 
 def purchases_paid(first: datetime.date, last: datetime.date) -> int:
-    """In all currencies."""
+    """Return how many purchases were paid, in all currencies."""
     days = SalesDay.objects.filter(day__gte=first, day__lte=last)
     return int(days.aggregate(number=_sum("purchases"))["number"])
 
 
 def disputes_opened(first: datetime.date, last: datetime.date) -> int:
-    """In all currencies, inquiries apart."""
+    """Return how many disputes were opened, in all currencies, without inquiries."""
     days = ReturnsDay.objects.filter(day__gte=first, day__lte=last)
     return int(days.aggregate(number=_sum("disputes"))["number"])
 
 
 def checkouts_by_status(first: datetime.date, last: datetime.date) -> dict[str, int]:
-    """Of purchases begun in a time, in all currencies: how many have come to what. Every status is there."""
+    """Return how many purchases begun in the period have each status, zeros included, in all currencies."""
     rows = CheckoutDay.objects.filter(day__gte=first, day__lte=last).values("status")
     found = dict(rows.annotate(number=Sum("purchases")).values_list("status", "number"))
     return {status: found.get(status, 0) for status in Purchase.Status.values}
@@ -148,8 +146,8 @@ def _sum(column: str) -> Coalesce:
 
 @dataclass(frozen=True)
 class Revenue:
-    """What was earned in a time, in minor units with places. Money that was returned for credits that could not be
-    taken back lowers what was ``used``: so deferred, recognised, written off and returned come to what was paid.
+    """Revenue of a period, in minor units with decimals. Reversals of credits that couldn't be clawed back lower
+    ``used``, so that deferred, recognised, written off, refunded and disputed add up to what was paid.
     """
 
     used: Decimal = Decimal(0)
@@ -169,7 +167,7 @@ class Revenue:
 def revenue_by_day(
     first: datetime.date | None, last: datetime.date, currency: str
 ) -> dict[datetime.date, Revenue]:
-    """For each day that something was earned or returned on. Four queries."""
+    """Return the revenue of each day with earnings or reversals, with four queries."""
     sales = sales_by_day(first, last, currency)
     earned = earned_by_day(first, last, currency)
     return {
@@ -187,6 +185,6 @@ def _revenue(earned: Earned, sales: Sales) -> Revenue:
 
 
 def package_codes_bought() -> list[str]:
-    """The codes of all packages that there are, or that were begun to be bought by the last count."""
+    """Return the codes of all packages, existing or ordered by the last count."""
     bought = CheckoutDay.objects.values_list("package_code", flat=True).distinct()
     return sorted({*bought, *Package.objects.values_list("code", flat=True)})

@@ -1,4 +1,4 @@
-"""Counts visits that see the packages: where the way of a buyer begins."""
+"""Count visits to the packages, where the conversion funnel begins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SEEN = "packages_seen_on"
 
 
 def note_visit(request: HttpRequest) -> None:
-    """Once for each session and day. Who it was is not kept."""
+    """Count a visit once per session and day, without recording who it was."""
     today = day_of(timezone.now()).isoformat()
     if request.session.get(SEEN) != today:
         count_visit()

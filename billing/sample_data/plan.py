@@ -1,4 +1,4 @@
-"""How many of a batch's purchases and entries each buyer has, and when the entries happened."""
+"""Distribute a batch's purchases and entries over buyers and time."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ IDS_A_PLACE = 2
 
 
 class CannotSeed(Exception):
-    """What was asked for can't be made, or not here; the message says why."""
+    """The request is impossible, or not allowed here; the message says why."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything. Each purchase may need an entry that credits it, and each buyer two purchases.
+    """The size of a batch: each purchase may need an entry that credits it, and each buyer two purchases.
 
     Raises:
         CannotSeed: there are too few of one for the other.
@@ -39,7 +39,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Reserved:
-    """What of the database's numbers belongs to a batch: its own, and the first ids of its entries and its lots."""
+    """The numbers reserved for a batch: its own, and the first ids of its entries and lots."""
 
     batch: int
     first_entry: int
@@ -47,8 +47,8 @@ class Reserved:
 
 
 class Moment(NamedTuple):
-    """One place in a batch's order: an entry's id, the id of a lot that it may bring, microseconds since 1970. The next
-    id is the place's own too, for credits that pay off a debt as soon as they come.
+    """A place in a batch's order: an entry id (the next is reserved for a debt's payment), a lot id and a time in
+    microseconds since 1970.
     """
 
     entry_id: int
@@ -58,10 +58,9 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """A batch's entries in the order of time, dealt to buyers by a wheel on which each has as many places as weight.
-
-    So ids and times rise together over all accounts, though each account is written as a whole. The wheel is turned
-    by another angle in each round: nobody buys in a fixed rhythm.
+    """A batch's entries in order of time, dealt to buyers by a wheel with places in proportion to their weight. So
+    ids and times rise together across accounts, though each account is written whole. A random angle each round
+    avoids a rhythm.
     """
 
     sizes: Sizes
@@ -87,7 +86,7 @@ class Plan:
         object.__setattr__(self, "turns", [random.randrange(len(wheel)) for _ in range(rounds)])
 
     def random(self, of: object) -> Random:
-        """The same numbers for the same seed, batch and subject."""
+        """Return a generator that yields the same numbers for the same seed, batch and subject."""
         return Random(f"{self.seed}:{self.reserved.batch}:{of}")
 
     def purchases_of(self, buyer: int) -> int:
@@ -95,7 +94,7 @@ class Plan:
         return rounds * len(self.places[buyer]) + sum(place < rest for place in self.places[buyer])
 
     def moments_of(self, buyer: int, random: Random) -> list[Moment]:
-        """In order of time; at least as many as the buyer has purchases."""
+        """Return a buyer's moments in order of time, at least as many as purchases."""
         size, entries = self.wheel_size, self.sizes.entries
         slots = sorted(
             turned * size + (place + turn) % size
@@ -116,7 +115,7 @@ class Plan:
 
 
 def microseconds(instant: datetime.datetime) -> int:
-    """Since 1970."""
+    """Return the microseconds since 1970."""
     return (instant - EPOCH) // MICROSECOND
 
 
@@ -125,7 +124,7 @@ def instant(at: int) -> datetime.datetime:
 
 
 def _weight(buyer: int, buyers: int) -> int:
-    """Most have little, some more, and the first a great deal; not more than twice as much as there are buyers."""
+    """Return a buyer's weight: small for most, larger for some, and for the first up to a twentieth of all buyers."""
     few = 3 if buyer % 10 == 5 else 0
     many = 20 if buyer % 100 == 50 else 0
     most = min(buyers // 20, LARGEST_WEIGHT) if buyer == 0 else 0

@@ -1,4 +1,4 @@
-"""Rows on their way into the database: lines of COPY, kept until a chunk is full."""
+"""Collect rows as lines of COPY, and write them in chunks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from django.db import connection, models, transaction
 from django.db.models import Field, Model
 
-# What PostgreSQL's text format of COPY gives a meaning to.
+# Characters with a meaning in COPY's text format.
 ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 LINES_A_WRITE = 1000
 
 
 class Rows:
-    """Collects rows; `write` commits them, past the triggers, and begins anew."""
+    """Collects rows; `write` commits them past the triggers, then starts over."""
 
     def __init__(self) -> None:
         self.lines: dict[type[Model], list[str]] = defaultdict(list)
@@ -24,7 +24,7 @@ class Rows:
         self.fields: dict[type[Model], Sequence[str]] = {}
 
     def add(self, row: Model) -> None:
-        """An unsaved instance. An id that the database gives is left to it, where the first row of a model has none."""
+        """Add an unsaved instance; if a model's first row has no id, the database assigns that model's ids."""
         model = type(row)
         if model not in self.fields:
             given = [field for field in model._meta.concrete_fields if not _is_left_to_database(field, row)]
@@ -35,7 +35,7 @@ class Rows:
         )
 
     def add_line(self, model: type[Model], columns: Sequence[str], line: str) -> None:
-        """A row that is spelled already, for the table that has most."""
+        """Add a row already formatted for COPY, for the largest table."""
         self.columns[model] = columns
         self.lines[model].append(line)
 
@@ -55,7 +55,7 @@ class Rows:
 
 
 def spelled(value: object) -> str:
-    """As COPY reads it."""
+    """Format a value for COPY."""
     if value is None:
         return "\\N"
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Purchases, and the rows that belong to them: events, payments, refunds, disputes."""
+"""Generate purchases with their events, payments, refunds and disputes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Status = Purchase.Status
 Source = PurchaseEvent.Source
 MINUTE = 60 * MILLION
 DAY = 24 * 60 * MINUTE
-# How long a bank takes to decide: a dispute that is younger is still open.
+# How long a bank takes to decide; younger disputes are open.
 UNDECIDED_DAYS = 60
 
 
 @dataclass
 class Sale:
-    """A purchase as it grows; its rows are added when its story is over."""
+    """A purchase in progress; its rows are added once complete."""
 
     purchase: Purchase
     payment: Payment | None = None
@@ -63,7 +63,7 @@ class Sale:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a buyer or a bank wants back of a sale, in minor units of money and millionths of credits."""
+    """A refund's or dispute's claim on a sale, in minor units of money and millionths of credits."""
 
     row: Refund | Dispute
     minor: int
@@ -72,7 +72,7 @@ class Claim:
 
 
 def start_sale(user: User, account: Account, offered: Offer, random: Random, at: int) -> Sale:
-    """A checkout that was opened."""
+    """Start a sale with an opened checkout."""
     package = offered.package
     number = UUID(int=random.getrandbits(128), version=4)
     purchase = Purchase(
@@ -109,7 +109,7 @@ def complete(sale: Sale, moment: Moment, balance: int, random: Random) -> None:
 
 
 def end_unpaid(sale: Sale, status: Status, at: int, random: Random) -> None:
-    """Leaves a pending one as it is."""
+    """Fail or expire a sale; leave a pending one as it is."""
     if status == Status.FAILED:
         sale.payment = _payment(sale.purchase, Payment.State.FAILED, at + 2 * DAY, random)
         sale.purchase.failure_code = "payment_failed"
@@ -119,9 +119,9 @@ def end_unpaid(sale: Sale, status: Status, at: int, random: Random) -> None:
 
 
 def claim_back(sale: Sale, status: Status, random: Random, moment: Moment, now: int) -> Claim:
-    """The refund or the dispute that leads to this status."""
+    """Create the refund or dispute that leads to this status."""
     purchase, payment = sale.purchase, sale.payment
-    assert payment is not None  # noqa: S101 - only what was paid is claimed back
+    assert payment is not None  # noqa: S101 - only paid sales are claimed back
     number = UUID(int=random.getrandbits(128), version=4)
     minor = purchase.price_minor
     if status == Status.PARTIALLY_REFUNDED:
@@ -137,10 +137,10 @@ def claim_back(sale: Sale, status: Status, random: Random, moment: Moment, now: 
 
 
 def settle(sale: Sale, claim: Claim, status: Status, taken: int, at: int) -> None:
-    """What `billing.refunds.reversals` and its callers write down of a claim."""
+    """Record a claim as `billing.refunds.reversals` and its callers do."""
     purchase, row = sale.purchase, claim.row
     took = spelled_amount(taken)
-    purchase.status = status  # the services set it before they tell
+    purchase.status = status  # the services set it before they record the event
     sale.returns.append(row)
     detail = {"amount": str(row.amount), **({"credits": f"-{took}"} if taken else {})}
     if isinstance(row, Dispute):

@@ -1,4 +1,4 @@
-"""Fills a development database with a batch of made-up buyers, chunk by chunk."""
+"""Fill a development database with a batch of sample buyers, in chunks."""
 
 from __future__ import annotations
 
@@ -29,16 +29,15 @@ USERNAME = r"^seed-(\d+)-\d+$"
 
 @dataclass(frozen=True)
 class Seeded:
-    """Which batch was added; its buyers' usernames begin with ``seed-<batch>-``."""
+    """The batch that was added; its usernames begin with ``seed-<batch>-``."""
 
     batch: int
 
 
 def seed_demo(sizes: Sizes, seed: int, report: Callable[[float], None]) -> Seeded:
-    """Adds a batch. Each buyer is written whole, so what an interruption leaves are whole books of fewer buyers.
-
-    ``report`` is told the share that is done. Ids, sums and outcomes follow from ``seed`` and the batch's number;
-    times end now.
+    """Add a batch, and call ``report`` with the share that is done. Ids, sums and outcomes follow from ``seed`` and
+    the batch's number; times end now. Each buyer is written whole: an interruption leaves complete books of fewer
+    buyers.
 
     Raises:
         CannotSeed: this is not a development database, nothing is on sale, or the role is no superuser.
@@ -66,9 +65,7 @@ def _write_all(plan: Plan, offered: Sequence[Offer], report: Callable[[float], N
 
 
 class Writer:
-    """Writes one chunk, in a thread with a connection of its own, while the next one is thought up. Never keeps more
-    than these two in memory.
-    """
+    """Writes a chunk in a thread with its own connection while the next is generated; holds at most two in memory."""
 
     def __init__(self, entries: int, report: Callable[[float], None]) -> None:
         self.entries, self.report = entries, report
@@ -81,7 +78,7 @@ class Writer:
         self.writing = self.thread.submit(_write, rows)
 
     def close(self) -> None:
-        """Waits for what is being written."""
+        """Wait for the chunk in progress."""
         with self.thread:
             self._wait()
 
@@ -93,7 +90,6 @@ class Writer:
 
 
 def _write(rows: Rows) -> int:
-    """How many entries were written."""
     entries = rows.count(Entry)
     try:
         rows.write()
@@ -112,7 +108,7 @@ def _check_place() -> None:
 
 
 def _offered() -> Sequence[Offer]:
-    """What is on sale at a price of which a part can be refunded."""
+    """Return the offers on sale at a price that can be refunded in part."""
     on_sale = [
         offer for offer in offers(Package.objects.filter(is_active=True)) if offer.package.price_minor > 1
     ]
@@ -123,7 +119,7 @@ def _offered() -> Sequence[Offer]:
 
 @transaction.atomic
 def _reserve(entries: int) -> Reserved:
-    """Whoever writes entries or lots meanwhile waits, so that nobody takes an id out of the middle."""
+    """Reserve ids, while other writers of entries and lots wait, so that none takes an id in between."""
     with connection.cursor() as cursor:
         cursor.execute("LOCK TABLE credits_entry, credits_lot IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute(

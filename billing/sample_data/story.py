@@ -1,4 +1,4 @@
-"""One buyer's two years: purchases, what came back of them, and spends in between."""
+"""Simulate one buyer's two years: purchases, refunds, disputes, and spends in between."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from billing.sample_data.sales import (
 )
 from credits.ledger.models import Account, Clawback, Entry
 
-# What becomes of a thousand purchases.
+# Outcomes per thousand purchases.
 OUTCOMES = {
     Status.COMPLETED: 855,
     Status.EXPIRED: 50,
@@ -49,20 +49,20 @@ LAST_NAMES = (
     *("Kowalski", "Lopez"),
 )
 CENT = MILLION // 100
-# Of what is there, so much is spent before the next purchase.
+# The share of available credits spent before the next purchase.
 SPENT_PERCENT = 80
 
 
 @dataclass(frozen=True)
 class Credited:
-    """A purchase that is credited at this entry, and what becomes of it."""
+    """An entry that credits a purchase, and the purchase's outcome."""
 
     outcome: Status
 
 
 @dataclass(frozen=True)
 class Returned:
-    """At this entry, what the purchase credited at that other place gives back."""
+    """An entry that claws back the purchase credited at another place."""
 
     place: int
     outcome: Status
@@ -72,7 +72,7 @@ Deed = Credited | Returned | None
 
 
 class Story:
-    """Everything of one buyer, drawn from random numbers of their own: who comes before or after changes nothing."""
+    """One buyer's history, drawn from its own random numbers, independent of other buyers."""
 
     def __init__(self, plan: Plan, buyer: int, offered: Sequence[Offer], rows: Rows) -> None:
         self.plan, self.offered, self.rows = plan, offered, rows
@@ -86,9 +86,9 @@ class Story:
         self.sales: dict[int, tuple[Sale, OpenLot]] = {}
 
     def tell(self, purchases: int) -> None:
-        """Adds all of the buyer's rows."""
+        """Add all of the buyer's rows."""
         first, *later = self.random.choices(list(OUTCOMES), list(OUTCOMES.values()), k=purchases)
-        # The first one is credited: there is nothing to spend before.
+        # The first is always credited, as there is nothing to spend before.
         outcomes = [first if first in Purchase.CREDITED else Status.COMPLETED, *later]
         self._live([outcome for outcome in outcomes if outcome in Purchase.CREDITED])
         self.rows.add(self.user)
@@ -131,8 +131,8 @@ class Story:
         self.sales[place] = sale, lot
 
     def _give_back(self, deed: Returned, moment: Moment) -> bool:
-        """Whether there is an entry of it: where everything was spent and nothing is owed, there is none. What is to
-        expire first, or paid off a debt, is left alone.
+        """Claw back a purchase, unless its lot is about to expire or paid off debt; return whether that made an
+        entry.
         """
         sale, lot = self.sales[deed.place]
         if lot.offset or (lot.remaining and lot.expires <= moment.at):
@@ -157,13 +157,13 @@ class Story:
         return bool(taken + owed)
 
     def _use(self, moment: Moment, spends_left: int) -> None:
-        """Spends a share of what is there. What has expired is booked out first; with nothing left, some is given."""
+        """Spend a share of the available credits, after expiring what is due; grant a promotion if none are left."""
         free = self.books.free(moment.at)
         if lot := self.books.expired(moment.at):
             self.books.expire(moment, lot)
         elif free:
             most = max(1, min(free, 2 * free * SPENT_PERCENT // (100 * (spends_left + 1))))
-            amount = 1 + int(self.random.random() * most)  # quicker than randint
+            amount = 1 + int(self.random.random() * most)  # faster than randint
             key = f"job:{moment.entry_id:x}"
             self.books.spend(moment, amount - amount % CENT or amount, Fact(Entry.Kind.SPEND, key, "job"))
         else:
@@ -186,7 +186,7 @@ class Story:
         self.books.grant(moment, lot, Fact(Entry.Kind.PROMOTION, key, lot.reference))
 
     def _unpaid(self, outcome: Status) -> Sale:
-        """A pending one is minutes old, the others are settled."""
+        """Create an unpaid sale: minutes old if pending, otherwise closed."""
         if outcome == Status.PENDING:
             at = self.now - self.random.randrange(50 * MINUTE)
         else:
@@ -197,9 +197,7 @@ class Story:
 
 
 def plan_deeds(credited: Sequence[Status], entries: int, random: Random) -> list[Deed]:
-    """What each entry of an account is: a purchase first, the others anywhere, what comes back soon after. None is
-    for whatever uses the credits. Where there is no place left for a return, the purchase stays completed.
-    """
+    """Plan each entry: a purchase first, others anywhere, reversals soon after if there is room, None for usage."""
     deeds: list[Deed] = [None] * entries
     places = [0, *sorted(random.sample(range(1, entries), len(credited) - 1))]
     for place, outcome in zip(places, credited, strict=True):
@@ -228,7 +226,7 @@ def _user(batch: int, buyer: int, random: Random, joined: int) -> User:
         id=_uuid(random),
         username=f"seed-{batch}-{buyer}",
         email=email,
-        email_key=email_key(email),  # these rows pass by the trigger that writes it
+        email_key=email_key(email),  # the trigger that sets it is bypassed
         first_name=first,
         last_name=last,
         password=f"{UNUSABLE_PASSWORD_PREFIX}seeded",

@@ -1,4 +1,4 @@
-"""Whether all is ready at Stripe for this site to sell: each thing by itself, with what to do where it isn't."""
+"""Check what Stripe needs for this site to sell, each item with its remedy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ON_ITS_PAGE = "change it on the endpoint's page in Stripe's dashboard (Developer
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at. ``to_do`` is empty where it is right."""
+    """A check's result; ``to_do`` is empty if it passed."""
 
     what: str
     to_do: str = ""
@@ -33,7 +33,7 @@ class Check:
 
 
 def check_everything() -> Iterator[Check]:
-    """Looks at each thing in turn, and changes nothing here or at Stripe. One that can't be looked at is wrong too."""
+    """Run each check, changing nothing here or at Stripe. One that can't be run counts as failed."""
     for name, look in (
         ("Account", _check_account),
         ("Permissions", _check_permissions),

@@ -1,4 +1,4 @@
-"""What must be right about money before the site goes up. `billing.apps` refuses to start on any of it."""
+"""Check settings that concern money; `billing.apps` refuses to start with any error."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from django.conf import settings
 
 SECRET_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9]{24,}")
 WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]{24,}")
-# What Stripe tells us has happened: it can't be refused, so "block" is no choice here.
+# Stripe reports what has already happened, so it can't be refused: "block" is no choice here.
 AUTOMATIC_POLICIES = ("cap", "debt")
 RECEIPT_PREFIX = re.compile(r"[A-Za-z0-9-]{1,20}")
 FRONT_END = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[^\s?#\\]*)?")
-# Stripe takes 30 minutes to less than 24 hours, by its own clock and when the call arrives: a minute within.
+# Stripe allows 30 minutes to under 24 hours, measured by its clock on arrival: keep a minute's margin.
 SHORTEST_CHECKOUT, LONGEST_CHECKOUT = datetime.timedelta(minutes=31), datetime.timedelta(minutes=1439)
 PLACEHOLDER = re.compile(r"sandbox|placeholder|changeme|example|x{8,}|(.)\1{9,}", re.IGNORECASE)
 
 
 def find_configuration_errors() -> Iterator[str]:
-    """What is wrong with the settings, each as a line that says what to do. Never names a secret's value."""
+    """Yield each configuration error with its remedy, never a secret's value."""
     for name in ("REFUND_POLICY", "DISPUTE_POLICY"):
         if getattr(settings, name) not in AUTOMATIC_POLICIES:
             yield f"{name} must be {' or '.join(AUTOMATIC_POLICIES)}."

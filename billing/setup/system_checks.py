@@ -1,4 +1,4 @@
-"""What must be right before a command begins that speaks to Stripe. The site itself asks in `config.wsgi`."""
+"""Check the Stripe key before commands that call Stripe; the site itself does so in `config.wsgi`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPEAK_TO_STRIPE = {WORKER, "manage.py reconcile", "manage.py sync_catalog"}
 
 @register
 def check_own_account(**kwargs: Any) -> list[CheckMessage]:
-    """A key of another account or mode would read and write somebody else's payments under our ids."""
+    """Refuse a key of another account or mode, which would mix its payments with ours."""
     if this_program() not in SPEAK_TO_STRIPE:
         return []
     try:

@@ -1,4 +1,4 @@
-"""How things are set up at Stripe: the account, the webhook endpoint, and what the key may do."""
+"""Query and set up Stripe's side: the account, the webhook endpoint and the key's permissions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from billing.setup.webhook_events import WANTED_EVENTS
 from billing.stripe import gateway as stripe_gateway
 from billing.stripe.objects.reading import reading, text
 
-# An id that no object has: to try what a key may write, and change nothing.
+# An id that no object has, to test write permissions without changing anything.
 NOTHING = "check_stripe_none"
 FEWEST = {"limit": 1}
 
@@ -26,7 +26,7 @@ class StripeAccountState:
 
 @dataclass(frozen=True)
 class WebhookEndpoint:
-    """An endpoint as Stripe holds it. ``secret`` is there only in the answer that made it."""
+    """A webhook endpoint at Stripe; ``secret`` is set only in the response that created it."""
 
     id: str
     url: str
@@ -39,7 +39,7 @@ class WebhookEndpoint:
 
 @dataclass(frozen=True)
 class Permission:
-    """What a restricted key must be given, by the words of Stripe's dashboard, and the call that tells."""
+    """A permission that a restricted key needs, as Stripe's dashboard names it, and the call that tests it."""
 
     name: str
     probe: Callable[[Any], Any]
@@ -67,45 +67,42 @@ PERMISSIONS = (
 )
 
 
-# With STRIPE_INVOICES.
 INVOICES = Permission("Invoices: read", lambda stripe: stripe.invoices.list(FEWEST))
 
 
 def permissions_needed() -> list[Permission]:
-    """What the site asks of its key. Reading is probed by a list, writing by a change of what doesn't exist."""
+    """Return the permissions needed; reading is tested by a list, writing by changing what doesn't exist."""
     return [*PERMISSIONS, *([INVOICES] if settings.STRIPE_INVOICES else [])]
 
 
 def fetch_account() -> StripeAccountState:
-    """The account that the key is of. Raises `StripeUnavailable`, `StripeRefused`."""
+    """Return the key's account. Raises `StripeUnavailable`, `StripeRefused`."""
     data = stripe_gateway.ask(lambda stripe: stripe.accounts.retrieve_current())
     with reading("account"):
         return StripeAccountState(text(data["id"]), bool(data["charges_enabled"]))
 
 
 def webhook_urls() -> tuple[str, ...]:
-    """The addresses at which events are taken in: the one to give to Stripe, then that of before. Either may end with
-    a slash.
-    """
+    """Return the URLs that receive events, with and without a slash: first the one for Stripe, then the older one."""
     paths = [reverse("api-webhook"), reverse("legacy-webhook")]
     return tuple(f"{settings.SITE_URL}{path}{slash}" for path in paths for slash in ("", "/"))
 
 
 def is_our_address(url: str) -> bool:
-    """Whether what is sent there is taken in: at one of `webhook_urls`, or where dj-stripe's endpoint was."""
+    """Return whether events sent there are received: at one of `webhook_urls`, or at dj-stripe's endpoint."""
     of_djstripe = f"{settings.SITE_URL}/{settings.DJSTRIPE_PREFIX}/webhook/"
     return url in webhook_urls() or bool(settings.DJSTRIPE_PREFIX and url.startswith(of_djstripe))
 
 
 def list_endpoints() -> list[WebhookEndpoint]:
-    """The account's webhook endpoints; Stripe allows sixteen. Raises `StripeUnavailable`, `StripeRefused`."""
+    """Return the account's webhook endpoints; Stripe allows sixteen. Raises `StripeUnavailable`, `StripeRefused`."""
     params = {"limit": stripe_gateway.LIST_PAGE}
     data = stripe_gateway.ask(lambda stripe: stripe.webhook_endpoints.list(params))
     return [_endpoint(each) for each in data["data"]]
 
 
 def create_endpoint() -> WebhookEndpoint:
-    """Makes our endpoint. Raises `StripeUnavailable`, `StripeRefused`."""
+    """Create our endpoint. Raises `StripeUnavailable`, `StripeRefused`."""
     params = {
         "url": webhook_urls()[0],
         "api_version": settings.STRIPE_API_VERSION,

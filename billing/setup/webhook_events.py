@@ -1,11 +1,11 @@
-"""Which events the webhook endpoint at Stripe is to send: those that do something here, and those for the mirror."""
+"""List the events that Stripe's webhook endpoint should send, for us to handle or to mirror."""
 
 from __future__ import annotations
 
 from billing.stripe.mirror import is_mirrored
 from billing.webhooks.handlers import HANDLERS
 
-# They do nothing here but bring the mirror up to date.
+# Only update the mirror.
 FOR_THE_MIRROR = (
     "charge.updated",
     "customer.created",
@@ -19,10 +19,10 @@ WANTED_EVENTS = tuple(sorted({*HANDLERS, *FOR_THE_MIRROR}))
 
 
 def missing_events(enabled: list[str]) -> list[str]:
-    """Those that we want and don't get."""
+    """Return the events that we want but don't get."""
     return [] if "*" in enabled else sorted(set(WANTED_EVENTS) - set(enabled))
 
 
 def superfluous_events(enabled: list[str]) -> list[str]:
-    """Those that we get and that do nothing here but fill the inbox; ``*`` is all there are."""
+    """Return the events that we get but don't use; ``*`` means all."""
     return [event for event in sorted(enabled) if not (event in HANDLERS or is_mirrored(event))]

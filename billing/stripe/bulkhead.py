@@ -1,7 +1,7 @@
-"""How many of the web's threads Stripe can keep waiting: a bulkhead. A slow Stripe so stops buyers, and nobody else.
+"""Limit how many web threads can wait for Stripe, so that a slow Stripe stops only buyers.
 
-Services, Stripe's own deliveries and the probes never ask Stripe, and there is always a thread left for them. Jobs and
-commands may wait as long as they like: only the web has places.
+Services, Stripe's deliveries and the probes never ask Stripe, and always find a free thread. Jobs and commands may
+wait as long as they like: only the web is limited.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from billing.errors import StripeBusy
 from core.bulkheads import Places
 from core.program import WEB, this_program
 
-# Long enough for a place to become free while Stripe answers as it mostly does.
+# Long enough for a place to become free at Stripe's usual speed.
 WAIT_S = 0.5
 
 
 @contextmanager
 def place(wait_s: float = WAIT_S) -> Iterator[None]:
-    """Keeps a place for calls to Stripe; one for however many calls are made inside it.
+    """Hold a place for calls to Stripe; any number of calls made inside share it.
 
     Raises:
-        StripeBusy: none became free in time. Nobody was asked.
+        StripeBusy: none became free in time; Stripe wasn't called.
     """
     if this_program() != WEB:
         yield

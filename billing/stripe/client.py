@@ -1,4 +1,4 @@
-"""How Stripe is called: the client, its errors as ours, and lists page by page. What is asked stands in the gateway."""
+"""Call Stripe: the client, its errors as ours, and paged lists. `billing.stripe.gateway` has the calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from billing.stripe.bulkhead import place
 
 log = structlog.get_logger(__name__)
 
-# Of what Stripe says of a refusal.
+# Of Stripe's message when it refuses a request.
 LONGEST_MESSAGE = 500
 ADDRESS = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
 STARS = re.compile(r"\*{5,}")
@@ -29,8 +29,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ListPage(Generic[T]):
-    """A page of a list, newest first. ``last_id``, where there is more: what to ask for the next one with. What of it
-    can't be read stands in ``unreadable``, by Stripe's id, with the reason.
+    """A page of a list, newest first. ``last_id`` is the cursor of the next page, empty on the last; ``unreadable``
+    maps the Stripe ids of objects that can't be read to the reason.
     """
 
     items: list[T]
@@ -39,7 +39,7 @@ class ListPage(Generic[T]):
 
 
 def client(hurried: bool = False) -> stripe.StripeClient:
-    """Give Stripe's client. ``hurried``: it gives up soon and repeats nothing, for somebody who can look again."""
+    """Return Stripe's client; a ``hurried`` one times out early and doesn't retry, for users who can reload."""
     return _client_for(
         settings.STRIPE_SECRET_KEY,
         settings.STRIPE_API_BASE,
@@ -66,7 +66,7 @@ def _http_client(timeout: float) -> stripe.RequestsClient:
 
 
 def configure_module_client() -> None:
-    """Points stripe's module-level client, which dj-stripe uses, to where our own client goes."""
+    """Configure stripe's module-level client, which dj-stripe uses, like our own."""
     stripe.api_key = settings.STRIPE_SECRET_KEY
     stripe.api_base = settings.STRIPE_API_BASE
     stripe.api_version = settings.STRIPE_API_VERSION
@@ -75,7 +75,7 @@ def configure_module_client() -> None:
 
 
 def call(operation: Callable[[], stripe.StripeObject]) -> Mapping[str, Any]:
-    """Give the answer to one call, as plain data, in a place of the web's for it.
+    """Return the response to one call as plain data, holding one of the web's places.
 
     Raises:
         StripeBusy: no place.
@@ -87,11 +87,11 @@ def call(operation: Callable[[], stripe.StripeObject]) -> Mapping[str, Any]:
 
 
 def missing_permission(operation: Callable[[Any], Any]) -> str:
-    """What Stripe says that the key lacks for a call, such as ``rak_charge_write``; empty where it may. A call that
-    names nothing that exists tells it for writing, and changes nothing.
+    """Return the permission that the key lacks for a call, such as ``rak_charge_write``; empty if none. A write is
+    tested on an id that doesn't exist, so that nothing changes.
 
     Raises:
-        StripeUnavailable, StripeRefused: no answer, or no good key.
+        StripeUnavailable, StripeRefused: no answer, or an invalid key.
     """
     with stripe_errors_as_ours():
         try:
@@ -101,15 +101,14 @@ def missing_permission(operation: Callable[[Any], Any]) -> str:
             named = PERMISSION.search(said)
             return named[0] if named else said
         except stripe.InvalidRequestError:
-            return ""  # it got past the door
+            return ""  # past the permission check
     return ""
 
 
 @contextmanager
 def stripe_errors_as_ours() -> Iterator[None]:
-    """Turns Stripe's exceptions into `StripeUnavailable` and `StripeRefused`.
-
-    What Stripe said goes to the log and to staff; secrets and people's addresses don't.
+    """Turn Stripe's exceptions into ours, with its message for the log and for staff, but without secrets and
+    addresses.
     """
     try:
         yield
@@ -135,19 +134,19 @@ def _refused(error: stripe.StripeError) -> StripeRefused:
         "request_id": error.request_id or "",
     }
     if details["stripe_code"] == "email_invalid":
-        # Not logged: its message is the address. Whoever catches it says whose it is.
+        # Not logged, as its message is the address; the caller logs whose it is.
         return EmailRefused("Stripe refused the email address.", **details)
     log.error("stripe_refused", status=error.http_status, **details)
     return StripeRefused("Stripe refused the request.", **details)
 
 
 def _fit_to_be_read(text: str) -> str:
-    """Stripe quotes what it refuses: a buyer's address belongs in no log, nor a hundred stars for the rest of a key."""
+    """Mask what Stripe quotes and no log should hold: email addresses, and the stars of a shortened key."""
     return STARS.sub("****", ADDRESS.sub("…@…", text))[:LONGEST_MESSAGE]
 
 
 def pages(fetch: Callable[..., Any], params: dict[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Each object of a list, a page at a time (https://docs.stripe.com/api/pagination)."""
+    """Yield each object of a list, fetching a page at a time (https://docs.stripe.com/api/pagination)."""
     after: dict[str, str] = {}
     while True:
         page = call(functools.partial(fetch, {**params, **after}))
@@ -160,7 +159,7 @@ def pages(fetch: Callable[..., Any], params: dict[str, Any]) -> Iterator[Mapping
 def page_of(
     fetch: Callable[..., Any], params: dict[str, Any], after: str, read: Callable[[Mapping[str, Any]], T]
 ) -> ListPage[T]:
-    """Give the page of a list that follows the object ``after``, each of its objects read."""
+    """Return the page of a list that follows the object ``after``, with each object read."""
     cursor = {"starting_after": after} if after else {}
     page = call(functools.partial(fetch, {**params, **cursor}))
     last_id = page["data"][-1]["id"] if page["has_more"] else ""

@@ -1,4 +1,4 @@
-"""Addresses of Stripe's dashboard, for people to go on from here."""
+"""Link to Stripe's dashboard."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from django.conf import settings
 
 
 def products_page() -> str:
-    """Give the page that lists the account's products."""
+    """Return the URL of the account's products."""
     return _page("products")
 
 
 def dispute_page(dispute_id: str) -> str:
-    """Give the page on which a dispute is answered with evidence."""
+    """Return the URL where a dispute is answered with evidence."""
     return _page(f"disputes/{dispute_id}")
 
 

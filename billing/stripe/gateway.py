@@ -1,8 +1,7 @@
-"""What is asked of Stripe: each call that we make (`billing.stripe.client` makes them).
+"""Make all requests to Stripe, through `billing.stripe.client`; never inside a transaction, as they may take long.
 
-Nothing here opens a transaction, and nothing here may be called inside one: a call takes as long as the network likes.
-Each call that creates something carries an idempotency key made from our own row's id, so a repeat, ours after a crash
-or stripe-python's after a lost answer, gives the first result again.
+Each call that creates something has an idempotency key made from our row's id, so a retry, ours after a crash or
+stripe-python's after a lost response, returns the first result.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ from billing.stripe.objects import (
 log = structlog.get_logger(__name__)
 
 LIST_PAGE = 100
-# A session with its payment, and how that was paid.
+# Expands a session's payment with its latest charge, which has the payment method.
 WITH_CHARGE = "payment_intent.latest_charge"
 
 
 @dataclass(frozen=True)
 class CheckoutRequest:
-    """What a Checkout Session is opened for. ``bought`` says it to the buyer, beside the button and on an invoice.
-    ``price_id`` empty: the amount is sent with the call. ``with_invoice``: Stripe makes out an invoice once it is paid.
-    ``package_id`` is the older client's name for the package, if it asked.
+    """The details of a Checkout Session to open. ``bought`` is shown beside the button and on an invoice. An empty
+    ``price_id`` sends the amount with the call; ``with_invoice`` has Stripe issue an invoice once paid;
+    ``package_id`` is set if the older client asked by it.
     """
 
     purchase_id: str
@@ -61,7 +60,7 @@ class CheckoutRequest:
 
 @dataclass(frozen=True)
 class RefundRequest:
-    """What is given back: ``amount_minor`` of a payment, in its currency's smallest unit."""
+    """A refund to make; ``amount_minor`` is in the payment currency's minor units."""
 
     refund_id: str
     payment_intent_id: str
@@ -70,13 +69,13 @@ class RefundRequest:
 
 
 def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
-    """Opens the hosted page for one purchase. The same purchase always gets the same session.
+    """Open the hosted page for a purchase; the same purchase always gets the same session.
 
-    An address that Stripe refuses keeps nobody from buying: the page asks for another. A key stands for its parameters,
-    so the request without it has a key of its own, which a repeat comes to by the same refusal.
+    If Stripe refuses the email address, the session is opened without it and the page asks for one. An idempotency
+    key is bound to its parameters, so that request has a key of its own, which a retry reaches by the same refusal.
 
     Raises:
-        StripeUnavailable, StripeRefused: nothing was opened that its buyer could reach.
+        StripeUnavailable, StripeRefused: nothing was opened that the buyer could reach.
     """
     key = f"purchase-{request.purchase_id}"
     try:
@@ -106,7 +105,7 @@ def _create_session(request: CheckoutRequest, key: str) -> CheckoutSession:
         "cancel_url": request.cancel_url,
         "expires_at": int(request.expires_at.timestamp()),
         "custom_text": {"submit": {"message": request.bought}},
-        # Said in every session: an account's defaults would change what is owed, or in which currency.
+        # Set explicitly: an account's defaults would change the amount due or its currency.
         "automatic_tax": {"enabled": False},
         "adaptive_pricing": {"enabled": False},
         "allow_promotion_codes": False,
@@ -120,8 +119,7 @@ def _create_session(request: CheckoutRequest, key: str) -> CheckoutSession:
 
 
 def retrieve_session(session_id: str, *, hurried: bool = False) -> CheckoutSession:
-    """The session as Stripe holds it now, with its payment intent and the newest charge. ``hurried``: for somebody who
-    waits for a page and will ask again.
+    """Return the session's current state, with its payment intent and latest charge; ``hurried`` for a waiting user.
 
     Raises:
         SessionNotFound: Stripe knows no such session.
@@ -138,7 +136,7 @@ def retrieve_session(session_id: str, *, hurried: bool = False) -> CheckoutSessi
 
 
 def invoice_of_session(session_id: str) -> StripeInvoice | None:
-    """The invoice of a paid session that was opened with one; None while Stripe hasn't made it.
+    """Return the invoice of a paid session opened with one; None until Stripe creates it.
 
     Raises:
         StripeUnavailable, StripeRefused: no answer.
@@ -149,14 +147,14 @@ def invoice_of_session(session_id: str) -> StripeInvoice | None:
 
 
 def list_sessions(start: datetime.datetime, end: datetime.datetime) -> Iterator[CheckoutSession]:
-    """Every session created in the period, newest first, one page of 100 in memory at a time."""
+    """Yield every session created in the period, newest first, fetching pages of 100."""
     params = {**_created_in(start, end), "expand": [f"data.{WITH_CHARGE}"]}
     for data in pages(client().v1.checkout.sessions.list, params):
         yield CheckoutSession.from_json(data)
 
 
 def sessions_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[CheckoutSession]:
-    """A page of the sessions created in the period, from the one after ``after`` on; empty: from the newest on.
+    """Return the page of sessions created in the period that follows ``after``; if empty, the first page.
 
     Raises:
         StripeUnavailable, StripeRefused: no answer.
@@ -166,15 +164,15 @@ def sessions_page(start: datetime.datetime, end: datetime.datetime, after: str) 
 
 
 def expire_session(session_id: str) -> CheckoutSession:
-    """Closes an open session, so that nobody can pay it any more. Raises `StripeRefused` when it isn't open."""
+    """Expire an open session, so that it can't be paid. Raises `StripeRefused` if it isn't open."""
     return CheckoutSession.from_json(call(lambda: client().v1.checkout.sessions.expire(session_id)))
 
 
 def create_refund(request: RefundRequest) -> StripeRefund:
-    """Gives money back. The same refund of ours always gets the same refund of Stripe's.
+    """Create a refund; the same refund of ours always gets the same one at Stripe.
 
     Raises:
-        StripeRefused: Stripe won't, and says why (``stripe_code`` in its params). No money moves.
+        StripeRefused: Stripe refuses, with the reason (``stripe_code`` in its params). No money moves.
         StripeUnavailable: no answer; it may have happened, and asking again tells.
     """
     params: Any = {
@@ -189,25 +187,25 @@ def create_refund(request: RefundRequest) -> StripeRefund:
 
 
 def list_refunds(payment_intent_id: str) -> Iterator[StripeRefund]:
-    """Every refund of one payment, whoever made it."""
+    """Yield every refund of a payment, whoever made it."""
     params = {"payment_intent": payment_intent_id, "limit": LIST_PAGE}
     for data in pages(client().v1.refunds.list, params):
         yield StripeRefund.from_json(data)
 
 
 def refunds_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[StripeRefund]:
-    """As `sessions_page`, of the refunds created in the period, with what they moved in the seller's balance."""
+    """Return a page of the refunds created in the period, with their balance transactions, as `sessions_page`."""
     params = {**_created_in(start, end), "expand": ["data.balance_transaction"]}
     return page_of(client().v1.refunds.list, params, after, StripeRefund.from_json)
 
 
 def disputes_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[StripeDispute]:
-    """As `sessions_page`, of the disputes opened in the period."""
+    """Return a page of the disputes opened in the period, as `sessions_page`."""
     return page_of(client().v1.disputes.list, _created_in(start, end), after, StripeDispute.from_json)
 
 
 def charge_of_payment(payment_intent_id: str) -> StripeCharge | None:
-    """The newest charge of a payment, which tells how was paid; None while there is none.
+    """Return a payment's latest charge, which has the payment method; None if there is none.
 
     Raises:
         StripeUnavailable, StripeRefused: no answer.
@@ -219,13 +217,13 @@ def charge_of_payment(payment_intent_id: str) -> StripeCharge | None:
 
 
 def list_products() -> Iterator[StripeProduct]:
-    """Every product, archived ones too."""
+    """Yield every product, archived ones included."""
     for data in pages(client().v1.products.list, {"limit": LIST_PAGE}):
         yield StripeProduct.from_json(data)
 
 
 def list_prices() -> Iterator[StripePrice]:
-    """Every one-time price, archived ones too."""
+    """Yield every one-time price, archived ones included."""
     for data in pages(client().v1.prices.list, {"limit": LIST_PAGE, "type": "one_time"}):
         yield StripePrice.from_json(data)
 
@@ -246,13 +244,13 @@ def update_product(product_id: str, *, code: str, name: str, description: str, a
 
 
 def set_default_price(product_id: str, price_id: str) -> StripeProduct:
-    """Makes this price the one that the product costs where nothing else is said. The former one can then go."""
+    """Make this the product's default price, so that the former one can be archived."""
     params: Any = {"default_price": price_id}
     return StripeProduct.from_json(call(lambda: client().v1.products.update(product_id, params)))
 
 
 def create_price(*, product_id: str, minor: int, currency: str, lookup_key: str, key: str) -> StripePrice:
-    """A new one-time price. It takes the lookup key over from the price that had it."""
+    """Create a one-time price, which takes the lookup key from the price that had it."""
     params: Any = {
         "product": product_id,
         "unit_amount": minor,
@@ -265,18 +263,18 @@ def create_price(*, product_id: str, minor: int, currency: str, lookup_key: str,
 
 
 def take_lookup_key(price_id: str, lookup_key: str) -> StripePrice:
-    """Moves the lookup key to this price, from whichever price has it."""
+    """Move the lookup key to this price from the one that has it."""
     params: Any = {"lookup_key": lookup_key, "transfer_lookup_key": True}
     return StripePrice.from_json(call(lambda: client().v1.prices.update(price_id, params)))
 
 
 def archive_price(price_id: str) -> StripePrice:
-    """Nobody can buy at this price any more. It can't be deleted: old sessions refer to it."""
+    """Archive a price, so that nothing is sold at it. It can't be deleted: old sessions refer to it."""
     return StripePrice.from_json(call(lambda: client().v1.prices.update(price_id, {"active": False})))
 
 
 def account_id() -> str:
-    """The id of the account that the key is of.
+    """Return the id of the key's account.
 
     Raises:
         StripeUnavailable, StripeRefused: no answer.
@@ -285,7 +283,7 @@ def account_id() -> str:
 
 
 def ask(operation: Callable[[Any], Any]) -> Mapping[str, Any]:
-    """The answer to a call of stripe's client (``client.v1``), for what needs no function of its own here.
+    """Return the response to a call of stripe's client (``client.v1``) that has no function here.
 
     Raises:
         StripeUnavailable, StripeRefused: no answer.

@@ -1,8 +1,8 @@
-"""Keeps the data of one Stripe account and mode apart from every other.
+"""Keep the data of one Stripe account and mode apart from every other.
 
 A signature proves that an event is Stripe's, not that it is ours: platforms get events of connected accounts, and an
-endpoint can be given another mode's secret. And a key of another account would read and write somebody else's payments
-under our ids. So account and mode are remembered at the first contact, and everything later is held to them.
+endpoint can have another mode's secret. A key of another account would mix its payments with ours. So account and
+mode are recorded on first contact, and everything later is checked against them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,12 @@ from billing.stripe.objects import StripeEvent
 log = structlog.get_logger(__name__)
 LIVE = "_live_"
 
-# The key that this process has seen to be the account's.
+# Keys that this process has found to be the account's.
 _checked: set[str] = set()
 
 
 def why_not_ours(event: StripeEvent) -> str:
-    """Why an event with a valid signature is not about our account and mode; empty where it is. A query only where the
-    event names an account.
-    """
+    """Return why a signed event isn't of our account and mode; empty if it is. Queries only if it names an account."""
     if event.livemode != is_live():
         return f"The event is in {_mode(event.livemode)} mode, but this site is in {_mode(is_live())} mode."
     if event.account:
@@ -39,12 +37,11 @@ def why_not_ours(event: StripeEvent) -> str:
 
 
 def require_own_account() -> None:
-    """Makes sure that the key is one of the account and mode that the data is of; learns them where there is no data
-    yet. Asks Stripe once for each new key.
+    """Require a key of the data's account and mode, or record them if there is no data yet. Asks Stripe once per key.
 
     Raises:
         WrongStripeAccount: it is another's.
-        StripeUnavailable, StripeRefused: a new key, and Stripe doesn't say whose it is.
+        StripeUnavailable, StripeRefused: the key is new, and Stripe gave no account for it.
     """
     digest = _digest()
     if digest in _checked:
@@ -57,8 +54,7 @@ def require_own_account() -> None:
 
 
 def refuse_other_account() -> None:
-    """`require_own_account` for a process that starts: with a wrong key it must not, and without Stripe's answer it
-    may; whoever first calls Stripe asks again.
+    """Require the right account on start; without Stripe's answer, the first call to Stripe asks again.
 
     Raises:
         WrongStripeAccount: the key is of another account or mode.
@@ -70,7 +66,7 @@ def refuse_other_account() -> None:
 
 
 def why_not_this_account(account_id: str) -> str:
-    """Why the key doesn't go with the data, when it is of this account; empty where it does. Changes nothing."""
+    """Return why a key of this account doesn't match the data; empty if it does. Changes nothing."""
     known = StripeAccount.objects.first()
     try:
         _compare_mode(known)

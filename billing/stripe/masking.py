@@ -1,9 +1,8 @@
-"""Takes personal data out of what Stripe sent, for staff who may read payloads and need not know whose they are.
+"""Mask personal data in Stripe's objects, for staff who may read payloads but not personal data.
 
-What is left tells what happened: types, ids, amounts, statuses, times. Hidden is what stands under a key of `KEYS`, or
-one that ends like `ENDINGS`, with all that is inside it; and any text that is an e-mail address, a telephone number or
-an IP address, wherever it stands.
-A new field of Stripe's about a person is hidden where one of these objects holds it; elsewhere it needs its key here.
+Types, ids, amounts, statuses and times remain. Values under a key of `KEYS`, or one that ends with one of `ENDINGS`,
+are masked with all they contain; so are email addresses, telephone numbers and IP addresses anywhere. A new personal
+field in one of these objects is masked; elsewhere, its key must be added here.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 
 MASK = "•••"
 
-# Objects and lists that are all about a person.
+# Objects and lists of personal data only.
 ABOUT_SOMEBODY = {
     "billing_details", "collected_information", "company", "custom_fields", "customer_details", "customer_shipping",
     "evidence", "individual", "ip_address_location", "owner", "person", "shipping", "shipping_details", "tax_ids",
@@ -39,15 +38,15 @@ IDENTITIES = {
     "client_ip", "cpf", "customer_purchase_ip", "customer_tax_ids", "date_of_birth", "device_id", "dob", "gender",
     "id_number", "ip", "personal_id", "tax_id", "user_agent", "vat_id",
 }  # fmt: skip
-# Whoever opens these reads the rest.
+# Links and secrets that give access to the rest.
 DOORS = {
     "client_secret", "hosted_instructions_url", "hosted_invoice_url", "hosted_regulatory_receipt_url",
     "hosted_voucher_url", "invoice_pdf", "pdf", "receipt_url", "secret", "url",
 }  # fmt: skip
 KEYS = ABOUT_SOMEBODY | NAMES | CONTACTS | PAYMENT_MEANS | IDENTITIES | DOORS
-# As receipt_email, support_phone, shipping_address, iban_last4, ssn_last_4 and device_fingerprint do.
+# Such as receipt_email, support_phone, shipping_address, iban_last4, ssn_last_4 and device_fingerprint.
 ENDINGS = ("email", "email_address", "phone", "address", "last4", "last_4", "fingerprint")
-# Where a key means something else in one type of object: whether it is personal there.
+# Keys with another meaning in one type of object: whether they are personal there.
 OF_OBJECTS = {
     ("customer", "description"): True,
     ("tax_id", "value"): True,
@@ -57,13 +56,13 @@ OF_OBJECTS = {
     ("list", "url"): False,
 }
 
-# Of bounded length: a long word would otherwise be searched from each of its letters to its end.
+# Lengths are bounded; otherwise a long word would be scanned to its end from each of its letters.
 EMAIL = re.compile(r"[^\s@<>()\[\]\"',;:]{1,250}@[^\s@<>()\[\]\"',;:]{1,250}")
 TELEPHONE = re.compile(r"\+\d[\d\s()./-]{5,}\d")
 
 
 def masked(value: Any) -> Any:
-    """The same JSON, with `MASK` for everything personal. What is empty stays so, and shows that nothing was given."""
+    """Return the same JSON with `MASK` for personal data; empty values stay, to show that none was given."""
     if isinstance(value, Mapping):
         kind = str(value.get("object"))
         return {
@@ -75,19 +74,18 @@ def masked(value: Any) -> Any:
 
 
 def masked_text(text: str) -> str:
-    """The text without the e-mail addresses and telephone numbers in it; nothing of one that is an IP address."""
+    """Mask email addresses and telephone numbers in a text, or all of it if it is an IP address."""
     return MASK if _is_ip_address(text) else TELEPHONE.sub(MASK, EMAIL.sub(MASK, text))
 
 
 def _is_personal(kind: str, key: str) -> bool:
-    """``kind`` is the object's type, as Stripe names it."""
+    """Return whether a key is personal in an object of type ``kind``, as Stripe names it."""
     if (kind, key) in OF_OBJECTS:
         return OF_OBJECTS[kind, key]
     return key.lower() in KEYS or key.lower().endswith(ENDINGS)
 
 
 def _hidden(value: Any) -> Any:
-    """Keeps the shape, hides each value in it."""
     if isinstance(value, Mapping):
         return {key: _hidden(held) for key, held in value.items()}
     if isinstance(value, list):

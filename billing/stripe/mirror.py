@@ -1,12 +1,10 @@
-"""The only door to dj-stripe: its tables hold a copy of what Stripe holds, for staff to look at.
+"""Copy Stripe's objects to dj-stripe's tables for staff to read; our own records never depend on them.
 
-Our own books never depend on it. An event is taken as word that something changed, and no more: the object
-is fetched as it is now and written, so that the order in which events arrive does not matter. dj-stripe's own
-event handlers are never run. Some of them do harm here: ``customer.deleted`` sends a DELETE to Stripe,
-``product.deleted`` deletes the prices too, and none of them knows ``refund.*``.
-
-dj-stripe fetches what an object refers to while it writes, so a transaction is open during these calls. That
-is why nothing here may run inside another transaction, and why it is work for a background job.
+An event only says that something changed: the object is fetched in its current state, so that the order of events
+doesn't matter. dj-stripe's own event handlers never run: ``customer.deleted`` sends a DELETE to Stripe,
+``product.deleted`` deletes the prices too, and none handles ``refund.*``. dj-stripe fetches related objects while it
+writes, so a transaction is open during these calls: run these functions in a background job, and never inside another
+transaction.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from django.db import transaction
 from django.db.models.signals import pre_save
 from djstripe import models as djstripe
 
-# Our import rule keeps `stripe` itself in its client; this is the same exception, where dj-stripe judges it.
+# The import rule keeps `stripe` in its client; dj-stripe raises this same exception.
 from djstripe._stripe_errors import InvalidRequestError, object_is_absent
 
 from billing.stripe.client import configure_module_client, stripe_errors_as_ours
@@ -31,16 +29,15 @@ from core.database.locks import take_turns
 
 Json = Mapping[str, Any]
 
-# What concerns a purchase and what it was bought from. Left out, and only kept in our inbox:
+# What concerns a purchase and its package. Only kept in our inbox, not mirrored:
 # - customer.deleted: staff would no longer see whose payments these were;
-# - invoice.*, customer.subscription.*, payout.*, balance.*, account.*: nothing here is bought by them, and
-#   each draws many more objects into the mirror.
+# - invoice.*, customer.subscription.*, payout.*, balance.*, account.*: unused here, and each adds many more objects.
 MIRRORED_FAMILIES = (
     "product.",
     "price.",
     "checkout.session.",
     "payment_intent.",
-    "charge.",  # charge.refund.* and charge.dispute.* as well
+    "charge.",  # includes charge.refund.* and charge.dispute.*
     "payment_method.",
     "refund.",
 )
@@ -57,25 +54,25 @@ MODELS: Mapping[str, type[Any]] = {
     "refund": djstripe.Refund,
     "dispute": djstripe.Dispute,
 }
-# By dj-stripe's names. A payment method comes with its charge: Stripe lists them for one customer at a time.
+# By dj-stripe's names. A payment method comes with its charge: Stripe lists them per customer only.
 LISTED: Mapping[str, type[Any]] = {
     model.__name__: model for model in MODELS.values() if model is not djstripe.PaymentMethod
 }
-# dj-stripe has every fetch of these bring along what nothing here reads: legacy sources, tiers, discounts.
+# By default, dj-stripe fetches these with data unused here: legacy sources, tiers, discounts.
 djstripe.Customer.expand_fields = []
 djstripe.Price.expand_fields = []
 djstripe.Session.expand_fields = ["line_items"]
-# Two events that share one of these wait for each other: both would create the same rows.
+# Events that share one of these wait for each other: both would create the same rows.
 SHARED = ("product", "customer", "payment_intent", "charge", "payment_method")
 
 
 class SecretInDatabaseError(RuntimeError):
-    """Something tried to store an API key in the database."""
+    """An attempt to store an API key in the database."""
 
 
 @dataclass(frozen=True)
 class MirroredPrice:
-    """A price as Stripe holds it. ``unit_amount`` is in the currency's smallest unit; None for tiers."""
+    """A price at Stripe; ``unit_amount`` is in the currency's minor units, None for tiers."""
 
     id: str
     unit_amount: int | None
@@ -89,7 +86,7 @@ class MirroredPrice:
 
 @dataclass(frozen=True)
 class MirroredProduct:
-    """A product as Stripe holds it, with every price it has had, the oldest first."""
+    """A product at Stripe, with every price it has had, the oldest first."""
 
     id: str
     name: str
@@ -101,22 +98,20 @@ class MirroredProduct:
 
 
 def is_mirrored(event_type: str) -> bool:
-    """Whether an event of this type is for the mirror at all."""
+    """Return whether events of this type are mirrored."""
     return event_type in MIRRORED_TYPES or event_type.startswith(MIRRORED_FAMILIES)
 
 
 def mirror_event(payload: Json) -> bool:
-    """Brings the mirror up to date with what the event is about, and keeps the event.
+    """Mirror an event and the current state of its object, which is marked as deleted if Stripe no longer has it.
 
-    Safe to repeat and to run at once: the same event is taken in once, and events about the same objects take
-    turns. An object that Stripe no longer knows is marked as deleted, never removed.
+    Safe to repeat and to run concurrently: an event is mirrored once, and events about the same objects take turns.
 
     Returns:
-        Whether the mirror took the event in: False for a type that is not mirrored, for another account's
-        event (Stripe Connect), and for one it has already.
+        False for an event of a type that isn't mirrored or of another account (Stripe Connect), and for a repeated one.
 
     Raises:
-        Exception: whatever kept it from being mirrored, Stripe's silence for one; nothing is written then.
+        Exception: any cause that prevented it, such as no answer from Stripe; nothing is written then.
     """
     if not is_mirrored(payload["type"]) or payload.get("account"):
         return False
@@ -129,20 +124,20 @@ def mirror_event(payload: Json) -> bool:
 
 
 def list_at_stripe(kind: str) -> Iterator[Json]:
-    """Every object of a kind in `LISTED` that Stripe holds now, in Stripe's order, one page in memory at a time.
+    """Yield every object of a kind in `LISTED` at Stripe, in Stripe's order, one page in memory at a time.
 
     Raises:
         StripeUnavailable, StripeRefused: no answer.
     """
     configure_module_client()
     with stripe_errors_as_ours():
-        # Not dj-stripe's api_list, which asks for what it would expand.
+        # Not dj-stripe's api_list, which expands related objects.
         listed = LISTED[kind].stripe_class.list(api_key=settings.STRIPE_SECRET_KEY, limit=100)
         yield from map(_plain, listed.auto_paging_iter())
 
 
 def mirror_present(stripe_object: Json) -> None:
-    """Mirrors an object as Stripe holds it at this moment, which may be newer than ``stripe_object`` itself.
+    """Mirror an object's current state, which may be newer than ``stripe_object``.
 
     Raises:
         StripeUnavailable, StripeRefused: it, or what dj-stripe fetches with it, did not come.
@@ -152,7 +147,7 @@ def mirror_present(stripe_object: Json) -> None:
 
 
 def mirror_product(product: Json) -> None:
-    """Writes a product that Stripe has just answered with, unless the mirror holds a newer state of it.
+    """Write a product that Stripe just returned, unless the mirror has a newer state.
 
     Raises:
         StripeUnavailable, StripeRefused: what dj-stripe fetches with it did not come.
@@ -164,7 +159,7 @@ def mirror_product(product: Json) -> None:
 
 
 def mirror_price(price: Json) -> None:
-    """Writes a price that Stripe has just answered with. Its product is fetched where the mirror lacks it.
+    """Write a price that Stripe just returned, fetching its product if the mirror lacks it.
 
     Raises:
         StripeUnavailable, StripeRefused: the product did not come.
@@ -174,7 +169,7 @@ def mirror_price(price: Json) -> None:
 
 
 def mirrored_catalog() -> list[MirroredProduct]:
-    """What the mirror holds of Stripe's catalogue in the mode we run in (live or test), in two queries."""
+    """Return the mirror's catalogue of our mode (live or test), with two queries."""
     products = djstripe.Product.objects.filter(livemode=settings.STRIPE_LIVE_MODE).order_by("created", "id")
     prices: dict[str, list[MirroredPrice]] = {}
     for price in djstripe.Price.objects.filter(product__in=products).order_by("created", "id"):
@@ -219,7 +214,7 @@ def _sync_present(subject: Json) -> None:
 
 
 def _fetch(model: type[Any], stripe_id: str) -> Json | None:
-    """The object as Stripe holds it now; None where it is gone."""
+    """Return the object's current state at Stripe; None if it is gone."""
     try:
         found = model(id=stripe_id).api_retrieve(api_key=settings.STRIPE_SECRET_KEY)
     except InvalidRequestError as error:
@@ -232,7 +227,7 @@ def _fetch(model: type[Any], stripe_id: str) -> Json | None:
 
 def _write(model: type[Any], data: Json) -> None:
     if model is djstripe.Refund and not data.get("charge"):
-        return  # dj-stripe's table demands a charge; a refund to a customer's balance has none
+        return  # dj-stripe requires a charge; a refund to a customer's balance has none
     model.sync_from_stripe_data(_plain(data), api_key=settings.STRIPE_SECRET_KEY)
 
 
@@ -250,7 +245,7 @@ def _is_deleted(data: Json) -> bool:
 
 @contextmanager
 def _turn_to_write(ids: set[str]) -> Iterator[None]:
-    """A transaction of its own, once nobody else mirrors one of ``ids``. Its locks end with it."""
+    """Open a transaction of its own, in which no one else mirrors any of ``ids``; its locks end with it."""
     configure_module_client()
     _owner_account(settings.STRIPE_SECRET_KEY)
     with transaction.atomic(durable=True):
@@ -270,7 +265,7 @@ def _related_ids(subject: Json) -> set[str]:
 
 
 def _plain(data: Any) -> dict[str, Any]:
-    """As JSON holds it: stripe-python's own objects and decimals don't fit into a JSON column."""
+    """Return plain JSON data: stripe-python's objects and decimals don't fit a JSON column."""
     if not isinstance(data, Mapping):
         data = json.loads(str(data))
     plain: dict[str, Any] = json.loads(json.dumps(data, default=str))
@@ -278,12 +273,12 @@ def _plain(data: Any) -> dict[str, Any]:
 
 
 # --- The secret stays out of the database -------------------------------------------------------------------
-# dj-stripe keeps the API key in plain text, to know whose account a row belongs to. We run one account, and
-# ask Stripe once per process whose key it is.
+# dj-stripe stores the API key in plain text, to know a row's account. We have one account, and ask Stripe for it once
+# per process.
 
 
 def _owner_account(api_key: str) -> Any:
-    """The account that ``api_key`` belongs to. None for a restricted key, which may not ask."""
+    """Return the account of ``api_key``; None for a restricted key, which may not ask."""
     account = _account_of(settings.STRIPE_API_BASE, api_key)
     if account is None:
         return None

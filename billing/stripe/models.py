@@ -1,4 +1,4 @@
-"""Which Stripe account, and which of its modes, the data here is of."""
+"""Record the Stripe account and mode of the data here."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class StripeAccount(models.Model):
-    """The account and mode of everything here, learned at the first contact and never changed. One row.
-
-    ``key_digest`` tells whether the key is still the one that was checked; the key itself is kept nowhere.
+    """The account and mode of all data, recorded on first contact and never changed. One row; ``key_digest``
+    identifies the key last checked, which isn't stored.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)

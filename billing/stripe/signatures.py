@@ -1,4 +1,4 @@
-"""The proof that a webhook is Stripe's (https://docs.stripe.com/webhooks#verify-manually)."""
+"""Verify that a webhook is Stripe's (https://docs.stripe.com/webhooks#verify-manually)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from core.json_depth import check_depth
 log = structlog.get_logger(__name__)
 
 SIGNATURE_TOLERANCE_SECONDS = 300
-# Of a body that is no event.
+# Of a body that isn't an event.
 LONGEST_KEPT = 100_000
 
 
 def verify_event(payload: bytes, signature: str) -> StripeEvent:
-    """The event in ``payload``, once its signature is proven with one of the configured secrets.
+    """Return the event in ``payload``, once its signature is verified with one of the configured secrets.
 
-    Several secrets are accepted so that one can be rotated. The signature's time may be five minutes old at most
+    Several secrets are accepted so that one can be rotated. The signature may be at most five minutes old
     (https://docs.stripe.com/webhooks#replay-attacks).
 
     Raises:
-        WebhookRefused: no signature, a wrong or a stale one.
-        UnreadableEvent: it is signed, and no event: sending it again would not help.
+        WebhookRefused: the signature is missing, wrong or too old.
+        UnreadableEvent: it is signed but not an event; sending it again would not help.
     """
     if not any(_is_signed(payload, signature, secret) for secret in settings.STRIPE_WEBHOOK_SECRETS):
         log.warning("webhook_refused", check=_failed_check(payload, signature))
@@ -53,7 +53,7 @@ def _unreadable(payload: bytes, reason: str) -> UnreadableEvent:
 
 
 def _failed_check(payload: bytes, signature: str) -> str:
-    """Name the first check that none of our secrets lets the signature pass."""
+    """Return the name of the first check that fails with every secret."""
     if not signature:
         return "no_header"
     parts = dict(part.split("=", 1) for part in signature.split(",") if "=" in part)

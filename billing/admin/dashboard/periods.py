@@ -28,9 +28,8 @@ MOST_WEEKS = 60
 
 @dataclass(frozen=True)
 class Period:
-    """Whole days from ``first`` to ``last``, inclusive.
-
-    ``code`` is a key of `USUAL`, or empty for a custom period; ``mistake`` says why the period asked for isn't shown.
+    """Whole days from ``first`` to ``last``, inclusive. ``code`` is a key of `USUAL`, or empty for a custom period;
+    ``mistake`` says why the period asked for isn't shown.
     """
 
     first: datetime.date
@@ -87,9 +86,8 @@ class Period:
 
 
 def asked_period(asked: Mapping[str, str], today: datetime.date) -> Period:
-    """Return the period asked for by ``period``, or by ``from`` and ``to``, without future days.
-
-    If it is invalid, return the default period with the ``mistake``.
+    """Return the period asked for by ``period`` or by ``from`` and ``to``, without future days, or else the default
+    period with the ``mistake``.
     """
     if asked.get("from") or asked.get("to"):
         return _chosen(asked, today)

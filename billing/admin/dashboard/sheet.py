@@ -33,10 +33,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table with one chart at most: columns (``chart``) or horizontal ``bars``.
-
-    ``code`` names it in URLs and files, ``why`` defines its numbers, ``columns`` pair CSV names with titles, and
-    ``summary`` is the chart in a sentence.
+    """A table with one chart at most: columns (``chart``) or horizontal ``bars``. ``code`` names it in URLs and
+    files, ``why`` defines its numbers, ``columns`` pair CSV names with titles, ``summary`` is the chart in a
+    sentence.
     """
 
     code: str

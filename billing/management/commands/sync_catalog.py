@@ -87,6 +87,5 @@ class Command(BaseCommand):
 
 
 def _with_advice(error: BillingError) -> str:
-    """Return the error's message, with the advice to repeat only if that can help."""
     again = " Run the command again to continue where it stopped." if error.passes_by_itself else ""
     return f"{error.for_staff}{again}"

@@ -9,7 +9,7 @@ DROP FUNCTION reporting_main_units(bigint, text);
 
 
 class Migration(migrations.Migration):
-    """Create the views for reports. A column that one shows can't be changed while it stands: see docs/contributing.md."""
+    """Create the views for reports. A column in a view can't be altered: see docs/contributing.md."""
 
     dependencies = [
         ("reporting", "0001_initial"),

@@ -1,4 +1,4 @@
-"""Stripe's objects as the few facts that we act on, read from their JSON, whether a webhook or a call brought it."""
+"""Read the facts we use from Stripe's JSON, whether it came by webhook or by call."""
 
 from billing.stripe.objects.catalog import StripePrice, StripeProduct
 from billing.stripe.objects.events import StripeEvent

@@ -1,4 +1,4 @@
-"""Products and prices."""
+"""Read products and prices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An event's envelope."""
+"""Read an event's envelope."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from billing.stripe.objects.storing import storable_key
 
 @dataclass(frozen=True)
 class StripeEvent:
-    """A verified event's envelope. ``subject`` is its ``data.object``, ``payload`` the whole of it. ``account`` is
-    named only in events of somebody else's account; ``payment_ref`` is the payment intent, or else the charge, it is
-    about.
+    """A verified event's envelope. ``subject`` is its ``data.object``, ``payload`` the whole event; ``account`` is
+    set only in other accounts' events; ``payment_ref`` is its payment intent, else its charge.
     """
 
     id: str

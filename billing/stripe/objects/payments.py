@@ -1,4 +1,4 @@
-"""Checkouts, and what pays for them."""
+"""Read checkouts and their payments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from billing.stripe.objects.reading import (
 
 @dataclass(frozen=True)
 class PaymentMethod:
-    """How somebody paid: by a card, perhaps in a wallet, or from a bank account. What Stripe doesn't tell is empty."""
+    """How a payment was made: by card, perhaps in a wallet, or from a bank account. Unknown fields are empty."""
 
     type: str = ""
     brand: str = ""
@@ -50,7 +50,7 @@ class PaymentMethod:
 
 @dataclass(frozen=True)
 class StripeCharge:
-    """One attempt to take money. ``amount_refunded`` is the sum of all its refunds so far, in the smallest unit."""
+    """An attempt to charge. ``amount_refunded`` is the sum of its refunds so far, in minor units."""
 
     id: str
     status: str
@@ -84,9 +84,7 @@ class StripeCharge:
 
 @dataclass(frozen=True)
 class PaymentIntent:
-    """A payment intent. ``amount_received`` of ``amount`` is what was really paid, in the smallest unit. ``charge`` is
-    known only where it was expanded.
-    """
+    """A payment intent. ``amount_received`` is what was paid, in minor units; ``charge`` is set only if expanded."""
 
     id: str
     status: str
@@ -123,10 +121,8 @@ class PaymentIntent:
 
 @dataclass(frozen=True)
 class CheckoutSession:
-    """A Checkout Session. ``amount_total`` is in the currency's smallest unit.
-
-    ``payment_intent_status``, ``payment_made`` (when the payment was begun) and ``charge`` are known only where the
-    payment intent was expanded; ``reference`` is our purchase's id as Stripe carries it for us.
+    """A Checkout Session. ``amount_total`` is in minor units; ``reference`` is our purchase's id as Stripe holds it.
+    ``payment_intent_status``, ``payment_made`` (when the payment was begun) and ``charge`` are set only if expanded.
     """
 
     id: str
@@ -174,7 +170,7 @@ class CheckoutSession:
 
 @dataclass(frozen=True)
 class StripeInvoice:
-    """An invoice. ``pdf_url`` is empty until it is made out."""
+    """An invoice; ``pdf_url`` is empty until it is issued."""
 
     id: str
     pdf_url: str

@@ -1,7 +1,7 @@
-"""Reading Stripe's JSON: each value as what it has to be, or one error that names the object.
+"""Read values from Stripe's JSON with the right type, or raise one error that names the object.
 
-Unknown fields are ignored (Stripe adds some without a new API version); a missing one that we need fails loudly.
-Nothing that the database can't hold gets past here.
+Unknown fields are ignored (Stripe adds some without a new API version); a missing one that we need fails loudly. What
+the database can't hold is rejected or replaced.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from billing.errors import MalformedStripeObject
 Json = Mapping[str, Any]
 BIGGEST = 2**63 - 1
 LONGEST_ID = 255
-# What reading a wrong shape raises; a time beyond all calendars is an OSError or an OverflowError.
+# Raised for a wrong shape; a time out of range is an OSError or an OverflowError.
 UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError)
 
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Turns whatever a wrong shape raises into one error that names the object.
+    """Turn any error from a wrong shape into one that names the object.
 
     Raises:
         MalformedStripeObject: the object lacks what we need, or has it in another shape.
@@ -37,24 +37,24 @@ def reading(name: str) -> Iterator[None]:
 
 
 def text(value: object) -> str:
-    """An id or a code: never empty, and short enough for its column."""
+    """Return an id or a code: never empty, and short enough for its column."""
     if not isinstance(value, str) or not value or len(value) > LONGEST_ID or not _is_storable(value):
         raise TypeError(f"expected an id or a code, got {value!r:.50}")
     return value
 
 
 def words(value: object, most: int = LONGEST_ID) -> str:
-    """Text that is only shown, without what can't be stored; what is no text is none."""
+    """Return text for display, without what can't be stored; empty if it isn't text."""
     return storable(value)[:most] if isinstance(value, str) else ""
 
 
 def reference(value: object) -> str:
-    """What others put where our reference stands is none of ours, whatever it is."""
+    """Return our reference; whatever others put in its place is harmless, as it matches none."""
     return words(value)
 
 
 def currency(value: object) -> str:
-    """Three letters, in lower case here."""
+    """Return a three-letter currency code in lower case."""
     code = text(value).lower()
     if not re.fullmatch("[a-z]{3}", code):
         raise TypeError(f"expected a currency, got {value!r:.50}")
@@ -62,14 +62,14 @@ def currency(value: object) -> str:
 
 
 def minor(value: object) -> int:
-    """An amount in the smallest unit: a whole number that a column holds."""
+    """Return an amount in minor units: a whole number that fits its column."""
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > BIGGEST:
         raise TypeError(f"expected a whole amount, got {value!r:.50}")
     return value
 
 
 def id_of(value: object) -> str | None:
-    """The id of an object that may be expanded, a bare id, or null."""
+    """Return the id from an expanded object, a bare id, or null."""
     if isinstance(value, Mapping):
         return text(value["id"])
     return text(value) if isinstance(value, str) and value else None
@@ -82,7 +82,7 @@ def instant(seconds: object) -> datetime.datetime:
 
 
 def storable(value: str) -> str:
-    """The text without what PostgreSQL can't hold: NUL, and halves of surrogate pairs."""
+    """Return the text without what PostgreSQL can't hold: NUL, and halves of surrogate pairs."""
     return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 

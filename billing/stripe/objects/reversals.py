@@ -1,4 +1,4 @@
-"""Money that goes back."""
+"""Read refunds and disputes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from billing.stripe.objects.reading import (
 
 @dataclass(frozen=True)
 class Movement:
-    """What a balance transaction moved: below zero out of the seller's balance. In the currency's smallest unit."""
+    """A balance transaction's amount in minor units; negative if it left the seller's balance."""
 
     id: str
     amount: int
@@ -34,8 +34,8 @@ class Movement:
 
 @dataclass(frozen=True)
 class StripeRefund:
-    """A refund. ``amount`` is in the currency's smallest unit; ``reference`` is our refund's id, where we made it.
-    ``status`` may be empty; ``movements`` are known only where the balance transaction was expanded.
+    """A refund. ``amount`` is in minor units; ``reference`` is our refund's id, if we made it; ``status`` may be
+    empty; ``movements`` are set only if the balance transaction was expanded.
     """
 
     id: str
@@ -71,8 +71,8 @@ class StripeRefund:
 
 @dataclass(frozen=True)
 class StripeDispute:
-    """A dispute. ``amount`` is in the currency's smallest unit, ``due_by`` when the answer has to be there;
-    ``movements`` are what it moved in the seller's balance.
+    """A dispute. ``amount`` is in minor units, ``due_by`` the deadline to respond, ``movements`` the effect on our
+    balance.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What Stripe sent, as PostgreSQL can hold it: as it came, but for what no text or number column takes."""
+"""Convert Stripe's data to what PostgreSQL can store, unchanged where possible."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from billing.stripe.objects.reading import LONGEST_ID, storable
 
 
 def storable_json(value: Any) -> Any:
-    """The same JSON without NUL and halves of surrogate pairs, and with numbers beyond all bounds as text."""
+    """Return the same JSON without NUL and halves of surrogate pairs, and with non-finite numbers as text."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, Mapping):
@@ -24,7 +24,7 @@ def storable_json(value: Any) -> Any:
 
 
 def storable_key(event_id: str) -> str:
-    """The id, or where it can't be one here, another that is always the same for it."""
+    """Return the id, or a stable substitute if it can't be stored."""
     if storable(event_id) == event_id and len(event_id) <= LONGEST_ID:
         return event_id
     return f"{storable(event_id)[:150]}~{digest(event_id.encode('utf-8', 'surrogatepass'))}"
