@@ -31,7 +31,7 @@ from credits.adjustments.selectors import waiting_adjustments
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many of something wait, why that matters, and a link; ``urgent`` if the number should be zero."""
+    """A count of what waits, why that matters, and a link; ``urgent`` if it should be zero."""
 
     title: Any
     why: Any

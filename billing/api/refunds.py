@@ -55,7 +55,7 @@ class PreviewQuerySerializer(serializers.Serializer[Any]):
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
-    """What a refund would do now. Of ``credits_asked``, ``credits_taken`` would be removed at once and
+    """The effect of a refund now. Of ``credits_asked``, ``credits_taken`` would be removed immediately and
     ``credits_pending`` when their hold ends. ``credits_spent`` were used or gifted: they are written off, billed, or
     block the refund, by its policy. ``credits_lost`` expired or were removed by staff, and are written off.
     """

@@ -179,9 +179,7 @@ def success_page(request: HttpRequest) -> HttpResponse:
 
 
 def _refresh_seconds(purchase: Purchase) -> int | None:
-    """Return the seconds to the next refresh, more each time as each asks Stripe; None if there is nothing to wait
-    for.
-    """
+    """Return the seconds to the next refresh, growing as each asks Stripe; None if there is nothing to wait for."""
     if not purchase.is_open or purchase.attention:
         return None
     age = timezone.now() - purchase.created_at

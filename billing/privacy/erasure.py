@@ -29,8 +29,8 @@ from credits.privacy.credits_data import Left, close_accounts, credits_left
 
 @dataclass(frozen=True)
 class Plan:
-    """What erasing a user would do now: ``obstacles`` to resolve first, ``rows`` emptied or deleted by kind, and the
-    ids ``to_redact`` at Stripe.
+    """The effect of erasing a user now: ``obstacles`` to resolve first, counts of ``rows`` to empty or delete, and
+    the ids of objects ``to_redact`` at Stripe.
     """
 
     user: User

@@ -32,7 +32,7 @@ class Copies:
     text: tuple[str, ...] = ()
 
     def of_keys(self, keys: set[Any]) -> Iterator[QuerySet[Any]]:
-        """Yield the rows of these keys, some thousands at a time."""
+        """Yield the rows of these keys in the order of locking, some thousands at a time."""
         ordered = sorted(keys)
         for place in range(0, len(ordered), ROWS_AT_ONCE):
             yield self.model.objects.filter(pk__in=ordered[place : place + ROWS_AT_ONCE]).order_by("pk")

@@ -1,7 +1,8 @@
 """Compare our purchases with Stripe, repair what can be repaired and report the rest.
 
-The sweeper looks at purchases that stay open too long. A reconciliation goes through a period a page at a time:
-Stripe's sessions, our purchases, then Stripe's refunds and disputes (docs/decisions/reconciliation.md).
+The sweeper looks at purchases that stay open too long. A reconciliation goes through a period a page at a time, with
+nothing in memory between pages: Stripe's sessions, our purchases, Stripe's refunds and disputes
+(docs/decisions/reconciliation.md).
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def sweep_open_purchases() -> Report:
 
 
 def compare_page(page: Page) -> None:
-    """Compare one page, with a bounded number of queries and a few more per row that differs. Safe to repeat.
+    """Compare one page, with a bounded number of queries and a few more per row that differs. Idempotent.
 
     Raises:
         StripeUnavailable, StripeRefused: no answer; what was repaired so far stays repaired.
@@ -146,6 +147,7 @@ def _move_on(page: Page, listed: ListPage[Any]) -> None:
 
 def _settle_recorded(purchase: Purchase, session: CheckoutSession, page: Page) -> None:
     if purchase.is_credited and not PaymentReport.from_session(session).is_paid:
+        # It may have been paid since the list was fetched.
         session = stripe_gateway.retrieve_session(session.id)
     sync_with_session(purchase, session, page, SOURCE)
 

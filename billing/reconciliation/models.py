@@ -114,8 +114,8 @@ class SeenPurchase(models.Model):
 
 class ReconciliationFinding(models.Model):
     """A difference between Stripe and our records, repaired by the run or waiting for staff to close it. While a
-    problem (``key``) waits, runs that find it again update its row (``run`` is the latest, ``found_at`` its time,
-    ``times`` the count).
+    problem (``key``) waits, runs that find it again update its row: ``run`` and ``found_at`` are the latest,
+    ``times`` the count.
     """
 
     class State(models.TextChoices):

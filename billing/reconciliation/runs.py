@@ -2,7 +2,8 @@
 
 Each page's result is committed with the start of the next page, so a stopped run continues there and finds nothing
 twice. A repair is committed in its own transaction: a page compared again finds it done. A process holds a lease on
-its run, renewed with each page: a time in the row, not a session lock, which a pooler in transaction mode would lose.
+its run, renewed as it goes and checked by each commit: a time in the row, not a session lock, which a pooler in
+transaction mode would lose.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Sales:
 
 @dataclass(frozen=True)
 class Buyers:
-    """How many users and teams had bought by a day: at least once, and at least twice."""
+    """The number of users and teams that had bought by a day: at least once (``all``), at least twice (``again``)."""
 
     all: int = 0
     again: int = 0

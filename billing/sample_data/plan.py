@@ -47,9 +47,7 @@ class Reserved:
 
 
 class Moment(NamedTuple):
-    """A place in a batch's order: an entry id (the next is reserved for a debt's payment), a lot id and a time in
-    microseconds since 1970.
-    """
+    """A batch's place: an entry id (the next is reserved to pay off debt), a lot id, microseconds since 1970."""
 
     entry_id: int
     lot_id: int
@@ -59,8 +57,7 @@ class Moment(NamedTuple):
 @dataclass(frozen=True)
 class Plan:
     """A batch's entries in order of time, dealt to buyers by a wheel with places in proportion to their weight. So
-    ids and times rise together across accounts, though each account is written whole. A random angle each round
-    avoids a rhythm.
+    ids and times rise together across accounts, though each is written whole. Random turns avoid a fixed rhythm.
     """
 
     sizes: Sizes
@@ -124,7 +121,7 @@ def instant(at: int) -> datetime.datetime:
 
 
 def _weight(buyer: int, buyers: int) -> int:
-    """Return a buyer's weight: small for most, larger for some, and for the first up to a twentieth of all buyers."""
+    """Return a buyer's weight: small for most, larger for some, largest for the first; in all, up to 2 × ``buyers``."""
     few = 3 if buyer % 10 == 5 else 0
     many = 20 if buyer % 100 == 50 else 0
     most = min(buyers // 20, LARGEST_WEIGHT) if buyer == 0 else 0

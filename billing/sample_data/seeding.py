@@ -36,8 +36,7 @@ class Seeded:
 
 def seed_demo(sizes: Sizes, seed: int, report: Callable[[float], None]) -> Seeded:
     """Add a batch, and call ``report`` with the share that is done. Ids, sums and outcomes follow from ``seed`` and
-    the batch's number; times end now. Each buyer is written whole: an interruption leaves complete books of fewer
-    buyers.
+    the batch's number; times end now. Buyers are written whole: an interruption leaves fewer, with complete books.
 
     Raises:
         CannotSeed: this is not a development database, nothing is on sale, or the role is no superuser.

@@ -131,9 +131,7 @@ class Story:
         self.sales[place] = sale, lot
 
     def _give_back(self, deed: Returned, moment: Moment) -> bool:
-        """Claw back a purchase, unless its lot is about to expire or paid off debt; return whether that made an
-        entry.
-        """
+        """Claw back a purchase if its lot isn't about to expire and paid no debt; return whether that made an entry."""
         sale, lot = self.sales[deed.place]
         if lot.offset or (lot.remaining and lot.expires <= moment.at):
             return False

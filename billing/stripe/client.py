@@ -107,9 +107,7 @@ def missing_permission(operation: Callable[[Any], Any]) -> str:
 
 @contextmanager
 def stripe_errors_as_ours() -> Iterator[None]:
-    """Turn Stripe's exceptions into ours, with its message for the log and for staff, but without secrets and
-    addresses.
-    """
+    """Turn Stripe's exceptions into ours; log its message for staff, without secrets and email addresses."""
     try:
         yield
     except (stripe.APIConnectionError, stripe.RateLimitError) as error:
@@ -134,7 +132,7 @@ def _refused(error: stripe.StripeError) -> StripeRefused:
         "request_id": error.request_id or "",
     }
     if details["stripe_code"] == "email_invalid":
-        # Not logged, as its message is the address; the caller logs whose it is.
+        # Not logged, as its message is the address; the caller logs the user's id.
         return EmailRefused("Stripe refused the email address.", **details)
     log.error("stripe_refused", status=error.http_status, **details)
     return StripeRefused("Stripe refused the request.", **details)

@@ -169,7 +169,7 @@ def expire_session(session_id: str) -> CheckoutSession:
 
 
 def create_refund(request: RefundRequest) -> StripeRefund:
-    """Create a refund; the same refund of ours always gets the same one at Stripe.
+    """Create a refund; the same refund here always gets the same one at Stripe.
 
     Raises:
         StripeRefused: Stripe refuses, with the reason (``stripe_code`` in its params). No money moves.

@@ -21,7 +21,7 @@ from billing.stripe.objects import StripeEvent
 log = structlog.get_logger(__name__)
 LIVE = "_live_"
 
-# Keys that this process has found to be the account's.
+# Digests of the keys that this process found to be the account's.
 _checked: set[str] = set()
 
 

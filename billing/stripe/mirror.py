@@ -3,8 +3,7 @@
 An event only says that something changed: the object is fetched in its current state, so that the order of events
 doesn't matter. dj-stripe's own event handlers never run: ``customer.deleted`` sends a DELETE to Stripe,
 ``product.deleted`` deletes the prices too, and none handles ``refund.*``. dj-stripe fetches related objects while it
-writes, so a transaction is open during these calls: run these functions in a background job, and never inside another
-transaction.
+writes, with a transaction open: run this in background jobs, never inside another transaction.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from core.database.locks import take_turns
 
 Json = Mapping[str, Any]
 
-# What concerns a purchase and its package. Only kept in our inbox, not mirrored:
+# Events about purchases and packages. Only kept in our inbox, not mirrored:
 # - customer.deleted: staff would no longer see whose payments these were;
 # - invoice.*, customer.subscription.*, payout.*, balance.*, account.*: unused here, and each adds many more objects.
 MIRRORED_FAMILIES = (
@@ -108,7 +107,7 @@ def mirror_event(payload: Json) -> bool:
     Safe to repeat and to run concurrently: an event is mirrored once, and events about the same objects take turns.
 
     Returns:
-        False for an event of a type that isn't mirrored or of another account (Stripe Connect), and for a repeated one.
+        False for a type that isn't mirrored, another account's event (Stripe Connect) or a repeated event; else True.
 
     Raises:
         Exception: any cause that prevented it, such as no answer from Stripe; nothing is written then.
@@ -273,8 +272,8 @@ def _plain(data: Any) -> dict[str, Any]:
 
 
 # --- The secret stays out of the database -------------------------------------------------------------------
-# dj-stripe stores the API key in plain text, to know a row's account. We have one account, and ask Stripe for it once
-# per process.
+# dj-stripe stores the API key in plain text, to know a row's account. We have one account, and ask for it once per
+# process.
 
 
 def _owner_account(api_key: str) -> Any:

@@ -34,8 +34,7 @@ class Shown:
 @dataclass(frozen=True)
 class Sheet:
     """A table with one chart at most: columns (``chart``) or horizontal ``bars``. ``code`` names it in URLs and
-    files, ``why`` defines its numbers, ``columns`` pair CSV names with titles, ``summary`` is the chart in a
-    sentence.
+    files, ``why`` defines its numbers, ``columns`` pair CSV names with titles, ``summary`` sums up the chart.
     """
 
     code: str

@@ -71,9 +71,7 @@ class StripeRefund:
 
 @dataclass(frozen=True)
 class StripeDispute:
-    """A dispute. ``amount`` is in minor units, ``due_by`` the deadline to respond, ``movements`` the effect on our
-    balance.
-    """
+    """A dispute. ``amount`` is in minor units, ``due_by`` the deadline to respond, ``movements`` are of our balance."""
 
     id: str
     status: str
