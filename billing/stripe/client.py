@@ -107,7 +107,7 @@ def missing_permission(operation: Callable[[Any], Any]) -> str:
 
 @contextmanager
 def stripe_errors_as_ours() -> Iterator[None]:
-    """Turn Stripe's exceptions into ours; log its message for staff, without secrets and email addresses."""
+    """Turn Stripe's exceptions into `StripeUnavailable` and `StripeRefused`, without secrets and email addresses."""
     try:
         yield
     except (stripe.APIConnectionError, stripe.RateLimitError) as error:
