@@ -1,8 +1,8 @@
-"""Counts purchases, payments, refunds and disputes into figures by day (`billing.reporting.models`).
+"""Count purchases, payments, refunds and disputes into daily figures (`billing.reporting.models`).
 
-These change long after their day: a bank debit is paid a week later, a dispute is lost after months. The database notes
-the day of whatever changes, in the transaction of the change; here each noted day is counted anew, whole. The note is
-taken away first and the day read after it, so what is not seen yet leaves a note of its own behind.
+They change long after their day: a dispute is lost after months. Triggers note the day of each change in its
+transaction; here each noted day is recounted in full. The note is deleted before the day is read, so a change not yet
+visible leaves a note of its own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SELECT (created_at AT TIME ZONE %(zone)s)::date, package_code, currency, status,
 FROM purchases_purchase WHERE created_at >= %(start)s AND created_at < %(end)s
 GROUP BY 1, 2, 3, 4
 """
-# By the day on which Stripe was paid, whenever we learned of it. What was free is no sale, and whoever got it no buyer.
+# By the day of payment at Stripe, whenever we learned of it. Free packages are no sales, and make no buyers.
 COUNT_SALES = """
 INSERT INTO reporting_salesday (day, package_code, currency, purchases, paid_minor, first_purchases, second_purchases)
 SELECT (y.paid_at AT TIME ZONE %(zone)s)::date, p.package_code, y.currency, count(*), sum(y.amount_minor),
@@ -48,7 +48,7 @@ CROSS JOIN LATERAL (
 WHERE y.lot_id IS NOT NULL AND y.paid_at >= %(start)s AND y.paid_at < %(end)s
 GROUP BY 1, 2, 3
 """
-# What goes back of a payment that was never revenue, as it was not accepted, must not lower it.
+# Reversals of uncredited payments, which were never revenue, don't lower it.
 COUNT_RETURNS = """
 INSERT INTO reporting_returnsday (day, package_code, currency, refunds, refunded_minor, disputes, disputed_minor)
 SELECT (r.at AT TIME ZONE %(zone)s)::date, p.package_code, y.currency,
@@ -86,14 +86,14 @@ ON CONFLICT (day) DO UPDATE SET visits = d.visits + 1
 
 
 def bring_figures_up_to_date(progress: ShowProgress | None = None) -> None:
-    """Counts what changed since the last time, here and in the ledger."""
+    """Count what changed since the last time, here and in the ledger."""
     count_changed_days()
     count_entries(progress)
 
 
 @transaction.atomic
 def count_changed_days() -> None:
-    """Counts the days anew that something changed on: all of them, where the site's TIME_ZONE has changed."""
+    """Recount the days that changed, or all days if the site's TIME_ZONE did."""
     if not _take_turn():
         _recount_all()
         return
@@ -102,26 +102,26 @@ def count_changed_days() -> None:
 
 
 def count_all_next_time() -> None:
-    """For whoever has written past the triggers, or under ids given long before: the next count begins anew."""
+    """Have the next count start over, after writing past the triggers or under ids reserved long before."""
     SalesCount.objects.update(zone="")
     LedgerCount.objects.update(zone="")
 
 
 @transaction.atomic
 def recount_sales() -> None:
-    """Counts all days anew, in one transaction: who reads meanwhile sees what was."""
+    """Recount all days in one transaction; until it commits, readers see the old figures."""
     _take_turn()
     _recount_all()
 
 
 def count_visit() -> None:
-    """One visit more that saw the packages, today."""
+    """Count one more visit to the packages today."""
     with connection.cursor() as cursor:
         cursor.execute(COUNT_VISIT, [day_of(timezone.now())])
 
 
 def _take_turn() -> bool:
-    """Only one counts. Whether there are days to go on from, and of this zone."""
+    """Lock the count, and return whether it can continue: it has begun, in this time zone."""
     count, _created = SalesCount.objects.select_for_update().get_or_create(defaults={"zone": ""})
     goes_on: bool = count.zone == settings.TIME_ZONE
     SalesCount.objects.update(zone=settings.TIME_ZONE, counted_at=Now())
@@ -129,7 +129,7 @@ def _take_turn() -> bool:
 
 
 def _take_notes() -> list[datetime.date]:
-    """The days that something changed on. They are forgotten, and come back where this transaction fails."""
+    """Return and delete the days noted as changed; a failed transaction keeps them."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM purchases_changedmoment RETURNING at")
         moments = [at for (at,) in cursor.fetchall()]
@@ -152,7 +152,6 @@ def _recount_all() -> None:
 
 
 def _count_days(first: datetime.date, last: datetime.date) -> None:
-    """From the first day to the last, both among them."""
     for model in (CheckoutDay, SalesDay, ReturnsDay):
         model.objects.filter(day__gte=first, day__lte=last).delete()
     parameters = {

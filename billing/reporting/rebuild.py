@@ -1,4 +1,4 @@
-"""Counts all figures by day anew, and compares: what a job kept up to date must be what one count of all gives."""
+"""Recount all daily figures, and compare them with those that jobs kept up to date."""
 
 from __future__ import annotations
 
@@ -23,25 +23,21 @@ ShowProgress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Recount:
-    """What counting anew has shown: a line for each figure that was counted otherwise before, and one for each currency
-    whose figures don't come to what was paid.
-    """
+    """A recount's result: a line per figure that differed, and per currency that doesn't add up to what was paid."""
 
     differences: list[str]
     unbalanced: list[str]
 
 
 def rebuild_figures(progress: ShowProgress | None = None, *, keep: bool = True) -> Recount:
-    """Counts everything anew but the visits, of which nothing is left to count. Without ``keep``, everything stays as
-    it was.
+    """Recount all figures but the visits; without ``keep``, change nothing.
 
-    All of it sees the database as of one moment, so that what comes in meanwhile is no difference. Jobs that count
-    wait until it is over.
+    All queries see the database at one moment, so that new rows make no difference. Jobs that count wait meanwhile.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            # The moment comes after the lock: whoever was counting has finished, and is seen.
+            # The snapshot is taken after the lock: counts in progress have finished, and are visible.
             cursor.execute("LOCK TABLE reporting_salescount, credits_ledgercount IN EXCLUSIVE MODE")
         recount = _recount(progress)
         if not keep:
@@ -64,7 +60,6 @@ def _recount(progress: ShowProgress | None) -> Recount:
 
 
 def _rows() -> set[tuple[Any, ...]]:
-    """Everything counted, each row with the name of its table first."""
     rows = set()
     for model in COUNTED:
         columns = [field.attname for field in model._meta.concrete_fields if field.name != "id"]

@@ -1,7 +1,4 @@
-"""One account's ledger in memory, by the rules of the ledger's functions (`credits/ledger/sql/`).
-
-Amounts are whole millionths of a credit. Nothing is held: there are no holds.
-"""
+"""Keep one account's ledger in memory, without holds, by the rules of the ledger's functions (`credits/ledger/sql/`)."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ COLUMNS = (
 
 @dataclass(slots=True)
 class OpenLot:
-    """What `credits.ledger.models.Lot` says, in millionths and microseconds."""
+    """A lot as in `credits.ledger.models.Lot`, in whole millionths of a credit and microseconds."""
 
     id: int
     amount: int
@@ -37,13 +34,13 @@ class OpenLot:
     currency: str
     reference: str
     created: int
-    # What of it expired, and what paid off a debt.
+    # Credits that expired, and credits that paid off debt.
     expired: int = 0
     offset: int = 0
 
 
 class Fact(NamedTuple):
-    """What an entry says of its cause."""
+    """An entry's cause."""
 
     kind: Entry.Kind
     key: str
@@ -52,7 +49,7 @@ class Fact(NamedTuple):
 
 
 class Clawed(NamedTuple):
-    """What a refund or dispute claims back of a lot."""
+    """A refund's or dispute's claim on a lot."""
 
     id: UUID
     kind: Clawback.Kind
@@ -61,7 +58,7 @@ class Clawed(NamedTuple):
 
 
 class Books:
-    """An account from its first entry on. Each operation adds its entry's row; `close` adds the others."""
+    """An account from its first entry. Each operation adds its entry's row; `close` adds the others."""
 
     def __init__(self, account: UUID, rows: Rows) -> None:
         self.account, self.rows = account, rows
@@ -69,15 +66,15 @@ class Books:
         self.version = self.balance = self.debt = 0
         self.seal = b""
         self.lots: list[OpenLot] = []
-        # In the order of spending; only those with something left.
+        # Lots with credits left, in the order of spending.
         self.live: list[tuple[int, bool, int, OpenLot]] = []
 
     def free(self, at: int) -> int:
-        """What can be spent."""
+        """Return the credits available."""
         return sum(lot.remaining for expires, _, _, lot in self.live if expires > at)
 
     def expired(self, at: int) -> OpenLot | None:
-        """The lot whose rest is to be booked out next."""
+        """Return the next lot to expire, if its date has passed."""
         return self.live[0][-1] if self.live and self.live[0][0] <= at else None
 
     def grant(self, moment: Moment, lot: OpenLot, fact: Fact) -> None:
@@ -92,7 +89,7 @@ class Books:
         self._append(moment, fact, [lot.id for lot, _ in lots], [-taken for _, taken in lots])
 
     def claw_back(self, moment: Moment, lot: OpenLot, claim: Clawed, fact: Fact) -> tuple[int, int]:
-        """What was taken, and what is owed. Where both are nothing, there is no entry. Adds the claim's own row."""
+        """Return the credits taken and owed, and add the claim's row; add an entry unless both are zero."""
         taken = min(lot.remaining, claim.amount)
         spent = lot.amount - lot.remaining - lot.expired
         owed = min(claim.amount - taken, spent) if claim.owes else 0
@@ -130,7 +127,7 @@ class Books:
         self._append(moment, Fact(Entry.Kind.EXPIRY, key, lot.reference), [lot.id], [-rest])
 
     def close(self, owner: UUID, opened_at: int) -> None:
-        """Adds the rows of the account and its lots."""
+        """Add the rows of the account and its lots."""
         balance, debt = spelled_amount(self.balance), spelled_amount(self.debt)
         self.rows.add(
             Account(
@@ -161,7 +158,6 @@ class Books:
         )
 
     def _take(self, moment: Moment, amount: int) -> list[tuple[OpenLot, int]]:
-        """The lots that pay, each with how much, in the order of spending."""
         paid = []
         for expires, _, _, lot in self.live:
             if expires > moment.at and amount:
@@ -173,7 +169,7 @@ class Books:
         return paid
 
     def _offset(self, moment: Moment) -> None:
-        """What is free pays off what is owed, under the id that every moment keeps for it."""
+        """Pay off debt with available credits, under the second id that every moment reserves."""
         amount = min(self.debt, self.free(moment.at))
         if amount:
             paid = self._take(moment, amount)
@@ -204,7 +200,7 @@ class Books:
                 f"{{{','.join(map(spelled_amount, moved))}}}",
             )
         )
-        # As credits_entry_hash spells it.
+        # In the format of credits_entry_hash.
         sealed = f"{said}\t{spelled_amount(moment.at)}\t{fact.key}".replace("\t", "|")
         self.seal = sha256(self.seal + sealed.encode()).digest()
         metadata = spelled(fact.metadata) if fact.metadata else "{}"
@@ -213,7 +209,7 @@ class Books:
 
 
 def spelled_amount(millionths: int) -> str:
-    """With six places: credits, and seconds of microseconds."""
+    """Format with six decimals: millionths as credits, microseconds as seconds."""
     if millionths < 0:
         return f"-{-millionths // MILLION}.{-millionths % MILLION:06d}"
     return f"{millionths // MILLION}.{millionths % MILLION:06d}"
