@@ -1,4 +1,4 @@
-"""Amounts of credits: what counts as one, and the one rounding rule."""
+"""Validate and round amounts of credits."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ LARGEST = Decimal(10) ** (MAX_DIGITS - PLACES) - QUANTUM
 
 
 def round_credits(amount: Decimal) -> Decimal:
-    """The one rounding rule: to six places, half to even, so that many roundings don't drift one way."""
+    """Round to six places, half to even, so that many roundings don't drift one way. The only rounding rule."""
     return amount.quantize(QUANTUM, rounding=ROUND_HALF_EVEN)
 
 
 def positive_amount(amount: Decimal) -> Decimal:
-    """``amount`` with six places.
+    """Return ``amount`` with six places.
 
     Raises:
-        InvalidAmount: it is not a finite `Decimal` above zero with at most six places and below 10^18.
-            It is refused and not rounded: a caller who sends more places means something we can't keep.
+        InvalidAmount: it is not a finite `Decimal` above zero with at most six places and below 10^18. It is refused,
+        not rounded: a caller that sends more places means something that can't be stored.
     """
     if not isinstance(amount, Decimal):
         raise InvalidAmount("An amount of credits is a Decimal.", amount=repr(amount))

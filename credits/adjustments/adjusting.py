@@ -1,4 +1,4 @@
-"""Credits that staff give or take: with a reason, once per key, and above a limit only when a second person agrees."""
+"""Adjust balances on behalf of staff: with a reason, once per key, and above the limit only with a second person."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from credits.ledger.models import Account, Entry
 from credits.ledger.own_account import require_not_own
 
 REFERENCE = "adjustment:"
-# A hundred years. An expiry past the year 9999 is none that can be read back.
+# A hundred years; an expiry past the year 9999 could not be read back.
 LONGEST_VALIDITY = timedelta(days=36500)
 Status = Adjustment.Status
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What is asked for. ``amount`` gives above zero and takes below; only what is given has an expiry or is
-    promotional. ``reason`` is for the account's people to read, ``reference`` the asker's own. ``key`` names the
-    asking: one key, one adjustment. ``undoes_id`` is the adjustment that this one undoes, if it does.
+    """The terms of an adjustment. A positive ``amount`` adds credits, a negative one removes them; only an addition
+    can expire or be promotional. The account holder sees ``reason``; ``reference`` is the requester's. ``key`` makes the
+    request idempotent. ``undoes_id`` names the adjustment that this one undoes, if any.
     """
 
     amount: Decimal
@@ -54,19 +54,19 @@ class Terms:
 
 @dataclass(frozen=True)
 class Asked:
-    """An adjustment as it stands. ``repeated``: this call found it there and changed nothing."""
+    """An adjustment as stored. ``repeated``: it existed already and this call changed nothing."""
 
     adjustment: Adjustment
     repeated: bool
 
 
 def checked(terms: Terms) -> Terms:
-    """The terms as they are kept: six places, text without spaces around it.
+    """Return the terms as stored: six decimal places, text trimmed.
 
     Raises:
         InvalidAmount: see `positive_amount`.
-        InvalidEntry: a key or reference that can't be stored.
-        InvalidAdjustment: no reason, or one that can't be kept; an expiry or "promotional" for what is taken.
+        InvalidEntry: the key or reference can't be stored.
+        InvalidAdjustment: the reason is missing or can't be stored, or a removal has an expiry or is promotional.
     """
     if terms.amount.is_zero():
         raise InvalidAmount("Enter an amount other than zero.", field="amount", amount=str(terms.amount))
@@ -84,21 +84,21 @@ def checked(terms: Terms) -> Terms:
 
 
 def is_above_limit(amount: Decimal) -> bool:
-    """Whether staff need a second person for it, whatever else they did: for a script, which is nobody on the staff."""
+    """Return whether the amount alone needs a second person; for scripts, which have no daily allowance."""
     limit: Decimal = settings.ADJUSTMENT_APPROVAL_ABOVE
     return abs(amount) > limit
 
 
 def ask(account_id: UUID, terms: Terms, asked_by: User) -> Asked:
-    """Books what a member of staff gives or takes, once per key; more than they may alone waits for a second person.
+    """Request an adjustment for a member of staff, once per key; above their limit it waits for a second person.
 
     Raises:
-        InvalidAmount, InvalidEntry, InvalidAdjustment: as `checked`; also an expiry that has passed.
+        InvalidAmount, InvalidEntry, InvalidAdjustment: as `checked`; also if the expiry has passed.
         UnknownAccount: there is no such account.
-        OwnAccount: the credits are those of ``asked_by``, or of a team of theirs.
-        InsufficientCredits: more is to be taken at once than the account can spend. Nothing was taken.
-        AccountClosed: credits are to be given, and nobody is there any more.
-        KeyConflict: the key stands for other terms or another account.
+        OwnAccount: the account belongs to ``asked_by`` or to a team of theirs.
+        InsufficientCredits: more would be removed now than is available. Nothing was removed.
+        AccountClosed: credits can't be added to a closed account.
+        KeyConflict: the key was used with other terms or another account.
     """
     terms = checked(terms)
     with transaction.atomic():
@@ -108,10 +108,10 @@ def ask(account_id: UUID, terms: Terms, asked_by: User) -> Asked:
 
 
 def book(account_id: UUID, terms: Terms) -> Asked:
-    """Books what a script gives or takes, whatever the limit: whoever runs it has the database. Once per key.
+    """Book an adjustment for a script, once per key and without a limit: whoever runs it has the database.
 
     Raises:
-        Whatever `ask` raises. KeyConflict also where the key's adjustment waits or was declined.
+        Whatever `ask` raises. KeyConflict also if the key's adjustment is waiting or was declined.
     """
     asked = _record(account_id, checked(terms), None, needs_approval=False)
     if asked.adjustment.status != Status.BOOKED:
@@ -120,17 +120,17 @@ def book(account_id: UUID, terms: Terms) -> Asked:
 
 
 def approve(adjustment_id: UUID, by: User) -> Adjustment:
-    """Books an adjustment that waits. Of several at once one does it, the others are told.
+    """Book a waiting adjustment. Of concurrent calls one succeeds; the others raise AdjustmentDecided.
 
     Raises:
-        UnknownAdjustment: there is none of this id.
+        UnknownAdjustment: there is none with this id.
         AdjustmentDecided: it was booked or declined before.
-        SecondPersonNeeded: ``by`` asked for it.
-        OwnAccount: the credits are those of ``by``, or of a team of theirs.
-        InvalidAdjustment: its credits would have expired meanwhile. It still waits.
-        InsufficientCredits: there is less to take meanwhile. It still waits.
-        NothingToUndo: it undoes another, and that comes to another amount by now. It still waits.
-        AccountClosed: nobody is there any more to give to. It still waits.
+        SecondPersonNeeded: ``by`` requested it.
+        OwnAccount: the account belongs to ``by`` or to a team of theirs.
+        InvalidAdjustment: its credits would have expired by now. It still waits.
+        InsufficientCredits: too few credits are available by now. It still waits.
+        NothingToUndo: it undoes another, and the amount to undo has changed. It still waits.
+        AccountClosed: the account was closed meanwhile. It still waits.
     """
     with transaction.atomic():
         adjustment = _waiting(adjustment_id)
@@ -145,7 +145,7 @@ def approve(adjustment_id: UUID, by: User) -> Adjustment:
 
 
 def decline(adjustment_id: UUID, by: User) -> Adjustment:
-    """Ends an adjustment that waits without booking it; who asked for it may, too.
+    """Decline a waiting adjustment; its requester may, too.
 
     Raises:
         UnknownAdjustment, AdjustmentDecided: as `approve`.
@@ -157,7 +157,7 @@ def decline(adjustment_id: UUID, by: User) -> Adjustment:
 
 
 def same_terms(adjustment: Adjustment, account_id: UUID | None, terms: Terms) -> bool:
-    """Whether it is what these terms ask for."""
+    """Return whether the adjustment has this account and these terms."""
     names = ["amount", "reason", "reference", "promotional", "expires_at", "undoes_id"]
     return adjustment.account_id == account_id and all(
         getattr(adjustment, name) == getattr(terms, name) for name in names
@@ -165,7 +165,7 @@ def same_terms(adjustment: Adjustment, account_id: UUID | None, terms: Terms) ->
 
 
 def require_time_left(expires_at: datetime | None) -> None:
-    """Raises InvalidAdjustment where credits would have expired already, or live for more than a hundred years."""
+    """Raise InvalidAdjustment if the expiry has passed or is more than a hundred years away."""
     if expires_at is None:
         return
     now = timezone.now()
@@ -201,7 +201,7 @@ def _record(account_id: UUID, terms: Terms, asked_by: User | None, *, needs_appr
         "asked_by": asked_by,
     }
     with transaction.atomic():
-        # Of two with one key at once, the second waits for the first here and finds its row.
+        # Of two calls with one key, the second waits here for the first and finds its row.
         adjustment, is_new = Adjustment.objects.get_or_create(key=terms.key, defaults=facts)
         if not is_new:
             if not same_terms(adjustment, account_id, terms):
@@ -215,14 +215,14 @@ def _record(account_id: UUID, terms: Terms, asked_by: User | None, *, needs_appr
 
 
 def _require_it_can_wait(adjustment: Adjustment) -> None:
-    """What the ledger would say of a grant: nobody is asked to approve what can't be booked."""
+    """Refuse a grant that the ledger would refuse, before anyone is asked to approve it."""
     require_time_left(adjustment.expires_at)
     if not Account.objects.filter(pk=adjustment.account_id).exists():
         raise refusals.unknown_account(adjustment.account_id)
 
 
 def _waiting(adjustment_id: UUID) -> Adjustment:
-    """The adjustment, locked until the transaction ends. Raises UnknownAdjustment, AdjustmentDecided."""
+    """Return the adjustment, locked for the transaction. Raises UnknownAdjustment, AdjustmentDecided."""
     adjustment = _locked(adjustment_id)
     if adjustment is None:
         raise UnknownAdjustment("There is no such adjustment.", adjustment=str(adjustment_id))
@@ -245,7 +245,7 @@ def _book(adjustment: Adjustment, by: User | None) -> None:
         "kind": Entry.Kind.ADJUSTMENT,
         "key": f"{REFERENCE}{adjustment.pk}",
         "reference": adjustment.reference,
-        # The statement shows the description; who asked and who approved stays with the adjustment.
+        # The statement shows the description; requester and approver are kept with the adjustment.
         "metadata": {"description": adjustment.reason, "adjustment": str(adjustment.pk)},
     }
     if adjustment.undoes is not None:

@@ -1,4 +1,4 @@
-"""Gives credits by a file of any length: all of it checked first, then each line booked once, some lines at a time."""
+"""Grant credits from a file of any length: check all of it first, then book each line once, in batches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from credits.ledger.models import Account
 
 LINES_AT_ONCE = 500
 TOO_MUCH = f"it would bring the account to {BOUND} credits or more"
-# What the file said so far: in the database, so that no length of a file fills the memory here.
+# The lines seen so far: in the database, so that a long file doesn't fill the memory.
 SEEN_TABLE = """
     CREATE TEMPORARY TABLE credits_grant_lines (key text PRIMARY KEY, line bigint, facts text) ON COMMIT DROP
 """
@@ -40,20 +40,20 @@ FIRST_WITH_KEY = "SELECT key, line, facts FROM credits_grant_lines WHERE key = A
 
 
 class Outcome(StrEnum):
-    """What became of a line, or what would."""
+    """The outcome of a line, or its outcome if it were booked."""
 
     NEW = "new"
     REPEATED = "repeated"
     WRONG = "wrong"
 
 
-# Whose line it is: an account, or somebody whose account is opened when it is booked.
+# An account, or a user whose account is opened when the line is booked.
 Holder = UUID | User
 
 
 @dataclass(frozen=True)
 class LineResult:
-    """``mistakes`` says what keeps a wrong one from being booked."""
+    """The result of a line; ``mistakes`` says why it can't be booked."""
 
     line: GrantLine
     outcome: Outcome
@@ -61,21 +61,21 @@ class LineResult:
 
 
 def check_grants(lines: Iterable[GrantLine], *, above_limit: bool = False) -> Iterator[LineResult]:
-    """What would become of each line; books nothing. With ``above_limit`` no amount needs a second person.
+    """Yield the outcome each line would have; book nothing. With ``above_limit`` no amount needs a second person.
 
-    All of it is one transaction, as long as the caller takes to read it through.
+    All of it is one transaction, open until the caller has read everything.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(SEEN_TABLE)
         cursor.execute(SUMS_TABLE)
         for batch in _batches(lines):
             yield from _check(batch, above_limit)
-        # Their time would end with an outer transaction's.
+        # In an outer transaction they would outlive this block.
         cursor.execute("DROP TABLE credits_grant_lines, credits_grant_sums")
 
 
 def book_grants(lines: Iterable[GrantLine]) -> Iterator[LineResult]:
-    """Books each line, in a transaction of its own: whatever ends this, the next run goes on where it stopped."""
+    """Book each line in a transaction of its own: after an interruption, the next run continues from there."""
     for batch in _batches(lines):
         holders, known = _holders_of(batch), _known(batch)
         for line in batch:
@@ -102,7 +102,7 @@ def _book(line: GrantLine, holder: Holder | Mistake, known: Adjustment | None) -
 
 
 def _is_booked(known: Adjustment, holder: Holder, line: GrantLine) -> bool:
-    """Whether all that the line asks for was done before: then it takes no transaction to find out."""
+    """Return whether the line is already booked; saves a transaction."""
     is_same = isinstance(holder, UUID) and adjustments.same_terms(known, holder, line.terms)
     return is_same and known.status == Adjustment.Status.BOOKED
 
@@ -164,7 +164,6 @@ def _wrong(line: GrantLine, field: str, reason: str) -> LineResult:
 
 
 def _known(lines: list[GrantLine]) -> dict[str, Adjustment]:
-    """What is booked under the keys of the lines."""
     return {
         found.key: found for found in Adjustment.objects.filter(key__in=[line.terms.key for line in lines])
     }
@@ -173,7 +172,7 @@ def _known(lines: list[GrantLine]) -> dict[str, Adjustment]:
 def _first_with_keys(
     lines: list[GrantLine], holders: dict[int, Holder | Mistake]
 ) -> dict[str, tuple[int, str]]:
-    """The first line of the file with each key, and what it says."""
+    """Return each key's first line in the file, and its content."""
     keys = [line.terms.key for line in lines]
     facts = [_facts(line, holders[line.number]) for line in lines]
     with connection.cursor() as cursor:
@@ -183,7 +182,7 @@ def _first_with_keys(
 
 
 def _facts(line: GrantLine, holder: Holder | Mistake) -> str:
-    """All that a line says, in a few bytes."""
+    """Return the line's content as a short digest."""
     name = str(holder.pk if isinstance(holder, User) else holder)
     terms = line.terms
     moment = terms.expires_at and terms.expires_at.timestamp()
@@ -192,7 +191,7 @@ def _facts(line: GrantLine, holder: Holder | Mistake) -> str:
 
 
 def _holders_of(lines: list[GrantLine]) -> dict[int, Holder | Mistake]:
-    """Whose each line is, by its number. Three queries at most."""
+    """Return the holder of each line by its number, in at most three queries."""
     ids = [line.account_id for line in lines if line.account_id]
     accounts = set(Account.objects.filter(pk__in=ids).values_list("pk", flat=True))
     people = _people_of([line.email for line in lines if line.email])
@@ -209,7 +208,7 @@ def _holder_of(line: GrantLine, accounts: set[UUID], people: dict[str, Holder | 
 
 
 def _people_of(emails: list[str]) -> dict[str, Holder | Mistake]:
-    """Find who has each address, by its `email_key`."""
+    """Return the user of each address, by its `email_key`."""
     if not emails:
         return {}
     found = holders_of(emails)

@@ -1,4 +1,4 @@
-"""Adds up what a file of grants would bring each account, so that a sum that no account can have is found before."""
+"""Add up what a file of grants would bring each account, to find sums that no account can hold beforehand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from accounts.models import User
 from credits.ledger.bounds import is_within_bounds
 from credits.ledger.models import Account
 
-# In the database, so that no length of a file fills the memory here.
+# In the database, so that a long file doesn't fill the memory.
 SUMS_TABLE = """
     CREATE TEMPORARY TABLE credits_grant_sums (holder uuid PRIMARY KEY, brought numeric) ON COMMIT DROP
 """
@@ -25,9 +25,7 @@ NOTE_SUMS = """
 
 
 class GrantSums:
-    """What the holders of some lines have, and what the file has brought them so far. Whose account is yet to be opened
-    has nothing.
-    """
+    """The balances of some lines' holders and what the file has granted them so far; 0 without an account."""
 
     def __init__(self, holders: Iterable[UUID | User]) -> None:
         ids = list({_id_of(holder) for holder in holders})
@@ -38,7 +36,7 @@ class GrantSums:
             self._brought.update(cursor.fetchall())
 
     def has_room_for(self, holder: UUID | User, amount: Decimal) -> bool:
-        """Whether the holder can be brought this too; then it counts."""
+        """Return whether the holder's balance can take this amount too; if so, count it."""
         place = _id_of(holder)
         brought = self._brought[place] + amount
         if not is_within_bounds(self._has.get(place, Decimal(0)) + brought):
@@ -47,7 +45,7 @@ class GrantSums:
         return True
 
     def keep(self) -> None:
-        """For the lines to come."""
+        """Store the sums for the lines that follow."""
         with connection.cursor() as cursor:
             cursor.execute(NOTE_SUMS, [list(self._brought), list(self._brought.values())])
 

@@ -1,7 +1,7 @@
-"""Reads a file of grants (CSV), line by line, and says for each mistake in it on which line and in which field it is.
+"""Read a file of grants (CSV) line by line, and report each mistake with its line and field.
 
 The columns are ``amount``, ``key``, ``reason``, and ``account`` (its id) or ``email`` or both; ``reference``,
-``expires_at`` and ``promotional`` may be there. Only one line is in memory at a time.
+``expires_at`` and ``promotional`` are optional. Only one line is in memory at a time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NO_TERMS = Terms(amount=Decimal(0), reason="", key="")
 
 @dataclass(frozen=True)
 class Mistake:
-    """What is wrong with a field; without a ``field`` with all of the line."""
+    """A mistake in a field, or without a ``field`` in the whole line."""
 
     field: str
     reason: str
@@ -38,7 +38,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class GrantLine:
-    """One line: to whom (one of the two is there), and what. With ``mistakes`` nothing else of it can be relied on."""
+    """One line: a recipient (account or email) and the terms. If it has ``mistakes``, ignore the rest."""
 
     number: int
     account_id: UUID | None = None
@@ -48,10 +48,10 @@ class GrantLine:
 
 
 def read_grants(file: Iterable[str]) -> Iterator[GrantLine]:
-    """Every line of the file that isn't empty.
+    """Yield every non-empty line of the file.
 
     Raises:
-        GrantsFileError: it has no header or a wrong one, or is no CSV from some line on.
+        GrantsFileError: the header is missing or wrong, or the file stops being CSV at some line.
     """
     rows = csv.reader(file, strict=True)
     try:
@@ -59,7 +59,7 @@ def read_grants(file: Iterable[str]) -> Iterator[GrantLine]:
         columns = _checked_header([name.strip() for name in header])
         end = rows.line_num
         for row in rows:
-            # A field in quotes may go over several lines; its line is the one that it begins on.
+            # A quoted field may span several lines; its line is the one it begins on.
             number, end = end + 1, rows.line_num
             if row:
                 yield _read(number, columns, row)
@@ -92,7 +92,7 @@ def _read(number: int, columns: list[str], row: list[str]) -> GrantLine:
 
 
 class _Fields:
-    """Reads the fields of one line. A wrong one is noted and becomes a harmless value: reading goes on."""
+    """Reads the fields of one line. A wrong one is noted and replaced by a harmless value, so reading continues."""
 
     def __init__(self, fields: dict[str, str]) -> None:
         self.fields = fields
@@ -114,7 +114,7 @@ class _Fields:
         return None, email
 
     def terms(self) -> Terms:
-        """The terms, checked by the rules where nothing is wrong with their spelling."""
+        """Return the terms, checked against the rules if they could be parsed."""
         before = len(self.mistakes)
         terms = Terms(
             amount=self._amount(),

@@ -1,4 +1,4 @@
-"""What staff give and take without a second person: `ADJUSTMENT_APPROVAL_ABOVE` credits within 24 hours."""
+"""Limit what staff adjust without a second person: `ADJUSTMENT_APPROVAL_ABOVE` credits within 24 hours."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from credits.formatting import credits_amount
 
 
 def allowance_of(member: User) -> DailyAllowance:
-    """What they may give and take alone now. What a second person approved doesn't count, nor what waits or was
-    declined.
-    """
+    """Return what they may adjust alone now. Adjustments that were approved, declined or still wait don't count."""
     lately = Adjustment.objects.filter(
         asked_by=member, needs_approval=False, status=Adjustment.Status.BOOKED, asked_at__gt=a_day_ago()
     )
@@ -28,8 +26,8 @@ def allowance_of(member: User) -> DailyAllowance:
 
 
 def needs_second_person(member: User, amount: Decimal) -> bool:
-    """Whether it comes to more than they may give and take alone, with what they did in the last 24 hours. In the
-    transaction that writes the adjustment down: of two at once the second finds what the first has left.
+    """Return whether the amount exceeds what they may adjust alone, given the last 24 hours. Call it in the
+    transaction that stores the adjustment, so that concurrent requests see each other.
     """
     take_turns(f"adjustments:{member.pk}")
     return abs(amount) > allowance_of(member).left

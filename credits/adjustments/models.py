@@ -1,4 +1,4 @@
-"""Credits that staff gave or took."""
+"""Adjustments of balances by staff."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from credits.ledger.models.fields import AmountField
 
 LONGEST_REASON = 200
 
-# What is booked is what was asked for.
+# The entry must match what was requested.
 VERIFY_ENTRY = """
     IF NOT EXISTS (
         SELECT FROM credits_entry e
@@ -38,7 +38,7 @@ REFUSE_SECOND_DECISION = """
         MESSAGE = format('adjustment %s is %s already', OLD.id, OLD.status);
 """
 
-# Whoever asks, and whoever approves. Declining is nobody's gain.
+# For requesting and approving; anyone may decline.
 REFUSE_OWN_ACCOUNT = f"""
     IF {UNLESS_SELF_SERVICE} AND EXISTS (
         SELECT FROM credits_account a LEFT JOIN teams_membership m ON m.team_id = a.team_id
@@ -53,15 +53,15 @@ REFUSE_OWN_ACCOUNT = f"""
 
 
 class Adjustment(models.Model):
-    """Credits that staff give (``amount`` above zero) or take (below), and why: the account's people read ``reason``.
+    """Credits that staff add (``amount`` above zero) or remove (below); the account holder sees ``reason``.
 
-    ``key`` is the asker's: one dialog, or one line of a file, one key, one adjustment. ``needs_approval`` is whether it
-    was above the limit when it was asked for; then somebody else decides. Without it, it is booked as it is asked for,
-    and nobody has decided. Without ``asked_by`` a script asked for it. Who asked and who decided can't be deleted: they
-    are part of the books.
+    ``key`` is the requester's: one dialog or one line of a file is one key and one adjustment. ``needs_approval`` is
+    whether it was above the limit when requested; then somebody else decides. Otherwise it is booked immediately and
+    has no decision. Without ``asked_by`` a script requested it. Requester and decider can't be deleted: they are part
+    of the books.
 
-    One that ``undoes`` another takes back the very credits that were given, or gives back to the very lots that were
-    taken from. An adjustment is undone once.
+    One that ``undoes`` another removes the very credits that were added, or restores the very lots that were reduced.
+    An adjustment is undone once.
     """
 
     class Status(models.TextChoices):
@@ -146,11 +146,11 @@ class Adjustment(models.Model):
             ),
         ]
         indexes = [
-            # The orders of the list: of all, of one status, of one account.
+            # The list's orders: all, of one status, of one account.
             models.Index(fields=["asked_at", "id"], name="credits_adjustment_by_time"),
             models.Index(fields=["status", "asked_at", "id"], name="credits_adjustment_by_status"),
             models.Index(fields=["account", "asked_at", "id"], name="credits_adjustment_of_account"),
-            # What a member of staff did alone recently; most rows are a script's.
+            # What a member of staff did alone recently; most rows are from scripts.
             models.Index(
                 fields=["asked_by", "asked_at"],
                 condition=Q(asked_by__isnull=False, needs_approval=False),

@@ -1,4 +1,4 @@
-"""Reads of adjustments."""
+"""Read adjustments."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from credits.adjustments.models import Adjustment
 
 
 def waiting_adjustments() -> QuerySet[Adjustment]:
-    """Those that wait for a second person."""
+    """Return the adjustments that wait for a second person."""
     return Adjustment.objects.filter(status=Adjustment.Status.WAITING)

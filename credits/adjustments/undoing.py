@@ -1,7 +1,7 @@
-"""Undoing an adjustment: as itself, and once.
+"""Undo adjustments, each once.
 
-An adjustment by as much in the other direction would take credits in the order of spending, bought ones too. This one
-takes back the very credits that were given, or gives back to the very lots that were taken from.
+An adjustment of the opposite amount would take credits in the order of spending, purchased ones too. Undoing removes
+the very credits that were added, or restores the very lots that were reduced.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Status = Adjustment.Status
 
 @dataclass(frozen=True)
 class Undo:
-    """What undoing an adjustment would do now: book ``amount``. Of credits that it gave, ``left`` are still unspent;
-    the others of that amount come out of the account's other credits.
+    """What undoing an adjustment would book now: ``amount``. Of credits that it added, ``left`` are unspent; the rest
+    comes out of the account's other credits.
     """
 
     adjustment: Adjustment
@@ -39,11 +39,11 @@ class Undo:
 
 
 def plan_undo(adjustment_id: UUID) -> Undo:
-    """What `undo_adjustment` would ask for now. Changes nothing.
+    """Return what `undo_adjustment` would request now. Changes nothing.
 
     Raises:
-        UnknownAdjustment: there is none of this id.
-        NothingToUndo: it isn't booked, was undone before, or all that it gave has expired or was taken since.
+        UnknownAdjustment: there is none with this id.
+        NothingToUndo: it isn't booked, was undone before, or all it added has since expired or been removed.
     """
     adjustment = Adjustment.objects.select_related("entry").filter(pk=adjustment_id).first()
     if adjustment is None:
@@ -60,7 +60,7 @@ def plan_undo(adjustment_id: UUID) -> Undo:
 
 
 def undo_adjustment(adjustment_id: UUID, reason: str, key: str, asked_by: User) -> Asked:
-    """Asks for an adjustment to be undone, once per key: it is booked, or above the limit waits for a second person.
+    """Request that an adjustment be undone, once per key; above the limit this waits for a second person.
 
     Raises:
         UnknownAdjustment, NothingToUndo: as `plan_undo`.
@@ -75,12 +75,12 @@ def undo_adjustment(adjustment_id: UUID, reason: str, key: str, asked_by: User) 
         with transaction.atomic():
             return ask(undo.adjustment.account_id, terms, asked_by)
     except IntegrityError as error:
-        if "credits_adjustment_undone_once" in str(error):  # somebody else, at the same moment
+        if "credits_adjustment_undone_once" in str(error):  # undone concurrently
             raise NothingToUndo(_("This adjustment was already undone, or that was requested.")) from error
         raise
 
 
 def _left_of(entry: Entry) -> Decimal:
-    """What is free of the lot that an adjustment brought."""
+    """Return what is available of the lot that an adjustment added."""
     lot = Lot.objects.filter(pk=entry.lots[0], created_at=entry.created_at).first()
     return lot.remaining - lot.held if lot else Decimal(0)

@@ -1,4 +1,4 @@
-"""The back office of the ledger: to read, but for buttons that release a hold and adjust credits."""
+"""The ledger's admin: read-only, except for releasing holds and adjusting credits."""
 
 from credits.admin import related
 from credits.admin.accounts import AccountAdmin

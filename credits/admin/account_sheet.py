@@ -1,4 +1,4 @@
-"""What an account's page shows of its credits. A fixed number of queries, whatever the length of its history."""
+"""Read the figures on an account's page, in a fixed number of queries however long its history."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROWS = 10
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of the account. ``why`` is there where it isn't plain; ``urgent`` where somebody must look."""
+    """One figure of the account. ``why`` explains one that isn't obvious; ``urgent`` marks one that needs attention."""
 
     name: Any
     amount: Decimal
@@ -43,7 +43,7 @@ class Sheet:
 
 
 def sheet_of(account: Account) -> Sheet:
-    """Nine queries at most. Days and months are those of the reader's clock."""
+    """Return the account's figures, in at most nine queries. Days and months are in the reader's time zone."""
     now, zone = timezone.now(), timezone.get_current_timezone()
     standing = standing_of_account(account)
     shown = overview(standing, months_of(standing, now, zone), None, now, zone)

@@ -1,4 +1,4 @@
-"""Whose credits, and how they stand: the account's page has its balance over time, its lots, entries and holds."""
+"""Show accounts: the balance over time, lots, entries and holds."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class AccountAdmin(ReadOnlyAdmin):
         return request.user.has_perm("credits.adjust_credits")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No button on one's own account. Its address stays, and says why."""
+        """Hide the buttons on your own account. Their URLs remain and explain why."""
         account = self.get_object(request, unquote(str(object_id)))
         if account is None or not may_act_on(account.pk, cast(User, request.user)):
             return []

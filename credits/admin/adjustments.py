@@ -1,4 +1,4 @@
-"""Credits that staff gave or took, and the buttons of the second person."""
+"""Show adjustments, with the buttons of the second person."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LONGEST_REASON_IN_LIST = 60
 
 
 class AdjustmentStateFilter(StateFilter):
-    """Those that wait, unless asked otherwise."""
+    """Shows waiting adjustments by default."""
 
     default = Status.WAITING.value
     states = Status.choices
@@ -61,7 +61,7 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         "decided_by_shown",
     ]
     list_filter = [AdjustmentStateFilter]
-    search_fields = ["id"]  # what is looked for says get_search_results
+    search_fields = ["id"]  # see get_search_results
     search_help_text = _("Exact adjustment or account ID, owner’s email, team, key, or reference.")
     list_select_related = ["account__owner", "account__team", "asked_by", "decided_by", "undoes"]
     list_before_template = "admin/credits/which_adjustments.html"
@@ -79,7 +79,7 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         return found.select_related(*self.list_select_related)
 
     def get_ordering(self, request: HttpRequest) -> list[str]:
-        """Those that wait longest first; others by when they were asked for, the newest first."""
+        """List waiting ones with the oldest first, others by time requested with the newest first."""
         waiting = AdjustmentStateFilter.shown(request) == Status.WAITING
         return ["asked_at", "id"] if waiting else ["-asked_at", "-id"]
 
@@ -136,8 +136,8 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         return request.user.has_perm("credits.approve_adjustment")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No button that could do nothing, and no approval or undoing for who asked or whose credits they are. The
-        addresses stay, and say why.
+        """Hide buttons that would do nothing, and approving or undoing from the requester and the account's holder.
+        Their URLs remain and explain why.
         """
         adjustment = self.get_object(request, object_id)
         if adjustment is None:

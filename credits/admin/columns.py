@@ -1,4 +1,4 @@
-"""What rows of the ledger are shown by: their account, their times, a hold's status."""
+"""Columns that the ledger's lists share: account, times, a hold's status."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATUS_TONES: dict[str, str] = {Hold.Status.OPEN: "info", Hold.Status.CAPTURED: 
 
 
 def once_per_row(show: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
-    """For a field that asks the database: unfold asks for the text of a field five times."""
+    """Cache a field that queries the database: unfold asks for a field's text five times."""
 
     @wraps(show)
     def shown(page: Any, row: Any) -> str:
@@ -38,7 +38,7 @@ def once_per_row(show: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
 
 
 class LedgerColumns:
-    """Whose it is, a link to the account; and the caller's own word for it."""
+    """The account, as a link, and the client's own reference."""
 
     @display(description=gettext_lazy("reference"))
     def reference_shown(self, row: Entry | Lot | Hold | Adjustment) -> str:
@@ -50,7 +50,7 @@ class LedgerColumns:
 
 
 def written(moment: datetime | None) -> str:
-    """As the admin's own columns write a time."""
+    """Format a time as the admin's own columns do."""
     return EMPTY if moment is None else date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
@@ -65,7 +65,7 @@ def hold_chip(hold: Hold) -> str:
 
 
 def hold_ends(hold: Hold) -> str:
-    """When an open hold ends by itself."""
+    """Return when an open hold expires."""
     if hold.status != Hold.Status.OPEN:
         return EMPTY
     if is_overdue(hold):

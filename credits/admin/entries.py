@@ -1,4 +1,4 @@
-"""What happened to accounts, entry by entry."""
+"""Show the entries of accounts."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from credits.statement.traces import (
     newest_of,
 )
 
-# Entries of one account are read by its versions, which an index has; those of all by their ids. Both rise with time.
+# One account's entries are sorted by version, which is indexed; those of all by id. Both rise with time.
 NEWEST_OF_ACCOUNT = ["-version"]
 NEWEST = ["-id"]
 ACCOUNT = "account__id__exact"
 
 
 class LotFilter(admin.SimpleListFilter):
-    """The entries that touched one lot: only shown where a link asked for it."""
+    """Filters by one lot; shown only when a link asked for it."""
 
     title = pgettext_lazy("credits that came in together", "lot")
     parameter_name = "lot"
@@ -77,7 +77,7 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
     list_filter = ["kind", LotFilter, ("created_at", EntryPeriodFilter)]
     list_filter_submit = True
     download_permission, download_name = "credits.download_ledger", "ledger"
-    search_fields = ["id"]  # what is looked for, and where, says get_search_results
+    search_fields = ["id"]  # see get_search_results
     search_help_text = _(
         "Exact entry, account or hold ID, owner’s email, team or key; a reference finds one account’s "
         "entries or the newest 100,000."
@@ -105,8 +105,8 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Entry], search_term: str
     ) -> tuple[QuerySet[Entry], bool]:
-        """A whole word: the first of these that finds something. A reference has no index: of one account all entries
-        are looked through, else the newest of the ledger.
+        """Match a whole word: the first kind of match that finds something. References aren't indexed, so they are
+        looked up among all entries of one account, else among the ledger's newest.
         """
         word = search_term.strip()
         if not word:
@@ -122,7 +122,7 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
         return looked_through.filter(reference=word), False
 
     def lines_of(self, rows: QuerySet[Entry]) -> Iterator[str]:
-        """In the order of the list: of one account by its versions, which an index has."""
+        """Yield the rows in the list's order: one account's by version, which is indexed."""
         return entries_csv(rows, [str(column) for column in rows.query.order_by])
 
     @display(description=_("kind"))
@@ -165,7 +165,7 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
 
 
 def _captures(word: str) -> list[int]:
-    """The entries that captured the hold of this id."""
+    """Return the entries that captured the hold with this id."""
     identifier = as_uuid(word)
     hold = Hold.objects.select_related("account").filter(Q(pk=identifier)).first() if identifier else None
     return [entry.pk for entry in captures_of(hold).entries] if hold else []

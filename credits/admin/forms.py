@@ -1,4 +1,4 @@
-"""What the ledger's buttons ask for in their dialogs. The rules are those of `credits.adjustments`."""
+"""Forms of the ledger's dialogs. The rules are in `credits.adjustments`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GIVE, TAKE = "give", "take"
 
 
 class ReasonForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """Asks why: the page's history keeps it."""
+    """Asks for a reason, which the page's history keeps."""
 
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
@@ -40,7 +40,7 @@ class ReasonForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
 
 
 class UndoForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """Asks why. ``key`` is the dialog's own: pressed twice, it undoes once."""
+    """Asks for a reason. ``key`` belongs to the dialog, so submitting twice undoes once."""
 
     key = forms.CharField(widget=forms.HiddenInput, initial=uuid4)
     reason = forms.CharField(
@@ -52,7 +52,7 @@ class UndoForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
 
 
 class AdjustForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """What an account is given or what is taken from it. ``key`` is the dialog's own: pressed twice, it books once."""
+    """Adds credits to an account or removes them. ``key`` belongs to the dialog, so submitting twice books once."""
 
     key = forms.CharField(widget=forms.HiddenInput, initial=uuid4)
     what = forms.ChoiceField(
@@ -120,5 +120,5 @@ def _terms(data: dict[str, Any]) -> Terms:
 
 
 def _end_of(day: date | None) -> datetime | None:
-    """The end of the day by the clock of whoever chose it, as pages show it to them."""
+    """Return the end of the day in the time zone of the member of staff, as pages show it."""
     return None if day is None else datetime.combine(day, time.max, tzinfo=timezone.get_current_timezone())

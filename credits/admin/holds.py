@@ -1,4 +1,4 @@
-"""Credits set aside for work in progress, and the button that gives them back."""
+"""Show holds, with a button to release one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ OPEN, OVERDUE = "open", "overdue"
 
 
 class HoldStateFilter(StateFilter):
-    """Open holds, unless asked otherwise."""
+    """Shows open holds by default."""
 
     default = OPEN
     states = [
@@ -75,7 +75,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
         "reference_shown",
     ]
     list_filter = [HoldStateFilter]
-    search_fields = ["id"]  # what is looked for says get_search_results
+    search_fields = ["id"]  # see get_search_results
     search_help_text = _("Exact hold or account ID, owner’s email, team, key, or reference.")
     list_select_related = ["account__owner", "account__team"]
     list_before_template = "admin/credits/which_holds.html"
@@ -117,7 +117,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
     def get_ordering(self, request: HttpRequest) -> list[str]:
-        """Open ones by their end, the soonest first; others by their beginning, the newest first."""
+        """List open ones by expiry, the soonest first; others by creation, the newest first."""
         return (
             ["expires_at", "id"]
             if HoldStateFilter.shown(request) in (OPEN, OVERDUE)
@@ -196,7 +196,7 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
         return request.user.has_perm("credits.change_hold")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """No button on a hold that holds nothing, or on one's own credits. Its address stays, and says so."""
+        """Hide the button on a hold with nothing left and on your own credits. Its URL remains and explains why."""
         hold = self.get_object(request, object_id)
         if hold is None or hold.closed_at or not may_act_on(hold.account_id, cast(User, request.user)):
             return []

@@ -1,4 +1,4 @@
-"""Credits that came in together, and where they went."""
+"""Show lots and where their credits went."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class LotAdmin(LedgerColumns, LongListAdmin):
         "expires_at",
     ]
     list_filter = ["exhausted", "promotional"]
-    search_fields = ["id"]  # what is looked for says get_search_results
+    search_fields = ["id"]  # see get_search_results
     search_help_text = _("Exact lot or account ID, owner’s email, team, or reference.")
     list_select_related = ["account__owner", "account__team"]
     fieldsets = [
@@ -65,7 +65,7 @@ class LotAdmin(LedgerColumns, LongListAdmin):
         (_("Usage"), {"fields": ["moved_shown", "holds_shown", "clawbacks_shown"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
-    # Money is written by billing, which sets this: minor units and the currency.
+    # Set by billing, which formats money: minor units and the currency.
     in_money: Callable[[int, str], str] | None = None
 
     def get_ordering(self, request: HttpRequest) -> list[str]:
@@ -74,7 +74,7 @@ class LotAdmin(LedgerColumns, LongListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Lot], search_term: str
     ) -> tuple[QuerySet[Lot], bool]:
-        """A whole word: an account's, else the lot's own."""
+        """Match a whole word: an account's, else the lot's own."""
         word = search_term.strip()
         if not word:
             return queryset, False
@@ -116,7 +116,7 @@ class LotAdmin(LedgerColumns, LongListAdmin):
 
     @display(description=_("original lot"))
     def origin_shown(self, lot: Lot) -> str:
-        """Of credits that were given: the lot that somebody bought or was given first."""
+        """Return, for gifted credits, the lot in which they first came in."""
         return link_to(Lot(pk=lot.origin_lot), f"#{lot.origin_lot}") if lot.origin_lot else EMPTY
 
     @display(description=_("by entry kind"))

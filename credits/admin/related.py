@@ -1,4 +1,4 @@
-"""Links between the ledger's pages, and to them from people and teams."""
+"""Link the ledger's pages to each other, and users and teams to them."""
 
 from __future__ import annotations
 
@@ -62,27 +62,27 @@ def captures_of_hold(hold: Hold) -> str:
 
 
 def hold_of_entry(entry: Entry) -> str:
-    """The hold that it captured; without a query."""
+    """Link to the hold that the entry captured; without a query."""
     hold = _named(entry, "hold")
     return EMPTY if hold is None else link_to(Hold(pk=hold), _("Hold"))
 
 
 def adjustment_of_entry(entry: Entry) -> str:
-    """What staff asked for; without a query."""
+    """Link to the adjustment that the entry books; without a query."""
     adjustment = _named(entry, "adjustment")
     is_adjustment = entry.kind == Entry.Kind.ADJUSTMENT
     return link_to(Adjustment(pk=adjustment), _("Adjustment")) if is_adjustment and adjustment else EMPTY
 
 
 def other_account_of_entry(entry: Entry) -> str:
-    """Of a gift: who got it, or who gave it; without a query."""
+    """Link to the other account of a gift; without a query."""
     other = _named(entry, "to") or _named(entry, "from")
     is_gift = entry.kind in (Entry.Kind.GIFT_SENT, Entry.Kind.GIFT_RECEIVED)
     return link_to(Account(pk=other), _("Other account")) if is_gift and other else EMPTY
 
 
 def entries_around(entry: Entry) -> str:
-    """The account's entries, this one at the top."""
+    """Link to the account's entries, this one at the top."""
     place = write_place(BEYOND, entry.version + 1)
     return link_to_list(Entry, _("Earlier entries"), account__id__exact=entry.account_id, p=place)
 
@@ -92,7 +92,7 @@ def _named(entry: Entry, name: str) -> UUID | None:
 
 
 def in_credits(field: Any, column: str, value: Any, beside: dict[str, Any]) -> str | None:
-    """How the audit writes credits, and other numbers that are none of money."""
+    """Format credits, and other numbers that aren't money, for the audit."""
     if not isinstance(field, DecimalField):
         return None
     return credits_amount(Decimal(str(value)))

@@ -1,4 +1,4 @@
-"""A filter of a list that shows one state unless asked otherwise: the one that staff can do something about."""
+"""Filter a list to the state that staff can act on, unless they choose another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALL = "all"
 
 
 class StateFilter(admin.SimpleListFilter):
-    """``default`` is shown where nothing is asked for; a search looks at all. ``queryset`` is the list's own."""
+    """Shows ``default`` unless another is chosen; a search covers all states. ``queryset`` is up to the list."""
 
     title = _("state")
     parameter_name = "state"
@@ -23,7 +23,7 @@ class StateFilter(admin.SimpleListFilter):
 
     @classmethod
     def shown(cls, request: HttpRequest) -> str:
-        """Which state the list shows."""
+        """Return the state that the list shows."""
         asked = request.GET.get(cls.parameter_name, "")
         if asked == ALL or asked in dict(cls.states):
             return asked
