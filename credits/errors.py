@@ -1,4 +1,4 @@
-"""What the ledger refuses, each with what it is about."""
+"""Errors of the ledger, each with what it is about."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from credits.formatting import plain
 
 
 class LedgerError(DomainError):
-    """The base of every refusal of the ledger."""
+    """The base of all errors of the ledger."""
 
 
 class InvalidEntry(LedgerError):
-    """Arguments that no entry or hold can have: a key, reference or metadata that can't be stored, a cost for what was
-    given away. ``field`` in the params names the argument.
+    """Arguments that no entry or hold can have: a key, reference or metadata that can't be stored, or a cost for
+    promotional credits. ``field`` in the params names the argument.
     """
 
     code = "invalid_entry"
@@ -43,7 +43,7 @@ class UnknownAccount(LedgerError):
 
 
 class AccountClosed(LedgerError):
-    """Its person was erased, or its team deleted: it takes no credits in and sets none aside."""
+    """The account is closed, as its user was erased or its team deleted: it takes no credits and opens no hold."""
 
     code = "account_closed"
     status = 409
@@ -62,14 +62,14 @@ class UnknownLot(LedgerError):
 
 
 class InsufficientCredits(LedgerError):
-    """``missing`` says how many more it takes; ``account``, ``amount``, ``balance`` and ``held`` how it stands."""
+    """``missing`` says how many more are needed; ``account``, ``amount``, ``balance`` and ``held`` of what."""
 
     code = "insufficient_credits"
     status = 402
 
     @property
     def available(self) -> Decimal:
-        """What could be had. Less than balance and held tell where lots have expired since the job last ran."""
+        """Return what was available: less than balance minus held if lots have expired since the job last ran."""
         covered: Decimal = self.params["amount"] - self.params["missing"]
         held = self.params["held"]
         return covered if held is None else min(covered, self.params["balance"] - held)
@@ -85,9 +85,7 @@ class InsufficientCredits(LedgerError):
 
 
 class SumTooLarge(LedgerError):
-    """A sum of the account would reach 10^18, which no amount can and no column holds: what it has, what it owes, or
-    what was captured of one hold.
-    """
+    """A balance, a debt or the sum captured of one hold would reach 10^18, more than a column holds."""
 
     code = "sum_too_large"
     status = 409
@@ -101,34 +99,34 @@ class HoldClosed(LedgerError):
 
 
 class KeyConflict(LedgerError):
-    """The business key stands for another fact already: same key, other arguments."""
+    """The business key was used before, with other arguments."""
 
     code = "key_conflict"
     status = 409
 
 
 class GiftError(LedgerError):
-    """The base of what keeps a gift from being given. Messages are for people; ``field`` in the params names the
-    field of a form that is wrong, if one is.
+    """The base of errors that prevent a gift. Messages are for customers; ``field`` in the params names the form field
+    that is wrong, if one is.
     """
 
 
 class InvalidGift(GiftError):
-    """To oneself, or with a message that can't be kept."""
+    """A gift to yourself, or with a message that can't be stored."""
 
     code = "invalid_gift"
     status = 400
 
 
 class UnknownRecipient(GiftError):
-    """Nobody who could be given something has this address. Why not is nobody's business."""
+    """Nobody who can receive a gift has this address. The reason is not disclosed."""
 
     code = "unknown_recipient"
     status = 404
 
 
 class TooFresh(GiftError):
-    """They were bought too recently to be given away (``GIFT_AFTER``): ``missing`` of them in the params."""
+    """The credits were bought too recently to be gifted (``GIFT_AFTER``): ``missing`` of them in the params."""
 
     code = "credits_too_fresh"
     status = 409
@@ -139,8 +137,8 @@ class TooFresh(GiftError):
 
 
 class GiftLimitReached(GiftError):
-    """More than may be given within 24 hours. ``left`` in the params says how many credits still can be given,
-    ``retry_after`` in how many seconds it will be more.
+    """More than may be gifted within 24 hours. In the params, ``left`` is how many credits still may be, and
+    ``retry_after`` in how many seconds there will be more.
     """
 
     code = "gift_limit_reached"
@@ -152,13 +150,13 @@ class GiftLimitReached(GiftError):
 
 
 class AdjustmentError(LedgerError):
-    """The base of what keeps staff from giving or taking credits. Messages are for people; ``field`` in the params
-    names the field of a form or file that is wrong, if one is.
+    """The base of errors that prevent an adjustment. Messages are for staff; ``field`` in the params names the field
+    of a form or file that is wrong, if one is.
     """
 
 
 class InvalidAdjustment(AdjustmentError):
-    """Without a reason, with an expiry that has passed, or terms of a grant for what is taken."""
+    """No reason, an expiry that has passed, or terms of a grant for a removal."""
 
     code = "invalid_adjustment"
     status = 400
@@ -170,35 +168,35 @@ class UnknownAdjustment(AdjustmentError):
 
 
 class SecondPersonNeeded(AdjustmentError):
-    """Whoever asked for an adjustment above the limit can't approve it."""
+    """The requester of an adjustment above the limit can't approve it."""
 
     code = "second_person_needed"
     status = 403
 
 
 class NothingToUndo(AdjustmentError):
-    """The adjustment was undone before, or what it gave has expired or was taken meanwhile."""
+    """The adjustment was undone before, or what it added has since expired or been removed."""
 
     code = "nothing_to_undo"
     status = 409
 
 
 class OwnAccount(LedgerError):
-    """A member of staff can't act on credits of their own, nor on those of a team that they are in."""
+    """Staff can't act on their own credits, nor on those of a team they are in."""
 
     code = "own_account"
     status = 403
 
 
 class AdjustmentDecided(AdjustmentError):
-    """It was booked or declined before: ``status`` says which."""
+    """The adjustment was booked or declined before: ``status`` says which."""
 
     code = "adjustment_decided"
     status = 409
 
 
 class GrantsFileError(AdjustmentError):
-    """A file of grants that can't be read at all; ``line`` in the params says from where on."""
+    """A file of grants that can't be read; ``line`` in the params says from which line on."""
 
     code = "grants_file_invalid"
     status = 400

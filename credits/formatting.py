@@ -1,4 +1,4 @@
-"""How amounts of credits are written, for people and for programs."""
+"""Format amounts of credits, for users and for programs."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from django.utils.formats import number_format
 
 
 def plain(number: Decimal) -> str:
-    """For programs: without an exponent and without zeros at its end. 1.250000 is "1.25", 5E+3 is "5000"."""
+    """Format for programs: no exponent, no trailing zeros. 1.250000 is "1.25", 5E+3 is "5000"."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def credits_amount(amount: Decimal) -> str:
-    """An amount of credits for reading: thousands apart, no trailing zeros. 5000.000000 is "5,000", 2.50 is "2.5"."""
+    """Format for reading: thousands separated, no trailing zeros. 5000.000000 is "5,000", 2.50 is "2.5"."""
     plain = f"{amount:f}"
     decimals = len(plain.rstrip("0").partition(".")[2]) if "." in plain else 0
     return number_format(amount, decimal_pos=decimals, use_l10n=True, force_grouping=True)
 
 
 def credits_change(amount: Decimal) -> str:
-    """The same with its sign, for what was added or taken: "+5,000"."""
+    """Format a change for reading, with its sign: "+5,000"."""
     return f"+{credits_amount(amount)}" if amount > 0 else credits_amount(amount)

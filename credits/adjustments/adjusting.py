@@ -38,9 +38,9 @@ Status = Adjustment.Status
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of an adjustment. A positive ``amount`` adds credits, a negative one removes them; only an addition
-    can expire or be promotional. The account holder sees ``reason``; ``reference`` is the requester's. ``key`` makes the
-    request idempotent. ``undoes_id`` names the adjustment that this one undoes, if any.
+    """The terms of an adjustment. A positive ``amount`` adds credits, which can expire or be promotional; a negative
+    one removes them. The account holder sees ``reason``; ``reference`` is the requester's. ``key`` makes the request
+    idempotent. ``undoes_id`` names the adjustment that this one undoes, if any.
     """
 
     amount: Decimal

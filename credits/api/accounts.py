@@ -1,4 +1,4 @@
-"""How an account stands, and what happened to it."""
+"""Operations that read an account: its balance and its entries."""
 
 from __future__ import annotations
 

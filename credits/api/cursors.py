@@ -1,4 +1,4 @@
-"""Where a page of entries goes on: opaque to callers, so that it may become something else."""
+"""Encode where the next page of entries begins: opaque to clients, so that it can change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def write_cursor(before: int) -> str:
 
 
 def read_cursor(text: str) -> int | None:
-    """The version that the page ends before; None for the first page. Raises InvalidRequest."""
+    """Return the version that the page ends before; None for the first page. Raises InvalidRequest."""
     if not text:
         return None
     try:

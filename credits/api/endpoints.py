@@ -1,6 +1,6 @@
-"""The one way in for services: who asks, may they, how often, what do they ask; then one function; then its answer.
+"""Handle every request of a service: authenticate, authorize, limit, parse, call one function, render.
 
-Plain Django views. DRF's request, parsers, negotiation and renderers cost more than a spend itself
+Plain Django views, because DRF's request, parsers, negotiation and renderers cost more than a spend itself
 (docs/decisions/hot-path-http.md).
 """
 
@@ -45,7 +45,7 @@ encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who asks, and under which business key: the caller's own, made unique among clients. Reads have none."""
+    """The client of a request, and the business key: the client's own, made unique among clients. Reads have none."""
 
     client: Client
     request: HttpRequest
@@ -53,27 +53,27 @@ class Call:
     key: str = ""
 
     def business_key(self, key: str) -> str:
-        """Two services may well use the same key for different things; and no service can use up a key of ours."""
+        """Return the key, made unique to this client: services can't use up each other's keys, or the ledger's."""
         return f"{self.client.id}:{key}"
 
     @property
     def bound_to(self) -> UUID | None:
-        """The client whose holds alone it may use, its own; None for one that acts for others."""
+        """Return the client, if it may use only its own holds; None for one that acts for others."""
         return None if Scope.ACT_FOR_OTHERS in self.client.scopes else self.client.id
 
     def count(self, account: UUID) -> None:
-        """Raises RateLimited when too much was asked of this account in this minute."""
+        """Count a request for this account. Raises RateLimited above the limit per minute."""
         check_account_rate(account)
 
     def count_write(self, account: UUID) -> None:
-        """The same for what takes the account's row. Raises Busy too, when too many wait for it already."""
+        """Count a request that locks the account's row. Raises RateLimited, and Busy if too many wait already."""
         check_account_rate(account)
         self.turn.wait_at(account)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``standing``: how the account stands now, for the headers. ``replayed``: a write that had happened before."""
+    """A response. ``standing`` is the account's current balance, for the headers; ``replayed``: a repeated write."""
 
     body: Reply
     standing: Balance | None = None
@@ -83,10 +83,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one address, as it runs and as it is described.
+    """One method of one URL, both as it runs and as it is documented.
 
-    ``function`` takes a `Call`, the parsed body or query where there is one, and what the address names.
-    ``refuses`` are the errors of its own; those of every operation are not among them.
+    ``function`` takes a `Call`, the parsed body or query if any, and what the URL names. ``refuses`` lists the errors
+    of its own, without those that every operation has.
     """
 
     function: Callable[..., Answer]
@@ -106,20 +106,20 @@ class Operation:
 def operation(
     method: str, scope: Scope, gives: type[Reply], **described: Any
 ) -> Callable[[Callable[..., Answer]], Operation]:
-    """Makes an `Operation` of the function; its name and docstring are the description's."""
+    """Make an `Operation` of the function, documented by its name and docstring."""
     return lambda function: Operation(function, method, scope, gives, **described)
 
 
 class Endpoint:
-    """The view of one address."""
+    """The view of one URL."""
 
-    # No cookie means anything here, so there is nothing to forge.
+    # Cookies mean nothing here, so there is nothing to forge.
     csrf_exempt = True
     past_the_pages = True  # see core.service_fast_path
 
     def __init__(self, *operations: Operation) -> None:
         self.operations = {operation.method: operation for operation in operations}
-        self.name = operations[0].function.__name__  # what metrics are counted by
+        self.name = operations[0].function.__name__  # labels the metrics
         self.decoders = {
             operation.method: decoder_of(operation.takes) for operation in operations if operation.takes
         }
@@ -174,7 +174,7 @@ def _render(asked: Operation, rate: Rate, answer: Answer) -> HttpResponse:
 
 
 def _refusal(error: DomainError) -> HttpResponse:
-    # What the ledger can't store is a wrong field of the request, as what the shapes refuse.
+    # What the ledger can't store is reported as a wrong field, like what the shapes refuse.
     if isinstance(error, InvalidEntry) and "field" in error.params:
         error = wrong(error.params["field"], error.code, error.message)
     response = problem_response(error)

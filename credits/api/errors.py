@@ -1,4 +1,4 @@
-"""What the edge of the API refuses by itself, before the ledger is asked."""
+"""Errors that the API raises before it calls the ledger."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from core.errors import DomainError
 
 
 class RequestError(DomainError):
-    """A request that can't be carried out as it was sent."""
+    """A request that can't be carried out as sent."""
 
 
 class IdempotencyKeyRequired(RequestError):
-    """A write without the header ``Idempotency-Key``: nobody could repeat it safely."""
+    """A write without the header ``Idempotency-Key``: it could not be retried safely."""
 
     code = "idempotency_key_required"
     status = 400

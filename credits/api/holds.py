@@ -1,4 +1,4 @@
-"""Credits set aside for work in progress: hold, then capture what it cost, or release."""
+"""Operations on holds: hold credits for work in progress, then capture the cost, or release."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Keeps requests that wait for one account from taking all of a web process's threads.
+"""Keep requests that wait for one account from taking all threads of a web process.
 
-PostgreSQL lets them wait for the account's row, for some seconds each (`core.database.time_limits`). An account that
-somebody else has locked would so fill one thread after the other, and nobody else would be answered. Whoever comes to
-an account that has answered nobody for `PATIENCE_S` is refused at once when such accounts hold half of the threads
-already. A busy account answers one after the other, so its requests never meet this, however many they are.
+PostgreSQL lets them wait for the account's row, for some seconds each (`core.database.time_limits`), so an account
+locked by somebody else would fill one thread after the other. Once such accounts hold half of the threads, a request
+for an account that has answered nothing for `PATIENCE_S` is refused immediately. A busy account keeps answering, so
+its requests are never refused, however many they are.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from core.outages import Busy, gave_up
 logger = structlog.get_logger(__name__)
 
 PATIENCE_S = 1.0
-# An account that nobody asked for since is taken for free again.
+# An account without requests for this long counts as free again.
 FORGET_AFTER_S = 10.0
 
 
 @dataclass(slots=True)
 class Line:
-    """How many wait for one account. ``since``: when it last answered somebody, or else the first of them came.
-    ``left_at``: when somebody last gave up.
+    """The requests that wait for one account. ``since``: when it last answered one, or else the first of them came.
+    ``left_at``: when one last gave up.
     """
 
     waiting: int
@@ -43,7 +43,7 @@ class Line:
 
 
 class Lines:
-    """Those of one process."""
+    """The lines of one process."""
 
     def __init__(self) -> None:
         self._lines: dict[Hashable, Line] = {}
@@ -51,7 +51,7 @@ class Lines:
         self._stuck_until = 0.0
 
     def join(self, subject: Hashable) -> None:
-        """Raises Busy, and joins no line, where the subject has kept too many waiting for too long."""
+        """Join the subject's line. Raises Busy, without joining, if it has kept too many waiting for too long."""
         now = monotonic()
         with self._lock:
             line = self._lines.get(subject)
@@ -78,7 +78,7 @@ class Lines:
                 del self._lines[subject]
 
     def note_stuck(self, subject: Hashable) -> None:
-        """As if somebody had waited there in vain: for whoever learns only afterwards what they waited for."""
+        """Record a wait in vain, for a request that learns only afterwards what it waited for."""
         now = monotonic()
         with self._lock:
             self._mark(self._lines.setdefault(subject, Line(0, now - PATIENCE_S)), now)
@@ -92,7 +92,7 @@ class Lines:
         self._lines = {subject: one for subject, one in self._lines.items() if not one.is_old(now)}
 
     def _held(self, now: float) -> int:
-        """How many threads the stuck ones hold."""
+        """Return how many threads wait for stuck accounts."""
         return sum(line.waiting for line in self._lines.values() if now - line.since > PATIENCE_S)
 
 
@@ -100,7 +100,7 @@ LINES = Lines()
 
 
 class Turn:
-    """The line that one request stands in, if it does; it leaves it when it ends::
+    """The line that a request waits in, if any; it leaves when the block ends::
 
     with Turn() as turn:
         turn.wait_at(account)
@@ -113,12 +113,12 @@ class Turn:
         self._find_account: Callable[[], UUID] | None = None
 
     def wait_at(self, subject: Hashable) -> None:
-        """Raises Busy: it would only stand behind too many others."""
+        """Join the subject's line. Raises Busy if too many already wait there."""
         LINES.join(subject)
         self._subject = subject
 
     def wait_at_account_of(self, find_account: Callable[[], UUID]) -> None:
-        """The same where the account has to be looked up, which is done only while one is stuck."""
+        """Join the line of an account that must be looked up, which happens only while one is stuck."""
         if LINES.any_stuck:
             self.wait_at(find_account())
         else:

@@ -1,4 +1,4 @@
-"""The description of the API for services, made from its operations and shapes: nothing is stated a second time."""
+"""Describe the API for services, from its operations and shapes alone."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ Schema = dict[str, Any]
 
 
 def describe_services(result: Schema, **_others: Any) -> Schema:
-    """drf-spectacular's hook: puts the operations of this API beside those of its own views."""
+    """Add this API's operations to those of drf-spectacular's own views; a hook of it."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {}).update(_shapes())
     scheme = ClientScheme(None)  # type: ignore[no-untyped-call]  # drf-spectacular is untyped

@@ -1,4 +1,4 @@
-"""From the bytes of a request to typed values. No number on the way to the ledger passes through a float."""
+"""Parse requests into typed values. No number on its way to the ledger passes through a float."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PLAIN_DIGITS = (
     'Send the amount in plain digits, as a string ("2.5") or a JSON number (2.5), without an exponent '
     "(1000, not 1e3)."
 )
-# How msgspec says which part of the body is wrong.
+# How msgspec names the wrong part of the body.
 PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
 NAMED = re.compile(r"(?P<what>missing required|unknown) field `(?P<name>[^`]*)`")
 LONGEST_ATTR = 200
@@ -42,7 +42,7 @@ def decoder_of(shape: type[Shape]) -> msgspec.json.Decoder[Shape]:
 
 
 def read_body(request: HttpRequest, decoder: msgspec.json.Decoder[Shape]) -> Shape:
-    """The body as the decoder's shape.
+    """Return the body in the decoder's shape.
 
     Raises:
         UnsupportedMediaType: it is not sent as JSON.
@@ -70,7 +70,7 @@ def _body(request: HttpRequest) -> bytes:
 
 
 def read_key(request: HttpRequest) -> str:
-    """The header ``Idempotency-Key``, which every write needs."""
+    """Return the header ``Idempotency-Key``, which every write needs."""
     key: str = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
     if not key:
         raise IdempotencyKeyRequired("An Idempotency-Key header is required.")
@@ -82,10 +82,10 @@ def read_key(request: HttpRequest) -> str:
 
 
 def read_amount(raw: msgspec.Raw, attr: str) -> Decimal:
-    """An amount of credits, from a JSON string or number, digit by digit.
+    """Read an amount of credits from a JSON string or number, digit by digit.
 
     Raises:
-        InvalidRequest: it is neither, or no amount: see `positive_amount`.
+        InvalidRequest: it is neither, or not an amount: see `positive_amount`.
     """
     try:
         return positive_amount(read_number(raw, attr))
@@ -94,7 +94,7 @@ def read_amount(raw: msgspec.Raw, attr: str) -> Decimal:
 
 
 def read_number(raw: msgspec.Raw, attr: str) -> Decimal:
-    """A number that is written out in digits, in quotes or not. Raises InvalidRequest."""
+    """Read a number written in digits, quoted or not. Raises InvalidRequest."""
     text = bytes(raw).decode(errors="replace")
     try:
         return parse_amount(text[1:-1] if text[0] == '"' else text, signed=True)
@@ -103,12 +103,12 @@ def read_number(raw: msgspec.Raw, attr: str) -> Decimal:
 
 
 def read_quantities(usage: Mapping[str, msgspec.Raw]) -> dict[str, Decimal]:
-    """Quantities of a usage; which of them are possible says `price_usage`."""
+    """Read the quantities of a usage; `price_usage` decides which of them are valid."""
     return {unit: read_number(raw, f"usage.{unit}"[:LONGEST_ATTR]) for unit, raw in usage.items()}
 
 
 def read_id(text: str, unknown: type[DomainError]) -> UUID:
-    """The id in an address. Raises ``unknown`` where nothing can have such an id."""
+    """Read the id in a URL. Raises ``unknown`` if it can't be an id."""
     try:
         return UUID(text)
     except ValueError:
@@ -116,7 +116,7 @@ def read_id(text: str, unknown: type[DomainError]) -> UUID:
 
 
 def read_query(query: QueryDict, shape: type[Shape]) -> Shape:
-    """The address's query as a shape of texts and whole numbers. Raises InvalidRequest."""
+    """Read the query string into a shape of texts and whole numbers. Raises InvalidRequest."""
     given: dict[str, Any] = query.dict()
     try:
         return msgspec.convert(given, shape, strict=False)
@@ -129,7 +129,7 @@ def wrong(attr: str, code: str, detail: str) -> InvalidRequest:
 
 
 def _exact_float(text: str) -> float:
-    """A number inside metadata. A float is fine where it is the number that was sent, digit by digit."""
+    """Read a number inside metadata; refuse one that a float can't hold exactly."""
     number = float(text)
     if Decimal(repr(number)) != Decimal(text):
         raise ValueError("This number has more digits than JSON parsers keep; send it as a string")
@@ -137,7 +137,7 @@ def _exact_float(text: str) -> float:
 
 
 def _wrong_field(message: str) -> WrongField:
-    """What msgspec found wrong, in the words of the API's problems."""
+    """Translate msgspec's message into one of the API's problems."""
     place = PLACE.search(message)
     detail = message[: place.start()] if place else message
     parts = re.findall(r"[^.\[\]]+", place["path"]) if place else []

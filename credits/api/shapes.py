@@ -1,5 +1,5 @@
-"""What the API for services takes and gives, stated once: requests are parsed by these, answers written by them, and
-the OpenAPI document is made from them (`credits.api.openapi`).
+"""Define the requests and responses of the API for services: they are parsed and written by these shapes, and the
+OpenAPI document is made from them (`credits.api.openapi`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from credits.ledger.holds import LONGEST_HOLD, Overrun
 from credits.ledger.operations import MOST_ITEMS
 from credits.ledger.results import Outcome
 
-# With the client's id before it, it is a business key of the ledger, which has 200 characters.
+# With the client's id before it, it must fit the ledger's business key of 200 characters.
 LONGEST_KEY = 160
 MOST_ENTRIES = 200
 DEFAULT_HOLD_S = 3600
@@ -73,7 +73,7 @@ Usage = Annotated[
     dict[str, Quantity],
     Meta(description="Quantities by unit, priced by the rate card.", extra_json_schema={"minProperties": 1}),
 ]
-# msgspec knows no classes of Django's; a test holds these to them.
+# msgspec can't use Django's classes; a test keeps the two equal.
 HoldStatus = Literal["open", "captured", "released", "expired"]
 Kind = Literal[
     "purchase",
@@ -91,11 +91,11 @@ Kind = Literal[
 
 
 class Request(Struct, forbid_unknown_fields=True):
-    """The base of what is taken: a field that is not known here is refused, for it may be a typing error."""
+    """The base of requests. Unknown fields are refused: they may be typing errors."""
 
 
 class Reply(Struct, omit_defaults=True):
-    """The base of what is given. A field without a value is left out."""
+    """The base of responses. Fields without a value are left out."""
 
 
 class ChargeRequest(Request, kw_only=True):

@@ -1,4 +1,4 @@
-"""Taking credits out: one spend, and many at once."""
+"""Operations that spend credits: one spend, or a batch."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def spend_many(call: Call, asked: BatchRequest) -> Answer:
     `repeated`.
     """
     orders = [_order(call, place, item) for place, item in enumerate(asked.spends)]
-    call.turn.wait_at(f"batches of {call.client.id}")  # which of its accounts one waited for, nobody says
+    call.turn.wait_at(f"batches of {call.client.id}")  # which of its accounts one waited for is unknown
     try:
         results = ledger.spend_many(orders)
     except InvalidEntry as error:
@@ -89,7 +89,7 @@ def spend_many(call: Call, asked: BatchRequest) -> Answer:
 
 
 def read_charge(asked: ChargeRequest) -> Decimal | charging.Usage:
-    """What is to be charged. Raises InvalidRequest: neither or both of amount and usage, or a part of them is wrong."""
+    """Return what to charge. Raises InvalidRequest unless there is either a valid amount or a valid usage."""
     if asked.amount is not UNSET:
         if asked.usage is not UNSET or asked.model is not UNSET:
             raise wrong("usage", "invalid", "Send either an amount or a model with its usage, not both.")
@@ -102,7 +102,7 @@ def read_charge(asked: ChargeRequest) -> Decimal | charging.Usage:
 
 
 def standing_after(account: UUID, balance_after: Decimal, held: Decimal, *, repeated: bool) -> Balance:
-    """How the account stands now. An entry that was there before tells how it stood then."""
+    """Return the account's current balance; a repeated entry only has that of its time."""
     return find_balance(account) if repeated else Balance(account, balance_after, held)
 
 

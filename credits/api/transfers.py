@@ -1,4 +1,4 @@
-"""Credits from one account to another."""
+"""The operation that transfers credits between accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses of the API for services, each with and without its trailing slash."""
+"""Route the API for services, with and without a trailing slash."""
 
 from __future__ import annotations
 

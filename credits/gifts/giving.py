@@ -1,4 +1,4 @@
-"""Giving credits to somebody else: to whom, how much within 24 hours, once per form, with a mail to both."""
+"""Gift credits to another customer: within daily limits, once per form, with an email to both."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class Allowance:
-    """What an account may still give: ``credits`` in ``gifts``, until something of the last 24 hours is older
-    (``renews_in`` from now; None: nothing was given).
+    """What an account may still gift: ``credits`` in ``gifts``. More becomes available after ``renews_in``; None if
+    nothing was gifted in the last 24 hours.
     """
 
     credits: Decimal
@@ -46,7 +46,7 @@ class Allowance:
 
 @dataclass(frozen=True)
 class Plan:
-    """A gift that could be given now; nothing has happened. ``left`` is what the sender can spend after it."""
+    """A gift that would succeed now; nothing has happened. ``left`` is what the sender can spend after it."""
 
     recipient: User
     amount: Decimal
@@ -55,16 +55,16 @@ class Plan:
 
 
 def are_offered() -> bool:
-    """Whether this site has gifts at all."""
+    """Return whether this site offers gifts."""
     most: int = settings.GIFT_DAILY_COUNT
     return most > 0
 
 
 def find_recipient(sender: User, email: str) -> User:
-    """Find who has this address, by its normal form (`accounts.email_addresses`): several are nobody.
+    """Return the user with this address, by its normal form (`accounts.email_addresses`).
 
     Raises:
-        UnknownRecipient: nobody, several, or somebody who is switched off.
+        UnknownRecipient: there is none, or several, or the user is deactivated.
         InvalidGift: it is the sender's own.
     """
     if is_same_address(email, sender.email):
@@ -79,7 +79,7 @@ def find_recipient(sender: User, email: str) -> User:
 
 
 def allowance_of(account_id: UUID | None) -> Allowance:
-    """What the account may give now, by what it gave in the last 24 hours. One query."""
+    """Return what the account may gift now, given the last 24 hours. One query."""
     recent = Gift.objects.filter(from_account=account_id, created_at__gt=timezone.now() - DAY)
     given = recent.aggregate(total=Sum("amount"), gifts=Count("pk"), first=Min("created_at"))
     return Allowance(
@@ -90,7 +90,7 @@ def allowance_of(account_id: UUID | None) -> Allowance:
 
 
 def plan_gift(sender: User, email: str, amount: Decimal, message: str) -> Plan:
-    """What `give` would do, for the sender to confirm.
+    """Return what `give` would do, for the sender to confirm.
 
     Raises:
         UnknownRecipient, InvalidGift, GiftLimitReached, TooFresh, InvalidAmount, InsufficientCredits: as
@@ -109,16 +109,16 @@ def plan_gift(sender: User, email: str, amount: Decimal, message: str) -> Plan:
 
 
 def give(sender: User, recipient: User, amount: Decimal, message: str, key: str) -> Gift:
-    """Gives ``amount`` of the sender's own credits to ``recipient``, once per ``key``: the credits move, the message
-    is kept and both mails are deferred in one transaction. Given again with the same key, the first gift is the answer.
+    """Gift ``amount`` of the sender's personal credits to ``recipient``, once per ``key``. One transaction moves the
+    credits, stores the message and defers both emails. A repeat returns the first gift.
 
-    What arrives keeps its expiry and its kind (see `ledger.transfer`).
+    The credits keep their expiry and kind (see `ledger.transfer`).
 
     Raises:
-        InvalidGift: to oneself, or a message that is too long or can't be stored.
-        GiftLimitReached: more than may be given within 24 hours.
+        InvalidGift: to yourself, or a message that is too long or can't be stored.
+        GiftLimitReached: more than may be gifted within 24 hours.
         TooFresh: too much of it was bought less than GIFT_AFTER ago.
-        UserErased: one of the two was erased a moment ago.
+        UserErased: sender or recipient was just erased.
         InvalidAmount, InvalidEntry, InsufficientCredits, KeyConflict: as `ledger.transfer`.
     """
     amount, message = positive_amount(amount), checked_message(message)
@@ -154,15 +154,15 @@ def give(sender: User, recipient: User, amount: Decimal, message: str, key: str)
 
 
 def lock_accounts(*accounts: Account) -> None:
-    """Two gifts of one account take turns, so that together they don't pass the limits. In the ledger's own order:
-    two gifts that cross don't wait for each other.
+    """Lock the accounts in the ledger's order, so that concurrent gifts can't exceed the limits together and two that
+    cross don't deadlock.
     """
     ids = [account.pk for account in accounts]
     list(Account.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))
 
 
 def require_within_limits(amount: Decimal, allowance: Allowance) -> None:
-    """Raises GiftLimitReached."""
+    """Raise GiftLimitReached if the amount exceeds the allowance."""
     if allowance.gifts > 0 and amount <= allowance.credits:
         return
     wait = allowance.renews_in or timedelta(0)
@@ -179,7 +179,7 @@ def require_within_limits(amount: Decimal, allowance: Allowance) -> None:
 
 
 def _require_ripe(account_id: UUID, amount: Decimal, available: Decimal) -> None:
-    """Raises TooFresh where that much can't be given without credits that were bought less than GIFT_AFTER ago."""
+    """Raise TooFresh if the amount can't be gifted without credits bought less than GIFT_AFTER ago."""
     ripe = available - bought_since(account_id, settings.GIFT_AFTER)
     if amount > ripe:
         raise _too_fresh(amount, min(amount, amount - ripe))
@@ -197,7 +197,7 @@ def _too_fresh(amount: Decimal, missing: Decimal) -> TooFresh:
 
 
 def checked_message(message: str) -> str:
-    """The message, trimmed, with line ends of one kind.
+    """Return the message, trimmed and with uniform line ends.
 
     Raises:
         InvalidGift: longer than 500 characters, or with characters that can't be stored.

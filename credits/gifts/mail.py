@@ -1,4 +1,4 @@
-"""The mails about a gift: to who gave it and to who got it."""
+"""Email sender and recipient about a gift."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TEMPLATES = {"recipient": "gift_received", "sender": "gift_sent"}
 
 
 def send_gift_mail(gift_id: UUID, to: str) -> bool:
-    """Mails the gift's ``recipient`` or ``sender``, once: whether this call sent it.
+    """Email the gift's ``recipient`` or ``sender``, once; return whether this call did.
 
-    The mark commits after the mail is handed over: a crash between the two sends it twice, and never not at all.
+    The mark commits after the email is handed over: a crash in between sends it twice, but never not at all.
     """
     mark = f"{to}_mailed_at"
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Credits that one person gave another."""
+"""Gifts between customers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LONGEST_MESSAGE = 500
 
 
 class Gift(models.Model):
-    """Credits that ``sender`` gave ``recipient``, with what was said about it.
+    """Credits that ``sender`` gave ``recipient``, with a message.
 
-    The ledger has the credits themselves, as two entries whose reference is ``gift:<id>``. What speaks of people
-    stands here and not in the entries, so that it can go: when either of the two is erased, the message goes too.
-    ``key`` is the giver's: one form, one key, one gift.
+    The ledger records the credits, as two entries whose reference is ``gift:<id>``. Personal data is kept here and not
+    in the entries, so that it can be deleted: when either user is erased, the message goes too. ``key`` is the
+    sender's: one form is one key and one gift.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -68,7 +68,7 @@ class Gift(models.Model):
             ),
         ]
         indexes = [
-            # What the limits of a day add up.
+            # For adding up a day's gifts against the limits.
             models.Index(fields=["from_account", "created_at"], name="credits_gift_of_a_day"),
         ]
         triggers = [

@@ -1,4 +1,4 @@
-"""What callers may write into the books besides amounts."""
+"""Validate what callers write into the books besides amounts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from credits.ledger.reserved_names import refuse_reserved_names
 
 LONGEST_TEXT = 200
 LONGEST_METADATA = 10_000
-# Valid in JSON, refused by jsonb. An even number of backslashes before it is text about it, and fine.
+# Valid in JSON but refused by jsonb. With an even number of backslashes it is only text.
 ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def checked_text(field: str, text: str, *, required: bool = False) -> str:
-    """``text``, when it can be stored as a key or reference.
+    """Return ``text`` if it can be stored as a key or reference.
 
     Raises:
-        InvalidEntry: longer than 200 characters, empty where it is required, or with characters that PostgreSQL
-            can't store.
+        InvalidEntry: longer than 200 characters, empty although required, or with characters that PostgreSQL can't
+            store.
     """
     if required and not text:
         raise InvalidEntry("A key is required.", field=field)
@@ -33,7 +33,7 @@ def checked_text(field: str, text: str, *, required: bool = False) -> str:
 
 
 def json_text(metadata: Mapping[str, Any] | None, reserved: Mapping[str, Any] | None = None) -> str:
-    """``metadata`` of a caller as the JSON that is stored; ``reserved`` is what we say ourselves under names of ours.
+    """Return a caller's ``metadata`` as the JSON to store, with our own ``reserved`` names added.
 
     Raises:
         InvalidEntry: it is not JSON, is longer than 10,000 characters, or has one of `reserved_names`.
@@ -53,7 +53,7 @@ def json_text(metadata: Mapping[str, Any] | None, reserved: Mapping[str, Any] | 
 
 
 def is_storable(text: str) -> bool:
-    """Whether PostgreSQL stores it: no NUL, no half of a surrogate pair."""
+    """Return whether PostgreSQL can store it: no NUL, no half of a surrogate pair."""
     try:
         return b"\x00" not in text.encode()
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""Sums have bounds, as their parts have: what an account has and owes, and what was captured of a hold.
+"""Keep sums within an amount's bound: an account's balance and debt, and what was captured of a hold.
 
-The database holds them to it, whose columns are as long as an amount. Only what adds to one of these sums can meet the
-bound; a spend, a hold or a release can't.
+The database enforces it by its columns' precision. Only additions to one of these sums can exceed the bound; a spend,
+a hold or a release can't.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ BOUND = "10^18"
 
 
 def call_within_bounds(statement: str, arguments: Sequence[Any], **subject: object) -> list[Row]:
-    """The rows of a statement that adds to sums. ``subject`` names what they are of.
+    """Return the rows of a statement that adds to sums. ``subject`` names their account or hold.
 
     Raises:
-        SumTooLarge: nothing was booked, and an open transaction goes on.
+        SumTooLarge: nothing was booked, and an open transaction continues.
     """
     try:
         return call_undoably(statement, arguments)

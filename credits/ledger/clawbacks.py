@@ -1,8 +1,8 @@
-"""Clawbacks: credits that refunds and disputes take back from the lot that their payment brought.
+"""Claw back credits of refunds and disputes from the lot of their payment.
 
-Part of the ledger; callers use it as `credits.ledger.operations.claw_back`. The caller says which clawbacks stand, in
-their order, and for how many credits each; the ledger works out what comes of them and books the difference. It does so
-again by itself when a hold ends, or when credits come back to the lot (see `credits.ledger.models.clawbacks`).
+Part of the ledger; call it as `credits.ledger.operations.claw_back`. The caller lists the current clawbacks in order,
+with an amount each; the ledger works out their effect and books the difference. It does so again when a hold ends or
+when credits return to the lot (see `credits.ledger.models.clawbacks`).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ OWN_IDS = "credits_clawback_pkey"
 
 @dataclass(frozen=True)
 class Claim:
-    """What one refund or dispute claims back. ``id`` is its own, ``at`` is when the money went back; ``amount`` in
-    credits may be 0. ``policy`` says whether credits that were spent are owed or waived. Entries that are booked for
-    it later have its ``metadata``.
+    """The claim of one refund or dispute. ``id`` is its own, ``at`` is when the money was sent back; ``amount`` in
+    credits may be 0. ``policy`` says whether spent credits are owed or waived. ``metadata`` goes into the entries
+    booked for it later.
     """
 
     id: UUID
@@ -50,11 +50,11 @@ def claw_back(
     kind: Entry.Kind,
     metadata: Mapping[str, Any] | None = None,
 ) -> Clawed:
-    """Says which claims on a lot stand, in their order and in place of those before, and books what that changes, as
-    one entry of ``kind``. Safe to repeat: what stands already changes nothing.
+    """Replace the claims on a lot by these, in their order, and book what that changes, as one entry of ``kind``. Safe
+    to repeat: unchanged claims change nothing.
 
     Raises:
-        InvalidEntry: together they claim more than the lot ever had, or metadata that can't be stored.
+        InvalidEntry: together they claim more than the lot ever had, or metadata can't be stored.
         KeyConflict: one of the claims is on another lot already.
         UnknownLot: the account has no such lot.
         SumTooLarge: the account would owe 10^18 credits or more.

@@ -1,4 +1,4 @@
-"""Ends: an adjustment that is undone, an account that is closed. Part of the ledger; offered by `credits.ledger`."""
+"""Undo adjustments and close accounts. Part of the ledger; offered by `credits.ledger`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from credits.ledger.results import Undone
 
 
 def undo_amount(account_id: UUID, entry_id: int) -> Decimal:
-    """What undoing an adjustment's entry would book now: below zero what it gave, less what of that has expired or was
-    taken by staff since; above zero what it took.
+    """Return what undoing an adjustment's entry would book now: negative for what it added, less what of that has
+    expired or staff have removed since; positive for what it removed.
 
     Raises:
         NothingToUndo: the account has no such adjustment.
@@ -37,14 +37,13 @@ def undo(
     reference: str = "",
     metadata: Mapping[str, Any] | None = None,
 ) -> Undone:
-    """Undoes an adjustment's entry, once per ``key``: what it gave is taken from its own lot first, and only then in
-    the order of spending; what it took goes back to the lots that it was taken from. ``amount`` is what `undo_amount`
-    said.
+    """Undo an adjustment's entry, once per ``key``. What it added is taken from its own lot first, then in the order
+    of spending; what it removed is restored to the lots it came from. ``amount`` is the result of `undo_amount`.
 
     Raises:
-        NothingToUndo: there is no such entry, or it comes to another amount by now, or to nothing.
-        InsufficientCredits: what it gave was spent, and the account has too few others.
-        AccountClosed: its person was erased or its team deleted.
+        NothingToUndo: there is no such entry, or the amount has changed or is 0.
+        InsufficientCredits: what it added was spent, and the account has too few other credits.
+        AccountClosed: its user was erased or its team deleted.
         InvalidEntry, KeyConflict, SumTooLarge: as `credits.ledger.operations.grant`.
     """
     arguments = [
@@ -72,8 +71,8 @@ def undo(
 
 
 def close(account_id: UUID) -> Decimal:
-    """Closes an account for good: what it has free is forfeited, now and whenever more becomes free. How much that was
-    now. Closing it again changes nothing.
+    """Close an account for good: forfeit what is available, now and whenever more becomes so. Return how much was
+    forfeited now. Repeating it changes nothing.
     """
     forfeited: Decimal = call("SELECT credits_close(%s)", [account_id])[0][0]
     return forfeited

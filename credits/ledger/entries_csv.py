@@ -1,4 +1,4 @@
-"""The ledger as a file: every entry, with whose it is and its seal."""
+"""Write the ledger as CSV: every entry, with its account's owner and its seal."""
 
 from __future__ import annotations
 
@@ -20,25 +20,23 @@ OLDEST_FIRST, NEWEST_FIRST = ["id"], ["-id"]
 
 
 def entries_csv(entries: QuerySet[Entry], order: list[str]) -> Iterator[str]:
-    """One line each. Streams: what it holds at once doesn't depend on how many there are."""
+    """Stream the entries, a line each, in constant memory."""
     return csv_lines(COLUMNS, map(rows_of, entry_batches(entries, order)))
 
 
 def entry_batches(entries: QuerySet[Entry], order: list[str]) -> Iterator[list[Entry]]:
-    """The entries as the file reads them: with their hash, without their metadata or anything joined to them."""
+    """Yield the entries as the file needs them: with their hash, without metadata or joins."""
     return in_row_batches(entries.select_related(None).defer(None).defer("metadata"), order)
 
 
 def rows_of(batch: list[Entry]) -> list[list[str]]:
-    """The lines of some entries; their owners are looked up together."""
+    """Return the entries' rows; their owners are looked up together."""
     owners = _owners({entry.account_id for entry in batch})
     return [_row(entry, *owners[entry.account_id]) for entry in batch]
 
 
 def _owners(accounts: set[UUID]) -> dict[UUID, tuple[str, str]]:
-    """Whose accounts these are: an id, and who a person would say it is (an address or, without one, a username; a
-    team's name).
-    """
+    """Return each account's owner: an id, and an address (or without one a username) or a team's name."""
     named = Account.objects.filter(pk__in=accounts).values_list(
         "pk", "owner_id", "owner__email", "owner__username", "team_id", "team__name"
     )
@@ -68,5 +66,5 @@ def _row(entry: Entry, owner_id: str, owner: str) -> list[str]:
 
 
 def lots_text(entry: Entry) -> str:
-    """What it did to which lot, such as ``17:-5 18:-2.5``."""
+    """Return the amount the entry moved per lot, such as ``17:-5 18:-2.5``."""
     return " ".join(f"{movement.lot_id}:{plain(movement.amount)}" for movement in entry.movements)

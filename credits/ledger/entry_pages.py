@@ -1,4 +1,4 @@
-"""An account's entries in pages, newest first, by the account's versions: the thousandth page is read as the first."""
+"""Read an account's entries in pages, newest first, by version: every page is equally fast."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from uuid import UUID
 from core.database.statements import call
 from credits.ledger.models import Entry
 
-# The highest version there can be: the first page is before it.
+# Above every version, for the first page.
 NO_END = 2**63 - 1
-# The metadata are read as text: every digit of a number in them stays.
+# Metadata is read as text to keep every digit of its numbers.
 ENTRIES = """
     SELECT id, version, kind, amount, balance_after, key, reference, metadata::text, lots, moved, created_at
     FROM credits_entry WHERE account_id = %s AND version < %s
 """
 SPENDS = f"{ENTRIES} AND kind = 'spend'"
-# Said so that PostgreSQL finds the index that leaves the spends out, as nearly all entries are.
+# The second condition lets PostgreSQL use the index that leaves out spends, which are nearly all entries.
 OTHERS = f"{ENTRIES} AND kind = %s AND kind <> 'spend'"
 NEWEST_FIRST = " ORDER BY version DESC LIMIT %s"
 
@@ -42,7 +42,7 @@ class EntryRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EntryPage:
-    """``next_before`` is the ``before`` of the page that follows; None when this is the last."""
+    """``next_before`` is the ``before`` of the next page; None on the last."""
 
     rows: list[EntryRow]
     next_before: int | None
@@ -51,7 +51,7 @@ class EntryPage:
 def page_of_entries(
     account_id: UUID, *, limit: int, before: int | None = None, kind: str | None = None
 ) -> EntryPage:
-    """Up to ``limit`` entries with a version below ``before``, of one kind or of all. One query by key."""
+    """Return up to ``limit`` entries with a version below ``before``, of one kind or of all. One query by key."""
     until = [account_id, before or NO_END]
     if kind is None:
         rows = call(ENTRIES + NEWEST_FIRST, [*until, limit + 1])

@@ -1,5 +1,5 @@
-"""Entries of a period, over all accounts. No index has their times: each spend would pay for it. But ids and times rise
-together, but for what was under way at once, so a period is a range of ids, which halving finds.
+"""Find entries of a period over all accounts, without an index on time, which would cost each spend. Ids and times
+rise together, except among concurrent writes, so a period is a range of ids, found by binary search.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from django.db.models import Max, Min, QuerySet
 
 from credits.ledger.models import Entry
 
-# How far an entry's time may be from those of its neighbours in id: far more than any transaction lasts.
+# How far an entry's time may be from its neighbours': far longer than any transaction.
 SLACK = timedelta(days=1)
 
 
 def entries_between(
     entries: QuerySet[Entry], start: datetime | None, end: datetime | None
 ) -> QuerySet[Entry]:
-    """Those from ``start`` on, before ``end``; None is no bound."""
+    """Return the entries from ``start`` on and before ``end``; None means unbounded."""
     if start is None and end is None:
         return entries
     first, last = id_range(start, end)
@@ -27,8 +27,8 @@ def entries_between(
 
 
 def id_range(start: datetime | None, end: datetime | None) -> tuple[int, int]:
-    """Ids between which every entry of the period is; others may be there too. The second is the smaller where there
-    is none. Some fifty queries by the primary key at most.
+    """Return the first and last id between which all entries of the period are, perhaps among others. If there are
+    none, the last is below the first. At most some fifty queries by primary key.
     """
     ids = Entry.objects.aggregate(lowest=Min("pk"), highest=Max("pk"))
     if ids["lowest"] is None:
@@ -40,7 +40,7 @@ def id_range(start: datetime | None, end: datetime | None) -> tuple[int, int]:
 
 
 def _first_at(moment: datetime, lowest: int, highest: int) -> int:
-    """The first id whose entry is of this moment or later; one past the last where none is."""
+    """Return the first id whose entry is at this moment or later; else one past the last."""
     below, found = lowest, highest + 1
     while below < found:
         middle = (below + found) // 2

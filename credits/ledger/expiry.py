@@ -1,7 +1,6 @@
-"""What time does to credits: overdue holds give back, expired lots are booked out, and people are told some days ahead.
+"""Expire what is overdue: release holds, and book out expired lots.
 
-The ledger spends no expired credits whether these have run or not; they keep the books and the shown balance up with
-the clock.
+The ledger never spends expired credits, whether these have run or not; they keep the books and shown balances current.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ LOTS_AT_ONCE = 10_000
 
 
 def end_overdue_holds() -> int:
-    """Ends every hold whose time has passed. How many."""
+    """End every overdue hold; return how many."""
     ended = 0
     while found := ledger.expire_holds(BATCH):
         ended += found
@@ -27,18 +26,18 @@ def end_overdue_holds() -> int:
 
 
 def book_out_expired_lots() -> int:
-    """Books out what expired lots have left and no hold has pinned, account by account. How many lots."""
+    """Book out what expired lots have left and no hold has pinned, account by account; return how many lots."""
     expired = 0
     while accounts := _accounts_with_expired_lots():
         booked = sum(ledger.expire_lots(account_id) for account_id in accounts)
         expired += booked
-        if not booked:  # somebody else did, or pinned it
+        if not booked:  # booked or pinned by somebody else
             break
     return expired
 
 
 def _accounts_with_expired_lots() -> list[UUID]:
-    """Up to a batch of them, the longest overdue first."""
+    """Return up to a batch of accounts, the longest overdue first."""
     lots = Lot.objects.filter(exhausted=False, expires_at__lte=Now(), remaining__gt=F("held"))
     first = lots.order_by("expires_at").values_list("account_id", flat=True)[:LOTS_AT_ONCE]
     return list(dict.fromkeys(first))

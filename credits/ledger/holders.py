@@ -1,4 +1,4 @@
-"""Whose credits somebody looks at, and whom they concern."""
+"""Find a user's or team's account, and an account's users."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ MANAGERS = [Role.OWNER, Role.ADMIN]
 
 
 def account_of(user: User, team: Team | None) -> QuerySet[Account]:
-    """The team's account, or without a team the user's own; empty while there is none."""
+    """Return the team's account, or without a team the user's own; empty if there is none yet."""
     return Account.objects.filter(team=team) if team else Account.objects.filter(owner=user)
 
 
 def sees_credits_of(user: User, account: Account) -> bool:
-    """Say whether the account is the user's own, or that of a team which they are in."""
+    """Return whether the account is the user's own or that of a team of theirs."""
     if account.team_id is None:
         return account.owner_id == user.pk
     return Membership.objects.filter(team=account.team_id, user=user).exists()
 
 
 def people_of(account: Account) -> list[User]:
-    """Who is told about the account: its owner, or the team's owner and admins. Those with an e-mail address."""
+    """Return those to notify about the account: its owner, or the team's owner and admins, if they can be emailed."""
     if account.owner_id:
         people = User.objects.filter(pk=account.owner_id)
     else:

@@ -1,7 +1,7 @@
-"""Credits set aside for work in progress: hold, then capture what the work cost, or release.
+"""Hold credits for work in progress, then capture the cost, or release.
 
-Part of the ledger; callers use it as `credits.ledger.operations.hold` and so on. A hold pins the lots that will pay, so
-they pay even when they expire before the work is done. It ends by itself when its time has passed.
+Part of the ledger; call it as `credits.ledger.operations.hold` and so on. A hold pins the lots that will pay, which
+pay even if they expire before the work is done. It expires when its time has passed.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class HeldCredits:
     def capture(
         self, amount: Decimal, *, key: str = "", close: bool = True, metadata: Metadata = None
     ) -> Capture:
-        """`capture` of this hold. Without a key its number in the hold is one, so a repeat of the whole block with
-        the hold's own key charges once.
+        """Capture from this hold. The default key is the capture's number in the hold, so repeating the whole block
+        with the hold's own key charges once.
         """
         self.captures += 1
         key = key or f"hold:{self.id}:{self.captures}"
@@ -83,7 +83,7 @@ class HeldCredits:
         trace: TracebackType | None,
     ) -> None:
         if not self.closed:
-            # Captured by an earlier run of this block: then nothing is left to release.
+            # If an earlier run of this block captured it, nothing is left to release.
             with suppress(HoldClosed):
                 self.release()
 
@@ -99,17 +99,17 @@ def hold(
     metadata: Metadata = None,
     client: UUID | None = None,
 ) -> HeldCredits:
-    """Sets ``amount`` credits aside, once per ``key``, until they are captured or released or the time has passed.
-    ``client`` is the API client whose hold it is; without one it is anybody's.
+    """Hold ``amount`` credits, once per ``key``, until they are captured or released or the time has passed.
+    ``client`` is the API client that owns the hold; without one, any may use it.
 
-    ``overrun`` says what a capture above what is held does when the balance doesn't allow it: ``refuse`` leaves the
-    hold as it is, ``debt`` owes the surplus.
+    ``overrun`` says what happens when a capture exceeds both the hold and the balance: ``refuse`` leaves the hold as
+    it is, ``debt`` owes the excess.
 
     Raises:
         InvalidAmount, InvalidEntry, UnknownAccount, InsufficientCredits, KeyConflict: as
-        `credits.ledger.operations.spend`.
-            InvalidEntry also for a time that is not above zero and within 30 days.
-        AccountClosed: its person was erased or its team deleted.
+            `credits.ledger.operations.spend`.
+        InvalidEntry also for a time that is not above zero and within 30 days.
+        AccountClosed: its user was erased or its team deleted.
     """
     amount = positive_amount(amount)
     if not datetime.timedelta(0) < expires_in <= LONGEST_HOLD:
@@ -152,19 +152,18 @@ def capture(
     metadata: Metadata = None,
     reserved: Metadata = None,
 ) -> Capture:
-    """Spends ``amount`` on the account's hold, once per ``key``. With ``close`` the rest of it is released; without, it
-    stays held for further captures. The entry has the hold's reference unless it is given another. ``reserved``: see
-    `credits.ledger.operations.spend`. Who knows only the hold's id asks `credits.ledger.selectors.locate_hold` for its
-    account.
+    """Spend ``amount`` on the account's hold, once per ``key``. With ``close`` the rest is released; otherwise it stays
+    held for further captures. The entry has the hold's reference by default. ``reserved``: see
+    `credits.ledger.operations.spend`. `credits.ledger.selectors.locate_hold` finds the account of a hold.
 
-    More than is held: the surplus is spent where the balance allows it, else owed where the hold says ``debt``, else
-    refused and the hold stays as it is.
+    An excess over the hold is spent if the balance allows it, else owed if the hold says ``debt``, else refused and
+    the hold stays as it is.
 
     Raises:
         InvalidAmount, InvalidEntry, KeyConflict: as `credits.ledger.operations.spend`.
         UnknownHold: the account has no such hold.
         HoldClosed: it was captured, released, or its time has passed.
-        InsufficientCredits: for the surplus.
+        InsufficientCredits: for the excess.
         SumTooLarge: the account would owe 10^18 credits or more, or as many would be captured of the hold.
     """
     amount = positive_amount(amount)
@@ -196,7 +195,7 @@ def capture(
 
 
 def release(account_id: UUID, hold_id: UUID) -> Release:
-    """Gives back what the account's hold still holds. A hold that holds nothing any more: nothing happens.
+    """Release what the account's hold still holds, if anything.
 
     Raises:
         UnknownHold: the account has no such hold.
@@ -206,7 +205,7 @@ def release(account_id: UUID, hold_id: UUID) -> Release:
 
 
 def expire_holds(limit: int = 1000) -> int:
-    """Ends up to ``limit`` holds whose time has passed, the longest overdue first, each by itself. How many."""
+    """End up to ``limit`` overdue holds, one by one, the longest overdue first; return how many."""
     overdue = call(OVERDUE, [limit])
     return sum(not _release(account_id, hold_id, overdue=True).repeated for account_id, hold_id in overdue)
 

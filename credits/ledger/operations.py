@@ -1,12 +1,11 @@
-"""The only writer of the ledger.
+"""Write the ledger; nothing else does.
 
-Each operation is one SQL statement that calls one function of the database (`credits/ledger/sql/`): it locks the
-account, looks for the business key, writes, and answers, in one round trip. Each is idempotent by its key: the same
-key with the same arguments gives the first result again; with other arguments, `KeyConflict`. Call them inside the
-transaction of the fact that they book, so that fact and credits commit together.
+Each operation is one SQL statement that calls one database function (`credits/ledger/sql/`): it locks the
+account, looks up the business key, writes, and answers, in one round trip. Each is idempotent by its key: the same key
+and arguments give the first result again; other arguments raise `KeyConflict`. Call them inside the transaction of the
+fact that they book, so that fact and credits commit together.
 
-Holds, clawbacks and endings have modules of their own, `credits.ledger.holds`, `credits.ledger.clawbacks` and
-`credits.ledger.endings`; their operations are part of this one's and offered here.
+The operations of `credits.ledger.holds`, `credits.ledger.clawbacks` and `credits.ledger.endings` are offered here too.
 """
 
 from __future__ import annotations
@@ -60,20 +59,20 @@ Metadata = Mapping[str, Any] | None
 
 @dataclass(frozen=True)
 class Cost:
-    """What was paid for a lot, in the currency's minor units (cents), and its ISO 4217 code in lower case."""
+    """What was paid for a lot, in the currency's minor units, and its ISO 4217 code in lower case."""
 
     minor: int
     currency: str
 
 
 def open_account(owner: User) -> Account:
-    """The owner's account, opened when there is none. Two calls at once end at the same account."""
+    """Return the owner's account; open it if there is none. Concurrent calls return the same account."""
     account, _created = Account.objects.get_or_create(owner=owner)
     return account
 
 
 def open_team_account(team: Team) -> Account:
-    """The team's account, opened when there is none."""
+    """Return the team's account; open it if there is none."""
     account, _created = Account.objects.get_or_create(team=team)
     return account
 
@@ -90,15 +89,14 @@ def grant(
     promotional: bool = False,
     expires_at: datetime.datetime | None = None,
 ) -> Grant:
-    """Puts ``amount`` credits into the account as one new lot, once per ``key``. What the account owes is paid off
-    with them at once.
+    """Add ``amount`` credits to the account as one new lot, once per ``key``. They pay off debt immediately.
 
     Raises:
         InvalidAmount: see `positive_amount`.
         InvalidEntry: a key, reference or metadata that can't be stored, or a promotional grant with a cost.
         UnknownAccount: there is no such account.
-        AccountClosed: its person was erased or its team deleted.
-        KeyConflict: ``key`` already stands for a grant with another amount, kind, cost, expiry or reference.
+        AccountClosed: its user was erased or its team deleted.
+        KeyConflict: ``key`` was used for a grant with another amount, kind, cost, expiry or reference.
         SumTooLarge: the account would have 10^18 credits or more.
     """
     if promotional and cost is not None:
@@ -137,17 +135,17 @@ def spend(
     reserved: Metadata = None,
     kind: Entry.Kind = Entry.Kind.SPEND,
 ) -> Spend:
-    """Takes ``amount`` credits out of the account, once per ``key``, never more than can be spent.
+    """Spend ``amount`` credits of the account, once per ``key``, never more than is available.
 
-    The lots pay in the order of their expiry, promotional before paid, the older first; a lot past its expiry pays
-    nothing, whether the expiry job has run or not. ``metadata`` is the caller's; ``reserved`` is what we add to it
-    under `reserved_names`, which no caller may use.
+    Lots pay in the order of expiry, promotional before paid, older first; a lot past its expiry pays nothing, whether
+    the expiry job has run or not. ``metadata`` is the caller's; ``reserved`` is added to it under `reserved_names`,
+    which no caller may use.
 
     Raises:
         InvalidAmount, InvalidEntry: as `grant`.
         UnknownAccount: there is no such account.
-        InsufficientCredits: ``missing`` in its params says how many more it takes. Nothing was taken.
-        KeyConflict: ``key`` already stands for something else in this account.
+        InsufficientCredits: ``missing`` in its params says how many more are needed. Nothing was taken.
+        KeyConflict: ``key`` was used for something else in this account.
     """
     amount = positive_amount(amount)
     arguments = [
@@ -170,8 +168,8 @@ def spend(
 
 
 def spend_many(orders: Sequence[SpendOrder]) -> list[SpendResult]:
-    """Up to 1,000 spends, of one account or many, in one statement: a result for each, in their order, as if each
-    had been done by itself after the one before. Those that can't be done take nothing and stop no other.
+    """Record up to 1,000 spends, of one account or many, in one statement. Return a result for each, in order, as if
+    they were done one by one. Those that fail take nothing and stop no other.
 
     Raises:
         InvalidAmount, InvalidEntry: one of them can't be a spend at all (``item`` in its params says which). Nothing
@@ -207,15 +205,15 @@ def transfer(
     metadata: Metadata = None,
     fresh: datetime.timedelta = datetime.timedelta(0),
 ) -> Transfer:
-    """Gives credits of one account to another, once per ``key`` of the giver. What arrives keeps its expiry, its kind,
-    its cost and its origin; credits that came from the receiver go back to their own lot. What was bought less than
-    ``fresh`` ago is not given. Limits per day are not the ledger's: see `credits.gifts`.
+    """Transfer credits to another account, once per ``key`` of the sender. They keep their expiry, kind, cost and
+    origin; credits that came from the receiver return to their own lot. Credits bought less than ``fresh`` ago are not
+    transferred. Daily limits are in `credits.gifts`.
 
     Raises:
         InvalidAmount, UnknownAccount, InsufficientCredits, KeyConflict: as `spend`.
         InvalidEntry: as `grant`, or both accounts are the same.
         AccountClosed: the receiver's.
-        TooFresh: the credits are there, but ``missing`` of them were bought too recently.
+        TooFresh: the credits are available, but ``missing`` of them were bought too recently.
         SumTooLarge: the receiver would have 10^18 credits or more.
     """
     amount = positive_amount(amount)
@@ -247,7 +245,7 @@ def transfer(
 
 
 def expire_lots(account_id: UUID) -> int:
-    """Takes out what the account's expired lots have left and no hold has pinned: one entry for each. How many."""
+    """Book out what the account's expired lots have left and no hold has pinned, one entry each; return how many."""
     expired: int = call("SELECT credits_expire_lots_of(%s)", [account_id])[0][0]
     return expired
 

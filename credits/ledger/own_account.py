@@ -1,7 +1,7 @@
-"""Nobody on the staff acts on credits of their own: those of their account, and of a team that they are in.
+"""Keep staff from acting on their own credits, and those of teams they are in.
 
-`STAFF_MAY_SERVE_THEMSELVES` lets them, for a shop of one person. The database refuses it as well, by triggers on what
-staff did, unless the transaction says that it is allowed.
+`STAFF_MAY_SERVE_THEMSELVES` allows it, for a shop run by one person. Triggers on what staff did refuse it as well,
+unless the transaction says that it is allowed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from credits.ledger.models import Account
 
 
 def is_own(account_id: UUID, member: User) -> bool:
-    """Whether the credits are theirs, alone or with others."""
+    """Return whether the account is the member's own or that of a team of theirs."""
     theirs = Q(owner=member) | Q(team__memberships__user=member)
     return Account.objects.filter(theirs, pk=account_id).exists()
 
@@ -30,10 +30,10 @@ def may_act_on(account_id: UUID, member: User) -> bool:
 
 
 def require_not_own(account_id: UUID, member: User) -> None:
-    """In the transaction of what the member of staff does.
+    """Check that staff may act on the account; call it in the transaction of what they do.
 
     Raises:
-        OwnAccount: the credits are theirs or of a team of theirs, and the site doesn't let staff serve themselves.
+        OwnAccount: it is theirs or of a team of theirs, and the site doesn't let staff serve themselves.
     """
     if not is_own(account_id, member):
         return
@@ -46,6 +46,6 @@ def require_not_own(account_id: UUID, member: User) -> None:
 
 
 def allow_self_service() -> None:
-    """Tells the triggers, until the transaction ends."""
+    """Tell the triggers that it is allowed, until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config(%s, 'on', true)", [SELF_SERVICE])

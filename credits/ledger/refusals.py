@@ -1,4 +1,4 @@
-"""The typed error for each outcome of the database's functions that is not a success."""
+"""Raise the typed error for each failure that the database's functions return."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def unknown_account(account_id: UUID) -> UnknownAccount:
 
 
 def unknown_hold(hold_id: UUID) -> UnknownHold:
-    """One refusal for no hold and for another client's, so that nobody learns which it is."""
+    """Return the same error for no hold and for another client's, so as not to reveal which it is."""
     return UnknownHold("There is no such hold, or another client made it.", hold=str(hold_id))
 
 

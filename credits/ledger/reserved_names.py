@@ -1,6 +1,6 @@
-"""The names in the metadata of entries and holds that only we write.
+"""Reserve the names in the metadata of entries and holds that only the ledger's own code writes.
 
-Whoever reads one of them back reads our word: an idempotent repeat, the proof of the books, who spent a team's credits.
+Readers rely on them: idempotent repeats, the proof of the books, a team's spending by member.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import Any
 
 from credits.errors import InvalidEntry
 
-HOLD = "hold"  # what an entry captured of
-PARTIAL = "partial"  # and that the hold stayed open
-USAGE, PRICE = "usage", "price"  # what was charged for, and what made the amount
+HOLD = "hold"  # the hold that an entry captured
+PARTIAL = "partial"  # the hold stayed open
+USAGE, PRICE = "usage", "price"  # the usage charged, and its price
 MEMBER = "member"  # who spent from a team's account
 RESERVED = (HOLD, PARTIAL, USAGE, PRICE, MEMBER)
 
 
 def refuse_reserved_names(metadata: Mapping[str, Any] | None) -> None:
-    """Refuses a caller's metadata that has a name of ours. Raises InvalidEntry, which says which."""
+    """Raise InvalidEntry, which names it, if a caller's metadata has a reserved name."""
     for name in RESERVED:
         if metadata and name in metadata:
             raise InvalidEntry(f"The name {name!r} is reserved. Choose another.", field="metadata")

@@ -1,4 +1,4 @@
-"""What the ledger answers. ``repeated``: this call found it in the books and changed nothing."""
+"""Results of the ledger's operations. ``repeated``: it was booked before and this call changed nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A grant as it stands in the books."""
+    """A grant as booked."""
 
     entry_id: int
     lot_id: int
@@ -22,7 +22,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """A spend as it stands in the books. ``held`` is what the account holds now."""
+    """A spend as booked. ``held`` is what the account holds now."""
 
     entry_id: int
     version: int
@@ -37,7 +37,7 @@ class Spend:
 
 
 class Outcome(StrEnum):
-    """How one item of a batch went."""
+    """The outcome of one item of a batch."""
 
     DONE = "done"
     REPEATED = "repeated"
@@ -48,7 +48,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpendResult:
-    """How one item of `spend_many` went. ``entry_id`` is there when it is in the books; ``missing`` is what lacked."""
+    """The result of one item of `spend_many`. ``entry_id`` is set if it is booked; ``missing`` is what lacked."""
 
     outcome: Outcome
     account_id: UUID
@@ -62,8 +62,8 @@ class SpendResult:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A capture as it stands in the books; ``hold_remaining`` is what its hold still holds, ``held`` the account.
-    ``balance`` is what the account has now: of what the hold set free, a clawback may have taken some at once.
+    """A capture as booked; ``hold_remaining`` is what its hold still holds, ``held`` what the account does.
+    ``balance`` is the current one: a clawback may have taken some of what the hold freed.
     """
 
     entry_id: int
@@ -79,7 +79,7 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What a hold gave back; nothing when it held nothing any more."""
+    """A released hold; ``released`` is 0 if it held nothing any more."""
 
     hold_id: UUID
     account_id: UUID
@@ -91,8 +91,8 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Clawed:
-    """What a change of a lot's clawbacks booked: credits ``taken`` and ``owed`` more than before; below zero they came
-    back, or are owed no more. Without an entry nothing changed.
+    """The effect of a change of a lot's clawbacks: credits ``taken`` and ``owed`` more than before; if negative,
+    restored or no longer owed. Without an entry nothing changed.
     """
 
     entry_id: int | None
@@ -103,7 +103,7 @@ class Clawed:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """An adjustment that was undone: ``amount`` was given back, or below zero taken back."""
+    """An undone adjustment: ``amount`` was restored, or if negative removed."""
 
     entry_id: int
     amount: Decimal
@@ -113,7 +113,7 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A gift: one entry in each account. ``balance_after`` is the giver's."""
+    """A transfer: one entry in each account. ``balance_after`` is the sender's."""
 
     sent_entry_id: int
     received_entry_id: int
@@ -135,7 +135,7 @@ class SpendOrder:
 
 @dataclass(frozen=True, slots=True)
 class OpenedHold:
-    """A hold as it stands in the books, with the account's numbers after it."""
+    """A hold as booked, with the account's figures after it."""
 
     id: UUID
     account_id: UUID

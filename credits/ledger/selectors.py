@@ -1,4 +1,4 @@
-"""Reads of the ledger."""
+"""Read the ledger."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOCATION = (
     "SELECT account_id, created_at FROM credits_hold WHERE id = %s AND coalesce(client = %s::uuid, true)"
 )
 
-# What overdue holds and expired lots come to is there until their jobs have run, and counts no more.
+# Overdue holds and expired lots are still there until their jobs have run, but no longer count.
 BALANCE = """
     SELECT a.id, a.balance, a.held, a.version, a.debt,
            (SELECT coalesce(sum(l.remaining - l.held), 0) FROM credits_lot l
@@ -46,9 +46,8 @@ BALANCE = """
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """How an account stands. ``balance`` is all credits, ``held`` those set aside for work, ``debt`` what is owed;
-    ``expired`` are those past their expiry that the expiry job has yet to book out, ``overdue`` what holds keep whose
-    time has passed and no clawback claims.
+    """An account's figures. ``balance`` is all credits, ``held`` those on hold, ``debt`` what is owed; ``expired`` is
+    yet to be booked out by the expiry job; ``overdue`` is in expired holds and not claimed by a clawback.
     """
 
     account_id: UUID | None
@@ -61,16 +60,16 @@ class Balance:
 
     @property
     def available(self) -> Decimal:
-        """What can be spent now. What lots have left is the balance and what is owed; what has expired is nobody's, and
-        what overdue holds give back pays off the debt first.
+        """Return what can be spent now. Lots have left balance plus debt; expired credits don't count, and what
+        overdue holds free pays off debt first.
         """
         free = self.balance + self.debt - self.held - self.expired
         return max(ZERO, free + self.overdue - self.debt)
 
     @property
     def lifetime_purchased(self) -> Decimal:
-        """All credits that purchases ever brought into the account: neither gifts nor what staff gave, and not less for
-        what was spent, given away or refunded since. Reads one index entry for each purchase.
+        """Return all credits ever purchased, without gifts or adjustments and not reduced by spends, gifts or refunds.
+        Reads one index entry per purchase.
         """
         if self.account_id is None:
             return ZERO
@@ -81,7 +80,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Standing(Balance):
-    """The balance of an account that is there."""
+    """The balance of an existing account."""
 
     account_id: UUID
 
@@ -90,12 +89,12 @@ NOTHING = Balance(None, ZERO, ZERO)
 
 
 def get_balance(owner: User, team: Team | None = None) -> Balance:
-    """The balance of the owner's account, or of the team's; zero where there is no account yet."""
+    """Return the balance of the owner's account, or of the team's; zero if there is no account yet."""
     return standing_of(owner, team) or NOTHING
 
 
 def standing_of(owner: User, team: Team | None = None) -> Standing | None:
-    """How the owner's account stands, or the team's, in one query by key; None where there is no account yet."""
+    """Return the balance of the owner's account, or of the team's, in one query by key; None if there is none yet."""
     if team is not None:
         found = call(f"{BALANCE} WHERE a.team_id = %s", [team.pk])
     else:
@@ -104,15 +103,15 @@ def standing_of(owner: User, team: Team | None = None) -> Standing | None:
 
 
 def standing_of_account(account: Account) -> Standing:
-    """How an account stands, read anew."""
+    """Return the account's current balance."""
     return Standing(*call(f"{BALANCE} WHERE a.id = %s", [account.pk])[0])
 
 
 def find_balance(account_or_holder: UUID) -> Balance:
-    """The balance of the account of this id, or of the user or team of this id: zero for a user who has none yet.
+    """Return the balance of the account, user or team with this id; zero for a user who has no account yet.
 
     Raises:
-        UnknownAccount: it is nobody's.
+        UnknownAccount: nothing has this id.
     """
     found = call(f"{BALANCE} WHERE a.id = %s OR a.owner_id = %s OR a.team_id = %s", [account_or_holder] * 3)
     if found:
@@ -123,7 +122,7 @@ def find_balance(account_or_holder: UUID) -> Balance:
 
 
 def bought_since(account_id: UUID, ago: timedelta) -> Decimal:
-    """What is free of the credits that were bought within this time."""
+    """Return what is available of the credits bought within this time."""
     bought = Lot.objects.filter(
         Q(expires_at__isnull=True) | Q(expires_at__gt=Now()),
         account=account_id,
@@ -137,7 +136,7 @@ def bought_since(account_id: UUID, ago: timedelta) -> Decimal:
 
 
 def find_hold(hold_id: UUID, client: UUID | None = None) -> Hold:
-    """The hold as it stands. ``client``: see `locate_hold`.
+    """Return the hold. ``client`` is the requesting API client: see `locate_hold`.
 
     Raises:
         UnknownHold: there is no such hold, or it is another client's.

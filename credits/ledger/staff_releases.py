@@ -1,4 +1,4 @@
-"""Holds that staff release, for a service that died: with a reason, on record, and not on credits of their own."""
+"""Let staff release a hold of a service that died: with a reason, audited, and not on their own credits."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from credits.ledger.results import Release
 
 
 def release_hold(hold: Hold, by: User, reason: str) -> Release:
-    """`ledger.release`, with its entry in the audit: no trigger watches holds, which every service writes.
+    """Release a hold and audit it: no trigger watches holds, which every service writes.
 
     Raises:
-        OwnAccount: the credits are those of ``by``, or of a team of theirs: a service could not charge them any more.
+        OwnAccount: the account belongs to ``by`` or to a team of theirs: a service could no longer charge it.
         HoldClosed: as `ledger.release`.
     """
     with transaction.atomic():

@@ -1,19 +1,19 @@
-"""The ledger: accounts, lots, entries and holds.
+"""Define the ledger's models: accounts, lots, entries, holds and clawbacks.
 
-An *account* holds one owner's credits. Credits come in as *lots*: what they were for, how many are left, when they
-expire, what was paid. Each thing that happens to an account is one *entry*, appended and never changed; it says which
-lots it moved and by how much. A *hold* sets credits aside for work in progress and pins the lots that will pay. A
-*clawback* claims credits back from their lot, because the money went back. So these numbers must always agree::
+An *account* holds one owner's credits. Credits come in as *lots*: with a source, what remains, an expiry and a cost.
+Each event of an account is one *entry*, appended and never changed; it says which lots it moved and by how much. A
+*hold* reserves credits for work in progress and pins the lots that will pay. A *clawback* removes credits from their
+lot, because of a refund or dispute. So these numbers always agree::
 
-    account.balance = sum of its entries = balance_after of its last entry = what its lots have left - what it owes
+    account.balance = sum of its entries = balance_after of its last entry = what its lots have left - its debt
     account.held    = what its open holds still hold = what its lots have pinned
 
 The kind of an entry is its contra account: the sum of the entries of one kind is that account's balance, negated, so
 the books balance without a row that every writer would queue for.
 
-Only `credits.ledger` writes here. Each rule stands a second time in the database, as a constraint or a trigger named
-for the rule, so that a script that goes around the ledger is refused. Every row hangs on one account, which is what
-lets the tables be split by account one day.
+Only `credits.ledger` writes here. The database enforces each rule a second time, by a constraint or trigger named for
+it, so that a script that bypasses the ledger is refused. Every row belongs to one account, so that the tables can be
+split by account one day.
 """
 
 from credits.ledger.models.accounts import Account

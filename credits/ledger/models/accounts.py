@@ -1,4 +1,4 @@
-"""Whose credits, and how many."""
+"""Define accounts."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from credits.ledger.models.guards import OUTSIDERS, at_commit
 
 
 class Account(models.Model):
-    """The credits of one person or one team.
+    """The credits of one user or one team.
 
-    ``balance`` is all of them, ``held`` those set aside, ``debt`` what is owed: only a clawback or a hold that allows
-    debt makes some, and then the balance may be below zero. An account owes only while nothing of it is free: what is
-    free pays the debt off at once. ``version`` counts the entries.
+    ``balance`` is all of them, ``held`` those on hold, ``debt`` what is owed. Only a clawback or a hold that allows
+    debt creates debt, and then the balance may be negative. Debt and available credits never coexist: available
+    credits pay debt off immediately. ``version`` counts the entries.
 
-    ``closed_at``: its person was erased, or its team deleted. A closed account takes no credits in and opens no hold.
+    ``closed_at``: its user was erased, or its team deleted. A closed account takes no credits and opens no hold.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # A person who is deleted leaves an account without an owner: the books stay whole.
+    # Deleting a user leaves the account without an owner: the books stay whole.
     owner = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         verbose_name=_("owner"),
@@ -56,8 +56,8 @@ class Account(models.Model):
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
         constraints = [
-            # What the lots have left (the balance and what is owed) covers what is held. One constraint: PostgreSQL
-            # reads each of them anew for every statement, and this table is written by every spend.
+            # What the lots have left (balance plus debt) covers what is held. One constraint: PostgreSQL reads each
+            # for every statement, and every spend writes this table.
             models.CheckConstraint(
                 condition=Q(held__gte=0, debt__gte=0, balance__gte=F("held") - F("debt")),
                 name="credits_account_no_overdraft",
@@ -82,7 +82,7 @@ class Account(models.Model):
                 "PERFORM credits_verify_debt(NEW.id);",
                 pgtrigger.Q(new__debt__gt=0),
             ),
-            # Not a constraint, for the same reason: this is only asked where an owner is set.
+            # Not a constraint, for the same reason: it is only checked when an owner is set.
             pgtrigger.Trigger(
                 name="has_one_owner",
                 level=pgtrigger.Row,

@@ -1,4 +1,4 @@
-"""Credits claimed back from a lot, because the money that paid for them went back."""
+"""Define clawbacks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from credits.ledger.models.lots import Lot
 
 
 class Clawback(models.Model):
-    """What one refund or dispute claims back from the lot that its payment brought, and what came of it.
+    """The claim of one refund or dispute on the lot of its payment, and its result.
 
-    ``id`` is the claimant's own. Of the ``amount``, ``taken`` is out of the lot, ``pending`` is still set aside by
-    holds and is taken as soon as one ends, ``owed`` became debt, and the rest is ``waived``. The ledger works these
-    four out from the clawbacks that stand, in the order of ``position``, and from what became of the lot's credits;
-    it does so anew whenever either changes. So nothing here depends on the order of events. One that stands no more
-    has an amount of 0. ``at`` is when the money went back, ``taken_since`` when credits were first taken for it.
+    ``id`` is the reversal's own. Of the ``amount``, ``taken`` is out of the lot, ``pending`` is still on hold and is
+    taken as soon as a hold ends, ``owed`` became debt, and the rest is ``waived``. The ledger derives these four from
+    the lot's current clawbacks, in the order of ``position``, and from where its credits went, and updates them
+    whenever either changes, so the order of events doesn't matter. One that no longer applies has an amount of 0.
+    ``at`` is when the money was sent back, ``taken_since`` when credits were first taken for it.
     """
 
     class Kind(models.TextChoices):
@@ -30,7 +30,7 @@ class Clawback(models.Model):
         DISPUTE = "dispute", _("Dispute")
 
     class Policy(models.TextChoices):
-        """What happens to credits that were spent."""
+        """What happens to a shortfall."""
 
         CAP = "cap", _("Write off")
         DEBT = "debt", _("Bill")
@@ -69,7 +69,7 @@ class Clawback(models.Model):
         ]
         indexes = [
             models.Index(fields=["account", "lot", "position"], name="credits_clawback_of_lot"),
-            # Asked whenever a hold ends: nearly always there is none.
+            # Read whenever a hold ends: nearly always there is none.
             models.Index(
                 fields=["account", "lot"],
                 condition=Q(taken__lt=models.F("amount")),

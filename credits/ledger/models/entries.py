@@ -1,4 +1,4 @@
-"""What happened to an account."""
+"""Define entries."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from credits.ledger.models.fields import AmountField
 
 @dataclass(frozen=True)
 class Movement:
-    """What one entry did to one lot."""
+    """The change of one lot by one entry."""
 
     lot_id: int
     amount: Decimal
 
 
 class Entry(models.Model):
-    """One thing that happened to an account. Appended, never changed.
+    """One event of an account. Appended, never changed.
 
-    ``amount`` is signed, ``balance_after`` is the balance it left, ``version`` its place in the account's history
+    ``amount`` is signed, ``balance_after`` is the balance after it, ``version`` its position in the account's history
     (1, 2, 3, …). ``key`` is the business key: one fact, one key, one entry, however often the fact is reported.
     ``lots`` are the lots that it moved and ``moved`` by how much each; ``owed`` is by how much the debt rose, so
-    ``amount`` = sum of ``moved`` - ``owed``. ``hash`` seals the entry and, through the hash of the one before it,
-    the account's whole past. ``reference`` and ``metadata`` stay outside the seal: they are the caller's own words, and
-    the services are asked not to name people in them (docs/personal-data.md).
+    ``amount`` = sum of ``moved`` - ``owed``. ``hash`` seals the entry and, through the previous entry's hash, the
+    account's whole past. ``reference`` and ``metadata`` stay outside the seal: they are the client's, and services are
+    asked to keep personal data out of them (docs/personal-data.md).
     """
 
     class Kind(models.TextChoices):
@@ -54,7 +54,7 @@ class Entry(models.Model):
         on_delete=models.PROTECT,
         related_name="entries",
         db_index=False,  # both unique constraints begin with it
-        # The trigger below finds the account at this entry's version, which says more than a foreign key.
+        # The trigger below finds the account at this entry's version, which is stricter than a foreign key.
         db_constraint=False,
     )
     version = models.BigIntegerField(_("version"))
@@ -62,7 +62,7 @@ class Entry(models.Model):
     amount = AmountField(_("amount"))
     balance_after = AmountField(_("balance after"))
     owed = AmountField(_("debt change"), default=0, db_default=0)
-    # Arrays and not a table of movements: a spend writes one row and its index entries instead of two.
+    # Arrays instead of a table of movements: a spend writes one row and its index entries instead of two.
     lots = ArrayField(models.BigIntegerField(), verbose_name=_("lots"), default=list)
     moved = ArrayField(AmountField(), verbose_name=_("changes"), default=list)
     key = models.CharField(_("business key"), max_length=200)
@@ -79,14 +79,14 @@ class Entry(models.Model):
             models.UniqueConstraint(fields=["account", "version"], name="credits_entry_one_per_version"),
             models.UniqueConstraint(fields=["account", "key"], name="credits_entry_one_per_key"),
             models.CheckConstraint(
-                # One that moves only between lots and debt leaves the balance as it is.
+                # An entry that moves only between lots and debt leaves the balance unchanged.
                 condition=(~Q(amount=0) | ~Q(owed=0)) & ~Q(key=""),
                 name="credits_entry_has_an_amount_and_a_key",
             ),
         ]
         indexes = [
-            # For the statement's filters and totals. Spends are nearly all of a long account's entries and stay out
-            # of it: a spend pays nothing for it (docs/statement-and-gifts.md).
+            # For the statement's filters and totals. Spends, nearly all of a long account's entries, are left out and
+            # so pay nothing for it (docs/statement-and-gifts.md).
             models.Index(
                 fields=["account", "kind", "version"],
                 include=["amount"],
@@ -96,8 +96,8 @@ class Entry(models.Model):
         ]
         triggers = [
             *append_only(),
-            # And credits_entry_continues_its_account, which migration 0005 makes: it checks the entry against account,
-            # lots and the entry before, and seals it.
+            # And credits_entry_continues_its_account, made by migration 0005: it checks the entry against account,
+            # lots and the previous entry, and seals it.
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The one type of an amount."""
+"""Define the type of amounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Credits set aside for work in progress."""
+"""Define holds."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from credits.ledger.models.fields import AmountField
 
 
 class Hold(models.Model):
-    """Credits set aside for work in progress: captured in part or whole, released, or expired.
+    """Credits on hold for work in progress: captured in part or whole, released, or expired.
 
-    ``remaining`` of ``amount`` are still set aside, ``captured`` is what was spent on it. ``lots`` are the lots that
-    will pay and ``pinned`` how much of each; they pay even when they expire before the work is done. ``overrun`` says
-    what a capture above what is held does when the balance doesn't allow it: it is refused, or owed. ``client`` is the
-    API client that made it, if one did.
+    ``remaining`` of ``amount`` is still held, ``captured`` was spent on it. ``lots`` are the lots that will pay and
+    ``pinned`` how much of each; they pay even if they expire before the work is done. ``overrun`` says what happens
+    when a capture exceeds both the hold and the balance: it is refused, or owed. ``client`` is the API client that
+    made it, if one did.
     """
 
     class Status(models.TextChoices):
@@ -59,7 +59,7 @@ class Hold(models.Model):
     )
     lots = ArrayField(models.BigIntegerField(), verbose_name=_("lots"), default=list)
     pinned = ArrayField(AmountField(), verbose_name=_("held amounts"), default=list)
-    # No foreign key: whoever made it may be gone while the work goes on.
+    # No foreign key: the client may be deleted while the work continues.
     client = models.UUIDField(_("API client"), null=True, blank=True, editable=False)
     expires_in = models.DurationField(_("duration"))
     expires_at = models.DateTimeField(_("expires"))
@@ -83,10 +83,10 @@ class Hold(models.Model):
                 | Q(remaining=0, closed_at__isnull=False) & ~Q(status="open"),
                 name="credits_hold_closed_holds_nothing",
             ),
-            # With credits_hold_equals_pinned, which needs a function of the database: see 0005.
+            # And credits_hold_equals_pinned, which needs a function of the database: see 0005.
         ]
         indexes = [
-            # What the expiry job looks for, and what a balance leaves out.
+            # For the expiry job, and for balances, which leave overdue holds out.
             models.Index(
                 fields=["expires_at"], condition=Q(status="open"), name="credits_hold_open_by_expiry"
             ),

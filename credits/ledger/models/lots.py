@@ -1,4 +1,4 @@
-"""Credits that came in together."""
+"""Define lots."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ from credits.ledger.models.guards import OUTSIDERS_WITHOUT_BATCH, at_commit
 class Lot(models.Model):
     """Credits that came in together.
 
-    ``remaining`` of ``amount`` are left, and ``held`` of those are pinned by holds. ``cost_minor``, in the minor units
-    of ``currency``, was paid for ``cost_credits`` credits, or where that is empty for all of the lot; the ledger
-    carries them for reports and never computes with them. Spending takes the lot that expires first, then promotional
-    before paid, then the older.
+    ``remaining`` of ``amount`` is left, and ``held`` of that is pinned by holds. ``cost_minor``, in minor units of
+    ``currency``, was paid for ``cost_credits`` credits, or if that is empty for the whole lot; the ledger keeps them
+    for reports and never computes with them. Spending takes the lot that expires first, then promotional before paid,
+    then the older.
 
-    Credits that were given remember the lot that they first came in with, and whose it is (``origin_lot``,
-    ``origin_account``), and what was paid for that one: so a gift carries its cost exactly, and credits that come back
-    to their payer go back to the lot that they came from. ``extended_by`` is the time that was added to the lot's life,
-    for what was frozen or taken while it would have expired.
+    Gifted credits remember their original lot, its account (``origin_lot``, ``origin_account``) and its cost: so a
+    gift carries its cost exactly, and credits returned to their payer rejoin the lot that they came from.
+    ``extended_by`` is the time added to the lot's life for what was frozen or taken while it would have expired.
     """
 
     account = models.ForeignKey(
@@ -41,14 +40,14 @@ class Lot(models.Model):
     amount = AmountField(_("amount"))
     remaining = AmountField(_("remaining"))
     held = AmountField(_("held"), default=0, db_default=0)
-    # The index of spending leans on this and not on `remaining`: a column that an index names makes each update of
-    # it write to every index of the table.
+    # The index of spending uses this and not `remaining`: updating an indexed column writes to every index of the
+    # table.
     exhausted = models.BooleanField(_("used up"), default=False, db_default=False)
     promotional = models.BooleanField(_("promotional"), default=False)
     cost_minor = models.BigIntegerField(_("cost in minor units"), null=True, blank=True)
     cost_credits = AmountField(_("credits covered by the cost"), null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=3, blank=True, default="")
-    # Plain numbers: the other account may live elsewhere one day.
+    # Not foreign keys: the other account may live elsewhere one day.
     origin_lot = models.BigIntegerField(_("original lot"), null=True, blank=True)
     origin_account = models.UUIDField(_("original account"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
@@ -62,7 +61,7 @@ class Lot(models.Model):
         verbose_name = pgettext_lazy("credits that came in together", "lot")
         verbose_name_plural = pgettext_lazy("credits that came in together", "lots")
         constraints = [
-            # One constraint for what every spend writes: PostgreSQL reads each of them anew for every statement.
+            # One constraint for what every spend writes: PostgreSQL reads each for every statement.
             models.CheckConstraint(
                 condition=Q(amount__gt=0, remaining__lte=F("amount"), held__gte=0, held__lte=F("remaining"))
                 & (Q(exhausted=True, remaining=0) | Q(exhausted=False, remaining__gt=0)),
@@ -83,8 +82,8 @@ class Lot(models.Model):
             ),
         ]
         indexes = [
-            # The order of spending, and by its first column every lot of an account. It is the only one: each index
-            # is opened by each update of a row, also by those that leave it alone. The expiry job reads the table.
+            # The order of spending, and by its first column every lot of an account. The only index, because each
+            # update of a row opens all of them, even unaffected ones. The expiry job reads the table.
             models.Index(
                 F("account"),
                 F("exhausted"),
