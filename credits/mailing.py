@@ -1,4 +1,4 @@
-"""How the mails about credits are made and sent once."""
+"""Compose the emails about credits and send them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from accounts.time_zones import zone_of, zone_of_address
 
 logger = structlog.get_logger(__name__)
 
-# Of one account and one kind: a notice that comes more often is read by nobody.
+# Per account and kind: more frequent notices go unread.
 BETWEEN_NOTICES = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file that goes with a mail."""
+    """A file attached to an email."""
 
     name: str
     content: bytes
@@ -38,10 +38,11 @@ class Attachment:
 def send_mail(
     template: str, context: Mapping[str, Any], people: Sequence[User], attached: Sequence[Attachment] = ()
 ) -> None:
-    """Sends ``emails/<template>`` as text and HTML, its subject from ``<template>_subject.txt``; to nobody: nothing.
+    """Send ``emails/<template>`` as text and HTML, its subject from ``<template>_subject.txt``, if there are
+    ``people``.
 
-    Times are in the reader's zone: readers in different ones get mails of their own. As with one mail to several, an
-    address that its server refuses keeps none from the others.
+    Times are in the reader's zone, so each zone gets an email of its own. As within one email, an address that its
+    server refuses doesn't affect the others.
     """
     addresses: dict[tzinfo, list[str]] = {}
     for person in people:
@@ -59,7 +60,7 @@ def send_mail(
 
 
 def send_mail_to(template: str, context: Mapping[str, Any], address: str) -> None:
-    """As `send_mail`, to staff's common mailbox, which may be somebody's own as well: then times are in their zone."""
+    """Send a template to staff's common mailbox; times are in its user's zone if a user has the address."""
     with timezone.override(zone_of_address(address)):
         _send(template, context, [address])
 
@@ -91,5 +92,5 @@ def link_to(page: str, *args: object) -> str:
 
 
 def was_mailed_lately(mailed_at: datetime | None) -> bool:
-    """Whether the next notice has to wait."""
+    """Return whether the next notice has to wait."""
     return mailed_at is not None and mailed_at > timezone.now() - BETWEEN_NOTICES

@@ -1,4 +1,4 @@
-"""Every model of the app `credits`, for Django to find. Everybody else imports them from their packages."""
+"""Collect every model of the app `credits` for Django. Other code imports them from their packages."""
 
 from credits.adjustments.models import Adjustment
 from credits.gifts.models import Gift

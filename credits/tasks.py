@@ -1,6 +1,6 @@
-"""Background work of credits. Each task may run twice, also at once, and does its work once.
+"""Run the background jobs of credits. Each may run twice, even concurrently, and does its work once.
 
-`credits.deferring` asks for them by their names.
+`credits.deferring` defers them by name.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from credits.reporting import running_dry
 @app.periodic(cron="* * * * *")
 @app.task(name="credits.expire_holds", queue=MONEY, queueing_lock="credits.expire_holds")
 def expire_holds(timestamp: int) -> None:
-    """Release the holds whose time has passed."""
+    """Release overdue holds."""
     expiry.end_overdue_holds()
 
 
 @app.periodic(cron="*/15 * * * *")
 @app.task(name="credits.expire_lots", queue=MONEY, queueing_lock="credits.expire_lots")
 def expire_lots(timestamp: int) -> None:
-    """Book out what remains of expired lots."""
+    """Book out what expired lots have left."""
     expiry.book_out_expired_lots()
 
 
 @app.periodic(cron="23 * * * *")
 @app.task(name="credits.warn_of_expiry", queue=UPKEEP, queueing_lock="credits.warn_of_expiry")
 def warn_of_expiry(timestamp: int) -> None:
-    """Find the lots that expire soon and whose owners have not been warned."""
+    """Find the lots that expire soon and haven't been announced."""
     expiry_warnings.find_expiring_lots()
 
 
 @app.task(name="credits.send_expiry_warning", queue=MAIL, retry=PATIENTLY)
 def send_expiry_warning(account_id: str) -> None:
-    """Mail an account's members about lots that expire soon, once for each lot."""
+    """Email an account's users about lots that expire soon, once for each lot."""
     expiry_warnings.send_expiry_mail(UUID(account_id))
 
 
 @app.periodic(cron="*/15 * * * *")
 @app.task(name="credits.find_running_dry", queue=UPKEEP, queueing_lock="credits.find_running_dry")
 def find_running_dry(timestamp: int) -> None:
-    """Find the buyers whose credits are about to run out."""
+    """Find the customers running low."""
     running_dry.find_running_dry()
 
 
@@ -60,11 +60,11 @@ def find_low_balances(timestamp: int) -> None:
 
 @app.task(name="credits.send_low_balance", queue=MAIL, retry=PATIENTLY)
 def send_low_balance(alert_id: int) -> None:
-    """Mail about a balance that fell below its threshold, once."""
+    """Email about a balance that fell below its threshold, once."""
     low_balance.send_low_balance_mail(alert_id)
 
 
 @app.task(name="credits.send_gift_mail", queue=MAIL, retry=PATIENTLY)
 def send_gift_mail(gift_id: str, to: str) -> None:
-    """Tell a gift's ``recipient`` or ``sender`` about it, once."""
+    """Email a gift's ``recipient`` or ``sender`` about it, once."""
     gift_mail.send_gift_mail(UUID(gift_id), to)

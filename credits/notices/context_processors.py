@@ -1,4 +1,4 @@
-"""What pages say about somebody's credits, wherever they are."""
+"""Provide the credits notices that any page may show."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from credits.notices.low_balance import shown_notice
 
 
 def notices(request: HttpRequest) -> dict[str, object]:
-    """``low_balance``, read when a page shows it: the admin and the mails don't."""
+    """Return ``low_balance``, read only when a page shows it: the admin and emails don't."""
     return {"low_balance": SimpleLazyObject(lambda: shown_notice(request))}

@@ -1,4 +1,4 @@
-"""Warns people by mail, some days ahead, that credits of theirs expire."""
+"""Warn users by email, some days ahead, that credits expire."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ from credits.ledger.models import Account, Lot
 from credits.mailing import BETWEEN_NOTICES, send_mail, was_mailed_lately
 from credits.notices.models import ExpiryWarning
 
-# A lot that lives for a few days is no news on the day it comes: it is told of when half of its life is over.
-# An account whose people were mailed within a day waits. So a mail tells a day ahead of its time of what would come due
-# before the next one, or a lot that lives shortly would be gone by then.
+# A lot of a short life is announced when half of it is over, not on arrival. An account that was emailed within a day
+# waits; so an email looks a day ahead, or short-lived lots would expire before the next one.
 MARK_EXPIRING = """
     WITH soon AS (
         SELECT l.id, l.account_id, l.expires_at - least(ahead.time, (l.expires_at - l.created_at) / 2) AS due_at
@@ -43,8 +42,8 @@ MARK_EXPIRING = """
 
 
 def find_expiring_lots() -> int:
-    """Marks the lots that expire soon, each once, and defers a mail to their accounts' people; both commit together.
-    An account that was mailed within a day has to wait. How many lots.
+    """Mark the lots that expire soon, each once, and defer an email per account; both commit together. Accounts
+    emailed within a day wait. Return how many lots were marked.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(MARK_EXPIRING, _moments())
@@ -64,8 +63,8 @@ def _moments() -> dict[str, int | datetime]:
 
 
 def send_expiry_mail(account_id: UUID) -> bool:
-    """Mails the account's people about its marked lots, once for each: whether this call sent a mail. A lot that was
-    spent meanwhile is not mentioned. Within a day of the last mail the marks are taken back, to be made anew.
+    """Email the account's users about its marked lots, once for each; return whether this call did. Lots spent
+    meanwhile are left out. Within a day of the last email the marks are removed, to be set again later.
     """
     with transaction.atomic():
         take_turns(f"expiry-warning:{account_id}")
@@ -88,6 +87,6 @@ def _was_mailed_lately(warnings: QuerySet[ExpiryWarning]) -> bool:
 
 
 def _lots_of(warnings: QuerySet[ExpiryWarning]) -> list[Lot]:
-    """Those that something is left of."""
+    """Return the lots that have something left."""
     lots = Lot.objects.filter(expiry_warning__in=warnings, exhausted=False, expires_at__gt=Now())
     return list(lots.order_by("expires_at", "pk"))

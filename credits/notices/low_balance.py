@@ -1,8 +1,8 @@
-"""Tells people that few credits are left: a banner each time the balance falls below, and one mail a day at most.
+"""Notify users of a low balance: a banner each time it falls below the threshold, and at most one email a day.
 
-A spend never looks at thresholds. A job compares all of them with their accounts once a minute, in one statement; so
-a balance that falls and rises again within a minute goes unnoticed. A crossing within a day of the last mail waits for
-the day to end: what is still below then is mailed, and what has risen is no news.
+Spends never look at thresholds. A job compares all of them with their accounts once a minute, in one statement, so a
+dip within a minute goes unnoticed. A crossing within a day of the last email waits until the day is over, and is
+emailed if the balance is still below.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from credits.notices.models import BalanceAlert
 
 HIDDEN_KEY = "low_balance_hidden"
 
-# Without a threshold nothing is compared, and the row stays as it is.
+# Without a threshold nothing is compared, and the row stays unchanged.
 MARK_CROSSINGS = """
     UPDATE credits_balancealert b
     SET below = a.balance - a.held < b.threshold,
@@ -49,7 +49,7 @@ TAKE_DUE = """
 
 @dataclass(frozen=True)
 class LowBalance:
-    """What the banner says. ``crossing`` names the crossing that it is about."""
+    """The content of the banner. ``crossing`` identifies the crossing it is about."""
 
     available: Decimal
     threshold: Decimal
@@ -57,12 +57,12 @@ class LowBalance:
 
 
 def threshold_of(account_id: UUID | None) -> Decimal | None:
-    """The account's threshold; None: nobody is told."""
+    """Return the account's threshold; None turns notices off."""
     return BalanceAlert.objects.filter(account=account_id).values_list("threshold", flat=True).first()
 
 
 def may_set_threshold(user: User, team: Team | None) -> bool:
-    """Everybody for themselves; for a team its owner and admins."""
+    """Return whether the user may set the threshold: their own, or that of a team they own or administer."""
     if team is None:
         return True
     own = Membership.objects.filter(team=team, user=user).first()
@@ -70,10 +70,9 @@ def may_set_threshold(user: User, team: Team | None) -> bool:
 
 
 def set_threshold(user: User, team: Team | None, threshold: Decimal | None) -> None:
-    """Tells the account's people from now on when less than ``threshold`` can be spent; None: no more.
+    """Notify the account's users from now on when less than ``threshold`` is available; None turns this off.
 
-    A balance that is below a first threshold is a crossing too. Whoever is told already is not told again because the
-    number changed.
+    A balance below a first threshold counts as a crossing. Changing the number doesn't notify again.
 
     Raises:
         InvalidAmount: see `positive_amount`.
@@ -87,8 +86,8 @@ def set_threshold(user: User, team: Team | None, threshold: Decimal | None) -> N
 
 
 def find_crossings() -> int:
-    """Marks every balance that fell below its threshold, or rose above again, since the last time; and asks for the
-    mails that are due. Marks and mails commit together. How many fell.
+    """Mark every balance that fell below its threshold or rose above it since the last run, and defer the emails that
+    are due; both commit together. Return how many fell.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         take_turns("low-balances")
@@ -101,8 +100,8 @@ def find_crossings() -> int:
 
 
 def send_low_balance_mail(alert_id: int) -> bool:
-    """Mails about the crossing, once and a day after the last mail at the earliest: whether this call sent it. A
-    balance that rose again meanwhile needs no mail.
+    """Email about the crossing, once and at least a day after the last email, unless the balance has risen again.
+    Return whether this call sent it.
     """
     with transaction.atomic():
         take_turns(f"low-balance:{alert_id}")
@@ -118,7 +117,7 @@ def send_low_balance_mail(alert_id: int) -> bool:
 
 
 def _is_news(alert: BalanceAlert) -> bool:
-    """Whether the balance is below, by a crossing that no mail has told of."""
+    """Return whether the balance is below, by a crossing that no email has reported."""
     if not alert.below or alert.crossed_at is None:
         return False
     return alert.mailed_at is None or alert.mailed_at < alert.crossed_at
@@ -131,7 +130,7 @@ def _mail(alert: BalanceAlert) -> None:
 
 
 def shown_notice(request: HttpRequest) -> LowBalance | None:
-    """What the banner has to say to who reads a page, about whom they act for. Not what they have put away."""
+    """Return the banner for the account that the user acts for, unless they hid it."""
     if not isinstance(request.user, User):
         return None
     row = (
@@ -150,7 +149,7 @@ def shown_notice(request: HttpRequest) -> LowBalance | None:
 
 
 def hide_notice(request: HttpRequest, crossing: str) -> None:
-    """Puts the banner away in this session, until the balance falls below another time."""
+    """Hide the banner in this session, until the balance falls below again."""
     request.session[HIDDEN_KEY] = crossing[:64]
 
 

@@ -1,4 +1,4 @@
-"""What people are told about their credits, and that they were told."""
+"""Store users' notice settings, and which notices were sent."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from credits.ledger.models.lots import Lot
 
 
 class BalanceAlert(models.Model):
-    """Tell the account's people when less than ``threshold`` can be spent; without a threshold, don't.
+    """The setting to notify an account's users when less than ``threshold`` is available; off without a threshold.
 
-    ``below`` is whether it was so when last looked at, ``crossed_at`` since when. ``mailed_at`` is when the last mail
-    went out, and ``mail_due`` that a crossing waits for its own: one mail a day at most. A row whose threshold was
-    taken away stays, so that setting it anew doesn't make it forget the day's mail.
+    ``below`` is the state at the last check, ``crossed_at`` when it began. ``mailed_at`` is when the last email was
+    sent; ``mail_due`` means a crossing waits for its own, as there is at most one a day. Removing the threshold keeps
+    the row, so that setting it again doesn't allow a second email that day.
     """
 
     account = models.OneToOneField(
@@ -49,7 +49,7 @@ class BalanceAlert(models.Model):
 
 
 class ExpiryWarning(models.Model):
-    """That the account's people are told of a lot's expiry ahead of time: one row, and so one mail, per lot."""
+    """The warning about a lot's expiry: one row, and so one email, per lot."""
 
     lot = models.OneToOneField(
         Lot,

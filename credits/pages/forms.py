@@ -1,4 +1,4 @@
-"""What the pages' forms send, parsed. The rules are those of the modules beside this one."""
+"""Parse the pages' forms. The rules are those of the modules beside this one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AMOUNT_ERRORS = {"required": NO_AMOUNT, "invalid": NO_AMOUNT}
 
 
 class CreditsForm(forms.Form):
-    """A form whose refusals by the rules stand beside the field that they are about."""
+    """A form that shows the rules' errors beside the field that they are about."""
 
     amount_field = "amount"
 

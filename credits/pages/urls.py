@@ -1,4 +1,4 @@
-"""The pages of somebody's credits, under ``/credits/`` beside those of buying."""
+"""Route the credits pages, under ``/credits/`` beside those for buying."""
 
 from __future__ import annotations
 

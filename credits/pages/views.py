@@ -1,4 +1,4 @@
-"""The pages of somebody's credits: the statement, and giving credits away. Complete without JavaScript."""
+"""Serve the statement and the gift pages. Complete without JavaScript."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from credits.statement.periods import Month, parse_month
 from credits.statement.reading import Selection, moments, page_of
 
 BAD_REQUEST = 400
-# So that nobody finds out by trying whose addresses are known here.
+# Keeps users from probing which addresses have an account.
 GIFT_TRIES_PER_MINUTE = 10
 
 View = Callable[[HttpRequest], HttpResponseBase]
@@ -80,9 +80,9 @@ def _zone(request: HttpRequest) -> ZoneInfo:
 @page
 @require_safe
 def statement_page(request: HttpRequest) -> HttpResponse:
-    """Every entry of the account that the person acts for, what is left, and where it goes."""
+    """Show every entry of the account that the user acts for, and the lots that remain."""
     if HEADER in request.headers and request.headers[HEADER] != account_key(acting_team(request)):
-        # htmx puts a part of the answer into a page that was shown for another account: the browser loads all of it.
+        # htmx would put part of the response into a page of another account: have the browser load all of it.
         return HttpResponse(headers={"HX-Redirect": request.get_full_path()})
     return _show_statement(request)
 
@@ -90,7 +90,7 @@ def statement_page(request: HttpRequest) -> HttpResponse:
 @page
 @require_safe
 def statement_csv(request: HttpRequest) -> HttpResponseBase:
-    """The selected entries as a file: of the account that the page with the link was shown for."""
+    """Download the selected entries, of the account that the page with the link was shown for."""
     team = acting_team(request)
     try:
         require_shown_account(request, request.GET.get(FIELD, account_key(team)), team)
@@ -131,7 +131,7 @@ def _entries_of(request: HttpRequest, standing: Standing) -> dict[str, Any]:
     selection = _selection(request, standing, month)
     before = _number(request.GET.get("before", ""))
     return {
-        # Older pages are about their entries alone.
+        # Older pages show only their entries.
         "overview": overview(standing, months, month, now, zone) if before is None else None,
         "page": page_of(selection, before),
         "month": month,
@@ -166,7 +166,7 @@ def _number(text: str) -> int | None:
 @require_POST
 @for_the_shown_account(ask_again("credits-statement"))
 def set_threshold(request: HttpRequest, team: Team | None) -> HttpResponse:
-    """From which balance on the account's people are told; empty: they aren't."""
+    """Set the balance below which the account's users are notified; empty turns this off."""
     form = ThresholdForm(request.POST)
     if not low_balance.may_set_threshold(_user(request), team):
         messages.error(request, _("Only the team’s owner and admins can do this."))
@@ -192,7 +192,7 @@ def set_threshold(request: HttpRequest, team: Team | None) -> HttpResponse:
 @require_POST
 @for_the_shown_account(ask_again("credits-statement"))
 def hide_notice(request: HttpRequest, _team: Team | None) -> HttpResponse:
-    """Puts the low-balance banner away, and goes back to where the person was."""
+    """Hide the low-balance banner, and redirect back."""
     low_balance.hide_notice(request, request.POST.get("crossing", ""))
     back = request.POST.get("next", "")
     return redirect(back if is_own_address(request, back) else "credits-statement")
@@ -212,7 +212,7 @@ NO_GIFT_YET = gettext_lazy(
 
 
 def _ask_for_the_gift_again(request: HttpRequest, error: AccountSwitched) -> HttpResponse:
-    """Show the form with what was typed: a gift comes out of one's own credits, whomever one acts for."""
+    """Show the form with what was typed: a gift comes from your personal credits, whichever account you act for."""
     return _show_gift_form(request, GiftForm(initial=request.POST.dict()), error)
 
 
@@ -222,7 +222,7 @@ def _ask_for_the_gift_again(request: HttpRequest, error: AccountSwitched) -> Htt
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_the_shown_account(_ask_for_the_gift_again)
 def gift_page(request: HttpRequest, _team: Team | None) -> HttpResponse:
-    """The form of a gift; what it sends is shown once more before anything happens."""
+    """Show the form of a gift, and then what it would do, for confirmation."""
     if request.method != "POST":
         return _show_gift_form(request, GiftForm())
     form = GiftForm(request.POST)
@@ -235,7 +235,7 @@ def gift_page(request: HttpRequest, _team: Team | None) -> HttpResponse:
         except DomainError as error:
             form.refuse(error)
         else:
-            # The key belongs to this confirmation: pressing twice on it gives once.
+            # The key belongs to this confirmation: submitting twice gives once.
             return render(request, "credits/gift_confirm.html", {"plan": plan, "key": uuid.uuid4()})
     return _show_gift_form(request, form)
 
@@ -246,7 +246,7 @@ def gift_page(request: HttpRequest, _team: Team | None) -> HttpResponse:
 @require_POST
 @for_the_shown_account(_ask_for_the_gift_again)
 def give(request: HttpRequest, _team: Team | None) -> HttpResponse:
-    """Gives what was confirmed, once for each confirmation."""
+    """Send the confirmed gift, once per confirmation."""
     form, sender = GiftForm(request.POST), _user(request)
     if form.is_valid():
         data = form.cleaned_data

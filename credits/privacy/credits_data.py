@@ -1,4 +1,4 @@
-"""The ledger's part of what is held about a person.
+"""Export and erase a user's personal data in the ledger.
 
 Accounts, lots, entries, holds and adjustments stay as they are, so the books stay whole.
 """
@@ -30,7 +30,7 @@ FIGURE = "a figure counted from statement.csv, for staff's sums; made anew at an
 
 
 def _of_account(write: Callable[[Account], Iterator[str]]) -> Callable[[User], Iterator[str] | None]:
-    """Write a file about the user's own account; None where they have none."""
+    """Write a file about the user's own account; None if there is none."""
 
     def lines(user: User) -> Iterator[str] | None:
         account = Account.objects.filter(owner=user).first()
@@ -83,7 +83,7 @@ class CreditsData(PersonalData):
         return (Account.objects.filter(owner=user), _gifts_of(user))
 
     def lock(self, user: User) -> None:
-        """Lock the accounts in the ledger's order: nothing is booked meanwhile."""
+        """Lock the accounts in the ledger's order, so that nothing is booked meanwhile."""
         keys = list(accounts_of(user).values_list("pk", flat=True))
         list(Account.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
 
@@ -99,7 +99,7 @@ class CreditsData(PersonalData):
         return {"gift messages": _gifts_of(user).exclude(message="").count()}
 
     def forget(self, user: User) -> None:
-        """Delete what was said with gifts to and from the user, and the low-balance notices they asked for."""
+        """Delete the messages of gifts to and from the user, and their low-balance settings."""
         _gifts_of(user).exclude(message="").update(message="")
         BalanceAlert.objects.filter(account__in=accounts_of(user)).delete()
 
@@ -110,24 +110,24 @@ def _gifts_of(user: User) -> QuerySet[Gift]:
 
 @dataclass(frozen=True)
 class Left:
-    """Credits that could still be spent; ``paid`` somebody paid for, or staff gave as if."""
+    """Credits that could still be spent; ``paid`` includes what staff granted as if paid."""
 
     paid: Decimal
     promotional: Decimal
 
 
 def accounts_of(user: User) -> QuerySet[Account]:
-    """The user's own account, and those of teams that are theirs alone."""
+    """Return the user's own account, and those of teams without other members."""
     return Account.objects.filter(Q(owner=user) | Q(team__in=teams_alone(user))).order_by("pk")
 
 
 def close_accounts(user: User) -> Decimal:
-    """Close the user's locked accounts. Returns how many credits were forfeited."""
+    """Close the user's locked accounts; return how many credits were forfeited."""
     return sum((ledger.close(account.pk) for account in accounts_of(user)), ZERO)
 
 
 def _obstacles_of(account: Account) -> list[Obstacle]:
-    """What is under way in the account, or owed."""
+    """Return open holds, waiting adjustments and debt of the account."""
     found = []
     if Hold.objects.filter(account=account, status=Hold.Status.OPEN).exists():
         told = _("Credits are on hold for work in progress: wait until the holds end, or release them.")
@@ -144,7 +144,7 @@ def _obstacles_of(account: Account) -> list[Obstacle]:
 
 
 def credits_left(user: User) -> Left:
-    """What the lots of the user's accounts have left that has not expired, where there are no holds."""
+    """Return what the unexpired lots of the user's accounts have left, provided there are no holds."""
     lots = Lot.objects.filter(account__in=accounts_of(user), exhausted=False)
     lots = lots.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()))
     left = lots.aggregate(

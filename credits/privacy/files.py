@@ -1,4 +1,4 @@
-"""What the ledger holds about one person, as the files of their export."""
+"""Write the ledger's files of a user's export."""
 
 from __future__ import annotations
 
@@ -51,37 +51,37 @@ NOTICES = ["what", "about", "since", "mail_sent"]
 
 
 def statement(account: Account) -> Iterator[str]:
-    """Every entry, the oldest first."""
+    """Write every entry, oldest first."""
     entries = Entry.objects.filter(account=account).defer("hash")
     return csv_lines(STATEMENT, (map(_entry, batch) for batch in in_row_batches(entries, ["version"])))
 
 
 def lots(account: Account) -> Iterator[str]:
-    """What came in together, and what is left of it."""
+    """Write the lots, with what is left of each."""
     return csv_lines(LOTS, (map(_lot, batch) for batch in in_row_batches(account.lots.all(), ["id"])))
 
 
 def holds(account: Account) -> Iterator[str]:
-    """What was set aside for work."""
+    """Write the holds."""
     batches = in_row_batches(account.holds.all(), ["created_at", "id"])
     return csv_lines(HOLDS, (map(_hold, batch) for batch in batches))
 
 
 def adjustments(account: Account) -> Iterator[str]:
-    """What staff gave or took, and why; not who they were."""
+    """Write the adjustments and their reasons, without the staff's names."""
     batches = in_row_batches(account.adjustments.all(), ["asked_at", "id"])
     return csv_lines(ADJUSTMENTS, (map(_adjustment, batch) for batch in batches))
 
 
 def gifts(user: User) -> Iterator[str]:
-    """What the person gave and was given, from or to whom, with what was said."""
+    """Write the gifts sent and received, with the other user and the message."""
     given = Gift.objects.filter(Q(sender=user) | Q(recipient=user)).prefetch_related("sender", "recipient")
     batches = in_row_batches(given, ["created_at", "id"])
     return csv_lines(GIFTS, ((_gift(gift, user) for gift in batch) for batch in batches))
 
 
 def notices(account: Account) -> Iterator[str]:
-    """What the person asked to be told, and when they were."""
+    """Write the notice settings, and when notices were sent."""
     alerts = BalanceAlert.objects.filter(account=account)
     warnings = ExpiryWarning.objects.filter(account=account)
     rows = [
@@ -123,7 +123,7 @@ def _lot(lot: Lot) -> list[str]:
         plain(lot.remaining),
         plain(lot.held),
         _yes(lot.promotional),
-        # What somebody else paid for credits that they gave is theirs.
+        # What the giver paid for gifted credits is the giver's data.
         "" if lot.cost_minor is None or lot.origin_lot else str(lot.cost_minor),
         "" if lot.origin_lot else lot.currency,
         utc_text(lot.expires_at),

@@ -1,11 +1,11 @@
-"""The head of the ledger's chain: one line to keep elsewhere, against which the whole history can be held later.
+"""Compute the head of the ledger's seals: one line to keep elsewhere, to check the whole history against later.
 
 Each entry's hash seals it and the account's entry before it, so an account's last hash seals its whole past. Whoever
-can write past the guards can still write a whole account anew, every seal included. A head that was kept where they
-can't reach gives that away: it is a digest over the last hash of every account at one moment.
+can bypass the guards can still rewrite a whole account, every seal included. A head kept out of their reach reveals
+that: it is a digest over the last hash of every account at one moment.
 
-A moment and not an entry's id: accounts may live on several servers, whose ids say nothing of each other. An account's
-entries have the time at which it was locked for them, so behind a lock on all accounts none can come in below a moment.
+A moment, not an entry's id, because accounts may live on several servers, whose ids aren't ordered. Entries carry the
+time at which their account was locked, so once all accounts are locked, no entry can appear before that moment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from django.db import connection, transaction
 
-# Spends wait while the lock is waited for: rather no head than a queue.
+# Spends queue behind a waiting lock: better no head than a queue.
 LONGEST_WAIT = "2s"
 MOMENT = "%Y%m%dT%H%M%S.%fZ"
 
@@ -45,10 +45,10 @@ class Head:
 
 
 def parse_head(text: str) -> Head:
-    """The head that ``str`` of one wrote.
+    """Parse a head that ``str`` wrote.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it isn't one.
     """
     found = re.fullmatch(r"([0-9]{8}T[0-9]{6}[.][0-9]{6}Z):([0-9a-f]{64})", text.strip())
     try:
@@ -60,16 +60,16 @@ def parse_head(text: str) -> Head:
 
 
 def take_head() -> Head:
-    """The head of the ledger now.
+    """Return the ledger's current head.
 
     Raises:
-        OperationalError: entries were being written all the time, so that none was the last for two seconds.
+        OperationalError: entries were written so constantly that the lock wasn't available for two seconds.
     """
     return head_at(_decided_moment())
 
 
 def head_at(moment: datetime) -> Head:
-    """The head of that moment. The same for ever, unless somebody changes the past."""
+    """Return the head at that moment. It never changes unless somebody changes the past."""
     digest = hashlib.sha256()
     with transaction.atomic(), connection.chunked_cursor() as cursor:
         cursor.execute(LAST_ENTRIES, [moment])
@@ -79,7 +79,7 @@ def head_at(moment: datetime) -> Head:
 
 
 def _decided_moment() -> datetime:
-    """A moment below which nothing can be added any more: now."""
+    """Return a moment before which nothing can be added any more: now."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{LONGEST_WAIT}'")
         # Who writes an entry locks the account, then looks at the clock, and commits later. Behind this lock nobody is

@@ -1,8 +1,8 @@
-"""Proves the ledger's invariants over the whole database.
+"""Prove the ledger's invariants over the whole database.
 
 The database refuses each violation when it is written; this reads everything again, as an auditor would, because a
-restored backup, a disabled trigger or a repair by hand can get past a guard. Each invariant is one query that yields
-its violations, so an empty answer is the proof.
+restored backup, a disabled trigger or a manual repair can get past a guard. Each invariant is one query that yields
+its violations, so an empty result is the proof.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from credits.proof.invariants import OF_BOOKS
 
 @dataclass(frozen=True)
 class Violation:
-    """One broken invariant: its name, the row it is about, and what is wrong there."""
+    """One broken invariant: its name, the row it is about, and what is wrong."""
 
     invariant: str
     subject: str
@@ -34,7 +34,7 @@ class Violation:
 # By name; each query selects (subject, detail).
 INVARIANTS: dict[str, str] = {**OF_BOOKS, **OF_CLAWBACKS}
 
-# The apps whose tables have guards that are to be armed.
+# The apps whose guards must be armed.
 GUARDED = ["credits"]
 
 
@@ -44,7 +44,7 @@ def register(labels: Iterable[str], invariants: Mapping[str, str]) -> None:
     GUARDED.extend(label for label in labels if label not in GUARDED)
 
 
-# Checks that call a function of the database: Django's models can't declare them, so a migration makes them.
+# Checks that call a database function; Django's models can't declare them, so a migration does.
 CHECKS_OF_MIGRATIONS = [
     ("credits_entry", "credits_entry_continues_its_account"),
     ("credits_hold", "credits_hold_equals_pinned"),
@@ -55,7 +55,7 @@ TRIGGER_FUNCTION = re.compile(r"CREATE OR REPLACE FUNCTION\s+(\S+?)\(.*?\$\$(.*?
 
 
 def find_violations() -> Iterator[Violation]:
-    """Every violation in the database, guards that are missing or switched off among them."""
+    """Yield every violation, including guards that are missing or switched off."""
     for invariant, query in INVARIANTS.items():
         yield from _violations_of(invariant, query)
     yield from _disarmed_guards()
@@ -71,7 +71,7 @@ def _violations_of(invariant: str, query: str) -> Iterator[Violation]:
 
 
 def _disarmed_guards() -> Iterator[Violation]:
-    """Constraints and triggers that we declare and the database lacks, or has switched off."""
+    """Yield constraints and triggers that we declare and the database lacks or has switched off."""
     armed = _armed_guards()
     for table, guard in [*_guards_of_models(), *CHECKS_OF_MIGRATIONS]:
         if (table, guard) not in armed:

@@ -1,4 +1,4 @@
-"""What must hold of debts, clawbacks and gifts: for each invariant, the query that finds what breaks it.
+"""Define the invariants of debts, clawbacks and gifts, each as a query for its violations.
 
 Each selects (subject, detail); no rows is the proof.
 """

@@ -1,4 +1,4 @@
-"""What must hold of accounts, lots, entries and holds: for each invariant, the query that finds what breaks it.
+"""Define the invariants of accounts, lots, entries and holds, each as a query for its violations.
 
 Each selects (subject, detail); no rows is the proof.
 """

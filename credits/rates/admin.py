@@ -1,4 +1,4 @@
-"""The rate card for staff: what is in force, what was and what will be; and a new price from a date on."""
+"""Show the rate card, past, current and planned, and let staff add a price from a date on."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TONES = {State.IN_FORCE: "success", State.PLANNED: "info", State.PAST: None}
 
 
 class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Takes an empty date for now. An empty number must be meant: it has a box to tick."""
+    """Treats an empty date as now. An empty number must be confirmed with a checkbox."""
 
     number: str
     nothing_given: Any = _("Enter a number, or tick the box below.")
@@ -40,7 +40,7 @@ class CardForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "effective_from" not in self.fields:
-            return  # for those who may only look
+            return  # read-only access
         field = self.fields["effective_from"]
         field.required = False
         field.help_text = _("Leave blank to apply it now. It can’t be changed once in force.")
@@ -97,12 +97,12 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class CardAdmin(StaffMayLook):
-    """What rates and markups have in common. What is or was in force can be read; what is planned can be changed."""
+    """The common part of rates and markups. Past and current rows are read-only; planned ones can be changed."""
 
     is_audited = True
-    # What makes two rows the price of the same thing.
+    # The fields that two rows of the same thing share.
     same: tuple[str, ...]
-    # What stands in the place of the form's fields where nothing can be changed.
+    # Replaces the form's fields when nothing can be changed.
     read_fields: list[str]
     warn_unsaved_form = True
 
@@ -116,11 +116,11 @@ class CardAdmin(StaffMayLook):
         return bool(super().has_delete_permission(request, obj)) and _is_planned(obj)
 
     def has_add_like_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        # For the buttons: a permission named rates.add_rate would have unfold ask the database while it starts.
+        # For the buttons: with a permission named rates.add_rate, unfold would query the database at startup.
         return bool(self.has_add_permission(request))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        # Several are never withdrawn at once: each has a page that says what it is.
+        # No bulk withdrawal: each row's own page says what it is.
         return {}
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -131,7 +131,7 @@ class CardAdmin(StaffMayLook):
         return [(None, {"fields": self.read_fields}), *self.fieldsets[1:]]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        # The names of the row whose button led here; a date in the address would be read in no zone.
+        # The fields of the row whose button led here; a date in the URL would be parsed without a zone.
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         return {name: value for name, value in initial.items() if name != "effective_from"}
 
@@ -151,7 +151,7 @@ class CardAdmin(StaffMayLook):
         return EMPTY if row.ends_at is None else date_format(localtime(row.ends_at), "DATETIME_FORMAT")
 
     def _add_like(self, request: HttpRequest, object_id: str, fields: tuple[str, ...]) -> HttpResponse:
-        """Leads to the form for a new row of the same thing."""
+        """Redirect to the form for a new row of the same thing."""
         row = acted_on(self, request, object_id)
         query = {name: getattr(row, name) for name in fields}
         return redirect(reverse(f"admin:rates_{row._meta.model_name}_add", query=query))
@@ -187,7 +187,7 @@ class RateAdmin(CardAdmin):
 
     @display(description=_("with markup"))
     def costs(self, rate: Rate) -> str:
-        """The price of a few quantities as they would be charged."""
+        """Show the price of a few quantities as they would be charged."""
         examples = example_costs(rate)
         if examples is None:
             return EMPTY
@@ -271,5 +271,5 @@ def _all_like(row: Any, same: tuple[str, ...], label: Any) -> str:
 
 
 def _is_planned(row: Any) -> bool:
-    """Whether a row may still be changed; of no row in particular: yes."""
+    """Return whether a row may still be changed; True without a row."""
     return row is None or cast(datetime, row.effective_from) > database_now()

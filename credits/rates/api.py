@@ -1,4 +1,4 @@
-"""The estimate for the buyer: what a prompt would cost, and whether the balance covers it."""
+"""Serve the estimate for customers: what a prompt would cost, and whether the balance covers it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from credits.rates.models import Level, Unit
 
 LONGEST_PROMPT = 100_000
 LONGEST_MODEL = 151  # provider/model
-# A character takes six bytes at most in a prompt that is sent as JSON, or twice six beyond Unicode's first plane.
+# In JSON a character takes at most six bytes, or twelve beyond Unicode's first plane.
 LARGEST_BODY = 12 * LONGEST_PROMPT + 10_000
 MOST_TOKENS = 10_000_000
 MOST_IMAGES = 10_000
@@ -104,7 +104,7 @@ class EstimateSerializer(serializers.Serializer[Any]):
 
 
 def estimate_from(user: User, query: EstimateQuerySerializer) -> Estimate:
-    """The estimate that a request asks for.
+    """Return the estimate that a request asks for.
 
     Raises:
         rest_framework.exceptions.ValidationError: a field of the request is wrong.

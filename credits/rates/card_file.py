@@ -1,7 +1,7 @@
-"""Reads a rate card file (TOML) and says, for each mistake in it, on which line it is and what is wrong.
+"""Read a rate card file (TOML), and report each mistake with its line.
 
-A file has a ``[[rate]]`` table for each price and may have ``[[markup]]`` tables; `credits/rates/cards/demo.toml` shows
-the keys. What a value may be is the models' business: this only reads.
+A file has a ``[[rate]]`` table for each price and may have ``[[markup]]`` tables; `credits/rates/cards/demo.toml`
+shows the keys. The models validate the values: this only reads them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from credits.rates.models import Markup, Rate
 
 REQUIRED = {"rate": {"provider", "model", "unit", "price"}, "markup": {"percent"}}
 OPTIONAL = {"rate": {"per", "effective_from"}, "markup": {"provider", "model", "effective_from"}}
-# What makes two tables of a file the same thing.
+# The keys that two tables of the same thing share.
 KEYS = {"rate": ("provider", "model", "unit"), "markup": ("provider", "model")}
 NOTHING = "none"
 
 
 @dataclass(frozen=True)
 class CardRow:
-    """One table of the file, as a row that is not stored. Without an ``effective_from`` it is meant from now on."""
+    """One table of the file, as an unsaved row. Without an ``effective_from`` it takes effect now."""
 
     where: str
     row: Rate | Markup
@@ -37,7 +37,7 @@ class CardRow:
 
 
 def read_card(path: Path) -> list[CardRow]:
-    """Every row of the file, in its order.
+    """Return every row of the file, in order.
 
     Raises:
         RateCardError: the file can't be read or has mistakes; the message has one line for each.
@@ -109,7 +109,7 @@ class _Table:
         return str(value)
 
     def _number(self, key: str) -> Decimal | None:
-        """A price or percentage as a number or in quotes; "none" takes it off the card."""
+        """Read a price or percentage, quoted or not; "none" takes it off the card."""
         value = self.table.get(key, NOTHING)
         if value == NOTHING:
             return None

@@ -1,4 +1,4 @@
-"""Puts rates and markups onto the card, and takes back what is not in force yet. The only writer of the card."""
+"""Add rates and markups to the card, and withdraw planned ones. The only writer of the card."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def add_rate(
     per: int = 1,
     effective_from: datetime | None = None,
 ) -> Rate:
-    """A rate from a moment on, or from now on. Without a price the unit is off the card from then on.
+    """Add a rate from a moment on, or from now on. Without a price the unit is off the card from then on.
 
     Raises:
-        InvalidRate: a value is not possible, the moment has passed, or the unit has a rate from that very moment.
+        InvalidRate: a value is invalid, the moment has passed, or the unit has a rate from that very moment.
     """
     rate = Rate(provider=provider, model=model, unit=unit, price=price, per=per)
     rate.effective_from = effective_from or database_now()
@@ -38,10 +38,10 @@ def add_rate(
 def add_markup(
     percent: Decimal | None, *, provider: str = "", model: str = "", effective_from: datetime | None = None
 ) -> Markup:
-    """A markup from a moment on, or from now on: for a model, all of a provider, or everything.
+    """Add a markup from a moment on, or from now on: for a model, all of a provider, or everything.
 
     Raises:
-        InvalidRate: a value is not possible, the moment has passed, or there is a markup from that very moment.
+        InvalidRate: a value is invalid, the moment has passed, or there is a markup from that very moment.
     """
     markup = Markup(provider=provider, model=model, percent=percent)
     markup.effective_from = effective_from or database_now()
@@ -51,10 +51,10 @@ def add_markup(
 
 @transaction.atomic
 def put_on_card(row: Rate | Markup) -> None:
-    """Stores a new row, or one that was changed before it is in force.
+    """Store a new row, or a planned one that was changed.
 
     Raises:
-        InvalidRate: a value is not possible, or its moment has passed.
+        InvalidRate: a value is invalid, or its moment has passed.
         RateInForce: it is stored already and in force.
     """
     if row.pk:
@@ -69,17 +69,17 @@ def put_on_card(row: Rate | Markup) -> None:
 
 @transaction.atomic
 def withdraw(row: Rate | Markup) -> None:
-    """Takes back what is not in force yet. Raises `RateInForce`."""
+    """Delete a planned row. Raises `RateInForce`."""
     _lock_planned(row)
     row.delete()
 
 
 def refuse_past(moment: datetime) -> None:
-    """Raises `InvalidRate` where the moment has passed: what was priced then would get another price."""
+    """Raise `InvalidRate` if the moment has passed: usage priced then would get another price."""
     if is_naive(moment):
         raise ValueError("The time needs a time zone.")
     with connection.cursor() as cursor:
-        # The transaction's own moment, as the trigger sees it: what is to be in force "now" has not passed.
+        # The transaction's time, as the trigger sees it: a row in force from "now" has not passed.
         cursor.execute("SELECT now()")
         [now] = cursor.fetchone()
     if moment < now:
@@ -87,7 +87,7 @@ def refuse_past(moment: datetime) -> None:
 
 
 def is_in_force(row: Rate | Markup) -> bool:
-    """Whether the row is or was in force, and so stays as it is."""
+    """Return whether the row is or was in force, and so can't change."""
     moment: datetime = row.effective_from
     return moment <= database_now()
 

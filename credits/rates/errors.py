@@ -1,4 +1,4 @@
-"""What the rate card refuses. ``field`` in the parameters names the part of a request that is wrong."""
+"""Errors of the rate card. ``field`` in the params names the part of a request that is wrong."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from core.errors import DomainError
 
 
 class RatesError(DomainError):
-    """The base of every refusal of the rate card."""
+    """The base of all errors of the rate card."""
 
 
 class UnknownModel(RatesError):
-    """No such model or action has a price at that moment. ``near`` names those that are written alike."""
+    """No such model or action has a price at that moment. ``near`` names those with similar names."""
 
     code = "unknown_model"
     status = 404
 
 
 class AmbiguousModel(RatesError):
-    """Several providers have a model of this name: it must be asked for as provider/model."""
+    """Several providers have a model of this name: request it as provider/model."""
 
     code = "ambiguous_model"
     status = 400
@@ -31,7 +31,7 @@ class UnknownUnit(RatesError):
 
 
 class InvalidUsage(RatesError):
-    """Quantities that nobody can have used: none at all, negative, a float, too large, half an image."""
+    """Quantities that can't have been used: none at all, negative, a float, too large, half an image."""
 
     code = "invalid_usage"
     status = 400
@@ -45,7 +45,7 @@ class InvalidRate(RatesError):
 
 
 class RateInForce(RatesError):
-    """A rate or markup that is or was in force never changes: a change is a new one, effective from a date."""
+    """A rate or markup that is or was in force never changes: add a new one, effective from a date."""
 
     code = "rate_in_force"
     status = 409

@@ -1,4 +1,4 @@
-"""What a prompt would cost, before anything is done or charged."""
+"""Estimate what a prompt would cost, without charging or holding anything."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from credits.rates.pricing import Price, price_with
 from credits.rates.selectors import card_of
 from credits.rates.token_counting import TokenCount, count_tokens
 
-# How long an answer is, nobody knows before it is written. This is some 375 English words.
+# An answer's length is unknown before it is written. This is some 375 English words.
 EXPECTED_OUTPUT_TOKENS = 500
 ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """``output_tokens`` is null where the model has no price for them."""
+    """An estimate; ``output_tokens`` is None if the model has no price for them."""
 
     price: Price
     tokens: TokenCount
@@ -33,7 +33,7 @@ class Estimate:
 
     @property
     def missing(self) -> Decimal:
-        """What the available credits lack for it, at least 0."""
+        """Return how many more credits are needed, at least 0."""
         return max(self.price.amount - self.balance.available, ZERO)
 
 
@@ -46,14 +46,13 @@ def estimate(
     images: int = 1,
     seconds: Decimal | None = None,
 ) -> Estimate:
-    """What the prompt would cost the user now, by whatever the model is priced by. Nothing is set aside.
+    """Return what the prompt would cost the user now, by the units in which the model is priced.
 
-    Without ``expected_output_tokens`` an answer of `EXPECTED_OUTPUT_TOKENS` is expected. A model that is priced by
-    requests is asked once.
+    ``expected_output_tokens`` defaults to `EXPECTED_OUTPUT_TOKENS`. A model priced by requests counts one.
 
     Raises:
         UnknownModel, AmbiguousModel: as `price_usage`.
-        InvalidUsage: the model is priced by the second and no seconds are given; or a quantity is not possible.
+        InvalidUsage: the model is priced by the second and no seconds are given; or a quantity is invalid.
     """
     output = EXPECTED_OUTPUT_TOKENS if expected_output_tokens is None else expected_output_tokens
     card = card_of(model)

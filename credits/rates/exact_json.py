@@ -1,4 +1,4 @@
-"""JSON numbers that are written from decimals digit by digit, and never pass through a float."""
+"""Write decimals as JSON numbers digit by digit, never through a float."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from credits.formatting import plain
 
 
 class ExactJSONRenderer(JSONRenderer):
-    """As DRF's, but a `Decimal` becomes a number with all its digits: 0.1, 1000000.000001."""
+    """Renders like DRF's, but a `Decimal` becomes a number with all its digits: 0.1, 1000000.000001."""
 
     def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
         return b"" if data is None else _written(data).encode()
@@ -24,7 +24,7 @@ class ExactJSONRenderer(JSONRenderer):
 
 @extend_schema_field(OpenApiTypes.DOUBLE)
 class ExactNumberField(serializers.Field[Decimal, Any, Decimal, Any]):
-    """A JSON number with every digit that the decimal has. For reading, by way of `ExactJSONRenderer`."""
+    """A read-only JSON number with every digit of the decimal, rendered by `ExactJSONRenderer`."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(read_only=True, **kwargs)

@@ -1,10 +1,10 @@
-"""Triggers that keep the prices of the past: what a spend was priced with can be looked up for ever."""
+"""Define triggers that keep past prices, so that the price of any spend can always be looked up."""
 
 from __future__ import annotations
 
 import pgtrigger
 
-# check_violation, so that Django raises an IntegrityError, as for a constraint.
+# check_violation makes Django raise an IntegrityError, as for a constraint.
 KEEP_THE_PAST = """
 IF TG_OP <> 'INSERT' AND OLD.effective_from <= clock_timestamp() THEN
     RAISE EXCEPTION 'rates_in_force_never_changes: % %', TG_TABLE_NAME, OLD.id USING ERRCODE = 'check_violation';
@@ -20,7 +20,7 @@ RETURN NEW;
 
 
 def keeps_its_past() -> list[pgtrigger.Trigger]:
-    """A row can be added from now on, changed and deleted until it is in force, and never after."""
+    """Return triggers that let a row be added from now on, and changed or deleted only until it is in force."""
     return [
         pgtrigger.Trigger(
             name="keeps_its_past",
@@ -29,7 +29,7 @@ def keeps_its_past() -> list[pgtrigger.Trigger]:
             operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
             func=KEEP_THE_PAST,
         ),
-        # PostgreSQL has no row triggers for TRUNCATE, which would pass by the guard of each row.
+        # TRUNCATE has no row triggers in PostgreSQL, and would bypass each row's guard.
         pgtrigger.Trigger(
             name="is_never_emptied",
             level=pgtrigger.Statement,

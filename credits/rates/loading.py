@@ -1,4 +1,4 @@
-"""Puts a rate card file into force."""
+"""Put a rate card file into force."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from credits.rates.selectors import database_now
 
 @dataclass(frozen=True)
 class LoadedRow:
-    """What loading did with one row: ``created``, ``updated`` (it was planned otherwise) or ``unchanged``."""
+    """The result of loading one row: ``created``, ``updated`` (it was planned otherwise) or ``unchanged``."""
 
     row: Rate | Markup
     outcome: str
@@ -25,7 +25,7 @@ class LoadedRow:
 
 @transaction.atomic
 def load_card(card: Iterable[CardRow], *, dry_run: bool = False) -> list[LoadedRow]:
-    """Makes the prices what the file says: all of it, or nothing when one row fails.
+    """Make the prices those of the file: all of it, or nothing if one row fails.
 
     A row without a date is compared with what is in force, and takes effect now if it differs. One with a date is
     compared with the row of that date. What the file lacks stays. Loading the same file again changes nothing.
@@ -57,7 +57,7 @@ def _load(entry: CardRow, now: datetime) -> LoadedRow:
 
 
 def _in_the_books(row: Rate | Markup, moment: datetime | None, now: datetime) -> Rate | Markup | None:
-    """The stored row that the file's is compared with."""
+    """Return the stored row to compare the file's with."""
     names = ("provider", "model", "unit") if isinstance(row, Rate) else ("provider", "model")
     same = type(row)._default_manager.filter(**{name: getattr(row, name) for name in names})
     if moment is not None:

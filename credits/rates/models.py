@@ -1,8 +1,8 @@
-"""The rate card: what a unit of a model costs, and the markup on it, each from a date on.
+"""Define the rate card: what a unit of a model costs, and the markup on it, each from a date on.
 
-A row is in force from its ``effective_from`` until the next row of the same thing is. It never changes once it is in
-force: a new price is a new row. So the price of any moment of the past can be looked up, and the database refuses
-whoever would rewrite it. What is still to come may be changed or withdrawn.
+A row is in force from its ``effective_from`` until that of the next row of the same thing. It never changes once in
+force: a new price is a new row. So the price at any past moment can be looked up, and the database refuses to rewrite
+it. Planned rows may be changed or withdrawn.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from credits.formatting import credits_amount
 from credits.rates.guards import keeps_its_past
 
 PROVIDER = r"^[a-z0-9][a-z0-9._-]{0,49}$"
-# No slash: provider/model is how one of several models of a name is asked for.
+# No slash: models of one name are told apart as provider/model.
 MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
 PRICE_PLACES = 12
 PRICE_BELOW = Decimal(10) ** 12
 LARGEST_PER = 10**9
 LARGEST_PERCENT = 1000
-# Where no row says otherwise, which is only before the first one's date.
+# Used when no row applies, which is only before the first one's date.
 DEFAULT_PERCENT = Decimal(15)
 
 
 class Unit(models.TextChoices):
-    """What is counted."""
+    """The units that are counted."""
 
     INPUT_TOKENS = "input_tokens", _("input tokens")
     OUTPUT_TOKENS = "output_tokens", _("output tokens")
@@ -39,7 +39,7 @@ class Unit(models.TextChoices):
 
 
 class Level(models.TextChoices):
-    """What a markup is for. The narrowest one that there is wins."""
+    """The scope of a markup. The narrowest one wins."""
 
     GLOBAL = "global", _("everything")
     PROVIDER = "provider", _("a provider")
@@ -51,10 +51,10 @@ def _effective_from() -> models.DateTimeField:  # type: ignore[type-arg]  # djan
 
 
 class Rate(models.Model):
-    """``price`` credits for ``per`` units of a model or action, before the markup.
+    """The price of a model or action: ``price`` credits for ``per`` units, before the markup.
 
-    The price stands for a stated quantity (1.25 credits for 1,000 tokens), so that no small price is rounded to be
-    written. Without a price the unit is off the card from then on.
+    The price is for a stated quantity (1.25 credits for 1,000 tokens), so that small prices need no rounding. Without
+    a price the unit is off the card from then on.
     """
 
     provider = models.CharField(
@@ -91,7 +91,7 @@ class Rate(models.Model):
         verbose_name_plural = _("rates")
         ordering = ["provider", "model", "unit", "-effective_from"]
         constraints = [
-            # Its index is also the one that prices are looked up by: the model first.
+            # Its index also serves price look-ups: the model first.
             models.UniqueConstraint(
                 fields=["model", "provider", "unit", "effective_from"],
                 name="rates_rate_one_per_moment",
@@ -116,7 +116,7 @@ class Rate(models.Model):
 
     @property
     def price_in_words(self) -> str:
-        """For reading: 1.25 per 1,000, 40 each."""
+        """Return the price for reading: 1.25 per 1,000, 40 each."""
         if self.price is None:
             return str(_("not offered"))
         price = credits_amount(self.price)
@@ -126,7 +126,7 @@ class Rate(models.Model):
 
 
 class Markup(models.Model):
-    """What is added to the rates, in per cent: for a model, for all of a provider, or for everything.
+    """A percentage added to the rates: for a model, for all of a provider, or for everything.
 
     Without a percentage the next wider one applies from then on.
     """

@@ -1,4 +1,4 @@
-"""What a rate comes to: a few quantities, priced as a spend of them would be."""
+"""Price a few example quantities by a rate."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ EXAMPLES: dict[str, tuple[int, ...]] = {
 
 
 def example_costs(rate: Rate) -> list[Price] | None:
-    """The price of each example quantity by this rate, with the markup of the moment at which it takes or took effect.
-
-    None where it takes the unit off the card. The markup of a rate in force is today's.
+    """Return the price of each example quantity by this rate, with the markup of the moment at which it takes or took
+    effect; for a rate in force, today's. None if it takes the unit off the card.
     """
     if rate.price is None:
         return None

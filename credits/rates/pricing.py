@@ -25,8 +25,8 @@ from credits.rates.selectors import ModelCard, card_of
 
 LARGEST_QUANTITY = 10**15
 SECOND_PLACES = 6
-# A division that goes on for ever is cut here, 36 digits below the last one that counts. ROUND_05UP keeps a cut
-# number from looking like a tie, so that the one rounding after it gives what it would give the exact value.
+# An endless division is cut here, 36 digits below the last one that counts. ROUND_05UP keeps a cut number from looking
+# like a tie, so that the final rounding gives the same as for the exact value.
 CUT = Context(prec=60, rounding=ROUND_05UP)
 LAST_PLACE = Decimal(1).scaleb(-PRICE_PLACES)
 HUNDRED = 100
@@ -34,7 +34,7 @@ HUNDRED = 100
 
 @dataclass(frozen=True)
 class PriceLine:
-    """One unit's part. ``amount`` is before the markup and for reading, to twelve places: the total doesn't use it."""
+    """One unit's part. ``amount`` is before the markup and for reading only, to twelve places."""
 
     unit: str
     quantity: Decimal
@@ -46,9 +46,9 @@ class PriceLine:
 
 @dataclass(frozen=True)
 class Price:
-    """What a usage costs, and what it was made of.
+    """The price of a usage, and what it is made of.
 
-    ``effective_from`` is since when all of it has been in force. ``markup_id`` is null where no markup is stored.
+    ``effective_from`` is since when all of it has been in force. ``markup_id`` is None if no markup is stored.
     """
 
     provider: str
@@ -65,7 +65,7 @@ class Price:
         return tuple(line.rate_id for line in self.lines)
 
     def as_metadata(self) -> dict[str, Any]:
-        """What a spend keeps in its entry: JSON, every amount as a plain decimal string."""
+        """Return what a spend keeps in its entry: JSON, every amount as a plain decimal string."""
         return {
             "provider": self.provider,
             "model": self.model,
@@ -92,14 +92,14 @@ def _line_as_metadata(line: PriceLine) -> dict[str, Any]:
 
 
 def price_usage(model: str, usage: Mapping[str, Decimal | int], at: datetime | None = None) -> Price:
-    """What the usage of a model or action costs at a moment: now, or ``at``. One query.
+    """Return what the usage of a model or action costs now, or ``at`` a moment. One query.
 
     ``usage`` has a quantity for each unit: ``{"input_tokens": 1200, "output_tokens": 350}``. Quantities are whole
-    numbers, those of seconds have up to six places.
+    numbers; those of seconds have up to six places.
 
     Raises:
         UnknownModel: nothing of this name has a price at that moment.
-        AmbiguousModel: several providers have it: ask for provider/model.
+        AmbiguousModel: several providers have it: request provider/model.
         UnknownUnit: the model has no price for a unit of the usage.
         InvalidUsage: nothing was used; a quantity is negative, too large, a float, or not whole.
     """
@@ -107,7 +107,7 @@ def price_usage(model: str, usage: Mapping[str, Decimal | int], at: datetime | N
 
 
 def price_with(card: ModelCard, usage: Mapping[str, Decimal | int]) -> Price:
-    """The same by a card that was read before. Raises `UnknownUnit` and `InvalidUsage`."""
+    """Return the price by a card that was read before. Raises `UnknownUnit` and `InvalidUsage`."""
     lines, exact = [], Fraction(0)
     for unit, quantity in _checked(usage).items():
         rate = card.rates.get(unit)
@@ -166,7 +166,7 @@ def _checked(usage: Mapping[str, Decimal | int]) -> dict[str, Decimal]:
 
 
 def _quantity(unit: str, value: object) -> Decimal:
-    """The quantity as a `Decimal`. A float is refused: it is not the number that was counted."""
+    """Return the quantity as a `Decimal`. A float is refused: it is not the exact count."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise _invalid(unit, "must be a whole number or a Decimal")
     quantity = Decimal(value)

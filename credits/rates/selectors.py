@@ -1,4 +1,4 @@
-"""Reads of the rate card."""
+"""Read the rate card."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ DEFAULT_MODEL = "default"
 NEAR_NAMES = 3
 LONGEST_SHOWN = 100
 
-# The newest row of each thing that is in force, in one statement whose plan is kept (0003_card_function.sql).
+# The newest row in force of each thing, in one statement whose plan is cached (0003_card_function.sql).
 CARD = "SELECT * FROM rates_card(%s, %s, %s)"
 
 
 class State(StrEnum):
-    """Where a row stands at a moment."""
+    """The state of a row at a moment."""
 
     PLANNED = "planned"
     IN_FORCE = "in_force"
@@ -44,7 +44,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class RateInCard:
-    """``price`` credits for ``per`` of the unit, before the markup."""
+    """A rate: ``price`` credits for ``per`` of the unit, before the markup."""
 
     id: int
     price: Decimal
@@ -54,7 +54,7 @@ class RateInCard:
 
 @dataclass(frozen=True)
 class MarkupInCard:
-    """The markup that applies, and the level it was found at. Without an ``id`` it is the default of the code."""
+    """The markup that applies, and the level it was found at. Without an ``id`` it is the code's default."""
 
     percent: Decimal
     level: Level
@@ -64,7 +64,7 @@ class MarkupInCard:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a model costs at one moment."""
+    """The prices of a model at one moment."""
 
     provider: str
     model: str
@@ -74,7 +74,7 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class ModelOnCard:
-    """A model that has a price, and the units it is priced by."""
+    """A model that has a price, and its units."""
 
     provider: str
     model: str
@@ -92,7 +92,8 @@ class _Found:
 
 
 def card_of(name: str, at: datetime | None = None) -> ModelCard:
-    """The prices of a model or action, in one query. ``name`` is its own, or provider/model where it is not unique.
+    """Return the prices of a model or action, in one query. ``name`` is its own, or provider/model if that is
+    ambiguous.
 
     Raises:
         UnknownModel: nothing of this name has a price at that moment.
@@ -165,7 +166,7 @@ def models_on_card(at: datetime | None = None) -> list[ModelOnCard]:
 
 
 def default_model(at: datetime | None = None) -> str:
-    """The model of whoever names none: one called ``default``, else the first on the card that reads text.
+    """Return the default model: one called ``default``, else the first on the card that reads text.
 
     Raises:
         UnknownModel: no model on the card reads text.
@@ -180,7 +181,7 @@ def default_model(at: datetime | None = None) -> str:
 
 
 def with_end(rows: QuerySet[Any], *same: str) -> QuerySet[Any]:
-    """The rows with ``ends_at``: when the next row of the same thing takes effect; null where none is to come."""
+    """Add ``ends_at`` to the rows: when the next row of the same thing takes effect; null if none is planned."""
     following = (
         rows.model._default_manager.filter(**{name: OuterRef(name) for name in same})
         .filter(effective_from__gt=OuterRef("effective_from"))
@@ -192,14 +193,14 @@ def with_end(rows: QuerySet[Any], *same: str) -> QuerySet[Any]:
 
 
 def state_of(row: Any, now: datetime) -> State:
-    """Where a row of `with_end` stands."""
+    """Return the state of a row of `with_end`."""
     if row.effective_from > now:
         return State.PLANNED
     return State.PAST if row.ends_at is not None and row.ends_at <= now else State.IN_FORCE
 
 
 def in_state(rows: QuerySet[Any], state: str) -> QuerySet[Any]:
-    """Those rows of `with_end` that stand so now."""
+    """Return those rows of `with_end` that are in this state now."""
     now = Now()
     if state == State.PLANNED:
         return rows.filter(effective_from__gt=now)
@@ -210,7 +211,7 @@ def in_state(rows: QuerySet[Any], state: str) -> QuerySet[Any]:
 
 
 def database_now() -> datetime:
-    """The database's clock, which decides what is in force."""
+    """Return the database's time, which decides what is in force."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]

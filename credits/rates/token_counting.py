@@ -1,8 +1,8 @@
-"""How many tokens a text has.
+"""Count the tokens of a text.
 
-By tiktoken where the package is installed and its data lies on this machine; else by a rule of thumb for English. The
-answer says which. The network is never asked: a price must not wait for somebody else's server. Why, and how to bring
-the data along: docs/decisions/token-counting.md.
+Uses tiktoken if the package is installed and its data is on this machine, else a rule of thumb for English; the result
+says which. It never uses the network: a price must not wait for another server. Why, and how to install the data:
+docs/decisions/token-counting.md.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class TokenCount:
-    """``method`` is ``tiktoken:<encoding>`` or ``rule_of_thumb``."""
+    """A count; ``method`` is ``tiktoken:<encoding>`` or ``rule_of_thumb``."""
 
     count: int
     method: str
 
 
 def count_tokens(text: str, model: str) -> TokenCount:
-    """The tokens of a text as the model reads it.
+    """Return the tokens of a text as the model reads it.
 
-    With tiktoken: in the encoding that it has for this model, else in ``TOKEN_ENCODING``. Where that can't be loaded
-    from disk: a token for every four bytes of UTF-8, or four for every three words, whichever is more, rounded up.
+    tiktoken uses the model's encoding, or else ``TOKEN_ENCODING``. If that can't be loaded from disk: a token for
+    every four bytes of UTF-8, or four for every three words, whichever is more, rounded up.
     """
     name = _encoding_name(model)
     encoding = _encoding(name)
     if encoding is None:
         return TokenCount(_by_rule_of_thumb(text), RULE_OF_THUMB)
-    # "ordinary": a text that looks like a control token is text.
+    # "ordinary": text that looks like a control token is text.
     return TokenCount(len(encoding.encode_ordinary(text)), f"tiktoken:{name}")
 
 
@@ -79,7 +79,7 @@ def _package() -> ModuleType | None:
 
 @functools.cache
 def _encoding(name: str) -> Any:
-    """tiktoken's encoding; None where it can't be had from disk. Both answers are kept for the life of the process."""
+    """Return tiktoken's encoding; None if it isn't on disk. Either result is cached for the life of the process."""
     tiktoken = _package()
     if tiktoken is None:
         return None
@@ -93,10 +93,10 @@ def _encoding(name: str) -> Any:
 
 @contextmanager
 def _from_disk_alone(load: Any) -> Iterator[None]:
-    """While it lasts, tiktoken can't fetch data: it takes what is in its cache, or fails at once.
+    """Keep tiktoken from fetching data: it reads its cache, or fails immediately.
 
-    tiktoken has no switch for that. It fetches without a timeout, where its file is missing and where it is damaged
-    too, and always through this one function.
+    tiktoken has no switch for that. It fetches without a timeout, both if its file is missing and if it is damaged,
+    and always through this one function.
     """
     fetch = load.read_file
 

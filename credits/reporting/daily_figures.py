@@ -1,4 +1,4 @@
-"""Counts the ledger's entries into figures by day (`credits.reporting.models`): each entry once, none left out.
+"""Count the ledger's entries into figures by day (`credits.reporting.models`): each entry exactly once.
 
 Who spends pays nothing for it: no trigger, no index, no lock. Entries are appended and never changed, so what is
 counted stays right, and counting goes on from each account's last version. An account and its entries commit together:
@@ -104,7 +104,7 @@ def count_entries(progress: ShowProgress | None = None, *, anew: bool = False) -
     """Counts what came since the last time, some entries per transaction; ``anew``: from the first one, best in one
     transaction, so that who reads sees what was.
 
-    In days of the site's TIME_ZONE; when that has changed, everything is counted anew.
+    Days are in the site's TIME_ZONE; if that has changed, everything is counted again.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -150,7 +150,7 @@ def _how_many() -> int:
 
 
 def _locked() -> LedgerCount:
-    """The count, which only one may go on with."""
+    """Return the count, locked."""
     LedgerCount.objects.bulk_create([LedgerCount(zone=settings.TIME_ZONE)], ignore_conflicts=True)
     return LedgerCount.objects.select_for_update().get()
 
@@ -171,5 +171,5 @@ def _close(now: datetime.datetime) -> None:
 
 
 def burn_start(now: datetime.datetime) -> datetime.date:
-    """The first of the whole days that a burn is averaged over, which end with yesterday."""
+    """Return the first of the whole days that a burn is averaged over, which end with yesterday."""
     return day_of(now) - datetime.timedelta(days=BURN_DAYS)

@@ -1,6 +1,6 @@
-"""What happened in the ledger, added up by day: counted from the entries, and counted anew whenever that is in doubt.
+"""Store what happened in the ledger by day: derived from the entries, and counted again whenever in doubt.
 
-Nothing here is a fact of its own. `credits.reporting.daily_figures` writes these tables.
+`credits.reporting.daily_figures` writes these tables.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from credits.ledger.models.fields import AmountField
 
 
 class SumField(models.DecimalField):  # type: ignore[type-arg]  # django-stubs types it by its values
-    """A sum of amounts, over all accounts or over time: longer than an amount may be, for nothing bounds how often."""
+    """A sum of amounts, over accounts or time: longer than an amount, as there may be any number of them."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         kwargs.setdefault("max_digits", 30)
@@ -25,11 +25,11 @@ class SumField(models.DecimalField):  # type: ignore[type-arg]  # django-stubs t
 
 
 class LedgerDay(models.Model):
-    """What the entries of one kind moved on one day, apart by what they moved and by what was paid for it.
+    """What the entries of one kind moved on one day, by source and cost.
 
-    ``credits`` is signed, so that the sum over all days is what there is now: of ``paid`` and of ``promotional`` lots,
+    ``credits`` is signed, so that the sum over all days is the current total: of ``paid`` and ``promotional`` lots,
     and of what is ``owed``, as a negative number. ``cost_minor`` of the ``currency`` were paid for ``cost_credits`` of
-    them: the price and not the cost is kept, so that no sum is ever rounded. What cost nothing has 0 for 1.
+    them: storing the price instead of the cost means no sum is ever rounded. What cost nothing has 0 for 1.
     """
 
     class Source(models.TextChoices):
@@ -81,7 +81,7 @@ class FirstSpend(models.Model):
 
 
 class SpendingDay(models.Model):
-    """What an account spent on a day, paid and promotional. Kept as long as a burn looks back, and a day more."""
+    """What an account spent on a day, paid and promotional. Kept for the days of a burn, and one more."""
 
     account = models.ForeignKey(
         Account,
@@ -106,8 +106,8 @@ class SpendingDay(models.Model):
 
 
 class RunningDry(models.Model):
-    """A buyer's account whose ``balance`` lasts for ``days`` more at a ``burn`` of so many credits a day. Found anew
-    every quarter of an hour: it takes a look at all accounts that spend (`credits.reporting.running_dry`).
+    """A buyer's account whose ``balance`` lasts ``days`` more at a ``burn`` of so many credits a day. Computed every
+    quarter of an hour, as it reads all accounts that spend (`credits.reporting.running_dry`).
     """
 
     account = models.OneToOneField(

@@ -1,4 +1,4 @@
-"""Finds the buyers whose credits are about to end."""
+"""Find the customers running low."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from credits.reporting.daily_figures import BURN_DAYS, burn_start
 from credits.reporting.models import RunningDry
 
 WITHIN_DAYS = 7
-# Who never spent bought credits is no buyer, and who has nothing left is past it.
+# Accounts that never spent paid credits aren't buyers, and those with nothing left are past running low.
 FIND = """
 INSERT INTO credits_runningdry (account_id, balance, burn, days)
 SELECT a.id, a.balance, round(s.spent / %(days)s, 6), round(a.balance * %(days)s / s.spent, 2)
@@ -27,8 +27,8 @@ WHERE a.balance > 0 AND a.balance * %(days)s < s.spent * %(within)s
 
 
 def find_running_dry() -> None:
-    """Those whose balance lasts for less than `WITHIN_DAYS`, were they to spend as in the seven whole days before
-    today, in the site's TIME_ZONE. They take the place of those found before.
+    """Find those whose balance lasts less than `WITHIN_DAYS` at the rate of the seven whole days before today, in the
+    site's TIME_ZONE. Replaces the previous result.
     """
     first = burn_start(timezone.now())
     parameters: dict[str, int | datetime.date] = {
@@ -44,5 +44,5 @@ def find_running_dry() -> None:
 
 
 def running_dry() -> QuerySet[RunningDry]:
-    """Those found last: who ends first comes first."""
+    """Return those found last, the soonest to run out first."""
     return RunningDry.objects.select_related("account__owner", "account__team").order_by("days", "account_id")

@@ -1,6 +1,6 @@
-"""Reads of the ledger's figures by day: each over as many rows as there are days and kinds, never over entries.
+"""Read the ledger's daily figures: a row per day and kind, never the entries.
 
-Costs are in minor units of the currency that a lot was paid in, with places after the point: round what you show.
+Costs are in minor units of the currency that a lot was paid in, with decimals: round what you show.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from credits.reporting.models import FirstSpend, LedgerCount, LedgerDay
 ZERO = Decimal(0)
 DAY = datetime.timedelta(days=1)
 COST_FIELD = DecimalField(max_digits=50, decimal_places=20)
-# The price is divided last, so that what goes out of a lot comes to what came in.
+# Dividing last makes what leaves a lot add up to what came in.
 COST = F("credits") * F("cost_minor") / F("cost_credits")
 PAID, PROMOTIONAL, OWED = LedgerDay.Source.PAID, LedgerDay.Source.PROMOTIONAL, LedgerDay.Source.OWED
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What there is at the end of a day. ``deferred`` is the cost of the paid credits, in minor units."""
+    """The credits at the end of a day. ``deferred`` is the cost of the paid ones, in minor units."""
 
     paid: Decimal = ZERO
     promotional: Decimal = ZERO
@@ -40,9 +40,8 @@ class Standing:
 
 @dataclass(frozen=True)
 class Earned:
-    """What became of paid credits in a time, in minor units of their cost: ``used`` for work, or to pay off what had
-    been used on credit; ``expired``; ``written_off``, taken by staff or forfeited with an account. ``clawed_back`` is
-    what was taken back for money that was returned in this time.
+    """The use of paid credits in a period, in minor units of their cost: ``used`` for work, or to pay off earlier
+    debt; ``expired``; ``written_off``, removed by staff or forfeited. ``clawed_back`` is for reversals of this period.
     """
 
     used: Decimal = ZERO
@@ -55,20 +54,20 @@ class Earned:
 
 
 def ledger_counted_at() -> datetime.datetime | None:
-    """The moment that the ledger's figures are of; None before the first count."""
+    """Return the moment that the ledger's figures are of; None before the first count."""
     count = LedgerCount.objects.first()
     return count.counted_at if count else None
 
 
 def standing_at(day: datetime.date, currency: str) -> Standing:
-    """At the end of a day: credits of all currencies, the deferred revenue of one."""
+    """Return the figures at the end of a day: credits of all currencies, the deferred revenue of one."""
     return _standing(LedgerDay.objects.filter(day__lte=day), currency)
 
 
 def standing_by_day(
     first: datetime.date, last: datetime.date, currency: str
 ) -> Iterator[tuple[datetime.date, Standing]]:
-    """`standing_at` for the first day, and for each later one that something happened on. Two queries."""
+    """Yield `standing_at` for the first day, and for each later one with activity. Two queries."""
     at = standing_at(first, currency)
     yield first, at
     days = LedgerDay.objects.filter(day__gt=first, day__lte=last).order_by("day")
@@ -81,7 +80,7 @@ def standing_by_day(
 def earned_by_day(
     first: datetime.date | None, last: datetime.date, currency: str
 ) -> dict[datetime.date, Earned]:
-    """For each day that something was earned on; without a first day, from the beginning. Two queries."""
+    """Return the figures of each day with any; without a first day, from the beginning. Two queries."""
     days = LedgerDay.objects.filter(day__lte=last, currency=currency, source=PAID)
     days = days.filter(day__gte=first) if first else days
     rows = (
@@ -102,9 +101,7 @@ def earned_by_day(
 def _clawed_back(
     first: datetime.date | None, last: datetime.date, currency: str
 ) -> list[tuple[datetime.date, Decimal]]:
-    """What was taken back, in its cost, by the day on which the money was returned; as many rows as there were
-    refunds.
-    """
+    """Return the cost of what was clawed back, by the day of the reversal; as many rows as there were refunds."""
     rows = (
         Clawback.objects.filter(_since(first), at__lt=start_of(last + DAY), lot__currency=currency)
         .exclude(lot__cost_minor=None)
@@ -121,7 +118,7 @@ def _since(first: datetime.date | None) -> Q:
 
 
 def first_spends(start: datetime.datetime, end: datetime.datetime) -> int:
-    """How many accounts spent bought credits for the first time, from ``start`` to before ``end``."""
+    """Return how many accounts first spent paid credits from ``start`` to before ``end``."""
     return FirstSpend.objects.filter(at__gte=start, at__lt=end).count()
 
 

@@ -1,8 +1,8 @@
-"""What services charge: an amount or a usage, to an account or a hold, perhaps on behalf of a team's member.
+"""Charge an amount or a usage to an account or a hold, optionally on behalf of a team's member.
 
-The rate card says what a usage costs, and the entry keeps the price: for a spend that of now, for a capture that of the
-moment at which its hold was made. A repeat asks for the same usage, whose price may be another by then, or none. What
-was charged first stands: the repeat is recognised by the usage and not by the amount.
+The rate card prices a usage, and the entry keeps the price: for a spend that of now, for a capture that of when its
+hold was made. When a repeat arrives, the price may have changed or gone. The first charge counts: a repeat is
+recognised by its usage, not by its amount.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Metadata = Mapping[str, Any] | None
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How much of a model or action was used: quantities by unit."""
+    """The usage of a model or action: quantities by unit."""
 
     model: str
     quantities: Mapping[str, Decimal]
@@ -51,14 +51,14 @@ def spend(
     metadata: Metadata = None,
     member: UUID | None = None,
 ) -> Spend:
-    """`ledger.spend` of an amount or of what a usage costs now; `spend_as_member` where a member is named.
+    """Spend an amount or what a usage costs now, by `ledger.spend`, or `spend_as_member` if a member is named.
 
     Raises:
         InvalidAmount, InvalidEntry, UnknownAccount, InsufficientCredits, KeyConflict: as `ledger.spend`. InvalidEntry
-            also where a member is named for an account that is no team's.
+            also if a member is named for an account that isn't a team's.
         UnknownMember, CapReached: as `spend_as_member`.
-        UnknownModel, AmbiguousModel, UnknownUnit, InvalidUsage: as `price_usage`; InvalidUsage also where the usage is
-            free, for there is nothing to spend.
+        UnknownModel, AmbiguousModel, UnknownUnit, InvalidUsage: as `price_usage`; InvalidUsage also if the usage is
+            free, as there is nothing to spend.
     """
     if not isinstance(charge, Usage):
         return _spend(account_id, charge, key, reference, metadata, None, member)
@@ -86,7 +86,7 @@ def capture(
     metadata: Metadata = None,
     client: UUID | None = None,
 ) -> Capture:
-    """`ledger.capture` of an amount, or of what a usage cost when the hold was made.
+    """Capture an amount, or what a usage cost when the hold was made, by `ledger.capture`.
 
     Raises:
         InvalidAmount, InvalidEntry, HoldClosed, InsufficientCredits, KeyConflict: as `ledger.capture`.
@@ -154,7 +154,7 @@ def _not_free(price: Price) -> Price:
 
 
 def _earlier(account_id: UUID, key: str, reference: str, asked: Mapping[str, Any]) -> Entry | None:
-    """The entry of this key, where it was made for the same usage: whatever the price was."""
+    """Return the entry of this key if it was made for the same usage, at whatever price."""
     entry = Entry.objects.filter(
         account=account_id, key=key, kind=Entry.Kind.SPEND, reference=reference
     ).first()

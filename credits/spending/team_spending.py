@@ -1,4 +1,4 @@
-"""A member's spending from their team's account, within their cap."""
+"""Spend from a team's account as a member, within their cap."""
 
 from __future__ import annotations
 
@@ -27,12 +27,10 @@ def spend_as_member(
     metadata: Mapping[str, Any] | None = None,
     reserved: Mapping[str, Any] | None = None,
 ) -> Spend:
-    """`ledger.spend` from the team's account, counted against the member's cap in the same transaction.
+    """Spend from the team's account by `ledger.spend`, counted against the member's cap in the same transaction.
 
-    The entry's metadata name who spent: for staff, as no statement does, and another member's key is another fact.
-
-    A repeat is not counted again: it gives its first result, also when the cap is reached or the member has left
-    since.
+    The entry's metadata name the member: for staff only, and so that another member's key is another fact. A repeat is
+    not counted again: it returns its first result, even if the cap is reached or the member has left since.
 
     Raises:
         UnknownMember: the user is not in the team, or there is no such team.

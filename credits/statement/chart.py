@@ -1,7 +1,6 @@
-"""A balance over time as an SVG: what the template draws it with.
+"""Compute a balance over time as an SVG for the template to draw.
 
-All of it is computed in decimals, in the picture's own units. The picture is stretched to the room that there is, so
-the labels stand beside it and not in it.
+All of it is in decimals, in the picture's own units. The picture is stretched to fit, so labels are beside it.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """``line`` are the points of a polyline, ``area`` is the path that it makes with the line of zero. ``ticks`` are
-    evenly apart, from the top.
+    """The points of a polyline (``line``), the path between it and zero (``area``), and evenly spaced ``ticks`` from
+    the top.
     """
 
     line: str
@@ -42,7 +41,7 @@ class Chart:
 
 
 def draw(balances: Sequence[Decimal]) -> Chart:
-    """The balances, evenly apart, from the left to the right. There are two at least."""
+    """Draw at least two balances, evenly spaced, from left to right."""
     lowest, highest = min(ZERO, *balances), max(ZERO, *balances)
     levels = round_levels(lowest, highest if highest > lowest else Decimal(1))
     low, high = levels[0], levels[-1]
@@ -61,8 +60,8 @@ def draw(balances: Sequence[Decimal]) -> Chart:
 
 
 def round_levels(low: Decimal, high: Decimal, nice: Sequence[Decimal] = NICE) -> list[Decimal]:
-    """Round numbers, evenly apart, that reach from below the lowest to above the highest. ``nice`` are the steps
-    between them, times a power of ten.
+    """Return evenly spaced round numbers from below the lowest to above the highest. ``nice`` are the possible steps,
+    times a power of ten.
     """
     span = high - low
     size = Decimal(1).scaleb((span / MOST_STEPS).adjusted())
@@ -73,7 +72,7 @@ def round_levels(low: Decimal, high: Decimal, nice: Sequence[Decimal] = NICE) ->
 
 
 def label(level: Decimal) -> str:
-    """A level as it stands beside the picture."""
+    """Return a level as written beside the picture."""
     for digits, letter in SHORT:
         if abs(level) >= Decimal(10) ** digits:
             return f"{credits_amount(level.scaleb(-digits))} {letter}".replace("-", "−")
@@ -81,5 +80,5 @@ def label(level: Decimal) -> str:
 
 
 def written(number: Decimal) -> str:
-    """A coordinate."""
+    """Format a coordinate."""
     return f"{number:.2f}"

@@ -1,4 +1,4 @@
-"""The statement as a file."""
+"""Write the statement as CSV."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ COLUMNS = ["entry", "time", "kind", "amount", "balance_after", "owed", "lots", "
 
 
 def csv_of(selection: Selection, zone: ZoneInfo) -> Iterator[str]:
-    """The selection's entries, the newest first, in pieces. Amounts are decimals with a point and no other sign;
-    times have the offset of the reader's zone.
+    """Stream the selection's entries, newest first. Amounts are plain decimals with a point; times have the offset of
+    the reader's zone.
     """
     return csv_lines(COLUMNS, ([_row(entry, zone) for entry in batch] for batch in rows_of(selection)))
 

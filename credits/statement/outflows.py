@@ -1,7 +1,7 @@
-"""Where the credits of a lot went: each outflow in its class.
+"""Classify where the credits of a lot went.
 
-Classes are told from the entries, by their kind. What was *spent* was used for work or given away; nobody had the use
-of what was *lost*: it expired, was forfeited, or was taken by staff.
+Entries are classified by kind. *Spent* credits were used for work or gifted; nobody had the use of *lost* ones: they
+expired, were forfeited, or were removed by staff.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from credits.statement.reading import BUT_SPENDS
 
 ZERO = Decimal(0)
 
-# The entry that brought the lot moves it too: that is no outflow. Before debts were paid off by entries of their own,
-# such a lot came in without what it had paid off.
+# The entry that brought the lot moves it too, which isn't an outflow. Before debts were paid off by entries of their
+# own, such a lot came in without what it had paid off.
 BY_KIND = """
     SELECT e.kind, sum(CASE WHEN e.created_at = l.created_at AND credits_brings_in(e.kind) THEN 0 ELSE -m.amount END),
            sum(CASE WHEN e.created_at = l.created_at AND credits_brings_in(e.kind) THEN l.amount - m.amount ELSE 0 END)
@@ -32,8 +32,8 @@ BY_KIND = """
 
 @dataclass(frozen=True)
 class Outflows:
-    """How a lot stands: what is ``free`` and ``held``, and what became of the rest. ``offset`` paid off a debt,
-    ``taken`` was taken back for refunds and disputes. All of it together is the lot's amount.
+    """A lot's credits: what is ``free`` and ``held``, and where the rest went. ``offset`` paid off debt, ``taken`` was
+    clawed back. They add up to the lot's amount.
     """
 
     free: Decimal
@@ -56,7 +56,7 @@ class Outflows:
 
     @property
     def gone(self) -> dict[str, Decimal]:
-        """What is not to be had, in words."""
+        """Return what is unavailable, by reason."""
         return {
             "spent": self.used,
             "gifted": self.given,
@@ -68,7 +68,7 @@ class Outflows:
 
 
 def outflows_of(lot: Lot) -> Outflows:
-    """One query, which leaves the spends out: they are the rest. What has expired counts so, booked out or not."""
+    """Return the lot's outflows in one query; spends, which it skips, are the rest. Expired counts, booked out or not."""
     with connection.cursor() as cursor:
         cursor.execute(BY_KIND, [BUT_SPENDS, lot.account_id, lot.pk])
         rows = cursor.fetchall()

@@ -1,4 +1,4 @@
-"""The upper half of a statement: the balance day by day, what each month came to, and the lots that are left."""
+"""Read the upper half of a statement: the balance day by day, the months' totals, and the lots that are left."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ class MonthTotals:
 
 @dataclass(frozen=True)
 class Overview:
-    """``days`` is the balance at the start of the shown time and at the end of each of its days, the last one now or
-    at the end of the month. ``shown`` are the totals of that time; ``months`` those of the months up to it, the latest
-    first.
+    """``days`` is the balance at the start of the period and at the end of each of its days, the last one now or at
+    the end of the month. ``shown`` are the period's totals; ``months`` those of the months up to it, latest first.
     """
 
     days: list[Moment]
@@ -38,7 +37,7 @@ class Overview:
 
     @property
     def days_by_date(self) -> list[tuple[date, Decimal]]:
-        """The balance at the end of each day, the latest first."""
+        """Return the balance at the end of each day, latest first."""
         return [(start.at.date(), end.balance) for start, end in pairwise(self.days)][::-1]
 
     @property
@@ -55,7 +54,7 @@ class Overview:
 
 
 def months_of(standing: Standing, now: datetime, zone: ZoneInfo) -> list[Month]:
-    """Every month of the account's history, the latest first."""
+    """Return every month of the account's history, latest first."""
     first = first_entry_at(standing) or now
     return months_between(month_of(first, zone), month_of(now, zone))
 
@@ -63,7 +62,9 @@ def months_of(standing: Standing, now: datetime, zone: ZoneInfo) -> list[Month]:
 def overview(
     standing: Standing, months: list[Month], chosen: Month | None, now: datetime, zone: ZoneInfo
 ) -> Overview:
-    """Of the ``chosen`` month, or of the last 30 days. Three or four queries, whatever the history's length."""
+    """Return the overview of the ``chosen`` month or the last 30 days, in three or four queries however long the
+    history.
+    """
     if chosen is None:
         first = midnight(now.astimezone(zone).date() - timedelta(days=DAYS_SHOWN - 1), zone)
         until = now

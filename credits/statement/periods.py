@@ -1,6 +1,6 @@
-"""Calendar months and days as instants, in the reader's time zone.
+"""Convert calendar months and days to instants, in the reader's time zone.
 
-Midnight is a wall clock's: where the clocks change, a day has 23 or 25 hours and a month an hour more or less.
+Midnight is by the wall clock: when the clocks change, a day has 23 or 25 hours and a month an hour more or less.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def month_of(moment: datetime, zone: ZoneInfo) -> Month:
 
 
 def parse_month(text: str) -> Month | None:
-    """A month written as ``2026-11``; None: it is none."""
+    """Parse a month written as ``2026-11``; None if it isn't one."""
     found = MONTH.fullmatch(text)
     if not found:
         return None
@@ -53,23 +53,23 @@ def parse_month(text: str) -> Month | None:
 
 
 def months_between(first: Month, last: Month) -> list[Month]:
-    """Both included, the latest first."""
+    """Return the months from first to last, both included, latest first."""
     count = (last.year - first.year) * 12 + last.number - first.number + 1
     return [last.plus(-back) for back in range(max(0, count))]
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """When the day begins. Where the clocks skip midnight, it begins as they go on."""
+    """Return when the day begins. If the clocks skip midnight, that is when they continue."""
     return datetime.combine(day, time(), tzinfo=zone)
 
 
 def days_until(moment: datetime, now: datetime, zone: ZoneInfo) -> int:
-    """How many midnights lie between: 0 is today, 1 tomorrow. Negative: days ago."""
+    """Return how many midnights lie between: 0 is today, 1 tomorrow, negative is days ago."""
     return (moment.astimezone(zone).date() - now.astimezone(zone).date()).days
 
 
 def day_starts(first: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
-    """``first``, each midnight after it, and ``until``."""
+    """Return ``first``, each midnight after it, and ``until``."""
     days = [first]
     day = first.astimezone(zone).date() + timedelta(days=1)
     while (start := midnight(day, zone)) < until:

@@ -1,12 +1,12 @@
-"""What an account's statement shows. Reads only, and none of them grows with the length of the account's history.
+"""Read an account's statement, at a cost that doesn't grow with the length of its history.
 
 - A page of entries is found by version: an account's entries are numbered 1, 2, 3, … and indexed by that number, so
-  the thousandth page costs what the first one does.
-- *When* something was is found by version too. Versions and times rise together, so the last entry before an instant
-  is a binary search over the versions: 24 look-ups among ten million entries, and no index by time, which each spend
-  would have to pay for.
-- *Totals* leave the spends out. Entries of every other kind have an index of their own that spends are not in; and
-  what came in less what went out is the difference of two balances, so what was spent is what remains.
+  every page is equally fast.
+- An *instant* is found by version too. Versions and times rise together, so the last entry before it is a binary
+  search over the versions: 24 look-ups among ten million entries, and no index by time, which each spend would pay
+  for.
+- *Totals* leave the spends out. Entries of every other kind have an index of their own; and what came in less what
+  went out is the difference of two balances, so what was spent is the rest.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ LAST_ENTRIES_BEFORE = """
     ORDER BY i.place
 """
 
-# How much came in between each two versions, by the entries that are no spends. A spend never brings anything in.
+# How much came in between each two versions, by entries other than spends, which never bring anything in.
 CAME_IN = """
     SELECT width_bucket(version, %(starts)s::bigint[]), sum(amount) FROM credits_entry
     WHERE account_id = %(account)s AND kind = ANY (%(kinds)s) AND amount > 0
@@ -69,7 +69,7 @@ CAME_IN = """
 
 @dataclass(frozen=True)
 class Moment:
-    """The account as it stood at an instant: after the entry ``version``; 0: before the first."""
+    """The account at an instant: after the entry ``version``; 0 is before the first."""
 
     at: datetime
     version: int
@@ -78,7 +78,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Totals:
-    """What a stretch of time did to the balance: ``came_in`` is above zero, ``went_out`` below, ``net`` their sum."""
+    """The change of the balance over a period: ``came_in`` is positive, ``went_out`` negative, ``net`` their sum."""
 
     opening: Moment
     closing: Moment
@@ -95,7 +95,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Part:
-    """What an entry did to one lot. ``lot`` is None for credits that were owed and repaid, or are owed since."""
+    """The change of one lot by an entry. ``lot`` is None for debt that arose or was repaid."""
 
     lot: Lot | None
     amount: Decimal
@@ -103,7 +103,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Line:
-    """One entry with what it was for. ``gift`` is there for what one person gave another on the page."""
+    """One entry with its details. ``gift`` is set for a gift between users."""
 
     entry: Entry
     parts: list[Part]
@@ -111,7 +111,7 @@ class Line:
 
     @property
     def message(self) -> str:
-        """What was said about a gift: kept with it, or in the entry by a service that moved credits."""
+        """Return a gift's message: kept with the gift, or in the entry by a service that transferred credits."""
         if self.gift is not None:
             return self.gift.message
         said = self.entry.metadata.get("message") if self.entry.kind in GIFTS else None
@@ -120,7 +120,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which entries: those after the version ``after`` up to ``until``, of one kind or (empty) of all."""
+    """The entries after the version ``after`` up to ``until``, of one kind, or of all if that is empty."""
 
     account_id: UUID
     after: int
@@ -130,8 +130,8 @@ class Selection:
 
 @dataclass(frozen=True)
 class Page:
-    """Lines, the newest first. ``older`` is the ``before`` of the next page, ``newer`` of the one before this;
-    None: there is none. A ``newer`` of 0 is the first page.
+    """Lines, newest first. ``older`` is the ``before`` of the next page, ``newer`` of the previous one, or None. A
+    ``newer`` of 0 is the first page.
     """
 
     lines: list[Line]
@@ -141,7 +141,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Lots:
-    """The lots that have something left, in the order in which they are spent; ``more`` are not listed."""
+    """The lots that have something left, in the order of spending; ``more`` are not listed."""
 
     listed: list[Lot]
     more: int
@@ -149,7 +149,7 @@ class Lots:
 
 
 def moments(standing: Standing, instants: Sequence[datetime]) -> list[Moment]:
-    """How the account stood at each instant (just before it), in their order. One query."""
+    """Return the account at each instant (just before it), in their order. One query."""
     arguments: dict[str, Any] = {
         "instants": list(instants),
         "newest": standing.version,
@@ -162,7 +162,7 @@ def moments(standing: Standing, instants: Sequence[datetime]) -> list[Moment]:
 
 
 def totals(account_id: UUID, bounds: Sequence[Moment]) -> list[Totals]:
-    """The totals between each two neighbours of ``bounds``, which are in the order of time. One query."""
+    """Return the totals between neighbours of ``bounds``, which are in the order of time. One query."""
     arguments: dict[str, Any] = {
         "account": account_id,
         "kinds": BUT_SPENDS,
@@ -180,7 +180,7 @@ def totals(account_id: UUID, bounds: Sequence[Moment]) -> list[Totals]:
 
 
 def page_of(selection: Selection, before: int | None = None) -> Page:
-    """The page of entries that are older than the version ``before``; without it the first. At most five queries."""
+    """Return the page of entries before the version ``before``, by default the first. At most five queries."""
     entries = _entries(selection, before)[: PAGE_SIZE + 1]
     found = list(entries)
     shown = found[:PAGE_SIZE]
@@ -192,8 +192,8 @@ def page_of(selection: Selection, before: int | None = None) -> Page:
 
 
 def rows_of(selection: Selection) -> Iterator[list[Entry]]:
-    """All entries of the selection, the newest first, some at a time: each batch is a short query of its own, so that
-    a long download keeps no transaction open. What is booked meanwhile isn't in it.
+    """Yield all entries of the selection, newest first, in batches of a short query each, so that a long download
+    keeps no transaction open. Entries booked meanwhile aren't included.
     """
     before: int | None = None
     while batch := list(_entries(selection, before).defer("hash", "metadata")[:ROWS_AT_ONCE]):
@@ -202,7 +202,7 @@ def rows_of(selection: Selection) -> Iterator[list[Entry]]:
 
 
 def first_entry_at(standing: Standing) -> datetime | None:
-    """When the account's history begins. One look-up by key."""
+    """Return when the account's history begins. One look-up by key."""
     return (
         Entry.objects.filter(account=standing.account_id, version=1)
         .values_list("created_at", flat=True)
@@ -211,7 +211,7 @@ def first_entry_at(standing: Standing) -> datetime | None:
 
 
 def lots_left(account_id: UUID) -> Lots:
-    """What is left of which lot, and when it goes. Two queries at most."""
+    """Return the lots that have something left. Two queries at most."""
     left = Lot.objects.filter(account=account_id, exhausted=False)
     spending_order = F("expires_at").asc(nulls_last=True), F("promotional").desc(), F("id").asc()
     listed = list(left.order_by(*spending_order)[:MOST_LOTS])
@@ -233,7 +233,7 @@ def _entries(selection: Selection, before: int | None) -> QuerySet[Entry]:
 
 
 def _newer(selection: Selection, before: int) -> int | None:
-    """The ``before`` that shows the page in front of this one; 0 where that is the first page."""
+    """Return the ``before`` of the previous page; 0 if that is the first."""
     newer = Entry.objects.filter(
         account=selection.account_id, version__gte=before, version__lte=selection.until
     )
@@ -257,7 +257,7 @@ def _parts(entry: Entry, lots: dict[int, Lot]) -> list[Part]:
 
 
 def _gifts_of(account_id: UUID, entries: Sequence[Entry]) -> dict[str, Gift]:
-    """The gifts of these entries by their reference, where the account gave or got them."""
+    """Return these entries' gifts by reference, if the account sent or received them."""
     ids = [
         identifier
         for entry in entries

@@ -1,8 +1,8 @@
-"""Where credits went: what was captured of a hold, what became of a lot. For staff; bounded however long the history.
+"""Trace where credits went, for staff: the captures of a hold, the outflows of a lot. Bounded however long the
+history.
 
-An entry names its lots and its hold, and there is no index for either: each spend would pay for it. So these begin at
-the versions between which it must be (`credits.statement.reading.moments`), and look no further than a number of
-entries.
+An entry names its lots and its hold, but neither is indexed, as each spend would pay for it. So these searches start
+from the range of versions (`credits.statement.reading.moments`), and read a limited number of entries.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ NEWEST_LOOKED_THROUGH = 100_000
 MOST_ACCOUNTS = 100
 BIGGEST_ID = 2**63 - 1
 ZERO = Decimal(0)
-# Clocks are set back a little now and then; these searches go by the time at which entries were booked.
+# Clocks are sometimes set back a little, and these searches go by the time of booking.
 SLACK = timedelta(minutes=1)
 
-# Each account asks its index once; by the key alone the whole table would be read.
+# Each account looks in its index; by the key alone the whole table would be read.
 KEYED = """
     SELECT found.id FROM credits_account a
     CROSS JOIN LATERAL (
@@ -62,8 +62,8 @@ MOVED_BY_KIND = """
 
 @dataclass(frozen=True)
 class Captures:
-    """The entries that spent what a hold held, the oldest first. ``elsewhere`` is what was captured by entries that
-    are too far back to be listed.
+    """The entries that captured from a hold, oldest first. ``elsewhere`` is the sum of those too far back to be
+    listed.
     """
 
     entries: list[Entry]
@@ -71,7 +71,7 @@ class Captures:
 
 
 def captures_of(hold: Hold) -> Captures:
-    """Three queries, none where nothing was captured."""
+    """Return the hold's captures in three queries, or none if nothing was captured."""
     if not hold.captured:
         return Captures([], ZERO)
     first = hold.created_at - SLACK
@@ -85,8 +85,8 @@ def captures_of(hold: Hold) -> Captures:
 
 
 def moved_by_kind(lot: Lot) -> dict[Entry.Kind, Decimal]:
-    """What came into a lot and went out of it, by kind of entry; all of it together is what the lot has left. One
-    query, which leaves the spends out: they are the rest.
+    """Return what entered and left a lot by kind of entry, which adds up to what it has left. One query; spends, which
+    it skips, are the rest.
     """
     with connection.cursor() as cursor:
         cursor.execute(MOVED_BY_KIND, [lot.account_id, BUT_SPENDS, lot.pk, lot.pk])
@@ -96,23 +96,23 @@ def moved_by_kind(lot: Lot) -> dict[Entry.Kind, Decimal]:
 
 
 def entries_of_lot(entries: QuerySet[Entry], lot: Lot) -> QuerySet[Entry]:
-    """Those that moved the lot: of its account, and none from before there was a lot."""
+    """Return the entries that moved the lot: of its account, from its creation on."""
     [after] = _versions_at(lot.account, lot.created_at - SLACK)
     return entries.filter(account=lot.account_id, version__gt=after, lots__contains=[lot.pk])
 
 
 def holds_on(lot: Lot) -> QuerySet[Hold]:
-    """The open holds that have some of the lot pinned."""
+    """Return the open holds that pin some of the lot."""
     return Hold.objects.filter(
         account=lot.account_id, status=Hold.Status.OPEN, lots__contains=[lot.pk]
     ).order_by("expires_at")
 
 
 def accounts_named(word: str) -> list[UUID]:
-    """The accounts that go by this whole word: their own id or their holder's, the owner's name or e-mail address, the
-    team's name.
+    """Return the accounts that match this whole word: their id or their holder's, the owner's name or email address,
+    or the team's name.
     """
-    # People and teams apart from the accounts, so that each is read from its own index.
+    # Users and teams are looked up first, so that each uses its own index.
     teams = Team.objects.filter(name__normal_form=word).values_list("pk", flat=True)
     named = Q(owner__in=users_named(word)) | Q(team__in=list(teams[:MOST_ACCOUNTS]))
     if identifier := as_uuid(word):
@@ -121,8 +121,8 @@ def accounts_named(word: str) -> list[UUID]:
 
 
 def rows_named(rows: QuerySet[Named], word: str) -> QuerySet[Named]:
-    """The holds or adjustments that go by this whole word: all of an account that it names, else the one with this id,
-    those with this key or reference. All where it is empty.
+    """Return the holds or adjustments that match this whole word: all of an account that it names, else the one with
+    this id, those with this key or reference. All if it is empty.
     """
     if not word:
         return rows
@@ -136,24 +136,24 @@ def rows_named(rows: QuerySet[Named], word: str) -> QuerySet[Named]:
 
 
 def entries_with_key(key: str) -> list[int]:
-    """The entries with this business key, in whichever account."""
+    """Return the entries with this business key, in any account."""
     with connection.cursor() as cursor:
         cursor.execute(KEYED, [key])
         return [entry_id for (entry_id,) in cursor.fetchall()]
 
 
 def newest_of(entries: QuerySet[Entry]) -> QuerySet[Entry]:
-    """Those of them that are among the ledger's newest: as many as can be looked through for what has no index."""
+    """Return those among the ledger's newest entries: as many as can be scanned without an index."""
     last = Entry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     return entries.filter(pk__gt=last - NEWEST_LOOKED_THROUGH)
 
 
 def as_id(word: str) -> int | None:
-    """The word as the id of an entry or a lot."""
+    """Return the word as the id of an entry or a lot."""
     number = int(word) if word.isascii() and word.isdecimal() else None
     return number if number is not None and number <= BIGGEST_ID else None
 
 
 def _versions_at(account: Account, *instants: datetime) -> list[int]:
-    """The version of the account's last entry before each instant."""
+    """Return the version of the account's last entry before each instant."""
     return [moment.version for moment in moments(standing_of_account(account), instants)]

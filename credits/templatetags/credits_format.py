@@ -1,4 +1,4 @@
-"""How amounts and expiries are shown on the pages of credits."""
+"""Format amounts and expiries on the credits pages."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ register.filter("plain", plain)
 
 @register.filter("credits_change")
 def signed(amount: Decimal) -> str:
-    """An amount with its sign, and the minus that is one: screen readers pass over a hyphen."""
+    """Format an amount with its sign, using a true minus: screen readers skip a hyphen."""
     return credits_change(amount).replace("-", "−")
 
 
 @register.filter
 def zone_name(moment: datetime) -> str:
-    """The zone that the moment is shown in, "CET" or "CEST". Django's own format leaves it out in the hour that a
-    clock shows twice, where it is needed most.
+    """Return the zone that the moment is shown in, "CET" or "CEST". Django's own format omits it in the hour that a
+    clock shows twice, when it is needed most.
     """
     return timezone.localtime(moment).tzname() or ""
 
 
 @register.filter
 def goes_in(expires_at: datetime) -> str:
-    """When credits go, in days of the reader's calendar: "expires in 12 days"."""
+    """Return when credits expire, in days of the reader's calendar: "expires in 12 days"."""
     now = timezone.now()
     if expires_at <= now:
         return _("expired")

@@ -1,4 +1,4 @@
-"""`manage.py check_ledger`: proves every invariant of the ledger over the whole database."""
+"""Provide `manage.py check_ledger`, which proves every invariant of the ledger over the whole database."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def _violations(self, since: Head | None) -> int:
-        """Names each; how many there are."""
-        # One snapshot for all queries, so that writers at work can't look like violations.
+        """Print each violation; return how many there are."""
+        # One snapshot for all queries, so that concurrent writes can't look like violations.
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         found = 0

@@ -1,4 +1,4 @@
-"""`manage.py export_ledger`: writes the ledger, or a period of it, into a CSV file."""
+"""Provide `manage.py export_ledger`, which writes the ledger, or a period of it, to a CSV file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
 
 def _share(reached: int, lowest: int, highest: int) -> float:
-    """How much is done; 1 also for what was booked while it was written."""
+    """Return the share that is done; 1 also for entries booked during the export."""
     if highest <= lowest:
         return 1
     return min(1, (reached - lowest + 1) / (highest - lowest + 1))

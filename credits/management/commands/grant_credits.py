@@ -1,4 +1,4 @@
-"""`manage.py grant_credits FILE`: gives credits by a CSV file, each line once by its key."""
+"""Provide `manage.py grant_credits FILE`, which grants credits from a CSV file, each line once by its key."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Command(BaseCommand):
             )
 
     def _check(self, copy: BinaryIO, above_limit: bool) -> _Tally:
-        """Raises CommandError where anything is wrong."""
+        """Check every line. Raises CommandError if any has a mistake."""
         results = check_grants(read_grants(_lines_of(copy)), above_limit=above_limit)
         try:
             checked = self._count(results, copy, "Checking")
@@ -64,7 +64,7 @@ class Command(BaseCommand):
         return checked
 
     def _count(self, results: Iterator[LineResult], copy: BinaryIO, what: str) -> _Tally:
-        """Reads the results through, and names each line that is wrong."""
+        """Count the results, and print each line that has a mistake."""
         tally, place = _Tally(), copy.fileno()
         size = os.fstat(place).st_size
         os.lseek(place, 0, os.SEEK_SET)
@@ -80,7 +80,7 @@ class Command(BaseCommand):
 
 @dataclass
 class _Tally:
-    """How many lines went how; ``credits`` are those of the new ones."""
+    """Lines by outcome; ``credits`` sums up the new ones."""
 
     new: int = 0
     repeated: int = 0
@@ -105,7 +105,7 @@ def _counted(lines: int) -> str:
 
 @contextmanager
 def _copied(file: str) -> Iterator[BinaryIO]:
-    """A copy on disk: a pipe can be read once only, and what is booked must be what was checked."""
+    """Copy the file to disk: a pipe can be read only once, and what is booked must be what was checked."""
     with tempfile.TemporaryFile() as copy:
         try:
             if file == STANDARD_INPUT:
@@ -120,5 +120,5 @@ def _copied(file: str) -> Iterator[BinaryIO]:
 
 
 def _lines_of(copy: BinaryIO) -> TextIO:
-    """The copy as text. What is no UTF-8 becomes what can't be stored, and is found field by field."""
+    """Open the copy as text. Invalid UTF-8 becomes text that can't be stored, and is reported by field."""
     return open(copy.fileno(), encoding="utf-8-sig", errors="surrogateescape", newline="", closefd=False)
