@@ -17,9 +17,7 @@ class LedgerError(DomainError):
 
 
 class InvalidEntry(LedgerError):
-    """Arguments that no entry or hold can have: a key, reference or metadata that can't be stored, or a cost for
-    promotional credits. ``field`` in the params names the argument.
-    """
+    """Text that can't be stored, or a cost of promotional credits; ``field`` in the params names the argument."""
 
     code = "invalid_entry"
     status = 400
@@ -106,9 +104,7 @@ class KeyConflict(LedgerError):
 
 
 class GiftError(LedgerError):
-    """The base of errors that prevent a gift. Messages are for customers; ``field`` in the params names the form field
-    that is wrong, if one is.
-    """
+    """The base of errors that prevent a gift, written for customers; ``field`` in the params names a wrong field."""
 
 
 class InvalidGift(GiftError):
@@ -137,9 +133,7 @@ class TooFresh(GiftError):
 
 
 class GiftLimitReached(GiftError):
-    """More than may be gifted within 24 hours. In the params, ``left`` is how many credits still may be, and
-    ``retry_after`` in how many seconds there will be more.
-    """
+    """More than may be gifted in 24 hours: ``left`` is what still may be, until ``retry_after`` seconds from now."""
 
     code = "gift_limit_reached"
     status = 429
@@ -150,9 +144,7 @@ class GiftLimitReached(GiftError):
 
 
 class AdjustmentError(LedgerError):
-    """The base of errors that prevent an adjustment. Messages are for staff; ``field`` in the params names the field
-    of a form or file that is wrong, if one is.
-    """
+    """The base of errors that prevent an adjustment, written for staff; ``field`` in the params names a wrong field."""
 
 
 class InvalidAdjustment(AdjustmentError):

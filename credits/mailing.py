@@ -38,8 +38,7 @@ class Attachment:
 def send_mail(
     template: str, context: Mapping[str, Any], people: Sequence[User], attached: Sequence[Attachment] = ()
 ) -> None:
-    """Send ``emails/<template>`` as text and HTML, its subject from ``<template>_subject.txt``, if there are
-    ``people``.
+    """Send ``emails/<template>`` as text and HTML, with ``<template>_subject.txt``; nothing if there is nobody.
 
     Times are in the reader's zone, so each zone gets an email of its own. As within one email, an address that its
     server refuses doesn't affect the others.

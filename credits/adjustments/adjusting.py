@@ -108,7 +108,7 @@ def ask(account_id: UUID, terms: Terms, asked_by: User) -> Asked:
 
 
 def book(account_id: UUID, terms: Terms) -> Asked:
-    """Book an adjustment for a script, once per key and without a limit: whoever runs it has the database.
+    """Book an adjustment for a script, once per key and without a limit: its user has the database anyway.
 
     Raises:
         Whatever `ask` raises. KeyConflict also if the key's adjustment is waiting or was declined.

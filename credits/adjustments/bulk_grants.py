@@ -172,7 +172,6 @@ def _known(lines: list[GrantLine]) -> dict[str, Adjustment]:
 def _first_with_keys(
     lines: list[GrantLine], holders: dict[int, Holder | Mistake]
 ) -> dict[str, tuple[int, str]]:
-    """Return each key's first line in the file, and its content."""
     keys = [line.terms.key for line in lines]
     facts = [_facts(line, holders[line.number]) for line in lines]
     with connection.cursor() as cursor:
@@ -182,7 +181,6 @@ def _first_with_keys(
 
 
 def _facts(line: GrantLine, holder: Holder | Mistake) -> str:
-    """Return the line's content as a short digest."""
     name = str(holder.pk if isinstance(holder, User) else holder)
     terms = line.terms
     moment = terms.expires_at and terms.expires_at.timestamp()

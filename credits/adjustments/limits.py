@@ -27,7 +27,7 @@ def allowance_of(member: User) -> DailyAllowance:
 
 def needs_second_person(member: User, amount: Decimal) -> bool:
     """Return whether the amount exceeds what they may adjust alone, given the last 24 hours. Call it in the
-    transaction that stores the adjustment, so that concurrent requests see each other.
+    transaction that stores the adjustment, so that of two concurrent ones the second counts the first.
     """
     take_turns(f"adjustments:{member.pk}")
     return abs(amount) > allowance_of(member).left

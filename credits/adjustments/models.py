@@ -57,11 +57,9 @@ class Adjustment(models.Model):
 
     ``key`` is the requester's: one dialog or one line of a file is one key and one adjustment. ``needs_approval`` is
     whether it was above the limit when requested; then somebody else decides. Otherwise it is booked immediately and
-    has no decision. Without ``asked_by`` a script requested it. Requester and decider can't be deleted: they are part
-    of the books.
+    has no decision. A script's has no ``asked_by``. Requester and decider can't be deleted: they are in the books.
 
-    One that ``undoes`` another removes the very credits that were added, or restores the very lots that were reduced.
-    An adjustment is undone once.
+    One that ``undoes`` another, once, removes the very credits it added, or restores the very lots it reduced.
     """
 
     class Status(models.TextChoices):

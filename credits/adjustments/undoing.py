@@ -25,8 +25,8 @@ Status = Adjustment.Status
 
 @dataclass(frozen=True)
 class Undo:
-    """What undoing an adjustment would book now: ``amount``. Of credits that it added, ``left`` are unspent; the rest
-    comes out of the account's other credits.
+    """The ``amount`` that undoing would book now. Of credits that were added, ``left`` are unspent; other credits make
+    up the rest.
     """
 
     adjustment: Adjustment
@@ -81,6 +81,5 @@ def undo_adjustment(adjustment_id: UUID, reason: str, key: str, asked_by: User) 
 
 
 def _left_of(entry: Entry) -> Decimal:
-    """Return what is available of the lot that an adjustment added."""
     lot = Lot.objects.filter(pk=entry.lots[0], created_at=entry.created_at).first()
     return lot.remaining - lot.held if lot else Decimal(0)

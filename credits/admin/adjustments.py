@@ -136,9 +136,7 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         return request.user.has_perm("credits.approve_adjustment")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Hide buttons that would do nothing, and approving or undoing from the requester and the account's holder.
-        Their URLs remain and explain why.
-        """
+        """Hide buttons that would do nothing or aren't allowed. Their URLs remain and explain why."""
         adjustment = self.get_object(request, object_id)
         if adjustment is None:
             return []

@@ -105,8 +105,8 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Entry], search_term: str
     ) -> tuple[QuerySet[Entry], bool]:
-        """Match a whole word: the first kind of match that finds something. References aren't indexed, so they are
-        looked up among all entries of one account, else among the ledger's newest.
+        """Match a whole word, by the first kind of match that finds something. References aren't indexed: search them
+        in one account, else among the ledger's newest entries.
         """
         word = search_term.strip()
         if not word:
@@ -165,7 +165,6 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
 
 
 def _captures(word: str) -> list[int]:
-    """Return the entries that captured the hold with this id."""
     identifier = as_uuid(word)
     hold = Hold.objects.select_related("account").filter(Q(pk=identifier)).first() if identifier else None
     return [entry.pk for entry in captures_of(hold).entries] if hold else []

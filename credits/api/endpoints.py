@@ -1,7 +1,6 @@
 """Handle every request of a service: authenticate, authorize, limit, parse, call one function, render.
 
-Plain Django views, because DRF's request, parsers, negotiation and renderers cost more than a spend itself
-(docs/decisions/hot-path-http.md).
+Plain Django views: DRF costs more than a spend itself (docs/decisions/hot-path-http.md).
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ FORGET_AFTER_S = 10.0
 
 @dataclass(slots=True)
 class Line:
-    """The requests that wait for one account. ``since``: when it last answered one, or else the first of them came.
-    ``left_at``: when one last gave up.
+    """The requests waiting for an account. ``since``: its last answer, or the first wait; ``left_at``: the last
+    timeout.
     """
 
     waiting: int
@@ -92,7 +92,6 @@ class Lines:
         self._lines = {subject: one for subject, one in self._lines.items() if not one.is_old(now)}
 
     def _held(self, now: float) -> int:
-        """Return how many threads wait for stuck accounts."""
         return sum(line.waiting for line in self._lines.values() if now - line.since > PATIENCE_S)
 
 

@@ -137,7 +137,6 @@ def _exact_float(text: str) -> float:
 
 
 def _wrong_field(message: str) -> WrongField:
-    """Translate msgspec's message into one of the API's problems."""
     place = PLACE.search(message)
     detail = message[: place.start()] if place else message
     parts = re.findall(r"[^.\[\]]+", place["path"]) if place else []

@@ -35,9 +35,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class Allowance:
-    """What an account may still gift: ``credits`` in ``gifts``. More becomes available after ``renews_in``; None if
-    nothing was gifted in the last 24 hours.
-    """
+    """The rest of an account's limits: ``credits`` in ``gifts``; more after ``renews_in``, if anything was gifted."""
 
     credits: Decimal
     gifts: int
@@ -154,8 +152,8 @@ def give(sender: User, recipient: User, amount: Decimal, message: str, key: str)
 
 
 def lock_accounts(*accounts: Account) -> None:
-    """Lock the accounts in the ledger's order, so that concurrent gifts can't exceed the limits together and two that
-    cross don't deadlock.
+    """Lock the accounts in the ledger's order: gifts can't exceed the limits together, and don't deadlock if they
+    cross.
     """
     ids = [account.pk for account in accounts]
     list(Account.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))

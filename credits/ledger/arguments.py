@@ -20,8 +20,7 @@ def checked_text(field: str, text: str, *, required: bool = False) -> str:
     """Return ``text`` if it can be stored as a key or reference.
 
     Raises:
-        InvalidEntry: longer than 200 characters, empty although required, or with characters that PostgreSQL can't
-            store.
+        InvalidEntry: longer than 200 characters, empty although required, or not storable in PostgreSQL.
     """
     if required and not text:
         raise InvalidEntry("A key is required.", field=field)

@@ -1,7 +1,6 @@
 """Keep sums within an amount's bound: an account's balance and debt, and what was captured of a hold.
 
-The database enforces it by its columns' precision. Only additions to one of these sums can exceed the bound; a spend,
-a hold or a release can't.
+The columns' precision enforces it. Only additions to these sums can exceed it; a spend, a hold or a release can't.
 """
 
 from __future__ import annotations

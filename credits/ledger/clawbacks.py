@@ -30,8 +30,7 @@ OWN_IDS = "credits_clawback_pkey"
 @dataclass(frozen=True)
 class Claim:
     """The claim of one refund or dispute. ``id`` is its own, ``at`` is when the money was sent back; ``amount`` in
-    credits may be 0. ``policy`` says whether spent credits are owed or waived. ``metadata`` goes into the entries
-    booked for it later.
+    credits may be 0. ``policy`` says whether spent credits are owed or waived. Its entries have its ``metadata``.
     """
 
     id: UUID

@@ -71,8 +71,6 @@ def undo(
 
 
 def close(account_id: UUID) -> Decimal:
-    """Close an account for good: forfeit what is available, now and whenever more becomes so. Return how much was
-    forfeited now. Repeating it changes nothing.
-    """
+    """Close an account for good, idempotently: forfeit what is available, now and later. Return how much now."""
     forfeited: Decimal = call("SELECT credits_close(%s)", [account_id])[0][0]
     return forfeited

@@ -27,8 +27,8 @@ def entries_between(
 
 
 def id_range(start: datetime | None, end: datetime | None) -> tuple[int, int]:
-    """Return the first and last id between which all entries of the period are, perhaps among others. If there are
-    none, the last is below the first. At most some fifty queries by primary key.
+    """Return a range of ids with all entries of the period, perhaps among others; if there are none, the last is below
+    the first. At most some fifty queries by primary key.
     """
     ids = Entry.objects.aggregate(lowest=Min("pk"), highest=Max("pk"))
     if ids["lowest"] is None:

@@ -60,9 +60,7 @@ class HeldCredits:
     def capture(
         self, amount: Decimal, *, key: str = "", close: bool = True, metadata: Metadata = None
     ) -> Capture:
-        """Capture from this hold. The default key is the capture's number in the hold, so repeating the whole block
-        with the hold's own key charges once.
-        """
+        """Capture from this hold. By default the key is the capture's number, so a repeat of the block charges once."""
         self.captures += 1
         key = key or f"hold:{self.id}:{self.captures}"
         made = capture(self.account_id, self.id, amount, key=key, close=close, metadata=metadata)
@@ -100,10 +98,8 @@ def hold(
     client: UUID | None = None,
 ) -> HeldCredits:
     """Hold ``amount`` credits, once per ``key``, until they are captured or released or the time has passed.
-    ``client`` is the API client that owns the hold; without one, any may use it.
-
-    ``overrun`` says what happens when a capture exceeds both the hold and the balance: ``refuse`` leaves the hold as
-    it is, ``debt`` owes the excess.
+    ``client`` is the API client that owns the hold; without one, any may use it. If a capture exceeds both the hold
+    and the balance, ``overrun`` decides: ``refuse`` leaves the hold as it is, ``debt`` owes the excess.
 
     Raises:
         InvalidAmount, InvalidEntry, UnknownAccount, InsufficientCredits, KeyConflict: as
@@ -156,14 +152,13 @@ def capture(
     held for further captures. The entry has the hold's reference by default. ``reserved``: see
     `credits.ledger.operations.spend`. `credits.ledger.selectors.locate_hold` finds the account of a hold.
 
-    An excess over the hold is spent if the balance allows it, else owed if the hold says ``debt``, else refused and
-    the hold stays as it is.
+    An excess over the hold is spent if the balance allows it, else owed if the hold says ``debt``, else refused.
 
     Raises:
         InvalidAmount, InvalidEntry, KeyConflict: as `credits.ledger.operations.spend`.
         UnknownHold: the account has no such hold.
         HoldClosed: it was captured, released, or its time has passed.
-        InsufficientCredits: for the excess.
+        InsufficientCredits: for the excess; the hold stays as it is.
         SumTooLarge: the account would owe 10^18 credits or more, or as many would be captured of the hold.
     """
     amount = positive_amount(amount)

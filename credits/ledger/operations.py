@@ -59,7 +59,7 @@ Metadata = Mapping[str, Any] | None
 
 @dataclass(frozen=True)
 class Cost:
-    """What was paid for a lot, in the currency's minor units, and its ISO 4217 code in lower case."""
+    """The price paid for a lot, in the currency's minor units, and its ISO 4217 code in lower case."""
 
     minor: int
     currency: str
@@ -138,8 +138,7 @@ def spend(
     """Spend ``amount`` credits of the account, once per ``key``, never more than is available.
 
     Lots pay in the order of expiry, promotional before paid, older first; a lot past its expiry pays nothing, whether
-    the expiry job has run or not. ``metadata`` is the caller's; ``reserved`` is added to it under `reserved_names`,
-    which no caller may use.
+    the expiry job has run or not. ``reserved`` is added to the caller's ``metadata`` under `reserved_names`.
 
     Raises:
         InvalidAmount, InvalidEntry: as `grant`.
@@ -172,8 +171,7 @@ def spend_many(orders: Sequence[SpendOrder]) -> list[SpendResult]:
     they were done one by one. Those that fail take nothing and stop no other.
 
     Raises:
-        InvalidAmount, InvalidEntry: one of them can't be a spend at all (``item`` in its params says which). Nothing
-            was taken.
+        InvalidAmount, InvalidEntry: one can't be a spend at all (``item`` in its params). Nothing was taken.
         TooManyItems: more than 1,000.
     """
     if len(orders) > MOST_ITEMS:

@@ -60,17 +60,13 @@ class Balance:
 
     @property
     def available(self) -> Decimal:
-        """Return what can be spent now. Lots have left balance plus debt; expired credits don't count, and what
-        overdue holds free pays off debt first.
-        """
+        """Return what can be spent now. Lots have balance plus debt left; overdue holds pay off debt first."""
         free = self.balance + self.debt - self.held - self.expired
         return max(ZERO, free + self.overdue - self.debt)
 
     @property
     def lifetime_purchased(self) -> Decimal:
-        """Return all credits ever purchased, without gifts or adjustments and not reduced by spends, gifts or refunds.
-        Reads one index entry per purchase.
-        """
+        """Return all credits ever purchased, whatever happened to them since. Reads one index entry per purchase."""
         if self.account_id is None:
             return ZERO
         purchases = Entry.objects.filter(account_id=self.account_id, kind=Entry.Kind.PURCHASE)

@@ -18,8 +18,8 @@ from credits.ledger.models import Account, Lot
 from credits.mailing import BETWEEN_NOTICES, send_mail, was_mailed_lately
 from credits.notices.models import ExpiryWarning
 
-# A lot of a short life is announced when half of it is over, not on arrival. An account that was emailed within a day
-# waits; so an email looks a day ahead, or short-lived lots would expire before the next one.
+# Lots with a short life are announced at half of it, not on arrival. Accounts emailed within a day wait, so an email
+# looks a day ahead: else short-lived lots would expire before the next one.
 MARK_EXPIRING = """
     WITH soon AS (
         SELECT l.id, l.account_id, l.expires_at - least(ahead.time, (l.expires_at - l.created_at) / 2) AS due_at
@@ -42,9 +42,7 @@ MARK_EXPIRING = """
 
 
 def find_expiring_lots() -> int:
-    """Mark the lots that expire soon, each once, and defer an email per account; both commit together. Accounts
-    emailed within a day wait. Return how many lots were marked.
-    """
+    """Mark expiring lots, each once, and defer an email per account, in one transaction. Return how many lots."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(MARK_EXPIRING, _moments())
         accounts = [account_id for (account_id,) in cursor.fetchall()]
@@ -63,8 +61,8 @@ def _moments() -> dict[str, int | datetime]:
 
 
 def send_expiry_mail(account_id: UUID) -> bool:
-    """Email the account's users about its marked lots, once for each; return whether this call did. Lots spent
-    meanwhile are left out. Within a day of the last email the marks are removed, to be set again later.
+    """Email the account's users about its marked lots, once each, except spent ones; return whether this call did.
+    Within a day of the last email the marks are removed, to be set again later.
     """
     with transaction.atomic():
         take_turns(f"expiry-warning:{account_id}")
@@ -87,6 +85,5 @@ def _was_mailed_lately(warnings: QuerySet[ExpiryWarning]) -> bool:
 
 
 def _lots_of(warnings: QuerySet[ExpiryWarning]) -> list[Lot]:
-    """Return the lots that have something left."""
     lots = Lot.objects.filter(expiry_warning__in=warnings, exhausted=False, expires_at__gt=Now())
     return list(lots.order_by("expires_at", "pk"))

@@ -1,8 +1,7 @@
 """Notify users of a low balance: a banner each time it falls below the threshold, and at most one email a day.
 
 Spends never look at thresholds. A job compares all of them with their accounts once a minute, in one statement, so a
-dip within a minute goes unnoticed. A crossing within a day of the last email waits until the day is over, and is
-emailed if the balance is still below.
+dip within a minute goes unnoticed. A crossing within a day of the last email is emailed after it, if still below.
 """
 
 from __future__ import annotations
@@ -86,9 +85,7 @@ def set_threshold(user: User, team: Team | None, threshold: Decimal | None) -> N
 
 
 def find_crossings() -> int:
-    """Mark every balance that fell below its threshold or rose above it since the last run, and defer the emails that
-    are due; both commit together. Return how many fell.
-    """
+    """Mark balances that crossed their threshold and defer the emails due, in one transaction. Return how many fell."""
     with transaction.atomic(), connection.cursor() as cursor:
         take_turns("low-balances")
         cursor.execute(MARK_CROSSINGS)
@@ -100,9 +97,7 @@ def find_crossings() -> int:
 
 
 def send_low_balance_mail(alert_id: int) -> bool:
-    """Email about the crossing, once and at least a day after the last email, unless the balance has risen again.
-    Return whether this call sent it.
-    """
+    """Email about a crossing, once, at most daily and only if still below; return whether this call sent it."""
     with transaction.atomic():
         take_turns(f"low-balance:{alert_id}")
         alert = BalanceAlert.objects.select_related("account__team").filter(pk=alert_id).first()

@@ -127,7 +127,6 @@ def close_accounts(user: User) -> Decimal:
 
 
 def _obstacles_of(account: Account) -> list[Obstacle]:
-    """Return open holds, waiting adjustments and debt of the account."""
     found = []
     if Hold.objects.filter(account=account, status=Hold.Status.OPEN).exists():
         told = _("Credits are on hold for work in progress: wait until the holds end, or release them.")

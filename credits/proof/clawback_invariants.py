@@ -79,7 +79,7 @@ OF_CLAWBACKS = {
         FROM credits_entry e CROSS JOIN LATERAL unnest(e.lots) AS m (lot)
         JOIN credits_lot l ON l.account_id = e.account_id AND l.id = m.lot AND l.created_at = e.created_at
         WHERE e.kind = 'gift_received' AND (l.origin_lot IS NULL OR l.origin_account = l.account_id)
-              -- Before, what came home was a lot of its own.
+              -- Before, gifts that returned were lots of their own.
               AND e.created_at > (SELECT applied FROM django_migrations WHERE app = 'credits' AND name = '0015_origins')
     """,
     "undo_takes_its_own_credits_first": """

@@ -151,7 +151,6 @@ class CardAdmin(StaffMayLook):
         return EMPTY if row.ends_at is None else date_format(localtime(row.ends_at), "DATETIME_FORMAT")
 
     def _add_like(self, request: HttpRequest, object_id: str, fields: tuple[str, ...]) -> HttpResponse:
-        """Redirect to the form for a new row of the same thing."""
         row = acted_on(self, request, object_id)
         query = {name: getattr(row, name) for name in fields}
         return redirect(reverse(f"admin:rates_{row._meta.model_name}_add", query=query))

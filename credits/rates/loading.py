@@ -57,7 +57,6 @@ def _load(entry: CardRow, now: datetime) -> LoadedRow:
 
 
 def _in_the_books(row: Rate | Markup, moment: datetime | None, now: datetime) -> Rate | Markup | None:
-    """Return the stored row to compare the file's with."""
     names = ("provider", "model", "unit") if isinstance(row, Rate) else ("provider", "model")
     same = type(row)._default_manager.filter(**{name: getattr(row, name) for name in names})
     if moment is not None:

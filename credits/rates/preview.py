@@ -16,8 +16,8 @@ EXAMPLES: dict[str, tuple[int, ...]] = {
 
 
 def example_costs(rate: Rate) -> list[Price] | None:
-    """Return the price of each example quantity by this rate, with the markup of the moment at which it takes or took
-    effect; for a rate in force, today's. None if it takes the unit off the card.
+    """Price each example quantity by this rate, with the markup of when it takes or took effect; for a rate in force,
+    today's. None if it takes the unit off the card.
     """
     if rate.price is None:
         return None

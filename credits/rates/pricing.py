@@ -1,11 +1,11 @@
-"""What a usage costs.
+"""Price a usage.
 
     exact  = (sum of quantity x price / per) x (100 + markup) / 100
     amount = exact, rounded once, at the end, by the one rule of credits: half to even, six places
 
-Everything before that rounding is exact: fractions of whole numbers, never a float. What costs something, but less than
-half of a millionth, costs a millionth: work that was done is never given away by rounding. What costs nothing
-because its prices are zero costs exactly 0, which no spend can book.
+Everything before that rounding is exact: fractions of whole numbers, never a float. What costs something, but less
+than half of a millionth, costs a millionth: rounding never makes work free. What costs nothing because its prices are
+zero costs exactly 0, which no spend can book.
 """
 
 from __future__ import annotations

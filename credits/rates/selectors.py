@@ -92,8 +92,7 @@ class _Found:
 
 
 def card_of(name: str, at: datetime | None = None) -> ModelCard:
-    """Return the prices of a model or action, in one query. ``name`` is its own, or provider/model if that is
-    ambiguous.
+    """Return the prices of a model or action, in one query. ``name`` is its own, or provider/model if several have it.
 
     Raises:
         UnknownModel: nothing of this name has a price at that moment.

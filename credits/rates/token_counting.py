@@ -1,8 +1,7 @@
-"""Count the tokens of a text.
+"""Count the tokens of a text, by tiktoken if it and its data are installed, else by a rule of thumb for English.
 
-Uses tiktoken if the package is installed and its data is on this machine, else a rule of thumb for English; the result
-says which. It never uses the network: a price must not wait for another server. Why, and how to install the data:
-docs/decisions/token-counting.md.
+The result says which. It never uses the network: a price must not wait for another server. Reasons, and how to install
+the data: docs/decisions/token-counting.md.
 """
 
 from __future__ import annotations
@@ -95,8 +94,7 @@ def _encoding(name: str) -> Any:
 def _from_disk_alone(load: Any) -> Iterator[None]:
     """Keep tiktoken from fetching data: it reads its cache, or fails immediately.
 
-    tiktoken has no switch for that. It fetches without a timeout, both if its file is missing and if it is damaged,
-    and always through this one function.
+    It has no switch for that. If its file is missing or damaged it fetches without a timeout, always by ``read_file``.
     """
     fetch = load.read_file
 

@@ -25,7 +25,7 @@ class SumField(models.DecimalField):  # type: ignore[type-arg]  # django-stubs t
 
 
 class LedgerDay(models.Model):
-    """What the entries of one kind moved on one day, by source and cost.
+    """The movements by entries of one kind on one day, by source and cost.
 
     ``credits`` is signed, so that the sum over all days is the current total: of ``paid`` and ``promotional`` lots,
     and of what is ``owed``, as a negative number. ``cost_minor`` of the ``currency`` were paid for ``cost_credits`` of
@@ -60,7 +60,7 @@ class LedgerDay(models.Model):
 
 
 class FirstSpend(models.Model):
-    """When an account first spent credits that were paid for."""
+    """The time at which an account first spent paid credits."""
 
     account = models.OneToOneField(
         Account,
@@ -81,7 +81,7 @@ class FirstSpend(models.Model):
 
 
 class SpendingDay(models.Model):
-    """What an account spent on a day, paid and promotional. Kept for the days of a burn, and one more."""
+    """An account's spending on a day, paid and promotional. Kept for the days of a burn, and one more."""
 
     account = models.ForeignKey(
         Account,

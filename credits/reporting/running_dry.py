@@ -27,8 +27,8 @@ WHERE a.balance > 0 AND a.balance * %(days)s < s.spent * %(within)s
 
 
 def find_running_dry() -> None:
-    """Find those whose balance lasts less than `WITHIN_DAYS` at the rate of the seven whole days before today, in the
-    site's TIME_ZONE. Replaces the previous result.
+    """Find balances that last less than `WITHIN_DAYS` at the rate of the seven whole days before today, in the site's
+    TIME_ZONE. Replaces the previous result.
     """
     first = burn_start(timezone.now())
     parameters: dict[str, int | datetime.date] = {

@@ -29,9 +29,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """The points of a polyline (``line``), the path between it and zero (``area``), and evenly spaced ``ticks`` from
-    the top.
-    """
+    """A polyline's points (``line``), the path down to zero (``area``), and evenly spaced ``ticks`` from the top."""
 
     line: str
     area: str
@@ -60,9 +58,7 @@ def draw(balances: Sequence[Decimal]) -> Chart:
 
 
 def round_levels(low: Decimal, high: Decimal, nice: Sequence[Decimal] = NICE) -> list[Decimal]:
-    """Return evenly spaced round numbers from below the lowest to above the highest. ``nice`` are the possible steps,
-    times a power of ten.
-    """
+    """Return evenly spaced round numbers from below low to above high; steps are ``nice`` times a power of ten."""
     span = high - low
     size = Decimal(1).scaleb((span / MOST_STEPS).adjusted())
     step = next(size * each for each in nice if size * each * MOST_STEPS >= span)

@@ -15,9 +15,7 @@ COLUMNS = ["entry", "time", "kind", "amount", "balance_after", "owed", "lots", "
 
 
 def csv_of(selection: Selection, zone: ZoneInfo) -> Iterator[str]:
-    """Stream the selection's entries, newest first. Amounts are plain decimals with a point; times have the offset of
-    the reader's zone.
-    """
+    """Stream the entries, newest first. Amounts are plain decimals with a point; times have the reader's offset."""
     return csv_lines(COLUMNS, ([_row(entry, zone) for entry in batch] for batch in rows_of(selection)))
 
 

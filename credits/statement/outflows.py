@@ -32,9 +32,7 @@ BY_KIND = """
 
 @dataclass(frozen=True)
 class Outflows:
-    """A lot's credits: what is ``free`` and ``held``, and where the rest went. ``offset`` paid off debt, ``taken`` was
-    clawed back. They add up to the lot's amount.
-    """
+    """A lot's credits, which add up to its amount. ``offset`` paid off debt, ``taken`` was clawed back."""
 
     free: Decimal
     held: Decimal
@@ -68,7 +66,7 @@ class Outflows:
 
 
 def outflows_of(lot: Lot) -> Outflows:
-    """Return the lot's outflows in one query; spends, which it skips, are the rest. Expired counts, booked out or not."""
+    """Return the lot's outflows in one query; skipped spends are the rest. Expired counts, booked out or not."""
     with connection.cursor() as cursor:
         cursor.execute(BY_KIND, [BUT_SPENDS, lot.account_id, lot.pk])
         rows = cursor.fetchall()

@@ -62,9 +62,7 @@ def months_of(standing: Standing, now: datetime, zone: ZoneInfo) -> list[Month]:
 def overview(
     standing: Standing, months: list[Month], chosen: Month | None, now: datetime, zone: ZoneInfo
 ) -> Overview:
-    """Return the overview of the ``chosen`` month or the last 30 days, in three or four queries however long the
-    history.
-    """
+    """Read the ``chosen`` month or the last 30 days, in three or four queries however long the history."""
     if chosen is None:
         first = midnight(now.astimezone(zone).date() - timedelta(days=DAYS_SHOWN - 1), zone)
         until = now

@@ -130,9 +130,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Page:
-    """Lines, newest first. ``older`` is the ``before`` of the next page, ``newer`` of the previous one, or None. A
-    ``newer`` of 0 is the first page.
-    """
+    """Lines, newest first. ``older`` and ``newer`` are the neighbouring pages' ``before``; 0 is the first page."""
 
     lines: list[Line]
     older: int | None

@@ -1,5 +1,4 @@
-"""Trace where credits went, for staff: the captures of a hold, the outflows of a lot. Bounded however long the
-history.
+"""Trace where credits went, for staff: a hold's captures, a lot's outflows. Bounded however long the history.
 
 An entry names its lots and its hold, but neither is indexed, as each spend would pay for it. So these searches start
 from the range of versions (`credits.statement.reading.moments`), and read a limited number of entries.
@@ -62,9 +61,7 @@ MOVED_BY_KIND = """
 
 @dataclass(frozen=True)
 class Captures:
-    """The entries that captured from a hold, oldest first. ``elsewhere`` is the sum of those too far back to be
-    listed.
-    """
+    """A hold's captures, oldest first. ``elsewhere`` is the sum of those too far back to be listed."""
 
     entries: list[Entry]
     elsewhere: Decimal
@@ -85,9 +82,7 @@ def captures_of(hold: Hold) -> Captures:
 
 
 def moved_by_kind(lot: Lot) -> dict[Entry.Kind, Decimal]:
-    """Return what entered and left a lot by kind of entry, which adds up to what it has left. One query; spends, which
-    it skips, are the rest.
-    """
+    """Return what entered and left a lot by kind of entry. One query; spends, which it skips, are the rest."""
     with connection.cursor() as cursor:
         cursor.execute(MOVED_BY_KIND, [lot.account_id, BUT_SPENDS, lot.pk, lot.pk])
         moved = {Entry.Kind(kind): amount for kind, amount in cursor.fetchall()}
@@ -109,9 +104,7 @@ def holds_on(lot: Lot) -> QuerySet[Hold]:
 
 
 def accounts_named(word: str) -> list[UUID]:
-    """Return the accounts that match this whole word: their id or their holder's, the owner's name or email address,
-    or the team's name.
-    """
+    """Return the accounts that match the whole word: by their own or their holder's id, name or email address."""
     # Users and teams are looked up first, so that each uses its own index.
     teams = Team.objects.filter(name__normal_form=word).values_list("pk", flat=True)
     named = Q(owner__in=users_named(word)) | Q(team__in=list(teams[:MOST_ACCOUNTS]))
@@ -121,7 +114,7 @@ def accounts_named(word: str) -> list[UUID]:
 
 
 def rows_named(rows: QuerySet[Named], word: str) -> QuerySet[Named]:
-    """Return the holds or adjustments that match this whole word: all of an account that it names, else the one with
+    """Return the holds or adjustments that match the whole word: all of an account that it names, else the one with
     this id, those with this key or reference. All if it is empty.
     """
     if not word:

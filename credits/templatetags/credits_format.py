@@ -26,9 +26,7 @@ def signed(amount: Decimal) -> str:
 
 @register.filter
 def zone_name(moment: datetime) -> str:
-    """Return the zone that the moment is shown in, "CET" or "CEST". Django's own format omits it in the hour that a
-    clock shows twice, when it is needed most.
-    """
+    """Return the moment's zone, "CET" or "CEST". Django's format omits it in the hour that a clock shows twice."""
     return timezone.localtime(moment).tzname() or ""
 
 

@@ -12,8 +12,7 @@ The kind of an entry is its contra account: the sum of the entries of one kind i
 the books balance without a row that every writer would queue for.
 
 Only `credits.ledger` writes here. The database enforces each rule a second time, by a constraint or trigger named for
-it, so that a script that bypasses the ledger is refused. Every row belongs to one account, so that the tables can be
-split by account one day.
+it. Every row belongs to one account, so that the tables can be split by account one day.
 """
 
 from credits.ledger.models.accounts import Account

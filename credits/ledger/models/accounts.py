@@ -56,8 +56,7 @@ class Account(models.Model):
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
         constraints = [
-            # What the lots have left (balance plus debt) covers what is held. One constraint: PostgreSQL reads each
-            # for every statement, and every spend writes this table.
+            # Balance plus debt covers holds. One constraint, as PostgreSQL reads each for every statement.
             models.CheckConstraint(
                 condition=Q(held__gte=0, debt__gte=0, balance__gte=F("held") - F("debt")),
                 name="credits_account_no_overdraft",

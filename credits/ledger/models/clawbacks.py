@@ -30,7 +30,7 @@ class Clawback(models.Model):
         DISPUTE = "dispute", _("Dispute")
 
     class Policy(models.TextChoices):
-        """What happens to a shortfall."""
+        """The policy for a shortfall."""
 
         CAP = "cap", _("Write off")
         DEBT = "debt", _("Bill")

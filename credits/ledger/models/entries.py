@@ -85,8 +85,7 @@ class Entry(models.Model):
             ),
         ]
         indexes = [
-            # For the statement's filters and totals. Spends, nearly all of a long account's entries, are left out and
-            # so pay nothing for it (docs/statement-and-gifts.md).
+            # For the statement's filters and totals. Spends stay out and so pay nothing (docs/statement-and-gifts.md).
             models.Index(
                 fields=["account", "kind", "version"],
                 include=["amount"],
@@ -96,8 +95,7 @@ class Entry(models.Model):
         ]
         triggers = [
             *append_only(),
-            # And credits_entry_continues_its_account, made by migration 0005: it checks the entry against account,
-            # lots and the previous entry, and seals it.
+            # Migration 0005 adds credits_entry_continues_its_account, which checks the entry and seals it.
         ]
 
     def __str__(self) -> str:

@@ -20,9 +20,9 @@ class Hold(models.Model):
     """Credits on hold for work in progress: captured in part or whole, released, or expired.
 
     ``remaining`` of ``amount`` is still held, ``captured`` was spent on it. ``lots`` are the lots that will pay and
-    ``pinned`` how much of each; they pay even if they expire before the work is done. ``overrun`` says what happens
-    when a capture exceeds both the hold and the balance: it is refused, or owed. ``client`` is the API client that
-    made it, if one did.
+    ``pinned`` how much of each; they pay even if they expire before the work is done. ``overrun`` says whether a
+    capture above both the hold and the balance is refused or owed. ``client`` is the API client that made it, if one
+    did.
     """
 
     class Status(models.TextChoices):

@@ -22,8 +22,7 @@ class Lot(models.Model):
 
     ``remaining`` of ``amount`` is left, and ``held`` of that is pinned by holds. ``cost_minor``, in minor units of
     ``currency``, was paid for ``cost_credits`` credits, or if that is empty for the whole lot; the ledger keeps them
-    for reports and never computes with them. Spending takes the lot that expires first, then promotional before paid,
-    then the older.
+    for reports only. Spending takes the lot that expires first, then promotional before paid, then the older.
 
     Gifted credits remember their original lot, its account (``origin_lot``, ``origin_account``) and its cost: so a
     gift carries its cost exactly, and credits returned to their payer rejoin the lot that they came from.
@@ -40,8 +39,7 @@ class Lot(models.Model):
     amount = AmountField(_("amount"))
     remaining = AmountField(_("remaining"))
     held = AmountField(_("held"), default=0, db_default=0)
-    # The index of spending uses this and not `remaining`: updating an indexed column writes to every index of the
-    # table.
+    # The index of spending uses this, not `remaining`: updating an indexed column writes to every index.
     exhausted = models.BooleanField(_("used up"), default=False, db_default=False)
     promotional = models.BooleanField(_("promotional"), default=False)
     cost_minor = models.BigIntegerField(_("cost in minor units"), null=True, blank=True)
@@ -82,8 +80,8 @@ class Lot(models.Model):
             ),
         ]
         indexes = [
-            # The order of spending, and by its first column every lot of an account. The only index, because each
-            # update of a row opens all of them, even unaffected ones. The expiry job reads the table.
+            # The order of spending, and an account's lots. The only index, as each update of a row opens all of them.
+            # The expiry job reads the table.
             models.Index(
                 F("account"),
                 F("exhausted"),

@@ -64,7 +64,6 @@ class Command(BaseCommand):
         return checked
 
     def _count(self, results: Iterator[LineResult], copy: BinaryIO, what: str) -> _Tally:
-        """Count the results, and print each line that has a mistake."""
         tally, place = _Tally(), copy.fileno()
         size = os.fstat(place).st_size
         os.lseek(place, 0, os.SEEK_SET)
