@@ -1,17 +1,11 @@
 """Compute the head of the ledger's seals: one line to keep elsewhere, to check the whole history against later.
 
-<<<<<<< HEAD
 Each entry's hash seals it and the account's entry before it, so an account's last hash seals its whole past. Whoever
 can bypass the guards can still rewrite a whole account, every seal included. A head kept out of their reach reveals
 that: it is a digest over the last hash of every account at one moment.
 
 A moment, not an entry's id, because accounts may live on several servers, whose ids aren't ordered. Entries carry the
 time at which their account was locked, so once all accounts are locked, no entry can appear before that moment.
-=======
-Each entry's hash seals it and the account's entry before it, so an account's last hash seals its whole past. Someone
-who can bypass the guards can still rewrite a whole account, every seal included. A head kept out of their reach reveals
-that: it is a digest over the last hash of every account up to one entry.
->>>>>>> 25d612b (Shorten the docstrings of credits)
 """
 
 from __future__ import annotations

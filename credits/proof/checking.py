@@ -79,7 +79,7 @@ def _disarmed_guards() -> Iterator[Violation]:
 
 
 def _altered_trigger_functions() -> Iterator[tuple[str, str]]:
-    """Functions of declared triggers whose body isn't what pgtrigger would write."""
+    """Yield functions of declared triggers whose body isn't what pgtrigger would write."""
     declared = _trigger_functions()
     with connection.cursor() as cursor:
         cursor.execute(

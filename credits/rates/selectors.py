@@ -145,7 +145,7 @@ def _unknown(name: str, at: datetime | None) -> UnknownModel:
 
 
 def models_on_card(at: datetime | None = None) -> list[ModelOnCard]:
-    """Every model that has a price at the moment, in the order in which they came onto the card."""
+    """Return every model that has a price at that time, in the order in which they came onto the card."""
     newest = (
         Rate.objects.filter(effective_from__lte=at or Now())
         .order_by("provider", "model", "unit", "-effective_from")

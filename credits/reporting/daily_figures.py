@@ -100,61 +100,13 @@ ON CONFLICT (account_id) DO UPDATE SET version = excluded.version
 ShowProgress = Callable[[float], None]
 
 
-<<<<<<< HEAD
 def count_entries(progress: ShowProgress | None = None, *, anew: bool = False) -> None:
-    """Counts what came since the last time, some entries per transaction; ``anew``: from the first one, best in one
+    """Count what came since the last time, some entries per transaction; ``anew``: from the first one, best in one
     transaction, so that who reads sees what was.
 
     Days are in the site's TIME_ZONE; if that has changed, everything is counted again.
     """
     now = timezone.now()
-=======
-@dataclass(frozen=True)
-class Settled:
-    """A point up to which all entries are committed: up to ``entry_id``, as of ``at``."""
-
-    entry_id: int
-    at: datetime.datetime
-
-
-def settled_now(patience: float | None = None) -> Settled | None:
-    """Return the last id given to an entry, once no entry with a smaller id is being written.
-
-    A writer that has drawn an id by then holds a lock on the table right after: once these transactions are over, so
-    is every entry up to that id. Return None if one stays open for more than ``patience`` seconds.
-    """
-    until = time.monotonic() + (PATIENCE_SECONDS if patience is None else patience)
-    with connection.cursor() as cursor:
-        cursor.execute(LAST_GIVEN)
-        settled = Settled(*cursor.fetchone())
-        cursor.execute(WRITERS)
-        writing = set(cursor.fetchone()[0])
-        while writing:
-            if time.monotonic() > until:
-                return None
-            time.sleep(PAUSE_SECONDS)
-            cursor.execute(WRITERS)
-            writing &= set(cursor.fetchone()[0])
-    return settled
-
-
-def count_entries(progress: ShowProgress | None = None) -> bool:
-    """Count new entries, in batches of a transaction each; return whether counting reached the present.
-
-    Days are in the site's TIME_ZONE; if that has changed, everything is counted again.
-    """
-    settled = settled_now()
-    if settled is None:
-        return False
-    count_entries_up_to(settled, progress)
-    return True
-
-
-def count_entries_up_to(
-    settled: Settled, progress: ShowProgress | None = None, *, anew: bool = False
-) -> None:
-    """Count up to an entry. ``anew``: from the first; in one transaction, readers see the old figures meanwhile."""
->>>>>>> 25d612b (Shorten the docstrings of credits)
     with transaction.atomic():
         if _locked().zone != settings.TIME_ZONE or anew:
             _forget_all()
@@ -170,7 +122,7 @@ def count_entries_up_to(
 
 @transaction.atomic
 def _count_some(now: datetime.datetime, reached: UUID) -> tuple[int, UUID | None]:
-    """How many entries, and the account that was reached; None where there were none left."""
+    """Return how many entries were counted and the last account reached; None if none were left."""
     count = _locked()
     with connection.cursor() as cursor:
         cursor.execute(MORE_MEMORY)
