@@ -113,7 +113,7 @@ class AuditEntryAdmin(LongListAdmin):
     def request_origin(self, entry: AuditEntry) -> str:
         parts = {"address": self.address_link(entry), "request": self.request_link(entry, 12)}
         more = {"page": shortened(entry.page, PAGE_IN_LIST), "empty": EMPTY}
-        return render_to_string("admin/audit/whence.html", {**parts, **more})
+        return render_to_string("admin/audit/request_origin.html", {**parts, **more})
 
     @display(description=_("IP address"))
     def address_link(self, entry: AuditEntry) -> str:

@@ -1,4 +1,4 @@
-"""Keep one account's ledger in memory, without holds, by the rules of the ledger's functions (`credits/ledger/sql/`)."""
+"""Keep one account's ledger in memory, without holds, by the rules of the SQL functions in `credits/ledger/sql/`."""
 
 from __future__ import annotations
 
