@@ -1,4 +1,4 @@
-"""People in the staff's admin."""
+"""Show users and groups in the admin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts.models import User
 from backoffice.read_only import StaffMayLook
 
-# The provider says these anew at each sign-in: editing them here would last until the next one.
+# The provider sets these at each sign-in, which would overwrite an edit here.
 DECIDED_BY_PROVIDER = ("username", "email", "first_name", "last_name", "is_staff", "is_superuser")
 ALWAYS_READ_ONLY = ("see_also", "last_login", "date_joined", "oidc_sub", "claims_issued_at")
 
@@ -48,9 +48,9 @@ class ManagedByProviderFilter(admin.SimpleListFilter):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, StaffMayLook):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Search, switch off, put into groups. What the provider decides is shown and not edited.
+    """The admin of users. Whatever the provider decides is read-only.
 
-    Rights come by group, so that two people with one job have the same ones.
+    Rights come from groups, so that users with the same job have the same rights.
     """
 
     is_audited = True
@@ -78,13 +78,13 @@ class UserAdmin(DjangoUserAdmin, StaffMayLook):  # type: ignore[type-arg]  # not
         return (*ALWAYS_READ_ONLY, *managed, *self._rights_out_of_reach(request))
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Only superusers change superusers: whoever may set one's password could otherwise become one."""
+        """Let only superusers edit superusers: anyone who may set their password could act as one."""
         if obj is not None and self._is_out_of_reach(request, obj):
             return False
         return super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Who did something here is switched off and not deleted: what they did would be deleted with them."""
+        """Keep users who did something in the admin, whose history would go with them: deactivate them."""
         if obj is not None and (
             self._is_out_of_reach(request, obj) or LogEntry.objects.filter(user=obj).exists()
         ):
@@ -92,7 +92,7 @@ class UserAdmin(DjangoUserAdmin, StaffMayLook):  # type: ignore[type-arg]  # not
         return super().has_delete_permission(request, obj)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """Not for the provider's people: a password would be a second way in, past the provider."""
+        """Refuse a password for users of the provider: it would let them sign in without the provider."""
         user = self.get_object(request, id)
         if isinstance(user, User) and user.is_managed_by_provider:
             raise PermissionDenied
@@ -102,7 +102,7 @@ class UserAdmin(DjangoUserAdmin, StaffMayLook):  # type: ignore[type-arg]  # not
         return user.is_superuser and not _is_superuser(request)
 
     def _rights_out_of_reach(self, request: HttpRequest) -> tuple[str, ...]:
-        """Only a superuser hands out rights: whoever may edit users could otherwise make himself one."""
+        """Let only superusers grant rights: users who edit users could otherwise promote themselves."""
         if _is_superuser(request):
             return ()
         return ("is_staff", "is_superuser", "groups")
@@ -110,7 +110,7 @@ class UserAdmin(DjangoUserAdmin, StaffMayLook):  # type: ignore[type-arg]  # not
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, StaffMayLook):  # type: ignore[misc]  # unfold is untyped
-    """Who may do what. For superusers: whoever edits the group they are in gives themselves every right."""
+    """The admin of groups, for superusers: anyone who edits their own group could take every right."""
 
     is_audited = True
 

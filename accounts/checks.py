@@ -1,4 +1,4 @@
-"""What must be right about signing in before the site goes up."""
+"""Check the sign-in settings at startup."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEMO_SECRETS = {"credits-web-secret", "service"}
 
 @register(Tags.security)
 def check_openid_settings(**kwargs: Any) -> list[CheckMessage]:
-    """A provider needs a client; outside the demo it needs HTTPS and a secret of its own."""
+    """Require a client for the provider and, outside the demo, HTTPS and a secret other than the demo's."""
     if not settings.OIDC_ISSUER:
         return []
     errors: list[CheckMessage] = []

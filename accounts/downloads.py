@@ -1,4 +1,4 @@
-"""The button above a list that gives what the list shows as a file."""
+"""Add a button to an admin list that downloads the listed rows as a file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from unfold.decorators import action
 from accounts.audit.models import HIDDEN
 from accounts.audit.recording import record_act
 
-# What of a list's address says how it is shown, and not which rows are in it.
+# Parameters of a list's URL that change how rows are shown, not which.
 HOW_IT_IS_SHOWN = {PAGE_VAR, ORDER_VAR, ALL_VAR}
 
 
 class DownloadableList:
-    """For the admin of a list: its file has the rows that its search and its filters leave, all pages of them.
+    """A mixin for an admin whose list can be downloaded: all pages of the rows that search and filters leave.
 
-    The admin says who may (`download_permission`), what the file is called, and what its lines are.
+    The admin names the permission (`download_permission`) and the file, and writes its lines.
     """
 
     actions_list = ["download"]
@@ -35,7 +35,7 @@ class DownloadableList:
     model: type[Model]
 
     def lines_of(self, rows: QuerySet[Any]) -> Iterator[str]:
-        """The file in pieces."""
+        """Yield the file in pieces."""
         raise NotImplementedError
 
     def has_download_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -57,7 +57,7 @@ class DownloadableList:
 
 
 def as_file(name: str, lines: Iterator[str]) -> StreamingHttpResponse:
-    """A CSV file that is sent while it is written."""
+    """Return a CSV file that is sent while it is written."""
     return StreamingHttpResponse(
         lines,
         content_type="text/csv; charset=utf-8",
@@ -66,23 +66,23 @@ def as_file(name: str, lines: Iterator[str]) -> StreamingHttpResponse:
 
 
 def file_headers(name: str) -> dict[str, str]:
-    """Of an answer that is saved as ``name`` and kept by nobody on its way."""
+    """Return the headers of a response that is saved as ``name`` and never cached."""
     return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
 
 
 def record_download(request: HttpRequest, about: Model | type[Model], file: str) -> None:
-    """Puts on record who takes data out, with what the address asks for, before the first byte is sent. An e-mail
-    address that was searched for is left out: the record outlives the people in it.
+    """Record who downloads data and the URL's parameters, before the first byte is sent. A searched email address is
+    hidden: the record outlives the user.
     """
     asked = {name: HIDDEN if "@" in value else value for name, value in _asked_for(request)}
     record_act("downloaded", about, {"file": file, **asked})
 
 
 def _listed(page: Any, request: HttpRequest) -> QuerySet[Any]:
-    """What the list shows for this address.
+    """Return the rows that the list shows for this URL.
 
     Raises:
-        BadRequest: a filter that there isn't.
+        BadRequest: an unknown filter.
     """
     try:
         rows: QuerySet[Any] = page.get_changelist_instance(request).queryset
@@ -101,7 +101,7 @@ def _query_of(request: HttpRequest) -> str:
 
 
 def _asked_for(request: HttpRequest) -> list[tuple[str, str]]:
-    """Which rows the list is asked for."""
+    """Return the parameters that select rows."""
     return [
         (name, value)
         for name, values in request.GET.lists()

@@ -1,7 +1,7 @@
-"""Finds people by e-mail address, by one form of it.
+"""Find users by email address, in a normal form.
 
-An address is not unique here: the provider's subject alone decides who somebody is, and a second person with an address
-must still be able to sign in. An address that several people have stands for none of them.
+Addresses are not unique here: only the provider's subject identifies a user, and a second user with the same address
+must still be able to sign in. An address that several users share identifies none of them.
 """
 
 from __future__ import annotations
@@ -19,30 +19,32 @@ from accounts.normal_form import normal_form
 
 @dataclass(frozen=True)
 class Holders:
-    """Say how many people have an address, and the id of one of them."""
+    """How many users have an address, and the id of one of them."""
 
     count: int
     one: UUID
 
 
 def email_key(address: str) -> str:
-    """Give the form under which an address is stored in `User.email_key` and compared; spaces around it don't count."""
+    """Return the form in which an address is stored in `User.email_key` and compared; surrounding spaces are
+    ignored.
+    """
     return normal_form(address.strip())
 
 
 def is_same_address(one: str, other: str) -> bool:
-    """Tell whether two addresses are the same. No address is the same as nothing."""
+    """Return whether two addresses are the same. An empty address equals nothing."""
     return bool(one.strip()) and email_key(one) == email_key(other)
 
 
 def people_with(address: str) -> QuerySet[User]:
-    """Find everybody who has this address; nobody has none."""
+    """Return all users with this address; none for an empty one."""
     key = email_key(address)
     return User.objects.filter(email_key=key) if key else User.objects.none()
 
 
 def holders_of(addresses: Iterable[str]) -> dict[str, Holders]:
-    """Find who has each of the addresses, by its `email_key`, in one query. What nobody has is left out."""
+    """Return who has each address, by its `email_key`, in one query. Unused addresses are left out."""
     keys = {email_key(address) for address in addresses} - {""}
     rows = User.objects.filter(email_key__in=keys).values_list("email_key").order_by()
     counted = rows.annotate(count=Count("pk"), one=Min(Cast("pk", CharField())))

@@ -1,4 +1,4 @@
-"""Why someone could not be let in. Messages are for people; none of them ever holds a token or a secret."""
+"""Define why a user was refused. Messages are for users and never hold a token or a secret."""
 
 from __future__ import annotations
 
@@ -6,35 +6,32 @@ from core.errors import DomainError
 
 
 class SignInError(DomainError):
-    """Nobody was signed in. ``reason`` in ``params`` says exactly why, for the log."""
+    """A failed sign-in. ``reason`` in ``params`` says exactly why, for the log."""
 
 
 class InvalidTokenError(SignInError):
-    """A token that isn't what it should be: expired, forged, for someone else, from someone else."""
+    """An invalid token: expired, forged, from another issuer or for another audience."""
 
     code = "invalid_token"
     status = 401
 
 
 class InvalidAnswerError(SignInError):
-    """A browser came back from the provider with something we did not ask for, or nothing usable."""
+    """A response from the provider that answers no request, or can't be used."""
 
     code = "invalid_answer"
     status = 400
 
 
 class ProviderRefusedError(SignInError):
-    """The provider sent the browser back with an error (OpenID Connect Core 1.0, section 3.1.2.6)."""
+    """The provider redirected the browser with an error (OpenID Connect Core 1.0, section 3.1.2.6)."""
 
     code = "provider_refused"
     status = 403
 
 
 class ProviderUnavailableError(SignInError):
-    """The OpenID provider can't be reached, or answers nonsense.
-
-    Not the caller's fault: trying again may help.
-    """
+    """The OpenID provider can't be reached or its response is invalid. Retrying may help."""
 
     code = "provider_unavailable"
     status = 503
@@ -46,21 +43,21 @@ class ProviderUnavailableError(SignInError):
 
 
 class AccountDisabledError(SignInError):
-    """Staff have switched this person's account off."""
+    """A user whom staff have disabled."""
 
     code = "account_disabled"
     status = 403
 
 
 class ClientTokenError(SignInError):
-    """A valid token of a program, where only people may call: services have addresses of their own."""
+    """A service's valid token at an endpoint for users."""
 
     code = "client_token"
     status = 403
 
 
 class SignInBusy(SignInError):
-    """As many passwords are being checked as may be at once. This one wasn't looked at."""
+    """Too many passwords are being checked at the same time. This one was not checked."""
 
     code = "sign_in_busy"
     status = 503
@@ -71,21 +68,21 @@ class SignInBusy(SignInError):
 
 
 class UnknownTimeZone(DomainError):
-    """A name of no zone that can be chosen."""
+    """A time zone that can't be chosen."""
 
     code = "unknown_time_zone"
     status = 400
 
 
 class UserErased(DomainError):
-    """Whom something new is to be written about was erased a moment ago."""
+    """A user who was erased just before something new about them was to be written."""
 
     code = "user_erased"
     status = 410
 
 
 class ErasureBlocked(DomainError):
-    """Something has to be settled first. ``obstacles`` in ``params`` are the codes of all that is in the way."""
+    """An erasure that must wait. ``obstacles`` in ``params`` lists the codes of everything in its way."""
 
     code = "erasure_blocked"
     status = 409

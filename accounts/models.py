@@ -1,7 +1,4 @@
-"""Who someone is.
-
-A person signs in through an OpenID provider, or with a Django password where none is configured.
-"""
+"""Store users. They sign in through an OpenID provider, or with a Django password if none is configured."""
 
 from __future__ import annotations
 
@@ -18,11 +15,10 @@ from accounts.normal_form import IN_SQL, NormalForm
 
 
 class User(AbstractUser):
-    """A buyer or a member of staff.
+    """A customer or a member of staff.
 
-    ``oidc_sub`` is the provider's subject: the one identifier of a person that never changes and is never
-    reused (OpenID Connect Core 1.0, section 2). People are matched on it and never on e-mail, which can
-    move between people.
+    ``oidc_sub`` is the provider's subject: the only identifier of a user that never changes and is never reused (OpenID
+    Connect Core 1.0, section 2). Users are matched by it and never by email address, which can pass to another user.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -30,12 +26,11 @@ class User(AbstractUser):
         _("OpenID subject"), max_length=255, unique=True, null=True, blank=True, editable=False
     )
 
-    # Signing in and bearer tokens both bring claims, in any order: an older token never overwrites a newer
-    # one's.
+    # Sign-ins and bearer tokens both bring claims, in any order: older ones never overwrite newer ones.
     claims_issued_at = models.DateTimeField(_("claims issued at"), null=True, blank=True, editable=False)
 
-    # Of the back office's roles, those that the provider gives this person: sorted, with commas. The groups of the same
-    # names follow it; kept here, so that a request can tell that nothing changed without asking for the groups.
+    # The admin roles that the provider gives this user: sorted, comma-separated. The groups of the same names follow
+    # it; it is stored here so that a request can detect a change without querying the groups.
     provider_roles = models.CharField(
         _("provider's roles"), max_length=200, blank=True, default="", db_default="", editable=False
     )
@@ -49,12 +44,12 @@ class User(AbstractUser):
         help_text=_("Such as Europe/Berlin; leave blank for the site’s time zone."),
     )
 
-    # When everything personal was taken out of this row (see `billing.privacy.erasure`). The row stays: purchases,
-    # entries and what staff did hang on it.
+    # When all personal data was removed from this row (see `billing.privacy.erasure`). The row is kept: purchases,
+    # entries and acts of staff refer to it.
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
 
-    # The form under which people are found by e-mail (see `accounts.email_addresses`). The database writes it, whoever
-    # writes the address: an instance in memory may still have an older one.
+    # The form by which users are found by email (see `accounts.email_addresses`). The database writes it on every
+    # change of the address, so an instance in memory may be out of date.
     email_key = models.TextField(_("normalized email"), editable=False, default="", db_default="")
 
     class Meta:
@@ -65,7 +60,7 @@ class User(AbstractUser):
             ("erase_user", _("Can erase a user’s personal data")),
         ]
         constraints = [
-            # Nothing brings it back: no late sign-in, no edit.
+            # An erasure is final: no late sign-in or edit undoes it.
             models.CheckConstraint(
                 condition=Q(erased_at__isnull=True)
                 | Q(
@@ -83,14 +78,14 @@ class User(AbstractUser):
                 ),
                 name="accounts_user_erased_is_nobody",
             ),
-            # Also for rows that are written past the trigger.
+            # Also covers rows that bypass the trigger.
             models.CheckConstraint(
                 condition=Q(email_key=NormalForm("email")), name="accounts_user_email_key_is_its_emails"
             ),
         ]
         indexes = [
             models.Index(fields=["email_key"], name="accounts_user_by_email_key"),
-            # Staff look people up by username too.
+            # Staff search for users by username too.
             models.Index(NormalForm("username"), name="accounts_user_by_username"),
         ]
         triggers = [
@@ -104,17 +99,17 @@ class User(AbstractUser):
 
     @property
     def is_managed_by_provider(self) -> bool:
-        """Whether the OpenID provider decides this person's names, e-mail and roles."""
+        """Return whether the OpenID provider decides this user's names, email address and roles."""
         return self.oidc_sub is not None
 
 
 class ProviderSession(models.Model):
-    """The session at the OpenID provider that a session here began with: how the provider ends it here too.
+    """The provider's session that a session here began with, so that the provider can end it here too.
 
-    Goes with the session. ``sid`` is the provider's id of its own; empty where its tokens have none.
+    It is deleted with the session. ``sid`` is the provider's own id; empty if its tokens have none.
     """
 
-    # Without a constraint: processes of the version before, which know nothing of this, end sessions too.
+    # No constraint: processes of the previous version, which don't know this table, end sessions too.
     session = models.OneToOneField(Session, on_delete=models.CASCADE, primary_key=True, db_constraint=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     sid = models.CharField(max_length=255, blank=True, db_index=True)
@@ -128,8 +123,9 @@ class ProviderSession(models.Model):
 
 
 class ProviderLogout(models.Model):
-    """A logout that the provider told of: kept while its token could come again, and while a sign-in that it ended may
-    still be under way.
+    """A logout that the provider reported: kept while its token could be replayed, and while a sign-in that it ended
+    may
+    still be in progress.
     """
 
     jti = models.CharField(max_length=255, primary_key=True)

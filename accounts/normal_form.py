@@ -1,8 +1,8 @@
-"""The one form in which e-mail addresses and usernames are matched: NFC, then ASCII letters in lower case.
+"""Normalise email addresses and usernames for matching: NFC, then ASCII letters to lower case.
 
-Other foldings make one letter of several. In capitals the dotless ı is I, as i is, and the long ſ is S, as s is: by
+Other foldings merge distinct letters. The dotless ı and i share the capital I, the long ſ and s share S: with
 PostgreSQL's UPPER(), Django's ``iexact`` or Unicode case folding, credits for mike@ could reach mıke@. Here two texts
-have the same form only if they are the same characters, whatever the case of A to Z.
+match only if their characters are the same, whatever the case of A to Z.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Func, Lookup, TextField
 from django.db.models.sql.compiler import SQLCompiler
 
-# Stored in columns, indexes and checks: another form needs new ones of each. In the C collation lower() knows no
-# letters but A to Z.
+# Stored in columns, indexes and checks, which must all change with it. In the C collation lower() knows only A to Z.
 IN_SQL = 'lower(normalize(%(expressions)s, NFC) COLLATE "C")'
 TO_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def normal_form(text: str) -> str:
-    """Give the text's normal form, as `NormalForm` does in the database."""
+    """Return the text's normal form, as `NormalForm` does in the database."""
     return unicodedata.normalize("NFC", text).translate(TO_LOWER)
 
 
 class NormalForm(Func):
-    """Compute the normal form in the database: ``NormalForm("username")``."""
+    """The normal form, computed in the database: ``NormalForm("username")``."""
 
     template = IN_SQL
     arity = 1
@@ -37,7 +36,7 @@ class NormalForm(Func):
 @CharField.register_lookup
 @TextField.register_lookup
 class HasNormalForm(Lookup):
-    """Match a column by the normal forms of both sides: ``username__normal_form="Ada"``, also in ``search_fields``."""
+    """A lookup by the normal form of both sides: ``username__normal_form="Ada"``, also in ``search_fields``."""
 
     lookup_name = "normal_form"
 

@@ -1,4 +1,4 @@
-"""Recognising a person by the provider's claims: one way for signing in and for bearer tokens."""
+"""Match users by the provider's claims, the same way for sign-ins and bearer tokens."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Claims = dict[str, Any]
 
 logger = structlog.get_logger(__name__)
 
-# The audit's word for what the provider decides. Nobody of the staff does it.
+# The audit's cause for what the provider decides.
 BY_PROVIDER = "provider_roles"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What the provider says of a person. ``None`` is what it doesn't say: that stays as it is with us.
+    """What the provider says about a user. ``None``: it says nothing, and our value is kept.
 
-    Roles are the exception. A token that names none gives none: nobody stays staff because a claim is
-    missing. ``why_no_roles`` is for the log, where it says so.
+    Roles are the exception: a token without roles grants none, so that nobody stays staff because a claim is missing.
+    ``why_no_roles`` is for the log.
     """
 
     sub: str
@@ -47,12 +47,12 @@ class Identity:
 
     @property
     def staff_roles(self) -> frozenset[str]:
-        """Those that a group of the back office stands for."""
+        """Return the roles that stand for a group of the admin."""
         return self.roles & frozenset(settings.STAFF_GROUPS)
 
     @classmethod
     def from_claims(cls, claims: Claims) -> Identity:
-        """Read claims that were verified: ``sub`` and ``iat`` are sound, the rest may be anything."""
+        """Read verified claims: ``sub`` and ``iat`` are valid, the rest may be anything."""
         email = _read_email(claims)
         return cls(
             sub=claims["sub"],
@@ -67,12 +67,12 @@ class Identity:
 
 
 def read_roles(claims: Claims) -> list[str] | None:
-    """The list under ``OIDC_ROLES_CLAIM``, a name or a dotted path; None when there is no such list."""
+    """Return the list under ``OIDC_ROLES_CLAIM``, a name or a dotted path; None if there is no such list."""
     return _find_roles(claims)[0]
 
 
 def explain_missing_roles(claims: Claims) -> str:
-    """Why the claims have no list of roles, for the log; empty where they have one."""
+    """Return why the claims have no list of roles, for the log; empty if they have one."""
     return _find_roles(claims)[1]
 
 
@@ -94,10 +94,10 @@ def _find_roles(claims: Claims) -> tuple[list[str] | None, str]:
 
 
 def recognise_person(identity: Identity, *, signing_in: bool = False) -> User:
-    """The user of this ``sub``: made at first sight, brought up to date after. Raises AccountDisabledError.
+    """Return the user of this ``sub``: created at first, then kept up to date. Raises AccountDisabledError.
 
-    The subject alone decides. An e-mail address can pass from one person to another, and a user whom
-    someone made by hand belongs to whoever has its password, so neither is ever matched by name or address.
+    Only the subject counts, never a name or email address: an address can pass to another user, and a user created by
+    hand belongs to whoever has its password.
     """
     user = _find_user(identity.sub) or _create_user(identity)
     if not user.is_active:
@@ -109,15 +109,15 @@ def recognise_person(identity: Identity, *, signing_in: bool = False) -> User:
 
 
 def _log_missing_roles(user: User, identity: Identity, *, lost_rights: bool, signing_in: bool) -> None:
-    """A withdrawn role and a claim that isn't there end alike; only the log can tell staff which it was."""
+    """Log why the roles are gone: a withdrawn role and a missing claim have the same effect."""
     if identity.why_no_roles and (lost_rights or signing_in):
         log = logger.warning if lost_rights else logger.info
         log("provider_named_no_roles", why=identity.why_no_roles, user=str(user.pk))
 
 
 def follow_provider_roles(user: User) -> None:
-    """Puts the user into the groups that the provider's roles name, and out of the others of the back office. Groups
-    that staff made themselves are theirs.
+    """Set the user's admin groups to those that the provider's roles name. Groups that staff created stay as they
+    are.
     """
     roles = Group.objects.filter(name__in=settings.STAFF_GROUPS)
     given = roles.filter(name__in=user.provider_roles.split(","))
@@ -130,7 +130,7 @@ def _find_user(sub: str) -> User | None:
 
 
 def _create_user(identity: Identity) -> User:
-    """A new user without a password. Of several first requests at once one makes it, the others find it."""
+    """Create a user without a password. Of several simultaneous first requests one creates it, the others find it."""
     fields = {**_read_fields(identity), "oidc_sub": identity.sub, "claims_issued_at": identity.issued_at}
     for username in _propose_usernames(identity):
         try:
@@ -145,7 +145,7 @@ def _create_user(identity: Identity) -> User:
 
 
 def _propose_usernames(identity: Identity) -> Iterator[str]:
-    """The provider's name for the person, then the same with a suffix that belongs to this subject alone."""
+    """Yield the provider's username, then the same with a suffix unique to this subject."""
     digest = hashlib.sha256(identity.sub.encode()).hexdigest()
     name = identity.username or "person"
     if identity.username:
@@ -155,10 +155,10 @@ def _propose_usernames(identity: Identity) -> Iterator[str]:
 
 
 def _bring_up_to_date(user: User, identity: Identity, *, always: bool) -> None:
-    """Take over what changed.
+    """Save what changed.
 
-    A token older than the last one that was taken over tells old news and is left alone: otherwise a role
-    that was withdrawn would come back with a token from the minute before. Whoever was erased meanwhile stays so.
+    Claims older than those saved last are ignored: otherwise a token from a minute before would restore a withdrawn
+    role. An erased user stays erased.
     """
     changes = {name: value for name, value in _read_fields(identity).items() if getattr(user, name) != value}
     if not (changes or always):
@@ -174,7 +174,7 @@ def _bring_up_to_date(user: User, identity: Identity, *, always: bool) -> None:
 
 
 def _read_fields(identity: Identity) -> dict[str, Any]:
-    """The fields of ``User`` that the provider decides."""
+    """Return the fields of ``User`` that the provider decides."""
     said = {"email": identity.email, "first_name": identity.first_name, "last_name": identity.last_name}
     is_admin = settings.OIDC_ADMIN_ROLE in identity.roles
     return {name: value for name, value in said.items() if value is not None} | {
@@ -185,10 +185,10 @@ def _read_fields(identity: Identity) -> dict[str, Any]:
 
 
 def _read_email(claims: Claims) -> str | None:
-    """The address that the provider vouches for: blank if it vouches for none, None if it says nothing of it.
+    """Return the verified address: blank if it isn't verified, None if the provider doesn't say.
 
-    Anybody may write anybody's address into their own profile there. Whoever did would get what is meant for its owner:
-    gifts, grants, mails (OpenID Connect Core 1.0, section 5.7). So one that isn't said to be verified is nobody's.
+    At the provider, anyone may enter anyone's address, and would receive what is meant for its owner: gifts, grants,
+    emails (OpenID Connect Core 1.0, section 5.7). So an unverified address counts as none.
     """
     email = _read_text(claims, "email", 254)
     if not email:
@@ -199,7 +199,7 @@ def _read_email(claims: Claims) -> str | None:
 
 
 def _is_true(value: object) -> bool:
-    """The claim is a boolean; some providers write it as text."""
+    """Return whether the claim is true; some providers send booleans as text."""
     return value is True or value == "true"
 
 
@@ -212,7 +212,7 @@ def _is_address(text: str) -> bool:
 
 
 def _read_text(claims: Claims, name: str, limit: int) -> str | None:
-    """A claim as text that the database takes: blank if too long, None if missing or no text."""
+    """Return a claim as text that the database accepts: blank if too long, None if missing or no text."""
     value = claims.get(name)
     if not isinstance(value, str):
         return None

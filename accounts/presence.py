@@ -1,4 +1,4 @@
-"""Keeps users from being erased while something new about them is written."""
+"""Keep users from being erased while something new about them is written."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from accounts.errors import UserErased
 from accounts.models import User
 from core.database.locks import require_transaction
 
-# Shared, so that two who do something for one user don't wait for each other; an erasure waits for both.
+# A shared lock: two writes about a user don't wait for each other; an erasure waits for both.
 KEEP_FROM_ERASURE = (
     "SELECT id FROM accounts_user WHERE id = ANY (%s) AND erased_at IS NULL ORDER BY id FOR KEY SHARE"
 )
 
 
 def keep_from_erasure(*user_ids: UUID) -> None:
-    """Makes sure that these users are not erased, and are not until the transaction ends: for whatever writes something
-    new about them. Before any other lock, as the erasure itself takes them.
+    """Check that these users are not erased, and prevent it until the transaction ends. Call it before writing
+    something
+    new about them, and before taking any other lock, as the erasure does.
 
     Raises:
-        UserErased: one of them is, or is gone.
-        RuntimeError: no transaction is open, so the lock would hold nothing.
+        UserErased: one of them is erased or deleted.
+        RuntimeError: no transaction is open, so the lock would not last.
     """
     require_transaction()
     wanted = set(user_ids)
@@ -34,10 +35,10 @@ def keep_from_erasure(*user_ids: UUID) -> None:
 
 
 def lock_user(user_id: UUID) -> User:
-    """The user, locked until the transaction ends: whoever holds them present is waited for.
+    """Return the user, locked until the transaction ends. Waits for `keep_from_erasure`.
 
     Raises:
-        User.DoesNotExist: there is none.
+        User.DoesNotExist: there is no such user.
         RuntimeError: no transaction is open.
     """
     require_transaction()

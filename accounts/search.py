@@ -1,4 +1,4 @@
-"""Finds people by what they are called."""
+"""Find users by name."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ MOST = 100
 
 
 def users_named(word: str) -> list[UUID]:
-    """Find the ids of those whose username or e-mail address is this whole word, in any case, or whose OpenID subject
-    it is: a hundred at most.
+    """Return the ids of the users with exactly this username or email address, in any case, or this OpenID subject:
+    a hundred at most.
     """
     named = (
         User.objects.filter(username__normal_form=word)

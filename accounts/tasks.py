@@ -1,4 +1,4 @@
-"""Background work on people's sessions."""
+"""Run background jobs on sessions."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from core.jobs.queues import UPKEEP
 @app.periodic(cron="41 * * * *")
 @app.task(name="accounts.forget_sessions", queue=UPKEEP, queueing_lock="accounts.forget_sessions")
 def forget_sessions(timestamp: int) -> None:
-    """Deletes sessions that have expired."""
+    """Delete expired sessions."""
     delete_expired_sessions()

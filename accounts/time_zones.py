@@ -1,7 +1,7 @@
-"""In whose clock times are shown: each person's own zone, on every page, staff's too, and in every mail.
+"""Show times in each user's own zone, on every page, the admin too, and in every email.
 
-The first time it is the browser's, which its script puts into a cookie; from then on it stands in the account, and the
-person changes it. Who has none reads the site's clock. What is stored is always an instant, and programs get UTC.
+The browser's script puts its zone into a cookie, which is saved to the account the first time; the user can change it
+later. Without one, times are in the site's zone. Stored times are always instants, and API clients get UTC.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from accounts.email_addresses import people_with
 from accounts.errors import UnknownTimeZone
 from accounts.models import User
 
-# Places, as people look for them. What else there is are older names for the same.
+# Regions as users search for them. All other names are older aliases.
 REGIONS = (
     "Africa",
     "America",
@@ -47,8 +47,8 @@ def zone_names() -> tuple[str, ...]:
 
 @cache
 def zone_options() -> SafeString:
-    """The same as the options of a select, by the part of the world. Written once: four hundred of them took a
-    template as long as the rest of the page.
+    """Return the zones as the options of a select, grouped by region. Cached: a template took as long for these four
+    hundred as for the rest of the page.
     """
     options = {name: format_html("<option>{}</option>", name) for name in zone_names()}
     regions = ((region, [options[name] for name in options if name.startswith(region)]) for region in REGIONS)
@@ -61,7 +61,7 @@ def site_zone() -> zoneinfo.ZoneInfo:
 
 
 def zone_of(user: User | None) -> zoneinfo.ZoneInfo:
-    """The zone to show times in. The site's for nobody, and for a name that this machine doesn't know any more."""
+    """Return the user's zone. The site's for None, and for a name that this machine no longer knows."""
     default = site_zone()
     if user is None or not user.time_zone:
         return default
@@ -72,16 +72,16 @@ def zone_of(user: User | None) -> zoneinfo.ZoneInfo:
 
 
 def zone_of_address(address: str) -> zoneinfo.ZoneInfo:
-    """The zone of whoever has this e-mail address. The site's where nobody has it, or several do."""
+    """Return the zone of the user with this email address. The site's if no user has it, or several do."""
     people = people_with(address)[:2]
     return zone_of(people[0] if len(people) == 1 else None)
 
 
 def choose_zone(user: User, name: str) -> None:
-    """Shows times in this zone from now on; empty: in that of the next browser, as the first time.
+    """Save the zone to show times in; empty: take the next browser's.
 
     Raises:
-        UnknownTimeZone: none that can be chosen.
+        UnknownTimeZone: not one to choose from.
     """
     if name and name not in zone_names():
         raise UnknownTimeZone(_("Choose a time zone from the list."))
@@ -90,8 +90,8 @@ def choose_zone(user: User, name: str) -> None:
 
 
 def take_from_browser(user: User, name: str) -> None:
-    """Keeps the browser's zone for whoever has none, unless they have chosen one at this very moment. What can't be
-    chosen isn't taken either.
+    """Save the browser's zone for a user who has none, unless they choose one at this moment. Unknown zones are
+    ignored.
     """
     nobody_chose = User.objects.filter(pk=user.pk, time_zone="", erased_at__isnull=True)
     if name in zone_names() and nobody_chose.update(time_zone=name):
@@ -99,7 +99,7 @@ def take_from_browser(user: User, name: str) -> None:
 
 
 class ActivateTimeZone:
-    """Shows the times of pages in the reader's zone. Asks nothing of whoever has no session."""
+    """Middleware that shows page times in the reader's zone. Requests without a session cost no query."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

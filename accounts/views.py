@@ -1,4 +1,4 @@
-"""Signing in and out, in the browser."""
+"""Sign users in and out in the browser."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ NEXT_KEY = "oidc_login_next"
 
 
 class SignInView(LoginView):
-    """The one place where people sign in: through the provider, with a password, or in the demo either."""
+    """The sign-in page: through the provider, with a password, or both in the demo."""
 
     template_name = "accounts/login.html"
     form_class = SignInForm
@@ -96,7 +96,7 @@ class SignOutView(View):
 
 
 class AuthenticateView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # mozilla-django-oidc is untyped
-    """Sends the browser to the provider, with a state, a nonce and a PKCE challenge of its own."""
+    """Sends the browser to the provider with a state, a nonce and a PKCE challenge."""
 
     http_method_names = ["get", "head"]
     get_settings = staticmethod(provider.read_setting)
@@ -109,10 +109,7 @@ class AuthenticateView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # 
 
 
 class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # mozilla-django-oidc is untyped
-    """Where the provider sends the browser back to.
-
-    Whatever it brings, the answer is a page and never a 500.
-    """
+    """The page that the provider redirects to. Whatever it receives, it answers with a page and never a 500."""
 
     http_method_names = ["get", "head"]
     get_settings = staticmethod(provider.read_setting)
@@ -129,10 +126,10 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # moz
         return _refuse(self.request, InvalidAnswerError("Nobody was signed in.", reason="no_user"))
 
     def login_success(self) -> HttpResponse:
-        """Signs in under a new session key, always: a key that was known before must be worth nothing after.
+        """Sign in under a new session key: a key known before must be worthless afterwards.
 
-        Django keeps the key when the same person signs in again, and empties the session when another does,
-        so what is to survive is taken out before and put in after.
+        Django keeps the key if the same user signs in again, and empties the session for another user, so values to
+        keep are read first and set afterwards.
         """
         session = self.request.session
         next_url = self.success_url
@@ -153,7 +150,7 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # moz
 @csrf_exempt
 @require_POST
 def back_channel_logout(request: HttpRequest) -> HttpResponse:
-    """The provider says that it has ended a session (OpenID Connect Back-Channel Logout 1.0, section 2.5)."""
+    """Handle a session end reported by the provider (OpenID Connect Back-Channel Logout 1.0, section 2.5)."""
     if not provider.is_configured():
         raise Http404
     try:
@@ -164,7 +161,7 @@ def back_channel_logout(request: HttpRequest) -> HttpResponse:
 
 
 def _refuse_logout(error: SignInError) -> HttpResponse:
-    """Always 400 (section 2.8), with a code of RFC 6749: a provider that is told the truth can log it."""
+    """Answer 400 in any case (section 2.8), with a code of RFC 6749 that the provider can log."""
     logger.warning("backchannel_logout_refused", code=error.code, reason=error.params.get("reason"))
     is_ours = isinstance(error, ProviderUnavailableError)
     code = "temporarily_unavailable" if is_ours else "invalid_request"
@@ -179,7 +176,7 @@ def _refuse_logout(error: SignInError) -> HttpResponse:
 )
 @require_POST
 def choose_time_zone(request: HttpRequest) -> HttpResponse:
-    """Shows times in another zone from now on, and goes back to where the person was."""
+    """Show times in another zone from now on, and return to the page."""
     try:
         choose_zone(cast(User, request.user), request.POST.get("time_zone", ""))
     except UnknownTimeZone as error:
@@ -192,14 +189,14 @@ def choose_time_zone(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """The admin's own sign-in address, which would know passwords only."""
+    """Redirect the admin's own sign-in page, which supports only passwords."""
     return redirect(_with_next(reverse("accounts:login"), request.GET.get("next") or reverse("admin:index")))
 
 
 def _check_answer(request: HttpRequest) -> None:
-    """Refuses whatever doesn't answer a request of this very session, before anything is done about it.
+    """Refuse whatever doesn't answer a request of this session, before acting on it.
 
-    mozilla-django-oidc signs out on any ``?error=``, with a state or without: a link could sign people out.
+    mozilla-django-oidc signs out on any ``?error=``, even without a state: a link could sign users out.
     """
     states = request.session.get("oidc_states", {})
     if request.GET.get("state") not in states:
@@ -213,8 +210,7 @@ def _check_answer(request: HttpRequest) -> None:
         raise InvalidAnswerError("The answer has no code.", reason="no_code")
 
 
-# RFC 6749, section 4.1.2.1, and OpenID Connect Core 1.0, section 3.1.2.6. Others are not repeated into the
-# log.
+# RFC 6749, section 4.1.2.1, and OpenID Connect Core 1.0, section 3.1.2.6. Others are not logged.
 _OAUTH_ERRORS = {
     "access_denied",
     "account_selection_required",
@@ -231,7 +227,7 @@ _OAUTH_ERRORS = {
 
 
 def _refuse(request: HttpRequest, error: SignInError) -> HttpResponse:
-    """Back to the login page, with a reason for the person there and one for the log."""
+    """Redirect to the sign-in page, with a reason for the user there and one in the log."""
     logger.warning("sign_in_refused", code=error.code, reason=error.params.get("reason"))
     messages.error(request, _explain(error))
     return redirect(_with_next(reverse("accounts:login"), request.session.get(NEXT_KEY)))

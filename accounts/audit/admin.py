@@ -1,4 +1,4 @@
-"""The audit: what was done, by whom and from where, to read and to search."""
+"""Show the audit in the admin: what was done, by whom and from where."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PAGE_IN_LIST = 32
 
 class AuditList(LongChangeList):
     def get_results(self, request: HttpRequest) -> None:
-        """The people's names of a whole page at once."""
+        """Look up the user names of a whole page in one query."""
         super().get_results(request)
         name_people(self.result_list)
 
@@ -43,7 +43,7 @@ class AuditEntryAdmin(LongListAdmin):
     list_filter = [WhoFilter, KindFilter, ActFilter, ("at", PeriodFilter)]
     list_filter_submit = True
     list_filter_sheet = True
-    search_fields = ["id"]  # what is looked for says get_search_results
+    search_fields = ["id"]  # see get_search_results
     search_help_text = _("Exact user, object, request ID or IP address.")
     ordering = ["-at", "-id"]
     fieldsets = [
@@ -60,7 +60,7 @@ class AuditEntryAdmin(LongListAdmin):
         return may_read(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Not for every member of staff: it tells what the others do."""
+        """Require the audit's own permission: it shows what other staff do."""
         return may_read(request)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -84,7 +84,7 @@ class AuditEntryAdmin(LongListAdmin):
 
     @display(description=_("action"))
     def what(self, entry: AuditEntry) -> str:
-        """As in: Changed package starter."""
+        """Return the action in words, such as "Changed package starter"."""
         act, kind = act_in_words(entry.act), kind_in_words(entry.kind)
         return format_html("{} {} {}", act, kind, object_shown(entry))
 
@@ -135,7 +135,7 @@ def may_read(request: HttpRequest) -> bool:
 
 
 def name_people(entries: list[AuditEntry]) -> None:
-    """Gives the entries the names of all whom they name, by one query."""
+    """Attach the names of all users that the entries mention, in one query."""
     found = names_of(person for entry in entries for person in people_in(entry))
     for entry in entries:
         entry.names = found  # type: ignore[attr-defined]  # for the columns of this page
@@ -147,7 +147,7 @@ def names(entry: AuditEntry) -> dict[str, str]:
 
 
 def object_shown(entry: AuditEntry) -> str:
-    """The object by its name, linked to its page where there is one."""
+    """Return the object's name, linked to its page if it has one."""
     name = entry.object_name or names(entry).get(entry.object_id) or shortened(entry.object_id, 16)
     model = model_of(entry.kind)
     if model is None or not entry.object_id or entry.act == "deleted" or not admin.site.is_registered(model):

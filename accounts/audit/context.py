@@ -1,4 +1,4 @@
-"""Who does it, and from where: said to the database with each statement, for its triggers to write down."""
+"""Pass the actor, cause and origin of a change to the database, where its triggers record them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from accounts.models import User
 
 
 def acting(user: User | None = None, cause: str = "") -> pghistory.context:
-    """What is changed inside is on record as this person's, or as done for this ``cause``: the name of a rule, such as
-    ``provider_roles``. With the request's id and address, where there is one.
+    """Record changes made inside as this user's, or under a ``cause``: the name of a rule, such as ``provider_roles``.
+
+    The request's id and address are added if there is a request.
     """
     who = {"user": str(user.pk)} if user else {}
     return pghistory.context(**who, cause=cause, **request_origin())
 
 
 def request_origin() -> dict[str, Any]:
-    """The request's id, and its address as the log has it."""
+    """Return the request's id, and its address as the log has it."""
     said = get_contextvars()
     return {"request_id": said.get("request_id", ""), "address": said.get("ip") or ""}

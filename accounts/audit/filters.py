@@ -1,4 +1,4 @@
-"""What narrows the list of the audit."""
+"""Filter the audit list."""
 
 from __future__ import annotations
 

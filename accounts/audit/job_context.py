@@ -1,4 +1,4 @@
-"""What a background job changes is on record under the job's name."""
+"""Record what a background job changes under the job's name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from accounts.audit.context import acting
 
 
 def name_jobs(app: App) -> None:
-    """For procrastinate's ``ON_APP_READY``."""
+    """Add the middleware that names jobs; procrastinate's ``ON_APP_READY``."""
     wrapping = app.worker_defaults.setdefault("task_middleware", [])
     app.worker_defaults["task_middleware"] = [*wrapping, in_its_name]
 

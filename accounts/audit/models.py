@@ -1,4 +1,4 @@
-"""What staff, scripts and the provider's roles did: one table that is only ever added to."""
+"""Store what staff, scripts and the provider's roles changed, in one append-only table."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ExactNumbers(json.JSONDecoder):
-    """Amounts never pass through a float."""
+    """A JSON decoder that reads amounts as Decimal, never as float."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, parse_float=Decimal)
 
 
-# What a column's value is replaced by where only the fact that it changed may be known.
+# Replaces the value of a column of which only the fact that it changed may be known.
 HIDDEN = "•••"
 
 
 class FromContext(Func):
-    """A default that the database reads from what was said with the statement (`accounts.audit.context`)."""
+    """A default that the database reads from the statement's context (`accounts.audit.context`)."""
 
     function = "audit_context"
     template = "%(function)s('%(name)s')"
@@ -35,7 +35,7 @@ class FromContext(Func):
 
 
 class FromConnection(Func):
-    """A default that the database reads from the connection: its program, its role."""
+    """A default that the database reads from the connection: its program or its role."""
 
     template = "%(function)s()"
     allowed_default = True
@@ -45,24 +45,24 @@ class FromConnection(Func):
 
 
 class AuditEntry(models.Model):
-    """One act: a change of a row, written by a trigger of its table, or something else worth knowing, such as a
-    download (`accounts.audit.recording`).
+    """One act: a row's change, written by its table's trigger, or another act such as a download
+    (`accounts.audit.recording`).
 
-    ``before`` and ``after`` hold the columns that differ, all recorded ones of a row that was made or deleted. They
-    name people by id alone, hold no secret, and so need no change when a person is erased. ``beside`` says what belongs
-    to the values without having changed, such as an amount's currency, or what was asked for. ``actor_id`` is empty
-    where no person was at it: then ``cause``, ``program`` and ``database_role`` say what was.
+    ``before`` and ``after`` hold the columns that differ, or all recorded columns of a row that was created or deleted.
+    They name users only by id and hold no secrets, so erasing a user changes nothing here. ``beside`` holds related
+    values that didn't change, such as an amount's currency, or the request's parameters. ``actor_id`` is empty if no
+    user was involved: then ``cause``, ``program`` and ``database_role`` name the source.
     """
 
     at = models.DateTimeField(_("when"), db_default=Now(), editable=False)
     act = models.CharField(_("action"), max_length=40)
-    kind = models.CharField(_("kind"), max_length=60)  # a model, as in "packages.package"
+    kind = models.CharField(_("kind"), max_length=60)  # a model, such as "packages.package"
     object_id = models.CharField(_("object"), max_length=255, blank=True, db_default=Value(""))
     object_name = models.CharField(_("name"), max_length=255, blank=True, db_default=Value(""))
     before = models.JSONField(_("before"), null=True, decoder=ExactNumbers)
     after = models.JSONField(_("after"), null=True, decoder=ExactNumbers)
     beside = models.JSONField(_("detail"), default=dict, decoder=ExactNumbers)
-    # No foreign key: erasing a person must not need an update here.
+    # No foreign key: erasing a user must not require an update here.
     actor_id = models.UUIDField(
         _("actor"), null=True, db_default=FromContext("user", function="audit_context_id")
     )
@@ -84,7 +84,7 @@ class AuditEntry(models.Model):
         verbose_name_plural = _("audit entries")
         default_permissions = ("view",)
         ordering = ["-at", "-id"]
-        # Each is one way to narrow the list, in the list's order: a page reads as many rows as it shows.
+        # One per filter, in the list's order: a page reads only as many rows as it shows.
         indexes = [
             models.Index(fields=["-at", "-id"], name="audit_entry_newest"),
             models.Index(fields=["actor_id", "-at", "-id"], name="audit_entry_by_actor"),

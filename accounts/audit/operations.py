@@ -1,6 +1,4 @@
-"""What a migration says to have a table watched. By hand, and not by pgtrigger, whose triggers a script can tell to be
-ignored.
-"""
+"""Define migration operations that audit a table. They don't use pgtrigger, whose triggers a script can switch off."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ from collections.abc import Sequence
 
 from django.db.migrations import RunSQL
 
-# What the site does at its daily work stands elsewhere, such as in a purchase's events.
+# Daily work of the site is recorded elsewhere, such as in purchase events.
 BY_HAND = "audit_is_by_hand()"
 
 
@@ -25,13 +23,13 @@ def watch(
     updates: str | None = "true",
     deletes: str | None = "true",
 ) -> RunSQL:
-    """Puts every change of these columns on record, of whoever makes it.
+    """Record every change of these columns, whoever makes it.
 
     Args:
-        table: the watched one; `kind` is its model as entries name it, ``packages.package``.
-        named_by: the column that people know a row by. No person's name.
-        hidden: of these only the fact that they changed is kept: secrets, and what is said of a person.
-        beside: columns to keep with each entry although they didn't change, such as an amount's currency.
+        table: the audited table; `kind` is its model as entries name it, ``packages.package``.
+        named_by: the column with a row's readable name; never a user's name.
+        hidden: columns of which only the fact that they changed is kept: secrets, and statements about users.
+        beside: columns to keep with each entry even if unchanged, such as an amount's currency.
         inserts, updates, deletes: the SQL condition under which each is recorded. None: never.
     """
     recorded = [*columns, *hidden]
@@ -43,8 +41,8 @@ def watch(
 
 
 def unwatch(watched: RunSQL) -> RunSQL:
-    """Ends what `watch` began: before a column that it records goes. Dropped with a column still in it, a trigger would
-    go without a word, and nothing of the table would be on record any more.
+    """Undo `watch`. Call it before dropping a recorded column: otherwise PostgreSQL silently drops the trigger with
+    the column, and the table is no longer audited.
     """
     return RunSQL(watched.reverse_sql or RunSQL.noop, watched.sql)
 
@@ -58,13 +56,13 @@ def watch_links(
     other: tuple[str, str, str],
     named_by: tuple[str, str] | None = None,
 ) -> RunSQL:
-    """Puts on record what an object is given and loses, by its name: a user's groups.
+    """Record what an object gains and loses, by name, such as a user's groups.
 
     Args:
-        table: the one between the two; `kind` and `key` are the object's model and column in it.
-        has: what the entry calls it, ``groups``.
-        other: the column of what it is given, its table, and the column of its name there.
-        named_by: the object's own table, and the column of its name there. None for people.
+        table: the join table; `kind` and `key` are the object's model and column in it.
+        has: the name in the entry, ``groups``.
+        other: the related object's column in `table`, its own table, and its name's column there.
+        named_by: the object's own table, and its name's column there. None for users.
     """
     arguments = [kind, key, has, *other, *(named_by or ())]
     calls = f"EXECUTE FUNCTION audit_link({', '.join(map(_text, arguments))})"

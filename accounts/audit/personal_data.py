@@ -1,4 +1,4 @@
-"""What is held about what a person did in the back office."""
+"""Export what a user did in the admin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACTS = ["time", "kind", "object", "what"]
 
 
 def acts(user: User) -> Iterator[str]:
-    """What the person did in the back office: as the admin's history words it, and as the audit has it."""
+    """Export the user's acts from the admin's history and the audit."""
     history = LogEntry.objects.filter(user=user).prefetch_related("content_type")
     audited = AuditEntry.objects.filter(actor_id=user.pk)
     batches = chain(
@@ -37,7 +37,7 @@ def _act(row: LogEntry) -> list[str]:
 
 
 class AuditData(PersonalData):
-    """Nothing is forgotten: the audit names people by their ids alone."""
+    """The audit's personal data. Nothing is erased: the audit names users only by id."""
 
     files = (
         File(

@@ -1,4 +1,4 @@
-"""Acts that change no row, or none that a trigger watches: written here, by whoever does them."""
+"""Record acts that no trigger sees, such as a download."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def record_act(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> AuditEntry:
-    """Puts an act on record, with the person, request, address and page that the database was told of.
+    """Record an act with the user, request, address and page that the database knows from the context.
 
-    Call it before the act, or in one transaction with it; before the first byte of a file is sent. Under ``/admin/``
-    the database knows who it is. Anywhere else say so around it::
+    Call it before the act or in the same transaction; for a file, before sending the first byte. Under ``/admin/`` the
+    database knows the user. Elsewhere, set the context::
 
         with acting(request.user):
             record_act("downloaded", Entry, {"account": str(account.pk), "from": "2026-11-01"})
 
     Args:
-        act: one word of at most 40 letters, in the past: ``downloaded``, ``exported``, ``erased``, ``released``.
-        about: the row, or the model whose rows it is about.
-        detail: what was asked for: filters, a reason, amounts as text. Names people by their ids, never by name or
-            e-mail: entries outlive them and can't be changed.
-        before, after: the columns that it changed, where no trigger watches the table.
+        act: one past-tense word of at most 40 letters: ``downloaded``, ``exported``, ``erased``, ``released``.
+        about: the row, or the model whose rows are concerned.
+        detail: filters, a reason, amounts as text. Name users only by id, never by name or email: entries outlive them
+            and can't be changed.
+        before, after: the changed columns, if no trigger audits the table.
     """
     return AuditEntry.objects.create(
         act=act,

@@ -1,4 +1,4 @@
-"""Reading the audit: by one index at a time, so that a page reads no more entries than it shows."""
+"""Read the audit through one index at a time, so that a page reads no more entries than it shows."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def acts_seen() -> list[str]:
 
 
 def entries_named(entries: QuerySet[AuditEntry], word: str) -> QuerySet[AuditEntry]:
-    """Those of a request or an address; else about the object with this id; else by the person, or about what has the
-    name. The first of these that finds something: put as one condition, no index would serve them all.
+    """Return the entries of this request or address; else about the object with this id; else by this user, or about
+    an object of this name. The first that finds any wins: no index serves all of these conditions combined.
     """
     if _is_address(word):
         return entries.filter(address=word)
@@ -38,14 +38,14 @@ def entries_named(entries: QuerySet[AuditEntry], word: str) -> QuerySet[AuditEnt
 
 
 def people_named(word: str) -> list[UUID]:
-    """The ids of those with this username, e-mail address in any case, or id."""
+    """Return the ids of the users with this username, email address (in any case) or id."""
     named = Q(username=word) | Q(pk__in=[pk for pk in [as_uuid(word)] if pk])
     people = list(User.objects.filter(named).values_list("pk", flat=True)[:2])
     return people or list(people_with(word).values_list("pk", flat=True)[:100])
 
 
 def names_of(people: Iterable[Any]) -> dict[str, str]:
-    """What the people with these ids are called now, by their ids as text. Who was erased is not in it."""
+    """Return the current usernames by user id as text. Erased users are left out."""
     ids = {pk for pk in (as_uuid(str(one)) for one in people) if pk}
     found = User.objects.filter(pk__in=ids).values_list("pk", "username") if ids else ()
     return {str(pk): name for pk, name in found}

@@ -1,7 +1,6 @@
-"""An entry in words: what was done to what, and each column before and after as people read it.
+"""Describe an audit entry in words: the act, the object, and each changed column before and after.
 
-Apps above this one say how their columns are written, by `FORMATS` and `LABELS`: accounts must know neither credits nor
-money.
+Apps above this one format their columns through `FORMATS` and `LABELS`: accounts must not depend on credits or money.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ from django.utils.translation import gettext_lazy
 from accounts.audit.models import HIDDEN, AuditEntry
 from backoffice.display import EMPTY, in_words
 
-Field: TypeAlias = Any  # a model's, or None
+Field: TypeAlias = Any  # a model field, or None
 Beside = dict[str, Any]
-# Takes the field, the column's name, its value, and what stands beside it; None where it is not its business.
+# Takes the field, the column's name, its value and the entry's ``beside``; returns None to pass.
 Format = Callable[[Field, str, Any, Beside], str | None]
 
 FORMATS: list[Format] = []
-# What columns are called that hold something else than is shown.
+# Labels of columns that hold something other than what is shown.
 LABELS: dict[str, Any] = {}
 ACTS = {
     "created": gettext_lazy("Created"),
@@ -42,9 +41,9 @@ ACTS = {
     "started": gettext_lazy("Started"),
     "synced": gettext_lazy("Synced to Stripe"),
 }
-# Columns that hold the id of a person.
+# Columns that hold a user's id.
 PEOPLE = {"user_id", "asked_by", "asked_by_id", "decided_by_id", "settled_by", "created_by_id"}
-# Beside the others only to write them.
+# Values of ``beside`` that only help to format others.
 UNITS = {"currency"}
 
 
@@ -60,7 +59,7 @@ def act_in_words(act: str) -> str:
 
 
 def kind_in_words(kind: str) -> str:
-    """What the model is called; the kind itself of one that is no more."""
+    """Return the model's name; the kind itself if the model no longer exists."""
     model = model_of(kind)
     return str(model._meta.verbose_name) if model else kind
 
@@ -78,7 +77,7 @@ def model_of(kind: str) -> type[Model] | None:
 
 
 def people_in(entry: AuditEntry) -> Iterator[Any]:
-    """The ids of all whom the entry names."""
+    """Yield the ids of all users that the entry mentions."""
     yield entry.actor_id
     if entry.kind == "accounts.user":
         yield entry.object_id
@@ -87,7 +86,7 @@ def people_in(entry: AuditEntry) -> Iterator[Any]:
 
 
 def changes_of(entry: AuditEntry, names: dict[str, str]) -> list[Change]:
-    """Each column that differs. ``names`` are the people's (`accounts.audit.selectors.names_of`)."""
+    """Return each column that differs. ``names`` are the users' (`accounts.audit.selectors.names_of`)."""
     before, after = entry.before or {}, entry.after or {}
     was, now = {**entry.beside, **before}, {**entry.beside, **after}
     return [
@@ -102,7 +101,7 @@ def changes_of(entry: AuditEntry, names: dict[str, str]) -> list[Change]:
 
 
 def detail_of(entry: AuditEntry, names: dict[str, str]) -> list[tuple[str, str]]:
-    """What stands beside the changes, and is none of them."""
+    """Return the values of ``beside`` that belong to no change."""
     shown = {**(entry.before or {}), **(entry.after or {})}
     return [
         (column_in_words(entry.kind, column), in_writing(entry.kind, column, value, entry.beside, names))
@@ -119,7 +118,7 @@ def column_in_words(kind: str, column: str) -> str:
 
 
 def in_writing(kind: str, column: str, value: Any, beside: Beside, names: dict[str, str]) -> str:
-    """A value for reading; a dash for none."""
+    """Format a value for display; a dash for none."""
     if value is None or value in ("", []):
         return EMPTY
     if value == HIDDEN:
@@ -146,7 +145,7 @@ def _plainly(field: Field, value: Any) -> str:
 
 
 def _in_order(kind: str, columns: Iterable[str]) -> list[str]:
-    """As the model has them: PostgreSQL keeps the names of a JSON object by their length."""
+    """Sort columns as the model does: PostgreSQL sorts a JSON object's keys by length."""
     model = model_of(kind)
     places = [field.column for field in model._meta.fields] if model else []
     return sorted(columns, key=lambda column: places.index(column) if column in places else len(places))

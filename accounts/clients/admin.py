@@ -1,4 +1,4 @@
-"""API clients and their keys in the staff's admin. A new key is shown once, in the answer that made it."""
+"""Show API clients and their keys in the admin. A new key is shown once, in the response that creates it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def listed(scopes: list[str]) -> str:
 
 
 class KeyColumns:
-    """How a key is shown, in its client's list and on its own page."""
+    """Columns that describe a key, in its client's list and on its own page."""
 
     @display(description=_("prefix"))
     def prefix_shown(self, key: ApiKey) -> str:
@@ -54,7 +54,7 @@ class ApiKeyInline(KeyColumns, ReadOnlyInline):
 
 @admin.register(ApiClient)
 class ApiClientAdmin(StaffMayLook):
-    """Made, limited and switched off here; never deleted, for the ledger's entries name it."""
+    """The admin of API clients: created, limited and switched off here; never deleted, as ledger entries name them."""
 
     is_audited = True
     form = ApiClientForm
@@ -123,7 +123,7 @@ class ApiClientAdmin(StaffMayLook):
         return self._show_once(request, new)
 
     def _show_once(self, request: HttpRequest, new: NewKey) -> HttpResponse:
-        """The secret in this one answer: not in a message, a session or an address, which would keep it."""
+        """Show the secret in this response only: a message, session or URL would store it."""
         context = {
             **self.admin_site.each_context(request),
             "title": _("New key"),
@@ -132,7 +132,7 @@ class ApiClientAdmin(StaffMayLook):
             "client_url": _page_of(new.key.client),
         }
         answer = render(request, "admin/clients/new_key.html", context)
-        # unfold puts the answer into its dialog's form; this one takes the whole dialog's place.
+        # unfold puts the response into its dialog's form; this one replaces the whole dialog.
         answer["HX-Retarget"] = answer["HX-Reselect"] = "#dialog"
         answer["HX-Reswap"] = "outerHTML"
         add_never_cache_headers(answer)

@@ -1,4 +1,4 @@
-"""Making and revoking API keys. The plain text exists once, in what `create_key` gives."""
+"""Create and revoke API keys. The plain text exists only in what `create_key` returns."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ logger = structlog.get_logger(__name__)
 START = "pck_"
 PREFIX_BYTES = 6
 SECRET_BYTES = 32
-# One shape, so that scanners for leaked secrets can find it, and nothing else ever reaches the database.
+# A fixed shape: scanners for leaked secrets can find it, and no other text reaches the database.
 KEY = re.compile(rf"{START}({PREFIX_PATTERN})_[0-9a-f]{{{2 * SECRET_BYTES}}}")
 
 
 @dataclass(frozen=True)
 class NewKey:
-    """A key just made. ``secret`` is the whole of it, ``pck_<prefix>_<secret>``, to be shown once and forgotten."""
+    """A new key. ``secret`` is the whole key, ``pck_<prefix>_<secret>``, to be shown once and never stored."""
 
     key: ApiKey
     secret: str = field(repr=False)
@@ -41,10 +41,10 @@ def create_key(
     scopes: Iterable[str] | None = None,
     expires_at: datetime | None = None,
 ) -> NewKey:
-    """A new key of the client's. ``scopes`` None: all that the client has, now and later.
+    """Create a key for the client. ``scopes`` None: all of the client's scopes, now and later.
 
     Raises:
-        InvalidKeyRequest: a scope that the client has not, no scope at all, or an expiry that has passed.
+        InvalidKeyRequest: no scope, a scope that the client lacks, or an expiry that has passed.
     """
     chosen = None if scopes is None else sorted(set(scopes))
     _check_request(client, name, chosen, expires_at)
@@ -63,7 +63,7 @@ def create_key(
 
 
 def revoke_key(key: ApiKey) -> bool:
-    """Refuses the key from the next request on, for good. False: it was revoked before."""
+    """Revoke the key for good, from the next request on. Return False if it was already revoked."""
     revoked = ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=Now())
     key.refresh_from_db()
     if revoked:
@@ -72,18 +72,18 @@ def revoke_key(key: ApiKey) -> bool:
 
 
 def read_prefix(text: str) -> str | None:
-    """The prefix of a text that has a key's shape; None for any other text."""
+    """Return the prefix of a text that has a key's shape, else None."""
     found = KEY.fullmatch(text)
     return found[1] if found else None
 
 
 def hash_key(text: str) -> str:
-    """What is stored of a key: see `ApiKey` for why this hash is enough."""
+    """Return the stored hash of a key; `ApiKey` explains why this hash is enough."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def is_key(text: str, secret_hash: str) -> bool:
-    """Whether the hash is this key's, compared in a time that tells nothing."""
+    """Return whether the hash is this key's, compared in constant time."""
     return compare_digest(hash_key(text), secret_hash)
 
 

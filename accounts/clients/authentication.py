@@ -1,4 +1,4 @@
-"""Which service a request is from, by its ``Authorization`` header: one query, no network."""
+"""Identify the service behind a request from its ``Authorization`` header: one query, no network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The service that calls, and what it may do with the credentials that it called with."""
+    """The calling service, and what its credentials allow."""
 
     id: UUID
     name: str
@@ -43,13 +43,13 @@ class Client:
 
 
 def authenticate_client(authorization_header: str) -> Client:
-    """The service behind ``Bearer <token>``, ``Bearer pck_…`` or ``Api-Key pck_…``.
+    """Return the service behind ``Bearer <token>``, ``Bearer pck_…`` or ``Api-Key pck_…``.
 
     Raises:
         NotAuthenticated: no credentials, or of another kind.
-        BadCredentials: a token or a key that opens nothing; its subclasses say why.
-        PersonToken, UnknownClient, ClientDisabled: good credentials of somebody who may not come in here.
-        ProviderUnavailableError: the token may be good, and can't be checked now.
+        BadCredentials: an invalid token or key; the subclasses say why.
+        PersonToken, UnknownClient, ClientDisabled: valid credentials that give no access here.
+        ProviderUnavailableError: the token can't be checked now; it may be valid.
     """
     scheme, _space, rest = authorization_header.strip().partition(" ")
     scheme, credentials = scheme.lower(), rest.strip()
@@ -65,7 +65,7 @@ def authenticate_client(authorization_header: str) -> Client:
 
 
 def require_scope(client: Client, scope: str) -> None:
-    """Raises MissingScope when the client may not do this."""
+    """Require a scope of the client. Raises MissingScope."""
     if scope not in client.scopes:
         raise MissingScope(scope)
 
@@ -83,7 +83,7 @@ def _authenticate_key(text: str) -> Client:
     _check_active(client)
     if client.use_is_old or key.use_is_old:
         record_use(client.id, key.id)
-    # What the client has lost its keys have lost too.
+    # A scope that the client loses is lost to its keys too.
     granted = client.scopes if key.scopes is None else set(key.scopes).intersection(client.scopes)
     return _describe(client, granted)
 
@@ -119,7 +119,7 @@ def _register(named: TokenClient) -> ClientRow:
         raise UnknownClient("Unknown client.", reason=reason)
     register_client(named.oidc_client_id)
     client = find_client(named.oidc_client_id)
-    assert client is not None  # noqa: S101  # it was made or found just now, and clients are never deleted
+    assert client is not None  # noqa: S101  # created or found just now, and clients are never deleted
     return client
 
 

@@ -1,9 +1,9 @@
-"""Access tokens that a service got for itself: whose they are, proven once and remembered until they expire.
+"""Verify access tokens that services obtain for themselves, and cache the result until they expire.
 
-An RS256 signature costs more to verify than the rest of a request's authentication. A verified token is remembered by
-its SHA-256, and only for as long as the key that proved it is the provider's: once keys are fetched anew or forgotten,
-each token is verified again, so a withdrawn key opens nothing here either. What is remembered is who the token is of.
-What that client may do is read anew with each request.
+Verifying an RS256 signature costs more than the rest of a request's authentication. So a verified token is cached by
+its SHA-256, for as long as the key that verified it is the provider's: when keys are refetched or dropped, every token
+is verified again, and a withdrawn key is refused here too. Only the client's identity is cached; what it may do is read
+on each request.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _FOR_SERVICES = "This endpoint is for services. Use client credentials or an API
 
 @dataclass(frozen=True, slots=True)
 class TokenClient:
-    """A client as its token names it. ``has_service_role``: the provider says that it may use this API; where the
-    token names no roles at all, ``why_no_roles`` says why.
+    """A client as its token names it. ``has_service_role``: the provider allows it to use this API. If the token has no
+    roles at all, ``why_no_roles`` says why.
     """
 
     oidc_client_id: str
@@ -51,12 +51,12 @@ _lock = threading.Lock()
 
 
 def read_client(token: str) -> TokenClient:
-    """Whose token it is. No network, and no query.
+    """Return the token's client, without a network call or a query.
 
     Raises:
-        InvalidTokenError, ProviderUnavailableError: as `read_access_token` does.
+        InvalidTokenError, ProviderUnavailableError: as in `read_access_token`.
         InvalidClientToken: a client's token that doesn't name the client.
-        PersonToken: somebody stands behind it.
+        PersonToken: the token belongs to a user.
     """
     digest = hashlib.sha256(token.encode()).digest()
     proof = _proofs.get(digest)
@@ -89,11 +89,11 @@ def _read_client_id(claims: Claims) -> str:
 
 
 def _nobody_stands_behind(claims: Claims, client: TokenClient) -> bool:
-    """Sure that it is the client's own token, where `is_of_a_client` is sure enough to refuse it to buyers.
+    """Return whether this is certainly the client's own token; `is_of_a_client` only rules out users' endpoints.
 
-    Somebody may have chosen a name that begins as a service account's does, and another provider's tokens of people
-    may look like a client's. So: the subject is the client; or it is exactly that client's service account, which has
-    no session; or the provider gave it the role of services.
+    A user may have a name that begins like a service account's, and another provider's user tokens may look like a
+    client's. So either the subject is the client, or it is exactly that client's service account without a session, or
+    the provider gave it the service role.
     """
     if claims.get("sub") == client.oidc_client_id:
         return True
@@ -102,7 +102,7 @@ def _nobody_stands_behind(claims: Claims, client: TokenClient) -> bool:
     name = claims.get("preferred_username")
     if isinstance(name, str):
         return name.lower() == f"{SERVICE_ACCOUNT_PREFIX}{client.oidc_client_id}".lower()
-    # Without a name Keycloak's token of a client without the scope basic has no subject either.
+    # Without a name: Keycloak leaves out the subject too if the client lacks the scope basic.
     return client.has_service_role and ("client_id" in claims or "sub" not in claims)
 
 

@@ -1,4 +1,4 @@
-"""Why a service was not let in, or not let through. No message ever holds a token, a key or a hash."""
+"""Define why a service was refused. No message ever holds a token, a key or a hash."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ REALM = "credits"
 
 
 class ClientError(DomainError):
-    """A call of a service was refused.
+    """A refused call of a service.
 
-    ``challenge`` is what the answer's ``WWW-Authenticate`` says of it (RFC 6750, section 3); empty: it has none.
+    ``challenge`` is the response's ``WWW-Authenticate`` (RFC 6750, section 3); empty: no such header.
     """
 
     challenge = ""
@@ -21,7 +21,7 @@ class ClientError(DomainError):
 
 
 class NotAuthenticated(ClientError):
-    """The call named nobody: no credentials, or none of a kind that is known here."""
+    """No credentials, or none of a known kind."""
 
     code = "not_authenticated"
     status = 401
@@ -29,59 +29,59 @@ class NotAuthenticated(ClientError):
 
 
 class BadCredentials(ClientError):
-    """The call brought credentials, and they open nothing. The base of each reason."""
+    """Invalid credentials; the base class of each reason."""
 
     status = 401
     challenge = f'Bearer realm="{REALM}", error="invalid_token", Api-Key realm="{REALM}"'
 
 
 class InvalidClientToken(BadCredentials):
-    """Expired, forged, for somebody else, or no access token at all. ``reason`` in ``params`` is for the log."""
+    """An expired or forged token, one for another audience, or no access token at all. ``reason`` is for the log."""
 
     code = "invalid_token"
 
 
 class InvalidApiKey(BadCredentials):
-    """No key of ours: never made, mistyped or cut off."""
+    """An unknown key: never issued, mistyped or truncated."""
 
     code = "invalid_api_key"
 
 
 class ApiKeyRevoked(BadCredentials):
-    """The right key, and staff have revoked it."""
+    """A key that staff have revoked."""
 
     code = "api_key_revoked"
 
 
 class ApiKeyExpired(BadCredentials):
-    """The right key, and its time is over."""
+    """A key that has expired."""
 
     code = "api_key_expired"
 
 
 class PersonToken(ClientError):
-    """A valid token of a person, at an address for services."""
+    """A user's valid token at an endpoint for services."""
 
     code = "person_token"
     status = 403
 
 
 class UnknownClient(ClientError):
-    """A valid token of a client that is not registered here, and has not the role to be registered by itself."""
+    """A valid token of a client that is not registered and lacks the role to be registered automatically."""
 
     code = "unknown_client"
     status = 403
 
 
 class ClientDisabled(ClientError):
-    """Staff have switched this client off."""
+    """A client that staff have switched off."""
 
     code = "client_disabled"
     status = 403
 
 
 class MissingScope(ClientError):
-    """The client is known and may not do this. ``scope`` in ``params`` is what it lacks."""
+    """A known client without the required ``scope``."""
 
     code = "missing_scope"
     status = 403
@@ -96,6 +96,6 @@ class MissingScope(ClientError):
 
 
 class InvalidKeyRequest(ClientError):
-    """A key was asked for that could not be: scopes that its client has not, or an expiry in the past."""
+    """An invalid request for a key: scopes that the client lacks, or an expiry in the past."""
 
     code = "invalid_key_request"

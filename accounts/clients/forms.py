@@ -1,4 +1,4 @@
-"""What staff fill in about clients and keys."""
+"""Define the admin's forms for clients and keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST_DAYS = 3650
 
 
 class ScopesChoice(forms.MultipleChoiceField):
-    """Scopes as checkboxes."""
+    """A choice of scopes, as checkboxes."""
 
     widget = UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -44,7 +44,7 @@ class ApiClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 
 
 class NewKeyForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """Asks for a name, and for fewer scopes or an end where the client shall have them."""
+    """A form for a new key: its name and, optionally, fewer scopes and an expiry."""
 
     name = forms.CharField(
         label=_("Name"),
@@ -67,7 +67,7 @@ class NewKeyForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # The page behind the dialog has a field "name" of its own.
+        # The page behind the dialog has its own "name" field.
         super().__init__(*args, auto_id="key_%s", **kwargs)
         granted = row_of(ApiClient, self).scopes
         self.fields["scopes"].choices = [choice for choice in Scope.choices if choice[0] in granted]

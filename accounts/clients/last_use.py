@@ -1,4 +1,4 @@
-"""When a client and its key were last used, to the minute: for staff, who look for keys that nobody needs."""
+"""Record when a client and its key were last used, to the minute, so that staff can find unused keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 
 logger = structlog.get_logger(__name__)
 
-# Who finds the row taken leaves it: somebody else is just writing the same minute.
+# A row that is locked is skipped: another request is writing the same minute.
 _RECORD_CLIENT = """UPDATE clients_apiclient SET last_used_at = statement_timestamp() WHERE id = (
     SELECT id FROM clients_apiclient WHERE id = %s
     AND coalesce(last_used_at < statement_timestamp() - interval '1 minute', true)
@@ -18,7 +18,7 @@ _RECORD_KEY = _RECORD_CLIENT.replace("clients_apiclient", "clients_apikey")
 
 
 def record_use(client_id: UUID, key_id: int | None = None) -> None:
-    """Writes the time of this use. Where it can't be written the request goes on: it is no part of the answer."""
+    """Record this use. A failure is only logged: the request doesn't depend on it."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_RECORD_CLIENT, [client_id])

@@ -1,4 +1,4 @@
-"""How many requests an API client may make in a minute."""
+"""Limit an API client's requests per minute."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from accounts.limits.rates import Rate, check_rate
 
 
 def check_client_rate(client: Client) -> Rate:
-    """Raises RateLimited when the client has made its requests of this minute."""
+    """Count a request of the client. Raises RateLimited if it has none left this minute."""
     return check_rate(f"client:{client.id}", client.requests_per_minute)

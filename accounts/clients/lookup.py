@@ -1,8 +1,8 @@
-"""The one query of a service's request.
+"""Run the one query of a service's request.
 
-Written by hand: it runs before each spend, and the ORM takes longer to write the statement than PostgreSQL to answer
-it (docs/decisions/api-keys.md). Nothing of it is kept, so that a client that is switched off, or a key that is revoked,
-is refused from the next request on.
+Written by hand: it runs before each spend, and the ORM takes longer to build the statement than PostgreSQL to run it
+(docs/decisions/api-keys.md). Nothing is cached, so a disabled client or revoked key is refused from the next request
+on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _BY_PREFIX = """SELECT c.id, c.name, c.scopes, c.requests_per_minute, c.is_activ
 
 
 class ClientRow(NamedTuple):
-    """What a request needs of `ApiClient`. ``use_is_old``: its last use was recorded a minute ago or never."""
+    """The columns of `ApiClient` that a request needs. ``use_is_old``: last use was recorded over a minute ago or
+    never.
+    """
 
     id: UUID
     name: str
@@ -35,7 +37,7 @@ class ClientRow(NamedTuple):
 
 
 class KeyRow(NamedTuple):
-    """What a request needs of `ApiKey`. ``scopes`` None: those of the client."""
+    """The columns of `ApiKey` that a request needs. ``scopes`` None: all of the client's."""
 
     id: int
     secret_hash: str
@@ -46,12 +48,12 @@ class KeyRow(NamedTuple):
 
 
 def find_client(oidc_client_id: str) -> ClientRow | None:
-    """The client of that name at the provider."""
+    """Return the client with this id at the provider."""
     rows = call(_BY_OIDC_ID, [oidc_client_id])
     return ClientRow(*rows[0]) if rows else None
 
 
 def find_key(prefix: str) -> tuple[ClientRow, KeyRow] | None:
-    """The key of that prefix, and its client."""
+    """Return the key with this prefix, and its client."""
     rows = call(_BY_PREFIX, [prefix])
     return (ClientRow(*rows[0][:6]), KeyRow(*rows[0][6:])) if rows else None

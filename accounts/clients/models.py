@@ -1,8 +1,7 @@
-"""The services that call the credits API, and the keys they may call with.
+"""Store the services that call the credits API, and their keys.
 
-A *client* is one service: what it may do, how often, and whether at all. It signs in with a token that the OpenID
-provider gave it for its own credentials, or with a *key* of ours. Both end at the client's row, so one switch stops
-both at once.
+A *client* is one service: what it may do, how often, and whether it is active. It signs in with a token that the OpenID
+provider issued for its own credentials, or with an API *key*. Both lead to the client's row, so one switch stops both.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ HASH_LENGTH = 64
 
 
 class Scope(models.TextChoices):
-    """What a client may do to the accounts of the ledger."""
+    """What a client may do with accounts."""
 
     READ = "read", _("Read balances and entries")
     SPEND = "spend", _("Spend and hold credits")
@@ -36,7 +35,7 @@ class Scope(models.TextChoices):
 
 
 class ScopesField(ArrayField):  # type: ignore[type-arg]  # django-stubs types it by its values
-    """Scopes, each at most once; the database refuses one that doesn't exist."""
+    """A list of distinct scopes; the database refuses unknown ones."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("base_field", models.CharField(max_length=20, choices=Scope.choices))
@@ -44,10 +43,10 @@ class ScopesField(ArrayField):  # type: ignore[type-arg]  # django-stubs types i
 
 
 class ApiClient(models.Model):
-    """A service that may call.
+    """A service that calls the API.
 
-    ``oidc_client_id`` is its name at the OpenID provider; without one it signs in with keys alone. A client is
-    switched off and never deleted: the ledger's entries name it.
+    ``oidc_client_id`` is its name at the OpenID provider; without it, the client signs in only with keys. Clients are
+    switched off, never deleted: ledger entries name them.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -95,7 +94,7 @@ class ApiClient(models.Model):
             models.CheckConstraint(
                 condition=Q(scopes__contained_by=Scope.values), name="clients_client_scopes_exist"
             ),
-            # One that is switched off may have none: what was made before this rule stays as it was.
+            # A disabled client may have none: it may predate this rule.
             models.CheckConstraint(
                 condition=Q(is_active=False) | Q(scopes__len__gt=0), name="clients_client_active_has_a_scope"
             ),
@@ -111,10 +110,10 @@ class ApiClient(models.Model):
 
 
 class ApiKey(models.Model):
-    """A key of a client. The key itself is nowhere: only its hash, and the visible prefix that it is found by.
+    """A client's key: only its hash and the visible prefix by which it is looked up, never the key itself.
 
-    The hash is one SHA-256 of the whole key. Slow hashes make guessing dear where people choose the secret; this one
-    is 256 random bits, which nobody guesses at any speed, and a slow hash would be paid for with every request.
+    The hash is one SHA-256 of the whole key. Slow hashes protect secrets chosen by users; a key is 256 random bits,
+    which can't be guessed at any speed, and a slow hash would slow down every request.
     """
 
     client = models.ForeignKey(
@@ -179,5 +178,5 @@ class ApiKey(models.Model):
 
     @property
     def is_usable(self) -> bool:
-        """Whether it opens anything now, its client's own switch aside."""
+        """Return whether the key is valid now, leaving its client's switch aside."""
         return self.revoked_at is None and (self.expires_at is None or timezone.now() < self.expires_at)

@@ -1,4 +1,4 @@
-"""How the API's description names the ways in which a service signs in."""
+"""Describe in the API schema how services sign in."""
 
 from __future__ import annotations
 

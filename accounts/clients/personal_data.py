@@ -1,4 +1,4 @@
-"""What is held about a person who registered API clients."""
+"""Export the API clients that a user registered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEYS = ["client", "client_created", "key", "prefix", "key_created", "expires", "
 
 
 def keys(user: User) -> Iterator[str]:
-    """API clients that the person registered, and their keys: names and dates, no secrets."""
+    """Export the API clients that the user registered, and their keys: names and dates, no secrets."""
     rows = ApiKey.objects.filter(client__created_by=user).select_related("client").order_by("pk")
     return csv_lines(KEYS, [map(_key, rows)])
 
@@ -32,7 +32,7 @@ def _key(row: ApiKey) -> list[str]:
 
 
 class ClientsData(PersonalData):
-    """Clients and keys stay: services go on when the one who registered them leaves."""
+    """The personal data of clients and keys. They are kept: services outlast the user who registered them."""
 
     files = (
         File(

@@ -1,4 +1,4 @@
-"""Clients of the provider that come here for the first time."""
+"""Register clients of the provider at their first call."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from accounts.clients.models import ApiClient, Scope
 logger = structlog.get_logger(__name__)
 
 NAME_LENGTH = 100
-# To act for other clients is for staff to give.
+# Only staff may allow a client to act for other clients.
 ORDINARY = [Scope.READ.value, Scope.SPEND.value, Scope.TRANSFER.value]
 
 
 def register_client(oidc_client_id: str) -> ApiClient:
-    """The client of that name, made if it isn't there with all that it may do for itself: staff see it from then on,
-    and may limit it.
+    """Return the client of this id. Create it if needed, with every scope that concerns only itself; staff can limit
+    it.
 
-    Of several first requests at once one makes it and the others find it: the name at the provider is unique.
+    Of several simultaneous first requests one creates it and the others find it: the id at the provider is unique.
     """
     client, is_new = ApiClient.objects.get_or_create(
         oidc_client_id=oidc_client_id,

@@ -1,4 +1,4 @@
-"""The same door for views written with Django REST Framework."""
+"""Authenticate services in views of Django REST Framework."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from accounts.clients.errors import NotAuthenticated
 
 
 class ClientAuthentication(BaseAuthentication):
-    """``request.auth`` is the `Client`; nobody is ``request.user``, for no person stands behind a service."""
+    """Authentication of a service: ``request.auth`` is the `Client`; ``request.user`` is anonymous."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, Client]:
         return AnonymousUser(), authenticate_client(get_authorization_header(request).decode("latin-1"))
@@ -23,16 +23,16 @@ class ClientAuthentication(BaseAuthentication):
 
 
 def client_of(request: Request) -> Client:
-    """The service that a view of `ClientAuthentication` is called by. Raises NotAuthenticated where there is none."""
+    """Return the service that calls a view of `ClientAuthentication`. Raises NotAuthenticated if there is none."""
     if not isinstance(request.auth, Client):
         raise NotAuthenticated("Sign in with client credentials or an API key.")
     return request.auth
 
 
 def HasScope(scope: str) -> type[BasePermission]:  # noqa: N802  # it makes a class, and is used as one
-    """Lets through a client that has the scope: ``permission_classes = [HasScope("spend")]``.
+    """Return a permission for clients with the scope: ``permission_classes = [HasScope("spend")]``.
 
-    Any other is refused with MissingScope, which names the scope.
+    Other clients are refused with MissingScope, which names the scope.
     """
 
     class ScopePermission(BasePermission):

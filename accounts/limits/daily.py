@@ -1,4 +1,4 @@
-"""What one member of staff may do alone within 24 hours: how much of a limit is left, and until when."""
+"""Compute what one member of staff may still do alone within 24 hours, and until when."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAY = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class DailyAllowance:
-    """``left`` of a ``limit``. ``since`` is when the first act of the last 24 hours was; None: there was none."""
+    """What is ``left`` of a ``limit``. ``since`` is the time of the first act in the last 24 hours; None: no act."""
 
     limit: Decimal
     left: Decimal
@@ -26,12 +26,12 @@ class DailyAllowance:
 
     @property
     def more_at(self) -> datetime | None:
-        """When more will be left again."""
+        """Return when part of the limit becomes available again."""
         return self.since + DAY if self.since else None
 
     @property
     def until(self) -> str:
-        """The same for reading, on the reader's clock; empty where nothing was used."""
+        """Return the same for display, in the reader's time zone; empty if nothing was used."""
         if self.more_at is None:
             return ""
         return date_format(timezone.localtime(self.more_at), "j M, H:i T")

@@ -1,9 +1,9 @@
-"""How many requests a client or a user may make in a minute.
+"""Limit the requests of a client or a user per minute.
 
-Counted in Django's cache by calendar minutes: one increment, in whatever the cache is. Around the turn of a minute
-somebody can so make twice as many in 60 seconds; the limit guards against floods, and an exact window would read and
-write more than once. In a process's own memory, which is the default, each web process counts for itself; with a shared
-cache (CACHE_URL) they count together, and while it is away nobody is refused (`core.failsafe_cache`).
+Counted in Django's cache by calendar minute, with one increment. Around the turn of a minute a caller can make twice
+the limit in 60 seconds; the limit protects from floods, and an exact window would need more reads and writes. In
+process memory, the default, each web process counts separately; with a shared cache (CACHE_URL) they count together,
+and while it is away nobody is refused (`core.failsafe_cache`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WINDOW_S = 60
 
 
 class RateLimited(DomainError):
-    """Too many requests in this minute. ``retry_after`` in ``params`` is how many seconds are left of it."""
+    """Too many requests in this minute. ``retry_after`` in ``params`` is the seconds that are left of it."""
 
     code = "rate_limited"
     status = 429
@@ -41,7 +41,7 @@ class RateLimited(DomainError):
 
 
 class Rate(NamedTuple):
-    """How many requests a minute allows, how many of this one's are left, and in how many seconds the next begins."""
+    """The limit per window, what remains of it, and the seconds until the next window."""
 
     limit: int
     remaining: int
@@ -49,9 +49,9 @@ class Rate(NamedTuple):
 
 
 def check_rate(name: str, limit: int, window_s: int = WINDOW_S) -> Rate:
-    """Counts one request of ``name``, such as ``client:<id>``, in this minute or other ``window_s``.
+    """Count one request of ``name``, such as ``client:<id>``, in this window of ``window_s`` seconds.
 
-    Raises RateLimited beyond ``limit`` in this window, with the seconds until the next one begins.
+    Raises RateLimited above ``limit``, with the seconds until the next window.
     """
     now = time.time()
     reset_s = math.ceil((int(now) // window_s + 1) * window_s - now)
@@ -63,27 +63,27 @@ def check_rate(name: str, limit: int, window_s: int = WINDOW_S) -> Rate:
 
 
 def check_account_rate(account_id: UUID) -> Rate:
-    """The same for one account, whichever clients ask, by the setting CREDITS_USER_RATE."""
+    """Count one request for an account, whichever client makes it, against CREDITS_USER_RATE."""
     return check_rate(f"account:{account_id}", settings.CREDITS_USER_RATE)
 
 
 def count_up(name: str, window_s: int = WINDOW_S) -> int:
-    """Counts one more of ``name`` in this window; gives how many there were, this one included."""
+    """Count one more of ``name`` in this window; return the count, this one included."""
     key = _key(name, window_s)
     try:
         return cache.incr(key)
-    except ValueError:  # the first of this window
+    except ValueError:  # the first in this window
         return 1 if cache.add(key, 1, timeout=2 * window_s) else cache.incr(key)
 
 
 def count_down(name: str, window_s: int = WINDOW_S) -> None:
-    """Takes one back that `count_up` or `check_rate` counted and that was none."""
-    with suppress(ValueError):  # a new window has begun, or the cache has forgotten it
+    """Undo one count of `count_up` or `check_rate`."""
+    with suppress(ValueError):  # a new window has begun, or the cache has dropped it
         cache.decr(_key(name, window_s))
 
 
 def counted(name: str, window_s: int = WINDOW_S) -> int:
-    """How many of ``name`` there were in this window."""
+    """Return the count of ``name`` in this window."""
     return int(cache.get(_key(name, window_s), 0))
 
 

@@ -1,7 +1,7 @@
-"""How often one person may ask, on pages and over the API together: the setting PERSON_RATE, by the minute.
+"""Limit each user's requests per minute, on pages and over the API together (PERSON_RATE).
 
-Over the API every view counts by `PersonThrottle`, DRF's default here; on pages `LimitPeople` counts. Services have
-their own limits (`accounts.clients.limits`), and staff at work have none.
+`PersonThrottle`, DRF's default here, counts API views; `LimitPeople` counts pages. Services have their own limits
+(`accounts.clients.limits`); the admin has none.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from rest_framework.throttling import BaseThrottle
 from accounts.limits.rates import RateLimited, check_rate
 from accounts.models import User
 
-if TYPE_CHECKING:  # DRF reads the name of the throttle here while it is being imported itself
+if TYPE_CHECKING:  # DRF imports the throttle from here while it is being imported itself
     from rest_framework.request import Request
     from rest_framework.views import APIView
 
-# The API counts by itself. Staff go through long lists quickly; probes have no person.
+# The API counts its own requests. Staff browse long lists quickly; probes have no user.
 NOT_PAGES = ("/api/", "/admin/", "/health/", "/metrics")
-# One line of somebody's has so many addresses.
+# One subscriber's network has this prefix length.
 IPV6_LINE = 64
 
 
 def address_of(request: HttpRequest | Request) -> str:
-    """The address that a request came from, as the proxy in front says it (NUM_PROXIES). For IPv6 that of the line."""
+    """Return the request's address, as the proxy in front reports it (NUM_PROXIES). For IPv6, return the network."""
     named = BaseThrottle().get_ident(request)  # type: ignore[arg-type]  # it reads META, which both have
     try:
         address = ipaddress.ip_address(named)
@@ -41,7 +41,7 @@ def address_of(request: HttpRequest | Request) -> str:
 
 
 class PersonThrottle(BaseThrottle):
-    """Counts a request for who is signed in; for nobody, for their address. Raises RateLimited."""
+    """A throttle per user, or per address for anonymous requests. Raises RateLimited."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         _check(request.user, request)
@@ -49,7 +49,7 @@ class PersonThrottle(BaseThrottle):
 
 
 class LimitPeople:
-    """Counts the requests of pages for who is signed in. Nobody gets further than to the page where one signs in."""
+    """Middleware that counts page requests of signed-in users. Anonymous visitors only reach the sign-in page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

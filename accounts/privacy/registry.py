@@ -1,7 +1,7 @@
-"""What each app holds about a person. An app registers its part; `billing.privacy` exports and erases by all of them.
+"""Register what each app holds about a user; `billing.privacy` exports and erases all of it.
 
-So a new app, or a new table, is a part of its own, and nobody else's code changes. A test compares the parts with every
-table that points at a user or an account.
+A new app or table adds a part of its own and changes no other code. A test compares the parts with every table that
+refers to a user or an account.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from accounts.models import User
 
 @dataclass(frozen=True)
 class Obstacle:
-    """What must be resolved before somebody can be erased: a stable code, and what to do about it."""
+    """A reason why a user can't be erased yet: a stable code, and what to do about it."""
 
     code: str
     message: str
@@ -25,8 +25,8 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class File:
-    """One file of a person's export. ``about`` describes it in the README, ``models`` are those whose rows it holds,
-    ``lines`` writes it; None: there is nothing to write.
+    """One file of a user's export. ``about`` describes it in the README, ``models`` are those of its rows, ``lines``
+    writes it; None: there is nothing to write.
     """
 
     name: str
@@ -36,34 +36,34 @@ class File:
 
 
 class PersonalData:
-    """One app's part of what is held about a person. Every method may stay as it is here, and does nothing then.
+    """One app's part of a user's personal data. Every method does nothing unless overridden.
 
-    Locks are taken in the order of ``lock_rank``, as everywhere else: 1 purchases, 2 teams, 3 accounts. Parts forget in
-    the reverse order of registration: what hangs on a row before the row.
+    Locks are taken in the order of ``lock_rank``, as everywhere: 1 purchases, 2 teams, 3 accounts. Parts are erased in
+    reverse order of registration, so dependent rows go first.
     """
 
     lock_rank = 0
     files: Sequence[File] = ()
-    # Models that point at a person and are in no file, each with the reason.
+    # Models that refer to a user and are in no file, each with the reason.
     left_out: Mapping[str, str] = {}
 
     def bound(self, user: User) -> Sequence[QuerySet[Any]]:
-        """Return the rows that would lose their person if the user were deleted: they must be erased instead."""
+        """Return the rows that would lose their user if it were deleted: such a user must be erased instead."""
         return ()
 
     def lock(self, user: User) -> None:
         """Lock the user's rows until the transaction ends."""
 
     def obstacles(self, user: User, *, forfeit: bool) -> Iterable[Obstacle]:
-        """Return what stands in the way. ``forfeit``: paid credits that remain may be lost."""
+        """Return what prevents the erasure. ``forfeit``: remaining paid credits may be forfeited."""
         return ()
 
     def count(self, user: User) -> Mapping[str, int]:
-        """Count the rows that `forget` empties or deletes, by what they are called."""
+        """Count the rows that `forget` empties or deletes, by name."""
         return {}
 
     def forget(self, user: User) -> None:
-        """Delete what says who the locked user is. Their own row still does: it goes last."""
+        """Delete the locked user's personal data, except in the user's own row, which is emptied last."""
 
 
 _PARTS: list[PersonalData] = []

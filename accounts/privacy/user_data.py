@@ -1,4 +1,4 @@
-"""Deletes what a user's row, and what hangs on signing in, says about who they are. The row itself stays."""
+"""Erase a user's own row and sign-in data. The row itself is kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.database.row_batches import in_row_batches
 
 
 def forget_person(user: User) -> None:
-    """Empties the locked user's row, ends their sessions, and takes their names out of the admin's history."""
+    """Empty the locked user's row, end their sessions, and remove their names from the admin's history."""
     names = names_of(user)
     _end_sessions(user)
     user.groups.clear()
@@ -28,7 +28,7 @@ def forget_person(user: User) -> None:
 
 
 def sessions_of(user: User) -> list[str]:
-    """The keys of the user's sessions. Reads every session there is: only inside of them stands whose they are."""
+    """Return the keys of the user's sessions. Reads all sessions: only their content names the user."""
     found = []
     for batch in in_row_batches(Session.objects.all(), ["session_key"]):
         found += [row.pk for row in batch if row.get_decoded().get("_auth_user_id") == str(user.pk)]
@@ -36,7 +36,7 @@ def sessions_of(user: User) -> list[str]:
 
 
 def _end_sessions(user: User) -> None:
-    """They hold the provider's id token, which says who somebody is."""
+    """Delete the user's sessions: they hold the provider's ID token, which is personal data."""
     Session.objects.filter(pk__in=sessions_of(user)).delete()
     ProviderSession.objects.filter(user=user).delete()
     ProviderLogout.objects.filter(user=user).delete()
@@ -53,7 +53,7 @@ def _empty_row(user: User) -> None:
 
 
 def _forget_in_history(names: list[str], instead: str) -> None:
-    """What the admin's history calls objects, and what staff wrote there. Reads all of it: it has no index by words."""
+    """Remove the names from the admin's history. Reads all of it, as no index covers its text."""
     for row in LogEntry.objects.filter(_mentions(names)):
         row.object_repr = without_names(row.object_repr, names, instead)[:200]
         row.change_message = without_names(row.change_message, names, instead)
@@ -68,7 +68,7 @@ def _mentions(names: list[str]) -> Q:
 
 
 def _profile(user: User) -> Iterator[str]:
-    """The user's own row as JSON, without the password's hash."""
+    """Yield the user's row as JSON, without the password hash."""
     held = {
         "id": str(user.pk),
         "username": user.username,
@@ -91,7 +91,7 @@ def _profile(user: User) -> Iterator[str]:
 
 
 class UserData(PersonalData):
-    """The user's own row, groups and sessions."""
+    """The personal data in the user's row, groups and sessions."""
 
     files = (
         File(

@@ -1,4 +1,4 @@
-"""Bearer tokens of the OpenID provider (RFC 6750), checked here and now with the provider's cached keys."""
+"""Authenticate the OpenID provider's bearer tokens (RFC 6750) with its cached keys."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ logger = structlog.get_logger(__name__)
 SCHEME = "Bearer"
 REALM = "credits"
 SERVICE_ACCOUNT_PREFIX = "service-account-"
-# By Keycloak's mappers for service accounts; ``clientId`` until its version 22.
+# Added by Keycloak's mappers for service accounts; ``clientId`` until version 22.
 _SAID_OF_SERVICE_ACCOUNTS = {"clientId", "clientHost", "clientAddress"}
-# What to do about a token that was refused, for whoever reads the log.
+# Advice for the log on a refused token.
 _ADVICE = {
     "no_sub": "In Keycloak, give the client the scope basic and turn off lightweight access tokens.",
     "sender_constrained": "Turn off DPoP and certificate-bound tokens for the client: use plain bearer tokens.",
@@ -32,7 +32,7 @@ _ADVICE = {
 
 
 class ProviderKeysUnreachableError(APIException):
-    """The token may well be good: saying 401 would make the client throw it away."""
+    """Answers 503: the token may be valid, and a 401 would make the client discard it."""
 
     status_code = 503
     default_code = ProviderUnavailableError.code
@@ -41,11 +41,10 @@ class ProviderKeysUnreachableError(APIException):
 
 
 class BearerTokenAuthentication(BaseAuthentication):
-    """Who a request is from, by its ``Authorization: Bearer`` header.
+    """Authentication of a user by the ``Authorization: Bearer`` header.
 
-    No header: the next class may know. A header that isn't good: 401, and nobody looks at the session
-    cookie. A client that shows a token means that token, and a browser's cookie must not lend it someone's
-    rights.
+    Without the header, the next class decides. A bad header is answered with 401 without looking at the session cookie:
+    a client that sends a token means that token, and must not gain rights from a browser's cookie.
     """
 
     def authenticate(self, request: Request) -> tuple[User, Claims] | None:
@@ -58,16 +57,13 @@ class BearerTokenAuthentication(BaseAuthentication):
             _refuse(error)
 
     def authenticate_header(self, request: Request) -> str:
-        """The challenge of a 401.
-
-        Only a request that brought a token is told that the token is bad (section 3).
-        """
+        """Return the challenge of a 401, which mentions a bad token only if the request had one (section 3)."""
         challenge = f'{SCHEME} realm="{REALM}"'
         return challenge if _read_header(request) is None else f'{challenge}, error="invalid_token"'
 
 
 def _read_header(request: Request) -> str | None:
-    """What follows ``Bearer``, maybe nothing; None when the request speaks of no bearer token at all."""
+    """Return what follows ``Bearer``, possibly empty; None if the request has no bearer token."""
     scheme, _space, token = get_authorization_header(request).decode("latin-1").strip().partition(" ")
     return token.strip() if scheme.lower() == SCHEME.lower() else None
 
@@ -82,11 +78,11 @@ def _authenticate_token(token: str) -> tuple[User, Claims]:
 
 
 def is_of_a_client(claims: Claims) -> bool:
-    """Whether a program got the token for itself, with client credentials: then nobody stands behind it.
+    """Return whether a client obtained the token for itself, with client credentials, so that no user is behind it.
 
-    RFC 9068, section 2.2, makes such a token's ``sub`` the client's id. Keycloak makes it the id of a service
-    account, which it names ``service-account-<client>``, opens no session (``sid``) for it, and says from where the
-    client called. Its mappers can be taken away one by one, and any one of these is enough.
+    RFC 9068, section 2.2, makes such a token's ``sub`` the client's id. Keycloak makes it the id of a service account
+    named ``service-account-<client>``, opens no session (``sid``) for it, and adds where the client called from. Its
+    mappers can each be removed, and any one of these signs is enough.
     """
     if _SAID_OF_SERVICE_ACCOUNTS & claims.keys():
         return True
@@ -105,7 +101,7 @@ def is_of_a_client(claims: Claims) -> bool:
 
 
 def _refuse(error: SignInError) -> NoReturn:
-    """The same refusal in HTTP's terms."""
+    """Raise the error that answers this refusal over HTTP."""
     reason: Any = error.params.get("reason")
     if advice := _ADVICE.get(reason):
         logger.warning("bearer_token_refused", code=error.code, reason=reason, advice=advice)

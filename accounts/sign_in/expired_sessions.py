@@ -1,4 +1,4 @@
-"""Sessions that nobody can use any more. Django leaves them in the database until somebody deletes them."""
+"""Delete expired sessions, which Django leaves in the database."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ ROWS_AT_ONCE = 2000
 
 
 def delete_expired_sessions() -> int:
-    """Delete the expired sessions, and what was noted of them at the provider; give how many there were.
+    """Delete the expired sessions and their provider sessions; return how many there were.
 
-    Some thousands at a time, each in a short transaction of its own: a site that has run for years has millions.
+    Deletes some thousands at a time, each in a short transaction: an old site has millions.
     """
     deleted = 0
     expired = Session.objects.filter(expire_date__lt=timezone.now()).order_by("expire_date")

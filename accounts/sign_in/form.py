@@ -1,4 +1,4 @@
-"""The form of people who sign in with a password."""
+"""Define the form for signing in with a password."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.errors import DomainError
 
 
 class SignInForm(AuthenticationForm):
-    """Django's, with a limit on tries. ``refusal`` is why the password was not even looked at."""
+    """Django's form with a limit on tries. ``refusal`` is why the password was not checked."""
 
     refusal: DomainError | None = None
 

@@ -1,8 +1,7 @@
-"""Checking the provider's tokens: who signed, who issued, for whom, until when.
+"""Verify the provider's tokens: signer, issuer, audience, expiry.
 
-mozilla-django-oidc checks the signature and the nonce alone; the rest of OpenID Connect Core 1.0, section
-3.1.3.7, is here. Only RS256 is taken: what the token says of its algorithm is compared, never obeyed (RFC
-8725, section 3.1).
+mozilla-django-oidc checks only the signature and the nonce; the rest of OpenID Connect Core 1.0, section 3.1.3.7, is
+here. Only RS256 is accepted: the token's algorithm is compared, never obeyed (RFC 8725, section 3.1).
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from accounts.sign_in.provider_keys import find_key
 Claims = dict[str, Any]
 
 ALGORITHM = "RS256"
-# What the provider's clock and ours may differ by.
+# How far the provider's clock and ours may differ.
 LEEWAY_S = 30
 MAX_SUB_LENGTH = 255  # OpenID Connect Core 1.0, section 2
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 def read_id_token(token: object, nonce: str | None) -> Claims:
-    """The claims of an id token that answers our own request.
+    """Return the claims of an ID token that answers our own request.
 
     Raises InvalidTokenError, ProviderUnavailableError.
     """
@@ -38,22 +37,22 @@ def read_id_token(token: object, nonce: str | None) -> Claims:
 
 
 def read_access_token(token: object) -> Claims:
-    """The claims of an access token for our API. Raises InvalidTokenError, ProviderUnavailableError.
+    """Return the claims of an access token for our API. Raises InvalidTokenError, ProviderUnavailableError.
 
-    Its ``sub`` may be missing: Keycloak leaves it out for a client without the scope ``basic``, and in lightweight
-    tokens. ``require_subject`` is for those who need it.
+    ``sub`` may be missing: Keycloak leaves it out if the client lacks the scope ``basic``, and in lightweight tokens.
+    Call ``require_subject`` if you need it.
     """
     claims = _verify(token, audience=settings.OIDC_API_AUDIENCE)
     if "cnf" in claims:
-        # Bound to a key of the sender's (DPoP, mTLS), who has proven here that they have it to nobody: in a stranger's
-        # hands it looks the same (RFC 7800, RFC 8705, RFC 9449).
+        # Bound to a key of the sender (DPoP, mTLS), whose possession was not proven here: a stolen token looks the same
+        # (RFC 7800, RFC 8705, RFC 9449).
         raise _invalid("sender_constrained")
     _check_is_access_token(claims)
     return claims
 
 
 def read_own_access_token(token: object) -> Claims:
-    """The claims of the access token that came with an id token: ours by ``azp``, whatever API it is for."""
+    """Return the claims of the access token that came with an ID token: ours by ``azp``, whatever API it is for."""
     claims = _verify(token, audience=None)
     _check_is_access_token(claims)
     if claims.get("azp") != settings.OIDC_RP_CLIENT_ID:
@@ -62,8 +61,8 @@ def read_own_access_token(token: object) -> Claims:
 
 
 def read_logout_token(token: object) -> Claims:
-    """The claims of a logout token for us (OpenID Connect Back-Channel Logout 1.0, section 2.6), but for whether it
-    came before.
+    """Return the claims of a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.6). Doesn't check for
+    replay.
 
     Raises InvalidTokenError, ProviderUnavailableError.
     """
@@ -83,14 +82,14 @@ def read_logout_token(token: object) -> Claims:
 
 
 def require_subject(claims: Claims) -> Claims:
-    """The claims again. Raises InvalidTokenError when they don't say whom they are about."""
+    """Return the claims unchanged. Raises InvalidTokenError if they have no subject."""
     if "sub" not in claims:
         raise _invalid("no_sub")
     return claims
 
 
 def is_storable_id(value: object) -> bool:
-    """Whether an id of the provider's is one that the database can keep."""
+    """Return whether the database can store this id of the provider."""
     return isinstance(value, str) and 0 < len(value) <= MAX_SUB_LENGTH and "\x00" not in value
 
 
@@ -126,17 +125,17 @@ def _decode(token: str, audience: str | None) -> Claims:
 
 
 def _check_authorized_party(claims: Claims) -> None:
-    """Several audiences need an authorized party, and it must be us (section 3.1.3.7, 4 and 5)."""
+    """Require our client id as authorized party if there are several audiences (section 3.1.3.7, 4 and 5)."""
     several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     if claims.get("azp", None if several else settings.OIDC_RP_CLIENT_ID) != settings.OIDC_RP_CLIENT_ID:
         raise _invalid("azp")
 
 
 def _check_is_access_token(claims: Claims) -> None:
-    """An id token is for the client that asked: it opens no API (RFC 9068, section 5).
+    """Refuse an ID token: it is for the client that asked and opens no API (RFC 9068, section 5).
 
-    Keycloak names the kind in ``typ``, and before its version 24 puts the nonce into access tokens too; elsewhere
-    a nonce gives an id token away, and the hash of an access token does everywhere.
+    Keycloak names the kind in ``typ``, and before version 24 puts the nonce into access tokens too; elsewhere a nonce
+    marks an ID token, and so does an access token's hash everywhere.
     """
     if claims.get("typ", "Bearer") != "Bearer" or "at_hash" in claims:
         raise _invalid("not_an_access_token")

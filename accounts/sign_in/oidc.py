@@ -1,4 +1,4 @@
-"""Signing in with OpenID Connect: mozilla-django-oidc's code flow, with the checks that it leaves out."""
+"""Sign in with OpenID Connect: mozilla-django-oidc's code flow, with the checks that it leaves out."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ from accounts.sign_in.provider import read_setting
 
 logger = structlog.get_logger(__name__)
 
-# What a person who signs in has when the provider says nothing of it: an address taken away there goes here
-# too.
+# Defaults if the provider says nothing at a sign-in: an address removed there is removed here too.
 BLANK = {"email": "", "email_verified": False, "given_name": "", "family_name": ""}
 
 
 class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-django-oidc is untyped
-    """Turns the code of a callback into a user. Raises a SignInError that says why not."""
+    """A backend that exchanges a callback's code for a user. Raises a SignInError that says why not."""
 
     get_settings = staticmethod(read_setting)
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
-        """Only for the callback, which alone brings the nonce and the verifier of its own state.
+        """Authenticate the callback only: it alone has the nonce and verifier of its own state.
 
-        Without this a password form posted to ``?code=…&state=…`` would start an exchange without either.
+        Otherwise a password form posted to ``?code=…&state=…`` would start an exchange without either.
         """
         if request is None or not (credentials.get("nonce") and credentials.get("code_verifier")):
             return None
@@ -42,7 +41,7 @@ class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-d
     def get_token(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Exchange the code.
 
-        A 4xx is about this code, anything else about the provider (RFC 6749, section 5.2).
+        A 4xx concerns this code, anything else the provider (RFC 6749, section 5.2).
         """
         try:
             answer = super().get_token(payload)
@@ -58,13 +57,13 @@ class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-d
         return read_id_token(token, kwargs.get("nonce"))
 
     def store_tokens(self, access_token: object, id_token: object) -> None:
-        """Keep the id token until we know whose session it belongs to; see ``CallbackView``."""
+        """Keep the ID token for ``CallbackView``, which knows the session."""
         self.request.oidc_id_token = id_token
 
     def get_userinfo(self, access_token: object, id_token: object, payload: Claims) -> Claims:
-        """The userinfo claims.
+        """Return the userinfo claims.
 
-        Raises InvalidTokenError when they are another person's (Core 1.0, section 5.3.2).
+        Raises InvalidTokenError if they are another user's (Core 1.0, section 5.3.2).
         """
         try:
             userinfo = _require_object(super().get_userinfo(access_token, id_token, payload))
@@ -86,26 +85,23 @@ class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-d
         return recognise_person(identity, signing_in=True)
 
     def filter_users_by_claims(self, claims: Claims) -> QuerySet[User]:
-        """By subject and never by e-mail.
-
-        ``get_or_create_user`` doesn't ask; whoever else does gets the truth.
-        """
+        """Find users by subject, never by email address. ``get_or_create_user`` doesn't call this."""
         return User.objects.filter(oidc_sub=claims.get("sub") or None).exclude(oidc_sub=None)
 
     def get_user(self, user_id: Any) -> User | None:
-        """Django's own, which turns away a user who was disabled after signing in; mozilla's doesn't."""
+        """Refuse a user who was disabled after signing in, as Django does and mozilla-django-oidc doesn't."""
         user = ModelBackend.get_user(self, user_id)
         return user if isinstance(user, User) else None
 
 
 def _read_email(payload: Claims, userinfo: Claims) -> Claims:
-    """The address with what the same answer says of it: one must not be vouched for by the word for another."""
+    """Return the address with its own response's verification: one address must not be verified by another's claim."""
     said = userinfo if "email" in userinfo else payload
     return {name: said.get(name) or BLANK[name] for name in ("email", "email_verified")}
 
 
 def _read_roles_of_access_token(access_token: object, payload: Claims) -> Claims:
-    """Keycloak puts roles into the access token and, unless a mapper is added, nowhere else."""
+    """Return the access token's claims: Keycloak puts roles there and, without an extra mapper, nowhere else."""
     try:
         claims = read_own_access_token(access_token)
     except SignInError as error:
@@ -118,13 +114,13 @@ def _read_roles_of_access_token(access_token: object, payload: Claims) -> Claims
 
 
 def _is_same_person(access: Claims, identity: Claims) -> bool:
-    """By the subject; by the session where Keycloak leaves that out (a client without the scope ``basic``)."""
+    """Compare subjects; or sessions if Keycloak leaves out the subject (a client without the scope ``basic``)."""
     if "sub" in access:
         return bool(access["sub"] == identity["sub"])
     return "sid" in access and access["sid"] == identity.get("sid")
 
 
-# A claim of the access token never stands in for the id token's or the userinfo's: it is there for the roles.
+# Never taken from the access token, which is read for its roles only.
 _PERSONAL = {"sub", "iat", "preferred_username", "name", *BLANK}
 
 

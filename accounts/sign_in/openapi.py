@@ -1,4 +1,4 @@
-"""How the API's description names bearer tokens."""
+"""Describe bearer tokens in the API schema."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""How often a password may be tried: what keeps guessers out, and never its owner.
+"""Limit password tries so that guessers are stopped and a user is never locked out.
 
-Wrong ones are counted by windows of five minutes: for each name from each address, for each address, and for each name.
-No name is ever closed, or whoever knows it could lock its owner out. While many addresses try one name, each has fewer
-tries at it, and two at least: an owner who comes from elsewhere gets in, even after a slip of the finger.
+Failures are counted in windows of five minutes: per name and address, per address, and per name. No name is ever
+blocked, or anyone could lock out its user. While many addresses try one name, each has fewer tries at it, but at least
+two: a user who signs in from elsewhere succeeds, even after a typo.
 
-Names are counted in their normal form, and alike whether there is such a user or not, so that no answer tells. They go
-into the cache and the log as digests: people type passwords into the wrong field. While the cache is away nobody is
-refused (`core.failsafe_cache`), but no more passwords are checked at once than ever.
+Names are counted in their normal form, whether or not the user exists, so that no response reveals it. The cache and
+the log get digests: passwords are sometimes typed into the wrong field. While the cache is away nobody is refused
+(`core.failsafe_cache`), but simultaneous checks are still limited.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ logger = structlog.get_logger(__name__)
 
 WINDOW_S = 300
 FEWEST = 2
-# Longer than one check takes, so that whoever waits for the only place gets it.
+# Longer than one check takes, so that a try waiting for the only slot gets it.
 WAIT_S = 1.0
 
 
@@ -44,7 +44,7 @@ def password_try(name: str, address: str) -> Iterator[None]:
     form = normal_form(name)
     by_name, by_address = _key("name", form), _key("address", address)
     by_pair = _key("pair", f"{form} {address}")
-    # What is refused counts no further: one address alone takes no tries from the others.
+    # A refused try is not counted further: one address doesn't use up the others' tries.
     check_rate(by_pair, _allowance(counted(by_name, WINDOW_S)), WINDOW_S)
     check_rate(by_address, settings.SIGN_IN_ADDRESS_FAILURES, WINDOW_S)
     count_up(by_name, WINDOW_S)
@@ -64,7 +64,7 @@ def _take_back(*keys: str) -> None:
 
 
 def _allowance(failures: int) -> int:
-    """How many wrong passwords one address has for a name of which there were so many from everywhere."""
+    """Return how many failures one address may have for a name with this many from everywhere."""
     usual: int = settings.SIGN_IN_FAILURES
     from_all: int = settings.SIGN_IN_NAME_FAILURES
     return usual if failures <= from_all else max(min(FEWEST, usual), usual * from_all // failures)

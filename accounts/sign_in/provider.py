@@ -1,6 +1,6 @@
-"""Where the OpenID provider is.
+"""Locate the OpenID provider.
 
-One issuer is configured; its endpoints follow from it, as Keycloak lays them out.
+One issuer is configured; its endpoints follow from it, as in Keycloak.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def is_configured() -> bool:
 
 
 def get_endpoint(setting: str) -> str:
-    """The address in ``setting``, or the one that follows from the issuer; empty without a provider.
+    """Return the URL in ``setting``, or the one derived from the issuer; empty without a provider.
 
-    Read at the time of the call, so that one setting moves everything.
+    Read on each call, so that changing one setting is enough.
     """
     if explicit := getattr(settings, setting, ""):
         return str(explicit)
@@ -41,14 +41,14 @@ def get_endpoint(setting: str) -> str:
 
 
 def read_setting(name: str, *default: Any) -> Any:
-    """mozilla-django-oidc's ``get_settings``, with the endpoints filled in."""
+    """Read a setting with the endpoints filled in; mozilla-django-oidc's ``get_settings``."""
     return get_endpoint(name) if name in _PATHS else import_from_settings(name, *default)
 
 
 def find_end_session_url(request: HttpRequest) -> str | None:
-    """Where to send the browser to sign out at the provider too; None for a session that didn't begin there.
+    """Return the URL that signs out at the provider too; None for a session that didn't begin there.
 
-    OpenID Connect RP-Initiated Logout 1.0, section 2. Must be asked before our own session ends.
+    See OpenID Connect RP-Initiated Logout 1.0, section 2. Call it before our own session ends.
     """
     id_token = request.session.get(ID_TOKEN_KEY)
     if not (id_token and is_configured()):
@@ -62,5 +62,5 @@ def find_end_session_url(request: HttpRequest) -> str | None:
 
 
 def end_session_url(request: HttpRequest) -> str:
-    """mozilla-django-oidc's ``OIDC_OP_LOGOUT_URL_METHOD``, so that its own logout view does as ours."""
+    """Return where to go after signing out; mozilla-django-oidc's ``OIDC_OP_LOGOUT_URL_METHOD``."""
     return find_end_session_url(request) or reverse("accounts:login")

@@ -1,10 +1,9 @@
-"""The provider's public keys, kept so that checking a token costs no network.
+"""Cache the provider's public keys, so that checking a token needs no network.
 
-Keys are fetched when they are first needed, when an unknown key id turns up (the provider has rotated), and
-once an hour. Whatever arrives, the provider is asked at most once in ``REFETCH_INTERVAL_S`` per process, so
-a flood of tokens with made-up key ids never reaches it. An unknown key is refused only once the provider has
-been asked about it: until then nobody can say that the token is bad. While the provider can't be reached, the
-last good keys stay in use.
+Keys are fetched when first needed, when an unknown key id appears (the provider has rotated them), and once an hour.
+Each process asks at most once in ``REFETCH_INTERVAL_S``, so a flood of tokens with invented key ids never reaches the
+provider. An unknown key is refused only after a fetch without it: until then the token may be valid. While the provider
+can't be reached, the last keys stay in use.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from accounts.errors import InvalidTokenError, ProviderUnavailableError
 from accounts.sign_in.provider import get_endpoint
 
 REFETCH_INTERVAL_S = 5.0
-# How long a request waits for the fetch of another, so that a provider that hangs holds up one thread and not all.
+# How long a request waits for another's fetch, so that a hanging provider blocks one thread and not all.
 LONGEST_WAIT_S = 1.0
 MAX_AGE_S = 3600.0
 _NEVER = float("-inf")
@@ -31,20 +30,20 @@ logger = structlog.get_logger(__name__)
 
 
 class KeySet:
-    """The keys published at one address (RFC 7517)."""
+    """The keys published at one URL (RFC 7517)."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._missing = ""  # the key that the last fetch was for, and that the provider doesn't have
+        self._missing = ""  # the key id that the last fetch was for and didn't find
         self._fetched_at = _NEVER
         self._tried_at = _NEVER
         self._lock = threading.Lock()
 
     def find(self, kid: str) -> jwt.PyJWK:
-        """The key of that id.
+        """Return the key with this id.
 
-        Raises InvalidTokenError when the provider has none, ProviderUnavailableError if it can't say now.
+        Raises InvalidTokenError if the provider has none, ProviderUnavailableError if it can't be asked now.
         """
         if kid not in self._keys or time.monotonic() - self._fetched_at > MAX_AGE_S:
             self._refetch(kid)
@@ -55,10 +54,7 @@ class KeySet:
         raise ProviderUnavailableError("The keys can't be fetched now.", reason="keys_not_fetched")
 
     def _refetch(self, kid: str) -> None:
-        """One thread fetches.
-
-        Those that have a key already go on with it; the others wait a moment for the outcome.
-        """
+        """Fetch the keys in one thread. Threads that have a key use it; the others wait for the result."""
         if not self._lock.acquire(timeout=0 if kid in self._keys else LONGEST_WAIT_S):
             return
         try:
@@ -81,7 +77,7 @@ class KeySet:
 
 
 def _read_keys(document: Any) -> dict[str, jwt.PyJWK]:
-    """The document's RSA signing keys by id. Raises ValueError when it has none: that is no key set."""
+    """Return the document's RSA signing keys by id. Raises ValueError if it has none."""
     listed = document.get("keys", []) if isinstance(document, dict) else []
     keys = {entry["kid"]: jwt.PyJWK(entry, "RS256") for entry in listed if _is_signing_key(entry)}
     if not keys:
@@ -103,11 +99,11 @@ _key_sets: dict[str, KeySet] = {}
 
 
 def find_key(kid: str) -> jwt.PyJWK:
-    """The configured provider's key of that id; raises as ``KeySet.find`` does."""
+    """Return the configured provider's key with this id; raises as ``KeySet.find`` does."""
     url = get_endpoint("OIDC_OP_JWKS_ENDPOINT")
     return _key_sets.setdefault(url, KeySet(url)).find(kid)
 
 
 def forget_keys() -> None:
-    """Start as a new process would; for tests."""
+    """Clear the cache, as in a new process; for tests."""
     _key_sets.clear()

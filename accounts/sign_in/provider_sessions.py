@@ -1,8 +1,8 @@
-"""Sessions that began at the OpenID provider, and ending them when it says so.
+"""Track sessions that began at the OpenID provider, and end them when it says so.
 
-OpenID Connect Back-Channel Logout 1.0: the provider names the session that it ended (``sid``), or the person (``sub``)
-whose sessions all end. Sign-in and logout of one session take turns, so that a sign-in that was under way when the
-logout came is refused instead of outliving it.
+OpenID Connect Back-Channel Logout 1.0: the provider names the session that it ended (``sid``), or the user (``sub``)
+whose sessions all end. Sign-in and logout of one session are serialised, so that a sign-in in progress during the
+logout is refused instead of outliving it.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from core.database.locks import take_turns
 
 logger = structlog.get_logger(__name__)
 
-# Longer than a sign-in that has its id token takes to end.
+# Longer than a sign-in takes once it has its ID token.
 KEPT_AT_LEAST = timedelta(minutes=5)
 LONGEST_LIFE = timedelta(days=1)
 
 
 def remember_session(session_key: str, user: User, id_claims: Claims) -> None:
-    """Notes which session of the provider's this stored session of ours began with.
+    """Record the provider's session of a stored session of ours.
 
-    Raises InvalidTokenError when the provider has ended it meanwhile.
+    Raises InvalidTokenError if the provider has ended it meanwhile.
     """
     sid = id_claims["sid"] if is_storable_id(id_claims.get("sid")) else ""
     with transaction.atomic():
@@ -43,9 +43,9 @@ def remember_session(session_key: str, user: User, id_claims: Claims) -> None:
 
 
 def end_sessions(claims: Claims) -> None:
-    """Ends what a logout token names, in one transaction with the note that it has come.
+    """End the sessions that a logout token names and record the token, in one transaction.
 
-    Raises InvalidTokenError when the token has come before.
+    Raises InvalidTokenError if the token was used before.
     """
     user = User.objects.filter(oidc_sub=claims["sub"]).first() if "sub" in claims else None
     sid = claims.get("sid", "")
@@ -62,7 +62,7 @@ def _sessions_of(claims: Claims, sid: str, user: User | None) -> QuerySet[Provid
         return ProviderSession.objects.filter(user=user)
     if "sub" not in claims:
         return ProviderSession.objects.filter(sid=sid)
-    # One without a sid may be the one that ended, so it ends too.
+    # A session without a sid may be the one that ended, so it ends too.
     return ProviderSession.objects.filter(sid__in=[sid, ""], user=user)
 
 
@@ -92,7 +92,7 @@ def _take_turns(sid: str, user: User | None) -> None:
 
 
 def _moment(seconds: Any) -> datetime:
-    """Raises InvalidTokenError for a time that no calendar has."""
+    """Convert a timestamp. Raises InvalidTokenError if it is out of range."""
     try:
         return datetime.fromtimestamp(max(0, int(seconds)), tz=UTC)
     except (ValueError, OverflowError, OSError):

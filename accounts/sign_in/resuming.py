@@ -1,8 +1,8 @@
-"""Back to the form: for whoever presses a button after their session has ended.
+"""Return users to their form after a session has ended during a click.
 
-The press is lost with the session, and signing in leads on with a GET. So a view that takes forms says what to press
-again and, where it takes nothing but forms, on which page (`posted_from`); and both ways of signing in ask here where
-to go on (`resume`). Nothing that was typed is kept: whoever signs in may be somebody else.
+The click is lost with the session, and signing in continues with a GET. So a view that takes forms declares what to
+press again and, if it takes only forms, on which page (`posted_from`); both ways of signing in then ask `resume` where
+to continue. No input is kept: another user may sign in.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from django.urls import Resolver404, ResolverMatch, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-MARK = "again"  # in the query of an address to which a form was sent
-KEPT = ("next", "token")  # what a form says of where it stood
+MARK = "again"  # in the query of a URL to which a form was sent
+KEPT = ("next", "token")  # parameters of a form that identify its page
 GENERAL = _("You were signed out, so nothing was changed. Please try again.")
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Origin:
 
 
 def posted_from(again: _StrPromise, page: str = "", *named: str) -> Callable[[View], View]:
-    """Declare what to press again after signing in, and on which page; without a page: on the view's own."""
+    """Declare what to press again after signing in, and on which page; without a page, on the view's own."""
 
     def declare(view: View) -> View:
         view.posted_from = Origin(again, page, named)  # type: ignore[attr-defined]
@@ -49,7 +49,7 @@ def posted_from(again: _StrPromise, page: str = "", *named: str) -> Callable[[Vi
 
 
 def resume(request: HttpRequest, next_url: str) -> str:
-    """Give the address to go on with after signing in, and say what to press there if a press was lost."""
+    """Return the URL to continue with after signing in; add a message on what to press if a click was lost."""
     address = urlsplit(next_url)
     query = QueryDict(address.query, mutable=True)
     pressed = query.pop(MARK, None)
@@ -67,12 +67,12 @@ def resume(request: HttpRequest, next_url: str) -> str:
 
 
 def is_own_address(request: HttpRequest, address: str) -> bool:
-    """Whether an address that came with a request leads to this very site."""
+    """Return whether a URL from a request leads to this site."""
     return url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
 
 
 class ResumeForms:
-    """Has the sign-in know that a form was sent. For htmx it is a whole page: otherwise it would be put into a part."""
+    """Middleware that marks a lost form for the sign-in. It sends htmx to a full page, not into a part of one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -98,7 +98,7 @@ def _asks_to_sign_in(response: HttpResponse) -> bool:
 
 
 def _address_of_the_form(request: HttpRequest, *, by_htmx: bool) -> str:
-    """The form's own address; for htmx that of the page it stands on, for its own leads to a part of a page."""
+    """Return the form's URL; for htmx that of its page, as its own URL is a part of a page."""
     current = request.headers.get("HX-Current-URL", "")
     address = urlsplit(current if by_htmx and is_own_address(request, current) else request.get_full_path())
     query = QueryDict(address.query, mutable=True)

@@ -1,4 +1,4 @@
-"""Teams, for staff to read. Their members look after them, on their own pages."""
+"""Show teams to staff, read-only. Members manage them on their own pages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class MembershipInline(ReadOnlyInline):
 
     @display(description=_("monthly spend"))
     def spent_shown(self, membership: Any) -> str:
-        """Show the newest month with spending; staff find the rest in the ledger."""
+        """Show the newest month with spending; the ledger has the rest."""
         if membership.newest_month is None:
             return EMPTY
         return f"{membership.newest_spent.normalize():f} ({membership.newest_month:%Y-%m})"

@@ -1,4 +1,4 @@
-"""What members have spent, counted against their caps."""
+"""Count what members spend against their caps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from accounts.teams.caps import cap_of, first_day, renewal
 from accounts.teams.errors import CapReached, UnknownMember
 from accounts.teams.models import MemberAllowance, Membership, Period
 
-# The rows stay locked until the transaction ends: a second spend counts on what the first has left.
+# The rows stay locked until the transaction ends, so simultaneous spends are added up one after the other.
 COUNT = """
     INSERT INTO teams_memberallowance AS counted (team_id, user_id, period, starts_on, spent)
     SELECT %(team)s, %(user)s, period, starts_on, %(amount)s
@@ -49,11 +49,11 @@ def count_spending(
 ) -> Allowance:
     """Add ``amount`` to what the member has spent. Call it in the transaction of the spend that it counts.
 
-    What they spent in an earlier membership of the team counts on.
+    Spending in an earlier membership of the team is included.
 
     Raises:
         UnknownMember: the user is not in the team.
-        CapReached: more would be spent than the cap allows; nothing is counted, and the spend must not commit.
+        CapReached: the cap would be exceeded; nothing is counted, and the spend must not commit.
     """
     moment = now or timezone.now()
     with transaction.atomic():
@@ -66,7 +66,7 @@ def count_spending(
 
 
 def allowances_of(members: Iterable[Membership], now: datetime | None = None) -> dict[int, Allowance]:
-    """Give each member's allowance by the membership's id, in one query."""
+    """Return each member's allowance by the membership's id, in one query."""
     moment = now or timezone.now()
     members = list(members)
     is_current = Q()
@@ -82,7 +82,7 @@ def allowances_of(members: Iterable[Membership], now: datetime | None = None) ->
 
 
 def _hold_membership(team_id: UUID, user_id: UUID) -> Membership:
-    """The membership, which nobody changes or ends until this transaction has ended."""
+    """Return the membership, locked until the transaction ends."""
     rows = Membership.objects.select_for_update(no_key=True)
     member = rows.filter(team=team_id, user=user_id).first()
     if member is None:

@@ -1,7 +1,7 @@
-"""Caps, and the calendar periods they are for.
+"""Define caps and their calendar periods.
 
-A period starts at midnight in the site's ``TIME_ZONE``: a day, a week from Monday, a month from its first. Where the
-clocks change a day has 23 or 25 hours, and where they skip midnight it starts at its first moment.
+A period starts at midnight in the site's ``TIME_ZONE``: a day, a week from Monday, a month from its first. When the
+clocks change, a day has 23 or 25 hours, and starts at its first moment if midnight is skipped.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ QUANTUM = Decimal("0.000001")
 
 @dataclass(frozen=True)
 class Cap:
-    """How many credits may be spent per period. Nothing at all is a cap too."""
+    """How many credits may be spent per period; may be zero."""
 
     amount: Decimal
     period: Period
 
     def __post_init__(self) -> None:
-        """Raises `InvalidTeam`."""
+        """Check the values. Raises `InvalidTeam`."""
         if self.period not in Period.values:
             raise InvalidTeam(_("Choose a limit period: a day, a week or a month."), field="period")
         if not self.amount.is_finite() or self.amount < 0 or self.amount >= LARGEST:
@@ -38,12 +38,12 @@ class Cap:
 
 
 def cap_of(amount: Decimal | None, period: str) -> Cap | None:
-    """The cap of a stored row's two columns."""
+    """Return the cap of a stored row's two columns."""
     return None if amount is None else Cap(amount, Period(period))
 
 
 def first_day(period: Period, moment: datetime) -> date:
-    """The first day of the period that ``moment`` is in."""
+    """Return the first day of the period that contains ``moment``."""
     day = timezone.localtime(moment, timezone.get_default_timezone()).date()
     if period == Period.WEEK:
         return day - timedelta(days=day.weekday())
@@ -51,7 +51,7 @@ def first_day(period: Period, moment: datetime) -> date:
 
 
 def renewal(period: Period, moment: datetime) -> datetime:
-    """When the period that ``moment`` is in is over, and the next begins."""
+    """Return when the period that contains ``moment`` ends and the next begins."""
     day = first_day(period, moment)
     if period == Period.MONTH:
         following = (day + timedelta(days=31)).replace(day=1)
@@ -61,5 +61,5 @@ def renewal(period: Period, moment: datetime) -> datetime:
 
 
 def _midnight(day: date) -> datetime:
-    # In UTC: where the clocks skip midnight, that is the first moment after the gap.
+    # In UTC: if the clocks skip midnight, this is the first moment after the gap.
     return datetime.combine(day, time.min, tzinfo=timezone.get_default_timezone()).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The switcher in the header of every page."""
+"""Provide the account switcher in every page's header."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from accounts.teams.switching import SESSION_KEY
 
 @dataclass(frozen=True)
 class Switcher:
-    """For whom somebody may act, and for whom they do: ``acting`` is None for oneself."""
+    """The teams that a user can switch to; ``acting`` is the current one, None for the personal account."""
 
     teams: list[Team]
     acting: Team | None
 
 
 def switcher(request: HttpRequest) -> dict[str, object]:
-    """``team_switcher``, read when a page shows it: the admin and the mails don't."""
+    """Return ``team_switcher``, evaluated only by pages that show it; the admin and emails don't."""
     return {"team_switcher": SimpleLazyObject(lambda: _switcher(request))}
 
 

@@ -1,4 +1,4 @@
-"""The jobs that teams ask for. `accounts.teams.tasks` does them."""
+"""Defer the jobs of teams, which `accounts.teams.tasks` runs."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from core.jobs.deferring import defer
 
 
 def defer_invitation_mail(invitation_id: UUID) -> None:
-    """Mail the invitation."""
+    """Defer the invitation's email."""
     defer("teams.send_invitation", invitation_id=str(invitation_id))

@@ -1,4 +1,4 @@
-"""What teams refuse, each with what it is about. Messages are for people: they say what to do."""
+"""Define what teams refuse. Messages are for users and say what to do."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from core.errors import DomainError
 
 
 class TeamError(DomainError):
-    """The base of every refusal here. ``field`` in ``params`` names the field of a form that is wrong, if one is."""
+    """The base of every refusal here. ``field`` in ``params`` names the form field that is wrong, if any."""
 
 
 class UnknownTeam(TeamError):
-    """No such team, or one that the person asking is not in: both look the same."""
+    """No such team, or one that the user is not in: both look the same."""
 
     code = "unknown_team"
     status = 404
@@ -24,28 +24,28 @@ class UnknownMember(TeamError):
 
 
 class UnknownInvitation(TeamError):
-    """No such invitation, or a token that belongs to none."""
+    """No such invitation, or a token of none."""
 
     code = "unknown_invitation"
     status = 404
 
 
 class InvitationClosed(TeamError):
-    """The invitation was accepted, revoked, or has expired; ``why`` in ``params`` says which."""
+    """The invitation was accepted or revoked, or has expired; ``why`` in ``params`` says which."""
 
     code = "invitation_closed"
     status = 410
 
 
 class RoleForbids(TeamError):
-    """Somebody in the team whose role doesn't allow this."""
+    """The member's role doesn't allow this."""
 
     code = "role_forbids"
     status = 403
 
 
 class OwnerMustStay(TeamError):
-    """The owner can't leave, be removed or be demoted: somebody else becomes the owner first."""
+    """The owner can't leave, be removed or be demoted until another member is the owner."""
 
     code = "owner_must_stay"
     status = 409
@@ -62,24 +62,24 @@ class AlreadyInvited(TeamError):
 
 
 class TooManyInvitations(TeamError):
-    """So that nobody can make this site send mail to the world."""
+    """Too many invitations: nobody may use this site to send mass email."""
 
     code = "too_many_invitations"
     status = 429
 
 
 class InvalidTeam(TeamError):
-    """A name, role, e-mail address or cap that none can have."""
+    """An invalid name, role, email address or cap."""
 
     code = "invalid_team"
     status = 400
 
 
 class AccountSwitched(TeamError):
-    """A page was shown for another account than the one acted for now. Nothing was done.
+    """A page was shown for an account other than the current one. Nothing was done.
 
-    ``params``: ``shown`` and ``acting`` name the two in words; ``switch_to`` is what the switch calls the first, None
-    where the person can't act for it.
+    ``params``: ``shown`` and ``acting`` name the two in words; ``switch_to`` is the switch's value for the first, None
+    if the user can't switch to it.
     """
 
     code = "account_switched"
@@ -87,9 +87,9 @@ class AccountSwitched(TeamError):
 
 
 class CapReached(TeamError):
-    """The spend would pass the member's cap.
+    """The spend would exceed the member's cap.
 
-    ``params``: ``cap`` and ``left`` in credits (Decimal), ``period``, and ``renews_at``, when it begins anew.
+    ``params``: ``cap`` and ``left`` in credits (Decimal), ``period``, and ``renews_at``, when the next one begins.
     """
 
     code = "cap_reached"

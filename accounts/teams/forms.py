@@ -1,4 +1,4 @@
-"""What the pages' forms send, parsed. The rules are those of the modules beside this one."""
+"""Parse the forms of the team pages. The rules are in the neighbouring modules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GIVEN_ROLES = [(Role.MEMBER.value, Role.MEMBER.label), (Role.ADMIN.value, Role.A
 
 
 class TeamForm(forms.Form):
-    """A form whose refusals by the rules stand beside the field that they are about."""
+    """A form that shows a rule's refusal beside the field concerned."""
 
     def refuse(self, error: TeamError) -> None:
         field = error.params.get("field")
@@ -47,7 +47,7 @@ class CapForm(TeamForm):
 
     @property
     def parsed_cap(self) -> Cap | None:
-        """The cap that was asked for; None: no cap."""
+        """Return the requested cap; None: no cap."""
         cap: Cap | None = self.cleaned_data["parsed"]
         return cap
 
@@ -62,13 +62,13 @@ class RoleForm(TeamForm):
 
 
 def cap_form_of(membership: Membership) -> CapForm:
-    """The form filled with a member's cap."""
+    """Return the form filled with a member's cap."""
     cap = "" if membership.cap is None else f"{membership.cap.normalize():f}"
     return CapForm(initial={"cap": cap, "period": membership.cap_period or Period.MONTH})
 
 
 def first_error(form: forms.Form) -> str:
-    """What a form that isn't shown again says of itself."""
+    """Return the first error of a form that isn't shown again."""
     for errors in form.errors.values():
         return str(errors[0])
     return _("Please check your entries.")

@@ -1,4 +1,4 @@
-"""The mail that invites somebody to a team."""
+"""Email invitations to teams."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from core.database.locks import take_turns
 
 
 def send_invitation_mail(invitation_id: UUID) -> bool:
-    """Mails an open invitation, once: whether this call sent it.
+    """Send an open invitation's email, once; return whether this call sent it.
 
-    The mark commits after the mail is handed over. So a crash between the two sends it a second time, and never not
-    at all. Two jobs at once take turns, by a lock of their own: a slow mail server must not hold up the team.
+    The mark commits after the email is handed over, so a crash in between sends it twice, but never not at all.
+    Simultaneous jobs wait on a lock of their own: a slow mail server must not block the team.
     """
     with transaction.atomic():
         take_turns(f"invitation:{invitation_id}")
@@ -32,19 +32,19 @@ def send_invitation_mail(invitation_id: UUID) -> bool:
             return False
         token = token_of(invitation_id)
         invitation_mail(invitation, token).send()
-        # The site's key may have changed since the invitation was made: what counts is the link that was sent.
+        # SECRET_KEY may have changed since the invitation was created: the link that was sent is the valid one.
         invitation.token_hash, invitation.mail_sent_at = hash_of(token), timezone.now()
         invitation.save(update_fields=["token_hash", "mail_sent_at"])
     return True
 
 
 def invitation_link(token: str) -> str:
-    """Where the mail leads. The token stands in the query, which the request log leaves out."""
+    """Return the email's link. The token is in the query, which the request log leaves out."""
     return f"{settings.SITE_URL}{reverse('teams:join')}?{urlencode({'token': token})}"
 
 
 def invitation_mail(invitation: Invitation, token: str) -> EmailMultiAlternatives:
-    """The mail, as text and HTML."""
+    """Return the email, as text and HTML."""
     with override(settings.LANGUAGE_CODE), timezone.override(zone_of_address(invitation.email)):
         context = {
             "invitation": invitation,

@@ -1,8 +1,8 @@
-"""Invitations: a mail whose link lets one person join a team, once, within a week.
+"""Invite users to a team: an email whose link lets one user join, once, within a week.
 
-The link's token is made from the invitation's id and the site's SECRET_KEY, so that the job that sends the mail can
-make it again; the database keeps only its hash, by which it is found. Whoever has the link may use it, once they are
-signed in: people's mail addresses at the provider and here often differ.
+The link's token is derived from the invitation's id and SECRET_KEY, so that the job that sends the email can recreate
+it; the database stores only its hash. Anyone who has the link and is signed in may use it: users' addresses at the
+provider and here often differ.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from accounts.teams.models import Invitation, Membership, Role
 from accounts.teams.permissions import require_outranks
 
 LIFETIME = timedelta(days=7)
-# Of one person, in all their teams: nobody makes this site send mail to the world.
+# Per inviting user, over all their teams, so that nobody uses this site to send mass email.
 MOST_PER_DAY = 50
-# To one address: revoking and inviting anew fills no mailbox.
+# To one address: revoking and inviting again must not flood a mailbox.
 MOST_TO_ONE_PER_DAY = 3
 
 
 def invite(actor: User, team_id: UUID, email: str, role: Role, cap: Cap | None = None) -> Invitation:
-    """Invites an address, and sends the mail by a job that commits with the invitation.
+    """Invite an address; a job that commits with the invitation sends the email.
 
     Raises:
         UnknownTeam, RoleForbids, InvalidTeam, AlreadyMember, AlreadyInvited, TooManyInvitations.
@@ -64,7 +64,7 @@ def invite(actor: User, team_id: UUID, email: str, role: Role, cap: Cap | None =
 
 
 def revoke(actor: User, team_id: UUID, invitation_id: UUID) -> None:
-    """Takes an invitation back: its link lets nobody in any more.
+    """Revoke an invitation: its link no longer works.
 
     Raises:
         UnknownTeam, UnknownInvitation, RoleForbids, InvitationClosed.
@@ -81,18 +81,18 @@ def revoke(actor: User, team_id: UUID, invitation_id: UUID) -> None:
 
 
 def accept(user: User, token: str) -> Membership:
-    """Lets the user into the team that the token's invitation is for.
+    """Add the user to the team of the token's invitation.
 
     Raises:
         UnknownInvitation, InvitationClosed.
-        AlreadyMember: the invitation stays open for whom it was meant for.
+        AlreadyMember: the invitation stays open for its recipient.
         UserErased: the user was erased a moment ago.
     """
     team_id = find_invitation(token).team_id
     with transaction.atomic(), acting(user, "accept_invitation"):
         keep_from_erasure(user.pk)
         lock_team(team_id)
-        invitation = find_invitation(token)  # again: under the lock it is what it will stay
+        invitation = find_invitation(token)  # read again: it can't change under the lock
         require_open(invitation)
         if Membership.objects.filter(team=team_id, user=user).exists():
             raise AlreadyMember(_("You’re already a member of this team."), team=str(team_id))
@@ -108,10 +108,10 @@ def accept(user: User, token: str) -> Membership:
 
 
 def find_invitation(token: str) -> Invitation:
-    """The invitation that a link's token is for, open or not.
+    """Return the invitation of a link's token, open or not.
 
     Raises:
-        UnknownInvitation: none is, or not any more.
+        UnknownInvitation: there is none any more, or never was.
     """
     invitations = Invitation.objects.select_related("team", "invited_by")
     invitation = invitations.filter(token_hash=hash_of(token)).first()
@@ -123,25 +123,25 @@ def find_invitation(token: str) -> Invitation:
 
 
 def require_open(invitation: Invitation) -> None:
-    """Raises `InvitationClosed`."""
+    """Require an open invitation. Raises `InvitationClosed`."""
     if not invitation.is_open():
         raise _closed(invitation)
 
 
 def inviter_of(invitation: Invitation) -> str:
-    """Who invited, as the person invited reads it; empty when they were erased since."""
+    """Return the inviter's name for the recipient; empty if the inviter was erased."""
     inviter = invitation.invited_by
     return (inviter.get_full_name() or inviter.email or inviter.get_username()) if inviter else ""
 
 
 def token_of(invitation_id: UUID) -> str:
-    """What the link in the mail carries: 43 characters that go into an address as they are."""
+    """Return the token of the emailed link: 43 characters that need no escaping in a URL."""
     digest = salted_hmac("accounts.teams.invitations", str(invitation_id), algorithm="sha256").digest()
     return urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def hash_of(token: str) -> str:
-    # The token has 256 bits nobody can guess, so a plain hash will do.
+    # The token has 256 unguessable bits, so a plain hash is enough.
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -161,7 +161,7 @@ def _create(own: Membership, email: str, role: Role, cap: Cap | None, now: datet
 
 
 def _refuse_known(team_id: UUID, email: str, now: datetime) -> None:
-    """Nobody is invited twice at a time. An invitation that has expired makes way."""
+    """Refuse a member, and a second open invitation. An expired invitation is revoked."""
     if Membership.objects.filter(team=team_id, user__in=people_with(email)).exists():
         raise AlreadyMember(_("%(email)s is already a member.") % {"email": email}, field="email")
     waiting = Invitation.objects.filter(

@@ -1,4 +1,4 @@
-"""Who is in a team, as what, and with which cap. Every change takes the team's row lock first."""
+"""Change who is in a team, in which role and with which cap. Every change locks the team's row first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.database.locks import require_transaction
 
 
 def create_team(user: User, name: str) -> Team:
-    """A new team, owned by the user.
+    """Create a team owned by the user.
 
     Raises:
         InvalidTeam: the name is empty or too long.
@@ -36,7 +36,7 @@ def create_team(user: User, name: str) -> Team:
 
 
 def rename_team(actor: User, team_id: UUID, name: str) -> Team:
-    """Raises `UnknownTeam`, `RoleForbids`, `InvalidTeam`."""
+    """Rename a team. Raises `UnknownTeam`, `RoleForbids`, `InvalidTeam`."""
     name = _checked_name(name)
     with changing(actor, team_id, "rename_team") as own:
         require_manager(own)
@@ -46,7 +46,7 @@ def rename_team(actor: User, team_id: UUID, name: str) -> Team:
 
 
 def change_role(actor: User, team_id: UUID, user_id: UUID, role: Role) -> Membership:
-    """Makes an admin of a member, or a member of an admin. The owner's role goes by `transfer_ownership` alone.
+    """Change a member to an admin or back. Only `transfer_ownership` changes the owner.
 
     Raises:
         UnknownTeam, UnknownMember, RoleForbids, OwnerMustStay, InvalidTeam.
@@ -63,7 +63,7 @@ def change_role(actor: User, team_id: UUID, user_id: UUID, role: Role) -> Member
 
 
 def set_cap(actor: User, team_id: UUID, user_id: UUID, cap: Cap | None) -> Membership:
-    """Caps what a member may spend; None lifts the cap. What was spent in the period so far counts.
+    """Cap what a member may spend; None removes the cap. Spending so far in the period counts.
 
     Raises:
         UnknownTeam, UnknownMember, RoleForbids.
@@ -77,7 +77,7 @@ def set_cap(actor: User, team_id: UUID, user_id: UUID, cap: Cap | None) -> Membe
 
 
 def remove_member(actor: User, team_id: UUID, user_id: UUID) -> None:
-    """Ends somebody's membership, and takes back their invitations that are still open.
+    """Remove a member, and revoke their open invitations.
 
     Raises:
         UnknownTeam, UnknownMember, RoleForbids, OwnerMustStay.
@@ -90,7 +90,7 @@ def remove_member(actor: User, team_id: UUID, user_id: UUID) -> None:
 
 
 def leave_team(user: User, team_id: UUID) -> None:
-    """Ends one's own membership.
+    """End the user's own membership.
 
     Raises:
         UnknownTeam, OwnerMustStay.
@@ -101,7 +101,7 @@ def leave_team(user: User, team_id: UUID) -> None:
 
 
 def transfer_ownership(actor: User, team_id: UUID, user_id: UUID) -> Membership:
-    """Makes a member the owner, without a cap; who was it stays as an admin.
+    """Make a member the owner, without a cap; the previous owner stays as an admin.
 
     Raises:
         UnknownTeam, UnknownMember, RoleForbids.
@@ -111,7 +111,7 @@ def transfer_ownership(actor: User, team_id: UUID, user_id: UUID) -> Membership:
         member = find_member(team_id, user_id)
         if member.pk == own.pk:
             return own
-        # In this order: a team never has two owners.
+        # In this order, so that a team never has two owners.
         own.role = Role.ADMIN
         own.save(update_fields=["role"])
         member.role, member.cap, member.cap_period = Role.OWNER, None, ""
@@ -121,10 +121,10 @@ def transfer_ownership(actor: User, team_id: UUID, user_id: UUID) -> Membership:
 
 @contextmanager
 def changing(actor: User, team_id: UUID, what: str) -> Iterator[Membership]:
-    """A transaction that holds the team's row lock, and the actor's own membership as it is under it.
+    """Open a transaction with the team's row locked, and yield the actor's own membership.
 
     Raises:
-        UnknownTeam: there is none, or the actor is not in it.
+        UnknownTeam: there is no such team, or the actor is not in it.
     """
     with transaction.atomic(), acting(actor, what):
         lock_team(team_id)
@@ -132,11 +132,11 @@ def changing(actor: User, team_id: UUID, what: str) -> Iterator[Membership]:
 
 
 def lock_team(team_id: UUID) -> Team:
-    """The team, locked until the transaction ends.
+    """Return the team, locked until the transaction ends.
 
     Raises:
-        UnknownTeam: there is none.
-        RuntimeError: no transaction is open, so the lock would hold nothing.
+        UnknownTeam: there is no such team.
+        RuntimeError: no transaction is open, so the lock would not last.
     """
     require_transaction()
     team = Team.objects.select_for_update(no_key=True).filter(pk=team_id).first()
@@ -146,7 +146,7 @@ def lock_team(team_id: UUID) -> Team:
 
 
 def find_own(team_id: UUID, user: User) -> Membership:
-    """The user's own membership.
+    """Return the user's own membership.
 
     Raises:
         UnknownTeam: there is no such team, or the user is not in it.
@@ -158,7 +158,7 @@ def find_own(team_id: UUID, user: User) -> Membership:
 
 
 def find_member(team_id: UUID, user_id: UUID) -> Membership:
-    """Raises `UnknownMember`."""
+    """Return another user's membership. Raises `UnknownMember`."""
     member = Membership.objects.select_related("user", "team").filter(team=team_id, user=user_id).first()
     if member is None:
         raise UnknownMember(_("This user isn’t a member of the team."), team=str(team_id), user=str(user_id))
@@ -170,7 +170,7 @@ def unknown_team() -> UnknownTeam:
 
 
 def end_membership(member: Membership) -> None:
-    """Take a person out of a team whose row is locked, and their open invitations back. What they spent stays."""
+    """Remove a user from a team whose row is locked, and revoke their open invitations. Counted spending stays."""
     open_ones = Invitation.objects.filter(accepted_at__isnull=True, revoked_at__isnull=True)
     open_ones.filter(team=member.team_id, invited_by=member.user_id).update(revoked_at=timezone.now())
     member.delete()

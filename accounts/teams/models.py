@@ -1,11 +1,11 @@
-"""Teams: people who spend from one account together.
+"""Store teams: users who spend from one account together.
 
-A team has exactly one owner, any number of admins, and members. Each of them may have a *cap*: how many credits they
-may spend per day, week or month. What somebody has spent is counted here, in `MemberAllowance`; the credits themselves
-are the ledger's, whose account belongs to the team.
+A team has exactly one owner, any number of admins, and members. Each except the owner may have a *cap*: how many
+credits they may spend per day, week or month. `MemberAllowance` counts what each has spent; the credits themselves are
+in the ledger, in the team's account.
 
-Only the modules beside this one write here. Each rule stands a second time in the database, as a constraint or a
-trigger named for the rule.
+Only the neighbouring modules write here. Each rule is also enforced by the database, as a constraint or trigger named
+for it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from accounts.normal_form import NormalForm
 
 NAME_LENGTH = 60
 
-# The team's row is locked first: of two commits at once the second sees what the first did.
+# The team's row is locked first: of two simultaneous commits the second sees what the first did.
 VERIFY_OWNER = """
     v_team := CASE WHEN TG_OP = 'DELETE' THEN OLD.team_id ELSE NEW.team_id END;
     PERFORM 1 FROM teams_team WHERE id = v_team FOR NO KEY UPDATE;
@@ -39,7 +39,7 @@ VERIFY_OWNER = """
     RETURN NULL;
 """
 
-# A cap that is lowered below what is spent already is allowed; spending any more is not.
+# A cap may be lowered below what is already spent; no further spending is allowed then.
 VERIFY_CAP = """
     IF TG_OP = 'UPDATE' THEN
         IF NEW.spent <= OLD.spent THEN
@@ -57,7 +57,7 @@ VERIFY_CAP = """
     RETURN NULL;
 """
 
-# Otherwise a cap could start anew within its period.
+# Otherwise a cap could be reset within its period.
 ONLY_COUNTS_UP = """
     IF TG_OP = 'UPDATE' THEN
         IF NEW.spent >= OLD.spent AND (NEW.team_id, NEW.user_id, NEW.period, NEW.starts_on)
@@ -72,7 +72,7 @@ ONLY_COUNTS_UP = """
 
 
 class Role(models.TextChoices):
-    """What someone may do in a team; `accounts.teams.permissions` says it in full."""
+    """A role in a team; `accounts.teams.permissions` lists what each may do."""
 
     OWNER = "owner", _("Owner")
     ADMIN = "admin", _("Admin")
@@ -80,7 +80,7 @@ class Role(models.TextChoices):
 
 
 class Period(models.TextChoices):
-    """How long a cap lasts until it begins anew: calendar periods of the site's time zone."""
+    """A cap's period: calendar periods in the site's time zone."""
 
     DAY = "day", _("per day")
     WEEK = "week", _("per week")
@@ -90,7 +90,7 @@ class Period(models.TextChoices):
 def leave_with_the_user(
     collector: Any, field: Any, memberships: models.QuerySet[Membership, Membership], using: str
 ) -> None:
-    """An erased person leaves their teams. Not the owner of others' team: staff hand it on first."""
+    """Remove a deleted user from their teams, unless they own one with other members: staff transfer it first."""
     owned = [row.team_id for row in memberships if row.role == Role.OWNER]
     leaving = [row.pk for row in memberships]
     orphaned = set(
@@ -105,7 +105,7 @@ def leave_with_the_user(
 
 
 class Team(models.Model):
-    """People who spend from one account. Never deleted: its account's statement would lose its name."""
+    """Users who spend from one account. Never deleted: its account's statement would lose its name."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=NAME_LENGTH)
@@ -123,7 +123,7 @@ class Team(models.Model):
 
 
 class Membership(models.Model):
-    """One person in one team. ``cap`` is in credits per ``cap_period``; None: as much as the account has."""
+    """One user in one team. ``cap`` is in credits per ``cap_period``; None: no limit but the account's balance."""
 
     team = models.ForeignKey(
         Team, verbose_name=_("team"), on_delete=models.CASCADE, related_name="memberships"
@@ -169,7 +169,7 @@ class Membership(models.Model):
                 declare=[("v_team", "uuid")],
                 func=VERIFY_OWNER,
             ),
-            # The deferred guard above looks at one team only.
+            # The deferred guard above checks only one team.
             pgtrigger.Protect(
                 name="stays_in_its_team",
                 operation=pgtrigger.Update,
@@ -182,9 +182,9 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """A mail that lets whoever has its link join, once, until it expires.
+    """An emailed invitation: anyone who has its link can join, once, until it expires.
 
-    The link carries a token; only the token's SHA-256 is kept here.
+    Only the SHA-256 of the link's token is stored.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -228,11 +228,12 @@ class Invitation(models.Model):
                 condition=Q(accepted_at__isnull=True, revoked_at__isnull=True),
                 name="teams_invitation_one_open_per_team_and_email",
             ),
-            # As `accounts.email_addresses` has it: the one above tells addresses apart as everything else does.
+            # The form of `accounts.email_addresses`: the constraint above then compares addresses as all other code
+            # does.
             models.CheckConstraint(
                 condition=Q(email=NormalForm("email")), name="teams_invitation_email_in_normal_form"
             ),
-            # An owner is made by handing the team on, never by a mail.
+            # Ownership is transferred, never given by invitation.
             models.CheckConstraint(
                 condition=Q(role__in=[Role.ADMIN, Role.MEMBER]), name="teams_invitation_makes_no_owner"
             ),
@@ -247,7 +248,7 @@ class Invitation(models.Model):
             ),
         ]
         triggers = [
-            # Single use: what was accepted or revoked is never opened again.
+            # Single use: an accepted or revoked invitation is never reopened.
             pgtrigger.Protect(
                 name="stays_closed",
                 operation=pgtrigger.Update,
@@ -262,24 +263,24 @@ class Invitation(models.Model):
         return f"{self.email}, {self.team}"
 
     def is_open(self, now: datetime | None = None) -> bool:
-        """Whether its link still lets someone in."""
+        """Return whether its link still works."""
         closed = self.accepted_at or self.revoked_at
         return not closed and self.expires_at > (now or timezone.now())
 
 
 class MemberAllowance(models.Model):
-    """What a person has spent in a team in one calendar period; ``starts_on`` is its first day in the site's time zone.
+    """What a user has spent in a team in one calendar period; ``starts_on`` is its first day in the site's time zone.
 
-    It belongs to the person and the team, not to a membership: who leaves and joins again goes on where they were. So a
-    count is never deleted and never goes down, and who has one is switched off and not deleted. Days, weeks and months
-    are all counted, whichever of them the cap is for: so a cap whose period is changed knows at once what was spent.
+    It belongs to the user and the team, not to a membership: rejoining doesn't reset it. So counts are never deleted
+    and never go down, and a user who has one can be deactivated but not deleted. Days, weeks and months are all
+    counted, so that a cap knows what was spent when its period is changed.
     """
 
     team = models.ForeignKey(
         Team, verbose_name=_("team"), on_delete=models.PROTECT, db_index=False, related_name="+"
     )
-    # A foreign key's check would wait for the user's row at the commit, while an erasure that has it waits for the
-    # membership. The trigger teams_counts_keep_their_person on accounts_user holds instead (migration 0012).
+    # A foreign key's check would wait for the user's row at commit, while an erasure holding that row waits for the
+    # membership. The trigger teams_counts_keep_their_person on accounts_user replaces it (migration 0012).
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("member"),
@@ -290,7 +291,7 @@ class MemberAllowance(models.Model):
     )
     period = models.CharField(_("period"), max_length=10, choices=Period.choices)
     starts_on = models.DateField(_("from"))
-    # Longer than an amount may be: credits that come in within the period can be spent again.
+    # Wider than an amount: credits granted within the period can be spent too.
     spent = models.DecimalField(_("spent"), max_digits=30, decimal_places=6)
 
     class Meta:

@@ -25,17 +25,17 @@ RANKS = {Role.MEMBER: 0, Role.ADMIN: 1, Role.OWNER: 2}
 
 
 def outranks(actor: Membership, role: str) -> bool:
-    """Whether the actor's role stands above ``role``: admins look after members, the owner after everybody else."""
+    """Return whether the actor's role is above ``role``: admins manage members, the owner everyone else."""
     return RANKS[Role(actor.role)] > RANKS[Role(role)]
 
 
 def may_manage(actor: Membership) -> bool:
-    """Whether there is anybody whom the actor looks after."""
+    """Return whether the actor may manage any member."""
     return outranks(actor, Role.MEMBER)
 
 
 def require_outranks(actor: Membership, role: str) -> None:
-    """Raises `RoleForbids`."""
+    """Require a role above ``role``. Raises `RoleForbids`."""
     if not may_manage(actor):
         raise RoleForbids(_("Only the team’s owner and admins can do this."))
     if not outranks(actor, role):
@@ -43,10 +43,10 @@ def require_outranks(actor: Membership, role: str) -> None:
 
 
 def require_manager(actor: Membership) -> None:
-    """Raises `RoleForbids`."""
+    """Require an admin or the owner. Raises `RoleForbids`."""
     require_outranks(actor, Role.MEMBER)
 
 
 def require_owner(actor: Membership) -> None:
-    """Raises `RoleForbids`."""
+    """Require the owner. Raises `RoleForbids`."""
     require_outranks(actor, Role.ADMIN)

@@ -1,4 +1,4 @@
-"""What teams hold about a person: memberships, counted spending, and invitations."""
+"""Export and erase a user's memberships, counted spending and invitations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ INVITATIONS = [
 
 
 def obstacles_of(user: User) -> list[Obstacle]:
-    """The teams that would be left without an owner."""
+    """Return the teams that would lose their owner."""
     others = Membership.objects.filter(team=OuterRef("team")).exclude(user=user)
     owned = Membership.objects.filter(Exists(others), user=user, role=Role.OWNER).select_related("team")
     message = _(
@@ -43,19 +43,20 @@ def obstacles_of(user: User) -> list[Obstacle]:
 
 
 def teams_alone(user: User) -> QuerySet[Team]:
-    """The teams that nobody else is in: their credits are this person's."""
+    """Return the teams that have no other member: their credits are this user's."""
     others = Membership.objects.filter(team=OuterRef("pk")).exclude(user=user)
     return Team.objects.filter(~Exists(others), memberships__user=user)
 
 
 def invitations_to(user: User) -> QuerySet[Invitation]:
-    """Those sent to the user's address, and those they joined by, whatever address that was."""
+    """Return invitations to the user's address, and those that they accepted at any address."""
     return Invitation.objects.filter(Q(email=email_key(user.email)) | Q(accepted_by=user))
 
 
 def lock_memberships(user: User) -> None:
-    """Locks the user's teams and their memberships until the transaction ends. A member's spend takes the membership
-    before the account, so this comes before any account.
+    """Lock the user's teams and memberships until the transaction ends. A member's spend locks the membership before
+    the
+    account, so call this before locking any account.
     """
     for team_id in user.memberships.order_by("team_id").values_list("team_id", flat=True):
         lock_team(team_id)
@@ -63,8 +64,8 @@ def lock_memberships(user: User) -> None:
 
 
 def forget_teams(user: User) -> None:
-    """Ends the locked memberships of a user without obstacles. A team that nobody is left in loses its name, which may
-    be theirs; its account stays.
+    """End the locked memberships of a user without obstacles. A team left without members loses its name, which may be
+    personal data; its account is kept.
     """
     left_empty = list(teams_alone(user).values_list("pk", flat=True))
     for membership in user.memberships.order_by("team_id"):
@@ -84,24 +85,24 @@ def _forget_invitations(user: User) -> None:
 
 
 def _nobody(user: User) -> str:
-    """An address that leads to nobody (RFC 2606)."""
+    """Return an address that can't exist (RFC 2606)."""
     return f"erased-{user.pk}@erased.invalid"
 
 
 def teams(user: User) -> Iterator[str]:
-    """The teams the person is in, and as what."""
+    """Export the user's teams and roles."""
     rows = Membership.objects.filter(user=user).select_related("team").order_by("joined_at", "pk")
     return csv_lines(TEAMS, [map(_membership, rows)])
 
 
 def team_spending(user: User) -> Iterator[str]:
-    """What the person spent of their teams' credits, by day, week and month; also of teams that they have left."""
+    """Export what the user spent of their teams' credits, by day, week and month; former teams included."""
     batches = in_row_batches(MemberAllowance.objects.filter(user=user), ["id"])
     return csv_lines(SPENDING, (map(_allowance, batch) for batch in batches))
 
 
 def invitations(user: User) -> Iterator[str]:
-    """Those that the person sent, and those sent to their address or accepted by them."""
+    """Export the invitations that the user sent, and those sent to their address or accepted by them."""
     received = Q(accepted_by=user) | Q(email=email_key(user.email))
     rows = Invitation.objects.filter(Q(invited_by=user) | received).order_by("created_at", "pk")
     return csv_lines(INVITATIONS, [(_invitation(row, user) for row in rows)])
@@ -131,7 +132,7 @@ def _invitation(row: Invitation, user: User) -> list[str]:
 
 
 class TeamsData(PersonalData):
-    """Memberships end; a team that nobody is left in loses its name, which may be theirs."""
+    """The personal data of teams. Memberships end; a team left without members loses its name."""
 
     lock_rank = 2
     files = (

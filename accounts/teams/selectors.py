@@ -1,4 +1,4 @@
-"""What pages and others read about teams."""
+"""Read teams, for pages and other modules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from accounts.teams.permissions import RANKS, may_manage, outranks
 
 @dataclass(frozen=True)
 class MemberRow:
-    """A member as somebody of the team sees them. ``allowance`` is None where it is not theirs to see."""
+    """A member as a teammate sees them. ``allowance`` is None if the viewer may not see it."""
 
     membership: Membership
     allowance: Allowance | None
@@ -26,7 +26,7 @@ class MemberRow:
 
 @dataclass(frozen=True)
 class InvitationRow:
-    """An invitation that waits, expired or not."""
+    """An open invitation, expired or not."""
 
     invitation: Invitation
     can_be_revoked: bool
@@ -45,7 +45,7 @@ class TeamView:
 
 
 def memberships_of(user: User) -> QuerySet[Membership]:
-    """The user's teams, by name, each with ``people``: how many are in it."""
+    """Return the user's memberships by team name, each with ``people``: the team's number of members."""
     return (
         Membership.objects.filter(user=user)
         .select_related("team")
@@ -55,7 +55,7 @@ def memberships_of(user: User) -> QuerySet[Membership]:
 
 
 def team_view(user: User, team_id: UUID) -> TeamView:
-    """Raises `UnknownTeam`."""
+    """Return the team as the user sees it. Raises `UnknownTeam`."""
     own = find_own(team_id, user)
     members = list(Membership.objects.filter(team=team_id).select_related("user"))
     members.sort(key=lambda member: (-RANKS[Role(member.role)], member.joined_at, member.pk))
@@ -71,7 +71,7 @@ def team_view(user: User, team_id: UUID) -> TeamView:
 
 
 def member_row(user: User, team_id: UUID, user_id: UUID) -> MemberRow:
-    """One member, for whoever looks after them.
+    """Return one member as the user sees them.
 
     Raises:
         UnknownTeam, UnknownMember.

@@ -1,9 +1,8 @@
-"""A form acts for the account that it was shown for, or for none.
+"""Make each form act for the account that it was shown for, or for none.
 
-Whom somebody acts for stands in their session, which all their tabs share. A page that was opened for one account, and
-is used after a switch in another tab, would act for the other: buy for it, say, or set its notices. So each form that
-acts for an account names the one it was shown for. Where that is not the one acted for now, nothing happens, and a page
-asks.
+The current account is in the session, which all tabs share. A page opened for one account and used after a switch in
+another tab would act for the wrong one: buy for it, say, or set its notices. So each such form names its account; if
+that is not the current one, nothing happens, and a page asks.
 """
 
 from __future__ import annotations
@@ -31,15 +30,15 @@ Ask = Callable[[HttpRequest, AccountSwitched], HttpResponse]
 
 
 def account_key(team: Team | None) -> str:
-    """Give what a form names the team's account by; None: one's own."""
+    """Return a form's key for the team's account; None: the personal account."""
     return str(team.pk) if team else PERSONAL
 
 
 def require_shown_account(request: HttpRequest, shown_for: str, team: Team | None) -> None:
-    """Check that a page was shown for the account of ``team``, which is acted for now.
+    """Check that a page was shown for the account of ``team``, the current one.
 
     Raises:
-        AccountSwitched: it was shown for another one, or doesn't say for which.
+        AccountSwitched: it was shown for another one, or doesn't name any.
     """
     if shown_for == account_key(team):
         return
@@ -52,7 +51,7 @@ def require_shown_account(request: HttpRequest, shown_for: str, team: Team | Non
 
 
 def for_the_shown_account(ask: Ask) -> Callable[[TeamView], View]:
-    """Call a view with the team acted for; where its form was shown for another account, call ``ask`` instead."""
+    """Call a view with the current team; if its form was shown for another account, call ``ask`` instead."""
 
     def decorate(view: TeamView) -> View:
         @wraps(view)
@@ -71,7 +70,7 @@ def for_the_shown_account(ask: Ask) -> Callable[[TeamView], View]:
 
 
 def ask_again(page: str) -> Ask:
-    """Make the page that says what happened and asks for which account to go on; both ways lead to the named page."""
+    """Return a view that asks which account to use; both answers lead to the named page."""
 
     def ask(request: HttpRequest, error: AccountSwitched) -> HttpResponse:
         context = {**error.params, "next": reverse(page)}
@@ -81,7 +80,7 @@ def ask_again(page: str) -> Ask:
 
 
 def _shown_account(request: HttpRequest, shown_for: str) -> tuple[str, str | None]:
-    """Name the account in words, and give what the switch calls it: None where the person can't act for it."""
+    """Return the account's name and its value in the switch: None if the user can't switch to it."""
     if shown_for == PERSONAL:
         return _name_of(None), ""
     team = _own_team(request.user, shown_for)

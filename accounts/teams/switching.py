@@ -1,4 +1,4 @@
-"""For whom somebody acts: for themselves, or for one of their teams. Kept in the session, checked at each request."""
+"""Switch between the personal account and a team. Kept in the session, checked on each request."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SESSION_KEY = "acting_team"
 
 
 def acting_team(request: HttpRequest) -> Team | None:
-    """The team that the person acts for; None: for themselves. One query, and none for whoever never switched.
+    """Return the team that the user acts for; None: the personal account. One query, none if they never switched.
 
-    Whoever has left the team, or was removed, acts for themselves again.
+    A user who is no longer in the team is back in the personal account.
     """
     if SESSION_KEY not in request.session or not request.user.is_authenticated:
         return None
@@ -27,10 +27,10 @@ def acting_team(request: HttpRequest) -> Team | None:
 
 
 def switch_to(request: HttpRequest, team_id: UUID | None) -> Team | None:
-    """Acts for a team from now on, or for oneself.
+    """Switch to a team, or to the personal account.
 
     Raises:
-        UnknownTeam: there is none, or the person is not in it. Then nothing changes.
+        UnknownTeam: there is no such team, or the user is not in it. Nothing changes then.
     """
     if team_id is None or not isinstance(request.user, User):
         request.session.pop(SESSION_KEY, None)

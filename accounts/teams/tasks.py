@@ -1,4 +1,4 @@
-"""Background work of teams."""
+"""Run the background jobs of teams."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ from core.jobs.queues import MAIL
 
 @app.task(name="teams.send_invitation", queue=MAIL, retry=PATIENTLY)
 def send_invitation(invitation_id: str) -> None:
-    """Sends an invitation's mail, once."""
+    """Send an invitation's email, once."""
     send_invitation_mail(UUID(invitation_id))

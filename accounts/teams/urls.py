@@ -1,4 +1,4 @@
-"""The pages of teams, under ``/teams/``."""
+"""Route the pages of teams, under ``/teams/``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of teams. Rendered on the server, complete without JavaScript."""
+"""Serve the pages of teams, complete without JavaScript."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BAD_REQUEST = 400
 
 
 def page(view: View) -> View:
-    """A page for people who are signed in. What they may not know of isn't there."""
+    """Require a signed-in user. Unknown teams and members are answered with 404."""
 
     @never_cache
     @login_required
@@ -63,7 +63,7 @@ def _user(request: HttpRequest) -> User:
 @posted_from(gettext_lazy("You were signed out. Please enter the team name and press Create team again."))
 @require_http_methods(["GET", "HEAD", "POST"])
 def teams_page(request: HttpRequest) -> HttpResponse:
-    """The user's teams, and the form that makes one."""
+    """List the user's teams, with the form that creates one."""
     form = NameForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         try:
@@ -80,7 +80,7 @@ def teams_page(request: HttpRequest) -> HttpResponse:
 @page
 @require_safe
 def team_page(request: HttpRequest, team_id: UUID) -> HttpResponse:
-    """Who is in the team, who is invited, and what one may do about it."""
+    """Show the team's members and invitations, with the actions the user may take."""
     return _show_team(request, team_id)
 
 
@@ -165,7 +165,7 @@ def leave(request: HttpRequest, team_id: UUID) -> HttpResponse:
 @page
 @require_safe
 def member_page(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
-    """One member: their cap and role, and how to remove them."""
+    """Show one member: their cap and role, and how to remove them."""
     return _show_member(request, team_id, user_id)
 
 
@@ -259,7 +259,7 @@ def _show_member(
 
 
 def _do(request: HttpRequest, team_id: UUID, change: Callable[[], object], done: str) -> HttpResponse:
-    """Makes a change and shows the team, with what came of it."""
+    """Make a change and show the team with the result."""
     try:
         change()
     except (UnknownTeam, UnknownMember):
@@ -275,7 +275,7 @@ def _do(request: HttpRequest, team_id: UUID, change: Callable[[], object], done:
 @posted_from(gettext_lazy("You were signed out. Please press Join team again."))
 @require_http_methods(["GET", "HEAD", "POST"])
 def join_page(request: HttpRequest) -> HttpResponse:
-    """Where the mail's link leads. Looking does nothing, for mail programs look too: joining takes the button."""
+    """Show an invitation. Only the button joins: email programs open links too."""
     token = request.POST.get("token", "") or request.GET.get("token", "")
     try:
         if request.method == "POST":
@@ -308,7 +308,7 @@ def _join(request: HttpRequest, token: str) -> HttpResponse:
 @posted_from(gettext_lazy("You were signed out. Please choose the account again."), "credits")
 @require_POST
 def switch(request: HttpRequest) -> HttpResponse:
-    """Acts for a team from now on, or for oneself where none is named; back to where the person was."""
+    """Switch to a team, or to the personal account if none is named, and return to the page."""
     try:
         team = switch_to(request, _team_id(request.POST.get("team", "")))
     except UnknownTeam as error:
@@ -323,7 +323,7 @@ def switch(request: HttpRequest) -> HttpResponse:
 
 
 def _team_id(text: str) -> UUID | None:
-    """Raises `UnknownTeam`."""
+    """Parse a team's id. Raises `UnknownTeam`."""
     try:
         return UUID(text) if text else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""The way from a row's page to what was done to it."""
+"""Link a row's page to its entries in the audit."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ register = template.Library()
 
 @register.simple_tag
 def audit_of(row: Model) -> str:
-    """The address of the audit's list, narrowed to this row."""
+    """Return the URL of the audit list, filtered by this row."""
     about = {"about": row._meta.label_lower, "object_id__exact": str(row.pk)}
     return reverse("admin:audit_auditentry_changelist", query=about)
