@@ -40,7 +40,7 @@ COOKIE = "credits_time_zone"  # set by static/js/time-zone.js
 
 @cache
 def zone_names() -> tuple[str, ...]:
-    """The zones that can be chosen, by name: UTC, then places."""
+    """Return the names of the zones to choose from: UTC, then places."""
     places = (name for name in zoneinfo.available_timezones() if name.startswith(REGIONS) and "/" in name)
     return ("UTC", *sorted(places))
 

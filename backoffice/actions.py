@@ -1,4 +1,4 @@
-"""What the admin's buttons have in common."""
+"""Share code between the admin's buttons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def acted_on(page: Any, request: HttpRequest, object_id: str) -> Any:
-    """The object of a button's address, which holds its key as the admin escapes it.
+    """Return the object of a button's URL, which holds its escaped key.
 
     Raises:
         Http404: there is none.
@@ -26,10 +26,10 @@ def acted_on(page: Any, request: HttpRequest, object_id: str) -> Any:
 
 
 def row_of(model: type[Row], form: Any) -> Row:
-    """Give the row that a dialog's form is about: its address holds the key as the admin escapes it.
+    """Return the row of a dialog's form: its URL holds the escaped key.
 
     Raises:
-        Http404: there is none, or what stands there is no key.
+        Http404: there is none, or the key is malformed.
     """
     try:
         return model._default_manager.get(pk=unquote(str(form.object_id)))
@@ -38,7 +38,7 @@ def row_of(model: type[Row], form: Any) -> Row:
 
 
 def after_dialog(request: HttpRequest, url: str) -> HttpResponse:
-    """Leads on after a dialog's action: unfold posts it with htmx, which must be told to leave the page."""
+    """Redirect after a dialog's action: unfold posts it with htmx, which needs a header to leave the page."""
     if request.headers.get("HX-Request"):
         return HttpResponse(headers={"HX-Redirect": url})
     return redirect(url)

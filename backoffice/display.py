@@ -1,4 +1,4 @@
-"""How the admin shows things: links, chips, codes in words, JSON."""
+"""Display values in the admin: links, chips, codes in words, JSON."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-# unfold's own templates write the same where a field is empty.
+# unfold's templates show empty fields like this.
 EMPTY = "-"
 
 
 def link_to(target: Model | None, label: Any = None) -> str:
-    """A link to the object's admin page; a dash where there is none."""
+    """Return a link to the object's admin page; a dash if there is none."""
     if target is None:
         return EMPTY
-    # Stripe's ids have underscores, which the admin's addresses use for escaping.
+    # Stripe's ids have underscores, which the admin escapes in URLs.
     url = reverse(f"admin:{_name(target)}_change", args=[quote(target.pk)])
     return _link(url, target if label is None else label)
 
 
 def link_to_list(model: type[Model], label: Any, **query: Any) -> str:
-    """A link to a list of the admin, narrowed by a query."""
+    """Return a link to an admin list, filtered by a query."""
     return _link(reverse(f"admin:{_name(model)}_changelist", query=query), label)
 
 
 def chip(text: Any, tone: str | None = None) -> SafeString:
-    """A label in unfold's colours: success, warning, danger, info, or grey for None."""
+    """Return a label in unfold's colours: success, warning, danger, info, or grey for None."""
     return render_to_string("unfold/helpers/label.html", {"text": text, "variant": tone})
 
 
 def in_words(code: str) -> str:
-    """A code such as ``checkout_opened`` for reading."""
+    """Return a code such as ``checkout_opened`` in words."""
     return capfirst(code.replace("_", " "))
 
 
 def shortened(text: str, most: int = 30) -> str:
-    """A long id, its middle left out; the whole of it on hovering."""
+    """Shorten a long id in the middle; hovering shows all of it."""
     if len(text) <= most:
         return text
     half = most // 2
@@ -56,7 +56,7 @@ def pretty_json(value: Any) -> str:
 
 
 def pairs(value: dict[str, Any]) -> str:
-    """A flat JSON object as ``name: value`` pairs, one to a line; a dash where it is empty."""
+    """Return a flat JSON object as ``name: value`` pairs, one to a line; a dash if it is empty."""
     lines = [
         format_html("{}: {}<br>", in_words(name), shortened(str(said), 60)) for name, said in value.items()
     ]
@@ -64,7 +64,7 @@ def pairs(value: dict[str, Any]) -> str:
 
 
 def percent(share: float | None) -> str:
-    """With one decimal. Only nothing is 0%, and only all of it 100%."""
+    """Format a share with one decimal. Only nothing is 0%, and only all of it 100%."""
     if share is None:
         return EMPTY
     shown = share * 100 if share in (0, 1) else min(max(round(share * 100, 1), 0.1), 99.9)

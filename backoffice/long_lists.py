@@ -1,8 +1,8 @@
-"""Lists of the admin that stay quick however long their table grows: no counting, no skipping, no sorting.
+"""List rows in the admin quickly, however long the table: no counting, skipping or sorting.
 
-Django's own list counts all rows for its page numbers, reads past every row of the pages before, and sorts by any
-column that is clicked. Here a page begins behind a row that the address names, in an order that an index has. How
-many rows there are is PostgreSQL's estimate, and only said of the whole list.
+Django's list counts all rows, reads past those of earlier pages, and sorts by any clicked column. Here a page starts
+after a row named in the URL, in an indexed order. The number of rows is PostgreSQL's estimate, shown only for the whole
+list.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ ESTIMATE = "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page begins: at the rows ``beyond`` a row in the order of the list, or at those ``before`` it. ``values``
-    are that row's, one for each column of the order.
+    """The start of a page: at the rows ``beyond`` a row in the list's order, or those ``before`` it. ``values`` are
+    that
+    row's, one per column of the order.
     """
 
     direction: str
@@ -39,8 +40,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Pages:
-    """What stands below the list; it takes the place of Django's paginator. ``rows`` is how many there are: known where
-    they fit on one page, else estimated, or None.
+    """The list's navigation, in place of Django's paginator. ``rows`` is their number: exact if they fit on one page,
+    else estimated, or None.
     """
 
     rows: int | None
@@ -52,7 +53,7 @@ class Pages:
 
 
 class LongChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
-    """Pages by the columns that the list is ordered by. All run the same way, and together they tell rows apart."""
+    """A list with pages by the columns of its order, all ascending or all descending, and unique together."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
         return list(self.model_admin.get_ordering(request))
@@ -66,10 +67,10 @@ class LongChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         is_narrowed = bool(self.queryset.query.where)
         self.result_list = rows
         self.result_count = len(rows)
-        # unfold offers "Show all" where these two differ.
+        # unfold offers "Show all" if these two differ.
         self.full_result_count = None if fits and is_asked_for else len(rows)
         self.show_full_result_count = False
-        self.show_admin_actions = bool(rows)  # where the page has any
+        self.show_admin_actions = bool(rows)  # only if the page has any
         self.can_show_all = self.multi_page = False
         self.paginator = Pages(
             rows=len(rows) if fits else None if is_narrowed else estimated_rows(self.model),
@@ -86,23 +87,23 @@ class LongChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
 
 
 class LongListAdmin(ReadOnlyAdmin):
-    """Of a table that grows without end. ``get_ordering`` names columns that an index has in this order."""
+    """The admin of a table that grows without end. ``get_ordering`` names columns in the order of an index."""
 
     sortable_by: Any = []
-    show_facets = ShowFacets.NEVER  # each of them is a count
+    show_facets = ShowFacets.NEVER  # each one is a count
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return LongChangeList
 
 
 def write_place(direction: str, *values: Any) -> str:
-    """A place as an address names it."""
+    """Return a place as text for a URL."""
     written = (value.isoformat() if isinstance(value, datetime) else str(value) for value in values)
     return SEPARATOR.join([direction, *written])
 
 
 def read_place(model: type[Model], order: list[str], text: str) -> Place | None:
-    """The place that an address names. None: the first page, also for what is none of this list."""
+    """Parse a place in a URL. None: the first page, also for a place that doesn't fit this list."""
     direction, *values = text.split(SEPARATOR)
     if direction not in (BEYOND, BEFORE) or len(values) != len(order):
         return None
@@ -118,13 +119,13 @@ def read_place(model: type[Model], order: list[str], text: str) -> Place | None:
 def page_of(
     rows: QuerySet[Any], order: list[str], place: Place | None, size: int
 ) -> tuple[list[Any], bool, bool]:
-    """A page, and whether there is one before it and one after it."""
+    """Return a page, and whether one comes before it and after it."""
     if place and place.direction == BEFORE:
         backwards = [_turned(column) for column in order]
         found = _first(rows.filter(behind(backwards, place.values)), backwards, size + 1)
         if len(found) > size:
             return found[:size][::-1], True, True
-        place = None  # the start is reached: a full first page, not what is left of one
+        place = None  # the start is reached: show a full first page, not what is left of one
     if place:
         rows = rows.filter(behind(order, place.values))
     found = _first(rows, order, size + 1)
@@ -132,14 +133,14 @@ def page_of(
 
 
 def _first(rows: QuerySet[Any], order: list[str], count: int) -> list[Any]:
-    """In two steps: PostgreSQL would at times rather join all rows to their accounts and sort them afterwards."""
+    """Query in two steps: PostgreSQL would sometimes join all rows to their accounts before sorting."""
     keys = list(rows.order_by(*order).values_list("pk", flat=True)[:count])
     found = {row.pk: row for row in rows.order_by().filter(pk__in=keys)}
     return [found[key] for key in keys if key in found]
 
 
 def estimated_rows(model: type[Model]) -> int | None:
-    """About how many rows the table has; None where PostgreSQL has not looked yet."""
+    """Return roughly how many rows the table has; None if PostgreSQL has not analysed it yet."""
     with connection.cursor() as cursor:
         cursor.execute(ESTIMATE, [model._meta.db_table])
         estimate: int = cursor.fetchone()[0]

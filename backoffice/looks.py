@@ -1,4 +1,4 @@
-"""What unfold's settings name: colours of the admin, its stylesheet, its icon."""
+"""Define the admin's looks for unfold's settings: colours, stylesheet, icon."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.templatetags.static import static
 from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import gettext as _
 
-# The blue of the buyer's pages, in unfold's eleven steps (Tailwind's blue).
+# The blue of the customers' pages, in unfold's eleven steps (Tailwind's blue).
 PRIMARY = {
     "50": "oklch(97% .014 254.604)",
     "100": "oklch(93.2% .032 255.585)",
@@ -36,5 +36,5 @@ def icon(request: HttpRequest) -> str:
 
 
 def time_zone(request: HttpRequest) -> str:
-    """Said once, below the site's name, and not beside each of a hundred times."""
+    """Name the time zone once, below the site's name, instead of beside every time."""
     return _("Times in %s") % get_current_timezone_name()

@@ -1,4 +1,4 @@
-"""A list's filter by a first and a last day."""
+"""Filter an admin list by a first and a last day."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from core.days import start_of
 
 
 class PeriodFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no types
-    """Both days are in it, as the site's clock has them: the front page counts by these, and leads here. What is no day
-    is no bound.
+    """A filter that includes both days, in the site's time zone, like the figures that link here. An invalid day is
+    ignored.
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -36,7 +36,7 @@ class PeriodFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no type
         return self.between(queryset, start, end)
 
     def between(self, queryset: QuerySet[Any], start: datetime | None, end: datetime | None) -> QuerySet[Any]:
-        """The rows from ``start`` on, before ``end``."""
+        """Return the rows from ``start`` until before ``end``."""
         if start is not None:
             queryset = queryset.filter(**{f"{self.field_path}__gte": start})
         if end is not None:

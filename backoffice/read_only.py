@@ -1,4 +1,4 @@
-"""Admin pages to read: for the books and for what Stripe told us, which nobody edits, superusers neither."""
+"""Define read-only admin pages, for the ledger and Stripe's records, which not even superusers edit."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from backoffice.display import EMPTY
 from core.amounts.form_fields import AmountField, WholeNumberField
 
 RelatedPage = Callable[[Any], str]
-# What the filters of a column, and links to the list, ask of it.
+# Lookups of a column that its filter, and links to the list, use.
 ASKED = ("", "__exact", "__in", "__isnull", "__gt", "__gte", "__lt", "__lte", "__id__exact", "_from", "_to")
 NUMBER_FIELDS = {DecimalField: AmountField, IntegerField: WholeNumberField}
 
 
 class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
-    """Every member of staff may look; who may change something is Django's permissions' business."""
+    """An admin that all staff may view; Django's permissions decide who may change something."""
 
     empty_value_display = EMPTY
     list_per_page = 50
     show_full_result_count = False
-    # Columns that an address may ask for besides those of ``list_filter``: other pages lead here by them.
+    # Columns that a URL may filter by besides those of ``list_filter``, for links from other pages.
     asked_for: Sequence[str] = ()
-    # Whether what is done to a row stands in the audit, where its page then leads.
+    # Whether the audit records changes of a row; its page then links there.
     is_audited = False
-    # Links to related pages. Apps above this one add theirs: accounts and credits must not know billing.
+    # Links to related pages. Apps above this one add theirs: accounts and credits must not depend on billing.
     related_pages: list[RelatedPage] = []
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -49,7 +49,7 @@ class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     def formfield_for_dbfield(
         self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> forms.Field | None:
-        """Numbers are read as they are everywhere (`parse_amount`)."""
+        """Parse numbers with `parse_amount`, as everywhere."""
         for kind, form_class in NUMBER_FIELDS.items():
             if isinstance(db_field, kind) and not db_field.choices:
                 kwargs.setdefault("form_class", form_class)
@@ -57,8 +57,8 @@ class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         return field
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Lets an address ask for the list's own filters and for `asked_for`, and for nothing else. Django would let it
-        ask for every column, hidden ones too: letter by letter (``?payload__…__startswith=``) a list tells them.
+        """Allow only the list's own filters and `asked_for`. Django would allow every column, hidden ones too, whose
+        values could be guessed letter by letter (``?payload__…__startswith=``).
         """
         filters = [*self.get_list_filter(request), *self.asked_for]
         return any(lookup in _parameters_of(each) for each in filters)
@@ -81,13 +81,13 @@ class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         return response
 
     def _may_post(self, request: HttpRequest) -> bool:
-        """Django would answer the POST of an action that there isn't with the list, as if something had been done."""
+        """Refuse unknown actions: Django would answer their POST with the list, as if it had succeeded."""
         is_action = request.POST.get("action") in self.get_actions(request)
         return is_action or self.has_change_permission(request)
 
 
 def _parameters_of(each: Any) -> list[str]:
-    """What the address names a filter of a list by: one of its own, or that of a column."""
+    """Return the URL parameters of a list's filter: its own, or those of a column."""
     if isinstance(each, type):
         return [each.parameter_name]  # type: ignore[attr-defined]  # a SimpleListFilter
     column = each if isinstance(each, str) else each[0]
@@ -95,7 +95,7 @@ def _parameters_of(each: Any) -> list[str]:
 
 
 class ReadOnlyAdmin(StaffMayLook):
-    """Every member of staff may look; nobody may add, change or delete."""
+    """An admin that all staff may view, and nobody may add to, change or delete from."""
 
     actions: Any = []
 
@@ -110,7 +110,7 @@ class ReadOnlyAdmin(StaffMayLook):
 
 
 class ReadOnlyInline(TabularInline):  # type: ignore[misc]  # unfold has no types
-    """Rows that belong to the object, to read."""
+    """Rows that belong to the object, read-only."""
 
     extra = 0
     can_delete = False
@@ -130,7 +130,7 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]  # unfold has no type
 
 
 class CountedChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
-    """Offers "Show all" only where a search or a filter hides something, and counts the rows once."""
+    """A list that offers "Show all" only if a search or filter hides rows, and counts the rows once."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

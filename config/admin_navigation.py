@@ -1,4 +1,4 @@
-"""The admin's sidebar."""
+"""Define the admin's sidebar."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 def sections(request: HttpRequest) -> list[dict[str, Any]]:
-    """unfold's navigation: what staff look at most comes first."""
+    """Return unfold's navigation, with what staff use most at the top."""
     return [
         {"items": [{"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")}]},
         {

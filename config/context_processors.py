@@ -1,4 +1,4 @@
-"""What every template knows."""
+"""Provide values to every template."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 
 def site(request: HttpRequest) -> dict[str, object]:
-    """``SITE_NAME``, where to write for help, and whether this is the demo (then pages say so)."""
+    """Return ``SITE_NAME``, the support address, and whether this is the demo, which pages then say."""
     return {
         "SITE_NAME": settings.SITE_NAME,
         "SUPPORT_EMAIL": settings.SUPPORT_EMAIL,

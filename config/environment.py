@@ -1,4 +1,4 @@
-"""Reads settings from the environment."""
+"""Read settings from the environment."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 class Environment(Env):  # type: ignore[misc]  # environ is untyped
     @classmethod
     def cache_url_config(cls, url: Any, backend: str | None = None) -> dict[str, Any]:
-        """The cache of a URL. Redis, the only one that is asked over the network here, is asked in the failsafe way."""
+        """Return the cache of a URL. Redis, the only one reached over the network here, gets the failsafe backend."""
         config: dict[str, Any] = super().cache_url_config(url, backend)
         if config.get("BACKEND") == REDIS:
             config["BACKEND"] = "core.failsafe_cache.FailsafeRedisCache"
         return config
 
     def amount(self, name: str, default: str) -> Decimal:
-        """Raises ImproperlyConfigured, which names the variable."""
+        """Read an amount. Raises ImproperlyConfigured, which names the variable."""
         try:
             return parse_amount(self.str(name, default=default))
         except NotAnAmount as error:
             raise ImproperlyConfigured(f"{name}: {error}.") from error
 
     def rate(self, name: str, default: str) -> tuple[int, int]:
-        """``60/min``: how many, in how many seconds. Raises ImproperlyConfigured, which names the variable."""
+        """Read a rate such as ``60/min`` as a count and seconds. Raises ImproperlyConfigured, naming the variable."""
         found = RATE.fullmatch(self.str(name, default=default))
         if found is None:
             raise ImproperlyConfigured(f"{name} is not a rate such as 60/min; units are s, min, h and d.")

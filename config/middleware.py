@@ -1,4 +1,4 @@
-"""Request middleware that belongs to the whole site."""
+"""Define request middleware for the whole site."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logger = structlog.get_logger(__name__)
 
 LONGEST_HOST = 100
 
-# unfold draws its pages with Alpine.js, which evaluates expressions in attributes and writes inline styles.
+# unfold uses Alpine.js, which evaluates expressions in attributes and writes inline styles.
 ADMIN_POLICY = {
     "script-src": [SELF, UNSAFE_INLINE, UNSAFE_EVAL],
     "style-src": [SELF, UNSAFE_INLINE],
@@ -36,7 +36,7 @@ ADMIN_POLICY = {
 
 
 class AdminContentSecurityPolicy:
-    """Loosens the strict policy under ``/admin/`` and nowhere else."""
+    """Middleware that loosens the strict policy under ``/admin/`` and nowhere else."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -49,10 +49,10 @@ class AdminContentSecurityPolicy:
 
 
 class KnownHosts:
-    """Refuses requests for hosts that aren't the site's, before anything else is done for them.
+    """Middleware that refuses requests for unknown hosts before any other work.
 
-    Scanners send them by the thousand: each costs a line of the log, and no page. Here and not where Django would
-    notice, which is after services have been answered, and with a stack trace.
+    Scanners send them by the thousand; each costs one log line. Django would notice later, after services have been
+    answered, and with a stack trace.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -75,7 +75,7 @@ def _refuse_host(request: HttpRequest) -> HttpResponse:
 
 
 class MethodPage:
-    """Gives people who come by a method that an address doesn't take a page, where Django sends them nothing."""
+    """Middleware that shows a page for a 405, where Django sends an empty response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -90,10 +90,10 @@ class MethodPage:
 
 
 class RequestLog(RequestMiddleware):
-    """Logs each request without its query: the callback has a code there, staff's searches names.
+    """A log of each request without its query: the callback's has a code, staff searches have names.
 
-    A call of a service is logged once, when it has ended, and its addresses as they came. A second line, and working
-    out whom a chain of proxies speaks for, took a fifth of a spend (docs/decisions/hot-path-http.md).
+    A service's call is logged once, at its end, with its addresses unprocessed. A second line, and resolving a chain of
+    proxies, took a fifth of a spend (docs/decisions/hot-path-http.md).
     """
 
     def prepare(self, request: HttpRequest) -> None:
@@ -106,8 +106,8 @@ class RequestLog(RequestMiddleware):
 
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
-        """Name the user in the log, where the database can say who it is: while it is away, requests fail by
-        themselves, and the line about that is written without a name.
+        """Add the user to the log if the database can be reached. While it can't, the request fails on its own and is
+        logged without a user.
         """
         with suppress(*DATABASE_AWAY):
             RequestMiddleware.bind_user_id(request)
@@ -118,9 +118,7 @@ class RequestLog(RequestMiddleware):
 
 
 class StaffHistory(HistoryMiddleware):
-    """Tells the database who changes something in the back office, and request_origin; other requests pay nothing for
-    it.
-    """
+    """Middleware that passes the user and `request_origin` to the database in the admin; other requests skip it."""
 
     def get_context(self, request: HttpRequest) -> dict[str, Any]:
         return {**super().get_context(request), **request_origin()}

@@ -1,4 +1,4 @@
-"""Reports of errors to Sentry, without what they must not carry."""
+"""Report errors to Sentry without confidential data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sentry_sdk
 
 
 def report_errors_to(dsn: str) -> None:
-    """Sends unhandled errors to Sentry: no user, no body, no local variables, no query."""
+    """Send unhandled errors to Sentry: no user, body, local variables or query."""
     sentry_sdk.init(
         dsn=dsn,
         send_default_pii=False,
@@ -19,7 +19,7 @@ def report_errors_to(dsn: str) -> None:
 
 
 def without_query(event: Any, hint: Any = None) -> Any:
-    """Takes the query out of a report: the sign-in's callback has its code there, the success page a session's id."""
+    """Remove the query from a report: it has the sign-in callback's code, or the success page's session id."""
     request = event.get("request", {})
     request.pop("query_string", None)
     if "url" in request:

@@ -1,4 +1,4 @@
-"""What operators and their machines ask: is it alive, is it ready, how is it doing."""
+"""Answer health checks and serve metrics."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from health_check.views import HealthCheckView
 
 
 def alive(request: HttpRequest) -> HttpResponse:
-    """The process answers. Asks nobody else, so a database that is away restarts no healthy process."""
+    """Answer that the process is alive. Checks nothing else: no process should restart because the database is away."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Counts and times for Prometheus. They tell how much is sold, so they are for whoever has METRICS_TOKEN."""
+    """Return counts and times for Prometheus. They reveal sales figures, so METRICS_TOKEN is required."""
     if not settings.METRICS_TOKEN:
         raise Http404
     given = request.headers.get("Authorization", "")

@@ -1,4 +1,4 @@
-"""`python -m config.probe`: the container's health check. Exits with 0 when the site answers /health/live."""
+"""`python -m config.probe`: the container's health check. Exits with 0 if /health/live answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TIMEOUT_S = 4
 
 
 def main() -> int:
-    # Django answers only to its own names, so the probe calls the site by one of them.
+    # Django answers only to its own names, so the probe uses one of them.
     host = os.environ.get("ALLOWED_HOSTS", "").split(",")[0].strip().lstrip("*.") or "localhost"
     url = f"http://127.0.0.1:{os.environ.get('GRANIAN_PORT', '8000')}/health/live"
     try:

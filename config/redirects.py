@@ -1,4 +1,4 @@
-"""The admin's index of the ledger shares its address with the buyer's pages of an older installation."""
+"""Share one URL between the admin's index of the ledger and the customer page of an older installation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from django.views.decorators.cache import never_cache
 
 @never_cache
 def credits_app_index(request: HttpRequest) -> HttpResponse:
-    """Show staff the ledger's index, and lead everybody else to the buyer's page; staff too who come back from a
-    checkout.
-    """
+    """Show staff the ledger's index; redirect everyone else, and staff returning from a checkout."""
     if "purchase" not in request.GET and admin.site.has_permission(request):
         return admin.site.app_index(request, "credits")
     query = request.GET.urlencode()

@@ -1,11 +1,11 @@
-"""How much of a request's body is read, whatever the client says of its length.
+"""Limit how much of a request's body is read, whatever length the client announces.
 
-Django reads as many bytes as ``Content-Length`` announces, so it would lose a chunked body, which announces nothing.
-The server takes the chunks apart and ends the stream where the body ends (``wsgi.input_terminated``). It ends it in the
-same way where the connection broke, and tells nobody: a JSON document that was cut off is none any more, but the rest
-of a form is a form. So chunked forms are refused; browsers send none.
+Django reads as many bytes as ``Content-Length`` announces, so it would lose a chunked body, which announces none. The
+server decodes the chunks and ends the stream at the body's end (``wsgi.input_terminated``), but also, without a sign,
+if the connection breaks. A truncated JSON document doesn't parse, but a truncated form does. So chunked forms are
+refused; browsers send none.
 
-Nothing is read before somebody asks for the body: who is refused for another reason costs no more than the head.
+Nothing is read before the body is used: refusing a request for another reason costs only its head.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PIECE = 64 * 1024
 
 
 class Body(io.RawIOBase):
-    """``wsgi.input`` as far as it may be read. ``announced`` is None where the stream's end is the body's.
+    """``wsgi.input``, with a limit. ``announced`` is None if the body ends with the stream.
 
     Raises:
         RequestTooLarge: the body is longer than ``limit``.
@@ -73,7 +73,7 @@ class Body(io.RawIOBase):
 
 
 class BoundedBodies:
-    """The WSGI application, with bodies that say how long they are at most."""
+    """The WSGI application, with bounded bodies."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
@@ -95,7 +95,7 @@ def _bound(environ: Environ) -> None:
     if _has_unknown_length(environ):
         _require_terminated(environ)
         environ["wsgi.input"] = Body(environ["wsgi.input"], limit, None)
-        # Django and DRF read nothing where it is missing. As much as this at most; the stream ends where it ends.
+        # Django and DRF read nothing without it. An upper bound: the stream ends by itself.
         environ["CONTENT_LENGTH"] = str(limit)
     elif announced:
         if not (announced.isascii() and announced.isdigit()):
@@ -104,7 +104,7 @@ def _bound(environ: Environ) -> None:
 
 
 def _has_unknown_length(environ: Environ) -> bool:
-    """Chunked, or of HTTP/2, which needs no chunks."""
+    """Return whether the body is chunked, or sent over HTTP/2, which needs no chunks."""
     if "HTTP_TRANSFER_ENCODING" in environ:
         return True
     is_framed = environ.get("SERVER_PROTOCOL", "").startswith("HTTP/2")

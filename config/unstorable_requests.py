@@ -1,4 +1,4 @@
-"""Refuses requests that hold text which PostgreSQL can't keep: NUL, and halves of characters."""
+"""Refuse requests with text that PostgreSQL can't store: NUL and lone surrogates."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class UnstorableText(DomainError):
-    """A request holds a NUL or half a character, which no text has."""
+    """A request with a NUL or a lone surrogate, which are not valid text."""
 
     code = "unstorable_text"
     status = 400
 
 
 class RefuseUnstorableText:
-    """Refuses a request with such a character in its path, query, cookies or form: 400, whatever the view would do.
+    """Middleware that answers 400 to such a character in the path, query, cookies or form, whatever the view would do.
 
-    Bodies of JSON are their fields' to look at, which name what is wrong.
+    JSON bodies are checked by their fields, which name what is wrong.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -41,7 +41,7 @@ class RefuseUnstorableText:
         return _refuse(request)
 
     def process_view(self, request: HttpRequest, *arguments: Any) -> HttpResponse | None:
-        """Here and not above, for the CSRF check reads a form first. The APIs take none, and say so themselves."""
+        """Check a form here, after the CSRF check has read it. The APIs take no forms, and refuse them themselves."""
         if request.path_info.startswith(API):
             return None
         if request.content_type in FORMS and request.method == "POST":
@@ -62,7 +62,5 @@ def _refuse(request: HttpRequest) -> HttpResponse:
         return problem_response(
             UnstorableText("The request contains an invalid character: NUL or a lone surrogate.")
         )
-    request.user = (
-        AnonymousUser()
-    )  # whoever it is: the page of the refusal must not look into the session's cookie
+    request.user = AnonymousUser()  # for any user: the refusal page must not read the session's cookie
     raise BadRequest("unstorable text")

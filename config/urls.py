@@ -1,4 +1,4 @@
-"""Every address of the site, in one place."""
+"""Route every URL of the site, in one place."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ urlpatterns = [
     path("oidc/", include("mozilla_django_oidc.urls")),
     path("admin/login/", admin_sign_in),
     path("admin/logout/", SignOutView.as_view()),
-    # The older addresses of the buyer's pages. `/admin/credits/` is the ledger's own index for staff.
+    # The older URLs of the customer pages. `/admin/credits/` is the ledger's own index for staff.
     path("admin/credits", RedirectView.as_view(pattern_name="credits", query_string=True)),
     path("admin/credits/", credits_app_index),
     re_path(r"^admin/credits/purchase/?$", RedirectView.as_view(pattern_name="credits", query_string=True)),

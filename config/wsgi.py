@@ -1,4 +1,4 @@
-"""The WSGI application that granian serves."""
+"""Create the WSGI application that granian serves."""
 
 import os
 
@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
 django_application = get_wsgi_application()
 
-# Not before: the applications have to be there.
+# Not earlier: the applications must be loaded.
 from billing.stripe.identity import refuse_other_account  # noqa: E402
 from config.request_bodies import BoundedBodies  # noqa: E402
 

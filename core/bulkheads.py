@@ -1,4 +1,4 @@
-"""Bulkheads: how many threads of a process may do one slow thing at once, so that the others stay free for the rest."""
+"""Limit how many threads of a process do one slow thing simultaneously, so that the rest stay free."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from core.errors import DomainError
 
 
 class Places:
-    """So many at once, and as many who wait for a place: whoever comes on top of that is refused at once, with the
-    error that ``refusal`` makes.
+    """A number of places, and as many waiting. Anyone beyond that is refused immediately, with the error that
+    ``refusal``
+    creates.
     """
 
     def __init__(self, count: int, refusal: Callable[[], DomainError]) -> None:
@@ -22,9 +23,7 @@ class Places:
 
     @contextmanager
     def take(self, wait_s: float) -> Iterator[None]:
-        """Keeps a place for this thread, however often it takes one inside. Raises the refusal where none becomes free
-        in time.
-        """
+        """Hold a place for this thread; nested calls share it. Raises the refusal if none is free in time."""
         if getattr(self._mine, "is_taken", False):
             yield
             return

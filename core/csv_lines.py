@@ -1,4 +1,4 @@
-"""Files for spreadsheets and programs, written while they are read, however long they are."""
+"""Write CSV files of any length while their rows are read."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-# A spreadsheet takes text that begins like this for a formula, and runs it.
+# A spreadsheet takes text with such a start for a formula, and runs it.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class _Line:
-    """What csv writes to: keeps what is written until it is taken."""
+    """The file that csv writes to: keeps the text until it is taken."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -26,8 +26,8 @@ class _Line:
 
 
 def csv_lines(columns: Sequence[str], batches: Iterable[Iterable[Sequence[str]]]) -> Iterator[str]:
-    """The file in pieces: the columns' names, then each batch of rows as it comes. What people wrote must have gone
-    through `harmless`.
+    """Yield the file in pieces: the column names, then each batch of rows. Pass users' text through `harmless`
+    first.
     """
     line = _Line()
     writer = csv.writer(line)
@@ -39,10 +39,10 @@ def csv_lines(columns: Sequence[str], batches: Iterable[Iterable[Sequence[str]]]
 
 
 def harmless(text: str) -> str:
-    """The text, with an apostrophe in front where a spreadsheet would run it as a formula."""
+    """Return the text, prefixed with an apostrophe if a spreadsheet would run it as a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
 
 
 def utc_text(moment: datetime | None) -> str:
-    """A time in UTC with its offset, as ISO 8601 has it; empty for none."""
+    """Return a time in UTC with its offset, in ISO 8601; empty for none."""
     return moment.astimezone(UTC).isoformat() if moment else ""

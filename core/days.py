@@ -1,4 +1,4 @@
-"""Days of the site's clock, its TIME_ZONE: where each begins, and on which one a moment falls."""
+"""Convert between days and moments in the site's TIME_ZONE."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.utils import timezone
 
 
 def start_of(day: date) -> datetime:
-    """Its first moment."""
+    """Return the day's first moment."""
     return timezone.make_aware(datetime.combine(day, time.min), timezone.get_default_timezone())
 
 
 def day_of(moment: datetime) -> date:
-    """The day that a moment falls on."""
+    """Return the day of a moment."""
     return timezone.localdate(moment, timezone.get_default_timezone())

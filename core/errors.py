@@ -1,4 +1,4 @@
-"""The one base of every error that this project raises on purpose."""
+"""Define the base of every error that this project raises on purpose."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from django.core.exceptions import BadRequest, RequestDataTooBig
 
 
 class DomainError(Exception):
-    """A rule was broken. Carries a stable code, an HTTP status, and what it is about.
+    """A broken rule, with a stable code, an HTTP status, and what it concerns.
 
-    ``code`` is part of the API's contract and never changes; ``status`` is what an HTTP edge answers with;
-    ``params`` name the objects concerned (which package, which amount), never secrets.
+    ``code`` is part of the API's contract and never changes; ``status`` is for HTTP responses; ``params`` name the
+    objects concerned (which package, which amount), never secrets.
     """
 
     code: ClassVar[str] = "error"
@@ -25,18 +25,18 @@ class DomainError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Headers of HTTP that belong to this answer."""
+        """Return the HTTP headers of this response."""
         return {}
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """Further members of the API's problem document: plain JSON values that a program can act on."""
+        """Return further members of the API's problem document: plain JSON values that a client can act on."""
         return {}
 
 
 @dataclass(frozen=True, slots=True)
 class WrongField:
-    """One field of a request that is wrong. ``attr`` has dots into nested ones: ``spends.3.amount``."""
+    """One wrong field of a request. ``attr`` has dots for nested fields: ``spends.3.amount``."""
 
     attr: str
     code: str
@@ -44,7 +44,7 @@ class WrongField:
 
 
 class InvalidRequest(DomainError):
-    """Fields of a request are wrong: ``fields`` says which, and what is wrong with each."""
+    """Wrong fields in a request: ``fields`` says which, and what is wrong with each."""
 
     code = "invalid_request"
     status = 400
@@ -55,35 +55,35 @@ class InvalidRequest(DomainError):
 
 
 class UnknownHost(DomainError):
-    """The request's ``Host`` is none of the site's."""
+    """A request whose ``Host`` is not the site's."""
 
     code = "unknown_host"
     status = 400
 
 
 class Unexpected(DomainError):
-    """A defect of ours. Nothing is said of it besides; the log has the rest."""
+    """A defect in our code. The response says nothing more; the log does."""
 
     code = "error"
     status = 500
 
 
 class RequestTooLarge(DomainError, RequestDataTooBig):
-    """More than this address takes. Nothing beyond the limit was read."""
+    """A body larger than this URL accepts. Nothing beyond the limit was read."""
 
     code = "request_too_large"
     status = 413
 
 
 class UnreadableBody(DomainError, BadRequest):
-    """A body whose end can't be known, or that ended before what was announced of it."""
+    """A body whose end is unknown, or that ended before its announced length."""
 
     code = "unreadable_body"
     status = 400
 
 
 class LengthRequired(DomainError):
-    """A body without ``Content-Length``, where a part of it couldn't be told from the whole."""
+    """A body without ``Content-Length``, where a truncated body couldn't be detected."""
 
     code = "length_required"
     status = 411

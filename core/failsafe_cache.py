@@ -1,9 +1,9 @@
-"""Redis as Django's cache, which is an empty one while its server is away.
+"""Provide Redis as Django's cache, treated as empty while its server is away.
 
-What the cache holds can be lost at any time: it counts requests, and limits guard the site and are no part of its
-books. So nobody is refused, and nobody waits, because the counter can't be asked: a call that gets no answer within
-`PATIENCE_S` goes on without one, and then nobody asks for `PAUSE_S`. After that one request tries, and the others
-follow once it was answered.
+The cache only counts requests, for limits that protect the site and don't affect its books, so its content may be lost
+at any time. Nobody is refused or delayed because the counter is away: a call without an answer within `PATIENCE_S`
+continues without one, and no call is made for `PAUSE_S`. Then one request tries, and the others follow once it gets an
+answer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PAUSE_S = 5.0
 
 
 class Breaker:
-    """What a process knows of one server."""
+    """A process's knowledge of one server."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -36,7 +36,7 @@ class Breaker:
         self._ask_again_at = 0.0
 
     def ask(self, call: Callable[[], T], instead: T) -> T:
-        """The server's answer; ``instead`` while there is none."""
+        """Return the server's answer; ``instead`` while there is none."""
         if self._is_away and not self._may_try():
             return instead
         try:
@@ -72,12 +72,12 @@ class Breaker:
 
 @cache
 def breaker_of(servers: tuple[str, ...]) -> Breaker:
-    """One for a whole process: Django makes a cache for each thread."""
+    """Return one breaker per process: Django creates a cache for each thread."""
     return Breaker()
 
 
 def failsafe(name: str, instead: Callable[..., Any]) -> Any:
-    """The method of this name; while nobody answers, what ``instead`` gives for its arguments."""
+    """Return the method of this name; while the server is away, it returns ``instead`` of its arguments."""
     method = getattr(RedisCacheClient, name)
 
     def asked(client: FailsafeClient, *arguments: Any) -> Any:

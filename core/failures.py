@@ -1,4 +1,4 @@
-"""What is answered where something of ours fails: a page to people, a problem document to programs."""
+"""Answer unexpected errors: a page for users, a problem document for API clients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROGRAMS = "/api/"
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer for an error that nobody caught, while it is being handled. Asks nobody: anything may be broken."""
+    """Answer an unhandled error. Uses no database or cache: anything may be broken."""
     error = outage_of(sys.exception()) or Unexpected("Something went wrong.")
     if request.path.startswith(PROGRAMS):
         return problem_response(error)

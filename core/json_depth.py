@@ -1,7 +1,7 @@
-"""How deep JSON from outside may be nested, on every Python.
+"""Limit how deep JSON from outside may be nested, on every Python.
 
-Parsers stop where their stack ends: at a thousand levels, at ten thousand, or nowhere, by the version. What one of them
-still reads, the next step can't write. So a limit of our own is checked before anything is parsed.
+Parsers stop at a thousand levels, at ten thousand, or never, depending on the version, and what one can read, the next
+step may not be able to write. So our own limit is checked before parsing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 MOST_LEVELS = 100
 OPENING, CLOSING = b"[{", b"]}"
 ALL_BUT_BRACKETS = bytes(set(range(256)) - set(OPENING + CLOSING))
-# A closing quote may be missing: such a string is the rest of the text, and is looked at once.
+# A closing quote may be missing: such a string is the rest of the text, scanned only once.
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 
 
@@ -20,10 +20,10 @@ class NestedTooDeep(ValueError):
 
 
 def check_depth(text: bytes) -> None:
-    """Look at nothing but brackets; whether it is JSON at all, the parser finds out.
+    """Check the depth of brackets only; whether it is JSON is for the parser to find out.
 
     Raises:
-        NestedTooDeep: it is nested deeper than anything that is meant.
+        NestedTooDeep: it is nested deeper than any valid request.
     """
     if text.count(b"[") + text.count(b"{") <= MOST_LEVELS:
         return

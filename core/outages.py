@@ -1,6 +1,6 @@
-"""When the database can't do what was asked: it is away, or somebody else holds what is needed.
+"""Recognise when the database is away, or a lock that is needed is held for too long.
 
-Either is answered as 503 with the time after which to try again, by every API and page, and is no defect of ours.
+Every API and page answers both with 503 and the time after which to retry; neither is a defect in our code.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from core.errors import DomainError
 
 logger = structlog.get_logger(__name__)
 
-# What Django raises when the database can't be reached, went away, or had to give up.
+# Raised by Django when the database can't be reached, went away, or had to give up.
 DATABASE_AWAY = (OperationalError, InterfaceError)
 
-# Lock not available; a statement, an idle transaction or a whole one took too long; a deadlock. PostgreSQL undid all of
-# it: https://www.postgresql.org/docs/current/errcodes-appendix.html
+# Lock not available; a statement, an idle transaction or a whole one timed out; a deadlock. PostgreSQL rolled all of it
+# back: https://www.postgresql.org/docs/current/errcodes-appendix.html
 GAVE_UP = {"55P03", "57014", "25P03", "25P04", "40P01"}
 
 
 class Outage(DomainError):
-    """Trying the same again, ``RETRY_AFTER_S`` seconds later, may well work."""
+    """A failure after which retrying in ``RETRY_AFTER_S`` seconds may work."""
 
     status = 503
     RETRY_AFTER_S: ClassVar[int] = 1
@@ -34,25 +34,25 @@ class Outage(DomainError):
 
 
 class Unavailable(Outage):
-    """The database is away. Whether a write was carried out is unknown: repeated with its key it happens once."""
+    """The database is away. A write may have been carried out: retrying with the same key never repeats it."""
 
     code = "unavailable"
 
 
 class Busy(Outage):
-    """Somebody else has held what this needs, mostly an account, for seconds. Nothing was changed."""
+    """Another request has held what this one needs, mostly an account, for seconds. Nothing was changed."""
 
     code = "busy"
     RETRY_AFTER_S = 2
 
 
 def gave_up(error: BaseException | None) -> bool:
-    """Whether PostgreSQL ended a wait that took too long."""
+    """Return whether PostgreSQL ended a wait that took too long."""
     return isinstance(error, Error) and getattr(error.__cause__, "sqlstate", None) in GAVE_UP
 
 
 def outage_of(error: BaseException | None) -> Outage | None:
-    """The outage behind an error of the database's, which is logged as one; None for any other error."""
+    """Return the outage behind a database error, after logging it; None for any other error."""
     if gave_up(error):
         logger.warning("database_busy", reason=str(error).partition("\n")[0])
         return Busy("Another request is working on this. Nothing was changed. Please try again.")

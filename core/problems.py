@@ -1,8 +1,8 @@
-"""Errors of the API as ``application/problem+json`` (RFC 9457), each with a stable ``code``.
+"""Return the API's errors as ``application/problem+json`` (RFC 9457), each with a stable ``code``.
 
-A `DomainError` keeps its own code and status, so that a view never translates one. In views of DRF
-drf-standardized-errors gathers what went wrong into one list and `ProblemFormatter` gives it the standard's shape; a
-plain view answers with `problem_response`. Both write by `problem_document`.
+A `DomainError` keeps its code and status, so views never translate one. In DRF's views drf-standardized-errors collects
+the errors and `ProblemFormatter` writes them in the standard's shape; plain views use `problem_response`. Both use
+`problem_document`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROBLEM_JSON = "application/problem+json"
 def problem_document(
     status: int, code: str, detail: str, fields: Sequence[WrongField] = (), **extensions: Any
 ) -> dict[str, Any]:
-    """The one shape of every problem."""
+    """Return a problem in the shape that all share."""
     title = HTTPStatus(status).phrase
     document = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": str(detail)}
     if fields:
@@ -40,7 +40,7 @@ def problem_document(
 
 
 def problem_of(error: DomainError) -> dict[str, Any]:
-    """The document of a `DomainError`. A rule that one field of the request broke keeps its own code and names it."""
+    """Return the document of a `DomainError`. A rule broken by one field keeps its own code and names the field."""
     if isinstance(error, InvalidRequest):
         fields = error.fields
     else:
@@ -50,7 +50,7 @@ def problem_of(error: DomainError) -> dict[str, Any]:
 
 
 def problem_response(error: DomainError) -> HttpResponse:
-    """A `DomainError` as the answer of a plain Django view."""
+    """Return a `DomainError` as the response of a plain Django view."""
     body = json.dumps(problem_of(error))
     return HttpResponse(body, PROBLEM_JSON, status=error.status, headers=error.headers)
 
@@ -71,17 +71,17 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     code = serializers.CharField()
     detail = serializers.CharField()
-    # DRF takes fields out of the class; its own `errors` stays.
+    # DRF moves fields out of the class; its own `errors` stays.
     errors = FieldProblemSerializer(many=True, required=False)  # type: ignore[assignment]
 
 
 def problem_responses(*statuses: int) -> dict[tuple[int, str], type[ProblemSerializer]]:
-    """What a view's schema says of these statuses."""
+    """Return the schema of these statuses for a view."""
     return {(status, PROBLEM_JSON): ProblemSerializer for status in statuses}
 
 
 class DomainProblem(APIException):
-    """A `DomainError` on its way out of the API."""
+    """A `DomainError` as an exception of DRF."""
 
     def __init__(self, error: DomainError) -> None:
         super().__init__(detail=error.message, code=error.code)
@@ -91,7 +91,7 @@ class DomainProblem(APIException):
 
 
 class ProblemFormatter(ExceptionFormatter):
-    """One problem; the fields that are wrong, where it is about fields."""
+    """A formatter that returns one problem, with the wrong fields if there are any."""
 
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
         if isinstance(self.exc, DomainProblem):
@@ -128,6 +128,6 @@ class ProblemHandler(ExceptionHandler):
 
 
 def exception_handler(exc: Exception, context: Any) -> Response | None:
-    """DRF's EXCEPTION_HANDLER."""
+    """Handle an exception; DRF's EXCEPTION_HANDLER."""
     response: Response | None = ProblemHandler(exc, context).run()
     return response

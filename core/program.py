@@ -1,11 +1,11 @@
-"""What a process of the site calls itself at the database, where the audit's triggers read it."""
+"""Name the site's processes for the database, where the audit's triggers read it."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-# The two that do the site's daily work. What any other program changes, somebody does by hand.
+# These two do the site's daily work. Changes by any other program count as made by hand.
 WEB, WORKER = "web", "worker"
 COMMANDS = {"runserver": WEB, "procrastinate": WORKER, "run_worker": WORKER}
 
@@ -13,12 +13,12 @@ _said: list[str] = []
 
 
 def runs_as(name: str) -> None:
-    """For a process that its command line doesn't name, before the settings are read."""
+    """Name a process whose command line doesn't, before the settings are read."""
     _said[:] = [name]
 
 
 def program_name(arguments: list[str]) -> str:
-    """``web``, ``worker``, a command such as ``manage.py reconcile``, or else the script's own name."""
+    """Return ``web``, ``worker``, a command such as ``manage.py reconcile``, or else the script's own name."""
     script, *rest = arguments
     path = Path(script)
     name = path.parent.name if path.name == "__main__.py" else path.name  # python -m

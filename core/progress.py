@@ -1,4 +1,4 @@
-"""A bar for work that takes long, on a terminal; nothing in a log."""
+"""Show a progress bar on a terminal, and nothing in a log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WIDTH = 30
 
 
 class ProgressBar:
-    """Shows how much is done, as a share from 0 to 1, with a note. ``clear`` before anything else is written."""
+    """A bar for the share done, from 0 to 1, with a note. Call ``clear`` before writing anything else."""
 
     def __init__(self, out: OutputWrapper, what: str) -> None:
         self.out, self.what = out, what

@@ -1,4 +1,4 @@
-"""Calls of services go past everything that only means something to a browser (docs/decisions/hot-path-http.md)."""
+"""Route services' calls past the middleware for browsers (docs/decisions/hot-path-http.md)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SERVICES = "/api/v1/credits/"
 
 
 class ServiceFastPath:
-    """Stands before the middleware of pages, and leads calls of services straight to their view.
+    """Middleware that leads services' calls straight to their view, past the middleware for pages.
 
-    They have no session, cookie, language, message, form or frame, so nothing that is passed by would do anything for
-    them but take its time. What stands before this in MIDDLEWARE holds for them too: HTTPS, security headers, the log.
-    Metrics, which stand last of all, are asked here. Only views that say so are called in this way: ``past_the_pages``.
+    They have no session, cookie, language, message, form or frame, so what is skipped would only cost time. Middleware
+    before this one still applies: HTTPS, security headers, the log. Metrics, which come last, are called here. Only
+    views marked with ``past_the_pages`` are called like this.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

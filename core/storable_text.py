@@ -1,4 +1,4 @@
-"""Which text PostgreSQL can keep: looked at before a request goes any further."""
+"""Check which text PostgreSQL can store, before a request is processed."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def is_storable(text: str) -> bool:
-    """Tell whether the text has neither a NUL nor half a character."""
+    """Return whether the text has neither a NUL nor a lone surrogate."""
     return UNSTORABLE.search(text) is None

@@ -1,6 +1,6 @@
-"""Reads TOML files that people write, and says for each mistake on which line it is.
+"""Read hand-written TOML files, and report each mistake with its line.
 
-Numbers are read as they are written: tomllib would take 1e3, 1_000, +1 and 0x10 for numbers as well.
+Numbers are read as written: tomllib would also accept 1e3, 1_000, +1 and 0x10.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from core.amounts.parsing import NotAnAmount, parse_amount
 
 @dataclass(frozen=True)
 class WrittenNumber:
-    """A number with a point, an exponent or a word for one (inf), as it stands in the file."""
+    """A number with a point, an exponent or a word (inf), as written in the file."""
 
     text: str
 
@@ -25,10 +25,10 @@ class WrittenNumber:
 
 
 class TomlFile:
-    """A file's ``data``, in which every float stays a `WrittenNumber`, and the mistakes that are found in it."""
+    """A file's ``data``, in which every float stays a `WrittenNumber`, and the mistakes found in it."""
 
     def __init__(self, path: Path, error: type[Exception]) -> None:
-        """Read the file. ``error`` is raised for what is wrong with it, with one line for each mistake."""
+        """Read the file. ``error`` is raised for its mistakes, one to a line."""
         self.error = error
         self.name = str(path)
         self.mistakes: list[str] = []
@@ -42,7 +42,7 @@ class TomlFile:
         self.lines = text.splitlines()
 
     def note_mistake(self, line: int, reason: str) -> None:
-        """Note a mistake; reading goes on, so that all of them are found at once."""
+        """Note a mistake and continue, so that all are found in one run."""
         self.mistakes.append(f"{self.name}, line {line}: {reason}")
 
     def raise_mistakes(self) -> None:
@@ -51,8 +51,8 @@ class TomlFile:
             raise self.error("\n".join(self.mistakes))
 
     def line_of(self, key: str, table: str = "", index: int = -1) -> int:
-        """Return the line of a key in the ``index``-th [[table]]; without a key, that table's own; without a table, the
-        key's in the file's head. tomllib gives values without their places, so the place is looked up in the text.
+        """Return the line of a key in the ``index``-th [[table]]; without a key, the table's own; without a table, the
+        key's in the file's head. tomllib gives no positions, so the text is searched.
         """
         inside, count, start = not table, -1, 1
         for number, line in enumerate(self.lines, start=1):
@@ -67,16 +67,15 @@ class TomlFile:
         return start
 
     def read_number(self, value: object, line: int) -> Decimal:
-        """Read the number that stands on this line. Raises `NotAnAmount`."""
+        """Read the number on this line. Raises `NotAnAmount`."""
         return read_number(value, self.lines[line - 1])
 
 
 def read_number(value: object, line: str) -> Decimal:
-    """The number of a key, in quotes or not. ``line`` is the file's, for tomllib doesn't say how a whole number was
-    written.
+    """Read a key's number, in quotes or not. ``line`` is the file's, as tomllib doesn't say how an integer was written.
 
     Raises:
-        NotAnAmount: it is none in plain digits, with a minus at most.
+        NotAnAmount: not plain digits, with a minus at most.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return parse_amount(_written(line) or str(value), signed=True)
@@ -88,6 +87,6 @@ def read_number(value: object, line: str) -> Decimal:
 
 
 def _written(line: str) -> str:
-    """What stands behind the line's ``key =``; nothing where it has another form, such as a table in one line."""
+    """Return what follows the line's ``key =``; empty if it has another form, such as an inline table."""
     found = re.fullmatch(r"""\s*["']?[\w-]+["']?\s*=\s*([^\s#]+)\s*(#.*)?""", line)
     return found[1] if found else ""

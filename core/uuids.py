@@ -1,4 +1,4 @@
-"""Reads text from outside as one of our ids."""
+"""Read text from outside as one of our ids."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 def as_uuid(text: str) -> UUID | None:
-    """Return ``text`` as a UUID; None where it is anything else."""
+    """Return ``text`` as a UUID; None if it is anything else."""
     try:
         return UUID(text)
     except ValueError:

@@ -34,12 +34,13 @@ WAIT_S = 1.0
 
 @contextmanager
 def password_try(name: str, address: str) -> Iterator[None]:
-    """Lets one password be checked. It counts as a wrong one from before the check, so that many at once don't all get
-    through, and no longer once the block ends without an error.
+    """Allow one password check. It counts as a failure beforehand, so that parallel tries can't all pass, until the
+    block
+    ends without an error.
 
     Raises:
-        RateLimited: too many wrong ones. Nothing was checked.
-        SignInBusy: as many are being checked as may be. Nothing was checked, and this one doesn't count.
+        RateLimited: too many failures. Nothing was checked.
+        SignInBusy: too many checks are running. Nothing was checked, and this try doesn't count.
     """
     form = normal_form(name)
     by_name, by_address = _key("name", form), _key("address", address)

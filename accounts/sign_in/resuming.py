@@ -31,7 +31,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a form stands, as a route's name and what it takes of the form's own address; and what to press there."""
+    """The page of a form, as a route name with the parameters taken from the form's URL, and what to press there."""
 
     again: _StrPromise
     page: str

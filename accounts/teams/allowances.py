@@ -32,7 +32,7 @@ COUNT = """
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a member has spent in the period of their cap, or this month where they have none."""
+    """What a member has spent in the period of their cap, or this month if they have none."""
 
     spent: Decimal
     period: Period

@@ -1,1 +1,1 @@
-"""How Django writes dates where no template says otherwise, the admin above all."""
+"""Format dates where no template does, mainly in the admin."""

@@ -1,4 +1,4 @@
-"""What every environment shares. `dev`, `test` and `production` import this and say where they differ."""
+"""Define the settings that all environments share. `dev`, `test` and `production` import and override them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ WSGI_APPLICATION = "config.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
 APPEND_SLASH = True
 
-# How long PostgreSQL lets this program wait; what takes a database's OPTIONS adds them by `with_time_limits`.
+# PostgreSQL's time limits for this program; apply them to a database's OPTIONS with `with_time_limits`.
 DATABASE_TIME_LIMITS = time_limits_of(this_program())
-# Of each web process. granian's own variable, as the image sets it.
+# Per web process. Granian's own variable, as the image sets it.
 WEB_THREADS = env.int("GRANIAN_BLOCKING_THREADS", default=8)
 
-# True only where the local sandbox stands in for Stripe and the OpenID provider: it alone allows known secrets.
+# True only if the sandbox replaces Stripe and the OpenID provider: only then are known secrets allowed.
 DEMO = False
 
 INSTALLED_APPS = [
@@ -66,7 +66,7 @@ INSTALLED_APPS = [
     "health_check",
     "csp",
     "anymail",
-    "billing.djstripe_commands",  # before djstripe: it answers for those of its commands that do harm
+    "billing.djstripe_commands",  # before djstripe: replaces its harmful commands
     "djstripe",
     "accounts",
     "accounts.teams",
@@ -141,12 +141,12 @@ STORAGES = {
 MIGRATION_MODULES = {"djstripe": "billing.stripe.djstripe_migrations"}
 
 # --- Signing in ---------------------------------------------------------------------------------------------------
-# The provider's issuer, exactly as in its tokens. Empty: people sign in with a Django password instead.
+# The provider's issuer, exactly as in its tokens. Empty: users sign in with a Django password instead.
 OIDC_ISSUER = env("OIDC_ISSUER", default="")
 OIDC_PROVIDER_NAME = env("OIDC_PROVIDER_NAME", default="") or _("your account")  # "Sign in with …"
 OIDC_RP_CLIENT_ID = env("OIDC_RP_CLIENT_ID", default="")
 OIDC_RP_CLIENT_SECRET = env("OIDC_RP_CLIENT_SECRET", default="")
-# Empty: the issuer's, as Keycloak lays them out. See accounts/sign_in/provider.py.
+# Empty: derived from the issuer, as in Keycloak. See accounts/sign_in/provider.py.
 OIDC_OP_AUTHORIZATION_ENDPOINT = env("OIDC_OP_AUTHORIZATION_ENDPOINT", default="")
 OIDC_OP_TOKEN_ENDPOINT = env("OIDC_OP_TOKEN_ENDPOINT", default="")
 OIDC_OP_USER_ENDPOINT = env("OIDC_OP_USER_ENDPOINT", default="")
@@ -157,22 +157,22 @@ OIDC_RP_SIGN_ALGO = "RS256"
 OIDC_USE_PKCE = True
 OIDC_TIMEOUT = env.float("OIDC_TIMEOUT", default=5.0)
 OIDC_STORE_ID_TOKEN = True  # the hint with which the provider ends its own session
-# Who an access token must be for. Not the client id: that is the audience of id tokens, which open no API.
+# The audience of access tokens. Not the client id, which is the audience of ID tokens, and those open no API.
 OIDC_API_AUDIENCE = env("OIDC_API_AUDIENCE", default="credits")
 OIDC_ROLES_CLAIM = env("OIDC_ROLES_CLAIM", default="realm_access.roles")
 OIDC_STAFF_ROLE = env("OIDC_STAFF_ROLE", default="staff")
 OIDC_ADMIN_ROLE = env("OIDC_ADMIN_ROLE", default="admin")
-# The back office's groups (billing/admin/roles.py says what each may do), and the provider's roles of the same names.
+# The admin's groups (permissions: billing/admin/roles.py), and the provider's roles of the same names.
 STAFF_GROUPS = ("support", "finance", "catalogue")
-# A client whose own token has this role may call the credits API, and is registered when it first does.
+# A client whose own token has this role may call the credits API, and is registered on its first call.
 OIDC_SERVICE_ROLE = env("OIDC_SERVICE_ROLE", default="service")
-# Counted from signing in, however busy the session is; Keycloak's own sessions end after as long (SSO Session Max).
-# Roles are read when someone signs in, so this is also how long a withdrawn role can live on in an open session.
+# Counted from signing in, even if the session is active; Keycloak's sessions end after as long (SSO Session Max). Roles
+# are read at sign-in, so a withdrawn role can last this long in an open session.
 OIDC_SESSION_LIFETIME = timedelta(minutes=env.int("OIDC_SESSION_MINUTES", default=600))
 OIDC_AUTHENTICATE_CLASS = "accounts.views.AuthenticateView"
 OIDC_CALLBACK_CLASS = "accounts.views.CallbackView"
 OIDC_OP_LOGOUT_URL_METHOD = "accounts.sign_in.provider.end_session_url"
-# One or the other: with a provider an old password must not be a second way in. Only the demo has both.
+# Either, not both: with a provider, an old password must not be a second way in. Only the demo has both.
 PASSWORD_SIGN_IN = not OIDC_ISSUER
 PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"
 OIDC_BACKEND = "accounts.sign_in.oidc.OIDCBackend"
@@ -192,16 +192,16 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- Stripe -------------------------------------------------------------------------------------------------------
 # One version for the client, dj-stripe and the webhook endpoint: stripe-python's own (see stripe.api_version).
 STRIPE_API_VERSION = "2026-08-26.dahlia"
-# The second is what an older system called it.
+# The second name is an older system's.
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", default="") or env("STRIPE_API_KEY", default="")
 STRIPE_LIVE_MODE = "_live_" in STRIPE_SECRET_KEY
 STRIPE_API_BASE = env("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
 STRIPE_CHECKOUT_ORIGIN = env("STRIPE_CHECKOUT_ORIGIN", default="https://checkout.stripe.com").rstrip("/")
 STRIPE_TIMEOUT_SECONDS = env.float("STRIPE_TIMEOUT_SECONDS", default=10.0)
 STRIPE_MAX_NETWORK_RETRIES = env.int("STRIPE_MAX_NETWORK_RETRIES", default=2)
-# For a buyer who looks how a payment stands; it isn't repeated, for they look again.
+# For a buyer who checks a payment's status; not retried, as buyers check again.
 STRIPE_LOOK_TIMEOUT_SECONDS = env.float("STRIPE_LOOK_TIMEOUT_SECONDS", default=4.0)
-# Several secrets, comma-separated, are all accepted: that is how one is rotated without losing a delivery.
+# All of several comma-separated secrets are accepted, so that one can be rotated without losing a delivery.
 STRIPE_WEBHOOK_SECRETS = [
     secret.strip()
     for name in ("STRIPE_WEBHOOK_SECRET_CREDITS", "STRIPE_WEBHOOK_SECRET")
@@ -209,64 +209,63 @@ STRIPE_WEBHOOK_SECRETS = [
     if secret.strip()
 ]
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
-# Off: otherwise metadata that anyone with Stripe's dashboard can write ties a customer to a user here, a
+# Off: otherwise metadata that anyone with access to Stripe's dashboard can write links a customer to a user here, a
 # synced session writes it back to Stripe, and deleting that user deletes the customer at Stripe.
 DJSTRIPE_SUBSCRIBER_CUSTOMER_KEY = ""
-# Where an installation had dj-stripe's own webhook, such as "stripe": <prefix>/webhook/<uuid>/ is answered too then,
-# as our own address is. Empty: there is no such address.
+# The prefix of an installation's own dj-stripe webhook, such as "stripe": <prefix>/webhook/<uuid>/ then works like our
+# webhook URL. Empty: no such URL.
 DJSTRIPE_PREFIX = env("DJSTRIPE_PREFIX", default="").strip("/")
 
 # --- Purchases ----------------------------------------------------------------------------------------------------
-# Where a checkout may send its buyer back to. The site itself is always allowed.
+# Hosts that a checkout may return its buyer to. The site itself is always allowed.
 CHECKOUT_RETURN_HOSTS = env.list("CHECKOUT_RETURN_HOSTS", default=[])
-# Where an older front end lives. What is bought by its paths returns to its own pages.
+# URL of an older front end. Purchases made through its API paths return to its own pages.
 FRONTEND_URL = env("FRONTEND_URL", default="").rstrip("/")
 # 31 to 1439: Stripe allows 30 minutes to 24 hours.
 CHECKOUT_SESSION_LIFETIME = timedelta(minutes=env.int("CHECKOUT_SESSION_MINUTES", default=60))
 # How long a purchase may stay open before the sweeper asks Stripe about it.
 SWEEP_AFTER = timedelta(minutes=env.int("SWEEP_AFTER_MINUTES", default=10))
-# Credits that were spent already when their money goes back: "cap" lets them go, "debt" makes the buyer owe them. For
-# refunds made at Stripe (staff choose for theirs), and for lost disputes.
+# For credits that were spent before their refund: "cap" writes them off, "debt" bills the buyer. For refunds made at
+# Stripe (staff choose for their own) and for lost disputes.
 REFUND_POLICY = env.str("REFUND_POLICY", default="cap")
 DISPUTE_POLICY = env.str("DISPUTE_POLICY", default="debt")
-# What one's refunds may come to within 24 hours, in each currency's main unit, without the permission for any amount.
+# Total refunds by one member of staff within 24 hours, in each currency's main unit, unless permitted any amount.
 REFUND_LIMIT = env.amount("REFUND_LIMIT", default="50")
-# How long the webhook inbox keeps events that are done with. 0 keeps all of them; failed ones stay in any case.
+# How long the webhook inbox keeps processed events. 0: for good. Failed ones are always kept.
 INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=90)
-# How long a buyer is taken to stay, for the front page's lifetime value.
+# How long customers are assumed to stay, for the lifetime value on the admin's front page.
 CUSTOMER_LIFETIME_DAYS = env.int("CUSTOMER_LIFETIME_DAYS", default=730)
-# Whether staff may refund, adjust and approve for themselves and their teams: for a shop of one person.
+# Whether staff may refund, adjust and approve for themselves and their teams: for a shop run by one person.
 STAFF_MAY_SERVE_THEMSELVES = env.bool("STAFF_MAY_SERVE_THEMSELVES", default=False)
 
 # --- Receipts -----------------------------------------------------------------------------------------------------
-# Who sells, as printed on receipts; lines of the address are separated by \n. A receipt keeps what stood here when it
-# was issued.
+# The seller, as printed on receipts; \n separates lines of the address. Issued receipts never change.
 SELLER_NAME = env("SELLER_NAME", default="") or SITE_NAME
 SELLER_ADDRESS = env.str("SELLER_ADDRESS", multiline=True, default="")
 SELLER_TAX_ID = env("SELLER_TAX_ID", default="")
-# Printed below the total, such as how tax stands to it. The site knows no tax.
+# Printed below the total, such as a note on tax. The site calculates none.
 RECEIPT_NOTE = env.str("RECEIPT_NOTE", multiline=True, default="")
 RECEIPT_PREFIX = env("RECEIPT_PREFIX", default="R")
 CREDIT_NOTE_PREFIX = env("CREDIT_NOTE_PREFIX", default="C")
 RECEIPT_NUMBERS_PER_YEAR = env.bool("RECEIPT_NUMBERS_PER_YEAR", default=True)
-# Stripe makes an invoice for each payment, and we make no receipts of our own.
+# Stripe creates an invoice for each payment, and we create no receipts.
 STRIPE_INVOICES = env.bool("STRIPE_INVOICES", default=False)
 
 # --- Gifts, notices -----------------------------------------------------------------------------------------------
-# What one person may give away within 24 hours: so many credits, in so many gifts. No gifts at all: a count of 0.
+# Credits and gifts that a customer may send within 24 hours. A count of 0 turns gifts off.
 GIFT_DAILY_LIMIT = env.amount("GIFT_DAILY_LIMIT", default="10000")
 GIFT_DAILY_COUNT = env.int("GIFT_DAILY_COUNT", default=20)
-# Credits can be given away this long after they were bought: long enough for a stolen card to be noticed.
+# Hours after a purchase until its credits can be gifted: enough to notice a stolen card.
 GIFT_AFTER = timedelta(hours=env.int("GIFT_AFTER_HOURS", default=0))
-# How many days ahead people are told that credits expire.
+# How many days ahead customers are notified of expiring credits.
 EXPIRY_WARNING_DAYS = env.int("EXPIRY_WARNING_DAYS", default=7)
 
 # --- Adjustments --------------------------------------------------------------------------------------------------
-# One gives and takes so many credits alone within 24 hours; what goes beyond needs a second person.
+# Credits that one member of staff may adjust alone within 24 hours; more needs a second person's approval.
 ADJUSTMENT_APPROVAL_ABOVE = env.amount("ADJUSTMENT_APPROVAL_ABOVE", default="1000")
 
 # --- Rate card ----------------------------------------------------------------------------------------------------
-# tiktoken's encoding for models that it doesn't know. Used where its data is on this machine.
+# tiktoken's encoding for unknown models. Used if its data is installed.
 TOKEN_ENCODING = env("TOKEN_ENCODING", default="o200k_base")
 
 # --- Jobs, mail ---------------------------------------------------------------------------------------------------
@@ -274,14 +273,12 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 PROCRASTINATE_ON_APP_READY = "accounts.audit.job_context.name_jobs"
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="credits@example.com")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-EMAIL_TIMEOUT = 10  # for each answer of the mail server: a job waits for it
-STAFF_EMAIL = env(
-    "STAFF_EMAIL", default=""
-)  # who is told of a new dispute; empty: nobody, staff look at the list
-SUPPORT_EMAIL = env("SUPPORT_EMAIL", default=DEFAULT_FROM_EMAIL)  # whom buyers are told to write to
+EMAIL_TIMEOUT = 10  # for each response of the mail server: a job waits for it
+STAFF_EMAIL = env("STAFF_EMAIL", default="")  # notified of new disputes; empty: nobody, staff check the list
+SUPPORT_EMAIL = env("SUPPORT_EMAIL", default=DEFAULT_FROM_EMAIL)  # where buyers are asked to write
 
 # --- Cache --------------------------------------------------------------------------------------------------------
-# Counts requests for the limits below, and holds nothing that can't be lost. In memory each process counts for itself.
+# Counts requests for the limits below; its content may be lost. In memory, each process counts separately.
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://?max_entries=50000")}
 
 # --- API ----------------------------------------------------------------------------------------------------------
@@ -296,7 +293,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "core.problems.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.requests.PersonThrottle"],
-    # Who asks is the address that came in. Behind a proxy it is the last one that the proxy names.
+    # Requests are counted by their address. Behind a proxy it is the last one that the proxy names.
     "NUM_PROXIES": 0,
     "COERCE_DECIMAL_TO_STRING": False,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -344,11 +341,11 @@ CONTENT_SECURITY_POLICY = {
         "manifest-src": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-        # Chromium applies form-action to the redirect that follows a form: Buy leads to Stripe's page.
+        # Chromium applies form-action to the redirect after a form: Buy redirects to Stripe's page.
         "form-action": [SELF, STRIPE_CHECKOUT_ORIGIN],
     }
 }
-if OIDC_ISSUER:  # Signing out is a form too, and leads to the provider.
+if OIDC_ISSUER:  # Signing out is a form too, and redirects to the provider.
     CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"].append("/".join(OIDC_ISSUER.split("/", 3)[:3]))
 
 # --- Admin --------------------------------------------------------------------------------------------------------
@@ -376,5 +373,5 @@ UNFOLD: dict[str, Any] = {
 LANGUAGES = [("en", _("English"))]
 
 # --- Operations ---------------------------------------------------------------------------------------------------
-# What Prometheus shows as a bearer token at /metrics. Empty: there is no such page.
+# The bearer token that Prometheus sends to /metrics. Empty: no such page.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")

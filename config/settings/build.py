@@ -1,4 +1,4 @@
-"""For `collectstatic` while the image is built, where no secret and no database may be: it can serve nothing."""
+"""Configure `collectstatic` in the image build, without secrets or a database: it can serve nothing."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from config.settings.base import *
 
 SECRET_KEY = "signs-nothing"
 ALLOWED_HOSTS: list[str] = []
-DEMO = True  # Stripe's secrets are not asked for
+DEMO = True  # Stripe's secrets are not required

@@ -1,4 +1,4 @@
-"""Development and the demo: the sandbox stands in for Stripe and the OpenID provider, PostgreSQL runs embedded."""
+"""Configure development and the demo: the sandbox replaces Stripe and the OpenID provider, PostgreSQL is embedded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.database.time_limits import with_time_limits
 from core.program import this_program
 from dev.database import database_settings
 
-SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # another Stripe host is the point of the sandbox
+SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # the sandbox is another Stripe host
 
 DEMO = True
 DEBUG = env.bool("DEBUG", default=False)
@@ -32,12 +32,12 @@ DATABASES["default"]["OPTIONS"]["application_name"] = this_program()
 SANDBOX_URL = env("SANDBOX_URL", default="http://localhost:8001").rstrip("/")
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", default="sk_test_sandboxsandboxsandboxsandbox")
 STRIPE_API_BASE = env("STRIPE_API_BASE", default=SANDBOX_URL).rstrip("/")
-STRIPE_API_HOST = STRIPE_API_BASE  # dj-stripe's name for it; set only where Stripe is somewhere else
+STRIPE_API_HOST = STRIPE_API_BASE  # dj-stripe's name for it; set only if Stripe is somewhere else
 STRIPE_CHECKOUT_ORIGIN = env("STRIPE_CHECKOUT_ORIGIN", default=SANDBOX_URL).rstrip("/")
 STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET", default=["whsec_sandboxsandboxsandboxsandbox"])
 CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] = ["'self'", STRIPE_CHECKOUT_ORIGIN, SANDBOX_URL]
 
-# The sandbox's provider, and Django's password form beside it for whoever made a user with `createsuperuser`.
+# The sandbox's provider, and Django's password form for users made with `createsuperuser`.
 OIDC_ISSUER = env("OIDC_ISSUER", default=f"{SANDBOX_URL}/realms/demo")
 OIDC_PROVIDER_NAME = env("OIDC_PROVIDER_NAME", default="the demo provider")
 OIDC_RP_CLIENT_ID = env("OIDC_RP_CLIENT_ID", default="credits-web")
@@ -45,7 +45,7 @@ OIDC_RP_CLIENT_SECRET = env("OIDC_RP_CLIENT_SECRET", default="credits-web-secret
 PASSWORD_SIGN_IN = True
 AUTHENTICATION_BACKENDS = [OIDC_BACKEND, PASSWORD_BACKEND]
 
-# Scripts that try the demo out buy faster than people do.
+# Scripts buy faster than users do.
 PURCHASE_RATE = env.rate("PURCHASE_RATE", default="6000/min")
 PERSON_RATE = env.int("PERSON_RATE", default=1_000_000)
 WEBHOOK_RATE = env.int("WEBHOOK_RATE", default=1_000_000)
@@ -60,7 +60,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-# Each mail is a file that the newcomer can open.
+# Each email is a file that a newcomer can open.
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = BASE_DIR / ".local" / "mail"
 

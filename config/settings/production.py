@@ -1,4 +1,4 @@
-"""Production: everything that differs between two installations comes from the environment. See docs/go-live.md."""
+"""Configure production: whatever differs between installations is in the environment. See docs/go-live.md."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 DATABASES = {"default": env.db("DATABASE_URL", engine="django.db.backends.postgresql")}
-DATABASES["default"]["CONN_MAX_AGE"] = 0  # Django's pool needs it so
+DATABASES["default"]["CONN_MAX_AGE"] = 0  # required by Django's pool
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("PGBOUNCER", default=False)
 # The ledger's statements keep their plans; PgBouncer before 1.21 loses them in transaction mode.
 DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = (
     5 if env.bool("DATABASE_PREPARED_STATEMENTS", default=True) else None
 )
-# PgBouncer refuses to connect with them, and hands connections on: there the role has them (docs/go-live.md).
+# PgBouncer refuses connections that set them, and shares connections: set them on the role (docs/go-live.md).
 if DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]:
     DATABASE_TIME_LIMITS = {}
 DATABASES["default"]["OPTIONS"] = with_time_limits(DATABASES["default"]["OPTIONS"], DATABASE_TIME_LIMITS)
@@ -36,9 +36,9 @@ DATABASES["default"]["OPTIONS"]["application_name"] = this_program()
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": env.int("DATABASE_POOL_MIN", default=2),
     "max_size": env.int("DATABASE_POOL_MAX", default=10),
-    # While the database is away each request waits so many seconds for a connection, and the probes wait behind it.
+    # Seconds that each request, and the probes behind it, wait for a connection while the database is away.
     "timeout": 5,
-    # Else the pool tries again ever more rarely, and takes minutes to see that the database is back.
+    # Otherwise the pool retries ever more slowly, and takes minutes to notice that the database is back.
     "reconnect_timeout": 5,
 }
 
@@ -46,7 +46,7 @@ BEHIND_PROXY = env.bool("BEHIND_PROXY", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 REST_FRAMEWORK["NUM_PROXIES"] = int(BEHIND_PROXY)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
-# A redirect answered to Stripe would be a lost delivery; probes and Prometheus speak plain HTTP inside the cluster.
+# A redirect would lose Stripe's delivery; probes and Prometheus use plain HTTP inside the cluster.
 SECURE_REDIRECT_EXEMPT = [
     r"^api/v1/billing/credits/webhook/?$",
     r"^api/credits/webhook/?$",
@@ -54,13 +54,13 @@ SECURE_REDIRECT_EXEMPT = [
     r"^metrics$",
 ]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31536000)
-# These two reach beyond this site when it is served at the top of a domain.
+# These two affect more than this site if it is served at the top of a domain.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=True)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=True)
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 
-# The URL says how to reach an SMTP server; EMAIL_BACKEND takes its place, with a provider of anymail's for one.
+# The SMTP server's URL; EMAIL_BACKEND replaces it, for instance with one of anymail's providers.
 _email = env.email_url("EMAIL_URL", default="smtp://localhost:25")
 EMAIL_BACKEND = env("EMAIL_BACKEND", default=_email["EMAIL_BACKEND"])
 EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"] or 25

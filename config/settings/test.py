@@ -1,4 +1,4 @@
-"""The suite: as the demo, but its own database, fast password hashes, mail in memory."""
+"""Configure the test suite: like the demo, with its own database, fast password hashes and email in memory."""
 
 from __future__ import annotations
 

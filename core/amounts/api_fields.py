@@ -1,4 +1,4 @@
-"""Numbers in requests to DRF's views, read as they are written: by `parse_amount`, and never by way of a float."""
+"""Parse numbers in requests to DRF's views as written, with `parse_amount`, never through a float."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.json_depth import check_depth
 
 
 class WrittenFloat(float):
-    """A JSON number with a point or an exponent, as the float that it always was and as it was written."""
+    """A JSON number with a point or an exponent, as a float and as it was written."""
 
     written: str
 
@@ -28,7 +28,7 @@ class WrittenFloat(float):
 
 
 class WrittenNumbersParser(JSONParser):
-    """DRF's, but numbers keep how they were written, and what is nested too deep is refused."""
+    """DRF's parser, which also keeps numbers as written and refuses deep nesting."""
 
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -57,7 +57,7 @@ class WholeNumberField(serializers.IntegerField):
 
 
 def _plain_number(field: serializers.Field[Any, Any, Any, Any], data: Any) -> str:
-    """Raises ValidationError where it is none."""
+    """Return the number in plain digits. Raises ValidationError if it is none."""
     written = data.written if isinstance(data, WrittenFloat) else data
     is_number = isinstance(written, str | int) and not isinstance(written, bool)
     try:

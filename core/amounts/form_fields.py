@@ -1,4 +1,4 @@
-"""Form fields that read numbers as `parse_amount` does: digits with a point, and nothing else that Python takes."""
+"""Define form fields that parse numbers with `parse_amount`: digits with a point, nothing else that Python accepts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.amounts.parsing import NotAnAmount, parse_amount
 
 
 class AmountField(forms.DecimalField):  # noqa: TID251  # this is what the others are banned for
-    """An amount above or below zero; which it may be is for the field's bounds or the rules to say."""
+    """An amount above or below zero; the field's bounds or the rules decide which is allowed."""
 
     default_error_messages = {"invalid": _("Enter a number such as 2.5, with a point for decimals.")}
 

@@ -1,4 +1,4 @@
-"""Amounts as people and programs write them, read in one way by every API, form, file and setting."""
+"""Parse amounts the same way in every API, form, file and setting."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ class NotAnAmount(ValueError):
 
 
 def parse_amount(text: str, *, signed: bool = False) -> Decimal:
-    """The number that ``text`` writes out: ASCII digits, and perhaps a point with more of them. ``signed`` takes a
-    minus too: where an amount may be below zero, or is refused for it in better words than these.
+    """Parse ASCII digits, optionally with a point and more digits. ``signed`` also accepts a minus: where an amount may
+    be
+    negative, or a clearer message refuses it.
 
-    Whatever else `Decimal` would read is refused, for the next program reads it otherwise or not at all: exponents,
+    Everything else that `Decimal` accepts is refused, as other programs read it differently or not at all: exponents,
     underscores, spaces, a plus, digits of other scripts.
 
     Raises:
-        NotAnAmount: its message is for programs; forms and files have their own words.
+        NotAnAmount: its message is for programs; forms and files have their own.
     """
     if not PLAIN.fullmatch(text) or (text[0] == "-" and not signed):
         raise NotAnAmount(f"{text[:50]!r} is not an amount in digits with a point, such as 2.5")

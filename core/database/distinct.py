@@ -1,10 +1,10 @@
-"""The different values of a column, from its index."""
+"""Read the distinct values of a column from its index."""
 
 from __future__ import annotations
 
 from django.db import connection, models
 
-# As many steps as there are values, each by the index: DISTINCT would read every row.
+# One index lookup per value: DISTINCT would read every row.
 SEEN = """
 WITH RECURSIVE seen (value) AS (
     (SELECT {column} FROM {table} ORDER BY {column} LIMIT 1)
@@ -17,7 +17,7 @@ SELECT value FROM seen WHERE value IS NOT NULL
 
 
 def distinct_values(model: type[models.Model], column: str) -> list[str]:
-    """In order, however many rows there are. An index begins with the column; it holds text."""
+    """Return the values in order, whatever the number of rows. The column holds text and starts an index."""
     quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute(SEEN.format(table=quote(model._meta.db_table), column=quote(column)))

@@ -1,16 +1,16 @@
-"""Triggers that keep a table's past: rows that are only ever added, or never taken away."""
+"""Define triggers that protect a table's history: append-only rows, or rows that are never deleted."""
 
 from __future__ import annotations
 
 import pgtrigger
 
-# What a transaction says where the site lets staff act for themselves: the triggers that refuse it keep quiet.
+# Set in a transaction if the site lets staff act for themselves: the triggers that forbid it then do nothing.
 SELF_SERVICE = "credits.self_service"
 UNLESS_SELF_SERVICE = f"coalesce(current_setting('{SELF_SERVICE}', true), '') <> 'on'"
 
 
 def append_only() -> list[pgtrigger.Trigger]:
-    """Refuses UPDATE, DELETE and TRUNCATE."""
+    """Return triggers that refuse UPDATE, DELETE and TRUNCATE."""
     return [
         pgtrigger.Protect(name="is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
         _not_emptied(),
@@ -18,15 +18,15 @@ def append_only() -> list[pgtrigger.Trigger]:
 
 
 def never_deleted() -> list[pgtrigger.Trigger]:
-    """Refuses DELETE and TRUNCATE."""
+    """Return triggers that refuse DELETE and TRUNCATE."""
     return [pgtrigger.Protect(name="is_never_deleted", operation=pgtrigger.Delete), _not_emptied()]
 
 
 def keeps(*columns: str) -> pgtrigger.Trigger:
-    """Refuses an UPDATE that names one of these columns.
+    """Return a trigger that refuses an UPDATE naming one of these columns.
 
-    By the columns that the statement sets, after it: pgtrigger's ReadOnly compares old and new before every update,
-    and so reads and locks each row of the ledger's hot path once more.
+    It fires after statements that set them: pgtrigger's ReadOnly compares old and new before every update, and so reads
+    and locks each row of the ledger's hot path once more.
     """
     return pgtrigger.Trigger(
         name="keeps_what_it_came_as",
@@ -38,7 +38,7 @@ def keeps(*columns: str) -> pgtrigger.Trigger:
 
 
 def _not_emptied() -> pgtrigger.Trigger:
-    # PostgreSQL has no row triggers for TRUNCATE, which would pass by the guard of each row.
+    # PostgreSQL has no row triggers for TRUNCATE, which would bypass each row's guard.
     return pgtrigger.Trigger(
         name="is_never_emptied",
         level=pgtrigger.Statement,

@@ -1,4 +1,4 @@
-"""Pages that begin behind a row: PostgreSQL's comparison of rows, as a condition of Django's."""
+"""Express PostgreSQL's row comparison as a condition of Django's, for pages that start after a row."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.db.models import Q
 
 
 def behind(order: list[str], values: list[Any]) -> Q:
-    """The rows behind this one: what PostgreSQL writes as (a, b) > (x, y)."""
+    """Return the condition for rows after this one: PostgreSQL's (a, b) > (x, y)."""
     ways = ["lt" if column.startswith("-") else "gt" for column in order]
     names = [column.removeprefix("-") for column in order]
-    # Says no more than the rest does, but an index can begin here.
+    # Redundant, but lets an index start here.
     behind = Q(**{f"{names[0]}__{ways[0]}e": values[0]})
     any_of = Q()
     for place, (name, way) in enumerate(zip(names, ways, strict=True)):

@@ -1,4 +1,4 @@
-"""Locks that hold until the transaction ends: on rows, and on names where no row stands for what is done."""
+"""Take locks that last until the transaction ends: on rows, and on names where there is no row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import connection
 
 
 def require_transaction() -> None:
-    """Refuse to go on without an open transaction: a lock taken now would be released at once.
+    """Refuse to continue without an open transaction: a lock taken now would be released immediately.
 
     Raises:
         RuntimeError: no transaction is open.
@@ -16,8 +16,9 @@ def require_transaction() -> None:
 
 
 def take_turns(name: str) -> None:
-    """Wait for whoever holds the lock of this name, and hold it until the transaction ends. Nobody else waits: a slow
-    mail server, say, must not keep others from writing the books.
+    """Wait for the lock of this name, and hold it until the transaction ends. Nothing else waits: a slow mail server,
+    say,
+    must not keep others from writing to the ledger.
 
     Raises:
         RuntimeError: no transaction is open.

@@ -1,8 +1,8 @@
-"""Prepared statements on psycopg's connection without its cursor, which costs a client most of a call: 70 µs of
-processor time for a spend, and 43 like this (docs/decisions/hot-path.md).
+"""Run prepared statements on psycopg's connection without its cursor, which accounts for much of a call: a spend takes
+43 µs of processor time instead of 70 (docs/decisions/hot-path.md).
 
-Values are turned into PostgreSQL's and back by psycopg's own adapters. Only the waiting differs: libpq's blocking call,
-which lets other threads run. A signal is seen to when the answer is there.
+psycopg's own adapters convert values both ways. Only the waiting differs: libpq's blocking call, which lets other
+threads run. A signal is handled once the result has arrived.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Row = tuple[Any, ...]
 
 
 class PreparedStatements:
-    """Those of one connection. Lives as long as it does and, as it, serves one thread at a time."""
+    """The prepared statements of one connection, used by one thread at a time, as the connection is."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
@@ -29,8 +29,8 @@ class PreparedStatements:
         self._numbers = count(1)
 
     def can_run(self) -> bool:
-        """Whether a statement may be prepared here, and needs nothing before it: outside of autocommit psycopg's cursor
-        opens the transaction.
+        """Return whether a statement may be prepared here and needs nothing before it: without autocommit, psycopg's
+        cursor opens the transaction.
         """
         if self._connection.prepare_threshold is None:
             return False
@@ -38,7 +38,7 @@ class PreparedStatements:
         return status == TransactionStatus.INTRANS or self._connection.autocommit
 
     def run(self, statement: str, arguments: Sequence[Any]) -> list[Row]:
-        """The rows that it gives. Its placeholders are ``%s``.
+        """Run a statement with ``%s`` placeholders and return its rows.
 
         Raises:
             psycopg.Error: as psycopg's cursor does.
@@ -59,12 +59,12 @@ class PreparedStatements:
     def _check(self, result: PGresult) -> None:
         if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             return
-        if not result.error_field(DiagnosticField.SQLSTATE):  # libpq's own words: the server is gone
+        if not result.error_field(DiagnosticField.SQLSTATE):  # an error of libpq itself: the server is gone
             raise psycopg.OperationalError(result.get_error_message())
         raise psycopg.errors.error_from_result(result)
 
 
 def _numbered(statement: str) -> bytes:
-    """``%s`` as PostgreSQL has it: ``$1``, ``$2``, …"""
+    """Replace ``%s`` by PostgreSQL's ``$1``, ``$2``, …"""
     first, *others = statement.split("%s")
     return (first + "".join(f"${number}{text}" for number, text in enumerate(others, start=1))).encode()

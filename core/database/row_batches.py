@@ -1,8 +1,7 @@
-"""All rows of a query, some thousands at a time, for files that have no end.
+"""Read all rows of a query, some thousands at a time, for files of any length.
 
-Each batch is a short query of its own that begins behind the last row of the one before. So no transaction and no
-cursor stays open while somebody downloads, which a pooler in transaction mode could not keep, and what is held at once
-doesn't depend on how many rows there are.
+Each batch is a short query of its own that starts after the last row before it. So no transaction or cursor stays open
+during a download, which a pooler in transaction mode couldn't keep, and memory doesn't grow with the rows.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ ROWS_AT_ONCE = 2000
 
 
 def in_row_batches(rows: QuerySet[M], order: Sequence[str], size: int = ROWS_AT_ONCE) -> Iterator[list[M]]:
-    """The rows in an order that an index has. All its columns run the same way, none is null, and together they tell
-    rows apart. Rows that come meanwhile may be in it or not; none comes twice.
+    """Yield the rows in an indexed order, whose columns are all ascending or all descending, not null, and together
+    unique.
+    Rows added meanwhile may be included; none is repeated.
     """
     rows = rows.order_by(*order)
     batch = list(rows[:size])

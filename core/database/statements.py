@@ -1,4 +1,4 @@
-"""Statements of the hot path: prepared on Django's connection, one round trip, little else."""
+"""Run the hot path's statements: prepared, on Django's connection, in one round trip."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from core.database.prepared import PreparedStatements
 
 Row = tuple[Any, ...]
 
-# On psycopg's connection and not on Django's, which gets another one from the pool.
+# Kept on psycopg's connection and not on Django's, which takes changing ones from the pool.
 KEPT = "credits_prepared_statements"
 UNDO = "credits_undo"
 
 
 def call(statement: str, arguments: Sequence[Any]) -> list[Row]:
-    """The rows of a statement, on Django's connection and in its transaction.
+    """Return a statement's rows, on Django's connection and in its transaction.
 
-    Django's own cursor writes the arguments into the text of each statement, so PostgreSQL parses and plans it every
-    time. This one sends text and arguments apart and lets the server keep the plan, where the setting
-    DATABASE_PREPARED_STATEMENTS allows it. Whoever watches Django's statements (tests that count them, debugging) still
-    sees them.
+    Django's cursor puts the arguments into each statement's text, so PostgreSQL parses and plans it every time. This
+    one sends them separately and lets the server keep the plan, if DATABASE_PREPARED_STATEMENTS allows it. Code that
+    watches Django's statements (tests that count them, debugging) still sees them.
     """
     connection = connections[DEFAULT_DB_ALIAS]  # not its proxy, which looks it up again for each attribute
     if connection.queries_logged or connection.execute_wrappers:
@@ -38,9 +37,9 @@ def call(statement: str, arguments: Sequence[Any]) -> list[Row]:
 
 
 def call_undoably(statement: str, arguments: Sequence[Any]) -> list[Row]:
-    """As `call`, and an error in the data undoes this statement alone: whoever has a transaction open can go on in it.
+    """Act as `call`, except that a data error undoes only this statement: an open transaction can continue.
 
-    There it runs behind a savepoint, which goes along in the same round trip; alone it needs none.
+    There it runs behind a savepoint, sent in the same round trip; alone it needs none.
     """
     connection = connections[DEFAULT_DB_ALIAS]
     if not connection.in_atomic_block:
@@ -51,9 +50,7 @@ def call_undoably(statement: str, arguments: Sequence[Any]) -> list[Row]:
         except (DataError, IntegrityError):
             cursor.execute(f"ROLLBACK TO SAVEPOINT {UNDO}; RELEASE SAVEPOINT {UNDO}")
             raise
-        cursor.set_result(
-            -2
-        )  # the last answer is RELEASE's; whoever keeps the history may have asked something first
+        cursor.set_result(-2)  # the last result is RELEASE's; pghistory may have sent a statement first
         rows: list[Row] = cursor.fetchall()
         return rows
 

@@ -1,7 +1,7 @@
-"""How long PostgreSQL lets a program wait for a lock, run a statement and keep a transaction open.
+"""Limit how long PostgreSQL lets a program wait for a lock, run a statement and keep a transaction open.
 
-A request holds one of the web process's few threads while it waits, so it gives up within seconds and its caller tries
-again. Jobs have time; commands, which migrate and count for as long as it takes, are only kept from waiting for ever.
+A waiting request occupies one of the web process's few threads, so it gives up within seconds and its caller retries.
+Jobs have time; commands, which migrate and count for as long as needed, are only kept from waiting forever.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ OF_WEB: TimeLimits = {
 OF_WORKER: TimeLimits = {
     "lock_timeout": "30s",
     "statement_timeout": "10min",
-    "idle_in_transaction_session_timeout": "2min",  # a mail is sent inside of one
+    "idle_in_transaction_session_timeout": "2min",  # an email is sent inside a transaction
     TRANSACTION: "15min",
 }
 OF_COMMANDS: TimeLimits = {
-    # An index that is built concurrently waits for older transactions by locks: for longer than any of a job's.
+    # A concurrent index build waits on locks for older transactions: longer than any of a job's.
     "lock_timeout": "20min",
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "20min",
     TRANSACTION: "0",
 }
 KNOWS_TRANSACTION_TIMEOUT = 170000
-LIMITED = "credits_limited"  # on psycopg's connection, which the pool keeps
+LIMITED = "credits_limited"  # set on psycopg's connection, which the pool keeps
 
 
 def time_limits_of(program: str) -> TimeLimits:
@@ -44,13 +44,13 @@ def time_limits_of(program: str) -> TimeLimits:
 
 
 def with_time_limits(options: Mapping[str, Any], limits: TimeLimits) -> dict[str, Any]:
-    """A database's OPTIONS with the limits that every supported PostgreSQL knows. What ``options`` says itself wins."""
+    """Add the limits that every supported PostgreSQL knows to a database's OPTIONS. Values in ``options`` win."""
     said = [f"-c {name}={value}" for name, value in limits.items() if name != TRANSACTION]
     return {**options, "options": " ".join([*said, options.get("options", "")]).strip()}
 
 
 def limit_transactions(connection: Any, **_signal: Any) -> None:
-    """Sets the one that PostgreSQL knows from 17 on, once for each connection: older ones refuse to connect with it."""
+    """Set the limit that PostgreSQL knows from 17 on, once per connection: older versions would refuse to connect."""
     limit, psycopg_connection = settings.DATABASE_TIME_LIMITS.get(TRANSACTION), connection.connection
     if not limit or getattr(psycopg_connection, LIMITED, False):
         return

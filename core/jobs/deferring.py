@@ -1,6 +1,6 @@
-"""Defers background jobs by name, so that who asks for a job needn't import what does it.
+"""Defer background jobs by name, so that callers needn't import what runs them.
 
-Jobs live in PostgreSQL: one that is deferred inside a transaction commits or rolls back with it.
+Jobs are in PostgreSQL: one deferred inside a transaction commits or rolls back with it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from datetime import timedelta
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-# Seconds after each failure: 10, 310, 610, …: some two days in all, like Stripe's own retries.
+# Seconds after each failure: 10, 310, 610, …: some two days in total, like Stripe's own retries.
 PATIENTLY = RetryStrategy(max_attempts=35, wait=10, linear_wait=300)
 
 
 def defer(
     task: str, /, *, lock: str | None = None, after: timedelta | None = None, **arguments: str | int
 ) -> None:
-    """Defer a task of some app's ``tasks.py`` by its registered name. Jobs with the same ``lock`` run one at a time.
+    """Defer a task of an app's ``tasks.py`` by its registered name. Jobs with the same ``lock`` run one at a time.
 
     Raises:
         procrastinate.exceptions.TaskNotFound: there is no task of this name.

@@ -1,23 +1,23 @@
-"""The queues of background jobs, one for each neighbour that jobs wait for, and how many of each run at once.
+"""Define a queue of background jobs per external service that they wait for, and how many of each run in parallel.
 
-A mail server or a Stripe that doesn't answer so holds up its own queue and no other. The sum is how many connections of
-the pool a worker takes at most.
+A mail server or Stripe that doesn't answer thus blocks only its own queue. The sum is the most connections that a
+worker takes from the pool.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-MONEY = "money"  # what buyers and services rely on by the minute: the sweep, the ends of holds and lots
-STRIPE = "stripe"  # what an event or a member of staff asks of Stripe
+MONEY = "money"  # what buyers and services wait for: the sweep, the ends of holds and lots
+STRIPE = "stripe"  # requests to Stripe for an event or a member of staff
 MAIL = "mail"
-UPKEEP = "upkeep"  # counts, finds and tidies up, in the database alone
+UPKEEP = "upkeep"  # counts, finds and tidies up, in the database only
 
-# Of jobs that came before there were queues, as procrastinate calls it.
+# procrastinate's default, for jobs from before there were queues.
 UNNAMED = "default"
 
 PLACES: Mapping[str, int] = {
-    MONEY: 3,  # the sweep asks Stripe, and can take one of them for long
+    MONEY: 3,  # the sweep asks Stripe, and can occupy one of them for long
     STRIPE: 3,  # so can each comparison with Stripe
     MAIL: 2,
     UPKEEP: 2,

@@ -1,7 +1,7 @@
-"""The worker: one process, in which each queue has a worker of its own.
+"""Run the worker: one process with a worker for each queue.
 
-Jobs wait for their neighbours and not for the processor, so threads are enough: a process for each queue would take
-several times the memory. While the database is away the worker waits, and goes on when it is back.
+Jobs wait for external services, not for the processor, so threads are enough: a process per queue would take several
+times the memory. While the database is away the worker waits, and then continues.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from core.jobs.queues import PLACES
 logger = structlog.get_logger(__name__)
 
 AGAIN_AFTER_S = 2.0
-# Beside one for each job: asyncio looks up host names in threads too.
+# Besides one per job: asyncio resolves host names in threads too.
 SPARE_THREADS = 4
 LOST = (ConnectorException, OperationalError)
 
 
 def run_worker() -> None:
-    """Works until SIGTERM or SIGINT; jobs that run by then are brought to their end."""
-    # The pool's own patience grows with each try, to minutes.
+    """Work until SIGTERM or SIGINT; jobs that are running then are completed."""
+    # By default the pool waits longer after each try, up to minutes.
     connector = PsycopgConnector(
         kwargs=connector_params(), min_size=1, max_size=len(PLACES), timeout=10, reconnect_timeout=5
     )
@@ -72,7 +72,7 @@ async def _open_and_work(connector: PsycopgConnector, stopping: asyncio.Event) -
 
 
 async def _keep_working(queue: str, places: int, stopping: asyncio.Event) -> None:
-    """One queue's worker, begun anew when it ends because it lost the database."""
+    """Run one queue's worker, and restart it after losing the database."""
     while not stopping.is_set():
         lost: Exception | None = None
         try:
@@ -86,6 +86,6 @@ async def _keep_working(queue: str, places: int, stopping: asyncio.Event) -> Non
 
 
 async def _wait_for_database(queue: str, error: Exception | None) -> None:
-    # It ends without an error when what failed was its heartbeat.
+    # A failed heartbeat ends it without an error.
     logger.warning("worker_lost_database", queue=queue, error=type(error).__name__ if error else "heartbeat")
     await asyncio.sleep(AGAIN_AFTER_S)

@@ -1,4 +1,4 @@
-"""Days before months and 24 hours: read the same way everywhere. Seconds, for the order of what happened counts."""
+"""Write the day before the month, and 24 hours, which nobody misreads; with seconds, as the order of events matters."""
 
 DATE_FORMAT = "j M Y"
 TIME_FORMAT = "H:i:s"
