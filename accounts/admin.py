@@ -48,9 +48,8 @@ class ManagedByProviderFilter(admin.SimpleListFilter):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, StaffMayLook):  # type: ignore[type-arg]  # not subscriptable at run time
-    """The admin of users. Whatever the provider decides is read-only.
-
-    Rights come from groups, so that users with the same job have the same rights.
+    """The admin of users, read-only for what the provider decides. Rights come from groups, to be the same for a
+    job.
     """
 
     is_audited = True

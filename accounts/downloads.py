@@ -71,8 +71,8 @@ def file_headers(name: str) -> dict[str, str]:
 
 
 def record_download(request: HttpRequest, about: Model | type[Model], file: str) -> None:
-    """Record who downloads data and the URL's parameters, before the first byte is sent. A searched email address is
-    hidden: the record outlives the user.
+    """Record a download and its parameters before the first byte, but no email address: the record outlives the
+    user.
     """
     asked = {name: HIDDEN if "@" in value else value for name, value in _asked_for(request)}
     record_act("downloaded", about, {"file": file, **asked})

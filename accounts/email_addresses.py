@@ -26,9 +26,7 @@ class Holders:
 
 
 def email_key(address: str) -> str:
-    """Return the form in which an address is stored in `User.email_key` and compared; surrounding spaces are
-    ignored.
-    """
+    """Return the form in which `User.email_key` stores and compares an address, without surrounding spaces."""
     return normal_form(address.strip())
 
 

@@ -123,10 +123,7 @@ class ProviderSession(models.Model):
 
 
 class ProviderLogout(models.Model):
-    """A logout that the provider reported: kept while its token could be replayed, and while a sign-in that it ended
-    may
-    still be in progress.
-    """
+    """A logout that the provider reported, kept while its token or a sign-in that it ended could still arrive."""
 
     jti = models.CharField(max_length=255, primary_key=True)
     sid = models.CharField(max_length=255, blank=True, db_index=True)

@@ -116,9 +116,7 @@ def _log_missing_roles(user: User, identity: Identity, *, lost_rights: bool, sig
 
 
 def follow_provider_roles(user: User) -> None:
-    """Set the user's admin groups to those that the provider's roles name. Groups that staff created stay as they
-    are.
-    """
+    """Set the user's admin groups to those that the provider's roles name. Other groups stay as they are."""
     roles = Group.objects.filter(name__in=settings.STAFF_GROUPS)
     given = roles.filter(name__in=user.provider_roles.split(","))
     user.groups.remove(*roles.exclude(pk__in=given))
@@ -157,8 +155,8 @@ def _propose_usernames(identity: Identity) -> Iterator[str]:
 def _bring_up_to_date(user: User, identity: Identity, *, always: bool) -> None:
     """Save what changed.
 
-    Claims older than those saved last are ignored: otherwise a token from a minute before would restore a withdrawn
-    role. An erased user stays erased.
+    Claims older than those saved last are ignored: otherwise an earlier token would restore a withdrawn role. An erased
+    user stays erased.
     """
     changes = {name: value for name, value in _read_fields(identity).items() if getattr(user, name) != value}
     if not (changes or always):

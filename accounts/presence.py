@@ -18,9 +18,9 @@ KEEP_FROM_ERASURE = (
 
 
 def keep_from_erasure(*user_ids: UUID) -> None:
-    """Check that these users are not erased, and prevent it until the transaction ends. Call it before writing
-    something
-    new about them, and before taking any other lock, as the erasure does.
+    """Check that these users are not erased, and keep it so until the transaction ends.
+
+    Call it before writing anything new about them, and before taking any other lock, as the erasure does.
 
     Raises:
         UserErased: one of them is erased or deleted.

@@ -11,9 +11,7 @@ MOST = 100
 
 
 def users_named(word: str) -> list[UUID]:
-    """Return the ids of the users with exactly this username or email address, in any case, or this OpenID subject:
-    a hundred at most.
-    """
+    """Return the ids of up to 100 users with this username or email address, in any case, or this OpenID subject."""
     named = (
         User.objects.filter(username__normal_form=word)
         | people_with(word)

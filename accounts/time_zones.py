@@ -47,8 +47,8 @@ def zone_names() -> tuple[str, ...]:
 
 @cache
 def zone_options() -> SafeString:
-    """Return the zones as the options of a select, grouped by region. Cached: a template took as long for these four
-    hundred as for the rest of the page.
+    """Return the zones as a select's options, by region. Cached: a template took as long as for the rest of the
+    page.
     """
     options = {name: format_html("<option>{}</option>", name) for name in zone_names()}
     regions = ((region, [options[name] for name in options if name.startswith(region)]) for region in REGIONS)
@@ -90,9 +90,7 @@ def choose_zone(user: User, name: str) -> None:
 
 
 def take_from_browser(user: User, name: str) -> None:
-    """Save the browser's zone for a user who has none, unless they choose one at this moment. Unknown zones are
-    ignored.
-    """
+    """Save the browser's zone for a user who has none and isn't just choosing one. Unknown zones are ignored."""
     nobody_chose = User.objects.filter(pk=user.pk, time_zone="", erased_at__isnull=True)
     if name in zone_names() and nobody_chose.update(time_zone=name):
         user.time_zone = name

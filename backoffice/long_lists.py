@@ -1,8 +1,7 @@
 """List rows in the admin quickly, however long the table: no counting, skipping or sorting.
 
 Django's list counts all rows, reads past those of earlier pages, and sorts by any clicked column. Here a page starts
-after a row named in the URL, in an indexed order. The number of rows is PostgreSQL's estimate, shown only for the whole
-list.
+after a row named in the URL, in an indexed order. PostgreSQL's estimate of the rows is shown only for the whole list.
 """
 
 from __future__ import annotations
@@ -29,10 +28,7 @@ ESTIMATE = "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass"
 
 @dataclass(frozen=True)
 class Place:
-    """The start of a page: at the rows ``beyond`` a row in the list's order, or those ``before`` it. ``values`` are
-    that
-    row's, one per column of the order.
-    """
+    """The start of a page: the rows ``beyond`` or ``before`` one in the list's order, whose columns are ``values``."""
 
     direction: str
     values: list[Any]
@@ -40,8 +36,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Pages:
-    """The list's navigation, in place of Django's paginator. ``rows`` is their number: exact if they fit on one page,
-    else estimated, or None.
+    """The list's navigation, in place of Django's paginator. ``rows``: exact if on one page, else estimated, or
+    None.
     """
 
     rows: int | None

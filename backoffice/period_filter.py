@@ -16,9 +16,7 @@ from core.days import start_of
 
 
 class PeriodFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no types
-    """A filter that includes both days, in the site's time zone, like the figures that link here. An invalid day is
-    ignored.
-    """
+    """A filter that includes both days, in the site's time zone, as the figures count. Ignores an invalid day."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)

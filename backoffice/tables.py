@@ -1,4 +1,4 @@
-"""Small tables of a page: the newest or next few rows, with a link to all of them."""
+"""Show small tables on a page: the first few rows, with a link to all of them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from backoffice.display import EMPTY
 
 @dataclass(frozen=True)
 class Table:
-    """``headers`` and ``rows`` of cells, as unfold's table takes them. ``more`` leads to the whole list; ``empty`` is
-    said where there are no rows.
+    """``headers`` and ``rows`` of cells, as in unfold. ``more`` links to the whole list; ``empty`` is shown without
+    rows.
     """
 
     title: Any
@@ -30,7 +30,7 @@ class Table:
 
 
 def plain_table(headers: Sequence[Any], rows: Iterable[Sequence[Any]]) -> SafeString:
-    """A table as the value of a field; a dash where it has no rows."""
+    """Return a table as the value of a field; a dash if it has no rows."""
     listed = list(rows)
     if not listed:
         return SafeString(EMPTY)

@@ -106,8 +106,8 @@ class RequestLog(RequestMiddleware):
 
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
-        """Add the user to the log if the database can be reached. While it can't, the request fails on its own and is
-        logged without a user.
+        """Add the user to the log if the database can be reached. If not, the request fails on its own, logged without
+        one.
         """
         with suppress(*DATABASE_AWAY):
             RequestMiddleware.bind_user_id(request)

@@ -25,9 +25,8 @@ class UnstorableText(DomainError):
 
 
 class RefuseUnstorableText:
-    """Middleware that answers 400 to such a character in the path, query, cookies or form, whatever the view would do.
-
-    JSON bodies are checked by their fields, which name what is wrong.
+    """Middleware that answers 400 to such a character in the path, query, cookies or form. JSON fields check their
+    own.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

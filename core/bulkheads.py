@@ -10,9 +10,8 @@ from core.errors import DomainError
 
 
 class Places:
-    """A number of places, and as many waiting. Anyone beyond that is refused immediately, with the error that
-    ``refusal``
-    creates.
+    """A number of places, and as many waiting. Anyone beyond that gets the error that ``refusal`` creates,
+    immediately.
     """
 
     def __init__(self, count: int, refusal: Callable[[], DomainError]) -> None:

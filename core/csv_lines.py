@@ -26,9 +26,7 @@ class _Line:
 
 
 def csv_lines(columns: Sequence[str], batches: Iterable[Iterable[Sequence[str]]]) -> Iterator[str]:
-    """Yield the file in pieces: the column names, then each batch of rows. Pass users' text through `harmless`
-    first.
-    """
+    """Yield the column names, then each batch of rows. Pass users' text through `harmless` first."""
     line = _Line()
     writer = csv.writer(line)
     writer.writerow(columns)

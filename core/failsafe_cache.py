@@ -2,8 +2,7 @@
 
 The cache only counts requests, for limits that protect the site and don't affect its books, so its content may be lost
 at any time. Nobody is refused or delayed because the counter is away: a call without an answer within `PATIENCE_S`
-continues without one, and no call is made for `PAUSE_S`. Then one request tries, and the others follow once it gets an
-answer.
+continues without one, and no call is made for `PAUSE_S`. Then one request tries; the others follow if it succeeds.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Return the API's errors as ``application/problem+json`` (RFC 9457), each with a stable ``code``.
 
 A `DomainError` keeps its code and status, so views never translate one. In DRF's views drf-standardized-errors collects
-the errors and `ProblemFormatter` writes them in the standard's shape; plain views use `problem_response`. Both use
-`problem_document`.
+the errors and `ProblemFormatter` formats them; plain views use `problem_response`. Both use `problem_document`.
 """
 
 from __future__ import annotations

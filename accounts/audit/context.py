@@ -11,10 +11,7 @@ from accounts.models import User
 
 
 def acting(user: User | None = None, cause: str = "") -> pghistory.context:
-    """Record changes made inside as this user's, or under a ``cause``: the name of a rule, such as ``provider_roles``.
-
-    The request's id and address are added if there is a request.
-    """
+    """Record changes made inside as this user's, or under a ``cause``: a rule's name, such as ``provider_roles``."""
     who = {"user": str(user.pk)} if user else {}
     return pghistory.context(**who, cause=cause, **request_origin())
 

@@ -45,13 +45,12 @@ class FromConnection(Func):
 
 
 class AuditEntry(models.Model):
-    """One act: a row's change, written by its table's trigger, or another act such as a download
-    (`accounts.audit.recording`).
+    """One act: a change of a row, written by its table's trigger, or one written by `accounts.audit.recording`.
 
     ``before`` and ``after`` hold the columns that differ, or all recorded columns of a row that was created or deleted.
-    They name users only by id and hold no secrets, so erasing a user changes nothing here. ``beside`` holds related
-    values that didn't change, such as an amount's currency, or the request's parameters. ``actor_id`` is empty if no
-    user was involved: then ``cause``, ``program`` and ``database_role`` name the source.
+    They name users only by id and hold no secrets, so erasing a user changes nothing here. ``beside`` holds unchanged
+    related values, such as an amount's currency, or the request's parameters. ``actor_id`` is empty if no user acted:
+    then ``cause``, ``program`` and ``database_role`` name the source.
     """
 
     at = models.DateTimeField(_("when"), db_default=Now(), editable=False)

@@ -41,8 +41,8 @@ def watch(
 
 
 def unwatch(watched: RunSQL) -> RunSQL:
-    """Undo `watch`. Call it before dropping a recorded column: otherwise PostgreSQL silently drops the trigger with
-    the column, and the table is no longer audited.
+    """Undo `watch` before dropping a recorded column: its trigger would silently go too, and with it the table's
+    audit.
     """
     return RunSQL(watched.reverse_sql or RunSQL.noop, watched.sql)
 

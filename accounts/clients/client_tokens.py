@@ -2,8 +2,7 @@
 
 Verifying an RS256 signature costs more than the rest of a request's authentication. So a verified token is cached by
 its SHA-256, for as long as the key that verified it is the provider's: when keys are refetched or dropped, every token
-is verified again, and a withdrawn key is refused here too. Only the client's identity is cached; what it may do is read
-on each request.
+is verified again, and a withdrawn key is refused here too. Only the client's identity is cached, not its scopes.
 """
 
 from __future__ import annotations
@@ -30,8 +29,9 @@ _FOR_SERVICES = "This endpoint is for services. Use client credentials or an API
 
 @dataclass(frozen=True, slots=True)
 class TokenClient:
-    """A client as its token names it. ``has_service_role``: the provider allows it to use this API. If the token has no
-    roles at all, ``why_no_roles`` says why.
+    """A client as its token names it. ``has_service_role``: the provider allows it to use this API.
+
+    If the token has no roles at all, ``why_no_roles`` says why.
     """
 
     oidc_client_id: str
@@ -89,11 +89,12 @@ def _read_client_id(claims: Claims) -> str:
 
 
 def _nobody_stands_behind(claims: Claims, client: TokenClient) -> bool:
-    """Return whether this is certainly the client's own token; `is_of_a_client` only rules out users' endpoints.
+    """Return whether this is certainly the client's own token; `is_of_a_client` is only sure enough to refuse it to
+    users.
 
-    A user may have a name that begins like a service account's, and another provider's user tokens may look like a
-    client's. So either the subject is the client, or it is exactly that client's service account without a session, or
-    the provider gave it the service role.
+    A user's name may begin like a service account's, and another provider's user tokens may look like a client's. So
+    either the subject is the client, or it is that client's service account without a session, or the provider gave it
+    the service role.
     """
     if claims.get("sub") == client.oidc_client_id:
         return True

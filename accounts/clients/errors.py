@@ -8,10 +8,7 @@ REALM = "credits"
 
 
 class ClientError(DomainError):
-    """A refused call of a service.
-
-    ``challenge`` is the response's ``WWW-Authenticate`` (RFC 6750, section 3); empty: no such header.
-    """
+    """A service's refused call. ``challenge`` is its ``WWW-Authenticate`` (RFC 6750, section 3); empty: no header."""
 
     challenge = ""
 

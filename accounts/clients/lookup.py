@@ -1,8 +1,7 @@
 """Run the one query of a service's request.
 
 Written by hand: it runs before each spend, and the ORM takes longer to build the statement than PostgreSQL to run it
-(docs/decisions/api-keys.md). Nothing is cached, so a disabled client or revoked key is refused from the next request
-on.
+(docs/decisions/api-keys.md). Nothing is cached, so a disabled client or revoked key is refused immediately.
 """
 
 from __future__ import annotations
@@ -24,9 +23,7 @@ _BY_PREFIX = """SELECT c.id, c.name, c.scopes, c.requests_per_minute, c.is_activ
 
 
 class ClientRow(NamedTuple):
-    """The columns of `ApiClient` that a request needs. ``use_is_old``: last use was recorded over a minute ago or
-    never.
-    """
+    """The columns of `ApiClient` that a request needs. ``use_is_old``: no use was recorded in the last minute."""
 
     id: UUID
     name: str

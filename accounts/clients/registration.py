@@ -14,8 +14,7 @@ ORDINARY = [Scope.READ.value, Scope.SPEND.value, Scope.TRANSFER.value]
 
 
 def register_client(oidc_client_id: str) -> ApiClient:
-    """Return the client of this id. Create it if needed, with every scope that concerns only itself; staff can limit
-    it.
+    """Return the client of this id, created on its first request with every scope that concerns only itself.
 
     Of several simultaneous first requests one creates it and the others find it: the id at the provider is unique.
     """

@@ -30,10 +30,7 @@ def client_of(request: Request) -> Client:
 
 
 def HasScope(scope: str) -> type[BasePermission]:  # noqa: N802  # it makes a class, and is used as one
-    """Return a permission for clients with the scope: ``permission_classes = [HasScope("spend")]``.
-
-    Other clients are refused with MissingScope, which names the scope.
-    """
+    """Return a permission: ``permission_classes = [HasScope("spend")]``. Raises MissingScope without the scope."""
 
     class ScopePermission(BasePermission):
         def has_permission(self, request: Request, view: APIView) -> bool:

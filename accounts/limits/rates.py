@@ -49,10 +49,7 @@ class Rate(NamedTuple):
 
 
 def check_rate(name: str, limit: int, window_s: int = WINDOW_S) -> Rate:
-    """Count one request of ``name``, such as ``client:<id>``, in this window of ``window_s`` seconds.
-
-    Raises RateLimited above ``limit``, with the seconds until the next window.
-    """
+    """Count one request of ``name``, such as ``client:<id>``, in this window. Raises RateLimited above ``limit``."""
     now = time.time()
     reset_s = math.ceil((int(now) // window_s + 1) * window_s - now)
     count = count_up(name, window_s)

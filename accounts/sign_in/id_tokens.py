@@ -25,10 +25,7 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 def read_id_token(token: object, nonce: str | None) -> Claims:
-    """Return the claims of an ID token that answers our own request.
-
-    Raises InvalidTokenError, ProviderUnavailableError.
-    """
+    """Return the claims of an ID token for our own request. Raises InvalidTokenError, ProviderUnavailableError."""
     claims = require_subject(_verify(token, audience=settings.OIDC_RP_CLIENT_ID))
     _check_authorized_party(claims)
     if not (nonce and isinstance(claims.get("nonce"), str) and _same(claims["nonce"], nonce)):
@@ -61,10 +58,9 @@ def read_own_access_token(token: object) -> Claims:
 
 
 def read_logout_token(token: object) -> Claims:
-    """Return the claims of a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.6). Doesn't check for
-    replay.
+    """Return the claims of a logout token, unless it is invalid; replay is not checked.
 
-    Raises InvalidTokenError, ProviderUnavailableError.
+    See OpenID Connect Back-Channel Logout 1.0, section 2.6. Raises InvalidTokenError, ProviderUnavailableError.
     """
     claims = _verify(token, audience=settings.OIDC_RP_CLIENT_ID)
     events = claims.get("events")

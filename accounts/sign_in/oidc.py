@@ -39,10 +39,7 @@ class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-d
         return user
 
     def get_token(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """Exchange the code.
-
-        A 4xx concerns this code, anything else the provider (RFC 6749, section 5.2).
-        """
+        """Exchange the code. A 4xx concerns this code, anything else the provider (RFC 6749, section 5.2)."""
         try:
             answer = super().get_token(payload)
         except requests.HTTPError as error:
@@ -61,10 +58,7 @@ class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-d
         self.request.oidc_id_token = id_token
 
     def get_userinfo(self, access_token: object, id_token: object, payload: Claims) -> Claims:
-        """Return the userinfo claims.
-
-        Raises InvalidTokenError if they are another user's (Core 1.0, section 5.3.2).
-        """
+        """Return the userinfo claims. Raises InvalidTokenError if they are another user's (Core 1.0, section 5.3.2)."""
         try:
             userinfo = _require_object(super().get_userinfo(access_token, id_token, payload))
         except requests.RequestException as error:

@@ -34,9 +34,8 @@ WAIT_S = 1.0
 
 @contextmanager
 def password_try(name: str, address: str) -> Iterator[None]:
-    """Allow one password check. It counts as a failure beforehand, so that parallel tries can't all pass, until the
-    block
-    ends without an error.
+    """Allow one password check, counted as a failure until the block ends without an error: parallel tries can't all
+    pass.
 
     Raises:
         RateLimited: too many failures. Nothing was checked.

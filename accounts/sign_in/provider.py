@@ -1,7 +1,4 @@
-"""Locate the OpenID provider.
-
-One issuer is configured; its endpoints follow from it, as in Keycloak.
-"""
+"""Locate the OpenID provider: its endpoints follow from one issuer, as in Keycloak."""
 
 from __future__ import annotations
 
@@ -29,9 +26,8 @@ def is_configured() -> bool:
 
 
 def get_endpoint(setting: str) -> str:
-    """Return the URL in ``setting``, or the one derived from the issuer; empty without a provider.
-
-    Read on each call, so that changing one setting is enough.
+    """Return the URL in ``setting``, or else one derived from the issuer; empty without a provider. Read on each
+    call.
     """
     if explicit := getattr(settings, setting, ""):
         return str(explicit)

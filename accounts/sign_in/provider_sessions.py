@@ -29,9 +29,8 @@ LONGEST_LIFE = timedelta(days=1)
 
 
 def remember_session(session_key: str, user: User, id_claims: Claims) -> None:
-    """Record the provider's session of a stored session of ours.
-
-    Raises InvalidTokenError if the provider has ended it meanwhile.
+    """Record the provider's session of a session here. Raises InvalidTokenError if the provider has ended it
+    meanwhile.
     """
     sid = id_claims["sid"] if is_storable_id(id_claims.get("sid")) else ""
     with transaction.atomic():
@@ -43,9 +42,8 @@ def remember_session(session_key: str, user: User, id_claims: Claims) -> None:
 
 
 def end_sessions(claims: Claims) -> None:
-    """End the sessions that a logout token names and record the token, in one transaction.
-
-    Raises InvalidTokenError if the token was used before.
+    """End the sessions that a logout token names, and record the token. Raises InvalidTokenError if it was used
+    before.
     """
     user = User.objects.filter(oidc_sub=claims["sub"]).first() if "sub" in claims else None
     sid = claims.get("sid", "")

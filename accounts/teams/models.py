@@ -4,8 +4,7 @@ A team has exactly one owner, any number of admins, and members. Each except the
 credits they may spend per day, week or month. `MemberAllowance` counts what each has spent; the credits themselves are
 in the ledger, in the team's account.
 
-Only the neighbouring modules write here. Each rule is also enforced by the database, as a constraint or trigger named
-for it.
+Only the neighbouring modules write here. A constraint or trigger named for each rule enforces it again.
 """
 
 from __future__ import annotations
@@ -182,9 +181,8 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """An emailed invitation: anyone who has its link can join, once, until it expires.
-
-    Only the SHA-256 of the link's token is stored.
+    """An emailed invitation: anyone with its link can join, once, until it expires. Only its token's SHA-256 is
+    stored.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -228,7 +226,7 @@ class Invitation(models.Model):
                 condition=Q(accepted_at__isnull=True, revoked_at__isnull=True),
                 name="teams_invitation_one_open_per_team_and_email",
             ),
-            # The form of `accounts.email_addresses`: the constraint above then compares addresses as all other code
+            # The form of `accounts.email_addresses`: then the constraint above compares addresses as all other code
             # does.
             models.CheckConstraint(
                 condition=Q(email=NormalForm("email")), name="teams_invitation_email_in_normal_form"

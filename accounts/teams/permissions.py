@@ -1,15 +1,15 @@
-"""Who may do what in a team.
+"""Define what each role may do in a team.
 
 ======================  =====  =====  ======
 may                     owner  admin  member
 ======================  =====  =====  ======
 spend, see the members  yes    yes    yes
-see what was bought     yes    yes    yes
+see purchases           yes    yes    yes
 see others' receipts    yes    yes    no
 leave                   no     yes    yes
 rename                  yes    yes    no
 invite, cap, remove     all    members  no
-make admins, hand on    yes    no     no
+make admins, transfer   yes    no     no
 ======================  =====  =====  ======
 """
 

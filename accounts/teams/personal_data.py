@@ -54,9 +54,8 @@ def invitations_to(user: User) -> QuerySet[Invitation]:
 
 
 def lock_memberships(user: User) -> None:
-    """Lock the user's teams and memberships until the transaction ends. A member's spend locks the membership before
-    the
-    account, so call this before locking any account.
+    """Lock the user's teams and memberships until the transaction ends, before any account, as a member's spend
+    does.
     """
     for team_id in user.memberships.order_by("team_id").values_list("team_id", flat=True):
         lock_team(team_id)

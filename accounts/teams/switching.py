@@ -14,9 +14,9 @@ SESSION_KEY = "acting_team"
 
 
 def acting_team(request: HttpRequest) -> Team | None:
-    """Return the team that the user acts for; None: the personal account. One query, none if they never switched.
+    """Return the team that the user acts for; None: the personal account, also for a former member of the chosen team.
 
-    A user who is no longer in the team is back in the personal account.
+    Takes one query, or none if the user never switched.
     """
     if SESSION_KEY not in request.session or not request.user.is_authenticated:
         return None

@@ -166,8 +166,8 @@ OIDC_ADMIN_ROLE = env("OIDC_ADMIN_ROLE", default="admin")
 STAFF_GROUPS = ("support", "finance", "catalogue")
 # A client whose own token has this role may call the credits API, and is registered on its first call.
 OIDC_SERVICE_ROLE = env("OIDC_SERVICE_ROLE", default="service")
-# Counted from signing in, even if the session is active; Keycloak's sessions end after as long (SSO Session Max). Roles
-# are read at sign-in, so a withdrawn role can last this long in an open session.
+# Counted from signing in, even if the session is active, as Keycloak's SSO Session Max is. Roles are read at sign-in,
+# so a withdrawn role can last this long in an open session.
 OIDC_SESSION_LIFETIME = timedelta(minutes=env.int("OIDC_SESSION_MINUTES", default=600))
 OIDC_AUTHENTICATE_CLASS = "accounts.views.AuthenticateView"
 OIDC_CALLBACK_CLASS = "accounts.views.CallbackView"
@@ -212,8 +212,8 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 # Off: otherwise metadata that anyone with access to Stripe's dashboard can write links a customer to a user here, a
 # synced session writes it back to Stripe, and deleting that user deletes the customer at Stripe.
 DJSTRIPE_SUBSCRIBER_CUSTOMER_KEY = ""
-# The prefix of an installation's own dj-stripe webhook, such as "stripe": <prefix>/webhook/<uuid>/ then works like our
-# webhook URL. Empty: no such URL.
+# The prefix of an older dj-stripe webhook, such as "stripe": <prefix>/webhook/<uuid>/ works like ours. Empty: no such
+# URL.
 DJSTRIPE_PREFIX = env("DJSTRIPE_PREFIX", default="").strip("/")
 
 # --- Purchases ----------------------------------------------------------------------------------------------------

@@ -13,9 +13,7 @@ class NotAnAmount(ValueError):
 
 
 def parse_amount(text: str, *, signed: bool = False) -> Decimal:
-    """Parse ASCII digits, optionally with a point and more digits. ``signed`` also accepts a minus: where an amount may
-    be
-    negative, or a clearer message refuses it.
+    """Parse ASCII digits, optionally with a point and more digits. ``signed`` also accepts a minus.
 
     Everything else that `Decimal` accepts is refused, as other programs read it differently or not at all: exponents,
     underscores, spaces, a plus, digits of other scripts.

@@ -16,9 +16,9 @@ def require_transaction() -> None:
 
 
 def take_turns(name: str) -> None:
-    """Wait for the lock of this name, and hold it until the transaction ends. Nothing else waits: a slow mail server,
-    say,
-    must not keep others from writing to the ledger.
+    """Wait for the lock of this name, and hold it until the transaction ends.
+
+    It blocks only callers with the same name: a slow mail server must not keep others from writing to the ledger.
 
     Raises:
         RuntimeError: no transaction is open.

@@ -18,8 +18,8 @@ ROWS_AT_ONCE = 2000
 
 
 def in_row_batches(rows: QuerySet[M], order: Sequence[str], size: int = ROWS_AT_ONCE) -> Iterator[list[M]]:
-    """Yield the rows in an indexed order, whose columns are all ascending or all descending, not null, and together
-    unique.
+    """Yield the rows in an indexed order, whose columns are all ascending or all descending, not null, unique together.
+
     Rows added meanwhile may be included; none is repeated.
     """
     rows = rows.order_by(*order)

@@ -1,7 +1,7 @@
-"""Define a queue of background jobs per external service that they wait for, and how many of each run in parallel.
+"""Define the queues of background jobs, one per service that jobs wait for, and how many of each run in parallel.
 
-A mail server or Stripe that doesn't answer thus blocks only its own queue. The sum is the most connections that a
-worker takes from the pool.
+A mail server that doesn't answer blocks only its own queue. A worker takes at most the sum of connections from the
+pool.
 """
 
 from __future__ import annotations
