@@ -71,9 +71,7 @@ def file_headers(name: str) -> dict[str, str]:
 
 
 def record_download(request: HttpRequest, about: Model | type[Model], file: str) -> None:
-    """Record a download and its parameters before the first byte, but no email address: the record outlives the
-    user.
-    """
+    """Record a download and its parameters before the first byte, without email addresses: it outlives the users."""
     asked = {name: HIDDEN if "@" in value else value for name, value in _asked_for(request)}
     record_act("downloaded", about, {"file": file, **asked})
 

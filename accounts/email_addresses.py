@@ -19,7 +19,7 @@ from accounts.normal_form import normal_form
 
 @dataclass(frozen=True)
 class Holders:
-    """How many users have an address, and the id of one of them."""
+    """The number of users who have an address, and the id of one of them."""
 
     count: int
     one: UUID

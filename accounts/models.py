@@ -44,8 +44,7 @@ class User(AbstractUser):
         help_text=_("Such as Europe/Berlin; leave blank for the site’s time zone."),
     )
 
-    # When all personal data was removed from this row (see `billing.privacy.erasure`). The row is kept: purchases,
-    # entries and acts of staff refer to it.
+    # When this row was emptied (see `billing.privacy.erasure`). It is kept: purchases and acts of staff refer to it.
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
 
     # The form by which users are found by email (see `accounts.email_addresses`). The database writes it on every

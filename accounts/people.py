@@ -30,10 +30,9 @@ BY_PROVIDER = "provider_roles"
 
 @dataclass(frozen=True)
 class Identity:
-    """What the provider says about a user. ``None``: it says nothing, and our value is kept.
+    """A user as the provider describes them. ``None``: it says nothing, and our value is kept.
 
-    Roles are the exception: a token without roles grants none, so that nobody stays staff because a claim is missing.
-    ``why_no_roles`` is for the log.
+    A token without roles grants none: nobody stays staff because a claim is missing. ``why_no_roles`` is for the log.
     """
 
     sub: str
@@ -96,8 +95,7 @@ def _find_roles(claims: Claims) -> tuple[list[str] | None, str]:
 def recognise_person(identity: Identity, *, signing_in: bool = False) -> User:
     """Return the user of this ``sub``: created at first, then kept up to date. Raises AccountDisabledError.
 
-    Only the subject counts, never a name or email address: an address can pass to another user, and a user created by
-    hand belongs to whoever has its password.
+    Only the subject counts: an address can pass to another user, and a user made by hand is whoever has its password.
     """
     user = _find_user(identity.sub) or _create_user(identity)
     if not user.is_active:
@@ -155,8 +153,7 @@ def _propose_usernames(identity: Identity) -> Iterator[str]:
 def _bring_up_to_date(user: User, identity: Identity, *, always: bool) -> None:
     """Save what changed.
 
-    Claims older than those saved last are ignored: otherwise an earlier token would restore a withdrawn role. An erased
-    user stays erased.
+    Older claims are ignored: an earlier token would restore a withdrawn role. An erased user stays erased.
     """
     changes = {name: value for name, value in _read_fields(identity).items() if getattr(user, name) != value}
     if not (changes or always):

@@ -18,9 +18,8 @@ KEEP_FROM_ERASURE = (
 
 
 def keep_from_erasure(*user_ids: UUID) -> None:
-    """Check that these users are not erased, and keep it so until the transaction ends.
-
-    Call it before writing anything new about them, and before taking any other lock, as the erasure does.
+    """Keep these users from being erased until the transaction ends. Call it before taking any other lock, as erasure
+    does.
 
     Raises:
         UserErased: one of them is erased or deleted.

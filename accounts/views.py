@@ -128,8 +128,7 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # moz
     def login_success(self) -> HttpResponse:
         """Sign in under a new session key: a key known before must be worthless afterwards.
 
-        Django keeps the key if the same user signs in again, and empties the session for another user, so values to
-        keep are read first and set afterwards.
+        Django keeps the key for the same user and empties the session for another, so values to keep are read first.
         """
         session = self.request.session
         next_url = self.success_url
@@ -194,9 +193,8 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _check_answer(request: HttpRequest) -> None:
-    """Refuse whatever doesn't answer a request of this session, before acting on it.
-
-    mozilla-django-oidc signs out on any ``?error=``, even without a state: a link could sign users out.
+    """Refuse what answers no request of this session: mozilla-django-oidc lets any link with ``?error=`` sign users
+    out.
     """
     states = request.session.get("oidc_states", {})
     if request.GET.get("state") not in states:

@@ -57,9 +57,7 @@ class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         return field
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Allow only the list's own filters and `asked_for`. Django would allow every column, hidden ones too, whose
-        values could be guessed letter by letter (``?payload__…__startswith=``).
-        """
+        """Allow only the list's filters and `asked_for`: ``?payload__…__startswith=`` would reveal hidden columns."""
         filters = [*self.get_list_filter(request), *self.asked_for]
         return any(lookup in _parameters_of(each) for each in filters)
 
@@ -110,8 +108,6 @@ class ReadOnlyAdmin(StaffMayLook):
 
 
 class ReadOnlyInline(TabularInline):  # type: ignore[misc]  # unfold has no types
-    """Rows that belong to the object, read-only."""
-
     extra = 0
     can_delete = False
     hide_title = True

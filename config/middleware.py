@@ -51,8 +51,7 @@ class AdminContentSecurityPolicy:
 class KnownHosts:
     """Middleware that refuses requests for unknown hosts before any other work.
 
-    Scanners send them by the thousand; each costs one log line. Django would notice later, after services have been
-    answered, and with a stack trace.
+    Scanners send thousands. Django would notice only after services have been answered, and with a stack trace each.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

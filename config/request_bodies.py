@@ -1,9 +1,9 @@
 """Limit how much of a request's body is read, whatever length the client announces.
 
 Django reads as many bytes as ``Content-Length`` announces, so it would lose a chunked body, which announces none. The
-server decodes the chunks and ends the stream at the body's end (``wsgi.input_terminated``), but also, without a sign,
-if the connection breaks. A truncated JSON document doesn't parse, but a truncated form does. So chunked forms are
-refused; browsers send none.
+server decodes the chunks and ends the stream with the body (``wsgi.input_terminated``), but also if the connection
+breaks. A truncated JSON document doesn't parse; a truncated form does, so chunked forms are refused. Browsers send
+none.
 
 Nothing is read before the body is used: refusing a request for another reason costs only its head.
 """

@@ -11,8 +11,8 @@ from django.core.exceptions import BadRequest, RequestDataTooBig
 class DomainError(Exception):
     """A broken rule, with a stable code, an HTTP status, and what it concerns.
 
-    ``code`` is part of the API's contract and never changes; ``status`` is for HTTP responses; ``params`` name the
-    objects concerned (which package, which amount), never secrets.
+    ``code`` never changes, as part of the API; ``params`` name the objects (which package, which amount), never
+    secrets.
     """
 
     code: ClassVar[str] = "error"

@@ -1,7 +1,4 @@
-"""Recognise when the database is away, or a lock that is needed is held for too long.
-
-Every API and page answers both with 503 and the time after which to retry; neither is a defect in our code.
-"""
+"""Answer 503, with the time to retry, if the database is away or a lock is held for too long: no defect in our code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read hand-written TOML files, and report each mistake with its line.
+"""Read hand-written TOML files, reporting each mistake with its line.
 
 Numbers are read as written: tomllib would also accept 1e3, 1_000, +1 and 0x10.
 """

@@ -28,8 +28,7 @@ def record_act(
     Args:
         act: one past-tense word of at most 40 letters: ``downloaded``, ``exported``, ``erased``, ``released``.
         about: the row, or the model whose rows are concerned.
-        detail: filters, a reason, amounts as text. Name users only by id, never by name or email: entries outlive them
-            and can't be changed.
+        detail: filters, a reason, amounts as text. Name users only by id: entries outlive them and can't be changed.
         before, after: the changed columns, if no trigger audits the table.
     """
     return AuditEntry.objects.create(

@@ -1,6 +1,5 @@
-"""Describe an audit entry in words: the act, the object, and each changed column before and after.
-
-Apps above this one format their columns through `FORMATS` and `LABELS`: accounts must not depend on credits or money.
+"""Describe audit entries in words. Apps above add `FORMATS` and `LABELS`: accounts can't depend on credits or
+billing.
 """
 
 from __future__ import annotations

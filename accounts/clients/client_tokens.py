@@ -29,9 +29,8 @@ _FOR_SERVICES = "This endpoint is for services. Use client credentials or an API
 
 @dataclass(frozen=True, slots=True)
 class TokenClient:
-    """A client as its token names it. ``has_service_role``: the provider allows it to use this API.
-
-    If the token has no roles at all, ``why_no_roles`` says why.
+    """A client as its token names it. ``has_service_role``: it may use this API; ``why_no_roles``: why there are no
+    roles.
     """
 
     oidc_client_id: str
@@ -89,8 +88,7 @@ def _read_client_id(claims: Claims) -> str:
 
 
 def _nobody_stands_behind(claims: Claims, client: TokenClient) -> bool:
-    """Return whether this is certainly the client's own token; `is_of_a_client` is only sure enough to refuse it to
-    users.
+    """Return whether a token is certainly the client's own; for `is_of_a_client`, being probably so is enough.
 
     A user's name may begin like a service account's, and another provider's user tokens may look like a client's. So
     either the subject is the client, or it is that client's service account without a session, or the provider gave it

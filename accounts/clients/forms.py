@@ -23,8 +23,6 @@ LONGEST_DAYS = 3650
 
 
 class ScopesChoice(forms.MultipleChoiceField):
-    """A choice of scopes, as checkboxes."""
-
     widget = UnfoldAdminCheckboxSelectMultipleWidget
 
     def __init__(self, **kwargs: Any) -> None:

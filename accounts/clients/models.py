@@ -26,7 +26,7 @@ HASH_LENGTH = 64
 
 
 class Scope(models.TextChoices):
-    """What a client may do with accounts."""
+    """A permission of a client for accounts."""
 
     READ = "read", _("Read balances and entries")
     SPEND = "spend", _("Spend and hold credits")
@@ -43,10 +43,9 @@ class ScopesField(ArrayField):  # type: ignore[type-arg]  # django-stubs types i
 
 
 class ApiClient(models.Model):
-    """A service that calls the API.
+    """A service that calls the API. Clients are switched off, never deleted: ledger entries name them.
 
-    ``oidc_client_id`` is its name at the OpenID provider; without it, the client signs in only with keys. Clients are
-    switched off, never deleted: ledger entries name them.
+    ``oidc_client_id`` is its name at the OpenID provider; without it, the client signs in only with keys.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

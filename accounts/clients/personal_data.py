@@ -32,7 +32,7 @@ def _key(row: ApiKey) -> list[str]:
 
 
 class ClientsData(PersonalData):
-    """The personal data of clients and keys. They are kept: services outlast the user who registered them."""
+    """The personal data of clients and keys, which are kept: services outlast the user who registered them."""
 
     files = (
         File(

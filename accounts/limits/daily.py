@@ -14,7 +14,7 @@ DAY = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class DailyAllowance:
-    """What is ``left`` of a ``limit``. ``since`` is the time of the first act in the last 24 hours; None: no act."""
+    """The part ``left`` of a ``limit``. ``since`` is the time of the first act in the last 24 hours; None: no act."""
 
     limit: Decimal
     left: Decimal

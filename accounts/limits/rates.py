@@ -1,9 +1,9 @@
 """Limit the requests of a client or a user per minute.
 
 Counted in Django's cache by calendar minute, with one increment. Around the turn of a minute a caller can make twice
-the limit in 60 seconds; the limit protects from floods, and an exact window would need more reads and writes. In
-process memory, the default, each web process counts separately; with a shared cache (CACHE_URL) they count together,
-and while it is away nobody is refused (`core.failsafe_cache`).
+the limit in 60 seconds: enough against floods, while an exact window needs more reads and writes. By default each web
+process counts in its memory; with a shared cache (CACHE_URL) they count together, and nobody is refused while it is
+away (`core.failsafe_cache`).
 """
 
 from __future__ import annotations

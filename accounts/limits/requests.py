@@ -1,7 +1,6 @@
 """Limit each user's requests per minute, on pages and over the API together (PERSON_RATE).
 
-`PersonThrottle`, DRF's default here, counts API views; `LimitPeople` counts pages. Services have their own limits
-(`accounts.clients.limits`); the admin has none.
+`PersonThrottle`, DRF's default here, counts API views; `LimitPeople` counts pages. See also `accounts.clients.limits`.
 """
 
 from __future__ import annotations

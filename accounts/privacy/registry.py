@@ -1,7 +1,6 @@
 """Register what each app holds about a user; `billing.privacy` exports and erases all of it.
 
-A new app or table adds a part of its own and changes no other code. A test compares the parts with every table that
-refers to a user or an account.
+A new app or table adds its own part and changes no other code. A test finds tables that no part covers.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class File:
-    """One file of a user's export. ``about`` describes it in the README, ``models`` are those of its rows, ``lines``
-    writes it; None: there is nothing to write.
+    """One file of an export. ``about`` is for the README, ``models`` have its rows, ``lines`` writes it or returns
+    None.
     """
 
     name: str

@@ -43,8 +43,7 @@ class ProviderKeysUnreachableError(APIException):
 class BearerTokenAuthentication(BaseAuthentication):
     """Authentication of a user by the ``Authorization: Bearer`` header.
 
-    Without the header, the next class decides. A bad header is answered with 401 without looking at the session cookie:
-    a client that sends a token means that token, and must not gain rights from a browser's cookie.
+    Without it, the next class decides. A bad one gets a 401: the session's cookie must not lend a token its rights.
     """
 
     def authenticate(self, request: Request) -> tuple[User, Claims] | None:

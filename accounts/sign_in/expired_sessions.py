@@ -9,10 +9,7 @@ ROWS_AT_ONCE = 2000
 
 
 def delete_expired_sessions() -> int:
-    """Delete the expired sessions and their provider sessions; return how many there were.
-
-    Deletes some thousands at a time, each in a short transaction: an old site has millions.
-    """
+    """Delete expired sessions and their provider sessions, some thousands per transaction; return how many."""
     deleted = 0
     expired = Session.objects.filter(expire_date__lt=timezone.now()).order_by("expire_date")
     while keys := list(expired.values_list("pk", flat=True)[:ROWS_AT_ONCE]):

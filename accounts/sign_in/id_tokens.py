@@ -36,8 +36,8 @@ def read_id_token(token: object, nonce: str | None) -> Claims:
 def read_access_token(token: object) -> Claims:
     """Return the claims of an access token for our API. Raises InvalidTokenError, ProviderUnavailableError.
 
-    ``sub`` may be missing: Keycloak leaves it out if the client lacks the scope ``basic``, and in lightweight tokens.
-    Call ``require_subject`` if you need it.
+    ``sub`` may be missing: Keycloak omits it without the scope ``basic`` and in lightweight tokens. See
+    `require_subject`.
     """
     claims = _verify(token, audience=settings.OIDC_API_AUDIENCE)
     if "cnf" in claims:

@@ -29,9 +29,8 @@ class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-d
     get_settings = staticmethod(read_setting)
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
-        """Authenticate the callback only: it alone has the nonce and verifier of its own state.
-
-        Otherwise a password form posted to ``?code=…&state=…`` would start an exchange without either.
+        """Authenticate only callbacks, which have a nonce and verifier: a form posted to ``?code=…&state=…``
+        doesn't.
         """
         if request is None or not (credentials.get("nonce") and credentials.get("code_verifier")):
             return None

@@ -42,9 +42,9 @@ def read_setting(name: str, *default: Any) -> Any:
 
 
 def find_end_session_url(request: HttpRequest) -> str | None:
-    """Return the URL that signs out at the provider too; None for a session that didn't begin there.
+    """Return the provider's sign-out URL, None for a session that began here. Call it before signing out here.
 
-    See OpenID Connect RP-Initiated Logout 1.0, section 2. Call it before our own session ends.
+    See OpenID Connect RP-Initiated Logout 1.0, section 2.
     """
     id_token = request.session.get(ID_TOKEN_KEY)
     if not (id_token and is_configured()):

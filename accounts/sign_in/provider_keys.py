@@ -41,10 +41,7 @@ class KeySet:
         self._lock = threading.Lock()
 
     def find(self, kid: str) -> jwt.PyJWK:
-        """Return the key with this id.
-
-        Raises InvalidTokenError if the provider has none, ProviderUnavailableError if it can't be asked now.
-        """
+        """Return a key by id. Raises InvalidTokenError if unknown, ProviderUnavailableError if it can't be fetched."""
         if kid not in self._keys or time.monotonic() - self._fetched_at > MAX_AGE_S:
             self._refetch(kid)
         if key := self._keys.get(kid):

@@ -32,7 +32,7 @@ COUNT = """
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a member has spent in the period of their cap, or this month if they have none."""
+    """A member's spending in the period of their cap, or this month if they have none."""
 
     spent: Decimal
     period: Period
@@ -47,9 +47,7 @@ class Allowance:
 def count_spending(
     team_id: UUID, user_id: UUID, amount: Decimal, *, now: datetime | None = None
 ) -> Allowance:
-    """Add ``amount`` to what the member has spent. Call it in the transaction of the spend that it counts.
-
-    Spending in an earlier membership of the team is included.
+    """Add ``amount`` to what the member has spent, in the transaction of the spend. Earlier memberships are included.
 
     Raises:
         UnknownMember: the user is not in the team.

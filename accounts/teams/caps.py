@@ -22,7 +22,7 @@ QUANTUM = Decimal("0.000001")
 
 @dataclass(frozen=True)
 class Cap:
-    """How many credits may be spent per period; may be zero."""
+    """A limit on the credits to spend per period; may be zero."""
 
     amount: Decimal
     period: Period

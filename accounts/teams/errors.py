@@ -78,8 +78,8 @@ class InvalidTeam(TeamError):
 class AccountSwitched(TeamError):
     """A page was shown for an account other than the current one. Nothing was done.
 
-    ``params``: ``shown`` and ``acting`` name the two in words; ``switch_to`` is the switch's value for the first, None
-    if the user can't switch to it.
+    ``params``: ``shown`` and ``acting`` name the two; ``switch_to`` is the switch's value for the first, None if
+    forbidden.
     """
 
     code = "account_switched"
@@ -87,9 +87,8 @@ class AccountSwitched(TeamError):
 
 
 class CapReached(TeamError):
-    """The spend would exceed the member's cap.
-
-    ``params``: ``cap`` and ``left`` in credits (Decimal), ``period``, and ``renews_at``, when the next one begins.
+    """The spend would exceed the cap. ``params``: ``cap`` and ``left`` in credits (Decimal), ``period``,
+    ``renews_at``.
     """
 
     code = "cap_reached"

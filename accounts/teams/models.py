@@ -267,7 +267,7 @@ class Invitation(models.Model):
 
 
 class MemberAllowance(models.Model):
-    """What a user has spent in a team in one calendar period; ``starts_on`` is its first day in the site's time zone.
+    """A user's spending in a team in one calendar period; ``starts_on`` is its first day in the site's time zone.
 
     It belongs to the user and the team, not to a membership: rejoining doesn't reset it. So counts are never deleted
     and never go down, and a user who has one can be deactivated but not deleted. Days, weeks and months are all

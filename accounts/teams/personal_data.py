@@ -63,9 +63,7 @@ def lock_memberships(user: User) -> None:
 
 
 def forget_teams(user: User) -> None:
-    """End the locked memberships of a user without obstacles. A team left without members loses its name, which may be
-    personal data; its account is kept.
-    """
+    """End the locked memberships of a user without obstacles, and clear the names of teams left without members."""
     left_empty = list(teams_alone(user).values_list("pk", flat=True))
     for membership in user.memberships.order_by("team_id"):
         end_membership(membership)

@@ -14,7 +14,7 @@ SESSION_KEY = "acting_team"
 
 
 def acting_team(request: HttpRequest) -> Team | None:
-    """Return the team that the user acts for; None: the personal account, also for a former member of the chosen team.
+    """Return the team that the user acts for; None: the personal account, also for a former member of that team.
 
     Takes one query, or none if the user never switched.
     """

@@ -235,7 +235,7 @@ REFUND_LIMIT = env.amount("REFUND_LIMIT", default="50")
 INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=90)
 # How long customers are assumed to stay, for the lifetime value on the admin's front page.
 CUSTOMER_LIFETIME_DAYS = env.int("CUSTOMER_LIFETIME_DAYS", default=730)
-# Whether staff may refund, adjust and approve for themselves and their teams: for a shop run by one person.
+# Whether staff may refund, adjust and approve for themselves and their teams: for a shop with one operator.
 STAFF_MAY_SERVE_THEMSELVES = env.bool("STAFF_MAY_SERVE_THEMSELVES", default=False)
 
 # --- Receipts -----------------------------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ ADJUSTMENT_APPROVAL_ABOVE = env.amount("ADJUSTMENT_APPROVAL_ABOVE", default="100
 # tiktoken's encoding for unknown models. Used if its data is installed.
 TOKEN_ENCODING = env("TOKEN_ENCODING", default="o200k_base")
 
-# --- Jobs, mail ---------------------------------------------------------------------------------------------------
+# --- Jobs, email --------------------------------------------------------------------------------------------------
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 PROCRASTINATE_ON_APP_READY = "accounts.audit.job_context.name_jobs"
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="credits@example.com")

@@ -16,8 +16,7 @@ WEBHOOK_RATE = env.int("WEBHOOK_RATE", default=6_000)
 # Purchases that a user may start per period.
 PURCHASE_RATE = env.rate("PURCHASE_RATE", default="60/min")
 
-# Wrong passwords in five minutes: for one name from one address, from one address, and for one name. Above the last,
-# each address has fewer tries at that name, but never none.
+# Wrong passwords in five minutes: per name and address, per address, per name (then fewer per address, never none).
 SIGN_IN_FAILURES = env.int("SIGN_IN_FAILURES", default=10)
 SIGN_IN_ADDRESS_FAILURES = env.int("SIGN_IN_ADDRESS_FAILURES", default=100)
 SIGN_IN_NAME_FAILURES = env.int("SIGN_IN_NAME_FAILURES", default=50)

@@ -25,8 +25,7 @@ def never_deleted() -> list[pgtrigger.Trigger]:
 def keeps(*columns: str) -> pgtrigger.Trigger:
     """Return a trigger that refuses an UPDATE naming one of these columns.
 
-    It fires after statements that set them: pgtrigger's ReadOnly compares old and new before every update, and so reads
-    and locks each row of the ledger's hot path once more.
+    It fires after such statements: pgtrigger's ReadOnly would read and lock each row of the hot path once more.
     """
     return pgtrigger.Trigger(
         name="keeps_what_it_came_as",

@@ -16,9 +16,7 @@ def require_transaction() -> None:
 
 
 def take_turns(name: str) -> None:
-    """Wait for the lock of this name, and hold it until the transaction ends.
-
-    It blocks only callers with the same name: a slow mail server must not keep others from writing to the ledger.
+    """Wait for this name's lock, and hold it until the transaction ends. Callers with other names don't wait.
 
     Raises:
         RuntimeError: no transaction is open.

@@ -1,6 +1,5 @@
-"""Defer background jobs by name, so that callers needn't import what runs them.
-
-Jobs are in PostgreSQL: one deferred inside a transaction commits or rolls back with it.
+"""Defer background jobs by name, without importing them. A job deferred in a transaction commits or rolls back
+with it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Define the queues of background jobs, one per service that jobs wait for, and how many of each run in parallel.
 
-A mail server that doesn't answer blocks only its own queue. A worker takes at most the sum of connections from the
-pool.
+A mail server that doesn't answer blocks only its own queue. The sum limits a worker's connections from the pool.
 """
 
 from __future__ import annotations
