@@ -48,9 +48,7 @@ class ManagedByProviderFilter(admin.SimpleListFilter):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, StaffMayLook):  # type: ignore[type-arg]  # not subscriptable at run time
-    """The admin of users, read-only for what the provider decides. Rights come from groups, to be the same for a
-    job.
-    """
+    """The admin of users, read-only for what the provider decides. Rights come from groups, one per job."""
 
     is_audited = True
     form = UserChangeForm

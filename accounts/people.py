@@ -95,7 +95,8 @@ def _find_roles(claims: Claims) -> tuple[list[str] | None, str]:
 def recognise_person(identity: Identity, *, signing_in: bool = False) -> User:
     """Return the user of this ``sub``: created at first, then kept up to date. Raises AccountDisabledError.
 
-    Only the subject counts: an address can pass to another user, and a user made by hand is whoever has its password.
+    Only the subject counts: an address can pass to another user, and a user made by hand belongs to its password's
+    owner.
     """
     user = _find_user(identity.sub) or _create_user(identity)
     if not user.is_active:

@@ -18,8 +18,7 @@ KEEP_FROM_ERASURE = (
 
 
 def keep_from_erasure(*user_ids: UUID) -> None:
-    """Keep these users from being erased until the transaction ends. Call it before taking any other lock, as erasure
-    does.
+    """Keep these users from being erased until the transaction ends. Call it before taking any other lock.
 
     Raises:
         UserErased: one of them is erased or deleted.

@@ -84,7 +84,7 @@ class SignInView(LoginView):
 
 
 class SignOutView(View):
-    """Ends our session, then the provider's. POST only: a link must not be able to sign anyone out."""
+    """A view that ends our session, then the provider's. POST only: a link must not be able to sign anyone out."""
 
     http_method_names = ["post"]
 
@@ -96,7 +96,7 @@ class SignOutView(View):
 
 
 class AuthenticateView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # mozilla-django-oidc is untyped
-    """Sends the browser to the provider with a state, a nonce and a PKCE challenge."""
+    """A view that sends the browser to the provider with a state, a nonce and a PKCE challenge."""
 
     http_method_names = ["get", "head"]
     get_settings = staticmethod(provider.read_setting)
@@ -193,9 +193,7 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _check_answer(request: HttpRequest) -> None:
-    """Refuse what answers no request of this session: mozilla-django-oidc lets any link with ``?error=`` sign users
-    out.
-    """
+    """Refuse what answers no request of this session: on any ``?error=``, mozilla-django-oidc signs users out."""
     states = request.session.get("oidc_states", {})
     if request.GET.get("state") not in states:
         raise InvalidAnswerError("The answer belongs to no request of this browser.", reason="foreign_state")

@@ -36,9 +36,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Pages:
-    """The list's navigation, in place of Django's paginator. ``rows``: exact if on one page, else estimated, or
-    None.
-    """
+    """The list's navigation, in place of Django's paginator. ``rows``: exact if on one page, else an estimate."""
 
     rows: int | None
     is_estimate: bool

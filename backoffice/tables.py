@@ -14,9 +14,7 @@ from backoffice.display import EMPTY
 
 @dataclass(frozen=True)
 class Table:
-    """``headers`` and ``rows`` of cells, as in unfold. ``more`` links to the whole list; ``empty`` is shown without
-    rows.
-    """
+    """``headers`` and ``rows`` of cells, as in unfold. ``more`` links to the whole list; ``empty`` replaces no rows."""
 
     title: Any
     headers: Sequence[Any]

@@ -105,9 +105,7 @@ class RequestLog(RequestMiddleware):
 
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
-        """Add the user to the log if the database can be reached. If not, the request fails on its own, logged without
-        one.
-        """
+        """Add the user to the log if the database can be reached. If not, the request fails on its own anyway."""
         with suppress(*DATABASE_AWAY):
             RequestMiddleware.bind_user_id(request)
 

@@ -2,8 +2,8 @@
 
 Django reads as many bytes as ``Content-Length`` announces, so it would lose a chunked body, which announces none. The
 server decodes the chunks and ends the stream with the body (``wsgi.input_terminated``), but also if the connection
-breaks. A truncated JSON document doesn't parse; a truncated form does, so chunked forms are refused. Browsers send
-none.
+breaks. A truncated JSON document doesn't parse, but a truncated form does: chunked forms, which browsers never send,
+are refused.
 
 Nothing is read before the body is used: refusing a request for another reason costs only its head.
 """

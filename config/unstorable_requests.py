@@ -25,9 +25,7 @@ class UnstorableText(DomainError):
 
 
 class RefuseUnstorableText:
-    """Middleware that answers 400 to such a character in the path, query, cookies or form. JSON fields check their
-    own.
-    """
+    """Middleware that answers 400 to such a character in the path, query, cookies or form. JSON fields check it too."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -10,9 +10,7 @@ from core.errors import DomainError
 
 
 class Places:
-    """A number of places, and as many waiting. Anyone beyond that gets the error that ``refusal`` creates,
-    immediately.
-    """
+    """A number of places, and as many waiting. Anyone beyond that immediately gets the error of ``refusal``."""
 
     def __init__(self, count: int, refusal: Callable[[], DomainError]) -> None:
         self._free = threading.BoundedSemaphore(count)

@@ -11,7 +11,7 @@ from django.core.exceptions import BadRequest, RequestDataTooBig
 class DomainError(Exception):
     """A broken rule, with a stable code, an HTTP status, and what it concerns.
 
-    ``code`` never changes, as part of the API; ``params`` name the objects (which package, which amount), never
+    ``code`` is part of the API and never changes; ``params`` name the objects (which package, which amount), never
     secrets.
     """
 

@@ -41,9 +41,7 @@ def watch(
 
 
 def unwatch(watched: RunSQL) -> RunSQL:
-    """Undo `watch` before dropping a recorded column: its trigger would silently go too, and with it the table's
-    audit.
-    """
+    """Undo `watch` before dropping a recorded column, whose trigger PostgreSQL would drop silently."""
     return RunSQL(watched.reverse_sql or RunSQL.noop, watched.sql)
 
 

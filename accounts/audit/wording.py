@@ -1,6 +1,4 @@
-"""Describe audit entries in words. Apps above add `FORMATS` and `LABELS`: accounts can't depend on credits or
-billing.
-"""
+"""Describe audit entries in words. Higher apps add `FORMATS` and `LABELS`, as accounts can't depend on them."""
 
 from __future__ import annotations
 

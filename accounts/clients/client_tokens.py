@@ -29,9 +29,7 @@ _FOR_SERVICES = "This endpoint is for services. Use client credentials or an API
 
 @dataclass(frozen=True, slots=True)
 class TokenClient:
-    """A client as its token names it. ``has_service_role``: it may use this API; ``why_no_roles``: why there are no
-    roles.
-    """
+    """A client as its token names it. ``has_service_role``: it may use this API; ``why_no_roles``: if it has none."""
 
     oidc_client_id: str
     has_service_role: bool
@@ -91,8 +89,8 @@ def _nobody_stands_behind(claims: Claims, client: TokenClient) -> bool:
     """Return whether a token is certainly the client's own; for `is_of_a_client`, being probably so is enough.
 
     A user's name may begin like a service account's, and another provider's user tokens may look like a client's. So
-    either the subject is the client, or it is that client's service account without a session, or the provider gave it
-    the service role.
+    either the subject is the client, or it is that client's service account without a session, or it has the service
+    role.
     """
     if claims.get("sub") == client.oidc_client_id:
         return True

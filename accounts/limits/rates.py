@@ -2,8 +2,8 @@
 
 Counted in Django's cache by calendar minute, with one increment. Around the turn of a minute a caller can make twice
 the limit in 60 seconds: enough against floods, while an exact window needs more reads and writes. By default each web
-process counts in its memory; with a shared cache (CACHE_URL) they count together, and nobody is refused while it is
-away (`core.failsafe_cache`).
+process counts in its memory; with a shared cache (CACHE_URL) they count together, and while it is away nobody is
+refused.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class File:
-    """One file of an export. ``about`` is for the README, ``models`` have its rows, ``lines`` writes it or returns
+    """A file of an export. ``about`` is for the README, ``models`` have its rows, ``lines`` writes it or returns
     None.
     """
 

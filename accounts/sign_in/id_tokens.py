@@ -36,8 +36,8 @@ def read_id_token(token: object, nonce: str | None) -> Claims:
 def read_access_token(token: object) -> Claims:
     """Return the claims of an access token for our API. Raises InvalidTokenError, ProviderUnavailableError.
 
-    ``sub`` may be missing: Keycloak omits it without the scope ``basic`` and in lightweight tokens. See
-    `require_subject`.
+    ``sub`` may be missing (see `require_subject`): Keycloak omits it without the scope ``basic`` and in lightweight
+    tokens.
     """
     claims = _verify(token, audience=settings.OIDC_API_AUDIENCE)
     if "cnf" in claims:
@@ -58,7 +58,7 @@ def read_own_access_token(token: object) -> Claims:
 
 
 def read_logout_token(token: object) -> Claims:
-    """Return the claims of a logout token, unless it is invalid; replay is not checked.
+    """Return the claims of a logout token, without checking for replay.
 
     See OpenID Connect Back-Channel Logout 1.0, section 2.6. Raises InvalidTokenError, ProviderUnavailableError.
     """

@@ -29,9 +29,7 @@ class OIDCBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # mozilla-d
     get_settings = staticmethod(read_setting)
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
-        """Authenticate only callbacks, which have a nonce and verifier: a form posted to ``?code=…&state=…``
-        doesn't.
-        """
+        """Authenticate only callbacks: a form posted to ``?code=…&state=…`` has no nonce and no verifier."""
         if request is None or not (credentials.get("nonce") and credentials.get("code_verifier")):
             return None
         user: User | None = super().authenticate(request, **credentials)

@@ -34,8 +34,7 @@ WAIT_S = 1.0
 
 @contextmanager
 def password_try(name: str, address: str) -> Iterator[None]:
-    """Allow one password check, counted as a failure until the block ends without an error: parallel tries can't all
-    pass.
+    """Allow one password check. It counts as a failure until the block ends without an error, even in parallel.
 
     Raises:
         RateLimited: too many failures. Nothing was checked.

@@ -26,9 +26,7 @@ def is_configured() -> bool:
 
 
 def get_endpoint(setting: str) -> str:
-    """Return the URL in ``setting``, or else one derived from the issuer; empty without a provider. Read on each
-    call.
-    """
+    """Return the URL in ``setting``, or else the one derived from the issuer; empty without a provider."""
     if explicit := getattr(settings, setting, ""):
         return str(explicit)
     if not is_configured():
@@ -42,7 +40,7 @@ def read_setting(name: str, *default: Any) -> Any:
 
 
 def find_end_session_url(request: HttpRequest) -> str | None:
-    """Return the provider's sign-out URL, None for a session that began here. Call it before signing out here.
+    """Return the provider's sign-out URL, None for a session that didn't begin there. Call it before signing out.
 
     See OpenID Connect RP-Initiated Logout 1.0, section 2.
     """

@@ -29,9 +29,7 @@ LONGEST_LIFE = timedelta(days=1)
 
 
 def remember_session(session_key: str, user: User, id_claims: Claims) -> None:
-    """Record the provider's session of a session here. Raises InvalidTokenError if the provider has ended it
-    meanwhile.
-    """
+    """Record the provider's session of a session here. Raises InvalidTokenError if the provider has ended it."""
     sid = id_claims["sid"] if is_storable_id(id_claims.get("sid")) else ""
     with transaction.atomic():
         _take_turns(sid, user)
@@ -42,9 +40,7 @@ def remember_session(session_key: str, user: User, id_claims: Claims) -> None:
 
 
 def end_sessions(claims: Claims) -> None:
-    """End the sessions that a logout token names, and record the token. Raises InvalidTokenError if it was used
-    before.
-    """
+    """End the sessions that a logout token names, and record the token. Raises InvalidTokenError on a replay."""
     user = User.objects.filter(oidc_sub=claims["sub"]).first() if "sub" in claims else None
     sid = claims.get("sid", "")
     with transaction.atomic():

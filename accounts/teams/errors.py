@@ -78,8 +78,8 @@ class InvalidTeam(TeamError):
 class AccountSwitched(TeamError):
     """A page was shown for an account other than the current one. Nothing was done.
 
-    ``params``: ``shown`` and ``acting`` name the two; ``switch_to`` is the switch's value for the first, None if
-    forbidden.
+    ``params``: ``shown`` and ``acting`` name the two; ``switch_to`` is the first's value in the switch, None if
+    refused.
     """
 
     code = "account_switched"
@@ -87,9 +87,7 @@ class AccountSwitched(TeamError):
 
 
 class CapReached(TeamError):
-    """The spend would exceed the cap. ``params``: ``cap`` and ``left`` in credits (Decimal), ``period``,
-    ``renews_at``.
-    """
+    """The spend would exceed the cap. ``params``: ``cap``, ``left`` (Decimal credits), ``period``, ``renews_at``."""
 
     code = "cap_reached"
     status = 402

@@ -181,9 +181,7 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """An emailed invitation: anyone with its link can join, once, until it expires. Only its token's SHA-256 is
-    stored.
-    """
+    """An emailed invitation: anyone with its link can join, once, until it expires. Only its token's hash is stored."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(
@@ -226,8 +224,7 @@ class Invitation(models.Model):
                 condition=Q(accepted_at__isnull=True, revoked_at__isnull=True),
                 name="teams_invitation_one_open_per_team_and_email",
             ),
-            # The form of `accounts.email_addresses`: then the constraint above compares addresses as all other code
-            # does.
+            # The form of `accounts.email_addresses`, so that the constraint above compares as other code does.
             models.CheckConstraint(
                 condition=Q(email=NormalForm("email")), name="teams_invitation_email_in_normal_form"
             ),

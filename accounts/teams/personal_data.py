@@ -54,9 +54,7 @@ def invitations_to(user: User) -> QuerySet[Invitation]:
 
 
 def lock_memberships(user: User) -> None:
-    """Lock the user's teams and memberships until the transaction ends, before any account, as a member's spend
-    does.
-    """
+    """Lock the user's teams and memberships until the transaction ends, before any account, as spends do."""
     for team_id in user.memberships.order_by("team_id").values_list("team_id", flat=True):
         lock_team(team_id)
     list(user.memberships.select_for_update(of=("self",)).order_by("pk").values_list("pk"))

@@ -1,6 +1,4 @@
-"""Defer background jobs by name, without importing them. A job deferred in a transaction commits or rolls back
-with it.
-"""
+"""Defer background jobs by name, without importing them. They commit or roll back with the transaction."""
 
 from __future__ import annotations
 
