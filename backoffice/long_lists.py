@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Pages:
-    """The list's navigation, in place of Django's paginator. ``rows``: exact if on one page, else an estimate."""
+    """The list's navigation, in place of Django's paginator. ``rows``: exact on one page, else estimated or None."""
 
     rows: int | None
     is_estimate: bool

@@ -1,9 +1,8 @@
 """Limit how much of a request's body is read, whatever length the client announces.
 
 Django reads as many bytes as ``Content-Length`` announces, so it would lose a chunked body, which announces none. The
-server decodes the chunks and ends the stream with the body (``wsgi.input_terminated``), but also if the connection
-breaks. A truncated JSON document doesn't parse, but a truncated form does: chunked forms, which browsers never send,
-are refused.
+server ends the stream with the body (``wsgi.input_terminated``) but also, unnoticeably, if the connection breaks. A
+truncated JSON document doesn't parse, but a truncated form does: chunked forms, which browsers don't send, are refused.
 
 Nothing is read before the body is used: refusing a request for another reason costs only its head.
 """

@@ -11,8 +11,7 @@ from django.core.exceptions import BadRequest, RequestDataTooBig
 class DomainError(Exception):
     """A broken rule, with a stable code, an HTTP status, and what it concerns.
 
-    ``code`` is part of the API and never changes; ``params`` name the objects (which package, which amount), never
-    secrets.
+    ``code`` is part of the API and never changes; ``params`` name the objects (such as a package), never secrets.
     """
 
     code: ClassVar[str] = "error"

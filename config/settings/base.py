@@ -212,8 +212,7 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 # Off: otherwise metadata that anyone with access to Stripe's dashboard can write links a customer to a user here, a
 # synced session writes it back to Stripe, and deleting that user deletes the customer at Stripe.
 DJSTRIPE_SUBSCRIBER_CUSTOMER_KEY = ""
-# The prefix of an older dj-stripe webhook, such as "stripe": <prefix>/webhook/<uuid>/ works like ours. Empty: no such
-# URL.
+# The prefix of an older dj-stripe webhook, such as "stripe": <prefix>/webhook/<uuid>/ works like ours. Empty: no URL.
 DJSTRIPE_PREFIX = env("DJSTRIPE_PREFIX", default="").strip("/")
 
 # --- Purchases ----------------------------------------------------------------------------------------------------
@@ -231,7 +230,7 @@ REFUND_POLICY = env.str("REFUND_POLICY", default="cap")
 DISPUTE_POLICY = env.str("DISPUTE_POLICY", default="debt")
 # Total refunds by one member of staff within 24 hours, in each currency's main unit, unless permitted any amount.
 REFUND_LIMIT = env.amount("REFUND_LIMIT", default="50")
-# How long the webhook inbox keeps processed events. 0: for good. Failed ones are always kept.
+# Days that the webhook inbox keeps processed events; 0 keeps them forever. Failed ones are always kept.
 INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=90)
 # How long customers are assumed to stay, for the lifetime value on the admin's front page.
 CUSTOMER_LIFETIME_DAYS = env.int("CUSTOMER_LIFETIME_DAYS", default=730)
@@ -255,7 +254,7 @@ STRIPE_INVOICES = env.bool("STRIPE_INVOICES", default=False)
 # Credits and gifts that a customer may send within 24 hours. A count of 0 turns gifts off.
 GIFT_DAILY_LIMIT = env.amount("GIFT_DAILY_LIMIT", default="10000")
 GIFT_DAILY_COUNT = env.int("GIFT_DAILY_COUNT", default=20)
-# Hours after a purchase until its credits can be gifted: enough to notice a stolen card.
+# Hours after a purchase until its credits can be gifted, to leave time to notice a stolen card.
 GIFT_AFTER = timedelta(hours=env.int("GIFT_AFTER_HOURS", default=0))
 # How many days ahead customers are notified of expiring credits.
 EXPIRY_WARNING_DAYS = env.int("EXPIRY_WARNING_DAYS", default=7)
