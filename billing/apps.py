@@ -10,9 +10,9 @@ class BillingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Refuses to start with settings that would lose payments or accept forged ones.
+        """Refuse to start with settings that would lose payments or accept forged ones.
 
-        Here and not in a system check: those run for manage.py only, and a web server doesn't ask them.
+        Not a system check: web servers don't run those.
         """
         from accounts.privacy.registry import register
         from billing.admin.roles import bring_groups_up_to_date
@@ -28,5 +28,5 @@ class BillingConfig(AppConfig):
         ours = [app.label for app in apps.get_app_configs() if app.name.startswith("billing.")]
         register_invariants(ours, OF_PAYMENTS)
         register(OtherData())
-        # Of the last of our apps that has models: by then migrate has made the permissions of all.
+        # Our last app with models: by then migrate has created all permissions.
         post_migrate.connect(bring_groups_up_to_date, sender=apps.get_app_config("reconciliation"))

@@ -1,15 +1,14 @@
-"""Hold Stripe's rules for currencies: which there are, what their smallest unit is, and what can be charged.
+"""Define Stripe's rules for currencies: which it supports, their smallest units and the chargeable amounts.
 
-All of it is from https://docs.stripe.com/currencies, whose sections are named below. Stripe's minimum is that of the
-currency in which the account is paid out, which isn't known here: a small price in another one may still be refused.
+Source: https://docs.stripe.com/currencies, by section below. Stripe's minimum is that of the account's payout currency,
+which isn't known here: a small price in another currency may still be refused.
 """
 
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-# The list that Stripe's API itself gives to whoever names another, without those that were withdrawn.
-# https://docs.stripe.com/currencies#presentment-currencies
+# #presentment-currencies: the list in the API's error for an unknown currency, less withdrawn ones.
 SUPPORTED = frozenset(
     """
     usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn bzd cad cdf chf clp
@@ -19,11 +18,11 @@ SUPPORTED = frozenset(
     szl thb tjs tnd top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xcg xof xpf yer zar zmw
     """.split()  # noqa: SIM905 - reads as a list
 )
-# #zero-decimal. It lists UGX too, which #special-cases has sent with two places.
+# #zero-decimal. It lists UGX too, but #special-cases gives that two places.
 ZERO_DECIMAL = frozenset(
     ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf")
 )
-# #three-decimal: "these API calls require the least-significant (last) digit to be 0", those of refunds too.
+# #three-decimal: "these API calls require the least-significant (last) digit to be 0", refunds included.
 THREE_DECIMAL = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
 # #special-cases: two places, "where the decimal amount is always 00". HUF and TWD are whole in payouts only.
 WHOLE = frozenset(("isk", "ugx"))
@@ -46,7 +45,7 @@ MINIMUM = {
     "czk": 1500,
     "huf": 17500,
 }
-# Ibid.: eight digits, and more where a card, or every method, takes more. Stripe has called twelve the most for cards.
+# Same section: eight digits, or more where a card or every method takes more. Stripe has named twelve for cards.
 MAXIMUM = {
     "inr": 999_999_999,
     "jpy": 9_999_999_999,
@@ -56,14 +55,14 @@ EIGHT_DIGITS = 99_999_999
 
 
 def decimal_places(currency: str) -> int:
-    """Tell how many decimal places the currency's amounts have: 2 for USD, 0 for JPY, 3 for KWD."""
+    """Return how many decimal places the currency's amounts have: 2 for USD, 0 for JPY, 3 for KWD."""
     if currency in ZERO_DECIMAL:
         return 0
     return 3 if currency in THREE_DECIMAL else 2
 
 
 def too_many_decimals(currency: str) -> str:
-    """Say how many decimal places the currency's amounts have at most, to whoever wrote more."""
+    """Return the error message for an amount with more decimal places than the currency has."""
     places = decimal_places(currency)
     if not places:
         return _("%s amounts must be whole numbers.") % currency.upper()
@@ -72,14 +71,14 @@ def too_many_decimals(currency: str) -> str:
 
 
 def smallest_step(currency: str) -> int:
-    """Give what every amount is a multiple of, in smallest units: 1 for USD, 10 for KWD, 100 for ISK."""
+    """Return the multiple that every amount must be of, in minor units: 1 for USD, 10 for KWD, 100 for ISK."""
     if currency in WHOLE:
         return 100
     return 10 if currency in THREE_DECIMAL else 1
 
 
 def too_fine(minor: int, currency: str) -> str:
-    """Say why Stripe moves no such amount, by a charge or a refund, although the currency has units that small."""
+    """Return why Stripe can't charge or refund an amount this fine, though the currency has such units; else empty."""
     if minor % smallest_step(currency) == 0:
         return ""
     if currency in WHOLE:

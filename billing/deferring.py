@@ -1,4 +1,4 @@
-"""The jobs that billing asks for. `billing.tasks` does them."""
+"""Defer billing's jobs, which `billing.tasks` runs."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from core.jobs.deferring import defer
 
 
 def defer_confirmation(purchase_id: UUID) -> None:
-    """Mail the purchase's confirmation."""
+    """Email the purchase's confirmation."""
     defer("billing.send_confirmation", purchase_id=str(purchase_id))
 
 
 def defer_payment_failed_mail(purchase_id: UUID) -> None:
-    """Mail the buyer that a delayed payment failed."""
+    """Email the buyer that a delayed payment failed."""
     defer("billing.send_payment_failed", purchase_id=str(purchase_id))
 
 
 def defer_refund_mail(refund_id: UUID) -> None:
-    """Mail the buyer that a refund was made."""
+    """Email the buyer that a refund was made."""
     defer("billing.send_refund_mail", refund_id=str(refund_id))
 
 
 def defer_dispute_mail(dispute_id: UUID) -> None:
-    """Mail staff that a dispute was opened."""
+    """Email staff that a dispute was opened."""
     defer("billing.tell_staff_of_dispute", dispute_id=str(dispute_id))
 
 
 def defer_refund(refund_id: UUID) -> None:
-    """Ask Stripe for the refund in a minute, in case the process that is asking right now dies."""
+    """Request the refund from Stripe in a minute, in case the process requesting it now dies."""
     defer(
         "billing.issue_refund",
         lock=f"refund:{refund_id}",
@@ -44,17 +44,17 @@ def defer_refund_sync(payment_id: UUID) -> None:
 
 
 def defer_mirroring(event_id: str, object_id: str) -> None:
-    """Hand the stored event to dj-stripe's mirror. Events of the same object are mirrored one at a time."""
+    """Mirror the stored event, one at a time per Stripe object."""
     defer("billing.mirror_event", lock=f"mirror:{object_id}", event_id=event_id)
 
 
 def defer_reconciliation(run_id: int) -> None:
-    """Work on the reconciliation run from where it stopped."""
+    """Resume the reconciliation run where it stopped."""
     defer("billing.work_on_reconciliation", run_id=run_id)
 
 
 def defer_late_redaction(user_id: UUID) -> None:
-    """Redact what is written about an erased user while they are being erased, once those transactions are over."""
+    """Redact personal data written during the user's erasure, once those transactions have ended."""
     defer(
         "billing.hide_late_copies",
         lock=f"erased:{user_id}",

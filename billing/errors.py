@@ -1,4 +1,4 @@
-"""What billing refuses, each with a stable code and the HTTP status it is answered with."""
+"""Define billing's errors, each with a stable code and an HTTP status."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from core.errors import DomainError
 
 
 class BillingError(DomainError):
-    """The base of every refusal of billing. ``passes_by_itself``: the same again may work later."""
+    """The base of billing's errors. ``passes_by_itself``: a retry may work later."""
 
     passes_by_itself: ClassVar[bool] = False
 
     @property
     def for_staff(self) -> str:
-        """What staff and operators are told: they may know more than the buyer, whom ``message`` is for."""
+        """Return the message for staff and operators, who may know more than the buyer reading ``message``."""
         return str(self.message)
 
 
 class TooManyPurchases(BillingError):
-    """More purchases than PURCHASE_RATE allows one person, whether by the page or the API."""
+    """More purchases than PURCHASE_RATE allows one user, over pages and API together."""
 
     code = "throttled"
     status = 429
@@ -35,14 +35,14 @@ class UnknownPackage(BillingError):
 
 
 class AlreadyTaken(BillingError):
-    """A free pack that a buyer can have once, and has."""
+    """A once-per-buyer free package that was claimed before."""
 
     code = "already_taken"
     status = 409
 
 
 class OfferChanged(BillingError):
-    """The package isn't what its buyer was shown. ``offer`` in the params says what it is now."""
+    """The package differs from what the buyer was shown. ``offer`` in the params is the current one."""
 
     code = "offer_changed"
     status = 409
@@ -53,7 +53,7 @@ class OfferChanged(BillingError):
 
 
 class ReturnUrlNotAllowed(BillingError):
-    """A success or cancel address outside the allowed hosts: sending buyers there would be an open redirect."""
+    """A success or cancel URL outside the allowed hosts: redirecting there would be an open redirect."""
 
     code = "return_url_not_allowed"
     status = 400
@@ -65,7 +65,7 @@ class InvalidIdempotencyKey(BillingError):
 
 
 class IdempotencyKeyReused(BillingError):
-    """The key was sent before with another request body."""
+    """The key was used before with another request body."""
 
     code = "idempotency_key_reused"
     status = 422
@@ -79,7 +79,7 @@ class PurchaseInProgress(BillingError):
 
 
 class StripeUnavailable(BillingError):
-    """Stripe did not answer, or answered with an error of its own. Trying again later may work."""
+    """Stripe gave no answer or had a server error. A later retry may work."""
 
     code = "stripe_unavailable"
     status = 502
@@ -87,7 +87,7 @@ class StripeUnavailable(BillingError):
 
 
 class StripeBusy(StripeUnavailable):
-    """Stripe wasn't asked: as many of the web's threads as may wait for it do so already."""
+    """Stripe wasn't called: the allowed number of web threads is already waiting for it."""
 
     code = "stripe_busy"
     status = 503
@@ -99,9 +99,9 @@ class StripeBusy(StripeUnavailable):
 
 
 class StripeRefused(BillingError):
-    """Stripe understood the call and refused it. Trying the same again will not work.
+    """Stripe understood the call and refused it; a retry won't work.
 
-    ``stripe_code``, ``stripe_message``, ``stripe_param`` and ``request_id`` in the params are Stripe's own words.
+    ``stripe_code``, ``stripe_message``, ``stripe_param`` and ``request_id`` in the params are Stripe's.
     """
 
     code = "stripe_refused"
@@ -116,7 +116,7 @@ class StripeRefused(BillingError):
 
 
 class EmailRefused(StripeRefused):
-    """Stripe takes the buyer's address for none. It would open the same checkout without one."""
+    """Stripe rejects the buyer's email address. It would open the same checkout without one."""
 
 
 class SessionNotFound(BillingError):
@@ -125,42 +125,42 @@ class SessionNotFound(BillingError):
 
 
 class SessionOfAnother(BillingError):
-    """Somebody else's checkout: told apart from none at all only where the older client was promised that."""
+    """Another user's checkout: distinguished from an unknown one only where the older client relies on it."""
 
     code = "session_of_another"
     status = 403
 
 
 class NoReceipt(BillingError):
-    """Nothing was paid, so there is nothing to give a receipt for; or Stripe's invoice isn't there yet."""
+    """Nothing was paid, or Stripe's invoice isn't available yet."""
 
     code = "no_receipt"
     status = 404
 
 
 class NotRefundable(BillingError):
-    """This much can't be refunded; the message says what can."""
+    """The amount can't be refunded; the message says what can."""
 
     code = "not_refundable"
     status = 409
 
 
 class CreditsWereSpent(BillingError):
-    """The policy ``block``: the refund would take back credits that are gone. ``missing`` says how many."""
+    """Policy ``block``: the refund would claw back spent credits. ``missing`` says how many."""
 
     code = "credits_were_spent"
     status = 409
 
 
 class NotRepairable(BillingError):
-    """Nothing here can settle this finding of reconciliation, or somebody has."""
+    """The reconciliation issue can't be repaired here, or already was."""
 
     code = "not_repairable"
     status = 409
 
 
 class ReconciliationBusy(BillingError):
-    """Another process works on this run, or had it until minutes ago and died."""
+    """Another process is working on this run, or died doing so minutes ago."""
 
     code = "reconciliation_busy"
     status = 409
@@ -168,15 +168,16 @@ class ReconciliationBusy(BillingError):
 
 
 class NothingToGoOnWith(BillingError):
-    """The run is done, or there is none that stopped."""
+    """The run is finished, or no stopped run exists."""
 
     code = "nothing_to_go_on_with"
     status = 409
 
 
 class RefundAboveLimit(BillingError):
-    """More than this member of staff may refund within 24 hours. ``left`` in the params says how much still can be, in
-    the currency's main unit, and ``more_at`` when more will be left; None: nothing was refunded yet.
+    """More than this member of staff may refund within 24 hours.
+
+    Params: ``left``, in the currency's main unit; ``more_at``, when that grows (None: nothing was refunded yet).
     """
 
     code = "refund_above_limit"
@@ -189,14 +190,14 @@ class RefundAboveLimit(BillingError):
 
 
 class OwnPurchase(BillingError):
-    """A member of staff can't refund what they bought, or what brought credits to them or to a team of theirs."""
+    """Staff can't refund purchases that they made, or that brought credits to them or their team."""
 
     code = "own_purchase"
     status = 403
 
 
 class InvalidRefund(BillingError):
-    """An amount that can't be one, or no reason."""
+    """An invalid amount, or no reason."""
 
     code = "invalid_refund"
     status = 400
@@ -210,35 +211,35 @@ class PaymentOfAnother(BillingError):
 
 
 class NothingOwed(BillingError):
-    """The purchase has nothing to close: it is credited, or a payment of it is still to be refunded."""
+    """The purchase can't be closed: it is credited, or one of its payments is still to be refunded."""
 
     code = "nothing_owed"
     status = 409
 
 
 class WrongStripeAccount(BillingError):
-    """The key belongs to another Stripe account or mode than the data here."""
+    """The Stripe key belongs to another account or mode than our data."""
 
     code = "wrong_stripe_account"
     status = 503
 
 
 class MalformedStripeObject(BillingError):
-    """An object of Stripe's without a field that we need: kept in the inbox for staff. Sending it again won't help."""
+    """A Stripe object without a required field: kept in the inbox for staff. Redelivery won't help."""
 
     code = "malformed_stripe_object"
     status = 500
 
 
 class WebhookRefused(BillingError):
-    """A delivery that is not provably Stripe's, or no event at all. Nothing is stored."""
+    """A delivery that isn't provably from Stripe, or isn't an event. Nothing is stored."""
 
     code = "webhook_refused"
     status = 400
 
 
 class UnreadableEvent(BillingError):
-    """A delivery that is Stripe's, and no event that could be read: kept as ``payload`` under ``key``, for staff."""
+    """A delivery from Stripe that is no readable event: kept for staff as ``payload`` under ``key``."""
 
     code = "unreadable_event"
     status = 200
@@ -250,14 +251,14 @@ class WebhookTooLarge(WebhookRefused):
 
 
 class CannotAdopt(BillingError):
-    """The ids given for a package don't fit what Stripe has; the message says which and why."""
+    """A package's Stripe ids don't fit the objects at Stripe; the message says which and why."""
 
     code = "cannot_adopt"
     status = 409
 
 
 class ProductNameTaken(BillingError):
-    """Stripe has a product of the package's name that nobody has said to take over, or not to."""
+    """Stripe has a product of the package's name, and staff haven't decided whether to adopt it."""
 
     code = "product_name_taken"
     status = 409

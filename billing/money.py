@@ -1,4 +1,4 @@
-"""Money: a whole number of the currency's smallest unit, and the currency. Never a float, never divided by 100."""
+"""Represent money as whole minor units and a currency, never as a float and never divided by 100."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "krw": "₩", "in
 
 @dataclass(frozen=True)
 class Money:
-    """``minor`` smallest units of ``currency`` (ISO 4217 in lower case): ``Money(4500, "usd")`` is $45.00."""
+    """An amount in ``minor`` units of ``currency`` (ISO 4217 in lower case): ``Money(4500, "usd")`` is $45.00."""
 
     minor: int
     currency: str
 
     @classmethod
     def from_major(cls, amount: Decimal, currency: str) -> Money:
-        """``amount`` in the currency's main unit (dollars), exactly.
+        """Convert ``amount`` from the currency's main unit (dollars), exactly.
 
         Raises:
             ValueError: the currency has no unit that small ($1.005, ¥1.50).
@@ -33,7 +33,7 @@ class Money:
 
     @property
     def major(self) -> Decimal:
-        """The amount in the currency's main unit, with all its places: 45.00."""
+        """Return the amount in the currency's main unit, with all decimal places: 45.00."""
         return Decimal(self.minor).scaleb(-decimal_places(self.currency))
 
     def __str__(self) -> str:
@@ -44,12 +44,12 @@ class Money:
 
 
 def round_minor(amount: Decimal) -> int:
-    """The one rounding rule for money: to a whole smallest unit, half up."""
+    """Round to a whole minor unit, half up: the one rounding rule for money."""
     return int(amount.to_integral_value(rounding=ROUND_HALF_UP))
 
 
 def price_refusal(price: Money) -> str:
-    """Say why nobody could pay this price at Stripe; empty where they could, or where it is free."""
+    """Return why Stripe can't charge this price; empty if it can or the price is zero."""
     currency = price.currency
     if refusal := too_fine(price.minor, currency):
         return refusal

@@ -1,6 +1,6 @@
-"""Background work of billing. Each task may run twice, also at once, and does its work once.
+"""Run billing's jobs, which `billing.deferring` defers by name.
 
-`billing.deferring` asks for them by their names.
+Each task may run twice, even concurrently, and takes effect once.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ def send_confirmation(purchase_id: str) -> None:
 
 @app.task(name="billing.send_payment_failed", queue=MAIL, retry=PATIENTLY)
 def send_payment_failed(purchase_id: str) -> None:
-    """Tell the buyer that a delayed payment failed, once."""
+    """Email the buyer that a delayed payment failed, once."""
     payment_failed.send_payment_failed_mail(UUID(purchase_id))
 
 
 @app.task(name="billing.send_refund_mail", queue=MAIL, retry=PATIENTLY)
 def send_refund_mail(refund_id: str) -> None:
-    """Tell the buyer about a refund, once."""
+    """Email the buyer about a refund, once."""
     reversals.send_refund_mail(UUID(refund_id))
 
 
 @app.task(name="billing.tell_staff_of_dispute", queue=MAIL, retry=PATIENTLY)
 def tell_staff_of_dispute(dispute_id: str) -> None:
-    """Tell staff about a new dispute, once."""
+    """Email staff about a new dispute, once."""
     reversals.tell_staff_of_dispute(UUID(dispute_id))
 
 
 @app.task(name="billing.issue_refund", queue=STRIPE, priority=1, retry=PATIENTLY)
 def issue_refund(refund_id: str) -> None:
-    """Ask Stripe again for a refund whose answer was never recorded."""
+    """Retry a refund whose answer from Stripe was never recorded."""
     refunding.issue_refund(UUID(refund_id), look_first=True)
 
 
@@ -74,14 +74,14 @@ def mirror_event(event_id: str) -> None:
     name="billing.look_again", queue=MONEY, queueing_lock="billing.look_again", lock="billing.look_again"
 )
 def look_again(timestamp: int) -> None:
-    """Apply events whose payment has become known; close those that turn out not to be ours."""
+    """Apply events whose payment has become known; close those that aren't ours."""
     unmatched_events.look_again()
 
 
 @app.periodic(cron="*/5 * * * *")
 @app.task(name="billing.sweep", queue=MONEY, queueing_lock="billing.sweep", lock="billing.sweep")
 def sweep(timestamp: int) -> None:
-    """Ask Stripe about purchases that have been open for too long, and close or fulfil them."""
+    """Check long-open purchases with Stripe, and close or fulfil them."""
     comparing.sweep_open_purchases()
 
 
@@ -93,7 +93,7 @@ def sweep(timestamp: int) -> None:
     lock="billing.count_figures",
 )
 def count_figures(timestamp: int) -> None:
-    """Bring the daily figures up to date."""
+    """Update the daily figures."""
     daily_figures.bring_figures_up_to_date()
 
 
@@ -105,7 +105,7 @@ def count_figures(timestamp: int) -> None:
     lock="billing.reconcile_nightly",
 )
 def reconcile_nightly(timestamp: int) -> None:
-    """Begin tonight's reconciliation, and resume those that stopped within the last week."""
+    """Begin tonight's reconciliation and resume runs that stopped within the last week."""
     runs.give_up_old_runs()
     runs.begin_nightly_run(datetime.fromtimestamp(timestamp, tz=UTC))
     for run_id in runs.runs_to_resume().values_list("pk", flat=True):
@@ -114,7 +114,7 @@ def reconcile_nightly(timestamp: int) -> None:
 
 @app.task(name="billing.work_on_reconciliation", queue=STRIPE, retry=PATIENTLY)
 def work_on_reconciliation(run_id: int) -> None:
-    """Continue a reconciliation from where it stopped. One that is finished stays finished."""
+    """Resume a reconciliation where it stopped, unless it is finished."""
     with suppress(NothingToGoOnWith):
         runs.resume_run(run_id)
 
@@ -133,7 +133,7 @@ def forget_events(timestamp: int) -> None:
 
 @app.task(name="billing.hide_late_copies", queue=UPKEEP, retry=PATIENTLY)
 def hide_late_copies(user_id: str) -> None:
-    """Redact personal data that came in while its user was being erased."""
+    """Redact personal data that arrived during the user's erasure."""
     erasure.hide_late_copies(UUID(user_id))
 
 
@@ -142,7 +142,7 @@ def hide_late_copies(user_id: str) -> None:
     name="billing.retry_stalled", queue=UPKEEP, queueing_lock="billing.retry_stalled", pass_context=True
 )
 async def retry_stalled(context: JobContext, timestamp: int) -> None:
-    """Hand the jobs of a worker that died to the others. Every job may run twice; none may be lost."""
+    """Requeue the jobs of dead workers. Every job may run twice; none may be lost."""
     manager = context.app.job_manager
     for job in await manager.get_stalled_jobs():
         await manager.retry_job(job)
@@ -153,5 +153,5 @@ async def retry_stalled(context: JobContext, timestamp: int) -> None:
     name="billing.forget_old_jobs", queue=UPKEEP, queueing_lock="billing.forget_old_jobs", pass_context=True
 )
 async def forget_old_jobs(context: JobContext, timestamp: int) -> None:
-    """Delete jobs that succeeded some days ago. Failed ones stay for staff to see."""
+    """Delete jobs that succeeded `KEEP_JOBS_HOURS` ago. Failed ones stay for staff to see."""
     await context.app.job_manager.delete_old_jobs(nb_hours=KEEP_JOBS_HOURS)

@@ -1,6 +1,6 @@
-"""Brings one purchase to where Stripe says it is, and says what came of it. What the sweeper and reconciliation share.
+"""Bring one purchase up to date with Stripe and report the outcome, for the sweeper and reconciliation.
 
-It repairs with the same `fulfil_purchase` that the webhook calls.
+Repairs use the same fulfilment as the webhook.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from billing.stripe.objects import CheckoutSession
 log = structlog.get_logger(__name__)
 Status = Purchase.Status
 
-# How far apart our clock and Stripe's may be, and how long opening a checkout may take.
+# Allows for clock differences and for the time that opening a checkout takes.
 SLACK = datetime.timedelta(minutes=10)
-# The failure of a purchase whose checkout its buyer never saw, once that is certain.
+# Failure code of a purchase whose buyer certainly never saw the checkout.
 NOT_OPENED = "checkout_not_opened"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One disagreement between Stripe and us. ``purchase_id``, ``session_id`` and ``object_id`` (Stripe's, of a
-    refund or dispute) say where it is, as far as known.
+    """A difference between Stripe and our records, located as far as known.
+
+    ``object_id`` is Stripe's id of a refund or dispute.
     """
 
     kind: str
@@ -46,13 +47,13 @@ class Finding:
 
     @property
     def key(self) -> str:
-        """The problem, however often it is found."""
+        """Identify the problem across repeated findings."""
         return f"{self.kind}:{self.object_id or self.purchase_id or self.session_id}"
 
 
 @dataclass
 class Report:
-    """What was compared, what was settled by itself, and what is left to staff."""
+    """The result of a comparison: counts, repaired issues, and open ones for staff."""
 
     sessions: int = 0
     purchases: int = 0
@@ -60,12 +61,12 @@ class Report:
     open: list[Finding] = field(default_factory=list)
 
     def note_repair(self, finding: Finding) -> None:
-        """Called in the transaction of the repair: what is kept of it commits with it."""
+        """Record a repair, inside the repair's transaction."""
         self.repaired.append(finding)
 
 
 def sync_purchase(purchase: Purchase, report: Report, source: Source) -> None:
-    """Asks Stripe about a purchase that is open, or failed without its word, and brings it to what it says.
+    """Bring a purchase up to date that is open, or failed without an answer from Stripe.
 
     Raises:
         StripeUnavailable, StripeRefused: no answer.
@@ -79,10 +80,10 @@ def sync_purchase(purchase: Purchase, report: Report, source: Source) -> None:
 
 
 def sync_with_session(purchase: Purchase, session: CheckoutSession, report: Report, source: Source) -> None:
-    """The same where its session is at hand."""
+    """Bring a purchase up to date with its already retrieved session."""
     unreachable = purchase.stripe_session_id is None and not is_being_started(purchase)
     if unreachable and session.status == "open":
-        # Its buyer never got the address, so nobody can be about to pay it.
+        # The buyer never got the URL, so no payment can be under way.
         session = _expire(session)
     apply_session(purchase.pk, session, report, source)
     if unreachable and PaymentReport.from_session(session).state in {None, PaymentState.FAILED}:
@@ -92,7 +93,7 @@ def sync_with_session(purchase: Purchase, session: CheckoutSession, report: Repo
 
 
 def apply_session(purchase_id: UUID, session: CheckoutSession, report: Report, source: Source) -> None:
-    """Applies what the session says and files what came of it."""
+    """Apply the session's state to the purchase and report the outcome."""
     payment = PaymentReport.from_session(session)
     where = (str(purchase_id), session.id)
     try:
@@ -105,7 +106,7 @@ def apply_session(purchase_id: UUID, session: CheckoutSession, report: Report, s
                 kind = "paid_not_credited" if payment.is_paid else "status_behind"
                 report.note_repair(Finding(kind, f"{before} → {purchase.status}", *where))
     except (IntegrityError, PaymentOfAnother):
-        # One broken row must not keep every purchase after it from being settled.
+        # One broken row must not block every purchase after it.
         log.exception("ids_taken", purchase=str(purchase_id), session=session.id)
         detail = "its session or payment already belongs to another purchase"
         report.open.append(Finding("ids_taken", detail, *where))
@@ -114,7 +115,7 @@ def apply_session(purchase_id: UUID, session: CheckoutSession, report: Report, s
 
 
 def session_of(purchase: Purchase) -> CheckoutSession | None:
-    """The purchase's session as Stripe has it now; None where it has none."""
+    """Retrieve the purchase's session from Stripe; None if there is none."""
     if purchase.stripe_session_id is None:
         return _find_by_reference(purchase)
     try:
@@ -124,12 +125,12 @@ def session_of(purchase: Purchase) -> CheckoutSession | None:
 
 
 def is_being_started(purchase: Purchase) -> bool:
-    """Its checkout may be opened at this moment: the answer isn't recorded yet, and its buyer is about to get it."""
+    """Return whether the checkout may be opening right now, its session not yet recorded."""
     return purchase.stripe_session_id is None and purchase.created_at >= timezone.now() - settings.SWEEP_AFTER
 
 
 def is_silent(purchase: Purchase) -> bool:
-    """It failed without a word from Stripe: its checkout may be there after all."""
+    """Return whether the purchase failed without an answer from Stripe, where a checkout may exist after all."""
     return purchase.status == Status.FAILED and purchase.failure_code == StripeUnavailable.code
 
 
@@ -150,7 +151,7 @@ def _disagreements(purchase: Purchase, session: CheckoutSession, payment: Paymen
 
 
 def _find_by_reference(purchase: Purchase) -> CheckoutSession | None:
-    """The session that carries our reference, though we died before we could record it."""
+    """Find the session by our reference, in case a crash kept us from recording it."""
     around = (purchase.created_at - SLACK, purchase.created_at + SLACK)
     found = (
         session for session in stripe_gateway.list_sessions(*around) if session.reference == str(purchase.pk)
@@ -162,7 +163,7 @@ def _expire(session: CheckoutSession) -> CheckoutSession:
     try:
         return stripe_gateway.expire_session(session.id)
     except StripeRefused:
-        return stripe_gateway.retrieve_session(session.id)  # no longer open: somebody was quicker
+        return stripe_gateway.retrieve_session(session.id)  # closed or paid just before
 
 
 def _close_without_session(purchase: Purchase, report: Report, source: Source) -> None:
@@ -179,7 +180,7 @@ def _close_without_session(purchase: Purchase, report: Report, source: Source) -
 
 
 def _close_silent(purchase: Purchase, session: CheckoutSession, source: Source) -> None:
-    """Ends the search for the checkout of a purchase that failed without a word from Stripe: it is found, and over."""
+    """Stop looking for the checkout of a purchase that failed without an answer: it was found closed."""
     with transaction.atomic():
         purchase = lock_purchase(purchase.pk)
         if is_silent(purchase):
@@ -189,7 +190,7 @@ def _close_silent(purchase: Purchase, session: CheckoutSession, source: Source) 
 
 
 def _record_session(purchase_id: UUID, session: CheckoutSession) -> None:
-    """Whatever it came to, nobody has to look for it again. It may be known by now, or stand on another purchase."""
+    """Record the session so that it needn't be searched again, unless one is known or another purchase has it."""
     with transaction.atomic():
         purchase = lock_purchase(purchase_id)
         is_free = not Purchase.objects.filter(stripe_session_id=session.id).exists()

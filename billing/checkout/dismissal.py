@@ -1,4 +1,4 @@
-"""Puts away a checkout that its buyer doesn't want any more."""
+"""Dismiss a checkout that its buyer no longer wants."""
 
 from __future__ import annotations
 
@@ -12,23 +12,20 @@ from billing.stripe import gateway as stripe_gateway
 
 
 def dismiss_checkout(purchase: Purchase, source: Source) -> None:
-    """Close the checkout of a pending purchase at Stripe, so that nobody can pay it, and bring the purchase to where it
-    is then: expired, or what a payment a moment ago has made of it. Safe to repeat.
+    """Expire a pending purchase's checkout at Stripe and apply the result: expired, or paid just before.
 
-    The process may die after Stripe has closed it: Stripe's event or the sweeper settles the purchase.
+    Safe to repeat. After a crash, Stripe's event or the sweeper closes the purchase.
 
     Raises:
         PurchaseInProgress: its checkout is being opened.
-        StripeUnavailable, StripeRefused: no answer; it stands as it did.
+        StripeUnavailable, StripeRefused: no answer; the purchase is unchanged.
     """
     if purchase.status != Purchase.Status.PENDING:
         return
     if is_being_started(purchase):
         raise PurchaseInProgress("The checkout is still being opened.")
     if purchase.stripe_session_id:
-        with suppress(
-            StripeRefused
-        ):  # it isn't open any more, or may not be closed: what it is says Stripe next
+        with suppress(StripeRefused):  # no longer open, or not closable: the sync below reads its state
             stripe_gateway.expire_session(purchase.stripe_session_id)
     sync_purchase(purchase, Report(), source)
     purchase.refresh_from_db()

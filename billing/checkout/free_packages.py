@@ -1,7 +1,7 @@
-"""Free packs: completed here without Stripe, and once per buyer unless the package says otherwise.
+"""Limit free packages, which complete without Stripe, to one per buyer unless they are repeatable.
 
-Once means once for each person and once for each team's account. Two unique indexes of purchases hold that against two
-at the same moment; a pack that was taken before they were there counts too.
+That is one per user and one per team account. Two unique indexes on purchases stop concurrent claims; claims from
+before the indexes count too.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from core.uuids import as_uuid
 
 
 def taken_codes(user: User, team: Team | None) -> set[str]:
-    """Give the codes of the free packs that the person, or the team, has taken."""
+    """Return the codes of the free packages that the user, or the team, has claimed."""
     return set(_taken(user, team).values_list("package_code", flat=True))
 
 
 def require_not_taken(user: User, team: Team | None, package: Package) -> None:
-    """Let nobody take a free pack again that can be taken once.
+    """Refuse a second claim of a once-per-buyer free package.
 
     Raises:
-        AlreadyTaken: the person took it, for whichever account, or somebody did for the team.
+        AlreadyTaken: the user claimed it for any account, or any member for the team.
     """
     if is_once(package) and _taken(user, team).filter(package_code=package.code).exists():
         raise AlreadyTaken(
@@ -36,12 +36,12 @@ def require_not_taken(user: User, team: Team | None, package: Package) -> None:
 
 
 def is_once(package: Package) -> bool:
-    """Tell whether a buyer can have the package only once."""
+    """Return whether a buyer can claim the package only once."""
     return not package.price_minor and not package.repeatable
 
 
 def free_purchase(user: User, reference: str) -> Purchase | None:
-    """Give the person's own purchase of this id that Stripe knows nothing of."""
+    """Return the user's own purchase with this id if it completed without Stripe."""
     number = as_uuid(reference)
     found = Purchase.objects.filter(user=user, pk=number).first() if number else None
     return found if found and found.bypassed_stripe else None

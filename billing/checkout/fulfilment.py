@@ -1,9 +1,9 @@
-"""From a payment to credits: the one way in which a purchase is fulfilled.
+"""Turn a payment into credits: the only way a purchase is fulfilled.
 
-The webhook, the page that the buyer lands on, the sweeper, reconciliation and a staff button all call
-`fulfil_purchase`, in any order, more than once, at the same time. It looks at what was paid, not at who says so or at
-the event's name (https://docs.stripe.com/checkout/fulfillment). The row lock makes the callers take turns; the
-ledger's business key makes a second grant impossible even without the lock.
+The webhook, the success page, the sweeper, reconciliation and a staff button all call `fulfil_purchase`, in any order,
+repeatedly and concurrently. It checks what was paid, not who reports it or the event's name
+(https://docs.stripe.com/checkout/fulfillment). The row lock serializes callers; even without it, the ledger's business
+key prevents a second grant.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ Status = Purchase.Status
 
 
 def fulfil_purchase(purchase_id: UUID, report: PaymentReport, source: Source) -> Purchase:
-    """Brings the purchase to where its payment is: credited once it is paid, and never twice.
+    """Update the purchase from its payment: credited once when paid, never twice.
 
-    A payment that doesn't agree with the purchase credits nothing and puts the purchase before staff. Safe to call
-    again at any time; an older report never undoes a newer one.
+    A payment that doesn't match the purchase credits nothing and needs staff's attention. Safe to repeat; an older
+    report never undoes a newer one.
 
     Raises:
         Purchase.DoesNotExist: there is no such purchase.
-        PaymentOfAnother: the payment is another purchase's.
+        PaymentOfAnother: the payment belongs to another purchase.
     """
     with transaction.atomic():
         take_turn(report.payment_intent_id)
@@ -53,7 +53,7 @@ def fulfil_purchase(purchase_id: UUID, report: PaymentReport, source: Source) ->
 
 
 def fulfil_locked_purchase(purchase: Purchase, report: PaymentReport, source: Source) -> None:
-    """`fulfil_purchase` for a caller that has the payment's turn and holds the purchase's row lock already."""
+    """Fulfil for a caller that already has the payment's turn and the purchase's row lock."""
     require_transaction()
     if purchase.is_credited:
         _note_another(purchase, report, source)
@@ -64,8 +64,9 @@ def fulfil_locked_purchase(purchase: Purchase, report: PaymentReport, source: So
 
 
 def would_change(purchase: Purchase, report: PaymentReport) -> bool:
-    """Whether `fulfil_purchase` might do or find anything. Lets a caller with many purchases (and their payments)
-    pass by those that agree with their payment, without a lock; True may still come to nothing.
+    """Return whether `fulfil_purchase` might change or find anything; True may still change nothing.
+
+    Lets callers with many purchases (payments prefetched) skip matching ones without a lock.
     """
     if purchase.attention:
         return True
@@ -77,7 +78,7 @@ def would_change(purchase: Purchase, report: PaymentReport) -> bool:
 
 
 def note_declined(purchase: Purchase, intent: PaymentIntent, report: PaymentReport, source: Source) -> None:
-    """Writes down a declined card on a locked purchase. The checkout stays open: another card may follow."""
+    """Record a declined card on a locked purchase. The checkout stays open: another card may follow."""
     keep_payment(purchase, report.as_failed())
     if purchase.is_credited:
         return
@@ -87,9 +88,7 @@ def note_declined(purchase: Purchase, intent: PaymentIntent, report: PaymentRepo
 
 
 def grant_missing_credits(purchase_id: UUID, source: Source) -> None:
-    """Grants a completed purchase its credits where the ledger has no entry for it: somebody changed the books by hand.
-    Where it has one, nothing happens.
-    """
+    """Grant a completed purchase's credits if the ledger has no entry for it, after a manual change of the ledger."""
     with transaction.atomic():
         purchase = lock_purchase(purchase_id)
         if purchase.is_credited and purchase.completed_at is not None:
@@ -102,7 +101,7 @@ def grant_missing_credits(purchase_id: UUID, source: Source) -> None:
 def _accept(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     if purchase.failure_code == Purchase.NOTHING_PAID and not report.payment_intent_id:
         return
-    # Asked only of a purchase that had such a payment: nearly every one is credited with its first report.
+    # Query only for purchases that had such a payment: nearly all are credited on their first report.
     had_another = purchase.attention or purchase.was_given_back
     if had_another and is_given_back(report.payment_intent_id):
         return
@@ -117,7 +116,7 @@ def _accept(purchase: Purchase, report: PaymentReport, source: Source) -> None:
 
 
 def _disagreement(purchase: Purchase, report: PaymentReport) -> tuple[Attention, str]:
-    """Why this payment must not be credited, or nothing."""
+    """Return why this payment must not be credited, and the detail; `Attention.NONE` if it may be."""
     if report.currency != purchase.currency:
         return Attention.CURRENCY_DIFFERS, f"paid in {report.currency}, priced in {purchase.currency}"
     if report.amount_minor != purchase.price_minor:
@@ -145,7 +144,7 @@ def _hold_back(
 
 
 def _grant(purchase: Purchase, arrives_at: datetime.datetime) -> Grant:
-    """What was paid for is bought; what was free is given."""
+    """Grant the credits: with a cost basis if they were paid for, else as promotional."""
     is_free = purchase.price_minor == 0
     return ledger.grant(
         purchase.account_id,
@@ -176,7 +175,7 @@ def _credit(purchase: Purchase, report: PaymentReport, source: Source) -> None:
         record(purchase, Change("returns_settled"), source)
     apply_early_events(payment)
     if was_held_back:
-        update_attention(purchase, source)  # another payment may have been, beside this one
+        update_attention(purchase, source)  # another payment may need attention
     defer_confirmation(purchase.pk)
 
 
@@ -187,20 +186,21 @@ def _log_credited(purchase: Purchase, report: PaymentReport) -> None:
         "credits": plain(purchase.credits),
         "payment": report.payment_intent_id,
     }
-    # Until the commit it may still come to nothing.
+    # Log only what commits.
     transaction.on_commit(lambda: log.info("purchase_credited", **told))
 
 
 def _expiry(purchase: Purchase, arrives_at: datetime.datetime) -> datetime.datetime | None:
-    """An instant, so many times 24 hours after the credits arrive: the same in every time zone. A bank may take days to
-    pay; these are not the buyer's to lose.
+    """Return when the credits expire: ``validity_days`` × 24 hours after arrival, the same in every time zone.
+
+    It counts from arrival so that buyers don't lose the days a bank payment takes.
     """
     if purchase.validity_days is None:
         return None
     return arrives_at + datetime.timedelta(days=purchase.validity_days)
 
 
-# Where a report that nothing was paid may lead, from which status. Anything else is old news.
+# An unpaid report's change, new status, and the statuses it applies to; in others it is outdated.
 FOLLOWING: dict[PaymentState | None, tuple[str, Status, set[Status]]] = {
     PaymentState.PROCESSING: ("payment_processing", Status.PROCESSING, {Status.PENDING}),
     PaymentState.FAILED: ("payment_failed", Status.FAILED, {Status.PENDING, Status.PROCESSING}),
@@ -216,12 +216,12 @@ def _follow(purchase: Purchase, report: PaymentReport, source: Source) -> None:
         keep_payment(purchase, report)
         _keep_ids(purchase, report)
         if report.state == PaymentState.FAILED:
-            # Only the payment intent's event tells the reason, and it may have come first.
+            # Only the payment intent's event has the reason, and it may have arrived first.
             purchase.failure_code = report.failure_code or purchase.failure_code or "payment_failed"
         was_processing = purchase.status == Status.PROCESSING
         record(purchase, Change(what, status), source)
         if was_processing and report.state == PaymentState.FAILED:
-            # Days after the checkout: its buyer is not looking any more.
+            # This is days after the checkout: the buyer is no longer on the page.
             defer_payment_failed_mail(purchase.pk)
 
 
@@ -235,14 +235,14 @@ def _is_what_was_credited(purchase: Purchase, report: PaymentReport) -> bool:
 
 
 def _note_another(purchase: Purchase, report: PaymentReport, source: Source) -> None:
-    """A report of a completed purchase: of what it was credited for, or of a second payment, which owes a refund."""
+    """Apply a report on a completed purchase: of the accepted payment, or of a second one, which is to be refunded."""
     accepted = purchase.accepted_payment
     is_another = report.payment_intent_id and (
         accepted is None or accepted.stripe_payment_intent_id != report.payment_intent_id
     )
     if not is_another:
         if _tells_new_ids(purchase, report) or _tells_how(accepted, report):
-            # The payment intent's event came first, for a checkout that we died over before we recorded it.
+            # The payment intent's event came first, and a crash kept us from recording the checkout.
             keep_payment(purchase, report)
             _keep_ids(purchase, report)
             purchase.save(update_fields=["stripe_session_id", "stripe_customer_id"])
@@ -264,7 +264,7 @@ def _note_second_payment(purchase: Purchase, report: PaymentReport, source: Sour
 
 
 def _apply_known_returns(purchase: Purchase, payment: Payment | None, source: Source) -> None:
-    """What was told of a payment that is not accepted before it was known to be paid: it may have gone back already."""
+    """Apply reversals that were reported before an uncredited payment was known to be paid."""
     apply_early_events(payment)
     if payment is not None and payment.was_known:
         update_attention(purchase, source)
@@ -279,6 +279,6 @@ def _tells_how(accepted: Payment | None, report: PaymentReport) -> bool:
 
 
 def _keep_ids(purchase: Purchase, report: PaymentReport) -> None:
-    """Stripe's ids, where the purchase has none yet."""
+    """Store Stripe's ids that the purchase doesn't have yet."""
     purchase.stripe_session_id = purchase.stripe_session_id or report.session_id
     purchase.stripe_customer_id = purchase.stripe_customer_id or report.customer_id

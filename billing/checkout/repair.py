@@ -1,4 +1,4 @@
-"""What staff can have done again by hand. The same functions as everybody's, with the member of staff on record."""
+"""Re-run fulfilment for staff, with the usual functions and the staff member on record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from billing.stripe import gateway as stripe_gateway
 
 
 def rerun_fulfilment(purchase_id: UUID, actor_id: UUID) -> Purchase:
-    """Asks Stripe how the purchase's payment stands and fulfils accordingly.
+    """Check the purchase's payment with Stripe and fulfil accordingly.
 
     Raises:
         SessionNotFound: the purchase has no checkout at Stripe.

@@ -1,4 +1,4 @@
-"""Where a checkout may send its buyer back to."""
+"""Decide where a checkout may send its buyer back to."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from billing.errors import ReturnUrlNotAllowed
 
 SESSION_PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
-# Stripe takes addresses of 5,000 characters; percent-encoding makes three of one.
+# Stripe takes URLs of 5,000 characters, and percent-encoding triples a character.
 LONGEST_PATH = 1000
 
 
 def default_success_url(back: str = "") -> str:
-    """Our success page, which leads on to ``back``; Stripe puts the session's id in the placeholder's place."""
+    """Return our success page, which links to ``back``; Stripe replaces the placeholder with the session id."""
     return f"{settings.SITE_URL}/credits/success?session_id={SESSION_PLACEHOLDER}{_and_next(back)}"
 
 
 def default_cancel_url(back: str = "") -> str:
-    """Our shop, which says that nothing was charged, there or on the page ``back``."""
+    """Return our purchase page, which says, there or on the page ``back``, that nothing was charged."""
     return f"{settings.SITE_URL}/credits/?checkout=cancelled{_and_next(back)}"
 
 
 def local_path(address: str) -> str:
-    """Give the address back where it is a page of this site, by its path alone; anything else leads nowhere: empty."""
+    """Return the address if it is a path on this site, else an empty string."""
     is_path = address.startswith("/") and address.isprintable() and len(address) <= LONGEST_PATH
     return address if is_path and url_has_allowed_host_and_scheme(address, allowed_hosts=None) else ""
 
@@ -35,7 +35,7 @@ def _and_next(back: str) -> str:
 
 
 def older_success_url() -> str:
-    """Give the older front end's success page; empty, and so ours, where there is no such front end."""
+    """Return the older front end's success page; empty, meaning ours, if there is no such front end."""
     return (
         f"{settings.FRONTEND_URL}/credits/success?session_id={SESSION_PLACEHOLDER}"
         if settings.FRONTEND_URL
@@ -48,11 +48,10 @@ def older_cancel_url() -> str:
 
 
 def allowed_return_url(url: str) -> str:
-    """``url``, when it is an absolute http(s) address on the site itself, the older front end's or on one of
-    CHECKOUT_RETURN_HOSTS.
+    """Return ``url`` if it is an absolute http(s) URL on this site, the older front end or CHECKOUT_RETURN_HOSTS.
 
     Raises:
-        ReturnUrlNotAllowed: anything else. A host with a port is allowed only when it is listed with that port.
+        ReturnUrlNotAllowed: anything else. A host with a port must be listed with that port.
     """
     if "\\" in url or any(character.isspace() or not character.isprintable() for character in url):
         raise _refused(url)

@@ -1,4 +1,4 @@
-"""What a buyer was shown before they pressed Buy, held against what is on sale now."""
+"""Compare what a buyer was shown before pressing Buy with what is on sale now."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from credits.formatting import credits_amount
 
 @dataclass(frozen=True)
 class SeenOffer:
-    """The price, in the currency's main unit, its currency and the credits; None is what nobody told."""
+    """The offer a buyer was shown: price in the currency's main unit, currency, credits; None if not sent."""
 
     price: Decimal | None = None
     currency: str | None = None
@@ -22,7 +22,7 @@ class SeenOffer:
 
     @property
     def told(self) -> dict[str, str]:
-        """Give what was told, in one spelling: 45, 45.0 and 45.00 are the same."""
+        """Return the fields that were sent, normalized: 45, 45.0 and 45.00 are the same."""
         return {
             name: f"{value.normalize():f}" if isinstance(value, Decimal) else value
             for name, value in asdict(self).items()
@@ -30,7 +30,7 @@ class SeenOffer:
         }
 
     def require_unchanged(self, package: Package) -> None:
-        """Hold it against the package that is about to be bought.
+        """Compare the offer with the package about to be bought.
 
         Raises:
             OfferChanged: the package differs from what was seen.
@@ -54,7 +54,7 @@ def _in_words(package: Package) -> str:
 
 
 def _as_json(package: Package) -> dict[str, str | int | float]:
-    """Write it as the list of packages does."""
+    """Format the package as the API's package list does."""
     credits = package.credits
     return {
         "package_code": package.code,

@@ -1,8 +1,7 @@
-"""Starts a purchase: from "Buy" to the address of Stripe's checkout page. A free one ends here too, without Stripe.
+"""Start a purchase: from "Buy" to the URL of Stripe's checkout page. A free one completes here, without Stripe.
 
-The intent is committed first, then Stripe is called, then the answer is recorded. So whatever dies in between leaves a
-purchase that the sweeper can settle: it looks for our reference at Stripe, and expires the purchase where there is
-nothing.
+The intent is committed first, then Stripe is called, then the answer is recorded. After a crash in between, the sweeper
+closes the purchase: it looks for our reference at Stripe, and expires the purchase if it finds none.
 """
 
 from __future__ import annotations
@@ -60,9 +59,10 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True)
 class PurchaseOrder:
-    """What a buyer asks for. Empty addresses mean our own pages; an empty key makes each call a new purchase. With a
-    team the credits go to its account. ``package_id`` is the older client's name for the package.
-    ``seen`` is what the buyer was shown; nothing else is sold to them.
+    """A buyer's order. Empty URLs mean our own pages; an empty key makes each call a new purchase.
+
+    With a team, the credits go to its account. ``package_id`` is the older client's name for the package. The order is
+    refused if the package differs from ``seen``, the offer the buyer was shown.
     """
 
     package_code: str
@@ -75,7 +75,7 @@ class PurchaseOrder:
 
     @property
     def fingerprint(self) -> str:
-        """Tells whether a repeated key came with the same order."""
+        """Hash the order, to tell whether a repeated key came with the same one."""
         order: list[Any] = [self.package_code, self.success_url, self.cancel_url]
         if self.team_id is not None:
             order.append(str(self.team_id))
@@ -86,7 +86,7 @@ class PurchaseOrder:
 
 @dataclass(frozen=True)
 class StartedPurchase:
-    """A purchase whose buyer can go and pay at ``checkout_url``, or is told there that the free pack is theirs."""
+    """A purchase to be paid at ``checkout_url``, which for a free package is the success page."""
 
     purchase: Purchase
     checkout_url: str
@@ -94,28 +94,28 @@ class StartedPurchase:
 
 
 def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Source) -> StartedPurchase:
-    """Opens a checkout for the package. A repeat with the same idempotency key gives the same checkout again.
+    """Open a checkout for the package. A repeat with the same idempotency key returns the same checkout.
 
     Raises:
         UnknownPackage: no package on sale has this code.
-        AlreadyTaken: it is free, and can be taken once.
-        OfferChanged: it isn't what the buyer was shown.
+        AlreadyTaken: it is free, once per buyer, and was claimed before.
+        OfferChanged: it differs from what the buyer was shown.
         UnknownTeam: there is no such team, or the buyer is not in it.
         ReturnUrlNotAllowed, InvalidIdempotencyKey: the order is not acceptable.
-        TooManyPurchases: in too short a time, by whichever door.
+        TooManyPurchases: too many in a short time, over pages and API together.
         IdempotencyKeyReused: the key came with another order before.
         PurchaseInProgress: the first call with this key is still under way.
-        UserErased: the buyer was erased a moment ago.
-        StripeBusy: too many wait for Stripe already; nothing was begun.
+        UserErased: the buyer was just erased.
+        StripeBusy: too many requests are waiting for Stripe; nothing was begun.
         StripeUnavailable, StripeRefused: nothing was charged, the purchase is marked as failed.
-        WrongStripeAccount: the key is of another account or mode than the data here.
+        WrongStripeAccount: the key belongs to another account or mode than our data.
     """
     _check(order)
     _check_rate(user)
     earlier = _earlier_purchase(user, order)
     if earlier is not None:
         return _again(earlier, order)
-    # Read once: what was held against what was seen is what the purchase copies, whatever is edited meanwhile.
+    # Read once: the purchase copies exactly what was compared with the seen offer, despite concurrent edits.
     package = _package_on_sale(order.package_code)
     order.seen.require_unchanged(package)
     team = find_own(order.team_id, user).team if order.team_id else None
@@ -124,7 +124,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
             return _handed_over(_commit_free(user, team, package, order, source), order)
         except IntegrityError as error:
             return _whoever_came_first(user, team, package, order, error)
-    with place():  # before the commit: who finds none may come again with the same key
+    with place():  # before the commit, so that a refused call can be retried with the same key
         require_own_account()
         try:
             purchase = _commit_intent(user, team, package, order, source)
@@ -136,7 +136,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
 def _whoever_came_first(
     user: User, team: Team | None, package: Package, order: PurchaseOrder, refused: IntegrityError
 ) -> StartedPurchase:
-    """Give the purchase of whoever came first, at the same moment, with the same key or for the same free pack."""
+    """Return the concurrent purchase that came first, with the same key or for the same free package."""
     earlier = _earlier_purchase(user, order)
     if earlier is None:
         require_not_taken(user, team, package)
@@ -203,14 +203,14 @@ def _commit_intent(
 def _commit_free(
     user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
 ) -> Purchase:
-    """The purchase and its credits together: there is nothing to ask Stripe in between."""
+    """Commit the purchase and its credits together, as Stripe isn't involved."""
     require_not_taken(user, team, package)
     purchase = _write_down(user, team, package, order, source)
     return fulfil_purchase(purchase.pk, PaymentReport.of_nothing(purchase.currency), Source(source))
 
 
 def _handed_over(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
-    """A free purchase is complete: its buyer goes where a checkout would have led, with its id for a session's."""
+    """Send a free purchase's buyer to the success URL, with the purchase's id in place of a session's."""
     reference = str(purchase.pk)
     url = (order.success_url or default_success_url()).replace(SESSION_PLACEHOLDER, reference)
     return StartedPurchase(purchase, url, reference)
@@ -259,7 +259,7 @@ def _checkout_request(
     purchase: Purchase, package: Package, order: PurchaseOrder
 ) -> stripe_gateway.CheckoutRequest:
     user = purchase.user
-    assert user is not None  # noqa: S101 - it was made for this user a moment ago
+    assert user is not None  # noqa: S101 - it was just created for this user
     return stripe_gateway.CheckoutRequest(
         purchase_id=str(purchase.pk),
         user_id=str(user.pk),
@@ -281,7 +281,7 @@ def _checkout_request(
 
 
 def _in_words(purchase: Purchase) -> str:
-    """What is bought and for whom. Stripe makes links of square brackets, so none of a team's name get there."""
+    """Describe what is bought and for whom, replacing square brackets, which Stripe turns into links."""
     team = purchase.account.team
     told = {"credits": credits_amount(purchase.credits)}
     if team is None:
@@ -292,7 +292,7 @@ def _in_words(purchase: Purchase) -> str:
 
 def _record_session(purchase: Purchase, session: CheckoutSession, source: Source) -> StartedPurchase:
     with transaction.atomic():
-        # The webhook may have been quicker than this commit: take up whatever stands there now.
+        # The webhook may have been quicker than this commit: read the row again.
         purchase = lock_purchase(purchase.pk)
         purchase.stripe_session_id = session.id
         purchase.checkout_url = session.url

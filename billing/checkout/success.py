@@ -1,8 +1,7 @@
-"""What a buyer who comes back from Stripe's page is told: verified with Stripe, and credited if nobody was quicker.
+"""Confirm a purchase with Stripe when its buyer returns from checkout, and fulfil it if nothing else has yet.
 
-Somebody who waits looks every other second, and so may many at once. Stripe is asked only for a session of ours, once
-in `PAUSE` whoever looks, and while a thread is free for it (`billing.stripe.bulkhead`). Everybody else is told at once
-what we know.
+Success pages poll every other second, perhaps many together. Stripe is only asked about our own sessions, once per
+`PAUSE` each, and while a thread is free (`billing.stripe.bulkhead`); otherwise the recorded state is returned.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ PAUSE = timedelta(seconds=2)
 
 @dataclass(frozen=True)
 class ShownSession:
-    """A session as the older client reads it: as Stripe holds it, or as far as we know it."""
+    """A session as the older client reads it, from Stripe or from our records."""
 
     id: str
     payment_status: str
@@ -73,14 +72,13 @@ class ShownSession:
 
 
 def confirm_session(user: User, session_id: str, source: PurchaseEvent.Source) -> Purchase:
-    """The user's purchase behind a session, brought to where Stripe says it is. Safe to repeat. A free purchase goes by
-    its own id.
+    """Return the user's purchase behind a session, updated from Stripe. A free purchase goes by its own id.
 
-    While Stripe can't be reached, or has just been asked, the purchase is given as it stands: the next look, the
-    webhook or the sweeper settles it.
+    Safe to repeat. If Stripe is unavailable or was just asked, the purchase is returned as it is: the next poll, the
+    webhook or the sweeper updates it.
 
     Raises:
-        SessionNotFound: no such session, or somebody else's: the two look the same from outside.
+        SessionNotFound: no such session, or another user's: the two look the same from outside.
     """
     if (free := free_purchase(user, session_id)) is not None:
         return free
@@ -97,11 +95,11 @@ def confirm_session(user: User, session_id: str, source: PurchaseEvent.Source) -
 def confirm_and_show_session(
     user: User, session_id: str, source: PurchaseEvent.Source
 ) -> tuple[Purchase, ShownSession]:
-    """Do as `confirm_session` does, and give the session as Stripe holds it too, where it may be asked.
+    """Confirm as `confirm_session` does, and return the session too, from Stripe if it may be asked.
 
     Raises:
         SessionNotFound: no such session.
-        SessionOfAnother: somebody else's.
+        SessionOfAnother: another user's.
         StripeUnavailable, StripeRefused: Stripe was asked, and gave no answer.
     """
     if (free := free_purchase(user, session_id)) is not None:
@@ -135,18 +133,18 @@ def _with(session_id: str) -> QuerySet[Purchase]:
 
 
 def _ask(purchase: Purchase, session_id: str) -> CheckoutSession | None:
-    """The session as Stripe holds it; None where somebody asked a moment ago."""
+    """Retrieve the session from Stripe; None if it was just asked."""
     try:
         with place(wait_s=0):
             if not _take_turn(purchase):
                 return None
             return stripe_gateway.retrieve_session(session_id, hurried=True)
     except SessionNotFound as error:
-        raise SessionNotFound(NO_SUCH_SESSION) from error  # in the very words used for somebody else's
+        raise SessionNotFound(NO_SUCH_SESSION) from error  # the same message as for another user's session
 
 
 def _take_turn(purchase: Purchase) -> bool:
-    """Whether Stripe may be asked about the purchase now. Of several who come at once, in whatever process, one may."""
+    """Return whether Stripe may be asked now: of concurrent callers, in any process, one may."""
     is_due = Q(asked_stripe_at=None) | Q(asked_stripe_at__lte=Now() - PAUSE)
     return bool(Purchase.objects.filter(is_due, pk=purchase.pk).update(asked_stripe_at=Now()))
 

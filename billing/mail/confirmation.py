@@ -1,4 +1,4 @@
-"""The mail that confirms a purchase, with its receipt."""
+"""Email the confirmation of a purchase, with its receipt."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from credits.mailing import link_to, send_mail
 
 
 def send_purchase_confirmation(purchase_id: UUID) -> bool:
-    """Mails the buyer of a completed purchase, once: whether this call sent it. Numbers its receipt in any case.
+    """Email the buyer of a completed purchase once; return whether this call did. Issue its receipt in any case.
 
-    The mark commits after the mail is handed over. So a crash between the two sends it a second time, and never not at
-    all. Two jobs at once take turns, by a lock of their own: a mail server that hangs must not hold up the purchase's
-    webhooks, which wait for its row.
+    The mark commits after the email is handed over: a crash in between sends it twice, but never loses it. Jobs take
+    turns by a lock of their own, so that a hanging mail server doesn't block webhooks, which wait for the row.
     """
     purchase = Purchase.objects.get(pk=purchase_id)
     payment = purchase.accepted_payment
     if payment is not None and not payment.stripe_charge_id:
-        ask_how_was_paid(payment)  # the receipt says so, and stays as it is
+        ask_how_was_paid(payment)  # the receipt shows it and can't change later
     receipt = issue_receipt(purchase_id) if purchase.has_own_receipt else None
     with transaction.atomic():
         take_turns(f"confirmation:{purchase_id}")

@@ -1,4 +1,4 @@
-"""The mail about a payment that failed days after its checkout, with a way to try again."""
+"""Email the buyer about a payment that failed days after checkout, with a way to try again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from credits.mailing import send_mail
 
 
 def send_payment_failed_mail(purchase_id: UUID) -> bool:
-    """Mails the buyer of a failed purchase: whether this call sent it. One that was paid after all needs no mail.
+    """Email the buyer if the purchase is still failed; return whether this call did.
 
-    The mark commits after the mail is handed over: a crash between the two sends it twice, and never not at all.
+    The mark commits after the email is handed over: a crash in between sends it twice, but never loses it.
     """
     with transaction.atomic():
         take_turns(f"payment-failed:{purchase_id}")

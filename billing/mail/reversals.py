@@ -1,6 +1,6 @@
-"""Mails about money that goes back: to the buyer about a refund, to staff about a dispute. Each is sent once.
+"""Email the buyer about a refund and staff about a dispute, once each.
 
-The mark commits after the mail is handed over: a crash between the two sends it a second time, and never not at all.
+The mark commits after the email is handed over: a crash in between sends it twice, but never loses it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ from credits.mailing import link_to, send_mail, send_mail_to
 
 
 def send_refund_mail(refund_id: UUID) -> bool:
-    """Mails the buyer of a refund that stands: whether this call sent it. Numbers its credit note, where it has arrived
-    already.
-    """
+    """Email the buyer about a valid refund; return whether this call did. Issue its credit note if it has succeeded."""
     credit_note = _credit_note(refund_id)
     with transaction.atomic():
         take_turns(f"refund:{refund_id}")
@@ -62,7 +60,7 @@ def _credit_note(refund_id: UUID) -> Receipt | None:
 
 
 def tell_staff_of_dispute(dispute_id: UUID) -> bool:
-    """Mails staff's common address about a new dispute: whether this call sent it."""
+    """Email `STAFF_EMAIL` about a new dispute; return whether this call did."""
     with transaction.atomic():
         take_turns(f"dispute:{dispute_id}")
         dispute = Dispute.objects.select_related("payment__purchase__user").get(pk=dispute_id)
