@@ -1,7 +1,7 @@
-"""What of Stripe's is about one buyer: found by the ids that their purchases have on record, and those that lead on.
+"""Find Stripe objects about one buyer, by the ids recorded with their purchases and the ids these lead to.
 
-Our checkout writes the buyer's id into the metadata of each session and payment; Stripe copies it to the charge. What
-carries no metadata of ours (customers, payment methods, refunds, disputes) names a payment or a customer.
+Our checkout writes the buyer's id into the metadata of each session and payment; Stripe copies it to the charge.
+Objects without our metadata (customers, payment methods, refunds, disputes) name a payment or a customer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from core.uuids import as_uuid
 
 Json = Mapping[str, Any]
 
-# Where an object of Stripe's names what else belongs to the same buyer.
+# Fields in which a Stripe object names others of the same buyer.
 LEADS = ("id", "customer", "payment_intent", "payment_method", "charge", "latest_charge")
 # A to Z alone, as in `accounts.normal_form`.
 IN_LOWER_CASE = 'lower(object::text COLLATE "C")'
@@ -30,27 +30,27 @@ IN_LOWER_CASE = 'lower(object::text COLLATE "C")'
 
 @dataclass(frozen=True)
 class Traces:
-    """By what objects are known as this buyer's: Stripe's ids, our own, and an address (empty: none is known)."""
+    """What identifies a buyer's objects: our user id, Stripe's ids, and an email address (empty: unknown)."""
 
     user_id: UUID
     ids: frozenset[str]
     email: str = ""
 
     def condition(self) -> tuple[str, list[Any]]:
-        """SQL that holds where the jsonb ``object`` is about the buyer, and its arguments."""
+        """Return an SQL condition that the jsonb ``object`` is about the buyer, and its arguments."""
         leads, ids = leads_among(self.ids)
         said, address = _says_address(email_key(self.email))
         return f"({leads} OR object::text LIKE %s OR {said})", [*ids, f"%{self.user_id}%", *address]
 
 
 def leads_among(ids: Iterable[str]) -> tuple[str, list[Any]]:
-    """SQL that holds where the jsonb ``object`` is, or names, one of these of Stripe's; and its arguments."""
+    """Return an SQL condition that the jsonb ``object`` has or names one of these Stripe ids, and its arguments."""
     known = list(ids)
     return " OR ".join(f"object ->> '{lead}' = ANY (%s)" for lead in LEADS), [known] * len(LEADS)
 
 
 def traces_of(user: User) -> Traces:
-    """What the user's purchases know, and the address while they have one."""
+    """Return the ids recorded with the user's purchases, and the user's email address if any."""
     named = Purchase.objects.filter(user=user).values_list(
         "stripe_session_id",
         "stripe_customer_id",
@@ -61,20 +61,20 @@ def traces_of(user: User) -> Traces:
 
 
 def to_redact_at_stripe(user: User) -> list[str]:
-    """What staff have to look up and redact at Stripe: the user's customers, and the payments that have none."""
+    """Return the ids for staff to redact at Stripe: the user's customers, and payments without a customer."""
     payments = Payment.objects.filter(purchase__user=user)
     ids = payments.values_list("purchase__stripe_customer_id", "stripe_payment_intent_id")
     return sorted({customer or payment for customer, payment in ids})
 
 
 def leads_of(found: Json) -> set[str]:
-    """The ids that an object names, of itself and of what else is the same buyer's."""
+    """Return an object's own id and the ids it names of the same buyer's objects."""
     named = (found.get(lead) for lead in LEADS)
     return {value for value in named if isinstance(value, str) and value}
 
 
 def is_about_erased(payload: Json) -> bool:
-    """Whether an event is about a buyer who was erased; one query, none for what can't be about a buyer."""
+    """Return whether an event is about an erased buyer, with one query, or none if it can't be about a buyer."""
     subject: Json = payload["data"]["object"]
     ids = {name: _text(subject.get(name)) for name in ("customer", "payment_intent")}
     ids[str(subject.get("object"))] = _text(subject.get("id"))
@@ -93,15 +93,16 @@ def is_about_erased(payload: Json) -> bool:
         for value, of_it in known
         if value
     ]
-    # Not an OR over them, which no index answers.
+    # Not an OR, which can't use an index.
     return bool(asked) and asked[0].union(*asked[1:]).exists()
 
 
 def _says_address(key: str) -> tuple[str, list[Any]]:
-    """SQL that holds where the jsonb ``object`` says the address with this `email_key`, in any case; and its arguments.
-    The address stands by itself: ann@example.com is not in joann@example.com.
+    """Return an SQL condition that the jsonb ``object`` contains the address with this `email_key`, and its arguments.
+
+    It ignores case and matches whole addresses: ann@example.com is not in joann@example.com.
     """
-    # Looking for both ways to write an accent takes a twelfth of the time that making every text NFC would.
+    # Searching for both forms of an accent takes a twelfth of the time of normalizing every text to NFC.
     ways = {unicodedata.normalize(form, key) for form in ("NFC", "NFD")} - {""}
     by_itself = {way: rf"(?<![\w@.+-]){re.escape(way)}(?!\.?[\w@+-])" for way in ways}
     said = " OR ".join(f"(strpos({IN_LOWER_CASE}, %s) > 0 AND {IN_LOWER_CASE} ~ %s)" for _way in ways)

@@ -1,4 +1,4 @@
-"""Purchases as a CSV file. Money in the currency's main unit with a point, times in UTC."""
+"""Export purchases as CSV: money in the currency's main unit with a decimal point, times in UTC."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ PURCHASES = [
 
 
 def purchases_csv(purchases: QuerySet[Purchase]) -> Iterator[str]:
-    """One line each, the newest first. Streams: what it holds at once doesn't depend on how many there are."""
-    # Prefetched and not joined: PostgreSQL would at times join all purchases before it takes the first of them.
+    """Stream one line per purchase, newest first, in constant memory."""
+    # Prefetched, as with a join PostgreSQL may join all purchases before it returns the first.
     rows = purchases.select_related(None).prefetch_related("user", "payments__lot__clawbacks")
     batches = in_row_batches(rows, NEWEST_FIRST)
     return csv_lines(PURCHASES, (map(_purchase_row, batch) for batch in batches))

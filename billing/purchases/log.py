@@ -1,4 +1,4 @@
-"""Changes a purchase and writes down what happened, together, under its row lock."""
+"""Change a purchase and record the change, together, under its row lock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.database.locks import require_transaction
 
 @dataclass(frozen=True)
 class Source:
-    """What caused a change, and what it can be traced by."""
+    """The cause of a change, with the Stripe event or staff member to trace it by."""
 
     kind: PurchaseEvent.Source
     stripe_event_id: str = ""
@@ -21,7 +21,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Change:
-    """What happened (``what``), the status it leads to (None: unchanged), and details for whoever reads it."""
+    """A change of a purchase: ``what`` happened, the new status (None: unchanged) and details for readers."""
 
     what: str
     status: Purchase.Status | None = None
@@ -29,7 +29,7 @@ class Change:
 
 
 def lock_purchase(purchase_id: UUID) -> Purchase:
-    """The purchase, with its buyer, locked until the transaction ends.
+    """Return the purchase, with its buyer, locked until the transaction ends.
 
     Raises:
         Purchase.DoesNotExist: there is none.
@@ -40,7 +40,7 @@ def lock_purchase(purchase_id: UUID) -> Purchase:
 
 
 def record(purchase: Purchase, change: Change, source: Source) -> None:
-    """Appends the change to the purchase's events and saves the purchase. The caller holds its lock."""
+    """Append the change to the purchase's events and save the purchase. The caller holds its lock."""
     require_transaction()
     before = purchase.status
     if change.status is not None:

@@ -1,4 +1,4 @@
-"""Which purchase or payment does an object of Stripe's belong to? Finds it, locked where it may be changed."""
+"""Find the purchase or payment that a Stripe object belongs to, locked where it may be changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from billing.stripe.objects import CheckoutSession
 from core.database.locks import require_transaction
 from core.uuids import as_uuid
 
-# Not as an OR, which would be answered by no index.
+# Not an OR, which can't use an index.
 EITHER = """
 purchases_purchase.id = ANY (ARRAY(
     SELECT purchase_id FROM purchases_payment WHERE stripe_payment_intent_id = %s UNION SELECT %s::uuid
@@ -20,10 +20,10 @@ purchases_purchase.id = ANY (ARRAY(
 
 
 def purchase_of_session(session: CheckoutSession) -> Purchase | None:
-    """The purchase that opened this session, locked.
+    """Return the purchase that opened this session, locked.
 
-    The recorded session id decides. The reference that the session carries counts only for a purchase without a
-    recorded session (we died between Stripe's answer and our commit): metadata can be copied, or be another system's.
+    The recorded session id decides. The session's reference counts only for a purchase without a recorded session
+    (after a crash between Stripe's answer and our commit): metadata can be copied or come from another system.
     """
     found = _candidates(Q(stripe_session_id=session.id), session.reference)
     for purchase in found:
@@ -33,9 +33,7 @@ def purchase_of_session(session: CheckoutSession) -> Purchase | None:
 
 
 def purchases_of_sessions(sessions: Sequence[CheckoutSession]) -> dict[str, Purchase]:
-    """`purchase_of_session` of many, by their ids, with their payments; to read and not locked. Sessions of no purchase
-    are left out.
-    """
+    """Return the purchases of many sessions by session id, with payments, unlocked. Unmatched sessions are left out."""
     references = [referred for session in sessions if (referred := as_uuid(session.reference))]
     recorded = Q(stripe_session_id__in=[session.id for session in sessions])
     unrecorded = Q(pk__in=references, stripe_session_id=None)
@@ -50,8 +48,9 @@ def purchases_of_sessions(sessions: Sequence[CheckoutSession]) -> dict[str, Purc
 
 
 def purchase_of_intent(payment_intent_id: str, reference: str) -> Purchase | None:
-    """The purchase that this payment pays for, locked: by the recorded payment, else by the reference it carries; even
-    one that was paid otherwise already, for then this is a second payment.
+    """Return the payment's purchase, locked: by the recorded payment, else by the reference it carries.
+
+    It may already be paid otherwise: then this is a second payment.
     """
     require_transaction()
     recorded = Payment.objects.filter(purchase=OuterRef("pk"), stripe_payment_intent_id=payment_intent_id)
@@ -62,7 +61,7 @@ def purchase_of_intent(payment_intent_id: str, reference: str) -> Purchase | Non
 
 
 def payment_of(payment_intent_id: str, charge_id: str) -> Payment | None:
-    """The payment that an object of Stripe's names by its intent, else by its charge, with its purchase locked."""
+    """Return the payment by its payment intent, else by its charge, with its purchase locked."""
     require_transaction()
     named = (
         Q(stripe_payment_intent_id=payment_intent_id) if payment_intent_id else Q(stripe_charge_id=charge_id)
@@ -74,7 +73,7 @@ def payment_of(payment_intent_id: str, charge_id: str) -> Payment | None:
 
 
 def known_payments(payment_intent_ids: Sequence[str], charge_ids: Sequence[str]) -> QuerySet[Payment]:
-    """Those payments of ours that some objects of Stripe's name; to read."""
+    """Return our payments with these payment intents or charges, unlocked."""
     intents = [identifier for identifier in payment_intent_ids if identifier]
     charges = [identifier for identifier in charge_ids if identifier]
     return Payment.objects.filter(Q(stripe_payment_intent_id__in=intents) | Q(stripe_charge_id__in=charges))
@@ -84,7 +83,7 @@ def _candidates(recorded: Q, reference: str) -> list[Purchase]:
     require_transaction()
     referred = as_uuid(reference)
     wanted = recorded | Q(pk=referred) if referred else recorded
-    # In one order, always: two callers that find the same two rows must not wait for each other.
+    # Lock in a fixed order, so that callers with the same rows don't deadlock.
     return list(_locked().filter(wanted).order_by("pk"))
 
 

@@ -1,4 +1,4 @@
-"""How a payment was made, in words: on receipts, pages and in the admin."""
+"""Name how a payment was made, for receipts, pages and the admin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from billing.stripe import gateway as stripe_gateway
 
 log = structlog.get_logger(__name__)
 
-# Stripe's names of brands, wallets and methods, where a capital letter alone doesn't make them the usual ones:
+# Stripe's brands, wallets and methods whose usual names title case doesn't produce:
 # https://docs.stripe.com/api/charges/object#charge_object-payment_method_details
 NAMES = {
     "amex": "American Express",
@@ -34,7 +34,7 @@ NAMES = {
 
 
 def paid_with(payment: Payment) -> str:
-    """“Visa •••• 4242 (Apple Pay)”, “SEPA Direct Debit •••• 3000”; empty while Stripe hasn't told."""
+    """Return “Visa •••• 4242 (Apple Pay)” or “SEPA Direct Debit •••• 3000”; empty until Stripe reports it."""
     what = _named(payment.brand or payment.method)
     if not what:
         return ""
@@ -43,7 +43,7 @@ def paid_with(payment: Payment) -> str:
 
 
 def ask_how_was_paid(payment: Payment) -> None:
-    """Asks Stripe for the charge of a payment that was reported without it. Without an answer it stays unknown."""
+    """Fetch the charge of a payment reported without one. If Stripe gives no answer, it stays unknown."""
     try:
         charge = stripe_gateway.charge_of_payment(payment.stripe_payment_intent_id)
     except (StripeUnavailable, StripeRefused) as error:

@@ -1,4 +1,4 @@
-"""What Stripe says of a payment, whoever brought it: a checkout session, a payment intent, or a charge."""
+"""Read the state of a payment from a checkout session, a payment intent or a charge."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from billing.purchases.models import Payment
 from billing.stripe.objects import CheckoutSession, PaymentIntent, StripeCharge
 
 PaymentState = Payment.State
-# A delayed payment that failed leaves its session complete and unpaid; only its payment intent tells.
+# A failed delayed payment leaves its session complete and unpaid; only the payment intent shows the failure.
 ENDED_UNPAID = ("requires_payment_method", "canceled")
 
 
 @dataclass(frozen=True)
 class PaymentReport:
-    """How far the payment of one purchase has come; ``amount_minor`` in the currency's smallest unit.
+    """The state of a purchase's payment at the time ``at``, Stripe's if known; ``amount_minor`` in minor units.
 
-    ``state`` is empty where a checkout ended without a payment. ``at`` is when it was so, by Stripe's clock where
-    that is known. Without a ``payment_intent_id`` there was nothing to pay, or nothing was paid yet.
+    ``state`` is None if the checkout ended without a payment. Without a ``payment_intent_id``, nothing was to be paid,
+    or nothing was paid yet.
     """
 
     state: PaymentState | None
@@ -37,7 +37,7 @@ class PaymentReport:
 
     @classmethod
     def from_session(cls, session: CheckoutSession, at: datetime.datetime | None = None) -> PaymentReport:
-        """``at`` is the time of the event that brought it; asked for, it is so now."""
+        """Read a session as of ``at``, the time of the event that carried it, or now if it was retrieved."""
         return cls(
             state=_state_of_session(session),
             amount_minor=session.amount_total or 0,
@@ -53,7 +53,7 @@ class PaymentReport:
 
     @classmethod
     def of_nothing(cls, currency: str) -> PaymentReport:
-        """Report of what is free: there is nothing to pay, so it is paid."""
+        """Report a free purchase as paid."""
         return cls(PaymentState.PAID, 0, currency, at=timezone.now(), livemode=False)
 
     @classmethod
@@ -74,7 +74,7 @@ class PaymentReport:
 
     @classmethod
     def from_charge(cls, charge: StripeCharge, at: datetime.datetime) -> PaymentReport:
-        """Tells how was paid, or that a card was declined. That it was paid says the payment intent."""
+        """Report how a payment was made, or a declined card. Only the payment intent reports it as paid."""
         return cls(
             state=PaymentState.FAILED if charge.status == "failed" else PaymentState.OPEN,
             amount_minor=charge.amount,
@@ -92,7 +92,7 @@ class PaymentReport:
 
     @property
     def paid_at(self) -> datetime.datetime | None:
-        """When it went through. A card's charge says so itself; a bank takes days for it."""
+        """Return when the payment succeeded: a card's charge time, else (banks take days) the report's time."""
         if not self.is_paid:
             return None
         charge = self.charge

@@ -1,7 +1,7 @@
-"""Keeps the row of a payment up to what Stripe reports of it, in one statement.
+"""Update a payment's row from Stripe's reports, in one statement.
 
-An older report never undoes a newer one, and what was paid stays paid. Which payment a purchase is credited for is
-decided by `billing.checkout.fulfilment`.
+An older report never undoes a newer one, and a paid payment stays paid. `billing.checkout.fulfilment` decides which
+payment credits a purchase.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from billing.purchases.payment_reports import PaymentReport
 from billing.stripe.objects import PaymentMethod
 from core.database.locks import require_transaction, take_turns
 
-# What was paid stays paid; else the newer report counts, and one that only tells how was paid says nothing of the
-# state.
+# Paid stays paid; else the newer report wins. One that only says how it was paid ("open") leaves the state alone.
 IS_NEWS = """
 p.state <> 'paid' AND (excluded.state = 'paid' OR excluded.state <> 'open' AND excluded.reported_at >= p.reported_at)
 """
-# The charge that pays takes the place of that of a card that was declined, and never the other way round.
+# A paying charge replaces a declined card's, never the other way round.
 TELLS_HOW = "excluded.stripe_charge_id <> '' AND (excluded.state <> 'failed' OR p.stripe_charge_id = '')"
 STATE = ("state", "amount_minor", "currency")
 METHOD = ("stripe_charge_id", "method", "brand", "last4", "fingerprint", "wallet", "bank")
@@ -62,12 +61,13 @@ def keep_payment(
     attention: str = "",
     detail: str = "",
 ) -> Payment | None:
-    """The row of a locked purchase's payment, brought to what Stripe reports; None where there is nothing to pay.
-    ``lot_id`` are the credits that it was accepted for, ``attention`` why it was not. ``was_known`` of what is given
-    says whether there was a row before.
+    """Update or create the row of a locked purchase's payment and return it; None if there is nothing to pay.
+
+    ``lot_id`` are the credits of an accepted payment, ``attention`` is why it wasn't accepted. The returned row's
+    ``was_known`` says whether it existed before.
 
     Raises:
-        PaymentOfAnother: the payment is another purchase's.
+        PaymentOfAnother: the payment belongs to another purchase.
     """
     require_transaction()
     if not report.payment_intent_id or report.state is None or report.amount_minor <= 0:
@@ -81,8 +81,9 @@ def keep_payment(
 
 
 def take_turn(payment_ref: str | None) -> None:
-    """Waits until nobody else is learning of this payment, or is told of its refund or dispute, and keeps it so until
-    the transaction ends. Before any row is locked.
+    """Serialize reports of this payment, its refunds and disputes until the transaction ends.
+
+    Call it before locking any row.
     """
     if payment_ref:
         take_turns(payment_ref)
@@ -92,7 +93,7 @@ def _facts(purchase: Purchase, report: PaymentReport) -> dict[str, Any]:
     charge = report.charge
     method = charge.method if charge else PaymentMethod()
     if purchase.user is None or purchase.user.erased_at is not None:
-        method = replace(method, last4="", fingerprint="", bank="")  # what an erasure has forgotten stays so
+        method = replace(method, last4="", fingerprint="", bank="")  # an erased user's stay erased
     return {
         "id": uuid.uuid4(),
         "purchase": purchase.pk,

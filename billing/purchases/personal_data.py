@@ -1,4 +1,4 @@
-"""What is held about a person who bought something, for themselves or for a team."""
+"""Export and erase the personal data of a buyer, in purchases for themselves or for a team."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAYMENTS = ["payment", "purchase", "state", "amount", "currency", "paid", "paid_
 
 
 def concerned_purchases(user: User) -> QuerySet[Purchase]:
-    """Return what the user bought, and what anybody bought for an account that is theirs alone."""
+    """Return the user's purchases, and all purchases for accounts that only the user owns."""
     return Purchase.objects.filter(Q(user=user) | Q(account__in=accounts_of(user)))
 
 
@@ -110,7 +110,7 @@ class PurchasesData(PersonalData):
             yield Obstacle("purchases_need_attention", told)
 
     def forget(self, user: User) -> None:
-        # A client's key may be anything, an address too. Repeats of the erased don't come.
+        # A client's key may contain anything, even an email address, and an erased user repeats no request.
         Purchase.objects.filter(user=user).update(idempotency_key=None, checkout_url="")
-        # What a card or account is known by. Which kind it was, and what was paid, stays.
+        # Clear what identifies a card or bank account; the method and the amount stay.
         Payment.objects.filter(purchase__user=user).update(last4="", fingerprint="", bank="")

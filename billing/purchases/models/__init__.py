@@ -1,4 +1,4 @@
-"""What was bought, what was paid for it, and everything that happened to it."""
+"""Store purchases, their payments and their events."""
 
 from billing.purchases.models.attention import Attention
 from billing.purchases.models.changes import ChangedMoment

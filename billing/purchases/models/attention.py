@@ -1,4 +1,4 @@
-"""Why staff must look at a purchase or a payment."""
+"""Define why a purchase or payment needs staff's attention."""
 
 from __future__ import annotations
 

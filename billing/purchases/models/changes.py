@@ -1,4 +1,4 @@
-"""What is noted of purchases, refunds and disputes that came or changed, for whoever counts them by day."""
+"""Note when purchases, refunds and disputes are created or changed, for the daily figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ChangedMoment(models.Model):
-    """Something that is counted on the day of ``at`` came or changed. The database notes it, whoever changes it."""
+    """A creation or change of something counted on the day of ``at``, noted by a database trigger."""
 
     at = models.DateTimeField(_("at"))
 
@@ -21,7 +21,7 @@ class ChangedMoment(models.Model):
 
 
 def notes_changes(columns: str, *moments: str) -> pgtrigger.Trigger:
-    """Notes these moments of a row when it comes, and when one of the columns is written."""
+    """Return a trigger that notes these moments of a row on insert, and when one of the columns is written."""
     return pgtrigger.Trigger(
         name="notes_its_days",
         level=pgtrigger.Row,

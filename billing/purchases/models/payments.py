@@ -1,4 +1,4 @@
-"""Payments at Stripe: one row for each payment intent."""
+"""Store payments at Stripe, one row per payment intent."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from credits.ledger.models import Lot
 
 
 class Payment(models.Model):
-    """One payment of a purchase at Stripe, from its first attempt on. A purchase may have several: one whose card was
-    declined, the one that was accepted, one that came twice. What is not ours is not here at all.
+    """A payment of a purchase at Stripe, from its first attempt on. ``amount_minor`` is in minor units.
 
-    ``lot`` are the credits that it bought: only the payment that was accepted has some, and refunds and disputes of no
-    other touch credits. A paid one without is owed to its buyer, and ``attention`` says why it was not accepted.
+    A purchase may have several: one declined, one accepted, one paid twice. Only the accepted one has a ``lot``, the
+    credits it bought, and only its refunds and disputes affect credits. A paid one without a lot is owed to the buyer;
+    ``attention`` says why it was not accepted.
 
-    Times are Stripe's own: ``made_at`` is when the payment was begun, ``paid_at`` when it went through, ``reported_at``
-    that of the newest report; ``created_at`` is when we learned of it. ``amount_minor`` is in the currency's minor
-    units.
+    Times are Stripe's: ``made_at`` the start, ``paid_at`` the success, ``reported_at`` the newest report;
+    ``created_at`` is ours.
     """
 
     class State(models.TextChoices):
@@ -58,7 +57,7 @@ class Payment(models.Model):
     )
     detail = models.CharField(_("details"), max_length=300, blank=True, default="")
 
-    # How it was paid, as far as Stripe tells: a card (or a wallet with one), or a bank account.
+    # How it was paid, as far as Stripe reports: by card, perhaps in a wallet, or bank account.
     method = models.CharField(_("method"), max_length=50, blank=True, default="")
     brand = models.CharField(_("card brand"), max_length=50, blank=True, default="")
     last4 = models.CharField(_("last four digits"), max_length=4, blank=True, default="")
@@ -99,7 +98,7 @@ class Payment(models.Model):
         ]
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="payment_newest"),
-            # What was sold on a day.
+            # Sales by day.
             models.Index(fields=["paid_at"], condition=Q(lot__isnull=False), name="payment_sold"),
         ]
         triggers = [
@@ -117,7 +116,7 @@ class Payment(models.Model):
 
     @property
     def is_accepted(self) -> bool:
-        """Whether its credits are in the ledger."""
+        """Return whether its credits are in the ledger."""
         return self.lot_id is not None
 
     @property

@@ -1,4 +1,4 @@
-"""What was bought, and everything that happened to it."""
+"""Store purchases and their events."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ CREDITED_STATUSES = ["completed", "partially_refunded", "refunded", "disputed"]
 
 
 class Purchase(models.Model):
-    """One buyer's purchase of one package, as it was on sale at that moment.
+    """One buyer's purchase of one package.
 
-    The package's name, credits and price are copied here, so that an edit or a deletion of the package changes
-    nothing that somebody bought. ``attention`` says that money and purchase don't agree: then nothing was credited
-    and staff must look.
+    The package's name, credits and price are copied, so that editing or deleting it never changes a purchase.
+    ``attention`` is set when money and purchase don't match and staff must act.
     """
 
     class Status(models.TextChoices):
@@ -42,10 +41,10 @@ class Purchase(models.Model):
         REFUNDED = "refunded", _("Refunded")
         DISPUTED = "disputed", _("Disputed")
 
-    # Paid and credited, whatever came of the money afterwards. Exactly these have a time of completion.
+    # Paid and credited, whatever happened to the money later. Exactly these have a `completed_at`.
     CREDITED = (Status.COMPLETED, Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED)
 
-    # Failures of one that was never credited: its payment went back to its buyer, or nothing was ever paid.
+    # Failure codes of purchases never credited: the payment was refunded, or nothing was ever paid.
     GIVEN_BACK = "payment_given_back"
     NOTHING_PAID = "nothing_paid"
 
@@ -82,7 +81,7 @@ class Purchase(models.Model):
     failure_code = models.CharField(_("failure"), max_length=100, blank=True)
     paid_minor = models.BigIntegerField(_("paid in minor units"), null=True)
 
-    # Money that went back, by refunds that stand. What came of the credits say the clawbacks of its lot.
+    # Sum of refunds in effect. The lot's clawbacks record what happened to the credits.
     refunded_minor = models.BigIntegerField(_("refunded in minor units"), default=0, db_default=0)
 
     idempotency_key = models.CharField(_("idempotency key"), max_length=255, null=True)
@@ -129,7 +128,7 @@ class Purchase(models.Model):
                 name="purchase_completed_has_its_time",
             ),
             models.CheckConstraint(
-                # Not null apart: compared with null, it would be neither true nor false, and a check lets that pass.
+                # Without the null test, a null would make the comparison null, which passes a check.
                 condition=~Q(status__in=CREDITED_STATUSES)
                 | Q(paid_minor__isnull=False, paid_minor=F("price_minor")),
                 name="purchase_completed_is_paid_in_full",
@@ -143,20 +142,20 @@ class Purchase(models.Model):
         indexes = [
             models.Index(fields=["user", "-created_at", "-id"], name="purchase_history"),
             models.Index(fields=["-created_at", "-id"], name="purchase_newest"),
-            # Whose event is this? Asked of each one that names a customer.
+            # Matches each event that names a customer.
             models.Index(
                 fields=["stripe_customer_id"],
                 condition=~Q(stripe_customer_id=""),
                 name="purchase_of_customer",
             ),
-            # What the sweeper looks through: a handful of rows, whatever the table's length.
+            # For the sweeper: a handful of rows, whatever the table's size.
             models.Index(
                 fields=["created_at"],
                 condition=Q(status__in=["pending", "processing"]),
                 name="purchase_open",
             ),
             models.Index(fields=["created_at"], condition=~Q(attention=""), name="purchase_attention"),
-            # The list of staff, by what it is most narrowed by.
+            # The admin list's most used filters.
             models.Index(fields=["status", "-created_at", "-id"], name="purchase_by_status"),
             models.Index(fields=["package_code", "-created_at", "-id"], name="purchase_by_package"),
         ]
@@ -178,7 +177,7 @@ class Purchase(models.Model):
 
     @property
     def discount(self) -> Money:
-        """What the buyer saved: the list price less the price."""
+        """Return the list price less the price."""
         return Money(self.list_price_minor - self.price_minor, self.currency)
 
     @property
@@ -187,7 +186,7 @@ class Purchase(models.Model):
 
     @property
     def paid(self) -> Money:
-        """What was paid; nothing before it was."""
+        """Return the amount paid; zero until then."""
         return Money(self.paid_minor or 0, self.currency)
 
     @property
@@ -196,7 +195,7 @@ class Purchase(models.Model):
 
     @property
     def payment(self) -> Payment | None:
-        """The payment that was accepted; before that, the newest one. From what is prefetched, where it is."""
+        """Return the accepted payment, else the newest one. Uses prefetched payments."""
         payments = sorted(self.payments.all(), key=lambda each: (each.is_accepted, each.created_at))
         return payments[-1] if payments else None
 
@@ -206,25 +205,25 @@ class Purchase(models.Model):
 
     @property
     def stripe_payment_intent_id(self) -> str | None:
-        """Stripe's id of `payment`."""
+        """Return Stripe's id of `payment`."""
         payment = self.payment
         return payment.stripe_payment_intent_id if payment else None
 
     @property
     def was_given_back(self) -> bool:
-        """Whether it was paid, never credited, and the money went back."""
+        """Return whether the purchase was paid, never credited, and refunded."""
         return self.failure_code == self.GIVEN_BACK
 
     @property
     def payment_status(self) -> str:
-        """In Stripe's words for a checkout session."""
+        """Return the payment status in Stripe's terms for a checkout session."""
         if not self.is_credited and not self.attention:
             return "unpaid"
         return "paid" if self.price_minor else "no_payment_required"
 
     @property
     def amount_total(self) -> int:
-        """What was paid, in the currency's smallest unit; before that, what is to be."""
+        """Return the amount paid, in minor units; until then, the price."""
         return self.price_minor if self.paid_minor is None else self.paid_minor
 
     @property
@@ -233,17 +232,17 @@ class Purchase(models.Model):
 
     @property
     def bypassed_stripe(self) -> bool:
-        """Tell whether it was free and completed here: Stripe has nothing of it."""
+        """Return whether the purchase was free and completed without Stripe."""
         return self.is_credited and not self.price_minor and self.stripe_session_id is None
 
     @property
     def session_reference(self) -> str | None:
-        """What its buyer asks for it by: Stripe's session, or where there is none, its own id."""
+        """Return the id buyers look the purchase up by: Stripe's session id, or its own if it bypassed Stripe."""
         return str(self.pk) if self.bypassed_stripe else self.stripe_session_id
 
     @property
     def has_receipt(self) -> bool:
-        """Whether its buyer gets a document of it: our receipt, or Stripe's invoice. What is free has none."""
+        """Return whether the buyer gets our receipt or Stripe's invoice. Free purchases have neither."""
         return self.is_credited and bool(self.paid_minor)
 
     @property
@@ -252,17 +251,17 @@ class Purchase(models.Model):
 
     @property
     def grant_key(self) -> str:
-        """The ledger's business key for this purchase's credits: one purchase, one grant."""
+        """Return the ledger's business key of the grant: one purchase, one grant."""
         return f"purchase:{self.pk}"
 
     @property
     def entry_metadata(self) -> dict[str, str]:
-        """Return what the ledger's entries about this purchase say of it; a statement shows the description."""
+        """Return the metadata of this purchase's ledger entries; statements show the description."""
         return {"package": self.package_code, "description": self.package_name}
 
 
 class PurchaseEvent(models.Model):
-    """One thing that happened to a purchase, a change of status or not. Appended under the purchase's row lock."""
+    """An event of a purchase, with or without a change of status. Appended under the purchase's row lock."""
 
     class Source(models.TextChoices):
         PAGE = "page", _("purchase page")
@@ -282,7 +281,7 @@ class PurchaseEvent(models.Model):
     to_status = models.CharField(_("to"), max_length=20)
     source = models.CharField(_("source"), max_length=20, choices=Source.choices)
     detail = models.JSONField(_("detail"), default=dict, blank=True)
-    # No foreign keys: this table is append-only, and erasing a person or an old event must not need an update here.
+    # No foreign keys: in an append-only table, erasing a user or deleting an old event must not need an update.
     stripe_event_id = models.CharField(_("Stripe event"), max_length=255, blank=True)
     actor_id = models.UUIDField(_("staff member"), null=True)
     created_at = models.DateTimeField(_("at"), db_default=Now(), editable=False)
