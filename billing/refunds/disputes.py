@@ -1,9 +1,8 @@
-"""Disputes: a bank questions a payment, or takes the money back until it has decided.
+"""Record disputes and their effect on credits.
 
-A chargeback freezes the purchase's credits at once, by taking them out of their lot: so they can't be spent while the
-bank decides, which may take longer than any hold lasts. Won, they come back to the lot; lost, they stay out, and what
-was spent is owed or waived. An inquiry moves no money, and no credits. Statuses only ever lead on, so the order in
-which events arrive doesn't matter.
+A chargeback immediately freezes the purchase's credits by clawing them back from their lot, as the bank may take longer
+than any hold lasts. If it is won, they are restored; if lost, they stay clawed back, and spent ones are billed or
+written off. An inquiry moves neither money nor credits. Statuses only move forward, so events may arrive in any order.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from credits.ledger.models import Clawback, Entry
 log = structlog.get_logger(__name__)
 Status = Dispute.Status
 
-# An inquiry may become a chargeback, and a chargeback is decided; never the other way round.
+# An inquiry may become a chargeback, and a chargeback is decided; never in reverse.
 ORDER = (
     Status.WARNING_NEEDS_RESPONSE,
     Status.WARNING_UNDER_REVIEW,
@@ -40,8 +39,9 @@ CLOSED = (Status.WARNING_CLOSED, Status.PREVENTED, Status.LOST, Status.WON)
 
 
 def record_dispute(reported: StripeDispute, source: Source) -> Dispute | None:
-    """Brings our record of a dispute to what Stripe reports, and the purchase's credits with it. In the caller's
-    transaction; an older report than the last one changes nothing. None: no payment of ours is known to it.
+    """Update or create our record of a dispute, and the purchase's credits, in the caller's transaction.
+
+    An outdated report changes nothing. Return None if the payment is unknown.
     """
     payment = payment_of(reported.payment_intent_id, reported.charge_id)
     if payment is None:
@@ -66,9 +66,7 @@ def record_dispute(reported: StripeDispute, source: Source) -> Dispute | None:
 
 
 def settle_dispute(dispute: Dispute, source: Source) -> None:
-    """Freezes what is left of the credits while the bank decides, or brings them to what it has decided; and writes
-    down with the purchase what was moved.
-    """
+    """Freeze the credits left, or apply the bank's decision to them, and record it with the purchase."""
     purchase = dispute.purchase
     metadata = {"dispute": str(dispute.pk), "status": dispute.status}
     clawed = apply_reversals(dispute.payment, Cause(Entry.Kind.DISPUTE, metadata))
@@ -95,13 +93,13 @@ def _move_to(dispute: Dispute, status: Status, reported: StripeDispute) -> None:
     dispute.due_by = reported.due_by or dispute.due_by
     dispute.closed_at = timezone.now() if status in CLOSED else None
     if status == Status.LOST:
-        # As the setting is today: another one tomorrow changes nothing that was decided.
+        # Copied, so that changing the setting later changes no decided dispute.
         dispute.policy = Clawback.Policy(settings.DISPUTE_POLICY)
     log.warning("dispute_moved", dispute=reported.id, status=status)
 
 
 def _status(reported: StripeDispute, known: Dispute | None) -> Status:
-    """What Stripe says; where that is a word that we don't know, what we knew. Of a new one the money tells."""
+    """Return Stripe's status; if unknown, the recorded one, or a new dispute's by whether funds were withdrawn."""
     if reported.status in Status.values:
         return Status(reported.status)
     log.error("unknown_dispute_status", dispute=reported.id, status=reported.status)

@@ -1,8 +1,7 @@
-"""Refunds and disputes that were reported before their payment: kept in the inbox until it is known.
+"""Apply refunds and disputes that were reported before their payment, in the transaction that records it.
 
-Whoever learns of a payment applies what waits for it, in the same transaction. The two can't miss each other, as both
-take the payment's turn first (`billing.purchases.payments.take_turn`). What still waits is
-`billing.webhooks.unmatched_events`' to settle.
+Both sides take the payment's turn first (`billing.purchases.payments.take_turn`), so they can't miss each other.
+`billing.webhooks.unmatched_events` handles those that keep waiting in the inbox.
 """
 
 from __future__ import annotations
@@ -21,17 +20,14 @@ Status = InboxEvent.Status
 
 
 def apply_early_events(payment: Payment | None) -> None:
-    """Apply the events that arrived before their payment was known, in the caller's transaction, which has the
-    payment's
-    turn and its purchase's lock.
-    """
+    """Apply the payment's waiting events. The caller has its turn and its purchase's lock."""
     if payment is None:
         return
     named = [
         payment.stripe_payment_intent_id,
         *([payment.stripe_charge_id] if payment.stripe_charge_id else []),
     ]
-    # Those that seemed to be another product's too: only now is it known whose they are.
+    # Include events taken for another product's: now the payment is known to be ours.
     waiting = InboxEvent.objects.filter(status__in=[Status.UNMATCHED, Status.NOT_OURS], payment_ref__in=named)
     for row in waiting.order_by("stripe_created", "id"):
         _apply(row)

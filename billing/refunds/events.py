@@ -1,4 +1,4 @@
-"""What events about money that goes back mean for us: refunds and disputes."""
+"""Handle Stripe's events about refunds and disputes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _refund_reported(event: StripeEvent) -> Outcome:
 
 
 def _charge_refunded(event: StripeEvent) -> Outcome:
-    # It names no refund, only their sum. Where that is more than we know of, the refunds' own events are missing.
+    # This event has only the refunds' sum. If that exceeds our records, some refunds' own events are missing.
     charge = StripeCharge.from_json(event.subject)
     payment = payment_of(charge.payment_intent_id, charge.id)
     if payment is None:

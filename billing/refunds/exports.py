@@ -1,4 +1,4 @@
-"""Refunds as a CSV file. Money in the currency's main unit with a point, times in UTC."""
+"""Export refunds as CSV: money in the currency's main unit with a decimal point, times in UTC."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REFUNDS = [
 
 
 def refunds_csv(refunds: QuerySet[Refund]) -> Iterator[str]:
-    """One line each, the newest first; streams."""
+    """Stream one line per refund, newest first."""
     batches = in_row_batches(refunds.select_related(None).prefetch_related("payment"), NEWEST_FIRST)
     return csv_lines(REFUNDS, (_refund_rows(batch) for batch in batches))
 

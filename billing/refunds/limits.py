@@ -1,4 +1,4 @@
-"""What staff may refund without the permission for any amount: `REFUND_LIMIT` within 24 hours, in each currency."""
+"""Limit staff without the permission for any amount to `REFUND_LIMIT` per currency within 24 hours."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from core.database.locks import take_turns
 
 
 def allowance_of(member: User, currency: str) -> DailyAllowance | None:
-    """What they may refund now, in the currency's main unit; None: as much as they like. What failed or was canceled
-    doesn't count.
-    """
+    """Return what the member may refund, in the main unit; None: any amount. Failed and canceled ones don't count."""
     if member.has_perm("refunds.refund_any_amount"):
         return None
     lately = Refund.objects.filter(
@@ -29,10 +27,10 @@ def allowance_of(member: User, currency: str) -> DailyAllowance | None:
 
 
 def check_limit(amount: Money, member: User) -> None:
-    """In the transaction that writes the refund down: of two at once the second finds what the first has left.
+    """Check the member's limit, in the transaction that records the refund, so that concurrent refunds count.
 
     Raises:
-        RefundAboveLimit: with what they refunded in the last 24 hours it comes to more than they may.
+        RefundAboveLimit: the member's refunds of the last 24 hours and this one exceed the limit.
     """
     if member.has_perm("refunds.refund_any_amount"):
         return
@@ -47,7 +45,7 @@ def check_limit(amount: Money, member: User) -> None:
 
 
 def told_to(member: User, currency: str) -> str:
-    """What a dialog says of it; nothing to those who may refund any amount."""
+    """Return the dialog's text about the limit; empty for members who may refund any amount."""
     allowance = allowance_of(member, currency)
     return in_words(allowance, currency) if allowance else ""
 
@@ -57,8 +55,8 @@ def in_words(allowance: DailyAllowance, currency: str) -> str:
     if not allowance.until:
         return _("Your refund limit is %(limit)s per 24 hours.") % {"limit": limit}
     left = Money.from_major(allowance.left, currency)
-    told = _("Your refund limit is %(limit)s per 24 hours; you can refund %(left)s until %(until)s.")
-    return told % {"limit": limit, "left": left, "until": allowance.until}
+    message = _("Your refund limit is %(limit)s per 24 hours; you can refund %(left)s until %(until)s.")
+    return message % {"limit": limit, "left": left, "until": allowance.until}
 
 
 def _limit(currency: str) -> Money:

@@ -1,9 +1,7 @@
-"""Payments that were not accepted: which of them the seller still has, and the attention that they are due.
+"""Track uncredited payments, which are owed to the buyer, and the attention they need.
 
-One that is held back, or that came second, is owed to its buyer. As with credits (`billing.refunds.reversals`), nothing
-here goes by the event that came: `update_attention` looks at the refunds and disputes of these payments that stand now.
-So whoever refunds them, here or in Stripe's dashboard, the purchase leaves the list of staff; and a refund that fails
-brings it back.
+As in `billing.refunds.reversals`, only the reversals in effect now count, not the event that arrived. So a refund, here
+or in Stripe's dashboard, takes the purchase off staff's list, and a refund that fails puts it back.
 """
 
 from __future__ import annotations
@@ -30,21 +28,21 @@ Status = Purchase.Status
 
 @dataclass(frozen=True)
 class OwedPayment:
-    """A payment that the buyer is owed, and how much of it is ``left``."""
+    """A payment owed to the buyer, with the amount ``left`` to refund."""
 
     payment: Payment
     left: Money
 
 
 def owed_payments(purchase: Purchase) -> list[OwedPayment]:
-    """The payments that were not accepted and are not wholly refunded, the oldest first."""
+    """Return uncredited payments that aren't fully refunded, oldest first."""
     noted = purchase.payments.filter(state=Payment.State.PAID, lot__isnull=True).exclude(attention="")
     with_rest = (OwedPayment(payment, _left_of(payment)) for payment in noted.order_by("created_at", "pk"))
     return [owed for owed in with_rest if owed.left.minor > 0]
 
 
 def is_given_back(payment_intent_id: str | None) -> bool:
-    """Whether this is a payment that was not accepted, and whose money is gone: there is nothing to credit for it."""
+    """Return whether this is an uncredited payment that was fully refunded, so that it must not be credited."""
     payment = Payment.objects.filter(
         stripe_payment_intent_id=payment_intent_id, state=Payment.State.PAID, lot__isnull=True
     ).first()
@@ -52,33 +50,30 @@ def is_given_back(payment_intent_id: str | None) -> bool:
 
 
 def update_attention_of(payment: Payment, source: Source, *, is_unresolved: bool) -> None:
-    """`update_attention` after a refund or dispute of this payment. That of an accepted one needs none, unless what it
-    comes to in the payment's currency is not known, or was not until now.
-    """
+    """Update attention after a reversal. An accepted payment's only matters if its amount is, or was, unresolved."""
     was_unresolved = payment.purchase.attention == Attention.RETURN_CURRENCY
     if payment.attention or is_unresolved or was_unresolved:
         update_attention(payment.purchase, source)
 
 
 def update_attention(purchase: Purchase, source: Source) -> None:
-    """Brings the attention of a locked purchase to what it owes its buyer, or needs to be told, now."""
+    """Update a locked purchase's attention: for an owed payment, else for an amount staff must enter, else none."""
     require_transaction()
     owed = owed_payments(purchase)
     unresolved = [] if owed else unresolved_reversals(purchase)
     if owed:
-        _put_before_staff(purchase, owed[0].payment, source)
+        _mark_owed(purchase, owed[0].payment, source)
     elif unresolved:
-        _ask_staff(purchase, unresolved[0], source)
+        _mark_unresolved(purchase, unresolved[0], source)
     elif purchase.attention:
         _clear(purchase, source)
 
 
 def close_unpaid_purchase(purchase_id: UUID, actor_id: UUID) -> Purchase:
-    """Ends a purchase that is held back though nothing was paid for it: a checkout that came to 0 for a pack with a
-    price. No later report of that checkout opens it again.
+    """Close a purchase needing attention over a checkout of 0 for a priced package. Later reports don't reopen it.
 
     Raises:
-        NothingOwed: it is credited, or a payment of it is still to be refunded.
+        NothingOwed: it is credited, needs no attention, or a payment of it is still to be refunded.
     """
     with transaction.atomic():
         purchase = lock_purchase(purchase_id)
@@ -93,7 +88,7 @@ def close_unpaid_purchase(purchase_id: UUID, actor_id: UUID) -> Purchase:
 
 
 def is_closable(purchase: Purchase) -> bool:
-    """Whether `close_unpaid_purchase` would end it."""
+    """Return whether `close_unpaid_purchase` would close it."""
     return bool(purchase.attention) and not purchase.is_credited and not owed_payments(purchase)
 
 
@@ -104,7 +99,7 @@ def _left_of(payment: Payment) -> Money:
     return Money(payment.amount_minor - gone, payment.currency)
 
 
-def _put_before_staff(purchase: Purchase, payment: Payment, source: Source) -> None:
+def _mark_owed(purchase: Purchase, payment: Payment, source: Source) -> None:
     if (purchase.attention, purchase.attention_detail) == (payment.attention, payment.detail):
         return
     purchase.attention, purchase.attention_detail = payment.attention, payment.detail
@@ -115,8 +110,8 @@ def _put_before_staff(purchase: Purchase, payment: Payment, source: Source) -> N
     record(purchase, Change("payment_owed", detail=detail), source)
 
 
-def _ask_staff(purchase: Purchase, each: Reversal, source: Source) -> None:
-    """A return whose amount in the payment's currency Stripe doesn't name takes nothing until staff have said it."""
+def _mark_unresolved(purchase: Purchase, each: Reversal, source: Source) -> None:
+    """Ask staff for a reversal's amount in the payment's currency; until then it claims no credits."""
     detail = (
         f"{each.amount} was reversed for a payment in {purchase.currency.upper()}: enter the converted amount"
     )
@@ -128,7 +123,7 @@ def _ask_staff(purchase: Purchase, each: Reversal, source: Source) -> None:
 
 
 def _clear(purchase: Purchase, source: Source) -> None:
-    """Closes an open purchase, so the sweeper stops polling and checkout isn't offered again."""
+    """Clear the attention, and close an open purchase, so that the sweeper stops polling it."""
     detail = {"attention": purchase.attention, "detail": purchase.attention_detail}
     what = "return_resolved" if purchase.attention == Attention.RETURN_CURRENCY else "payment_given_back"
     purchase.attention, purchase.attention_detail = Attention.NONE, ""

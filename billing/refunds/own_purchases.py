@@ -1,4 +1,4 @@
-"""Nobody on the staff refunds their own purchase, nor one whose credits are theirs or of a team that they are in."""
+"""Keep staff from refunding their own purchases, and those for their own or their team's account."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ def may_refund(purchase: Purchase, member: User) -> bool:
 
 
 def require_not_own(purchase: Purchase, member: User) -> None:
-    """In the transaction of what the member of staff does.
+    """Check, in the transaction of the action, that the purchase isn't the member's own.
 
     Raises:
-        OwnPurchase: they bought it, or the credits are theirs or of a team of theirs; and the site doesn't let staff
-            serve themselves.
+        OwnPurchase: the member bought it, owns its account or is in its team, and staff may not serve themselves.
     """
     if not _is_own(purchase, member):
         return

@@ -1,4 +1,4 @@
-"""What is held about a person whose payments were refunded or disputed."""
+"""Export and erase the personal data in a buyer's refunds and disputes."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ DISPUTES = [
 
 
 def _refunds(user: User) -> Iterator[str]:
-    """Without the staff's note, which the buyer was never to see; staff can add it to their answer."""
+    """Export refunds without staff's internal note; staff can add it to their answer."""
     refunds = Refund.objects.filter(payment__purchase__user=user).select_related("payment")
     batches = in_row_batches(refunds, NEWEST_FIRST)
-    return csv_lines(REFUNDS, ((_return_row(row, row.settled_at) for row in batch) for batch in batches))
+    return csv_lines(REFUNDS, ((_reversal_row(row, row.settled_at) for row in batch) for batch in batches))
 
 
 def _disputes(user: User) -> Iterator[str]:
     disputes = Dispute.objects.filter(payment__purchase__user=user).select_related("payment")
     batches = in_row_batches(disputes, NEWEST_FIRST)
-    return csv_lines(DISPUTES, ((_return_row(row, row.closed_at) for row in batch) for batch in batches))
+    return csv_lines(DISPUTES, ((_reversal_row(row, row.closed_at) for row in batch) for batch in batches))
 
 
-def _return_row(row: Refund | Dispute, ended: datetime | None) -> list[str]:
+def _reversal_row(row: Refund | Dispute, ended: datetime | None) -> list[str]:
     claim = clawback_of(row)
     return [
         str(row.pk),
@@ -93,12 +93,12 @@ class RefundsData(PersonalData):
     def obstacles(self, user: User, *, forfeit: bool) -> Iterator[Obstacle]:
         purchases = concerned_purchases(user)
         if Refund.objects.filter(payment__purchase__in=purchases, status__in=REFUNDS_UNDER_WAY).exists():
-            told = _("A refund is in progress: wait until it succeeds or fails.")
-            yield Obstacle("refunds_under_way", told)
+            message = _("A refund is in progress: wait until it succeeds or fails.")
+            yield Obstacle("refunds_under_way", message)
         disputes = Dispute.objects.filter(payment__purchase__in=purchases)
         if disputes.exclude(status__in=SETTLED_DISPUTES).exists():
-            told = _("A dispute is open: the response needs the buyer’s data. Wait for the decision.")
-            yield Obstacle("disputes_open", told)
+            message = _("A dispute is open: the response needs the buyer’s data. Wait for the decision.")
+            yield Obstacle("disputes_open", message)
 
     def forget(self, user: User) -> None:
         names = names_of(user)

@@ -1,7 +1,4 @@
-"""How much of a purchase can still be refunded, and why no more.
-
-What the buyer's bank has taken back is not there to refund: Stripe refuses it.
-"""
+"""Determine how much of a purchase can still be refunded; Stripe refuses to refund disputed amounts."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from billing.refunds.reversals import standing_reversals
 
 
 def accepted_payment(purchase: Purchase) -> Payment:
-    """Give the payment that a refund is of.
+    """Return the payment to refund.
 
     Raises:
         NotRefundable: the purchase isn't paid.
@@ -31,19 +28,19 @@ def accepted_payment(purchase: Purchase) -> Payment:
 
 
 def disputed_minor(payment: Payment) -> int:
-    """Give what disputes hold of a payment now, in minor units."""
+    """Return how much of a payment is withdrawn by disputes, in minor units."""
     return sum(dispute.counted_minor or 0 for dispute in standing_reversals(payment)[1])
 
 
 def left_to_refund(purchase: Purchase) -> Money:
-    """Give what was paid and neither refunded nor taken back by the buyer's bank."""
+    """Return the amount paid, less refunds and disputes."""
     payment = purchase.accepted_payment if purchase.is_credited else None
     gone = purchase.refunded_minor + (disputed_minor(payment) if payment else 0)
     return Money(max(0, purchase.paid.minor - gone) if payment else 0, purchase.currency)
 
 
 def why_not_refundable(purchase: Purchase) -> str:
-    """Say why nothing is left to refund; empty where something is."""
+    """Return why nothing is left to refund; empty if something is."""
     if left_to_refund(purchase).minor:
         return ""
     if purchase.accepted_payment is None or not purchase.is_credited:
@@ -54,20 +51,18 @@ def why_not_refundable(purchase: Purchase) -> str:
 
 
 def unspent_share(purchase: Purchase, credits_left: Decimal) -> int:
-    """Give what the unspent credits were paid with, in minor units, rounded down to what Stripe refunds; at most what
-    is left to refund.
-    """
+    """Return the unspent credits' price, in minor units, rounded down to what Stripe refunds; at most what is left."""
     share = Decimal(purchase.paid.minor) * credits_left / purchase.credits
     most = min(left_to_refund(purchase).minor, int(share.to_integral_value(rounding=ROUND_DOWN)))
     return most - most % smallest_step(purchase.currency)
 
 
 def check_amount(purchase: Purchase, amount_minor: int) -> None:
-    """Hold an amount against what Stripe would refund.
+    """Check that Stripe would refund the amount.
 
     Raises:
-        InvalidRefund: it isn't above zero, or finer than Stripe refunds in this currency.
-        NotRefundable: less than that is left.
+        InvalidRefund: it isn't above zero, or is finer than Stripe refunds in this currency.
+        NotRefundable: it is more than what is left.
     """
     if amount_minor <= 0:
         raise InvalidRefund("A refund must be above zero.", field="amount")

@@ -1,9 +1,8 @@
-"""Refunds: what one would do, asking for one, and what Stripe says came of it.
+"""Preview, request and record refunds.
 
-The refund's row and the credits that go with it are committed first; then Stripe is called, with an idempotency key
-made of the row's id; then the answer is recorded. From the click on the credits can't be spent. Where the process dies
-before the answer is recorded, the job asks again and gets the same answer. A refund that fails, at once or days later,
-gives its credits back to their lot. Refunds made at Stripe come in through `record_refund` as ours do.
+The row and its clawback are committed first, so that the credits can't be spent; then Stripe is called, with the row's
+id as idempotency key; then the answer is recorded. After a crash, a job repeats the call and gets the same answer.
+A refund that fails, even days later, restores the credits. Refunds made at Stripe are recorded in the same way.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ from credits.statement.outflows import Outflows, outflows_of
 log = structlog.get_logger(__name__)
 Status = Refund.Status
 
-# A report never leads back: each status stands for one that came later than those before it.
+# Statuses only move forward in this order; earlier ones are outdated reports.
 ORDER = (
     Status.REQUESTED,
     Status.PENDING,
@@ -69,10 +68,9 @@ LONGEST_NOTE = 300
 
 @dataclass(frozen=True)
 class RefundOrder:
-    """What is to be refunded and why. ``idempotency_key`` makes a repeat give the first refund again.
+    """A requested refund. A repeat with the same ``idempotency_key`` returns the first refund.
 
-    ``payment_id`` is a payment of the purchase that was not accepted, and is refunded whole; without one, what is
-    refunded is the payment that was.
+    ``payment_id`` is an uncredited payment, refunded in full; without it, the accepted payment is refunded.
     """
 
     amount_minor: int
@@ -87,9 +85,9 @@ class RefundOrder:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a refund would do now, to the credits that the purchase's lot has and to those that are gone (``went``). Of
-    ``credits_asked``, so many would be ``taken`` now, ``pending`` until holds end, and the rest waived, owed, or keep
-    it from happening, by the policy.
+    """The effects of a refund on the credits left in the purchase's lot and those gone (``went``).
+
+    Of ``credits_asked``, some are ``taken`` now, some ``pending`` until holds end; the policy decides about the rest.
     """
 
     purchase: Purchase
@@ -109,25 +107,25 @@ class Preview:
 
     @property
     def credits_spent(self) -> Decimal:
-        """Those of the credits asked back that were used or given away."""
+        """Return how many of the credits asked for were spent or gifted."""
         return min(self.credits_asked - self.credits_taken - self.credits_pending, self.went.spent)
 
     @property
     def credits_lost(self) -> Decimal:
-        """Those of the credits asked back that nobody had the use of: expired, forfeited, taken by staff."""
+        """Return how many of the credits asked for expired, were forfeited or were removed by staff."""
         return self.credits_asked - self.credits_taken - self.credits_pending - self.credits_spent
 
 
 def preview_refund(purchase: Purchase, amount_minor: int | None = None) -> Preview:
-    """What refunding so much would do; without an amount, the unspent share of what can still be refunded.
+    """Preview a refund of this amount, or by default of the unspent credits' share.
 
     Raises:
-        NotRefundable: the purchase isn't paid, or less than that is left to refund.
-        InvalidRefund: the amount isn't above zero, or finer than Stripe refunds.
+        NotRefundable: the purchase isn't paid, or the amount is more than what is left.
+        InvalidRefund: the amount isn't above zero, or is finer than Stripe refunds.
     """
     payment = accepted_payment(purchase)
     went = outflows_of(_lot_of(payment))
-    # What paid off a debt can be taken too: then that is owed again.
+    # Credits that paid off debt can be clawed back too: that debt then returns.
     left = went.free + went.offset
     if amount_minor is None:
         amount_minor = unspent_share(purchase, left)
@@ -146,27 +144,27 @@ def preview_refund(purchase: Purchase, amount_minor: int | None = None) -> Previ
 
 
 def refund_purchase(purchase_id: UUID, order: RefundOrder) -> Refund:
-    """Refunds a purchase in part or whole: takes the credits back, then asks Stripe. Gives the refund as it then
-    stands; one that Stripe didn't answer is ``requested``, and a job goes on asking.
+    """Refund a purchase: claw back credits, then call Stripe. Unanswered, it stays ``requested`` and a job retries.
 
     Raises:
-        NotRefundable, InvalidRefund: see `preview_refund`; InvalidRefund also where nothing says why, NotRefundable
-            also where the payment that was not credited is gone, or less of it is left.
-        CreditsWereSpent: the policy is ``block``, and less is left than would be taken.
-        OwnPurchase: it is of whoever asks, or of a team of theirs.
-        RefundAboveLimit: more than whoever asks may refund within 24 hours.
+        NotRefundable, InvalidRefund: see `preview_refund`; InvalidRefund also without a reason or note, NotRefundable
+            also if the uncredited payment was refunded, in part or in full, or accepted since.
+        CreditsWereSpent: the policy is ``block``, and fewer credits are left than would be taken.
+        OwnPurchase: it belongs to the requester or a team of theirs.
+        RefundAboveLimit: more than the requester may refund within 24 hours.
         IdempotencyKeyReused: the key came before with another amount or policy.
     """
-    refund, is_new = _ask(purchase_id, order)
+    refund, is_new = _request(purchase_id, order)
     if is_new:
-        with suppress(StripeUnavailable):  # logged where it was raised; the job goes on
+        with suppress(StripeUnavailable):  # logged where raised; the job retries
             return issue_refund(refund.pk)
     return refund
 
 
 def issue_refund(refund_id: UUID, *, look_first: bool = False) -> Refund:
-    """Asks Stripe for a refund that was asked for here, and records the answer. Safe to repeat: the row's id is the
-    idempotency key, and ``look_first`` finds one that Stripe made longer ago than it remembers keys.
+    """Request a recorded refund from Stripe and record the answer.
+
+    Safe to repeat: the row's id is the idempotency key, and ``look_first`` finds refunds older than Stripe keeps keys.
 
     Raises:
         StripeUnavailable: no answer; the refund stays ``requested``.
@@ -191,7 +189,7 @@ def issue_refund(refund_id: UUID, *, look_first: bool = False) -> Refund:
 
 
 def sync_refunds(payment_id: UUID) -> int:
-    """Records every refund that Stripe has of a payment: for when we know that we don't know them all. How many.
+    """Record every refund that Stripe has of a payment, when some are known to be missing, and return how many.
 
     Raises:
         StripeUnavailable, StripeRefused: no answer.
@@ -205,9 +203,9 @@ def sync_refunds(payment_id: UUID) -> int:
 
 
 def record_refund(reported: StripeRefund, source: Source) -> Refund | None:
-    """Brings our record of a refund to what Stripe reports, and the purchase's credits with it. Makes the record where
-    there is none. In the caller's transaction; an older report than the last one changes nothing. None: no payment of
-    ours is known to it, or it is of no amount.
+    """Update or create our record of a refund, and the credits, unless the report is outdated.
+
+    Return None if the payment is unknown or the amount isn't positive. Runs in the caller's transaction.
     """
     payment = payment_of(reported.payment_intent_id, reported.charge_id)
     if payment is None or reported.amount <= 0:
@@ -231,21 +229,19 @@ def record_refund(reported: StripeRefund, source: Source) -> Refund | None:
 
 
 def close_refund(refund: Refund, what: str, source: Source) -> None:
-    """Moves the credits, and writes down with the purchase what was moved."""
+    """Claw back or restore the credits and record it with the purchase."""
     metadata = {"refund": str(refund.pk), "status": refund.status}
     apply_reversals(refund.payment, Cause(Entry.Kind.REFUND, metadata))
     detail = _detail(refund)
     record(refund.purchase, Change(what, detail=detail), source)
     if refund.status == Status.SUCCEEDED:
         facts = {**detail, "stripe_refund": refund.stripe_refund_id, "purchase": str(refund.purchase.pk)}
-        transaction.on_commit(
-            lambda: log.info("refund_applied", **facts)
-        )  # before, it may still come to nothing
+        transaction.on_commit(lambda: log.info("refund_applied", **facts))
     update_attention_of(refund.payment, source, is_unresolved=refund.counted_minor is None)
 
 
-def _ask(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
-    """Writes the refund down and takes the credits; whether it is new."""
+def _request(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
+    """Record the refund and claw back the credits; return it and whether it is new."""
     source = Source(PurchaseEvent.Source.STAFF, actor_id=order.asked_by.pk)
     with transaction.atomic(durable=True):
         purchase = lock_purchase(purchase_id)
@@ -279,7 +275,7 @@ def _ask(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
 
 
 def _require_all_taken(refund: Refund, went: Outflows) -> None:
-    """Raises CreditsWereSpent where some of the credits that it asks for are gone, or set aside."""
+    """Raise CreditsWereSpent if some of the credits to claw back are gone or held."""
     claim = clawback_of(refund)
     missing = claim.amount - claim.taken if claim else Decimal(0)
     if missing:
@@ -305,7 +301,7 @@ def _detail(refund: Refund) -> dict[str, str]:
 
 
 def _refuse(refund_id: UUID, reason: str, source: Source) -> Refund:
-    """Stripe won't: the credits go back at once."""
+    """Record that Stripe refused the refund, and restore the credits."""
     with transaction.atomic():
         purchase_id = Refund.objects.values_list("payment__purchase_id", flat=True).get(pk=refund_id)
         purchase = lock_purchase(purchase_id)
@@ -330,7 +326,7 @@ def _move_to(refund: Refund, status: Refund.Status) -> None:
 
 
 def _locked(reported: StripeRefund) -> Refund | None:
-    """Our record of it: by Stripe's id, else by ours, where we died before we could record Stripe's."""
+    """Lock and return our record, by Stripe's id, else by ours, if a crash kept us from recording Stripe's."""
     found = Refund.objects.select_for_update(of=("self",)).filter(stripe_refund_id=reported.id).first()
     if found is None and (ours := as_uuid(reported.reference)):
         unanswered = Refund.objects.filter(pk=ours, stripe_refund_id=None, amount_minor=reported.amount)
@@ -351,7 +347,7 @@ def _made_at_stripe(reported: StripeRefund, payment: Payment) -> Refund:
 
 
 def _status(reported: StripeRefund, known: Refund | None) -> Status:
-    """What Stripe says; where that is a word that we don't know, what we knew."""
+    """Return Stripe's status; if we don't know it, the last known one."""
     if reported.status in Status.values:
         return Status(reported.status)
     log.error("unknown_refund_status", refund=reported.id, status=reported.status)
@@ -364,7 +360,7 @@ def _found_at_stripe(refund: Refund) -> StripeRefund | None:
 
 
 def _check_order(purchase: Purchase, order: RefundOrder) -> tuple[Payment, Money]:
-    """What is to go back, of which payment."""
+    """Check the order and return the payment and the amount to refund."""
     if order.payment_id:
         payment, amount = _check_owed(purchase, order.payment_id, order.amount_minor)
     else:
@@ -380,7 +376,7 @@ def _check_order(purchase: Purchase, order: RefundOrder) -> tuple[Payment, Money
 
 
 def _check_owed(purchase: Purchase, payment_id: UUID, amount_minor: int) -> tuple[Payment, Money]:
-    """Whole, or not at all: what is left of such a payment is owed to its buyer."""
+    """Require that an uncredited payment is refunded in full: the buyer is owed what is left of it."""
     found = next((owed for owed in owed_payments(purchase) if owed.payment.pk == payment_id), None)
     if found is None or found.left.minor != amount_minor:
         raise NotRefundable("This payment has since been refunded or accepted.", purchase=str(purchase.pk))
@@ -392,6 +388,6 @@ def _lot_of(payment: Payment) -> Lot:
 
 
 def _claimed(payment: Payment) -> Decimal:
-    """What refunds and disputes claim back already."""
+    """Return the credits already claimed by refunds and disputes."""
     claims = Clawback.objects.filter(lot=payment.lot_id).values_list("amount", flat=True)
     return sum(claims, Decimal(0))

@@ -1,4 +1,4 @@
-"""Refunds and disputes in a currency that Stripe names no rate for: staff say what one comes to."""
+"""Let staff enter the amount of a refund or dispute for whose currency Stripe gives no rate."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ BY_STAFF = "staff"
 
 
 def resolve_reversal(model: type[Refund] | type[Dispute], pk: UUID, minor: int, actor_id: UUID) -> Reversal:
-    """Takes a refund or dispute for so many minor units of its payment's currency, and brings the credits to that.
+    """Set a reversal's amount, in minor units of its payment's currency, and adjust the credits.
 
     Raises:
         InvalidRefund: below 0, or more than was paid.
-        NotRepairable: what it comes to is known already.
+        NotRepairable: the amount is already known.
     """
     source = Source(PurchaseEvent.Source.STAFF, actor_id=actor_id)
     with transaction.atomic():

@@ -1,10 +1,9 @@
-"""Credits follow the money back: what a payment has given up, for refunds and disputes together.
+"""Claw back credits for a payment's refunds and disputes together.
 
-Nothing here goes by the event that came. `apply_reversals` looks at the refunds and disputes that stand now, in
-Stripe's order, and tells the ledger how many credits each claims back under which policy; the ledger works out what
-comes of them (`credits.ledger.models.clawbacks`). So any order, any repeat and any failure in between ends at the same
-balance. Only those of the payment that was accepted count: no credits go with a payment that was not
-(`billing.refunds.owed_payments`).
+Nothing depends on the event that arrived. `apply_reversals` takes the refunds and disputes in effect now, in Stripe's
+order, and passes each one's claim and policy to the ledger, which computes the outcome
+(`credits.ledger.models.clawbacks`). Any order, repeat or crash leads to the same balance. Only the accepted payment's
+reversals count; for others see `billing.refunds.owed_payments`.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ Reversal = Refund | Dispute
 
 @dataclass(frozen=True)
 class Cause:
-    """Why credits move: the ledger's entry says so."""
+    """The kind and metadata of the ledger entry for moved credits."""
 
     kind: Entry.Kind
     metadata: dict[str, str] = field(default_factory=dict)
 
 
 def apply_reversals(payment: Payment, cause: Cause) -> Clawed | None:
-    """Brings the credits of a payment's locked purchase to what its standing refunds and disputes ask for, and the
-    purchase's sums and status with them. Changes the purchase in memory; the caller records it. None for a payment
-    that was not accepted.
+    """Apply a payment's refunds and disputes in effect to the credits, and to its locked purchase's sums and status.
+
+    The purchase changes in memory only; the caller records it. Return None for an uncredited payment.
     """
     require_transaction()
     purchase = payment.purchase
@@ -49,7 +48,7 @@ def apply_reversals(payment: Payment, cause: Cause) -> Clawed | None:
     claims = list(claims_of(purchase, [*refunds, *disputes]))
     metadata = {**purchase.entry_metadata, **cause.metadata}
     clawed = ledger.claw_back(purchase.account_id, payment.lot_id, claims, kind=cause.kind, metadata=metadata)
-    # One that Stripe hasn't answered may stand beside others that it has made meanwhile: it will refuse it.
+    # The sum may exceed what was paid: Stripe will refuse a pending request if other refunds were made meanwhile.
     refunded = sum(refund.counted_minor or 0 for refund in refunds)
     purchase.refunded_minor = min(refunded, purchase.paid.minor)
     purchase.status = _status(purchase, refunded, disputes)
@@ -57,9 +56,7 @@ def apply_reversals(payment: Payment, cause: Cause) -> Clawed | None:
 
 
 def apply_known_reversals(payment: Payment) -> bool:
-    """`apply_reversals` for a payment that is accepted now, and of which refunds or disputes were known before. Whether
-    there are any.
-    """
+    """Apply reversals that were known before the payment was accepted; return whether there were any."""
     refunds, disputes = standing_reversals(payment)
     if not refunds and not disputes:
         return False
@@ -68,16 +65,14 @@ def apply_known_reversals(payment: Payment) -> bool:
 
 
 def standing_reversals(payment: Payment) -> tuple[list[Refund], list[Dispute]]:
-    """The refunds and the disputes of a payment that hold money back from the seller now, or may."""
+    """Return a payment's refunds and disputes that withdraw money from the seller now, or may."""
     refunds = payment.refunds.filter(status__in=Refund.STANDING)
     disputes = payment.disputes.filter(status__in=Dispute.STANDING)
     return list(refunds), list(disputes)
 
 
 def claims_of(purchase: Purchase, returns: Sequence[Reversal]) -> Iterator[ledger.Claim]:
-    """What each return claims back, in Stripe's order. Each part is reckoned from the whole, so parts add up to it;
-    what goes back beyond the price claims nothing.
-    """
+    """Yield each reversal's claim, in Stripe's order: a difference of running totals, so that they add up exactly."""
     so_far = 0
     for each in sorted(returns, key=_in_order):
         before = credits_for(purchase, so_far)
@@ -93,16 +88,14 @@ def claims_of(purchase: Purchase, returns: Sequence[Reversal]) -> Iterator[ledge
 
 
 def policy_of(each: Reversal) -> Clawback.Policy:
-    """What happens to spent credits. While a bank has not decided, they are asked for by nobody."""
+    """Return the policy for spent credits; while a bank is deciding, they are not claimed."""
     if isinstance(each, Dispute):
         return Clawback.Policy(each.policy) if each.status == Dispute.Status.LOST else Clawback.Policy.CAP
     return Clawback.Policy.DEBT if each.policy == Refund.Policy.DEBT else Clawback.Policy.CAP
 
 
 def credits_for(purchase: Purchase, returned_minor: int) -> Decimal:
-    """How many of the purchase's credits so much of its price stands for, by the ledger's one rounding rule; never more
-    than were bought.
-    """
+    """Return the credits that correspond to a reversed amount, rounded as in the ledger; at most those bought."""
     paid = purchase.paid.minor
     if returned_minor >= paid:
         return round_credits(purchase.credits) if returned_minor else Decimal(0)
@@ -111,16 +104,14 @@ def credits_for(purchase: Purchase, returned_minor: int) -> Decimal:
 
 @dataclass(frozen=True)
 class Counted:
-    """What a return comes to in the minor units of its payment's currency, and what says so (`Refund.counted_by`)."""
+    """A reversal's amount in minor units of its payment's currency, and its source (`Refund.counted_by`)."""
 
     minor: int
     by: str = ""
 
 
 def counted(reported: StripeRefund | StripeDispute, payment: Payment) -> Counted | None:
-    """What a return comes to: as it is, or by the balance transactions that took it out of the seller's balance in the
-    payment's currency. None: Stripe names no rate.
-    """
+    """Convert a reversal's amount to the payment's currency by its balance transactions; None: Stripe gives no rate."""
     if reported.currency == payment.currency:
         return Counted(reported.amount)
     taken = [moved for moved in reported.movements if moved.amount < 0 and moved.currency == payment.currency]
@@ -128,12 +119,12 @@ def counted(reported: StripeRefund | StripeDispute, payment: Payment) -> Counted
 
 
 def clawback_of(each: Reversal) -> Clawback | None:
-    """What came of a return's credits; None where it moved none."""
+    """Return the clawback of a reversal; None if it claimed no credits."""
     return Clawback.objects.filter(pk=each.pk, amount__gt=0).first()
 
 
 def unresolved_reversals(purchase: Purchase) -> list[Reversal]:
-    """Those whose amount in the payment's currency nobody knows: staff have to say."""
+    """Return reversals whose amount in the payment's currency staff must enter."""
     of_it = Q(payment__purchase=purchase, counted_minor__isnull=True)
     refunds = Refund.objects.filter(of_it, status__in=Refund.STANDING)
     disputes = Dispute.objects.filter(of_it, status__in=Dispute.STANDING)
@@ -141,7 +132,7 @@ def unresolved_reversals(purchase: Purchase) -> list[Reversal]:
 
 
 def amount_of(each: Reversal) -> Money:
-    """As it counts for the payment, else as Stripe names it."""
+    """Return the amount in the payment's currency, or until it is known in Stripe's."""
     if each.counted_minor is None:
         return each.amount
     return Money(each.counted_minor, each.payment.currency)

@@ -1,4 +1,4 @@
-"""Reads of refunds and disputes."""
+"""Query refunds and disputes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from billing.refunds.models import Dispute, Refund
 
 
 def purchases_with_documents(user: User, status: str = "", team: Team | None = None) -> QuerySet[Purchase]:
-    """`purchases_of`, each with its payments, and those with the refunds of an accepted one that have arrived as
-    ``settled_refunds``. Two queries more.
-    """
+    """Return `purchases_of`, with accepted payments' succeeded refunds as ``settled_refunds``, in two more queries."""
     noted = Refund.objects.filter(status=Refund.Status.SUCCEEDED, payment__lot__isnull=False).order_by(
         "created_at", "id"
     )
@@ -23,16 +21,16 @@ def purchases_with_documents(user: User, status: str = "", team: Team | None = N
 
 
 def documented_refunds(user: User) -> QuerySet[Refund]:
-    """The refunds of `documented_purchases`."""
+    """Return the refunds of `documented_purchases`."""
     return Refund.objects.filter(payment__purchase__in=documented_purchases(user))
 
 
 def disputes_to_answer() -> QuerySet[Dispute]:
-    """Those whose evidence is due."""
+    """Return disputes whose evidence is due."""
     return Dispute.objects.filter(status__in=Dispute.NEEDING_ANSWER)
 
 
 def recorded_refunds(payment: Payment) -> int:
-    """Minor units of a payment's refunds that Stripe and we know of and that stand."""
+    """Return the sum of a payment's refunds in effect that are recorded with Stripe's id, in minor units."""
     known = payment.refunds.filter(status__in=Refund.STANDING, stripe_refund_id__isnull=False)
     return int(known.aggregate(sum=Sum("amount_minor"))["sum"] or 0)

@@ -1,4 +1,4 @@
-"""Money that went back: by refunds, and by disputes."""
+"""Store refunds and disputes."""
 
 from billing.refunds.models.disputes import Dispute
 from billing.refunds.models.refunds import Refund

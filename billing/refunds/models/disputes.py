@@ -1,4 +1,4 @@
-"""Payments that the buyer's bank questions or takes back."""
+"""Store disputes of payments."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from credits.ledger.models import Clawback
 
 
 class Dispute(models.Model):
-    """One dispute of a payment as Stripe tells of it: an inquiry (``warning_…``), or a chargeback, which takes the
-    money away until the bank has decided. ``policy`` says what becomes of spent credits once it is lost.
-    ``counted_minor``, ``counted_by``, ``made_at`` and the `Clawback` are as those of a refund.
+    """A dispute of a payment: an inquiry (``warning_…``), or a chargeback, which withdraws the money until decided.
+
+    ``policy`` is for spent credits once it is lost. For the other fields and the `Clawback` see `Refund`.
     """
 
     class Status(models.TextChoices):
-        """Stripe's own: https://docs.stripe.com/api/disputes/object#dispute_object-status."""
+        """Stripe's statuses: https://docs.stripe.com/api/disputes/object#dispute_object-status."""
 
         WARNING_NEEDS_RESPONSE = "warning_needs_response", _("Inquiry: needs response")
         WARNING_UNDER_REVIEW = "warning_under_review", _("Inquiry: under review")
@@ -36,7 +36,7 @@ class Dispute(models.Model):
         WON = "won", _("Won")
         LOST = "lost", _("Lost")
 
-    # While these last, the money is the buyer's.
+    # In these, the money is withdrawn.
     STANDING = (Status.NEEDS_RESPONSE, Status.UNDER_REVIEW, Status.LOST)
     NEEDING_ANSWER = (Status.WARNING_NEEDS_RESPONSE, Status.NEEDS_RESPONSE)
 
@@ -97,10 +97,10 @@ class Dispute(models.Model):
 
     @property
     def at(self) -> datetime:
-        """When the money went back."""
+        """Return when the dispute was opened at Stripe."""
         return self.made_at
 
     @property
     def is_withdrawn(self) -> bool:
-        """Whether the money is the buyer's for now, or for good."""
+        """Return whether the money is withdrawn, for now or for good."""
         return self.status in self.STANDING

@@ -1,4 +1,4 @@
-"""Money that goes back to a buyer."""
+"""Store refunds."""
 
 from __future__ import annotations
 
@@ -33,13 +33,12 @@ REFUSE_OWN_PURCHASE = f"""
 
 
 class Refund(models.Model):
-    """One refund of a payment, asked for here or made at Stripe.
+    """A refund of a payment, requested here or made at Stripe.
 
-    Written before Stripe is called, and the call's idempotency key is made of ``id``: so a refund that was asked for is
-    never lost, and two equal ones are two. ``counted_minor`` is what it comes to in the payment's currency; empty:
-    Stripe named another currency and no rate, and staff have to say. Where the currencies differ, ``counted_by`` is
-    Stripe's balance transaction, or "staff". ``made_at`` is Stripe's time, ``created_at`` ours. What came of the
-    credits says the `Clawback` with the same id.
+    The row precedes the call to Stripe and its ``id`` is the idempotency key, so no request is lost, and two equal ones
+    are two refunds. ``counted_minor`` is the amount in the payment's currency; null: Stripe named another currency and
+    no rate, and staff must enter it. If the currencies differ, ``counted_by`` is Stripe's balance transaction, or
+    "staff". ``made_at`` is Stripe's time, ``created_at`` ours. The `Clawback` with the same id records the credits.
     """
 
     class Status(models.TextChoices):
@@ -51,7 +50,7 @@ class Refund(models.Model):
         CANCELED = "canceled", _("Canceled")
 
     class Reason(models.TextChoices):
-        """Stripe's own: https://docs.stripe.com/api/refunds/create#create_refund-reason."""
+        """Stripe's reasons: https://docs.stripe.com/api/refunds/create#create_refund-reason."""
 
         REQUESTED_BY_CUSTOMER = "requested_by_customer", _("Requested by the customer")
         DUPLICATE = "duplicate", _("Duplicate")
@@ -68,9 +67,9 @@ class Refund(models.Model):
         API = "api", _("API")
         STRIPE = "stripe", _("Stripe")
 
-    # Stripe's own words, where it has refused a moment ago. They aren't kept: buyers get what is.
+    # Stripe's message after a refusal, not stored, as stored texts are shown to buyers.
     refusal = ""
-    # What holds money back from the seller, or may. The others moved nothing, or it came back.
+    # In effect: the seller is, or may be, without the money. In the others none moved, or it was restored.
     STANDING = (Status.REQUESTED, Status.PENDING, Status.REQUIRES_ACTION, Status.SUCCEEDED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -86,7 +85,7 @@ class Refund(models.Model):
     note = models.CharField(_("note"), max_length=300, blank=True)
     policy = models.CharField(_("policy"), max_length=10, choices=Policy.choices)
     origin = models.CharField(_("origin"), max_length=10, choices=Origin.choices)
-    # No foreign key, as in a purchase's events: erasing a person must not need an update here.
+    # No foreign key, as in purchase events: erasing a user must not need an update here.
     asked_by = models.UUIDField(_("staff member"), null=True)
     idempotency_key = models.CharField(_("idempotency key"), max_length=255, null=True)
     failure_reason = models.CharField(_("failure"), max_length=100, blank=True)
@@ -121,7 +120,7 @@ class Refund(models.Model):
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="refund_newest"),
             models.Index(fields=["created_at"], condition=Q(status="requested"), name="refund_unanswered"),
-            # What a member of staff refunded recently.
+            # Recent refunds of a member of staff.
             models.Index(
                 fields=["asked_by", "created_at"],
                 condition=Q(asked_by__isnull=False),
@@ -157,10 +156,10 @@ class Refund(models.Model):
 
     @property
     def at(self) -> datetime:
-        """When the money went back: Stripe's time, and ours until Stripe has named it."""
+        """Return Stripe's time of the refund, or ours until it is known."""
         return self.made_at or self.created_at
 
     @property
     def is_of_accepted_payment(self) -> bool:
-        """Whether it gives back what its purchase was credited for, and not a payment that was held back or second."""
+        """Return whether it refunds the accepted payment, not an uncredited one."""
         return self.payment.is_accepted
