@@ -1,4 +1,4 @@
-"""Puts a catalogue file on sale."""
+"""Load a catalogue file's packages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from billing.packages.models import Package
 
 @dataclass(frozen=True)
 class LoadedPackage:
-    """What loading did to one package: ``created``, ``updated``, ``unchanged`` or ``retired``."""
+    """A package and the outcome of loading it: ``created``, ``updated``, ``unchanged`` or ``retired``."""
 
     package: Package
     outcome: str
@@ -24,14 +24,13 @@ class LoadedPackage:
 def load_catalog(
     catalog: Iterable[CatalogPackage], *, keep_others: bool = False, dry_run: bool = False
 ) -> list[LoadedPackage]:
-    """Makes what is on sale equal to the catalogue: all of it, or nothing when one package fails, and nothing with
-    ``dry_run``, which tells what loading would do.
+    """Put exactly the catalogue on sale, all or nothing. ``dry_run`` only returns what would change.
 
-    Packages are told apart by their code. One that the catalogue lacks is taken off sale, never deleted, unless
-    ``keep_others``. Loading the same catalogue again changes nothing.
+    Packages are matched by code. Unless ``keep_others``, those not in the catalogue are taken off sale, never deleted.
+    Loading the same catalogue again changes nothing.
 
     Raises:
-        CatalogError: another package has a Stripe product that one of the catalogue's is given.
+        CatalogError: another package already uses a Stripe product given in the catalogue.
     """
     wanted = list(catalog)
     loaded = [_load(entry) for entry in wanted]

@@ -1,7 +1,6 @@
-"""Takes over products that Stripe had before we sold anything: none is doubled, and none is taken without a word.
+"""Find a package's existing product at Stripe, rather than duplicating it or adopting it silently.
 
-A product is ours by the id that a catalogue file or the admin gives, by the package's code in its metadata, or by its
-name, once a person has agreed.
+It matches by the id given in a catalogue file or the admin, its metadata's package code, or, if agreed to, its name.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ from billing.packages.models import Package
 from billing.packages.remote_catalog import RemoteCatalog
 from billing.stripe.objects import StripePrice, StripeProduct
 
-# Whether a package is to take over this product, which has its name.
+# Decides whether a package adopts this product, which has its name.
 Agrees = Callable[[Package, StripeProduct], bool]
 
 
 def find_product(package: Package, remote: RemoteCatalog, agrees: Agrees | None) -> StripeProduct | None:
-    """The package's product at Stripe; None: there is none, and one is to be made.
+    """Return the package's product at Stripe; None if one must be created.
 
     Raises:
-        CannotAdopt: the ids that were given for it don't fit what Stripe has.
-        ProductNameTaken: there is one of its name, and nobody who can be asked (``agrees`` is None).
+        CannotAdopt: the ids given for it don't fit the objects at Stripe.
+        ProductNameTaken: a product has its name, and ``agrees`` is None, so nobody can be asked.
     """
     found = remote.product_of(package)
     if package.awaits_adoption:
@@ -48,7 +47,7 @@ def find_product(package: Package, remote: RemoteCatalog, agrees: Agrees | None)
 
 
 def _require_given(package: Package, product: StripeProduct | None, remote: RemoteCatalog) -> None:
-    """Given ids are the operator's word: what contradicts them is told, and never worked around."""
+    """Require that the ids staff gave are right; a mismatch is reported, never worked around."""
     if product is None or product.id != package.stripe_product_id:
         raise CannotAdopt(
             f"Stripe has no product {package.stripe_product_id}. Correct stripe_product_id, or check that"

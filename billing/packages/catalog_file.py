@@ -1,7 +1,6 @@
-"""Reads a catalogue file (TOML) and says, for each mistake in it, on which line it is and what is wrong.
+"""Read a catalogue file (TOML) and report each mistake with its line.
 
-A file has a ``currency`` and one ``[[package]]`` table for each pack; `billing/packages/catalogs/standard.toml` shows
-all keys.
+It has a ``currency`` and a ``[[package]]`` table per package; `billing/packages/catalogs/standard.toml` shows all keys.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ LARGEST_CREDITS = Decimal(10**15)
 
 @dataclass(frozen=True)
 class CatalogPackage:
-    """One pack of a catalogue file, checked."""
+    """A validated package of a catalogue file."""
 
     code: str
     name: str
@@ -55,7 +54,7 @@ class CatalogPackage:
 
 
 def read_catalog(path: Path) -> list[CatalogPackage]:
-    """Every pack of the file, in its order.
+    """Return the file's packages, in its order.
 
     Raises:
         CatalogError: the file can't be read or has mistakes; the message has one line for each.
@@ -64,7 +63,7 @@ def read_catalog(path: Path) -> list[CatalogPackage]:
 
 
 class _Reader:
-    """Collects the packs of one file."""
+    """A reader of one file, which collects its packages and mistakes."""
 
     def __init__(self, file: TomlFile) -> None:
         self.file = file
@@ -128,7 +127,7 @@ class _Reader:
         return package if len(self.file.mistakes) == before else None
 
     def _compare_discounts(self, tables: list[dict[str, Any]], packages: list[CatalogPackage | None]) -> None:
-        """Hold the discounts that older files name against the prices, which alone make them."""
+        """Check the discounts that older files state against the prices, from which they follow."""
         on_sale = [
             Package(
                 pk=index, credits=each.credits, price_minor=each.price.minor, currency=each.price.currency
@@ -160,7 +159,7 @@ class _Reader:
 
 
 class _Fields:
-    """Reads the fields of one [[package]]. A wrong one is reported and becomes a harmless value: reading goes on."""
+    """The fields of one [[package]]. Invalid ones are reported and replaced by defaults so that reading continues."""
 
     def __init__(self, reader: _Reader, index: int, table: dict[str, Any]) -> None:
         self.reader, self.index, self.table = reader, index, table
@@ -219,7 +218,7 @@ class _Fields:
         return value
 
     def _number(self, key: str, default: int | str) -> Decimal | None:
-        """None where there is no number in plain digits."""
+        """Return the number; None unless it is written in plain digits."""
         if key not in self.table:
             return Decimal(default)
         try:

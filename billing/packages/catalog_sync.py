@@ -1,7 +1,7 @@
-"""Brings Stripe's products and prices to where our packages are.
+"""Update Stripe's products and prices from our packages.
 
-Each step is safe to repeat, and what one run did before it died the next one finds: a product by the package's code in
-its metadata, a price by its amount. Creating carries an idempotency key besides, so that two runs at once make one.
+Each step is safe to repeat. After a crash, the next run finds products by the package code in their metadata and prices
+by amount. Idempotency keys keep concurrent runs from creating duplicates.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from billing.stripe import gateway as stripe_gateway
 from billing.stripe import mirror as stripe_mirror
 from billing.stripe.objects import StripePrice, StripeProduct
 
-# What a step is called, and how it is told of. The name stands in staff's history of the package.
+# Each step's name, which appears in the package's history in the admin, and its description.
 SENTENCES = {
     "product created": "Created product {id} for {package}.",
     "product found": "Found product {id} for {package}.",
@@ -41,9 +41,7 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class SyncStep:
-    """One thing done at Stripe for a package (or nothing: then ``what`` is ``unchanged``), or the ``error`` that kept
-    the package from being synced.
-    """
+    """A step of a package's sync (``unchanged`` if none was needed), or the ``error`` that stopped it."""
 
     package: Package
     what: str
@@ -57,22 +55,23 @@ class SyncStep:
 
 
 def fetch_remote_catalog() -> RemoteCatalog:
-    """Stripe's side, as it is now. Raises `StripeUnavailable`, `StripeRefused`."""
+    """Fetch Stripe's current catalogue. Raises `StripeUnavailable`, `StripeRefused`."""
     return RemoteCatalog(tuple(stripe_gateway.list_products()), tuple(stripe_gateway.list_prices()))
 
 
 def check_catalog() -> list[tuple[Package, list[str]]]:
-    """Each package with what differs at Stripe; changes nothing."""
+    """Return each package with its differences at Stripe, changing nothing."""
     remote = fetch_remote_catalog()
     return [(package, find_drift(package, remote)) for package in Package.objects.all()]
 
 
 def sync_catalog(agrees: Agrees | None = None) -> Iterator[SyncStep]:
-    """Syncs every package and yields each step as it is done. One that can't be synced keeps none of the others:
-    its last step says why. ``agrees`` is asked about products that only have a package's name.
+    """Sync every package and yield each step as it is done. A failure stops only its own package and is its last step.
+
+    ``agrees`` decides whether to adopt a product that only matches by name.
 
     Raises:
-        StripeUnavailable, StripeRefused: Stripe's side could not be read at all.
+        StripeUnavailable, StripeRefused: Stripe's catalogue could not be read.
     """
     remote = fetch_remote_catalog()
     for package in Package.objects.all():
@@ -83,11 +82,11 @@ def sync_catalog(agrees: Agrees | None = None) -> Iterator[SyncStep]:
 
 
 def sync_package(package: Package) -> list[SyncStep]:
-    """Syncs one package.
+    """Sync one package.
 
     Raises:
-        CannotAdopt, ProductNameTaken: a person has to say which product is meant.
-        StripeUnavailable, StripeRefused: what was done before stays.
+        CannotAdopt, ProductNameTaken: staff must say which product is meant.
+        StripeUnavailable, StripeRefused: earlier steps stay done.
     """
     return list(_sync(package, fetch_remote_catalog(), None))
 
@@ -144,7 +143,7 @@ def _price_steps(package: Package, product: StripeProduct, prices: list[StripePr
 def _archive(
     package: Package, product: StripeProduct, price: StripePrice, olds: list[StripePrice]
 ) -> Iterator[SyncStep]:
-    """Archives the prices that the current one follows. Stripe keeps a product's default price: that moves first."""
+    """Archive replaced prices, moving the default first, as Stripe refuses to archive a product's default price."""
     if product.default_price_id in [old.id for old in olds]:
         updated = stripe_gateway.set_default_price(product.id, price.id)
         stripe_mirror.mirror_product(dict(updated.raw))
@@ -187,17 +186,17 @@ def _create_price(package: Package) -> StripePrice:
 
 
 def _key(kind: str, package: Package, *parts: str) -> str:
-    """An idempotency key for one creation: the same for a repeat, another one when what is created differs.
+    """Return the idempotency key of a creation: the same for a repeat, another if the created object differs.
 
-    A key names the product or price that the new one follows: going back to an old amount makes a price again, and a
-    product that was deleted at Stripe is made again, where the old key would bring back the old answer.
+    It includes the replaced product or price, so that returning to an old amount, or replacing a deleted product,
+    creates a new object instead of returning Stripe's old answer.
     """
     digest = hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
     return f"{kind}-{package.pk}-{package.code}-{digest}"
 
 
 def _record(package: Package, **ids: str | int | bool) -> None:
-    """Stores Stripe's ids at once: whatever dies after this, the next run starts from here."""
+    """Save Stripe's ids immediately, so that after a crash the next run continues from here."""
     if any(getattr(package, name) != value for name, value in ids.items()):
         for name, value in ids.items():
             setattr(package, name, value)

@@ -1,4 +1,4 @@
-"""List price, discount and cost per 1,000 credits, worked out from the packages on sale."""
+"""Compute list price, discount and cost per 1,000 credits from the packages on sale."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HUNDREDTH = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Offer:
-    """A package as it stands in the shop window. ``list_price`` is the starter's rate times the credits."""
+    """A package as shown to buyers. ``list_price`` is the credits at the starter package's rate."""
 
     package: Package
     list_price: Money
@@ -25,13 +25,13 @@ class Offer:
 
     @property
     def discount_percentage(self) -> Decimal:
-        """Give the saving in per cent of the list price, rounded down: it never promises more than is saved."""
+        """Return the saving as a percentage of the list price, rounded down so as not to overpromise."""
         share = Decimal(self.saving.minor * 100) / max(1, self.list_price.minor)
         return share.quantize(HUNDREDTH, rounding=ROUND_DOWN)
 
     @property
     def whole_discount(self) -> int:
-        """Give the discount in whole per cent, for the badge."""
+        """Return the discount in whole percent, for the badge."""
         return int(self.discount_percentage)
 
     @property
@@ -41,33 +41,33 @@ class Offer:
 
 
 def offers(packages: Iterable[Package]) -> list[Offer]:
-    """An offer for each package, in the given order. No queries."""
+    """Return an offer for each package, in the given order, without queries."""
     listed = list(packages)
     starters = {currency: _starter(listed, currency) for currency in {package.currency for package in listed}}
     return [Offer(package, _list_price(package, starters[package.currency])) for package in listed]
 
 
 def offer_for(package: Package) -> Offer:
-    """The offer of one package, among all that are on sale in its currency."""
+    """Return one package's offer, compared with all on sale in its currency."""
     others = Package.objects.filter(is_active=True, currency=package.currency).exclude(pk=package.pk)
     return offers([package, *others])[0]
 
 
 def discounts(packages: Sequence[Package]) -> dict[int, Decimal]:
-    """Give each package's discount by its id, on sale or not, beside those of them that are on sale. No queries."""
+    """Return each package's discount by id, on sale or not, compared with those on sale, without queries."""
     on_sale = [package for package in packages if package.is_active]
     return {each.pk: offers([each, *on_sale])[0].discount_percentage for each in packages}
 
 
 def _starter(packages: list[Package], currency: str) -> Package | None:
-    """The smallest pack of the currency that costs anything: its rate is the list rate."""
+    """Return the currency's smallest paid package, whose rate is the list rate."""
     candidates = (package for package in packages if package.currency == currency and package.price_minor)
     return min(candidates, key=lambda package: (package.credits, package.pk), default=None)
 
 
 def _list_price(package: Package, starter: Package | None) -> Money:
     if starter is None or not package.price_minor:
-        return package.price  # what is free was never sold for more
+        return package.price
     rate = Decimal(starter.price_minor) / starter.credits
-    # A pack dearer than the starter's rate has no discount, and no negative one either.
+    # A package above the starter's rate has no discount, rather than a negative one.
     return Money(max(round_minor(rate * package.credits), package.price_minor), package.currency)

@@ -1,7 +1,6 @@
-"""What Stripe sells for us, and where that differs from our packages.
+"""Compare our packages with their products and prices at Stripe.
 
-The same comparison serves the sync (what must be done), its ``--check`` and ``--dry-run`` (what would be done) and the
-admin (what has drifted, read from dj-stripe's mirror).
+The sync, its ``--check`` and ``--dry-run``, and the admin (which reads dj-stripe's mirror) share this comparison.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ from billing.stripe.objects import StripePrice, StripeProduct
 
 @dataclass(frozen=True)
 class RemoteCatalog:
-    """Products and one-time prices as Stripe holds them."""
+    """The products and one-time prices at Stripe."""
 
     products: tuple[StripeProduct, ...]
     prices: tuple[StripePrice, ...]
 
     def product_of(self, package: Package) -> StripeProduct | None:
-        """The package's product: by its recorded id, else by the code that a product of ours carries."""
+        """Return the package's product, by its recorded id, else by the package code in its metadata."""
         for product in self.products:
             if product.id == package.stripe_product_id:
                 return product
         carrying = [product for product in self.products if product.package_code == package.code]
-        # The oldest, should there ever be two: Stripe lists the newest first.
+        # The oldest of several: Stripe lists the newest first.
         return carrying[-1] if carrying else None
 
     def namesakes(self, package: Package) -> list[StripeProduct]:
-        """Products of the package's name that carry no package's code, those on sale first."""
+        """Return products with the package's name and no package code, active ones first."""
         same = [
             product
             for product in self.products
@@ -49,7 +48,7 @@ class RemoteCatalog:
 
 
 def mirrored_remote_catalog() -> RemoteCatalog:
-    """Stripe's side as dj-stripe's mirror holds it: what the last sync and the last events brought."""
+    """Return Stripe's catalogue from dj-stripe's mirror, as of the last sync and events."""
     mirrored = [product for product in mirrored_catalog() if not product.deleted]
     return RemoteCatalog(
         tuple(_as_product(product) for product in reversed(mirrored)),
@@ -74,7 +73,7 @@ def _as_price(product: MirroredProduct, price: MirroredPrice) -> StripePrice:
 
 
 def lookup_key(package: Package) -> str:
-    """The name under which the package's current price is found at Stripe, whatever its id."""
+    """Return the lookup key of the package's current price at Stripe."""
     return f"credits_{package.code}"
 
 
@@ -84,7 +83,7 @@ def product_differs(package: Package, product: StripeProduct) -> bool:
 
 
 def matching_price(package: Package, prices: Iterable[StripePrice]) -> StripePrice | None:
-    """An active price of exactly the package's amount; the recorded one first, then the one with the lookup key."""
+    """Return the price of exactly the package's amount: preferably the recorded one, then one with the lookup key."""
     same = [
         price
         for price in prices
@@ -97,7 +96,7 @@ def matching_price(package: Package, prices: Iterable[StripePrice]) -> StripePri
 
 
 def find_drift(package: Package, remote: RemoteCatalog) -> list[str]:
-    """What differs between the package and Stripe, each as a clause for a person; empty when they agree."""
+    """Return the differences between the package and Stripe as readable clauses."""
     product = remote.product_of(package)
     if product is None:
         return _missing(package, remote) if package.needs_stripe else []

@@ -1,4 +1,4 @@
-"""Reads of packages."""
+"""Query packages."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from billing.packages.pricing import Offer, offers
 
 
 def shop_window() -> list[Offer]:
-    """Every package on sale as an offer, in display order. One query."""
+    """Return every package on sale as an offer, in display order, with one query."""
     return offers(packages_on_sale())
 
 
 def packages_on_sale() -> QuerySet[Package]:
-    """In display order."""
+    """Return the packages on sale, in display order."""
     return Package.objects.filter(is_active=True)
 
 
 def all_packages() -> QuerySet[Package]:
-    """Packages off sale too, for staff."""
+    """Return all packages, including those off sale, for staff."""
     return Package.objects.all()

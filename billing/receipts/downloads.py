@@ -1,4 +1,4 @@
-"""Receipts as answers of HTTP: the same for the buyer's pages, the API and the back office."""
+"""Serve receipts over HTTP, for the buyer's pages, the API and the admin."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ NOT_KEPT = "no-store"
 
 
 def purchase_document(purchase: Purchase) -> HttpResponse:
-    """The purchase's receipt, or the way to Stripe's invoice.
+    """Return the purchase's receipt, or a redirect to Stripe's invoice.
 
     Raises:
         NoReceipt: there is none, or not yet.
-        StripeUnavailable, StripeRefused: the invoice's address can't be had.
+        StripeUnavailable, StripeRefused: the invoice's URL is unavailable.
     """
     if not purchase.invoiced_by_stripe:
         return as_pdf(issue_receipt(purchase.pk))
@@ -28,7 +28,7 @@ def purchase_document(purchase: Purchase) -> HttpResponse:
 
 
 def refund_document(refund: Refund) -> HttpResponse:
-    """The refund's credit note. Raises NoReceipt."""
+    """Return the refund's credit note. Raises NoReceipt."""
     return as_pdf(issue_credit_note(refund))
 
 

@@ -1,9 +1,8 @@
-"""Receipts of purchases and credit notes of refunds. Each gets its number when it is first needed: by the job that
-mails it, or by whoever opens it sooner.
+"""Issue receipts and credit notes, numbered when first emailed or opened.
 
-Not in the transaction that credits the purchase: to leave no gaps, whoever takes a number makes all others wait until
-it commits, and webhooks must not wait for one another. Numbers follow the order in which they are given; the day on the
-document, and the year in its number, are those of the payment or refund at Stripe, whenever we learned of it.
+They aren't numbered in the transaction that credits the purchase: for a series without gaps, taking a number blocks all
+others until the commit, and webhooks must not wait for one another. Numbers follow the order of issue; the document's
+day and the year in its number are those of the payment or refund at Stripe.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ PDF = "application/pdf"
 
 
 def file_of(receipt: Receipt) -> Attachment:
-    """The document as a PDF."""
+    """Render the document as a PDF attachment."""
     return Attachment(f"{receipt.number}.pdf", render_receipt(receipt), PDF)
 
 
 def issue_receipt(purchase_id: UUID) -> Receipt:
-    """The receipt of a purchase; the first call gives it its number. Safe to repeat, and at the same time.
+    """Return a purchase's receipt, numbered on the first call. Safe to repeat, also concurrently.
 
     Raises:
         NoReceipt: nothing was paid, or Stripe's invoice is the document.
@@ -50,12 +49,13 @@ def issue_receipt(purchase_id: UUID) -> Receipt:
 
 
 def issue_credit_note(refund: Refund) -> Receipt:
-    """The same for a refund that has arrived. One that fails afterwards, as some do, has none to be had any more; the
-    number stays in the books.
+    """Return a succeeded refund's credit note, numbered on the first call.
+
+    If the refund fails later, as some do, the note is no longer available, but its number stays used.
 
     Raises:
-        NoReceipt: nothing was refunded, or of a payment that was not credited and so has no receipt, or Stripe's
-            invoice is the purchase's document.
+        NoReceipt: the refund hasn't succeeded, its payment is uncredited and so has no receipt, or Stripe's invoice is
+            the purchase's document.
     """
     if refund.status != Refund.Status.SUCCEEDED or not refund.is_of_accepted_payment:
         raise NoReceipt(_("This refund has no credit note."))
@@ -63,11 +63,10 @@ def issue_credit_note(refund: Refund) -> Receipt:
 
 
 def invoice_address(purchase: Purchase) -> str:
-    """Where Stripe's invoice of the purchase can be had as a PDF. Asks Stripe each time: such an address ends after
-    some weeks.
+    """Fetch the URL of Stripe's invoice PDF; not cached, as such URLs expire after some weeks.
 
     Raises:
-        NoReceipt: nothing was paid, or Stripe hasn't made out the invoice yet.
+        NoReceipt: nothing was paid, or Stripe hasn't issued the invoice yet.
         StripeUnavailable, StripeRefused: no answer.
     """
     if not (purchase.has_receipt and purchase.invoiced_by_stripe and purchase.stripe_session_id):
@@ -79,9 +78,7 @@ def invoice_address(purchase: Purchase) -> str:
 
 
 def forget_buyers(receipts: QuerySet[Receipt]) -> int:
-    """Takes the buyers' names, addresses and cards out of these documents: how many had some. Numbers and amounts
-    stay.
-    """
+    """Erase buyers and payment methods from these documents, keeping the rest; return how many had any."""
     return receipts.exclude(buyer="", paid_with="").update(buyer="", paid_with="")
 
 
@@ -89,9 +86,7 @@ def _documents() -> QuerySet[Receipt]:
     return Receipt.objects.select_related("purchase", "refund__payment")
 
 
-@transaction.atomic(
-    durable=True
-)  # the series is locked until the commit: a caller's transaction would prolong that
+@transaction.atomic(durable=True)  # a caller's transaction would keep the series locked for longer
 def _issue_receipt(purchase_id: UUID) -> Receipt:
     return _receipt_of(lock_purchase(purchase_id))
 
@@ -102,18 +97,18 @@ def _issue_credit_note(purchase_id: UUID, refund_id: UUID) -> Receipt:
     found = _documents().filter(refund=refund_id).first()
     if found is not None:
         return found
-    receipt = _receipt_of(purchase)  # it refers to the receipt, which so has its number first
+    receipt = _receipt_of(purchase)  # the credit note refers to it, so it is numbered first
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.settled_at is None:
         raise NoReceipt(_("This refund has no credit note."))
     day = timezone.localdate(refund.at, site_zone())
-    return _make_out(
+    return _issue(
         Receipt(kind=Kind.CREDIT_NOTE, purchase=purchase, refund=refund, day=day, buyer=receipt.buyer)
     )
 
 
 def _receipt_of(purchase: Purchase) -> Receipt:
-    """The receipt of a locked purchase, made out if there is none."""
+    """Return the receipt of a locked purchase, issuing it if there is none."""
     found = _documents().filter(purchase=purchase, kind=Kind.RECEIPT).first()
     if found is not None:
         return found
@@ -124,11 +119,11 @@ def _receipt_of(purchase: Purchase) -> Receipt:
     day = timezone.localdate(paid_at or purchase.completed_at, site_zone())
     receipt = Receipt(kind=Kind.RECEIPT, purchase=purchase, day=day, buyer=_buyer_of(purchase))
     receipt.paid_with = str(paid_with(payment)) if payment else ""
-    return _make_out(receipt)
+    return _issue(receipt)
 
 
-def _make_out(receipt: Receipt) -> Receipt:
-    """Gives it its number and what the settings say today."""
+def _issue(receipt: Receipt) -> Receipt:
+    """Save the document with its number and the current settings."""
     prefix = settings.CREDIT_NOTE_PREFIX if receipt.kind == Kind.CREDIT_NOTE else settings.RECEIPT_PREFIX
     receipt.series = f"{prefix}-{receipt.day.year}" if settings.RECEIPT_NUMBERS_PER_YEAR else prefix
     receipt.serial = _next_of(receipt.series)
@@ -144,7 +139,7 @@ def _make_out(receipt: Receipt) -> Receipt:
 
 
 def _next_of(series: str) -> int:
-    """The series' next number, counted from 1. Nobody else gets one of it until the transaction ends."""
+    """Take the series' next number, counted from 1, and lock the series until the transaction ends."""
     require_transaction()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -156,7 +151,7 @@ def _next_of(series: str) -> int:
 
 
 def _buyer_of(purchase: Purchase) -> str:
-    """Who bought, as far as we know: name, e-mail address, team; each on its line."""
+    """Return the buyer's name, email address and team, as far as known, one per line."""
     user, team = purchase.user, purchase.account.team
     if user is None:
         return ""

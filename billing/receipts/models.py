@@ -1,4 +1,4 @@
-"""Receipts and credit notes: one for each payment and each refund, numbered without gaps, and the same for good."""
+"""Store receipts and credit notes, one per payment or refund, numbered without gaps and immutable."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from core.database.guards import never_deleted
 
 
 class ReceiptSeries(models.Model):
-    """How far a series of numbers has come: ``R-2026``. Who takes a number holds this row until it commits, and a
-    transaction that fails gives its number back: that is what leaves no gaps.
-    """
+    """The last number of a series (``R-2026``). Taking one locks the row until the transaction ends: hence no gaps."""
 
     name = models.CharField(_("name"), max_length=40, primary_key=True)
     last = models.PositiveIntegerField(_("last number"))
@@ -40,12 +38,11 @@ class ReceiptSeries(models.Model):
 
 
 class Receipt(models.Model):
-    """What is printed on a receipt, or on the credit note of a refund, besides what purchase and refund say: all of it
-    as it stood when it was issued, so that the document comes out the same whatever the settings say later.
+    """A receipt or credit note, with a copy of everything that might change later, so that it stays the same.
 
-    ``day`` is the day of the payment or of the refund at Stripe, in the site's time zone; ``paid_with`` the card or
-    bank. ``buyer`` is the one place with personal data: lines with the name, the e-mail address and the team. It and
-    ``paid_with`` can be emptied and in no other way changed; nothing else can be changed at all.
+    ``day`` is that of the payment or refund at Stripe, in the site's time zone; ``paid_with`` is the card or bank;
+    ``buyer``, the only personal data, has the name, email address and team, one per line. The last two can only be
+    emptied, and nothing else can change.
     """
 
     class Kind(models.TextChoices):

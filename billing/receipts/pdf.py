@@ -1,7 +1,7 @@
-"""A receipt or credit note as a PDF: one page to read, print and keep. The same document gives the same bytes.
+"""Render a receipt or credit note as a one-page PDF. The same document gives the same bytes.
 
-Set in DejaVu Sans, which comes with the code: Latin, Greek, Cyrillic, Hebrew, Arabic and more. A character that it
-lacks, such as a Chinese one, becomes an empty box: nothing that somebody is called may keep a receipt from coming out.
+The bundled DejaVu Sans covers Latin, Greek, Cyrillic, Hebrew, Arabic and more. Other characters, such as Chinese,
+become empty boxes, so that no name keeps a receipt from being rendered.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from credits.formatting import credits_amount
 FONTS = Path(__file__).with_name("fonts")
 FONT = "DejaVu"
 UNKNOWN = "□"
-# Millimetres; the page is A4.
+# Millimetres on A4.
 MARGIN, WIDTH = 20, 170
 LEFT, RIGHT = 95, 75
 CREDITS, AMOUNT = 30, 50
@@ -35,7 +35,7 @@ LONG = 30  # characters
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table: what, how many credits, how much."""
+    """A line of the table: description, credits, amount."""
 
     what: str
     credits: str
@@ -44,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Wording:
-    """What a receipt and a credit note say differently."""
+    """The texts and lines in which receipts and credit notes differ."""
 
     title: str
     facts: list[tuple[str, str]]
@@ -55,7 +55,7 @@ class Wording:
 
 
 def render_receipt(receipt: Receipt) -> bytes:
-    """The document in the language that it was issued in."""
+    """Render the document in the language it was issued in."""
     with override(receipt.language):
         wording = _credit_note(receipt) if receipt.refund else _receipt(receipt)
         sheet = _Sheet(receipt, wording.title)
@@ -121,7 +121,7 @@ def _long(day: datetime.date) -> str:
 
 
 class _Sheet(FPDF):
-    """An empty page, and the few ways in which something is put on it."""
+    """A page, with methods to write on it."""
 
     def __init__(self, receipt: Receipt, title: str) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class _Sheet(FPDF):
         self.add_page()
 
     def normalize_text(self, text: str) -> str:
-        """Every text on its way to the page passes here."""
+        """Replace characters missing from the font; all text passes here."""
         font = self.current_font
         known = font.cmap if isinstance(font, TTFFont) else {}
         return "".join(each if ord(each) in known else UNKNOWN for each in text)
@@ -147,9 +147,7 @@ class _Sheet(FPDF):
         self.set_text_color(grey)
 
     def paragraph(self, text: str, width: float, height: float = 5) -> None:
-        """Lines as they are, and those that are too long broken; then on to the next, at the same left edge. Each by
-        itself: one that is written from right to left must not turn its neighbours.
-        """
+        """Write and wrap the text's lines, separately so that a right-to-left line doesn't reverse its neighbours."""
         for line in text.splitlines():
             self.multi_cell(width, height, line, align="L", new_x=XPos.LEFT, new_y=YPos.NEXT)
 
@@ -158,7 +156,7 @@ class _Sheet(FPDF):
         self.line(MARGIN, self.get_y(), MARGIN + WIDTH, self.get_y())
 
     def row(self, what: str, credits: str, amount: str, height: float = 6) -> None:
-        """What stands first may take several lines; the figures stand on the first of them."""
+        """Write a table row; ``what`` may wrap, and the figures are on its first line."""
         self.set_x(MARGIN)
         top = self.get_y()
         self.paragraph(what, WIDTH - CREDITS - AMOUNT, height)
@@ -187,7 +185,7 @@ def _head(sheet: _Sheet, receipt: Receipt, wording: Wording) -> None:
 
 
 def _parties(sheet: _Sheet, receipt: Receipt, wording: Wording) -> None:
-    """The buyer on the left; on the right the number, the day, and what the payment is found by."""
+    """Write the buyer on the left, and the number, day and payment ids on the right."""
     top = sheet.get_y()
     if receipt.buyer:
         sheet.style(8, GREY)

@@ -1,4 +1,4 @@
-"""What receipts and credit notes hold about their buyers."""
+"""Export and erase the personal data in receipts and credit notes."""
 
 from __future__ import annotations
 
