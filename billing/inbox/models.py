@@ -1,4 +1,4 @@
-"""What Stripe told us: every verified webhook event, kept until it is durably applied and after."""
+"""Store every verified webhook event from Stripe, until it is durably applied and after."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from billing.purchases.models.purchases import Purchase
 
 
 class InboxEvent(models.Model):
-    """One event of Stripe's, under Stripe's own id.
+    """A Stripe event, under Stripe's id.
 
-    It commits together with its effect, so an event marked as done was done. One that could not be applied stays
-    ``failed``: Stripe sends it again, and staff can apply it again by hand. One that nothing could ever be made of is
-    ``unreadable``: sending it again would not help. One about a payment that we don't know (yet) is ``unmatched``; it
-    is applied as soon as the payment is known, and after some hours it is ``not_ours``. ``payment_ref`` is the payment
-    intent, or else the charge, that it is about.
+    It commits together with its effect. One that couldn't be applied is ``failed``: Stripe redelivers it, and staff can
+    reprocess it. Redelivery can't help an ``unreadable`` one. One about an unknown payment is ``unmatched``: it is
+    applied once the payment is known, and after some hours becomes ``not_ours``. ``payment_ref`` is its payment intent,
+    else its charge.
     """
 
     class Status(models.TextChoices):
@@ -71,7 +70,7 @@ class InboxEvent(models.Model):
         ]
         ordering = ["-received_at", "-id"]
         indexes = [
-            # Both hold what the figures count, so that counting reads no payloads.
+            # These two cover what the figures count, so that counting reads no payloads.
             models.Index(fields=["-received_at", "-id"], include=["status"], name="inbox_in_time"),
             models.Index(
                 fields=["-received_at", "-id"],

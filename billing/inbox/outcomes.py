@@ -1,4 +1,4 @@
-"""What came of an event, for the inbox."""
+"""Define the outcomes of events, for the inbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.uuids import as_uuid
 
 
 class Reference(Enum):
-    """How an event refers to a purchase, by what it carries for us. Refunds and disputes only name their payment."""
+    """The way an event refers to a purchase. Refunds and disputes only name their payment."""
 
     PAYMENT = "payment"
     MISSING = "missing"
@@ -23,7 +23,7 @@ class Reference(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where the event stands now, which purchase it was about, and what is to be said of it."""
+    """An event's new status, its purchase and a note."""
 
     status: InboxEvent.Status
     purchase: Purchase | None = None
@@ -40,9 +40,7 @@ def applied_to(purchase: Purchase, note: str = "") -> Outcome:
 
 
 def unmatched(reference: str | None = None) -> Outcome:
-    """Nothing of ours is known to it; it may only be early. ``reference`` is what it carries for us; None: it is known
-    by its payment alone.
-    """
+    """Return the outcome of an event that matches nothing yet. ``reference`` is None if it only names a payment."""
     if reference is None:
         return _unmatched("It names no known payment or purchase.", Reference.PAYMENT)
     if not reference:

@@ -1,4 +1,4 @@
-"""What Stripe's events hold about buyers. `billing.privacy.stripe_copies` redacts them, with all other copies."""
+"""Export Stripe's events about a buyer. `billing.privacy.stripe_copies` redacts them with all other copies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.database.row_batches import in_row_batches
 
 
 def _stripe_events(user: User) -> Iterator[str]:
-    """One event a line, as Stripe sent it."""
+    """Export the events as Stripe sent them, one per line."""
     for batch in in_row_batches(InboxEvent.objects.filter(purchase__user=user), ["received_at", "id"]):
         for event in batch:
             yield json.dumps(event.payload, ensure_ascii=False) + "\n"

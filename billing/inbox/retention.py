@@ -1,8 +1,7 @@
-"""Forgets events that have long been applied, and those that nobody could read. What they did stays; those that failed
-stay too, until they are applied.
+"""Delete old events that were applied or are unreadable. Their effects stay, and so do failed events.
 
-Should Stripe send a forgotten event again, it is taken for a new one and applied again, which changes nothing: each
-effect is keyed by the fact (session, refund, dispute) in the ledger and in the purchase, and not by the event.
+A redelivery of a deleted event is applied again, which changes nothing: effects are keyed in the ledger and the
+purchase by the session, refund or dispute, not by the event.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from django.utils import timezone
 
 from billing.inbox.selectors import forgettable_events
 
-# Events of one transaction: a tenth of a second, during which a redelivery of one of them waits.
+# Events per transaction: a tenth of a second, during which redeliveries of them wait.
 BATCH = 1000
-# Of one run of the job, so that it never keeps the worker from the mails for long. It runs every hour.
+# Events per hourly run of the job, so that it never blocks the worker for long.
 MOST_OF_A_RUN = 100 * BATCH
 MOST_DAYS = 36_500
 
@@ -25,16 +24,16 @@ Progress = Callable[[float], None]
 
 
 def forget_old_events() -> int:
-    """What the job does: as `INBOX_RETENTION_DAYS` says, a bounded number of them. Gives how many."""
+    """Delete events older than `INBOX_RETENTION_DAYS`, a bounded number per run, and return how many."""
     days: int = settings.INBOX_RETENTION_DAYS
     return forget_events(days, most=MOST_OF_A_RUN) if days else 0
 
 
 def forget_events(days: int, most: int | None = None, report: Progress = lambda share: None) -> int:
-    """Forgets the done events that came in more than so many days ago, the oldest first; ``most`` at most.
+    """Delete finished events received more than ``days`` days ago, oldest first; return how many.
 
-    Each batch is a transaction of its own: what is forgotten stays forgotten if it is interrupted, and the next run
-    goes on. ``report`` is told how much of the time is covered, from 0 to 1. Gives how many were forgotten.
+    It stops after the batch that reaches ``most``. Each batch commits on its own, so an interrupted run can be resumed.
+    ``report`` is called with the share of the time covered, from 0 to 1.
 
     Raises:
         ValueError: as `days_ago` does.
@@ -49,7 +48,7 @@ def forget_events(days: int, most: int | None = None, report: Progress = lambda 
 
 
 def days_ago(days: int) -> datetime.datetime:
-    """The moment before which events are forgotten.
+    """Return the time before which events are deleted.
 
     Raises:
         ValueError: less than one day, or more than a hundred years.
@@ -60,9 +59,7 @@ def days_ago(days: int) -> datetime.datetime:
 
 
 def _batches(before: datetime.datetime, report: Progress) -> Iterator[list[str]]:
-    """The ids of the events to forget. Each batch begins at the time where the last one ended: what was deleted before
-    it would have to be read past.
-    """
+    """Yield batches of ids to delete, each from the last one's end time, so as not to scan past deleted rows."""
     first = place = None
     while rows := _oldest(before, place):
         place = rows[-1][1]

@@ -1,7 +1,7 @@
-"""How the inbox fares: what came in and what came of it, and what still waits to be applied.
+"""Query the inbox: events received, their outcomes, and those still to be applied.
 
-What is counted over time costs as much as the window is long, and what waits costs as much as waits, however many
-events are kept: both are read from indexes that hold all that is counted (`InboxEvent.Meta`).
+Covering indexes (`InboxEvent.Meta`) make the cost depend on the window's length or the number waiting, not on how many
+events are kept.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from core.database.distinct import distinct_values
 from core.uuids import as_uuid
 
 HOUR = datetime.timedelta(hours=1)
-# Of how many events the API version is looked at: once the endpoint is put right, the others are soon further back.
+# The number of latest events whose API version is checked; after a fix of the endpoint, others soon drop out.
 NEWEST = 100
 
 
 @dataclass(frozen=True)
 class Hour:
-    """The events that came in within an hour, by what has come of them since."""
+    """The events received within an hour, counted by current status."""
 
     start: datetime.datetime
     events: Counter[str] = field(default_factory=Counter)
@@ -43,7 +43,7 @@ class Hour:
 
 @dataclass(frozen=True)
 class Traffic:
-    """The hours of a window, the oldest first. The last one is still running."""
+    """The hours of a window, oldest first. The last one isn't over."""
 
     hours: list[Hour]
 
@@ -68,13 +68,13 @@ class Traffic:
         return max(self.hours, key=lambda hour: hour.total)
 
     def share(self, *statuses: str) -> float | None:
-        """How much of it has come to one of these, from 0 to 1. None: nothing came in."""
+        """Return the share of events in these statuses, from 0 to 1; None if there are no events."""
         events = self.events
         return sum(events[status] for status in statuses) / events.total() if events else None
 
 
 def traffic(hours: int, now: datetime.datetime | None = None) -> Traffic:
-    """The last so many hours, the running one among them. One query."""
+    """Return the traffic of the last ``hours`` hours, including the current one, with one query."""
     last = (now or timezone.now()).astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0)
     starts = [last - HOUR * back for back in reversed(range(hours))]
     found = (
@@ -90,9 +90,7 @@ def traffic(hours: int, now: datetime.datetime | None = None) -> Traffic:
 
 
 def failures_by_type() -> list[tuple[str, int]]:
-    """The events that stand as failed or unreadable now, whenever they came: how many of each type, most first. One
-    query.
-    """
+    """Count all failed or unreadable events by type, most first, with one query."""
     failed = InboxEvent.objects.filter(status__in=InboxEvent.FAILING).order_by()
     return list(
         failed.values("type")
@@ -103,15 +101,13 @@ def failures_by_type() -> list[tuple[str, int]]:
 
 
 def oldest_not_applied() -> InboxEvent | None:
-    """The event that has waited longest for its effect, without its payload. One query."""
+    """Return the oldest event that isn't applied, without its payload, with one query."""
     waiting = InboxEvent.objects.filter(status__in=InboxEvent.NOT_APPLIED)
     return waiting.defer("payload").order_by("received_at", "id").first()
 
 
 def newest_in_another_version() -> tuple[int, str]:
-    """How many of the newest events came in another API version than this code speaks, and which one. One query. Their
-    objects may lack what we read, or call it otherwise.
-    """
+    """Return how many of the newest events have another API version, whose fields may differ, and which. One query."""
     newest = InboxEvent.objects.exclude(api_version="").order_by("-received_at", "-id")
     versions = newest.values_list("api_version", flat=True)[:NEWEST]
     others = [version for version in versions if version != settings.STRIPE_API_VERSION]
@@ -119,14 +115,12 @@ def newest_in_another_version() -> tuple[int, str]:
 
 
 def types_seen() -> list[str]:
-    """Every type of which an event is kept. One query, of as many steps as there are types."""
+    """Return every type of the kept events, with one query of as many steps as there are types."""
     return distinct_values(InboxEvent, "type")
 
 
 def events_named(events: QuerySet[InboxEvent], word: str) -> QuerySet[InboxEvent]:
-    """Those with this id, or of the purchase with this id or Stripe session. Each is looked up in its own index: put as
-    one condition over both tables it would read them whole.
-    """
+    """Filter events by their id, or their purchase's id or Stripe session, in separate queries that use indexes."""
     purchases = Purchase.objects.filter(Q(stripe_session_id=word) | Q(pk=as_uuid(word))).values_list(
         "pk", flat=True
     )
@@ -134,8 +128,6 @@ def events_named(events: QuerySet[InboxEvent], word: str) -> QuerySet[InboxEvent
 
 
 def forgettable_events(before: datetime.datetime) -> QuerySet[InboxEvent]:
-    """Those that came in before this moment and of which nothing more can come: what failed, what was only received,
-    and what waits for its payment is kept.
-    """
+    """Return the finished events received before this time; failed, received and unmatched ones are kept."""
     over = [*InboxEvent.DONE, InboxEvent.Status.UNREADABLE]
     return InboxEvent.objects.filter(received_at__lt=before, status__in=over)

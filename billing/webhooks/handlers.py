@@ -1,4 +1,4 @@
-"""What each type of event means for us. Types that are not named here are stored and change nothing."""
+"""Apply each type of event. Types without a handler are only stored."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from billing.stripe.objects import CheckoutSession, PaymentIntent, StripeCharge,
 
 
 def apply_event(event: StripeEvent) -> Outcome:
-    """Applies the event's effect inside the caller's transaction, which has its payment's turn, without a call to
-    anyone.
+    """Apply the event in the caller's transaction, which has its payment's turn, without network calls.
 
     Raises:
-        MalformedStripeObject: the object lacks what we need; nobody can make anything of it.
+        MalformedStripeObject: the object lacks a required field; a retry won't help.
     """
     handler = HANDLERS.get(event.type)
     return handler(event) if handler else STORED
@@ -30,7 +29,7 @@ def _session_reported(event: StripeEvent) -> Outcome:
 
 
 def _session_failed(event: StripeEvent) -> Outcome:
-    # The session itself only says "unpaid", as it did while the payment was under way.
+    # The session only says "unpaid", as it did during the payment.
     session = CheckoutSession.from_json(event.subject)
     return _fulfil(event, session, PaymentReport.from_session(session, event.created).as_failed())
 
@@ -62,7 +61,7 @@ def _intent_failed(event: StripeEvent) -> Outcome:
 
 
 def _charge_reported(event: StripeEvent) -> Outcome:
-    """It tells how was paid, with which card."""
+    """Record how the payment was made."""
     charge = StripeCharge.from_json(event.subject)
     purchase = purchase_of_intent(charge.payment_intent_id, charge.reference)
     if purchase is None or not charge.payment_intent_id:
@@ -72,7 +71,7 @@ def _charge_reported(event: StripeEvent) -> Outcome:
 
 
 def _catalogue_changed(event: StripeEvent) -> Outcome:
-    # The mirror is the effect, and its job is deferred for every event; drift is read from the mirror.
+    # The effect is in the mirror, whose job is deferred for every event; drift is read from there.
     return APPLIED
 
 

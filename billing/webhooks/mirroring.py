@@ -1,4 +1,4 @@
-"""Hands stored events to dj-stripe's mirror, in the background, and on request all that Stripe holds."""
+"""Mirror stored events, and on request all of Stripe's objects, with dj-stripe."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ log = structlog.get_logger(__name__)
 
 
 def mirror_stored_event(event_id: str) -> None:
-    """Mirrors what the event is about and notes the time. An event that the retention job took away is skipped, and one
-    about an erased buyer: the object would come whole from Stripe, with all that was hidden here.
+    """Mirror the event's object, unless the event was deleted or its buyer erased: Stripe's copy is unredacted.
 
     Raises:
-        Exception: whatever kept it from being mirrored; the job is tried again later.
+        Exception: any reason it couldn't be mirrored; the job is retried later.
     """
     event = InboxEvent.objects.filter(pk=event_id).first()
     if event is not None and not is_about_erased(event.payload):
@@ -30,7 +29,7 @@ def mirror_stored_event(event_id: str) -> None:
 
 @dataclass(frozen=True)
 class Copied:
-    """What came of copying one object of Stripe's: ``mirrored``, ``skipped`` (its buyer was erased) or ``failed``."""
+    """The outcome of mirroring one object: ``mirrored``, ``skipped`` (its buyer was erased) or ``failed``."""
 
     stripe_id: str
     outcome: str
@@ -38,11 +37,10 @@ class Copied:
 
 
 def mirror_all(kind: str) -> Iterator[Copied]:
-    """Mirrors every object of a kind (`stripe_mirror.LISTED`) that Stripe holds, and tells of each. One that fails
-    keeps none of the others.
+    """Mirror every object of a kind (`LISTED` in `billing.stripe.mirror`), yielding each outcome despite failures.
 
     Raises:
-        StripeUnavailable, StripeRefused: the list itself did not come.
+        StripeUnavailable, StripeRefused: the list could not be read.
     """
     for stripe_object in list_at_stripe(kind):
         if is_about_erased({"data": {"object": stripe_object}}):
@@ -50,7 +48,7 @@ def mirror_all(kind: str) -> Iterator[Copied]:
             continue
         try:
             mirror_present(stripe_object)
-        except Exception as error:  # dj-stripe's code is in it: whatever it stumbles over is told
+        except Exception as error:  # dj-stripe may raise anything
             log.exception("object_not_mirrored", stripe_object=stripe_object["id"])
             yield Copied(stripe_object["id"], "failed", error)
         else:

@@ -1,9 +1,8 @@
-"""Takes in an event of Stripe's: stores it and applies its effect, in one short transaction, without a network call.
+"""Receive a Stripe event: store it and apply its effect, in one short transaction, without network calls.
 
-An event that is marked as done was done, because both commit together. One that fails leaves no effect, stays in the
-inbox as failed with the reason, and is answered with an error so that Stripe sends it again
-(https://docs.stripe.com/webhooks#retries); the repeat is applied then, and not taken for a duplicate. What can't
-succeed, however often it is sent, is not asked for again: it stays in the inbox with the reason.
+Status and effect commit together. An event that fails has no effect, stays in the inbox as failed with the reason, and
+is answered with an error so that Stripe redelivers it (https://docs.stripe.com/webhooks#retries); the redelivery isn't
+taken for a duplicate. One that can never succeed is not requested again, but kept with the reason.
 """
 
 from __future__ import annotations
@@ -35,16 +34,15 @@ Status = InboxEvent.Status
 
 
 def receive_event(event: StripeEvent) -> InboxEvent.Status:
-    """Stores and applies the event, once, however often and however concurrently it is delivered. One of another
-    account or mode is only kept.
+    """Store and apply the event once, despite repeated or concurrent deliveries; only store other accounts' or modes'.
 
     Raises:
-        Exception: whatever kept it from being applied, after the inbox has noted it.
+        Exception: any reason it couldn't be applied, after the inbox has recorded it.
     """
     log.info("event_received", stripe_event=event.id, type=event.type)
     try:
         with transaction.atomic(durable=True):
-            return _take_in(event)
+            return _store_and_apply(event)
     except MalformedStripeObject as error:
         return _note(event, Status.UNREADABLE, error)
     except Exception as error:
@@ -53,7 +51,7 @@ def receive_event(event: StripeEvent) -> InboxEvent.Status:
 
 
 def keep_unreadable(event_id: str, payload: dict[str, Any], reason: str) -> InboxEvent.Status:
-    """Stores what is signed by Stripe and no event that could be read, for staff. Sending it again would not help."""
+    """Store a signed but unreadable event for staff. Redelivery wouldn't help."""
     log.error("unreadable_event", stripe_event=event_id, reason=reason)
     InboxEvent.objects.get_or_create(
         id=event_id,
@@ -69,11 +67,11 @@ def keep_unreadable(event_id: str, payload: dict[str, Any], reason: str) -> Inbo
 
 
 def reapply_event(event_id: str) -> InboxEvent.Status:
-    """Applies a stored event again, whatever came of it before. For staff; every effect is idempotent.
+    """Apply a stored event again, whatever its status; every effect is idempotent.
 
     Raises:
         InboxEvent.DoesNotExist: no such event.
-        Exception: whatever kept it from being applied, after the inbox has noted it.
+        Exception: any reason it couldn't be applied, after the inbox has recorded it.
     """
     event = StripeEvent.from_json(InboxEvent.objects.get(pk=event_id).payload)
     try:
@@ -81,7 +79,7 @@ def reapply_event(event_id: str) -> InboxEvent.Status:
             take_turn(event.payment_ref)
             InboxEvent.objects.select_for_update().get(pk=event_id)
             return _apply(event)
-    except InboxEvent.DoesNotExist:  # forgotten meanwhile (`billing.inbox.retention`), so it had been applied
+    except InboxEvent.DoesNotExist:  # deleted meanwhile (`billing.inbox.retention`), so it had been applied
         raise
     except Exception as error:
         _note(event, Status.UNREADABLE if isinstance(error, MalformedStripeObject) else Status.FAILED, error)
@@ -90,7 +88,7 @@ def reapply_event(event_id: str) -> InboxEvent.Status:
 
 @dataclass(frozen=True)
 class Reapplied:
-    """What came of a stored event that was applied again: where it stands, or the error that keeps it from it."""
+    """The outcome of reapplying a stored event: its status, or the error."""
 
     event_id: str
     status: InboxEvent.Status | None = None
@@ -98,20 +96,18 @@ class Reapplied:
 
 
 def reapply_events(event_ids: Iterable[str]) -> Iterator[Reapplied]:
-    """Applies each again as `reapply_event` does, in a transaction of its own, and tells of it before the next one. One
-    that fails is noted in the inbox and keeps none of the others.
-    """
-    return map(_try_again, event_ids)
+    """Reapply each event in its own transaction, yielding each outcome; a failed one doesn't stop the others."""
+    return map(_reapply, event_ids)
 
 
-def _try_again(event_id: str) -> Reapplied:
+def _reapply(event_id: str) -> Reapplied:
     try:
         return Reapplied(event_id, status=reapply_event(event_id))
-    except Exception as error:  # noqa: BLE001 - any reason: whoever asked must hear it, and the others go on
+    except Exception as error:  # noqa: BLE001 - reported to the caller; the others continue
         return Reapplied(event_id, error=error)
 
 
-def _take_in(event: StripeEvent) -> InboxEvent.Status:
+def _store_and_apply(event: StripeEvent) -> InboxEvent.Status:
     status = _store(event)
     return status if status in InboxEvent.DONE else _apply(event)
 
@@ -122,21 +118,20 @@ def _apply(event: StripeEvent) -> InboxEvent.Status:
         return _finish(event, Outcome(Status.IGNORED, note=reason))
     outcome = apply_event(event)
     if outcome.status == Status.UNMATCHED:
-        _tell_unmatched(event, outcome.reference)
+        _log_unmatched(event, outcome.reference)
     if outcome.status in (Status.APPLIED, Status.STORED) and is_mirrored(event.type):
         defer_mirroring(event.id, str(event.subject.get("id", event.id)))
     return _finish(event, outcome)
 
 
-def _tell_unmatched(event: StripeEvent, reference: Reference) -> None:
-    """Log that an event found nothing of ours; what it refers to may be anything, and so stays out of the log."""
+def _log_unmatched(event: StripeEvent, reference: Reference) -> None:
+    """Log an unmatched event, without its reference, which may contain anything."""
     say = log.warning if reference in (Reference.MISSING, Reference.FOREIGN) else log.info
     say("event_unmatched", stripe_event=event.id, type=event.type, reference=reference.value)
 
 
 COLUMNS = "(id, type, api_version, livemode, account, payment_ref, payload, stripe_created, note, status)"
-# One statement takes the payment's turn, and stores the event, or locks the row that a delivery before this one left,
-# and says where it stands.
+# One statement takes the payment's turn, stores the event or locks its existing row, and returns its status.
 STORE = f"""
 WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended(nullif(%s, ''), 0)) AS taken)
 INSERT INTO inbox_inboxevent {COLUMNS}
@@ -161,7 +156,7 @@ def _store(event: StripeEvent) -> InboxEvent.Status:
 
 
 def _finish(event: StripeEvent, outcome: Outcome) -> InboxEvent.Status:
-    """Of an erased buyer nothing personal stays; the effect needed nothing of that."""
+    """Record the outcome, and mask the payload if its buyer was erased."""
     changes: dict[str, Any] = {
         "status": outcome.status,
         "note": outcome.note[:300],

@@ -1,6 +1,6 @@
-"""Events that still wait for their payment: looked at again by a job, until they are too old to be early.
+"""Retry events that wait for their payment, until they are too old to be early.
 
-Another product may use the same Stripe account: what is of no payment here after some hours is not ours.
+Another product may use the same Stripe account: events without a payment here after some hours aren't ours.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ from billing.webhooks.receiving import reapply_events
 
 Status = InboxEvent.Status
 
-# How long an event may be early. Stripe delivers within seconds, and sends again for days what we failed to answer.
+# How long an event may be early. Stripe delivers within seconds, and redelivers unanswered events for days.
 EARLY_FOR = datetime.timedelta(hours=6)
 AT_ONCE = 1000
 
 
 def look_again() -> int:
-    """Applies what waits for a payment that is known by now; the rest is not ours once it is `EARLY_FOR` old. One that
-    can't be applied is noted in the inbox as failed, and holds up no other. How many events were settled.
-    """
+    """Apply events whose payment is now known, and mark the rest after `EARLY_FOR` as not ours; return how many."""
     known = Payment.objects.filter(
         Q(stripe_payment_intent_id=OuterRef("payment_ref")) | Q(stripe_charge_id=OuterRef("payment_ref"))
     )
