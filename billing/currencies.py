@@ -1,7 +1,6 @@
-"""Define Stripe's rules for currencies: which it supports, their smallest units and the chargeable amounts.
+"""Define Stripe's rules for currencies, from the sections of https://docs.stripe.com/currencies named below.
 
-Source: https://docs.stripe.com/currencies, by section below. Stripe's minimum is that of the account's payout currency,
-which isn't known here: a small price in another currency may still be refused.
+Its minimum is that of the account's payout currency, unknown here: a small price in another may still be refused.
 """
 
 from __future__ import annotations
@@ -66,8 +65,8 @@ def too_many_decimals(currency: str) -> str:
     places = decimal_places(currency)
     if not places:
         return _("%s amounts must be whole numbers.") % currency.upper()
-    told = _("%(currency)s amounts have at most %(places)d decimal places.")
-    return told % {"currency": currency.upper(), "places": places}
+    message = _("%(currency)s amounts have at most %(places)d decimal places.")
+    return message % {"currency": currency.upper(), "places": places}
 
 
 def smallest_step(currency: str) -> int:

@@ -99,9 +99,8 @@ class StripeBusy(StripeUnavailable):
 
 
 class StripeRefused(BillingError):
-    """Stripe understood the call and refused it; a retry won't work.
-
-    ``stripe_code``, ``stripe_message``, ``stripe_param`` and ``request_id`` in the params are Stripe's.
+    """Stripe understood the call and refused it; a retry won't help. ``stripe_code``, ``stripe_message``,
+    ``stripe_param`` and ``request_id`` in the params are Stripe's.
     """
 
     code = "stripe_refused"
@@ -175,9 +174,8 @@ class NothingToGoOnWith(BillingError):
 
 
 class RefundAboveLimit(BillingError):
-    """More than this member of staff may refund within 24 hours.
-
-    Params: ``left``, in the currency's main unit; ``more_at``, when that grows (None: nothing was refunded yet).
+    """More than this member of staff may refund within 24 hours. ``left`` in the params is in the currency's main unit,
+    ``more_at`` is when it grows (None: nothing was refunded yet).
     """
 
     code = "refund_above_limit"

@@ -1,7 +1,4 @@
-"""Run billing's jobs, which `billing.deferring` defers by name.
-
-Each task may run twice, even concurrently, and takes effect once.
-"""
+"""Run billing's jobs, deferred in `billing.deferring`. Each may run twice, even concurrently, and takes effect once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Bring one purchase up to date with Stripe and report the outcome, for the sweeper and reconciliation.
-
-Repairs use the same fulfilment as the webhook.
-"""
+"""Bring a purchase up to date with Stripe, for the sweeper and reconciliation, with the webhook's own fulfilment."""
 
 from __future__ import annotations
 
@@ -28,16 +25,13 @@ Status = Purchase.Status
 
 # Allows for clock differences and for the time that opening a checkout takes.
 SLACK = datetime.timedelta(minutes=10)
-# Failure code of a purchase whose buyer certainly never saw the checkout.
+# Failure code once it is certain that the buyer never saw the checkout.
 NOT_OPENED = "checkout_not_opened"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A difference between Stripe and our records, located as far as known.
-
-    ``object_id`` is Stripe's id of a refund or dispute.
-    """
+    """A difference between Stripe and our records. ``object_id`` is Stripe's id of a refund or dispute."""
 
     kind: str
     detail: str

@@ -1,7 +1,6 @@
-"""Limit free packages, which complete without Stripe, to one per buyer unless they are repeatable.
+"""Limit free packages, unless repeatable, to one per user and one per team account. They complete without Stripe.
 
-That is one per user and one per team account. Two unique indexes on purchases stop concurrent claims; claims from
-before the indexes count too.
+Two unique indexes on purchases stop concurrent claims; claims from before the indexes count too.
 """
 
 from __future__ import annotations

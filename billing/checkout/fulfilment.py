@@ -1,9 +1,8 @@
 """Turn a payment into credits: the only way a purchase is fulfilled.
 
-The webhook, the success page, the sweeper, reconciliation and a staff button all call `fulfil_purchase`, in any order,
-repeatedly and concurrently. It checks what was paid, not who reports it or the event's name
-(https://docs.stripe.com/checkout/fulfillment). The row lock serializes callers; even without it, the ledger's business
-key prevents a second grant.
+The webhook, success page, sweeper, reconciliation and staff all fulfil here, in any order, repeatedly and concurrently.
+What was paid counts, not who reports it or the event's name (https://docs.stripe.com/checkout/fulfillment). The row
+lock serializes callers; even without it, the ledger's business key prevents a second grant.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def fulfil_locked_purchase(purchase: Purchase, report: PaymentReport, source: So
     """Fulfil for a caller that already has the payment's turn and the purchase's row lock."""
     require_transaction()
     if purchase.is_credited:
-        _note_another(purchase, report, source)
+        _apply_to_credited(purchase, report, source)
     elif report.is_paid:
         _accept(purchase, report, source)
     else:
@@ -64,10 +63,7 @@ def fulfil_locked_purchase(purchase: Purchase, report: PaymentReport, source: So
 
 
 def would_change(purchase: Purchase, report: PaymentReport) -> bool:
-    """Return whether `fulfil_purchase` might change or find anything; True may still change nothing.
-
-    Lets callers with many purchases (payments prefetched) skip matching ones without a lock.
-    """
+    """Return whether `fulfil_purchase` might do or find anything; bulk callers skip other purchases without a lock."""
     if purchase.attention:
         return True
     if purchase.is_credited:
@@ -112,7 +108,7 @@ def _accept(purchase: Purchase, report: PaymentReport, source: Source) -> None:
         except AccountClosed:
             attention, detail = Attention.BUYER_DELETED, "no one can spend the credits: refund the payment"
     if attention:
-        _hold_back(purchase, report, attention, detail, source)
+        _mark_for_attention(purchase, report, attention, detail, source)
 
 
 def _disagreement(purchase: Purchase, report: PaymentReport) -> tuple[Attention, str]:
@@ -129,7 +125,7 @@ def _disagreement(purchase: Purchase, report: PaymentReport) -> tuple[Attention,
     return Attention.NONE, ""
 
 
-def _hold_back(
+def _mark_for_attention(
     purchase: Purchase, report: PaymentReport, attention: Attention, detail: str, source: Source
 ) -> None:
     payment = keep_payment(purchase, report, attention=attention, detail=detail)
@@ -140,7 +136,7 @@ def _hold_back(
     purchase.attention_detail = detail
     log.error("purchase_held_back", purchase=str(purchase.pk), attention=attention, detail=detail)
     record(purchase, Change("held_back", detail={"attention": attention, "detail": detail}), source)
-    _apply_known_returns(purchase, payment, source)
+    _apply_early_reversals(purchase, payment, source)
 
 
 def _grant(purchase: Purchase, arrives_at: datetime.datetime) -> Grant:
@@ -180,21 +176,17 @@ def _credit(purchase: Purchase, report: PaymentReport, source: Source) -> None:
 
 
 def _log_credited(purchase: Purchase, report: PaymentReport) -> None:
-    told = {
+    facts = {
         "purchase": str(purchase.pk),
         "user": str(purchase.user_id),
         "credits": plain(purchase.credits),
         "payment": report.payment_intent_id,
     }
-    # Log only what commits.
-    transaction.on_commit(lambda: log.info("purchase_credited", **told))
+    transaction.on_commit(lambda: log.info("purchase_credited", **facts))
 
 
 def _expiry(purchase: Purchase, arrives_at: datetime.datetime) -> datetime.datetime | None:
-    """Return when the credits expire: ``validity_days`` × 24 hours after arrival, the same in every time zone.
-
-    It counts from arrival so that buyers don't lose the days a bank payment takes.
-    """
+    """Return the expiry: 24-hour days, the same in all time zones, from arrival, as a bank may take days to pay."""
     if purchase.validity_days is None:
         return None
     return arrives_at + datetime.timedelta(days=purchase.validity_days)
@@ -231,17 +223,17 @@ def _is_what_was_credited(purchase: Purchase, report: PaymentReport) -> bool:
         return False
     accepted = purchase.accepted_payment
     known = accepted.stripe_payment_intent_id if accepted else None
-    return report.payment_intent_id == known and not _tells_new_ids(purchase, report)
+    return report.payment_intent_id == known and not _has_new_ids(purchase, report)
 
 
-def _note_another(purchase: Purchase, report: PaymentReport, source: Source) -> None:
+def _apply_to_credited(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     """Apply a report on a completed purchase: of the accepted payment, or of a second one, which is to be refunded."""
     accepted = purchase.accepted_payment
     is_another = report.payment_intent_id and (
         accepted is None or accepted.stripe_payment_intent_id != report.payment_intent_id
     )
     if not is_another:
-        if _tells_new_ids(purchase, report) or _tells_how(accepted, report):
+        if _has_new_ids(purchase, report) or _adds_payment_method(accepted, report):
             # The payment intent's event came first, and a crash kept us from recording the checkout.
             keep_payment(purchase, report)
             _keep_ids(purchase, report)
@@ -260,21 +252,21 @@ def _note_second_payment(purchase: Purchase, report: PaymentReport, source: Sour
     if not purchase.attention:
         purchase.attention, purchase.attention_detail = Attention.PAID_TWICE, detail
     record(purchase, Change("paid_twice", detail={"payment": report.payment_intent_id}), source)
-    _apply_known_returns(purchase, payment, source)
+    _apply_early_reversals(purchase, payment, source)
 
 
-def _apply_known_returns(purchase: Purchase, payment: Payment | None, source: Source) -> None:
+def _apply_early_reversals(purchase: Purchase, payment: Payment | None, source: Source) -> None:
     """Apply reversals that were reported before an uncredited payment was known to be paid."""
     apply_early_events(payment)
     if payment is not None and payment.was_known:
         update_attention(purchase, source)
 
 
-def _tells_new_ids(purchase: Purchase, report: PaymentReport) -> bool:
+def _has_new_ids(purchase: Purchase, report: PaymentReport) -> bool:
     return bool(report.session_id and not purchase.stripe_session_id)
 
 
-def _tells_how(accepted: Payment | None, report: PaymentReport) -> bool:
+def _adds_payment_method(accepted: Payment | None, report: PaymentReport) -> bool:
     return accepted is not None and not accepted.stripe_charge_id and report.charge is not None
 
 

@@ -44,12 +44,12 @@ NOTHING_SEEN = SeenOffer()
 
 
 def _in_words(package: Package) -> str:
-    told = {"package": package.name, "credits": credits_amount(package.credits), "price": package.price}
+    values = {"package": package.name, "credits": credits_amount(package.credits), "price": package.price}
     return (
         _(
             "This offer has changed: %(package)s is now %(credits)s credits for %(price)s. Nothing was charged."
         )
-        % told
+        % values
     )
 
 

@@ -59,10 +59,8 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True)
 class PurchaseOrder:
-    """A buyer's order. Empty URLs mean our own pages; an empty key makes each call a new purchase.
-
-    With a team, the credits go to its account. ``package_id`` is the older client's name for the package. The order is
-    refused if the package differs from ``seen``, the offer the buyer was shown.
+    """A buyer's order. Empty URLs mean our pages; an empty key makes each call a new purchase. With a team, its account
+    is credited. ``package_id`` is the older client's name for the package; ``seen``, the offer shown, must match it.
     """
 
     package_code: str
@@ -114,26 +112,26 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
     _check_rate(user)
     earlier = _earlier_purchase(user, order)
     if earlier is not None:
-        return _again(earlier, order)
+        return _repeated(earlier, order)
     # Read once: the purchase copies exactly what was compared with the seen offer, despite concurrent edits.
     package = _package_on_sale(order.package_code)
     order.seen.require_unchanged(package)
     team = find_own(order.team_id, user).team if order.team_id else None
     if not package.price_minor:
         try:
-            return _handed_over(_commit_free(user, team, package, order, source), order)
+            return _completed(_commit_free(user, team, package, order, source), order)
         except IntegrityError as error:
-            return _whoever_came_first(user, team, package, order, error)
+            return _concurrent_purchase(user, team, package, order, error)
     with place():  # before the commit, so that a refused call can be retried with the same key
         require_own_account()
         try:
             purchase = _commit_intent(user, team, package, order, source)
         except IntegrityError as error:
-            return _whoever_came_first(user, team, package, order, error)
+            return _concurrent_purchase(user, team, package, order, error)
         return _open_checkout(purchase, package, order, Source(source))
 
 
-def _whoever_came_first(
+def _concurrent_purchase(
     user: User, team: Team | None, package: Package, order: PurchaseOrder, refused: IntegrityError
 ) -> StartedPurchase:
     """Return the concurrent purchase that came first, with the same key or for the same free package."""
@@ -141,7 +139,7 @@ def _whoever_came_first(
     if earlier is None:
         require_not_taken(user, team, package)
         raise refused
-    return _again(earlier, order)
+    return _repeated(earlier, order)
 
 
 def _check(order: PurchaseOrder) -> None:
@@ -177,11 +175,11 @@ def _earlier_purchase(user: User, order: PurchaseOrder) -> Purchase | None:
     return Purchase.objects.filter(user=user, idempotency_key=order.idempotency_key).first()
 
 
-def _again(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
+def _repeated(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
     if purchase.request_fingerprint != order.fingerprint:
         raise IdempotencyKeyReused("This idempotency key was already used with another request body.")
     if purchase.bypassed_stripe:
-        return _handed_over(purchase, order)
+        return _completed(purchase, order)
     if purchase.checkout_url and purchase.stripe_session_id:
         return StartedPurchase(purchase, purchase.checkout_url, purchase.stripe_session_id)
     if purchase.status in {Purchase.Status.FAILED, Purchase.Status.EXPIRED}:
@@ -209,7 +207,7 @@ def _commit_free(
     return fulfil_purchase(purchase.pk, PaymentReport.of_nothing(purchase.currency), Source(source))
 
 
-def _handed_over(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
+def _completed(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
     """Send a free purchase's buyer to the success URL, with the purchase's id in place of a session's."""
     reference = str(purchase.pk)
     url = (order.success_url or default_success_url()).replace(SESSION_PLACEHOLDER, reference)
@@ -283,11 +281,11 @@ def _checkout_request(
 def _in_words(purchase: Purchase) -> str:
     """Describe what is bought and for whom, replacing square brackets, which Stripe turns into links."""
     team = purchase.account.team
-    told = {"credits": credits_amount(purchase.credits)}
+    values = {"credits": credits_amount(purchase.credits)}
     if team is None:
-        return _("%(credits)s credits for your personal account") % told
-    told["team"] = team.name.replace("[", "(").replace("]", ")")
-    return _("%(credits)s credits for the team %(team)s") % told
+        return _("%(credits)s credits for your personal account") % values
+    values["team"] = team.name.replace("[", "(").replace("]", ")")
+    return _("%(credits)s credits for the team %(team)s") % values
 
 
 def _record_session(purchase: Purchase, session: CheckoutSession, source: Source) -> StartedPurchase:

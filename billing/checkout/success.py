@@ -89,7 +89,7 @@ def confirm_session(user: User, session_id: str, source: PurchaseEvent.Source) -
         session = _ask(purchase, session_id)
     except (StripeUnavailable, StripeRefused):
         return purchase
-    return _settle(purchase, session, source) if session else purchase
+    return _fulfil(purchase, session, source) if session else purchase
 
 
 def confirm_and_show_session(
@@ -116,7 +116,7 @@ def confirm_and_show_session(
         session = None
     if session is None:
         return purchase, ShownSession.of_purchase(purchase, user)
-    return _settle(purchase, session, source), ShownSession.of_session(session)
+    return _fulfil(purchase, session, source), ShownSession.of_session(session)
 
 
 def _own_purchase(user: User, session_id: str) -> Purchase:
@@ -149,5 +149,5 @@ def _take_turn(purchase: Purchase) -> bool:
     return bool(Purchase.objects.filter(is_due, pk=purchase.pk).update(asked_stripe_at=Now()))
 
 
-def _settle(purchase: Purchase, session: CheckoutSession, source: PurchaseEvent.Source) -> Purchase:
+def _fulfil(purchase: Purchase, session: CheckoutSession, source: PurchaseEvent.Source) -> Purchase:
     return fulfil_purchase(purchase.pk, PaymentReport.from_session(session), Source(source))

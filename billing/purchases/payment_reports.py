@@ -19,8 +19,7 @@ ENDED_UNPAID = ("requires_payment_method", "canceled")
 class PaymentReport:
     """The state of a purchase's payment at the time ``at``, Stripe's if known; ``amount_minor`` in minor units.
 
-    ``state`` is None if the checkout ended without a payment. Without a ``payment_intent_id``, nothing was to be paid,
-    or nothing was paid yet.
+    ``state`` is None if a checkout ended unpaid. Without ``payment_intent_id``, nothing was to be paid, or paid yet.
     """
 
     state: PaymentState | None

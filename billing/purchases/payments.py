@@ -81,10 +81,7 @@ def keep_payment(
 
 
 def take_turn(payment_ref: str | None) -> None:
-    """Serialize reports of this payment, its refunds and disputes until the transaction ends.
-
-    Call it before locking any row.
-    """
+    """Serialize reports on this payment and its reversals until the transaction ends. Call it before any row lock."""
     if payment_ref:
         take_turns(payment_ref)
 

@@ -100,14 +100,16 @@ class PurchasesData(PersonalData):
     def obstacles(self, user: User, *, forfeit: bool) -> Iterator[Obstacle]:
         purchases = concerned_purchases(user)
         if purchases.filter(status__in=[Purchase.Status.PENDING, Purchase.Status.PROCESSING]).exists():
-            told = _(
+            message = _(
                 "A purchase is open: wait until it is paid or expires (up to an hour, or several days for bank "
                 "payments)."
             )
-            yield Obstacle("purchases_open", told)
+            yield Obstacle("purchases_open", message)
         if purchases.exclude(attention="").exists():
-            told = _("A purchase needs attention: its payment doesn’t match. Resolve it on its page first.")
-            yield Obstacle("purchases_need_attention", told)
+            message = _(
+                "A purchase needs attention: its payment doesn’t match. Resolve it on its page first."
+            )
+            yield Obstacle("purchases_need_attention", message)
 
     def forget(self, user: User) -> None:
         # A client's key may contain anything, even an email address, and an erased user repeats no request.

@@ -19,10 +19,7 @@ MOST_OPEN = 20
 
 
 def purchases_of(user: User, status: str = "", team: Team | None = None) -> QuerySet[Purchase]:
-    """Return the user's purchases, or all of ``team``, which the user must be in; of one status or any.
-
-    Newest first, with payments, buyer and team.
-    """
+    """Return the purchases of the user, or of ``team`` if they are in it, newest first, with payments and buyers."""
     bought = Purchase.objects.filter(account__team=team) if team else Purchase.objects.filter(user=user)
     return _with_status(bought.select_related("user", "account__team").prefetch_related("payments"), status)
 
