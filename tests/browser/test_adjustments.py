@@ -79,7 +79,7 @@ def test_above_the_limit_a_second_person_approves(open_page: OpenPage, account: 
     second.get_by_role("link", name="Approve").click()
     confirm(second, "Approve")
 
-    expect(second.get_by_text("+5,000 credits: booked.")).to_be_visible()
+    expect(second.get_by_text("+5,000 credits: applied.")).to_be_visible()
     assert numbers(account) == (5100, 0, 0)
 
 

@@ -131,7 +131,7 @@ def test_leaving_the_checkout_charges_nothing_and_says_so(
 ) -> None:
     page = open_page(buyer)
     go_to_checkout(page)
-    page.get_by_role("link", name="Back").click()
+    page.get_by_role("link", name="Back", exact=True).click()
     page.wait_for_url("**/credits/")
     expect(page.get_by_role("status")).to_have_text("Checkout cancelled. Nothing was charged.")
     assert credits_of(buyer) == 0
