@@ -74,13 +74,11 @@ OF_CLAWBACKS = {
                    OR l.cost_minor IS NOT NULL AND l.cost_credits <> root.amount)
     """,
     "gift_knows_where_it_comes_from": """
-        SELECT 'lot ' || l.id, CASE WHEN l.origin_lot IS NULL THEN 'it came in by a gift and names no first lot'
-                                    ELSE 'it came home, and its first lot is another' END
+        SELECT 'lot ' || l.id, CASE WHEN l.origin_lot IS NULL THEN 'it came by a gift and names no original lot'
+                                    ELSE 'a gift came back into a lot that isn't its original' END
         FROM credits_entry e CROSS JOIN LATERAL unnest(e.lots) AS m (lot)
         JOIN credits_lot l ON l.account_id = e.account_id AND l.id = m.lot AND l.created_at = e.created_at
         WHERE e.kind = 'gift_received' AND (l.origin_lot IS NULL OR l.origin_account = l.account_id)
-              -- Before, gifts that returned were lots of their own.
-              AND e.created_at > (SELECT applied FROM django_migrations WHERE app = 'credits' AND name = '0015_origins')
     """,
     "undo_takes_its_own_credits_first": """
         SELECT 'entry ' || u.id,

@@ -32,7 +32,7 @@ def test_the_list_is_the_shop_window_in_its_order_and_shape() -> None:
         "id": Package.objects.get(code="pro").pk,
         "package_code": "pro",
         "package_name": "Pro Pack",
-        "description": "For teams that use it daily.",
+        "description": "For teams that use it every day.",
         "credits": 10000,
         "price": 80.0,
         "currency": "usd",

@@ -165,7 +165,7 @@ def test_an_unknown_account_is_refused() -> None:
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        ({"key": ""}, "business key"),
+        ({"key": ""}, "A key is required"),
         ({"key": "k" * 201}, "200 characters"),
         ({"reference": "r" * 201}, "200 characters"),
         ({"promotional": True, "cost": ledger.Cost(1000, "usd")}, "no cost"),
