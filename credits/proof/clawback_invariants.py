@@ -75,7 +75,7 @@ OF_CLAWBACKS = {
     """,
     "gift_knows_where_it_comes_from": """
         SELECT 'lot ' || l.id, CASE WHEN l.origin_lot IS NULL THEN 'it came by a gift and names no original lot'
-                                    ELSE 'a gift came back into a lot that isn't its original' END
+                                    ELSE 'a gift came back into another lot than its original' END
         FROM credits_entry e CROSS JOIN LATERAL unnest(e.lots) AS m (lot)
         JOIN credits_lot l ON l.account_id = e.account_id AND l.id = m.lot AND l.created_at = e.created_at
         WHERE e.kind = 'gift_received' AND (l.origin_lot IS NULL OR l.origin_account = l.account_id)

@@ -266,7 +266,7 @@ def test_with_yes_nobody_is_asked(sold: Sold) -> None:
 def test_where_nobody_can_answer_nothing_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     PackageFactory(code="starter", name="Starter Pack", price_minor=1000)
 
-    with pytest.raises(CommandError, match="Nobody answered"):
+    with pytest.raises(CommandError, match="No answer"):
         answered(monkeypatch)
     assert starter().stripe_product_id == ""
 

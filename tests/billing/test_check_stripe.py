@@ -115,7 +115,7 @@ def test_a_key_of_another_account_than_the_data_is_found(sandbox: Sandbox) -> No
     code, said = check()
     ((found, to_do),) = wrong(said)
     assert (code, to_do) == (1, "Change the key.")
-    assert "the account acct_other; the data here is of acct_1SandboxLocal0000" in found
+    assert "the account acct_other, but the data here to acct_1SandboxLocal0000" in found
 
 
 def test_a_key_of_another_mode_than_data_and_endpoint_is_found(sandbox: Sandbox, settings: Any) -> None:
@@ -125,7 +125,7 @@ def test_a_key_of_another_mode_than_data_and_endpoint_is_found(sandbox: Sandbox,
     code, said = check()
     found = wrong(said)
     assert code == 1
-    assert "STRIPE_SECRET_KEY is a live key; the data here is of test mode" in found[0][0]
+    assert "STRIPE_SECRET_KEY is a live key, but the data here is in test mode" in found[0][0]
     assert found[1][0].startswith("SITE_URL is http://")
     assert found[2][0] == f"Webhook endpoint {ENDPOINT}: not in the key's mode"
     assert len(found) == 3
@@ -317,7 +317,7 @@ def test_the_endpoint_is_made_and_its_secret_shown_once(
     code, said = check("--create-endpoint")
 
     assert code == 0, said
-    made = re.search(r"Made (we_\w+) for (\S+)\. ", said)
+    made = re.search(r"Created (we_\w+) for (\S+)\. ", said)
     secret = re.search(r"^    (whsec_\w+)$", said, re.MULTILINE)
     assert made is not None
     assert secret is not None

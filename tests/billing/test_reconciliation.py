@@ -240,7 +240,7 @@ def test_the_command_names_what_it_could_not_repair_and_leaves_with_1(sandbox: S
     code, out = run_command()
     assert code == 1
     assert out == (
-        f"needs a person: amount_differs: {started.purchase.pk}: paid 4500, priced 1 (minor units)\n"
+        f"needs action: amount_differs: {started.purchase.pk}: paid 4500, priced 1 (minor units)\n"
         "Compared 1 sessions and 1 purchases; repaired 0; needing action: 1 amount_differs.\n"
     )
 
@@ -262,7 +262,7 @@ def test_the_command_stops_when_stripe_is_down_and_keeps_what_it_repaired(
         sandbox.pay(start(user, "starter").session_id)
     sandbox.fault(method="GET", path="/v1/checkout/sessions", delay_ms=0, times=1)
     sandbox.fault(method="GET", path="/v1/checkout/sessions", status=503, times=1)
-    with pytest.raises(CommandError, match=r"Progress is saved; `reconcile --resume \d+` goes on"):
+    with pytest.raises(CommandError, match=r"Progress is saved; continue with `reconcile --resume \d+`"):
         run_command()
     assert Purchase.objects.filter(status=Status.COMPLETED).count() == 2
     check_books(sandbox)

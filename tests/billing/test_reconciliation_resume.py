@@ -44,8 +44,9 @@ CHILD = """
 import django
 django.setup()
 from django.core.management import call_command
-from billing import reconciliation, stripe_gateway
-stripe_gateway.LIST_PAGE = reconciliation.PURCHASES_PAGE = 2
+from billing.reconciliation import comparing
+from billing.stripe import gateway
+gateway.LIST_PAGE = comparing.PURCHASES_PAGE = 2
 call_command("reconcile")
 """
 

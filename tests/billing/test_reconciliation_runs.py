@@ -166,7 +166,7 @@ def test_the_pages_show_runs_and_findings_and_the_button_repairs(
     Purchase.objects.update(price_minor=4500)
     answer = press(as_superuser, held_back, "repair")
 
-    assert messages_after(answer) == ["Settled."]
+    assert messages_after(answer) == ["Issue closed."]
     assert history_of(held_back) == [("stella", "Repaired")]
     assert button_of(held_back, "repair") not in read(as_superuser, page_of(held_back))
 

@@ -266,7 +266,7 @@ def test_the_command_forgets_and_says_how_many() -> None:
     make_event("old", days=11)
     make_event("young", days=9)
 
-    assert command("--older-than", "10").startswith("Forgot 1 event that came in before ")
+    assert command("--older-than", "10").startswith("Deleted 1 event received before ")
     assert left() == {"young"}
 
 
@@ -284,7 +284,7 @@ def test_a_dry_run_says_how_many_and_forgets_none() -> None:
     for status in InboxEvent.Status.values:
         make_event(status, status)
 
-    assert command("--older-than", "10", "--dry-run").startswith("Would forget 5 events")
+    assert command("--older-than", "10", "--dry-run").startswith("Would delete 5 events")
     assert left() == set(InboxEvent.Status.values)
 
 
@@ -305,7 +305,7 @@ def test_progress_is_drawn_on_a_terminal_and_not_in_a_log(monkeypatch: pytest.Mo
 
     on_terminal = command("--older-than", "90", out=Terminal())
 
-    assert "\rForgetting [" in on_terminal
+    assert "\rDeleting [" in on_terminal
     assert "] 100%" in on_terminal
 
     make_event("evt_3")
