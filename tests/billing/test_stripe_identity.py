@@ -196,8 +196,8 @@ def test_the_key_itself_is_kept_nowhere(settings: Any) -> None:
 # --- The key of another account, or of another mode
 
 WRONG = {
-    "another account": r"is a key of the account acct_another; the data here is of acct_1SandboxLocal0000",
-    "live": r"is a live key; the data here is of test mode",
+    "another account": r"belongs to the account acct_another, but the data here to acct_1SandboxLocal0000",
+    "live": r"is a live key, but the data here is in test mode",
 }
 
 

@@ -38,7 +38,7 @@ def test_what_is_bought_for_a_team_is_the_teams(sandbox: Any, team: Team) -> Non
     assert open_account(founder).balance == 0
     mail.outbox.clear()
     send_purchase_confirmation(purchase.pk)
-    assert "in the account of Acme" in mail.outbox[0].body
+    assert "were added to Acme" in mail.outbox[0].body
 
 
 def test_stripe_says_for_which_team_it_is(sandbox: Any) -> None:

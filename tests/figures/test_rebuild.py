@@ -93,7 +93,7 @@ def test_who_keeps_writing_to_the_ledger_holds_nothing_up_and_is_counted_later()
     account = make_purchase().account
     pay(make_purchase(user=account.owner))
     with Unfinished(account):
-        assert rebuild() == "The figures are counted.\n"
+        assert rebuild() == "The figures were already correct.\n"
     count()
     assert differing() == []
 

@@ -85,10 +85,10 @@ def test_the_dialog_says_what_is_in_the_way_and_what_to_do_at_stripe(
     purchase = buy(sandbox, person)
     ledger.hold(purchase.account_id, Decimal(5), key="job", expires_in=timedelta(hours=1))
     shown = finance.get(dialog(person)).content.decode()
-    assert "set aside for work in progress" in shown
+    assert "on hold for work in progress" in shown
     assert str(purchase.stripe_payment_intent_id) in shown
     ask(finance, person, confirmation=person.email, forfeit="on")
-    assert "set aside for work in progress" in told(finance, person)
+    assert "on hold for work in progress" in told(finance, person)
     assert User.objects.get(pk=person.pk).erased_at is None
     assert "Erasure blocked: holds_open" in LogEntry.objects.latest("id").change_message
 
@@ -168,7 +168,7 @@ def test_the_command_exits_with_1_where_something_is_in_the_way(person: User) ->
 
 def test_an_address_of_several_names_nobody(person: User) -> None:
     UserFactory.create(email=person.email.lower())
-    with pytest.raises(CommandError, match="Several people"):
+    with pytest.raises(CommandError, match="Several users"):
         run(person.email, "--yes")
     with pytest.raises(CommandError, match="Nobody is"):
         run("nobody@example.net", "--yes")

@@ -12,7 +12,7 @@ from billing.privacy import erasure
 from billing.privacy.erasure import erase_user
 from billing.purchases.models import Payment
 from billing.receipts.models import Receipt
-from credits.privacy import credits_data as books
+from credits.privacy.credits_data import CreditsData
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
 from tests.builders import UserFactory, start
@@ -93,7 +93,7 @@ EVERYWHERE = {
     [
         (erasure, "hide_stripe_copies", "inbox_inboxevent.payload"),
         (erasure, "hide_stripe_copies", "djstripe_charge.stripe_data"),
-        (books, "forget_words", "credits_gift.message"),
+        (CreditsData, "forget", "credits_gift.message"),
         (teams, "_forget_invitations", "teams_invitation.email"),
         (person, "_end_sessions", "django_session.inside"),
         (person, "_forget_in_history", "django_admin_log.object_repr"),

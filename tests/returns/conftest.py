@@ -25,7 +25,11 @@ CARD = "4242424242424242"
 @pytest.fixture(autouse=True)
 def _shop(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Purchase | None]:
     """With the purchase, where a test asks for it. At the end the books are whole."""
-    if "purchase" in request.fixturenames:
+    names = request.fixturenames
+    if "_balance_in_euro" in names and "purchase" in names:
+        request.getfixturevalue("_balance_in_euro")  # a payment keeps the rate of its time
+        yield open_and_sell(sandbox)
+    elif "purchase" in names:
         yield once("a paid purchase", sandbox, lambda: open_and_sell(sandbox))
     else:
         put_on_sale()

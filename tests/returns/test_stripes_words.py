@@ -119,7 +119,7 @@ def test_a_reconciliation_that_stripe_refuses_keeps_the_reason_for_staff(
 
 def test_a_reconciliation_that_stripe_did_not_answer_can_just_go_on(sandbox: Sandbox) -> None:
     sandbox.fault(method="GET", path="/v1/checkout/sessions", status=503, times=None)
-    with pytest.raises(CommandError, match=r"Progress is saved; `reconcile --resume \d+` goes on"):
+    with pytest.raises(CommandError, match=r"Progress is saved; continue with `reconcile --resume \d+`"):
         call_command("reconcile")
 
 
