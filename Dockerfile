@@ -12,13 +12,15 @@ COPY requirements.txt .
 RUN pip install --require-hashes --no-deps --only-binary :all: -r requirements.txt
 COPY manage.py .
 COPY config config
+COPY core core
+COPY backoffice backoffice
 COPY accounts accounts
 COPY credits credits
 COPY billing billing
 COPY templates templates
 COPY static static
 RUN DJANGO_SETTINGS_MODULE=config.settings.build python manage.py collectstatic --no-input --verbosity 0 \
-    && python -m compileall -q /opt/venv/lib config accounts credits billing
+    && python -m compileall -q /opt/venv/lib config core backoffice accounts credits billing
 
 FROM python:${PYTHON} AS runtime
 RUN groupadd --system --gid 10001 app \

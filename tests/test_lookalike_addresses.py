@@ -42,7 +42,11 @@ pytestmark = pytest.mark.django_db
 
 # Of each two the second has no account here unless a test makes one.
 PAIRS = [("mıke@example.com", "mike@example.com"), ("ſue@example.com", "sue@example.com")]
-SOURCES = [path for room in ("accounts", "billing", "config", "credits") for path in Path(room).rglob("*.py")]
+SOURCES = [
+    path
+    for room in ("accounts", "backoffice", "billing", "config", "core", "credits")
+    for path in Path(room).rglob("*.py")
+]
 OTHER_FOLDS = re.compile(
     r"__iexact|casefold\(|functions import .*\b(Upper|Lower)\b|email\w*(\.strip\(\))?\.(lower|upper)\("
     r"|\b(upper|lower)\([\w.]*(email|username)\)"
@@ -73,7 +77,7 @@ def test_a_grant_is_not_booked_to_a_lookalike(real: str, typed: str, write: Call
     with pytest.raises(CommandError, match="Nothing was changed"):
         grant(write(typed))
     meant = UserFactory.create(email=typed)
-    assert "1 booked" in grant(write(typed))
+    assert "1 applied" in grant(write(typed))
     assert [get_balance(user).balance for user in (meant, lookalike)] == [5, 0]
 
 

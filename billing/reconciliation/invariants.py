@@ -66,7 +66,7 @@ OF_PAYMENTS: dict[str, str] = {
                format('%s asks for %s credits by %s at place %s, claimed are %s by %s at place %s',
                       coalesce(r.id, c.id), coalesce(r.share, 0), r.policy, r.place, coalesce(c.amount, 0), c.policy,
                       c.position)
-        FROM (SELECT *, credits * up_to / paid_minor - credits * before / paid_minor AS share FROM ({RETURNS}) a) r
+        FROM (SELECT *, credits * (up_to - before) / nullif(paid_minor, 0) AS share FROM ({RETURNS}) a) r
         FULL JOIN (SELECT c.*, p.id AS payment_id
                    FROM credits_clawback c JOIN purchases_payment p ON p.lot_id = c.lot_id
                    JOIN purchases_purchase u ON u.id = p.purchase_id AND u.account_id = c.account_id
@@ -82,7 +82,7 @@ OF_PAYMENTS: dict[str, str] = {
         JOIN purchases_payment p ON p.id = r.payment_id JOIN purchases_purchase u ON u.id = p.purchase_id
         JOIN credits_lot l ON l.account_id = u.account_id AND l.id = p.lot_id
         WHERE (l.expires_at IS NULL OR l.expires_at > now())
-              AND l.remaining - l.held > u.credits * (u.paid_minor - r.returned) / u.paid_minor + {ROUNDING}
+              AND l.remaining - l.held > u.credits * (u.paid_minor - r.returned) / nullif(u.paid_minor, 0) + {ROUNDING}
     """,  # noqa: S608
     "returns_count_in_their_payments_currency": """
         SELECT r.what || ' ' || r.id, format('%s %s of a payment in %s, counted as %s by %L', r.amount_minor,

@@ -116,9 +116,9 @@ def test_the_command_says_what_there_is_to_go_on_with(stopped: ReconciliationRun
         call_command("reconcile", "--resume", stdout=out)
     check_whole(stopped)
     assert f"Compared {SESSIONS} sessions" in out.getvalue()
-    with pytest.raises(CommandError, match="nothing to go on with"):
+    with pytest.raises(CommandError, match="there is nothing to resume"):
         call_command("reconcile", "--resume", str(stopped.pk))
-    with pytest.raises(CommandError, match="No reconciliation"):
+    with pytest.raises(CommandError, match="There is no interrupted reconciliation"):
         call_command("reconcile", "--resume")
 
 

@@ -170,5 +170,5 @@ def test_an_address_of_several_names_nobody(person: User) -> None:
     UserFactory.create(email=person.email.lower())
     with pytest.raises(CommandError, match="Several users"):
         run(person.email, "--yes")
-    with pytest.raises(CommandError, match="Nobody is"):
+    with pytest.raises(CommandError, match="No user matches"):
         run("nobody@example.net", "--yes")

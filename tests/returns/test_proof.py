@@ -342,3 +342,12 @@ def test_every_invariant_of_payments_is_broken_once_below() -> None:
 def test_a_broken_invariant_is_named(names: Names, invariant: str, statement: str) -> None:
     put_back(statement, names)
     assert invariant in {violation.invariant for violation in find_violations()}
+
+
+@pytest.mark.parametrize("table", ["purchases_payment", "refunds_refund", "receipts_receipt"])
+def test_a_guard_of_any_app_that_is_switched_off_is_found(table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        found = {violation.subject for violation in find_violations()}
+        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+    assert f"table {table}" in found
