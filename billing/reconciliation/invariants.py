@@ -82,7 +82,8 @@ OF_PAYMENTS: dict[str, str] = {
         JOIN purchases_payment p ON p.id = r.payment_id JOIN purchases_purchase u ON u.id = p.purchase_id
         JOIN credits_lot l ON l.account_id = u.account_id AND l.id = p.lot_id
         WHERE (l.expires_at IS NULL OR l.expires_at > now())
-              AND l.remaining - l.held > u.credits * (u.paid_minor - r.returned) / nullif(u.paid_minor, 0) + {ROUNDING}
+              AND l.remaining - l.held
+                  > u.credits * (u.paid_minor - r.returned) / nullif(u.paid_minor, 0) + {ROUNDING}
     """,  # noqa: S608
     "returns_count_in_their_payments_currency": """
         SELECT r.what || ' ' || r.id, format('%s %s of a payment in %s, counted as %s by %L', r.amount_minor,
