@@ -130,7 +130,7 @@ FORMS: dict[str, Door] = {
     "an invitation's cap": lambda text: through(InviteForm({"cap": text}), "cap"),
     "an adjustment": lambda text: through(AdjustForm(_request(), "", {"amount": text}), "amount"),
     "a refund": lambda text: Decimal(_dialog(RefundForm, "amount", text)) / 100,
-    "a payment that is given back": lambda text: _dialog(RefundPaymentForm, "minor", text),
+    "a payment that is refunded": lambda text: _dialog(RefundPaymentForm, "minor", text),
     "a package's price": lambda text: _admin_form(Package, "price", text),
     "a package's credits": lambda text: _admin_form(Package, "credits", text),
     "a package's validity": lambda text: _admin_form(Package, "validity_days", text),

@@ -1,6 +1,6 @@
 """Every word of every mail, and of the papers that go with it, comes out of the translations.
 
-Each mail is sent for real in a made-up language in which every text stands between ⟦ and ⟧, its placeholders not.
+Each mail is sent for real in an invented language in which every text stands between ⟦ and ⟧, its placeholders not.
 People and things have numbers for names, so that each word outside the brackets is one that no translator could reach.
 """
 

@@ -41,7 +41,7 @@ def test_no_gift_and_no_grant_finds_them(claimant: User) -> None:
         gifts.plan_gift(sender, ADDRESS, Decimal(1), "")
     assert holders_of([ADDRESS]) == {}
 
-    ada = signed_in("ada", verified=True)  # the address is free for whoever has it
+    ada = signed_in("ada", verified=True)  # the address is free for its owner
     assert gifts.find_recipient(sender, ADDRESS) == ada
     assert holders_of([ADDRESS])[ADDRESS].one == ada.pk
 

@@ -54,7 +54,7 @@ def _recount(progress: ShowProgress | None) -> Recount:
         count_entries()
     before = _rows()
     recount_sales()
-    count_entries(progress, anew=True)
+    count_entries(progress, from_scratch=True)
     differences = _differences(before, _rows()) if was_counted else []
     return Recount(differences, list(unbalanced_currencies()))
 

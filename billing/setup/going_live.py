@@ -16,7 +16,7 @@ from billing.stripe.client import missing_permission
 from billing.stripe.identity import is_live, why_not_this_account
 
 CREATE = "run check_stripe --create-endpoint and set the secret it prints"
-ANEW = f"An endpoint keeps the version it was created with: delete it in Stripe, then {CREATE}."
+RECREATE = f"An endpoint keeps the version it was created with: delete it in Stripe, then {CREATE}."
 ON_ITS_PAGE = "change it on the endpoint's page in Stripe's dashboard (Developers → Webhooks)"
 
 
@@ -95,7 +95,7 @@ def _check_endpoint(endpoint: WebhookEndpoint) -> Iterator[Check]:
     version = endpoint.api_version or "the account's default"
     yield Check(
         f"{name}: API version {version}{'' if version == pinned else f', but the site uses {pinned}'}",
-        "" if version == pinned else ANEW,
+        "" if version == pinned else RECREATE,
     )
     if endpoint.livemode != is_live():
         yield Check(f"{name}: not in the key's mode", f"In the key's mode, {CREATE}.")

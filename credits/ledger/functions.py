@@ -1,7 +1,7 @@
 """The ledger's functions in SQL: one a file in `credits/ledger/sql/`, and what of it the database doesn't have.
 
 A file states the function as it is now. A migration carries a copy of the files that it changes, so that it does the
-same for ever (docs/contributing.md#ledger-functions).
+same forever (docs/contributing.md#ledger-functions).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _files() -> dict[str, tuple[str, str]]:
 
 
 def _comparable(shape: re.Pattern[str], text: str) -> tuple[str, str]:
-    """Head and body. PostgreSQL keeps the body as it was written and spells the head anew, as the files do but for
+    """Head and body. PostgreSQL keeps the body as it was written and rewrites the head, as the files do but for
     spaces and one type's name.
     """
     found = shape.fullmatch(text)

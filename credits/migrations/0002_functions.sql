@@ -184,7 +184,7 @@ AS $$
 $$;
 
 -- Spends what was held, in part or whole. More than is held: the surplus is spent where the balance allows it, else
--- owed where the hold says so, else refused and the hold stays as it is. "p_close" gives back what is left.
+-- owed where the hold says so, else refused and the hold stays as it is. "p_close" releases what is left.
 -- "balance_after" is that of the entry, "balance" what is there after clawbacks have had what they claim of what became
 -- free. outcome: done | repeated | conflict | insufficient | closed | unknown_hold.
 CREATE OR REPLACE FUNCTION credits_capture(
@@ -469,7 +469,7 @@ BEGIN
     RETURN credits_total(v_picked.taken);
 END $$;
 
--- Gives back to lots what an entry took from them at a time. One that has expired since lives as much longer.
+-- Restores to lots what an entry took from them at a time. One that has expired since lives as much longer.
 CREATE OR REPLACE FUNCTION credits_give_back(
     p_account uuid, p_lots bigint[], p_moved numeric[], p_since timestamptz, p_key text, p_reference text,
     p_metadata jsonb, p_now timestamptz, OUT entry_id bigint, OUT balance_after numeric
@@ -620,7 +620,7 @@ BEGIN
     RETURN v_negated;
 END $$;
 
--- What comes of a hold that an account can't cover: overdue holds give back first, and then it is tried again; else it
+-- Handles a hold that the account can't cover: overdue holds are released first, and then it is tried again; else it
 -- is refused.
 CREATE OR REPLACE FUNCTION credits_not_held(
     p_account uuid, p_amount numeric, p_key text, p_expires_in interval, p_overrun text, p_reference text,
@@ -640,8 +640,8 @@ BEGIN
     END IF;
 END $$;
 
--- What comes of a spend that can't simply be done: undoes its first step, and says whether it was done before or
--- what is missing. Overdue holds give back first: then it is tried again.
+-- Handles a spend that can't simply be done: undoes its first step, and says whether it was done before or
+-- what is missing. Overdue holds are released first: then it is tried again.
 CREATE OR REPLACE FUNCTION credits_not_spent(
     p_account uuid, p_amount numeric, p_kind text, p_key text, p_reference text, p_metadata jsonb, p_enough boolean,
     p_now timestamptz, OUT outcome text, OUT entry_id bigint, OUT version bigint, OUT balance_after numeric,
@@ -1058,7 +1058,7 @@ BEGIN
     RAISE check_violation USING CONSTRAINT = p_constraint, TABLE = p_table, MESSAGE = p_message;
 END $$;
 
--- Gives back what a hold still holds. With "p_overdue" only when its time has passed, and it ends as expired.
+-- Releases what a hold still holds. With "p_overdue" only when its time has passed, and it ends as expired.
 -- outcome: done | repeated (nothing was held any more) | closed (it was captured) | not_due | unknown_hold.
 CREATE OR REPLACE FUNCTION credits_release(
     p_account uuid, p_hold uuid, p_overdue boolean,
@@ -1205,7 +1205,7 @@ BEGIN
 END $$;
 
 -- Writes down what each clawback of a lot covers. What all of them took and are owed; "since" is since when the credits
--- were away that one of them gives back.
+-- were away that one of them releases.
 CREATE OR REPLACE FUNCTION credits_share_out(
     p_account uuid, p_lot bigint, p_takeable numeric, p_held numeric, p_spent numeric, p_closed boolean,
     p_now timestamptz, OUT taken numeric, OUT owed numeric, OUT since timestamptz

@@ -26,7 +26,7 @@ from credits.notices.models import BalanceAlert
 from credits.privacy import files
 
 ZERO = Decimal(0)
-FIGURE = "a figure counted from statement.csv, for staff's sums; made anew at any time"
+FIGURE = "a figure counted from statement.csv, for staff's sums; recomputed at any time"
 
 
 def _of_account(write: Callable[[Account], Iterator[str]]) -> Callable[[User], Iterator[str] | None]:
@@ -73,7 +73,7 @@ class CreditsData(PersonalData):
     )
     left_out = {
         "credits.Clawback": "what came of the credits: refunds.csv and disputes.csv say how many were taken",
-        "credits.AccountCount": "how far the account's entries are counted in staff's sums; made anew at any time",
+        "credits.AccountCount": "how far the account's entries are counted in staff's sums; recomputed at any time",
         "credits.FirstSpend": FIGURE,
         "credits.RunningDry": FIGURE,
         "credits.SpendingDay": FIGURE,

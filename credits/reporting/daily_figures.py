@@ -100,15 +100,16 @@ ON CONFLICT (account_id) DO UPDATE SET version = excluded.version
 ShowProgress = Callable[[float], None]
 
 
-def count_entries(progress: ShowProgress | None = None, *, anew: bool = False) -> None:
-    """Count what came since the last time, some entries per transaction; ``anew``: from the first one, best in one
-    transaction, so that who reads sees what was.
+def count_entries(progress: ShowProgress | None = None, *, from_scratch: bool = False) -> None:
+    """Count what came since the last time, some entries per transaction; ``from_scratch``: from the first one, best in
+    one
+    transaction, so that readers see the former state.
 
     Days are in the site's TIME_ZONE; if that has changed, everything is counted again.
     """
     now = timezone.now()
     with transaction.atomic():
-        if _locked().zone != settings.TIME_ZONE or anew:
+        if _locked().zone != settings.TIME_ZONE or from_scratch:
             _forget_all()
     to_count, counted = _how_many() if progress else 0, 0
     reached: UUID | None = NOBODY

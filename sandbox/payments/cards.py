@@ -18,7 +18,7 @@ class Decline:
 
 @dataclass(frozen=True)
 class TestCard:
-    """Describe a card number of Stripe's test mode: how it pays, and what becomes of its refunds and payments."""
+    """Describe a card number of Stripe's test mode: how it pays, and how its refunds and payments end."""
 
     number: str
     label: str

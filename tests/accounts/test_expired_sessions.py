@@ -1,4 +1,4 @@
-"""Expired sessions don't stay for ever, and neither does what the provider called them."""
+"""Expired sessions don't stay forever, and neither does what the provider called them."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def session_completed(purchase: Purchase) -> dict[str, Any]:
 
 
 def make_payment(purchase: Purchase, **facts: Any) -> Payment:
-    """Paid now, in full, with a Visa; nothing comes of it."""
+    """Paid now, in full, with a Visa; nothing follows."""
     facts = {
         "stripe_payment_intent_id": f"pi_{uuid4().hex}",
         "amount_minor": purchase.price_minor,
@@ -179,7 +179,7 @@ def make_payment(purchase: Purchase, **facts: Any) -> Payment:
 
 
 def make_refund(purchase: Purchase, **facts: Any) -> Refund:
-    """Of a dollar, as it stands in the list; nothing is moved."""
+    """Of a dollar, as listed; nothing is moved."""
     facts = {
         "amount_minor": 100,
         "counted_minor": 100,
@@ -193,7 +193,7 @@ def make_refund(purchase: Purchase, **facts: Any) -> Refund:
 
 
 def make_dispute(purchase: Purchase, **facts: Any) -> Dispute:
-    """Of a dollar, as it stands in the list; nothing is moved."""
+    """Of a dollar, as listed; nothing is moved."""
     made = {"amount_minor": 100, "counted_minor": 100, "currency": "usd", "made_at": timezone.now()}
     facts = {**made, "stripe_dispute_id": f"du_{uuid4().hex}", **facts}
     return Dispute.objects.create(payment=_payment_of(purchase), **facts)

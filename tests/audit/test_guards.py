@@ -138,7 +138,7 @@ def test_every_column_of_a_watched_table_is_recorded_or_left_out_on_purpose() ->
 
 
 def test_a_change_of_every_watched_table_is_watched() -> None:
-    """A trigger goes without a word with a column that it names."""
+    """Dropping a column silently drops the triggers that name it."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT tgrelid::regclass::text FROM pg_trigger"

@@ -20,7 +20,7 @@ from tests.returns.asking import refund_in_dashboard
 
 HOUR = datetime.timedelta(hours=1)
 SESSIONS = 16
-# What a run finds, and what becomes of it.
+# What a run finds, and how it is handled.
 FOUND = Counter(
     {
         ("paid_not_credited", "repaired"): 3,

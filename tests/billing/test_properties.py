@@ -191,7 +191,7 @@ class World:
         if session["status"] == "complete" and session["payment_status"] == "unpaid":
             intents = {intent["id"]: intent for intent in self.sandbox.objects("payment_intent")}
             waiting = intents[session["payment_intent"]]["status"] == "processing"
-            # An answer that was lost stays failed here until the money is there: its buyer was told so.
+            # An answer that was lost stays failed here until the money is there: its buyer was notified.
             return {Status.PROCESSING, Status.FAILED} if waiting else {Status.FAILED}
         expected = {"open": {Status.PENDING}, "expired": {Status.EXPIRED, Status.FAILED}}
         return expected.get(session["status"], {Status.COMPLETED})

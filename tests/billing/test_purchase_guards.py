@@ -137,7 +137,7 @@ def test_a_payment_is_never_taken_away_or_given_to_another_purchase(purchase: Pu
             run(statement)
 
 
-# --- What happened to it
+# --- The timeline
 
 
 def test_an_idempotency_key_is_one_purchase_of_its_buyer(purchase: Purchase) -> None:

@@ -130,7 +130,7 @@ def test_credits_whose_session_stripe_does_not_have_are_left_to_a_person(
             purchase.stripe_session_id or "",
         )
     ]
-    assert Account.objects.get().balance == 5000  # nothing is taken back by itself
+    assert Account.objects.get().balance == 5000  # nothing is clawed back automatically
 
 
 def test_credits_that_stripe_says_are_not_paid_are_left_to_a_person(sandbox: Sandbox, user: User) -> None:

@@ -1,4 +1,4 @@
-"""A buyer whose e-mail address Stripe refuses buys all the same: the checkout is opened without it."""
+"""A buyer whose email address Stripe refuses buys all the same: the checkout is opened without it."""
 
 from __future__ import annotations
 

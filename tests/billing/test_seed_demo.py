@@ -1,4 +1,4 @@
-"""Made-up data looks as if it had happened: whole books, and purchases that agree with what came back of them."""
+"""Sample data looks as if it had happened: whole books, and purchases that agree with what came back of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the shop window through Stripe's page and back."""
+"""From the shop through Stripe's page and back."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def buy_button(page: Page, package: str = "Standard") -> Locator:
 
 
 def go_to_checkout(page: Page, package: str = "Standard") -> str:
-    """From the shop window to Stripe's page. Gives the session's id."""
+    """From the shop to Stripe's page. Gives the session's id."""
     page.goto("/credits/")
     buy_button(page, package).click()
     page.wait_for_url(CHECKOUT)

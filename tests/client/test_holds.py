@@ -1,4 +1,4 @@
-"""A hold sets credits aside for a block of work, and gives back what the block didn't need."""
+"""A hold reserves credits for a block of work, and releases what the block didn't need."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_capture_without_an_answer_keeps_the_hold_and_can_be_repeated(
     relay.order("refuse", times=IMPATIENT.attempts)
     with pytest.raises(NoAnswer) as lost, hold:
         hold.capture(5)
-    assert held(account) == 20, "the work was done: its credits are not given back"
+    assert held(account) == 20, "the work was done: its credits are not released"
 
     hold.capture(5, key=lost.value.key)
     assert (charged(account), held(account)) == ([5], 0)

@@ -1,4 +1,4 @@
-"""Every address of the site, with made-up values for what it names."""
+"""Every address of the site, with sample values for what it names."""
 
 from __future__ import annotations
 

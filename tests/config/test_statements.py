@@ -107,7 +107,7 @@ def test_a_lost_connection_is_an_operational_error_and_the_next_one_works(notes:
 
 
 def test_other_threads_run_while_it_waits(notes: None) -> None:
-    """The lock is only given back by this thread, while the other one waits for it in the database."""
+    """The lock is only released by this thread, while the other one waits for it in the database."""
     got, waiting = Event(), Event()
 
     def wait_for_the_lock() -> None:

@@ -212,7 +212,7 @@ class PlainLedger:
         return Booked(booked, False)
 
     def release(self, hold: int) -> tuple[Decimal, bool]:
-        """What it gave back, and whether it held nothing any more."""
+        """Return what was released, and whether nothing was held any more."""
         held = self._hold(hold)
         if held.status == "captured":
             raise HoldClosed("Closed.", status="captured")

@@ -126,7 +126,7 @@ def test_the_same_claims_come_to_the_same_in_whatever_order_they_are_learnt() ->
     for order in permutations(range(3)):
         account = funded(100)
         spend(account, 55)
-        # The ids are drawn anew: only the order of the claims counts.
+        # The ids are drawn again: only the order of the claims counts.
         claims = [claim(30, "debt", at=at), claim(30, at=at), claim(40, "debt", at=at)]
         for number in range(1, 4):
             claw_back(account, *(claims[place] for place in sorted(order[:number])))

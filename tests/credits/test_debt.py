@@ -68,7 +68,7 @@ def test_a_debt_takes_what_is_free_in_another_lot_at_once() -> None:
 def test_lots_pay_a_debt_off_in_the_order_in_which_they_are_spent() -> None:
     account = funded(10)
     spend(account, 10)
-    last = grant(account, 5, key="for ever").lot_id
+    last = grant(account, 5, key="forever").lot_id
     first = grant(account, 5, key="soon", expires_at=soon(days=1)).lot_id
     claw_back(account, claim(8, "debt"))
     offset = Entry.objects.get(kind="offset")

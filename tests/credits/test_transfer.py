@@ -72,7 +72,7 @@ def test_what_arrives_keeps_its_expiry_its_kind_and_its_price() -> None:
     giver, receiver = open_account(), open_account()
     grant(giver, 10, key="given", promotional=True, kind=Entry.Kind.PROMOTION, expires_at=SPRING)
     grant(giver, 20, key="bought", cost=ledger.Cost(1999, "usd"), expires_at=SUMMER, reference="purchase 7")
-    grant(giver, 20, key="for ever")
+    grant(giver, 20, key="forever")
 
     give(giver, receiver, 15)
 

@@ -1,4 +1,4 @@
-"""Holds over HTTP: set aside, charge, give back."""
+"""Holds over HTTP: hold, capture, release."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_line_ends_of_a_message_are_of_one_kind(ada: User, grace: User) -> None:
     assert give(ada, grace, message=" one\r\ntwo\u2028three ").message == "one\ntwo\nthree"
 
 
-# --- Who gets it ------------------------------------------------------------------------------------------------------
+# --- Recipients ------------------------------------------------------------------------------------------------------
 
 
 def test_a_recipient_is_found_in_any_case(ada: User, grace: User) -> None:

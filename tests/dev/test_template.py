@@ -1,4 +1,4 @@
-"""The tests' database is a copy of a template: it has what migrating anew would make."""
+"""The tests' database is a copy of a template: it has what migrating would make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counting anew finds and mends what is wrong, and a check only finds it."""
+"""A recount finds and mends what is wrong, and a check only finds it."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def test_every_line_of_the_guide_does_what_it_says(
     account = Account.objects.get()
     assert printed == [
         "2.5 taken, 995 left",
-        f"9999005 missing, to be had at {live_server.url}/credits/",
+        f"9999005 missing, available at {live_server.url}/credits/",
         "1.169838",
         "1.00",
     ]

@@ -158,7 +158,7 @@ def test_somebody_without_an_account_has_an_export_too(sandbox: Sandbox) -> None
     assert "profile.json" in files
 
 
-# --- Who gets it ----------------------------------------------------------------------------------------------------
+# --- Access -------------------------------------------------------------------------------------------------------
 
 
 def test_people_download_their_own(sandbox: Sandbox) -> None:

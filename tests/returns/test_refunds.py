@@ -1,4 +1,4 @@
-"""A refund gives back money and takes back credits, together, once, and never more than was paid."""
+"""A refund returns money and claws back credits, together, once, and never more than was paid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two who give back money at once, and one who spends meanwhile; each beside a control that shows the race."""
+"""Two refunds at once, and one who spends meanwhile; each beside a control that shows the race."""
 
 from __future__ import annotations
 

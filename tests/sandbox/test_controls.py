@@ -1,4 +1,4 @@
-"""Faults, time, counting calls, made-up events, and starting afresh."""
+"""Faults, time, counting calls, forged events, and starting afresh."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def copied_database() -> Iterator[None]:
 
 @contextmanager
 def without_pool() -> Iterator[None]:
-    """Whoever asks the database anew has to connect first: no open connection is handed out."""
+    """Whoever asks the database next has to connect first: no open connection is handed out."""
     options = connection.settings_dict["OPTIONS"]
     pool = options.pop("pool")
     try:

@@ -15,7 +15,7 @@ from django.db.models import Model
 class CreateTogether(Operation):
     """Makes the tables of ``operations``' models as they are after the last of them.
 
-    Django renders the models anew after each operation, and each of dj-stripe's models hangs together with
+    Django renders the models again after each operation, and each of dj-stripe's models hangs together with
     all the others: applied one by one, most of the time goes into rendering. Here the state takes in all the
     operations while nothing is rendered, the models are rendered once, and each table is made in its final
     form. The order does not matter: foreign keys are added after the last table.

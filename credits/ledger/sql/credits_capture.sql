@@ -1,5 +1,5 @@
 -- Spends what was held, in part or whole. More than is held: the surplus is spent where the balance allows it, else
--- owed where the hold says so, else refused and the hold stays as it is. "p_close" gives back what is left.
+-- owed where the hold says so, else refused and the hold stays as it is. "p_close" releases what is left.
 -- "balance_after" is that of the entry, "balance" what is there after clawbacks have had what they claim of what became
 -- free. outcome: done | repeated | conflict | insufficient | closed | unknown_hold.
 CREATE OR REPLACE FUNCTION credits_capture(

@@ -1,4 +1,4 @@
--- Gives back to lots what an entry took from them at a time. One that has expired since lives as much longer.
+-- Restores to lots what an entry took from them at a time. One that has expired since lives as much longer.
 CREATE OR REPLACE FUNCTION credits_give_back(
     p_account uuid, p_lots bigint[], p_moved numeric[], p_since timestamptz, p_key text, p_reference text,
     p_metadata jsonb, p_now timestamptz, OUT entry_id bigint, OUT balance_after numeric

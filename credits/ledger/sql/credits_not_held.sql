@@ -1,4 +1,4 @@
--- What comes of a hold that an account can't cover: overdue holds give back first, and then it is tried again; else it
+-- Handles a hold that the account can't cover: overdue holds are released first, and then it is tried again; else it
 -- is refused.
 CREATE OR REPLACE FUNCTION credits_not_held(
     p_account uuid, p_amount numeric, p_key text, p_expires_in interval, p_overrun text, p_reference text,

@@ -1,5 +1,5 @@
--- What comes of a spend that can't simply be done: undoes its first step, and says whether it was done before or
--- what is missing. Overdue holds give back first: then it is tried again.
+-- Handles a spend that can't simply be done: undoes its first step, and says whether it was done before or
+-- what is missing. Overdue holds are released first: then it is tried again.
 CREATE OR REPLACE FUNCTION credits_not_spent(
     p_account uuid, p_amount numeric, p_kind text, p_key text, p_reference text, p_metadata jsonb, p_enough boolean,
     p_now timestamptz, OUT outcome text, OUT entry_id bigint, OUT version bigint, OUT balance_after numeric,

@@ -1,4 +1,4 @@
--- Gives back what a hold still holds. With "p_overdue" only when its time has passed, and it ends as expired.
+-- Releases what a hold still holds. With "p_overdue" only when its time has passed, and it ends as expired.
 -- outcome: done | repeated (nothing was held any more) | closed (it was captured) | not_due | unknown_hold.
 CREATE OR REPLACE FUNCTION credits_release(
     p_account uuid, p_hold uuid, p_overdue boolean,

@@ -1,5 +1,5 @@
 -- Writes down what each clawback of a lot covers. What all of them took and are owed; "since" is since when the credits
--- were away that one of them gives back.
+-- were away that one of them releases.
 CREATE OR REPLACE FUNCTION credits_share_out(
     p_account uuid, p_lot bigint, p_takeable numeric, p_held numeric, p_spent numeric, p_closed boolean,
     p_now timestamptz, OUT taken numeric, OUT owed numeric, OUT since timestamptz

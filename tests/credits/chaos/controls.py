@@ -42,7 +42,7 @@ LOOK_UP = "e.key = p_key"
 
 
 def take_the_lock_away(server: Server, database: str) -> None:
-    """A spend that reads, waits and writes; and no guard that would refuse what comes of it."""
+    """A spend that reads, waits and writes; and no guard that would refuse the result."""
     server.execute(
         database,
         "DROP FUNCTION credits_spend(uuid, numeric, text, text, text, jsonb)",
@@ -53,7 +53,7 @@ def take_the_lock_away(server: Server, database: str) -> None:
 
 
 def take_the_keys_away(server: Server, database: str) -> None:
-    """No unique key, and nobody looks whether it stands in the books already. The locks stay."""
+    """No unique key, and nobody looks whether it is booked already. The locks stay."""
     statements = ["ALTER TABLE credits_entry DROP CONSTRAINT credits_entry_one_per_key"]
     for function in ("credits_spend", "credits_grant"):
         source = server.value(database, f"SELECT pg_get_functiondef('{function}'::regproc)")
