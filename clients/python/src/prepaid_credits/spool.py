@@ -124,7 +124,7 @@ def _lock(path: Path) -> int:
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     if sys.platform == "win32":  # no such locks there: two processes must not share a spool
         return file
-    import fcntl
+    import fcntl  # noqa: PLC0415 - Windows has none
 
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
