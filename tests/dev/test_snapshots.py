@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_what_a_test_changed_and_added_is_as_it_was(sandbox: Sandbox) -> None:
     made = once("a paid purchase", sandbox, lambda: open_and_sell(sandbox))
-    before = snapshots._our_rows(), sandbox.objects("charge"), sandbox.objects("event")
+    before = snapshots._our_rows(), at_the_sandbox(sandbox)
     refund(made, 4500)
     UserFactory.create()
 
@@ -28,12 +28,19 @@ def test_what_a_test_changed_and_added_is_as_it_was(sandbox: Sandbox) -> None:
     again = once("a paid purchase", sandbox, never)
 
     assert again == made
-    assert (snapshots._our_rows(), sandbox.objects("charge"), sandbox.objects("event")) == before
+    assert (snapshots._our_rows(), at_the_sandbox(sandbox)) == before
     assert list(find_violations()) == []
     refund(again, 4500)
     assert set(deliver(sandbox)) == {200}
     assert Purchase.objects.get().status == Purchase.Status.REFUNDED
     assert Account.objects.get().balance == 0
+
+
+def at_the_sandbox(sandbox: Sandbox) -> tuple[list[tuple[str, int]], list[str]]:
+    """Return charges with what was refunded, and events; without the booking of a charge, which time alone adds."""
+    charges = [(charge["id"], charge["amount_refunded"]) for charge in sandbox.objects("charge")]
+    events = [event["id"] for event in sandbox.objects("event") if event["type"] != "charge.updated"]
+    return charges, events
 
 
 def never() -> Purchase:

@@ -29,6 +29,9 @@ def empty_tables() -> None:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica; SET LOCAL deadlock_timeout = '1min'")
+        cursor.execute(
+            "SET LOCAL statement_timeout = '2min'"
+        )  # a request has five seconds; a full table takes longer
         delete_rows(cursor)
 
 

@@ -54,7 +54,7 @@ def _our_rows() -> dict[str, bytes]:
 def _put_back(rows: dict[str, bytes]) -> None:
     """Past the triggers and the foreign keys: each row passed them when it was written. Sequences only go on."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("SET LOCAL session_replication_role = replica; SET LOCAL statement_timeout = '2min'")
         delete_rows(cursor)
         for table, text in rows.items():
             with cursor.copy(f"COPY {_with_columns(table)} FROM STDIN") as into:
