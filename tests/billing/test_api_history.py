@@ -1,4 +1,4 @@
-"""GET history, balance and admin/purchases: the caller's rows as JSON numbers and UTC times, a bounded slice at a time."""
+"""GET history, balance and admin/purchases: the caller's rows as JSON numbers and UTC times, a slice at a time."""
 
 from __future__ import annotations
 

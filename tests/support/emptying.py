@@ -29,9 +29,8 @@ def empty_tables() -> None:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica; SET LOCAL deadlock_timeout = '1min'")
-        cursor.execute(
-            "SET LOCAL statement_timeout = '2min'"
-        )  # a request has five seconds; a full table takes longer
+        # A request has some seconds; emptying a long table takes more.
+        cursor.execute("SET LOCAL statement_timeout = '2min'")
         delete_rows(cursor)
 
 

@@ -31,7 +31,7 @@ def retrieve_current(call: Call) -> Json:
 
 @route("GET", "/v1/accounts", stripe_params.AccountListParams)
 def list_all(call: Call) -> Json:
-    """List connected accounts (Stripe Connect). There are none, and Stripe doesn't list the account itself here either."""
+    """List connected accounts (Stripe Connect): there are none, and the account itself isn't listed."""
     return list_page(call, "account")
 
 
