@@ -14,9 +14,9 @@ from billing.checkout.starting import PurchaseOrder, StartedPurchase, start_purc
 from billing.packages.catalog import load_catalog
 from billing.packages.catalog_file import read_catalog
 from billing.packages.models import Package
+from billing.provider.objects import Charge, PaymentMethod
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport, PaymentState
-from billing.stripe.objects import PaymentMethod, StripeCharge
 
 CATALOGS = Path("billing/packages/catalogs")
 VISA = PaymentMethod("card", brand="visa", last4="4242", fingerprint="f4242")
@@ -71,9 +71,9 @@ def paid_report(purchase: Purchase, **facts: Any) -> PaymentReport:
     return PaymentReport(**told)
 
 
-def charge_for(purchase: Purchase, method: PaymentMethod, at: datetime.datetime) -> StripeCharge:
+def charge_for(purchase: Purchase, method: PaymentMethod, at: datetime.datetime) -> Charge:
     """The charge of `paid_report`, paid so."""
-    return StripeCharge(
+    return Charge(
         id=f"ch_{purchase.pk.hex}",
         status="succeeded",
         payment_intent_id=f"pi_{purchase.pk.hex}",

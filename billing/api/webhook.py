@@ -17,7 +17,7 @@ from accounts.limits.rates import check_rate
 from accounts.limits.requests import address_of
 from billing.api.serializers import ReceivedSerializer
 from billing.errors import UnreadableEvent, WebhookTooLarge
-from billing.stripe.signatures import verify_event
+from billing.provider import provider
 from billing.webhooks.receiving import keep_unreadable, receive_event
 from core.problems import problem_responses
 
@@ -53,7 +53,7 @@ class WebhookView(APIView):
 
     def take_in(self, request: Request) -> None:
         try:
-            event = verify_event(_body(request), request.headers.get("Stripe-Signature", ""))
+            event = provider().verify_event(_body(request), request.headers.get("Stripe-Signature", ""))
         except UnreadableEvent as error:
             keep_unreadable(error.params["key"], error.params["payload"], error.message)
         else:

@@ -13,12 +13,12 @@ from django.utils import timezone
 
 from billing.checkout.fulfilment import fulfil_locked_purchase
 from billing.errors import PaymentOfAnother, SessionNotFound, StripeRefused, StripeUnavailable
+from billing.provider import provider
+from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase
 from billing.purchases.payment_reports import PaymentReport, PaymentState
 from billing.purchases.payments import take_turn
-from billing.stripe import gateway as stripe_gateway
-from billing.stripe.objects import CheckoutSession
 
 log = structlog.get_logger(__name__)
 Status = Purchase.Status
@@ -113,7 +113,7 @@ def session_of(purchase: Purchase) -> CheckoutSession | None:
     if purchase.stripe_session_id is None:
         return _find_by_reference(purchase)
     try:
-        return stripe_gateway.retrieve_session(purchase.stripe_session_id)
+        return provider().retrieve_session(purchase.stripe_session_id)
     except SessionNotFound:
         return None
 
@@ -148,16 +148,16 @@ def _find_by_reference(purchase: Purchase) -> CheckoutSession | None:
     """Find the session by our reference, in case a crash kept us from recording it."""
     around = (purchase.created_at - SLACK, purchase.created_at + SLACK)
     found = (
-        session for session in stripe_gateway.list_sessions(*around) if session.reference == str(purchase.pk)
+        session for session in provider().list_sessions(*around) if session.reference == str(purchase.pk)
     )
     return next(found, None)
 
 
 def _expire(session: CheckoutSession) -> CheckoutSession:
     try:
-        return stripe_gateway.expire_session(session.id)
+        return provider().expire_session(session.id)
     except StripeRefused:
-        return stripe_gateway.retrieve_session(session.id)  # closed or paid just before
+        return provider().retrieve_session(session.id)  # closed or paid just before
 
 
 def _close_without_session(purchase: Purchase, report: Report, source: Source) -> None:

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 from billing.checkout.closing import Report, is_being_started, sync_purchase
 from billing.errors import PurchaseInProgress, StripeRefused
+from billing.provider import provider
 from billing.purchases.log import Source
 from billing.purchases.models import Purchase
-from billing.stripe import gateway as stripe_gateway
 
 
 def dismiss_checkout(purchase: Purchase, source: Source) -> None:
@@ -26,6 +26,6 @@ def dismiss_checkout(purchase: Purchase, source: Source) -> None:
         raise PurchaseInProgress("The checkout is still being opened.")
     if purchase.stripe_session_id:
         with suppress(StripeRefused):  # no longer open, or not closable: the sync below reads its state
-            stripe_gateway.expire_session(purchase.stripe_session_id)
+            provider().expire_session(purchase.stripe_session_id)
     sync_purchase(purchase, Report(), source)
     purchase.refresh_from_db()

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.deferring import defer_confirmation, defer_payment_failed_mail
+from billing.provider.objects import PaymentIntent
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Attention, Payment, Purchase
 from billing.purchases.payment_reports import PaymentReport, PaymentState
@@ -22,7 +23,6 @@ from billing.purchases.payments import keep_payment, take_turn
 from billing.refunds.early_events import apply_early_events
 from billing.refunds.owed_payments import is_given_back, update_attention
 from billing.refunds.reversals import apply_known_reversals
-from billing.stripe.objects import PaymentIntent
 from core.database.locks import require_transaction
 from credits.errors import AccountClosed
 from credits.formatting import plain

@@ -8,10 +8,10 @@ from django.db import transaction
 
 from billing.checkout.fulfilment import fulfil_purchase
 from billing.errors import SessionNotFound
+from billing.provider import provider
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport
-from billing.stripe import gateway as stripe_gateway
 
 
 def rerun_fulfilment(purchase_id: UUID, actor_id: UUID) -> Purchase:
@@ -25,7 +25,7 @@ def rerun_fulfilment(purchase_id: UUID, actor_id: UUID) -> Purchase:
     session_id = Purchase.objects.values_list("stripe_session_id", flat=True).get(pk=purchase_id)
     if not session_id:
         raise SessionNotFound("This purchase never got a Stripe checkout.")
-    session = stripe_gateway.retrieve_session(session_id)
+    session = provider().retrieve_session(session_id)
     with transaction.atomic():
         detail = {"session_status": session.status, "payment_status": session.payment_status}
         record(lock_purchase(purchase_id), Change("fulfilment_rerun", detail=detail), source)

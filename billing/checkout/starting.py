@@ -43,13 +43,12 @@ from billing.errors import (
 )
 from billing.packages.models import Package
 from billing.packages.pricing import offer_for
+from billing.provider import provider
+from billing.provider.interface import CheckoutRequest
+from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport
-from billing.stripe import gateway as stripe_gateway
-from billing.stripe.bulkhead import place
-from billing.stripe.identity import require_own_account
-from billing.stripe.objects import CheckoutSession
 from credits.formatting import credits_amount, plain
 from credits.ledger import operations as ledger
 
@@ -122,8 +121,8 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
             return _completed(_commit_free(user, team, package, order, source), order)
         except IntegrityError as error:
             return _concurrent_purchase(user, team, package, order, error)
-    with place():  # before the commit, so that a refused call can be retried with the same key
-        require_own_account()
+    with provider().place():  # before the commit, so that a refused call can be retried with the same key
+        provider().require_own_account()
         try:
             purchase = _commit_intent(user, team, package, order, source)
         except IntegrityError as error:
@@ -245,7 +244,7 @@ def _open_checkout(
 ) -> StartedPurchase:
     request = _checkout_request(purchase, package, order)
     try:
-        session = stripe_gateway.create_checkout_session(request)
+        session = provider().create_checkout_session(request)
     except (StripeUnavailable, StripeRefused) as error:
         _mark_failed(purchase, error.code, source)
         error.params["purchase_id"] = str(purchase.pk)
@@ -253,12 +252,10 @@ def _open_checkout(
     return _record_session(purchase, session, source)
 
 
-def _checkout_request(
-    purchase: Purchase, package: Package, order: PurchaseOrder
-) -> stripe_gateway.CheckoutRequest:
+def _checkout_request(purchase: Purchase, package: Package, order: PurchaseOrder) -> CheckoutRequest:
     user = purchase.user
     assert user is not None  # noqa: S101 - it was just created for this user
-    return stripe_gateway.CheckoutRequest(
+    return CheckoutRequest(
         purchase_id=str(purchase.pk),
         user_id=str(user.pk),
         package_code=purchase.package_code,

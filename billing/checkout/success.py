@@ -1,7 +1,7 @@
 """Confirm a purchase with Stripe when its buyer returns from checkout, and fulfil it if nothing else has yet.
 
 Success pages poll every other second, perhaps many together. Stripe is only asked about our own sessions, once per
-`PAUSE` each, and while a thread is free (`billing.stripe.bulkhead`); otherwise the recorded state is returned.
+`PAUSE` each, and while a thread is free (`Provider.place`); otherwise the recorded state is returned.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from accounts.models import User
 from billing.checkout.free_packages import free_purchase
 from billing.checkout.fulfilment import fulfil_purchase
 from billing.errors import SessionNotFound, SessionOfAnother, StripeBusy, StripeRefused, StripeUnavailable
+from billing.provider import provider
+from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport
-from billing.stripe import gateway as stripe_gateway
-from billing.stripe.bulkhead import place
-from billing.stripe.objects import CheckoutSession
 
 NO_SUCH_SESSION = "There is no such checkout session."
 SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{1,200}")
@@ -135,10 +134,10 @@ def _with(session_id: str) -> QuerySet[Purchase]:
 def _ask(purchase: Purchase, session_id: str) -> CheckoutSession | None:
     """Retrieve the session from Stripe; None if it was just asked."""
     try:
-        with place(wait_s=0):
+        with provider().place(wait_s=0):
             if not _take_turn(purchase):
                 return None
-            return stripe_gateway.retrieve_session(session_id, hurried=True)
+            return provider().retrieve_session(session_id, hurried=True)
     except SessionNotFound as error:
         raise SessionNotFound(NO_SUCH_SESSION) from error  # the same message as for another user's session
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from billing.inbox.models import InboxEvent
+from billing.provider.objects import ProviderEvent
 from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
-from billing.stripe.objects import StripeEvent
 from core.uuids import as_uuid
 
 
@@ -56,5 +56,5 @@ def _unmatched(note: str, reference: Reference) -> Outcome:
     return Outcome(InboxEvent.Status.UNMATCHED, note=note, reference=reference)
 
 
-def source_of(event: StripeEvent) -> Source:
+def source_of(event: ProviderEvent) -> Source:
     return Source(PurchaseEvent.Source.WEBHOOK, stripe_event_id=event.id)

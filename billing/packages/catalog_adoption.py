@@ -10,7 +10,7 @@ from collections.abc import Callable
 from billing.errors import CannotAdopt, ProductNameTaken
 from billing.packages.models import Package
 from billing.packages.remote_catalog import RemoteCatalog
-from billing.stripe.objects import StripePrice, StripeProduct
+from billing.stripe.objects.catalog import StripePrice, StripeProduct
 
 # Decides whether a package adopts this product, which has its name.
 Agrees = Callable[[Package, StripeProduct], bool]

@@ -20,9 +20,9 @@ from billing.packages.remote_catalog import (
     matching_price,
     product_differs,
 )
-from billing.stripe import gateway as stripe_gateway
+from billing.stripe import catalog as stripe_catalog
 from billing.stripe import mirror as stripe_mirror
-from billing.stripe.objects import StripePrice, StripeProduct
+from billing.stripe.objects.catalog import StripePrice, StripeProduct
 
 # Each step's name, which appears in the package's history in the admin, and its description.
 SENTENCES = {
@@ -56,7 +56,7 @@ class SyncStep:
 
 def fetch_remote_catalog() -> RemoteCatalog:
     """Fetch Stripe's current catalogue. Raises `StripeUnavailable`, `StripeRefused`."""
-    return RemoteCatalog(tuple(stripe_gateway.list_products()), tuple(stripe_gateway.list_prices()))
+    return RemoteCatalog(tuple(stripe_catalog.list_products()), tuple(stripe_catalog.list_prices()))
 
 
 def check_catalog() -> list[tuple[Package, list[str]]]:
@@ -125,7 +125,7 @@ def _price_steps(package: Package, product: StripeProduct, prices: list[StripePr
         price = _create_price(package)
         yield SyncStep(package, "price created", price.id)
     elif price.lookup_key != lookup_key(package):
-        price = stripe_gateway.take_lookup_key(price.id, lookup_key(package))
+        price = stripe_catalog.take_lookup_key(price.id, lookup_key(package))
         yield SyncStep(package, "lookup key moved", price.id)
     recorded = package.current_price_id
     _record(
@@ -145,17 +145,17 @@ def _archive(
 ) -> Iterator[SyncStep]:
     """Archive replaced prices, moving the default first, as Stripe refuses to archive a product's default price."""
     if product.default_price_id in [old.id for old in olds]:
-        updated = stripe_gateway.set_default_price(product.id, price.id)
+        updated = stripe_catalog.set_default_price(product.id, price.id)
         stripe_mirror.mirror_product(dict(updated.raw))
         yield SyncStep(package, "default price moved", price.id)
     for old in olds:
-        archived = stripe_gateway.archive_price(old.id)
+        archived = stripe_catalog.archive_price(old.id)
         stripe_mirror.mirror_price(dict(archived.raw))
         yield SyncStep(package, "old price archived", old.id)
 
 
 def _create_product(package: Package) -> StripeProduct:
-    return stripe_gateway.create_product(
+    return stripe_catalog.create_product(
         code=package.code,
         name=package.name,
         description=package.description,
@@ -164,7 +164,7 @@ def _create_product(package: Package) -> StripeProduct:
 
 
 def _update_product(package: Package, product: StripeProduct) -> StripeProduct:
-    updated = stripe_gateway.update_product(
+    updated = stripe_catalog.update_product(
         product.id,
         code=package.code,
         name=package.name,
@@ -176,7 +176,7 @@ def _update_product(package: Package, product: StripeProduct) -> StripeProduct:
 
 
 def _create_price(package: Package) -> StripePrice:
-    return stripe_gateway.create_price(
+    return stripe_catalog.create_price(
         product_id=package.stripe_product_id,
         minor=package.price_minor,
         currency=package.currency,

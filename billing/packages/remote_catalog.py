@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from accounts.normal_form import normal_form
 from billing.packages.models import Package
 from billing.stripe.mirror import MirroredPrice, MirroredProduct, mirrored_catalog
-from billing.stripe.objects import StripePrice, StripeProduct
+from billing.stripe.objects.catalog import StripePrice, StripeProduct
 
 
 @dataclass(frozen=True)

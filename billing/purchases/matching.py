@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from billing.provider.objects import CheckoutSession
 from billing.purchases.models import Payment, Purchase
-from billing.stripe.objects import CheckoutSession
 from core.database.locks import require_transaction
 from core.uuids import as_uuid
 

@@ -7,11 +7,11 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from billing.errors import StripeRefused, StripeUnavailable
+from billing.provider import provider
 from billing.purchases.log import lock_purchase
 from billing.purchases.models import Payment
 from billing.purchases.payment_reports import PaymentReport
 from billing.purchases.payments import keep_payment
-from billing.stripe import gateway as stripe_gateway
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ def paid_with(payment: Payment) -> str:
 def ask_how_was_paid(payment: Payment) -> None:
     """Fetch the charge of a payment reported without one. If Stripe gives no answer, it stays unknown."""
     try:
-        charge = stripe_gateway.charge_of_payment(payment.stripe_payment_intent_id)
+        charge = provider().charge_of_payment(payment.stripe_payment_intent_id)
     except (StripeUnavailable, StripeRefused) as error:
         log.warning("payment_method_not_known", payment=payment.stripe_payment_intent_id, reason=error.code)
         return

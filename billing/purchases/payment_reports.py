@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
+from billing.provider.objects import Charge, CheckoutSession, PaymentIntent
 from billing.purchases.models import Payment
-from billing.stripe.objects import CheckoutSession, PaymentIntent, StripeCharge
 
 PaymentState = Payment.State
 # A failed delayed payment leaves its session complete and unpaid; only the payment intent shows the failure.
@@ -32,7 +32,7 @@ class PaymentReport:
     customer_id: str = ""
     failure_code: str = ""
     made_at: datetime.datetime | None = None
-    charge: StripeCharge | None = None
+    charge: Charge | None = None
 
     @classmethod
     def from_session(cls, session: CheckoutSession, at: datetime.datetime | None = None) -> PaymentReport:
@@ -72,7 +72,7 @@ class PaymentReport:
         )
 
     @classmethod
-    def from_charge(cls, charge: StripeCharge, at: datetime.datetime) -> PaymentReport:
+    def from_charge(cls, charge: Charge, at: datetime.datetime) -> PaymentReport:
         """Report how a payment was made, or a declined card. Only the payment intent reports it as paid."""
         return cls(
             state=PaymentState.FAILED if charge.status == "failed" else PaymentState.OPEN,

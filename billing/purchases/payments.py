@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from billing.errors import PaymentOfAnother
+from billing.provider.objects import PaymentMethod
 from billing.purchases.models import Payment, Purchase
 from billing.purchases.payment_reports import PaymentReport
-from billing.stripe.objects import PaymentMethod
 from core.database.locks import require_transaction, take_turns
 
 # Paid stays paid; else the newer report wins. One that only says how it was paid ("open") leaves the state alone.

@@ -18,13 +18,13 @@ from django.utils.translation import gettext as _
 
 from accounts.time_zones import site_zone
 from billing.errors import NoReceipt
+from billing.provider import provider
 from billing.purchases.log import lock_purchase
 from billing.purchases.models import Purchase
 from billing.purchases.payment_methods import paid_with
 from billing.receipts.models import Receipt
 from billing.receipts.pdf import render_receipt
 from billing.refunds.models import Refund
-from billing.stripe import gateway as stripe_gateway
 from core.database.locks import require_transaction
 from credits.mailing import Attachment
 
@@ -71,7 +71,7 @@ def invoice_address(purchase: Purchase) -> str:
     """
     if not (purchase.has_receipt and purchase.invoiced_by_stripe and purchase.stripe_session_id):
         raise NoReceipt(_("This purchase has no invoice."))
-    invoice = stripe_gateway.invoice_of_session(purchase.stripe_session_id)
+    invoice = provider().invoice_of_session(purchase.stripe_session_id)
     if invoice is None or not invoice.pdf_url:
         raise NoReceipt(_("The invoice isn’t ready yet. Please try again in a minute."))
     return invoice.pdf_url

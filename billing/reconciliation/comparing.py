@@ -33,22 +33,22 @@ from billing.checkout.closing import (
 )
 from billing.checkout.fulfilment import would_change
 from billing.errors import BillingError, MalformedStripeObject, StripeUnavailable
+from billing.provider import provider
+from billing.provider.interface import ListPage
+from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Source
 from billing.purchases.matching import purchase_of_session, purchases_of_sessions
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport
 from billing.reconciliation.models import ReconciliationRun, SeenPurchase
 from billing.reconciliation.reversals import compare_disputes, compare_refunds, issue_unanswered_refunds
-from billing.stripe import gateway as stripe_gateway
-from billing.stripe.client import ListPage
-from billing.stripe.objects import CheckoutSession
 from credits.ledger.models import Entry
 
 log = structlog.get_logger(__name__)
 Status = Purchase.Status
 Stage = ReconciliationRun.Stage
 
-# Rows per page of our purchases; Stripe's lists have pages of `stripe_gateway.LIST_PAGE`.
+# Rows per page of our purchases; Stripe's lists have pages of a hundred.
 PURCHASES_PAGE = 100
 SOURCE = Source(PurchaseEvent.Source.RECONCILIATION)
 
@@ -119,7 +119,7 @@ def _unsettled(before: datetime.datetime) -> list[Purchase]:
 
 
 def _compare_sessions(page: Page) -> None:
-    listed = stripe_gateway.sessions_page(page.start, page.end, page.cursor)
+    listed = provider().sessions_page(page.start, page.end, page.cursor)
     purchases = purchases_of_sessions(listed.items)
     for session in listed.items:
         purchase = purchases.get(session.id)
@@ -148,7 +148,7 @@ def _move_on(page: Page, listed: ListPage[Any]) -> None:
 def _settle_recorded(purchase: Purchase, session: CheckoutSession, page: Page) -> None:
     if purchase.is_credited and not PaymentReport.from_session(session).is_paid:
         # It may have been paid since the list was fetched.
-        session = stripe_gateway.retrieve_session(session.id)
+        session = provider().retrieve_session(session.id)
     sync_with_session(purchase, session, page, SOURCE)
 
 
@@ -243,12 +243,12 @@ def _compare_ledger(purchase_ids: list[UUID], page: Page) -> None:
 
 
 def _compare_refunds(page: Page) -> None:
-    listed = stripe_gateway.refunds_page(page.start, page.end, page.cursor)
+    listed = provider().refunds_page(page.start, page.end, page.cursor)
     compare_refunds(listed.items, page, SOURCE)
     _move_on(page, listed)
 
 
 def _compare_disputes(page: Page) -> None:
-    listed = stripe_gateway.disputes_page(page.start, page.end, page.cursor)
+    listed = provider().disputes_page(page.start, page.end, page.cursor)
     compare_disputes(listed.items, page, SOURCE)
     _move_on(page, listed)

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from billing.checkout.closing import Finding, Report
 from billing.errors import BillingError, StripeUnavailable
+from billing.provider.objects import ProviderDispute, ProviderRefund
 from billing.purchases.log import Source, lock_purchase
 from billing.purchases.matching import known_payments
 from billing.purchases.payments import take_turn
@@ -22,13 +23,12 @@ from billing.refunds.disputes import record_dispute, settle_dispute
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.refunding import close_refund, issue_refund, record_refund
 from billing.refunds.reversals import Reversal, amount_of, claims_of, clawback_of, counted, standing_reversals
-from billing.stripe.objects import StripeDispute, StripeRefund
 
 log = structlog.get_logger(__name__)
-Reported = StripeRefund | StripeDispute
+Reported = ProviderRefund | ProviderDispute
 
 
-def compare_refunds(listed: Sequence[StripeRefund], report: Report, source: Source) -> None:
+def compare_refunds(listed: Sequence[ProviderRefund], report: Report, source: Source) -> None:
     """Record the refunds on a page of Stripe's list that are missing or outdated here."""
     known = Refund.objects.select_related("payment__purchase").in_bulk(
         [refund.id for refund in listed], field_name="stripe_refund_id"
@@ -36,7 +36,7 @@ def compare_refunds(listed: Sequence[StripeRefund], report: Report, source: Sour
     _compare(listed, known, report, source)
 
 
-def compare_disputes(listed: Sequence[StripeDispute], report: Report, source: Source) -> None:
+def compare_disputes(listed: Sequence[ProviderDispute], report: Report, source: Source) -> None:
     """Record the disputes on a page of Stripe's list that are missing or outdated here."""
     known = Dispute.objects.select_related("payment__purchase").in_bulk(
         [dispute.id for dispute in listed], field_name="stripe_dispute_id"
@@ -69,7 +69,7 @@ def _compare(
             detail = f"{reported.id}: its amount is {reported.amount}"
             report.open.append(Finding("unreadable_at_stripe", detail, object_id=reported.id))
             continue
-        if reported.status not in (Refund if isinstance(reported, StripeRefund) else Dispute).Status.values:
+        if reported.status not in (Refund if isinstance(reported, ProviderRefund) else Dispute).Status.values:
             detail = f"{reported.id}: its status in Stripe is {reported.status or 'empty'!r}"
             report.open.append(Finding("unknown_status_at_stripe", detail, object_id=reported.id))
             reported = replace(reported, status=here.status if here else "")
@@ -99,7 +99,7 @@ def _record(reported: Reported, here: Reversal | None, report: Report, source: S
     with transaction.atomic():
         take_turn(reported.payment_intent_id)
         recorded: Reversal | None
-        if isinstance(reported, StripeRefund):
+        if isinstance(reported, ProviderRefund):
             recorded = record_refund(reported, source)
         else:
             recorded = record_dispute(reported, source)

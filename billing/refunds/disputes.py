@@ -12,13 +12,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from billing.deferring import defer_dispute_mail
+from billing.provider.objects import ProviderDispute
 from billing.purchases.log import Change, Source, record
 from billing.purchases.matching import payment_of
 from billing.purchases.models import Payment
 from billing.refunds.models import Dispute
 from billing.refunds.owed_payments import update_attention_of
 from billing.refunds.reversals import Cause, apply_reversals, counted
-from billing.stripe.objects import StripeDispute
 from credits.ledger.models import Clawback, Entry
 
 log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ ORDER = (
 CLOSED = (Status.WARNING_CLOSED, Status.PREVENTED, Status.LOST, Status.WON)
 
 
-def record_dispute(reported: StripeDispute, source: Source) -> Dispute | None:
+def record_dispute(reported: ProviderDispute, source: Source) -> Dispute | None:
     """Update or create our record of a dispute, and the purchase's credits, in the caller's transaction.
 
     An outdated report changes nothing. Return None if the payment is unknown.
@@ -77,7 +77,7 @@ def settle_dispute(dispute: Dispute, source: Source) -> None:
     update_attention_of(dispute.payment, source, is_unresolved=dispute.counted_minor is None)
 
 
-def _opened(reported: StripeDispute, payment: Payment) -> Dispute:
+def _opened(reported: ProviderDispute, payment: Payment) -> Dispute:
     return Dispute(
         payment=payment,
         amount_minor=reported.amount,
@@ -88,7 +88,7 @@ def _opened(reported: StripeDispute, payment: Payment) -> Dispute:
     )
 
 
-def _move_to(dispute: Dispute, status: Status, reported: StripeDispute) -> None:
+def _move_to(dispute: Dispute, status: Status, reported: ProviderDispute) -> None:
     dispute.status, dispute.amount_minor = status, reported.amount
     dispute.due_by = reported.due_by or dispute.due_by
     dispute.closed_at = timezone.now() if status in CLOSED else None
@@ -98,7 +98,7 @@ def _move_to(dispute: Dispute, status: Status, reported: StripeDispute) -> None:
     log.warning("dispute_moved", dispute=reported.id, status=status)
 
 
-def _status(reported: StripeDispute, known: Dispute | None) -> Status:
+def _status(reported: ProviderDispute, known: Dispute | None) -> Status:
     """Return Stripe's status; if unknown, the recorded one, or a new dispute's by whether funds were withdrawn."""
     if reported.status in Status.values:
         return Status(reported.status)

@@ -10,10 +10,9 @@ import structlog
 from django.utils import timezone
 
 from billing.inbox.models import InboxEvent
-from billing.inbox.outcomes import Outcome
+from billing.provider import provider
 from billing.purchases.models import Payment
-from billing.refunds.events import RETURN_HANDLERS
-from billing.stripe.objects import StripeEvent
+from billing.refunds.events import REVERSAL_HANDLERS
 
 log = structlog.get_logger(__name__)
 Status = InboxEvent.Status
@@ -34,10 +33,11 @@ def apply_early_events(payment: Payment | None) -> None:
 
 
 def _apply(row: InboxEvent) -> None:
-    handler = RETURN_HANDLERS.get(row.type)
+    event = provider().read_event(row.payload)
+    handler = REVERSAL_HANDLERS.get(event.kind)
     if handler is None:
         return
-    outcome: Outcome = handler(StripeEvent.from_json(row.payload))
+    outcome = handler(event)
     if outcome.status == Status.UNMATCHED:
         return
     log.info("early_event_applied", stripe_event=row.pk, type=row.type)

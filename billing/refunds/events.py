@@ -1,24 +1,25 @@
-"""Handle Stripe's events about refunds and disputes."""
+"""Handle events about refunds and disputes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from billing.deferring import defer_refund_sync
 from billing.inbox.models import InboxEvent
 from billing.inbox.outcomes import Outcome, applied_to, source_of, unmatched
+from billing.provider import provider
+from billing.provider.objects import EventKind, ProviderEvent
 from billing.purchases.matching import payment_of
 from billing.refunds.disputes import record_dispute
 from billing.refunds.models import Refund
 from billing.refunds.refunding import record_refund
 from billing.refunds.selectors import recorded_refunds
-from billing.stripe.objects import StripeCharge, StripeDispute, StripeEvent, StripeRefund
 
 NOTHING_MOVED = Outcome(InboxEvent.Status.STORED, note="Its amount is 0 or less, so nothing was refunded.")
 
 
-def _refund_reported(event: StripeEvent) -> Outcome:
-    reported = StripeRefund.from_json(event.subject)
+def _refund_reported(event: ProviderEvent) -> Outcome:
+    reported = provider().refund_of(event)
     if reported.amount <= 0:
         return NOTHING_MOVED
     refund = record_refund(reported, source_of(event))
@@ -27,9 +28,9 @@ def _refund_reported(event: StripeEvent) -> Outcome:
     return applied_to(refund.purchase, _unknown(reported.status, Refund.Status.values))
 
 
-def _charge_refunded(event: StripeEvent) -> Outcome:
+def _charge_refunded(event: ProviderEvent) -> Outcome:
     # This event has only the refunds' sum. If that exceeds our records, some refunds' own events are missing.
-    charge = StripeCharge.from_json(event.subject)
+    charge = provider().charge_of(event)
     payment = payment_of(charge.payment_intent_id, charge.id)
     if payment is None:
         return unmatched(charge.reference)
@@ -38,8 +39,8 @@ def _charge_refunded(event: StripeEvent) -> Outcome:
     return applied_to(payment.purchase)
 
 
-def _dispute_reported(event: StripeEvent) -> Outcome:
-    reported = StripeDispute.from_json(event.subject)
+def _dispute_reported(event: ProviderEvent) -> Outcome:
+    reported = provider().dispute_of(event)
     if reported.amount <= 0:
         return NOTHING_MOVED
     dispute = record_dispute(reported, source_of(event))
@@ -54,15 +55,8 @@ def _unknown(status: str, known: list[str]) -> str:
     )
 
 
-RETURN_HANDLERS: dict[str, Callable[[StripeEvent], Outcome]] = {
-    "refund.created": _refund_reported,
-    "refund.updated": _refund_reported,
-    "refund.failed": _refund_reported,
-    "charge.refund.updated": _refund_reported,
-    "charge.refunded": _charge_refunded,
-    "charge.dispute.created": _dispute_reported,
-    "charge.dispute.updated": _dispute_reported,
-    "charge.dispute.funds_withdrawn": _dispute_reported,
-    "charge.dispute.funds_reinstated": _dispute_reported,
-    "charge.dispute.closed": _dispute_reported,
+REVERSAL_HANDLERS: Mapping[EventKind | None, Callable[[ProviderEvent], Outcome]] = {
+    EventKind.REFUND: _refund_reported,
+    EventKind.CHARGE_REFUNDED: _charge_refunded,
+    EventKind.DISPUTE: _dispute_reported,
 }

@@ -28,6 +28,9 @@ from billing.errors import (
     StripeUnavailable,
 )
 from billing.money import Money
+from billing.provider import provider
+from billing.provider.interface import RefundRequest
+from billing.provider.objects import ProviderRefund
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.matching import payment_of
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
@@ -43,9 +46,6 @@ from billing.refunds.refundable import (
     unspent_share,
 )
 from billing.refunds.reversals import Cause, apply_reversals, clawback_of, counted, credits_for
-from billing.stripe import gateway as stripe_gateway
-from billing.stripe.gateway import RefundRequest
-from billing.stripe.objects import StripeRefund
 from core.uuids import as_uuid
 from credits.formatting import credits_amount
 from credits.ledger.models import Clawback, Entry, Lot
@@ -175,7 +175,7 @@ def issue_refund(refund_id: UUID, *, look_first: bool = False) -> Refund:
     source = Source(PurchaseEvent.Source.STAFF, actor_id=refund.asked_by)
     try:
         answer = _found_at_stripe(refund) if look_first else None
-        answer = answer or stripe_gateway.create_refund(
+        answer = answer or provider().create_refund(
             RefundRequest(
                 str(refund.pk), refund.payment.stripe_payment_intent_id, refund.amount_minor, refund.reason
             )
@@ -195,14 +195,14 @@ def sync_refunds(payment_id: UUID) -> int:
         StripeUnavailable, StripeRefused: no answer.
     """
     source = Source(PurchaseEvent.Source.JOB)
-    found = list(stripe_gateway.list_refunds(Payment.objects.get(pk=payment_id).stripe_payment_intent_id))
+    found = list(provider().list_refunds(Payment.objects.get(pk=payment_id).stripe_payment_intent_id))
     for refund in found:
         with transaction.atomic():
             record_refund(refund, source)
     return len(found)
 
 
-def record_refund(reported: StripeRefund, source: Source) -> Refund | None:
+def record_refund(reported: ProviderRefund, source: Source) -> Refund | None:
     """Update or create our record of a refund, and the credits, unless the report is outdated.
 
     Return None if the payment is unknown or the amount isn't positive. Runs in the caller's transaction.
@@ -325,7 +325,7 @@ def _move_to(refund: Refund, status: Refund.Status) -> None:
     log.info("refund_moved", refund=str(refund.pk), status=status, failure=refund.failure_reason)
 
 
-def _locked(reported: StripeRefund) -> Refund | None:
+def _locked(reported: ProviderRefund) -> Refund | None:
     """Lock and return our record, by Stripe's id, else by ours, if a crash kept us from recording Stripe's."""
     found = Refund.objects.select_for_update(of=("self",)).filter(stripe_refund_id=reported.id).first()
     if found is None and (ours := as_uuid(reported.reference)):
@@ -334,7 +334,7 @@ def _locked(reported: StripeRefund) -> Refund | None:
     return found
 
 
-def _made_at_stripe(reported: StripeRefund, payment: Payment) -> Refund:
+def _made_at_stripe(reported: ProviderRefund, payment: Payment) -> Refund:
     reason = reported.reason if reported.reason in Refund.Reason.values else Refund.Reason.OTHER
     return Refund(
         payment=payment,
@@ -346,7 +346,7 @@ def _made_at_stripe(reported: StripeRefund, payment: Payment) -> Refund:
     )
 
 
-def _status(reported: StripeRefund, known: Refund | None) -> Status:
+def _status(reported: ProviderRefund, known: Refund | None) -> Status:
     """Return Stripe's status; if we don't know it, the last known one."""
     if reported.status in Status.values:
         return Status(reported.status)
@@ -354,8 +354,8 @@ def _status(reported: StripeRefund, known: Refund | None) -> Status:
     return Status(known.status) if known else Status.PENDING
 
 
-def _found_at_stripe(refund: Refund) -> StripeRefund | None:
-    made = stripe_gateway.list_refunds(refund.payment.stripe_payment_intent_id)
+def _found_at_stripe(refund: Refund) -> ProviderRefund | None:
+    made = provider().list_refunds(refund.payment.stripe_payment_intent_id)
     return next((found for found in made if found.reference == str(refund.pk)), None)
 
 

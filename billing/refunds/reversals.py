@@ -15,9 +15,9 @@ from decimal import Decimal
 from django.db.models import Q
 
 from billing.money import Money
+from billing.provider.objects import ProviderDispute, ProviderRefund
 from billing.purchases.models import Payment, Purchase
 from billing.refunds.models import Dispute, Refund
-from billing.stripe.objects import StripeDispute, StripeRefund
 from core.database.locks import require_transaction
 from credits.amounts import round_credits
 from credits.ledger import operations as ledger
@@ -110,7 +110,7 @@ class Counted:
     by: str = ""
 
 
-def counted(reported: StripeRefund | StripeDispute, payment: Payment) -> Counted | None:
+def counted(reported: ProviderRefund | ProviderDispute, payment: Payment) -> Counted | None:
     """Convert a reversal's amount to the payment's currency by its balance transactions; None: Stripe gives no rate."""
     if reported.currency == payment.currency:
         return Counted(reported.amount)

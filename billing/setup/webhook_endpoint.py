@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from billing.setup.webhook_events import WANTED_EVENTS
-from billing.stripe import gateway as stripe_gateway
+from billing.stripe.client import LIST_PAGE, ask
 from billing.stripe.objects.reading import reading, text
 
 # An id that no object has, to test write permissions without changing anything.
@@ -77,7 +77,7 @@ def permissions_needed() -> list[Permission]:
 
 def fetch_account() -> StripeAccountState:
     """Return the key's account. Raises `StripeUnavailable`, `StripeRefused`."""
-    data = stripe_gateway.ask(lambda stripe: stripe.accounts.retrieve_current())
+    data = ask(lambda stripe: stripe.accounts.retrieve_current())
     with reading("account"):
         return StripeAccountState(text(data["id"]), bool(data["charges_enabled"]))
 
@@ -96,8 +96,8 @@ def is_our_address(url: str) -> bool:
 
 def list_endpoints() -> list[WebhookEndpoint]:
     """Return the account's webhook endpoints; Stripe allows sixteen. Raises `StripeUnavailable`, `StripeRefused`."""
-    params = {"limit": stripe_gateway.LIST_PAGE}
-    data = stripe_gateway.ask(lambda stripe: stripe.webhook_endpoints.list(params))
+    params = {"limit": LIST_PAGE}
+    data = ask(lambda stripe: stripe.webhook_endpoints.list(params))
     return [_endpoint(each) for each in data["data"]]
 
 
@@ -109,7 +109,7 @@ def create_endpoint() -> WebhookEndpoint:
         "enabled_events": list(WANTED_EVENTS),
         "description": settings.SITE_NAME,
     }
-    return _endpoint(stripe_gateway.ask(lambda stripe: stripe.webhook_endpoints.create(params)))
+    return _endpoint(ask(lambda stripe: stripe.webhook_endpoints.create(params)))
 
 
 def _endpoint(data: Any) -> WebhookEndpoint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.stripe.mirror import is_mirrored
-from billing.webhooks.handlers import HANDLERS
+from billing.stripe.objects.events import KINDS
 
 # Only update the mirror.
 FOR_THE_MIRROR = (
@@ -15,7 +15,7 @@ FOR_THE_MIRROR = (
     "payment_method.attached",
     "payment_method.updated",
 )
-WANTED_EVENTS = tuple(sorted({*HANDLERS, *FOR_THE_MIRROR}))
+WANTED_EVENTS = tuple(sorted({*KINDS, *FOR_THE_MIRROR}))
 
 
 def missing_events(enabled: list[str]) -> list[str]:
@@ -25,4 +25,4 @@ def missing_events(enabled: list[str]) -> list[str]:
 
 def superfluous_events(enabled: list[str]) -> list[str]:
     """Return the events that we get but don't use; ``*`` means all."""
-    return [event for event in sorted(enabled) if not (event in HANDLERS or is_mirrored(event))]
+    return [event for event in sorted(enabled) if not (event in KINDS or is_mirrored(event))]

@@ -6,3 +6,9 @@ class StripeConfig(AppConfig):
     name = "billing.stripe"
     verbose_name = _("Stripe")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from billing.provider import install
+        from billing.stripe import gateway
+
+        install(gateway)

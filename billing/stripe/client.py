@@ -6,18 +6,20 @@ import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import stripe
 import structlog
 from django.conf import settings
 
 from billing.errors import EmailRefused, MalformedStripeObject, StripeRefused, StripeUnavailable
+from billing.provider.interface import ListPage
 from billing.stripe.bulkhead import place
 
 log = structlog.get_logger(__name__)
 
+# The most that Stripe allows.
+LIST_PAGE = 100
 # Of Stripe's message when it refuses a request.
 LONGEST_MESSAGE = 500
 ADDRESS = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
@@ -25,17 +27,6 @@ STARS = re.compile(r"\*{5,}")
 PERMISSION = re.compile(r"rak_\w+")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class ListPage(Generic[T]):
-    """A page of a list, newest first. ``last_id`` is the cursor of the next page, empty on the last; ``unreadable``
-    maps the Stripe ids of objects that can't be read to the reason.
-    """
-
-    items: list[T]
-    last_id: str
-    unreadable: dict[str, str] = field(default_factory=dict)
 
 
 def client(hurried: bool = False) -> stripe.StripeClient:
@@ -84,6 +75,15 @@ def call(operation: Callable[[], stripe.StripeObject]) -> Mapping[str, Any]:
     with place(), stripe_errors_as_ours():
         data: Mapping[str, Any] = operation().to_dict()
     return data
+
+
+def ask(operation: Callable[[Any], Any]) -> Mapping[str, Any]:
+    """Return the response to a call made on stripe's client (``client.v1``).
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    return call(lambda: operation(client().v1))
 
 
 def missing_permission(operation: Callable[[Any], Any]) -> str:

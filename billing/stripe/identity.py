@@ -14,9 +14,9 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from billing.errors import StripeRefused, StripeUnavailable, WrongStripeAccount
-from billing.stripe import gateway as stripe_gateway
+from billing.provider.objects import ProviderEvent
+from billing.stripe.client import ask
 from billing.stripe.models import StripeAccount
-from billing.stripe.objects import StripeEvent
 
 log = structlog.get_logger(__name__)
 LIVE = "_live_"
@@ -25,7 +25,7 @@ LIVE = "_live_"
 _checked: set[str] = set()
 
 
-def why_not_ours(event: StripeEvent) -> str:
+def why_not_ours(event: ProviderEvent) -> str:
     """Return why a signed event isn't of our account and mode; empty if it is. Queries only if it names an account."""
     if event.livemode != is_live():
         return f"The event is in {_mode(event.livemode)} mode, but this site is in {_mode(is_live())} mode."
@@ -49,7 +49,7 @@ def require_own_account() -> None:
     known = StripeAccount.objects.first()
     _compare_mode(known)
     if known is None or known.key_digest != digest:
-        _learn(stripe_gateway.account_id(), digest)
+        _learn(str(ask(lambda v1: v1.accounts.retrieve_current())["id"]), digest)
     _checked.add(digest)
 
 

@@ -9,9 +9,9 @@ import structlog
 from django.conf import settings
 
 from billing.errors import MalformedStripeObject, UnreadableEvent, WebhookRefused
-from billing.stripe.objects import StripeEvent
-from billing.stripe.objects.reading import storable
-from billing.stripe.objects.storing import digest
+from billing.provider.objects import ProviderEvent
+from billing.provider.storing import digest, storable
+from billing.stripe.objects.events import read_event
 from core.json_depth import check_depth
 
 log = structlog.get_logger(__name__)
@@ -21,7 +21,7 @@ SIGNATURE_TOLERANCE_SECONDS = 300
 LONGEST_KEPT = 100_000
 
 
-def verify_event(payload: bytes, signature: str) -> StripeEvent:
+def verify_event(payload: bytes, signature: str) -> ProviderEvent:
     """Return the event in ``payload``, once its signature is verified with one of the configured secrets.
 
     Several secrets are accepted so that one can be rotated. The signature may be at most five minutes old
@@ -42,7 +42,7 @@ def verify_event(payload: bytes, signature: str) -> StripeEvent:
     if not isinstance(data, dict) or data.get("object") != "event":
         raise _unreadable(payload, "The body is not a Stripe event.")
     try:
-        return StripeEvent.from_json(data)
+        return read_event(data)
     except MalformedStripeObject as error:
         raise _unreadable(payload, error.message) from error
 

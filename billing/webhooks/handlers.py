@@ -1,40 +1,40 @@
-"""Apply each type of event. Types without a handler are only stored."""
+"""Apply each kind of event. Those of no kind are only stored."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from billing.checkout.fulfilment import fulfil_locked_purchase, note_declined
 from billing.inbox.outcomes import APPLIED, STORED, Outcome, applied_to, source_of, unmatched
+from billing.provider import provider
+from billing.provider.objects import CheckoutSession, EventKind, ProviderEvent
 from billing.purchases.matching import purchase_of_intent, purchase_of_session
 from billing.purchases.payment_reports import PaymentReport
 from billing.purchases.payments import keep_payment
-from billing.refunds.events import RETURN_HANDLERS
-from billing.stripe.objects import CheckoutSession, PaymentIntent, StripeCharge, StripeEvent
+from billing.refunds.events import REVERSAL_HANDLERS
 
 
-def apply_event(event: StripeEvent) -> Outcome:
+def apply_event(event: ProviderEvent) -> Outcome:
     """Apply the event in the caller's transaction, which has its payment's turn, without network calls.
 
     Raises:
         MalformedStripeObject: the object lacks a required field; a retry won't help.
     """
-    handler = HANDLERS.get(event.type)
+    handler = HANDLERS.get(event.kind)
     return handler(event) if handler else STORED
 
 
-def _session_reported(event: StripeEvent) -> Outcome:
-    session = CheckoutSession.from_json(event.subject)
+def _session_reported(event: ProviderEvent) -> Outcome:
+    session = provider().session_of(event)
     return _fulfil(event, session, PaymentReport.from_session(session, event.created))
 
 
-def _session_failed(event: StripeEvent) -> Outcome:
-    # The session only says "unpaid", as it did during the payment.
-    session = CheckoutSession.from_json(event.subject)
+def _session_failed(event: ProviderEvent) -> Outcome:
+    session = provider().session_of(event)
     return _fulfil(event, session, PaymentReport.from_session(session, event.created).as_failed())
 
 
-def _fulfil(event: StripeEvent, session: CheckoutSession, report: PaymentReport) -> Outcome:
+def _fulfil(event: ProviderEvent, session: CheckoutSession, report: PaymentReport) -> Outcome:
     purchase = purchase_of_session(session)
     if purchase is None:
         return unmatched(session.reference)
@@ -42,8 +42,8 @@ def _fulfil(event: StripeEvent, session: CheckoutSession, report: PaymentReport)
     return applied_to(purchase)
 
 
-def _intent_succeeded(event: StripeEvent) -> Outcome:
-    intent = PaymentIntent.from_json(event.subject)
+def _intent_succeeded(event: ProviderEvent) -> Outcome:
+    intent = provider().intent_of(event)
     purchase = purchase_of_intent(intent.id, intent.reference)
     if purchase is None:
         return unmatched(intent.reference)
@@ -51,8 +51,8 @@ def _intent_succeeded(event: StripeEvent) -> Outcome:
     return applied_to(purchase)
 
 
-def _intent_failed(event: StripeEvent) -> Outcome:
-    intent = PaymentIntent.from_json(event.subject)
+def _intent_failed(event: ProviderEvent) -> Outcome:
+    intent = provider().intent_of(event)
     purchase = purchase_of_intent(intent.id, intent.reference)
     if purchase is None:
         return unmatched(intent.reference)
@@ -60,9 +60,9 @@ def _intent_failed(event: StripeEvent) -> Outcome:
     return applied_to(purchase)
 
 
-def _charge_reported(event: StripeEvent) -> Outcome:
+def _charge_reported(event: ProviderEvent) -> Outcome:
     """Record how the payment was made."""
-    charge = StripeCharge.from_json(event.subject)
+    charge = provider().charge_of(event)
     purchase = purchase_of_intent(charge.payment_intent_id, charge.reference)
     if purchase is None or not charge.payment_intent_id:
         return unmatched(charge.reference)
@@ -70,26 +70,17 @@ def _charge_reported(event: StripeEvent) -> Outcome:
     return applied_to(purchase)
 
 
-def _catalogue_changed(event: StripeEvent) -> Outcome:
+def _catalogue_changed(event: ProviderEvent) -> Outcome:
     # The effect is in the mirror, whose job is deferred for every event; drift is read from there.
     return APPLIED
 
 
-HANDLERS: dict[str, Callable[[StripeEvent], Outcome]] = {
-    "checkout.session.completed": _session_reported,
-    "checkout.session.async_payment_succeeded": _session_reported,
-    "checkout.session.async_payment_failed": _session_failed,
-    "checkout.session.expired": _session_reported,
-    "payment_intent.succeeded": _intent_succeeded,
-    "payment_intent.payment_failed": _intent_failed,
-    "charge.succeeded": _charge_reported,
-    "charge.pending": _charge_reported,
-    "charge.failed": _charge_reported,
-    **RETURN_HANDLERS,
-    "product.created": _catalogue_changed,
-    "product.updated": _catalogue_changed,
-    "product.deleted": _catalogue_changed,
-    "price.created": _catalogue_changed,
-    "price.updated": _catalogue_changed,
-    "price.deleted": _catalogue_changed,
+HANDLERS: Mapping[EventKind | None, Callable[[ProviderEvent], Outcome]] = {
+    EventKind.CHECKOUT: _session_reported,
+    EventKind.CHECKOUT_FAILED: _session_failed,
+    EventKind.PAYMENT: _intent_succeeded,
+    EventKind.PAYMENT_DECLINED: _intent_failed,
+    EventKind.CHARGE: _charge_reported,
+    EventKind.CATALOG: _catalogue_changed,
+    **REVERSAL_HANDLERS,
 }

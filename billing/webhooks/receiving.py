@@ -20,20 +20,18 @@ from billing.deferring import defer_mirroring
 from billing.errors import MalformedStripeObject
 from billing.inbox.models import InboxEvent
 from billing.inbox.outcomes import Outcome, Reference
+from billing.provider import provider
+from billing.provider.objects import ProviderEvent
+from billing.provider.storing import storable_json
 from billing.purchases.buyer_traces import is_about_erased
 from billing.purchases.payments import take_turn
-from billing.stripe.identity import why_not_ours
-from billing.stripe.masking import masked
-from billing.stripe.mirror import is_mirrored
-from billing.stripe.objects import StripeEvent
-from billing.stripe.objects.storing import storable_json
 from billing.webhooks.handlers import apply_event
 
 log = structlog.get_logger(__name__)
 Status = InboxEvent.Status
 
 
-def receive_event(event: StripeEvent) -> InboxEvent.Status:
+def receive_event(event: ProviderEvent) -> InboxEvent.Status:
     """Store and apply the event once, despite repeated or concurrent deliveries; only store other accounts' or modes'.
 
     Raises:
@@ -73,7 +71,7 @@ def reapply_event(event_id: str) -> InboxEvent.Status:
         InboxEvent.DoesNotExist: no such event.
         Exception: any reason it couldn't be applied, after the inbox has recorded it.
     """
-    event = StripeEvent.from_json(InboxEvent.objects.get(pk=event_id).payload)
+    event = provider().read_event(InboxEvent.objects.get(pk=event_id).payload)
     try:
         with transaction.atomic(durable=True):
             take_turn(event.payment_ref)
@@ -107,24 +105,24 @@ def _reapply(event_id: str) -> Reapplied:
         return Reapplied(event_id, error=error)
 
 
-def _store_and_apply(event: StripeEvent) -> InboxEvent.Status:
+def _store_and_apply(event: ProviderEvent) -> InboxEvent.Status:
     status = _store(event)
     return status if status in InboxEvent.DONE else _apply(event)
 
 
-def _apply(event: StripeEvent) -> InboxEvent.Status:
-    reason = why_not_ours(event)
+def _apply(event: ProviderEvent) -> InboxEvent.Status:
+    reason = provider().why_not_ours(event)
     if reason:
         return _finish(event, Outcome(Status.IGNORED, note=reason))
     outcome = apply_event(event)
     if outcome.status == Status.UNMATCHED:
         _log_unmatched(event, outcome.reference)
-    if outcome.status in (Status.APPLIED, Status.STORED) and is_mirrored(event.type):
+    if outcome.status in (Status.APPLIED, Status.STORED) and provider().is_mirrored(event.type):
         defer_mirroring(event.id, str(event.subject.get("id", event.id)))
     return _finish(event, outcome)
 
 
-def _log_unmatched(event: StripeEvent, reference: Reference) -> None:
+def _log_unmatched(event: ProviderEvent, reference: Reference) -> None:
     """Log an unmatched event, without its reference, which may contain anything."""
     say = log.warning if reference in (Reference.MISSING, Reference.FOREIGN) else log.info
     say("event_unmatched", stripe_event=event.id, type=event.type, reference=reference.value)
@@ -148,14 +146,14 @@ WHERE inbox_inboxevent.status <> ALL (%s)
 """  # noqa: S608 - of our own constants alone
 
 
-def _store(event: StripeEvent) -> InboxEvent.Status:
+def _store(event: ProviderEvent) -> InboxEvent.Status:
     with connection.cursor() as cursor:
         cursor.execute(STORE, [event.payment_ref, *_row(event, Status.RECEIVED, "")])
         (status,) = cursor.fetchone()
     return Status(status)
 
 
-def _finish(event: StripeEvent, outcome: Outcome) -> InboxEvent.Status:
+def _finish(event: ProviderEvent, outcome: Outcome) -> InboxEvent.Status:
     """Record the outcome, and mask the payload if its buyer was erased."""
     changes: dict[str, Any] = {
         "status": outcome.status,
@@ -164,18 +162,18 @@ def _finish(event: StripeEvent, outcome: Outcome) -> InboxEvent.Status:
         "applied_at": timezone.now(),
     }
     if _is_of_erased(event, outcome):
-        changes["payload"] = masked(storable_json(event.payload))
+        changes["payload"] = provider().masked(storable_json(event.payload))
     InboxEvent.objects.filter(pk=event.id).update(**changes)
     return outcome.status
 
 
-def _is_of_erased(event: StripeEvent, outcome: Outcome) -> bool:
+def _is_of_erased(event: ProviderEvent, outcome: Outcome) -> bool:
     if outcome.purchase is None or outcome.purchase.user is None:
         return is_about_erased(event.payload)
     return outcome.purchase.user.erased_at is not None
 
 
-def _note(event: StripeEvent, status: Status, error: Exception) -> InboxEvent.Status:
+def _note(event: ProviderEvent, status: Status, error: Exception) -> InboxEvent.Status:
     reason = f"{type(error).__name__}: {error}"[:300]
     log.exception("event_not_applied", stripe_event=event.id, type=event.type, status=status)
     done = [each.value for each in InboxEvent.DONE]
@@ -185,9 +183,9 @@ def _note(event: StripeEvent, status: Status, error: Exception) -> InboxEvent.St
     return status
 
 
-def _row(event: StripeEvent, status: Status, note: str, *, hides: bool = False) -> list[Any]:
+def _row(event: ProviderEvent, status: Status, note: str, *, hides: bool = False) -> list[Any]:
     kept = storable_json(event.payload)
     return [
         event.id, event.type, event.api_version, event.livemode, event.account, event.payment_ref,
-        Jsonb(masked(kept) if hides else kept), event.created, note, status.value,
+        Jsonb(provider().masked(kept) if hides else kept), event.created, note, status.value,
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from django.utils import timezone
 from billing.checkout.starting import PurchaseOrder, start_purchase
 from billing.errors import PurchaseInProgress, StripeUnavailable, UnknownPackage
 from billing.packages.models import Package
+from billing.provider.interface import CheckoutRequest
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.stripe import gateway as stripe_gateway
 from credits.ledger.models import Account
@@ -75,7 +76,7 @@ def test_the_intent_is_committed_before_stripe_is_called_and_no_transaction_is_o
     seen: list[tuple[bool, list[str | None]]] = []
     call = stripe_gateway.create_checkout_session
 
-    def looking_on(request: stripe_gateway.CheckoutRequest) -> Any:
+    def looking_on(request: CheckoutRequest) -> Any:
         seen.append(
             (connection.in_atomic_block, [purchase.stripe_session_id for purchase in Purchase.objects.all()])
         )
@@ -157,7 +158,7 @@ def test_a_webhook_that_is_quicker_than_our_commit_loses_nothing(
 ) -> None:
     call = stripe_gateway.create_checkout_session
 
-    def paid_meanwhile(request: stripe_gateway.CheckoutRequest) -> Any:
+    def paid_meanwhile(request: CheckoutRequest) -> Any:
         session = call(request)
         sandbox.hold_webhooks()
         sandbox.pay(session.id)
@@ -178,7 +179,7 @@ def test_a_payment_that_came_before_the_answer_was_lost_is_never_marked_as_faile
 ) -> None:
     call = stripe_gateway.create_checkout_session
 
-    def paid_and_lost(request: stripe_gateway.CheckoutRequest) -> Any:
+    def paid_and_lost(request: CheckoutRequest) -> Any:
         session = call(request)
         sandbox.hold_webhooks()
         sandbox.pay(session.id)

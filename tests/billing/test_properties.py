@@ -26,6 +26,7 @@ from billing.checkout.repair import rerun_fulfilment
 from billing.checkout.success import confirm_session
 from billing.errors import BillingError, StripeUnavailable
 from billing.inbox.models import InboxEvent
+from billing.provider.interface import CheckoutRequest
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.reconciliation.comparing import sweep_open_purchases
 from billing.stripe import gateway as stripe_gateway
@@ -77,7 +78,7 @@ class World:
         """The process dies after Stripe's answer, before it is recorded."""
         create = stripe_gateway.create_checkout_session
 
-        def create_and_die(request: stripe_gateway.CheckoutRequest) -> None:
+        def create_and_die(request: CheckoutRequest) -> None:
             create(request)
             raise Killed
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing.checkout.closing import Finding
+from billing.provider.interface import CheckoutRequest
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.reconciliation.comparing import sweep_open_purchases
 from billing.stripe import client as stripe_client
@@ -60,7 +61,7 @@ def test_a_purchase_that_is_being_started_is_not_closed_under_its_buyer(
     settings.SWEEP_AFTER = datetime.timedelta(minutes=10)
     create = stripe_gateway.create_checkout_session
 
-    def create_meanwhile_reconciled(request: stripe_gateway.CheckoutRequest) -> Any:
+    def create_meanwhile_reconciled(request: CheckoutRequest) -> Any:
         reconcile_now()
         session = create(request)
         reconcile_now()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from billing.errors import StripeRefused
+from billing.provider.interface import CheckoutRequest
 from billing.purchases.models import Purchase
 from billing.stripe import gateway as stripe_gateway
 from tests.billing.calling import stripe_posts
@@ -42,10 +43,10 @@ def test_the_checkout_is_opened_without_the_address(
 def test_a_repeat_after_a_lost_answer_finds_the_same_session(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[stripe_gateway.CheckoutRequest] = []
+    asked: list[CheckoutRequest] = []
     call = stripe_gateway.create_checkout_session
 
-    def looking_on(request: stripe_gateway.CheckoutRequest) -> Any:
+    def looking_on(request: CheckoutRequest) -> Any:
         asked.append(request)
         return call(request)
 

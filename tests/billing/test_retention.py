@@ -19,7 +19,8 @@ from billing import tasks as billing_jobs
 from billing.inbox import retention
 from billing.inbox.models import InboxEvent
 from billing.inbox.retention import forget_events, forget_old_events
-from billing.stripe.objects import StripeEvent
+from billing.provider import provider
+from billing.provider.objects import ProviderEvent
 from billing.webhooks.receiving import reapply_event
 from credits.ledger.models import Account, Entry
 from tests.billing.books import check_settled_books
@@ -199,13 +200,13 @@ def test_an_event_that_is_forgotten_while_staff_apply_it_again_does_not_come_bac
     payload = made_up_event("a.b", {"id": "x_1", "object": "x"}, "evt_1")
     make_event("evt_1")
     InboxEvent.objects.update(payload=payload)
-    read = StripeEvent.from_json
+    read = provider().read_event
 
-    def read_while_it_is_forgotten(found: Any) -> StripeEvent:
+    def read_while_it_is_forgotten(found: Any) -> ProviderEvent:
         forget_events(90)
         return read(found)
 
-    monkeypatch.setattr(StripeEvent, "from_json", read_while_it_is_forgotten)
+    monkeypatch.setattr(provider(), "read_event", read_while_it_is_forgotten)
     with pytest.raises(InboxEvent.DoesNotExist):
         reapply_event("evt_1")
 

@@ -11,6 +11,7 @@ import pytest
 from accounts.models import User
 from billing.checkout.closing import Finding, Report
 from billing.errors import PurchaseInProgress, StripeUnavailable
+from billing.provider.interface import CheckoutRequest
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.reconciliation.comparing import sweep_open_purchases
 from billing.stripe import gateway as stripe_gateway
@@ -62,7 +63,7 @@ def die_after_the_call(monkeypatch: pytest.MonkeyPatch, user: User) -> str:
     """Gives the id of the session that is at Stripe and not in our table."""
     create, made = stripe_gateway.create_checkout_session, []
 
-    def create_and_die(request: stripe_gateway.CheckoutRequest) -> None:
+    def create_and_die(request: CheckoutRequest) -> None:
         made.append(create(request).id)
         raise Killed
 

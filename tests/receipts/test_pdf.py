@@ -14,11 +14,11 @@ from pypdf import PdfReader
 from accounts.models import User
 from accounts.teams.membership import create_team
 from billing.checkout.fulfilment import fulfil_purchase
+from billing.provider.objects import PaymentMethod
 from billing.purchases.models import Purchase
 from billing.receipts.issuing import issue_credit_note, issue_receipt
 from billing.receipts.models import Receipt
 from billing.receipts.pdf import render_receipt
-from billing.stripe.objects import PaymentMethod
 from tests.builders import UserFactory, charge_for, paid_report
 from tests.receipts.papers import SOURCE, paid, pending, refunded, text_of
 

@@ -17,8 +17,8 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from billing.inbox.models import InboxEvent
+from billing.provider import provider
 from billing.purchases.models import Payment, Purchase
-from billing.stripe.objects import StripeEvent
 from billing.webhooks.receiving import receive_event
 from billing.webhooks.unmatched_events import look_again
 from credits.ledger import operations as ledger
@@ -65,7 +65,7 @@ def told_of(sandbox: Sandbox) -> list[Event]:
 
 def tell(events: Sequence[Event]) -> None:
     for event in events:
-        receive_event(StripeEvent.from_json(event))
+        receive_event(provider().read_event(event))
 
 
 def use() -> None:

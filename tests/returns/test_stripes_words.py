@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 
 from billing.errors import StripeRefused
 from billing.packages.models import Package
+from billing.provider.interface import RefundRequest
 from billing.purchases.models import Purchase
 from billing.reconciliation.models import ReconciliationRun
 from billing.stripe import gateway as stripe_gateway
@@ -69,7 +70,7 @@ def test_a_parameter_that_stripe_refuses_is_named_and_an_address_is_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.ERROR)
-    order = stripe_gateway.RefundRequest("r1", "jenny@shop.test", 100, "")
+    order = RefundRequest("r1", "jenny@shop.test", 100, "")
     with pytest.raises(StripeRefused) as refused:
         stripe_gateway.create_refund(order)
 

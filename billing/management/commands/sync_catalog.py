@@ -11,7 +11,7 @@ from billing.errors import BillingError
 from billing.packages.catalog_sync import check_catalog, sync_catalog
 from billing.packages.models import Package
 from billing.stripe.dashboard import products_page
-from billing.stripe.objects import StripeProduct
+from billing.stripe.objects.catalog import StripeProduct
 
 
 class Command(BaseCommand):

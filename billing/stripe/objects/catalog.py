@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing.stripe.objects.reading import Json, id_of, reading, text
+from billing.provider.objects import Json
+from billing.stripe.objects.reading import id_of, reading, text
 
 
 @dataclass(frozen=True)

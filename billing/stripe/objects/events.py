@@ -1,54 +1,70 @@
-"""Read an event's envelope."""
+"""Read an event's envelope, and say what each type is about."""
 
 from __future__ import annotations
 
-import datetime
 from contextlib import suppress
-from dataclasses import dataclass
 
 from billing.errors import MalformedStripeObject
-from billing.stripe.objects.reading import Json, id_of, instant, reading, words
-from billing.stripe.objects.storing import storable_key
+from billing.provider.objects import EventKind, Json, ProviderEvent
+from billing.provider.storing import storable_key
+from billing.stripe.objects.reading import id_of, instant, reading, words
+
+# Events of other types are only stored.
+KINDS = {
+    "checkout.session.completed": EventKind.CHECKOUT,
+    "checkout.session.async_payment_succeeded": EventKind.CHECKOUT,
+    # The session only says "unpaid", as it did during the payment.
+    "checkout.session.async_payment_failed": EventKind.CHECKOUT_FAILED,
+    "checkout.session.expired": EventKind.CHECKOUT,
+    "payment_intent.succeeded": EventKind.PAYMENT,
+    "payment_intent.payment_failed": EventKind.PAYMENT_DECLINED,
+    "charge.succeeded": EventKind.CHARGE,
+    "charge.pending": EventKind.CHARGE,
+    "charge.failed": EventKind.CHARGE,
+    "charge.refunded": EventKind.CHARGE_REFUNDED,
+    "refund.created": EventKind.REFUND,
+    "refund.updated": EventKind.REFUND,
+    "refund.failed": EventKind.REFUND,
+    "charge.refund.updated": EventKind.REFUND,
+    "charge.dispute.created": EventKind.DISPUTE,
+    "charge.dispute.updated": EventKind.DISPUTE,
+    "charge.dispute.funds_withdrawn": EventKind.DISPUTE,
+    "charge.dispute.funds_reinstated": EventKind.DISPUTE,
+    "charge.dispute.closed": EventKind.DISPUTE,
+    "product.created": EventKind.CATALOG,
+    "product.updated": EventKind.CATALOG,
+    "product.deleted": EventKind.CATALOG,
+    "price.created": EventKind.CATALOG,
+    "price.updated": EventKind.CATALOG,
+    "price.deleted": EventKind.CATALOG,
+}
 
 
-@dataclass(frozen=True)
-class StripeEvent:
-    """A verified event's envelope. ``subject`` is its ``data.object``, ``payload`` the whole event; ``account`` is
-    set only in other accounts' events; ``payment_ref`` is its payment intent, else its charge.
-    """
+def read_event(payload: Json) -> ProviderEvent:
+    """Read an event; its object is read by the handler. Raises `MalformedStripeObject`."""
+    with reading("event"):
+        subject = dict(payload["data"]["object"])
+        return ProviderEvent(
+            id=storable_key(_any_text(payload["id"])),
+            type=words(_any_text(payload["type"]), 100),
+            kind=KINDS.get(payload["type"]),
+            created=instant(payload["created"]),
+            api_version=words(payload.get("api_version"), 50),
+            livemode=bool(payload["livemode"]),
+            account=words(payload.get("account")),
+            payment_ref=_payment_ref(subject),
+            subject=subject,
+            payload=payload,
+        )
 
-    id: str
-    type: str
-    created: datetime.datetime
-    api_version: str
-    livemode: bool
-    account: str
-    subject: Json
-    payload: Json
 
-    @classmethod
-    def from_json(cls, payload: Json) -> StripeEvent:
-        with reading("event"):
-            return cls(
-                id=storable_key(_any_text(payload["id"])),
-                type=words(_any_text(payload["type"]), 100),
-                created=instant(payload["created"]),
-                api_version=words(payload.get("api_version"), 50),
-                livemode=bool(payload["livemode"]),
-                account=words(payload.get("account")),
-                subject=dict(payload["data"]["object"]),
-                payload=payload,
-            )
-
-    @property
-    def payment_ref(self) -> str:
-        own = self.subject.get("id")
-        kind = self.subject.get("object")
-        intent = own if kind == "payment_intent" else self.subject.get("payment_intent")
-        charge = own if kind == "charge" else self.subject.get("charge")
-        with suppress(MalformedStripeObject), reading("event"):
-            return id_of(intent) or id_of(charge) or ""
-        return ""
+def _payment_ref(subject: Json) -> str:
+    own, kind = subject.get("id"), subject.get("object")
+    intent = own if kind == "payment_intent" else subject.get("payment_intent")
+    charge = own if kind == "charge" else subject.get("charge")
+    with suppress(MalformedStripeObject), reading("event"):
+        return id_of(intent) or id_of(charge) or ""
+    return ""
 
 
 def _any_text(value: object) -> str:

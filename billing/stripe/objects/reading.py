@@ -10,13 +10,11 @@ import datetime
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from billing.errors import MalformedStripeObject
+from billing.provider.storing import LONGEST_ID, storable
 
-Json = Mapping[str, Any]
 BIGGEST = 2**63 - 1
-LONGEST_ID = 255
 # Raised for a wrong shape; a time out of range is an OSError or an OverflowError.
 UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError)
 
@@ -79,11 +77,6 @@ def instant(seconds: object) -> datetime.datetime:
     if not isinstance(seconds, int) or isinstance(seconds, bool):
         raise TypeError(f"expected Unix seconds, got {seconds!r:.50}")
     return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
-
-
-def storable(value: str) -> str:
-    """Return the text without what PostgreSQL can't hold: NUL, and halves of surrogate pairs."""
-    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _is_storable(value: str) -> bool:

@@ -1,4 +1,4 @@
-"""Convert Stripe's data to what PostgreSQL can store, unchanged where possible."""
+"""Convert a provider's data to what PostgreSQL can store, unchanged where possible."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from billing.stripe.objects.reading import LONGEST_ID, storable
+LONGEST_ID = 255
+
+
+def storable(value: str) -> str:
+    """Return the text without what PostgreSQL can't hold: NUL, and halves of surrogate pairs."""
+    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def storable_json(value: Any) -> Any:

@@ -1,0 +1,154 @@
+"""What billing asks of a payment provider.
+
+Every call may raise `StripeUnavailable` (no answer) or `StripeRefused`, and none may be made inside a transaction. A
+call that creates something has an idempotency key made from our row's id, so that a retry returns the first result.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from billing.provider.objects import (
+    Charge,
+    CheckoutSession,
+    Invoice,
+    PaymentIntent,
+    ProviderDispute,
+    ProviderEvent,
+    ProviderRefund,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class CheckoutRequest:
+    """The details of a checkout to open. ``bought`` is shown beside the button and on an invoice. An empty
+    ``price_id`` sends the amount with the call; ``with_invoice`` has an invoice issued once paid; ``package_id`` is
+    set if the older client asked by it.
+    """
+
+    purchase_id: str
+    user_id: str
+    package_code: str
+    package_id: str
+    package_name: str
+    credits: str
+    bought: str
+    price_id: str
+    product_id: str
+    price_minor: int
+    currency: str
+    email: str
+    success_url: str
+    cancel_url: str
+    expires_at: datetime.datetime
+    with_invoice: bool
+
+
+@dataclass(frozen=True)
+class RefundRequest:
+    """A refund to make; ``amount_minor`` is in the payment currency's minor units."""
+
+    refund_id: str
+    payment_intent_id: str
+    amount_minor: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ListPage(Generic[T]):
+    """A page of a list, newest first. ``last_id`` is the cursor of the next page, empty on the last; ``unreadable``
+    maps the ids of objects that can't be read to the reason.
+    """
+
+    items: list[T]
+    last_id: str
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+class Provider(Protocol):
+    """A payment provider; a module can be one."""
+
+    def require_own_account(self) -> None:
+        """Require a key of the data's account and mode. Raises `WrongStripeAccount`."""
+
+    def place(self, wait_s: float = ...) -> AbstractContextManager[None]:
+        """Hold one of the web's places for calls, which any number of calls made inside share. Raises `StripeBusy`."""
+
+    # Checkout
+
+    def create_checkout_session(self, request: CheckoutRequest) -> CheckoutSession:
+        """Open the hosted page for a purchase; the same purchase always gets the same session."""
+
+    def retrieve_session(self, session_id: str, *, hurried: bool = False) -> CheckoutSession:
+        """Return the session's state, with its payment and charge; ``hurried`` for a user who waits. Raises
+        `SessionNotFound`.
+        """
+
+    def expire_session(self, session_id: str) -> CheckoutSession:
+        """Expire an open session, so that it can't be paid. Raises `StripeRefused` if it isn't open."""
+
+    def invoice_of_session(self, session_id: str) -> Invoice | None:
+        """Return the invoice of a paid session opened with one; None until it exists."""
+
+    def list_sessions(self, start: datetime.datetime, end: datetime.datetime) -> Iterator[CheckoutSession]:
+        """Yield every session created in the period, newest first."""
+
+    # Payments and refunds
+
+    def charge_of_payment(self, payment_intent_id: str) -> Charge | None:
+        """Return a payment's latest charge, which has the payment method; None if there is none."""
+
+    def create_refund(self, request: RefundRequest) -> ProviderRefund:
+        """Create a refund; the same refund here always gets the same one there. If there is no answer, it may have
+        happened, and asking again tells.
+        """
+
+    def list_refunds(self, payment_intent_id: str) -> Iterator[ProviderRefund]:
+        """Yield every refund of a payment, whoever made it."""
+
+    # Reconciliation: the page of a period's objects that follows ``after``; if empty, the first
+
+    def sessions_page(
+        self, start: datetime.datetime, end: datetime.datetime, after: str
+    ) -> ListPage[CheckoutSession]: ...
+
+    def refunds_page(
+        self, start: datetime.datetime, end: datetime.datetime, after: str
+    ) -> ListPage[ProviderRefund]: ...
+
+    def disputes_page(
+        self, start: datetime.datetime, end: datetime.datetime, after: str
+    ) -> ListPage[ProviderDispute]: ...
+
+    # Events
+
+    def verify_event(self, payload: bytes, signature: str) -> ProviderEvent:
+        """Return a delivered event, once its signature is verified. Raises `WebhookRefused`, `UnreadableEvent`."""
+
+    def read_event(self, payload: Any) -> ProviderEvent:
+        """Read a stored event. Raises `MalformedStripeObject`, as do the readers of its subject."""
+
+    def session_of(self, event: ProviderEvent) -> CheckoutSession: ...
+
+    def intent_of(self, event: ProviderEvent) -> PaymentIntent: ...
+
+    def charge_of(self, event: ProviderEvent) -> Charge: ...
+
+    def refund_of(self, event: ProviderEvent) -> ProviderRefund: ...
+
+    def dispute_of(self, event: ProviderEvent) -> ProviderDispute: ...
+
+    def why_not_ours(self, event: ProviderEvent) -> str:
+        """Return why an event isn't of our account and mode; empty if it is."""
+
+    def is_mirrored(self, event_type: str) -> bool:
+        """Return whether a job copies the objects of such events for staff."""
+
+    def masked(self, payload: Any) -> Any:
+        """Return the same JSON with personal data masked."""

@@ -1,0 +1,168 @@
+"""The facts that billing uses of a payment provider's objects, in the provider's words for states.
+
+Amounts are in minor units. ``reference`` is our own row's id as the provider holds it; others may put anything there.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+class EventKind(Enum):
+    """What an event is about, for the handlers to choose by."""
+
+    CHECKOUT = auto()
+    CHECKOUT_FAILED = auto()
+    PAYMENT = auto()
+    PAYMENT_DECLINED = auto()
+    CHARGE = auto()
+    CHARGE_REFUNDED = auto()
+    REFUND = auto()
+    DISPUTE = auto()
+    CATALOG = auto()
+
+
+@dataclass(frozen=True)
+class ProviderEvent:
+    """A verified event's envelope. ``kind`` is None if it is only stored; ``subject`` is the object it is about,
+    ``payload`` the whole event; ``account`` is set only in other accounts' events; ``payment_ref`` is its payment
+    intent, else its charge.
+    """
+
+    id: str
+    type: str
+    kind: EventKind | None
+    created: datetime.datetime
+    api_version: str
+    livemode: bool
+    account: str
+    payment_ref: str
+    subject: Json
+    payload: Json
+
+
+@dataclass(frozen=True)
+class PaymentMethod:
+    """How a payment was made: by card, perhaps in a wallet, or from a bank account. Unknown fields are empty."""
+
+    type: str = ""
+    brand: str = ""
+    last4: str = ""
+    fingerprint: str = ""
+    wallet: str = ""
+    bank: str = ""
+
+
+@dataclass(frozen=True)
+class Charge:
+    """An attempt to charge. ``amount_refunded`` is the sum of its refunds so far."""
+
+    id: str
+    status: str
+    payment_intent_id: str
+    amount: int
+    amount_refunded: int
+    currency: str
+    reference: str
+    customer_id: str
+    livemode: bool
+    method: PaymentMethod
+    created: datetime.datetime
+
+
+@dataclass(frozen=True)
+class PaymentIntent:
+    """A payment, from the first attempt to the last; ``charge`` is set only if expanded."""
+
+    id: str
+    status: str
+    amount: int
+    amount_received: int
+    currency: str
+    reference: str
+    customer_id: str
+    failure_code: str
+    failure_message: str
+    livemode: bool
+    charge: Charge | None
+    created: datetime.datetime
+
+
+@dataclass(frozen=True)
+class CheckoutSession:
+    """A hosted checkout. ``payment_intent_status``, ``payment_made`` (when the payment was begun) and ``charge`` are
+    set only if expanded.
+    """
+
+    id: str
+    status: str
+    payment_status: str
+    amount_total: int | None
+    currency: str
+    url: str
+    reference: str
+    payment_intent_id: str | None
+    payment_intent_status: str | None
+    payment_made: datetime.datetime | None
+    charge: Charge | None
+    customer_id: str
+    customer_email: str
+    metadata: Json
+    livemode: bool
+    created: datetime.datetime
+
+
+@dataclass(frozen=True)
+class Invoice:
+    """An invoice; ``pdf_url`` is empty until it is issued."""
+
+    id: str
+    pdf_url: str
+
+
+@dataclass(frozen=True)
+class Movement:
+    """A movement of the seller's balance; negative if money left it."""
+
+    id: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class ProviderRefund:
+    """A refund; ``status`` may be empty; ``movements`` are set only if expanded."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    reason: str
+    failure_reason: str
+    charge_id: str
+    payment_intent_id: str
+    reference: str
+    movements: tuple[Movement, ...]
+    created: datetime.datetime
+
+
+@dataclass(frozen=True)
+class ProviderDispute:
+    """A dispute; ``due_by`` is the deadline to respond."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    reason: str
+    charge_id: str
+    payment_intent_id: str
+    due_by: datetime.datetime | None
+    movements: tuple[Movement, ...]
+    created: datetime.datetime

@@ -1,0 +1,66 @@
+"""Read and change Stripe's catalogue; never inside a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from billing.stripe.client import LIST_PAGE, call, client, pages
+from billing.stripe.objects.catalog import StripePrice, StripeProduct
+
+
+def list_products() -> Iterator[StripeProduct]:
+    """Yield every product, archived ones included."""
+    for data in pages(client().v1.products.list, {"limit": LIST_PAGE}):
+        yield StripeProduct.from_json(data)
+
+
+def list_prices() -> Iterator[StripePrice]:
+    """Yield every one-time price, archived ones included."""
+    for data in pages(client().v1.prices.list, {"limit": LIST_PAGE, "type": "one_time"}):
+        yield StripePrice.from_json(data)
+
+
+def create_product(*, code: str, name: str, description: str, key: str) -> StripeProduct:
+    params: Any = {"name": name, "metadata": {"package_code": code}}
+    if description:
+        params["description"] = description
+    options: Any = {"idempotency_key": key}
+    return StripeProduct.from_json(call(lambda: client().v1.products.create(params, options)))
+
+
+def update_product(product_id: str, *, code: str, name: str, description: str, active: bool) -> StripeProduct:
+    params: Any = {
+        "name": name, "description": description, "active": active, "metadata": {"package_code": code}
+    }  # fmt: skip
+    return StripeProduct.from_json(call(lambda: client().v1.products.update(product_id, params)))
+
+
+def set_default_price(product_id: str, price_id: str) -> StripeProduct:
+    """Make this the product's default price, so that the former one can be archived."""
+    params: Any = {"default_price": price_id}
+    return StripeProduct.from_json(call(lambda: client().v1.products.update(product_id, params)))
+
+
+def create_price(*, product_id: str, minor: int, currency: str, lookup_key: str, key: str) -> StripePrice:
+    """Create a one-time price, which takes the lookup key from the price that had it."""
+    params: Any = {
+        "product": product_id,
+        "unit_amount": minor,
+        "currency": currency,
+        "lookup_key": lookup_key,
+        "transfer_lookup_key": True,
+    }
+    options: Any = {"idempotency_key": key}
+    return StripePrice.from_json(call(lambda: client().v1.prices.create(params, options)))
+
+
+def take_lookup_key(price_id: str, lookup_key: str) -> StripePrice:
+    """Move the lookup key to this price from the one that has it."""
+    params: Any = {"lookup_key": lookup_key, "transfer_lookup_key": True}
+    return StripePrice.from_json(call(lambda: client().v1.prices.update(price_id, params)))
+
+
+def archive_price(price_id: str) -> StripePrice:
+    """Archive a price, so that nothing is sold at it. It can't be deleted: old sessions refer to it."""
+    return StripePrice.from_json(call(lambda: client().v1.prices.update(price_id, {"active": False})))
