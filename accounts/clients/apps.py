@@ -9,7 +9,6 @@ class ClientsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts.clients import openapi  # noqa: F401  # registers itself
         from accounts.clients.personal_data import ClientsData
         from accounts.privacy.registry import register
 

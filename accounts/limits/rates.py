@@ -59,6 +59,11 @@ def check_rate(name: str, limit: int, window_s: int = WINDOW_S) -> Rate:
     return Rate(limit, limit - count, reset_s)
 
 
+def check_client_rate(client_id: UUID, limit: int) -> Rate:
+    """Count one request of an API client against its limit."""
+    return check_rate(f"client:{client_id}", limit)
+
+
 def check_account_rate(account_id: UUID) -> Rate:
     """Count one request for an account, whichever client makes it, against CREDITS_USER_RATE."""
     return check_rate(f"account:{account_id}", settings.CREDITS_USER_RATE)

@@ -1,6 +1,6 @@
 """Limit each user's requests per minute, on pages and over the API together (PERSON_RATE).
 
-`PersonThrottle`, DRF's default here, counts API views; `LimitPeople` counts pages. See also `accounts.clients.limits`.
+`PersonThrottle`, DRF's default here, counts API views; `LimitPeople` counts pages.
 """
 
 from __future__ import annotations

@@ -18,9 +18,8 @@ from django.http import HttpRequest, HttpResponse
 from structlog.contextvars import bind_contextvars
 
 from accounts.clients.authentication import Client, authenticate_client, require_scope
-from accounts.clients.limits import check_client_rate
 from accounts.clients.models import Scope
-from accounts.limits.rates import Rate, check_account_rate
+from accounts.limits.rates import Rate, check_account_rate, check_client_rate
 from core.errors import DomainError, Unexpected
 from core.outages import outage_of
 from core.problems import problem_response
@@ -140,7 +139,7 @@ class Endpoint:
     def _answer(self, request: HttpRequest, named: dict[str, Any]) -> HttpResponse:
         client = authenticate_client(request.META.get("HTTP_AUTHORIZATION", ""))
         bind_contextvars(client=str(client.id))
-        rate = check_client_rate(client)
+        rate = check_client_rate(client.id, client.requests_per_minute)
         method = "GET" if request.method == "HEAD" else request.method
         asked = self.operations.get(method or "")
         if asked is None:

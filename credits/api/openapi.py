@@ -21,7 +21,7 @@ from accounts.clients.errors import (
     PersonToken,
     UnknownClient,
 )
-from accounts.clients.openapi import ClientScheme
+from accounts.clients.openapi import SECURITY_SCHEMES
 from accounts.errors import ProviderUnavailableError
 from accounts.limits.rates import RateLimited
 from core.errors import DomainError, InvalidRequest, RequestTooLarge, Unexpected
@@ -71,9 +71,7 @@ def describe_services(result: Schema, **_others: Any) -> Schema:
     """Add this API's operations to those of drf-spectacular's own views; a hook of it."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {}).update(_shapes())
-    scheme = ClientScheme(None)  # type: ignore[no-untyped-call]  # drf-spectacular is untyped
-    definitions = scheme.get_security_definition(None)
-    components.setdefault("securitySchemes", {}).update(zip(ClientScheme.name, definitions, strict=True))
+    components.setdefault("securitySchemes", {}).update(SECURITY_SCHEMES)
     for route, endpoint in ENDPOINTS.items():
         methods = {
             operation.method.lower(): _described(route, operation)
@@ -115,7 +113,7 @@ def _described(route: str, operation: Operation) -> Schema:
         "summary": summary,
         "description": " ".join((description, f"Requires the scope `{operation.scope.value}`.")).strip(),
         "tags": [TAG],
-        "security": [{name: []} for name in ClientScheme.name],
+        "security": [{name: []} for name in SECURITY_SCHEMES],
         "parameters": [*_parameters(route, operation)],
         **_request_body(operation),
         "responses": {str(operation.status): _success(operation), **_refusals(operation)},

@@ -9,9 +9,7 @@ import pytest
 from django.core.cache import cache, caches
 from pytest_django import Settings
 
-from accounts.clients.authentication import Client
-from accounts.clients.limits import check_client_rate
-from accounts.limits.rates import RateLimited, check_account_rate, check_rate
+from accounts.limits.rates import RateLimited, check_account_rate, check_client_rate, check_rate
 from tests.racing import at_once
 
 MINUTE = 29_000_000 * 60.0
@@ -92,13 +90,13 @@ def test_a_client_is_held_to_its_own_limit_and_a_user_to_the_settings(
     clock: Clock, settings: Settings
 ) -> None:
     settings.CREDITS_USER_RATE = 2
-    client, account_id = Client(uuid4(), "Worker", frozenset(), 1), uuid4()
-    check_client_rate(client)
+    client_id, account_id = uuid4(), uuid4()
+    check_client_rate(client_id, 1)
     check_account_rate(account_id)
     check_account_rate(account_id)
 
     with pytest.raises(RateLimited):
-        check_client_rate(client)
+        check_client_rate(client_id, 1)
     with pytest.raises(RateLimited):
         check_account_rate(account_id)
 

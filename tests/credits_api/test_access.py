@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 
 import pytest
@@ -65,13 +66,44 @@ def test_a_person_is_turned_away(account: Account, provider: Sandbox) -> None:
     answer = Service(provider.mint("buyer")["access_token"]).spend(account)
 
     assert (answer.status_code, answer.json()["code"]) == (403, "person_token")
+    assert "client credentials or an API key" in answer.json()["detail"]
 
 
-def test_a_session_opens_nothing(account: Account, service: Service) -> None:
+def test_a_service_opens_no_address_of_people(service: Service, provider: Sandbox) -> None:
+    answers = [
+        service.http.get("/api/v1/billing/credits/balance", headers={"Authorization": f"Bearer {secret}"})
+        for secret in (token_of_service(provider), service.secret)
+    ]
+
+    refused = [(answer.status_code, answer.json()["code"]) for answer in answers]
+    assert refused == [(403, "client_token"), (401, "invalid_token")]
+
+
+def test_neither_a_key_nor_a_token_is_in_any_log_or_refusal(
+    service: Service,
+    account: Account,
+    provider: Sandbox,
+    caplog: pytest.LogCaptureFixture,
+    settings: Settings,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    settings.DEBUG = True
+    key, token = service.secret, token_of_service(provider)
+    answers = [Service(text).spend(account) for text in (key, token, key[:-1] + "!", token + "x")]
+
+    said = caplog.text + "".join(answer.content.decode() for answer in answers)
+    assert [answer.status_code for answer in answers] == [201, 201, 401, 401]
+    assert "client_refused" in said
+    for secret in (key.rsplit("_", 1)[1][:-1], token.rsplit(".", 1)[1]):
+        assert secret not in said
+
+
+def test_a_session_opens_nothing(service: Service) -> None:
     service.http.force_login(UserFactory.create())
-    service.secret = ""
+    answer = service.http.post("/api/v1/credits/spends", headers={"Idempotency-Key": "k"})
 
-    assert service.spend(account).status_code == 401
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+    assert answer["WWW-Authenticate"] == 'Bearer realm="credits", Api-Key realm="credits"'
 
 
 def test_a_token_that_cannot_be_checked_now_may_come_again(
