@@ -38,7 +38,7 @@ class Cap:
 
 
 def cap_of(amount: Decimal | None, period: str) -> Cap | None:
-    """Return the cap of a stored row's two columns."""
+    """Return the cap of an amount and a period; None without an amount."""
     return None if amount is None else Cap(amount, Period(period))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
@@ -33,8 +32,4 @@ def _switcher(request: HttpRequest) -> Switcher:
         return Switcher([], None)
     teams = [membership.team for membership in memberships_of(user)]
     chosen = request.session.get(SESSION_KEY)
-    return Switcher(teams, next((team for team in teams if _is(team.pk, chosen)), None))
-
-
-def _is(team_id: UUID, chosen: object) -> bool:
-    return str(team_id) == chosen
+    return Switcher(teams, next((team for team in teams if str(team.pk) == chosen), None))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.teams.caps import Cap
+from accounts.teams.caps import Cap, cap_of
 from accounts.teams.errors import TeamError
 from accounts.teams.models import NAME_LENGTH, Membership, Period, Role
 from core.amounts.form_fields import AmountField
@@ -40,7 +39,7 @@ class CapForm(TeamForm):
         data = super().clean() or self.cleaned_data
         if "cap" in data and "period" in data:
             try:
-                data["parsed"] = _cap(data["cap"], data["period"])
+                data["parsed"] = cap_of(data["cap"], data["period"])
             except TeamError as error:
                 self.refuse(error)
         return data
@@ -72,7 +71,3 @@ def first_error(form: forms.Form) -> str:
     for errors in form.errors.values():
         return str(errors[0])
     return _("Please check your entries.")
-
-
-def _cap(amount: Decimal | None, period: str) -> Cap | None:
-    return None if amount is None else Cap(amount, Period(period))

@@ -9,7 +9,7 @@ from django.db.models import Count, QuerySet
 
 from accounts.models import User
 from accounts.teams.allowances import Allowance, allowances_of
-from accounts.teams.membership import find_member, find_own
+from accounts.teams.membership import find_own
 from accounts.teams.models import Invitation, Membership, Role, Team
 from accounts.teams.permissions import RANKS, may_manage, outranks
 
@@ -68,17 +68,6 @@ def team_view(user: User, team_id: UUID) -> TeamView:
         can_manage=may_manage(own),
         is_owner=own.role == Role.OWNER,
     )
-
-
-def member_row(user: User, team_id: UUID, user_id: UUID) -> MemberRow:
-    """Return one member as the user sees them.
-
-    Raises:
-        UnknownTeam, UnknownMember.
-    """
-    own = find_own(team_id, user)
-    member = find_member(team_id, user_id)
-    return _row(own, member, allowances_of([member])[member.pk])
 
 
 def _waiting(own: Membership) -> list[InvitationRow]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -20,6 +19,7 @@ from accounts.models import User
 from accounts.teams.errors import AccountSwitched
 from accounts.teams.models import Team
 from accounts.teams.switching import acting_team
+from core.uuids import as_uuid
 
 FIELD, HEADER = "shown_for", "X-Shown-For"
 PERSONAL = "personal"
@@ -83,21 +83,11 @@ def _shown_account(request: HttpRequest, shown_for: str) -> tuple[str, str | Non
     """Return the account's name and its value in the switch: None if the user can't switch to it."""
     if shown_for == PERSONAL:
         return _name_of(None), ""
-    team = _own_team(request.user, shown_for)
-    if team is not None:
-        return team.name, str(team.pk)
+    if (team_id := as_uuid(shown_for)) and isinstance(request.user, User):
+        team = Team.objects.filter(pk=team_id, memberships__user=request.user).first()
+        if team is not None:
+            return team.name, str(team.pk)
     return (_("a team you’re not in") if shown_for else _("another account")), None
-
-
-def _own_team(user: object, team_id: str) -> Team | None:
-    try:
-        return (
-            Team.objects.filter(pk=UUID(team_id), memberships__user=user).first()
-            if isinstance(user, User)
-            else None
-        )
-    except ValueError:
-        return None
 
 
 def _name_of(team: Team | None) -> str:

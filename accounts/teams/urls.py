@@ -18,7 +18,7 @@ urlpatterns = [
     path("<uuid:team_id>/leave", views.leave, name="leave"),
     path("<uuid:team_id>/members/<uuid:user_id>/", views.member_page, name="member"),
     path("<uuid:team_id>/members/<uuid:user_id>/cap", views.change_cap, name="cap"),
-    path("<uuid:team_id>/members/<uuid:user_id>/role", views.change_members_role, name="role"),
-    path("<uuid:team_id>/members/<uuid:user_id>/remove", views.remove, name="remove"),
-    path("<uuid:team_id>/members/<uuid:user_id>/owner", views.hand_over, name="owner"),
+    path("<uuid:team_id>/members/<uuid:user_id>/role", views.change_role, name="role"),
+    path("<uuid:team_id>/members/<uuid:user_id>/remove", views.remove_member, name="remove"),
+    path("<uuid:team_id>/members/<uuid:user_id>/owner", views.transfer_ownership, name="owner"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -31,10 +31,15 @@ from accounts.teams.errors import (
 )
 from accounts.teams.forms import CapForm, InviteForm, NameForm, RoleForm, cap_form_of, first_error
 from accounts.teams.models import Role
-from accounts.teams.selectors import member_row, memberships_of, team_view
+from accounts.teams.selectors import memberships_of, team_view
 from accounts.teams.switching import switch_to
+from core.uuids import as_uuid
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 View = Callable[..., HttpResponse]
+Change = Callable[..., HttpResponse | str]
 BAD_REQUEST = 400
 
 
@@ -53,6 +58,37 @@ def page(view: View) -> View:
             raise PermissionDenied(error.message) from error
 
     return guarded
+
+
+def team_change(again: _StrPromise, origin: str) -> Callable[[Change], View]:
+    """Make a view of a change, which then shows the team with the returned message, or why it was refused.
+
+    Args:
+        again: what to press again after signing in, on the page named ``origin``.
+    """
+    named = ("team_id",) if origin == "teams:team" else ("team_id", "user_id")
+
+    def decorate(change: Change) -> View:
+        @page
+        @posted_from(again, origin, *named)
+        @require_POST
+        @wraps(change)
+        def view(request: HttpRequest, team_id: UUID, **ids: UUID) -> HttpResponse:
+            try:
+                done = change(request, team_id, **ids)
+            except (UnknownTeam, UnknownMember):
+                raise
+            except TeamError as error:
+                messages.error(request, error.message)
+            else:
+                if isinstance(done, HttpResponse):
+                    return done
+                messages.success(request, done)
+            return redirect("teams:team", team_id=team_id)
+
+        return view
+
+    return decorate
 
 
 def _user(request: HttpRequest) -> User:
@@ -111,53 +147,25 @@ def invite_someone(request: HttpRequest, team_id: UUID) -> HttpResponse:
 
 def _show_team(request: HttpRequest, team_id: UUID, invite_form: InviteForm | None = None) -> HttpResponse:
     view = team_view(_user(request), team_id)
-    context = {
-        "view": view,
-        "invite_form": invite_form or InviteForm(),
-    }
+    context = {"view": view, "invite_form": invite_form or InviteForm()}
     return render(request, "teams/team.html", context, status=BAD_REQUEST if invite_form else None)
 
 
-@page
-@posted_from(gettext_lazy("You were signed out. Please press Revoke again."), "teams:team", "team_id")
-@require_POST
-def revoke_invitation(request: HttpRequest, team_id: UUID, invitation_id: UUID) -> HttpResponse:
-    return _do(
-        request,
-        team_id,
-        lambda: invitations.revoke(_user(request), team_id, invitation_id),
-        _("Invitation revoked. Its link no longer works."),
-    )
+@team_change(gettext_lazy("You were signed out. Please press Revoke again."), "teams:team")
+def revoke_invitation(request: HttpRequest, team_id: UUID, invitation_id: UUID) -> str:
+    invitations.revoke(_user(request), team_id, invitation_id)
+    return _("Invitation revoked. Its link no longer works.")
 
 
-@page
-@posted_from(
-    gettext_lazy("You were signed out. Please enter the name and press Rename again."),
-    "teams:team",
-    "team_id",
-)
-@require_POST
-def rename(request: HttpRequest, team_id: UUID) -> HttpResponse:
-    name = request.POST.get("name", "")
-    return _do(
-        request,
-        team_id,
-        lambda: membership.rename_team(_user(request), team_id, name),
-        _("Team renamed."),
-    )
+@team_change(gettext_lazy("You were signed out. Please enter the name and press Rename again."), "teams:team")
+def rename(request: HttpRequest, team_id: UUID) -> str:
+    membership.rename_team(_user(request), team_id, request.POST.get("name", ""))
+    return _("Team renamed.")
 
 
-@page
-@posted_from(gettext_lazy("You were signed out. Please press Leave again."), "teams:team", "team_id")
-@require_POST
+@team_change(gettext_lazy("You were signed out. Please press Leave again."), "teams:team")
 def leave(request: HttpRequest, team_id: UUID) -> HttpResponse:
-    try:
-        membership.leave_team(_user(request), team_id)
-    except UnknownTeam:
-        raise
-    except TeamError as error:
-        messages.error(request, error.message)
-        return redirect("teams:team", team_id=team_id)
+    membership.leave_team(_user(request), team_id)
     messages.success(request, _("You left the team."))
     return redirect("teams:list")
 
@@ -169,85 +177,47 @@ def member_page(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpRespo
     return _show_member(request, team_id, user_id)
 
 
-@page
-@posted_from(
-    gettext_lazy("You were signed out. Please enter the limit and press Save limit again."),
-    "teams:member",
-    "team_id",
-    "user_id",
+@team_change(
+    gettext_lazy("You were signed out. Please enter the limit and press Save limit again."), "teams:member"
 )
-@require_POST
-def change_cap(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
+def change_cap(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse | str:
     form = CapForm(request.POST)
     if not form.is_valid():
         return _show_member(request, team_id, user_id, form)
-    return _do(
-        request,
-        team_id,
-        lambda: membership.set_cap(_user(request), team_id, user_id, form.parsed_cap),
-        _("Limit saved. It includes spending so far this period."),
-    )
+    membership.set_cap(_user(request), team_id, user_id, form.parsed_cap)
+    return _("Limit saved. It includes spending so far this period.")
 
 
-@page
-@posted_from(
-    gettext_lazy("You were signed out. Please choose the role and press Save role again."),
-    "teams:member",
-    "team_id",
-    "user_id",
+@team_change(
+    gettext_lazy("You were signed out. Please choose the role and press Save role again."), "teams:member"
 )
-@require_POST
-def change_members_role(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
+def change_role(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse | str:
     form = RoleForm(request.POST)
     if not form.is_valid():
         messages.error(request, first_error(form))
         return redirect("teams:member", team_id=team_id, user_id=user_id)
-    role = Role(form.cleaned_data["role"])
-    return _do(
-        request,
-        team_id,
-        lambda: membership.change_role(_user(request), team_id, user_id, role),
-        _("Role saved."),
-    )
+    membership.change_role(_user(request), team_id, user_id, Role(form.cleaned_data["role"]))
+    return _("Role saved.")
 
 
-@page
-@posted_from(
-    gettext_lazy("You were signed out. Please press Remove again."), "teams:member", "team_id", "user_id"
-)
-@require_POST
-def remove(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
-    return _do(
-        request,
-        team_id,
-        lambda: membership.remove_member(_user(request), team_id, user_id),
-        _("Member removed."),
-    )
+@team_change(gettext_lazy("You were signed out. Please press Remove again."), "teams:member")
+def remove_member(request: HttpRequest, team_id: UUID, user_id: UUID) -> str:
+    membership.remove_member(_user(request), team_id, user_id)
+    return _("Member removed.")
 
 
-@page
-@posted_from(
-    gettext_lazy("You were signed out. Please press Transfer ownership again."),
-    "teams:member",
-    "team_id",
-    "user_id",
-)
-@require_POST
-def hand_over(request: HttpRequest, team_id: UUID, user_id: UUID) -> HttpResponse:
-    return _do(
-        request,
-        team_id,
-        lambda: membership.transfer_ownership(_user(request), team_id, user_id),
-        _("Ownership transferred. You’re now an admin."),
-    )
+@team_change(gettext_lazy("You were signed out. Please press Transfer ownership again."), "teams:member")
+def transfer_ownership(request: HttpRequest, team_id: UUID, user_id: UUID) -> str:
+    membership.transfer_ownership(_user(request), team_id, user_id)
+    return _("Ownership transferred. You’re now an admin.")
 
 
 def _show_member(
     request: HttpRequest, team_id: UUID, user_id: UUID, cap_form: CapForm | None = None
 ) -> HttpResponse:
     view = team_view(_user(request), team_id)
-    row = member_row(_user(request), team_id, user_id)
-    if not row.can_be_managed:
+    row = next((row for row in view.members if row.membership.user_id == user_id), None)
+    if row is None or not row.can_be_managed:
         raise Http404
     context = {
         "view": view,
@@ -256,19 +226,6 @@ def _show_member(
         "roles": RoleForm.base_fields["role"].choices,  # type: ignore[attr-defined]  # a ChoiceField
     }
     return render(request, "teams/member.html", context, status=BAD_REQUEST if cap_form else None)
-
-
-def _do(request: HttpRequest, team_id: UUID, change: Callable[[], object], done: str) -> HttpResponse:
-    """Make a change and show the team with the result."""
-    try:
-        change()
-    except (UnknownTeam, UnknownMember):
-        raise
-    except TeamError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, done)
-    return redirect("teams:team", team_id=team_id)
 
 
 @page
@@ -323,8 +280,8 @@ def switch(request: HttpRequest) -> HttpResponse:
 
 
 def _team_id(text: str) -> UUID | None:
-    """Parse a team's id. Raises `UnknownTeam`."""
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        raise membership.unknown_team() from None
+    """Parse a team's id; None for an empty text. Raises `UnknownTeam`."""
+    team_id = as_uuid(text)
+    if text and team_id is None:
+        raise membership.unknown_team()
+    return team_id
