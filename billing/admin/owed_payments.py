@@ -56,7 +56,7 @@ class RefundPaymentForm(BaseDialogForm):  # type: ignore[misc]  # unfold is unty
 
     def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
         member, owed = cast(User, request.user), self.owed
-        allowance = refund_limits.told_to(member, owed.left.currency) if owed else ""
+        allowance = refund_limits.describe_limit(member, owed.left.currency) if owed else ""
         return {"owed": owed, "allowance": allowance}
 
     def order(self) -> RefundOrder:

@@ -70,7 +70,7 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
             "left": left_to_refund(self.purchase),
             "reason": why_not_refundable(self.purchase),
             "previews": self.choices_shown,
-            "allowance": refund_limits.told_to(cast(User, request.user), self.purchase.currency),
+            "allowance": refund_limits.describe_limit(cast(User, request.user), self.purchase.currency),
         }
 
     def clean_amount(self) -> int:

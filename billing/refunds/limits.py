@@ -44,7 +44,7 @@ def check_limit(amount: Money, member: User) -> None:
         )
 
 
-def told_to(member: User, currency: str) -> str:
+def describe_limit(member: User, currency: str) -> str:
     """Return the dialog's text about the limit; empty for members who may refund any amount."""
     allowance = allowance_of(member, currency)
     return in_words(allowance, currency) if allowance else ""

@@ -192,20 +192,20 @@ def _holders_of(lines: list[GrantLine]) -> dict[int, Holder | Mistake]:
     """Return the holder of each line by its number, in at most three queries."""
     ids = [line.account_id for line in lines if line.account_id]
     accounts = set(Account.objects.filter(pk__in=ids).values_list("pk", flat=True))
-    people = _people_of([line.email for line in lines if line.email])
-    return {line.number: _holder_of(line, accounts, people) for line in lines}
+    users = _users_of([line.email for line in lines if line.email])
+    return {line.number: _holder_of(line, accounts, users) for line in lines}
 
 
-def _holder_of(line: GrantLine, accounts: set[UUID], people: dict[str, Holder | Mistake]) -> Holder | Mistake:
+def _holder_of(line: GrantLine, accounts: set[UUID], users: dict[str, Holder | Mistake]) -> Holder | Mistake:
     if line.account_id is None:
         nobody = Mistake("email", f"no user has the address {line.email!r}")
-        return people.get(email_key(line.email), nobody)
+        return users.get(email_key(line.email), nobody)
     if line.account_id in accounts:
         return line.account_id
     return Mistake("account", f"there is no account {line.account_id}")
 
 
-def _people_of(emails: list[str]) -> dict[str, Holder | Mistake]:
+def _users_of(emails: list[str]) -> dict[str, Holder | Mistake]:
     """Return the user of each address, by its `email_key`."""
     if not emails:
         return {}

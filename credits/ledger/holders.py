@@ -23,11 +23,11 @@ def sees_credits_of(user: User, account: Account) -> bool:
     return Membership.objects.filter(team=account.team_id, user=user).exists()
 
 
-def people_of(account: Account) -> list[User]:
+def recipients_of(account: Account) -> list[User]:
     """Return those to notify about the account: its owner, or the team's owner and admins, if they can be emailed."""
     if account.owner_id:
-        people = User.objects.filter(pk=account.owner_id)
+        users = User.objects.filter(pk=account.owner_id)
     else:
         managing = Membership.objects.filter(team=account.team_id, role__in=MANAGERS)
-        people = User.objects.filter(pk__in=managing.values("user"))
-    return list(people.filter(is_active=True).exclude(email="").order_by("date_joined", "pk"))
+        users = User.objects.filter(pk__in=managing.values("user"))
+    return list(users.filter(is_active=True).exclude(email="").order_by("date_joined", "pk"))

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from core.database.locks import take_turns
 from credits.deferring import defer_expiry_warning
-from credits.ledger.holders import people_of
+from credits.ledger.holders import recipients_of
 from credits.ledger.models import Account, Lot
 from credits.mailing import BETWEEN_NOTICES, send_mail, was_mailed_lately
 from credits.notices.models import ExpiryWarning
@@ -73,7 +73,7 @@ def send_expiry_mail(account_id: UUID) -> bool:
             account = Account.objects.select_related("team").get(pk=account_id)
             total = sum(lot.remaining for lot in lots)
             send_mail(
-                "expiry_warning", {"lots": lots, "total": total, "team": account.team}, people_of(account)
+                "expiry_warning", {"lots": lots, "total": total, "team": account.team}, recipients_of(account)
             )
             unsent.filter(lot__in=lots).update(mailed_at=timezone.now())
         unsent.delete()

@@ -23,7 +23,7 @@ from core.database.locks import take_turns
 from credits.amounts import positive_amount
 from credits.deferring import defer_low_balance_mail
 from credits.ledger import operations as ledger
-from credits.ledger.holders import account_of, people_of
+from credits.ledger.holders import account_of, recipients_of
 from credits.mailing import BETWEEN_NOTICES, send_mail, was_mailed_lately
 from credits.notices.models import BalanceAlert
 
@@ -121,7 +121,7 @@ def _is_news(alert: BalanceAlert) -> bool:
 def _mail(alert: BalanceAlert) -> None:
     account = alert.account
     context = {"alert": alert, "available": account.balance - account.held, "team": account.team}
-    send_mail("low_balance", context, people_of(account))
+    send_mail("low_balance", context, recipients_of(account))
 
 
 def shown_notice(request: HttpRequest) -> LowBalance | None:
