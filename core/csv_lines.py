@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 # A spreadsheet takes text with such a start for a formula, and runs it.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -34,6 +35,19 @@ def csv_lines(columns: Sequence[str], batches: Iterable[Iterable[Sequence[str]]]
     for batch in batches:
         writer.writerows(batch)
         yield line.take()
+
+
+def as_cells(values: Iterable[object]) -> list[str]:
+    """Return values as text: harmless, times in UTC, numbers without an exponent, and nothing for None."""
+    return [_as_cell(value) for value in values]
+
+
+def _as_cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return utc_text(value)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return "" if value is None else harmless(value) if isinstance(value, str) else str(value)
 
 
 def harmless(text: str) -> str:

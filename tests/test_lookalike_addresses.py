@@ -20,13 +20,12 @@ from djstripe import models as djstripe
 from accounts.audit.selectors import people_named
 from accounts.models import User
 from accounts.privacy.names import without_names
-from accounts.privacy.user_data import forget_person
+from accounts.privacy.user_data import UserData
 from accounts.search import users_named
 from accounts.teams.invitations import invite
 from accounts.teams.membership import create_team
 from accounts.teams.models import Role
-from accounts.teams.personal_data import invitations as invitations_file
-from accounts.teams.personal_data import invitations_to
+from accounts.teams.personal_data import TeamsData, invitations_to
 from billing.privacy.stripe_copies import count_stripe_copies
 from billing.purchases.buyer_traces import Traces
 from credits.errors import UnknownRecipient
@@ -36,6 +35,7 @@ from credits.ledger.models import Entry
 from credits.ledger.selectors import get_balance
 from tests.admin.conftest import sign_in
 from tests.builders import UserFactory
+from tests.support.exports import exported
 from tests.teams.builders import join
 
 pytestmark = pytest.mark.django_db
@@ -159,7 +159,8 @@ def test_a_lookalike_in_the_team_keeps_nobody_from_being_invited(real: str, type
     invitation = invite(owner, team.pk, typed, Role.MEMBER)
     assert invitation.email == typed
     assert list(invitations_to(member)) == []
-    assert typed not in "".join(invitations_file(member))
+    assert exported(TeamsData, "invitations.csv", member) == []
+    assert [row["direction"] for row in exported(TeamsData, "invitations.csv", owner)] == ["sent"]
 
 
 def test_an_invitation_goes_to_the_address_that_was_written() -> None:
@@ -177,7 +178,7 @@ def test_an_erasure_leaves_a_lookalike_in_notes_and_in_the_history(real: str, ty
     text = f"{typed} wrote, {real.upper()} and {real} too"
     person = UserFactory.create(email=real)
     LogEntry.objects.create(user=person, object_repr=text, action_flag=CHANGE, change_message="[]")
-    forget_person(person)
+    UserData().erase(person)
     assert LogEntry.objects.get().object_repr.startswith(f"{typed} wrote, ")
     assert LogEntry.objects.get().object_repr.endswith(f"and erased-{person.pk} too")
 

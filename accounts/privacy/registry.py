@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import QuerySet
 
 from accounts.models import User
+from core.csv_lines import as_cells, csv_lines
+from core.database.row_batches import in_row_batches
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,24 @@ class File:
     about: str
     models: tuple[str, ...]
     lines: Callable[[User], Iterator[str] | None]
+
+
+def csv_file(
+    name: str,
+    about: str,
+    models: tuple[str, ...],
+    columns: Mapping[str, str],
+    rows: Callable[[User], QuerySet[Any]],
+    order: Sequence[str] = ("id",),
+) -> File:
+    """Return a file with a line per row: each column's name, and the attribute of the row that it shows."""
+
+    def lines(user: User) -> Iterator[str]:
+        values = attrgetter(*columns.values())
+        batches = in_row_batches(rows(user), order)
+        return csv_lines(list(columns), (map(as_cells, map(values, batch)) for batch in batches))
+
+    return File(name, about, models, lines)
 
 
 class PersonalData:
@@ -58,10 +79,10 @@ class PersonalData:
         return ()
 
     def count(self, user: User) -> Mapping[str, int]:
-        """Count the rows that `forget` empties or deletes, by name."""
+        """Count the rows that `erase` empties or deletes, by name."""
         return {}
 
-    def forget(self, user: User) -> None:
+    def erase(self, user: User) -> None:
         """Delete the locked user's personal data, except in the user's own row, which is emptied last."""
 
 

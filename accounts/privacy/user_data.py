@@ -17,16 +17,6 @@ from core.csv_lines import utc_text
 from core.database.row_batches import in_row_batches
 
 
-def forget_person(user: User) -> None:
-    """Empty the locked user's row, end their sessions, and remove their names from the admin's history."""
-    names = names_of(user)
-    _end_sessions(user)
-    user.groups.clear()
-    user.user_permissions.clear()
-    _empty_row(user)
-    _forget_in_history(names, user.username)
-
-
 def sessions_of(user: User) -> list[str]:
     """Return the keys of the user's sessions. Reads all sessions: only their content names the user."""
     found = []
@@ -52,7 +42,7 @@ def _empty_row(user: User) -> None:
     user.save()
 
 
-def _forget_in_history(names: list[str], instead: str) -> None:
+def _erase_from_history(names: list[str], instead: str) -> None:
     """Remove the names from the admin's history. Reads all of it, as no index covers its text."""
     for row in LogEntry.objects.filter(_mentions(names)):
         row.object_repr = without_names(row.object_repr, names, instead)[:200]
@@ -103,11 +93,17 @@ class UserData(PersonalData):
     )
     left_out = {
         "accounts.ProviderSession": "a session that is open now, and its id at the provider; goes with the session",
-        "accounts.ProviderLogout": "that the provider ended a session; forgotten minutes later",
+        "accounts.ProviderLogout": "that the provider ended a session; deleted minutes later",
     }
 
     def count(self, user: User) -> Mapping[str, int]:
         return {"sessions": len(sessions_of(user)), "groups": user.groups.count()}
 
-    def forget(self, user: User) -> None:
-        forget_person(user)
+    def erase(self, user: User) -> None:
+        """Empty the locked user's row, end their sessions, and remove their names from the admin's history."""
+        names = names_of(user)
+        _end_sessions(user)
+        user.groups.clear()
+        user.user_permissions.clear()
+        _empty_row(user)
+        _erase_from_history(names, user.username)

@@ -82,7 +82,7 @@ def erase_user(user_id: UUID, *, forfeit: bool = False) -> Erased:
         forfeited = close_accounts(user)
         rows = {**_count(user), **copies}
         for part in reversed(registered()):
-            part.forget(user)
+            part.erase(user)
         record_act("erased", user, {"forfeited": plain(forfeited)})
         defer_late_redaction(user_id)
     return Erased(user_id, forfeited, rows, to_redact_at_stripe(user))

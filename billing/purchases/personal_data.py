@@ -111,7 +111,7 @@ class PurchasesData(PersonalData):
             )
             yield Obstacle("purchases_need_attention", message)
 
-    def forget(self, user: User) -> None:
+    def erase(self, user: User) -> None:
         # A client's key may contain anything, even an email address, and an erased user repeats no request.
         Purchase.objects.filter(user=user).update(idempotency_key=None, checkout_url="")
         # Clear what identifies a card or bank account; the method and the amount stay.

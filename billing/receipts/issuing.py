@@ -77,7 +77,7 @@ def invoice_address(purchase: Purchase) -> str:
     return invoice.pdf_url
 
 
-def forget_buyers(receipts: QuerySet[Receipt]) -> int:
+def erase_buyers(receipts: QuerySet[Receipt]) -> int:
     """Erase buyers and payment methods from these documents, keeping the rest; return how many had any."""
     return receipts.exclude(buyer="", paid_with="").update(buyer="", paid_with="")
 

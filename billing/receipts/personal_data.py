@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from accounts.models import User
 from accounts.privacy.registry import File, PersonalData
-from billing.receipts.issuing import forget_buyers
+from billing.receipts.issuing import erase_buyers
 from billing.receipts.models import Receipt
 from core.csv_lines import csv_lines, harmless
 from core.database.row_batches import in_row_batches
@@ -33,5 +33,5 @@ class ReceiptsData(PersonalData):
         ),
     )
 
-    def forget(self, user: User) -> None:
-        forget_buyers(Receipt.objects.filter(purchase__user=user))
+    def erase(self, user: User) -> None:
+        erase_buyers(Receipt.objects.filter(purchase__user=user))

@@ -100,7 +100,7 @@ class RefundsData(PersonalData):
             message = _("A dispute is open: the response needs the buyer’s data. Wait for the decision.")
             yield Obstacle("disputes_open", message)
 
-    def forget(self, user: User) -> None:
+    def erase(self, user: User) -> None:
         names = names_of(user)
         for refund in Refund.objects.filter(payment__purchase__user=user).exclude(note=""):
             note = without_names(refund.note, names, f"{PREFIX}{user.pk}")[:300]

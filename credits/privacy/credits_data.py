@@ -98,7 +98,7 @@ class CreditsData(PersonalData):
     def count(self, user: User) -> Mapping[str, int]:
         return {"gift messages": _gifts_of(user).exclude(message="").count()}
 
-    def forget(self, user: User) -> None:
+    def erase(self, user: User) -> None:
         """Delete the messages of gifts to and from the user, and their low-balance settings."""
         _gifts_of(user).exclude(message="").update(message="")
         BalanceAlert.objects.filter(account__in=accounts_of(user)).delete()

@@ -188,13 +188,13 @@ def test_a_crash_in_the_middle_leaves_everything_as_it_was(
     (part,) = [each for each in registered() if type(each).__name__ == crashing]
     account = ledger.open_account(person)
     ledger.grant(account.pk, Decimal(50), kind=Entry.Kind.PURCHASE, key="bought")
-    do = part.forget
+    do = part.erase
 
     def crash(*args: Any) -> None:
         do(*args)
         raise MemoryError
 
-    monkeypatch.setattr(part, "forget", crash)
+    monkeypatch.setattr(part, "erase", crash)
     with pytest.raises(MemoryError):
         erase_user(person.pk, forfeit=True)
     again = User.objects.get(pk=person.pk)

@@ -109,6 +109,7 @@ def test_the_files_say_what_is_held(story: Story) -> None:
     events = [json.loads(line) for line in files["stripe-events.jsonl"].splitlines()]
     assert AT_CHECKOUT in json.dumps(events)
     assert {row["status"] for row in rows_of(files["disputes.csv"])} == {"won"}
+    assert {row["direction"] for row in rows_of(files["invitations.csv"])} == {"sent", "received"}
     paid = [row for row in rows_of(files["payments.csv"]) if row["state"] == "paid"]
     assert {(row["paid_with"], row["fingerprint"]) for row in paid} == {("Visa •••• 3155", FINGERPRINT)}
     assert {row["amount"] for row in paid} == {"45.00", "10.00"}

@@ -93,10 +93,10 @@ EVERYWHERE = {
     [
         (erasure, "hide_stripe_copies", "inbox_inboxevent.payload"),
         (erasure, "hide_stripe_copies", "djstripe_charge.stripe_data"),
-        (CreditsData, "forget", "credits_gift.message"),
-        (teams, "_forget_invitations", "teams_invitation.email"),
+        (CreditsData, "erase", "credits_gift.message"),
+        (teams, "_erase_invitations", "teams_invitation.email"),
         (person, "_end_sessions", "django_session.inside"),
-        (person, "_forget_in_history", "django_admin_log.object_repr"),
+        (person, "_erase_from_history", "django_admin_log.object_repr"),
     ],
 )
 def test_an_erasure_that_leaves_a_step_out_is_found_out(

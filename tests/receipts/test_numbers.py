@@ -16,7 +16,7 @@ from billing.errors import NoReceipt
 from billing.mail.confirmation import send_purchase_confirmation
 from billing.purchases.models import Purchase
 from billing.receipts import issuing as receipts
-from billing.receipts.issuing import file_of, forget_buyers, issue_credit_note, issue_receipt
+from billing.receipts.issuing import erase_buyers, file_of, issue_credit_note, issue_receipt
 from billing.receipts.models import Receipt, ReceiptSeries
 from billing.refunds.models import Refund
 from tests.billing.worker import run_worker
@@ -268,8 +268,8 @@ def test_a_forgotten_buyer_leaves_the_number_and_the_amount(buyer: User) -> None
     purchase = paid_at(buyer)
     issue_credit_note(refunded(purchase))
     assert "4242" in text_of(file_of(issue_receipt(purchase.pk)).content)
-    assert forget_buyers(Receipt.objects.filter(purchase__user=buyer)) == 2
-    assert forget_buyers(Receipt.objects.filter(purchase__user=buyer)) == 0
+    assert erase_buyers(Receipt.objects.filter(purchase__user=buyer)) == 2
+    assert erase_buyers(Receipt.objects.filter(purchase__user=buyer)) == 0
     text = text_of(file_of(issue_receipt(purchase.pk)).content)
     assert "Ada" not in text
     assert "ada@" not in text

@@ -16,13 +16,14 @@ from accounts.teams.allowances import allowances_of
 from accounts.teams.caps import Cap
 from accounts.teams.errors import CapReached
 from accounts.teams.models import Membership, Period, Role
-from accounts.teams.personal_data import team_spending
+from accounts.teams.personal_data import TeamsData
 from credits.ledger import operations as ledger
 from credits.ledger.models import Entry
 from credits.spending.team_spending import spend_as_member
 from tests.admin.conftest import sign_in
 from tests.billing.calling import browser_of
 from tests.builders import UserFactory
+from tests.support.exports import exported
 from tests.teams.builders import People, join, make_people, monthly, spend
 
 pytestmark = pytest.mark.django_db
@@ -130,4 +131,5 @@ def test_the_pages_show_what_was_spent_before(people: People) -> None:
 
 def test_whoever_has_left_is_told_what_they_spent(people: People) -> None:
     leave(people)
-    assert f"{people.team.pk},month" in "".join(team_spending(people.member))
+    rows = exported(TeamsData, "team-spending.csv", people.member)
+    assert (str(people.team.pk), "month") in {(row["team"], row["period"]) for row in rows}
