@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, cast
@@ -13,6 +12,7 @@ from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.deprecation import MiddlewareMixin
 from django_structlog.middlewares import RequestMiddleware
 from pghistory.middleware import HistoryMiddleware
 from structlog.contextvars import bind_contextvars
@@ -35,35 +35,28 @@ ADMIN_POLICY = {
 }
 
 
-class AdminContentSecurityPolicy:
+class AdminContentSecurityPolicy(MiddlewareMixin):
     """Middleware that loosens the strict policy under ``/admin/`` and nowhere else."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if request.path.startswith("/admin/"):
             response._csp_replace = ADMIN_POLICY  # type: ignore[attr-defined]  # django-csp's own hook
         return response
 
 
-class KnownHosts:
+class KnownHosts(MiddlewareMixin):
     """Middleware that refuses requests for unknown hosts before any other work.
 
     Scanners send thousands. Django would notice only after services have been answered, and with a stack trace each.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
         try:
             request.get_host()
         except DisallowedHost:
             logger.warning("unknown_host", host=request.META.get("HTTP_HOST", "")[:LONGEST_HOST])
             return _refuse_host(request)
-        return self.get_response(request)
+        return None
 
 
 def _refuse_host(request: HttpRequest) -> HttpResponse:
@@ -73,14 +66,10 @@ def _refuse_host(request: HttpRequest) -> HttpResponse:
     return HttpResponse(f"{error.message}\n", "text/plain", status=error.status)
 
 
-class MethodPage:
+class MethodPage(MiddlewareMixin):
     """Middleware that shows a page for a 405, where Django sends an empty response."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or request.path.startswith(PROGRAMS):
             return response
         page = render(request, "405.html", status=response.status_code)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 from core.errors import DomainError
 from core.problems import problem_response
@@ -24,18 +25,12 @@ class UnstorableText(DomainError):
     status = 400
 
 
-class RefuseUnstorableText:
+class RefuseUnstorableText(MiddlewareMixin):
     """Middleware that answers 400 to such a character in the path, query, cookies or form. JSON fields check it too."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if all(
-            map(is_storable, (request.path_info, *_pairs(request.GET.lists()), *request.COOKIES.values()))
-        ):
-            return self.get_response(request)
-        return _refuse(request)
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        texts = (request.path_info, *_pairs(request.GET.lists()), *request.COOKIES.values())
+        return None if all(map(is_storable, texts)) else _refuse(request)
 
     def process_view(self, request: HttpRequest, *arguments: Any) -> HttpResponse | None:
         """Check a form here, after the CSRF check has read it. The APIs take no forms, and refuse them themselves."""
