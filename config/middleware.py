@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, cast
 from uuid import uuid4
 
 import structlog
@@ -14,10 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 from django_structlog.middlewares import RequestMiddleware
-from pghistory.middleware import HistoryMiddleware
 from structlog.contextvars import bind_contextvars
 
-from accounts.audit.context import request_origin
+from accounts.audit.context import acting
+from accounts.models import User
 from core.errors import UnknownHost
 from core.failures import PROGRAMS
 from core.outages import DATABASE_AWAY
@@ -103,13 +103,14 @@ class RequestLog(RequestMiddleware):
         return f"{request.method} {request.path}"
 
 
-class StaffHistory(HistoryMiddleware):
-    """Middleware that passes the user and `request_origin` to the database in the admin; other requests skip it."""
+class StaffHistory:
+    """Middleware that records what is changed in the admin as the user's; other requests skip it."""
 
-    def get_context(self, request: HttpRequest) -> dict[str, Any]:
-        return {**super().get_context(request), **request_origin()}
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith("/admin/"):
-            return cast(HttpResponse, super().__call__(request))  # type: ignore[no-untyped-call]  # pghistory is untyped
-        return cast(HttpResponse, self.get_response(request))
+        if not request.path.startswith("/admin/"):
+            return self.get_response(request)
+        with acting(request.user if isinstance(request.user, User) else None, page=request.path):
+            return self.get_response(request)

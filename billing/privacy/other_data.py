@@ -50,6 +50,4 @@ class OtherData(PersonalData):
         "reconciliation.ReconciliationFinding": "about the books; what came of it is in purchase-history.csv",
         "djstripe.Customer": "a copy of what Stripe holds, for staff to look at; Stripe answers for its own",
         "djstripe.WebhookEndpoint": "where Stripe sends events to; about nobody",
-        "pghistory.MiddlewareEvents": "a view: the next one's rows with what the middleware said of them",
-        "pghistory.Events": "a view over the earlier states that are listed here",
     }

@@ -53,7 +53,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "mozilla_django_oidc",
     "pgtrigger",
-    "pghistory",
     "procrastinate.contrib.django",
     "rest_framework",
     "drf_spectacular",

@@ -50,7 +50,7 @@ def call_undoably(statement: str, arguments: Sequence[Any]) -> list[Row]:
         except (DataError, IntegrityError):
             cursor.execute(f"ROLLBACK TO SAVEPOINT {UNDO}; RELEASE SAVEPOINT {UNDO}")
             raise
-        cursor.set_result(-2)  # the last result is RELEASE's; pghistory may have sent a statement first
+        cursor.set_result(-2)  # the last result is RELEASE's; the audit may have sent a statement first
         rows: list[Row] = cursor.fetchall()
         return rows
 

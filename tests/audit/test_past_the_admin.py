@@ -184,6 +184,37 @@ def test_a_refund_is_on_record_whoever_makes_it() -> None:
     assert (entries_about(refund)[0].act, entries_about(refund)[0].program) == ("created", WEB)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_context_holds_for_each_statement_of_its_block_and_for_none_after_it() -> None:
+    first, second = PackageFactory.create_batch(2)
+    staff = UserFactory.create(is_staff=True)
+    with acting(staff, "outer"):
+        Package.objects.filter(pk=first.pk).update(name="a")
+        with acting(cause="inner"):
+            Package.objects.filter(pk=first.pk).update(name="100% b")
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE packages_package SET name = '100% c' WHERE id = " + str(first.pk))
+            cursor.execute(
+                "UPDATE packages_package SET name = %(name)s WHERE id = %(pk)s", {"name": "d", "pk": first.pk}
+            )
+            by_name = [(name, row.pk) for row in (first, second) for name in ("e", "f")]
+            cursor.executemany("UPDATE packages_package SET name = %s WHERE id = %s", by_name)
+    Package.objects.filter(pk=first.pk).update(name="g")
+
+    acts = [
+        (entry.after["name"], entry.cause, entry.actor_id)
+        for entry in entries_about(first)[1:]
+        if entry.after
+    ]
+    assert acts == [
+        ("a", "outer", staff.pk),
+        ("100% b", "inner", staff.pk),
+        *[(name, "outer", staff.pk) for name in ("100% c", "d", "e", "f")],
+        ("g", "", None),
+    ]
+    assert [entry.actor_id for entry in entries_about(second)[1:]] == [staff.pk, staff.pk]
+
+
 def test_what_a_job_changes_is_on_record_under_its_name(sandbox: Sandbox) -> None:
     purchase = make_purchase()
     make_payment(purchase, stripe_payment_intent_id="pi_unknown")

@@ -9,11 +9,11 @@ from threading import Event, Thread
 from typing import Any
 from uuid import UUID
 
-import pghistory
 import psycopg
 import pytest
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
+from accounts.audit.context import acting
 from core.database.statements import KEPT, call, call_undoably
 
 PREPARED = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s"
@@ -145,9 +145,8 @@ def test_alone_it_is_the_same_and_commits_at_once(notes: None) -> None:
     assert written() == [(1,)]
 
 
-def test_whoever_keeps_the_history_asks_first_and_the_rows_are_the_statements(notes: None) -> None:
-    """In the admin pghistory puts a statement of its own before ours."""
-    with pghistory.context(user="somebody"), transaction.atomic():
+def test_the_audits_context_goes_first_and_the_rows_are_the_statements(notes: None) -> None:
+    with acting(cause="something"), transaction.atomic():
         assert call_undoably("INSERT INTO notes VALUES (%s) RETURNING id", [1]) == [(1,)]
         with pytest.raises(IntegrityError):
             call_undoably("INSERT INTO notes VALUES (%s) RETURNING id", [1])
