@@ -111,14 +111,10 @@ class GroupAdmin(DjangoGroupAdmin, StaffMayLook):  # type: ignore[misc]  # unfol
 
     is_audited = True
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return _is_superuser(request)
 
-    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return _is_superuser(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return _is_superuser(request)
+    has_change_permission = has_delete_permission = has_add_permission
 
 
 def _is_superuser(request: HttpRequest) -> bool:

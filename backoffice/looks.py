@@ -1,9 +1,8 @@
-"""Define the admin's looks for unfold's settings: colours, stylesheet, icon."""
+"""Define the admin's colours and subtitle for unfold's settings."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest
-from django.templatetags.static import static
 from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import gettext as _
 
@@ -21,18 +20,6 @@ PRIMARY = {
     "900": "oklch(37.9% .146 265.522)",
     "950": "oklch(28.2% .091 267.935)",
 }
-
-
-def stylesheet(request: HttpRequest) -> str:
-    return static("css/admin.css")
-
-
-def time_zone_script(request: HttpRequest) -> str:
-    return static("js/time-zone.js")
-
-
-def icon(request: HttpRequest) -> str:
-    return static("images/favicon.svg")
 
 
 def time_zone(request: HttpRequest) -> str:

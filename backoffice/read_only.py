@@ -92,37 +92,28 @@ def _parameters_of(each: Any) -> list[str]:
     return [f"{column}{ending}" for ending in ASKED]
 
 
-class ReadOnlyAdmin(StaffMayLook):
-    """An admin that all staff may view, and nobody may add to, change or delete from."""
-
-    actions: Any = []
+class _NobodyEdits:
+    """A mixin for rows that nobody may add, change or delete."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+    has_change_permission = has_delete_permission = has_add_permission
 
 
-class ReadOnlyInline(TabularInline):  # type: ignore[misc]  # unfold has no types
+class ReadOnlyAdmin(_NobodyEdits, StaffMayLook):
+    """An admin that all staff may view, and nobody may add to, change or delete from."""
+
+    actions: Any = []
+
+
+class ReadOnlyInline(_NobodyEdits, TabularInline):  # type: ignore[misc]  # unfold has no types
     extra = 0
     can_delete = False
     hide_title = True
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return is_staff(request)
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class CountedChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types

@@ -12,16 +12,7 @@ from django.db.models import Q, QuerySet
 from accounts.audit.models import AuditEntry
 from accounts.email_addresses import people_with
 from accounts.models import User
-from core.database.distinct import distinct_values
 from core.uuids import as_uuid
-
-
-def kinds_seen() -> list[str]:
-    return distinct_values(AuditEntry, "kind")
-
-
-def acts_seen() -> list[str]:
-    return distinct_values(AuditEntry, "act")
 
 
 def entries_named(entries: QuerySet[AuditEntry], word: str) -> QuerySet[AuditEntry]:

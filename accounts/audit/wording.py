@@ -63,7 +63,7 @@ def kind_in_words(kind: str) -> str:
 
 def kinds_in_words(kind: str) -> str:
     model = model_of(kind)
-    return str(model._meta.verbose_name_plural) if model else kind
+    return capfirst(str(model._meta.verbose_name_plural if model else kind))
 
 
 def model_of(kind: str) -> type[Model] | None:

@@ -20,7 +20,19 @@ MEMBER_NAMED = ["memberships__user__email__normal_form", "memberships__user__use
 ROLE_TONES: dict[str, str] = {Role.OWNER: "info", Role.ADMIN: "success"}
 
 
-class MembershipInline(ReadOnlyInline):
+class _RoleAndCap:
+    """Columns of a row that gives a role and a cap."""
+
+    @display(description=_("role"))
+    def role_chip(self, row: Membership | Invitation) -> str:
+        return chip(row.get_role_display(), ROLE_TONES.get(row.role))
+
+    @display(description=_("cap"))
+    def cap_shown(self, row: Membership | Invitation) -> str:
+        return EMPTY if row.cap is None else f"{row.cap.normalize():f} {row.get_cap_period_display()}"
+
+
+class MembershipInline(_RoleAndCap, ReadOnlyInline):
     model = Membership
     fields = ["member", "role_chip", "cap_shown", "spent_shown", "joined_at"]
     readonly_fields = fields
@@ -40,14 +52,6 @@ class MembershipInline(ReadOnlyInline):
     def member(self, membership: Membership) -> str:
         return link_to(membership.user)
 
-    @display(description=_("role"))
-    def role_chip(self, membership: Membership) -> str:
-        return _role_chip(membership)
-
-    @display(description=_("cap"))
-    def cap_shown(self, membership: Membership) -> str:
-        return _cap(membership)
-
     @display(description=_("monthly spend"))
     def spent_shown(self, membership: Any) -> str:
         """Show the newest month with spending; the ledger has the rest."""
@@ -56,7 +60,7 @@ class MembershipInline(ReadOnlyInline):
         return f"{membership.newest_spent.normalize():f} ({membership.newest_month:%Y-%m})"
 
 
-class InvitationInline(ReadOnlyInline):
+class InvitationInline(_RoleAndCap, ReadOnlyInline):
     model = Invitation
     fields = ["address", "role_chip", "cap_shown", "state", "inviter", "expires_at", "mail_sent_at"]
     readonly_fields = fields
@@ -68,14 +72,6 @@ class InvitationInline(ReadOnlyInline):
     @display(description=_("email"))
     def address(self, invitation: Invitation) -> str:
         return shortened(invitation.email)
-
-    @display(description=_("role"))
-    def role_chip(self, invitation: Invitation) -> str:
-        return _role_chip(invitation)
-
-    @display(description=_("cap"))
-    def cap_shown(self, invitation: Invitation) -> str:
-        return _cap(invitation)
 
     @display(description=_("state"))
     def state(self, invitation: Invitation) -> str:
@@ -120,14 +116,6 @@ class TeamAdmin(ReadOnlyAdmin):
 
 def teams_of_user(user: User) -> str:
     return link_to_list(Team, _("Teams"), memberships__user__id__exact=user.pk)
-
-
-def _role_chip(row: Membership | Invitation) -> str:
-    return chip(row.get_role_display(), ROLE_TONES.get(row.role))
-
-
-def _cap(row: Membership | Invitation) -> str:
-    return EMPTY if row.cap is None else f"{row.cap.normalize():f} {row.get_cap_period_display()}"
 
 
 UserAdmin.related_pages.append(teams_of_user)

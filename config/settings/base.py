@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -353,9 +354,11 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "backoffice.looks.time_zone",
     "SITE_SYMBOL": "toll",
     "SITE_URL": "/credits/",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.looks.icon"}],
-    "STYLES": ["backoffice.looks.stylesheet"],
-    "SCRIPTS": ["backoffice.looks.time_zone_script"],
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("images/favicon.svg")}
+    ],
+    "STYLES": [lambda request: static("css/admin.css")],
+    "SCRIPTS": [lambda request: static("js/time-zone.js")],
     "ACCOUNT": {"navigation": [{"title": _("Time zone"), "link": "/credits/statement/#time-zone"}]},
     "COLORS": {"primary": admin_looks.PRIMARY},
     "DASHBOARD_CALLBACK": "billing.admin.front_page.front_page",
