@@ -36,11 +36,6 @@ class ProviderUnavailableError(SignInError):
     code = "provider_unavailable"
     status = 503
 
-    @property
-    def headers(self) -> dict[str, str]:
-        wait = self.params.get("retry_after")
-        return {"Retry-After": str(wait)} if wait else {}
-
 
 class AccountDisabledError(SignInError):
     """A user whom staff have disabled."""
@@ -61,10 +56,7 @@ class SignInBusy(SignInError):
 
     code = "sign_in_busy"
     status = 503
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": "2"}
+    RETRY_AFTER_S = 2
 
 
 class UnknownTimeZone(DomainError):

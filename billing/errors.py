@@ -24,10 +24,6 @@ class TooManyPurchases(BillingError):
     code = "throttled"
     status = 429
 
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.params["retry_after"])}
-
 
 class UnknownPackage(BillingError):
     code = "unknown_package"
@@ -92,10 +88,6 @@ class StripeBusy(StripeUnavailable):
     code = "stripe_busy"
     status = 503
     RETRY_AFTER_S = 2
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.RETRY_AFTER_S)}
 
 
 class StripeRefused(BillingError):

@@ -16,6 +16,8 @@ class DomainError(Exception):
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 400
+    # Seconds after which a retry may work, unless ``retry_after`` in ``params`` names them; 0: it won't.
+    RETRY_AFTER_S: ClassVar[int] = 0
 
     def __init__(self, message: str, **params: Any) -> None:
         super().__init__(message)
@@ -25,7 +27,8 @@ class DomainError(Exception):
     @property
     def headers(self) -> dict[str, str]:
         """Return the HTTP headers of this response."""
-        return {}
+        wait = self.params.get("retry_after", self.RETRY_AFTER_S)
+        return {"Retry-After": str(wait)} if wait else {}
 
     @property
     def extensions(self) -> dict[str, Any]:

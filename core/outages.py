@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import structlog
 from django.db import Error, InterfaceError, OperationalError
 
@@ -23,11 +21,7 @@ class Outage(DomainError):
     """A failure after which retrying in ``RETRY_AFTER_S`` seconds may work."""
 
     status = 503
-    RETRY_AFTER_S: ClassVar[int] = 1
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.RETRY_AFTER_S)}
+    RETRY_AFTER_S = 1
 
 
 class Unavailable(Outage):

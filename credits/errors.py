@@ -138,10 +138,6 @@ class GiftLimitReached(GiftError):
     code = "gift_limit_reached"
     status = 429
 
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.params["retry_after"])}
-
 
 class AdjustmentError(LedgerError):
     """The base of errors that prevent an adjustment, written for staff; ``field`` in the params names a wrong field."""

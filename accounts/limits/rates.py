@@ -35,10 +35,6 @@ class RateLimited(DomainError):
         text = f"Too many requests. Try again in {retry_after} seconds."
         super().__init__(text, retry_after=retry_after, **params)
 
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.params["retry_after"])}
-
 
 class Rate(NamedTuple):
     """The limit per window, what remains of it, and the seconds until the next window."""

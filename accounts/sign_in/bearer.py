@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 import structlog
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from accounts.errors import ClientTokenError, InvalidTokenError, ProviderUnavailableError, SignInError
@@ -29,15 +29,6 @@ _ADVICE = {
     "no_sub": "In Keycloak, give the client the scope basic and turn off lightweight access tokens.",
     "sender_constrained": "Turn off DPoP and certificate-bound tokens for the client: use plain bearer tokens.",
 }
-
-
-class ProviderKeysUnreachableError(APIException):
-    """Answers 503: the token may be valid, and a 401 would make the client discard it."""
-
-    status_code = 503
-    default_code = ProviderUnavailableError.code
-    default_detail = _("Tokens can’t be verified at the moment. Please try again.")
-    wait = REFETCH_INTERVAL_S
 
 
 class BearerTokenAuthentication(BaseAuthentication):
@@ -107,7 +98,11 @@ def _refuse(error: SignInError) -> NoReturn:
     else:
         logger.info("bearer_token_refused", code=error.code, reason=reason)
     if isinstance(error, ProviderUnavailableError):
-        raise ProviderKeysUnreachableError from None
+        # The token may be valid, and a 401 would make the client discard it.
+        raise ProviderUnavailableError(
+            _("Tokens can’t be verified at the moment. Please try again."),
+            retry_after=int(REFETCH_INTERVAL_S),
+        ) from None
     if isinstance(error, ClientTokenError):
         raise PermissionDenied(
             _("This endpoint is for users. Use a user’s token."), code=error.code
