@@ -17,9 +17,12 @@ from typing import Any
 import environ
 import fasteners
 import psutil
+import psycopg
+from psycopg import errors, sql
 
 LOCAL = Path(__file__).resolve().parent.parent / ".local"
 DATA = LOCAL / "postgres"
+DATABASE = "credits"
 # The wheel keeps its own lock in /tmp: one created by root would lock out every other user.
 LOCK = fasteners.InterProcessLock(LOCAL / "postgres.lock")
 
@@ -55,12 +58,11 @@ def stop_embedded_when_last() -> None:
             server.stop()
 
 
-def embedded_url(database: str = "credits") -> str:
-    """Start the embedded server and create ``database``, each if needed. Returns its URL."""
+def embedded_url() -> str:
+    """Start the embedded server and create the database, each if needed. Returns its URL."""
     server = embedded_server(DATA)
-    uri: str = server.get_uri(database="postgres")
-    _create_database(uri, database)
-    return str(server.get_uri(database=database))
+    _create_database(server.get_uri(database="postgres"), DATABASE)
+    return str(server.get_uri(database=DATABASE))
 
 
 def embedded_server(data: Path) -> Any:
@@ -101,9 +103,6 @@ def _socket_folder() -> Path:
 
 
 def _create_database(uri: str, name: str) -> None:
-    import psycopg
-    from psycopg import errors, sql
-
     with psycopg.connect(uri, autocommit=True) as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
         if found is None:

@@ -13,6 +13,10 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import psycopg
+
+from dev.database import connection_parameters, stop_embedded_when_last
+from dev.demo_users import create_demo_users
 from dev.processes import Process, Processes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +50,7 @@ def main() -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         processes.stop_all()
-        _stop_database()
+        stop_embedded_when_last()
 
 
 class Demo:
@@ -188,8 +192,6 @@ def _set_up_django() -> None:
 
 
 def _create_users() -> None:
-    from dev.demo_users import create_demo_users
-
     for line in create_demo_users():
         _Indented().write(f"{line}\n")
 
@@ -233,10 +235,6 @@ def _answers(url: str) -> bool:
 
 def _check_database() -> None:
     """Start the embedded server, or check that the one of DATABASE_URL can be reached."""
-    import psycopg
-
-    from dev.database import connection_parameters
-
     try:
         psycopg.connect(
             **connection_parameters(os.environ.get("DATABASE_URL", "")), connect_timeout=5
@@ -247,12 +245,6 @@ def _check_database() -> None:
             f"The database can't be reached: {reason}\n"
             "Check DATABASE_URL, or unset it to use the embedded PostgreSQL."
         ) from error
-
-
-def _stop_database() -> None:
-    from dev.database import stop_embedded_when_last
-
-    stop_embedded_when_last()
 
 
 if __name__ == "__main__":
