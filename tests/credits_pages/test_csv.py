@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from core.csv_lines import harmless
+from core.csv_lines import as_cells, harmless
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account
 from credits.statement import reading as statement
@@ -54,6 +56,16 @@ def test_every_entry_is_a_line_with_exact_decimals(ada: User, account: Account) 
     assert sum(Decimal(row["amount"]) for row in rows) == Decimal(rows[0]["balance_after"])
     assert [row["reference"] for row in rows] == ["", 'd "e"', "b, c", "a"]
     assert [row["time"] for row in rows[2:]] == ["2026-07-01T14:00:00+02:00", "2026-01-01T13:00:00+01:00"]
+
+
+def test_a_value_of_any_kind_becomes_a_harmless_cell() -> None:
+    moment = datetime(2026, 7, 1, 12, tzinfo=ZoneInfo("Europe/Berlin"))
+    values = ["=1+1", "a", "", None, Decimal("1E+3"), Decimal("-0.000001"), moment, date(2026, 7, 1), 7]
+
+    assert as_cells(values) == [
+        *("'=1+1", "a", "", "", "1000", "-0.000001"),
+        *("2026-07-01T10:00:00+00:00", "2026-07-01", "7"),
+    ]
 
 
 def test_the_filter_of_the_page_is_that_of_the_file(ada: User, account: Account) -> None:
