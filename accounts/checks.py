@@ -15,26 +15,21 @@ def check_openid_settings(**kwargs: Any) -> list[CheckMessage]:
     """Require a client for the provider and, outside the demo, HTTPS and a secret other than the demo's."""
     if not settings.OIDC_ISSUER:
         return []
-    errors: list[CheckMessage] = []
-    if not (settings.OIDC_RP_CLIENT_ID and settings.OIDC_RP_CLIENT_SECRET):
-        errors.append(
-            Error("OIDC_ISSUER needs OIDC_RP_CLIENT_ID and OIDC_RP_CLIENT_SECRET.", id="accounts.E001")
-        )
-    if settings.OIDC_API_AUDIENCE == settings.OIDC_RP_CLIENT_ID:
-        errors.append(
-            Error(
-                "OIDC_API_AUDIENCE must differ from the client ID, which ID tokens carry.", id="accounts.E002"
-            )
-        )
-    return errors if settings.DEMO else errors + _check_production()
-
-
-def _check_production() -> list[CheckMessage]:
-    errors: list[CheckMessage] = []
-    if not settings.OIDC_ISSUER.startswith("https://"):
-        errors.append(Error("OIDC_ISSUER must start with https:// outside the demo.", id="accounts.E003"))
-    if settings.OIDC_RP_CLIENT_SECRET in DEMO_SECRETS:
-        errors.append(
-            Error("OIDC_RP_CLIENT_SECRET is the demo's public secret. Use your own.", id="accounts.E004")
-        )
-    return errors
+    client, secret = settings.OIDC_RP_CLIENT_ID, settings.OIDC_RP_CLIENT_SECRET
+    is_http = not settings.OIDC_ISSUER.startswith("https://")
+    wrong = {
+        "E001": (not (client and secret), "OIDC_ISSUER needs OIDC_RP_CLIENT_ID and OIDC_RP_CLIENT_SECRET."),
+        "E002": (
+            client == settings.OIDC_API_AUDIENCE,
+            "OIDC_API_AUDIENCE must differ from the client ID, which ID tokens carry.",
+        ),
+        "E003": (
+            is_http and not settings.DEMO,
+            "OIDC_ISSUER must start with https:// outside the demo.",
+        ),
+        "E004": (
+            secret in DEMO_SECRETS and not settings.DEMO,
+            "OIDC_RP_CLIENT_SECRET is the demo's public secret. Use your own.",
+        ),
+    }
+    return [Error(message, id=f"accounts.{code}") for code, (is_wrong, message) in wrong.items() if is_wrong]

@@ -90,12 +90,8 @@ def _listed(page: Any, request: HttpRequest) -> QuerySet[Any]:
 
 
 def _with_the_lists_query(path: str, request: HttpRequest) -> str:
-    query = _query_of(request)
+    query = urlencode(_asked_for(request))
     return f"{path}?{query}" if query else path
-
-
-def _query_of(request: HttpRequest) -> str:
-    return urlencode(_asked_for(request))
 
 
 def _asked_for(request: HttpRequest) -> list[tuple[str, str]]:

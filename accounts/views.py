@@ -89,10 +89,10 @@ class SignOutView(View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        end_session_url = provider.find_end_session_url(request)
+        end_session_url = provider.end_session_url(request)
         auth.logout(request)
         messages.success(request, _("You’ve signed out."))
-        return redirect(end_session_url or "accounts:login")
+        return redirect(end_session_url)
 
 
 class AuthenticateView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # mozilla-django-oidc is untyped

@@ -6,7 +6,6 @@ class AuditConfig(AppConfig):
     name = "accounts.audit"
     label = "audit"
     verbose_name = _("Audit log")
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         from accounts.audit.personal_data import AuditData

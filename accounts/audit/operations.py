@@ -18,7 +18,6 @@ def watch(
     named_by: str = "",
     hidden: Sequence[str] = (),
     beside: Sequence[str] = (),
-    key: str = "id",
     inserts: str | None = "true",
     updates: str | None = "true",
     deletes: str | None = "true",
@@ -33,7 +32,7 @@ def watch(
         inserts, updates, deletes: the SQL condition under which each is recorded. None: never.
     """
     recorded = [*columns, *hidden]
-    arguments = [kind, key, named_by, *map(_array, (recorded, hidden, beside))]
+    arguments = [kind, "id", named_by, *map(_array, (recorded, hidden, beside))]
     calls = f"EXECUTE FUNCTION audit_row({', '.join(map(_text, arguments))})"
     of_columns = ", ".join(f'"{column}"' for column in recorded)
     wanted = {"INSERT": inserts, f"UPDATE OF {of_columns}": updates, "DELETE": deletes}

@@ -6,7 +6,6 @@ class ClientsConfig(AppConfig):
     name = "accounts.clients"
     label = "clients"
     verbose_name = _("API access")
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         from accounts.clients.personal_data import ClientsData

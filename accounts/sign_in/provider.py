@@ -39,22 +39,17 @@ def read_setting(name: str, *default: Any) -> Any:
     return get_endpoint(name) if name in _PATHS else import_from_settings(name, *default)
 
 
-def find_end_session_url(request: HttpRequest) -> str | None:
-    """Return the provider's sign-out URL, None for a session that didn't begin there. Call it before signing out.
+def end_session_url(request: HttpRequest) -> str:
+    """Return where to go after signing out: to the provider if the session began there. Call it before signing out.
 
-    See OpenID Connect RP-Initiated Logout 1.0, section 2.
+    Also mozilla-django-oidc's ``OIDC_OP_LOGOUT_URL_METHOD``. See OpenID Connect RP-Initiated Logout 1.0, section 2.
     """
     id_token = request.session.get(ID_TOKEN_KEY)
     if not (id_token and is_configured()):
-        return None
+        return reverse("accounts:login")
     query = {
         "id_token_hint": id_token,
         "client_id": settings.OIDC_RP_CLIENT_ID,
         "post_logout_redirect_uri": request.build_absolute_uri(reverse("accounts:login")),
     }
     return f"{get_endpoint('OIDC_OP_LOGOUT_ENDPOINT')}?{urlencode(query)}"
-
-
-def end_session_url(request: HttpRequest) -> str:
-    """Return where to go after signing out; mozilla-django-oidc's ``OIDC_OP_LOGOUT_URL_METHOD``."""
-    return find_end_session_url(request) or reverse("accounts:login")

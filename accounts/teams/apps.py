@@ -6,7 +6,6 @@ class TeamsConfig(AppConfig):
     name = "accounts.teams"
     label = "teams"
     verbose_name = _("Teams")
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         from accounts.privacy.registry import register

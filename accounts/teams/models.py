@@ -10,7 +10,6 @@ Only the neighbouring modules write here. A constraint or trigger named for each
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Any
 
 import pgtrigger
@@ -257,10 +256,9 @@ class Invitation(models.Model):
     def __str__(self) -> str:
         return f"{self.email}, {self.team}"
 
-    def is_open(self, now: datetime | None = None) -> bool:
+    def is_open(self) -> bool:
         """Return whether its link still works."""
-        closed = self.accepted_at or self.revoked_at
-        return not closed and self.expires_at > (now or timezone.now())
+        return not (self.accepted_at or self.revoked_at) and self.expires_at > timezone.now()
 
 
 class MemberAllowance(models.Model):
