@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bench.contenders import hordak, least, ledger, oscar, pgledger, plain
+from bench.contenders import hordak, least, ledger, pgledger, plain
 
 
 class Measured(Protocol):
@@ -88,7 +88,6 @@ CONTENDERS = (
     Contender("spend-many-1000", "ledger.spend_many, 1,000 each", ledger, "1000", size=1000),
     Contender("plain", "the plain way in Django", plain),
     Contender("hordak", "django-hordak, balance checked", hordak, own_packages=True),
-    Contender("oscar", "django-oscar-accounts", oscar, own_packages=True, quick=False),
     Contender("pgledger", "pgledger, all to one account", pgledger, "1"),
     Contender("pgledger-spread", "pgledger, to a thousand accounts", pgledger, "1000"),
     Contender(
