@@ -12,10 +12,10 @@ from bench import production
 from bench.aims import AIMS, judge
 from bench.cluster import AlreadyRunning, Cluster, scratch_cluster
 from bench.contenders import CONTENDERS
-from bench.document import Run, write_document
+from bench.document import DOCUMENT, Run, write_document
 from bench.hosts import ContenderFailed
 from bench.load import FULL, QUICK
-from bench.parts import http, ledger, reads, reconcile, site, where
+from bench.parts import http, ledger, reads, reconcile, site
 from bench.report import aims_table, http_line, machine_lines
 from bench.results import Results
 from bench.tables import as_text
@@ -23,7 +23,6 @@ from bench.tables import as_text
 # If others use more than this share of the processors, the figures are not worth keeping.
 BUSY = 0.25
 STANDARD = ("ledger", "http", "reads")
-ON_ITS_OWN = {"where": "where the time of one spend goes", "servers": "a spend over HTTP on other servers"}
 
 
 def main() -> int:
@@ -41,16 +40,15 @@ def main() -> int:
     if run.verdicts:
         print(f"\n{http_line(run.results, run.pace)}\n\n{as_text(aims_table(run.verdicts))}")
     if options.write:
-        print("\nWritten: " + ", ".join(path.name for path in write_document(run)))
+        write_document(run)
+        print(f"\nWritten: {DOCUMENT.name}")
     return 0
 
 
 def measure(cluster: Cluster, options: argparse.Namespace, busy: float) -> Run:
     """Measure the chosen parts. One that fails is reported, and the others go on."""
     pace = QUICK if options.quick else FULL
-    chosen = options.contenders.split(",") if options.contenders else []
-    quick = [each.name for each in CONTENDERS if each.quick or not options.quick]
-    contenders = [each for each in CONTENDERS if each.name in (chosen or quick)]
+    contenders = [each for each in CONTENDERS if each.quick or not options.quick]
     results = Results()
     steps: dict[str, Callable[[], None]] = {
         "ledger": lambda: ledger.measure_spends(cluster, contenders, pace, results),
@@ -58,12 +56,10 @@ def measure(cluster: Cluster, options: argparse.Namespace, busy: float) -> Run:
         "reads": lambda: reads.measure_reads(cluster, pace, results),
         "site": lambda: site.say_site(cluster, pace),
         "reconcile": lambda: reconcile.say_reconciliation(cluster, pace),
-        "where": lambda: where.say_where(cluster, pace),
-        "servers": lambda: http.measure_servers(cluster, pace, results),
     }
     lines = machine_lines(cluster.settings(), cluster.fsync_us(), busy, pace)
     print("\n".join(lines), flush=True)
-    parts = _parts(options)
+    parts = options.only or [*STANDARD, *([] if options.quick else ["site"])]
     if set(parts) - {"site", "reconcile"}:  # those two fill a database of their own
         production.make_template(cluster)
     for part in parts:
@@ -74,21 +70,12 @@ def measure(cluster: Cluster, options: argparse.Namespace, busy: float) -> Run:
     return Run(results, pace, judge(results, (*AIMS, *reads.read_aims(pace))), lines)
 
 
-def _parts(options: argparse.Namespace) -> list[str]:
-    alone = [part for part in ON_ITS_OWN if getattr(options, part)]
-    return alone or options.only or [*STANDARD, *([] if options.quick else ["site"])]
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two minutes: 4 clients, what the aims need")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its pictures")
-    for part, text in ON_ITS_OWN.items():
-        parser.add_argument(f"--{part}", action="store_true", help=f"{text}, and nothing else")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     parts = [*STANDARD, "site", "reconcile"]
     parser.add_argument("--only", nargs="+", choices=parts, help="these parts instead of all")
-    names = ", ".join(contender.name for contender in CONTENDERS)
-    parser.add_argument("--contenders", default="", help=f"of the ledger's part, with commas: {names}")
     return parser.parse_args()
 
 

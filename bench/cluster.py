@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import fasteners
-import psutil
 import psycopg
 from psycopg import sql
 
@@ -65,11 +64,6 @@ class Cluster:
                     "SELECT n, current_setting(n) FROM unnest(%s::text[]) n", [names]
                 ).fetchall()
             )
-
-    def backend_cpu_s(self) -> float:
-        """Return the processor seconds of all backends that have ended."""
-        times = psutil.Process(int((DATA / "postmaster.pid").read_text().split()[0])).cpu_times()
-        return float(times.children_user + times.children_system)
 
     def fsync_us(self) -> float:
         """Return how long one 8 kB write with fdatasync takes on this disk, by PostgreSQL's pg_test_fsync."""

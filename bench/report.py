@@ -15,6 +15,7 @@ from bench.results import Results
 from bench.tables import Row
 
 Line = Contender | Caller
+BAR = 20  # how many blocks the fastest gets
 
 
 def machine_lines(settings: dict[str, str], fsync_us: float, busy: float, pace: Pace) -> list[str]:
@@ -48,15 +49,22 @@ def http_line(results: Results, pace: Pace) -> str:
 
 
 def spends_table(results: Results, lines: Sequence[Line], load: Load) -> list[Row]:
-    """Return title, median, spread and ratio to the first line, or why there is no figure; empty without figures."""
+    """Return title, median, spread, ratio to the first line and a bar, or why there is no figure.
+
+    Empty without figures.
+    """
+    figures = {line.name: figure for line in lines if (figure := results.figure(line.name, load))}
     rows: list[Row] = []
     for line in lines:
         if line.name in results.absent:
-            rows.append((line.title, results.absent[line.name], "", ""))
-        elif figure := results.figure(line.name, load):
+            rows.append((line.title, results.absent[line.name], "", "", ""))
+        elif figure := figures.get(line.name):
             ratio = _ratio(results.ratio(line.name, lines[0].name, load))
-            rows.append((line.title, f"{figure.median:,.0f}", f"±{figure.spread / 2:.0%}", ratio))
-    return [("", "ops/s", "spread", "ratio"), *rows] if any(row[3] for row in rows) else []
+            bar = "█" * round(BAR * figure.median / max(each.median for each in figures.values()))
+            rows.append(
+                (line.title, f"{figure.median:,.0f}", f"±{figure.spread / 2:.0%}", ratio, f"{bar:░<{BAR}}")
+            )
+    return [("", "ops/s", "spread", "ratio", ""), *rows] if figures else []
 
 
 def reads_table(results: Results, pace: Pace) -> list[Row]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import psycopg
 
 from bench.hosts import ContenderFailed, Measurement
 from bench.load import Load, Pace
@@ -29,6 +31,20 @@ def measure_in_turn(
                 except ContenderFailed as error:
                     results.absent[name] = reason(error)
     progress.step("done")
+
+
+def check_books(results: Results, names: Sequence[str], url: str, spent: str) -> None:
+    """Compare what these counted with what ``spent`` says was booked, or one that skips work would win.
+
+    Raises:
+        ContenderFailed: they differ.
+    """
+    counted = sum(each.finished for each in results.of(names))
+    with psycopg.connect(url) as connection:
+        [booked] = connection.execute(spent.encode()).fetchone() or [0]
+    # A contender that failed could not report how many it had made.
+    if counted != booked and not set(names) & set(results.absent):
+        raise ContenderFailed(f"{', '.join(names)} counted {counted} spends and booked {booked}.")
 
 
 def reason(error: ContenderFailed) -> str:

@@ -36,9 +36,13 @@ def start_sandbox(processes: Processes, *arguments: str) -> str:
     return url
 
 
-def start_site(processes: Processes, command: str, environment: Mapping[str, str], port: int) -> None:
-    """Start a server on ``port`` by what follows the interpreter's ``-m``, and wait until it answers."""
-    process = processes.start(f"bench-site-{port}", [sys.executable, "-m", *command.split()], environment)
+def start_site(
+    processes: Processes, environment: Mapping[str, str], port: int, *, workers: int, threads: int
+) -> None:
+    """Start the site on ``port``, served as in the image, and wait until it answers."""
+    server = f"granian --interface wsgi --port {port} --workers {workers} --blocking-threads {threads}"
+    command = [sys.executable, "-m", *server.split(), "config.wsgi:application"]
+    process = processes.start("bench-site", command, environment)
     wait_until_answers(process, f"http://localhost:{port}/health/live", PATIENCE_S)
 
 

@@ -54,11 +54,6 @@ class Contender:
     quick: bool = True
 
     @property
-    def ours(self) -> bool:
-        """Whether the charts highlight it."""
-        return self.module is ledger
-
-    @property
     def database(self) -> str:
         return f"bench_{self.module.__name__.rsplit('.', 1)[-1]}{'_changed' if self.change else ''}"
 

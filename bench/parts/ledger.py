@@ -19,7 +19,7 @@ from bench.hosts import ContenderFailed, Host, Measurement
 from bench.load import MANY, Load, Pace
 from bench.pgbench import run_pgbench
 from bench.results import Results
-from bench.rounds import measure_in_turn, reason
+from bench.rounds import check_books, measure_in_turn, reason
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,6 @@ class Stand:
         if contender.script:
             return run_pgbench(cluster, contender.database, contender.script, load, pace)
         return self.host.measure(load, pace, contender.option, contender.size)
-
-    def spent(self) -> int:
-        with psycopg.connect(self.url) as connection:
-            row = connection.execute(self.contenders[0].module.SPENT.encode()).fetchone()
-        return int(row[0]) if row else 0
-
-    def check_books(self, results: Results) -> None:
-        """Compare what was counted with what was booked, or a contender that skips work would win.
-
-        Raises:
-            ContenderFailed: they differ.
-        """
-        names = [each.name for each in self.contenders]
-        counted, booked = sum(each.finished for each in results.of(names)), self.spent()
-        # A contender that failed could not report how many it had made.
-        if counted != booked and not set(names) & set(results.absent):
-            raise ContenderFailed(f"{', '.join(names)} counted {counted} spends and booked {booked}.")
 
 
 def measure_spends(cluster: Cluster, contenders: Sequence[Contender], pace: Pace, results: Results) -> None:
@@ -67,7 +50,8 @@ def measure_spends(cluster: Cluster, contenders: Sequence[Contender], pace: Pace
         }
         measure_in_turn(measures, pace.loads, pace, results)
         for stand in stands:
-            stand.check_books(results)
+            names = [each.name for each in stand.contenders]
+            check_books(results, names, stand.url, stand.contenders[0].module.SPENT)
 
 
 def _prepare_all(

@@ -34,7 +34,6 @@ from dev.processes import Processes
 
 WARM_UP = 5
 API = "/api/v1/billing/credits"
-GRANIAN = "granian --interface wsgi --workers 1 --blocking-threads 4 config.wsgi:application --port"
 EMPTY, PACKAGES, WEBHOOK = "empty answer (/health/live)", "package list", "webhook, credits a purchase"
 STRIPE_CALL, CHECKOUT = "the Stripe call of a checkout", "checkout, the Stripe call included"
 BESIDE = "checkout beside the Stripe call"
@@ -95,7 +94,7 @@ class Site:
         with Host(ours.__name__, database_url, **environment) as host:
             self.migrated_s = float(host.call("migrate"))
             host.call("load_catalogue")
-        start_site(processes, f"{GRANIAN} {port}", environment, port)
+        start_site(processes, environment, port, workers=1, threads=4)
         self.session = requests.Session()
         # Checked locally, so the provider is not part of what is measured.
         self.session.headers["Authorization"] = bearer_token(self.sandbox, username="buyer", expires_in=3600)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
 from bench import document
 from bench.aims import Aim, judge
-from bench.chart import BAR_ROOM, Bar, draw_bars
 from bench.contenders import BY_NAME, CONTENDERS
 from bench.hosts import ContenderFailed, Measurement
 from bench.load import HOT_4, MANY_4, QUICK
@@ -90,39 +88,25 @@ def test_who_could_not_be_measured_stands_in_the_table_with_the_reason() -> None
     chosen = [BY_NAME[name] for name in ("pgbench", "spend", "pgledger")]
     rows = spends_table(filled, chosen, MANY_4)
     assert [row[1:] for row in rows[1:]] == [
-        ("200", "±0%", "1.00"),
-        ("100", "±0%", "0.50"),
-        ("not at hand: set PGLEDGER_SQL", "", ""),
+        ("200", "±0%", "1.00", "█" * 20),
+        ("100", "±0%", "0.50", "█" * 10 + "░" * 10),
+        ("not at hand: set PGLEDGER_SQL", "", "", ""),
     ]
     assert "set PGLEDGER_SQL" in as_text(rows)
     assert as_markdown(rows).count("\n") == len(rows)
 
 
-def test_the_picture_draws_bars_in_proportion_and_says_their_figures_in_words() -> None:
-    bars = [Bar("theirs <x>", 400.0, "400/s", ours=False), Bar("ours", 100.0, "100/s", ours=True)]
-    picture = draw_bars("Spends & more", bars)
-    tree = ElementTree.fromstring(picture)  # noqa: S314  # our own text
-    name = "{http://www.w3.org/2000/svg}"
-    widths = [float(bar.attrib["width"]) for bar in tree.findall(f"{name}rect")]
-    assert widths == [BAR_ROOM, BAR_ROOM / 4]
-    assert tree.findtext(f"{name}desc") == "theirs <x>: 400/s; ours: 100/s"
-    assert "prefers-color-scheme: dark" in picture
-
-
 def test_writing_keeps_what_stands_around_the_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "images").mkdir()
     page = tmp_path / "benchmarks.md"
     page.write_text(document.DOCUMENT.read_text())
-    monkeypatch.setattr(document, "DOCS", tmp_path)
     monkeypatch.setattr(document, "DOCUMENT", page)
     run = document.Run(results(pgbench=[200.0], spend=[100.0]), QUICK, [], ["On a test."])
     for _ in range(2):
-        written = document.write_document(run)
-        assert [path.name for path in written] == ["benchmarks.md", "bench-spend.svg"]
+        document.write_document(run)
     text, old = page.read_text(), (ROOT / "docs" / "benchmarks.md").read_text()
-    assert "| ledger.spend through Django | 100 | ±0% | 0.50 |" in text
+    assert "| ledger.spend through Django | 100 | ±0% | 0.50 | ██████████░░░░░░░░░░ |" in text
     assert text.split(document.BEGIN)[0] == old.split(document.BEGIN)[0]
     assert text.split(document.END)[1] == old.split(document.END)[1]
 

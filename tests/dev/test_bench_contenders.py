@@ -22,11 +22,12 @@ from accounts.clients.models import ApiClient, Scope
 from accounts.models import User
 from bench import packages
 from bench.contenders import BY_NAME, CONTENDERS, Contender, http_client, least
+from bench.contenders import ledger as own_ledger
 from bench.hosts import ContenderFailed, Host, Measurement
 from bench.load import MANY_4, Load, Pace
-from bench.parts.ledger import Stand
 from bench.production import environment
 from bench.results import Results
+from bench.rounds import check_books
 from credits.ledger import operations as ledger
 from credits.ledger.models import Entry
 
@@ -34,8 +35,8 @@ from credits.ledger.models import Entry
 ONE_EACH = Pace(0, 0.0, 1, 1, (), (), 1, ())
 TWO_CLIENTS = Load(3, 2)
 BY_WORKER = [each for each in CONTENDERS if not each.script]
-OURS = [each for each in BY_WORKER if each.ours]
-OTHERS = [each for each in BY_WORKER if not each.ours]
+OURS = [each for each in BY_WORKER if each.module is own_ledger]
+OTHERS = [each for each in BY_WORKER if each.module is not own_ledger]
 DATABASE = "bench_one_spend"
 
 
@@ -105,13 +106,12 @@ def test_a_module_that_cannot_be_loaded_is_said_with_its_reason() -> None:
 def test_a_contender_that_counts_more_than_it_books_is_refused(empty_database: str) -> None:
     contender, results = BY_NAME["psycopg"], Results()
     with Host(least.__name__, empty_database) as host:
-        stand = Stand([contender], empty_database, host)
         host.call("prepare", empty_database, 3)
         results.add(contender.name, MANY_4, host.measure(TWO_CLIENTS, ONE_EACH))
-        stand.check_books(results)
+        check_books(results, [contender.name], empty_database, least.SPENT)
         results.add(contender.name, MANY_4, Measurement(1.0, finished=1))
         with pytest.raises(ContenderFailed, match="counted 5 spends and booked 4"):
-            stand.check_books(results)
+            check_books(results, [contender.name], empty_database, least.SPENT)
 
 
 def uri_of(conninfo: str) -> str:
