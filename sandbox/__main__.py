@@ -31,13 +31,14 @@ def main() -> int:
 
 def _load_state() -> None:
     from sandbox import account, clock
-    from sandbox.openid import users
+    from sandbox.openid import signing, users
     from sandbox.stripe_api.routing import load_resources
     from sandbox.webhooks import endpoints, outbox
     from sandbox.webhooks.courier import courier
 
     clock.load_offset()
     account.load_account()
+    signing.load_keys()
     users.create_missing()
     outbox.load_mode()
     endpoints.ensure_command_line_endpoint()

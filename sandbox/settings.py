@@ -94,6 +94,8 @@ SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 OAUTH2_PROVIDER: dict[str, Any] = {
     "OIDC_ENABLED": True,
+    "OIDC_RESPONSE_TYPES_SUPPORTED": ["code"],
+    "ALLOW_LOCALHOST_LOOPBACK": True,
     "OAUTH2_VALIDATOR_CLASS": "sandbox.openid.validator.KeycloakLikeValidator",
     "ACCESS_TOKEN_GENERATOR": "sandbox.openid.tokens.generate_access_token",
     "SCOPES": {

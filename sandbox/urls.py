@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.static import serve
-from oauth2_provider.views import UserInfoView
+from oauth2_provider.views import ConnectDiscoveryInfoView, JwksInfoView, UserInfoView
 
 from sandbox.checkout_page import invoice_pages, views
 from sandbox.controls import account, checkout, objects, payments, releasing, state, webhooks
@@ -61,13 +61,13 @@ _controls: list[URLPattern] = [
 _openid = [
     path(
         ".well-known/openid-configuration",
-        openid_views.show_configuration,
+        ConnectDiscoveryInfoView.as_view(),
         name="oidc-connect-discovery-info",
     ),
     path("protocol/openid-connect/auth", openid_views.AuthorizeView.as_view(), name="authorize"),
     path("protocol/openid-connect/token", openid_views.ExchangeView.as_view(), name="token"),
     path("protocol/openid-connect/userinfo", UserInfoView.as_view(), name="user-info"),
-    path("protocol/openid-connect/certs", openid_views.show_keys, name="jwks-info"),
+    path("protocol/openid-connect/certs", JwksInfoView.as_view(), name="jwks-info"),
     path("protocol/openid-connect/logout", openid_views.LogoutView.as_view(), name="rp-initiated-logout"),
 ]
 
@@ -81,8 +81,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("receipts/<str:charge_id>", views.receipt, name="receipt"),
     path("i/<str:invoice_id>/<str:secret>", invoice_pages.invoice, name="invoice"),
     path("i/<str:invoice_id>/<str:secret>/pdf", invoice_pages.invoice_pdf, name="invoice-pdf"),
-    path("realms/demo", openid_views.show_realm),
     path("realms/demo/", include((_openid, "oauth2_provider"))),
     path("realms/demo/login-actions/authenticate", openid_views.SignInView.as_view(), name="openid-sign-in"),
-    path("realms/demo/resources/style.css", openid_views.show_style, name="openid-style"),
 ]

@@ -53,14 +53,8 @@ def save_user(
     roles: list[str] | None = None,
 ) -> Json:
     """Change or create a user."""
-    fields = {
-        "sub": sub,
-        "email": email,
-        "given_name": given_name,
-        "family_name": family_name,
-        "roles": roles,
-    }
-    changes = {name: value for name, value in fields.items() if value is not None}
+    given = {name: value for name, value in locals().items() if value is not None}
+    changes = {name: value for name, value in given.items() if name not in ("username", "password")}
     user = users.save_user(username, password, changes)
     return {"sub": str(user.pk), "username": user.username, "email": user.email, "roles": user.roles}
 

@@ -1,44 +1,42 @@
-"""Manage the provider's RSA keys and sign with them, correctly or in ways that a service must reject."""
+"""Manage the provider's RSA keys and sign with them, correctly or in ways that a service must reject.
+
+The keys are django-oauth-toolkit's own settings, as PEM: it publishes them.
+"""
 
 import base64
 import hmac
 import json
 import re
-import threading
 from functools import cache
 from typing import Any
 
 import jwt
 from jwcrypto.jwk import JWK
+from oauth2_provider.settings import oauth2_settings
+from oauth2_provider.utils import jwk_from_pem
 
 from sandbox.settings import STATE_DIR
 
 _FILE = STATE_DIR / "openid-keys.pem"
-_PEM_BLOCK = re.compile(rb"-----BEGIN .*?-----END [^\n]*\n", re.DOTALL)
-_lock = threading.Lock()
-_keys: list[JWK] = []
+_PEM_BLOCK = re.compile(r"-----BEGIN .*?-----END [^\n]*\n", re.DOTALL)
 
 
-def published_keys() -> list[JWK]:
-    """Return all keys whose tokens are valid, the one that signs first."""
-    with _lock:
-        if not _keys:
-            _keys.extend(_load() or [_generate()])
-            _save()
-        return list(_keys)
-
-
-def find_key(kid: str | None) -> JWK | None:
-    return next((key for key in published_keys() if key.thumbprint() == kid), None)
+def load_keys() -> None:
+    """Use the keys of the state folder, or a new one."""
+    stored = _PEM_BLOCK.findall(_FILE.read_text()) if _FILE.exists() else []
+    _use(stored or [_generate()])
 
 
 def rotate(*, drop_old: bool) -> JWK:
     """Sign with a new key from now on; the old ones stay published unless dropped."""
-    former = published_keys()
-    with _lock:
-        _keys[:] = [_generate()] if drop_old else [_generate(), *former]
-        _save()
-        return _keys[0]
+    former = [] if drop_old else _list_pems()
+    _use([_generate(), *former])
+    return published_keys()[0]
+
+
+def published_keys() -> list[JWK]:
+    """Return all keys whose tokens are valid, the one that signs first."""
+    return [jwk_from_pem(pem) for pem in _list_pems()]
 
 
 def sign(claims: dict[str, Any], *, key: str, alg: str, kid: str | None, typ: str) -> str:
@@ -48,13 +46,13 @@ def sign(claims: dict[str, Any], *, key: str, alg: str, kid: str | None, typ: st
     section 2.1. `kid` names another key than the one that signed.
     """
     current = published_keys()[0]
-    signer = _unpublished_key() if key == "wrong" else current
     header = {"kid": kid or current.thumbprint(), "typ": typ}
     if alg == "HS256":
         return _sign_with_public_key(claims, header)
     if alg == "none":
         return jwt.encode(claims, "", algorithm="none", headers=header)
-    return jwt.encode(claims, _to_pem(signer), algorithm=alg, headers=header)
+    pem = _unpublished_key() if key == "wrong" else oauth2_settings.OIDC_RSA_PRIVATE_KEY
+    return jwt.encode(claims, pem, algorithm=alg, headers=header)
 
 
 def _sign_with_public_key(claims: dict[str, Any], header: dict[str, str]) -> str:
@@ -68,24 +66,20 @@ def _encode(raw: bytes) -> str:
 
 
 @cache
-def _unpublished_key() -> JWK:
+def _unpublished_key() -> str:
     return _generate()
 
 
-def _generate() -> JWK:
-    return JWK.generate(kty="RSA", size=2048)
+def _generate() -> str:
+    pem: bytes = JWK.generate(kty="RSA", size=2048).export_to_pem(private_key=True, password=None)
+    return pem.decode()
 
 
-def _load() -> list[JWK]:
-    stored = _FILE.read_bytes() if _FILE.exists() else b""
-    return [JWK.from_pem(pem) for pem in _PEM_BLOCK.findall(stored)]
+def _list_pems() -> list[str]:
+    return [oauth2_settings.OIDC_RSA_PRIVATE_KEY, *oauth2_settings.OIDC_RSA_PRIVATE_KEYS_INACTIVE]
 
 
-def _to_pem(key: JWK) -> bytes:
-    pem: bytes = key.export_to_pem(private_key=True, password=None)
-    return pem
-
-
-def _save() -> None:
+def _use(pems: list[str]) -> None:
+    oauth2_settings.OIDC_RSA_PRIVATE_KEY, *oauth2_settings.OIDC_RSA_PRIVATE_KEYS_INACTIVE = pems
     _FILE.touch(mode=0o600)
-    _FILE.write_bytes(b"".join(_to_pem(key) for key in _keys))
+    _FILE.write_text("".join(pems))

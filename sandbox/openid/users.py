@@ -56,13 +56,14 @@ def _restore_users() -> None:
 
 
 def _ensure_clients() -> None:
-    app_url = get_options().app_url.rstrip("/")
+    # On this machine any port will do, as tests use random ones (RFC 8252, 7.3).
+    sites = [get_options().app_url.rstrip("/"), "http://localhost", "http://127.0.0.1", "http://[::1]"]
     _ensure_client(
         WEB_CLIENT,
         secret="credits-web-secret",  # noqa: S106  # published in the docs: it opens nothing but the demo
         grant=Application.GRANT_AUTHORIZATION_CODE,
-        redirect_uris=f"{app_url}/oidc/callback/",
-        post_logout_redirect_uris=f"{app_url}/accounts/login/",
+        redirect_uris=" ".join(f"{site}/oidc/callback/" for site in sites),
+        post_logout_redirect_uris=" ".join(f"{site}/accounts/login/" for site in sites),
     )
     service_secret = SERVICE_CLIENT  # the same word, published in the docs
     _ensure_client(SERVICE_CLIENT, secret=service_secret, grant=Application.GRANT_CLIENT_CREDENTIALS)

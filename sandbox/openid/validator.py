@@ -1,8 +1,7 @@
-"""Adapt django-oauth-toolkit's provider: Keycloak's claims, our keys, local redirects."""
+"""Adapt django-oauth-toolkit's provider: Keycloak's claims, tampering, keys that rotate."""
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import jwt
 from jwcrypto.jwk import JWK
@@ -11,23 +10,6 @@ from oauthlib.common import Request
 
 from sandbox.openid import signing, tampering
 from sandbox.openid.tokens import describe_user, make_id_claims
-from sandbox.openid.users import WEB_CLIENT
-from sandbox.options import get_options
-
-_LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
-_CALLBACK_PATH = "/oidc/callback/"
-
-
-def is_application(uri: str) -> bool:
-    """Tell whether a URI is the application's, or any on this machine: tests use random ports (RFC 8252, 7.3).
-
-    A username or a fragment in it is always refused.
-    """
-    parts = urlsplit(uri)
-    if parts.scheme not in {"http", "https"} or "@" in parts.netloc or parts.fragment:
-        return False
-    app = urlsplit(get_options().app_url)
-    return parts.hostname in _LOCAL_HOSTS or (parts.scheme, parts.netloc) == (app.scheme, app.netloc)
 
 
 class KeycloakLikeValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-toolkit is untyped
@@ -40,12 +22,6 @@ class KeycloakLikeValidator(OAuth2Validator):  # type: ignore[misc]  # django-oa
     def validate_silent_authorization(self, request: Request) -> bool:
         """Allow `prompt=none`: no client of the demo needs consent."""
         return True
-
-    def validate_redirect_uri(
-        self, client_id: str, redirect_uri: str, request: Request, *args: Any, **kwargs: Any
-    ) -> bool:
-        is_callback = is_application(redirect_uri) and urlsplit(redirect_uri).path == _CALLBACK_PATH
-        return client_id == WEB_CLIENT and is_callback
 
     def get_additional_claims(self, request: Request) -> dict[str, Any]:
         return describe_user(request.user)
@@ -68,7 +44,9 @@ class KeycloakLikeValidator(OAuth2Validator):  # type: ignore[misc]  # django-oa
         return tampering.forge(claims, tampering.take_next("id_token"))
 
     def _get_key_for_token(self, token: str) -> JWK | None:
+        """Find the key that signed a token, which may be a former one."""
         try:
-            return signing.find_key(jwt.get_unverified_header(token).get("kid"))
+            kid = jwt.get_unverified_header(token).get("kid")
         except jwt.DecodeError:
             return None
+        return next((key for key in signing.published_keys() if key.thumbprint() == kid), None)

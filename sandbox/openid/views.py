@@ -1,24 +1,16 @@
 """Serve the provider's pages and endpoints at Keycloak's addresses."""
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.views import LoginView
-from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
-from django.urls import reverse
-from oauth2_provider.exceptions import (
-    InvalidIDTokenError,
-    InvalidOIDCClientError,
-    InvalidOIDCRedirectURIError,
-    OAuthToolkitError,
-)
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from oauth2_provider.exceptions import InvalidIDTokenError, InvalidOIDCClientError, OAuthToolkitError
 from oauth2_provider.models import Application
 from oauth2_provider.views import AuthorizationView, RPInitiatedLogoutView, TokenView
 
-from sandbox.openid import signing, tampering, tokens
+from sandbox.openid import tampering
 from sandbox.openid.models import User
-from sandbox.openid.validator import is_application
 from sandbox.options import get_options
 
 CANCEL = "cancel"
@@ -77,14 +69,6 @@ class LogoutView(RPInitiatedLogoutView):  # type: ignore[misc]  # django-oauth-t
         application: Application | None = super().get_request_application(id_token, client_id)
         return application
 
-    def validate_post_logout_redirect_uri(self, application: Application | None, uri: str | None) -> None:
-        if not uri:
-            return
-        if application is None:
-            raise InvalidOIDCClientError
-        if not is_application(uri):
-            raise InvalidOIDCRedirectURIError("This client does not have this redirect uri registered.")
-
 
 class SignInView(LoginView):
     """Show the sign-in page, with all users whose password is their name."""
@@ -99,49 +83,3 @@ class SignInView(LoginView):
             app_url=get_options().app_url,
             **kwargs,
         )
-
-
-def show_configuration(request: HttpRequest) -> JsonResponse:
-    """Describe the provider (OpenID Connect Discovery 1.0, section 3)."""
-    issuer = tokens.find_issuer(request)
-    endpoint = f"{issuer}/protocol/openid-connect"
-    return JsonResponse(
-        {
-            "issuer": issuer,
-            "authorization_endpoint": f"{endpoint}/auth",
-            "token_endpoint": f"{endpoint}/token",
-            "userinfo_endpoint": f"{endpoint}/userinfo",
-            "jwks_uri": f"{endpoint}/certs",
-            "end_session_endpoint": f"{endpoint}/logout",
-            "response_types_supported": ["code"],
-            "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"],
-            "scopes_supported": ["openid", "profile", "email", "roles"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-            "code_challenge_methods_supported": ["S256"],
-            "backchannel_logout_supported": True,
-            "backchannel_logout_session_supported": True,
-            "prompt_values_supported": ["none", "login"],
-        }
-    )
-
-
-def show_keys(request: HttpRequest) -> JsonResponse:
-    """Publish the public keys (RFC 7517, section 5)."""
-    usage = {"use": "sig", "alg": "RS256"}
-    keys = [
-        {**key.export_public(as_dict=True), **usage, "kid": key.thumbprint()}
-        for key in signing.published_keys()
-    ]
-    return JsonResponse({"keys": keys})
-
-
-def show_style(request: HttpRequest) -> FileResponse:
-    return FileResponse((Path(__file__).parent / "style.css").open("rb"), content_type="text/css")
-
-
-def show_realm(request: HttpRequest) -> JsonResponse:
-    return JsonResponse(
-        {"realm": "demo", "account-service": request.build_absolute_uri(reverse("openid-sign-in"))}
-    )

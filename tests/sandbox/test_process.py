@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import stripe
@@ -17,6 +18,7 @@ from tests.local_world import WEBHOOK_SECRET, Sandbox, running_sandbox
 from tests.sandbox.conftest import connect, create_session
 from tests.sandbox.receiver import Receiver, running_receiver
 
+KEYS = "/realms/demo/protocol/openid-connect/certs"
 COMMAND = [sys.executable, "-m", "sandbox"]
 
 
@@ -28,6 +30,7 @@ class Restarted:
     receiver: Receiver
     session: stripe.checkout.Session
     product: stripe.Product
+    keys: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +45,14 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restarted]:
             before.post("/_sandbox/clock", {"advance_s": 3600})
             before.fault(path="/v1/customers", status=500)
             before.set_account(id="acct_mine", livemode=True, live_keys=True)
+            keys = before.get(KEYS)
             before.wait_for_webhooks()
             receiver.received.clear()
             receiver.answers = [500]
             product = client.v1.products.create({"name": "Pack"}, {"idempotency_key": "k"})
             wait_until(lambda: bool(receiver.received))
         with running_sandbox("--state", str(state), *hook) as after:
-            yield Restarted(after, receiver, session, product)
+            yield Restarted(after, receiver, session, product, keys)
 
 
 def wait_until(done: Callable[[], bool], timeout_s: float = 5) -> None:
@@ -80,6 +84,10 @@ def test_the_account_and_its_mode_survive_a_restart(restarted: Restarted) -> Non
     live = connect(restarted.sandbox, "sk_live_" + "a" * 24)
     assert live.v1.accounts.retrieve_current().id == "acct_mine"
     assert live.v1.products.create({"name": "Pack"}).livemode is True
+
+
+def test_tokens_stay_valid_after_a_restart(restarted: Restarted) -> None:
+    assert restarted.sandbox.get(KEYS) == restarted.keys
 
 
 def test_a_port_in_use_is_said_in_one_line(sandbox: Sandbox) -> None:
