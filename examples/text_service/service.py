@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
-from prepaid_credits import CreditsClient, CreditsError, InsufficientCredits, NotAuthenticated
+from prepaid_credits import Captured, CreditsClient, CreditsError, InsufficientCredits, NotAuthenticated
 
 CREDITS_URL = os.environ.get("CREDITS_URL", "http://localhost:8000")
 TOKEN_URL = os.environ.get("TOKEN_URL", "http://localhost:8001/realms/demo/protocol/openid-connect/token")
@@ -26,21 +26,7 @@ MODEL = "chat-small"
 MOST_WORDS = 200
 LONGEST_WORK_S = 120
 LARGEST_REQUEST = 100_000
-WORDS = [
-    "sea",
-    "wave",
-    "salt",
-    "light",
-    "wind",
-    "over",
-    "under",
-    "far",
-    "and",
-    "slow",
-    "blue",
-    "cold",
-    "home",
-]
+WORDS = ["sea", "wave", "salt", "light", "wind", "over", "under", "and", "slow", "blue", "cold", "home"]
 
 
 class TooFewCredits(Exception):
@@ -56,17 +42,8 @@ class WorkFailed(Exception):
     """The model failed in the middle of its work."""
 
 
-@dataclass(frozen=True)
-class Written:
-    """A text, its cost, and the remaining balance."""
-
-    text: str
-    cost: Decimal
-    balance: Decimal
-
-
-def write_text(client: CreditsClient, user_token: str, prompt: str) -> Written:
-    """Write a text and charge the user for the usage, or nothing if the work fails.
+def write_text(client: CreditsClient, user_token: str, prompt: str) -> tuple[str, Captured]:
+    """Write a text and charge the user for the usage, or nothing if the work fails. Return the text and the charge.
 
     Raises:
         TooFewCredits: before any work is done.
@@ -88,7 +65,7 @@ def write_text(client: CreditsClient, user_token: str, prompt: str) -> Written:
         words = run_model(prompt)
         usage = {"input_tokens": estimate.input_tokens, "output_tokens": len(words)}
         charged = hold.capture(model=MODEL, usage=usage)
-    return Written(" ".join(words), charged.amount, charged.balance_after)
+    return " ".join(words), charged
 
 
 def run_model(prompt: str) -> list[str]:
@@ -111,7 +88,7 @@ def reply_to(client: CreditsClient, user_token: str, prompt: str) -> Reply:
     if not prompt.strip():
         return Reply(HTTPStatus.BAD_REQUEST, "Enter a topic for the text.", {})
     try:
-        written = write_text(client, user_token, prompt)
+        text, charged = write_text(client, user_token, prompt)
     except TooFewCredits as short:
         fields = {"missing": f"{short.missing:f}", "buy_url": short.buy_url}
         return Reply(HTTPStatus.PAYMENT_REQUIRED, f"You don't have enough credits: {short}", fields)
@@ -124,9 +101,8 @@ def reply_to(client: CreditsClient, user_token: str, prompt: str) -> Reply:
         return Reply(
             HTTPStatus.SERVICE_UNAVAILABLE, "Credits can't be charged right now. Try again later.", {}
         )
-    return Reply(
-        HTTPStatus.OK, written.text, {"cost": f"{written.cost:f}", "balance": f"{written.balance:f}"}
-    )
+    fields = {"cost": f"{charged.amount:f}", "balance": f"{charged.balance_after:f}"}
+    return Reply(HTTPStatus.OK, text, fields)
 
 
 # --- The web server -------------------------------------------------------------------------------------------------
