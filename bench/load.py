@@ -1,10 +1,12 @@
-"""Define the loads, how long each is measured, and how often."""
+"""Define what is spent, the loads, how long each is measured, and how often."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 MANY = 10_000
+AMOUNT = Decimal("0.25")  # of each spend
 # Accounts that receive the other ledgers' spends. One would be a queue that ours doesn't have.
 SINKS = 1_000
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from bench.contenders.django_alone import configure
+from bench.load import AMOUNT
 
 APPLICATIONS = ["django.contrib.contenttypes", "django.contrib.auth", "mptt", "djmoney", "hordak"]
 SPENT = "SELECT count(*) FROM hordak_leg l JOIN hordak_account a ON a.id = l.account_id WHERE a.type = 'IN'"
@@ -49,7 +50,7 @@ def start(url: str, accounts: int, option: str) -> Callable[[], object]:
     from hordak.models import Account
     from moneyed import Money
 
-    amount = Money("0.25", "EUR")
+    amount = Money(AMOUNT, "EUR")
     income = Account.objects.get(type="IN")
 
     @transaction.atomic

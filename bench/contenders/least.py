@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from decimal import Decimal
 
 import psycopg
+
+from bench.load import AMOUNT
 
 SCHEMA = """
 CREATE TABLE account (id bigint PRIMARY KEY, balance numeric(24, 6) NOT NULL) WITH (fillfactor = 50);
@@ -26,7 +27,6 @@ INSERT INTO entry (account_id, amount) SELECT id, -{amount} FROM paid
 STATEMENT = SPEND.format(account="%(account)s", amount="%(amount)s")
 SCRIPT = "\\set account random(1, :accounts)\n" + SPEND.format(account=":account", amount="0.25") + ";\n"
 SPENT = "SELECT count(*) FROM entry"
-AMOUNT = Decimal("0.25")
 
 
 def load(url: str) -> None:

@@ -10,13 +10,13 @@ import itertools
 import os
 import random
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
-AMOUNT = Decimal("0.25")
+from bench.load import AMOUNT
+
 # Account ids are derived from numbers, so that pgbench can name them too.
 FUND = """
 INSERT INTO credits_account (id) SELECT md5(n::text)::uuid FROM generate_series(1, %(accounts)s) n;

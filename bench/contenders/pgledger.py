@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 
 import psycopg
 
-from bench.load import SINKS
+from bench.load import AMOUNT, SINKS
 
-AMOUNT = Decimal("0.25")
 # It generates its ids; this maps numbers to them.
 NUMBERED = "CREATE TABLE numbered (n bigint PRIMARY KEY, id text NOT NULL, sink boolean NOT NULL)"
 OPEN = """

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from bench.contenders.django_alone import configure
+from bench.load import AMOUNT
 
-AMOUNT = Decimal("0.25")
 SPENT = "SELECT count(*) FROM plain_entry"
 
 
