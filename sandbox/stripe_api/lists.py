@@ -1,5 +1,6 @@
 """Page lists as Stripe does: newest first, a cursor in either direction, `has_more`."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,8 +14,17 @@ from sandbox.stripe_api.fields import find_in_path
 from sandbox.stripe_api.routing import Call, route
 
 
-def serve_reading(object_type: str, *filters: str, id_param: str = "id") -> None:
-    """Route the list of a type, with fields to filter by, and the retrieval by id."""
+def serve_reading(
+    object_type: str,
+    *fields: str,
+    id_param: str = "id",
+    find: Callable[[str, str, str], Record] = find_in_path,
+    choose: Callable[[Json], Json] = lambda params: {},
+) -> None:
+    """Route the list of a type and the retrieval by id.
+
+    The list is filtered by `fields`, and by the lookups on Record that `choose` makes of the parameters.
+    """
     path = f"/v1/{object_type}s"
     name = object_type.title().replace("_", "")
     list_params = getattr(stripe_params, f"{name}ListParams")
@@ -22,11 +32,11 @@ def serve_reading(object_type: str, *filters: str, id_param: str = "id") -> None
 
     @route("GET", path, list_params)
     def list_all(call: Call) -> Json:
-        return list_page(call, object_type, *filters)
+        return list_page(call, object_type, *fields, **choose(call.params))
 
     @route("GET", f"{path}/{{id}}", retrieve_params)
     def retrieve(call: Call) -> Json:
-        return dict(find_in_path(object_type, call.ids["id"], id_param).data)
+        return dict(find(object_type, call.ids["id"], id_param).data)
 
 
 def list_page(call: Call, object_type: str, *fields: str, **filters: Any) -> Json:

@@ -12,7 +12,7 @@ from sandbox.shapes import Json, make_object
 from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_unsupported
 from sandbox.stripe_api.expansion import expands_to
 from sandbox.stripe_api.fields import find_in_parameter, find_in_path, merge_metadata, pick_fields
-from sandbox.stripe_api.lists import list_page
+from sandbox.stripe_api.lists import serve_reading
 from sandbox.stripe_api.routing import Call, route
 from sandbox.webhooks.events import emit
 
@@ -138,17 +138,14 @@ def _update(record: Record, **fields: Any) -> None:
         emit("price.updated", record.data, previous)
 
 
-@route("GET", "/v1/prices", stripe_params.PriceListParams)
-def list_all(call: Call) -> Json:
-    filters = {f"data__recurring__{name}": value for name, value in call.params.get("recurring", {}).items()}
-    if "lookup_keys" in call.params:
-        filters["data__lookup_key__in"] = call.params["lookup_keys"]
-    return list_page(call, "price", "active", "product", "currency", "type", **filters)
+def _choose(params: Json) -> Json:
+    filters = {f"data__recurring__{name}": value for name, value in params.get("recurring", {}).items()}
+    if "lookup_keys" in params:
+        filters["data__lookup_key__in"] = params["lookup_keys"]
+    return filters
 
 
-@route("GET", "/v1/prices/{id}", stripe_params.PriceRetrieveParams)
-def retrieve(call: Call) -> Json:
-    return dict(find_in_path("price", call.ids["id"], "price").data)
+serve_reading("price", "active", "product", "currency", "type", id_param="price", choose=_choose)
 
 
 @route("POST", "/v1/prices/{id}", stripe_params.PriceUpdateParams)

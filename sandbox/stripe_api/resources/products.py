@@ -17,11 +17,17 @@ from sandbox.stripe_api.fields import (
     merge_metadata,
     pick_fields_of,
 )
-from sandbox.stripe_api.lists import list_page, make_list
+from sandbox.stripe_api.lists import make_list, serve_reading
 from sandbox.stripe_api.resources.prices import add_product, create_price
 from sandbox.stripe_api.routing import Call, route
 from sandbox.webhooks.events import emit
 
+serve_reading(
+    "product",
+    *("active", "shippable", "url", "type"),
+    find=find_undeleted,
+    choose=lambda params: {"id__in": params["ids"]} if "ids" in params else {},
+)
 expands_to("product", default_price="price")
 
 
@@ -47,22 +53,11 @@ def _update(record: Record, **fields: Any) -> None:
         emit("product.updated", record.data, previous)
 
 
-@route("GET", "/v1/products", stripe_params.ProductListParams)
-def list_all(call: Call) -> Json:
-    filters = {"id__in": call.params["ids"]} if "ids" in call.params else {}
-    return list_page(call, "product", "active", "shippable", "url", "type", **filters)
-
-
 @route("GET", "/v1/products/{id}/features", stripe_params.ProductFeatureListParams)
 def list_features(call: Call) -> Json:
     """List no features: there are none, but mirrors of products ask for them."""
     find_in_path("product", call.ids["id"])
     return make_list(call.path, [])
-
-
-@route("GET", "/v1/products/{id}", stripe_params.ProductRetrieveParams)
-def retrieve(call: Call) -> Json:
-    return dict(find_undeleted("product", call.ids["id"]).data)
 
 
 @route("POST", "/v1/products/{id}", stripe_params.ProductUpdateParams)

@@ -10,11 +10,12 @@ from sandbox.models import Record
 from sandbox.shapes import Json, make_object
 from sandbox.stripe_api.errors import InvalidParameterError
 from sandbox.stripe_api.fields import find_undeleted, mark_deleted, merge_metadata, pick_fields_of
-from sandbox.stripe_api.lists import list_page
+from sandbox.stripe_api.lists import serve_reading
 from sandbox.stripe_api.routing import Call, route
 
 _TYPE = "webhook_endpoint"
 _PATH = "/v1/webhook_endpoints"
+serve_reading(_TYPE, id_param=_TYPE, find=find_undeleted)
 
 
 @route("POST", _PATH, stripe_params.WebhookEndpointCreateParams)
@@ -36,16 +37,6 @@ def _require_url(params: dict[str, Any]) -> None:
 
 def _find(call: Call) -> Record:
     return find_undeleted(_TYPE, call.ids["id"], _TYPE)
-
-
-@route("GET", _PATH, stripe_params.WebhookEndpointListParams)
-def list_all(call: Call) -> Json:
-    return list_page(call, _TYPE)
-
-
-@route("GET", _PATH + "/{id}", stripe_params.WebhookEndpointRetrieveParams)
-def retrieve(call: Call) -> Json:
-    return dict(_find(call).data)
 
 
 @route("POST", _PATH + "/{id}", stripe_params.WebhookEndpointUpdateParams)
