@@ -28,7 +28,7 @@ class Account:
         return asdict(self)
 
 
-class _Cached:
+class _Cached:  # every new object asks for it
     account = Account()
 
 

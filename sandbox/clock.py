@@ -7,7 +7,7 @@ from sandbox.models import Setting
 _OFFSET = "clock_offset_s"
 
 
-class _Cached:
+class _Cached:  # every new object asks for it
     offset_s = 0
 
 

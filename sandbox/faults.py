@@ -1,17 +1,11 @@
 """Inject faults: the next calls of a route fail, are slow, or are carried out but their answer is lost."""
 
 from fnmatch import fnmatchcase
-from typing import Any
 
 from sandbox import store
 from sandbox.models import Fault
 
 STATUS, CLOSE, DELAY = "status", "close", "delay"
-
-
-def add_fault(**fields: Any) -> Fault:
-    with store.writing():
-        return Fault.objects.create(**fields)
 
 
 def take_fault(method: str, path: str) -> Fault | None:
@@ -39,12 +33,3 @@ def is_part_of_the_call(fault: Fault) -> bool:
     A gateway's 503 or a broken connection happens before or after that, whatever the key remembers.
     """
     return not fault.after and (fault.remember or fault.action == DELAY)
-
-
-def list_faults() -> list[dict[str, Any]]:
-    return list(Fault.objects.order_by("id").values())
-
-
-def clear_faults() -> None:
-    with store.writing():
-        Fault.objects.all().delete()

@@ -54,7 +54,10 @@ def find_record(object_type: str, object_id: str) -> Record | None:
 
 def get_record(object_type: str, object_id: str) -> Record:
     """Return the record of an object. Raises Record.DoesNotExist."""
-    return Record.objects.get(type=object_type, id=object_id)
+    record = find_record(object_type, object_id)
+    if record is None:
+        raise Record.DoesNotExist(f"no such {object_type}: {object_id}")
+    return record
 
 
 def get_object(object_type: str, object_id: str) -> Json:

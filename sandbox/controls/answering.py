@@ -10,6 +10,8 @@ import msgspec
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from sandbox.models import Record
+from sandbox.payments.states import WrongStateError
 from sandbox.shapes import Json
 
 Control = Callable[..., Json]
@@ -34,6 +36,7 @@ def control(**by_method: Control) -> Callable[..., HttpResponse]:
 
     The JSON body, or the query of a GET, becomes its keyword-only arguments, checked against their types; the ids in
     the path become the others. A function with an argument `body` gets the raw body, and the query as the rest.
+    An unknown object is answered with 404, one in the wrong state with 409.
     """
 
     @csrf_exempt
@@ -46,6 +49,10 @@ def control(**by_method: Control) -> Callable[..., HttpResponse]:
             answer = function(**path_ids, **_read_arguments(http, function))
         except ControlError as error:
             return _refuse(str(error), error.status)
+        except Record.DoesNotExist as error:
+            return _refuse(str(error), 404)
+        except WrongStateError as error:
+            return _refuse(str(error), 409)
         return JsonResponse(answer, json_dumps_params={"indent": 2})
 
     return view

@@ -11,7 +11,6 @@ from sandbox.models import Record
 from sandbox.payments import discounts, repeats, sessions
 from sandbox.payments.cards import WALLETS, CardDetails, passes_luhn
 from sandbox.payments.sessions import Buyer, Outcome
-from sandbox.payments.states import WrongStateError
 from sandbox.shapes import Json
 from sandbox.webhooks.events import acting_for
 
@@ -111,14 +110,9 @@ def _act(session_id: str, action: Callable[[Record], Outcome]) -> Json:
 
 @contextmanager
 def _acting_on(session_id: str) -> Iterator[Record]:
-    """Change a session in one transaction; answer 404 if it is unknown, 409 if it is in the wrong state."""
+    """Change a session in one transaction."""
     with store.writing(), acting_for(ids.make_id("request")):
-        try:
-            yield sessions.get_session(session_id)
-        except Record.DoesNotExist:
-            raise ControlError(f"no such checkout session: {session_id}", 404) from None
-        except WrongStateError as error:
-            raise ControlError(str(error), 409) from None
+        yield sessions.get_session(session_id)
 
 
 def _report(session: Record, outcome: Outcome, intent: Record | None) -> Json:

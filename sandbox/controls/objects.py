@@ -4,7 +4,6 @@ from django.db import IntegrityError
 
 from sandbox import oddities, store
 from sandbox.controls.answering import ControlError, Positive
-from sandbox.models import Record
 from sandbox.oddities import Oddity
 from sandbox.shapes import Json, list_types
 from sandbox.webhooks.events import emit
@@ -23,7 +22,7 @@ def copy_object(object_type: str, object_id: str, *, copies: tuple[Json, ...] = 
     """
     if not all(isinstance(fields.get("id"), str) for fields in copies):
         raise ControlError("each of the copies must be an object with an id")
-    record = _find(object_type, object_id)
+    record = store.get_record(object_type, object_id)
     try:
         with store.writing():
             store.add_copies(record, list(copies))
@@ -42,18 +41,11 @@ def change_object(
 ) -> Json:
     """Set or remove any fields of an object, and emit these events. Return the object."""
     with store.writing():
-        record = _find(object_type, object_id)
+        record = store.get_record(object_type, object_id)
         previous = oddities.alter(record, fields or {}, without or [])
         for event_type in tell or []:
             emit(event_type, record.data, previous)
     return dict(record.data)
-
-
-def _find(object_type: str, object_id: str) -> Record:
-    record = store.find_record(object_type, object_id)
-    if record is None:
-        raise ControlError(f"no such {object_type}: {object_id}", 404)
-    return record
 
 
 def add_oddity(

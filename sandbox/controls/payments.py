@@ -11,7 +11,6 @@ from sandbox.models import Record
 from sandbox.payments import disputes, refunds
 from sandbox.payments.disputes import Claim
 from sandbox.payments.outright import Sale, pay_by_charge, pay_by_intent
-from sandbox.payments.states import WrongStateError
 from sandbox.shapes import Json
 from sandbox.webhooks.events import acting_for
 
@@ -31,10 +30,7 @@ def pay(
     """Take a payment without a checkout, by a payment intent or by a charge alone."""
     sale = Sale(amount, currency, read_card(card, wallet, name), email, description, metadata or {})
     with store.writing(), acting_for(ids.make_id("request")):
-        try:
-            return _pay_by_intent(sale) if intent else _pay_by_charge(sale)
-        except WrongStateError as error:
-            raise ControlError(str(error), 409) from None
+        return _pay_by_intent(sale) if intent else _pay_by_charge(sale)
 
 
 def _pay_by_intent(sale: Sale) -> Json:
@@ -92,15 +88,6 @@ def escalate_dispute(dispute_id: str) -> Json:
 
 
 def _act_on(object_type: str, object_id: str, action: Callable[[Record], Record]) -> Json:
-    """Act on an object in one transaction, not on behalf of any API request. Return the object acted on.
-
-    Answers 404 for an unknown object, 409 for one in the wrong state.
-    """
+    """Act on an object in one transaction, not on behalf of any API request. Return the object acted on."""
     with store.writing():
-        record = store.find_record(object_type, object_id)
-        if record is None:
-            raise ControlError(f"no such {object_type}: {object_id}", 404)
-        try:
-            return dict(action(record).data)
-        except WrongStateError as error:
-            raise ControlError(str(error), 409) from None
+        return dict(action(store.get_record(object_type, object_id)).data)

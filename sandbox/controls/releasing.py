@@ -37,8 +37,6 @@ def release(
     ]
     if order == "shuffle":
         random.Random(seed).shuffle(queue)  # noqa: S311 - a repeatable order, not a secret
-    if concurrency == 1:
-        return {"released": [_send_one(pk) for pk in queue], "dropped": dropped}
     with ThreadPoolExecutor(concurrency) as threads:
         return {"released": list(threads.map(_send_in_thread, queue)), "dropped": dropped}
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from django.forms.models import model_to_dict
 from msgspec import UNSET, Meta, UnsetType
 
 from sandbox import account, clock, faults, store
@@ -32,7 +33,7 @@ def advance_clock(*, advance_s: NotNegative) -> Json:
 
 
 def show_faults() -> Json:
-    return {"faults": faults.list_faults()}
+    return {"faults": list(Fault.objects.order_by("id").values())}
 
 
 def add_fault(
@@ -48,21 +49,23 @@ def add_fault(
     """Add a fault. A `status` of null closes the connection; without one the answer is only late."""
     if status is UNSET and delay_ms is UNSET:
         raise ControlError("a fault needs a status (null closes the connection) or a delay_ms")
-    fault = faults.add_fault(
-        method=method.upper(),
-        path=path,
-        action=faults.DELAY if status is UNSET else faults.CLOSE if status is None else faults.STATUS,
-        status=None if status is UNSET else status,
-        after=after,
-        delay_ms=0 if delay_ms is UNSET else delay_ms,
-        remember=status == 500 if remember is None else remember,
-        times=times,
-    )
-    return next(listed for listed in faults.list_faults() if listed["id"] == fault.pk)
+    with store.writing():
+        fault = Fault.objects.create(
+            method=method.upper(),
+            path=path,
+            action=faults.DELAY if status is UNSET else faults.CLOSE if status is None else faults.STATUS,
+            status=None if status is UNSET else status,
+            after=after,
+            delay_ms=0 if delay_ms is UNSET else delay_ms,
+            remember=status == 500 if remember is None else remember,
+            times=times,
+        )
+    return model_to_dict(fault)
 
 
 def clear_faults() -> Json:
-    faults.clear_faults()
+    with store.writing():
+        Fault.objects.all().delete()
     return {"faults": []}
 
 
