@@ -47,8 +47,9 @@ INSTALLED_APPS = [
     "sandbox.openid",
     "sandbox",
 ]
-# Both are lazy: Stripe's API, which has no sessions, pays nothing. The pages check CSRF themselves.
+# The last two are lazy: Stripe's API, which has no sessions, pays nothing. The pages check CSRF themselves.
 MIDDLEWARE = [
+    "sandbox.base_url.remember_base_url",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]

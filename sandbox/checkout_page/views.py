@@ -9,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from sandbox import ids, store
+from sandbox.base_url import get_base_url
 from sandbox.checkout_page.forms import BANK, CARD, PaymentForm
 from sandbox.checkout_page.summary import fill_success_url, summarize
 from sandbox.models import Record
@@ -112,7 +113,7 @@ def _pay(session: Record, form: PaymentForm) -> Outcome:
 
 def _go_on(session: Record) -> HttpResponse:
     """Redirect after an attempt: to the merchant, to 3-D Secure, or back to the page and the bank's message."""
-    page = f"{session.private['base_url']}/c/pay/{session.id}"
+    page = f"{get_base_url()}/c/pay/{session.id}"
     if session.data["status"] == "complete":
         return _see_other(fill_success_url(session.data))
     return _see_other(f"{page}/authenticate" if _awaits_authentication(session) else page)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from contextvars import ContextVar
 from inspect import Parameter, signature
 from typing import Annotated, Any
 
@@ -19,8 +18,6 @@ Text = Annotated[str, msgspec.Meta(min_length=1)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Currency = Annotated[str, msgspec.Meta(pattern="^[a-z]{3}$")]
 Rate = Annotated[float, msgspec.Meta(gt=0)]
-
-_base_url: ContextVar[str] = ContextVar("base_url", default="")
 
 
 class ControlError(Exception):
@@ -41,7 +38,6 @@ def control(**by_method: Control) -> Callable[..., HttpResponse]:
 
     @csrf_exempt
     def view(http: HttpRequest, **path_ids: str) -> HttpResponse:
-        _base_url.set(f"{http.scheme}://{http.get_host()}")
         function = by_method.get(http.method or "")
         if function is None:
             return _refuse(f"use {' or '.join(by_method)} here", 405)
@@ -56,11 +52,6 @@ def control(**by_method: Control) -> Callable[..., HttpResponse]:
         return JsonResponse(answer, json_dumps_params={"indent": 2})
 
     return view
-
-
-def get_base_url() -> str:
-    """Return the address at which the current caller reached the sandbox."""
-    return _base_url.get()
 
 
 def _read_arguments(http: HttpRequest, function: Control) -> Json:

@@ -6,7 +6,8 @@ from uuid import UUID
 import urllib3
 from msgspec import Meta
 
-from sandbox.controls.answering import ControlError, get_base_url
+from sandbox.base_url import get_base_url
+from sandbox.controls.answering import ControlError
 from sandbox.openid import signing, tampering, tokens, users
 from sandbox.openid.models import User
 from sandbox.openid.tampering import Forgery

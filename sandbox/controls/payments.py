@@ -5,12 +5,11 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from sandbox import ids, store
-from sandbox.controls.answering import ControlError, Currency, Positive, Rate, get_base_url
+from sandbox.controls.answering import ControlError, Currency, Positive, Rate
 from sandbox.controls.checkout import read_card
 from sandbox.models import Record
 from sandbox.payments import disputes, refunds
-from sandbox.payments.disputes import Claim
-from sandbox.payments.outright import Sale, pay_by_charge, pay_by_intent
+from sandbox.payments.outright import pay_by_charge, pay_by_intent
 from sandbox.shapes import Json
 from sandbox.webhooks.events import acting_for
 
@@ -28,20 +27,15 @@ def pay(
     name: str | None = "Test Buyer",
 ) -> Json:
     """Take a payment without a checkout, by a payment intent or by a charge alone."""
-    sale = Sale(amount, currency, read_card(card, wallet, name), email, description, metadata or {})
+    details = read_card(card, wallet, name)
+    fields = {"amount": amount, "currency": currency, "description": description, "metadata": metadata or {}}
     with store.writing(), acting_for(ids.make_id("request")):
-        return _pay_by_intent(sale) if intent else _pay_by_charge(sale)
-
-
-def _pay_by_intent(sale: Sale) -> Json:
-    outcome, intent = pay_by_intent(sale, get_base_url())
-    charge = store.get_object("charge", intent.data["latest_charge"])
-    return {**asdict(outcome), "payment_intent": intent.data, "charge": charge}
-
-
-def _pay_by_charge(sale: Sale) -> Json:
-    outcome, charge = pay_by_charge(sale, get_base_url())
-    return {**asdict(outcome), "payment_intent": None, "charge": charge.data}
+        if not intent:
+            outcome, charge = pay_by_charge(details, email, **fields)
+            return {**asdict(outcome), "payment_intent": None, "charge": charge.data}
+        outcome, paid = pay_by_intent(details, email, **fields)
+        latest = store.get_object("charge", paid.data["latest_charge"])
+        return {**asdict(outcome), "payment_intent": paid.data, "charge": latest}
 
 
 def succeed_refund(refund_id: str) -> Json:
@@ -74,7 +68,14 @@ def dispute(
     def open_it(charge: Record) -> Record:
         if amount is None and currency not in (None, charge.data["currency"]):
             raise ControlError("a dispute in another currency than its charge's needs an amount")
-        return disputes.open_dispute(charge, Claim(reason, amount, currency, exchange_rate, inquiry))
+        return disputes.open_dispute(
+            charge,
+            reason=reason,
+            amount=amount,
+            currency=currency,
+            exchange_rate=exchange_rate,
+            inquiry=inquiry,
+        )
 
     return _act_on("charge", charge_id, open_it)
 

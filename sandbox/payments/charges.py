@@ -4,6 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 from sandbox import store
+from sandbox.base_url import get_base_url
 from sandbox.models import Record
 from sandbox.payments.balance import CHARGE, Fee, choose_settlement, record_movement
 from sandbox.payments.cards import Decline
@@ -18,14 +19,14 @@ _COPIED_FROM_CARD = (
 )
 
 
-def create_charge(intent: Json, method: Json, base_url: str, **fields: Any) -> Record:
+def create_charge(intent: Json, method: Json, **fields: Any) -> Record:
     """Create a charge for the whole amount of an intent. The caller emits the event, whose type varies."""
     fields |= {name: intent[name] for name in _COPIED_FROM_INTENT}
     metadata = dict(intent["metadata"])
-    return add_charge(method, base_url, payment_intent=intent["id"], metadata=metadata, **fields)
+    return add_charge(method, payment_intent=intent["id"], metadata=metadata, **fields)
 
 
-def add_charge(method: Json, base_url: str, **fields: Any) -> Record:
+def add_charge(method: Json, **fields: Any) -> Record:
     """Store a charge of a payment method, with or without an intent. The caller emits the event."""
     charge = make_object(
         "charge",
@@ -34,7 +35,7 @@ def add_charge(method: Json, base_url: str, **fields: Any) -> Record:
         billing_details=method["billing_details"],
         **fields,
     )
-    charge["receipt_url"] = f"{base_url}/receipts/{charge['id']}"
+    charge["receipt_url"] = f"{get_base_url()}/receipts/{charge['id']}"
     return store.add_object(charge)
 
 

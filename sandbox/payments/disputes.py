@@ -1,6 +1,5 @@
 """Open, escalate, contest and close disputes: chargebacks, which take the money, and inquiries, which only ask."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from sandbox import clock, store
@@ -40,33 +39,44 @@ _DAY_S = 24 * 60 * 60
 _DAYS_TO_RESPOND = 8
 
 
-@dataclass(frozen=True)
-class Claim:
-    """Describe what a bank disputes: an amount of a charge, or all of it, whatever was refunded before.
+def open_dispute(
+    charge: Record,
+    *,
+    reason: str = "fraudulent",
+    amount: int | None = None,
+    currency: str | None = None,
+    exchange_rate: float | None = None,
+    inquiry: bool = False,
+) -> Record:
+    """Dispute an amount of a charge, or all of it, whatever was refunded before.
 
     `exchange_rate` converts the dispute's currency, by default the charge's, to that of the balance.
+    Raises WrongStateError if the charge didn't succeed, is in dispute, or no rate leads to the balance.
     """
-
-    reason: str = "fraudulent"
-    amount: int | None = None
-    currency: str | None = None
-    exchange_rate: float | None = None
-    inquiry: bool = False
-
-
-def open_dispute(charge: Record, claim: Claim) -> Record:
-    """Dispute a charge. Raises WrongStateError if it didn't succeed, is in dispute, or no rate leads to the balance."""
     require_status(charge, "succeeded")
     for other in store.list_records("dispute").filter(data__charge=charge.id):
         if other.data["status"] in OPEN_STATUSES:
             raise WrongStateError(f"the charge is already in dispute: {other.id}")
-    data = _build(charge.data, claim)
-    choose_reversal(charge.data, data["currency"], claim.exchange_rate)  # raise before anything is stored
+    claimed: Json = {
+        "charge": charge.id,
+        "amount": charge.data["amount"] if amount is None else amount,
+        "currency": currency or charge.data["currency"],
+    }
+    choose_reversal(charge.data, claimed["currency"], exchange_rate)  # raise before anything is stored
+    data = make_object(
+        "dispute",
+        **claimed,
+        is_charge_refundable=inquiry,
+        payment_intent=charge.data["payment_intent"],
+        payment_method_details=_describe_case(charge.data, reason, inquiry=inquiry),
+        reason=reason,
+        status="warning_needs_response" if inquiry else "needs_response",
+    )
+    data["evidence_details"]["due_by"] = _get_due_by()
     with acting_for(None):
-        private = {"exchange_rate": claim.exchange_rate, **{name: data[name] for name in _CLAIMED}}
-        dispute = store.add_object(data, private=private)
+        dispute = store.add_object(data, private={"exchange_rate": exchange_rate, **claimed})
         store.change(charge, disputed=True)
-        if claim.inquiry:
+        if inquiry:
             emit("charge.dispute.created", dispute.data)
             return dispute
         _withdraw(dispute)
@@ -80,23 +90,7 @@ def dispute_if_card_does(charge: Record) -> None:
     """Open the dispute that some test cards cause as soon as they have paid."""
     card = find_test_card(charge.data)
     if card is not None and card.disputing != "never":
-        open_dispute(charge, Claim(inquiry=card.disputing == "inquiry"))
-
-
-def _build(charge: Json, claim: Claim) -> Json:
-    dispute = make_object(
-        "dispute",
-        amount=charge["amount"] if claim.amount is None else claim.amount,
-        charge=charge["id"],
-        currency=claim.currency or charge["currency"],
-        is_charge_refundable=claim.inquiry,
-        payment_intent=charge["payment_intent"],
-        payment_method_details=_describe_case(charge, claim.reason, inquiry=claim.inquiry),
-        reason=claim.reason,
-        status="warning_needs_response" if claim.inquiry else "needs_response",
-    )
-    dispute["evidence_details"]["due_by"] = _get_due_by()
-    return dispute
+        open_dispute(charge, inquiry=card.disputing == "inquiry")
 
 
 def _describe_case(charge: Json, reason: str, *, inquiry: bool) -> Json | None:

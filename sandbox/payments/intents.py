@@ -18,10 +18,10 @@ def create_intent(amount: int, currency: str, **fields: Any) -> Record:
     return record
 
 
-def succeed(intent: Record, method: Json, base_url: str, *, is_authenticated: bool = False) -> Record:
+def succeed(intent: Record, method: Json, *, is_authenticated: bool = False) -> Record:
     """Take the money. Return the charge, which is still to be settled."""
     paid = charges.make_paid_fields(intent.data["amount"])
-    charge = charges.create_charge(intent.data, method, base_url, **paid)
+    charge = charges.create_charge(intent.data, method, **paid)
     if is_authenticated:
         charges.note_authentication(charge)
     emit("charge.succeeded", charge.data)
@@ -43,9 +43,9 @@ def _mark_succeeded(intent: Record, charge: Record, method: Json) -> None:
     emit("payment_intent.succeeded", intent.data)
 
 
-def decline(intent: Record, method: Json, reason: Decline, base_url: str) -> None:
+def decline(intent: Record, method: Json, reason: Decline) -> None:
     """Add a failed charge; the intent waits for another payment method."""
-    charge = charges.create_charge(intent.data, method, base_url, **charges.make_failed_fields(reason))
+    charge = charges.create_charge(intent.data, method, **charges.make_failed_fields(reason))
     emit("charge.failed", charge.data)
     _mark_failed(intent, method, reason, charge.id)
 
@@ -63,9 +63,9 @@ def fail_authentication(intent: Record, method: Json) -> None:
     _mark_failed(intent, method, UNAUTHENTICATED, None)
 
 
-def start_processing(intent: Record, method: Json, base_url: str) -> None:
+def start_processing(intent: Record, method: Json) -> None:
     """Start a delayed payment. Its charge is pending until the bank answers, days later."""
-    charge = charges.create_charge(intent.data, method, base_url, **charges.make_pending_fields())
+    charge = charges.create_charge(intent.data, method, **charges.make_pending_fields())
     fields = {"payment_method": method["id"], "latest_charge": charge.id, "last_payment_error": None}
     store.change(intent, status="processing", **fields)
     emit("payment_intent.processing", intent.data)

@@ -1,6 +1,7 @@
 """Create the invoice of a paid checkout (`invoice_creation`), final and paid from the start."""
 
 from sandbox import clock, ids, store
+from sandbox.base_url import get_base_url
 from sandbox.models import Record
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import emit
@@ -10,7 +11,7 @@ _TOTALS = "amount_due amount_paid subtotal total subtotal_excluding_tax total_ex
 
 def create_invoice(session: Record, intent: Json) -> Record:
     """Create the invoice of a session. The caller emits its events after the session's own."""
-    data, base_url = session.data, session.private["base_url"]
+    data = session.data
     now = clock.get_now()
     customer = store.get_object("customer", session.private["customer"])
     given = data["invoice_creation"]["invoice_data"]
@@ -38,7 +39,7 @@ def create_invoice(session: Record, intent: Json) -> Record:
         **dict.fromkeys(_TOTALS, intent["amount_received"]),
     )
     secret = ids.make_token(40)
-    invoice["hosted_invoice_url"] = f"{base_url}/i/{invoice['id']}/{secret}"
+    invoice["hosted_invoice_url"] = f"{get_base_url()}/i/{invoice['id']}/{secret}"
     invoice["invoice_pdf"] = f"{invoice['hosted_invoice_url']}/pdf"
     invoice["lines"]["data"] = [
         _make_line(item, invoice["id"], now) for item in session.private["line_items"]

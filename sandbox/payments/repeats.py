@@ -3,6 +3,7 @@
 import copy
 
 from sandbox import store
+from sandbox.base_url import get_base_url
 from sandbox.models import Record
 from sandbox.payments.cards import CardDetails
 from sandbox.payments.outright import try_card
@@ -20,7 +21,7 @@ def pay_again(session: Record, card: CardDetails, buyer: Buyer) -> tuple[Outcome
     """
     _require_paid(session)
     intent = create_intent(session)
-    return try_card(intent, card, buyer.email, session.private["base_url"]), intent
+    return try_card(intent, card, buyer.email), intent
 
 
 def copy_session(session: Record) -> Record:
@@ -31,7 +32,7 @@ def copy_session(session: Record) -> Record:
         **copy.deepcopy(session.data),
         **{name: new[name] for name in ("id", "created", "livemode")},
         "expires_at": new["created"] + _DAY_S,
-        "url": f"{session.private['base_url']}/c/pay/{new['id']}",
+        "url": f"{get_base_url()}/c/pay/{new['id']}",
         "status": "open",
         "payment_status": "unpaid",
         "payment_intent": None,

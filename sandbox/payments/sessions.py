@@ -48,15 +48,14 @@ def pay_by_card(session: Record, card: CardDetails, buyer: Buyer) -> Outcome:
     known = find_card(card.number)
     intent = _begin_attempt(session, buyer)
     method = methods.create_card_method(card, buyer.email, intent.data["customer"]).data
-    base_url = session.private["base_url"]
     if known.needs_authentication:
         url = session.data["url"]
         intents.require_authentication(intent, method, f"{url}/authenticate", url)
         return Outcome("requires_action")
     if known.decline is not None:
-        intents.decline(intent, method, known.decline, base_url)
+        intents.decline(intent, method, known.decline)
         return Outcome.declined(known.decline)
-    return _finish_paid(session, intents.succeed(intent, method, base_url))
+    return _finish_paid(session, intents.succeed(intent, method))
 
 
 def authenticate(session: Record, *, passed: bool) -> Outcome:
@@ -68,8 +67,7 @@ def authenticate(session: Record, *, passed: bool) -> Outcome:
         intents.fail_authentication(intent, method)
         error = intent.data["last_payment_error"]
         return Outcome("declined", error["code"], None, error["message"])
-    base_url = session.private["base_url"]
-    return _finish_paid(session, intents.succeed(intent, method, base_url, is_authenticated=True))
+    return _finish_paid(session, intents.succeed(intent, method, is_authenticated=True))
 
 
 def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
@@ -77,7 +75,7 @@ def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
     require_status(session, "open")
     intent = _begin_attempt(session, buyer)
     method = methods.create_bank_method(buyer.email, buyer.name, intent.data["customer"]).data
-    intents.start_processing(intent, method, session.private["base_url"])
+    intents.start_processing(intent, method)
     _complete(session, payment_status="unpaid")
     return Outcome("processing")
 

@@ -39,7 +39,6 @@ class Request:
     path: str
     form: dict[str, Any]
     key: str | None
-    base_url: str
 
     @property
     def fingerprint(self) -> str:

@@ -14,12 +14,11 @@ from sandbox.stripe_api.errors import ApiError
 
 @dataclass(frozen=True)
 class Call:
-    """Hold a checked request. `base_url` is the address that the caller used, `masked_key` its API key, masked."""
+    """Hold a checked request. `masked_key` is the caller's API key, masked."""
 
     path: str
     ids: dict[str, str]
     params: dict[str, Any]
-    base_url: str
     masked_key: str
 
 

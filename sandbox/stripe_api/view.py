@@ -60,7 +60,6 @@ def _read_request(http: HttpRequest, request_id: str, key: str | None, api_key: 
         path=http.path.rstrip("/"),
         form=decode_form(encoded),
         key=key if method == "POST" else None,
-        base_url=f"{http.scheme}://{http.get_host()}",
     )
 
 
@@ -114,7 +113,7 @@ def _run(request: Request) -> Answer:
     with calling_with(request.api_key), acting_for(request.id, request.key):
         require_permission_for(request.method, request.path)
         params = check_parameters(request.form, found.accepts)
-        call = Call(request.path, path_ids, params, request.base_url, request.api_key.masked)
+        call = Call(request.path, path_ids, params, request.api_key.masked)
         if request.method == "GET":
             body = expand(found.answer(call), params.get("expand", []))
         else:

@@ -33,7 +33,7 @@ expands_by(_TYPE, "line_items", _list_line_items)
 @route("POST", _PATH, stripe_params.SessionCreateParams)
 def create(call: Call) -> Json:
     """Create a session, without an event, as at Stripe."""
-    session, private = build_session(call.params, call.base_url)
+    session, private = build_session(call.params)
     return dict(store.add_object(session, private=private, due=session["expires_at"]).data)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from sandbox import clock
 from sandbox.account import get_account
+from sandbox.base_url import get_base_url
 from sandbox.payments.currencies import get_maximum, get_minimum
 from sandbox.payments.formatting import format_amount
 from sandbox.shapes import Json, make_object, make_part
@@ -31,7 +32,7 @@ _INTENT_FIELDS = """
 """.split()
 
 
-def build_session(params: dict[str, Any], base_url: str) -> tuple[Json, Json]:
+def build_session(params: dict[str, Any]) -> tuple[Json, Json]:
     """Return a session and its private data. Raises ApiError."""
     _check_account()
     _check_mode(params)
@@ -41,7 +42,7 @@ def build_session(params: dict[str, Any], base_url: str) -> tuple[Json, Json]:
     check_email(params.get("payment_intent_data", {}), "receipt_email", "payment_intent_data[receipt_email]")
     items = build_line_items(params)
     session = make_object("checkout.session", **pick_fields(params, _COPIED))
-    session["url"] = f"{base_url}/c/pay/{session['id']}"
+    session["url"] = f"{get_base_url()}/c/pay/{session['id']}"
     session["metadata"] = merge_metadata({}, params.get("metadata"))
     session["expires_at"] = _read_expiry(params)
     _set_invoice_creation(session, params.get("invoice_creation", {}))
@@ -50,7 +51,7 @@ def build_session(params: dict[str, Any], base_url: str) -> tuple[Json, Json]:
     session["automatic_tax"] = _describe_tax(params.get("automatic_tax", {}))
     _set_amounts(session, items)
     _set_customer(session, params)
-    return session, _make_private(session, params, items, base_url)
+    return session, _make_private(session, params, items)
 
 
 def _check_account() -> None:
@@ -142,12 +143,11 @@ def _set_customer(session: Json, params: dict[str, Any]) -> None:
     )
 
 
-def _make_private(session: Json, params: dict[str, Any], items: list[Json], base_url: str) -> Json:
+def _make_private(session: Json, params: dict[str, Any], items: list[Json]) -> Json:
     data = params.get("payment_intent_data", {})
     intent = pick_fields(data, _INTENT_FIELDS)
     intent["metadata"] = merge_metadata({}, data.get("metadata"), "payment_intent_data[metadata]")
     return {
-        "base_url": base_url,
         "customer": session["customer"],
         "customer_details": session["customer_details"],
         "line_items": items,
