@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import psycopg
+from tqdm import tqdm
 
 from bench.hosts import ContenderFailed, Measurement
 from bench.load import Load, Pace
 from bench.results import Results
 
+Step = TypeVar("Step")
 QUIET_S = 20
+
+
+def show_progress(steps: Sequence[Step]) -> Iterator[Step]:
+    """Show how far it is and how long it will take; without a terminal, now and then."""
+    yield from tqdm(steps, mininterval=0.1 if sys.stderr.isatty() else QUIET_S)
 
 
 def measure_in_turn(
@@ -20,17 +27,13 @@ def measure_in_turn(
 ) -> None:
     """Fill ``results`` by name. A contender that fails is recorded as absent, and the others go on."""
     numbers = range(max(pace.rounds, pace.rounds_of_aims))
-    rounds = [(number, load) for number in numbers for load in loads if number < pace.rounds_for(load)]
-    progress = Progress(len(rounds) * len(measures))
-    for _, load in rounds:
-        for name, measure in measures.items():
-            progress.step(f"{name}: {load.name}")
-            if name not in results.absent:
-                try:
-                    results.add(name, load, measure(load))
-                except ContenderFailed as error:
-                    results.absent[name] = reason(error)
-    progress.step("done")
+    rounds = [load for number in numbers for load in loads if number < pace.rounds_for(load)]
+    for load, name in show_progress([(load, name) for load in rounds for name in measures]):
+        if name not in results.absent:
+            try:
+                results.add(name, load, measures[name](load))
+            except ContenderFailed as error:
+                results.absent[name] = reason(error)
 
 
 def check_books(results: Results, names: Sequence[str], url: str, spent: str) -> None:
@@ -49,23 +52,3 @@ def check_books(results: Results, names: Sequence[str], url: str, spent: str) ->
 
 def reason(error: ContenderFailed) -> str:
     return f"failed: {str(error).strip().splitlines()[-1]}"
-
-
-class Progress:
-    """Shows the time left of ``steps``; without a terminal, now and then."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps, self.begun_steps = steps, 0
-        self.begun = self.said = time.monotonic()
-
-    def step(self, text: str) -> None:
-        """Show that the next step has begun, or after the last one that all are done."""
-        now, done = time.monotonic(), self.begun_steps
-        self.begun_steps += 1
-        left = int((now - self.begun) / max(done, 1) * (self.steps - done))
-        line = f"{done / self.steps:4.0%}  {left // 60}:{left % 60:02d} left  {text}"
-        if sys.stdout.isatty():
-            print(f"\r{line:<100}", end="" if done < self.steps else "\n", flush=True)
-        elif now - self.said >= QUIET_S:
-            self.said = now
-            print(line, flush=True)

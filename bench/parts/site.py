@@ -18,7 +18,7 @@ from bench import ours
 from bench.cluster import Cluster
 from bench.hosts import Host
 from bench.load import Pace
-from bench.rounds import Progress
+from bench.rounds import show_progress
 from bench.services import (
     bearer_token,
     control,
@@ -47,14 +47,11 @@ def say_site(cluster: Cluster, pace: Pace) -> None:
         site = Site(processes, cluster.create_database("bench_site"))
         operations = site.operations()
         seconds: dict[str, list[float]] = {name: [] for name in operations}
-        progress = Progress((WARM_UP + pace.site_rounds) * len(operations))
-        for number in range(WARM_UP + pace.site_rounds):
-            for name, operate in operations.items():
-                progress.step(name)
-                took = operate()
-                if number >= WARM_UP:
-                    seconds[name].append(took)
-        progress.step("done")
+        rounds = range(-WARM_UP, pace.site_rounds)
+        for number, name in show_progress([(number, name) for number in rounds for name in operations]):
+            took = operations[name]()
+            if number >= 0:
+                seconds[name].append(took)
     print(f"\n{as_text(_table(seconds))}")
     print(
         f"{pace.site_rounds} interleaved rounds, one client, granian with 1 worker, {os.cpu_count()} cores."
