@@ -35,7 +35,7 @@ _controls: list[URLPattern] = [
     path("account", control(GET=account.show, POST=account.change)),
     path("keys", control(GET=account.show_keys, POST=account.keep)),
     path("webhooks", control(GET=webhooks.list_deliveries)),
-    path("webhooks/mode", control(GET=webhooks.show_mode, POST=webhooks.set_mode)),
+    path("webhooks/mode", control(POST=webhooks.set_mode)),
     path("webhooks/release", control(POST=releasing.release)),
     path("webhooks/send", control(POST=webhooks.send_raw)),
     path("webhooks/drop", control(POST=webhooks.drop)),

@@ -25,10 +25,6 @@ def list_deliveries(*, state: str | None = None, type: str | None = None) -> Jso
     }
 
 
-def show_mode() -> Json:
-    return {"mode": outbox.get_mode()}
-
-
 def set_mode(*, mode: Literal["deliver", "hold"]) -> Json:
     with store.writing():
         outbox.set_mode(mode)

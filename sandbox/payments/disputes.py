@@ -1,7 +1,5 @@
 """Open, escalate, contest and close disputes: chargebacks, which take the money, and inquiries, which only ask."""
 
-from typing import Any
-
 from sandbox import clock, store
 from sandbox.models import Record
 from sandbox.payments.balance import DISPUTE, DISPUTE_REVERSAL, Fee, Kind, choose_reversal, record_movement
@@ -9,7 +7,7 @@ from sandbox.payments.methods import find_test_card
 from sandbox.payments.refunds import fail_pending_refunds
 from sandbox.payments.states import WrongStateError, require_status
 from sandbox.shapes import Json, make_object
-from sandbox.webhooks.events import acting_for, emit
+from sandbox.webhooks.events import acting_for, change_and_emit, emit
 
 REASONS = """
     bank_cannot_process check_returned credit_not_processed customer_initiated debit_not_authorized duplicate fraudulent
@@ -145,14 +143,14 @@ def escalate_dispute(dispute: Record) -> Record:
     charge = store.get_object("charge", _get_claimed(dispute)["charge"])
     details = {**dispute.data["evidence_details"], "due_by": _get_due_by()}
     with acting_for(None):
-        previous = store.change(
+        change_and_emit(
             dispute,
+            "charge.dispute.updated",
             status="needs_response",
             is_charge_refundable=False,
             evidence_details=details,
             payment_method_details=_describe_case(charge, dispute.data["reason"], inquiry=False),
         )
-        emit("charge.dispute.updated", dispute.data, previous)
         previous = _withdraw(dispute)
         emit("charge.dispute.funds_withdrawn", dispute.data, previous)
         fail_pending_refunds(charge)
@@ -163,7 +161,9 @@ def close_dispute(dispute: Record, status: str) -> Record:
     """Decide a dispute as its bank would. Raises WrongStateError for one that can't end like this."""
     require_status(dispute, *_ENDINGS[status])
     with acting_for(None):
-        _close(dispute, status=status, is_charge_refundable=status != "lost")
+        change_and_emit(
+            dispute, "charge.dispute.closed", status=status, is_charge_refundable=status != "lost"
+        )
         if status == "won":  # Stripe keeps its fee
             previous = _move(dispute, 1, DISPUTE_REVERSAL, "Chargeback reversal")
             emit("charge.dispute.funds_reinstated", dispute.data, previous)
@@ -173,12 +173,7 @@ def close_dispute(dispute: Record, status: str) -> Record:
 def accept_dispute(dispute: Record) -> None:
     """Accept a dispute as the merchant. Raises WrongStateError for a closed one."""
     require_status(dispute, *OPEN_STATUSES)
-    _close(dispute, status="lost")
-
-
-def _close(dispute: Record, **fields: Any) -> None:
-    previous = store.change(dispute, **fields)
-    emit("charge.dispute.closed", dispute.data, previous)
+    change_and_emit(dispute, "charge.dispute.closed", status="lost")
 
 
 def update_evidence(dispute: Record, *, evidence: Json, submit: bool, metadata: Json) -> None:
@@ -191,9 +186,7 @@ def update_evidence(dispute: Record, *, evidence: Json, submit: bool, metadata: 
         details["submission_count"] += 1
         details["past_due"] = clock.get_now() > details["due_by"]
         fields["status"] = _REVIEW.get(dispute.data["status"], dispute.data["status"])
-    previous = store.change(dispute, **fields)
-    if previous:
-        emit("charge.dispute.updated", dispute.data, previous)
+    change_and_emit(dispute, "charge.dispute.updated", **fields)
 
 
 def decide_by_magic_words(dispute: Record) -> None:

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 import stripe
 
 from sandbox import store
+from sandbox.models import Record
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.outbox import enqueue_event
 
@@ -32,6 +33,13 @@ def emit(event_type: str, subject: Json, previous: Json | None = None) -> Json:
     only if, its change is committed.
     """
     return publish(build_event(event_type, subject, previous))
+
+
+def change_and_emit(record: Record, event_type: str, **fields: object) -> None:
+    """Set fields of an object, and emit an event if any of them changed."""
+    previous = store.change(record, **fields)
+    if previous:
+        emit(event_type, record.data, previous)
 
 
 def build_event(event_type: str, subject: Json, previous: Json | None = None) -> Json:

@@ -2,7 +2,6 @@
 
 from stripe import params as stripe_params
 
-from sandbox import store
 from sandbox.payments.customers import create_customer
 from sandbox.shapes import Json
 from sandbox.stripe_api.fields import (
@@ -14,7 +13,7 @@ from sandbox.stripe_api.fields import (
 )
 from sandbox.stripe_api.lists import serve_reading
 from sandbox.stripe_api.routing import Call, route
-from sandbox.webhooks.events import emit
+from sandbox.webhooks.events import change_and_emit, emit
 
 _IGNORED = ("default_source", "invoice_settings", "test_clock")
 # A deleted customer is still found, as a stub.
@@ -34,9 +33,7 @@ def update(call: Call) -> Json:
     check_email(call.params, "email")
     metadata = merge_metadata(record.data["metadata"], call.params.get("metadata"))
     fields = pick_fields_of("customer", call.params, _IGNORED)
-    previous = store.change(record, **fields, metadata=metadata)
-    if previous:
-        emit("customer.updated", record.data, previous)
+    change_and_emit(record, "customer.updated", **fields, metadata=metadata)
     return dict(record.data)
 
 

@@ -14,7 +14,7 @@ from sandbox.stripe_api.expansion import expands_to
 from sandbox.stripe_api.fields import find_in_parameter, find_in_path, merge_metadata, pick_fields
 from sandbox.stripe_api.lists import serve_reading
 from sandbox.stripe_api.routing import Call, route
-from sandbox.webhooks.events import emit
+from sandbox.webhooks.events import change_and_emit, emit
 
 _UNSUPPORTED = ("currency_options", "custom_unit_amount", "tiers", "transform_quantity")
 _FIELDS = ("active", "lookup_key", "nickname", "tax_behavior")
@@ -129,13 +129,7 @@ def _claim_lookup_key(lookup_key: str | None, transfer: bool) -> None:
             code="resource_already_exists",
             param="lookup_key",
         )
-    _update(holder, lookup_key=None)
-
-
-def _update(record: Record, **fields: Any) -> None:
-    previous = store.change(record, **fields)
-    if previous:
-        emit("price.updated", record.data, previous)
+    change_and_emit(holder, "price.updated", lookup_key=None)
 
 
 def _choose(params: Json) -> Json:
@@ -159,5 +153,5 @@ def update(call: Call) -> Json:
     if fields.get("lookup_key") not in (None, record.data["lookup_key"]):
         _claim_lookup_key(fields["lookup_key"], call.params.get("transfer_lookup_key", False))
     metadata = merge_metadata(record.data["metadata"], call.params.get("metadata"))
-    _update(record, **fields, metadata=metadata)
+    change_and_emit(record, "price.updated", **fields, metadata=metadata)
     return dict(record.data)
