@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Protocol
 from urllib.parse import quote_plus
 
 import httpx
@@ -17,18 +16,6 @@ RENEW_AHEAD_S = 30.0
 DEFAULT_LIFETIME_S = 60.0
 
 
-class Credentials(Protocol):
-    """Provide the Authorization header of requests."""
-
-    def authorization(self) -> str:
-        """Return the header of the next request. May ask the provider, and raise its errors."""
-        ...
-
-    def renew(self, refused: str) -> bool:
-        """Tell, after a 401, whether another header than the refused one may work."""
-        ...
-
-
 class ApiKey:
     """Use a key created in the admin, ``pck_…``."""
 
@@ -36,9 +23,11 @@ class ApiKey:
         self._header = f"Bearer {key}"
 
     def authorization(self) -> str:
+        """Return the Authorization header of the next request."""
         return self._header
 
     def renew(self, refused: str) -> bool:
+        """Tell, after a 401, whether another header than the refused one may work."""
         return False
 
 
@@ -58,6 +47,7 @@ class ClientCredentials:
         self._renew_at = 0.0
 
     def authorization(self) -> str:
+        """Return the Authorization header of the next request. May ask the provider, and raise its errors."""
         with self._lock:
             if time.monotonic() >= self._renew_at:
                 self._fetch()
@@ -81,6 +71,9 @@ class ClientCredentials:
         lifetime_s = float(document.get("expires_in") or DEFAULT_LIFETIME_S)
         self._header = f"Bearer {document['access_token']}"
         self._renew_at = asked_at + lifetime_s - min(RENEW_AHEAD_S, lifetime_s / 5)
+
+
+Credentials = ApiKey | ClientCredentials
 
 
 def _read_token(answer: httpx.Response) -> dict[str, str]:
