@@ -56,7 +56,7 @@ class SavedAnswer(Row):
 
 
 class Delivery(Row):
-    """Track one event on its way to one endpoint. Every attempt sends the same `payload`."""
+    """Track one event on its way to one endpoint. Each of its `attempts` sends the same `payload`."""
 
     class State(models.TextChoices):
         PENDING = "pending"
@@ -72,21 +72,9 @@ class Delivery(Row):
     payload = models.TextField()
     state = models.CharField(max_length=16, choices=State.choices, db_index=True)
     failures = models.IntegerField(default=0)
+    attempts = models.JSONField(default=list)
 
     objects: ClassVar[models.Manager["Delivery"]] = models.Manager()
-
-
-class Attempt(Row):
-    """Record one HTTP request of a delivery. Without an answer, `status` is None and `error` says why."""
-
-    delivery = models.BigIntegerField(db_index=True)
-    at = models.FloatField()
-    status = models.IntegerField(null=True)
-    duration_ms = models.IntegerField()
-    body = models.TextField()
-    error = models.TextField(null=True)
-
-    objects: ClassVar[models.Manager["Attempt"]] = models.Manager()
 
 
 class Fault(Row):

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from sandbox import store
 from sandbox.controls.answering import Positive
-from sandbox.models import Attempt, Delivery
+from sandbox.models import Delivery
 from sandbox.shapes import Json
 from sandbox.webhooks.sending import record_attempt, send
 
@@ -80,7 +80,6 @@ def _send_one(pk: int) -> Json:
 
 def describe(delivery: Delivery) -> Json:
     """Return a delivery with its attempts, as the controls show it."""
-    attempts = Attempt.objects.filter(delivery=delivery.pk).order_by("id")
     return {
         "id": delivery.pk,
         "event": delivery.event,
@@ -88,5 +87,5 @@ def describe(delivery: Delivery) -> Json:
         "endpoint": delivery.endpoint,
         "url": delivery.url,
         "state": delivery.state,
-        "attempts": list(attempts.values("at", "status", "duration_ms", "body", "error")),
+        "attempts": delivery.attempts,
     }

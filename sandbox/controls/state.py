@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from sandbox import account, clock, faults, store
 from sandbox.controls.answering import ControlError
-from sandbox.models import Attempt, Delivery, Fault, Record, SavedAnswer, Setting
+from sandbox.models import Delivery, Fault, Record, SavedAnswer, Setting
 from sandbox.openid import users
 from sandbox.payments.deadlines import meet_deadlines
 from sandbox.shapes import Json
@@ -94,7 +94,7 @@ def reset() -> Json:
     """Empty the sandbox, as if it had just been started with the same command line."""
     with store.writing():
         courier.forget_all()
-        for model in (Record, SavedAnswer, Delivery, Attempt, Fault, Setting):
+        for model in (Record, SavedAnswer, Delivery, Fault, Setting):
             model.objects.all().delete()
         clock.load_offset()
         account.load_account()

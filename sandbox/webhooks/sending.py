@@ -8,7 +8,7 @@ from typing import Any
 
 import urllib3
 
-from sandbox.models import Attempt, Delivery, Record
+from sandbox.models import Delivery, Record
 
 ENDPOINT_DELETED = "the endpoint has been deleted"
 _TIMEOUT_S = 10
@@ -76,7 +76,7 @@ def _measure_ms(started_at: float) -> int:
 
 def record_attempt(delivery: Delivery, result: Result, state: str) -> None:
     """Record an attempt and the resulting state of the delivery. Call inside `store.writing()`."""
-    Attempt.objects.create(delivery=delivery.pk, **result.to_json())
+    delivery.attempts.append(result.to_json())
     delivery.state = state
     delivery.failures += not result.is_success
     delivery.save()
