@@ -11,30 +11,19 @@ from decimal import Decimal
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-class _Line:
-    """The file that csv writes to: keeps the text until it is taken."""
+class _Echo:
+    """The file that csv writes to: returns each line."""
 
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-
-    def write(self, text: str) -> None:
-        self.parts.append(text)
-
-    def take(self) -> str:
-        text = "".join(self.parts)
-        self.parts.clear()
-        return text
+    def write(self, line: str) -> str:
+        return line
 
 
-def csv_lines(columns: Sequence[str], batches: Iterable[Iterable[Sequence[str]]]) -> Iterator[str]:
+def csv_lines(columns: Iterable[str], batches: Iterable[Iterable[Sequence[str]]]) -> Iterator[str]:
     """Yield the column names, then each batch of rows. Pass users' text through `harmless` first."""
-    line = _Line()
-    writer = csv.writer(line)
-    writer.writerow(columns)
-    yield line.take()
+    write_row = csv.writer(_Echo()).writerow
+    yield write_row(columns)
     for batch in batches:
-        writer.writerows(batch)
-        yield line.take()
+        yield "".join(map(write_row, batch))
 
 
 def as_cells(values: Iterable[object]) -> list[str]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 from django.utils.formats import number_format
+
+from core.csv_lines import harmless, utc_text
 
 
 def plain(number: Decimal) -> str:
@@ -23,3 +28,26 @@ def credits_amount(amount: Decimal) -> str:
 def credits_change(amount: Decimal) -> str:
     """Format a change for reading, with its sign: "+5,000"."""
     return f"+{credits_amount(amount)}" if amount > 0 else credits_amount(amount)
+
+
+def csv_row(values: Iterable[object]) -> list[str]:
+    """Format a row of a CSV file, each value by its type. Text can't run as a formula."""
+    return [_cell(value) for value in values]
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return str(value)
+        case Decimal():
+            return plain(value)
+        case datetime():
+            return utc_text(value)
+        case dict():
+            return json.dumps(value, ensure_ascii=False) if value else ""
+        case _:
+            return harmless(str(value))

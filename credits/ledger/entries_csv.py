@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from core.csv_lines import csv_lines, harmless, utc_text
+from core.csv_lines import csv_lines
 from core.database.row_batches import in_row_batches
-from credits.formatting import plain
+from credits.formatting import csv_row, plain
 from credits.ledger.models import Account, Entry
 
 COLUMNS = [
@@ -32,7 +32,26 @@ def entry_batches(entries: QuerySet[Entry], order: list[str]) -> Iterator[list[E
 def rows_of(batch: list[Entry]) -> list[list[str]]:
     """Return the entries' rows; their owners are looked up together."""
     owners = _owners({entry.account_id for entry in batch})
-    return [_row(entry, *owners[entry.account_id]) for entry in batch]
+    return [
+        csv_row(
+            (
+                entry.pk,
+                entry.account_id,
+                *owners[entry.account_id],
+                entry.version,
+                entry.kind,
+                entry.amount,
+                entry.balance_after,
+                entry.owed,
+                lots_text(entry),
+                entry.key,
+                entry.reference,
+                entry.created_at,
+                bytes(entry.hash).hex(),
+            )
+        )
+        for entry in batch
+    ]
 
 
 def _owners(accounts: set[UUID]) -> dict[UUID, tuple[str, str]]:
@@ -41,28 +60,9 @@ def _owners(accounts: set[UUID]) -> dict[UUID, tuple[str, str]]:
         "pk", "owner_id", "owner__email", "owner__username", "team_id", "team__name"
     )
     return {
-        account: (str(owner or team or ""), harmless(email or username or name or ""))
+        account: (str(owner or team or ""), email or username or name or "")
         for account, owner, email, username, team, name in named
     }
-
-
-def _row(entry: Entry, owner_id: str, owner: str) -> list[str]:
-    return [
-        str(entry.pk),
-        str(entry.account_id),
-        owner_id,
-        owner,
-        str(entry.version),
-        entry.kind,
-        plain(entry.amount),
-        plain(entry.balance_after),
-        plain(entry.owed),
-        lots_text(entry),
-        harmless(entry.key),
-        harmless(entry.reference),
-        utc_text(entry.created_at),
-        bytes(entry.hash).hex(),
-    ]
 
 
 def lots_text(entry: Entry) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from core.csv_lines import csv_lines, harmless
-from credits.formatting import plain
+from core.csv_lines import csv_lines
+from credits.formatting import csv_row
 from credits.ledger.entries_csv import lots_text
 from credits.ledger.models import Entry
 from credits.statement.reading import Selection, rows_of
@@ -20,13 +20,6 @@ def csv_of(selection: Selection, zone: ZoneInfo) -> Iterator[str]:
 
 
 def _row(entry: Entry, zone: ZoneInfo) -> list[str]:
-    return [
-        str(entry.version),
-        entry.created_at.astimezone(zone).isoformat(),
-        entry.kind,
-        plain(entry.amount),
-        plain(entry.balance_after),
-        plain(entry.owed),
-        lots_text(entry),
-        harmless(entry.reference),
-    ]
+    time = entry.created_at.astimezone(zone).isoformat()
+    amounts = entry.amount, entry.balance_after, entry.owed
+    return csv_row((entry.version, time, entry.kind, *amounts, lots_text(entry), entry.reference))
