@@ -14,15 +14,16 @@ from unfold.decorators import action, display
 
 from accounts.models import User
 from backoffice.actions import acted_on, after_dialog
-from backoffice.display import EMPTY, chip, link_to
+from backoffice.display import chip, link_to
 from backoffice.read_only import ReadOnlyAdmin
 from credits.adjustments import adjusting as adjustments
 from credits.adjustments.limits import allowance_of, in_words
 from credits.adjustments.models import Adjustment
 from credits.admin.account_sheet import sheet_of
+from credits.admin.columns import amount_column
 from credits.admin.forms import AdjustForm
 from credits.errors import LedgerError
-from credits.formatting import credits_amount, credits_change
+from credits.formatting import credits_change
 from credits.ledger.models import Account
 from credits.ledger.own_account import may_act_on
 
@@ -74,6 +75,10 @@ class AccountAdmin(ReadOnlyAdmin):
     actions_detail = ["adjust"]
     change_form_outer_after_template = "admin/credits/account_sheet.html"
 
+    balance_shown = amount_column(_("balance"), "balance", ordering="balance")
+    held_shown = amount_column(_("held"), "held", dash_for_zero=True, ordering="held")
+    debt_shown = amount_column(_("debt"), "debt", dash_for_zero=True, ordering="debt")
+
     def change_view(
         self,
         request: HttpRequest,
@@ -105,18 +110,6 @@ class AccountAdmin(ReadOnlyAdmin):
     @display(description=_("holder"))
     def holder_link(self, account: Account) -> str:
         return link_to(account.owner or account.team)
-
-    @display(description=_("balance"), ordering="balance")
-    def balance_shown(self, account: Account) -> str:
-        return credits_amount(account.balance)
-
-    @display(description=_("held"), ordering="held")
-    def held_shown(self, account: Account) -> str:
-        return credits_amount(account.held) if account.held else EMPTY
-
-    @display(description=_("debt"), ordering="debt")
-    def debt_shown(self, account: Account) -> str:
-        return credits_amount(account.debt) if account.debt else EMPTY
 
     def has_adjust_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("credits.adjust_credits")

@@ -23,7 +23,7 @@ from backoffice.long_lists import LongListAdmin
 from credits.adjustments import adjusting as adjustments
 from credits.adjustments.models import Adjustment
 from credits.adjustments.undoing import undo_adjustment
-from credits.admin.columns import LedgerColumns, written
+from credits.admin.columns import LedgerColumns, amount_column, written
 from credits.admin.forms import ReasonForm, UndoForm
 from credits.admin.state_filter import ALL, StateFilter
 from credits.errors import LedgerError
@@ -74,6 +74,8 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
+    amount_shown = amount_column(_("amount"), "amount", credits_change)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Adjustment]:
         found: QuerySet[Adjustment] = super().get_queryset(request)
         return found.select_related(*self.list_select_related)
@@ -87,10 +89,6 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
         self, request: HttpRequest, queryset: QuerySet[Adjustment], search_term: str
     ) -> tuple[QuerySet[Adjustment], bool]:
         return rows_named(queryset, search_term.strip()), False
-
-    @display(description=_("amount"))
-    def amount_shown(self, adjustment: Adjustment) -> str:
-        return credits_change(adjustment.amount)
 
     @display(description=_("reason"))
     def reason_shown(self, adjustment: Adjustment) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from functools import wraps
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from backoffice.display import EMPTY, chip, link_to, shortened
+from backoffice.display import EMPTY, chip, link_to, pretty_json, shortened
 from credits.adjustments.models import Adjustment
 from credits.formatting import credits_amount
 from credits.ledger.models import Entry, Hold, Lot
@@ -37,8 +38,35 @@ def once_per_row(show: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
     return shown
 
 
+def column(label: Any, show: Callable[[Any], str], ordering: str | None = None) -> Callable[[Any, Any], str]:
+    """Return an admin's column that shows its rows by a function."""
+
+    def shown(page: Any, row: Any) -> str:
+        return show(row)
+
+    described: Callable[[Any, Any], str] = display(shown, description=label, ordering=ordering)
+    return described
+
+
+def amount_column(
+    label: Any,
+    name: str,
+    show: Callable[[Decimal], str] = credits_amount,
+    *,
+    dash_for_zero: bool = False,
+    ordering: str | None = None,
+) -> Callable[[Any, Any], str]:
+    """Return an admin's column that shows an amount of its rows."""
+
+    def shown(row: Any) -> str:
+        amount = getattr(row, name)
+        return EMPTY if dash_for_zero and not amount else show(amount)
+
+    return column(label, shown, ordering)
+
+
 class LedgerColumns:
-    """The account, as a link, and the client's own reference."""
+    """The account, as a link, and what the client said: its own reference, metadata."""
 
     @display(description=gettext_lazy("reference"))
     def reference_shown(self, row: Entry | Lot | Hold | Adjustment) -> str:
@@ -47,6 +75,10 @@ class LedgerColumns:
     @display(description=gettext_lazy("account"))
     def account_link(self, row: Entry | Lot | Hold | Adjustment) -> str:
         return link_to(row.account)
+
+    @display(description=gettext_lazy("metadata"))
+    def metadata_shown(self, row: Entry | Hold) -> str:
+        return pretty_json(row.metadata) if row.metadata else EMPTY
 
 
 def written(moment: datetime | None) -> str:

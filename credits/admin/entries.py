@@ -14,13 +14,13 @@ from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from accounts.downloads import DownloadableList
-from backoffice.display import EMPTY, chip, link_to, pretty_json
+from backoffice.display import chip, link_to
 from backoffice.long_lists import LongListAdmin
 from backoffice.period_filter import PeriodFilter
 from backoffice.tables import plain_table
 from core.uuids import as_uuid
-from credits.admin.columns import LedgerColumns, lot_left, once_per_row
-from credits.formatting import credits_amount, credits_change
+from credits.admin.columns import LedgerColumns, amount_column, column, lot_left, once_per_row
+from credits.formatting import credits_change
 from credits.ledger.entries_csv import entries_csv
 from credits.ledger.entry_times import entries_between
 from credits.ledger.models import Entry, Hold, Lot
@@ -94,6 +94,11 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
+    kind_chip = column(_("kind"), lambda entry: chip(entry.get_kind_display()))
+    amount_shown = amount_column(_("amount"), "amount", credits_change)
+    balance_after_shown = amount_column(_("balance after"), "balance_after")
+    owed_shown = amount_column(_("debt change"), "owed", credits_change, dash_for_zero=True)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
         entries: QuerySet[Entry] = super().get_queryset(request)
         return entries.defer("hash", "metadata")
@@ -124,26 +129,6 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
     def lines_of(self, rows: QuerySet[Entry]) -> Iterator[str]:
         """Yield the rows in the list's order: one account's by version, which is indexed."""
         return entries_csv(rows, [str(column) for column in rows.query.order_by])
-
-    @display(description=_("kind"))
-    def kind_chip(self, entry: Entry) -> str:
-        return chip(entry.get_kind_display())
-
-    @display(description=_("amount"))
-    def amount_shown(self, entry: Entry) -> str:
-        return credits_change(entry.amount)
-
-    @display(description=_("balance after"))
-    def balance_after_shown(self, entry: Entry) -> str:
-        return credits_amount(entry.balance_after)
-
-    @display(description=_("debt change"))
-    def owed_shown(self, entry: Entry) -> str:
-        return credits_change(entry.owed) if entry.owed else EMPTY
-
-    @display(description=_("metadata"))
-    def metadata_shown(self, entry: Entry) -> str:
-        return pretty_json(entry.metadata) if entry.metadata else EMPTY
 
     @display(description=_("lots"))
     @once_per_row

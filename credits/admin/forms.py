@@ -28,33 +28,37 @@ from credits.errors import InvalidEntry, LedgerError
 GIVE, TAKE = "give", "take"
 
 
+def reason_field(help_text: Any) -> forms.CharField:
+    return forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=LONGEST_REASON,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=help_text,
+    )
+
+
+def key_field() -> forms.CharField:
+    """Return the key of a dialog: submitting it twice takes effect once."""
+    return forms.CharField(widget=forms.HiddenInput, initial=uuid4)
+
+
 class ReasonForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     """Asks for a reason, which the page's history keeps."""
 
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=LONGEST_REASON,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("Stored in this page’s history with your name."),
-    )
+    reason = reason_field(gettext_lazy("Stored in this page’s history with your name."))
 
 
 class UndoForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """Asks for a reason. ``key`` belongs to the dialog, so submitting twice undoes once."""
+    """Asks for a reason to undo."""
 
-    key = forms.CharField(widget=forms.HiddenInput, initial=uuid4)
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=LONGEST_REASON,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("The customer sees this on their statement."),
-    )
+    key = key_field()
+    reason = reason_field(gettext_lazy("The customer sees this on their statement."))
 
 
 class AdjustForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """Adds credits to an account or removes them. ``key`` belongs to the dialog, so submitting twice books once."""
+    """Adds credits to an account or removes them."""
 
-    key = forms.CharField(widget=forms.HiddenInput, initial=uuid4)
+    key = key_field()
     what = forms.ChoiceField(
         label=gettext_lazy("Action"),
         choices=[(GIVE, gettext_lazy("Add credits")), (TAKE, gettext_lazy("Remove credits"))],
@@ -63,12 +67,7 @@ class AdjustForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     amount = AmountField(
         label=gettext_lazy("Credits"), min_value=QUANTUM, widget=UnfoldAdminDecimalFieldWidget
     )
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=LONGEST_REASON,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("The customer sees this on their statement."),
-    )
+    reason = reason_field(gettext_lazy("The customer sees this on their statement."))
     reference = forms.CharField(
         label=gettext_lazy("Reference"),
         required=False,

@@ -16,11 +16,13 @@ from unfold.decorators import action, display
 from accounts.clients.models import ApiClient
 from accounts.models import User
 from backoffice.actions import acted_on, after_dialog
-from backoffice.display import EMPTY, link_to, pretty_json, shortened
+from backoffice.display import EMPTY, link_to, shortened
 from backoffice.long_lists import LongListAdmin
 from backoffice.tables import plain_table
 from credits.admin.columns import (
     LedgerColumns,
+    amount_column,
+    column,
     hold_chip,
     hold_ends,
     lot_expires,
@@ -116,6 +118,12 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
+    status_chip = column(_("status"), hold_chip)
+    ends = column(_("time left"), hold_ends)
+    amount_shown = amount_column(_("amount"), "amount")
+    remaining_shown = amount_column(_("still held"), "remaining")
+    captured_shown = amount_column(_("captured"), "captured")
+
     def get_ordering(self, request: HttpRequest) -> list[str]:
         """List open ones by expiry, the soonest first; others by creation, the newest first."""
         return (
@@ -129,26 +137,6 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
     ) -> tuple[QuerySet[Hold], bool]:
         return rows_named(queryset, search_term.strip()), False
 
-    @display(description=_("status"))
-    def status_chip(self, hold: Hold) -> str:
-        return hold_chip(hold)
-
-    @display(description=_("amount"))
-    def amount_shown(self, hold: Hold) -> str:
-        return credits_amount(hold.amount)
-
-    @display(description=_("still held"))
-    def remaining_shown(self, hold: Hold) -> str:
-        return credits_amount(hold.remaining)
-
-    @display(description=_("captured"))
-    def captured_shown(self, hold: Hold) -> str:
-        return credits_amount(hold.captured)
-
-    @display(description=_("time left"))
-    def ends(self, hold: Hold) -> str:
-        return hold_ends(hold)
-
     @display(description=_("API client"))
     @once_per_row
     def client_shown(self, hold: Hold) -> str:
@@ -160,10 +148,6 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
         if hold.overrun == Hold.Overrun.DEBT:
             return _("left as debt if the balance doesn’t cover it")
         return _("refused if the balance doesn’t cover it")
-
-    @display(description=_("metadata"))
-    def metadata_shown(self, hold: Hold) -> str:
-        return pretty_json(hold.metadata) if hold.metadata else EMPTY
 
     @display(description=_("captures"))
     @once_per_row

@@ -15,7 +15,7 @@ from unfold.decorators import display
 from backoffice.display import EMPTY, chip, link_to, shortened
 from backoffice.long_lists import LongListAdmin
 from backoffice.tables import plain_table
-from credits.admin.columns import LedgerColumns, hold_ends, lot_expires, once_per_row
+from credits.admin.columns import LedgerColumns, amount_column, column, hold_ends, lot_expires, once_per_row
 from credits.formatting import credits_amount, credits_change
 from credits.ledger.models import Clawback, Lot
 from credits.statement.traces import accounts_named, as_id, holds_on, moved_by_kind
@@ -65,6 +65,11 @@ class LotAdmin(LedgerColumns, LongListAdmin):
         (_("Usage"), {"fields": ["moved_shown", "holds_shown", "clawbacks_shown"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
+    expires = column(_("expires"), lot_expires)
+    amount_shown = amount_column(_("amount"), "amount")
+    remaining_shown = amount_column(_("remaining"), "remaining")
+    held_shown = amount_column(_("held"), "held", dash_for_zero=True)
+
     # Set by billing, which formats money: minor units and the currency.
     in_money: Callable[[int, str], str] | None = None
 
@@ -85,22 +90,6 @@ class LotAdmin(LedgerColumns, LongListAdmin):
         if identifier := as_id(word):
             own |= Q(pk=identifier)
         return queryset.filter(own), False
-
-    @display(description=_("amount"))
-    def amount_shown(self, lot: Lot) -> str:
-        return credits_amount(lot.amount)
-
-    @display(description=_("remaining"))
-    def remaining_shown(self, lot: Lot) -> str:
-        return credits_amount(lot.remaining)
-
-    @display(description=_("held"))
-    def held_shown(self, lot: Lot) -> str:
-        return credits_amount(lot.held) if lot.held else EMPTY
-
-    @display(description=_("expires"))
-    def expires(self, lot: Lot) -> str:
-        return lot_expires(lot)
 
     @display(description=_("cost"))
     def came_as(self, lot: Lot) -> Any:

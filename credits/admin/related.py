@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import DecimalField
+from django.db.models import DecimalField, Model
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import UserAdmin
 from accounts.audit.wording import FORMATS
-from accounts.models import User
 from accounts.teams.admin import TeamAdmin
-from accounts.teams.models import Team
 from backoffice.display import EMPTY, link_to, link_to_list
 from backoffice.long_lists import BEYOND, write_place
 from core.uuids import as_uuid
@@ -27,34 +26,9 @@ from credits.formatting import credits_amount
 from credits.ledger.models import Account, Entry, Hold, Lot
 
 
-def account_of_user(user: User) -> str:
-    account = Account.objects.filter(owner=user).first()
-    return EMPTY if account is None else link_to(account, _("Credit account"))
-
-
-def account_of_team(team: Team) -> str:
-    account = Account.objects.filter(team=team).first()
-    return EMPTY if account is None else link_to(account, _("Credit account"))
-
-
-def lots_of_account(account: Account) -> str:
-    return link_to_list(Lot, _("Lots"), account__id__exact=account.pk)
-
-
-def entries_of_account(account: Account) -> str:
-    return link_to_list(Entry, _("Entries"), account__id__exact=account.pk)
-
-
-def holds_of_account(account: Account) -> str:
-    return link_to_list(Hold, _("Holds"), account__id__exact=account.pk, state=ALL)
-
-
-def adjustments_of_account(account: Account) -> str:
-    return link_to_list(Adjustment, _("Adjustments"), account__id__exact=account.pk, state=ALL)
-
-
-def entries_of_lot(lot: Lot) -> str:
-    return link_to_list(Entry, _("Entries"), lot=lot.pk)
+def list_of_account(model: type[Model], label: Any, **query: str) -> Callable[[Account], str]:
+    """Return a function that links an account to its rows in a list."""
+    return lambda account: link_to_list(model, label, account__id__exact=account.pk, **query)
 
 
 def captures_of_hold(hold: Hold) -> str:
@@ -99,14 +73,18 @@ def in_credits(field: Any, column: str, value: Any, beside: dict[str, Any]) -> s
 
 
 FORMATS.append(in_credits)
-UserAdmin.related_pages.append(account_of_user)
-TeamAdmin.related_pages.append(account_of_team)
+UserAdmin.related_pages.append(
+    lambda user: link_to(Account.objects.filter(owner=user).first(), _("Credit account"))
+)
+TeamAdmin.related_pages.append(
+    lambda team: link_to(Account.objects.filter(team=team).first(), _("Credit account"))
+)
 AccountAdmin.related_pages += [
-    lots_of_account,
-    entries_of_account,
-    holds_of_account,
-    adjustments_of_account,
+    list_of_account(Lot, _("Lots")),
+    list_of_account(Entry, _("Entries")),
+    list_of_account(Hold, _("Holds"), state=ALL),
+    list_of_account(Adjustment, _("Adjustments"), state=ALL),
 ]
-LotAdmin.related_pages.append(entries_of_lot)
+LotAdmin.related_pages.append(lambda lot: link_to_list(Entry, _("Entries"), lot=lot.pk))
 HoldAdmin.related_pages.append(captures_of_hold)
 EntryAdmin.related_pages += [hold_of_entry, adjustment_of_entry, other_account_of_entry, entries_around]
