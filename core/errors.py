@@ -49,7 +49,6 @@ class InvalidRequest(DomainError):
     """Wrong fields in a request: ``fields`` says which, and what is wrong with each."""
 
     code = "invalid_request"
-    status = 400
 
     def __init__(self, *fields: WrongField) -> None:
         super().__init__("; ".join(f"{field.attr}: {field.detail}" for field in fields))
@@ -60,7 +59,6 @@ class UnknownHost(DomainError):
     """A request whose ``Host`` is not the site's."""
 
     code = "unknown_host"
-    status = 400
 
 
 class Unexpected(DomainError):
@@ -81,7 +79,6 @@ class UnreadableBody(DomainError, BadRequest):
     """A body whose end is unknown, or that ended before its announced length."""
 
     code = "unreadable_body"
-    status = 400
 
 
 class LengthRequired(DomainError):

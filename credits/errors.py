@@ -13,26 +13,23 @@ from credits.formatting import plain
 
 
 class LedgerError(DomainError):
-    """The base of all errors of the ledger."""
+    """The base of all errors of the ledger; ``field`` in the params names a wrong field."""
 
 
 class InvalidEntry(LedgerError):
     """Text that can't be stored, or a cost of promotional credits; ``field`` in the params names the argument."""
 
     code = "invalid_entry"
-    status = 400
 
 
 class InvalidAmount(InvalidEntry):
     """Not an amount of credits."""
 
     code = "invalid_amount"
-    status = 400
 
 
 class TooManyItems(LedgerError):
     code = "too_many_items"
-    status = 400
 
 
 class UnknownAccount(LedgerError):
@@ -103,25 +100,20 @@ class KeyConflict(LedgerError):
     status = 409
 
 
-class GiftError(LedgerError):
-    """The base of errors that prevent a gift, written for customers; ``field`` in the params names a wrong field."""
-
-
-class InvalidGift(GiftError):
+class InvalidGift(LedgerError):
     """A gift to yourself, or with a message that can't be stored."""
 
     code = "invalid_gift"
-    status = 400
 
 
-class UnknownRecipient(GiftError):
+class UnknownRecipient(LedgerError):
     """Nobody who can receive a gift has this address. The reason is not disclosed."""
 
     code = "unknown_recipient"
     status = 404
 
 
-class TooFresh(GiftError):
+class TooFresh(LedgerError):
     """The credits were bought too recently to be gifted (``GIFT_AFTER``): ``missing`` of them in the params."""
 
     code = "credits_too_fresh"
@@ -132,37 +124,32 @@ class TooFresh(GiftError):
         return {"missing": plain(self.params["missing"])}
 
 
-class GiftLimitReached(GiftError):
+class GiftLimitReached(LedgerError):
     """More than may be gifted in 24 hours: ``left`` is what still may be, until ``retry_after`` seconds from now."""
 
     code = "gift_limit_reached"
     status = 429
 
 
-class AdjustmentError(LedgerError):
-    """The base of errors that prevent an adjustment, written for staff; ``field`` in the params names a wrong field."""
-
-
-class InvalidAdjustment(AdjustmentError):
+class InvalidAdjustment(LedgerError):
     """No reason, an expiry that has passed, or terms of a grant for a removal."""
 
     code = "invalid_adjustment"
-    status = 400
 
 
-class UnknownAdjustment(AdjustmentError):
+class UnknownAdjustment(LedgerError):
     code = "unknown_adjustment"
     status = 404
 
 
-class SecondPersonNeeded(AdjustmentError):
+class SecondPersonNeeded(LedgerError):
     """The requester of an adjustment above the limit can't approve it."""
 
     code = "second_person_needed"
     status = 403
 
 
-class NothingToUndo(AdjustmentError):
+class NothingToUndo(LedgerError):
     """The adjustment was undone before, or what it added has since expired or been removed."""
 
     code = "nothing_to_undo"
@@ -176,15 +163,14 @@ class OwnAccount(LedgerError):
     status = 403
 
 
-class AdjustmentDecided(AdjustmentError):
+class AdjustmentDecided(LedgerError):
     """The adjustment was booked or declined before: ``status`` says which."""
 
     code = "adjustment_decided"
     status = 409
 
 
-class GrantsFileError(AdjustmentError):
+class GrantsFileError(LedgerError):
     """A file of grants that can't be read; ``line`` in the params says from which line on."""
 
     code = "grants_file_invalid"
-    status = 400

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from core.storable_text import is_storable
 from credits.adjustments.limits import needs_second_person
 from credits.adjustments.models import LONGEST_REASON, Adjustment
 from credits.amounts import positive_amount
@@ -26,7 +27,7 @@ from credits.errors import (
 )
 from credits.ledger import operations as ledger
 from credits.ledger import refusals
-from credits.ledger.arguments import checked_text, is_storable
+from credits.ledger.arguments import checked_text
 from credits.ledger.models import Account, Entry
 from credits.ledger.own_account import require_not_own
 
@@ -158,9 +159,8 @@ def decline(adjustment_id: UUID, by: User) -> Adjustment:
 
 def same_terms(adjustment: Adjustment, account_id: UUID | None, terms: Terms) -> bool:
     """Return whether the adjustment has this account and these terms."""
-    names = ["amount", "reason", "reference", "promotional", "expires_at", "undoes_id"]
     return adjustment.account_id == account_id and all(
-        getattr(adjustment, name) == getattr(terms, name) for name in names
+        getattr(adjustment, name) == value for name, value in asdict(terms).items()
     )
 
 
@@ -189,20 +189,12 @@ def _checked_reason(reason: str) -> str:
 
 
 def _record(account_id: UUID, terms: Terms, asked_by: User | None, *, needs_approval: bool) -> Asked:
-    facts = {
-        "account_id": account_id,
-        "amount": terms.amount,
-        "reason": terms.reason,
-        "reference": terms.reference,
-        "promotional": terms.promotional,
-        "expires_at": terms.expires_at,
-        "undoes_id": terms.undoes_id,
-        "needs_approval": needs_approval,
-        "asked_by": asked_by,
-    }
+    facts = {"account_id": account_id, "needs_approval": needs_approval, "asked_by": asked_by}
     with transaction.atomic():
         # Of two calls with one key, the second waits here for the first and finds its row.
-        adjustment, is_new = Adjustment.objects.get_or_create(key=terms.key, defaults=facts)
+        adjustment, is_new = Adjustment.objects.get_or_create(
+            key=terms.key, defaults={**asdict(terms), **facts}
+        )
         if not is_new:
             if not same_terms(adjustment, account_id, terms):
                 raise refusals.conflict(account_id, terms.key)
@@ -223,7 +215,7 @@ def _require_it_can_wait(adjustment: Adjustment) -> None:
 
 def _waiting(adjustment_id: UUID) -> Adjustment:
     """Return the adjustment, locked for the transaction. Raises UnknownAdjustment, AdjustmentDecided."""
-    adjustment = _locked(adjustment_id)
+    adjustment = Adjustment.objects.select_for_update(no_key=True).filter(pk=adjustment_id).first()
     if adjustment is None:
         raise UnknownAdjustment("There is no such adjustment.", adjustment=str(adjustment_id))
     if adjustment.status != Status.WAITING:
@@ -234,10 +226,6 @@ def _waiting(adjustment_id: UUID) -> Adjustment:
             status=adjustment.status,
         )
     return adjustment
-
-
-def _locked(adjustment_id: UUID) -> Adjustment | None:
-    return Adjustment.objects.select_for_update(no_key=True).filter(pk=adjustment_id).first()
 
 
 def _book(adjustment: Adjustment, by: User | None) -> None:

@@ -14,9 +14,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from core.amounts.parsing import NotAnAmount, parse_amount
+from core.storable_text import is_storable
 from credits.adjustments.adjusting import Terms, checked
 from credits.errors import GrantsFileError, InvalidAdjustment, InvalidEntry
-from credits.ledger.arguments import is_storable
 
 REQUIRED = {"amount", "key", "reason"}
 HOLDER = {"account", "email"}

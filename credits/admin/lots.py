@@ -18,7 +18,8 @@ from backoffice.tables import plain_table
 from credits.admin.columns import LedgerColumns, amount_column, column, hold_ends, lot_expires, once_per_row
 from credits.formatting import credits_amount, credits_change
 from credits.ledger.models import Clawback, Lot
-from credits.statement.traces import accounts_named, as_id, holds_on, moved_by_kind
+from credits.statement.outflows import moved_by_kind
+from credits.statement.traces import accounts_named, as_id, holds_on
 
 MOST_HOLDS = 20
 

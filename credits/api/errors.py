@@ -5,30 +5,23 @@ from __future__ import annotations
 from core.errors import DomainError
 
 
-class RequestError(DomainError):
-    """A request that can't be carried out as sent."""
-
-
-class IdempotencyKeyRequired(RequestError):
+class IdempotencyKeyRequired(DomainError):
     """A write without the header ``Idempotency-Key``: it could not be retried safely."""
 
     code = "idempotency_key_required"
-    status = 400
 
 
-class InvalidIdempotencyKey(RequestError):
+class InvalidIdempotencyKey(DomainError):
     code = "invalid_idempotency_key"
-    status = 400
 
 
-class ParseError(RequestError):
+class ParseError(DomainError):
     """The body is not JSON."""
 
     code = "parse_error"
-    status = 400
 
 
-class MethodNotAllowed(RequestError):
+class MethodNotAllowed(DomainError):
     code = "method_not_allowed"
     status = 405
 
@@ -37,6 +30,6 @@ class MethodNotAllowed(RequestError):
         return {"Allow": ", ".join(self.params["allowed"])}
 
 
-class UnsupportedMediaType(RequestError):
+class UnsupportedMediaType(DomainError):
     code = "unsupported_media_type"
     status = 415

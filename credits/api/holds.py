@@ -61,7 +61,7 @@ def hold_credits(call: Call, asked: HoldRequest) -> Answer:
         reference=asked.reference,
         metadata=asked.metadata,
         client=call.client.id,
-    ).opened
+    )
     standing = Balance(asked.account, opened.balance, opened.held)
     body = Held(
         id=opened.id,

@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from accounts.email_addresses import is_same_address, people_with
 from accounts.models import User
 from accounts.presence import keep_from_erasure
+from core.storable_text import is_storable
 from credits.amounts import positive_amount
 from credits.deferring import defer_gift_mail
 from credits.errors import GiftLimitReached, InsufficientCredits, InvalidGift, TooFresh, UnknownRecipient
@@ -24,7 +25,7 @@ from credits.formatting import credits_amount
 from credits.gifts.models import LONGEST_MESSAGE, Gift
 from credits.ledger import operations as ledger
 from credits.ledger import refusals
-from credits.ledger.arguments import checked_text, is_storable
+from credits.ledger.arguments import checked_text
 from credits.ledger.models import Account
 from credits.ledger.selectors import bought_since, standing_of
 

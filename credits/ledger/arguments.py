@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from core.storable_text import is_storable
 from credits.errors import InvalidEntry
 from credits.ledger.reserved_names import refuse_reserved_names
 
@@ -49,11 +50,3 @@ def json_text(metadata: Mapping[str, Any] | None, reserved: Mapping[str, Any] | 
     if ESCAPED_NUL.search(text) or not is_storable(text):
         raise InvalidEntry("It contains characters that can't be stored.", field="metadata")
     return text
-
-
-def is_storable(text: str) -> bool:
-    """Return whether PostgreSQL can store it: no NUL, no half of a surrogate pair."""
-    try:
-        return b"\x00" not in text.encode()
-    except UnicodeEncodeError:
-        return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -21,7 +22,7 @@ from credits.ledger import refusals
 from credits.ledger.arguments import checked_text, json_text
 from credits.ledger.bounds import call_within_bounds
 from credits.ledger.models import Hold
-from credits.ledger.results import Capture, OpenedHold, Release
+from credits.ledger.results import Capture, Release
 
 LONGEST_HOLD = datetime.timedelta(days=30)
 
@@ -34,8 +35,9 @@ Overrun = Literal["refuse", "debt"]
 Metadata = Mapping[str, Any] | None
 
 
+@dataclass(slots=True)
 class HeldCredits:
-    """An open hold to work under::
+    """A hold as booked, with the account's figures after it; to work under::
 
         with ledger.hold(account, Decimal(20), key=job.id, expires_in=HOUR) as held:
             cost = do_the_work()
@@ -44,18 +46,15 @@ class HeldCredits:
     What is not captured when the block ends is released, also on an exception.
     """
 
-    def __init__(self, opened: OpenedHold) -> None:
-        self.opened = opened
-        self.captures = 0
-        self.closed = False
-
-    @property
-    def id(self) -> UUID:
-        return self.opened.id
-
-    @property
-    def account_id(self) -> UUID:
-        return self.opened.account_id
+    id: UUID
+    account_id: UUID
+    amount: Decimal
+    expires_at: datetime.datetime
+    balance: Decimal
+    held: Decimal
+    repeated: bool
+    captures: int = field(default=0, init=False)
+    closed: bool = field(default=False, init=False)
 
     def capture(
         self, amount: Decimal, *, key: str = "", close: bool = True, metadata: Metadata = None
@@ -133,8 +132,7 @@ def hold(
         raise refusals.account_closed(account_id)
     if outcome == "conflict":
         raise refusals.conflict(account_id, key)
-    opened = OpenedHold(hold_id, account_id, amount, expires_at, balance, held, outcome == "repeated")
-    return HeldCredits(opened)
+    return HeldCredits(hold_id, account_id, amount, expires_at, balance, held, outcome == "repeated")
 
 
 def capture(

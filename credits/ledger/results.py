@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -131,16 +130,3 @@ class SpendOrder:
     key: str
     reference: str = ""
     metadata: dict[str, object] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedHold:
-    """A hold as booked, with the account's figures after it."""
-
-    id: UUID
-    account_id: UUID
-    amount: Decimal
-    expires_at: datetime.datetime
-    balance: Decimal
-    held: Decimal
-    repeated: bool

@@ -26,7 +26,7 @@ from credits.rates.changes import put_on_card, refuse_past, withdraw
 from credits.rates.errors import InvalidRate
 from credits.rates.models import Markup, Rate
 from credits.rates.preview import example_costs
-from credits.rates.selectors import State, database_now, in_state, state_of, with_end
+from credits.rates.selectors import State, database_now, with_state
 
 TONES = {State.IN_FORCE: "success", State.PLANNED: "info", State.PAST: None}
 
@@ -93,7 +93,7 @@ class StateFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         state = self.value()
-        return in_state(queryset, state) if state in set(State) else queryset
+        return queryset.filter(state=state) if state in State.values else queryset
 
 
 class CardAdmin(StaffMayLook):
@@ -107,7 +107,7 @@ class CardAdmin(StaffMayLook):
     warn_unsaved_form = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return with_end(super().get_queryset(request), *self.same)
+        return with_state(super().get_queryset(request), *self.same)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(super().has_change_permission(request, obj)) and _is_planned(obj)
@@ -143,7 +143,7 @@ class CardAdmin(StaffMayLook):
 
     @display(description=_("state"))
     def state_chip(self, row: Any) -> str:
-        state = state_of(row, database_now())
+        state = State(row.state)
         return chip(state.label, TONES[state])
 
     @display(description=_("until"))

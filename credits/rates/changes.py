@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
@@ -12,41 +11,6 @@ from django.utils.timezone import is_naive
 from credits.rates.errors import InvalidRate, RateInForce
 from credits.rates.models import Markup, Rate
 from credits.rates.selectors import database_now
-
-
-@transaction.atomic
-def add_rate(
-    provider: str,
-    model: str,
-    unit: str,
-    price: Decimal | None,
-    per: int = 1,
-    effective_from: datetime | None = None,
-) -> Rate:
-    """Add a rate from a moment on, or from now on. Without a price the unit is off the card from then on.
-
-    Raises:
-        InvalidRate: a value is invalid, the moment has passed, or the unit has a rate from that very moment.
-    """
-    rate = Rate(provider=provider, model=model, unit=unit, price=price, per=per)
-    rate.effective_from = effective_from or database_now()
-    put_on_card(rate)
-    return rate
-
-
-@transaction.atomic
-def add_markup(
-    percent: Decimal | None, *, provider: str = "", model: str = "", effective_from: datetime | None = None
-) -> Markup:
-    """Add a markup from a moment on, or from now on: for a model, all of a provider, or everything.
-
-    Raises:
-        InvalidRate: a value is invalid, the moment has passed, or there is a markup from that very moment.
-    """
-    markup = Markup(provider=provider, model=model, percent=percent)
-    markup.effective_from = effective_from or database_now()
-    put_on_card(markup)
-    return markup
 
 
 @transaction.atomic

@@ -20,28 +20,24 @@ class AmbiguousModel(RatesError):
     """Several providers have a model of this name: request it as provider/model."""
 
     code = "ambiguous_model"
-    status = 400
 
 
 class UnknownUnit(RatesError):
     """The model has no price for this unit. ``units`` names those that it has."""
 
     code = "unknown_unit"
-    status = 400
 
 
 class InvalidUsage(RatesError):
     """Quantities that can't have been used: none at all, negative, a float, too large, half an image."""
 
     code = "invalid_usage"
-    status = 400
 
 
 class InvalidRate(RatesError):
     """Values that no rate or markup can have, or a date that has passed."""
 
     code = "invalid_rate"
-    status = 400
 
 
 class RateInForce(RatesError):
@@ -55,4 +51,3 @@ class RateCardError(RatesError):
     """A rate card file with mistakes; the message has one line for each."""
 
     code = "rate_card_invalid"
-    status = 400

@@ -5,14 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from django.db import connection
-from django.db.models import Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Min, OuterRef, QuerySet, Subquery, TextChoices, Value, When
 from django.db.models.functions import Now
 from django.utils.timezone import is_naive
 from django.utils.translation import gettext_lazy as _
@@ -30,16 +29,12 @@ LONGEST_SHOWN = 100
 CARD = "SELECT * FROM rates_card(%s, %s, %s)"
 
 
-class State(StrEnum):
+class State(TextChoices):
     """The state of a row at a moment."""
 
-    PLANNED = "planned"
-    IN_FORCE = "in_force"
-    PAST = "past"
-
-    @property
-    def label(self) -> str:
-        return str({"planned": _("scheduled"), "in_force": _("active"), "past": _("past")}[self.value])
+    PLANNED = "planned", _("scheduled")
+    IN_FORCE = "in_force", _("active")
+    PAST = "past", _("past")
 
 
 @dataclass(frozen=True)
@@ -85,10 +80,9 @@ class ModelOnCard:
         return f"{self.provider}/{self.model}"
 
 
-@dataclass
-class _Found:
-    rates: dict[str, dict[str, RateInCard]] = field(default_factory=dict)
-    markups: dict[tuple[str, str], MarkupInCard] = field(default_factory=dict)
+# By provider and unit; by provider and model, each empty for all.
+Rates = dict[str, dict[str, RateInCard]]
+Markups = dict[tuple[str, str], MarkupInCard]
 
 
 def card_of(name: str, at: datetime | None = None) -> ModelCard:
@@ -102,34 +96,35 @@ def card_of(name: str, at: datetime | None = None) -> ModelCard:
         raise ValueError("The time needs a time zone.")
     provider, slash, model = name.rpartition("/")
     is_plain = IS_MODEL(model) and (not slash or IS_PROVIDER(provider))
-    found = _read(provider, model, at) if is_plain else _Found()
-    if not found.rates:
+    found, markups = _read(provider, model, at) if is_plain else ({}, {})
+    if not found:
         raise _unknown(name, at)
-    if len(found.rates) > 1:
-        names = [f"{one}/{model}" for one in sorted(found.rates)]
+    if len(found) > 1:
+        names = [f"{one}/{model}" for one in sorted(found)]
         raise AmbiguousModel(
             f"Several providers offer {model}. Use one of: {', '.join(names)}.", field="model", names=names
         )
-    [(provider, rates)] = found.rates.items()
-    return ModelCard(provider, model, rates, _narrowest(found.markups, provider, model))
+    [(provider, rates)] = found.items()
+    return ModelCard(provider, model, rates, _narrowest(markups, provider, model))
 
 
-def _read(provider: str, model: str, at: datetime | None) -> _Found:
-    found = _Found()
+def _read(provider: str, model: str, at: datetime | None) -> tuple[Rates, Markups]:
+    rates: Rates = {}
+    markups: Markups = {}
     with connection.cursor() as cursor:
         cursor.execute(CARD, [provider, model, at])
         for kind, row_id, of_provider, unit, value, per, since in cursor.fetchall():
             if value is None:
                 continue  # off the card, or no markup of its own
             if kind == "rate":
-                found.rates.setdefault(of_provider, {})[unit] = RateInCard(row_id, value, per, since)
+                rates.setdefault(of_provider, {})[unit] = RateInCard(row_id, value, per, since)
             else:
                 markup = MarkupInCard(value, Level(kind), row_id, since)
-                found.markups[of_provider, model if kind == Level.MODEL else ""] = markup
-    return found
+                markups[of_provider, model if kind == Level.MODEL else ""] = markup
+    return rates, markups
 
 
-def _narrowest(markups: Mapping[tuple[str, str], MarkupInCard], provider: str, model: str) -> MarkupInCard:
+def _narrowest(markups: Markups, provider: str, model: str) -> MarkupInCard:
     for scope in ((provider, model), (provider, ""), ("", "")):
         if scope in markups:
             return markups[scope]
@@ -179,34 +174,24 @@ def default_model(at: datetime | None = None) -> str:
     return reading[0].qualified
 
 
-def with_end(rows: QuerySet[Any], *same: str) -> QuerySet[Any]:
-    """Add ``ends_at`` to the rows: when the next row of the same thing takes effect; null if none is planned."""
+def with_state(rows: QuerySet[Any], *same: str, at: datetime | None = None) -> QuerySet[Any]:
+    """Add to the rows their ``state``, now or ``at`` a moment, and ``ends_at``: when the next row of the same thing
+    takes effect; null if none is planned.
+    """
+    moment = at or Now()
     following = (
         rows.model._default_manager.filter(**{name: OuterRef(name) for name in same})
         .filter(effective_from__gt=OuterRef("effective_from"))
         .order_by("effective_from")
         .values("effective_from")[:1]
     )
-    ending: QuerySet[Any] = rows.annotate(ends_at=Subquery(following))
-    return ending
-
-
-def state_of(row: Any, now: datetime) -> State:
-    """Return the state of a row of `with_end`."""
-    if row.effective_from > now:
-        return State.PLANNED
-    return State.PAST if row.ends_at is not None and row.ends_at <= now else State.IN_FORCE
-
-
-def in_state(rows: QuerySet[Any], state: str) -> QuerySet[Any]:
-    """Return those rows of `with_end` that are in this state now."""
-    now = Now()
-    if state == State.PLANNED:
-        return rows.filter(effective_from__gt=now)
-    begun = rows.filter(effective_from__lte=now)
-    if state == State.PAST:
-        return begun.filter(ends_at__lte=now)
-    return begun.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now))
+    state = Case(
+        When(effective_from__gt=moment, then=Value(State.PLANNED)),
+        When(ends_at__lte=moment, then=Value(State.PAST)),
+        default=Value(State.IN_FORCE),
+    )
+    found: QuerySet[Any] = rows.annotate(ends_at=Subquery(following)).annotate(state=state)
+    return found
 
 
 def database_now() -> datetime:

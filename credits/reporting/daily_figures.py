@@ -49,27 +49,18 @@ ENTRIES = """
     FROM unnest(%(accounts)s::uuid[], %(after)s::bigint[], %(last)s::bigint[]) AS due (account, after, last)
     JOIN credits_entry e ON e.account_id = due.account AND e.version > due.after AND e.version <= due.last
 """
-# Before debts were paid off by entries of their own, a lot that came in lacked from the beginning what it had paid off.
 ADD_DAYS = f"""
 WITH entries AS (
-    SELECT e.account_id, (e.created_at AT TIME ZONE %(zone)s)::date AS day, e.kind, e.owed, e.lots, e.moved,
-           e.created_at
+    SELECT e.account_id, (e.created_at AT TIME ZONE %(zone)s)::date AS day, e.kind, e.owed, e.lots, e.moved
     {ENTRIES}
-), moved AS (
-    SELECT e.account_id, e.day, e.kind, m.lot, m.amount
-    FROM entries e CROSS JOIN LATERAL unnest(e.lots, e.moved) AS m (lot, amount)
-    UNION ALL
-    SELECT e.account_id, e.day, sides.kind, l.id, sides.amount
-    FROM entries e CROSS JOIN LATERAL unnest(e.lots, e.moved) AS m (lot, amount)
-    JOIN credits_lot l ON l.account_id = e.account_id AND l.id = m.lot
-    CROSS JOIN LATERAL (VALUES (e.kind, l.amount - m.amount), ('offset', m.amount - l.amount)) AS sides (kind, amount)
-    WHERE e.owed < 0 AND credits_brings_in(e.kind) AND l.created_at = e.created_at AND m.amount < l.amount
 )
 INSERT INTO credits_ledgerday AS d (day, kind, source, currency, cost_minor, cost_credits, credits)
-SELECT m.day, m.kind, CASE WHEN l.promotional THEN 'promotional' ELSE 'paid' END,
+SELECT e.day, e.kind, CASE WHEN l.promotional THEN 'promotional' ELSE 'paid' END,
        CASE WHEN l.cost_minor IS NULL THEN '' ELSE l.currency END, coalesce(l.cost_minor, 0),
        CASE WHEN l.cost_minor IS NULL THEN 1 ELSE coalesce(l.cost_credits, l.amount) END, sum(m.amount)
-FROM moved m JOIN credits_lot l ON l.account_id = m.account_id AND l.id = m.lot GROUP BY 1, 2, 3, 4, 5, 6
+FROM entries e CROSS JOIN LATERAL unnest(e.lots, e.moved) AS m (lot, amount)
+JOIN credits_lot l ON l.account_id = e.account_id AND l.id = m.lot
+GROUP BY 1, 2, 3, 4, 5, 6
 UNION ALL
 SELECT day, kind, 'owed', '', 0, 1, -sum(owed) FROM entries WHERE owed <> 0 GROUP BY 1, 2
 ON CONFLICT (day, kind, source, currency, cost_minor, cost_credits) DO UPDATE SET credits = d.credits + excluded.credits
@@ -102,8 +93,7 @@ ShowProgress = Callable[[float], None]
 
 def count_entries(progress: ShowProgress | None = None, *, from_scratch: bool = False) -> None:
     """Count what came since the last time, some entries per transaction; ``from_scratch``: from the first one, best in
-    one
-    transaction, so that readers see the former state.
+    one transaction, so that readers see the former state.
 
     Days are in the site's TIME_ZONE; if that has changed, everything is counted again.
     """

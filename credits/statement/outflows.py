@@ -17,11 +17,10 @@ from credits.statement.reading import BUT_SPENDS
 
 ZERO = Decimal(0)
 
-# The entry that brought the lot moves it too, which isn't an outflow. Before debts were paid off by entries of their
-# own, such a lot came in without what it had paid off.
+# What each kind of entry moved, and what of that left the lot: the entry that brought the lot moves it too.
 BY_KIND = """
-    SELECT e.kind, sum(CASE WHEN e.created_at = l.created_at AND credits_brings_in(e.kind) THEN 0 ELSE -m.amount END),
-           sum(CASE WHEN e.created_at = l.created_at AND credits_brings_in(e.kind) THEN l.amount - m.amount ELSE 0 END)
+    SELECT e.kind, sum(m.amount),
+           coalesce(-sum(m.amount) FILTER (WHERE e.created_at <> l.created_at OR NOT credits_brings_in(e.kind)), 0)
     FROM credits_lot l
     JOIN credits_entry e ON e.account_id = l.account_id AND e.kind = ANY (%s) AND e.lots @> ARRAY[l.id]
     CROSS JOIN LATERAL unnest(e.lots, e.moved) AS m (lot, amount)
@@ -67,27 +66,36 @@ class Outflows:
 
 def outflows_of(lot: Lot) -> Outflows:
     """Return the lot's outflows in one query; skipped spends are the rest. Expired counts, booked out or not."""
-    with connection.cursor() as cursor:
-        cursor.execute(BY_KIND, [BUT_SPENDS, lot.account_id, lot.pk])
-        rows = cursor.fetchall()
-    moved = {kind: amount for kind, amount, _netted in rows}
-    netted = sum((amount for _kind, _amount, amount in rows), ZERO)
+    left = {kind: left for kind, _moved, left in _by_kind(lot)}
 
     def out(*kinds: Entry.Kind) -> Decimal:
-        return sum((moved.get(kind.value, ZERO) for kind in kinds), ZERO)
+        return sum((left.get(kind.value, ZERO) for kind in kinds), ZERO)
 
     kind = Entry.Kind
-    others = sum(moved.values(), ZERO) + netted
     free = lot.remaining - lot.held
     overdue = free if lot.expires_at is not None and lot.expires_at <= timezone.now() else ZERO
     return Outflows(
         free=free - overdue,
         held=lot.held,
-        used=lot.amount - lot.remaining - others,
+        used=lot.amount - lot.remaining - sum(left.values(), ZERO),
         given=out(kind.GIFT_SENT, kind.GIFT_RECEIVED),
         expired=out(kind.EXPIRY) + overdue,
         taken_by_staff=out(kind.ADJUSTMENT),
         forfeited=out(kind.FORFEIT),
-        offset=out(kind.OFFSET) + netted,
+        offset=out(kind.OFFSET),
         taken=out(kind.REFUND, kind.DISPUTE),
     )
+
+
+def moved_by_kind(lot: Lot) -> dict[Entry.Kind, Decimal]:
+    """Return what entered and left a lot by kind of entry. One query; spends, which it skips, are the rest."""
+    moved = {Entry.Kind(kind): amount for kind, amount, _left in _by_kind(lot)}
+    spent = lot.remaining - sum(moved.values(), ZERO)
+    return {**moved, Entry.Kind.SPEND: spent} if spent else moved
+
+
+def _by_kind(lot: Lot) -> list[tuple[str, Decimal, Decimal]]:
+    with connection.cursor() as cursor:
+        cursor.execute(BY_KIND, [BUT_SPENDS, lot.account_id, lot.pk])
+        rows: list[tuple[str, Decimal, Decimal]] = cursor.fetchall()
+    return rows

@@ -1,4 +1,4 @@
-"""Trace where credits went, for staff: a hold's captures, a lot's outflows. Bounded however long the history.
+"""Trace where credits went, for staff: a hold's captures, a lot's entries. Bounded however long the history.
 
 An entry names its lots and its hold, but neither is indexed, as each spend would pay for it. So these searches start
 from the range of versions (`credits.statement.reading.moments`), and read a limited number of entries.
@@ -22,7 +22,7 @@ from core.uuids import as_uuid
 from credits.adjustments.models import Adjustment
 from credits.ledger.models import Account, Entry, Hold, Lot
 from credits.ledger.selectors import standing_of_account
-from credits.statement.reading import BUT_SPENDS, moments
+from credits.statement.reading import moments
 
 Named = TypeVar("Named", Hold, Adjustment)
 
@@ -51,13 +51,6 @@ CAPTURES = """
     SELECT id FROM looked_through WHERE metadata ->> 'hold' = %s
 """
 
-MOVED_BY_KIND = """
-    SELECT e.kind, sum(m.amount)
-    FROM credits_entry e CROSS JOIN LATERAL unnest(e.lots, e.moved) AS m (lot, amount)
-    WHERE e.account_id = %s AND e.kind = ANY (%s) AND e.lots @> ARRAY[%s]::bigint[] AND m.lot = %s
-    GROUP BY e.kind
-"""
-
 
 @dataclass(frozen=True)
 class Captures:
@@ -79,15 +72,6 @@ def captures_of(hold: Hold) -> Captures:
         found = [entry_id for (entry_id,) in cursor.fetchall()]
     entries = list(Entry.objects.filter(pk__in=found).order_by("version"))
     return Captures(entries, hold.captured + sum((entry.amount for entry in entries), ZERO))
-
-
-def moved_by_kind(lot: Lot) -> dict[Entry.Kind, Decimal]:
-    """Return what entered and left a lot by kind of entry. One query; spends, which it skips, are the rest."""
-    with connection.cursor() as cursor:
-        cursor.execute(MOVED_BY_KIND, [lot.account_id, BUT_SPENDS, lot.pk, lot.pk])
-        moved = {Entry.Kind(kind): amount for kind, amount in cursor.fetchall()}
-    spent = lot.remaining - sum(moved.values(), ZERO)
-    return {**moved, Entry.Kind.SPEND: spent} if spent else moved
 
 
 def entries_of_lot(entries: QuerySet[Entry], lot: Lot) -> QuerySet[Entry]:

@@ -14,7 +14,8 @@ from django.utils import timezone
 from accounts.teams.models import Membership, Role, Team
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Hold, Lot
-from credits.statement.traces import captures_of, moved_by_kind
+from credits.statement.outflows import moved_by_kind
+from credits.statement.traces import captures_of
 from tests.admin.pages import links_on, list_of, page_of, read, rows_of
 from tests.admin.rows import HOUR, Books, make_hold
 from tests.admin.test_reading import count_queries

@@ -10,12 +10,11 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from accounts.models import User
-from credits.rates.changes import add_markup
 from credits.rates.models import Markup, Rate
 from tests.admin.pages import add_to, list_of, page_of
 from tests.browser.conftest import OpenPage
 from tests.builders import UserFactory
-from tests.rates.builders import put_rate
+from tests.rates.builders import add_markup, put_rate
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -169,7 +169,7 @@ class RealBooks:
 
     @_told.register
     def _(self, hold: HeldCredits) -> Outcome:
-        opened = hold.opened
+        opened = hold
         number = self._hold_ids().index(opened.id)
         return (number, opened.amount, opened.balance, opened.held, opened.repeated)
 

@@ -56,7 +56,7 @@ def test_a_hold_sets_credits_aside_without_spending_them() -> None:
     account = funded(100)
     held = hold(account, "30.000001", reference="job 7", metadata={"a": 1})
     assert numbers(account) == (100, Decimal("30.000001"), 0)
-    assert (held.opened.balance, held.opened.held) == (Decimal(100), Decimal("30.000001"))
+    assert (held.balance, held.held) == (Decimal(100), Decimal("30.000001"))
     row = Hold.objects.get(pk=held.id)
     assert (row.amount, row.remaining, row.captured, row.status) == (row.remaining, row.amount, 0, "open")
     assert (row.reference, row.metadata) == ("job 7", {"a": 1})
@@ -120,8 +120,8 @@ def test_a_repeated_hold_is_the_first_one() -> None:
     account = funded(10)
     first = hold(account, 7, metadata={"a": 1})
     again = hold(account, 7, metadata={"a": 1})
-    assert (again.id, again.opened.repeated, first.opened.repeated) == (first.id, True, False)
-    assert again.opened.expires_at == first.opened.expires_at
+    assert (again.id, again.repeated, first.repeated) == (first.id, True, False)
+    assert again.expires_at == first.expires_at
     assert numbers(account) == (10, 7, 0)
 
 

@@ -30,11 +30,11 @@ from credits.api.endpoints import Operation
 from credits.api.shapes import HoldStatus, Kind
 from credits.api.urls import ENDPOINTS
 from credits.ledger.models import Account, Entry, Hold
-from credits.rates.changes import add_rate
 from tests.builders import UserFactory
 from tests.clients.conftest import make_client
 from tests.credits.builders import open_account
 from tests.credits_api.calling import API, Service
+from tests.rates.builders import add_rate
 from tests.support.effort import effort
 
 SCHEMA = "/api/schema/?format=json"

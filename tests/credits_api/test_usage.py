@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from credits.ledger.models import Account, Entry
-from credits.rates.changes import add_markup, add_rate
 from tests.credits_api.calling import Service, books
+from tests.rates.builders import add_markup, add_rate
 
 USAGE = {"model": "chat", "usage": {"input_tokens": 1200, "output_tokens": 350}}
 COST = "1.0925"  # (1.2 x 0.5 + 0.35 x 1) + 15 %

@@ -16,12 +16,12 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from credits.errors import (
-    GiftError,
     GiftLimitReached,
     InsufficientCredits,
     InvalidAmount,
     InvalidGift,
     KeyConflict,
+    LedgerError,
     TooFresh,
     UnknownRecipient,
 )
@@ -209,7 +209,7 @@ def test_what_was_given_a_day_ago_counts_no_more(ada: User, grace: User, setting
 def attempt(sender: User, recipient: User, key: str) -> str:
     try:
         give(sender, recipient, 60, key=key)
-    except GiftError as refused:
+    except LedgerError as refused:
         return refused.code
     return "given"
 

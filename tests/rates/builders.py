@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from credits.rates.changes import add_rate
-from credits.rates.models import Rate
+from django.db import transaction
+
+from credits.rates.changes import put_on_card
+from credits.rates.models import Markup, Rate
+from credits.rates.selectors import database_now
 
 
 def put_rate(
@@ -21,6 +24,33 @@ def put_rate(
     """A rate of 1.25 credits per 1,000 input tokens of example/chat-small, from now on, or what is asked for."""
     amount = None if price is None else Decimal(price)
     return add_rate(provider, model, unit, amount, per, effective_from)
+
+
+@transaction.atomic
+def add_rate(
+    provider: str,
+    model: str,
+    unit: str,
+    price: Decimal | None,
+    per: int = 1,
+    effective_from: datetime | None = None,
+) -> Rate:
+    """A rate from a moment on, or from now on."""
+    rate = Rate(provider=provider, model=model, unit=unit, price=price, per=per)
+    rate.effective_from = effective_from or database_now()
+    put_on_card(rate)
+    return rate
+
+
+@transaction.atomic
+def add_markup(
+    percent: Decimal | None, *, provider: str = "", model: str = "", effective_from: datetime | None = None
+) -> Markup:
+    """A markup from a moment on, or from now on: for a model, all of a provider, or everything."""
+    markup = Markup(provider=provider, model=model, percent=percent)
+    markup.effective_from = effective_from or database_now()
+    put_on_card(markup)
+    return markup
 
 
 def utc(year: int, month: int = 1, day: int = 1, hour: int = 0, minute: int = 0) -> datetime:

@@ -14,14 +14,13 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEntry
 from accounts.models import User
-from credits.rates.changes import add_markup
 from credits.rates.errors import UnknownModel
 from credits.rates.models import Markup, Rate
 from credits.rates.pricing import price_usage
 from tests.admin.conftest import sign_in
 from tests.admin.pages import add_to, button_of, history_of, list_of, page_of, read, rows_of
 from tests.builders import UserFactory
-from tests.rates.builders import put_rate, utc
+from tests.rates.builders import add_markup, put_rate, utc
 
 pytestmark = pytest.mark.django_db
 

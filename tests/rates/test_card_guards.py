@@ -11,10 +11,10 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.audit.models import AuditEntry
-from credits.rates.changes import add_markup, add_rate, put_on_card, withdraw
+from credits.rates.changes import put_on_card, withdraw
 from credits.rates.errors import InvalidRate, RateInForce
 from credits.rates.models import Markup, Rate
-from tests.rates.builders import put_rate, utc
+from tests.rates.builders import add_markup, add_rate, put_rate, utc
 
 pytestmark = pytest.mark.django_db
 

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from credits.rates.changes import add_markup, withdraw
+from credits.rates.changes import withdraw
 from credits.rates.errors import UnknownModel, UnknownUnit
 from credits.rates.models import Level, Markup, Rate
 from credits.rates.pricing import price_usage
-from credits.rates.selectors import State, default_model, in_state, models_on_card, state_of, with_end
-from tests.rates.builders import put_rate, utc
+from credits.rates.selectors import State, default_model, models_on_card, with_state
+from tests.rates.builders import add_markup, put_rate, utc
 
 pytestmark = pytest.mark.django_db
 
@@ -160,11 +160,15 @@ def test_a_price_holds_since_the_last_change_of_any_of_its_parts() -> None:
 def test_a_rate_is_planned_then_in_force_then_past() -> None:
     put_rate(effective_from=utc(2090))
     put_rate(price="2", effective_from=utc(2091))
-    first, second = with_end(Rate.objects.all(), *KEY).order_by("effective_from")
+    seen = [
+        with_state(Rate.objects.all(), *KEY, at=at).order_by("effective_from")
+        for at in (utc(2089), utc(2090), utc(2091), utc(2099))
+    ]
 
-    assert [state_of(first, at) for at in (utc(2089), utc(2090), utc(2091))] == list(State)
-    assert [state_of(second, at) for at in (utc(2090), utc(2099))] == [State.PLANNED, State.IN_FORCE]
-    assert (first.ends_at, second.ends_at) == (utc(2091), None)
+    first, second = zip(*([row.state for row in rows] for rows in seen), strict=True)
+    assert first == (State.PLANNED, State.IN_FORCE, State.PAST, State.PAST)
+    assert second == (State.PLANNED, State.PLANNED, State.IN_FORCE, State.IN_FORCE)
+    assert [row.ends_at for row in seen[0]] == [utc(2091), None]
 
 
 def test_rows_are_found_by_their_state() -> None:
@@ -172,7 +176,7 @@ def test_rows_are_found_by_their_state() -> None:
     later = put_rate(price="3", effective_from=timezone.now() + timedelta(days=1))
     other = put_rate(unit="images")
 
-    found = {state: set(in_state(with_end(Rate.objects.all(), *KEY), state)) for state in State}
+    found = {state: set(with_state(Rate.objects.all(), *KEY).filter(state=state)) for state in State}
     assert found == {State.PLANNED: {later}, State.IN_FORCE: {new, other}, State.PAST: {old}}
 
 

@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from credits.amounts import LARGEST, QUANTUM
 from credits.formatting import plain
 from credits.rates import pricing
-from credits.rates.changes import add_markup
 from credits.rates.errors import AmbiguousModel, InvalidUsage, UnknownModel, UnknownUnit
 from credits.rates.models import Level
 from credits.rates.pricing import LARGEST_QUANTITY, price_usage, price_with
 from credits.rates.selectors import MarkupInCard, ModelCard, RateInCard
-from tests.rates.builders import put_rate
+from tests.rates.builders import add_markup, put_rate
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 prices = st.decimals(min_value=0, max_value=10**6, places=12)

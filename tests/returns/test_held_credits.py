@@ -119,8 +119,8 @@ def capture_a_part_and_run_out(held: HeldCredits) -> int:
 
 
 def capture_all(held: HeldCredits) -> int:
-    ledger.capture(held.account_id, held.id, held.opened.amount, key="work")
-    return int(held.opened.amount)
+    ledger.capture(held.account_id, held.id, held.amount, key="work")
+    return int(held.amount)
 
 
 End = Callable[[HeldCredits], int]

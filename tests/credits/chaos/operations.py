@@ -166,7 +166,7 @@ def _grant(o: Record) -> Record:
 def _hold(o: Record) -> Record:
     opened = ledger.hold(
         UUID(o["account"]), Decimal(o["amount"]), key=o["key"], expires_in=timedelta(seconds=o["lasts"])
-    ).opened
+    )
     return {"hold": str(opened.id), "repeated": opened.repeated}
 
 
