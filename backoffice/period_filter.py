@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -28,17 +28,10 @@ class PeriodFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no type
             }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        first, last = self._day("from"), self._day("to")
-        start = start_of(first) if first else None
-        end = start_of(last + timedelta(days=1)) if last else None
-        return self.between(queryset, start, end)
-
-    def between(self, queryset: QuerySet[Any], start: datetime | None, end: datetime | None) -> QuerySet[Any]:
-        """Return the rows from ``start`` until before ``end``."""
-        if start is not None:
-            queryset = queryset.filter(**{f"{self.field_path}__gte": start})
-        if end is not None:
-            queryset = queryset.filter(**{f"{self.field_path}__lt": end})
+        if first := self._day("from"):
+            queryset = queryset.filter(**{f"{self.field_path}__gte": start_of(first)})
+        if last := self._day("to"):
+            queryset = queryset.filter(**{f"{self.field_path}__lt": start_of(last + timedelta(days=1))})
         return queryset
 
     def _day(self, which: str) -> date | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -22,7 +21,6 @@ from core.uuids import as_uuid
 from credits.admin.columns import LedgerColumns, amount_column, column, lot_left, once_per_row
 from credits.formatting import credits_change
 from credits.ledger.entries_csv import entries_csv
-from credits.ledger.entry_times import entries_between
 from credits.ledger.models import Entry, Hold, Lot
 from credits.statement.traces import (
     accounts_named,
@@ -33,8 +31,10 @@ from credits.statement.traces import (
     newest_of,
 )
 
-# One account's entries are sorted by version, which is indexed; those of all by id. Both rise with time.
+# One account's entries are sorted by version and those of all by id, which are indexed. A period's are found by time;
+# by another order PostgreSQL would read all newer ones first.
 NEWEST_OF_ACCOUNT = ["-version"]
+NEWEST_OF_PERIOD = ["-created_at", "-id"]
 NEWEST = ["-id"]
 ACCOUNT = "account__id__exact"
 
@@ -55,13 +55,6 @@ class LotFilter(admin.SimpleListFilter):
         return entries_of_lot(queryset, lot) if lot else queryset
 
 
-class EntryPeriodFilter(PeriodFilter):
-    def between(
-        self, queryset: QuerySet[Entry], start: datetime | None, end: datetime | None
-    ) -> QuerySet[Entry]:
-        return entries_between(queryset, start, end)
-
-
 @admin.register(Entry)
 class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
     asked_for = ("account",)
@@ -74,7 +67,7 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
         "balance_after_shown",
         "reference_shown",
     ]
-    list_filter = ["kind", LotFilter, ("created_at", EntryPeriodFilter)]
+    list_filter = ["kind", LotFilter, ("created_at", PeriodFilter)]
     list_filter_submit = True
     download_permission, download_name = "credits.download_ledger", "ledger"
     search_fields = ["id"]  # see get_search_results
@@ -104,8 +97,10 @@ class EntryAdmin(DownloadableList, LedgerColumns, LongListAdmin):
         return entries.defer("hash", "metadata")
 
     def get_ordering(self, request: HttpRequest) -> list[str]:
-        is_of_account = ACCOUNT in request.GET or "lot" in request.GET
-        return NEWEST_OF_ACCOUNT if is_of_account else NEWEST
+        if ACCOUNT in request.GET or "lot" in request.GET:
+            return NEWEST_OF_ACCOUNT
+        has_period = request.GET.get("created_at_from") or request.GET.get("created_at_to")
+        return NEWEST_OF_PERIOD if has_period else NEWEST
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Entry], search_term: str

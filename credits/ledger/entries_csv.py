@@ -16,7 +16,7 @@ COLUMNS = [
     "entry", "account", "owner_id", "owner", "version", "kind", "amount", "balance_after", "owed", "lots", "key",
     "reference", "created", "seal",
 ]  # fmt: skip
-OLDEST_FIRST, NEWEST_FIRST = ["id"], ["-id"]
+OLDEST_FIRST = ["created_at", "id"]
 
 
 def entries_csv(entries: QuerySet[Entry], order: list[str]) -> Iterator[str]:

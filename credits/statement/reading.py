@@ -3,8 +3,8 @@
 - A page of entries is found by version: an account's entries are numbered 1, 2, 3, … and indexed by that number, so
   every page is equally fast.
 - An *instant* is found by version too. Versions and times rise together, so the last entry before it is a binary
-  search over the versions: 24 look-ups among ten million entries, and no index by time, which each spend would pay
-  for.
+  search over the versions: 24 look-ups among ten million entries, and no index of the account's times, which each
+  spend would pay for.
 - *Totals* leave the spends out. Entries of every other kind have an index of their own; and what came in less what
   went out is the difference of two balances, so what was spent is the rest.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +14,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -23,8 +21,7 @@ from billing.purchases.models import Purchase
 from core.database import row_batches
 from core.database.row_batches import in_row_batches
 from credits.ledger import operations as ledger
-from credits.ledger.entries_csv import COLUMNS, NEWEST_FIRST, OLDEST_FIRST, entries_csv
-from credits.ledger.entry_times import entries_between, id_range
+from credits.ledger.entries_csv import COLUMNS, OLDEST_FIRST, entries_csv
 from credits.ledger.models import Entry
 from tests.admin.pages import list_of, read
 from tests.admin.rows import Books, make_purchase
@@ -123,45 +120,49 @@ def test_a_period_has_both_its_days(as_superuser: Client, books: Books, address:
     assert lines_of(as_superuser, address, created_at_from="no day", created_at_to="2026-99-99")
 
 
-@pytest.mark.parametrize("days", [0, 1, 3, 4, 8, 9, 12, 13])
-def test_a_period_has_each_entry_of_its_days_and_no_other(days: int) -> None:
+def test_a_period_has_each_entry_of_its_days_and_no_other(as_superuser: Client, tmp_path: Path) -> None:
     entries = book(UserFactory.create(), *range(1, 13))
     for ago, entry in zip(range(12, 0, -1), entries, strict=True):
         backdate(entry, ago)
-    start = timezone.now() - timedelta(days=days, hours=12)
+    keys = [str(entry.pk) for entry in entries]
 
-    newer = set(entries_between(Entry.objects.all(), start, None))
-    older = set(entries_between(Entry.objects.all(), None, start))
-    of_the_day = set(entries_between(Entry.objects.all(), start, start + timedelta(days=1)))
+    for days in (0, 1, 3, 4, 9, 12, 13):
+        day, before = (f"{timezone.now().date() - timedelta(days=ago)}" for ago in (days, days + 1))
+        since, until = keys[max(0, 12 - days) :], keys[: max(0, 12 - days)]
+        found = lines_of(as_superuser, LEDGER, created_at_from=day)
+        assert [line["entry"] for line in found] == since[::-1]
+        found = lines_of(as_superuser, LEDGER, created_at_to=before)
+        assert [line["entry"] for line in found] == until[::-1]
+        found = export(tmp_path / f"{days}.csv", "--from", day, "--to", day)
+        assert [line["entry"] for line in found] == since[: 0 < days <= 12]
 
-    assert newer == set(entries[max(0, 12 - days) :])
-    assert older == set(entries) - newer
-    assert of_the_day == set(entries[max(0, 12 - days) :][:1] if days <= 12 and days else [])
 
-
-def test_entries_that_committed_in_another_order_than_their_ids_are_in_their_period(books: Books) -> None:
+def test_a_period_goes_by_time_whatever_the_ids_say(as_superuser: Client, tmp_path: Path) -> None:
     first, second, third = book(UserFactory.create(), 1, 2, 3)
-    moment = timezone.now() - timedelta(days=3)
-    for entry, hours in ((first, 2), (second, -2), (third, 1)):
-        backdate(entry, 3, hours)
-    assert set(entries_between(Entry.objects.all(), None, moment)) == {first, third}
-    assert second in set(entries_between(Entry.objects.all(), moment, None))
+    for entry, days in ((first, 1), (second, 9), (third, 4)):
+        backdate(entry, days)
+    in_time = [str(second.pk), str(third.pk), str(first.pk)]
+    long_ago = f"{timezone.now().date() - timedelta(days=20)}"
+
+    assert [line["entry"] for line in lines_of(as_superuser, LEDGER, created_at_from=long_ago)][
+        ::-1
+    ] == in_time
+    assert [line["entry"] for line in export(tmp_path / "all.csv")] == in_time
 
 
-def test_a_period_is_found_by_ids_alone(books: Books) -> None:
-    book(UserFactory.create(), *range(1, 30))
-    with CaptureQueriesContext(connection) as captured:
-        id_range(timezone.now() - timedelta(days=1), timezone.now())
-    assert len(captured) < 20
-    for query in captured.captured_queries[1:]:
-        assert re.search(r'WHERE "credits_entry"."id" >= \d+ ORDER BY 1 ASC LIMIT 1$', query["sql"])
+def test_a_period_is_found_by_the_index_on_time() -> None:
+    book(UserFactory.create(), 1, 2)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+    plan = Entry.objects.filter(created_at__gte=timezone.now()).order_by("-created_at", "-id")[:51].explain()
+    assert "credits_entry_by_time" in plan
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_batches_have_each_row_once_whatever_their_size(size: int) -> None:
     book(UserFactory.create(), *range(1, 8))
     keys = list(Entry.objects.order_by("-id").values_list("pk", flat=True))
-    found = [row.pk for batch in in_row_batches(Entry.objects.all(), NEWEST_FIRST, size) for row in batch]
+    found = [row.pk for batch in in_row_batches(Entry.objects.all(), ["-id"], size) for row in batch]
     assert found == keys
     purchases = [make_purchase().pk for _ in range(5)]
     Purchase.objects.update(created_at=timezone.now())  # the same moment for all of them

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -92,6 +93,8 @@ class Entry(models.Model):
                 condition=~Q(kind="spend"),
                 name="credits_entry_but_spends",
             ),
+            # For periods over all accounts. It costs a spend nothing measurable (docs/decisions/hot-path.md).
+            BrinIndex(fields=["created_at"], autosummarize=True, name="credits_entry_by_time"),
         ]
         triggers = [
             *append_only(),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Max, Min, QuerySet
 
 from core.days import start_of
 from core.progress import ProgressBar
 from credits.ledger.entries_csv import COLUMNS, OLDEST_FIRST, entry_batches, rows_of
-from credits.ledger.entry_times import entries_between, id_range
 from credits.ledger.models import Entry
+
+DAY = timedelta(days=1)
 
 
 class Command(BaseCommand):
@@ -25,35 +28,41 @@ class Command(BaseCommand):
         parser.add_argument("--output", required=True, type=Path, metavar="FILE")
 
     def handle(self, *args: Any, first: date | None, last: date | None, output: Path, **options: Any) -> None:
-        start = start_of(first) if first else None
-        end = start_of(last + timedelta(days=1)) if last else None
-        if start and end and start >= end:
+        if first and last and first > last:
             raise CommandError(f"The period ends ({last}) before it starts ({first}).")
+        entries = Entry.objects.all()
+        if first:
+            entries = entries.filter(created_at__gte=start_of(first))
+        if last:
+            entries = entries.filter(created_at__lt=start_of(last + DAY))
         try:
             with output.open("x", encoding="utf-8", newline="") as file:
-                written = self._write(file, start, end)
+                written = self._write(file, entries)
         except FileExistsError as error:
             raise CommandError(f"{output} already exists. Choose another file.") from error
         self.stdout.write(f"Wrote {written:,} entries to {output}.")
 
-    def _write(self, file: TextIO, start: datetime | None, end: datetime | None) -> int:
+    def _write(self, file: TextIO, entries: QuerySet[Entry]) -> int:
         lines = csv.writer(file)
         lines.writerow(COLUMNS)
-        lowest, highest = id_range(start, end)
         written = 0
+        days = list(_days(entries))
         with ProgressBar(self.stdout, "Writing") as bar:
-            for batch in entry_batches(entries_between(Entry.objects.all(), start, end), OLDEST_FIRST):
-                lines.writerows(rows_of(batch))
-                written += len(batch)
-                bar.show(_share(batch[-1].pk, lowest, highest))
+            for done, day in enumerate(days, start=1):
+                for batch in entry_batches(day, OLDEST_FIRST):
+                    lines.writerows(rows_of(batch))
+                    written += len(batch)
+                bar.show(done / len(days))
         return written
 
 
-def _share(reached: int, lowest: int, highest: int) -> float:
-    """Return the share that is done; 1 also for entries booked during the export."""
-    if highest <= lowest:
-        return 1
-    return min(1, (reached - lowest + 1) / (highest - lowest + 1))
+def _days(entries: QuerySet[Entry]) -> Iterator[QuerySet[Entry]]:
+    """Yield the entries of each 24 hours: a batch sorts all that follow it in its query, so the query stays short."""
+    bounds = entries.aggregate(first=Min("created_at"), last=Max("created_at"))
+    start = bounds["first"]
+    while start and start <= bounds["last"]:
+        yield entries.filter(created_at__gte=start, created_at__lt=start + DAY)
+        start += DAY
 
 
 def _day(text: str) -> date:
