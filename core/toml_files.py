@@ -67,23 +67,16 @@ class TomlFile:
         return start
 
     def read_number(self, value: object, line: int) -> Decimal:
-        """Read the number on this line. Raises `NotAnAmount`."""
-        return read_number(value, self.lines[line - 1])
+        """Read the number of a key on this line, in quotes or not; tomllib doesn't say how an integer was written.
 
-
-def read_number(value: object, line: str) -> Decimal:
-    """Read a key's number, in quotes or not. ``line`` is the file's, as tomllib doesn't say how an integer was written.
-
-    Raises:
-        NotAnAmount: not plain digits, with a minus at most.
-    """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return parse_amount(_written(line) or str(value), signed=True)
-    if isinstance(value, WrittenNumber):
-        return parse_amount(value.text, signed=True)
-    if isinstance(value, str):
-        return parse_amount(value, signed=True)
-    raise NotAnAmount(f"{value!r} is not an amount")
+        Raises:
+            NotAnAmount: not plain digits, with a minus at most.
+        """
+        if isinstance(value, int) and not isinstance(value, bool):
+            return parse_amount(_written(self.lines[line - 1]) or str(value), signed=True)
+        if isinstance(value, WrittenNumber | str):
+            return parse_amount(str(value), signed=True)
+        raise NotAnAmount(f"{value!r} is not an amount")
 
 
 def _written(line: str) -> str:

@@ -18,22 +18,19 @@ class AmountField(forms.DecimalField):  # noqa: TID251  # this is what the other
     default_error_messages = {"invalid": _("Enter a number such as 2.5, with a point for decimals.")}
 
     def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # Django's own is of whole numbers
-        if value in self.empty_values:
-            return None
-        try:
-            return parse_amount(str(value), signed=True)
-        except NotAnAmount as error:
-            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+        return None if value in self.empty_values else _plain_number(self, value)
 
 
 class WholeNumberField(forms.IntegerField):
     default_error_messages = {"invalid": _("Enter a whole number such as 25.")}
 
     def to_python(self, value: Any) -> int | None:
-        if value in self.empty_values:
-            return None
-        try:
-            number = parse_amount(str(value), signed=True)
-        except NotAnAmount as error:
-            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
-        return super().to_python(f"{number:f}")
+        return None if value in self.empty_values else super().to_python(f"{_plain_number(self, value):f}")
+
+
+def _plain_number(field: forms.Field, value: Any) -> Decimal:
+    """Return the number in plain digits. Raises ValidationError if it is none."""
+    try:
+        return parse_amount(str(value), signed=True)
+    except NotAnAmount as error:
+        raise ValidationError(field.error_messages["invalid"], code="invalid") from error

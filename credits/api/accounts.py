@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -12,10 +11,11 @@ from accounts.clients.models import Scope
 from credits.api.cursors import read_cursor, write_cursor
 from credits.api.endpoints import Answer, Call, operation
 from credits.api.parsing import read_id
-from credits.api.shapes import AccountBalance, EntriesPage, EntriesQuery, EntryShown, Kind, LotMoved
+from credits.api.shapes import AccountBalance, EntriesPage, EntriesQuery, EntryShown, LotMoved
 from credits.errors import UnknownAccount
 from credits.formatting import plain
 from credits.ledger.entry_pages import EntryRow, page_of_entries
+from credits.ledger.models import Entry
 from credits.ledger.selectors import find_balance
 
 
@@ -50,7 +50,7 @@ def list_entries(call: Call, asked: EntriesQuery, account: str) -> Answer:
     standing = find_balance(account_id)
     if standing.account_id is None:
         return Answer(EntriesPage(entries=[]), standing)
-    kind = None if asked.kind is UNSET else asked.kind
+    kind = None if asked.kind is UNSET else asked.kind.value
     page = page_of_entries(standing.account_id, limit=asked.limit, before=before, kind=kind)
     shown = [_shown(call, row) for row in page.rows]
     if page.next_before is None:
@@ -65,7 +65,7 @@ def _shown(call: Call, row: EntryRow) -> EntryShown:
     return EntryShown(
         id=row.id,
         version=row.version,
-        kind=cast(Kind, row.kind),
+        kind=Entry.Kind(row.kind),
         amount=plain(row.amount),
         balance_after=plain(row.balance_after),
         key=row.key.removeprefix(call.business_key("")),

@@ -16,7 +16,6 @@ from credits.api.shapes import (
     Held,
     HoldRequest,
     HoldState,
-    HoldStatus,
     ReleaseRequest,
 )
 from credits.api.spends import RATES, read_charge, standing_after
@@ -142,7 +141,7 @@ def _state(hold: Hold) -> HoldState:
     return HoldState(
         id=hold.pk,
         account=hold.account_id,
-        status=cast(HoldStatus, hold.status),
+        status=Hold.Status(hold.status),
         amount=plain(hold.amount),
         captured=plain(hold.captured),
         remaining=plain(hold.remaining),

@@ -5,13 +5,14 @@ OpenAPI document is made from them (`credits.api.openapi`).
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from credits.ledger.arguments import LONGEST_TEXT
 from credits.ledger.holds import LONGEST_HOLD, Overrun
+from credits.ledger.models import Entry, Hold
 from credits.ledger.operations import MOST_ITEMS
 from credits.ledger.results import Outcome
 
@@ -73,21 +74,8 @@ Usage = Annotated[
     dict[str, Quantity],
     Meta(description="Quantities by unit, priced by the rate card.", extra_json_schema={"minProperties": 1}),
 ]
-# msgspec can't use Django's classes; a test keeps the two equal.
-HoldStatus = Literal["open", "captured", "released", "expired"]
-Kind = Literal[
-    "purchase",
-    "promotion",
-    "spend",
-    "gift_sent",
-    "gift_received",
-    "expiry",
-    "refund",
-    "dispute",
-    "adjustment",
-    "offset",
-    "forfeit",
-]
+HoldStatus = Annotated[Hold.Status, Meta(extra_json_schema={"enum": sorted(Hold.Status.values)})]
+Kind = Annotated[Entry.Kind, Meta(extra_json_schema={"enum": sorted(Entry.Kind.values)})]
 
 
 class Request(Struct, forbid_unknown_fields=True):

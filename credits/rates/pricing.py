@@ -60,10 +60,6 @@ class Price:
     markup_id: int | None
     effective_from: datetime
 
-    @property
-    def rate_ids(self) -> tuple[int, ...]:
-        return tuple(line.rate_id for line in self.lines)
-
     def as_metadata(self) -> dict[str, Any]:
         """Return what a spend keeps in its entry: JSON, every amount as a plain decimal string."""
         return {

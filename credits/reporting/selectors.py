@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from decimal import Decimal
 
-from django.db.models import DecimalField, F, Q, QuerySet, Sum
+from django.db.models import DecimalField, F, Q, Sum
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, TruncDate
 
@@ -55,13 +55,12 @@ class Earned:
 
 def ledger_counted_at() -> datetime.datetime | None:
     """Return the moment that the ledger's figures are of; None before the first count."""
-    count = LedgerCount.objects.first()
-    return count.counted_at if count else None
+    return LedgerCount.objects.values_list("counted_at", flat=True).first()
 
 
 def standing_at(day: datetime.date, currency: str) -> Standing:
     """Return the figures at the end of a day: credits of all currencies, the deferred revenue of one."""
-    return _standing(LedgerDay.objects.filter(day__lte=day), currency)
+    return Standing(**LedgerDay.objects.filter(day__lte=day).aggregate(**_sums(currency)))
 
 
 def standing_by_day(
@@ -102,8 +101,9 @@ def _clawed_back(
     first: datetime.date | None, last: datetime.date, currency: str
 ) -> list[tuple[datetime.date, Decimal]]:
     """Return the cost of what was clawed back, by the day of the reversal; as many rows as there were refunds."""
+    since = Q(at__gte=start_of(first)) if first else Q()
     rows = (
-        Clawback.objects.filter(_since(first), at__lt=start_of(last + DAY), lot__currency=currency)
+        Clawback.objects.filter(since, at__lt=start_of(last + DAY), lot__currency=currency)
         .exclude(lot__cost_minor=None)
         .annotate(day=TruncDate("at", tzinfo=site_zone()))
         .values("day")
@@ -113,17 +113,9 @@ def _clawed_back(
     return [(row["day"], row["cost"]) for row in rows if row["cost"]]
 
 
-def _since(first: datetime.date | None) -> Q:
-    return Q(at__gte=start_of(first)) if first else Q()
-
-
 def first_spends(start: datetime.datetime, end: datetime.datetime) -> int:
     """Return how many accounts first spent paid credits from ``start`` to before ``end``."""
     return FirstSpend.objects.filter(at__gte=start, at__lt=end).count()
-
-
-def _standing(days: QuerySet[LedgerDay], currency: str) -> Standing:
-    return Standing(**days.aggregate(**_sums(currency)))
 
 
 def _sums(currency: str) -> dict[str, Coalesce]:

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -179,8 +179,7 @@ def totals(account_id: UUID, bounds: Sequence[Moment]) -> list[Totals]:
 
 def page_of(selection: Selection, before: int | None = None) -> Page:
     """Return the page of entries before the version ``before``, by default the first. At most five queries."""
-    entries = _entries(selection, before)[: PAGE_SIZE + 1]
-    found = list(entries)
+    found = list(_entries(selection, before)[: PAGE_SIZE + 1])
     shown = found[:PAGE_SIZE]
     return Page(
         lines=_lines(selection.account_id, shown),
@@ -232,12 +231,8 @@ def _entries(selection: Selection, before: int | None) -> QuerySet[Entry]:
 
 def _newer(selection: Selection, before: int) -> int | None:
     """Return the ``before`` of the previous page; 0 if that is the first."""
-    newer = Entry.objects.filter(
-        account=selection.account_id, version__gte=before, version__lte=selection.until
-    )
-    if selection.kind:
-        newer = newer.filter(kind=selection.kind)
-    versions = list(newer.order_by("version").values_list("version", flat=True)[: PAGE_SIZE + 1])
+    newer = _entries(replace(selection, after=before - 1), None).order_by("version")
+    versions = list(newer.values_list("version", flat=True)[: PAGE_SIZE + 1])
     if not versions:
         return None
     return versions[PAGE_SIZE] if len(versions) > PAGE_SIZE else 0

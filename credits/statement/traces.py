@@ -44,11 +44,12 @@ KEYED = """
 
 CAPTURES = """
     WITH looked_through AS MATERIALIZED (
-        SELECT id, metadata FROM credits_entry
+        SELECT account_id, id, metadata FROM credits_entry
         WHERE account_id = %s AND version > %s AND version <= %s AND kind = 'spend'
         ORDER BY version DESC LIMIT %s
     )
-    SELECT id FROM looked_through WHERE metadata ->> 'hold' = %s
+    SELECT e.* FROM credits_entry e JOIN looked_through l USING (account_id, id)
+    WHERE l.metadata ->> 'hold' = %s ORDER BY e.version
 """
 
 
@@ -61,16 +62,14 @@ class Captures:
 
 
 def captures_of(hold: Hold) -> Captures:
-    """Return the hold's captures in three queries, or none if nothing was captured."""
+    """Return the hold's captures in two queries, or none if nothing was captured."""
     if not hold.captured:
         return Captures([], ZERO)
     first = hold.created_at - SLACK
     last = hold.closed_at + SLACK if hold.closed_at else timezone.now() + SLACK
     after, until = _versions_at(hold.account, first, last)
-    with connection.cursor() as cursor:
-        cursor.execute(CAPTURES, [hold.account_id, after, until, LOOKED_THROUGH, str(hold.pk)])
-        found = [entry_id for (entry_id,) in cursor.fetchall()]
-    entries = list(Entry.objects.filter(pk__in=found).order_by("version"))
+    arguments = [hold.account_id, after, until, LOOKED_THROUGH, str(hold.pk)]
+    entries = list(Entry.objects.raw(CAPTURES, arguments))
     return Captures(entries, hold.captured + sum((entry.amount for entry in entries), ZERO))
 
 

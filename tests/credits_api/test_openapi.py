@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import requests
@@ -27,9 +27,8 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.clients.api_keys import create_key
 from credits.api.endpoints import Operation
-from credits.api.shapes import HoldStatus, Kind
 from credits.api.urls import ENDPOINTS
-from credits.ledger.models import Account, Entry, Hold
+from credits.ledger.models import Account
 from tests.builders import UserFactory
 from tests.clients.conftest import make_client
 from tests.credits.builders import open_account
@@ -93,11 +92,6 @@ def test_each_refusal_names_its_codes(described: dict[str, Any]) -> None:
     for name, operation in operations_in(described).items():
         for error in OPERATIONS[name].refuses:
             assert f"`{error.code}`" in operation["responses"][str(error.status)]["description"]
-
-
-def test_shapes_list_what_the_models_have() -> None:
-    assert set(get_args(Kind)) == set(Entry.Kind.values)
-    assert set(get_args(HoldStatus)) == set(Hold.Status.values)
 
 
 # --- Each described answer, got for real --------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def test_a_new_rate_is_in_force_at_once() -> None:
     rate = put_rate()
 
     price = price_usage("chat-small", {"input_tokens": 1000})
-    assert (price.amount, price.rate_ids) == (Decimal("1.4375"), (rate.pk,))
+    assert (price.amount, tuple(line.rate_id for line in price.lines)) == (Decimal("1.4375"), (rate.pk,))
     assert price.effective_from == rate.effective_from
 
 

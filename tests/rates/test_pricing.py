@@ -239,7 +239,7 @@ def test_the_price_used_can_be_kept_as_json_without_a_float() -> None:
     ]
     assert kept["markup"]["percent"] == "2.5"
     assert (kept["provider"], kept["model"], kept["amount"]) == ("example", "chat-small", "0.219643")
-    assert price.rate_ids == (rate.pk,)
+    assert tuple(line.rate_id for line in price.lines) == (rate.pk,)
 
 
 def _no_float(text: str) -> Any:
