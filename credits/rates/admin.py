@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
@@ -21,6 +20,7 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 from backoffice.actions import acted_on
 from backoffice.display import EMPTY, chip, link_to_list
 from backoffice.read_only import StaffMayLook
+from backoffice.tables import plain_table
 from credits.formatting import credits_amount, plain
 from credits.rates.changes import put_on_card, refuse_past, withdraw
 from credits.rates.errors import InvalidRate
@@ -203,14 +203,7 @@ class RateAdmin(CardAdmin):
             "percent": credits_amount(examples[0].markup_percent),
             "level": examples[0].markup_level.label,
         }
-        return format_html(
-            '<table class="card-costs"><thead><tr><th>{}</th><th>{}</th><th>{}</th></tr></thead>'
-            "<tbody>{}</tbody></table>",
-            _("Usage"),
-            _("Before markup"),
-            markup,
-            format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", rows),
-        )
+        return plain_table([_("Usage"), _("Before markup"), markup], rows)
 
     @action(description=_("Schedule price"), url_path="new-price", permissions=["add_like"])
     def change_price(self, request: HttpRequest, object_id: str) -> HttpResponse:

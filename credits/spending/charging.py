@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,7 @@ from credits.ledger.reserved_names import HOLD, MEMBER, PARTIAL, PRICE, USAGE, r
 from credits.ledger.results import Capture, Spend
 from credits.ledger.selectors import find_hold, locate_hold
 from credits.rates.errors import InvalidUsage, RatesError
-from credits.rates.pricing import Price, price_usage
+from credits.rates.pricing import price_usage
 from credits.spending.team_spending import spend_as_member
 
 Metadata = Mapping[str, Any] | None
@@ -63,14 +64,13 @@ def spend(
     if not isinstance(charge, Usage):
         return _spend(account_id, charge, key, reference, metadata, None, member)
     refuse_reserved_names(metadata)
-    used = {USAGE: charge.as_metadata()}
     try:
-        price = _not_free(price_usage(charge.model, charge.quantities))
-        priced = {**used, PRICE: price.as_metadata()}
-        return _spend(account_id, price.amount, key, reference, metadata, priced, member)
+        amount, priced = _priced(charge)
+        return _spend(account_id, amount, key, reference, metadata, priced, member)
     except (RatesError, KeyConflict):
         named = {} if member is None else {MEMBER: str(member)}
-        earlier = _earlier(account_id, key, reference, {**(metadata or {}), **used, **named})
+        asked = {**(metadata or {}), USAGE: charge.as_metadata(), **named}
+        earlier = _earlier(account_id, key, reference, asked)
         if earlier is None:
             raise
         held = Account.objects.values_list("held", flat=True).get(pk=account_id)
@@ -97,17 +97,15 @@ def capture(
     if not isinstance(charge, Usage):
         return ledger.capture(account_id, hold_id, charge, key=key, close=close, metadata=metadata)
     refuse_reserved_names(metadata)
-    used = {USAGE: charge.as_metadata()}
     try:
-        price = _not_free(price_usage(charge.model, charge.quantities, made_at))
-        priced = {**used, PRICE: price.as_metadata()}
+        amount, priced = _priced(charge, made_at)
         return ledger.capture(
-            account_id, hold_id, price.amount, key=key, close=close, metadata=metadata, reserved=priced
+            account_id, hold_id, amount, key=key, close=close, metadata=metadata, reserved=priced
         )
     except (RatesError, KeyConflict):
         hold = find_hold(hold_id, client)
         captured = {HOLD: str(hold_id)} if close else {HOLD: str(hold_id), PARTIAL: True}
-        asked = {**(metadata or {}), **used, **captured}
+        asked = {**(metadata or {}), USAGE: charge.as_metadata(), **captured}
         earlier = _earlier(account_id, key, hold.reference, asked)
         if earlier is None:
             raise
@@ -147,10 +145,12 @@ def _spend(
     )
 
 
-def _not_free(price: Price) -> Price:
+def _priced(usage: Usage, at: datetime | None = None) -> tuple[Decimal, Metadata]:
+    """Return what the usage costs, and what its entry keeps. Raises InvalidUsage if it is free."""
+    price = price_usage(usage.model, usage.quantities, at)
     if not price.amount:
         raise InvalidUsage("This usage is free: there is nothing to spend.", field=USAGE)
-    return price
+    return price.amount, {USAGE: usage.as_metadata(), PRICE: price.as_metadata()}
 
 
 def _earlier(account_id: UUID, key: str, reference: str, asked: Mapping[str, Any]) -> Entry | None:

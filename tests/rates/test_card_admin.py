@@ -259,7 +259,7 @@ def test_a_past_rates_page_says_what_it_cost_even_when_its_model_is_gone(as_supe
     gone = put_rate(price=None)
 
     assert "<td>1.15</td>" in read(as_superuser, page_of(old))
-    assert "card-costs" not in read(as_superuser, page_of(gone))
+    assert "admin-table" not in read(as_superuser, page_of(gone))
     assert "not offered" in read(as_superuser, RATES)
 
 
