@@ -26,7 +26,6 @@ from billing.reconciliation.selectors import waiting_findings
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.selectors import disputes_to_answer
 from credits.adjustments.models import Adjustment
-from credits.adjustments.selectors import waiting_adjustments
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def what_waits() -> list[Waiting]:
         Waiting(
             _("Adjustments to approve"),
             _("Above the limit; someone other than the requester decides."),
-            waiting_adjustments().count(),
+            Adjustment.objects.filter(status=Adjustment.Status.WAITING).count(),
             _list(Adjustment, state=Adjustment.Status.WAITING.value),
             urgent=False,
         ),

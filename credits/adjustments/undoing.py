@@ -6,7 +6,6 @@ the very credits that were added, or restores the very lots that were reduced.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
@@ -18,45 +17,28 @@ from credits.adjustments.adjusting import Asked, Terms, ask
 from credits.adjustments.models import Adjustment
 from credits.errors import NothingToUndo, UnknownAdjustment
 from credits.ledger import operations as ledger
-from credits.ledger.models import Entry, Lot
 
 Status = Adjustment.Status
 
 
-@dataclass(frozen=True)
-class Undo:
-    """The ``amount`` that undoing would book now. Of credits that were added, ``left`` are unspent; other credits make
-    up the rest.
-    """
-
-    adjustment: Adjustment
-    amount: Decimal
-    left: Decimal
-
-    @property
-    def from_others(self) -> Decimal:
-        return max(Decimal(0), -self.amount - self.left)
-
-
-def plan_undo(adjustment_id: UUID) -> Undo:
-    """Return what `undo_adjustment` would request now. Changes nothing.
+def plan_undo(adjustment_id: UUID) -> tuple[Adjustment, Decimal]:
+    """Return the adjustment, and the amount that undoing it would book now. Changes nothing.
 
     Raises:
         UnknownAdjustment: there is none with this id.
         NothingToUndo: it isn't booked, was undone before, or all it added has since expired or been removed.
     """
-    adjustment = Adjustment.objects.select_related("entry").filter(pk=adjustment_id).first()
+    adjustment = Adjustment.objects.filter(pk=adjustment_id).first()
     if adjustment is None:
         raise UnknownAdjustment("There is no such adjustment.", adjustment=str(adjustment_id))
-    entry = adjustment.entry
-    if entry is None:
+    if adjustment.entry_id is None:
         raise NothingToUndo(_("Only an applied adjustment can be undone."))
     if adjustment.undone_by.exclude(status=Status.DECLINED).exists():
         raise NothingToUndo(_("This adjustment was already undone, or that was requested."))
-    amount = ledger.undo_amount(adjustment.account_id, entry.pk)
+    amount = ledger.undo_amount(adjustment.account_id, adjustment.entry_id)
     if not amount:
         raise NothingToUndo(_("All the credits it added have since expired or been removed."))
-    return Undo(adjustment, amount, _left_of(entry))
+    return adjustment, amount
 
 
 def undo_adjustment(adjustment_id: UUID, reason: str, key: str, asked_by: User) -> Asked:
@@ -69,17 +51,12 @@ def undo_adjustment(adjustment_id: UUID, reason: str, key: str, asked_by: User) 
     earlier = Adjustment.objects.filter(key=key, undoes=adjustment_id).first()
     if earlier is not None:
         return Asked(earlier, repeated=True)
-    undo = plan_undo(adjustment_id)
-    terms = Terms(undo.amount, reason, key, undo.adjustment.reference, undoes_id=adjustment_id)
+    undone, amount = plan_undo(adjustment_id)
+    terms = Terms(amount, reason, key, undone.reference, undoes_id=adjustment_id)
     try:
         with transaction.atomic():
-            return ask(undo.adjustment.account_id, terms, asked_by)
+            return ask(undone.account_id, terms, asked_by)
     except IntegrityError as error:
         if "credits_adjustment_undone_once" in str(error):  # undone concurrently
             raise NothingToUndo(_("This adjustment was already undone, or that was requested.")) from error
         raise
-
-
-def _left_of(entry: Entry) -> Decimal:
-    lot = Lot.objects.filter(pk=entry.lots[0], created_at=entry.created_at).first()
-    return lot.remaining - lot.held if lot else Decimal(0)

@@ -148,7 +148,8 @@ def give(sender: User, recipient: User, amount: Decimal, message: str, key: str)
             )
         except TooFresh as error:
             raise _too_fresh(amount, error.params["missing"]) from error
-        _defer_mails(gift)
+        for to in ("recipient", "sender"):
+            defer_gift_mail(gift.pk, to)
     return gift
 
 
@@ -215,8 +216,3 @@ def _same(gift: Gift, recipient: User, amount: Decimal, message: str) -> Gift:
     if (gift.recipient_id, gift.amount, gift.message) != (recipient.pk, amount, message):
         raise refusals.conflict(gift.from_account_id, gift.key)
     return gift
-
-
-def _defer_mails(gift: Gift) -> None:
-    for to in ("recipient", "sender"):
-        defer_gift_mail(gift.pk, to)

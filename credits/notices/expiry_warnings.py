@@ -43,21 +43,18 @@ MARK_EXPIRING = """
 
 def find_expiring_lots() -> int:
     """Mark expiring lots, each once, and defer an email per account, in one transaction. Return how many lots."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(MARK_EXPIRING, _moments())
-        accounts = [account_id for (account_id,) in cursor.fetchall()]
-        for account_id in dict.fromkeys(accounts):
-            defer_expiry_warning(account_id)
-    return len(accounts)
-
-
-def _moments() -> dict[str, int | datetime]:
     now = timezone.now()
-    return {
+    arguments: dict[str, int | datetime] = {
         "ahead": settings.EXPIRY_WARNING_DAYS,
         "last_mail": now - BETWEEN_NOTICES,
         "next_mail": now + BETWEEN_NOTICES,
     }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(MARK_EXPIRING, arguments)
+        accounts = [account_id for (account_id,) in cursor.fetchall()]
+        for account_id in dict.fromkeys(accounts):
+            defer_expiry_warning(account_id)
+    return len(accounts)
 
 
 def send_expiry_mail(account_id: UUID) -> bool:
@@ -68,7 +65,8 @@ def send_expiry_mail(account_id: UUID) -> bool:
         take_turns(f"expiry-warning:{account_id}")
         warnings = ExpiryWarning.objects.filter(account=account_id)
         unsent = warnings.filter(mailed_at__isnull=True)
-        lots = [] if _was_mailed_lately(warnings) else _lots_of(unsent)
+        last_mail = warnings.aggregate(last=Max("mailed_at"))["last"]
+        lots = [] if was_mailed_lately(last_mail) else _lots_of(unsent)
         if lots:
             account = Account.objects.select_related("team").get(pk=account_id)
             total = sum(lot.remaining for lot in lots)
@@ -78,10 +76,6 @@ def send_expiry_mail(account_id: UUID) -> bool:
             unsent.filter(lot__in=lots).update(mailed_at=timezone.now())
         unsent.delete()
     return bool(lots)
-
-
-def _was_mailed_lately(warnings: QuerySet[ExpiryWarning]) -> bool:
-    return was_mailed_lately(warnings.aggregate(last=Max("mailed_at"))["last"])
 
 
 def _lots_of(warnings: QuerySet[ExpiryWarning]) -> list[Lot]:

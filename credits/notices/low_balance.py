@@ -7,7 +7,6 @@ dip within a minute goes unnoticed. A crossing within a day of the last email is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -106,7 +105,9 @@ def send_low_balance_mail(alert_id: int) -> bool:
         if was_mailed_lately(alert.mailed_at):
             BalanceAlert.objects.filter(pk=alert_id, below=True).update(mail_due=True)
             return False
-        _mail(alert)
+        account = alert.account
+        context = {"alert": alert, "available": account.balance - account.held, "team": account.team}
+        send_mail("low_balance", context, recipients_of(account))
         BalanceAlert.objects.filter(pk=alert_id).update(mailed_at=timezone.now())
     return True
 
@@ -116,12 +117,6 @@ def _is_news(alert: BalanceAlert) -> bool:
     if not alert.below or alert.crossed_at is None:
         return False
     return alert.mailed_at is None or alert.mailed_at < alert.crossed_at
-
-
-def _mail(alert: BalanceAlert) -> None:
-    account = alert.account
-    context = {"alert": alert, "available": account.balance - account.held, "team": account.team}
-    send_mail("low_balance", context, recipients_of(account))
 
 
 def shown_notice(request: HttpRequest) -> LowBalance | None:
@@ -138,7 +133,8 @@ def shown_notice(request: HttpRequest) -> LowBalance | None:
     balance, held, threshold, crossed_at = row
     if threshold is None:
         return None
-    notice = LowBalance(max(Decimal(0), balance - held), threshold, _name_of(crossed_at))
+    crossing = crossed_at.isoformat() if crossed_at else ""
+    notice = LowBalance(max(Decimal(0), balance - held), threshold, crossing)
     is_hidden = request.session.get(HIDDEN_KEY) == notice.crossing
     return None if is_hidden or balance - held >= threshold else notice
 
@@ -146,7 +142,3 @@ def shown_notice(request: HttpRequest) -> LowBalance | None:
 def hide_notice(request: HttpRequest, crossing: str) -> None:
     """Hide the banner in this session, until the balance falls below again."""
     request.session[HIDDEN_KEY] = crossing[:64]
-
-
-def _name_of(crossed_at: datetime | None) -> str:
-    return crossed_at.isoformat() if crossed_at else ""

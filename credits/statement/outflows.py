@@ -48,10 +48,6 @@ class Outflows:
         return self.used + self.given
 
     @property
-    def lost(self) -> Decimal:
-        return self.expired + self.taken_by_staff + self.forfeited
-
-    @property
     def gone(self) -> dict[str, Decimal]:
         """Return what is unavailable, by reason."""
         return {
