@@ -215,7 +215,7 @@ def _require_it_can_wait(adjustment: Adjustment) -> None:
 
 def _waiting(adjustment_id: UUID) -> Adjustment:
     """Return the adjustment, locked for the transaction. Raises UnknownAdjustment, AdjustmentDecided."""
-    adjustment = Adjustment.objects.select_for_update(no_key=True).filter(pk=adjustment_id).first()
+    adjustment = _locked(adjustment_id)
     if adjustment is None:
         raise UnknownAdjustment("There is no such adjustment.", adjustment=str(adjustment_id))
     if adjustment.status != Status.WAITING:
@@ -226,6 +226,10 @@ def _waiting(adjustment_id: UUID) -> Adjustment:
             status=adjustment.status,
         )
     return adjustment
+
+
+def _locked(adjustment_id: UUID) -> Adjustment | None:
+    return Adjustment.objects.select_for_update(no_key=True).filter(pk=adjustment_id).first()
 
 
 def _book(adjustment: Adjustment, by: User | None) -> None:
