@@ -20,7 +20,6 @@ from billing.refunds.models import Dispute, Refund
 from billing.reporting.models import CheckoutDay, ReturnsDay, SalesCount, SalesDay
 from core.days import day_of, start_of
 from credits.reporting.daily_figures import count_entries
-from credits.reporting.models import LedgerCount
 
 DAYS_AT_ONCE = 31
 DAY = datetime.timedelta(days=1)
@@ -99,12 +98,6 @@ def count_changed_days() -> None:
         return
     for day in _take_notes():
         _count_days(day, day)
-
-
-def count_all_next_time() -> None:
-    """Have the next count start over, after writing past the triggers or under ids reserved long before."""
-    SalesCount.objects.update(zone="")
-    LedgerCount.objects.update(zone="")
 
 
 @transaction.atomic

@@ -1,17 +1,18 @@
-"""Distribute a batch's purchases and entries over buyers and time."""
+"""Deal a batch's purchases and entries to buyers, in order of time."""
 
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
+from math import ceil
 from random import Random
-from typing import NamedTuple
+
+from credits.ledger.operations import MOST_ITEMS
 
 SPAN = datetime.timedelta(days=730)
-MICROSECOND = datetime.timedelta(microseconds=1)
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 LARGEST_WEIGHT = 1000
-IDS_A_PLACE = 2
+MOMENTS = 2_000
 
 
 class CannotSeed(Exception):
@@ -37,87 +38,28 @@ class Sizes:
             raise CannotSeed("Use at least twice as many entries as purchases.")
 
 
-@dataclass(frozen=True)
-class Reserved:
-    """The numbers reserved for a batch: its own, and the first ids of its entries and lots."""
-
-    batch: int
-    first_entry: int
-    first_lot: int
-
-
-class Moment(NamedTuple):
-    """A batch's place: an entry id (the next is reserved to pay off debt), a lot id, microseconds since 1970."""
-
-    entry_id: int
-    lot_id: int
-    at: int
-
-
-@dataclass(frozen=True)
 class Plan:
-    """A batch's entries in order of time, dealt to buyers by a wheel with places in proportion to their weight. So
-    ids and times rise together across accounts, though each is written whole. Random turns avoid a fixed rhythm.
+    """Whose turn each entry is: twice a buyer's for each of their purchases, the rest in proportion to their weight.
+
+    Turns are taken ``at_once`` in each of so many moments, evenly spaced, as their spends are written together.
     """
 
-    sizes: Sizes
-    seed: int
-    reserved: Reserved
-    ends_at: datetime.datetime
-    places: list[list[int]] = field(init=False)
-    turns: list[int] = field(init=False)
-    wheel_size: int = field(init=False)
+    def __init__(self, sizes: Sizes, random: Random, ends_at: datetime.datetime) -> None:
+        self.sizes, self.ends_at = sizes, ends_at
+        everyone = range(sizes.buyers)
+        weights = [_weight(buyer, sizes.buyers) for buyer in everyone]
+        more = random.choices(everyone, weights, k=sizes.purchases - 2 * sizes.buyers)
+        buying = [*everyone, *everyone, *more]
+        using = random.choices(everyone, weights, k=sizes.entries - 2 * sizes.purchases)
+        self.turns = [*buying, *buying, *using]
+        random.shuffle(self.turns)
+        self.purchases, self.entries = Counter(buying), Counter(self.turns)
+        self.at_once = min(MOST_ITEMS, ceil(sizes.entries / MOMENTS))
 
-    def __post_init__(self) -> None:
-        random = self.random("wheel")
-        wheel = [
-            buyer for buyer in range(self.sizes.buyers) for _ in range(_weight(buyer, self.sizes.buyers))
-        ]
-        random.shuffle(wheel)
-        places: list[list[int]] = [[] for _ in range(self.sizes.buyers)]
-        for place, buyer in enumerate(wheel):
-            places[buyer].append(place)
-        object.__setattr__(self, "places", places)
-        object.__setattr__(self, "wheel_size", len(wheel))
-        rounds = self.sizes.entries // len(wheel) + 1
-        object.__setattr__(self, "turns", [random.randrange(len(wheel)) for _ in range(rounds)])
-
-    def random(self, of: object) -> Random:
-        """Return a generator that yields the same numbers for the same seed, batch and subject."""
-        return Random(f"{self.seed}:{self.reserved.batch}:{of}")
-
-    def purchases_of(self, buyer: int) -> int:
-        rounds, rest = divmod(self.sizes.purchases, self.wheel_size)
-        return rounds * len(self.places[buyer]) + sum(place < rest for place in self.places[buyer])
-
-    def moments_of(self, buyer: int, random: Random) -> list[Moment]:
-        """Return a buyer's moments in order of time, at least as many as purchases."""
-        size, entries = self.wheel_size, self.sizes.entries
-        slots = sorted(
-            turned * size + (place + turn) % size
-            for turned, turn in enumerate(self.turns)
-            for place in self.places[buyer]
-        )
-        span, start = SPAN // MICROSECOND, microseconds(self.ends_at - SPAN)
-        step = span // entries
-        return [
-            Moment(
-                self.reserved.first_entry + IDS_A_PLACE * slot,
-                self.reserved.first_lot + slot,
-                start + slot * span // entries + random.randrange(step),
-            )
-            for slot in slots
-            if slot < entries
-        ]
-
-
-def microseconds(instant: datetime.datetime) -> int:
-    """Return the microseconds since 1970."""
-    return (instant - EPOCH) // MICROSECOND
-
-
-def instant(at: int) -> datetime.datetime:
-    return EPOCH + datetime.timedelta(microseconds=at)
+    def time_of(self, turn: int) -> datetime.datetime:
+        """Return the time of a turn, which is that of its moment."""
+        left = self.sizes.entries - turn + turn % self.at_once
+        return self.ends_at - SPAN * left / self.sizes.entries
 
 
 def _weight(buyer: int, buyers: int) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
+from itertools import count
+from math import ceil
+from random import Random
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -16,15 +19,26 @@ from billing.packages.models import Package
 from billing.packages.pricing import Offer, offers
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
 from billing.refunds.models import Dispute, Refund
-from billing.reporting.daily_figures import count_all_next_time
-from billing.sample_data.plan import IDS_A_PLACE, CannotSeed, Plan, Reserved, Sizes
-from billing.sample_data.rows import Rows
+from billing.sample_data.clock import own_clock, set_clock
+from billing.sample_data.plan import CannotSeed, Plan, Sizes
+from billing.sample_data.sales import HOUR, ROWS_AT_ONCE, Sales
 from billing.sample_data.story import Story
+from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Clawback, Entry, Lot
+from credits.ledger.results import Outcome
 
-ENTRIES_A_CHUNK = 50_000
+# PostgreSQL can't clear away an account's former rows before its transaction ends.
+ENTRIES_A_CHUNK = 2000
+BUYERS_A_CHUNK = 1000
 FILLED = (User, Account, Lot, Entry, Clawback, Purchase, PurchaseEvent, Payment, Refund, Dispute)
-USERNAME = r"^seed-(\d+)-\d+$"
+FIRST_NAMES = (
+    *("Ada", "Alan", "Barbara", "Dennis", "Edsger", "Grace", "Hedy", "Ken", "Leslie", "Linus", "Margaret"),
+    *("Niklaus", "Radia", "Tim"),
+)
+LAST_NAMES = (
+    *("Adler", "Baumann", "Costa", "Dubois", "Eriksen", "Fischer", "Garcia", "Hansen", "Ivanova", "Jones"),
+    *("Kowalski", "Lopez"),
+)
 
 
 @dataclass(frozen=True)
@@ -35,75 +49,84 @@ class Seeded:
 
 
 def seed_demo(sizes: Sizes, seed: int, report: Callable[[float], None]) -> Seeded:
-    """Add a batch, and call ``report`` with the share that is done. Ids, sums and outcomes follow from ``seed`` and
-    the batch's number; times end now. Buyers are written whole: an interruption leaves fewer, with complete books.
+    """Add a batch, and call ``report`` with the share that is done. Sums and outcomes follow from ``seed`` and the
+    batch's number; times end now. An interruption leaves shorter histories, with complete books.
 
     Raises:
-        CannotSeed: this is not a development database, nothing is on sale, or the role is no superuser.
+        CannotSeed: this is not a development database, or nothing is on sale.
     """
-    _check_place()
-    offered = _offered()
-    plan = Plan(sizes, seed, _reserve(sizes.entries), timezone.now())
-    try:
-        _write_all(plan, offered, report)
-    finally:
-        count_all_next_time()
-    _analyze()
-    return Seeded(plan.reserved.batch)
-
-
-def _write_all(plan: Plan, offered: Sequence[Offer], report: Callable[[float], None]) -> None:
-    buyers = plan.sizes.buyers
-    with closing(Writer(plan.sizes.entries, report)) as writer:
-        rows = Rows()
-        for buyer in range(buyers):
-            Story(plan, buyer, offered, rows).tell(plan.purchases_of(buyer))
-            if rows.count(Entry) >= ENTRIES_A_CHUNK or buyer == buyers - 1:
-                writer.write(rows)
-                rows = Rows()
-
-
-class Writer:
-    """Writes a chunk in a thread with its own connection while the next is generated; holds at most two in memory."""
-
-    def __init__(self, entries: int, report: Callable[[float], None]) -> None:
-        self.entries, self.report = entries, report
-        self.thread = ThreadPoolExecutor(max_workers=1)
-        self.writing: Future[int] | None = None
-        self.written = 0
-
-    def write(self, rows: Rows) -> None:
-        self._wait()
-        self.writing = self.thread.submit(_write, rows)
-
-    def close(self) -> None:
-        """Wait for the chunk in progress."""
-        with self.thread:
-            self._wait()
-
-    def _wait(self) -> None:
-        if self.writing:
-            self.written += self.writing.result()
-            self.writing = None
-            self.report(self.written / self.entries)
-
-
-def _write(rows: Rows) -> int:
-    entries = rows.count(Entry)
-    try:
-        rows.write()
-    finally:
-        connection.close()
-    return entries
-
-
-def _check_place() -> None:
     if not settings.DEMO:
         raise CannotSeed("This is not a development database: sample data needs config.settings.dev.")
+    offered = _offered()
+    batch = next(number for number in count(1) if not _is_taken(number))
+    random, now = Random(f"{seed}:{batch}"), timezone.now()
+    plan, sales = Plan(sizes, random, now), Sales(random, now)
+    stories = _open(plan, sales, offered, batch)
+    chunk = plan.at_once * ceil(ENTRIES_A_CHUNK / plan.at_once)
+    for first in range(0, sizes.entries, chunk):
+        _live(plan, sales, stories, range(sizes.entries)[first : first + chunk])
+        report(first / sizes.entries)
+    for first in range(0, sizes.buyers, BUYERS_A_CHUNK):
+        _end(sales, stories[first : first + BUYERS_A_CHUNK])
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('is_superuser')")
-        if cursor.fetchone() != ("on",):
-            raise CannotSeed("The database's role must be a superuser: rows are written past the triggers.")
+        cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in FILLED)}")
+    return Seeded(batch)
+
+
+def _is_taken(batch: int) -> bool:
+    return User.objects.filter(username__startswith=f"seed-{batch}-").exists()
+
+
+@transaction.atomic
+def _open(plan: Plan, sales: Sales, offered: Sequence[Offer], batch: int) -> list[Story]:
+    """Create the buyers, who join an hour before their first turn, and their accounts."""
+    first_turns = {buyer: place for place, buyer in reversed(list(enumerate(plan.turns)))}
+    users, accounts = [], []
+    for buyer in range(plan.sizes.buyers):
+        joined = plan.time_of(first_turns[buyer]) - HOUR
+        first, last = sales.random.choice(FIRST_NAMES), sales.random.choice(LAST_NAMES)
+        user = User(
+            id=sales.uuid(),
+            username=f"seed-{batch}-{buyer}",
+            email=f"{first}.{last}.{batch}.{buyer}@example.com".lower(),
+            first_name=first,
+            last_name=last,
+            password=make_password(None),
+            date_joined=joined,
+        )
+        users.append(user)
+        accounts.append(Account(id=sales.uuid(), owner=user, created_at=joined))
+    User.objects.bulk_create(users, ROWS_AT_ONCE)
+    Account.objects.bulk_create(accounts, ROWS_AT_ONCE)
+    return [
+        Story(account, sales, offered, plan.purchases[buyer], plan.entries[buyer])
+        for buyer, account in enumerate(accounts)
+    ]
+
+
+def _live(plan: Plan, sales: Sales, stories: Sequence[Story], turns: range) -> None:
+    with own_clock():
+        for first in turns[:: plan.at_once]:
+            _live_moment(
+                plan.time_of(first), [stories[buyer] for buyer in plan.turns[first : first + plan.at_once]]
+            )
+        sales.write()
+
+
+def _live_moment(at: datetime.datetime, stories: Sequence[Story]) -> None:
+    set_clock(at)
+    spends = [(story, order) for story in stories if (order := story.take_turn(at))]
+    results = ledger.spend_many([order for _story, order in spends])
+    for (story, order), result in zip(spends, results, strict=True):
+        if result.outcome != Outcome.DONE:  # the rest has expired, or was clawed back at the same moment
+            story.promote(order.key)
+
+
+@transaction.atomic
+def _end(sales: Sales, stories: Sequence[Story]) -> None:
+    for story in stories:
+        story.end()
+    sales.write()
 
 
 def _offered() -> Sequence[Offer]:
@@ -114,28 +137,3 @@ def _offered() -> Sequence[Offer]:
     if not on_sale:
         raise CannotSeed("Nothing is on sale. Run load_catalog first.")
     return on_sale
-
-
-@transaction.atomic
-def _reserve(entries: int) -> Reserved:
-    """Reserve ids, while other writers of entries and lots wait, so that none takes an id in between."""
-    with connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE credits_entry, credits_lot IN SHARE ROW EXCLUSIVE MODE")
-        cursor.execute(
-            """
-            SELECT coalesce(max((regexp_match(username, %s))[1]::int), 0) + 1,
-                   setval(entry, nextval(entry) + %s - 1) - %s + 1,
-                   setval(lot, nextval(lot) + %s - 1) - %s + 1
-            FROM (SELECT pg_get_serial_sequence('credits_entry', 'id')::regclass,
-                         pg_get_serial_sequence('credits_lot', 'id')::regclass) AS s (entry, lot)
-            LEFT JOIN accounts_user ON username LIKE 'seed-%%'
-            GROUP BY entry, lot
-            """,
-            [USERNAME, *[IDS_A_PLACE * entries] * 2, *[entries] * 2],
-        )
-        return Reserved(*cursor.fetchone())
-
-
-def _analyze() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in FILLED)}")

@@ -1,34 +1,22 @@
-"""Simulate one buyer's two years: purchases, refunds, disputes, and spends in between."""
+"""Live one buyer's two years: purchases, refunds, disputes, and spends in between."""
 
 from __future__ import annotations
 
+import datetime
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from random import Random
-from uuid import UUID
+from decimal import ROUND_DOWN, Decimal
+from typing import cast
 
-from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
-
-from accounts.email_addresses import email_key
 from accounts.models import User
 from billing.packages.pricing import Offer
-from billing.purchases.models import Purchase
+from billing.purchases.models import Payment, Purchase
 from billing.refunds.models import Dispute
-from billing.sample_data.books import MILLION, NEVER, Books, Clawed, Fact, OpenLot
-from billing.sample_data.plan import Moment, Plan, instant, microseconds
-from billing.sample_data.rows import Rows
-from billing.sample_data.sales import (
-    DAY,
-    MINUTE,
-    Sale,
-    Status,
-    claim_back,
-    complete,
-    end_unpaid,
-    settle,
-    start_sale,
-)
-from credits.ledger.models import Account, Clawback, Entry
+from billing.refunds.reversals import claims_of
+from billing.sample_data.sales import DAY, MINUTE, Sales, Status
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
+from credits.ledger.results import SpendOrder
 
 # Outcomes per thousand purchases.
 OUTCOMES = {
@@ -40,197 +28,129 @@ OUTCOMES = {
     Status.DISPUTED: 12,
     Status.PENDING: 3,
 }
-FIRST_NAMES = (
-    *("Ada", "Alan", "Barbara", "Dennis", "Edsger", "Grace", "Hedy", "Ken", "Leslie", "Linus", "Margaret"),
-    *("Niklaus", "Radia", "Tim"),
-)
-LAST_NAMES = (
-    *("Adler", "Baumann", "Costa", "Dubois", "Eriksen", "Fischer", "Garcia", "Hansen", "Ivanova", "Jones"),
-    *("Kowalski", "Lopez"),
-)
-CENT = MILLION // 100
+CENT = Decimal("0.01")
 # The share of available credits spent before the next purchase.
-SPENT_PERCENT = 80
-
-
-@dataclass(frozen=True)
-class Credited:
-    """An entry that credits a purchase, and the purchase's outcome."""
-
-    outcome: Status
-
-
-@dataclass(frozen=True)
-class Returned:
-    """An entry that claws back the purchase credited at another place."""
-
-    place: int
-    outcome: Status
-
-
-Deed = Credited | Returned | None
+SPENT = Decimal("0.8")
+# The chance that a turn reverses a purchase that is to be reversed.
+REVERSED_NOW = 0.25
 
 
 class Story:
-    """One buyer's history, drawn from its own random numbers, independent of other buyers."""
+    """One buyer's history. Each turn adds an entry, and one beside it where that pays off debt."""
 
-    def __init__(self, plan: Plan, buyer: int, offered: Sequence[Offer], rows: Rows) -> None:
-        self.plan, self.offered, self.rows = plan, offered, rows
-        self.random = plan.random(buyer)
-        self.moments = plan.moments_of(buyer, self.random)
-        self.joined = self.moments[0].at - 60 * MINUTE
-        self.now = microseconds(plan.ends_at)
-        self.user = _user(plan.reserved.batch, buyer, self.random, self.joined)
-        self.account = Account(id=_uuid(self.random))
-        self.books = Books(self.account.pk, rows)
-        self.sales: dict[int, tuple[Sale, OpenLot]] = {}
-
-    def tell(self, purchases: int) -> None:
-        """Add all of the buyer's rows."""
+    def __init__(
+        self, account: Account, sales: Sales, offered: Sequence[Offer], purchases: int, turns: int
+    ) -> None:
+        self.account, self.sales, self.offered, self.random = account, sales, offered, sales.random
+        self.user = cast(User, account.owner)
         first, *later = self.random.choices(list(OUTCOMES), list(OUTCOMES.values()), k=purchases)
         # The first is always credited, as there is nothing to spend before.
         outcomes = [first if first in Purchase.CREDITED else Status.COMPLETED, *later]
-        self._live([outcome for outcome in outcomes if outcome in Purchase.CREDITED])
-        self.rows.add(self.user)
-        self.books.close(self.user.pk, self.joined)
-        sales = [sale for sale, _ in self.sales.values()]
-        unpaid = [self._unpaid(outcome) for outcome in outcomes if outcome not in Purchase.CREDITED]
-        for sale in [*sales, *unpaid]:
-            for row in sale.rows:
-                self.rows.add(row)
+        credited = [outcome for outcome in outcomes if outcome in Purchase.CREDITED]
+        self.unpaid = [outcome for outcome in outcomes if outcome not in Purchase.CREDITED]
+        places = [0, *sorted(self.random.sample(range(1, turns), len(credited) - 1))]
+        self.buying = deque(zip(places, credited, strict=True))
+        self.turn, self.turns = -1, turns
+        self.available = Decimal(0)
+        self.reversing: deque[tuple[Payment, Status]] = deque()
+        self.expiries: deque[datetime.datetime] = deque()
+        # Turns whose entries came with another one's.
+        self.done = 0
 
-    def _live(self, credited: list[Status]) -> None:
-        deeds = plan_deeds(credited, len(self.moments), self.random)
-        spends_left = _spends_before_next_purchase(deeds)
-        for place, (moment, deed) in enumerate(zip(self.moments, deeds, strict=True)):
-            if isinstance(deed, Credited):
-                self._buy(place, moment)
-            elif deed is None or not self._give_back(deed, moment):
-                self._use(moment, spends_left[place])
+    def take_turn(self, at: datetime.datetime) -> SpendOrder | None:
+        """Return the spend to write, or write anything else now."""
+        self.turn += 1
+        if self.buying and self.buying[0][0] == self.turn:
+            self._buy(self.buying.popleft()[1], at)
+        elif self.done:
+            self.done -= 1
+        elif not (self._expire(at) or self._reverse(at)):
+            return self._spend()
+        return None
 
-    def _buy(self, place: int, moment: Moment) -> None:
-        offered = self.random.choice(self.offered)
-        created_at = moment.at - self.random.randrange(MINUTE, 20 * MINUTE)
-        sale = start_sale(self.user, self.account, offered, self.random, created_at)
-        package, key = offered.package, sale.purchase.grant_key
-        lot = OpenLot(
-            id=moment.lot_id,
-            amount=int(package.credits * MILLION),
-            remaining=0,
-            promotional=False,
-            expires=NEVER if package.validity_days is None else moment.at + package.validity_days * DAY,
-            cost_minor=package.price_minor,
-            currency=package.currency,
-            reference=str(sale.purchase.pk),
-            created=moment.at,
-        )
-        self.books.grant(
-            moment, lot, Fact(Entry.Kind.PURCHASE, key, lot.reference, sale.purchase.entry_metadata)
-        )
-        complete(sale, moment, self.books.balance, self.random)
-        self.sales[place] = sale, lot
-
-    def _give_back(self, deed: Returned, moment: Moment) -> bool:
-        """Claw back a purchase if its lot isn't about to expire and paid no debt; return whether that made an entry."""
-        sale, lot = self.sales[deed.place]
-        if lot.offset or (lot.remaining and lot.expires <= moment.at):
-            return False
-        claim = claim_back(sale, deed.outcome, self.random, moment, self.now)
-        is_dispute = isinstance(claim.row, Dispute)
-        metadata: dict[str, str | int] = {
-            **sale.purchase.entry_metadata,
-            "dispute" if is_dispute else "refund": str(claim.row.pk),
-            "lot": lot.id,
-        }
-        fact = Fact(
-            Entry.Kind.DISPUTE if is_dispute else Entry.Kind.REFUND,
-            f"clawback:{lot.id}:{self.books.version + 1}",
-            lot.reference,
-            metadata,
-        )
-        kind = Clawback.Kind.DISPUTE if is_dispute else Clawback.Kind.REFUND
-        clawed = Clawed(claim.row.pk, kind, claim.credits, claim.owes)
-        taken, owed = self.books.claw_back(moment, lot, clawed, fact)
-        settle(sale, claim, deed.outcome, taken, moment.at)
-        return bool(taken + owed)
-
-    def _use(self, moment: Moment, spends_left: int) -> None:
-        """Spend a share of the available credits, after expiring what is due; grant a promotion if none are left."""
-        free = self.books.free(moment.at)
-        if lot := self.books.expired(moment.at):
-            self.books.expire(moment, lot)
-        elif free:
-            most = max(1, min(free, 2 * free * SPENT_PERCENT // (100 * (spends_left + 1))))
-            amount = 1 + int(self.random.random() * most)  # faster than randint
-            key = f"job:{moment.entry_id:x}"
-            self.books.spend(moment, amount - amount % CENT or amount, Fact(Entry.Kind.SPEND, key, "job"))
-        else:
-            self._promote(moment)
-
-    def _promote(self, moment: Moment) -> None:
-        amount = self.random.randint(1, 10) * 100 * MILLION
-        key = f"goodwill:{moment.entry_id:x}"
-        lot = OpenLot(
-            id=moment.lot_id,
-            amount=amount,
-            remaining=0,
-            promotional=True,
-            expires=NEVER,
-            cost_minor=None,
-            currency="",
+    def promote(self, key: str) -> None:
+        """Add promotional credits, as there are too few to spend."""
+        grant = ledger.grant(
+            self.account.pk,
+            Decimal(self.random.randint(1, 10) * 100),
+            kind=Entry.Kind.PROMOTION,
+            key=f"goodwill:{key}",
             reference="goodwill",
-            created=moment.at,
+            promotional=True,
         )
-        self.books.grant(moment, lot, Fact(Entry.Kind.PROMOTION, key, lot.reference))
+        self.available = grant.balance_after
 
-    def _unpaid(self, outcome: Status) -> Sale:
-        """Create an unpaid sale: minutes old if pending, otherwise closed."""
-        if outcome == Status.PENDING:
-            at = self.now - self.random.randrange(50 * MINUTE)
-        else:
-            at = self.random.randrange(self.joined, max(self.joined + 1, self.now - 3 * DAY))
-        sale = start_sale(self.user, self.account, self.random.choice(self.offered), self.random, at)
-        end_unpaid(sale, outcome, at, self.random)
-        return sale
+    def end(self) -> None:
+        """Add the unpaid purchases: minutes old if pending, otherwise closed."""
+        now, joined = self.sales.now, self.user.date_joined
+        for outcome in self.unpaid:
+            at = now - self.random.random() * 50 * MINUTE
+            if outcome != Status.PENDING:
+                at = joined + self.random.random() * max(MINUTE, now - 3 * DAY - joined)
+            sale = self.sales.start(self.user, self.account, self.random.choice(self.offered), at)
+            self.sales.end_unpaid(sale, outcome)
 
-
-def plan_deeds(credited: Sequence[Status], entries: int, random: Random) -> list[Deed]:
-    """Plan each entry: a purchase first, others anywhere, reversals soon after if there is room, None for usage."""
-    deeds: list[Deed] = [None] * entries
-    places = [0, *sorted(random.sample(range(1, entries), len(credited) - 1))]
-    for place, outcome in zip(places, credited, strict=True):
-        deeds[place] = Credited(outcome)
-    for place, outcome in zip(places, credited, strict=True):
+    def _buy(self, outcome: Status, at: datetime.datetime) -> None:
+        offered = self.random.choice(self.offered)
+        started_at = at - MINUTE * (1 + 19 * self.random.random())
+        purchase = self.sales.start(self.user, self.account, offered, started_at)
+        days = purchase.validity_days
+        grant = ledger.grant(
+            self.account.pk,
+            purchase.credits,
+            kind=Entry.Kind.PURCHASE,
+            key=purchase.grant_key,
+            reference=str(purchase.pk),
+            metadata=purchase.entry_metadata,
+            cost=ledger.Cost(purchase.price_minor, purchase.currency),
+            expires_at=None if days is None else at + days * DAY,
+        )
+        self.available = grant.balance_after
+        payment = self.sales.complete(purchase, grant, at)
+        if days is not None:
+            self.expiries.append(at + days * DAY)
         if outcome != Status.COMPLETED:
-            later = range(place + random.randint(1, 8), entries)
-            free = next((other for other in later if deeds[other] is None), None)
-            if free is not None:
-                deeds[free] = Returned(place, outcome)
-    return deeds
+            self.reversing.append((payment, outcome))
 
+    def _reverse(self, at: datetime.datetime) -> bool:
+        """Perhaps refund or dispute a purchase, unless that would expire lots too; return whether it made an entry."""
+        if not self.reversing or self._due(at) or self.random.random() >= REVERSED_NOW:
+            return False
+        payment, outcome = self.reversing.popleft()
+        purchase, row = payment.purchase, self.sales.reverse(payment, outcome, at)
+        is_dispute = isinstance(row, Dispute)
+        clawed = ledger.claw_back(
+            self.account.pk,
+            cast(int, payment.lot_id),
+            list(claims_of(purchase, [row])),
+            kind=Entry.Kind.DISPUTE if is_dispute else Entry.Kind.REFUND,
+            metadata={**purchase.entry_metadata, "dispute" if is_dispute else "refund": str(row.pk)},
+        )
+        self.available = clawed.balance
+        self.sales.settle(row, outcome, clawed)
+        return clawed.entry_id is not None
 
-def _spends_before_next_purchase(deeds: Sequence[Deed]) -> list[int]:
-    left, spends = 0, []
-    for deed in reversed(deeds):
-        left = 0 if isinstance(deed, Credited) else left + 1
-        spends.append(max(0, left - 1))
-    return spends[::-1]
+    def _expire(self, at: datetime.datetime) -> bool:
+        """Expire lots that are due, an entry each, if there are turns left for them."""
+        if not 0 < self._due(at) <= self.turns - self.turn - len(self.buying):
+            return False
+        self.expiries = deque(expiry for expiry in self.expiries if expiry > at)
+        expired = ledger.expire_lots(self.account.pk)
+        self.available = Account.objects.values_list("balance", flat=True).get(pk=self.account.pk)
+        self.done = max(0, expired - 1)
+        return bool(expired)
 
+    def _due(self, at: datetime.datetime) -> int:
+        """Return how many lots may expire, as their date has passed."""
+        return sum(expiry <= at for expiry in self.expiries)
 
-def _user(batch: int, buyer: int, random: Random, joined: int) -> User:
-    first, last = random.choice(FIRST_NAMES), random.choice(LAST_NAMES)
-    email = f"{first}.{last}.{batch}.{buyer}@example.com".lower()
-    return User(
-        id=_uuid(random),
-        username=f"seed-{batch}-{buyer}",
-        email=email,
-        email_key=email_key(email),  # the trigger that sets it is bypassed
-        first_name=first,
-        last_name=last,
-        password=f"{UNUSABLE_PASSWORD_PREFIX}seeded",
-        date_joined=instant(joined),
-    )
-
-
-def _uuid(random: Random) -> UUID:
-    return UUID(int=random.getrandbits(128), version=4)
+    def _spend(self) -> SpendOrder | None:
+        left = (self.buying[0][0] if self.buying else self.turns) - self.turn
+        most = min(self.available, 2 * SPENT * self.available / left)
+        amount = max(CENT, (most * Decimal(self.random.random())).quantize(CENT, ROUND_DOWN))
+        key = f"job:{self.turn}"
+        if amount > self.available:
+            self.promote(key)
+            return None
+        self.available -= amount
+        return SpendOrder(self.account.pk, amount, key, "job")

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db.models import ForeignKey
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
 from billing.packages.models import Package
-from billing.packages.pricing import offer_for
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.refunds.reversals import credits_for
-from billing.sample_data.plan import Plan, Reserved, Sizes
-from billing.sample_data.rows import Rows
-from billing.sample_data.seeding import FILLED
-from billing.sample_data.story import Story
-from credits.ledger.models import Clawback, Entry, Lot
+from billing.sample_data.plan import Sizes
+from billing.sample_data.seeding import seed_demo
+from credits.ledger.models import Account, Clawback, Entry, Lot
 from credits.proof.checking import find_violations
 from tests.builders import put_on_sale
+from tests.credits.builders import grant
 
-# Chunks commit on a connection of their own.
+# Each chunk commits.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PURCHASES, ENTRIES, BUYERS = 600, 2400, 60
@@ -43,14 +42,21 @@ def seed(**options: Any) -> str:
 
 
 @pytest.mark.usefixtures("shop")
-def test_made_up_books_are_whole() -> None:
-    seed()
+def test_a_batch_looks_as_if_it_had_happened() -> None:
+    said = seed()
 
+    assert said == "Added 600 purchases and 2,400 entries of 60 buyers, seed-1-0 to seed-1-59.\n"
+    assert (Purchase.objects.count(), asked_entries()) == (PURCHASES, ENTRIES)
+    assert User.objects.filter(credit_account__isnull=False).exclude(email="").count() == BUYERS
+    assert set(Purchase.objects.values_list("status", flat=True)) == {*Purchase.Status} - {"processing"}
     assert list(find_violations()) == []
-    assert references_to_nothing() == []
     kinds = set(Entry.objects.values_list("kind", flat=True).distinct())
     assert kinds == {"purchase", "spend", "promotion", "expiry", "refund", "dispute", "offset"}
     assert Entry.objects.filter(owed__gt=0).exists()
+    check_times()
+    check_credited_purchases()
+    check_reversals()
+    check_events()
 
 
 def asked_entries() -> int:
@@ -58,42 +64,16 @@ def asked_entries() -> int:
     return Entry.objects.exclude(kind="offset").count()
 
 
-def references_to_nothing() -> list[str]:
-    """Foreign keys without their row: it is a trigger that would have refused them."""
-    found = []
-    for model in FILLED:
-        for field in model._meta.concrete_fields:
-            if isinstance(field, ForeignKey):
-                there = field.related_model._default_manager.values("pk")
-                rows = model._default_manager.exclude(**{field.attname: None})
-                if rows.exclude(**{f"{field.attname}__in": there}).exists():
-                    found.append(str(field))
-    return found
-
-
-@pytest.mark.usefixtures("shop")
-def test_there_is_as_much_as_was_asked_for() -> None:
-    said = seed()
-
-    assert said == "Added 600 purchases and 2,400 entries of 60 buyers, seed-1-0 to seed-1-59.\n"
-    assert (Purchase.objects.count(), asked_entries()) == (PURCHASES, ENTRIES)
-    assert User.objects.filter(credit_account__isnull=False).exclude(email="").count() == BUYERS
-    assert set(Purchase.objects.values_list("status", flat=True)) == {*Purchase.Status} - {"processing"}
-
-
-@pytest.mark.usefixtures("shop")
-def test_entries_and_lots_rise_with_time() -> None:
-    seed()
-
+def check_times() -> None:
+    """Two years, in which entries and lots rise with time."""
     for model in (Entry, Lot):
         times = list(model._default_manager.order_by("pk").values_list("created_at", flat=True))
         assert times == sorted(times)
+        assert timedelta(days=720) < times[-1] - times[0] < timedelta(days=731)
+        assert times[-1] < timezone.now()
 
 
-@pytest.mark.usefixtures("shop")
-def test_each_credited_purchase_has_its_lot_and_its_entry() -> None:
-    seed()
-
+def check_credited_purchases() -> None:
     entries = {entry.key: entry for entry in Entry.objects.filter(kind=Entry.Kind.PURCHASE)}
     lots = Lot.objects.in_bulk()
     credited = Purchase.objects.filter(status__in=Purchase.CREDITED)
@@ -107,10 +87,7 @@ def test_each_credited_purchase_has_its_lot_and_its_entry() -> None:
         assert entry.created_at == purchase.completed_at
 
 
-@pytest.mark.usefixtures("shop")
-def test_purchases_agree_with_their_refunds_and_disputes() -> None:
-    seed()
-
+def check_reversals() -> None:
     claims = Clawback.objects.in_bulk()
     credited = Purchase.objects.filter(status__in=Purchase.CREDITED)
     for purchase in credited.prefetch_related("payments__refunds", "payments__disputes"):
@@ -135,10 +112,8 @@ def status_of(purchase: Purchase, refunded: int, disputed: int) -> str:
     return "refunded" if refunded == purchase.paid_minor else "partially_refunded"
 
 
-@pytest.mark.usefixtures("shop")
-def test_the_events_of_a_purchase_lead_to_its_status() -> None:
-    seed()
-
+def check_events() -> None:
+    """The last one led to the purchase's status."""
     last = PurchaseEvent.objects.order_by("purchase", "-id").distinct("purchase")
     assert dict(last.values_list("purchase", "to_status")) == dict(
         Purchase.objects.values_list("pk", "status")
@@ -147,25 +122,47 @@ def test_the_events_of_a_purchase_lead_to_its_status() -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_another_run_adds_another_batch() -> None:
-    seed()
-    said = seed(buyers=None)
+    seed(purchases=100, entries=200, buyers=10)
+    said = seed(purchases=100, entries=200, buyers=None)
 
-    assert said.endswith("seed-2-0 to seed-2-59.\n")
-    assert (Purchase.objects.count(), asked_entries()) == (2 * PURCHASES, 2 * ENTRIES)
+    assert said.endswith("seed-2-0 to seed-2-9.\n")
+    assert (Purchase.objects.count(), asked_entries()) == (200, 400)
     assert list(find_violations()) == []
 
 
 @pytest.mark.usefixtures("shop")
 def test_the_same_seed_tells_the_same_story() -> None:
-    now, offered = timezone.now(), [offer_for(Package.objects.get(code="pro"))]
-
-    def told(seed: int) -> dict[Any, list[str]]:
-        plan, rows = Plan(Sizes(100, 1000, 1), seed, Reserved(1, 1, 1), now), Rows()
-        Story(plan, 0, offered, rows).tell(100)
-        return rows.lines
+    def told(number: int) -> list[Any]:
+        with transaction.atomic():
+            seed(purchases=100, entries=400, buyers=10, seed=number)
+            by_account = Entry.objects.order_by("account__owner__username", "version")
+            story = list(by_account.values_list("account__owner__email", "kind", "amount"))
+            transaction.set_rollback(True)
+        return story
 
     assert told(1) == told(1)
     assert told(1) != told(2)
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.usefixtures("shop")
+def test_an_interruption_leaves_whole_books_and_postgres_its_clock() -> None:
+    def stop(share: float) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        seed_demo(Sizes(20, 2100, 2), 1, stop)
+
+    assert 0 < asked_entries() < 2100
+    assert list(find_violations()) == []
+    entry = Entry.objects.get(pk=grant(Account.objects.earliest("id"), 1).entry_id)
+    assert timezone.now() - entry.created_at < timedelta(hours=1)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regnamespace('sample_clock')")
+        assert cursor.fetchone() == (None,)
 
 
 @pytest.mark.usefixtures("shop")
@@ -174,7 +171,7 @@ def test_the_smallest_numbers_that_are_allowed_work() -> None:
     for purchases, entries, buyers in smallest:
         seed(purchases=purchases, entries=entries, buyers=buyers)
 
-    assert (Purchase.objects.count(), Entry.objects.count()) == (143, 286)
+    assert (Purchase.objects.count(), asked_entries()) == (143, 286)
     assert list(find_violations()) == []
 
 

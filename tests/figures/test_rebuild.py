@@ -98,7 +98,7 @@ def test_who_keeps_writing_to_the_ledger_holds_nothing_up_and_is_counted_later()
     assert differing() == []
 
 
-def test_made_up_data_that_went_past_the_triggers_is_counted_too() -> None:
+def test_sample_data_is_counted_too() -> None:
     """Two years of some hundred buyers beside those that were counted before: every figure, against a count by hand."""
     put_on_sale()
     call_command("seed_demo", purchases=600, entries=2400, buyers=60, stdout=StringIO())
