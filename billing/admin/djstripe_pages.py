@@ -1,13 +1,12 @@
 """Show dj-stripe's tables to staff, read-only.
 
 dj-stripe's own pages let staff edit and delete rows without changing Stripe, and show API keys and webhook secrets.
-They are all unregistered; only tables that help with a buyer's question get a page here.
+They are all unregistered; only tables that help with a buyer's question and that no page of ours shows get one here.
 """
 
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 import djstripe.admin  # noqa: F401 - registers its pages, which take_over_pages unregisters
 from django.apps import apps
@@ -22,25 +21,14 @@ from django.utils.translation import gettext_lazy as _
 from djstripe import models as djstripe_models
 
 import billing.stripe.mirror  # noqa: F401 - keeps API keys out of dj-stripe's tables in every process
-from backoffice.display import EMPTY, chip, in_words, link_to, pretty_json, shortened
+from backoffice.display import EMPTY, chip, in_words, link_to_list, pretty_json, shortened
 from backoffice.read_only import ReadOnlyAdmin
 from billing.admin.payloads import MASKED, Column, personal, seen_by
 from billing.money import Money
-from billing.purchases.models import Purchase
+from billing.purchases.models import Payment
 from billing.stripe.masking import masked
 
-TONES = {
-    "succeeded": "success",
-    "complete": "success",
-    "paid": "success",
-    "won": "success",
-    "pending": "warning",
-    "processing": "warning",
-    "open": "warning",
-    "failed": "danger",
-    "lost": "danger",
-    "canceled": "danger",
-}
+TONES = {"succeeded": "success", "pending": "warning", "failed": "danger"}
 
 
 def amount_of(key: str, title: Any) -> Column:
@@ -64,17 +52,6 @@ def field_of(key: str, title: Any) -> Column:
     return column
 
 
-def chip_of(key: str, title: Any) -> Column:
-    """Return a column with a Stripe status."""
-
-    @display(description=title)
-    def column(row: Any) -> str:
-        code = row.stripe_data.get(key)
-        return chip(in_words(code), TONES.get(code)) if code else EMPTY
-
-    return column
-
-
 def own(name: str, title: Any, *, boolean: bool = False) -> Column:
     """Return a column with a field of dj-stripe's, without its help text for editors."""
 
@@ -86,12 +63,12 @@ def own(name: str, title: Any, *, boolean: bool = False) -> Column:
     return display(column, description=title, ordering=name, boolean=boolean)
 
 
-def link_of(key: str, title: Any) -> Column:
+def link_of(model: str, title: Any) -> Column:
     """Return a column that links to a related object without fetching it."""
 
     @display(description=title)
     def column(row: Any) -> str:
-        return link_to_mirrored(key.replace("_", ""), getattr(row, f"{key}_id"))
+        return link_to_mirrored(model, getattr(row, f"{model}_id"))
 
     return column
 
@@ -109,21 +86,21 @@ def stripe_id(row: Any) -> str:
     return shortened(row.id)
 
 
-@display(description=_("purchase"))
-def purchase(row: Any) -> str:
-    """Link to the purchase of a checkout session, if it is for one."""
-    reference = row.stripe_data.get("client_reference_id")
-    if not reference:
-        return EMPTY
-    try:
-        return link_to(Purchase(pk=UUID(reference)), _("Purchase"))
-    except ValueError:
-        return str(reference)
-
-
 @display(description=_("deleted"), boolean=True)
 def is_deleted(row: Any) -> bool:
     return bool(row.stripe_data.get("deleted"))
+
+
+@display(description=_("status"))
+def charge_status(row: Any) -> str:
+    code = row.stripe_data.get("status")
+    return chip(in_words(code), TONES.get(code)) if code else EMPTY
+
+
+@display(description=_("payment"))
+def payment(row: Any) -> str:
+    """Link to our payment by Stripe's ID."""
+    return link_to_list(Payment, shortened(row.payment_intent_id), q=row.payment_intent_id)
 
 
 @personal
@@ -218,60 +195,16 @@ class CustomerAdmin(MirrorAdmin):
     search_fields = ("id__exact", "email__normal_form")
 
 
-class PaymentIntentAdmin(MirrorAdmin):
-    columns = (
-        amount_of("amount", _("amount")),
-        chip_of("status", _("status")),
-        link_of("customer", _("customer")),
-    )
-
-
 class ChargeAdmin(MirrorAdmin):
     columns = (
         amount_of("amount", _("amount")),
         amount_of("amount_refunded", _("refunded")),
-        chip_of("status", _("status")),
-        link_of("payment_intent", _("payment intent")),
+        charge_status,
+        payment,
     )
     details = (link_of("customer", _("customer")),)
     search_fields = ("id__exact", "payment_intent__id__exact", "customer__id__exact")
     list_filter = ("status", "livemode")
-
-
-class SessionAdmin(MirrorAdmin):
-    columns = (
-        amount_of("amount_total", _("total")),
-        chip_of("status", _("status")),
-        chip_of("payment_status", _("payment")),
-        purchase,
-    )
-    details = (link_of("payment_intent", _("payment intent")), link_of("customer", _("customer")))
-    search_fields = ("id__exact", "payment_intent__id__exact", "customer__id__exact")
-
-
-class EventAdmin(MirrorAdmin):
-    columns = (own("type", _("type")), own("api_version", _("API version")))
-    search_fields = ("id__exact", "type__exact")
-
-
-class RefundAdmin(MirrorAdmin):
-    columns = (
-        amount_of("amount", _("amount")),
-        chip_of("status", _("status")),
-        field_of("reason", _("reason")),
-        link_of("charge", _("charge")),
-    )
-    search_fields = ("id__exact", "charge__id__exact")
-
-
-class DisputeAdmin(MirrorAdmin):
-    columns = (
-        amount_of("amount", _("amount")),
-        chip_of("status", _("status")),
-        field_of("reason", _("reason")),
-        link_of("charge", _("charge")),
-    )
-    search_fields = ("id__exact", "charge__id__exact")
 
 
 class PaymentMethodAdmin(MirrorAdmin):
@@ -297,14 +230,9 @@ PAGES: dict[type[Model], type[MirrorAdmin]] = {
     djstripe_models.BalanceTransaction: BalanceTransactionAdmin,
     djstripe_models.Charge: ChargeAdmin,
     djstripe_models.Customer: CustomerAdmin,
-    djstripe_models.Dispute: DisputeAdmin,
-    djstripe_models.Event: EventAdmin,
-    djstripe_models.PaymentIntent: PaymentIntentAdmin,
     djstripe_models.PaymentMethod: PaymentMethodAdmin,
     djstripe_models.Price: PriceAdmin,
     djstripe_models.Product: ProductAdmin,
-    djstripe_models.Refund: RefundAdmin,
-    djstripe_models.Session: SessionAdmin,
 }
 
 

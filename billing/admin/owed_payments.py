@@ -17,8 +17,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.models import User
 from backoffice.actions import row_of
-from backoffice.display import EMPTY, in_words, link_to
-from billing.admin.djstripe_pages import link_to_mirrored
+from backoffice.display import EMPTY, in_words, link_to, shortened
 from billing.errors import BillingError
 from billing.purchases.models import Payment, Purchase
 from billing.purchases.payment_methods import paid_with
@@ -85,7 +84,7 @@ def list_of_payments(purchase: Purchase) -> str:
         (
             link_to(payment, payment.amount),
             paid_with(payment) or EMPTY,
-            link_to_mirrored("paymentintent", payment.stripe_payment_intent_id),
+            shortened(payment.stripe_payment_intent_id),
             _what_came_of(payment, left),
         )
         for payment in purchase.payments.order_by("created_at", "pk")

@@ -56,7 +56,7 @@ class PaymentAdmin(LongListAdmin):
         "created_at",
         "refunds_shown",
         "disputes_shown",
-        "at_stripe",
+        "stripe_payment_intent_id",
         "charge_at_stripe",
         "livemode",
         "id",
@@ -111,10 +111,6 @@ class PaymentAdmin(LongListAdmin):
     @display(description=_("disputes"))
     def disputes_shown(self, payment: Payment) -> str:
         return list_of(payment.disputes.order_by("created_at"))
-
-    @display(description=_("Stripe payment"))
-    def at_stripe(self, payment: Payment) -> str:
-        return link_to_mirrored("paymentintent", payment.stripe_payment_intent_id)
 
     @display(description=_("Stripe charge"))
     def charge_at_stripe(self, payment: Payment) -> str:

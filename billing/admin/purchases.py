@@ -22,7 +22,6 @@ from backoffice.actions import acted_on, after_dialog
 from backoffice.display import EMPTY, chip, in_words, link_to, link_to_list, pairs, shortened
 from backoffice.long_lists import LongListAdmin
 from backoffice.period_filter import PeriodFilter
-from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.downloads import DOWNLOAD_SALES
 from billing.admin.owed_payments import (
     RefundPaymentForm,
@@ -153,7 +152,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             },
         ),
         (_("Ledger"), {"fields": ["ledger_account", "ledger_entry", "webhook_events"]}),
-        (_("Stripe"), {"fields": ["payments_shown", "stripe_session", "stripe_customer_id"]}),
+        (_("Stripe"), {"fields": ["payments_shown", "stripe_session_id", "stripe_customer_id"]}),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
@@ -265,10 +264,6 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     @display(description=_("webhook events"))
     def webhook_events(self, purchase: Purchase) -> str:
         return link_to_list(InboxEvent, _("View events"), purchase__id__exact=purchase.pk)
-
-    @display(description=_("Stripe session"))
-    def stripe_session(self, purchase: Purchase) -> str:
-        return link_to_mirrored("session", purchase.stripe_session_id)
 
     def lines_of(self, rows: QuerySet[Purchase]) -> Iterator[str]:
         return purchases_csv(rows)
