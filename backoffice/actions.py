@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from unfold.decorators import action
 
 Row = TypeVar("Row", bound=Model)
 
@@ -42,3 +45,30 @@ def after_dialog(request: HttpRequest, url: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return HttpResponse(headers={"HX-Redirect": url})
     return redirect(url)
+
+
+def back_to(request: HttpRequest, row: Model) -> HttpResponse:
+    """Redirect to a row's page after a dialog's action on it."""
+    page = f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
+    return after_dialog(request, reverse(page, args=[quote(row.pk)]))
+
+
+def dialog_action(
+    label: Any, *, permission: str, title: Any, explained: Any, form: Any = None, button: Any = None
+) -> Callable[[Callable[..., HttpResponse]], Any]:
+    """Return a decorator for a button that asks before it acts, at the URL of its function's name."""
+
+    def decorate(act: Callable[..., HttpResponse]) -> Any:
+        return action(
+            description=label,
+            url_path=act.__name__.replace("_", "-"),
+            permissions=[permission],
+            dialog={
+                "title": title,
+                "description": explained,
+                "form_class": form,
+                "form_submit_text": button or label,
+            },
+        )(act)
+
+    return decorate

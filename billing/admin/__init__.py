@@ -1,6 +1,6 @@
 """Billing's admin pages."""
 
-from billing.admin import (
+from billing.admin import (  # noqa: F401 - each registers its pages
     djstripe_pages,
     front_page,
     inbox,
@@ -15,19 +15,3 @@ from billing.admin import (
     related,
     returns,
 )
-
-__all__ = [
-    "djstripe_pages",
-    "front_page",
-    "inbox",
-    "jobs",
-    "packages",
-    "payments",
-    "people",
-    "purchase_events",
-    "purchases",
-    "receipts",
-    "reconciliation",
-    "related",
-    "returns",
-]

@@ -1,8 +1,9 @@
-"""Represent one number on an admin page."""
+"""Represent one number on an admin page, and a link to other numbers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -15,3 +16,12 @@ class Figure:
     more: str = ""
     is_urgent: bool = False
     before: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A link to other figures."""
+
+    name: Any
+    url: str
+    is_shown: bool

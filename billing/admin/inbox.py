@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote
 from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import truncatechars
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
-from backoffice.actions import acted_on, after_dialog
-from backoffice.display import chip, link_to, pretty_json
+from backoffice.actions import acted_on, back_to, dialog_action
+from backoffice.columns import chip_column, column
+from backoffice.display import link_to, pretty_json
+from backoffice.filters import column_filter
 from backoffice.long_lists import LongListAdmin
 from billing.admin.inbox_figures import DAY, figures_of
 from billing.admin.payloads import may_see_personal_data
@@ -41,24 +41,13 @@ MOST_AT_ONCE = 100
 MOST_REASONS = 3
 
 
-class TypeFilter(admin.SimpleListFilter):
-    title = _("type")
-    parameter_name = "type"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(kind, kind) for kind in types_seen()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[InboxEvent]) -> QuerySet[InboxEvent]:
-        return queryset.filter(type=self.value()) if self.value() else queryset
-
-
 @admin.register(InboxEvent)
 class InboxEventAdmin(LongListAdmin):
     is_audited = True
     asked_for = ("purchase", "api_version")
     list_display = ["received_at", "type", "status_chip", "purchase_link", "note_shown", "attempts"]
-    list_filter = ["status", TypeFilter, "received_at"]
-    search_fields = ["id"]  # shows the search box; get_search_results searches
+    list_filter = ["status", column_filter("type", _("type"), types_seen), "received_at"]
+    search_fields = ["id"]
     search_help_text = _("Stripe event ID, purchase ID, or session ID.")
     list_select_related = ["purchase"]
     list_before_template = "admin/billing/inbox_figures.html"
@@ -72,6 +61,9 @@ class InboxEventAdmin(LongListAdmin):
     ]
     payloads = ["payload_shown", "payload_masked"]
     readonly_fields = [*(name for _title, options in fieldsets for name in options["fields"]), *payloads]
+
+    status_chip = chip_column("status", STATUS_TONES)
+    purchase_link = column(_("purchase"), "purchase", link_to)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -87,23 +79,12 @@ class InboxEventAdmin(LongListAdmin):
         events: QuerySet[InboxEvent] = super().get_queryset(request)
         return events.defer("payload")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[InboxEvent], search_term: str
-    ) -> tuple[QuerySet[InboxEvent], bool]:
-        word = search_term.strip()
-        return (events_named(queryset, word) if word else queryset), False
+    def find(self, queryset: QuerySet[InboxEvent], word: str) -> QuerySet[InboxEvent]:
+        return events_named(queryset, word)
 
     def get_fieldsets(self, request: HttpRequest, obj: InboxEvent | None = None) -> Any:
         payload = "payload_shown" if may_see_personal_data(request) else "payload_masked"
         return [*self.fieldsets, (_("Payload"), {"fields": [payload]})]
-
-    @display(description=_("status"), ordering="status")
-    def status_chip(self, event: InboxEvent) -> str:
-        return chip(event.get_status_display(), STATUS_TONES.get(event.status))
-
-    @display(description=_("purchase"))
-    def purchase_link(self, event: InboxEvent) -> str:
-        return link_to(event.purchase)
 
     @display(description=_("note"), ordering="note")
     def note_shown(self, event: InboxEvent) -> str:
@@ -127,16 +108,11 @@ class InboxEventAdmin(LongListAdmin):
     def has_reapply_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("inbox.reapply_event")
 
-    @action(
-        description=_("Reprocess"),
-        url_path="reapply",
-        permissions=["reapply"],
-        dialog={
-            "title": _("Reprocess this event?"),
-            "description": _("Safe to repeat: an event that was already processed changes nothing."),
-            "form_class": None,
-            "form_submit_text": _("Reprocess"),
-        },
+    @dialog_action(
+        _("Reprocess"),
+        permission="reapply",
+        title=_("Reprocess this event?"),
+        explained=_("Safe to repeat: an event that was already processed changes nothing."),
     )
     def reapply(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         event: InboxEvent = acted_on(self, request, object_id)
@@ -146,7 +122,7 @@ class InboxEventAdmin(LongListAdmin):
             self.message_user(request, _reason(came), messages.ERROR)
         else:
             self.message_user(request, _("Done. Status: %s.") % came.status.label, messages.SUCCESS)
-        return after_dialog(request, reverse("admin:inbox_inboxevent_change", args=[quote(event.pk)]))
+        return back_to(request, event)
 
     @action(description=_("Reprocess failed events"), permissions=["reapply"])
     def reapply_selected(self, request: HttpRequest, queryset: QuerySet[InboxEvent]) -> None:

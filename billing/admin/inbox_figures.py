@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from backoffice.display import link_to, link_to_list, percent
 from backoffice.tables import Table
 from billing.admin.bar_chart import BarChart, Column, Part, draw_columns
-from billing.admin.figure import Figure
+from billing.admin.figure import Choice, Figure
 from billing.inbox.models import InboxEvent
 from billing.inbox.selectors import HOUR, Hour, Traffic, failures_by_type, oldest_not_applied, traffic
 
@@ -32,15 +32,8 @@ FAILING = ",".join(InboxEvent.FAILING)
 
 
 @dataclass(frozen=True)
-class Window:
-    name: Any
-    code: str
-    is_shown: bool
-
-
-@dataclass(frozen=True)
 class Figures:
-    windows: list[Window]
+    windows: list[Choice]
     figures: list[Figure]
     chart: BarChart
     traffic: Traffic
@@ -53,7 +46,7 @@ def figures_of(window: str) -> Figures:
     counted = traffic(WINDOWS[shown][1])
     failures = failures_by_type()
     return Figures(
-        windows=[Window(name, code, code == shown) for code, (name, _hours) in WINDOWS.items()],
+        windows=[Choice(name, f"?window={code}", code == shown) for code, (name, _hours) in WINDOWS.items()],
         figures=[_rate(counted), _done(counted), _failed(counted), _oldest(oldest_not_applied())],
         chart=draw_hours(counted.hours),
         traffic=counted,

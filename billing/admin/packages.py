@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts.audit.recording import record_act
-from backoffice.actions import acted_on, after_dialog
+from backoffice.actions import acted_on, back_to
+from backoffice.columns import column
 from backoffice.display import EMPTY, chip
 from backoffice.read_only import StaffMayLook
 from billing.admin.djstripe_pages import link_to_mirrored
@@ -169,19 +167,24 @@ class PackageAdmin(StaffMayLook):
         ),
     ]
 
+    credits_shown = column(_("credits"), "credits", credits_amount, ordering="credits")
+    price_shown = column(_("price"), "price", ordering="price_minor")
+
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        drift = _drift_column(functools.cache(mirrored_remote_catalog))
-        discount = _discount_column(functools.cache(lambda: discounts(list(all_packages()))))
-        return [
-            "name",
-            "code",
-            "credits_shown",
-            "price_shown",
-            discount,
-            "badge_chip",
-            "is_active",
-            drift,
-        ]
+        """Return the columns, of which two read the mirror or the packages on sale once for the whole list."""
+        remote = functools.cache(mirrored_remote_catalog)
+        percentages = functools.cache(lambda: discounts(list(all_packages())))
+
+        @display(description=_("discount"))
+        def discount(package: Package) -> str:
+            percentage = percentages()[package.pk]
+            return f"{credits_amount(percentage)}%" if percentage else EMPTY
+
+        @display(description=_("sync status"))
+        def drift(package: Package) -> str:
+            return _in_words(package, remote())
+
+        return ["name", "code", "credits_shown", "price_shown", discount, "badge_chip", "is_active", drift]
 
     def get_fieldsets(self, request: HttpRequest, obj: Package | None = None) -> Any:
         if obj is not None:
@@ -196,14 +199,6 @@ class PackageAdmin(StaffMayLook):
     def has_delete_permission(self, request: HttpRequest, obj: Package | None = None) -> bool:
         # Taking it off sale is enough; a deleted package could return under its code at another price.
         return False
-
-    @display(description=_("credits"), ordering="credits")
-    def credits_shown(self, package: Package) -> str:
-        return credits_amount(package.credits)
-
-    @display(description=_("price"), ordering="price_minor")
-    def price_shown(self, package: Package) -> str:
-        return str(package.price)
 
     @display(description=_("badge"), ordering="badge")
     def badge_chip(self, package: Package) -> str:
@@ -242,7 +237,7 @@ class PackageAdmin(StaffMayLook):
     def sync_this(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         package: Package = acted_on(self, request, object_id)
         self._sync(request, package)
-        return after_dialog(request, reverse("admin:packages_package_change", args=[quote(package.pk)]))
+        return back_to(request, package)
 
     def _sync(self, request: HttpRequest, package: Package) -> None:
         try:
@@ -257,27 +252,6 @@ class PackageAdmin(StaffMayLook):
         record_act("synced", package, {"steps": done})
         self.log_change(request, package, f"Synced to Stripe. {done}")
         self.message_user(request, done, messages.SUCCESS)
-
-
-def _discount_column(found: Callable[[], dict[int, Decimal]]) -> Callable[[Package], str]:
-    """Return a column that reads the packages on sale once for the whole list."""
-
-    def discount(package: Package) -> str:
-        percentage = found()[package.pk]
-        return f"{credits_amount(percentage)}%" if percentage else EMPTY
-
-    column: Callable[[Package], str] = display(discount, description=_("discount"))
-    return column
-
-
-def _drift_column(remote: Callable[[], RemoteCatalog]) -> Callable[[Package], str]:
-    """Return a column that reads the mirror once for the whole list."""
-
-    def drift(package: Package) -> str:
-        return _in_words(package, remote())
-
-    column: Callable[[Package], str] = display(drift, description=_("sync status"))
-    return column
 
 
 def _in_words(package: Package, remote: RemoteCatalog) -> str:

@@ -6,17 +6,20 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.search import users_named
-from backoffice.display import EMPTY, chip, link_to
+from backoffice.columns import chip_column, column
+from backoffice.display import EMPTY, chip, link_to, shortened
 from backoffice.long_lists import LongListAdmin
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.returns import list_of
-from billing.purchases.models import Payment
+from billing.purchases.models import Payment, Purchase
 from billing.purchases.payment_methods import paid_with
+from billing.refunds.owed_payments import owed_payments
 from core.uuids import as_uuid
 
 STATE_TONES: dict[str, str] = {
@@ -40,7 +43,7 @@ class PaymentAdmin(LongListAdmin):
         "credited",
     ]
     list_filter = ["state"]
-    search_fields = ["id"]  # shows the search box; get_search_results searches
+    search_fields = ["id"]
     search_help_text = _("Exact purchase ID, Stripe payment or charge ID, or buyer’s name or email.")
     list_select_related = ["purchase__user", "lot"]
     fields = [
@@ -63,12 +66,12 @@ class PaymentAdmin(LongListAdmin):
     ]
     readonly_fields = fields
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Payment], search_term: str
-    ) -> tuple[QuerySet[Payment], bool]:
-        word = search_term.strip()
-        if not word:
-            return queryset, False
+    state_chip = chip_column("state", STATE_TONES, _("state"))
+    amount_shown = column(_("amount"), "amount", ordering="amount_minor")
+    purchase_link = column(_("purchase"), "purchase", link_to)
+    buyer = column(_("buyer"), "purchase.user", link_to)
+
+    def find(self, queryset: QuerySet[Payment], word: str) -> QuerySet[Payment]:
         named = (
             Q(stripe_payment_intent_id=word)
             | Q(stripe_charge_id=word)
@@ -76,11 +79,7 @@ class PaymentAdmin(LongListAdmin):
         )
         if identifier := as_uuid(word):
             named |= Q(pk=identifier) | Q(purchase=identifier)
-        return queryset.filter(named), False
-
-    @display(description=_("state"), ordering="state")
-    def state_chip(self, payment: Payment) -> str:
-        return chip(payment.get_state_display(), STATE_TONES.get(payment.state))
+        return queryset.filter(named)
 
     @display(description=_("credits"))
     def credited(self, payment: Payment) -> Any:
@@ -88,21 +87,9 @@ class PaymentAdmin(LongListAdmin):
             return link_to(payment.lot)
         return chip(payment.get_attention_display(), "danger") if payment.attention else EMPTY
 
-    @display(description=_("amount"), ordering="amount_minor")
-    def amount_shown(self, payment: Payment) -> str:
-        return str(payment.amount)
-
     @display(description=_("paid with"))
     def paid_with(self, payment: Payment) -> str:
         return paid_with(payment) or EMPTY
-
-    @display(description=_("purchase"))
-    def purchase_link(self, payment: Payment) -> str:
-        return link_to(payment.purchase)
-
-    @display(description=_("buyer"))
-    def buyer(self, payment: Payment) -> str:
-        return link_to(payment.purchase.user)
 
     @display(description=_("refunds"))
     def refunds_shown(self, payment: Payment) -> str:
@@ -115,3 +102,26 @@ class PaymentAdmin(LongListAdmin):
     @display(description=_("Stripe charge"))
     def charge_at_stripe(self, payment: Payment) -> str:
         return link_to_mirrored("charge", payment.stripe_charge_id or None)
+
+
+def list_of_payments(purchase: Purchase) -> str:
+    """List a purchase's payments, with payment method and outcome."""
+    left = {owed.payment.pk: owed.left for owed in owed_payments(purchase)}
+    lines = (
+        (
+            link_to(payment, payment.amount),
+            paid_with(payment) or EMPTY,
+            shortened(payment.stripe_payment_intent_id),
+            _what_came_of(payment, left),
+        )
+        for payment in purchase.payments.order_by("created_at", "pk")
+    )
+    return format_html_join(mark_safe("<br>"), "{} · {} · {} · {}", lines) or EMPTY
+
+
+def _what_came_of(payment: Payment, left: dict[Any, Any]) -> Any:
+    if payment.pk in left:
+        return _("%s to refund") % left[payment.pk]
+    if payment.is_paid and not payment.is_accepted:
+        return _("refunded")
+    return _("accepted") if payment.is_accepted else payment.get_state_display()

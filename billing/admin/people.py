@@ -11,7 +11,6 @@ from django.contrib.admin.utils import quote, unquote
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.forms import BaseDialogForm
@@ -22,7 +21,7 @@ from accounts.downloads import record_download
 from accounts.email_addresses import is_same_address
 from accounts.errors import ErasureBlocked
 from accounts.models import User
-from backoffice.actions import acted_on, after_dialog, row_of
+from backoffice.actions import acted_on, back_to, dialog_action, row_of
 from billing.pages.views import export_response
 from billing.privacy.erasure import Erased, erase_user, must_be_erased, plan_erasure
 from credits.formatting import credits_amount
@@ -132,10 +131,7 @@ class PersonAdmin(UserAdmin):
         }
         return super().change_view(request, object_id, form_url, {**told, **(extra_context or {})})
 
-    def has_export_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("accounts.export_user")
-
-    @action(description=_("Download all data"), url_path="export", permissions=["export"])
+    @action(description=_("Download all data"), url_path="export", permissions=["accounts.export_user"])
     def export(self, request: HttpRequest, object_id: str) -> FileResponse:
         user: User = acted_on(self, request, object_id)
         record_download(request, user, "personal data")
@@ -148,16 +144,13 @@ class PersonAdmin(UserAdmin):
         user = self.get_object(request, unquote(str(object_id))) if object_id else None
         return user is None or (user.pk != request.user.pk and not self._is_out_of_reach(request, user))
 
-    @action(
-        description=_("Erase"),
-        url_path="erase",
-        permissions=["erase"],
-        dialog={
-            "title": _("Erase this user’s personal data?"),
-            "description": _("Deletes personal data; records are kept anonymized."),
-            "form_class": EraseForm,
-            "form_submit_text": _("Erase permanently"),
-        },
+    @dialog_action(
+        _("Erase"),
+        permission="erase",
+        title=_("Erase this user’s personal data?"),
+        explained=_("Deletes personal data; records are kept anonymized."),
+        form=EraseForm,
+        button=_("Erase permanently"),
     )
     def erase(self, request: HttpRequest, form: EraseForm, object_id: str) -> HttpResponse:
         user: User = acted_on(self, request, object_id)
@@ -169,7 +162,7 @@ class PersonAdmin(UserAdmin):
         else:
             self.log_change(request, cast(User, self.get_object(request, str(user.pk))), "Erased")
             self.message_user(request, _outcome(erased), messages.SUCCESS)
-        return after_dialog(request, reverse("admin:accounts_user_change", args=[quote(user.pk)]))
+        return back_to(request, user)
 
 
 def _outcome(erased: Erased) -> str:

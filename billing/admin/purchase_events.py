@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 from django.contrib import admin
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -12,7 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.models import User
+from backoffice.columns import column
 from backoffice.display import EMPTY, in_words, link_to, pairs, shortened
+from backoffice.filters import column_filter
 from backoffice.long_lists import LongListAdmin
 from backoffice.read_only import ReadOnlyInline
 from billing.inbox.models import InboxEvent
@@ -27,14 +28,12 @@ AMOUNTS = ("balance_after", "credits", "pending", "owed", "waived")
 class EventColumns:
     """Columns of an event, on a purchase's page and in the list."""
 
+    what_shown = column(_("event"), "what", in_words, ordering="what")
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[PurchaseEvent]:
         events: QuerySet[PurchaseEvent] = super().get_queryset(request)  # type: ignore[misc]  # an admin's
         actor = User.objects.filter(pk=OuterRef("actor_id")).values("username")[:1]
         return events.select_related("purchase").annotate(actor_name=Subquery(actor))
-
-    @display(description=_("event"), ordering="what")
-    def what_shown(self, event: PurchaseEvent) -> str:
-        return in_words(event.what)
 
     @display(description=_("status"))
     def change(self, event: PurchaseEvent) -> str:
@@ -69,22 +68,11 @@ class PurchaseEventInline(EventColumns, ReadOnlyInline):
     verbose_name_plural = _("timeline")
 
 
-class WhatFilter(admin.SimpleListFilter):
-    title = _("event")
-    parameter_name = "what"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(what, in_words(what)) for what in kinds_of_purchase_events()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[PurchaseEvent]) -> QuerySet[PurchaseEvent]:
-        return queryset.filter(what=self.value()) if self.value() else queryset
-
-
 @admin.register(PurchaseEvent)
 class PurchaseEventAdmin(EventColumns, LongListAdmin):
     list_display = ["created_at", "purchase_link", "what_shown", "change", "source_of"]
-    list_filter = ["source", WhatFilter]
-    search_fields = ["id"]  # shows the search box; get_search_results searches
+    list_filter = ["source", column_filter("what", _("event"), kinds_of_purchase_events, in_words)]
+    search_fields = ["id"]
     search_help_text = _("Purchase ID or Stripe event ID.")
     ordering = ["-id"]
     fields = [
@@ -98,15 +86,8 @@ class PurchaseEventAdmin(EventColumns, LongListAdmin):
     ]
     readonly_fields = fields
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[PurchaseEvent], search_term: str
-    ) -> tuple[QuerySet[PurchaseEvent], bool]:
-        word = search_term.strip()
-        if not word:
-            return queryset, False
-        purchase = as_uuid(word)
-        return queryset.filter(Q(purchase=purchase) if purchase else Q(stripe_event_id=word)), False
+    purchase_link = column(_("purchase"), "purchase", link_to)
 
-    @display(description=_("purchase"))
-    def purchase_link(self, event: PurchaseEvent) -> str:
-        return link_to(event.purchase)
+    def find(self, queryset: QuerySet[PurchaseEvent], word: str) -> QuerySet[PurchaseEvent]:
+        purchase = as_uuid(word)
+        return queryset.filter(Q(purchase=purchase) if purchase else Q(stripe_event_id=word))

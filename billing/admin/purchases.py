@@ -12,25 +12,21 @@ from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from accounts.downloads import DownloadableList
 from accounts.models import User
-from backoffice.actions import acted_on, after_dialog
+from backoffice.actions import acted_on, back_to, dialog_action
+from backoffice.columns import chip_column, column
 from backoffice.display import EMPTY, chip, in_words, link_to, link_to_list, pairs, shortened
+from backoffice.filters import column_filter
 from backoffice.long_lists import LongListAdmin
 from backoffice.period_filter import PeriodFilter
 from billing.admin.downloads import DOWNLOAD_SALES
-from billing.admin.owed_payments import (
-    RefundPaymentForm,
-    first_owed,
-    list_of_payments,
-    refund_payment_and_tell,
-)
+from billing.admin.payments import list_of_payments
 from billing.admin.purchase_events import PurchaseEventInline
-from billing.admin.refund_dialog import RefundForm, refund_and_tell
+from billing.admin.refund_dialog import RefundForm, RefundPaymentForm, first_owed, refund_and_tell
 from billing.admin.returns import list_of
 from billing.checkout.repair import rerun_fulfilment
 from billing.errors import BillingError
@@ -57,8 +53,7 @@ STATUS_TONES: dict[str, str] = {
     Purchase.Status.REFUNDED: "info",
     Purchase.Status.DISPUTED: "danger",
 }
-
-
+REFUND, RERUN = "refunds.refund_purchase", "purchases.rerun_fulfilment"
 CLAWBACK_PARTS = {
     "taken": _("removed"),
     "pending": _("pending"),
@@ -82,17 +77,6 @@ class ToDoFilter(admin.SimpleListFilter):
         return queryset & open_purchases() if self.value() == "open" else queryset
 
 
-class PackageFilter(admin.SimpleListFilter):
-    title = _("package")
-    parameter_name = "package_code"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(code, code) for code in package_codes_bought()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> QuerySet[Purchase]:
-        return queryset.filter(package_code=self.value()) if self.value() else queryset
-
-
 @admin.register(Purchase)
 class PurchaseAdmin(DownloadableList, LongListAdmin):
     is_audited = True
@@ -108,9 +92,14 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         "status_chip",
         "attention_chip",
     ]
-    list_filter = ["status", ToDoFilter, PackageFilter, ("created_at", PeriodFilter)]
+    list_filter = [
+        "status",
+        ToDoFilter,
+        column_filter("package_code", _("package"), package_codes_bought),
+        ("created_at", PeriodFilter),
+    ]
     list_filter_submit = True
-    search_fields = ["id"]  # shows the search box; get_search_results searches
+    search_fields = ["id"]
     search_help_text = _(
         "Exact purchase or account ID; Stripe session, payment or charge ID; buyer’s name, email or "
         "OpenID subject; or team."
@@ -156,36 +145,28 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Purchase], search_term: str
-    ) -> tuple[QuerySet[Purchase], bool]:
-        word = search_term.strip()
-        return (purchases_named(queryset, word) if word else queryset), False
+    status_chip = chip_column("status", STATUS_TONES)
+    failure_shown = column(_("failure"), "failure_code", in_words)
+    credits_shown = column(_("credits"), "credits", credits_amount, ordering="credits")
+    price_shown = column(_("price"), "price", ordering="price_minor")
+    buyer = column(_("buyer"), "user", link_to, ordering="user__username")
+    ledger_account = column(_("account"), "account", link_to)
 
-    @display(description=_("status"), ordering="status")
-    def status_chip(self, purchase: Purchase) -> str:
-        return chip(purchase.get_status_display(), STATUS_TONES.get(purchase.status))
+    def find(self, queryset: QuerySet[Purchase], word: str) -> QuerySet[Purchase]:
+        return purchases_named(queryset, word)
+
+    @display(description=_("payments"))
+    def payments_shown(self, purchase: Purchase) -> str:
+        return list_of_payments(purchase)
 
     @display(description=_("needs attention"), ordering="attention")
     def attention_chip(self, purchase: Purchase) -> str:
         return chip(purchase.get_attention_display(), "danger") if purchase.attention else EMPTY
 
-    @display(description=_("failure"))
-    def failure_shown(self, purchase: Purchase) -> str:
-        return in_words(purchase.failure_code)
-
     @display(description=_("package"))
     def package_shown(self, purchase: Purchase) -> str:
         name = f"{purchase.package_name} ({purchase.package_code})"
         return link_to(purchase.package, name) if purchase.package else name
-
-    @display(description=_("credits"), ordering="credits")
-    def credits_shown(self, purchase: Purchase) -> str:
-        return credits_amount(purchase.credits)
-
-    @display(description=_("price"), ordering="price_minor")
-    def price_shown(self, purchase: Purchase) -> str:
-        return str(purchase.price)
 
     @display(description=_("list price"))
     def list_price(self, purchase: Purchase) -> str:
@@ -232,18 +213,10 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     def disputes_shown(self, purchase: Purchase) -> str:
         return list_of(Dispute.objects.filter(payment__purchase=purchase).order_by("created_at"))
 
-    @display(description=_("payments"))
-    def payments_shown(self, purchase: Purchase) -> str:
-        return list_of_payments(purchase)
-
     @display(description=_("validity"))
     def validity(self, purchase: Purchase) -> Any:
         days = purchase.validity_days
         return _("no expiry") if days is None else _("%s days") % days
-
-    @display(description=_("buyer"), ordering="user__username")
-    def buyer(self, purchase: Purchase) -> str:
-        return link_to(purchase.user)
 
     @display(description=_("OpenID subject"))
     def subject(self, purchase: Purchase) -> str:
@@ -252,10 +225,6 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     @display(description=_("OpenID subject"))
     def whole_subject(self, purchase: Purchase) -> str:
         return (purchase.user and purchase.user.oidc_sub) or EMPTY
-
-    @display(description=_("account"))
-    def ledger_account(self, purchase: Purchase) -> str:
-        return link_to(purchase.account)
 
     @display(description=_("ledger entry"))
     def ledger_entry(self, purchase: Purchase) -> str:
@@ -268,26 +237,21 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     def lines_of(self, rows: QuerySet[Purchase]) -> Iterator[str]:
         return purchases_csv(rows)
 
-    def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("refunds.refund_purchase")
-
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """Hide actions that don't apply, whose URLs still explain why, and refunds of your own purchase."""
-        actions = super().get_actions_detail(request, object_id)
         purchase = self.get_object(request, unquote(str(object_id)))
-        hidden = set()
-        if purchase is None or not left_to_refund(purchase).minor:
-            hidden.add("refund")
-        if purchase is None or first_owed(purchase) is None:
-            hidden.add("refund_payment")
-        if purchase is None or not is_closable(purchase):
-            hidden.add("close_unpaid")
-        if purchase is None or not purchase.has_receipt:
-            hidden.add("receipt")
-        if purchase is not None and not may_refund(purchase, cast(User, request.user)):
-            hidden |= {"refund", "refund_payment"}
-        names = {f"{self.opts.app_label}_{self.opts.model_name}_{name}" for name in hidden}
-        return [action for action in actions if action.action_name not in names]
+        if purchase is None:
+            return []
+        may = may_refund(purchase, cast(User, request.user))
+        applies = {
+            "refund": may and left_to_refund(purchase).minor,
+            "refund_payment": may and first_owed(purchase),
+            "close_unpaid": is_closable(purchase),
+            "receipt": purchase.has_receipt,
+        }
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}_"
+        actions = super().get_actions_detail(request, object_id)
+        return [each for each in actions if applies.get(each.action_name.removeprefix(prefix), True)]
 
     @action(description=_("Receipt (PDF)"), url_path="receipt", permissions=["view"])
     def receipt(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -298,51 +262,37 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             self.message_user(request, error.for_staff, messages.ERROR)
             return redirect("admin:purchases_purchase_change", quote(purchase.pk))
 
-    @action(
-        description=_("Refund"),
-        url_path="refund",
-        permissions=["refund"],
-        dialog={
-            "title": _("Refund this purchase?"),
-            "description": _("Removes the credits and asks Stripe to refund the buyer."),
-            "form_class": RefundForm,
-            "form_submit_text": _("Refund"),
-        },
+    @dialog_action(
+        _("Refund"),
+        permission=REFUND,
+        title=_("Refund this purchase?"),
+        explained=_("Removes the credits and asks Stripe to refund the buyer."),
+        form=RefundForm,
     )
     def refund(self, request: HttpRequest, form: RefundForm, object_id: str) -> HttpResponse:
-        purchase: Purchase = acted_on(self, request, object_id)
-        refund_and_tell(self, request, purchase, form)
-        return after_dialog(request, reverse("admin:purchases_purchase_change", args=[quote(purchase.pk)]))
+        refund_and_tell(self, request, form)
+        return back_to(request, form.purchase)
 
-    @action(
-        description=_("Refund payment"),
-        url_path="refund-payment",
-        permissions=["refund"],
-        dialog={
-            "title": _("Refund this payment?"),
-            "description": _("Asks Stripe to refund the whole payment. No credits are affected."),
-            "form_class": RefundPaymentForm,
-            "form_submit_text": _("Refund payment"),
-        },
+    @dialog_action(
+        _("Refund payment"),
+        permission=REFUND,
+        title=_("Refund this payment?"),
+        explained=_("Asks Stripe to refund the whole payment. No credits are affected."),
+        form=RefundPaymentForm,
     )
     def refund_payment(self, request: HttpRequest, form: RefundPaymentForm, object_id: str) -> HttpResponse:
-        purchase: Purchase = acted_on(self, request, object_id)
-        refund_payment_and_tell(self, request, purchase, form)
-        return after_dialog(request, reverse("admin:purchases_purchase_change", args=[quote(purchase.pk)]))
+        refund_and_tell(self, request, form)
+        return back_to(request, form.purchase)
 
-    @action(
-        description=_("Close without credits"),
-        url_path="close-unpaid",
-        permissions=["rerun"],
-        dialog={
-            "title": _("Close this purchase without credits?"),
-            "description": _(
-                "Nothing was paid. The purchase is marked as failed, and later events of this checkout "
-                "can’t reopen it. To add credits anyway, adjust the buyer’s account."
-            ),
-            "form_class": None,
-            "form_submit_text": _("Close"),
-        },
+    @dialog_action(
+        _("Close without credits"),
+        permission=RERUN,
+        title=_("Close this purchase without credits?"),
+        explained=_(
+            "Nothing was paid. The purchase is marked as failed, and later events of this checkout "
+            "can’t reopen it. To add credits anyway, adjust the buyer’s account."
+        ),
+        button=_("Close"),
     )
     def close_unpaid(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         purchase: Purchase = acted_on(self, request, object_id)
@@ -353,23 +303,16 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         else:
             self.log_change(request, purchase, "Closed without credits")
             self.message_user(request, _("Closed. No credits were added."), messages.SUCCESS)
-        return after_dialog(request, reverse("admin:purchases_purchase_change", args=[quote(purchase.pk)]))
+        return back_to(request, purchase)
 
-    def has_rerun_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("purchases.rerun_fulfilment")
-
-    @action(
-        description=_("Re-check payment"),
-        url_path="rerun",
-        permissions=["rerun"],
-        dialog={
-            "title": _("Re-check this payment?"),
-            "description": _(
-                "Asks Stripe for the payment’s status, and adds the credits if it is paid and not yet credited."
-            ),
-            "form_class": None,
-            "form_submit_text": _("Re-check"),
-        },
+    @dialog_action(
+        _("Re-check payment"),
+        permission=RERUN,
+        title=_("Re-check this payment?"),
+        explained=_(
+            "Asks Stripe for the payment’s status, and adds the credits if it is paid and not yet credited."
+        ),
+        button=_("Re-check"),
     )
     def rerun(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         purchase: Purchase = acted_on(self, request, object_id)
@@ -381,7 +324,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         else:
             self.log_change(request, purchase, f"Re-checked payment: {purchase.status}")
             self._tell_outcome(request, purchase)
-        return after_dialog(request, reverse("admin:purchases_purchase_change", args=[quote(purchase.pk)]))
+        return back_to(request, purchase)
 
     def _tell_outcome(self, request: HttpRequest, purchase: Purchase) -> None:
         if purchase.attention:

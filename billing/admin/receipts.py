@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from backoffice.actions import acted_on
+from backoffice.columns import column
 from backoffice.display import link_to
 from backoffice.read_only import ReadOnlyAdmin
 from billing.receipts.downloads import as_pdf
@@ -41,6 +42,10 @@ class ReceiptAdmin(ReadOnlyAdmin):
     ]
     readonly_fields = fields
 
+    purchase_link = column(_("purchase"), "purchase", link_to)
+    refund_link = column(_("refund"), "refund", link_to)
+    buyer_link = column(_("buyer"), "purchase.user", link_to)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Receipt]:
         receipts: QuerySet[Receipt] = super().get_queryset(request)
         return receipts.select_related("purchase__user", "refund__payment")
@@ -48,18 +53,6 @@ class ReceiptAdmin(ReadOnlyAdmin):
     @display(description=_("amount"))
     def amount(self, receipt: Receipt) -> str:
         return f"−{receipt.refund.amount}" if receipt.refund else str(receipt.purchase.paid)
-
-    @display(description=_("purchase"))
-    def purchase_link(self, receipt: Receipt) -> str:
-        return link_to(receipt.purchase)
-
-    @display(description=_("refund"))
-    def refund_link(self, receipt: Receipt) -> str:
-        return link_to(receipt.refund)
-
-    @display(description=_("buyer"))
-    def buyer_link(self, receipt: Receipt) -> str:
-        return link_to(receipt.purchase.user)
 
     @action(description=_("Download PDF"), url_path="pdf", permissions=["view"])
     def pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:

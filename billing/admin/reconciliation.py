@@ -7,20 +7,20 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from accounts.audit.recording import record_act
 from accounts.models import User
-from backoffice.actions import acted_on, after_dialog
+from backoffice.actions import acted_on, after_dialog, back_to, dialog_action
+from backoffice.columns import chip_column, column
 from backoffice.display import EMPTY, chip, in_words, link_to, link_to_list
 from backoffice.read_only import ReadOnlyAdmin
 from billing.deferring import defer_reconciliation
@@ -120,21 +120,15 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
     def findings(self, run: ReconciliationRun) -> str:
         return link_to_list(ReconciliationFinding, _("View issues"), run__id__exact=run.pk)
 
-    def has_compare_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("reconciliation.run_reconciliation")
-
-    @action(
-        description=_("Compare now"),
-        url_path="compare",
-        permissions=["compare"],
-        dialog={
-            "title": _("Compare with Stripe?"),
-            "description": _(
-                "Compares Stripe’s records with ours, repairs what is safe, and lists the rest as issues."
-            ),
-            "form_class": DaysForm,
-            "form_submit_text": _("Compare"),
-        },
+    @dialog_action(
+        _("Compare now"),
+        permission="reconciliation.run_reconciliation",
+        title=_("Compare with Stripe?"),
+        explained=_(
+            "Compares Stripe’s records with ours, repairs what is safe, and lists the rest as issues."
+        ),
+        form=DaysForm,
+        button=_("Compare"),
     )
     def compare(self, request: HttpRequest, form: DaysForm) -> HttpResponse:
         now, days = timezone.now(), form.cleaned_data["days"]
@@ -150,16 +144,11 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         run = self.get_object(request, object_id)
         return super().get_actions_detail(request, object_id) if run and run.can_go_on else []
 
-    @action(
-        description=_("Resume"),
-        url_path="go-on",
-        permissions=["compare"],
-        dialog={
-            "title": _("Resume this comparison?"),
-            "description": _("A worker continues where it stopped; nothing is compared twice."),
-            "form_class": None,
-            "form_submit_text": _("Resume"),
-        },
+    @dialog_action(
+        _("Resume"),
+        permission="reconciliation.run_reconciliation",
+        title=_("Resume this comparison?"),
+        explained=_("A worker continues where it stopped; nothing is compared twice."),
     )
     def go_on(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         run: ReconciliationRun = acted_on(self, request, object_id)
@@ -175,9 +164,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
             self.message_user(request, busy % {"minutes": minutes}, messages.WARNING)
         else:
             self.message_user(request, _("It has finished; there is nothing to resume."), messages.WARNING)
-        return after_dialog(
-            request, reverse("admin:reconciliation_reconciliationrun_change", args=[quote(run.pk)])
-        )
+        return back_to(request, run)
 
 
 @admin.register(ReconciliationFinding)
@@ -203,25 +190,14 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
     ]
     readonly_fields = fields
 
-    @display(description=_("kind"), ordering="kind")
-    def kind_shown(self, finding: ReconciliationFinding) -> str:
-        return in_words(finding.kind)
+    kind_shown = column(_("kind"), "kind", in_words, ordering="kind")
+    state_chip = chip_column("state", STATE_TONES, _("state"))
+    purchase_link = column(_("purchase"), "purchase", link_to)
+    run_link = column(_("run"), "run", link_to)
 
     @display(description=_("next step"))
     def what_to_do(self, finding: ReconciliationFinding) -> str:
         return str(WHAT_TO_DO.get(finding.kind, EMPTY))
-
-    @display(description=_("state"), ordering="state")
-    def state_chip(self, finding: ReconciliationFinding) -> str:
-        return chip(finding.get_state_display(), STATE_TONES[finding.state])
-
-    @display(description=_("purchase"))
-    def purchase_link(self, finding: ReconciliationFinding) -> str:
-        return link_to(finding.purchase)
-
-    @display(description=_("run"))
-    def run_link(self, finding: ReconciliationFinding) -> str:
-        return link_to(finding.run)
 
     @display(description=_("closed by"))
     def settled_by_name(self, finding: ReconciliationFinding) -> str:
@@ -238,19 +214,11 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
         actions = super().get_actions_detail(request, object_id)
         return actions if is_repairable(finding) else [one for one in actions if one.path != "repair"]
 
-    def has_repair_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("reconciliation.repair_finding")
-
-    @action(
-        description=_("Repair"),
-        url_path="repair",
-        permissions=["repair"],
-        dialog={
-            "title": _("Repair this issue?"),
-            "description": _("Asks Stripe again and does what the webhook would have done."),
-            "form_class": None,
-            "form_submit_text": _("Repair"),
-        },
+    @dialog_action(
+        _("Repair"),
+        permission="reconciliation.repair_finding",
+        title=_("Repair this issue?"),
+        explained=_("Asks Stripe again and does what the webhook would have done."),
     )
     def repair(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         finding: ReconciliationFinding = acted_on(self, request, object_id)
@@ -261,23 +229,19 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
             self.message_user(request, error.for_staff, messages.ERROR)
         else:
             self._tell(request, finding, "Repaired")
-        return self._back(request, finding)
+        return back_to(request, finding)
 
-    @action(
-        description=_("Close issue"),
-        url_path="settle",
-        permissions=["repair"],
-        dialog={
-            "title": _("Close this issue?"),
-            "description": _("Use this once you have fixed it elsewhere."),
-            "form_class": None,
-            "form_submit_text": _("Close"),
-        },
+    @dialog_action(
+        _("Close issue"),
+        permission="reconciliation.repair_finding",
+        title=_("Close this issue?"),
+        explained=_("Use this once you have fixed it elsewhere."),
+        button=_("Close"),
     )
     def settle(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         finding: ReconciliationFinding = acted_on(self, request, object_id)
         self._tell(request, resolve_finding(finding.pk, cast(User, request.user).pk), "Closed")
-        return self._back(request, finding)
+        return back_to(request, finding)
 
     def _tell(self, request: HttpRequest, finding: ReconciliationFinding, done: str) -> None:
         if finding.state == State.SETTLED:
@@ -288,8 +252,3 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
             self.message_user(
                 request, _("Stripe still reports the same; see the purchase."), messages.WARNING
             )
-
-    def _back(self, request: HttpRequest, finding: ReconciliationFinding) -> HttpResponse:
-        return after_dialog(
-            request, reverse("admin:reconciliation_reconciliationfinding_change", args=[quote(finding.pk)])
-        )

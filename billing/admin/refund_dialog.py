@@ -1,4 +1,4 @@
-"""Refund a purchase, in a dialog."""
+"""Refund a purchase or an uncredited payment, in a dialog."""
 
 from __future__ import annotations
 
@@ -23,17 +23,57 @@ from billing.money import Money
 from billing.purchases.models import Purchase
 from billing.refunds import limits as refund_limits
 from billing.refunds.models import Refund
+from billing.refunds.owed_payments import OwedPayment, owed_payments
 from billing.refunds.refundable import left_to_refund, why_not_refundable
 from billing.refunds.refunding import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
 from billing.refunds.reversals import clawback_of
-from core.amounts.form_fields import AmountField
+from core.amounts.form_fields import AmountField, WholeNumberField
 from credits.formatting import credits_amount
 
 
-class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
-    """The dialog's form. The amount defaults to the unspent share; ``key`` makes a double click refund once."""
+class RefundDialog(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
+    """What both dialogs ask. ``key`` makes a double click refund once; the texts are for the object's history."""
+
+    failed = "Refund failed"
+    done = "Refunded"
+    unanswered = _(
+        "Stripe didn’t respond. The credits were removed, and the refund will be retried automatically."
+    )
+
+    note = forms.CharField(
+        label=_("Internal note"),
+        max_length=LONGEST_NOTE,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Stored with your name; the buyer doesn’t see it."),
+    )
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.purchase = row_of(Purchase, self)
+        self.fields["key"].initial = uuid4().hex
+
+    def _order(self, **of_this_kind: Any) -> RefundOrder:
+        return RefundOrder(
+            note=self.cleaned_data["note"],
+            origin=Refund.Origin.ADMIN,
+            asked_by=cast(User, self.request.user),
+            idempotency_key=f"admin:{self.cleaned_data['key']}",
+            **of_this_kind,
+        )
+
+    def allowance(self, currency: str) -> str:
+        return refund_limits.describe_limit(cast(User, self.request.user), currency)
+
+    def succeeded(self, refund: Refund) -> str:
+        raise NotImplementedError
+
+
+class RefundForm(RefundDialog):
+    """Asks for an amount, which defaults to the unspent share."""
 
     form_before_template = "admin/billing/refund_preview.html"
+    field_order = ["amount", "policy", "reason"]
 
     amount = AmountField(
         label=_("Amount"), max_digits=20, decimal_places=3, widget=UnfoldAdminTextInputWidget
@@ -47,20 +87,11 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
         required=False,
         widget=UnfoldAdminSelectWidget,
     )
-    note = forms.CharField(
-        label=_("Internal note"),
-        max_length=LONGEST_NOTE,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=_("Stored with your name; the buyer doesn’t see it."),
-    )
-    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.purchase = row_of(Purchase, self)
         self.choices_shown = previews(self.purchase)
         self.fields["policy"].initial = settings.REFUND_POLICY
-        self.fields["key"].initial = uuid4().hex
         if self.choices_shown:
             self.fields["amount"].initial = self.choices_shown[0].amount.major
 
@@ -70,7 +101,7 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
             "left": left_to_refund(self.purchase),
             "reason": why_not_refundable(self.purchase),
             "previews": self.choices_shown,
-            "allowance": refund_limits.describe_limit(cast(User, request.user), self.purchase.currency),
+            "allowance": self.allowance(self.purchase.currency),
         }
 
     def clean_amount(self) -> int:
@@ -85,15 +116,59 @@ class RefundForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
 
     def order(self) -> RefundOrder:
         data = self.cleaned_data
-        return RefundOrder(
-            amount_minor=data["amount"],
-            reason=Refund.Reason(data["reason"]),
-            policy=Refund.Policy(data["policy"]),
-            note=data["note"],
-            origin=Refund.Origin.ADMIN,
-            asked_by=cast(User, self.request.user),
-            idempotency_key=f"admin:{data['key']}",
+        reason, policy = Refund.Reason(data["reason"]), Refund.Policy(data["policy"])
+        return self._order(amount_minor=data["amount"], reason=reason, policy=policy)
+
+    def succeeded(self, refund: Refund) -> str:
+        claim = clawback_of(refund)
+        taken = credits_amount(claim.taken if claim else Decimal(0))
+        if not (claim and claim.pending):
+            told = _("%(amount)s refunded, %(credits)s credits removed.")
+            return told % {"amount": refund.amount, "credits": taken}
+        told = _(
+            "%(amount)s refunded. %(credits)s credits removed; %(pending)s more will be removed when "
+            "their holds end."
         )
+        return told % {"amount": refund.amount, "credits": taken, "pending": credits_amount(claim.pending)}
+
+
+class RefundPaymentForm(RefundDialog):
+    """Refunds a whole uncredited payment; ``payment`` and ``minor`` record which was shown, so that no other is."""
+
+    form_before_template = "admin/billing/refund_payment_preview.html"
+    failed = "Payment refund failed"
+    done = "Refunded a payment of"
+    unanswered = _("Stripe didn’t respond. The refund will be retried automatically.")
+
+    payment = forms.UUIDField(widget=forms.HiddenInput)
+    minor = WholeNumberField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.owed = first_owed(self.purchase)
+        if self.owed:
+            self.fields["payment"].initial = self.owed.payment.pk
+            self.fields["minor"].initial = self.owed.left.minor
+
+    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
+        return {"owed": self.owed, "allowance": self.allowance(self.owed.left.currency) if self.owed else ""}
+
+    def order(self) -> RefundOrder:
+        data = self.cleaned_data
+        return self._order(
+            amount_minor=data["minor"],
+            reason=Refund.Reason.OTHER,
+            policy=Refund.Policy(settings.REFUND_POLICY),
+            payment_id=data["payment"],
+        )
+
+    def succeeded(self, refund: Refund) -> str:
+        return _("%s refunded. No credits were affected.") % refund.amount
+
+
+def first_owed(purchase: Purchase) -> OwedPayment | None:
+    """Return the payment that the button refunds: the oldest uncredited one."""
+    return next(iter(owed_payments(purchase)), None)
 
 
 def previews(purchase: Purchase) -> list[Preview]:
@@ -105,37 +180,22 @@ def previews(purchase: Purchase) -> list[Preview]:
     return [whole] if unspent.amount.minor in (0, whole.amount.minor) else [unspent, whole]
 
 
-def refund_and_tell(page: Any, request: HttpRequest, purchase: Purchase, form: RefundForm) -> None:
-    """Refund the purchase, then report the outcome in a message and in the object's history."""
+def refund_and_tell(page: Any, request: HttpRequest, form: RefundForm | RefundPaymentForm) -> None:
+    """Refund what the form says, then report the outcome in a message and in the object's history."""
     try:
-        refund = refund_purchase(purchase.pk, form.order())
+        refund = refund_purchase(form.purchase.pk, form.order())
     except BillingError as error:
-        page.log_change(request, purchase, f"Refund failed: {error.code}")
+        page.log_change(request, form.purchase, f"{form.failed}: {error.code}")
         page.message_user(request, error.for_staff, messages.ERROR)
     else:
-        page.log_change(request, purchase, f"Refunded {refund.amount}: {refund.note}")
-        page.message_user(request, *_outcome(refund))
+        page.log_change(request, form.purchase, f"{form.done} {refund.amount}: {refund.note}")
+        page.message_user(request, *_outcome(refund, form))
 
 
-def _outcome(refund: Refund) -> tuple[Any, int]:
+def _outcome(refund: Refund, form: RefundDialog) -> tuple[Any, int]:
     if refund.status == Refund.Status.FAILED:
         refused = refund.refusal or _("Stripe refused: %s.") % in_words(refund.failure_reason)
         return _("%s Nothing was refunded.") % refused, messages.ERROR
     if refund.status == Refund.Status.REQUESTED:
-        told = _(
-            "Stripe didn’t respond. The credits were removed, and the refund will be retried automatically."
-        )
-        return told, messages.WARNING
-    claim = clawback_of(refund)
-    taken = credits_amount(claim.taken if claim else Decimal(0))
-    if claim and claim.pending:
-        told = _(
-            "%(amount)s refunded. %(credits)s credits removed; %(pending)s more will be removed when "
-            "their holds end."
-        )
-        pending = credits_amount(claim.pending)
-        return told % {"amount": refund.amount, "credits": taken, "pending": pending}, messages.SUCCESS
-    return (
-        _("%(amount)s refunded, %(credits)s credits removed.") % {"amount": refund.amount, "credits": taken},
-        messages.SUCCESS,
-    )
+        return form.unanswered, messages.WARNING
+    return form.succeeded(refund), messages.SUCCESS

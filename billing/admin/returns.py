@@ -7,21 +7,21 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.utils import unquote
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.downloads import DownloadableList
 from accounts.models import User
-from backoffice.actions import acted_on, after_dialog
-from backoffice.display import EMPTY, chip, in_words, link_to
+from backoffice.actions import acted_on, back_to, dialog_action
+from backoffice.columns import Column, chip_column, column
+from backoffice.display import EMPTY, in_words, link_to
 from backoffice.period_filter import PeriodFilter
 from backoffice.read_only import ReadOnlyAdmin
 from billing.admin.downloads import DOWNLOAD_SALES
@@ -71,78 +71,68 @@ class SayAmountForm(BaseDialogForm):  # type: ignore[misc]  # unfold is untyped
     )
 
 
-class ReturnColumns:
-    """Columns that refunds and disputes share."""
+def of_clawback(name: str, title: Any) -> Column:
+    """Return a column with an amount of a reversal's clawback."""
+
+    @display(description=title)
+    def shown(page: Any, row: Any) -> str:
+        if not hasattr(row, "claim"):
+            row.claim = clawback_of(row)
+        amount = getattr(row.claim, name) if row.claim else Decimal(0)
+        return credits_amount(amount) if amount else EMPTY
+
+    made: Column = shown
+    return made
+
+
+class ReversalAdmin(ReadOnlyAdmin):
+    """What the pages of refunds and disputes share."""
+
+    is_audited = True
+    actions_detail = ["say_amount"]
+
+    purchase_link = column(_("purchase"), "purchase", link_to)
+    buyer = column(_("buyer"), "purchase.user", link_to)
+    payment_link = column(_("payment"), "payment", link_to)
+    amount_shown = column(_("amount"), "amount", ordering="amount_minor")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("payment__purchase__user")  # type: ignore[misc,no-any-return]  # an admin's
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.select_related("payment__purchase__user")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Load the clawbacks of all rows on the page in one query."""
-        changes = super().get_changelist_instance(request)  # type: ignore[misc]  # an admin's
+        changes = super().get_changelist_instance(request)
         claims = Clawback.objects.in_bulk([row.pk for row in changes.result_list])
         for row in changes.result_list:
             row.claim = claims.get(row.pk)
         return changes
 
-    @display(description=_("purchase"))
-    def purchase_link(self, row: Any) -> str:
-        return link_to(row.purchase)
-
-    @display(description=_("buyer"))
-    def buyer(self, row: Any) -> str:
-        return link_to(row.purchase.user)
-
-    @display(description=_("payment"))
-    def payment_link(self, row: Any) -> str:
-        return link_to(row.payment)
-
     @display(description=_("converted amount"))
     def counted(self, row: Any) -> Any:
         return _("unknown") if row.counted_minor is None else str(amount_of(row))
 
-    @display(description=_("amount"), ordering="amount_minor")
-    def amount_shown(self, row: Any) -> str:
-        return str(row.amount)
-
-    @display(description=_("credits removed"))
-    def taken(self, row: Any) -> str:
-        return self._of_claim(row, "taken")
-
-    @display(description=_("credits pending"))
-    def pending(self, row: Any) -> str:
-        return self._of_claim(row, "pending")
-
-    @display(description=_("credits billed"))
-    def owed(self, row: Any) -> str:
-        return self._of_claim(row, "owed")
-
-    @display(description=_("credits written off"))
-    def waived(self, row: Any) -> str:
-        return self._of_claim(row, "waived")
-
-    def has_say_amount_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("refunds.refund_purchase")
+    taken = of_clawback("taken", _("credits removed"))
+    pending = of_clawback("pending", _("credits pending"))
+    owed = of_clawback("owed", _("credits billed"))
+    waived = of_clawback("waived", _("credits written off"))
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """Offer the action only if Stripe gave no exchange rate."""
-        row = self.get_object(request, unquote(str(object_id)))  # type: ignore[attr-defined]  # an admin's
+        row = self.get_object(request, unquote(str(object_id)))
         is_known = row is None or row.counted_minor is not None
-        return [] if is_known else super().get_actions_detail(request, object_id)  # type: ignore[misc]  # an admin's
+        return [] if is_known else super().get_actions_detail(request, object_id)
 
-    @action(
-        description=_("Enter amount"),
-        url_path="say-amount",
-        permissions=["say_amount"],
-        dialog={
-            "title": _("Enter the converted amount"),
-            "description": _(
-                "Its currency differs from the payment’s, and Stripe gave no exchange rate. Stripe’s "
-                "dashboard shows the amount deducted from your balance."
-            ),
-            "form_class": SayAmountForm,
-            "form_submit_text": _("Save"),
-        },
+    @dialog_action(
+        _("Enter amount"),
+        permission="refunds.refund_purchase",
+        title=_("Enter the converted amount"),
+        explained=_(
+            "Its currency differs from the payment’s, and Stripe gave no exchange rate. Stripe’s "
+            "dashboard shows the amount deducted from your balance."
+        ),
+        form=SayAmountForm,
+        button=_("Save"),
     )
     def say_amount(self, request: HttpRequest, form: SayAmountForm, object_id: str) -> HttpResponse:
         row: Any = acted_on(self, request, object_id)
@@ -150,24 +140,16 @@ class ReturnColumns:
             money = Money.from_major(form.cleaned_data["amount"], row.payment.currency)
             resolve_reversal(type(row), row.pk, money.minor, cast(User, request.user).pk)
         except (BillingError, ValueError) as error:
-            self.message_user(request, str(error), messages.ERROR)  # type: ignore[attr-defined]  # an admin's
+            self.message_user(request, str(error), messages.ERROR)
         else:
-            self.log_change(request, row, f"Entered the amount: {money}")  # type: ignore[attr-defined]  # an admin's
+            self.log_change(request, row, f"Entered the amount: {money}")
             told = _("Amount set to %s.") % money
-            self.message_user(request, told, messages.SUCCESS)  # type: ignore[attr-defined]  # an admin's
-        page = f"admin:refunds_{row._meta.model_name}_change"
-        return after_dialog(request, reverse(page, args=[quote(row.pk)]))
-
-    def _of_claim(self, row: Any, name: str) -> str:
-        if not hasattr(row, "claim"):
-            row.claim = clawback_of(row)
-        amount = getattr(row.claim, name) if row.claim else Decimal(0)
-        return credits_amount(amount) if amount else EMPTY
+            self.message_user(request, told, messages.SUCCESS)
+        return back_to(request, row)
 
 
 @admin.register(Refund)
-class RefundAdmin(DownloadableList, ReturnColumns, ReadOnlyAdmin):
-    is_audited = True
+class RefundAdmin(DownloadableList, ReversalAdmin):
     list_display = [
         "created_at",
         "buyer",
@@ -186,7 +168,6 @@ class RefundAdmin(DownloadableList, ReturnColumns, ReadOnlyAdmin):
         "payment__purchase__id__exact",
         "payment__stripe_payment_intent_id__exact",
     ]
-    actions_detail = ["say_amount"]
     search_help_text = _("Refund, purchase or payment ID.")
     download_permission, download_name = DOWNLOAD_SALES, "refunds"
     fields = [
@@ -215,21 +196,16 @@ class RefundAdmin(DownloadableList, ReturnColumns, ReadOnlyAdmin):
     ]
     readonly_fields = fields
 
+    status_chip = chip_column("status", REFUND_TONES)
+    failure = column(_("failure"), "failure_reason", in_words)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         staff = User.objects.filter(pk=OuterRef("asked_by")).values("username")[:1]
         refunds: QuerySet[Any] = super().get_queryset(request).annotate(staff_name=Subquery(staff))
         return refunds
 
-    @display(description=_("status"), ordering="status")
-    def status_chip(self, refund: Refund) -> str:
-        return chip(refund.get_status_display(), REFUND_TONES.get(refund.status))
-
     def lines_of(self, rows: QuerySet[Refund]) -> Iterator[str]:
         return refunds_csv(rows)
-
-    @display(description=_("failure"))
-    def failure(self, refund: Refund) -> str:
-        return in_words(refund.failure_reason)
 
     @display(description=_("requested by"))
     def asked_by_name(self, refund: Any) -> str:
@@ -237,8 +213,7 @@ class RefundAdmin(DownloadableList, ReturnColumns, ReadOnlyAdmin):
 
 
 @admin.register(Dispute)
-class DisputeAdmin(ReturnColumns, ReadOnlyAdmin):
-    is_audited = True
+class DisputeAdmin(ReversalAdmin):
     list_display = [
         "made_at",
         "buyer",
@@ -255,7 +230,6 @@ class DisputeAdmin(ReturnColumns, ReadOnlyAdmin):
         "payment__purchase__id__exact",
         "payment__stripe_payment_intent_id__exact",
     ]
-    actions_detail = ["say_amount"]
     search_help_text = _("Stripe dispute or payment ID, or purchase ID.")
     fields = [
         "status_chip",
@@ -280,9 +254,7 @@ class DisputeAdmin(ReturnColumns, ReadOnlyAdmin):
     ]
     readonly_fields = fields
 
-    @display(description=_("status"), ordering="status")
-    def status_chip(self, dispute: Dispute) -> str:
-        return chip(dispute.get_status_display(), DISPUTE_TONES.get(dispute.status))
+    status_chip = chip_column("status", DISPUTE_TONES)
 
     @display(description=_("evidence"))
     def evidence(self, dispute: Dispute) -> str:

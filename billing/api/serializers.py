@@ -115,7 +115,9 @@ class SessionSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField(read_only=True)
     package_name = serializers.CharField(read_only=True)
     credits = NumberField()
-    credited = serializers.SerializerMethodField(help_text="Whether the credits have been added.")
+    credited = serializers.BooleanField(
+        source="is_credited", read_only=True, help_text="Whether the credits have been added."
+    )
     needs_attention = serializers.SerializerMethodField(
         help_text="Whether staff must look at it, usually because it was paid but not credited."
     )
@@ -123,9 +125,6 @@ class SessionSerializer(serializers.Serializer[Any]):
     stripe_payment_id = serializers.CharField(
         source="stripe_payment_intent_id", read_only=True, allow_null=True, help_text=PAYMENT_ID
     )
-
-    def get_credited(self, purchase: Purchase) -> bool:
-        return purchase.is_credited
 
     def get_needs_attention(self, purchase: Purchase) -> bool:
         return bool(purchase.attention)

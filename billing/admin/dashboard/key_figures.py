@@ -29,15 +29,8 @@ from billing.reporting.selectors import (
 from credits.reporting.selectors import standing_at
 
 MONEY = (
-    *(
-        "revenue",
-        "refunded",
-        "net_revenue",
-        "recognised_revenue",
-        "breakage",
-        "written_off",
-        "deferred_revenue",
-    ),
+    *("revenue", "refunded", "net_revenue", "recognised_revenue", "breakage", "written_off"),
+    "deferred_revenue",
 )
 PURCHASES = ("purchases", "average_purchase", "conversion", "abandonment", "refund_rate", "dispute_rate")
 CREDITS = ("outstanding_paid", "outstanding_promotional", "owed")

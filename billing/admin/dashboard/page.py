@@ -20,6 +20,7 @@ from billing.admin.dashboard.running_dry import buyers_running_dry
 from billing.admin.dashboard.sheet import Sheet
 from billing.admin.dashboard.sheets import Asked
 from billing.admin.downloads import may_download
+from billing.admin.figure import Choice
 from billing.purchases.models import Purchase
 from billing.reporting.selectors import currencies_sold, sales_counted_at
 from core.days import day_of
@@ -40,15 +41,6 @@ FILES: dict[str, Callable[[Asked], Sheet]] = {
     "figures": lambda asked: as_sheet(key_figures(asked)),
     "running-dry": lambda asked: buyers_running_dry(DRY_IN_FILE),
 }
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A link to other figures."""
-
-    name: Any
-    url: str
-    is_shown: bool
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.email_addresses import is_same_address, people_with
 from accounts.errors import ErasureBlocked
 from accounts.models import User
-from billing.privacy.erasure import Erased, Plan, count_copies, erase_user, plan_erasure
+from billing.privacy.erasure import Plan, count_copies, erase_user, plan_erasure
 from core.uuids import as_uuid
 from credits.formatting import credits_amount
 
@@ -59,9 +59,6 @@ class Command(BaseCommand):
             erased = erase_user(user_id, forfeit=forfeit)
         except ErasureBlocked as error:
             raise CommandError(error.message) from error
-        self._tell_erased(erased)
-
-    def _tell_erased(self, erased: Erased) -> None:
         self.stdout.write(f"Erased. {credits_amount(erased.forfeited)} credits were forfeited.")
         self._tell_rows("Deleted or emptied", erased.rows)
         if erased.to_redact:
