@@ -13,11 +13,11 @@ from django.core.validators import MinValueValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts.audit.recording import record_act
-from backoffice.actions import acted_on, back_to
+from backoffice.actions import acted_on, back_to, dialog_action
 from backoffice.columns import column
 from backoffice.display import EMPTY, chip
 from backoffice.read_only import StaffMayLook
@@ -141,7 +141,7 @@ class PackageAdmin(StaffMayLook):
     search_fields = ["code", "name", "stripe_product_id", "stripe_price_id"]
     search_help_text = _("Code, name, or Stripe product or price ID.")
     actions = ["sync_selected"]
-    actions_detail = ["sync_this"]
+    actions_detail = ["sync"]
     warn_unsaved_form = True
     fieldsets = [
         (
@@ -221,20 +221,14 @@ class PackageAdmin(StaffMayLook):
         for package in packages:
             self._sync(request, package)
 
-    @action(
-        description=_("Sync to Stripe"),
-        url_path="sync",
-        permissions=["change"],
-        dialog={
-            "title": _("Sync this package to Stripe?"),
-            "description": _(
-                "Creates or updates its product, and adds a new price if the amount has changed."
-            ),
-            "form_class": None,
-            "form_submit_text": _("Sync"),
-        },
+    @dialog_action(
+        _("Sync to Stripe"),
+        permission="change",
+        title=_("Sync this package to Stripe?"),
+        explained=_("Creates or updates its product, and adds a new price if the amount has changed."),
+        button=_("Sync"),
     )
-    def sync_this(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+    def sync(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         package: Package = acted_on(self, request, object_id)
         self._sync(request, package)
         return back_to(request, package)

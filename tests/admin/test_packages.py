@@ -147,7 +147,7 @@ def test_a_product_that_stripe_has_already_is_given_and_taken_over(
         "",
     )
 
-    press(as_superuser, package, "sync_this")
+    press(as_superuser, package, "sync")
     package.refresh_from_db()
     assert (package.awaits_adoption, package.current_price_id) == (False, price.id)
     save(as_superuser, package)
@@ -212,7 +212,7 @@ def sync_listed(client: Client, *packages: Package) -> Any:
 
 
 def test_the_button_syncs_and_is_recorded(sandbox: Sandbox, as_superuser: Client, package: Package) -> None:
-    answer = press(as_superuser, package, "sync_this")
+    answer = press(as_superuser, package, "sync")
 
     assert answer.status_code == 302
     assert answer.url == page_of(package)
@@ -242,7 +242,7 @@ def test_stripes_silence_is_told_and_recorded(
 ) -> None:
     sandbox.fault(method="GET", path="/v1/products", status=500, times=9)
 
-    answer = press(as_superuser, package, "sync_this")
+    answer = press(as_superuser, package, "sync")
 
     assert answer.status_code == 302
     assert "Starter: " in messages_after(answer)[0]
@@ -250,14 +250,14 @@ def test_stripes_silence_is_told_and_recorded(
 
 
 def test_asking_to_sync_does_nothing_yet(sandbox: Sandbox, as_superuser: Client, package: Package) -> None:
-    assert "Sync this package to Stripe?" in read(as_superuser, button_of(package, "sync_this"))
+    assert "Sync this package to Stripe?" in read(as_superuser, button_of(package, "sync"))
     assert sandbox.calls() == []
 
 
 def test_syncing_needs_csrfs_token(sandbox: Sandbox, superuser: User, package: Package) -> None:
     careless = sign_in(superuser, enforce_csrf_checks=True)
 
-    assert press(careless, package, "sync_this").status_code == 403
+    assert press(careless, package, "sync").status_code == 403
     assert sync_listed(careless, package).status_code == 403
     assert sandbox.calls() == []
 
@@ -265,7 +265,7 @@ def test_syncing_needs_csrfs_token(sandbox: Sandbox, superuser: User, package: P
 def test_what_changed_at_stripe_is_shown_once_the_worker_has_mirrored_it(
     sandbox: Sandbox, as_superuser: Client, package: Package
 ) -> None:
-    press(as_superuser, package, "sync_this")
+    press(as_superuser, package, "sync")
     package.refresh_from_db()
     for page in (PACKAGES, page_of(package)):
         assert "in sync" in read(as_superuser, page)
@@ -309,8 +309,8 @@ def test_staff_may_look_at_packages_and_press_nothing(
         sync_listed(as_clerk, package),
         save(as_clerk, package, price="1.00"),
         as_clerk.post(add_to(Package), form_of(package, code="new")),
-        as_clerk.get(button_of(package, "sync_this")),
-        press(as_clerk, package, "sync_this"),
+        as_clerk.get(button_of(package, "sync")),
+        press(as_clerk, package, "sync"),
         as_clerk.post(page_of(package, "delete"), {"post": "yes"}),
     ]
     assert [answer.status_code for answer in refused] == [403] * len(refused)

@@ -55,14 +55,14 @@ def test_a_new_package(as_superuser: Client, superuser: User, books: Books) -> N
 
 
 def test_a_sync_to_stripe(sandbox: Sandbox, as_superuser: Client, superuser: User, books: Books) -> None:
-    press(as_superuser, books.package, "sync_this")
+    press(as_superuser, books.package, "sync")
 
     product, price, synced = entries_about(books.package)[-3:]
     assert "stripe_product_id" in changes(product)
     assert "stripe_price_id" in changes(price)
     assert (synced.act, "steps" in synced.beside) == ("synced", True)
     for entry in (product, price, synced):
-        assert_origin(entry, superuser, button_of(books.package, "sync_this"))
+        assert_origin(entry, superuser, button_of(books.package, "sync"))
 
 
 def test_a_withdrawn_rate(as_superuser: Client, superuser: User) -> None:

@@ -95,7 +95,7 @@ def test_the_catalogue_sync_tells_staff_what_stripe_said_and_goes_on(missing: An
     assert not Package.objects.filter(stripe_product_id="").exists(), "what could be done was done for each"
 
     package = Package.objects.get(code="pro")
-    button = button_of(package, "sync_this")
+    button = button_of(package, "sync")
     read(as_superuser, button)
     (told,) = messages_after(as_superuser.post(button, {"_form_submitted": "True"}))
     assert needs("plan_write") in told
