@@ -24,7 +24,7 @@ reset:  ## delete the demo's data
 	@$(PYTHON) dev/reset.py
 
 test: setup  ## every test, on a real PostgreSQL, in a real browser
-	@$(RUN) -m dev.browser
+	@$(RUN) -m dev.programs
 	$(RUN) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-long: setup  ## the tests that search for trouble, for the better part of an hour

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,8 +14,8 @@ from accounts.models import User
 from tests.browser.complaints import Complaints
 from tests.builders import UserFactory, put_on_sale
 from tests.local_world import Sandbox
+from tests.support.programs import needed
 
-NO_CHROMIUM = "no Chromium was found: install one, or name it in CHROMIUM"
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -32,25 +30,9 @@ PATIENCE_MS = 10_000
 OpenPage = Callable[..., Page]
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Says loudly that a green suite without a browser has not looked at a single page."""
-    skipped = [
-        report for report in terminalreporter.stats.get("skipped", []) if NO_CHROMIUM in str(report.longrepr)
-    ]
-    if skipped:
-        terminalreporter.section("BROWSER", sep="!", red=True, bold=True)
-        terminalreporter.write_line(
-            f"BROWSER TESTS DID NOT RUN: {NO_CHROMIUM}. {len(skipped)} tests were skipped.",
-            red=True,
-            bold=True,
-        )
-
-
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if executable is None:
-        pytest.skip(NO_CHROMIUM)
+    executable = needed("chromium")
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Playwright keeps an event loop in this thread, in which Django would refuse to speak to the database.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")

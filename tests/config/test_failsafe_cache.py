@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +24,7 @@ from tests.clients.conftest import make_client
 from tests.credits.builders import funded
 from tests.credits_api.calling import Service
 from tests.local_world import Sandbox
+from tests.support.programs import needed
 
 
 def use(settings: Any, port: int) -> None:
@@ -73,9 +73,7 @@ def test_an_absent_cache_is_an_empty_one(lost_cache: str) -> None:
 
 @pytest.fixture
 def redis_server(settings: Any, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("no redis-server on this machine: that the cache comes back is not tested")
+    program = needed("redis-server")
     port = free_port()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:

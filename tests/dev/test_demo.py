@@ -39,17 +39,8 @@ class RunningDemo:
 
 def copy_checkout(target: Path) -> Path:
     """The files of this checkout, without what git ignores: no data, no `.venv`."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
+    ignored = [pattern.rstrip("/") for pattern in (ROOT / ".gitignore").read_text().splitlines()]
+    shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(".git", *ignored), dirs_exist_ok=True)
     return target
 
 

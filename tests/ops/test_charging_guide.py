@@ -22,6 +22,7 @@ from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
 from tests.builders import put_on_sale
 from tests.local_world import Sandbox
+from tests.support.programs import needed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BLOCK = re.compile(r"^```(sh|json|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -52,6 +53,7 @@ class Terminal:
 
 @contextmanager
 def open_terminal(folder: Path) -> Iterator[Terminal]:
+    needed("curl")
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "clients/python/src")}
     pipe = subprocess.PIPE
     with subprocess.Popen(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.programs import needed
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 BAD_FILES = {
     "unused.py": "import os\n",
@@ -25,6 +27,7 @@ STOPPED_BY = {"ruff", "format", "djade", "trailing-whitespace", "end-of-file", "
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
+    needed("git")
     for name in (".pre-commit-config.yaml", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / ".venv").symlink_to(sys.prefix)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import stripe
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
 
 from tests.local_world import Sandbox
 from tests.sandbox.conftest import MakeSession, list_event_types
+from tests.support.programs import needed
 
-CHROMIUM = Path("/usr/bin/chromium")
 FORM = {"email": "jenny@shop.test", "method": "card", "expiry": "12 / 34", "cvc": "123", "name": "Jenny"}
 
 
@@ -126,17 +127,15 @@ def test_what_a_merchant_names_things_is_shown_as_text(make_session: MakeSession
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip("no Chromium")
+    executable = needed("chromium")
     quiet = [
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
         "--no-first-run",
     ]
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", *quiet])
+    with sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=executable, args=["--no-sandbox", *quiet])
         yield chromium
         chromium.close()
 
@@ -144,7 +143,7 @@ def browser() -> Iterator[Any]:
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_pays_and_axe_finds_nothing(browser: Any, make_session: MakeSession, scheme: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    axe = Axe()
     page = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})
     session = make_session(success_url=f"{str(make_session().url).partition('/c/')[0]}/?paid")
 

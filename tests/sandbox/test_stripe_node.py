@@ -18,6 +18,7 @@ import stripe
 from tests.local_world import WEBHOOK_SECRET, Sandbox
 from tests.sandbox.conftest import API_KEY, connect
 from tests.sandbox.receiver import Receiver
+from tests.support.programs import needed
 
 HERE = Path(__file__).parent / "node"
 PINNED = json.loads((HERE / "package.json").read_text())["dependencies"]["stripe"]
@@ -40,12 +41,10 @@ SCENARIOS = (
 @pytest.fixture(scope="module")
 def node() -> str:
     """Node, with the pinned package beside it, outside the repository."""
-    found, npm = shutil.which("node"), shutil.which("npm")
-    if not found or not npm:
-        pytest.skip("NOT RUN: the sandbox isn't driven with stripe-node, because there is no Node here")
+    found, npm = needed("node"), needed("npm")
     version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
     if int(version.lstrip("v").split(".")[0]) < OLDEST_NODE:
-        pytest.skip(f"NOT RUN: stripe-node needs Node {OLDEST_NODE}, and this is {version.strip()}")
+        pytest.skip(f"stripe-node needs Node {OLDEST_NODE}, and this is {version.strip()}")
     if not MODULES.exists():
         _install(npm)
     return found
@@ -59,7 +58,7 @@ def _install(npm: str) -> None:
         command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=0"]
         done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, timeout=120)
         if done.returncode:
-            pytest.skip(f"NOT RUN: stripe-node {PINNED} can't be fetched: {done.stderr.strip()[:200]}")
+            pytest.skip(f"stripe-node {PINNED} can't be fetched: {done.stderr.strip()[:200]}")
         if not MODULES.exists():
             shutil.copytree(scratch, f"{scratch}-whole")
             Path(f"{scratch}-whole").rename(MODULES)
