@@ -116,7 +116,7 @@ def test_a_silent_mail_server_and_a_slow_stripe_hold_up_no_other_job(
     sandbox.fault(method="GET", path="/v1/*", delay_ms=DELAY_S * 1000, times=None)
     log = tmp_path / "worker.log"
     with running_worker(sandbox, silent_mail_server, log) as worker:
-        wait_until(lambda: count("teams.send_invitation", "doing") == PLACES["mail"], 40, "mails under way")
+        wait_until(lambda: count("teams.send_invitation", "doing") == PLACES["mail"], 90, "mails under way")
         wait_until(lambda: count("billing.mirror_event", "doing") == PLACES["stripe"], 10, "events mirrored")
         hold = an_overdue_hold("one")
         counted = count("billing.count_figures", "succeeded")
