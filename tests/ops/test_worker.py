@@ -89,7 +89,7 @@ def test_every_job_has_a_queue_that_the_worker_works_on() -> None:
 
 
 def run_now(task: str) -> None:
-    """Defer the task, unless the worker's own clock did so in the meantime: then that job waits already."""
+    """Defer the task, unless the worker's own clock did so just before: then that job waits already."""
     with suppress(AlreadyEnqueued):
         app.configure_task(task).defer(timestamp=0)
 
