@@ -113,8 +113,8 @@ def _other_versions() -> Iterator[Waiting]:
             "Stripe’s webhook endpoint sends version %(theirs)s; this site reads %(ours)s. Recreate the "
             "endpoint with that version."
         )
-        told = why % {"theirs": version, "ours": settings.STRIPE_API_VERSION}
-        yield Waiting(_("API version mismatch"), told, number, _list(InboxEvent, api_version=version))
+        message = why % {"theirs": version, "ours": settings.STRIPE_API_VERSION}
+        yield Waiting(_("API version mismatch"), message, number, _list(InboxEvent, api_version=version))
 
 
 def drifted_packages() -> list[Package]:

@@ -129,16 +129,16 @@ class InboxEventAdmin(LongListAdmin):
         """Reprocess the failed events in the order received."""
         failed = queryset.filter(status__in=InboxEvent.FAILING).order_by("received_at", "id")[:MOST_AT_ONCE]
         events = {event.pk: event for event in failed}
-        told = []
+        outcomes = []
         for came in reapply_events(events):
             self._log(request, events[came.event_id], came)
-            told.append(came)
-        self._tell(request, told)
+            outcomes.append(came)
+        self._report(request, outcomes)
 
-    def _tell(self, request: HttpRequest, told: list[Reapplied]) -> None:
-        failing = [came for came in told if came.error]
-        done = len(told) - len(failing)
-        if not told:
+    def _report(self, request: HttpRequest, outcomes: list[Reapplied]) -> None:
+        failing = [came for came in outcomes if came.error]
+        done = len(outcomes) - len(failing)
+        if not outcomes:
             self.message_user(request, _("None of these events has failed."), messages.WARNING)
         if done:
             went_well = ngettext("%(count)s event processed.", "%(count)s events processed.", done)

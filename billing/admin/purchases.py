@@ -328,8 +328,8 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
 
     def _tell_outcome(self, request: HttpRequest, purchase: Purchase) -> None:
         if purchase.attention:
-            told = _("Not credited: %s.") % purchase.get_attention_display()
-            self.message_user(request, told, messages.WARNING)
+            message = _("Not credited: %s.") % purchase.get_attention_display()
+            self.message_user(request, message, messages.WARNING)
         else:
-            told = _("Done. The purchase is %s.") % purchase.get_status_display().lower()
-            self.message_user(request, told, messages.SUCCESS)
+            message = _("Done. The purchase is %s.") % purchase.get_status_display().lower()
+            self.message_user(request, message, messages.SUCCESS)

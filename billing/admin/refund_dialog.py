@@ -123,13 +123,13 @@ class RefundForm(RefundDialog):
         claim = clawback_of(refund)
         taken = credits_amount(claim.taken if claim else Decimal(0))
         if not (claim and claim.pending):
-            told = _("%(amount)s refunded, %(credits)s credits removed.")
-            return told % {"amount": refund.amount, "credits": taken}
-        told = _(
+            message = _("%(amount)s refunded, %(credits)s credits removed.")
+            return message % {"amount": refund.amount, "credits": taken}
+        message = _(
             "%(amount)s refunded. %(credits)s credits removed; %(pending)s more will be removed when "
             "their holds end."
         )
-        return told % {"amount": refund.amount, "credits": taken, "pending": credits_amount(claim.pending)}
+        return message % {"amount": refund.amount, "credits": taken, "pending": credits_amount(claim.pending)}
 
 
 class RefundPaymentForm(RefundDialog):

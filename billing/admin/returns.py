@@ -143,8 +143,8 @@ class ReversalAdmin(ReadOnlyAdmin):
             self.message_user(request, str(error), messages.ERROR)
         else:
             self.log_change(request, row, f"Entered the amount: {money}")
-            told = _("Amount set to %s.") % money
-            self.message_user(request, told, messages.SUCCESS)
+            message = _("Amount set to %s.") % money
+            self.message_user(request, message, messages.SUCCESS)
         return back_to(request, row)
 
 

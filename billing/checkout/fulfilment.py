@@ -98,7 +98,7 @@ def _accept(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     if purchase.failure_code == Purchase.NOTHING_PAID and not report.payment_intent_id:
         return
     # Query only for purchases that had such a payment: nearly all are credited on their first report.
-    had_another = purchase.attention or purchase.was_given_back
+    had_another = purchase.attention or purchase.payment_was_refunded
     if had_another and is_given_back(report.payment_intent_id):
         return
     attention, detail = _disagreement(purchase, report)

@@ -21,7 +21,7 @@ class SeenOffer:
     credits: Decimal | None = None
 
     @property
-    def told(self) -> dict[str, str]:
+    def sent(self) -> dict[str, str]:
         """Return the fields that were sent, normalized: 45, 45.0 and 45.00 are the same."""
         return {
             name: f"{value.normalize():f}" if isinstance(value, Decimal) else value
@@ -36,7 +36,7 @@ class SeenOffer:
             OfferChanged: the package differs from what was seen.
         """
         now = SeenOffer(package.price.major, package.currency, package.credits)
-        if not self.told.items() <= now.told.items():
+        if not self.sent.items() <= now.sent.items():
             raise OfferChanged(_in_words(package), offer=_as_json(package))
 
 

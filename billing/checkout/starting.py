@@ -76,8 +76,8 @@ class PurchaseOrder:
         order: list[Any] = [self.package_code, self.success_url, self.cancel_url]
         if self.team_id is not None:
             order.append(str(self.team_id))
-        if self.seen.told:
-            order.append(self.seen.told)
+        if self.seen.sent:
+            order.append(self.seen.sent)
         return hashlib.sha256(json.dumps(order).encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ from billing.packages.models import Package
 from billing.packages.pricing import Offer, offers
 
 
-def shop_window() -> list[Offer]:
+def offers_on_sale() -> list[Offer]:
     """Return every package on sale as an offer, in display order, with one query."""
     return offers(packages_on_sale())
 

@@ -43,7 +43,7 @@ from billing.errors import (
     TooManyPurchases,
     UnknownPackage,
 )
-from billing.packages.selectors import shop_window
+from billing.packages.selectors import offers_on_sale
 from billing.pages.coming_back import tell_who_comes_back
 from billing.privacy.export import write_export
 from billing.purchases.models import Purchase, PurchaseEvent
@@ -76,7 +76,7 @@ def credits_page(request: HttpRequest) -> HttpResponse:
 
 
 def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpResponse:
-    user, window = cast(User, request.user), shop_window()
+    user, window = cast(User, request.user), offers_on_sale()
     context = {
         "team": team,
         "balance": get_balance(user, team),

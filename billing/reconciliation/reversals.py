@@ -19,7 +19,7 @@ from billing.provider.objects import ProviderDispute, ProviderRefund
 from billing.purchases.log import Source, lock_purchase
 from billing.purchases.matching import known_payments
 from billing.purchases.payments import take_turn
-from billing.refunds.disputes import record_dispute, settle_dispute
+from billing.refunds.disputes import apply_dispute, record_dispute
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.refunding import close_refund, issue_refund, record_refund
 from billing.refunds.reversals import Reversal, amount_of, claims_of, clawback_of, counted, standing_reversals
@@ -80,8 +80,8 @@ def _compare(
             detail = f"{reported.id}: {ours} here, {theirs} in Stripe (minor units)"
             purchase = str(here.purchase.pk)
             report.open.append(Finding("return_amount_differs", detail, purchase, object_id=reported.id))
-        elif not _is_settled(here):
-            _settle(here, report, source)
+        elif not _is_claimed(here):
+            _claim(here, report, source)
 
 
 def _ours(listed: Sequence[Reported]) -> Iterable[Reported]:
@@ -120,7 +120,7 @@ def _tells_what_it_comes_to(reported: Reported, here: Reversal) -> bool:
     return here.counted_minor is None and counted(reported, here.payment) is not None
 
 
-def _is_settled(here: Reversal) -> bool:
+def _is_claimed(here: Reversal) -> bool:
     """Return whether the ledger has the claim, which may be zero. Takes no lock."""
     payment = here.payment
     if not payment.is_accepted:
@@ -135,13 +135,13 @@ def _is_settled(here: Reversal) -> bool:
     return has == ((amount, policy) if amount else None)
 
 
-def _settle(here: Reversal, report: Report, source: Source) -> None:
+def _claim(here: Reversal, report: Report, source: Source) -> None:
     with transaction.atomic():
         here.payment.purchase = lock_purchase(here.payment.purchase_id)
         if isinstance(here, Refund):
             close_refund(here, f"refund_{here.status}", source)
         else:
-            settle_dispute(here, source)
+            apply_dispute(here, source)
         detail = f"{here}: its credits had not been removed"
         name = here.stripe_refund_id if isinstance(here, Refund) else here.stripe_dispute_id
         report.note_repair(

@@ -59,13 +59,13 @@ def record_dispute(reported: ProviderDispute, source: Source) -> Dispute | None:
         is_news = True
     if is_news:
         dispute.save()
-        settle_dispute(dispute, source)
+        apply_dispute(dispute, source)
     if known is None:
         defer_dispute_mail(dispute.pk)
     return dispute
 
 
-def settle_dispute(dispute: Dispute, source: Source) -> None:
+def apply_dispute(dispute: Dispute, source: Source) -> None:
     """Freeze the credits left, or apply the bank's decision to them, and record it with the purchase."""
     purchase = dispute.purchase
     metadata = {"dispute": str(dispute.pk), "status": dispute.status}

@@ -103,7 +103,7 @@ def _mark_owed(purchase: Purchase, payment: Payment, source: Source) -> None:
     if (purchase.attention, purchase.attention_detail) == (payment.attention, payment.detail):
         return
     purchase.attention, purchase.attention_detail = payment.attention, payment.detail
-    if purchase.was_given_back:
+    if purchase.payment_was_refunded:
         purchase.failure_code = ""
     log.error("purchase_owes_payment", purchase=str(purchase.pk), payment=payment.stripe_payment_intent_id)
     detail = {"payment": payment.stripe_payment_intent_id, "attention": payment.attention}
@@ -129,6 +129,6 @@ def _clear(purchase: Purchase, source: Source) -> None:
     purchase.attention, purchase.attention_detail = Attention.NONE, ""
     status = None
     if not purchase.is_credited:
-        purchase.failure_code = Purchase.GIVEN_BACK
+        purchase.failure_code = Purchase.PAYMENT_REFUNDED
         status = Status.FAILED if purchase.is_open else None
     record(purchase, Change(what, status, detail), source)

@@ -9,7 +9,7 @@ from django.db import transaction
 from billing.errors import InvalidRefund, NotRepairable
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import PurchaseEvent
-from billing.refunds.disputes import settle_dispute
+from billing.refunds.disputes import apply_dispute
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.refunding import close_refund
 from billing.refunds.reversals import Reversal
@@ -40,5 +40,5 @@ def resolve_reversal(model: type[Refund] | type[Dispute], pk: UUID, minor: int, 
         if isinstance(each, Refund):
             close_refund(each, f"refund_{each.status}", source)
         else:
-            settle_dispute(each, source)
+            apply_dispute(each, source)
     return each

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from billing.money import Money
 from billing.packages.models import Package
 from billing.packages.pricing import offer_for, offers
-from billing.packages.selectors import shop_window
+from billing.packages.selectors import offers_on_sale
 from tests.builders import PackageFactory, put_on_sale
 
 
@@ -63,7 +63,7 @@ def test_the_catalogues_discounts_are_what_their_prices_are_below_the_starters_r
             offer.discount_percentage,
             offer.cost_per_thousand.minor,
         )
-        for offer in shop_window()
+        for offer in offers_on_sale()
     }
     assert shown == expected
 
@@ -97,7 +97,7 @@ def test_a_free_pack_saves_nothing_and_sets_no_rate() -> None:
 def test_a_single_offer_is_the_one_of_the_shop_window() -> None:
     put_on_sale()
 
-    assert [offer_for(offer.package) for offer in shop_window()] == shop_window()
+    assert [offer_for(offer.package) for offer in offers_on_sale()] == offers_on_sale()
 
 
 @pytest.mark.django_db

@@ -45,7 +45,7 @@ class Purchase(models.Model):
     CREDITED = (Status.COMPLETED, Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED)
 
     # Failure codes of purchases never credited: the payment was refunded, or nothing was ever paid.
-    GIVEN_BACK = "payment_given_back"
+    PAYMENT_REFUNDED = "payment_given_back"
     NOTHING_PAID = "nothing_paid"
 
     Attention = Attention
@@ -210,9 +210,9 @@ class Purchase(models.Model):
         return payment.stripe_payment_intent_id if payment else None
 
     @property
-    def was_given_back(self) -> bool:
+    def payment_was_refunded(self) -> bool:
         """Return whether the purchase was paid, never credited, and refunded."""
-        return self.failure_code == self.GIVEN_BACK
+        return self.failure_code == self.PAYMENT_REFUNDED
 
     @property
     def payment_status(self) -> str:
