@@ -10,9 +10,12 @@ import pytest
 from django.core.servers.basehttp import WSGIRequestHandler
 from django.test import TransactionTestCase
 
-from tests.local_world import WEBHOOK_SECRET, Sandbox, running_sandbox
 from tests.support.databases import copied_database
 from tests.support.emptying import empty_tables
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox, point_settings_at, running_sandbox
+from tests.support.staff import as_clerk, as_superuser, clerk, superuser
+
+__all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
 
 LONGEST = (
     "tests/dev/",
@@ -80,14 +83,3 @@ def sandbox(sandbox_process: Sandbox, live_server: Any, settings: Any) -> Iterat
     yield sandbox_process
     sandbox_process.post("/_sandbox/webhooks/drop")
     sandbox_process.wait_for_webhooks()
-
-
-def point_settings_at(settings: Any, sandbox_url: str, site_url: str) -> None:
-    settings.SANDBOX_URL = sandbox_url
-    settings.SITE_URL = site_url
-    settings.STRIPE_API_BASE = sandbox_url
-    settings.STRIPE_API_HOST = sandbox_url
-    settings.STRIPE_CHECKOUT_ORIGIN = sandbox_url
-    settings.OIDC_ISSUER = f"{sandbox_url}/realms/demo"
-    directives = {**settings.CONTENT_SECURITY_POLICY["DIRECTIVES"], "form-action": ["'self'", sandbox_url]}
-    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": directives}

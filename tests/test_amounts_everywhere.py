@@ -37,7 +37,7 @@ from credits.rates.card_file import read_card
 from credits.rates.errors import RateCardError
 from credits.rates.models import Markup, Rate
 from tests.admin.rows import make_books
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 

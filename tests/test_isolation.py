@@ -13,8 +13,8 @@ from accounts.models import User
 from billing.purchases.models import Purchase
 from credits.ledger.models import Entry
 from tests.billing.calling import API, TokenClient, assert_problem, browser_of, post_json, stripe_posts
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -33,9 +33,9 @@ from credits.gifts import giving as gifts
 from credits.ledger import operations as ledger
 from credits.ledger.models import Entry
 from credits.ledger.selectors import get_balance
-from tests.admin.conftest import sign_in
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 from tests.support.exports import exported
+from tests.support.signing_in import sign_in
 from tests.teams.builders import join
 
 pytestmark = pytest.mark.django_db

@@ -40,11 +40,11 @@ from credits.notices.expiry_warnings import find_expiring_lots, send_expiry_mail
 from credits.notices.low_balance import find_crossings, send_low_balance_mail, set_threshold
 from credits.notices.models import BalanceAlert
 from tests.admin.rows import make_dispute, make_payment, make_refund
-from tests.builders import UserFactory
 from tests.credits.builders import claim, claw_back, clawback_of, hold, spend
 from tests.credits_pages.builders import book
 from tests.credits_pages.test_expiry import lot_for
 from tests.receipts.papers import paid, pending, refunded
+from tests.support.builders import UserFactory
 from tests.test_translations import INTERNATIONAL, WORD, VisibleText
 
 pytestmark = pytest.mark.django_db(transaction=True)

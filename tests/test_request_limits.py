@@ -18,9 +18,9 @@ from accounts.models import User
 from accounts.teams.shown_account import FIELD, account_key
 from billing.purchases.models import Purchase
 from tests.billing.calling import API, WEBHOOK, assert_problem, browser_of, post_json, send
-from tests.builders import UserFactory, put_on_sale
-from tests.clients.conftest import make_client
-from tests.local_world import Sandbox
+from tests.support.api_clients import make_client
+from tests.support.builders import UserFactory, put_on_sale
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

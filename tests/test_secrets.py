@@ -24,8 +24,8 @@ from tests.billing.calling import (
     post_json,
     send,
 )
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import WEBHOOK_SECRET, Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,8 +18,8 @@ from billing.purchases.models import Purchase
 from credits.errors import UnknownRecipient
 from credits.gifts import giving as gifts
 from tests.billing.calling import stripe_posts
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADDRESS = "ada@example.com"

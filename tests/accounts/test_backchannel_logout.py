@@ -17,8 +17,8 @@ from accounts.models import ProviderLogout, ProviderSession, User
 from accounts.sign_in import provider_sessions
 from accounts.sign_in.id_tokens import read_logout_token
 from accounts.sign_in.provider_sessions import end_sessions
-from tests.accounts.conftest import Browser
-from tests.local_world import Sandbox
+from tests.accounts.browsers import Browser
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from accounts.sign_in.bearer import is_of_a_client
-from tests.local_world import Sandbox
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.accounts.urls")]
 

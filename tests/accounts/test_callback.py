@@ -12,8 +12,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from tests.accounts.conftest import Browser
-from tests.local_world import Sandbox
+from tests.accounts.browsers import Browser
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from accounts.email_addresses import email_key, holders_of, is_same_address, people_with
 from accounts.models import User
 from accounts.normal_form import IN_SQL, normal_form
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from accounts.models import ProviderSession
 from accounts.sign_in import expired_sessions
 from accounts.tasks import forget_sessions
 from tests.billing.calling import browser_of
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ import requests
 from accounts.errors import InvalidTokenError, ProviderUnavailableError
 from accounts.sign_in import provider_keys as keys
 from accounts.sign_in.id_tokens import read_access_token
-from tests.local_world import Sandbox
+from tests.support.sandbox import Sandbox
 
 
 class Wire:

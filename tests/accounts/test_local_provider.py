@@ -9,8 +9,8 @@ import jwt
 import pytest
 import requests
 
-from tests.accounts.conftest import Browser
-from tests.local_world import Sandbox
+from tests.accounts.browsers import Browser
+from tests.support.sandbox import Sandbox
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 REQUEST = {

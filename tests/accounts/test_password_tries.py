@@ -18,7 +18,7 @@ from django.test import Client
 from accounts.models import User
 from accounts.sign_in import password_tries
 from config.environment import Environment
-from tests.racing import at_once
+from tests.support.racing import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,9 +10,9 @@ from django.test import Client
 from accounts.email_addresses import people_with
 from accounts.models import User
 from accounts.people import Identity, recognise_person
-from tests.accounts.conftest import Browser
+from tests.accounts.browsers import Browser
 from tests.accounts.test_people import identify
-from tests.local_world import Sandbox
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BALANCE = "/api/v1/billing/credits/balance"

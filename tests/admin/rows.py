@@ -25,7 +25,7 @@ from credits.adjustments.adjusting import Terms
 from credits.adjustments.models import Adjustment
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Hold, Lot
-from tests.builders import PackageFactory, UserFactory, paid_report
+from tests.support.builders import PackageFactory, UserFactory, paid_report
 
 READ_ONLY: list[type[Model]] = [
     Purchase,

@@ -16,7 +16,6 @@ from credits.adjustments import adjusting as adjustments
 from credits.adjustments.models import Adjustment
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Lot
-from tests.admin.conftest import sign_in
 from tests.admin.pages import (
     button_of,
     history_of,
@@ -29,9 +28,10 @@ from tests.admin.pages import (
     rows_of,
 )
 from tests.admin.rows import make_adjustment
-from tests.builders import UserFactory
 from tests.credits.adjusting import LIMIT
 from tests.credits.builders import funded, numbers
+from tests.support.builders import UserFactory
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

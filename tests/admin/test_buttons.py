@@ -15,11 +15,11 @@ from billing.inbox.models import InboxEvent
 from billing.purchases.models import Purchase, PurchaseEvent
 from credits.ledger import operations as ledger
 from credits.ledger.models import Entry, Hold
-from tests.admin.conftest import sign_in
 from tests.admin.pages import button_of, history_of, messages_after, page_of, press, read
 from tests.admin.rows import Books, make_books, make_inbox_event, make_purchase
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

@@ -12,10 +12,10 @@ from django.test import Client
 from accounts.models import User
 from accounts.teams.membership import create_team
 from credits.ledger import operations as ledger
-from tests.admin.conftest import sign_in
 from tests.admin.pages import list_of, messages_after, page_of, read
 from tests.admin.rows import make_purchase
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

@@ -25,7 +25,7 @@ from credits.ledger.entries_csv import COLUMNS, OLDEST_FIRST, entries_csv
 from credits.ledger.models import Entry
 from tests.admin.pages import list_of, read
 from tests.admin.rows import Books, make_purchase
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 

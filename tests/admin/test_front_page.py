@@ -11,7 +11,7 @@ from billing.inbox.selectors import NEWEST
 from billing.packages.models import Package
 from tests.admin.pages import read, rows_of
 from tests.admin.rows import Books, make_dispute, make_finding, make_inbox_event, make_purchase, make_refund
-from tests.builders import PackageFactory
+from tests.support.builders import PackageFactory
 
 pytestmark = pytest.mark.django_db
 

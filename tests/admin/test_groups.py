@@ -14,10 +14,10 @@ from billing.packages.models import Package
 from billing.reconciliation.models import ReconciliationRun
 from credits.ledger.models import Hold
 from credits.rates.models import Rate
-from tests.admin.conftest import sign_in
 from tests.admin.pages import add_to, button_of, list_of, page_of
 from tests.admin.rows import Books, make_finding, make_refund
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

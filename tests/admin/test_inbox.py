@@ -24,10 +24,10 @@ from billing.inbox.selectors import Hour
 from billing.purchases.models import Purchase
 from billing.webhooks.receiving import reapply_events
 from credits.ledger.models import Entry
-from tests.admin.conftest import sign_in
 from tests.admin.pages import LINK, history_of, links_on, list_of, messages_after, page_of, read, rows_of
 from tests.admin.rows import make_inbox_event, make_purchase
 from tests.billing.test_personal_data import PERSONAL, SAMPLES, found_in
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

@@ -19,9 +19,9 @@ from credits.statement.traces import captures_of
 from tests.admin.pages import links_on, list_of, page_of, read, rows_of
 from tests.admin.rows import HOUR, Books, make_hold
 from tests.admin.test_reading import count_queries
-from tests.builders import UserFactory
 from tests.credits.builders import claim, claw_back
 from tests.credits_pages.builders import past
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -17,7 +17,7 @@ from accounts.clients.models import ApiKey
 from accounts.models import User
 from billing.inbox.models import InboxEvent
 from tests.admin.pages import list_of
-from tests.clients.conftest import new_key, service
+from tests.support.api_clients import new_key, service
 
 __all__ = ["new_key", "service"]
 

@@ -14,7 +14,6 @@ from accounts.audit.models import AuditEntry
 from accounts.models import User
 from billing import tasks as jobs
 from billing.packages.models import Package
-from tests.admin.conftest import sign_in
 from tests.admin.pages import (
     add_to,
     button_of,
@@ -26,8 +25,9 @@ from tests.admin.pages import (
     read,
     rows_of,
 )
-from tests.builders import PackageFactory
-from tests.local_world import Sandbox
+from tests.support.builders import PackageFactory
+from tests.support.sandbox import Sandbox
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

@@ -12,10 +12,10 @@ from django.urls import NoReverseMatch, reverse
 
 from accounts.audit.models import AuditEntry
 from accounts.models import User
-from tests.admin.conftest import sign_in
 from tests.admin.pages import add_to, list_of, page_of, read
 from tests.admin.rows import Books
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from accounts.audit.recording import record_act
 from accounts.models import User
 from billing.purchases.models import Purchase
 from tests.audit.entries import assert_origin, latest
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -33,8 +33,8 @@ from tests.admin.rows import (
 )
 from tests.audit.entries import changes, entries_about, latest
 from tests.billing.worker import run_worker
-from tests.builders import PackageFactory, UserFactory
-from tests.local_world import Sandbox
+from tests.support.builders import PackageFactory, UserFactory
+from tests.support.sandbox import Sandbox
 from tests.teams.builders import make_people, monthly
 
 # Each statement in a transaction of its own, as a script's: what the one before said about itself is forgotten.

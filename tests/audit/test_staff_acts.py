@@ -21,12 +21,12 @@ from tests.admin.rows import Books, make_adjustment, make_finding, make_inbox_ev
 from tests.admin.test_adjustments import adjust
 from tests.admin.test_packages import form_of
 from tests.audit.entries import assert_origin, changes, entries_about, latest
-from tests.builders import UserFactory, put_on_sale, start
 from tests.credits.builders import funded
-from tests.local_world import Sandbox
 from tests.rates.builders import put_rate, utc
-from tests.returns.conftest import buy
+from tests.returns.selling import buy
 from tests.returns.test_admin import press as refund
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from typing import Any
 from billing.purchases.models import Purchase
 from credits.ledger.models import Account, Entry
 from credits.proof.checking import find_violations
-from tests.local_world import Sandbox
+from tests.support.sandbox import Sandbox
 
 SETTLED = {"paid", "no_payment_required"}
 

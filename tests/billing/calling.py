@@ -12,7 +12,7 @@ import requests
 from django.test import Client
 
 from accounts.models import User
-from tests.local_world import WEBHOOK_SECRET, Sandbox
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 API = "/api/v1/billing/credits/"
 WEBHOOK = f"{API}webhook"

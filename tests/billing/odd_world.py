@@ -14,9 +14,9 @@ from billing.purchases.models import Purchase
 from billing.reconciliation.comparing import sweep_open_purchases
 from billing.reconciliation.models import ReconciliationRun, SeenPurchase
 from billing.reconciliation.runs import begin_run
-from tests.builders import UserFactory, start
-from tests.local_world import Sandbox
 from tests.returns.asking import refund_in_dashboard
+from tests.support.builders import UserFactory, start
+from tests.support.sandbox import Sandbox
 
 HOUR = datetime.timedelta(hours=1)
 SESSIONS = 16

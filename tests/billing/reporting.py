@@ -13,7 +13,7 @@ from billing.checkout.closing import Finding, Report
 from billing.purchases.models import PurchaseEvent
 from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
 from billing.reconciliation.runs import begin_run, resume_run
-from tests.local_world import Sandbox
+from tests.support.sandbox import Sandbox
 
 HOUR = datetime.timedelta(hours=1)
 

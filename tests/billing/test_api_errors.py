@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from tests.billing.calling import API, assert_problem, browser_of, post_json
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 
 READS = ["packages", "session/cs_test_1", "history", "balance", "admin/purchases"]
 

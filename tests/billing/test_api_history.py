@@ -22,8 +22,8 @@ from billing.purchases.payment_reports import PaymentState
 from credits.ledger import operations as ledger
 from credits.ledger.models import Entry
 from tests.billing.calling import API, assert_problem, browser_of
-from tests.builders import UserFactory, paid_report
-from tests.clients.conftest import make_client
+from tests.support.api_clients import make_client
+from tests.support.builders import UserFactory, paid_report
 
 pytestmark = pytest.mark.django_db
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.packages.models import Package
 from tests.billing.calling import API, assert_problem, browser_of
-from tests.builders import PackageFactory, UserFactory, put_on_sale
+from tests.support.builders import PackageFactory, UserFactory, put_on_sale
 
 pytestmark = pytest.mark.django_db
 

@@ -20,8 +20,8 @@ from tests.billing.calling import (
     post_json,
     stripe_posts,
 )
-from tests.builders import PackageFactory, UserFactory, put_on_sale
-from tests.local_world import Sandbox
+from tests.support.builders import PackageFactory, UserFactory, put_on_sale
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SESSIONS = "/v1/checkout/sessions"

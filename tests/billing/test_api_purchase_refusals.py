@@ -9,7 +9,7 @@ import pytest
 from accounts.models import User
 from billing.purchases.models import Purchase
 from tests.billing.calling import API, assert_problem, browser_of, post_json
-from tests.builders import PackageFactory, UserFactory, put_on_sale
+from tests.support.builders import PackageFactory, UserFactory, put_on_sale
 
 pytestmark = pytest.mark.django_db
 ORDER = {"package_code": "standard"}

@@ -13,8 +13,8 @@ from accounts.models import User
 from billing.purchases.models import Purchase
 from credits.ledger.models import Entry
 from tests.billing.calling import API, assert_problem, browser_of
-from tests.builders import PackageFactory, UserFactory, let_ask_again, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import PackageFactory, UserFactory, let_ask_again, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")

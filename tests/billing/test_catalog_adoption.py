@@ -15,8 +15,8 @@ from billing.errors import ProductNameTaken
 from billing.packages.catalog_sync import sync_package
 from billing.packages.models import Package
 from tests.billing.calling import stripe_posts
-from tests.builders import PackageFactory, UserFactory, start
-from tests.local_world import Sandbox
+from tests.support.builders import PackageFactory, UserFactory, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CATALOG = """

@@ -10,7 +10,7 @@ import pytest
 from billing.errors import CatalogError
 from billing.money import Money
 from billing.packages.catalog_file import CatalogPackage, read_catalog
-from tests.builders import CATALOGS
+from tests.support.builders import CATALOGS
 
 # The head's line 1 is the currency, so the package stands on line 2 and its code on line 3.
 GOOD = """\

@@ -15,8 +15,8 @@ from django.core.management import CommandError, call_command
 from billing.packages.catalog_sync import SENTENCES, SyncStep, check_catalog, sync_catalog, sync_package
 from billing.packages.models import Package
 from tests.billing.calling import stripe_posts
-from tests.builders import PackageFactory, UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import PackageFactory, UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,8 +14,8 @@ from billing.packages.models import Package
 from billing.setup.webhook_endpoint import PERMISSIONS, permissions_needed
 from billing.setup.webhook_events import WANTED_EVENTS
 from billing.stripe.models import StripeAccount
-from tests.builders import put_on_sale
-from tests.local_world import Sandbox
+from tests.support.builders import put_on_sale
+from tests.support.sandbox import Sandbox
 from tests.support.snapshots import once
 
 pytestmark = pytest.mark.django_db(transaction=True)

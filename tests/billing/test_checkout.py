@@ -19,8 +19,8 @@ from billing.purchases.models import Purchase, PurchaseEvent
 from billing.stripe import gateway as stripe_gateway
 from credits.ledger.models import Account
 from tests.billing.calling import deliver, last_event, stripe_posts
-from tests.builders import PackageFactory, UserFactory, put_on_sale, start
-from tests.local_world import WEBHOOK_SECRET, Sandbox
+from tests.support.builders import PackageFactory, UserFactory, put_on_sale, start
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SESSIONS = "/v1/checkout/sessions"

@@ -12,8 +12,8 @@ from django.contrib.auth.models import Permission
 from accounts.models import User
 from billing.purchases.models import Purchase
 from tests.billing.calling import browser_of
-from tests.builders import UserFactory, let_ask_again, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, let_ask_again, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADDED = "Payment complete. 1,000 credits were added."

@@ -19,10 +19,10 @@ from billing.purchases.models import Purchase
 from billing.receipts.models import Receipt
 from billing.tasks import send_confirmation
 from tests.billing.worker import jobs, run_worker
-from tests.builders import PackageFactory, UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
-from tests.racing import at_once
 from tests.returns.asking import refund_in_dashboard
+from tests.support.builders import PackageFactory, UserFactory, put_on_sale, start
+from tests.support.racing import at_once
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

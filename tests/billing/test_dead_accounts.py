@@ -19,10 +19,10 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
 from credits.proof.checking import find_violations
 from tests.billing.reporting import deliver, kinds, reconcile_now
-from tests.builders import UserFactory, put_on_sale, start
 from tests.credits.builders import claim, claw_back, grant, hold, numbers
-from tests.local_world import Sandbox
 from tests.returns.asking import finance, refund
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 from tests.teams.builders import make_people
 
 pytestmark = pytest.mark.django_db(transaction=True)

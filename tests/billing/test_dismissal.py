@@ -17,8 +17,8 @@ from billing.stripe import gateway as stripe_gateway
 from credits.ledger.models import Account
 from tests.billing.calling import browser_of, stripe_posts
 from tests.browser.rows import make_purchase
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 from tests.teams.builders import join
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,8 +16,8 @@ from djstripe import models as djstripe
 from billing.privacy.erasure import erase_user
 from tests.billing.calling import stripe_posts
 from tests.billing.test_stripe_mirror import make_price, make_product, pay
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WITHHELD = ["djstripe_init_customers", "djstripe_sync_customers", "djstripe_process_events", "stripe_listen"]

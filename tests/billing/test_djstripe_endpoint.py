@@ -20,9 +20,9 @@ from billing.inbox.models import InboxEvent
 from billing.purchases.models import PurchaseEvent
 from credits.ledger.models import Entry
 from tests.billing.calling import WEBHOOK, assert_problem, deliver, paid_session_event, send, signature_of
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import WEBHOOK_SECRET, Sandbox
-from tests.racing import at_once
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.racing import at_once
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET_OF_THE_OTHER = "whsec_oftheotherendpoint0123456789"

@@ -10,8 +10,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from billing.mail.payment_failed import send_payment_failed_mail
 from billing.purchases.models import Purchase
 from tests.billing.reporting import deliver
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

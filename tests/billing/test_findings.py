@@ -10,10 +10,10 @@ from accounts.models import User
 from billing.purchases.models import Purchase
 from billing.reconciliation.models import ReconciliationFinding
 from tests.billing.reporting import deliver, kinds, reconcile_now
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
 from tests.returns.asking import refund_in_dashboard
-from tests.returns.conftest import buy, charge_of
+from tests.returns.selling import buy, charge_of
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,13 +20,13 @@ from billing.webhooks.unmatched_events import EARLY_FOR, look_again
 from credits.ledger.models import Account, Entry
 from credits.proof.checking import find_violations
 from tests.billing.reporting import deliver, reconcile_now, show_success_page
-from tests.builders import UserFactory, put_on_sale, start
-from tests.figures.conftest import count
+from tests.figures.counting import count
 from tests.figures.plain_count import differing
-from tests.local_world import Sandbox
 from tests.returns.asking import refund_in_dashboard
-from tests.returns.conftest import buy
 from tests.returns.owing import client_of_stripe
+from tests.returns.selling import buy
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -24,9 +24,9 @@ from credits.ledger.models import Account, Entry, Lot
 from credits.proof.checking import find_violations
 from tests.billing.calling import API, assert_problem, browser_of, post_json
 from tests.billing.reporting import reconcile_now, show_success_page
-from tests.builders import PackageFactory, UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
-from tests.racing import at_once
+from tests.support.builders import PackageFactory, UserFactory, put_on_sale, start
+from tests.support.racing import at_once
+from tests.support.sandbox import Sandbox
 from tests.teams.test_shown_account import form_on
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,8 +16,8 @@ from billing.reconciliation.comparing import sweep_open_purchases
 from credits.ledger.models import Account, Entry, Lot
 from tests.billing.books import check_books, check_settled_books
 from tests.billing.reporting import deliver, show_success_page, what_happened
-from tests.builders import PackageFactory, UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import PackageFactory, UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

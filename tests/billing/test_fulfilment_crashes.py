@@ -20,8 +20,8 @@ from credits.ledger.selectors import find_balance
 from tests.billing.books import check_books, check_settled_books
 from tests.billing.database_faults import failing_commits
 from tests.billing.reporting import deliver, show_success_page, what_happened
-from tests.builders import PackageFactory, UserFactory, let_ask_again, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import PackageFactory, UserFactory, let_ask_again, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

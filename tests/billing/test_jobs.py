@@ -21,8 +21,8 @@ from billing.stripe.mirror import is_mirrored
 from tests.billing.books import check_settled_books
 from tests.billing.database_faults import failing_commits
 from tests.billing.worker import jobs, run_worker
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

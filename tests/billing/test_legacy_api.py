@@ -20,8 +20,8 @@ from tests.billing.calling import (
     signature_of,
     stripe_posts,
 )
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PURCHASE = "/api/credits/purchase"

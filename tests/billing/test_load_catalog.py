@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from billing.packages.models import Package
-from tests.builders import CATALOGS, PackageFactory, put_on_sale
+from tests.support.builders import CATALOGS, PackageFactory, put_on_sale
 
 pytestmark = pytest.mark.django_db
 

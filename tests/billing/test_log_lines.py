@@ -24,9 +24,9 @@ from tests.billing.calling import (
     signature_of,
 )
 from tests.billing.database_faults import failing_commits
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
 from tests.returns.asking import refund_in_dashboard
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CARD = "4242424242424242"

@@ -32,9 +32,9 @@ from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
 from tests.billing.calling import API, browser_of, made_up_event, signature_of
 from tests.billing.database_faults import failing_commits
-from tests.builders import let_ask_again, put_on_sale
-from tests.local_world import Sandbox
+from tests.support.builders import let_ask_again, put_on_sale
 from tests.support.effort import effort
+from tests.support.sandbox import Sandbox
 
 SCHEMA = "/api/schema/?format=json"
 DESCRIBED = {

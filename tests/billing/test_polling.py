@@ -10,9 +10,9 @@ import pytest
 from accounts.models import User
 from billing.purchases.models import Purchase
 from tests.billing.calling import API, browser_of
-from tests.builders import UserFactory, let_ask_again, put_on_sale, start
-from tests.local_world import Sandbox
-from tests.racing import at_once
+from tests.support.builders import UserFactory, let_ask_again, put_on_sale, start
+from tests.support.racing import at_once
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,7 @@ from billing.money import Money
 from billing.packages.models import Package
 from billing.packages.pricing import offer_for, offers
 from billing.packages.selectors import offers_on_sale
-from tests.builders import PackageFactory, put_on_sale
+from tests.support.builders import PackageFactory, put_on_sale
 
 
 def pack(credits: int, price_minor: int, currency: str = "usd") -> Package:

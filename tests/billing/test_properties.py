@@ -33,10 +33,10 @@ from billing.stripe import gateway as stripe_gateway
 from tests.billing.books import check_books, check_settled_books
 from tests.billing.database_faults import fail_next_commit, failing_commits
 from tests.billing.reporting import reconcile
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
 from tests.support.effort import effort
 from tests.support.emptying import empty_tables
+from tests.support.sandbox import Sandbox
 
 Status = Purchase.Status
 HOUR = datetime.timedelta(hours=1)

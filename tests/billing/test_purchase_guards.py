@@ -13,8 +13,8 @@ from billing.purchases.models import Purchase, PurchaseEvent
 from core.database.locks import require_transaction
 from credits.ledger import operations as ledger
 from tests.admin.rows import make_payment
-from tests.builders import UserFactory
 from tests.credits.builders import grant
+from tests.support.builders import UserFactory
 
 SOURCE = Source(PurchaseEvent.Source.STAFF)
 

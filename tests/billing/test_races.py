@@ -31,9 +31,9 @@ from tests.billing.books import check_settled_books, times_credited
 from tests.billing.database_faults import slow_grants
 from tests.billing.reporting import reconcile
 from tests.billing.turns import take_the_turn_away
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
-from tests.racing import at_once
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.racing import at_once
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -31,10 +31,10 @@ from tests.billing.odd_world import (
     now,
 )
 from tests.billing.reporting import HOUR, reconcile_now
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
-from tests.racing import at_once
-from tests.served import database_url
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.racing import at_once
+from tests.support.sandbox import Sandbox
+from tests.support.served import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,16 +19,13 @@ from billing.reconciliation.findings import repair_finding, resolve_finding
 from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
 from billing.tasks import reconcile_nightly
 from credits.ledger.models import Entry
-from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
 from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, press, read
 from tests.billing.books import check_settled_books
 from tests.billing.reporting import HOUR, run_reconciliation
 from tests.billing.worker import run_worker
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
 from tests.support.emptying import empty_tables
-
-__all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -21,8 +21,8 @@ from bench.stripe_side import give_stripe_its_side
 from billing.purchases.models import Purchase
 from billing.reconciliation.models import ReconciliationRun
 from billing.reconciliation.runs import begin_run, resume_run
-from tests.builders import put_on_sale
-from tests.local_world import Sandbox
+from tests.support.builders import put_on_sale
+from tests.support.sandbox import Sandbox
 
 # Filling commits on a connection of its own.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -19,7 +19,6 @@ from billing.errors import StripeUnavailable
 from billing.reconciliation.models import ReconciliationRun, SeenPurchase
 from billing.reconciliation.runs import resume_run, runs_to_resume
 from billing.tasks import reconcile_nightly, work_on_reconciliation
-from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
 from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, press, read
 from tests.billing.odd_world import (
     FOUND,
@@ -34,10 +33,8 @@ from tests.billing.odd_world import (
 )
 from tests.billing.reporting import HOUR
 from tests.billing.worker import run_worker
-from tests.builders import put_on_sale
-from tests.local_world import Sandbox
-
-__all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
+from tests.support.builders import put_on_sale
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,8 +11,8 @@ from billing.provider.interface import CheckoutRequest
 from billing.purchases.models import Purchase
 from billing.stripe import gateway as stripe_gateway
 from tests.billing.calling import stripe_posts
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SESSIONS = "/v1/checkout/sessions"

@@ -17,8 +17,8 @@ from billing.purchases.models import Purchase
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
 from credits.ledger.selectors import get_balance
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 VIEWS = ("credit_packages", "credit_purchases", "user_credits", "credit_transactions")

@@ -26,9 +26,9 @@ from credits.ledger.models import Account, Entry
 from tests.billing.books import check_settled_books
 from tests.billing.calling import deliver, made_up_event, paid_session_event
 from tests.billing.worker import run_worker
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import WEBHOOK_SECRET, Sandbox
-from tests.racing import at_once
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.racing import at_once
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,8 +19,8 @@ from billing.sample_data.plan import Sizes
 from billing.sample_data.seeding import seed_demo
 from credits.ledger.models import Account, Clawback, Entry, Lot
 from credits.proof.checking import find_violations
-from tests.builders import put_on_sale
 from tests.credits.builders import grant
+from tests.support.builders import put_on_sale
 
 # Each chunk commits.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -18,8 +18,8 @@ from billing.packages.models import Package
 from billing.purchases.models import Purchase
 from billing.stripe import identity as stripe_identity
 from tests.billing.calling import assert_problem, browser_of, post_json
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 from tests.teams.test_shown_account import form_on
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -24,10 +24,10 @@ from credits.ledger.models import Account, Entry
 from credits.proof.checking import find_violations
 from tests.billing.calling import assert_problem, browser_of, last_event, post_json
 from tests.billing.reporting import deliver
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
 from tests.returns.asking import refund_in_dashboard
-from tests.returns.conftest import buy
+from tests.returns.selling import buy
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

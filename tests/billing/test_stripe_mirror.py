@@ -16,7 +16,7 @@ from djstripe import models as djstripe
 
 from billing.stripe import client as stripe_client
 from billing.stripe import mirror as stripe_mirror
-from tests.local_world import Sandbox
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
 

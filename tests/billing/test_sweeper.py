@@ -18,8 +18,8 @@ from billing.stripe import gateway as stripe_gateway
 from credits.ledger.models import Account
 from tests.billing.books import check_books, check_settled_books
 from tests.billing.reporting import kinds, reconcile_now
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

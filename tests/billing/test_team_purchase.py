@@ -17,7 +17,7 @@ from billing.mail.confirmation import send_purchase_confirmation
 from billing.purchases.models import Purchase, PurchaseEvent
 from credits.ledger.models import Account
 from credits.ledger.operations import open_account
-from tests.builders import UserFactory, put_on_sale, start
+from tests.support.builders import UserFactory, put_on_sale, start
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

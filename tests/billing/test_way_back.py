@@ -12,8 +12,8 @@ from accounts.models import User
 from billing.checkout.return_urls import LONGEST_PATH, local_path
 from billing.purchases.models import Purchase
 from tests.billing.calling import browser_of
-from tests.builders import UserFactory, put_on_sale
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale
+from tests.support.sandbox import Sandbox
 
 HISTORY = "/credits/history/?status=failed&page=2"
 TEAM = "/teams/5b0c4c1e-0000-4000-8000-000000000000/?a=ü&b=1"

@@ -26,8 +26,8 @@ from tests.billing.calling import (
     paid_session_event,
     signature_of,
 )
-from tests.builders import PackageFactory, UserFactory, put_on_sale, start
-from tests.local_world import WEBHOOK_SECRET, Sandbox
+from tests.support.builders import PackageFactory, UserFactory, put_on_sale, start
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LEGACY = "/api/credits/webhook"

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.inbox.models import InboxEvent
 from tests.billing.calling import WEBHOOK, assert_problem, browser_of, made_up_event, send, signature_of
-from tests.local_world import WEBHOOK_SECRET
+from tests.support.sandbox import WEBHOOK_SECRET
 
 pytestmark = pytest.mark.django_db
 BODY = json.dumps(made_up_event("customer.updated", {"id": "cus_1", "object": "customer"})).encode()

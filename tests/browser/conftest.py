@@ -12,9 +12,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from accounts.models import User
 from tests.browser.complaints import Complaints
-from tests.builders import UserFactory, put_on_sale
-from tests.local_world import Sandbox
+from tests.browser.walking import OpenPage
+from tests.support.builders import UserFactory, put_on_sale
 from tests.support.programs import needed
+from tests.support.sandbox import Sandbox
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -26,8 +27,6 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PATIENCE_MS = 10_000
-
-OpenPage = Callable[..., Page]
 
 
 @pytest.fixture(scope="package")

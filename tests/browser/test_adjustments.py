@@ -11,10 +11,10 @@ from accounts.models import User
 from credits.adjustments.models import Adjustment
 from credits.ledger.models import Account
 from tests.admin.pages import page_of
-from tests.browser.conftest import OpenPage
-from tests.builders import UserFactory
+from tests.browser.walking import OpenPage
 from tests.credits.adjusting import LIMIT
 from tests.credits.builders import funded, numbers
+from tests.support.builders import UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

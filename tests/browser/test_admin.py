@@ -14,11 +14,11 @@ from billing.purchases.models import Purchase
 from credits.ledger.models import Entry
 from tests.admin.pages import add_to, history_of, list_of, page_of
 from tests.admin.rows import READ_ONLY, Books, make_books, make_inbox_event, make_purchase
-from tests.browser.conftest import OpenPage
 from tests.browser.test_every_page import LOOKS
-from tests.builders import UserFactory, start
-from tests.local_world import Sandbox
+from tests.browser.walking import OpenPage
 from tests.returns.owing import held_back
+from tests.support.builders import UserFactory, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

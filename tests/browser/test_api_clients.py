@@ -13,9 +13,9 @@ from accounts.clients.errors import ApiKeyRevoked
 from accounts.clients.models import ApiClient, ApiKey, Scope
 from accounts.models import User
 from tests.admin.pages import add_to, list_of, page_of
-from tests.browser.conftest import OpenPage
 from tests.browser.test_admin import press, staff
 from tests.browser.test_every_page import LOOKS
+from tests.browser.walking import OpenPage
 
 __all__ = ["staff"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -12,10 +12,10 @@ from playwright.sync_api import Page, expect
 from accounts.models import User
 from billing.packages.models import Package
 from billing.purchases.models import Purchase
-from tests.browser.conftest import OpenPage
 from tests.browser.walking import (
     CHECKOUT,
     SUCCESS,
+    OpenPage,
     buy_button,
     credits_of,
     expect_heading,
@@ -23,7 +23,7 @@ from tests.browser.walking import (
     go_to_checkout,
     pay_by_card,
 )
-from tests.local_world import Sandbox
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -7,9 +7,8 @@ from playwright.sync_api import expect
 
 from accounts.models import User
 from billing.purchases.models import Purchase
-from tests.browser.conftest import OpenPage
-from tests.browser.walking import credits_of, expect_heading, go_to_checkout, pay_by_card
-from tests.local_world import Sandbox
+from tests.browser.walking import OpenPage, credits_of, expect_heading, go_to_checkout, pay_by_card
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

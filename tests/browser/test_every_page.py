@@ -16,10 +16,9 @@ from accounts.models import User
 from accounts.teams.membership import create_team
 from billing.packages.models import Package
 from billing.purchases.models import Purchase
-from tests.browser.conftest import OpenPage
 from tests.browser.rows import grant_with_hold, make_purchase
-from tests.browser.walking import buy_button
-from tests.builders import put_on_sale
+from tests.browser.walking import OpenPage, buy_button
+from tests.support.builders import put_on_sale
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

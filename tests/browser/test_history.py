@@ -9,9 +9,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from accounts.models import User
 from billing.purchases.models import Payment, Purchase
-from tests.browser.conftest import OpenPage
 from tests.browser.rows import make_purchase
-from tests.builders import UserFactory, put_on_sale
+from tests.browser.walking import OpenPage
+from tests.support.builders import UserFactory, put_on_sale
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

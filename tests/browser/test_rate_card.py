@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 from accounts.models import User
 from credits.rates.models import Markup, Rate
 from tests.admin.pages import add_to, list_of, page_of
-from tests.browser.conftest import OpenPage
-from tests.builders import UserFactory
+from tests.browser.walking import OpenPage
 from tests.rates.builders import add_markup, put_rate
+from tests.support.builders import UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

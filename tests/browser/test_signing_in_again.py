@@ -24,11 +24,10 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Account
 from credits.notices import low_balance
 from tests.admin.pages import list_of, page_of
-from tests.browser.conftest import OpenPage
-from tests.browser.walking import CHECKOUT, buy_button
-from tests.builders import UserFactory
+from tests.browser.walking import CHECKOUT, OpenPage, buy_button
 from tests.credits.builders import funded, grant
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory
+from tests.support.sandbox import Sandbox
 from tests.teams.builders import join
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -16,11 +16,10 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Entry
 from credits.ledger.selectors import get_balance
 from credits.notices.low_balance import find_crossings, set_threshold
-from tests.browser.conftest import OpenPage
 from tests.browser.test_every_page import expect_no_barriers
-from tests.browser.walking import expect_heading
-from tests.builders import UserFactory
+from tests.browser.walking import OpenPage, expect_heading
 from tests.credits_pages.builders import book, make_long
+from tests.support.builders import UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

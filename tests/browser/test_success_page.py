@@ -14,9 +14,9 @@ from accounts.models import User
 from billing.pages import views
 from billing.purchases.models import Purchase
 from tests.browser.complaints import Complaints
-from tests.browser.conftest import OpenPage
 from tests.browser.rows import make_purchase
 from tests.browser.walking import (
+    OpenPage,
     credits_of,
     expect_heading,
     expect_receipt,
@@ -25,8 +25,8 @@ from tests.browser.walking import (
     pay_by_card,
     session_of,
 )
-from tests.builders import UserFactory
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

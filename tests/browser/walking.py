@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
@@ -57,3 +58,6 @@ def session_of(page: Page) -> str:
 
 def credits_of(user: User) -> Decimal:
     return get_balance(user).balance
+
+
+OpenPage = Callable[..., Page]

@@ -7,18 +7,16 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from prepaid_credits import CreditsClient, Retrying
+from prepaid_credits import CreditsClient
 
 from accounts.clients.api_keys import create_key
 from credits.ledger.models import Account
-from tests.accounts.conftest import provider, sandbox
-from tests.client.relay import Relay, relay_to
-from tests.clients.conftest import make_client
+from tests.client.relay import IMPATIENT, Relay, relay_to
 from tests.credits.builders import funded
+from tests.support.api_clients import make_client
+from tests.support.openid import provider, sandbox
 
 __all__ = ["provider", "sandbox"]
-
-IMPATIENT = Retrying(first_delay_s=0.01, longest_delay_s=0.05)
 
 
 @pytest.fixture(autouse=True)

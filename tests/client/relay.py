@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
+from prepaid_credits import Retrying
+
 Fault = Literal["pass", "lose the answer", "cut the answer", "refuse"]
 
 
@@ -100,3 +102,6 @@ def header_of(head: bytes, name: str) -> str:
         if found.lower() == name:
             return value.strip()
     return ""
+
+
+IMPATIENT = Retrying(first_delay_s=0.01, longest_delay_s=0.05)

@@ -28,7 +28,7 @@ from tests.client.books import charged
 from tests.client.programs import run_program
 from tests.client.relay import Relay
 from tests.credits.builders import funded
-from tests.racing import at_once
+from tests.support.racing import at_once
 
 HOUR = 3600.0
 

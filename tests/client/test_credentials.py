@@ -12,10 +12,9 @@ from accounts.clients.models import ApiClient
 from accounts.sign_in.provider_keys import forget_keys
 from credits.ledger.models import Account
 from tests.client.books import charged
-from tests.client.conftest import IMPATIENT
-from tests.client.relay import Relay, relay_to
-from tests.local_world import Sandbox
-from tests.racing import at_once
+from tests.client.relay import IMPATIENT, Relay, relay_to
+from tests.support.racing import at_once
+from tests.support.sandbox import Sandbox
 
 TOKEN_PATH = "/realms/demo/protocol/openid-connect/token"
 

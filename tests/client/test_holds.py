@@ -9,8 +9,7 @@ from prepaid_credits import CreditsClient, HoldClosed, InsufficientCredits, NoAn
 
 from credits.ledger.models import Account
 from tests.client.books import balance, charged
-from tests.client.conftest import IMPATIENT
-from tests.client.relay import Relay
+from tests.client.relay import IMPATIENT, Relay
 
 
 class WorkFailed(Exception):

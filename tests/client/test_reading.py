@@ -15,7 +15,7 @@ from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
 from tests.client.books import balance
 from tests.credits.builders import grant, open_account
-from tests.local_world import Sandbox
+from tests.support.sandbox import Sandbox
 
 CARD = Path("credits/rates/cards/demo.toml")
 BUYER_SUB = "00000000-0000-4000-8000-0000000000b1"

@@ -29,9 +29,8 @@ from accounts.clients.api_keys import create_key
 from accounts.clients.models import ApiClient
 from credits.ledger.models import Account, Entry
 from tests.client.books import balance, charged
-from tests.client.conftest import IMPATIENT
-from tests.client.relay import Fault, Relay
-from tests.racing import at_once
+from tests.client.relay import IMPATIENT, Fault, Relay
+from tests.support.racing import at_once
 
 
 def test_a_spend_says_what_is_in_the_books(client: CreditsClient, account: Account) -> None:

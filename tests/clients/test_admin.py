@@ -16,10 +16,9 @@ from accounts.clients.authentication import authenticate_client
 from accounts.clients.errors import ApiKeyRevoked, ClientDisabled
 from accounts.clients.models import ApiClient, ApiKey
 from accounts.models import User
-from tests.admin.conftest import as_clerk, as_superuser, clerk, sign_in, superuser
 from tests.admin.pages import add_to, button_of, history_of, list_of, messages_after, page_of, press, read
+from tests.support.signing_in import sign_in
 
-__all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
 pytestmark = pytest.mark.django_db
 
 CREATE, REVOKE = "create_key", "revoke"

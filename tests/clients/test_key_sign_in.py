@@ -23,7 +23,7 @@ from accounts.clients.errors import (
 )
 from accounts.clients.lookup import ClientRow, KeyRow, find_key
 from accounts.clients.models import ApiClient, ApiKey
-from tests.clients.conftest import make_client
+from tests.support.api_clients import make_client
 
 pytestmark = pytest.mark.django_db
 

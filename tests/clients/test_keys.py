@@ -14,7 +14,7 @@ from accounts.audit.models import AuditEntry
 from accounts.clients.api_keys import NewKey, create_key, revoke_key
 from accounts.clients.errors import InvalidKeyRequest
 from accounts.clients.models import ApiClient, ApiKey
-from tests.clients.conftest import make_client
+from tests.support.api_clients import make_client
 
 pytestmark = pytest.mark.django_db
 

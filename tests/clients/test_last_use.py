@@ -13,8 +13,8 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.clients.api_keys import create_key
 from accounts.clients.authentication import authenticate_client
 from accounts.clients.models import ApiClient, ApiKey
-from tests.clients.conftest import make_client, token_of_service
-from tests.local_world import Sandbox
+from tests.support.api_clients import make_client, token_of_service
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,7 +10,7 @@ from django.core.cache import cache, caches
 from pytest_django import Settings
 
 from accounts.limits.rates import RateLimited, check_account_rate, check_client_rate, check_rate
-from tests.racing import at_once
+from tests.support.racing import at_once
 
 MINUTE = 29_000_000 * 60.0
 

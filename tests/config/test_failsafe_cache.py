@@ -19,12 +19,12 @@ from config.environment import Environment
 from core import failsafe_cache
 from dev.demo import free_port
 from tests.billing.calling import API, browser_of, post_json
-from tests.builders import UserFactory, put_on_sale
-from tests.clients.conftest import make_client
 from tests.credits.builders import funded
 from tests.credits_api.calling import Service
-from tests.local_world import Sandbox
+from tests.support.api_clients import make_client
+from tests.support.builders import UserFactory, put_on_sale
 from tests.support.programs import needed
+from tests.support.sandbox import Sandbox
 
 
 def use(settings: Any, port: int) -> None:

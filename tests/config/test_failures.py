@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from tests.billing.calling import API, WEBHOOK, assert_problem, browser_of, made_up_event, send, signature_of
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 from tests.support.databases import without_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)

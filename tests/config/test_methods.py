@@ -7,8 +7,8 @@ from django.urls import Resolver404, resolve
 
 from accounts.models import User
 from tests.billing.calling import browser_of
-from tests.builders import UserFactory
 from tests.config.routes import every_route
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from accounts.clients.api_keys import create_key
 from accounts.models import User
-from tests.clients.conftest import make_client
+from tests.support.api_clients import make_client
 
 pytestmark = pytest.mark.django_db
 

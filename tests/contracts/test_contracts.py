@@ -22,8 +22,8 @@ import requests
 
 from accounts.models import User
 from tests.billing.calling import browser_of, last_event, signature_of
-from tests.builders import let_ask_again, put_on_sale
-from tests.local_world import Sandbox
+from tests.support.builders import let_ask_again, put_on_sale
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONTRACTS = sorted(Path(__file__).parent.glob("*.toml"))

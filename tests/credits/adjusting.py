@@ -11,7 +11,7 @@ from credits.adjustments import adjusting as adjustments
 from credits.adjustments.adjusting import Terms
 from credits.adjustments.models import Adjustment
 from credits.ledger.models import Account
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 
 LIMIT = Decimal(1000)
 

@@ -15,7 +15,7 @@ from credits.ledger import operations as ledger
 from credits.ledger.holds import HeldCredits
 from credits.ledger.models import Account, Clawback, Entry, Hold, Lot
 from credits.ledger.results import Clawed, Grant, Spend
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 
 
 def open_account(**user: Any) -> Account:

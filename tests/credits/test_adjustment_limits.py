@@ -18,12 +18,12 @@ from credits.adjustments import limits as adjustment_limits
 from credits.adjustments.limits import allowance_of
 from credits.adjustments.models import Adjustment
 from credits.ledger.models import Account
-from tests.admin.conftest import sign_in
 from tests.admin.pages import button_of, messages_after, read
 from tests.credits.adjusting import LIMIT, ask, ask_above_limit, make_staff, terms
 from tests.credits.builders import funded, numbers
 from tests.credits_pages.builders import past
-from tests.racing import at_once
+from tests.support.racing import at_once
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

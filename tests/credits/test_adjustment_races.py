@@ -18,7 +18,7 @@ from credits.ledger.models import Account, Entry
 from credits.proof.checking import find_violations
 from tests.credits.adjusting import ask_above_limit, make_staff, terms
 from tests.credits.builders import funded, numbers
-from tests.racing import at_once
+from tests.support.racing import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from credits.ledger import operations as ledger
 from credits.ledger.models import Entry
 from credits.ledger.selectors import Balance, Standing, get_balance
-from tests.builders import UserFactory
 from tests.credits.builders import claim, claw_back, grant, open_account, spend
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 

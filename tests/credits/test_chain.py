@@ -16,7 +16,7 @@ from credits.ledger.models import Account, Entry
 from credits.proof import chain
 from credits.proof.checking import find_violations
 from tests.credits.builders import claim, claw_back, funded, grant, hold, no_triggers, spend
-from tests.racing import at_once
+from tests.support.racing import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

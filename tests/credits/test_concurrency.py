@@ -14,7 +14,6 @@ from credits.errors import HoldClosed, InsufficientCredits, KeyConflict
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
 from credits.proof.checking import find_violations
-from tests.builders import UserFactory
 from tests.credits.builders import (
     funded,
     grant,
@@ -25,7 +24,8 @@ from tests.credits.builders import (
     open_account,
     spend,
 )
-from tests.racing import at_once
+from tests.support.builders import UserFactory
+from tests.support.racing import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,8 +17,8 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Lot, Movement
 from credits.ledger.results import Grant
 from credits.proof.checking import find_violations
-from tests.builders import UserFactory
 from tests.credits.builders import grant, open_account
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -27,10 +27,10 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
 from credits.ledger.selectors import get_balance
 from credits.proof.checking import find_violations
-from tests.builders import UserFactory
 from tests.credits.adjusting import LIMIT, ask, ask_above_limit
 from tests.credits.builders import numbers, open_account
-from tests.racing import at_once
+from tests.support.builders import UserFactory
+from tests.support.racing import at_once
 
 pytestmark = pytest.mark.django_db
 

@@ -12,9 +12,9 @@ from credits.adjustments import bulk_grants
 from credits.ledger import operations as ledger
 from credits.ledger.selectors import get_balance
 from credits.management.commands.grant_credits import Command
-from tests.builders import UserFactory
 from tests.credits.builders import grant
 from tests.credits.test_grant_credits import ada, limit, run, write
+from tests.support.builders import UserFactory
 
 __all__ = ["ada", "limit", "write"]
 

@@ -30,7 +30,7 @@ from tests.credits.builders import (
     soon,
     spend,
 )
-from tests.racing import at_once
+from tests.support.racing import at_once
 
 pytestmark = pytest.mark.django_db
 

@@ -7,10 +7,10 @@ from django.core.cache import cache
 
 from accounts.clients.api_keys import create_key
 from credits.ledger.models import Account
-from tests.accounts.conftest import provider, sandbox
-from tests.clients.conftest import make_client
 from tests.credits.builders import grant, open_account
 from tests.credits_api.calling import Service
+from tests.support.api_clients import make_client
+from tests.support.openid import provider, sandbox
 
 __all__ = ["provider", "sandbox"]
 

@@ -10,10 +10,10 @@ from pytest_django import Settings
 
 from accounts.clients.api_keys import create_key
 from credits.ledger.models import Account
-from tests.builders import UserFactory
-from tests.clients.conftest import make_client, token_of_service
 from tests.credits_api.calling import Service
-from tests.local_world import Sandbox
+from tests.support.api_clients import make_client, token_of_service
+from tests.support.builders import UserFactory
+from tests.support.sandbox import Sandbox
 
 SCOPES = {
     "spend": [("post", "spends"), ("post", "spends/batch"), ("post", "holds")]

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
-from tests.builders import UserFactory
 from tests.credits.builders import grant
 from tests.credits_api.calling import API, Service
+from tests.support.builders import UserFactory
 
 
 def test_a_balance_is_read_by_the_accounts_id_and_by_its_users(service: Service, account: Account) -> None:

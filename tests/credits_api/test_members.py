@@ -11,9 +11,9 @@ import pytest
 from accounts.teams.models import Team
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
-from tests.builders import UserFactory
 from tests.credits.builders import grant
 from tests.credits_api.calling import Service, books
+from tests.support.builders import UserFactory
 from tests.teams.builders import join, make_people, monthly
 
 

@@ -29,11 +29,11 @@ from accounts.clients.api_keys import create_key
 from credits.api.endpoints import Operation
 from credits.api.urls import ENDPOINTS
 from credits.ledger.models import Account
-from tests.builders import UserFactory
-from tests.clients.conftest import make_client
 from tests.credits.builders import open_account
 from tests.credits_api.calling import API, Service
 from tests.rates.builders import add_rate
+from tests.support.api_clients import make_client
+from tests.support.builders import UserFactory
 from tests.support.effort import effort
 
 SCHEMA = "/api/schema/?format=json"

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from credits.ledger.models import Account
 from tests.credits_api.calling import API, Service, books
-from tests.racing import at_once
+from tests.support.racing import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

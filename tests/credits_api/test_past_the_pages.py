@@ -10,8 +10,8 @@ from django.test import Client
 from prometheus_client import REGISTRY
 
 from credits.ledger.models import Account
-from tests.builders import UserFactory
 from tests.credits_api.calling import Service
+from tests.support.builders import UserFactory
 
 
 def test_an_answer_has_no_cookie_and_no_policy_for_pages_but_the_sites_headers(

@@ -12,9 +12,9 @@ from django.utils import timezone
 from accounts.clients.api_keys import create_key
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
-from tests.clients.conftest import make_client
 from tests.credits.builders import grant, open_account
 from tests.credits_api.calling import Service, books
+from tests.support.api_clients import make_client
 
 
 def test_a_spend_answers_what_is_in_the_books(service: Service, account: Account) -> None:

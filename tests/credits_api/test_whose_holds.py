@@ -13,8 +13,8 @@ from accounts.clients.api_keys import create_key
 from accounts.clients.models import Scope
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Hold
-from tests.clients.conftest import make_client
 from tests.credits_api.calling import Service, books
+from tests.support.api_clients import make_client
 
 DOORS: list[tuple[str, Any]] = [("", None), ("/capture", {"amount": 5}), ("/release", {})]
 

@@ -19,8 +19,8 @@ from credits.ledger.models import Account
 from credits.statement import reading as statement
 from credits.statement.csv_file import COLUMNS
 from tests.billing.calling import browser_of
-from tests.builders import UserFactory
 from tests.credits_pages.builders import at, book, make_long
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 

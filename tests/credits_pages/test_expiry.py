@@ -20,9 +20,9 @@ from credits.notices.expiry_warnings import find_expiring_lots, send_expiry_mail
 from credits.notices.models import ExpiryWarning
 from credits.proof.checking import find_violations
 from tests.billing.worker import run_worker
-from tests.builders import UserFactory
 from tests.credits_pages.builders import BERLIN, at, book, past
-from tests.racing import at_once
+from tests.support.builders import UserFactory
+from tests.support.racing import at_once
 
 pytestmark = pytest.mark.django_db
 

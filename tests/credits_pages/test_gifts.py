@@ -33,9 +33,9 @@ from credits.ledger.models import Entry, Lot
 from credits.ledger.selectors import get_balance
 from credits.proof.checking import find_violations
 from tests.billing.worker import run_worker
-from tests.builders import UserFactory
 from tests.credits_pages.builders import book, past
-from tests.racing import at_once
+from tests.support.builders import UserFactory
+from tests.support.racing import at_once
 
 pytestmark = pytest.mark.django_db
 

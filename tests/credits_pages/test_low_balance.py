@@ -20,9 +20,9 @@ from credits.notices.low_balance import find_crossings, send_low_balance_mail, s
 from credits.notices.models import BalanceAlert
 from tests.billing.calling import browser_of
 from tests.billing.worker import run_worker
-from tests.builders import UserFactory
 from tests.credits_pages.builders import book, past
-from tests.racing import at_once
+from tests.support.builders import UserFactory
+from tests.support.racing import at_once
 from tests.teams.builders import make_people
 
 pytestmark = pytest.mark.django_db

@@ -21,9 +21,9 @@ from credits.ledger.models import Account, Entry
 from credits.ledger.selectors import get_balance
 from credits.statement.reading import PAGE_SIZE
 from tests.billing.calling import browser_of
-from tests.builders import UserFactory
 from tests.credits.adjusting import ask, ask_above_limit, make_staff
 from tests.credits_pages.builders import at, book, make_long
+from tests.support.builders import UserFactory
 from tests.teams.builders import make_people
 
 pytestmark = pytest.mark.django_db

@@ -24,8 +24,8 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Lot
 from credits.mailing import send_mail, send_mail_to
 from tests.billing.calling import browser_of
-from tests.builders import UserFactory
 from tests.credits_pages.builders import at, book
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -130,7 +130,7 @@ def test_the_zone_ends_with_the_request(ada: User) -> None:
 
 
 def test_the_api_speaks_utc_to_everybody(ada: User) -> None:
-    from tests.builders import put_on_sale
+    from tests.support.builders import put_on_sale
 
     put_on_sale()
     answer = browser_of(ada).get("/api/v1/billing/credits/history")

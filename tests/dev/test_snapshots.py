@@ -8,11 +8,11 @@ from billing.purchases.models import Purchase
 from credits.ledger.models import Account
 from credits.proof.checking import find_violations
 from tests.billing.reporting import deliver
-from tests.builders import UserFactory
-from tests.local_world import Sandbox
 from tests.returns.asking import refund
-from tests.returns.conftest import open_and_sell
+from tests.returns.selling import open_and_sell
 from tests.support import snapshots
+from tests.support.builders import UserFactory
+from tests.support.sandbox import Sandbox
 from tests.support.snapshots import once
 
 pytestmark = pytest.mark.django_db(transaction=True)

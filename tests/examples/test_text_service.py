@@ -20,9 +20,9 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Hold
 from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
-from tests.accounts.conftest import provider, sandbox
 from tests.credits.builders import grant
-from tests.local_world import Sandbox
+from tests.support.openid import provider, sandbox
+from tests.support.sandbox import Sandbox
 
 __all__ = ["provider", "sandbox"]
 

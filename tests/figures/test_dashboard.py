@@ -28,12 +28,12 @@ from billing.purchases.models import Purchase
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
 from credits.reporting.running_dry import find_running_dry
-from tests.admin.conftest import sign_in
 from tests.admin.pages import read
 from tests.admin.rows import make_dispute, make_purchase, make_refund, pay
-from tests.builders import PackageFactory, UserFactory
 from tests.credits.builders import grant, no_triggers, spend
-from tests.figures.conftest import count, paid_at
+from tests.figures.counting import count, paid_at
+from tests.support.builders import PackageFactory, UserFactory
+from tests.support.signing_in import sign_in
 
 INDEX = reverse("admin:index")
 DAY = datetime.timedelta(days=1)

@@ -24,15 +24,15 @@ from credits.ledger import operations as ledger
 from credits.reporting.models import FirstSpend
 from credits.reporting.selectors import standing_at
 from tests.billing.reporting import deliver
-from tests.builders import PackageFactory, UserFactory, put_on_sale, start
 from tests.credits.adjusting import ask
 from tests.credits.builders import let_lot_expire, no_triggers, open_account
 from tests.credits.test_check_ledger import run
-from tests.figures.conftest import count
+from tests.figures.counting import count
 from tests.figures.test_rebuild import rebuild
-from tests.local_world import Sandbox
 from tests.returns.asking import refund
-from tests.returns.conftest import buy, charge_of, spend
+from tests.returns.selling import buy, charge_of, spend
+from tests.support.builders import PackageFactory, UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 RIGHT = "The figures match the recount.\n"
 

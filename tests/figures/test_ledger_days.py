@@ -40,9 +40,9 @@ from tests.credits.builders import (
     spend,
 )
 from tests.figures.plain_count import plain_first_spends, plain_ledger_days, stored
-from tests.racing import at_once
 from tests.support.effort import effort
 from tests.support.emptying import empty_tables
+from tests.support.racing import at_once
 
 COST = ledger.Cost(900, "eur")
 

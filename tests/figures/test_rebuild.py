@@ -14,11 +14,11 @@ from billing.reporting.models import SalesDay, VisitDay
 from billing.reporting.rebuild import Recount, rebuild_figures
 from credits.reporting.models import LedgerDay
 from tests.admin.rows import make_purchase, make_refund, pay
-from tests.builders import put_on_sale
 from tests.credits.builders import spend
-from tests.figures.conftest import count
+from tests.figures.counting import count
 from tests.figures.plain_count import differing
 from tests.figures.test_ledger_days import Unfinished
+from tests.support.builders import put_on_sale
 from tests.support.emptying import empty_tables
 
 

@@ -15,16 +15,16 @@ from billing.reporting import daily_figures
 from billing.reporting.daily_figures import count_changed_days
 from billing.reporting.models import CheckoutDay, ReturnsDay, SalesDay
 from tests.admin.rows import make_dispute, make_payment, make_purchase, make_refund, pay
-from tests.builders import PackageFactory, UserFactory
 from tests.credits.builders import no_triggers
-from tests.figures.conftest import paid_at
+from tests.figures.counting import paid_at
 from tests.figures.plain_count import (
     plain_checkout_days,
     plain_returns_days,
     plain_sales_days,
     stored,
 )
-from tests.racing import at_once
+from tests.support.builders import PackageFactory, UserFactory
+from tests.support.racing import at_once
 
 LONG_AGO = timedelta(days=100)
 

@@ -20,9 +20,9 @@ from accounts.sign_in.provider_keys import forget_keys
 from credits.ledger.models import Account, Entry
 from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
-from tests.builders import put_on_sale
-from tests.local_world import Sandbox
+from tests.support.builders import put_on_sale
 from tests.support.programs import needed
+from tests.support.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BLOCK = re.compile(r"^```(sh|json|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -19,9 +19,9 @@ from django.db import connection
 from accounts.clients.api_keys import create_key
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account
-from tests.clients.conftest import make_client
 from tests.credits.builders import grant, open_account
-from tests.served import running_site
+from tests.support.api_clients import make_client
+from tests.support.served import running_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LOCKED_S = 20

@@ -18,12 +18,12 @@ from billing.purchases.models import Purchase
 from core.database.time_limits import OF_WEB, time_limits_of, with_time_limits
 from credits.ledger.models import Entry
 from tests.billing.calling import PROBLEM_JSON, assert_problem, browser_of, deliver, paid_session_event
-from tests.builders import UserFactory, put_on_sale, start
-from tests.clients.conftest import make_client
-from tests.local_world import WEBHOOK_SECRET, Sandbox
 from tests.ops.test_locked_account import locked
 from tests.ops.test_production_settings import values_of
+from tests.support.api_clients import make_client
+from tests.support.builders import UserFactory, put_on_sale, start
 from tests.support.databases import without_pool
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BUYERS = "/api/v1/billing/credits/"

@@ -16,9 +16,9 @@ from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from accounts.models import User
-from tests.local_world import Sandbox, running_sandbox
 from tests.ops.test_slow_stripe import Neighbours
-from tests.served import running_site
+from tests.support.sandbox import Sandbox, running_sandbox
+from tests.support.served import running_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,11 +22,11 @@ from billing.purchases.models import Purchase
 from config.request_bodies import BoundedBodies
 from credits.ledger.models import Account
 from tests.billing.calling import API, WEBHOOK, made_up_event, signature_of
-from tests.builders import put_on_sale
-from tests.clients.conftest import make_client
 from tests.credits.builders import grant, open_account
-from tests.local_world import Sandbox
-from tests.served import running_site
+from tests.support.api_clients import make_client
+from tests.support.builders import put_on_sale
+from tests.support.sandbox import Sandbox
+from tests.support.served import running_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

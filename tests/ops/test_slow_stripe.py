@@ -20,12 +20,11 @@ from accounts.models import User
 from billing.purchases.models import Purchase
 from credits.ledger.models import Account
 from tests.billing.calling import API, WEBHOOK, browser_of, made_up_event, signature_of
-from tests.builders import UserFactory, put_on_sale, start
-from tests.clients.conftest import make_client
-from tests.conftest import point_settings_at
 from tests.credits.builders import grant, open_account
-from tests.local_world import Sandbox, running_sandbox
-from tests.served import THREADS, running_site
+from tests.support.api_clients import make_client
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox, point_settings_at, running_sandbox
+from tests.support.served import THREADS, running_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

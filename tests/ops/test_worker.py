@@ -27,12 +27,12 @@ from core.jobs.queues import PLACES, UNNAMED
 from credits.ledger import operations as ledger
 from credits.ledger.models import Hold
 from tests.billing.calling import deliver, paid_session_event
-from tests.builders import UserFactory, put_on_sale, start
 from tests.credits.builders import funded
-from tests.local_world import WEBHOOK_SECRET, Sandbox
 from tests.ops.production import ENVIRONMENT
 from tests.ops.test_outages import database_away
-from tests.served import ROOT, database_url
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
+from tests.support.served import ROOT, database_url
 from tests.teams.builders import make_people
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,9 +9,9 @@ import pytest
 
 from accounts.sign_in.provider_keys import forget_keys
 from credits.proof.checking import find_violations
-from tests.builders import put_on_sale
-from tests.local_world import Sandbox
 from tests.personal_data.story import Story, tell
+from tests.support.builders import put_on_sale
+from tests.support.sandbox import Sandbox
 from tests.support.snapshots import once
 
 

@@ -22,14 +22,14 @@ from credits.gifts import giving as gifts
 from credits.ledger import operations as ledger
 from credits.ledger.selectors import get_balance
 from credits.notices import low_balance
-from tests.accounts.conftest import Browser
-from tests.admin.conftest import sign_in
+from tests.accounts.browsers import Browser
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
 from tests.returns.asking import refund
-from tests.returns.conftest import charge_of
+from tests.returns.selling import charge_of
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
+from tests.support.signing_in import sign_in
 
 SUBJECT = "5e0b0b1e-0000-4000-8000-00000000babe"
 EMAIL = "zenobia.quill@example.net"

@@ -18,11 +18,11 @@ from accounts.models import User
 from billing.admin.roles import bring_groups_up_to_date
 from credits.ledger import operations as ledger
 from credits.ledger.models import Entry
-from tests.admin.conftest import sign_in
-from tests.builders import UserFactory
-from tests.local_world import Sandbox
 from tests.personal_data.scan import find_words
 from tests.personal_data.story import EMAIL, WORDS, Story, buy
+from tests.support.builders import UserFactory
+from tests.support.sandbox import Sandbox
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -25,13 +25,13 @@ from credits.gifts.models import Gift
 from credits.ledger.models import Account
 from credits.proof.chain import head_at, take_head
 from credits.proof.checking import find_violations
-from tests.accounts.conftest import Browser
+from tests.accounts.browsers import Browser
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
-from tests.local_world import Sandbox
 from tests.personal_data.scan import find_words
 from tests.personal_data.story import SUBJECT, WORDS, Story
 from tests.returns.asking import refund_in_dashboard
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

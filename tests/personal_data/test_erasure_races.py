@@ -26,9 +26,9 @@ from credits.gifts import giving as gifts
 from credits.gifts.models import Gift
 from credits.ledger import operations as ledger
 from credits.ledger.models import Entry
-from tests.builders import UserFactory, start
-from tests.local_world import Sandbox
-from tests.racing import at_once
+from tests.support.builders import UserFactory, start
+from tests.support.racing import at_once
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -23,10 +23,10 @@ from billing.admin.roles import bring_groups_up_to_date
 from billing.privacy.export import export_files, left_out_models, write_export
 from credits.gifts import giving as gifts
 from credits.ledger.models import Account, Entry
-from tests.admin.conftest import sign_in
-from tests.builders import UserFactory, put_on_sale
-from tests.local_world import Sandbox
 from tests.personal_data.story import AT_CHECKOUT, EMAIL, FINGERPRINT, FIRST, SUBJECT, Story, buy
+from tests.support.builders import UserFactory, put_on_sale
+from tests.support.sandbox import Sandbox
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

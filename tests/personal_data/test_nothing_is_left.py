@@ -15,10 +15,10 @@ from billing.receipts.models import Receipt
 from credits.privacy.credits_data import CreditsData
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
-from tests.builders import UserFactory, start
-from tests.local_world import Sandbox
 from tests.personal_data.scan import find_words, places
 from tests.personal_data.story import CARD, WORDS, Story
+from tests.support.builders import UserFactory, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,11 +20,11 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
 from credits.ledger.selectors import get_balance
 from tests.billing.reporting import deliver
-from tests.builders import UserFactory, start
-from tests.local_world import Sandbox
 from tests.personal_data.story import buy
 from tests.returns.asking import refund
-from tests.returns.conftest import charge_of
+from tests.returns.selling import charge_of
+from tests.support.builders import UserFactory, start
+from tests.support.sandbox import Sandbox
 from tests.teams.builders import join
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -17,10 +17,10 @@ from accounts.models import User
 from credits.rates.errors import UnknownModel
 from credits.rates.models import Markup, Rate
 from credits.rates.pricing import price_usage
-from tests.admin.conftest import sign_in
 from tests.admin.pages import add_to, button_of, history_of, list_of, page_of, read, rows_of
-from tests.builders import UserFactory
 from tests.rates.builders import add_markup, put_rate, utc
+from tests.support.builders import UserFactory
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

@@ -15,8 +15,8 @@ from credits.ledger.models import Entry
 from credits.rates.api import LONGEST_PROMPT
 from credits.rates.estimate import EXPECTED_OUTPUT_TOKENS
 from tests.billing.calling import API, assert_problem, browser_of, post_json
-from tests.builders import UserFactory
 from tests.rates.builders import put_rate
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db
 

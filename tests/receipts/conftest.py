@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 
 
 @pytest.fixture(autouse=True)

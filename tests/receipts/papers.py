@@ -16,7 +16,7 @@ from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.refunds.models import Refund
 from credits.ledger import operations as ledger
-from tests.builders import paid_report
+from tests.support.builders import paid_report
 
 SOURCE = Source(PurchaseEvent.Source.WEBHOOK)
 

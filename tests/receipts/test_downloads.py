@@ -16,8 +16,8 @@ from billing.receipts.issuing import issue_credit_note, issue_receipt
 from billing.receipts.models import Receipt
 from billing.refunds.models import Refund
 from tests.billing.calling import API, assert_problem, browser_of
-from tests.builders import UserFactory
 from tests.receipts.papers import paid, pending, refunded, text_of
+from tests.support.builders import UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,11 +14,11 @@ from billing.mail.reversals import send_refund_mail
 from billing.receipts.models import Receipt
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
-from tests.builders import put_on_sale, start
 from tests.credits.builders import claim, claw_back, spend
-from tests.local_world import Sandbox
 from tests.receipts.papers import paid, refunded, text_of
 from tests.returns.asking import refund
+from tests.support.builders import put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 REFUNDS_LATER = "4000000000007726"

@@ -20,9 +20,9 @@ from billing.receipts.issuing import erase_buyers, file_of, issue_credit_note, i
 from billing.receipts.models import Receipt, ReceiptSeries
 from billing.refunds.models import Refund
 from tests.billing.worker import run_worker
-from tests.builders import UserFactory
-from tests.racing import at_once
 from tests.receipts.papers import paid, pending, refunded, text_of
+from tests.support.builders import UserFactory
+from tests.support.racing import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MOMENT = datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.UTC)

@@ -19,8 +19,8 @@ from billing.purchases.models import Purchase
 from billing.receipts.issuing import issue_credit_note, issue_receipt
 from billing.receipts.models import Receipt
 from billing.receipts.pdf import render_receipt
-from tests.builders import UserFactory, charge_for, paid_report
 from tests.receipts.papers import SOURCE, paid, pending, refunded, text_of
+from tests.support.builders import UserFactory, charge_for, paid_report
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOON = datetime.datetime(2026, 11, 27, 12, tzinfo=datetime.UTC)

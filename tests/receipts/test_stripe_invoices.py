@@ -16,10 +16,10 @@ from billing.receipts.models import Receipt
 from tests.billing.calling import API, assert_problem, browser_of
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
-from tests.builders import PackageFactory, UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
 from tests.receipts.papers import text_of
 from tests.returns.asking import refund
+from tests.support.builders import PackageFactory, UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,9 +16,9 @@ from billing.purchases.selectors import purchases_needing_attention
 from credits.ledger.models import Account, Clawback, Entry
 from tests.admin.pages import button_of, read
 from tests.billing.reporting import deliver
-from tests.builders import start
-from tests.local_world import Sandbox
-from tests.returns.conftest import buy, fresh
+from tests.returns.selling import buy, fresh
+from tests.support.builders import start
+from tests.support.sandbox import Sandbox
 
 # A purchase with a payment of $45.00 that was not accepted, and that payment.
 Owed = tuple[Purchase, str]

@@ -13,15 +13,13 @@ from accounts.models import User
 from billing.errors import NotRefundable
 from billing.purchases.models import Purchase
 from billing.refunds.models import Dispute, Refund
-from tests.admin.conftest import as_clerk, as_superuser, clerk, sign_in, superuser
 from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, read
 from tests.billing.reporting import deliver
-from tests.builders import PackageFactory, UserFactory
-from tests.local_world import Sandbox
 from tests.returns.asking import refund, refund_in_dashboard
-from tests.returns.conftest import balance, buy, charge_of, fresh, spend
-
-__all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
+from tests.returns.selling import balance, buy, charge_of, fresh, spend
+from tests.support.builders import PackageFactory, UserFactory
+from tests.support.sandbox import Sandbox
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

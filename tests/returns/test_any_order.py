@@ -24,10 +24,10 @@ from billing.webhooks.unmatched_events import look_again
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Clawback
 from credits.proof.checking import find_violations
-from tests.builders import start
-from tests.local_world import Sandbox
 from tests.returns.asking import refund_in_dashboard
-from tests.returns.conftest import charge_of
+from tests.returns.selling import charge_of
+from tests.support.builders import start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

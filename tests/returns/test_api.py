@@ -11,9 +11,9 @@ from accounts.models import User
 from billing.purchases.models import Purchase
 from billing.refunds.models import Refund
 from tests.billing.calling import API, browser_of
-from tests.builders import PackageFactory, UserFactory
-from tests.local_world import Sandbox
-from tests.returns.conftest import balance, buy, fresh, spend
+from tests.returns.selling import balance, buy, fresh, spend
+from tests.support.builders import PackageFactory, UserFactory
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

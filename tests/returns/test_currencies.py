@@ -13,15 +13,12 @@ from billing.purchases.models import Purchase
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.resolving import resolve_reversal
 from billing.refunds.reversals import Reversal
-from tests.admin.conftest import as_superuser, superuser
 from tests.admin.pages import button_of, history_of, messages_after, page_of, read
 from tests.billing.reporting import deliver, kinds, reconcile_now
-from tests.local_world import Sandbox
 from tests.returns.asking import refund, refund_in_dashboard
-from tests.returns.conftest import balance, charge_of, fresh
 from tests.returns.owing import is_before_staff, what_happened_to
-
-__all__ = ["as_superuser", "superuser"]
+from tests.returns.selling import balance, charge_of, fresh
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

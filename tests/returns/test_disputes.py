@@ -13,9 +13,9 @@ from billing.purchases.models import Purchase
 from billing.refunds.models import Dispute, Refund
 from credits.ledger.models import Account, Entry
 from tests.billing.reporting import deliver
-from tests.local_world import Sandbox
 from tests.returns.asking import refund, refund_in_dashboard
-from tests.returns.conftest import balance, came, charge_of, fresh, spend
+from tests.returns.selling import balance, came, charge_of, fresh, spend
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -28,11 +28,11 @@ from credits.proof.checking import find_violations
 from tests.billing.calling import browser_of, post_json
 from tests.billing.reporting import deliver, kinds, reconcile_now, show_success_page
 from tests.billing.turns import take_the_turn_away
-from tests.builders import start
-from tests.local_world import Sandbox
-from tests.racing import at_once, cross
 from tests.returns.asking import refund_in_dashboard
-from tests.returns.conftest import charge_of, fresh
+from tests.returns.selling import charge_of, fresh
+from tests.support.builders import start
+from tests.support.racing import at_once, cross
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,13 +13,10 @@ from pytest_django import DjangoAssertNumQueries
 from billing.purchases.exports import purchases_csv
 from billing.purchases.models import Purchase
 from core.database.row_batches import ROWS_AT_ONCE
-from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
 from tests.admin.pages import list_of, read
-from tests.local_world import Sandbox
 from tests.returns.asking import refund
-from tests.returns.conftest import buy, spend
-
-__all__ = ["as_clerk", "as_superuser", "clerk", "superuser"]
+from tests.returns.selling import buy, spend
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,10 +22,10 @@ from billing.refunds.models import Dispute, Refund
 from credits.ledger.models import Clawback, Entry
 from tests.billing.calling import WEBHOOK, last_event, signature_of
 from tests.billing.turns import take_the_turn_away
-from tests.local_world import Sandbox
-from tests.racing import at_once
 from tests.returns.asking import refund_in_dashboard
-from tests.returns.conftest import balance, charge_of
+from tests.returns.selling import balance, charge_of
+from tests.support.racing import at_once
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,10 +12,10 @@ from billing.refunds.models import Dispute, Refund
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account
 from tests.billing.reporting import deliver
-from tests.builders import UserFactory
-from tests.local_world import Sandbox
 from tests.returns.asking import refund, refund_in_dashboard
-from tests.returns.conftest import balance, came, charge_of, fresh
+from tests.returns.selling import balance, came, charge_of, fresh
+from tests.support.builders import UserFactory
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

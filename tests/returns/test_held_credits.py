@@ -29,12 +29,12 @@ from credits.ledger.models import Account, Clawback, Entry, Lot
 from credits.proof.checking import find_violations
 from tests.billing.database_faults import rewritten_functions
 from tests.billing.reporting import deliver
-from tests.builders import UserFactory, start
 from tests.credits.builders import hold, let_hold_run_out
-from tests.local_world import Sandbox
-from tests.racing import cross
 from tests.returns.asking import refund, refund_in_dashboard
-from tests.returns.conftest import buy, charge_of, fresh, spend
+from tests.returns.selling import buy, charge_of, fresh, spend
+from tests.support.builders import UserFactory, start
+from tests.support.racing import cross
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,11 +14,11 @@ from billing.reconciliation.models import ReconciliationFinding
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.refunding import sync_refunds
 from tests.billing.reporting import deliver, reconcile_now
-from tests.builders import UserFactory, start
-from tests.local_world import Sandbox
 from tests.returns.asking import refund, refund_in_dashboard
-from tests.returns.conftest import balance, buy, charge_of, fresh
 from tests.returns.owing import client_of_stripe
+from tests.returns.selling import balance, buy, charge_of, fresh
+from tests.support.builders import UserFactory, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,15 +20,11 @@ from billing.refunds.models import Refund
 from billing.refunds.selectors import purchases_with_documents
 from billing.reporting.daily_figures import count_changed_days
 from billing.reporting.models import ReturnsDay, SalesDay
-from tests.admin.conftest import as_clerk, as_superuser, clerk, superuser
 from tests.admin.pages import button_of
 from tests.admin.rows import make_finding
 from tests.billing.reporting import deliver, reconcile_now, show_success_page
-from tests.builders import UserFactory
 from tests.figures.plain_count import plain_returns_days, stored
-from tests.local_world import Sandbox
 from tests.returns.asking import refund, refund_in_dashboard
-from tests.returns.conftest import came, charge_of, fresh
 from tests.returns.owing import (
     Owed,
     answers_of,
@@ -41,8 +37,11 @@ from tests.returns.owing import (
     refunded_at_stripe,
     what_happened_to,
 )
+from tests.returns.selling import came, charge_of, fresh
+from tests.support.builders import UserFactory
+from tests.support.sandbox import Sandbox
 
-__all__ = ["as_clerk", "as_superuser", "clerk", "owed", "superuser"]
+__all__ = ["owed"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,13 +16,9 @@ from accounts.models import User
 from billing.purchases.models import Payment
 from billing.refunds.models import Refund
 from billing.refunds.refunding import issue_refund, sync_refunds
-from tests.admin.conftest import as_clerk, as_superuser, clerk, sign_in, superuser
 from tests.admin.pages import button_of, history_of, messages_after, page_of, read
 from tests.billing.reporting import deliver, reconcile_now
-from tests.builders import UserFactory
-from tests.local_world import Sandbox
 from tests.returns.asking import refund_in_dashboard
-from tests.returns.conftest import buy, fresh
 from tests.returns.owing import (
     Owed,
     answers_of,
@@ -36,8 +32,12 @@ from tests.returns.owing import (
     sums_of,
     what_happened_to,
 )
+from tests.returns.selling import buy, fresh
+from tests.support.builders import UserFactory
+from tests.support.sandbox import Sandbox
+from tests.support.signing_in import sign_in
 
-__all__ = ["as_clerk", "as_superuser", "clerk", "owed", "superuser"]
+__all__ = ["owed"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,15 +17,15 @@ from billing.errors import OwnPurchase
 from billing.purchases.models import Purchase
 from billing.refunds.models import Refund
 from credits.ledger import operations as ledger
-from tests.admin.conftest import sign_in
 from tests.admin.pages import button_of, messages_after, page_of, read
 from tests.billing.calling import API, browser_of
 from tests.billing.reporting import deliver
-from tests.builders import UserFactory, start
-from tests.local_world import Sandbox
 from tests.returns.asking import refund, refund_in_dashboard
-from tests.returns.conftest import CARD, fresh
 from tests.returns.owing import Owed, held_back, make_owed, refund_owed
+from tests.returns.selling import CARD, fresh
+from tests.support.builders import UserFactory, start
+from tests.support.sandbox import Sandbox
+from tests.support.signing_in import sign_in
 from tests.teams.builders import join, make_people
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -27,15 +27,15 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Lot
 from credits.proof.checking import find_violations
 from credits.proof.invariants import OF_BOOKS
-from tests.builders import PackageFactory, start
 from tests.credits.builders import no_triggers, open_account
 from tests.credits.test_check_ledger import check_ledger
 from tests.credits.writes_by_hand import clawback
-from tests.figures.conftest import count
-from tests.local_world import Sandbox
+from tests.figures.counting import count
 from tests.returns.asking import refund
-from tests.returns.conftest import spend
+from tests.returns.selling import spend
+from tests.support.builders import PackageFactory, start
 from tests.support.emptying import empty_tables
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

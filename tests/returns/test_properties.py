@@ -26,10 +26,10 @@ from credits.ledger.models import Account, Clawback, Entry, Lot
 from credits.proof.checking import find_violations
 from tests.billing.database_faults import RETURNS, failing_commits
 from tests.figures.plain_count import differing
-from tests.local_world import Sandbox
 from tests.returns.world import STEPS, World
 from tests.support.effort import effort
 from tests.support.emptying import empty_tables
+from tests.support.sandbox import Sandbox
 
 ROUNDING = Fraction(1, 10**6)
 LIKELY = [

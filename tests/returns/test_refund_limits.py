@@ -21,16 +21,16 @@ from billing.refunds import limits as refund_limits
 from billing.refunds.limits import allowance_of
 from billing.refunds.models import Refund
 from billing.refunds.refunding import close_refund
-from tests.admin.conftest import sign_in
 from tests.admin.pages import button_of, read
 from tests.billing.calling import API, browser_of
-from tests.builders import UserFactory
 from tests.credits_pages.builders import past
-from tests.local_world import Sandbox
-from tests.racing import at_once
 from tests.returns.asking import refund
-from tests.returns.conftest import buy
 from tests.returns.owing import held_back
+from tests.returns.selling import buy
+from tests.support.builders import UserFactory
+from tests.support.racing import at_once
+from tests.support.sandbox import Sandbox
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -27,11 +27,11 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Lot
 from tests.billing.calling import browser_of
 from tests.billing.reporting import deliver
-from tests.builders import UserFactory, start
 from tests.credits.builders import hold, let_lot_expire
-from tests.local_world import Sandbox
 from tests.returns.asking import finance, refund, refund_in_dashboard
-from tests.returns.conftest import balance, buy, came, fresh, spend
+from tests.returns.selling import balance, buy, came, fresh, spend
+from tests.support.builders import UserFactory, start
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

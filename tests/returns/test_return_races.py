@@ -16,10 +16,10 @@ from core.errors import DomainError
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Clawback
 from tests.billing.reporting import deliver
-from tests.local_world import Sandbox
-from tests.racing import at_once
 from tests.returns.asking import refund
-from tests.returns.conftest import balance, charge_of, fresh
+from tests.returns.selling import balance, charge_of, fresh
+from tests.support.racing import at_once
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

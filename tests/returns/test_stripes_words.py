@@ -15,14 +15,11 @@ from billing.provider.interface import RefundRequest
 from billing.purchases.models import Purchase
 from billing.reconciliation.models import ReconciliationRun
 from billing.stripe import gateway as stripe_gateway
-from tests.admin.conftest import as_superuser, superuser
 from tests.admin.pages import button_of, messages_after, read
 from tests.billing.calling import assert_problem, browser_of, post_json
-from tests.builders import UserFactory
-from tests.local_world import Sandbox
 from tests.returns.test_admin import press
-
-__all__ = ["as_superuser", "superuser"]
+from tests.support.builders import UserFactory
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -33,11 +33,11 @@ from credits.ledger.models import Account, Hold, Lot
 from tests.billing.calling import made_up_event
 from tests.billing.database_faults import fail_next_commit
 from tests.billing.reporting import reconcile
-from tests.builders import UserFactory, put_on_sale, start
 from tests.credits.adjusting import make_staff, terms
 from tests.credits.builders import let_lot_expire
-from tests.local_world import Sandbox
 from tests.returns.asking import refund, refund_in_dashboard
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 
 HOUR = datetime.timedelta(hours=1)
 POLICIES = list(Refund.Policy)

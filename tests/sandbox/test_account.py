@@ -8,9 +8,9 @@ import pytest
 import requests
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession, connect
+from tests.sandbox.calling import MakeSession, connect
 from tests.sandbox.receiver import Receiver
+from tests.support.sandbox import Sandbox
 
 LIVE_KEY = "sk_live_" + "a" * 24
 FIRST = "acct_1SandboxLocal0000"

@@ -9,8 +9,8 @@ import pytest
 import requests
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import API_KEY, connect
+from tests.sandbox.calling import API_KEY, connect
+from tests.support.sandbox import Sandbox
 
 
 def call(sandbox: Sandbox, method: str, path: str, key: str = API_KEY, **options: Any) -> requests.Response:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import list_event_types
+from tests.sandbox.calling import list_event_types
+from tests.support.sandbox import Sandbox
 
 
 @pytest.fixture

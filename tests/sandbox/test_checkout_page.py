@@ -12,9 +12,9 @@ import stripe
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession, list_event_types
+from tests.sandbox.calling import MakeSession, list_event_types
 from tests.support.programs import needed
+from tests.support.sandbox import Sandbox
 
 FORM = {"email": "jenny@shop.test", "method": "card", "expiry": "12 / 34", "cvc": "123", "name": "Jenny"}
 

@@ -9,8 +9,8 @@ import pytest
 import requests
 import stripe
 
-from tests.local_world import Sandbox
 from tests.sandbox.receiver import Receiver
+from tests.support.sandbox import Sandbox
 
 
 def test_a_fault_answers_the_next_calls_of_a_route(sandbox: Sandbox, client: stripe.StripeClient) -> None:

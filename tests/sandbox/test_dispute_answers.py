@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import Pay, find_event, list_events_of
+from tests.sandbox.calling import Pay, find_event, list_events_of
+from tests.support.sandbox import Sandbox
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 import requests
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession, Pay, find_event, list_event_types, list_events_of
+from tests.sandbox.calling import MakeSession, Pay, find_event, list_event_types, list_events_of
 from tests.sandbox.receiver import Receiver
+from tests.support.sandbox import Sandbox
 
 DISPUTED, ASKED, WAITS = "4000000000000259", "4000000000001976", "4000000000007726"
 OPENED = ["charge.dispute.created", "charge.dispute.funds_withdrawn"]

@@ -9,8 +9,8 @@ import requests
 import stripe
 from pypdf import PdfReader
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession, list_events_of
+from tests.sandbox.calling import MakeSession, list_events_of
+from tests.support.sandbox import Sandbox
 
 WANTED = {"enabled": True, "invoice_data": {"description": "Thank you", "metadata": {"shop": "1"}}}
 SOURCE = ["invoice.created", "invoice.finalized", "invoice.paid", "invoice.payment_succeeded"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession
+from tests.sandbox.calling import MakeSession
+from tests.support.sandbox import Sandbox
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 import requests
 import stripe
 
-from tests.local_world import WEBHOOK_SECRET, Sandbox
 from tests.sandbox.receiver import Receiver
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 ENVELOPE: dict[str, Any] = {
     "id": "evt_odd",

@@ -8,9 +8,9 @@ import pytest
 import requests
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession, Pay, find_event, list_event_types
+from tests.sandbox.calling import MakeSession, Pay, find_event, list_event_types
 from tests.sandbox.receiver import Receiver
+from tests.support.sandbox import Sandbox
 
 
 def test_a_changed_object_is_shown_everywhere_and_told(

@@ -8,10 +8,10 @@ import pytest
 import requests
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession, list_event_types
+from tests.sandbox.calling import MakeSession, list_event_types
 from tests.sandbox.test_outright_payments import BY_INTENT
 from tests.sandbox.test_payment_sequences import PAID
+from tests.support.sandbox import Sandbox
 
 METADATA = {"purchase": "7"}
 

@@ -8,8 +8,8 @@ import pytest
 import requests
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession
+from tests.sandbox.calling import MakeSession
+from tests.support.sandbox import Sandbox
 
 
 def details_of(client: stripe.StripeClient, answer: dict[str, Any], kind: str) -> dict[str, Any]:

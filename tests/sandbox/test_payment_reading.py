@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession
+from tests.sandbox.calling import MakeSession
+from tests.support.sandbox import Sandbox
 
 
 @dataclass(frozen=True)

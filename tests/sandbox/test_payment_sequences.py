@@ -6,8 +6,8 @@ import pytest
 import requests
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession, find_event, list_event_types
+from tests.sandbox.calling import MakeSession, find_event, list_event_types
+from tests.support.sandbox import Sandbox
 
 PAID = ["charge.succeeded", "payment_intent.succeeded", "checkout.session.completed", "charge.updated"]
 DECLINES = [

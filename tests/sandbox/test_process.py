@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_world import WEBHOOK_SECRET, Sandbox, running_sandbox
-from tests.sandbox.conftest import connect, create_session
+from tests.sandbox.calling import connect, create_session
 from tests.sandbox.receiver import Receiver, running_receiver
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox, running_sandbox
 
 KEYS = "/realms/demo/protocol/openid-connect/certs"
 COMMAND = [sys.executable, "-m", "sandbox"]

@@ -8,8 +8,8 @@ import pytest
 import requests
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession, Pay, find_event, list_events_of
+from tests.sandbox.calling import MakeSession, Pay, find_event, list_events_of
+from tests.support.sandbox import Sandbox
 
 SUCCEEDS, WAITS, FAILS_LATER = "4242424242424242", "4000000000007726", "4000000000005126"
 UPDATED = ["refund.updated", "charge.refund.updated"]

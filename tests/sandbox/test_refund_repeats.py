@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_world import Sandbox
-from tests.racing import at_once
-from tests.sandbox.conftest import Pay
+from tests.sandbox.calling import Pay
+from tests.support.racing import at_once
+from tests.support.sandbox import Sandbox
 
 
 def test_equal_refunds_under_two_keys_are_two_and_under_one_key_one(

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession, Pay, find_event, list_events_of
+from tests.sandbox.calling import MakeSession, Pay, find_event, list_events_of
 from tests.sandbox.receiver import Receiver
+from tests.support.sandbox import Sandbox
 
 
 def refuse(client: stripe.StripeClient, **params: Any) -> stripe.InvalidRequestError:

@@ -8,8 +8,8 @@ import pytest
 import requests
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession, connect
+from tests.sandbox.calling import MakeSession, connect
+from tests.support.sandbox import Sandbox
 
 KEY = "rk_test_" + "r" * 24
 

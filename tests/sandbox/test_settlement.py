@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import MakeSession, find_event
+from tests.sandbox.calling import MakeSession, find_event
+from tests.support.sandbox import Sandbox
 
 
 @pytest.fixture

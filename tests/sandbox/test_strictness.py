@@ -9,8 +9,8 @@ import pytest
 import requests
 import stripe
 
-from tests.local_world import Sandbox
-from tests.sandbox.conftest import API_KEY, MakeSession, Pay, connect
+from tests.sandbox.calling import API_KEY, MakeSession, Pay, connect
+from tests.support.sandbox import Sandbox
 
 DASHES = "-" * 201
 

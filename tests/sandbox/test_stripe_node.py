@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 import stripe
 
-from tests.local_world import WEBHOOK_SECRET, Sandbox
-from tests.sandbox.conftest import API_KEY, connect
+from tests.sandbox.calling import API_KEY, connect
 from tests.sandbox.receiver import Receiver
 from tests.support.programs import needed
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 HERE = Path(__file__).parent / "node"
 PINNED = json.loads((HERE / "package.json").read_text())["dependencies"]["stripe"]

@@ -8,9 +8,9 @@ from threading import Barrier
 import pytest
 import stripe
 
-from tests.local_world import WEBHOOK_SECRET, Sandbox
-from tests.sandbox.conftest import MakeSession
+from tests.sandbox.calling import MakeSession
 from tests.sandbox.receiver import Receiver
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 
 def verify(payload: str, signature: str, secret: str = WEBHOOK_SECRET) -> stripe.Event:

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from django.db import connection, transaction
 
-from tests.local_world import Sandbox
 from tests.support.emptying import delete_rows, empty_tables, tables
+from tests.support.sandbox import Sandbox
 
 T = TypeVar("T")
 _taken: dict[str, Snapshot] = {}

@@ -12,7 +12,7 @@ from accounts.teams.allowances import count_spending
 from accounts.teams.caps import Cap
 from accounts.teams.membership import create_team
 from accounts.teams.models import Membership, Period, Role, Team
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 
 
 @dataclass(frozen=True)

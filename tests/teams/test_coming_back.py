@@ -20,10 +20,10 @@ from accounts.teams.personal_data import TeamsData
 from credits.ledger import operations as ledger
 from credits.ledger.models import Entry
 from credits.spending.team_spending import spend_as_member
-from tests.admin.conftest import sign_in
 from tests.billing.calling import browser_of
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 from tests.support.exports import exported
+from tests.support.signing_in import sign_in
 from tests.teams.builders import People, join, make_people, monthly, spend
 
 pytestmark = pytest.mark.django_db

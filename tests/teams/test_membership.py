@@ -16,7 +16,7 @@ from accounts.teams import membership
 from accounts.teams.errors import InvalidTeam, OwnerMustStay, RoleForbids, UnknownMember, UnknownTeam
 from accounts.teams.invitations import invite
 from accounts.teams.models import Invitation, Membership, Role, Team
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 from tests.teams.builders import People, join, make_people, monthly, roles_of, spend
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ from accounts.teams.models import Invitation, Membership, Role, Team
 from credits.ledger.operations import open_team_account
 from tests.billing.calling import browser_of
 from tests.billing.worker import run_worker
-from tests.builders import UserFactory
+from tests.support.builders import UserFactory
 from tests.teams.builders import People, make_people, monthly, roles_of, spend
 
 pytestmark = pytest.mark.django_db

@@ -16,9 +16,9 @@ from billing.mail.payment_failed import send_payment_failed_mail
 from billing.mail.reversals import send_refund_mail
 from billing.purchases.models import Purchase
 from tests.billing.calling import API, assert_problem, browser_of
-from tests.builders import UserFactory, put_on_sale, start
-from tests.local_world import Sandbox
 from tests.receipts.papers import paid, pending, refunded, text_of
+from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.sandbox import Sandbox
 from tests.teams.builders import People, make_people
 
 pytestmark = pytest.mark.django_db(transaction=True)

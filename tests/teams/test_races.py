@@ -18,8 +18,8 @@ from accounts.teams import allowances, invitations, membership
 from accounts.teams.invitation_mail import send_invitation_mail
 from accounts.teams.models import Invitation, MemberAllowance, Membership, Role
 from core.errors import DomainError
-from tests.builders import UserFactory
-from tests.racing import at_once
+from tests.support.builders import UserFactory
+from tests.support.racing import at_once
 from tests.teams.builders import People, make_people, monthly, roles_of, spend
 
 pytestmark = pytest.mark.django_db(transaction=True)

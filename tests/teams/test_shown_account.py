@@ -21,9 +21,9 @@ from credits.ledger.models import Entry
 from credits.notices import low_balance
 from credits.notices.models import BalanceAlert
 from tests.billing.calling import browser_of, stripe_posts
-from tests.builders import UserFactory, put_on_sale
 from tests.credits_pages.builders import book
-from tests.local_world import Sandbox
+from tests.support.builders import UserFactory, put_on_sale
+from tests.support.sandbox import Sandbox
 from tests.teams.builders import People, make_people
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -22,7 +22,7 @@ from credits.ledger.selectors import get_balance
 from credits.proof.checking import find_violations
 from credits.spending.team_spending import spend_as_member
 from tests.billing.calling import browser_of
-from tests.racing import at_once
+from tests.support.racing import at_once
 from tests.teams.builders import People, make_people, monthly
 
 pytestmark = pytest.mark.django_db

@@ -23,18 +23,21 @@ class Sandbox:
     def __init__(self, url: str, state: Path | None = None) -> None:
         self.url = url
         self.state = state
+        # One connection for all calls, and no look at the environment for proxies: both cost as much as a call.
+        self._session = requests.Session()
+        self._session.trust_env = False
 
     def get(self, path: str) -> Any:
-        return self._json(requests.get(self.url + path, timeout=20))
+        return self._json(self._session.get(self.url + path, timeout=20))
 
     def post(self, path: str, order: dict[str, Any] | None = None) -> Any:
-        return self._json(requests.post(self.url + path, json=order or {}, timeout=20))
+        return self._json(self._session.post(self.url + path, json=order or {}, timeout=20))
 
     def patch(self, path: str, order: dict[str, Any]) -> Any:
-        return self._json(requests.patch(self.url + path, json=order, timeout=20))
+        return self._json(self._session.patch(self.url + path, json=order, timeout=20))
 
     def delete(self, path: str) -> Any:
-        return self._json(requests.delete(self.url + path, timeout=20))
+        return self._json(self._session.delete(self.url + path, timeout=20))
 
     def objects(self, kind: str) -> list[dict[str, Any]]:
         """The raw objects of a type, such as ``product`` or ``checkout.session``."""
@@ -128,7 +131,7 @@ class Sandbox:
 
     def send_bytes(self, body: bytes) -> Any:
         """Sends a signed webhook with this body, even if it is no JSON. Gives the site's answer."""
-        return self._json(requests.post(f"{self.url}/_sandbox/webhooks/send", data=body, timeout=20))
+        return self._json(self._session.post(f"{self.url}/_sandbox/webhooks/send", data=body, timeout=20))
 
     def hold_webhooks(self) -> None:
         self.post("/_sandbox/webhooks/mode", {"mode": "hold"})
@@ -173,3 +176,14 @@ def running_sandbox(*arguments: str, state: Path | None = None) -> Iterator[Sand
             yield Sandbox(line.split("Sandbox ready: ")[1].strip(), state)
         finally:
             process.terminate()
+
+
+def point_settings_at(settings: Any, sandbox_url: str, site_url: str) -> None:
+    settings.SANDBOX_URL = sandbox_url
+    settings.SITE_URL = site_url
+    settings.STRIPE_API_BASE = sandbox_url
+    settings.STRIPE_API_HOST = sandbox_url
+    settings.STRIPE_CHECKOUT_ORIGIN = sandbox_url
+    settings.OIDC_ISSUER = f"{sandbox_url}/realms/demo"
+    directives = {**settings.CONTENT_SECURITY_POLICY["DIRECTIVES"], "form-action": ["'self'", sandbox_url]}
+    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": directives}

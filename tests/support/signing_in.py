@@ -1,0 +1,16 @@
+"""Sign a user in without a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.test import Client
+
+from accounts.models import User
+
+
+def sign_in(user: User, **options: Any) -> Client:
+    client = Client(**options)
+    client.force_login(user, backend=django_settings.PASSWORD_BACKEND)
+    return client
