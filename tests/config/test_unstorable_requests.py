@@ -51,8 +51,10 @@ def test_a_nul_in_a_query_path_form_or_cookie_is_400_everywhere(staff: Client) -
             assert answer.status_code == 400, (path, answer.status_code)
         if not path.startswith("/api/"):  # they take no forms, and say so
             assert staff.post(path, {"q": "a\x00b"}).status_code == 400, path
-    staff.cookies["other"] = "a\x00b"
-    assert staff.get("/credits/").status_code == 400
+    # As a header: newer versions of Python make no such cookie, but a browser's is read by them all.
+    cookies = staff.cookies.output(header="", sep=";")
+    assert staff.get("/credits/", headers={"Cookie": cookies}).status_code == 200
+    assert staff.get("/credits/", headers={"Cookie": f'{cookies}; other="a\\000b"'}).status_code == 400
 
 
 def test_a_nul_in_a_search_or_filter_of_any_admin_list_is_400(staff: Client) -> None:
