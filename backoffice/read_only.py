@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 
+from backoffice.checks import PermissionChecks
 from backoffice.display import EMPTY
 from core.amounts.form_fields import AmountField, WholeNumberField
 
@@ -27,6 +28,7 @@ NUMBER_FIELDS = {DecimalField: AmountField, IntegerField: WholeNumberField}
 class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """An admin that all staff may view; Django's permissions decide who may change something."""
 
+    checks_class = PermissionChecks
     empty_value_display = EMPTY
     list_per_page = 50
     show_full_result_count = False

@@ -8,6 +8,9 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from tests.accounts.browsers import Browser
+from tests.support.openid import provider, sandbox
+
+__all__ = ["provider", "sandbox"]
 
 
 @pytest.fixture

@@ -11,12 +11,11 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from billing.checkout import starting as checkout
 from billing.checkout.seen_offers import SeenOffer
 from billing.checkout.starting import PurchaseOrder
 from billing.packages.models import Package
+from billing.provider import provider
 from billing.purchases.models import Purchase
-from billing.stripe import identity as stripe_identity
 from tests.billing.calling import assert_problem, browser_of, post_json
 from tests.support.builders import UserFactory, put_on_sale, start
 from tests.support.sandbox import Sandbox
@@ -114,15 +113,13 @@ def test_a_repeat_is_the_first_purchase_whatever_became_of_the_offer(user: User)
 def test_an_edit_between_the_check_and_the_commit_changes_nothing_that_is_sold(
     user: User, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = stripe_identity.require_own_account
+    ask = provider().require_own_account
 
     def edit_meanwhile() -> None:
         change(credits=Decimal(2500), price_minor=9000)
         ask()
 
-    monkeypatch.setattr(
-        checkout, "require_own_account", edit_meanwhile
-    )  # the real one, after somebody's edit
+    monkeypatch.setattr(provider(), "require_own_account", edit_meanwhile)  # the real one, after an edit
     purchase = start(user, "standard", seen=SeenOffer(Decimal(45), "usd", Decimal(5000))).purchase
 
     assert (purchase.price_minor, purchase.credits) == (4500, Decimal(5000))

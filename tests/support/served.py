@@ -16,7 +16,7 @@ from django.db import connection
 from dev.demo import PATIENCE_S, free_port, wait_until_answers
 from dev.processes import Processes
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 SERVER = dict(re.findall(r"(GRANIAN_\w+)=(\S+)", (ROOT / "Dockerfile").read_text()))
 THREADS = int(SERVER["GRANIAN_BLOCKING_THREADS"])
 
