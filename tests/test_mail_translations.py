@@ -41,11 +41,10 @@ from credits.notices.low_balance import find_crossings, send_low_balance_mail, s
 from credits.notices.models import BalanceAlert
 from tests.admin.rows import make_dispute, make_payment, make_refund
 from tests.credits.builders import claim, claw_back, clawback_of, hold, spend
-from tests.credits_pages.builders import book
-from tests.credits_pages.test_expiry import lot_for
+from tests.credits_pages.builders import book, lot_for
 from tests.receipts.papers import paid, pending, refunded
 from tests.support.builders import UserFactory
-from tests.test_translations import INTERNATIONAL, WORD, VisibleText
+from tests.support.visible_text import INTERNATIONAL, WORD, VisibleText
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MADE_UP = "xx"

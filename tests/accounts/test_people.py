@@ -16,13 +16,7 @@ from accounts import people
 from accounts.errors import AccountDisabledError
 from accounts.models import User
 from accounts.people import Identity, read_roles, recognise_person
-
-NOW = 1_800_000_000
-
-
-def identify(sub: str = "one", *, at: int = NOW, roles: list[str] | None = None, **claims: Any) -> Identity:
-    said = {"sub": sub, "iat": at, "realm_access": {"roles": roles or []}, **claims}
-    return Identity.from_claims({"preferred_username": "ann", **said})
+from tests.accounts.identities import NOW, identify
 
 
 @pytest.mark.django_db

@@ -11,7 +11,7 @@ from accounts.email_addresses import people_with
 from accounts.models import User
 from accounts.people import Identity, recognise_person
 from tests.accounts.browsers import Browser
-from tests.accounts.test_people import identify
+from tests.accounts.identities import identify
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)

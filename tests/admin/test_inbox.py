@@ -26,7 +26,7 @@ from billing.webhooks.receiving import reapply_events
 from credits.ledger.models import Entry
 from tests.admin.pages import LINK, history_of, links_on, list_of, messages_after, page_of, read, rows_of
 from tests.admin.rows import make_inbox_event, make_purchase
-from tests.billing.test_personal_data import PERSONAL, SAMPLES, found_in
+from tests.billing.personal_samples import PERSONAL, SAMPLES, found_in
 from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db

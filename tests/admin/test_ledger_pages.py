@@ -16,9 +16,8 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Hold, Lot
 from credits.statement.outflows import moved_by_kind
 from credits.statement.traces import captures_of
-from tests.admin.pages import links_on, list_of, page_of, read, rows_of
+from tests.admin.pages import count_queries, links_on, list_of, page_of, read, rows_of
 from tests.admin.rows import HOUR, Books, make_hold
-from tests.admin.test_reading import count_queries
 from tests.credits.builders import claim, claw_back
 from tests.credits_pages.builders import past
 from tests.support.builders import UserFactory

@@ -14,6 +14,7 @@ from accounts.audit.models import AuditEntry
 from accounts.models import User
 from billing import tasks as jobs
 from billing.packages.models import Package
+from tests.admin.forms import form_of
 from tests.admin.pages import (
     add_to,
     button_of,
@@ -38,21 +39,6 @@ PACKAGES = list_of(Package)
 def package(db: None) -> Package:
     made: Package = PackageFactory.create(code="starter", name="Starter", display_order=1)
     return made
-
-
-def form_of(package: Package, **changes: Any) -> dict[str, Any]:
-    fields = {
-        "name": package.name,
-        "description": "",
-        "credits": "1000",
-        "price": "10.00",
-        "currency": package.currency,
-        "is_active": "on",
-        "badge": "",
-        "display_order": "1",
-        "validity_days": "",
-    }
-    return {**fields, **changes}
 
 
 def save(client: Client, package: Package, **changes: Any) -> Any:

@@ -8,10 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.models import Model
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -22,7 +20,7 @@ from billing.purchases.models import Payment, Purchase, PurchaseEvent
 from credits.adjustments.models import Adjustment
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Hold, Lot
-from tests.admin.pages import add_to, links_on, list_of, page_of, read, rows_of
+from tests.admin.pages import add_to, count_queries, links_on, list_of, page_of, read, rows_of
 from tests.admin.rows import (
     READ_ONLY,
     Books,
@@ -314,14 +312,6 @@ def test_an_events_page_names_the_member_of_staff(books: Books, as_clerk: Client
 
     assert "staff: stella" in read(as_clerk, page_of(books.purchase))
     assert "staff: stella" in read(as_clerk, list_of(PurchaseEvent))
-
-
-def count_queries(client: Client, url: str) -> int:
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        assert client.get(url).status_code == 200
-    return len(queries)
 
 
 def test_a_longer_list_takes_no_more_queries(as_superuser: Client) -> None:

@@ -15,9 +15,9 @@ from accounts.audit.admin import AuditEntryAdmin
 from accounts.audit.models import AuditEntry
 from accounts.models import User
 from billing.purchases.models import Purchase
+from tests.admin.forms import form_of
 from tests.admin.pages import list_of, page_of, read, rows_of
 from tests.admin.rows import Books, make_purchase, make_refund
-from tests.admin.test_packages import form_of
 from tests.audit.entries import ADDRESS, entries_about, latest
 from tests.support.builders import UserFactory
 from tests.support.signing_in import sign_in

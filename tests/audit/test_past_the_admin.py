@@ -22,7 +22,7 @@ from billing.packages.models import Package
 from billing.purchases.models import Purchase
 from billing.refunds.models import Refund
 from core.program import WEB, WORKER, program_name
-from tests.accounts.test_people import NOW, identify
+from tests.accounts.identities import NOW, identify
 from tests.admin.rows import (
     make_dispute,
     make_finding,

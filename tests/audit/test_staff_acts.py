@@ -16,15 +16,15 @@ from billing.purchases.models import Purchase
 from billing.refunds.models import Refund
 from credits.adjustments.models import Adjustment
 from credits.rates.models import Rate
+from tests.admin.forms import form_of
 from tests.admin.pages import add_to, button_of, page_of, press
 from tests.admin.rows import Books, make_adjustment, make_finding, make_inbox_event, make_purchase
 from tests.admin.test_adjustments import adjust
-from tests.admin.test_packages import form_of
 from tests.audit.entries import assert_origin, changes, entries_about, latest
 from tests.credits.builders import funded
 from tests.rates.builders import put_rate, utc
+from tests.returns.asking import press as refund
 from tests.returns.selling import buy
-from tests.returns.test_admin import press as refund
 from tests.support.builders import UserFactory, put_on_sale, start
 from tests.support.sandbox import Sandbox
 

@@ -15,7 +15,7 @@ from djstripe import models as djstripe
 
 from billing.privacy.erasure import erase_user
 from tests.billing.calling import stripe_posts
-from tests.billing.test_stripe_mirror import make_price, make_product, pay
+from tests.billing.mirroring import make_price, make_product, pay
 from tests.support.builders import UserFactory, put_on_sale, start
 from tests.support.sandbox import Sandbox
 

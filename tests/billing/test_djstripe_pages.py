@@ -17,7 +17,7 @@ from djstripe import models as djstripe
 
 from billing.admin.djstripe_pages import PAGES
 from billing.stripe import mirror as stripe_mirror
-from tests.billing.test_stripe_mirror import events, make_price, make_product, pay
+from tests.billing.mirroring import events, make_price, make_product, pay
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db

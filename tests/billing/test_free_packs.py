@@ -27,7 +27,7 @@ from tests.billing.reporting import reconcile_now, show_success_page
 from tests.support.builders import PackageFactory, UserFactory, put_on_sale, start
 from tests.support.racing import at_once
 from tests.support.sandbox import Sandbox
-from tests.teams.test_shown_account import form_on
+from tests.teams.forms import form_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 INDEXES = ["purchase_once_per_person", "purchase_once_per_account"]

@@ -19,7 +19,7 @@ from billing.purchases.models import Purchase
 from tests.billing.calling import assert_problem, browser_of, post_json
 from tests.support.builders import UserFactory, put_on_sale, start
 from tests.support.sandbox import Sandbox
-from tests.teams.test_shown_account import form_on
+from tests.teams.forms import form_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

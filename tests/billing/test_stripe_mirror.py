@@ -16,6 +16,7 @@ from djstripe import models as djstripe
 
 from billing.stripe import client as stripe_client
 from billing.stripe import mirror as stripe_mirror
+from tests.billing.mirroring import api, events, make_price, make_product, pay
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -31,59 +32,12 @@ def client(sandbox: Sandbox) -> stripe.StripeClient:
     return api()
 
 
-def api() -> stripe.StripeClient:
-    return stripe.StripeClient(
-        django_settings.STRIPE_SECRET_KEY, base_addresses={"api": django_settings.STRIPE_API_BASE}
-    )
-
-
-def make_product(name: str = "Pack of 100") -> str:
-    return api().v1.products.create({"name": name, "metadata": {"package_code": "pack"}}).id
-
-
-def make_price(product_id: str, minor: int = 4500, currency: str = "usd", lookup_key: str = "pack") -> str:
-    return (
-        api()
-        .v1.prices.create(
-            {
-                "product": product_id,
-                "unit_amount": minor,
-                "currency": currency,
-                "lookup_key": lookup_key,
-                "transfer_lookup_key": True,
-            }
-        )
-        .id
-    )
-
-
 def product_now(product_id: str) -> dict[str, Any]:
     return dict(api().v1.products.retrieve(product_id).to_dict())
 
 
 def price_now(price_id: str) -> dict[str, Any]:
     return dict(api().v1.prices.retrieve(price_id).to_dict())
-
-
-def events(client: stripe.StripeClient, *types: str) -> list[dict[str, Any]]:
-    """What has happened, oldest first, as the webhook brings it."""
-    found = [event.to_dict() for event in client.v1.events.list({"limit": 100}).auto_paging_iter()]
-    found = [stripe_mirror._plain(event) for event in found]
-    return [event for event in reversed(found) if not types or event["type"] in types]
-
-
-def pay(client: stripe.StripeClient, sandbox: Sandbox, price_id: str, **payment: Any) -> str:
-    session = client.v1.checkout.sessions.create(
-        {
-            "mode": "payment",
-            "line_items": [{"price": price_id, "quantity": 1}],
-            "customer_creation": "always",
-            "success_url": "http://testserver/done",
-            "cancel_url": "http://testserver/cancelled",
-        }
-    )
-    sandbox.pay(session.id, **payment)
-    return session.id
 
 
 def test_a_purchase_is_mirrored_with_all_that_belongs_to_it(

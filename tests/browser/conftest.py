@@ -101,3 +101,9 @@ def shop(sandbox: Sandbox, transactional_db: None) -> Iterator[Sandbox]:
     sandbox.hold_webhooks()
     yield sandbox
     sandbox.post("/_sandbox/reset")
+
+
+@pytest.fixture
+def staff(transactional_db: None) -> User:
+    user: User = UserFactory.create(username="stella", is_staff=True, is_superuser=True)
+    return user

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db.models import Model
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from accounts.models import User
 from billing.inbox.models import InboxEvent
@@ -14,19 +14,13 @@ from billing.purchases.models import Purchase
 from credits.ledger.models import Entry
 from tests.admin.pages import add_to, history_of, list_of, page_of
 from tests.admin.rows import READ_ONLY, Books, make_books, make_inbox_event, make_purchase
-from tests.browser.test_every_page import LOOKS
-from tests.browser.walking import OpenPage
+from tests.browser.barriers import LOOKS
+from tests.browser.walking import OpenPage, press
 from tests.returns.owing import held_back
 from tests.support.builders import UserFactory, start
 from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def staff(transactional_db: None) -> User:
-    user: User = UserFactory.create(username="stella", is_staff=True, is_superuser=True)
-    return user
 
 
 def every_page(books: Books) -> list[str]:
@@ -54,11 +48,6 @@ def test_no_page_breaks_its_policy_or_scrolls_sideways(
     for url in every_page(books):
         page.goto(url)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, url
-
-
-def press(page: Page, button: str, confirm: str) -> None:
-    page.get_by_role("link", name=button).click()
-    page.locator("#dialog").get_by_role("button", name=confirm).click()
 
 
 def test_fulfilment_is_run_again_by_dialog(open_page: OpenPage, shop: Sandbox, staff: User) -> None:

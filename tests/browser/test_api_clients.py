@@ -13,11 +13,9 @@ from accounts.clients.errors import ApiKeyRevoked
 from accounts.clients.models import ApiClient, ApiKey, Scope
 from accounts.models import User
 from tests.admin.pages import add_to, list_of, page_of
-from tests.browser.test_admin import press, staff
-from tests.browser.test_every_page import LOOKS
-from tests.browser.walking import OpenPage
+from tests.browser.barriers import LOOKS
+from tests.browser.walking import OpenPage, press
 
-__all__ = ["staff"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SECRET = re.compile(r"pck_[0-9a-f]{12}_[0-9a-f]{64}")

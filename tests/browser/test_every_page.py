@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import OperationalError
 from playwright.sync_api import Page, expect
@@ -16,6 +15,7 @@ from accounts.models import User
 from accounts.teams.membership import create_team
 from billing.packages.models import Package
 from billing.purchases.models import Purchase
+from tests.browser.barriers import INLINE, expect_no_barriers
 from tests.browser.rows import grant_with_hold, make_purchase
 from tests.browser.walking import OpenPage, buy_button
 from tests.support.builders import put_on_sale
@@ -24,11 +24,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 Status = Purchase.Status
 NOBODY_LISTENS = "http://127.0.0.1:9"
-# Each width and each scheme once: axe takes a second, and of its rules only contrast follows from the scheme.
-LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1280, "light"), (390, "dark"))
-NARROWEST = 360
-INLINE = "script:not([src]), style, [style], [onclick], [onload], [onsubmit]"
-AXE_THAT_IS_THERE = Axe("undefined")  # brings no script along: half a megabyte that a page needs once
 
 
 @dataclass
@@ -218,29 +213,6 @@ def test_a_page_has_no_barrier_scrolls_one_way_and_keeps_its_policy(
     page = show(name)
     expect_no_barriers(page)
     assert_complete_head(page)
-
-
-def expect_no_barriers(page: Page) -> None:
-    """Nothing that axe finds, no sideways scrolling and nothing inline, with all that folds unfolded."""
-    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-    for width, scheme in LOOKS:
-        page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size({"width": width, "height": 900})
-        assert barriers(page) == [], f"{scheme}, {width} px"
-    page.set_viewport_size({"width": NARROWEST, "height": 780})
-    overhang = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overhang) == 0
-    assert page.locator(INLINE).count() == 0
-
-
-def barriers(page: Page) -> list[str]:
-    axe = AXE_THAT_IS_THERE if page.evaluate("'axe' in window") else Axe()
-    response = axe.run(page).response
-    return [
-        f"{found['id']}: {node['html']}: {node['failureSummary']}"
-        for found in response["violations"]
-        for node in found["nodes"]
-    ]
 
 
 def assert_complete_head(page: Page) -> None:

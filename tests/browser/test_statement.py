@@ -16,7 +16,7 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Entry
 from credits.ledger.selectors import get_balance
 from credits.notices.low_balance import find_crossings, set_threshold
-from tests.browser.test_every_page import expect_no_barriers
+from tests.browser.barriers import expect_no_barriers
 from tests.browser.walking import OpenPage, expect_heading
 from tests.credits_pages.builders import book, make_long
 from tests.support.builders import UserFactory

@@ -17,7 +17,7 @@ from accounts.teams.caps import Cap
 from accounts.teams.invitation_mail import send_invitation_mail
 from accounts.teams.models import Invitation, Period, Role, Team
 from billing.purchases.models import Purchase
-from tests.browser.test_every_page import expect_no_barriers
+from tests.browser.barriers import expect_no_barriers
 from tests.browser.walking import OpenPage, buy_button, expect_heading
 from tests.support.builders import UserFactory
 from tests.support.sandbox import Sandbox

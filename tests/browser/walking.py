@@ -1,4 +1,4 @@
-"""The steps of a buyer's way that several tests take."""
+"""The steps through the pages that several tests take."""
 
 from __future__ import annotations
 
@@ -58,6 +58,11 @@ def session_of(page: Page) -> str:
 
 def credits_of(user: User) -> Decimal:
     return get_balance(user).balance
+
+
+def press(page: Page, button: str, confirm: str) -> None:
+    page.get_by_role("link", name=button).click()
+    page.locator("#dialog").get_by_role("button", name=confirm).click()
 
 
 OpenPage = Callable[..., Page]

@@ -18,7 +18,7 @@ from accounts.errors import ProviderUnavailableError
 from accounts.models import User
 from accounts.sign_in import provider_keys as keys
 from accounts.sign_in.id_tokens import read_access_token
-from tests.accounts.test_bearer import FORGED
+from tests.accounts.forgeries import FORGED
 from tests.support.api_clients import WORKER, make_client, mint_for_client, token_of_service
 from tests.support.racing import at_once
 from tests.support.sandbox import Sandbox

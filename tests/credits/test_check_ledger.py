@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from decimal import Decimal
-from io import StringIO
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
 
 from credits.ledger import operations as ledger
@@ -17,15 +15,10 @@ from credits.proof.checking import INVARIANTS, Violation, find_violations
 from credits.proof.clawback_invariants import OF_CLAWBACKS
 from credits.proof.invariants import OF_BOOKS
 from tests.credits.builders import claim, claw_back, grant, hold, no_triggers, open_account, spend
+from tests.credits.checking import check_ledger, run
 from tests.support.emptying import empty_tables
 
 WHOLE = f"The ledger is intact: {len(INVARIANTS)} invariants hold over 3 accounts, 6 lots, 12 entries.\n"
-
-
-def run(*statements: str) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
 
 
 def keep_books() -> Account:
@@ -44,16 +37,6 @@ def keep_books() -> Account:
     spend(accounts[1], 60)
     claw_back(accounts[1], claim(100, "debt"))
     return accounts[0]
-
-
-def check_ledger(*arguments: str) -> tuple[int, str, str]:
-    """Exit code, stdout, stderr."""
-    out, err = StringIO(), StringIO()
-    try:
-        call_command("check_ledger", *arguments, stdout=out, stderr=err)
-    except SystemExit as leaving:
-        return int(leaving.code or 0), out.getvalue(), err.getvalue()
-    return 0, out.getvalue(), err.getvalue()
 
 
 # For each invariant, a write that breaks it, and the constraint that would refuse it even in a restore. {a} is an

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.utils import timezone
 
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
@@ -91,3 +92,10 @@ def make_long(account: Account, entries: int, last: datetime, seconds_apart: int
         "UPDATE credits_lot SET remaining = %s, amount = greatest(amount, %s) WHERE id = %s",
         [newest.balance_after, newest.balance_after, lot],
     )
+
+
+def lot_for(account: Account, days: float, *, age: int = 100, amount: int = 10) -> int:
+    """A lot that expires in so many days and came in ``age`` days ago."""
+    entry = book(account, amount, expires_at=timezone.now() + timedelta(days=days))
+    past("UPDATE credits_lot SET created_at = now() - %s WHERE id = %s", [timedelta(days=age), entry.lots[0]])
+    return entry.lots[0]

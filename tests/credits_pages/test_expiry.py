@@ -20,7 +20,7 @@ from credits.notices.expiry_warnings import find_expiring_lots, send_expiry_mail
 from credits.notices.models import ExpiryWarning
 from credits.proof.checking import find_violations
 from tests.billing.worker import run_worker
-from tests.credits_pages.builders import BERLIN, at, book, past
+from tests.credits_pages.builders import BERLIN, at, book, lot_for, past
 from tests.support.builders import UserFactory
 from tests.support.racing import at_once
 
@@ -38,13 +38,6 @@ def ada() -> User:
 @pytest.fixture
 def account(ada: User) -> Account:
     return ledger.open_account(ada)
-
-
-def lot_for(account: Account, days: float, *, age: int = 100, amount: int = 10) -> int:
-    """A lot that expires in so many days and came in ``age`` days ago."""
-    entry = book(account, amount, expires_at=timezone.now() + timedelta(days=days))
-    past("UPDATE credits_lot SET created_at = now() - %s WHERE id = %s", [timedelta(days=age), entry.lots[0]])
-    return entry.lots[0]
 
 
 def test_expired_lots_are_booked_out_in_every_account() -> None:

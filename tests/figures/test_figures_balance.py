@@ -26,9 +26,8 @@ from credits.reporting.selectors import standing_at
 from tests.billing.reporting import deliver
 from tests.credits.adjusting import ask
 from tests.credits.builders import let_lot_expire, no_triggers, open_account
-from tests.credits.test_check_ledger import run
-from tests.figures.counting import count
-from tests.figures.test_rebuild import rebuild
+from tests.credits.checking import run
+from tests.figures.counting import count, rebuild
 from tests.returns.asking import refund
 from tests.returns.selling import buy, charge_of, spend
 from tests.support.builders import PackageFactory, UserFactory, put_on_sale, start

@@ -7,11 +7,10 @@ from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from threading import Event, Thread
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -39,6 +38,7 @@ from tests.credits.builders import (
     soon,
     spend,
 )
+from tests.figures.counting import Unfinished
 from tests.figures.plain_count import plain_first_spends, plain_ledger_days, stored
 from tests.support.effort import effort
 from tests.support.emptying import empty_tables
@@ -170,31 +170,6 @@ def test_what_staff_took_or_an_account_forfeited_is_written_off_and_no_revenue()
     today = day_of(soon())
     assert earned_by_day(today, today, "eur") == {today: Earned(written_off=Decimal(900))}
     assert standing_at(today, "eur").deferred == 0
-
-
-class Unfinished:
-    """Somebody whose entry has its id and is not committed."""
-
-    def __init__(self, account: Account) -> None:
-        self.account = account
-        self.written, self.may_end = Event(), Event()
-        self.thread = Thread(target=self._spend)
-
-    def __enter__(self) -> Unfinished:
-        self.thread.start()
-        assert self.written.wait(20)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.may_end.set()
-        self.thread.join()
-
-    def _spend(self) -> None:
-        with transaction.atomic():
-            spend(self.account, 1, key="slow")
-            self.written.set()
-            self.may_end.wait(20)
-        connection.close()
 
 
 def test_an_entry_that_commits_after_later_ones_is_counted_too() -> None:

@@ -15,9 +15,8 @@ from billing.reporting.rebuild import Recount, rebuild_figures
 from credits.reporting.models import LedgerDay
 from tests.admin.rows import make_purchase, make_refund, pay
 from tests.credits.builders import spend
-from tests.figures.counting import count
+from tests.figures.counting import Unfinished, count, rebuild
 from tests.figures.plain_count import differing
-from tests.figures.test_ledger_days import Unfinished
 from tests.support.builders import put_on_sale
 from tests.support.emptying import empty_tables
 
@@ -30,12 +29,6 @@ def _counted() -> None:
     spend(purchase.account, 100)
     count()
     assert differing() == []
-
-
-def rebuild(*options: str) -> str:
-    out = StringIO()
-    call_command("rebuild_figures", *options, stdout=out)
-    return out.getvalue()
 
 
 def test_what_is_right_stays_and_is_said_to_be() -> None:

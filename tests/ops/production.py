@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -41,3 +42,11 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Co
         text=True,
         timeout=120,
     )
+
+
+def values_of(*expressions: str, **environment: str) -> list[object]:
+    """Settings under the production environment."""
+    code = f"import json; from django.conf import settings; print(json.dumps([{', '.join(expressions)}], default=str))"
+    result = run(["-c", code], {**ENVIRONMENT, **environment})
+    assert result.returncode == 0, result.stderr
+    return list(json.loads(result.stdout))

@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import pytest
 import requests
-from django.db import connection
 
 from accounts.clients.api_keys import create_key
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account
 from tests.credits.builders import grant, open_account
+from tests.ops.database_outages import locked
 from tests.support.api_clients import make_client
 from tests.support.served import running_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LOCKED_S = 20
-
-
-@contextmanager
-def locked(table: str, key: UUID) -> Iterator[None]:
-    """Somebody's transaction that has locked the row and does nothing more."""
-    holder = connection.copy()
-    try:
-        with holder.cursor() as cursor:
-            cursor.execute(f"BEGIN; SELECT 1 FROM {table} WHERE id = %s FOR UPDATE", [key])
-            yield
-            cursor.execute("ROLLBACK")
-    finally:
-        holder.close()
 
 
 class Caller:

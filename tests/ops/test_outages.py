@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 import pytest
 import requests
 from django.db import connection
@@ -18,11 +16,10 @@ from billing.purchases.models import Purchase
 from core.database.time_limits import OF_WEB, time_limits_of, with_time_limits
 from credits.ledger.models import Entry
 from tests.billing.calling import PROBLEM_JSON, assert_problem, browser_of, deliver, paid_session_event
-from tests.ops.test_locked_account import locked
-from tests.ops.test_production_settings import values_of
+from tests.ops.database_outages import database_away, locked
+from tests.ops.production import values_of
 from tests.support.api_clients import make_client
 from tests.support.builders import UserFactory, put_on_sale, start
-from tests.support.databases import without_pool
 from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,21 +38,6 @@ def _secrets(settings: Any) -> None:
 
 
 # --- It is away ---------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def database_away() -> Iterator[None]:
-    """Nobody new is let into the database; whoever asks has to connect first."""
-    given = connection.get_connection_params()
-    reached = {name: given[name] for name in ("user", "password", "host", "port") if name in given}
-    with without_pool(), psycopg.connect(dbname="postgres", autocommit=True, **reached) as elsewhere:
-        name = psycopg.sql.Identifier(given["dbname"])
-        allow = psycopg.sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
-        elsewhere.execute(allow.format(name, psycopg.sql.SQL("false")))
-        try:
-            yield
-        finally:
-            elsewhere.execute(allow.format(name, psycopg.sql.SQL("true")))
 
 
 def test_while_the_database_is_away_every_api_and_page_says_503(live_server: Any) -> None:

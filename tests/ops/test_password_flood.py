@@ -16,7 +16,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from accounts.models import User
-from tests.ops.test_slow_stripe import Neighbours
+from tests.ops.neighbours import Neighbours
 from tests.support.sandbox import Sandbox, running_sandbox
 from tests.support.served import running_site
 

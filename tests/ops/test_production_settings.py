@@ -6,17 +6,9 @@ import json
 
 import pytest
 
-from tests.ops.production import ENVIRONMENT, SECRET_KEY, STRIPE_KEY, manage, run
+from tests.ops.production import ENVIRONMENT, SECRET_KEY, STRIPE_KEY, manage, run, values_of
 
 REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "SITE_URL", "DATABASE_URL", "DEFAULT_FROM_EMAIL")
-
-
-def values_of(*expressions: str, **environment: str) -> list[object]:
-    """Settings under the production environment."""
-    code = f"import json; from django.conf import settings; print(json.dumps([{', '.join(expressions)}], default=str))"
-    result = run(["-c", code], {**ENVIRONMENT, **environment})
-    assert result.returncode == 0, result.stderr
-    return list(json.loads(result.stdout))
 
 
 def test_a_sound_environment_passes_the_deployment_check_without_a_warning() -> None:

@@ -28,8 +28,8 @@ from credits.ledger import operations as ledger
 from credits.ledger.models import Hold
 from tests.billing.calling import deliver, paid_session_event
 from tests.credits.builders import funded
+from tests.ops.database_outages import database_away
 from tests.ops.production import ENVIRONMENT
-from tests.ops.test_outages import database_away
 from tests.support.builders import UserFactory, put_on_sale, start
 from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 from tests.support.served import ROOT, database_url

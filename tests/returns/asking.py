@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import stripe
 from django.conf import settings
+from django.test import Client
 
 from accounts.models import User
 from billing.purchases.models import Purchase
 from billing.refunds.models import Refund
 from billing.refunds.refunding import RefundOrder, refund_purchase
+from tests.admin.pages import button_of, read
 
 
 def finance() -> User:
@@ -48,3 +51,12 @@ def refund_in_dashboard(paid: Purchase | str, amount_minor: int) -> str:
     )
     made = client.v1.refunds.create({"payment_intent": intent or "", "amount": amount_minor})
     return made.id
+
+
+def press(client: Client, purchase: Purchase, **answers: str) -> Any:
+    """Says yes to the dialog as it was drawn, but for ``answers``."""
+    dialog = read(client, button_of(purchase, "refund"))
+    key = re.search(r'name="key" value="(\w+)"', dialog)
+    assert key is not None
+    facts = {"amount": "10", "policy": "cap", "reason": "", "note": "Asked by mail", "key": key[1]}
+    return client.post(button_of(purchase, "refund"), {"_form_submitted": "True", **facts, **answers})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -15,22 +14,13 @@ from billing.purchases.models import Purchase
 from billing.refunds.models import Dispute, Refund
 from tests.admin.pages import button_of, history_of, list_of, messages_after, page_of, read
 from tests.billing.reporting import deliver
-from tests.returns.asking import refund, refund_in_dashboard
+from tests.returns.asking import press, refund, refund_in_dashboard
 from tests.returns.selling import balance, buy, charge_of, fresh, spend
 from tests.support.builders import PackageFactory, UserFactory
 from tests.support.sandbox import Sandbox
 from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def press(client: Client, purchase: Purchase, **answers: str) -> Any:
-    """Says yes to the dialog as it was drawn, but for ``answers``."""
-    dialog = read(client, button_of(purchase, "refund"))
-    key = re.search(r'name="key" value="(\w+)"', dialog)
-    assert key is not None
-    facts = {"amount": "10", "policy": "cap", "reason": "", "note": "Asked by mail", "key": key[1]}
-    return client.post(button_of(purchase, "refund"), {"_form_submitted": "True", **facts, **answers})
 
 
 def test_the_dialog_shows_where_the_purchase_stands_and_what_would_happen(

@@ -28,7 +28,7 @@ from credits.ledger.models import Lot
 from credits.proof.checking import find_violations
 from credits.proof.invariants import OF_BOOKS
 from tests.credits.builders import no_triggers, open_account
-from tests.credits.test_check_ledger import check_ledger
+from tests.credits.checking import check_ledger
 from tests.credits.writes_by_hand import clawback
 from tests.figures.counting import count
 from tests.returns.asking import refund

@@ -17,7 +17,7 @@ from billing.reconciliation.models import ReconciliationRun
 from billing.stripe import gateway as stripe_gateway
 from tests.admin.pages import button_of, messages_after, read
 from tests.billing.calling import assert_problem, browser_of, post_json
-from tests.returns.test_admin import press
+from tests.returns.asking import press
 from tests.support.builders import UserFactory
 from tests.support.sandbox import Sandbox
 

@@ -10,6 +10,9 @@ import stripe
 from tests.support.sandbox import Sandbox
 
 API_KEY = "sk_test_" + "a" * 24
+# The events of a payment: outright, and by a checkout once it has begun.
+BY_INTENT = ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded", "charge.updated"]
+PAID = ["charge.succeeded", "payment_intent.succeeded", "checkout.session.completed", "charge.updated"]
 
 
 def connect(sandbox: Sandbox, api_key: str = API_KEY) -> stripe.StripeClient:

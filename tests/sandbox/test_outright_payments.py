@@ -8,10 +8,9 @@ import pytest
 import requests
 import stripe
 
-from tests.sandbox.calling import find_event, list_event_types, list_events_of
+from tests.sandbox.calling import BY_INTENT, find_event, list_event_types, list_events_of
 from tests.support.sandbox import Sandbox
 
-BY_INTENT = ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded", "charge.updated"]
 OPENED = ["charge.dispute.created", "charge.dispute.funds_withdrawn"]
 
 

@@ -8,9 +8,7 @@ import pytest
 import requests
 import stripe
 
-from tests.sandbox.calling import MakeSession, list_event_types
-from tests.sandbox.test_outright_payments import BY_INTENT
-from tests.sandbox.test_payment_sequences import PAID
+from tests.sandbox.calling import BY_INTENT, PAID, MakeSession, list_event_types
 from tests.support.sandbox import Sandbox
 
 METADATA = {"purchase": "7"}

@@ -6,10 +6,9 @@ import pytest
 import requests
 import stripe
 
-from tests.sandbox.calling import MakeSession, find_event, list_event_types
+from tests.sandbox.calling import PAID, MakeSession, find_event, list_event_types
 from tests.support.sandbox import Sandbox
 
-PAID = ["charge.succeeded", "payment_intent.succeeded", "checkout.session.completed", "charge.updated"]
 DECLINES = [
     ("4000000000000002", "card_declined", "generic_decline"),
     ("4000000000009995", "card_declined", "insufficient_funds"),

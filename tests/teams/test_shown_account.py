@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,9 @@ from tests.credits_pages.builders import book
 from tests.support.builders import UserFactory, put_on_sale
 from tests.support.sandbox import Sandbox
 from tests.teams.builders import People, make_people
+from tests.teams.forms import Form, Forms, form_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-Form = dict[str, str]
 STATEMENT = "/credits/statement/"
 GIVEN_TO = "grace@example.com"
 # Forms that post and act for no account of the session: they name their team in the address, or are about the person.
@@ -51,23 +49,6 @@ ABOUT_SOMETHING_ELSE = {
 }
 
 
-class Forms(HTMLParser):
-    """The forms of a page by where they post: what each would send."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: dict[str, Form] = {}
-        self.open: Form = {}
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attributes: Any) -> None:
-        given = dict(attributes)
-        if tag == "form":
-            self.open = self.found.setdefault(given.get("action", ""), {})
-        elif tag == "input" and given.get("name"):
-            self.open[given["name"]] = given.get("value") or ""
-
-
 @pytest.fixture
 def people(sandbox: Sandbox) -> People:
     """A shop; an owner who has credits of their own, as the team has, and a threshold that both are below."""
@@ -86,10 +67,6 @@ def people(sandbox: Sandbox) -> People:
 
 def switch(client: Client, team: Team | None) -> None:
     client.post("/teams/switch", {"team": team.pk if team else ""})
-
-
-def form_on(client: Client, page: str, action: str) -> Form:
-    return Forms(client.get(page).content.decode()).found[action]
 
 
 def buy(client: Client, sandbox: Sandbox) -> Callable[[], Any]:
