@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -19,7 +18,7 @@ from tests.admin.pages import button_of, history_of, messages_after, page_of, pr
 from tests.admin.rows import Books, make_books, make_inbox_event, make_purchase
 from tests.support.builders import UserFactory, put_on_sale, start
 from tests.support.sandbox import Sandbox
-from tests.support.signing_in import sign_in
+from tests.support.signing_in import allow, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -44,11 +43,6 @@ def failed_event(db: None) -> InboxEvent:
     event = make_inbox_event(purchase, status="failed", note="OperationalError: gone")
     InboxEvent.objects.update(purchase=None)
     return event
-
-
-def allow(user: User, permission: str) -> Client:
-    user.user_permissions.add(Permission.objects.get(codename=permission))
-    return sign_in(user)
 
 
 # --- Re-check payment --------------------------------------------------------------------------------------------

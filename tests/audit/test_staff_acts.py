@@ -16,10 +16,9 @@ from billing.purchases.models import Purchase
 from billing.refunds.models import Refund
 from credits.adjustments.models import Adjustment
 from credits.rates.models import Rate
-from tests.admin.forms import form_of
+from tests.admin.forms import adjust, form_of
 from tests.admin.pages import add_to, button_of, page_of, press
 from tests.admin.rows import Books, make_adjustment, make_finding, make_inbox_event, make_purchase
-from tests.admin.test_adjustments import adjust
 from tests.audit.entries import assert_origin, changes, entries_about, latest
 from tests.credits.builders import funded
 from tests.rates.builders import put_rate, utc

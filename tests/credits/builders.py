@@ -14,7 +14,7 @@ from django.db import connection
 from credits.ledger import operations as ledger
 from credits.ledger.holds import HeldCredits
 from credits.ledger.models import Account, Clawback, Entry, Hold, Lot
-from credits.ledger.results import Clawed, Grant, Spend
+from credits.ledger.results import Capture, Clawed, Grant, Spend
 from tests.support.builders import UserFactory
 
 
@@ -97,6 +97,14 @@ def numbers(account: Account) -> tuple[Decimal | int, ...]:
     return account.balance, account.held, account.debt
 
 
+def balance(account: Account) -> Decimal | int:
+    return numbers(account)[0]
+
+
 def left(account: Account) -> list[Decimal | int]:
     """What each lot of the account has left, the oldest first."""
     return list(account.lots.order_by("id").values_list("remaining", flat=True))
+
+
+def capture(held: HeldCredits, amount: str | int, *, key: str = "done:1", **arguments: Any) -> Capture:
+    return ledger.capture(held.account_id, held.id, Decimal(amount), key=key, **arguments)

@@ -25,14 +25,9 @@ from tests.credits_pages.builders import past
 from tests.support.racing import at_once
 from tests.support.signing_in import sign_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("limit")]
 
 Status = Adjustment.Status
-
-
-@pytest.fixture(autouse=True)
-def limit(settings: Any) -> None:
-    settings.ADJUSTMENT_APPROVAL_ABOVE = LIMIT
 
 
 @pytest.fixture

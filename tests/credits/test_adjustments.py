@@ -27,17 +27,12 @@ from credits.errors import (
 )
 from credits.ledger.models import Account, Entry, Lot
 from credits.proof.checking import find_violations
-from tests.credits.adjusting import LIMIT, ask, ask_above_limit, make_staff, terms
+from tests.credits.adjusting import ask, ask_above_limit, make_staff, terms
 from tests.credits.builders import claim, claw_back, funded, grant, hold, numbers, open_account, soon, spend
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("limit")]
 
 Status = Adjustment.Status
-
-
-@pytest.fixture(autouse=True)
-def limit(settings: Any) -> None:
-    settings.ADJUSTMENT_APPROVAL_ABOVE = LIMIT
 
 
 @pytest.fixture

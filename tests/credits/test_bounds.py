@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from typing import Any
@@ -17,21 +17,14 @@ from credits.errors import SumTooLarge
 from credits.ledger import operations as ledger
 from credits.ledger.bounds import call_within_bounds
 from credits.ledger.models import Account, Entry, Hold, Lot
-from credits.proof.checking import find_violations
 from tests.credits.adjusting import make_staff, terms
 from tests.credits.builders import claim, claw_back, funded, grant, hold, numbers, open_account, spend
 from tests.credits.round_trips import round_trips
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_are_whole_at_the_end")]
 
 MOST = str(LARGEST)
 HALF = "600000000000000000"
-
-
-@pytest.fixture(autouse=True)
-def books_are_whole_at_the_end(db: None) -> Iterator[None]:
-    yield
-    assert list(find_violations()) == []
 
 
 def everything() -> list[list[Any]]:

@@ -28,13 +28,7 @@ from tests.credits.builders import (
     spend,
 )
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def books_are_whole_at_the_end(db: None) -> Any:
-    yield
-    assert list(find_violations()) == []
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_are_whole_at_the_end")]
 
 
 @pytest.mark.parametrize("policy", ["cap", "debt"])

@@ -10,7 +10,6 @@ import pytest
 
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Clawback, Entry, Lot
-from credits.proof.checking import find_violations
 from tests.credits.builders import (
     claim,
     claw_back,
@@ -26,15 +25,9 @@ from tests.credits.builders import (
     spend,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_are_whole_at_the_end")]
 
 DISPUTE = Clawback.Kind.DISPUTE
-
-
-@pytest.fixture(autouse=True)
-def books_are_whole_at_the_end(db: None) -> Any:
-    yield
-    assert list(find_violations()) == []
 
 
 # --- Held credits ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ import pytest
 from credits.ledger import operations as ledger
 from credits.ledger import selectors
 from credits.ledger.models import Account, Entry, Movement
-from credits.proof.checking import find_violations
 from tests.credits.builders import (
     claim,
     claw_back,
@@ -26,13 +25,7 @@ from tests.credits.builders import (
     spend,
 )
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def books_are_whole_at_the_end(db: None) -> Any:
-    yield
-    assert list(find_violations()) == []
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_are_whole_at_the_end")]
 
 
 def owing(amount: int) -> Account:

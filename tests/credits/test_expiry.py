@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from credits.ledger import operations as ledger
 from credits.ledger.models import Entry, Movement
-from credits.proof.checking import find_violations
 from tests.credits.builders import (
     claim,
     claw_back,
@@ -24,13 +22,7 @@ from tests.credits.builders import (
     spend,
 )
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def books_are_whole_at_the_end(db: None) -> Any:
-    yield
-    assert list(find_violations()) == []
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_are_whole_at_the_end")]
 
 
 def test_each_lot_that_expired_is_one_entry_and_the_others_stay() -> None:

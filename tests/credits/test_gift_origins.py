@@ -6,7 +6,6 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from django.db.models import Sum
@@ -14,7 +13,6 @@ from django.db.models import Sum
 from credits.errors import TooFresh
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Clawback, Entry, Lot
-from credits.proof.checking import find_violations
 from tests.credits.builders import (
     claim,
     claw_back,
@@ -29,13 +27,7 @@ from tests.credits.builders import (
     spend,
 )
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def books_are_whole_at_the_end(db: None) -> Any:
-    yield
-    assert list(find_violations()) == []
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_are_whole_at_the_end")]
 
 
 def give(giver: Account, receiver: Account, amount: str | int, key: str = "gift") -> None:

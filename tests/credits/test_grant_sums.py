@@ -13,12 +13,10 @@ from credits.ledger import operations as ledger
 from credits.ledger.selectors import get_balance
 from credits.management.commands.grant_credits import Command
 from tests.credits.builders import grant
-from tests.credits.test_grant_credits import ada, limit, run, write
+from tests.credits.granting import run
 from tests.support.builders import UserFactory
 
-__all__ = ["ada", "limit", "write"]
-
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("limit")]
 
 
 def test_a_sum_that_no_account_can_have_is_found_before_anything_is_booked(

@@ -18,19 +18,14 @@ from credits.errors import OwnAccount
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Hold
 from credits.ledger.staff_releases import release_hold
-from tests.credits.adjusting import LIMIT, ask, ask_above_limit, make_staff
+from tests.credits.adjusting import ask, ask_above_limit, make_staff
 from tests.credits.builders import funded, grant, hold, numbers, soon
 from tests.teams.builders import join, make_people
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("limit")]
 
 Status = Adjustment.Status
 NOT_FOR_ONESELF = "credits_adjustment_not_for_oneself"
-
-
-@pytest.fixture(autouse=True)
-def limit(settings: Any) -> None:
-    settings.ADJUSTMENT_APPROVAL_ABOVE = LIMIT
 
 
 @pytest.fixture

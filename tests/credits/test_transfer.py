@@ -20,7 +20,6 @@ from credits.errors import (
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Lot
 from credits.ledger.results import Transfer
-from credits.proof.checking import find_violations
 from tests.credits.builders import (
     funded,
     grant,
@@ -33,15 +32,9 @@ from tests.credits.builders import (
     spend,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("books_are_whole_at_the_end")]
 
 SPRING, SUMMER = datetime(2030, 3, 1, tzinfo=UTC), datetime(2030, 7, 1, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def books_are_whole_at_the_end(db: None) -> Any:
-    yield
-    assert list(find_violations()) == []
 
 
 def give(

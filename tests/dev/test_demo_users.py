@@ -9,8 +9,8 @@ from accounts.models import User
 from credits.adjustments.models import Adjustment
 from credits.ledger.models import Account
 from dev.demo_users import create_demo_users
+from tests.admin.forms import APPROVE, adjust
 from tests.admin.pages import press
-from tests.admin.test_adjustments import APPROVE, adjust
 from tests.credits.builders import funded, numbers
 
 pytestmark = pytest.mark.django_db

@@ -14,6 +14,7 @@ from billing.purchases.models import Purchase
 from billing.refunds.models import Refund
 from billing.refunds.refunding import RefundOrder, refund_purchase
 from tests.admin.pages import button_of, read
+from tests.support.sandbox import Sandbox
 
 
 def finance() -> User:
@@ -60,3 +61,8 @@ def press(client: Client, purchase: Purchase, **answers: str) -> Any:
     assert key is not None
     facts = {"amount": "10", "policy": "cap", "reason": "", "note": "Asked by mail", "key": key[1]}
     return client.post(button_of(purchase, "refund"), {"_form_submitted": "True", **facts, **answers})
+
+
+def total_refunded(sandbox: Sandbox) -> int:
+    """Of all payments at Stripe, what went back or is on its way."""
+    return sum(r["amount"] for r in sandbox.objects("refund") if r["status"] in ("succeeded", "pending"))
