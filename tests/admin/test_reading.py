@@ -17,6 +17,7 @@ from accounts.models import User
 from billing.inbox.models import InboxEvent
 from billing.packages.models import Package
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
+from billing.refunds.models import Refund
 from credits.adjustments.models import Adjustment
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Hold, Lot
@@ -276,6 +277,12 @@ def test_a_search_for_nonsense_finds_nothing(
     model: type[Model], nonsense: str, books: Books, as_clerk: Client
 ) -> None:
     assert rows_of(as_clerk, list_of(model), q=nonsense) == []
+
+
+def test_an_empty_list_offers_to_reset_filters_only_where_some_are_set(as_clerk: Client) -> None:
+    empty, searched = read(as_clerk, list_of(Refund)), read(as_clerk, list_of(Refund), q="nonsense")
+    assert ("Nothing here yet" in empty, "Reset filters" in empty) == (True, False)
+    assert ("Nothing matches" in searched, "Reset filters" in searched) == (True, True)
 
 
 def test_purchases_are_filtered_by_what_is_to_do(as_clerk: Client, books: Books) -> None:

@@ -100,7 +100,7 @@ def test_markup_in_a_value_is_shown_and_not_run(as_superuser: Client) -> None:
 
 def test_an_empty_search_says_so(as_superuser: Client) -> None:
     assert found(as_superuser, q="nothing-of-this-name") == []
-    assert "No results found" in read(as_superuser, AUDIT, q="nothing-of-this-name")
+    assert "Nothing matches" in read(as_superuser, AUDIT, q="nothing-of-this-name")
 
 
 # --- Searching --------------------------------------------------------------------------------------------------------
