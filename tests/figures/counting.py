@@ -1,4 +1,4 @@
-"""Count the figures, count them anew, and hold up an entry meanwhile."""
+"""Count the figures, count them again, and hold up an entry meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sell, spend, and look at what became of it."""
+"""Sell, spend, and look at the outcome."""
 
 from __future__ import annotations
 
