@@ -37,7 +37,8 @@ def test_tests_whose_program_is_missing_are_counted_after_the_run(tmp_path: Path
         "-k",
         "commit or same_version",
     ]
-    options = ["-n", "1", "-p", "no:cacheprovider"]
+    # Another run in the shared folder closes it to the users of its servers, and so kills a neighbour's database.
+    options = ["-n", "1", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "nested")]
     ran = run("pytest", *tests, *options, path=tmp_path, chromium="")
 
     assert ran.returncode == 0, ran.stdout
