@@ -10,10 +10,10 @@ STABLE
 AS $$
 #variable_conflict use_column
 BEGIN
-    SELECT a.version, a.balance, a.held, e.hash, l.lots, l.free, least(l.can, a.balance - a.held)
-        INTO version, balance, held, hash, lots, free, can
+    SELECT a.version, a.balance, a.held, l.lots, l.free, least(l.can, a.balance - a.held),
+           (SELECT e.hash FROM credits_entry e WHERE e.account_id = p_account AND e.version = a.version)
+        INTO version, balance, held, lots, free, can, hash
         FROM credits_account a
-        LEFT JOIN credits_entry e ON e.account_id = p_account AND e.version = a.version
         CROSS JOIN LATERAL (
             SELECT array_agg(o.id) AS lots, array_agg(o.free) AS free, coalesce(sum(o.free), 0) AS can
             FROM (SELECT x.id, x.remaining - x.held AS free FROM credits_lot x
