@@ -5,7 +5,7 @@ from django.views.static import serve
 from oauth2_provider.views import ConnectDiscoveryInfoView, JwksInfoView, UserInfoView
 
 from sandbox.checkout_page import invoice_pages, views
-from sandbox.controls import account, checkout, objects, payments, releasing, state, webhooks
+from sandbox.controls import account, checkout, customers, objects, payments, releasing, state, webhooks
 from sandbox.controls import openid as openid_controls
 from sandbox.controls.answering import control
 from sandbox.index_page import show_index
@@ -26,6 +26,8 @@ _controls: list[URLPattern] = [
     path(_SESSION + "fail", control(POST=checkout.fail)),
     path(_SESSION + "expire", control(POST=checkout.expire)),
     path("payments", control(POST=payments.pay)),
+    path("customers/<str:customer_id>/card", control(POST=customers.replace_card)),
+    path("payment_methods/<str:method_id>/expiry", control(POST=customers.set_expiry)),
     path(_REFUND + "succeed", control(POST=payments.succeed_refund)),
     path(_REFUND + "fail", control(POST=payments.fail_refund)),
     path(_REFUND + "require_action", control(POST=payments.require_action)),

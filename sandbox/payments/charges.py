@@ -60,7 +60,7 @@ def make_failed_fields(decline: Decline) -> Json:
     reason = decline.decline_code or decline.code
     outcome = make_part(
         "outcome",
-        advice_code="do_not_try_again" if decline.code == "expired_card" else "try_again_later",
+        advice_code=decline.advice_code,
         network_status="declined_by_network",
         reason=reason,
         seller_message=f"The bank returned the decline code `{reason}`.",

@@ -1,14 +1,34 @@
 """Store payment methods: a buyer's card or bank account."""
 
-from sandbox import ids, store
+from datetime import UTC, datetime
+
+from sandbox import clock, ids, store
 from sandbox.models import Record
-from sandbox.payments.cards import CardDetails, TestCard, find_brand, find_card, spell_brand
+from sandbox.payments.cards import (
+    EXPIRED,
+    CardDetails,
+    Decline,
+    TestCard,
+    find_brand,
+    find_card,
+    find_card_by_alias,
+    spell_brand,
+)
 from sandbox.shapes import Json, make_object, make_part
 
 
-def create_card_method(card: CardDetails, email: str | None, customer: str | None) -> Record:
-    method = make_object("payment_method", type="card", card=_describe_card(card), customer=customer)
+def create_card_method(card: CardDetails, email: str | None, address: Json | None = None) -> Record:
+    """Store a card that belongs to nobody yet: `saved_methods.attach` gives it to a customer."""
+    method = make_object("payment_method", type="card", card=_describe_card(card))
+    if address:
+        method["billing_details"]["address"].update(address)
     return _add(method, email, card.name, card.number)
+
+
+def create_alias_method(alias: str) -> Record | None:
+    """Store the card of one of Stripe's test ids, such as ``pm_card_visa``; None for any other id."""
+    card = find_card_by_alias(alias)
+    return create_card_method(CardDetails(card.number, 12, 2034), None) if card else None
 
 
 def create_card_source(card: CardDetails, email: str | None) -> tuple[Record, Json]:
@@ -25,8 +45,8 @@ def create_card_source(card: CardDetails, email: str | None) -> tuple[Record, Js
     return _add(method, email, card.name, card.number), source
 
 
-def create_bank_method(email: str | None, name: str | None, customer: str | None) -> Record:
-    method = make_object("payment_method", type="sepa_debit", customer=customer)
+def create_bank_method(email: str | None, name: str | None) -> Record:
+    method = make_object("payment_method", type="sepa_debit")
     del method["card"]
     method["sepa_debit"] = make_part("bank_account")
     return _add(method, email, name)
@@ -35,6 +55,20 @@ def create_bank_method(email: str | None, name: str | None, customer: str | None
 def _add(method: Json, email: str | None, name: str | None, number: str | None = None) -> Record:
     method["billing_details"].update(email=email, name=name)
     return store.add_object(method, private={"number": number})
+
+
+def get_test_card(method: Record) -> TestCard:
+    """Return the card of a card's method."""
+    return find_card(method.private["number"])
+
+
+def find_decline(method: Record) -> Decline | None:
+    """Return why charging this card is declined. One that has expired by the sandbox's clock is."""
+    today = datetime.fromtimestamp(clock.get_now(), UTC)
+    card = method.data["card"]
+    if (card["exp_year"], card["exp_month"]) < (today.year, today.month):
+        return EXPIRED
+    return get_test_card(method).decline
 
 
 def find_test_card(charge: Json) -> TestCard | None:

@@ -19,7 +19,7 @@ def pay_by_intent(card: CardDetails, email: str | None, **fields: Any) -> tuple[
 def try_card(intent: Record, card: CardDetails, email: str | None) -> Outcome:
     """Pay an intent without a checkout. Raises WrongStateError for a card with 3-D Secure."""
     known = _find_direct(card)
-    method = methods.create_card_method(card, email, intent.data["customer"]).data
+    method = methods.create_card_method(card, email).data
     if known.decline is not None:
         intents.decline(intent, method, known.decline)
         return Outcome.declined(known.decline)

@@ -47,7 +47,7 @@ def pay_by_card(session: Record, card: CardDetails, buyer: Buyer) -> Outcome:
     require_status(session, "open")
     known = find_card(card.number)
     intent = _begin_attempt(session, buyer)
-    method = methods.create_card_method(card, buyer.email, intent.data["customer"]).data
+    method = methods.create_card_method(card, buyer.email).data
     if known.needs_authentication:
         url = session.data["url"]
         intents.require_authentication(intent, method, f"{url}/authenticate", url)
@@ -74,7 +74,7 @@ def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
     """Pay by a method that takes days: the session completes unpaid. Raises WrongStateError unless it is open."""
     require_status(session, "open")
     intent = _begin_attempt(session, buyer)
-    method = methods.create_bank_method(buyer.email, buyer.name, intent.data["customer"]).data
+    method = methods.create_bank_method(buyer.email, buyer.name).data
     intents.start_processing(intent, method)
     _complete(session, payment_status="unpaid")
     return Outcome("processing")

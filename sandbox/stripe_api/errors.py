@@ -21,8 +21,10 @@ class ApiError(Exception):
         code: str | None = None,
         param: str | None = None,
         saved: bool = True,
+        details: Json | None = None,
     ) -> None:
         super().__init__(message)
+        self.details = details or {}
         self.status = status
         self.type = type
         self.code = code
@@ -38,8 +40,28 @@ class ApiError(Exception):
             "message": str(self),
             "param": self.param,
             "type": self.type,
+            **self.details,
         }
         return {"error": {name: value for name, value in error.items() if value is not None}}
+
+
+class CardError(ApiError):
+    """Report what a bank declined (402). Unlike other refusals, it happened: the changes made so far stay.
+
+    `error` has `code`, `message` and more, as an intent's own; `details` are the objects that it is about.
+    """
+
+    def __init__(self, error: Json, **details: Json) -> None:
+        rest = {
+            name: value for name, value in error.items() if name not in ("code", "message", "type", "doc_url")
+        }
+        super().__init__(
+            error["message"],
+            status=402,
+            type=error["type"],
+            code=error["code"],
+            details={**rest, **details},
+        )
 
 
 class InvalidParameterError(ApiError):

@@ -19,13 +19,15 @@ _READ, _WRITE = "_read", "_write"
 _RESOURCES = {
     "account": "accounts_kyc_basic",
     "balance_transaction": "balance_transaction_source",
+    "billing_portal.configuration": "customer_portal",
+    "billing_portal.session": "customer_portal",
     "checkout.session": "checkout_session",
     "price": "plan",
     "refund": "charge",
     "webhook_endpoint": "webhook",
 }
-_OTHERS = "charge customer dispute event invoice payment_intent payment_method product".split()
-_COLLECTIONS = re.compile(r"/v1/(checkout/sessions|\w+)")
+_OTHERS = "charge customer dispute event invoice payment_intent payment_method product setup_intent".split()
+_COLLECTIONS = re.compile(r"/v1/(?:customers/[^/]+/(?=payment_methods))?((?:checkout/|billing_portal/)?\w+)")
 PERMISSIONS = sorted({name + verb for name in (*_RESOURCES.values(), *_OTHERS) for verb in (_READ, _WRITE)})
 
 

@@ -12,8 +12,9 @@ from django.views.decorators.csrf import csrf_exempt
 
 from sandbox import faults, ids, store
 from sandbox.models import Fault
+from sandbox.payments.states import RefusedError
 from sandbox.stripe_api import request_log
-from sandbox.stripe_api.errors import ApiError
+from sandbox.stripe_api.errors import ApiError, CardError
 from sandbox.stripe_api.expansion import expand
 from sandbox.stripe_api.form import decode_form
 from sandbox.stripe_api.headers import check_headers, read_api_key
@@ -83,6 +84,8 @@ def _execute(request: Request, fault: Fault | None) -> Answer:
         return _run(request)
     except ApiError as error:
         return _refuse(error, request.id)
+    except RefusedError as error:
+        return _refuse(ApiError(str(error), code=error.code, param=error.param), request.id)
     except Exception:
         _logger.exception("%s %s failed", request.method, request.path)
         message = "The sandbox itself failed; its output has the traceback."
@@ -108,7 +111,10 @@ def _fail(fault: Fault, request: Request) -> Answer | None:
 
 
 def _run(request: Request) -> Answer:
-    """Route, check and execute a request. Changes are made in one transaction, which a refusal rolls back."""
+    """Route, check and execute a request. Changes are made in one transaction.
+
+    A refusal rolls it back, except that of a card: the attempt and its events stay.
+    """
     found, path_ids = find_route(request.method, request.path)
     with calling_with(request.api_key), acting_for(request.id, request.key):
         require_permission_for(request.method, request.path)
@@ -118,7 +124,10 @@ def _run(request: Request) -> Answer:
             body = expand(found.answer(call), params.get("expand", []))
         else:
             with store.writing():
-                body = expand(found.answer(call), params.get("expand", []))
+                try:
+                    body = expand(found.answer(call), params.get("expand", []))
+                except CardError as error:
+                    return _refuse(error, request.id)
     return Answer(200, json.dumps(body, indent=2), request.id)
 
 

@@ -84,6 +84,15 @@ class Sandbox:
         """
         return self.post("/_sandbox/payments", {"amount": amount, **how})
 
+    def replace_card(self, customer_id: str, card: str = "4242424242424242") -> Any:
+        """Gives a customer another default card in place of the old one: ``customer``, ``payment_method``."""
+        return self.post(f"/_sandbox/customers/{customer_id}/card", {"card": card})
+
+    def set_expiry(self, method_id: str, exp_month: int, exp_year: int) -> Any:
+        """Has a card's bank report another expiry."""
+        order = {"exp_month": exp_month, "exp_year": exp_year}
+        return self.post(f"/_sandbox/payment_methods/{method_id}/expiry", order)
+
     def settle(self, session_id: str) -> Any:
         return self.post(f"/_sandbox/checkout/sessions/{session_id}/settle")
 
