@@ -29,4 +29,5 @@ def show_index(http: HttpRequest) -> HttpResponse:
 
 
 def _describe(session: Json) -> Json:
-    return {**session, "amount": format_amount(session["amount_total"], session["currency"])}
+    total = session["amount_total"]
+    return {**session, "amount": "no charge" if total is None else format_amount(total, session["currency"])}

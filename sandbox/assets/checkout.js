@@ -26,7 +26,7 @@ formatAsTyped(field("expiry"), splitExpiry);
 for (const card of document.querySelectorAll("[data-card]")) {
   card.addEventListener("click", (click) => {
     click.preventDefault();
-    field("method-card").checked = true;
+    if (field("method-card")) field("method-card").checked = true;
     field("card-number").value = card.dataset.card;
     field("expiry").value = "12 / 34";
     field("cvc").value = "123";

@@ -2,32 +2,85 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 
 from sandbox import clock
+from sandbox.models import Record
+from sandbox.payments.buyers import Buyer, offers_saving
 from sandbox.payments.cards import CardDetails, passes_luhn
-from sandbox.payments.sessions import Buyer
+from sandbox.payments.sessions import list_offered
 
 CARD, BANK = "card", "sepa_debit"
 _EXPIRY = re.compile(r"^(\d{1,2})\s*/?\s*(\d{2}|\d{4})$")
+
+
+ADDRESS_FIELDS = ("line1", "postal_code", "city", "country")
+
+
+@dataclass(frozen=True)
+class Asks:
+    """Say what a session's page asks: which fields it has, and which of the customer's cards it offers."""
+
+    is_free: bool
+    is_setup: bool
+    address: bool
+    saving: bool
+    tax_id: bool
+    saved_cards: tuple[str, ...]
+
+    @classmethod
+    def of(cls, session: Record) -> "Asks":
+        data = session.data
+        return cls(
+            is_free=data["amount_total"] == 0,
+            is_setup=data["mode"] == "setup",
+            address=data["billing_address_collection"] == "required",
+            saving=offers_saving(data),
+            tax_id=data.get("tax_id_collection", {}).get("enabled", False),
+            saved_cards=tuple(method.id for method in list_offered(session)),
+        )
 
 
 class PaymentForm(forms.Form):
     """Take one attempt to pay. The card's fields are checked only if a card is to be charged."""
 
     email = forms.EmailField(error_messages={"required": "Enter your email for the receipt."})
-    method = forms.ChoiceField(choices=[(CARD, "Card"), (BANK, "Bank debit")], required=False)
+    method = forms.ChoiceField(
+        required=False, error_messages={"invalid_choice": "This card is no longer available. Choose another."}
+    )
     card_number = forms.CharField(required=False)
     expiry = forms.CharField(required=False)
     cvc = forms.CharField(required=False)
+    save = forms.BooleanField(required=False)
     name = forms.CharField(required=False, max_length=200)
+    line1 = forms.CharField(max_length=200, error_messages={"required": "Enter your street and number."})
+    postal_code = forms.CharField(required=False, max_length=20)
+    city = forms.CharField(max_length=100, error_messages={"required": "Enter your city."})
+    country = forms.RegexField(
+        r"^[A-Z]{2}$",
+        error_messages={
+            "required": "Enter your country’s code.",
+            "invalid": "Enter two letters, such as DE or US.",
+        },
+    )
+    tax_id = forms.CharField(required=False, max_length=30)
 
-    def __init__(self, *args: Any, is_free: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, asks: Asks, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._is_free = is_free
+        self._is_free = asks.is_free
+        choices = [*((saved, "Saved card") for saved in asks.saved_cards), (CARD, "Card")]
+        method = self.fields["method"]
+        assert isinstance(method, forms.ChoiceField)  # noqa: S101 - declared above
+        method.choices = choices if asks.is_setup else [*choices, (BANK, "Bank debit")]
+        for name in () if asks.address else ADDRESS_FIELDS:
+            del self.fields[name]
+        for name, is_asked in (("save", asks.saving), ("tax_id", asks.tax_id)):
+            if not is_asked:
+                del self.fields[name]
 
     def clean_method(self) -> str:
         return self.cleaned_data["method"] or CARD
@@ -47,7 +100,15 @@ class PaymentForm(forms.Form):
 
     @property
     def buyer(self) -> Buyer:
-        return Buyer(self.cleaned_data["email"], self.cleaned_data["name"] or None)
+        given = self.cleaned_data
+        address = {name: given[name] or None for name in ADDRESS_FIELDS} if "line1" in given else None
+        return Buyer(
+            given["email"],
+            given["name"] or None,
+            address and {"line2": None, "state": None, **address},
+            given.get("tax_id") or None,
+            saves_card=given["method"] == CARD and given.get("save", False),
+        )
 
     @property
     def card(self) -> CardDetails:

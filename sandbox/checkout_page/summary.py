@@ -1,9 +1,12 @@
 """Summarize a session for the page: what is bought, for how much, and how the last attempt ended."""
 
 from sandbox import store
+from sandbox.checkout_page.forms import ADDRESS_FIELDS
 from sandbox.models import Record
+from sandbox.payments import setup_sessions
+from sandbox.payments.cards import spell_brand
 from sandbox.payments.formatting import format_amount
-from sandbox.payments.sessions import find_intent
+from sandbox.payments.sessions import find_intent, list_offered
 from sandbox.shapes import Json
 
 _VERBS = {"book": "Book", "donate": "Donate", "subscribe": "Subscribe for"}
@@ -12,22 +15,51 @@ _VERBS = {"book": "Book", "donate": "Donate", "subscribe": "Subscribe for"}
 def summarize(session: Record) -> Json:
     """Return what the page shows. `submit_text` is the merchant's, `refusal` tells why the last attempt failed."""
     data, details = session.data, session.private["customer_details"] or {}
-    total = format_amount(data["amount_total"], data["currency"])
-    verb = _VERBS.get(data["submit_type"] or "", "Pay")
-    intent = find_intent(session)
-    error = intent.data["last_payment_error"] if intent else None
+    is_setup = setup_sessions.is_setup(session)
+    total = "" if is_setup else format_amount(data["amount_total"], data["currency"])
+    address = details.get("address") or {}
     return {
         "lines": [_describe_line(item) for item in session.private["line_items"]],
         "total": total,
         "is_free": data["amount_total"] == 0,
+        "is_setup": is_setup,
+        "saved_cards": [describe_card(method.data) for method in list_offered(session)],
         "email": details.get("email") or data["customer_email"] or "",
         "name": details.get("name") or "",
+        "address": {name: address.get(name) or "" for name in ADDRESS_FIELDS},
         "email_is_fixed": _knows_email(data),
         "cancel_url": data["cancel_url"],
         "success_url": fill_success_url(data),
-        "submit_label": "Complete order" if data["amount_total"] == 0 else f"{verb} {total}",
+        "submit_label": _label_submit(data, total),
         "submit_text": (data["custom_text"]["submit"] or {}).get("message", ""),
-        "refusal": error["message"] if error else None,
+        "refusal": _find_refusal(session),
+    }
+
+
+def _label_submit(session: Json, total: str) -> str:
+    if session["mode"] == "setup":
+        return "Save card"
+    verb = _VERBS.get(session["submit_type"] or "", "Pay")
+    return "Complete order" if session["amount_total"] == 0 else f"{verb} {total}"
+
+
+def _find_refusal(session: Record) -> str | None:
+    """Return why the last attempt failed."""
+    if setup_sessions.is_setup(session):
+        error = setup_sessions.get_setup_intent(session).data["last_setup_error"]
+    else:
+        intent = find_intent(session)
+        error = intent.data["last_payment_error"] if intent else None
+    return error["message"] if error else None
+
+
+def describe_card(method: Json) -> Json:
+    """Return what a page shows of a saved card."""
+    card = method["card"]
+    return {
+        "id": method["id"],
+        "name": f"{spell_brand(card['brand'])} •••• {card['last4']}",
+        "expiry": f"{card['exp_month']:02} / {card['exp_year'] % 100:02}",
     }
 
 

@@ -10,14 +10,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from sandbox import ids, store
 from sandbox.base_url import get_base_url
-from sandbox.checkout_page.forms import BANK, CARD, PaymentForm
+from sandbox.checkout_page.forms import BANK, CARD, Asks, PaymentForm
 from sandbox.checkout_page.summary import fill_success_url, summarize
 from sandbox.models import Record
 from sandbox.options import get_options
-from sandbox.payments import sessions
+from sandbox.payments import sessions, setup_sessions
 from sandbox.payments.cards import TEST_CARDS
 from sandbox.payments.formatting import format_amount, format_time
-from sandbox.payments.sessions import Outcome
+from sandbox.payments.outcomes import Outcome
 from sandbox.webhooks.events import acting_for
 
 _PREFILLED = {"expiry": "12 / 34", "cvc": "123"}
@@ -30,6 +30,12 @@ _CARD_FIELDS = (
     ("card_number", "card-number", "Card number", "cc-number", "1234 1234 1234 1234"),
     ("expiry", "expiry", "Expiry (MM / YY)", "cc-exp", "MM / YY"),
     ("cvc", "cvc", "CVC", "cc-csc", "123"),
+)
+_ADDRESS_FIELDS = (
+    ("line1", "line1", "Street and number", "address-line1", ""),
+    ("postal_code", "postal-code", "Postal code", "postal-code", ""),
+    ("city", "city", "City", "address-level2", ""),
+    ("country", "country", "Country code", "country", "US"),
 )
 
 
@@ -61,25 +67,17 @@ def _show_closed(http: HttpRequest, session: Record) -> HttpResponse:
 def _prefill(http: HttpRequest, session: Record) -> PaymentForm:
     """Return a new form; a test card in the query is filled in, so that choosing one needs no JavaScript."""
     summary = summarize(session)
-    initial = {"email": summary["email"], "name": summary["name"], "method": CARD}
+    saved = summary["saved_cards"]
+    method = saved[0]["id"] if saved else CARD
+    initial = {"email": summary["email"], "name": summary["name"], "method": method, **summary["address"]}
     for card in TEST_CARDS:
         if card.number == http.GET.get("card"):
-            initial |= {"card_number": card.grouped, **_PREFILLED}
-    return PaymentForm(initial=initial)
+            initial |= {"card_number": card.grouped, "method": CARD, **_PREFILLED}
+    return PaymentForm(initial=initial, asks=Asks.of(session))
 
 
 def _show_form(http: HttpRequest, session: Record, form: PaymentForm, status: int = 200) -> HttpResponse:
     summary = summarize(session)
-    fields = [
-        {
-            "field": form[name],
-            "id": id_,
-            "label": label,
-            "autocomplete": autocomplete,
-            "placeholder": placeholder,
-        }
-        for name, id_, label, autocomplete, placeholder in _CARD_FIELDS
-    ]
     return show(
         http,
         "open",
@@ -88,26 +86,41 @@ def _show_form(http: HttpRequest, session: Record, form: PaymentForm, status: in
         form=form,
         refusal=None if form.is_bound else summary["refusal"],
         cards=TEST_CARDS,
-        card_fields=fields,
+        card_fields=_list_fields(form, _CARD_FIELDS),
+        address_fields=_list_fields(form, _ADDRESS_FIELDS),
     )
 
 
+def _list_fields(form: PaymentForm, fields: tuple[tuple[str, ...], ...]) -> list[dict[str, Any]]:
+    """List those of the fields that this form has."""
+    names = ("id", "label", "autocomplete", "placeholder")
+    return [
+        {"field": form[name], **dict(zip(names, rest, strict=True))}
+        for name, *rest in fields
+        if name in form.fields
+    ]
+
+
 def _try_to_pay(http: HttpRequest, session: Record) -> HttpResponse:
-    form = PaymentForm(http.POST, is_free=session.data["amount_total"] == 0)
-    if not form.is_valid():
-        return _show_form(http, session, form, status=422)
     with store.writing(), acting_for(ids.make_id("request")):
         session = sessions.get_session(session.id)
-        if session.data["status"] == "open":
-            _pay(session, form)
+        if session.data["status"] != "open":
+            return _go_on(session)
+        form = PaymentForm(http.POST, asks=Asks.of(session))
+        if not form.is_valid():
+            return _show_form(http, session, form, status=422)
+        _pay(session, form)
     return _go_on(session)
 
 
 def _pay(session: Record, form: PaymentForm) -> Outcome:
     if session.data["amount_total"] == 0:
         return sessions.complete_free(session, form.buyer)
-    if form.cleaned_data["method"] == BANK:
+    method = form.cleaned_data["method"]
+    if method == BANK:
         return sessions.pay_by_bank(session, form.buyer)
+    if method != CARD:
+        return sessions.pay_by_saved_card(session, method, form.buyer)
     return sessions.pay_by_card(session, form.card, form.buyer)
 
 
@@ -120,6 +133,8 @@ def _go_on(session: Record) -> HttpResponse:
 
 
 def _awaits_authentication(session: Record) -> bool:
+    if setup_sessions.is_setup(session):
+        return bool(setup_sessions.get_setup_intent(session).data["status"] == "requires_action")
     intent = sessions.find_intent(session)
     return intent is not None and intent.data["status"] == "requires_action"
 
@@ -138,7 +153,7 @@ def authentication(http: HttpRequest, session_id: str) -> HttpResponse:
         if http.method == "POST":
             sessions.authenticate(session, passed=http.POST.get("answer") == "complete")
             return _go_on(session)
-    return show(http, "authentication", summary=summarize(session))
+    return show(http, "authentication", amount=summarize(session)["total"])
 
 
 @require_safe

@@ -9,8 +9,9 @@ from sandbox import ids, store
 from sandbox.controls.answering import ControlError, Positive
 from sandbox.models import Record
 from sandbox.payments import discounts, repeats, sessions
+from sandbox.payments.buyers import Buyer
 from sandbox.payments.cards import WALLETS, CardDetails, passes_luhn
-from sandbox.payments.sessions import Buyer, Outcome
+from sandbox.payments.outcomes import Outcome
 from sandbox.shapes import Json
 from sandbox.webhooks.events import acting_for
 
@@ -24,11 +25,15 @@ def pay(
     authenticate: bool = True,
     email: str | None = None,
     name: str | None = "Test Buyer",
+    save: bool = False,
 ) -> Json:
-    """Pay as a buyer would: by card, with 3-D Secure if the card asks for it, or by bank debit."""
+    """Pay as a buyer would: by card, with 3-D Secure if the card asks for it, or by bank debit.
+
+    `save` ticks the box to save the card. A session in `setup` mode saves it in any case.
+    """
 
     def attempt(session: Record) -> Outcome:
-        buyer = Buyer(email or _find_email(session), name)
+        buyer = Buyer(email or _find_email(session), name, saves_card=save)
         if session.data["amount_total"] == 0:
             return sessions.complete_free(session, buyer)
         if method == "sepa_debit":

@@ -23,8 +23,9 @@ class Decline:
     def to_error(self) -> dict[str, str]:
         """Return the error by which the API reports it."""
         error = {"code": self.code, "decline_code": self.decline_code, "message": self.message}
-        shown = {name: value for name, value in error.items() if value is not None}
-        return {**shown, "advice_code": self.advice_code, "type": "card_error"}
+        if self.decline_code is not None:
+            error["advice_code"] = self.advice_code
+        return {**{name: value for name, value in error.items() if value is not None}, "type": "card_error"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,11 @@ UNAUTHENTICATED = Decline(
     "payment_intent_authentication_failure",
     None,
     "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
+)
+UNAUTHENTICATED_SETUP = Decline(
+    "setup_intent_authentication_failure",
+    None,
+    "The latest attempt to set up the payment method has failed because authentication failed.",
 )
 AUTHENTICATION_REQUIRED = Decline(
     "authentication_required",

@@ -11,6 +11,8 @@ _COUPON = "sandbox_discount"
 def discount_session(session: Record, amount_off: int | None) -> None:
     """Take this much off an open session without payment attempts, or everything. Raises WrongStateError."""
     require_status(session, "open")
+    if session.data["amount_total"] is None:
+        raise WrongStateError("the session has no price")
     if session.data["payment_intent"] is not None:
         raise WrongStateError("a payment was already attempted")
     total = session.data["amount_total"]

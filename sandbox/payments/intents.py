@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox import ids, store
 from sandbox.models import Record
-from sandbox.payments import charges
+from sandbox.payments import charges, saved_methods
 from sandbox.payments.cards import UNAUTHENTICATED, Decline
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import emit
@@ -25,11 +25,12 @@ def succeed(intent: Record, method: Json, *, is_authenticated: bool = False) -> 
     if is_authenticated:
         charges.note_authentication(charge)
     emit("charge.succeeded", charge.data)
-    _mark_succeeded(intent, charge, method)
+    _mark_succeeded(intent, charge, method, is_authenticated=is_authenticated)
     return charge
 
 
-def _mark_succeeded(intent: Record, charge: Record, method: Json) -> None:
+def _mark_succeeded(intent: Record, charge: Record, method: Json, *, is_authenticated: bool = False) -> None:
+    _save_or_spend(intent, store.get_record("payment_method", method["id"]), is_authenticated)
     store.change(
         intent,
         status="succeeded",
@@ -43,16 +44,41 @@ def _mark_succeeded(intent: Record, charge: Record, method: Json) -> None:
     emit("payment_intent.succeeded", intent.data)
 
 
+def _save_or_spend(intent: Record, method: Record, is_authenticated: bool) -> None:
+    """Save the method for the customer if the buyer or the merchant asked for it. Otherwise it has had its only use."""
+    customer_id, redisplay = intent.data["customer"], intent.private.get("allow_redisplay")
+    is_known = customer_id is not None and not store.get_record("customer", customer_id).deleted
+    if not is_known or not (redisplay or intent.data["setup_future_usage"]):
+        if method.data["customer"] is None:
+            saved_methods.spend(method)
+        return
+    if is_authenticated:
+        saved_methods.note_setup(method)
+    if method.data["customer"] is None:
+        saved_methods.attach(method, customer_id, allow_redisplay=redisplay or "unspecified")
+
+
+def save_on_success(intent: Record, allow_redisplay: str | None) -> None:
+    """Save the method of the attempt that begins, if it succeeds; None: don't."""
+    intent.private["allow_redisplay"] = allow_redisplay
+    intent.save()
+
+
+def describe_redirect(url: str, return_url: str) -> Json:
+    """Return the `next_action` that sends the buyer to their bank."""
+    return {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": url}}
+
+
 def decline(intent: Record, method: Json, reason: Decline) -> None:
     """Add a failed charge; the intent waits for another payment method."""
     charge = charges.create_charge(intent.data, method, **charges.make_failed_fields(reason))
     emit("charge.failed", charge.data)
-    _mark_failed(intent, method, reason, charge.id)
+    _mark_failed(intent, method, {**reason.to_error(), "charge": charge.id})
 
 
 def require_authentication(intent: Record, method: Json, url: str, return_url: str) -> None:
     """Send the buyer to their bank (3-D Secure)."""
-    action = {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": url}}
+    action = describe_redirect(url, return_url)
     fields = {"payment_method": method["id"], "last_payment_error": None}
     store.change(intent, status="requires_action", next_action=action, **fields)
     emit("payment_intent.requires_action", intent.data)
@@ -60,7 +86,7 @@ def require_authentication(intent: Record, method: Json, url: str, return_url: s
 
 def fail_authentication(intent: Record, method: Json) -> None:
     """Fail an attempt without a charge: the buyer didn't pass 3-D Secure."""
-    _mark_failed(intent, method, UNAUTHENTICATED, None)
+    _mark_failed(intent, method, {**UNAUTHENTICATED.to_error(), "type": "invalid_request_error"})
 
 
 def start_processing(intent: Record, method: Json) -> None:
@@ -86,27 +112,19 @@ def fail_late(intent: Record, reason: Decline) -> None:
     charge = store.get_record("charge", intent.data["latest_charge"])
     store.change(charge, **charges.make_failed_fields(reason))
     emit("charge.failed", charge.data)
-    _mark_failed(intent, store.get_object("payment_method", intent.data["payment_method"]), reason, charge.id)
+    method = store.get_object("payment_method", intent.data["payment_method"])
+    error = {**reason.to_error(), "type": "invalid_request_error", "charge": charge.id}
+    _mark_failed(intent, method, error)
 
 
-def _mark_failed(intent: Record, method: Json, reason: Decline, charge_id: str | None) -> None:
-    error: Json = {
-        "code": reason.code,
-        "doc_url": f"https://stripe.com/docs/error-codes/{reason.code.replace('_', '-')}",
-        "message": reason.message,
-        "payment_method": method,
-        "type": "card_error" if method["type"] == "card" and charge_id else "invalid_request_error",
-    }
-    if charge_id:
-        error["charge"] = charge_id
-    if reason.decline_code:
-        error["decline_code"] = reason.decline_code
+def _mark_failed(intent: Record, method: Json, error: Json) -> None:
+    doc_url = f"https://stripe.com/docs/error-codes/{error['code'].replace('_', '-')}"
     store.change(
         intent,
         status="requires_payment_method",
         payment_method=None,
         next_action=None,
-        last_payment_error=error,
-        latest_charge=charge_id or intent.data["latest_charge"],
+        last_payment_error={**error, "doc_url": doc_url, "payment_method": method},
+        latest_charge=error.get("charge") or intent.data["latest_charge"],
     )
     emit("payment_intent.payment_failed", intent.data)

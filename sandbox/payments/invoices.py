@@ -14,12 +14,15 @@ def create_invoice(session: Record, intent: Json) -> Record:
     data = session.data
     now = clock.get_now()
     customer = store.get_object("customer", session.private["customer"])
+    details = session.private["customer_details"]
     given = data["invoice_creation"]["invoice_data"]
     invoice = make_object(
         "invoice",
         customer=customer["id"],
+        customer_address=details["address"],
         customer_email=customer["email"],
         customer_name=customer["name"],
+        customer_tax_ids=details["tax_ids"],
         currency=data["currency"],
         description=given["description"],
         footer=given["footer"],

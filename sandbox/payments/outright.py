@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.models import Record
 from sandbox.payments import charges, disputes, intents, methods
 from sandbox.payments.cards import CardDetails, TestCard, find_card
-from sandbox.payments.sessions import Outcome
+from sandbox.payments.outcomes import Outcome
 from sandbox.payments.states import WrongStateError
 from sandbox.webhooks.events import emit
 

@@ -5,9 +5,11 @@ import copy
 from sandbox import store
 from sandbox.base_url import get_base_url
 from sandbox.models import Record
+from sandbox.payments.buyers import Buyer
 from sandbox.payments.cards import CardDetails
+from sandbox.payments.outcomes import Outcome
 from sandbox.payments.outright import try_card
-from sandbox.payments.sessions import Buyer, Outcome, create_intent
+from sandbox.payments.sessions import create_intent
 from sandbox.payments.states import WrongStateError, require_status
 from sandbox.shapes import make_object
 
@@ -43,5 +45,5 @@ def copy_session(session: Record) -> Record:
 
 def _require_paid(session: Record) -> None:
     require_status(session, "complete")
-    if session.data["amount_total"] == 0:
+    if not session.data["amount_total"]:
         raise WrongStateError("the session is free")

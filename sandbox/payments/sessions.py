@@ -1,39 +1,25 @@
 """Pay, settle, fail and expire checkout sessions."""
 
-from dataclasses import dataclass
-
 from sandbox import store
 from sandbox.models import Record
-from sandbox.payments import charges, disputes, intents, invoices, methods
-from sandbox.payments.cards import BANK_REFUSED, CardDetails, Decline, find_card
-from sandbox.payments.customers import create_customer
+from sandbox.payments import (
+    charges,
+    disputes,
+    intents,
+    invoices,
+    methods,
+    saved_methods,
+    setup,
+    setup_sessions,
+)
+from sandbox.payments.buyers import Buyer, get_email, offers_saving, save_buyer
+from sandbox.payments.cards import BANK_REFUSED, CardDetails
+from sandbox.payments.completing import complete_session
+from sandbox.payments.outcomes import Outcome
 from sandbox.payments.states import WrongStateError, require_status
-from sandbox.shapes import Json, make_part
 from sandbox.webhooks.events import emit
 
 _TYPE = "checkout.session"
-
-
-@dataclass(frozen=True)
-class Buyer:
-    """Hold what the page asks about the buyer."""
-
-    email: str | None = None
-    name: str | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Tell how an attempt to pay ended: `succeeded`, `declined`, `requires_action`, `processing` …"""
-
-    outcome: str
-    code: str | None = None
-    decline_code: str | None = None
-    message: str | None = None
-
-    @classmethod
-    def declined(cls, reason: Decline) -> "Outcome":
-        return cls("declined", reason.code, reason.decline_code, reason.message)
 
 
 def get_session(session_id: str) -> Record:
@@ -43,40 +29,70 @@ def get_session(session_id: str) -> Record:
 
 
 def pay_by_card(session: Record, card: CardDetails, buyer: Buyer) -> Outcome:
-    """Try a card. Call inside `store.writing()`. Raises WrongStateError unless the session is open."""
+    """Try a new card. Call inside `store.writing()`. Raises WrongStateError unless the session is open."""
     require_status(session, "open")
-    known = find_card(card.number)
+    if setup_sessions.is_setup(session):
+        return setup_sessions.save_card(session, card, buyer)
     intent = _begin_attempt(session, buyer)
-    method = methods.create_card_method(card, buyer.email).data
-    if known.needs_authentication:
+    return _try(session, intent, methods.create_card_method(card, get_email(session), buyer.address))
+
+
+def pay_by_saved_card(session: Record, method_id: str, buyer: Buyer) -> Outcome:
+    """Try one of the customer's cards. Raises WrongStateError unless the session is open and offers this card."""
+    require_status(session, "open")
+    offered = {method.id: method for method in list_offered(session)}
+    if method_id not in offered:
+        raise WrongStateError("the session doesn't offer this card")
+    return _try(session, _begin_attempt(session, buyer), offered[method_id])
+
+
+def list_offered(session: Record) -> list[Record]:
+    """List the customer's saved cards that the page offers, newest first."""
+    customer_id, options = session.private["customer"], session.data["saved_payment_method_options"]
+    if customer_id is None or setup_sessions.is_setup(session):
+        return []
+    shown = (options or {}).get("allow_redisplay_filters") or ["always"]
+    return [
+        method
+        for method in saved_methods.list_methods(customer_id)
+        if method.data["type"] == "card" and method.data["allow_redisplay"] in shown
+    ]
+
+
+def _try(session: Record, intent: Record, method: Record) -> Outcome:
+    if methods.get_test_card(method).needs_authentication:
         url = session.data["url"]
-        intents.require_authentication(intent, method, f"{url}/authenticate", url)
+        intents.require_authentication(intent, method.data, f"{url}/authenticate", url)
         return Outcome("requires_action")
-    if known.decline is not None:
-        intents.decline(intent, method, known.decline)
-        return Outcome.declined(known.decline)
-    return _finish_paid(session, intents.succeed(intent, method))
+    reason = methods.find_decline(method)
+    if reason is not None:
+        intents.decline(intent, method.data, reason)
+        return Outcome.declined(reason)
+    return _finish_paid(session, intents.succeed(intent, method.data))
 
 
 def authenticate(session: Record, *, passed: bool) -> Outcome:
     """Pass or fail 3-D Secure. Raises WrongStateError if it isn't asked for."""
     require_status(session, "open")
+    if setup_sessions.is_setup(session):
+        return setup_sessions.authenticate_card(session, passed=passed)
     intent = _require_intent(session, "requires_action")
     method = store.get_object("payment_method", intent.data["payment_method"])
     if not passed:
         intents.fail_authentication(intent, method)
-        error = intent.data["last_payment_error"]
-        return Outcome("declined", error["code"], None, error["message"])
+        return Outcome.of_error(intent.data["last_payment_error"])
     return _finish_paid(session, intents.succeed(intent, method, is_authenticated=True))
 
 
 def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
     """Pay by a method that takes days: the session completes unpaid. Raises WrongStateError unless it is open."""
     require_status(session, "open")
+    if setup_sessions.is_setup(session):
+        raise WrongStateError("the session saves cards only")
     intent = _begin_attempt(session, buyer)
-    method = methods.create_bank_method(buyer.email, buyer.name).data
+    method = methods.create_bank_method(get_email(session), buyer.name).data
     intents.start_processing(intent, method)
-    _complete(session, payment_status="unpaid")
+    complete_session(session, payment_status="unpaid")
     return Outcome("processing")
 
 
@@ -85,8 +101,8 @@ def complete_free(session: Record, buyer: Buyer) -> Outcome:
     require_status(session, "open")
     if session.data["amount_total"] != 0:
         raise WrongStateError("the session isn't free")
-    _save_buyer(session, buyer)
-    _complete(session, payment_status="no_payment_required")
+    save_buyer(session, buyer)
+    complete_session(session, payment_status="no_payment_required")
     return Outcome("no_payment_required")
 
 
@@ -114,6 +130,8 @@ def expire_session(session: Record) -> Outcome:
     require_status(session, "open")
     session.due = None
     store.change(session, status="expired", url=None)
+    if setup_sessions.is_setup(session):
+        setup.cancel_setup(setup_sessions.get_setup_intent(session))
     emit("checkout.session.expired", session.data)
     return Outcome("expired")
 
@@ -137,11 +155,17 @@ def _require_intent(session: Record, status: str) -> Record:
 
 def _begin_attempt(session: Record, buyer: Buyer) -> Record:
     """Return the intent of an earlier attempt, or a new one."""
-    _save_buyer(session, buyer)
+    if buyer.saves_card and not offers_saving(session.data):
+        raise WrongStateError("the session doesn't offer to save the card")
+    save_buyer(session, buyer)
     intent = find_intent(session)
     if intent is None:
         intent = create_intent(session)
         store.change(session, payment_intent=intent.id)
+    elif intent.data["customer"] != session.private["customer"]:
+        store.change(intent, customer=session.private["customer"])
+    limited = "limited" if intent.data["setup_future_usage"] else None
+    intents.save_on_success(intent, "always" if buyer.saves_card else limited)
     return intent
 
 
@@ -156,20 +180,9 @@ def create_intent(session: Record) -> Record:
     )
 
 
-def _save_buyer(session: Record, buyer: Buyer) -> None:
-    """Save who pays, and create a customer if the session asks for one."""
-    details: Json = session.private["customer_details"] or make_part("customer_details")
-    details.update({name: value for name, value in vars(buyer).items() if value})
-    session.private["customer_details"] = details
-    wanted = session.data["customer_creation"] == "always" or session.data["invoice_creation"]["enabled"]
-    if session.private["customer"] is None and wanted:
-        session.private["customer"] = create_customer(email=details["email"], name=details["name"]).id
-    session.save()
-
-
 def _finish_paid(session: Record, charge: Record) -> Outcome:
     invoice = _create_invoice(session)
-    _complete(session, payment_status="paid")
+    complete_session(session, payment_status="paid")
     if invoice:
         invoices.emit_events(invoice)
     charges.settle_charge(charge)
@@ -185,16 +198,3 @@ def _create_invoice(session: Record) -> Record | None:
     invoice = invoices.create_invoice(session, intent.data)
     store.change(session, invoice=invoice.id)
     return invoice
-
-
-def _complete(session: Record, *, payment_status: str) -> None:
-    session.due = None
-    store.change(
-        session,
-        status="complete",
-        payment_status=payment_status,
-        url=None,
-        customer=session.private["customer"],
-        customer_details=session.private["customer_details"],
-    )
-    emit("checkout.session.completed", session.data)

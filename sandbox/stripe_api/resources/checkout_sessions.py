@@ -26,7 +26,13 @@ def _list_line_items(session: Json) -> Json:
     return make_list(f"{_PATH}/{session['id']}/line_items", items[:10], has_more=len(items) > 10)
 
 
-expands_to(_TYPE, customer="customer", invoice="invoice", payment_intent="payment_intent")
+expands_to(
+    _TYPE,
+    customer="customer",
+    invoice="invoice",
+    payment_intent="payment_intent",
+    setup_intent="setup_intent",
+)
 expands_by(_TYPE, "line_items", _list_line_items)
 
 

@@ -60,7 +60,7 @@ def create_price(params: dict[str, Any]) -> Record:
 def build_price(params: dict[str, Any], param_prefix: str) -> Json:
     """Return a price that isn't stored yet. Raises InvalidParameterError."""
     refuse_unsupported(params, _UNSUPPORTED, param_prefix)
-    currency = _read_currency(params["currency"], param_prefix)
+    currency = read_currency(params["currency"], param_prefix)
     amount, exact = _read_amount(params, currency, param_prefix)
     price = make_object("price", **pick_fields(params, _FIELDS), product=params["product"])
     price.update(currency=currency, unit_amount=amount, unit_amount_decimal=exact)
@@ -71,7 +71,7 @@ def build_price(params: dict[str, Any], param_prefix: str) -> Json:
     return price
 
 
-def _read_currency(given: str, param_prefix: str) -> str:
+def read_currency(given: str, param_prefix: str) -> str:
     """Return a currency in lower case. Raises InvalidParameterError for one that Stripe doesn't support."""
     if given.lower() not in CURRENCIES:
         raise InvalidParameterError(

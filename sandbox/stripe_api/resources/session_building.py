@@ -7,15 +7,17 @@ from sandbox.account import get_account
 from sandbox.base_url import get_base_url
 from sandbox.payments.currencies import get_maximum, get_minimum
 from sandbox.payments.formatting import format_amount
-from sandbox.shapes import Json, make_object, make_part
+from sandbox.shapes import Json, make_object
 from sandbox.stripe_api.errors import (
     ApiError,
     InvalidParameterError,
     MissingParameterError,
     refuse_unsupported,
 )
-from sandbox.stripe_api.fields import check_email, find_in_parameter, merge_metadata, pick_fields
+from sandbox.stripe_api.fields import check_email, merge_metadata, pick_fields
 from sandbox.stripe_api.resources.line_items import build_line_items
+from sandbox.stripe_api.resources.session_customers import set_customer, set_saving, set_tax_id_collection
+from sandbox.stripe_api.resources.session_setup import check_setup, start_setup
 
 _SHORTEST_S = 30 * 60
 _LONGEST_S = 24 * 60 * 60
@@ -24,7 +26,7 @@ _COPIED = """
     integration_identifier locale origin_context payment_method_options payment_method_types phone_number_collection
     shipping_address_collection submit_type success_url
 """.split()
-_UNSUPPORTED = "discounts optional_items setup_intent_data shipping_options subscription_data".split()
+_UNSUPPORTED = "discounts optional_items shipping_options subscription_data".split()
 _UNSUPPORTED_ON_INVOICE = "account_tax_ids custom_fields issuer rendering_options".split()
 _INTENT_FIELDS = """
     capture_method description on_behalf_of receipt_email setup_future_usage statement_descriptor
@@ -40,8 +42,8 @@ def build_session(params: dict[str, Any]) -> tuple[Json, Json]:
     _check_urls(params)
     check_email(params, "customer_email")
     check_email(params.get("payment_intent_data", {}), "receipt_email", "payment_intent_data[receipt_email]")
-    items = build_line_items(params)
-    session = make_object("checkout.session", **pick_fields(params, _COPIED))
+    items = build_line_items(params) if params["mode"] == "payment" else []
+    session = make_object("checkout.session", mode=params["mode"], **pick_fields(params, _COPIED))
     session["url"] = f"{get_base_url()}/c/pay/{session['id']}"
     session["metadata"] = merge_metadata({}, params.get("metadata"))
     session["expires_at"] = _read_expiry(params)
@@ -49,8 +51,13 @@ def build_session(params: dict[str, Any]) -> tuple[Json, Json]:
     session["custom_text"].update(params.get("custom_text", {}))
     session["adaptive_pricing"] = {"enabled": params.get("adaptive_pricing", {}).get("enabled", False)}
     session["automatic_tax"] = _describe_tax(params.get("automatic_tax", {}))
-    _set_amounts(session, items)
-    _set_customer(session, params)
+    set_customer(session, params)
+    set_tax_id_collection(session, params)
+    set_saving(session, params)
+    if params["mode"] == "setup":
+        start_setup(session, params)
+    else:
+        _set_amounts(session, items)
     return session, _make_private(session, params, items)
 
 
@@ -67,9 +74,15 @@ def _check_account() -> None:
 def _check_mode(params: dict[str, Any]) -> None:
     if "mode" not in params:
         raise MissingParameterError("mode")
-    for name, supported in (("mode", "payment"), ("ui_mode", "hosted_page")):
-        if params.get(name, supported) != supported:
-            raise InvalidParameterError(f"The local sandbox supports {name}={supported} only.", param=name)
+    for name, supported in (("mode", ("payment", "setup")), ("ui_mode", ("hosted_page",))):
+        if params.get(name, supported[0]) not in supported:
+            message = f"The local sandbox supports {name}={' and '.join(supported)} only."
+            raise InvalidParameterError(message, param=name)
+    if params["mode"] == "setup":
+        check_setup(params)
+    elif "setup_intent_data" in params:
+        message = f"You can not pass `setup_intent_data` in `{params['mode']}` mode."
+        raise InvalidParameterError(message, param="setup_intent_data")
 
 
 def _check_urls(params: dict[str, Any]) -> None:
@@ -126,23 +139,6 @@ def _set_amounts(session: Json, items: list[Json]) -> None:
         raise InvalidParameterError(message, code="amount_too_large")
 
 
-def _set_customer(session: Json, params: dict[str, Any]) -> None:
-    """Set an existing customer, or a guest who may become one."""
-    if "customer" not in params:
-        session["customer_creation"] = params.get("customer_creation", "if_required")
-        if "customer_email" in params:
-            session["customer_details"] = make_part("customer_details", email=params["customer_email"])
-        return
-    for other in ("customer_email", "customer_creation"):
-        if other in params:
-            raise ApiError(f"You may only specify one of these parameters: customer, {other}.", param=other)
-    customer = find_in_parameter("customer", params["customer"], "customer").data
-    session["customer"] = customer["id"]
-    session["customer_details"] = make_part(
-        "customer_details", email=customer["email"], name=customer["name"]
-    )
-
-
 def _make_private(session: Json, params: dict[str, Any], items: list[Json]) -> Json:
     data = params.get("payment_intent_data", {})
     intent = pick_fields(data, _INTENT_FIELDS)
@@ -150,6 +146,7 @@ def _make_private(session: Json, params: dict[str, Any], items: list[Json]) -> J
     return {
         "customer": session["customer"],
         "customer_details": session["customer_details"],
+        "customer_update": params.get("customer_update", {}),
         "line_items": items,
         "payment_intent_data": intent,
     }
