@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.static import serve
 from oauth2_provider.views import ConnectDiscoveryInfoView, JwksInfoView, UserInfoView
 
-from sandbox.checkout_page import invoice_pages, views
+from sandbox.checkout_page import bank_page, invoice_pages, views
 from sandbox.controls import account, checkout, customers, objects, payments, releasing, state, webhooks
 from sandbox.controls import openid as openid_controls
 from sandbox.controls.answering import control
@@ -80,6 +80,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("_sandbox/", include(_controls)),
     path("c/pay/<str:session_id>", views.checkout, name="checkout"),
     path("c/pay/<str:session_id>/authenticate", views.authentication, name="authentication"),
+    path("authenticate/<str:intent_id>/<str:secret>", bank_page.authentication, name="intent-authentication"),
     path("receipts/<str:charge_id>", views.receipt, name="receipt"),
     path("i/<str:invoice_id>/<str:secret>", invoice_pages.invoice, name="invoice"),
     path("i/<str:invoice_id>/<str:secret>/pdf", invoice_pages.invoice_pdf, name="invoice-pdf"),

@@ -60,7 +60,7 @@ def checkout(http: HttpRequest, session_id: str) -> HttpResponse:
 def _show_closed(http: HttpRequest, session: Record) -> HttpResponse:
     """Show a complete or expired session. A second payment ends on the success page like the first."""
     if session.data["status"] == "complete" and http.method == "POST":
-        return _see_other(fill_success_url(session.data))
+        return see_other(fill_success_url(session.data))
     return show(http, session.data["status"], summary=summarize(session), app_url=get_options().app_url)
 
 
@@ -128,8 +128,8 @@ def _go_on(session: Record) -> HttpResponse:
     """Redirect after an attempt: to the merchant, to 3-D Secure, or back to the page and the bank's message."""
     page = f"{get_base_url()}/c/pay/{session.id}"
     if session.data["status"] == "complete":
-        return _see_other(fill_success_url(session.data))
-    return _see_other(f"{page}/authenticate" if _awaits_authentication(session) else page)
+        return see_other(fill_success_url(session.data))
+    return see_other(f"{page}/authenticate" if _awaits_authentication(session) else page)
 
 
 def _awaits_authentication(session: Record) -> bool:
@@ -174,6 +174,6 @@ def show(http: HttpRequest, page: str, *, status: int = 200, **context: Any) -> 
     return response
 
 
-def _see_other(url: str) -> HttpResponse:
+def see_other(url: str) -> HttpResponse:
     """Redirect with 303 to any URL of the merchant's, whatever its scheme."""
     return HttpResponse(status=303, headers={"Location": iri_to_uri(url)})

@@ -88,6 +88,13 @@ AUTHENTICATION_REQUIRED = Decline(
     "authentication_required",
     "Your card was declined. This transaction requires authentication.",
 )
+ACTION_REFUSED = Decline(
+    "authentication_required",
+    "authentication_required",
+    "This payment required an authentication action to complete, but `error_on_requires_action` was set. When you're"
+    " ready, you can upgrade your integration to handle actions at"
+    " https://stripe.com/docs/payments/payment-intents/upgrade-to-handle-actions.",
+)
 BANK_REFUSED = Decline(
     "payment_method_provider_decline", None, "The customer's bank account could not be debited."
 )

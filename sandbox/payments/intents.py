@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox import ids, store
+from sandbox import clock, ids, store
 from sandbox.models import Record
 from sandbox.payments import charges, saved_methods
 from sandbox.payments.cards import UNAUTHENTICATED, Decline
@@ -64,8 +64,13 @@ def save_on_success(intent: Record, allow_redisplay: str | None) -> None:
     intent.save()
 
 
-def describe_redirect(url: str, return_url: str) -> Json:
+def describe_redirect(url: str, return_url: str | None) -> Json:
     """Return the `next_action` that sends the buyer to their bank."""
+    if return_url is None:
+        return {
+            "type": "use_stripe_sdk",
+            "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": url},
+        }
     return {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": url}}
 
 
@@ -76,7 +81,7 @@ def decline(intent: Record, method: Json, reason: Decline) -> None:
     _mark_failed(intent, method, {**reason.to_error(), "charge": charge.id})
 
 
-def require_authentication(intent: Record, method: Json, url: str, return_url: str) -> None:
+def require_authentication(intent: Record, method: Json, url: str, return_url: str | None) -> None:
     """Send the buyer to their bank (3-D Secure)."""
     action = describe_redirect(url, return_url)
     fields = {"payment_method": method["id"], "last_payment_error": None}
@@ -87,6 +92,22 @@ def require_authentication(intent: Record, method: Json, url: str, return_url: s
 def fail_authentication(intent: Record, method: Json) -> None:
     """Fail an attempt without a charge: the buyer didn't pass 3-D Secure."""
     _mark_failed(intent, method, {**UNAUTHENTICATED.to_error(), "type": "invalid_request_error"})
+
+
+def refuse_action(intent: Record, method: Json, reason: Decline) -> None:
+    """Fail an attempt without a charge: it would have had to ask for 3-D Secure."""
+    _mark_failed(intent, method, reason.to_error())
+
+
+def cancel(intent: Record, reason: str | None) -> None:
+    store.change(
+        intent,
+        status="canceled",
+        canceled_at=clock.get_now(),
+        cancellation_reason=reason,
+        next_action=None,
+    )
+    emit("payment_intent.canceled", intent.data)
 
 
 def start_processing(intent: Record, method: Json) -> None:

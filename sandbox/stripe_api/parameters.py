@@ -101,6 +101,8 @@ def _check_union(value: Any, choices: tuple[Any, ...], path: str) -> Any:
     plain = [choice for choice in choices if not _is_group(choice) and get_origin(choice) is not Literal]
     if groups and (isinstance(value, dict) or not (plain or allowed)):
         return _check(value, groups[0], path)
+    if bool in plain and value in ("true", "false"):
+        return _check(value, bool, path)
     if allowed:
         return _check_enumeration(value, allowed, path)
     return _check(value, plain[0], path)
