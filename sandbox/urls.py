@@ -10,12 +10,14 @@ from sandbox.controls import openid as openid_controls
 from sandbox.controls.answering import control
 from sandbox.index_page import show_index
 from sandbox.openid import views as openid_views
+from sandbox.portal import views as portal
 from sandbox.settings import BASE_DIR
 from sandbox.stripe_api.view import answer_api
 
 _SESSION = "checkout/sessions/<str:session_id>/"
 _REFUND = "refunds/<str:refund_id>/"
 _DISPUTE = "disputes/<str:dispute_id>/"
+_PORTAL = "p/session/<str:session_id>/<str:secret>"
 _OBJECTS = "objects/<str:object_type>"
 
 _controls: list[URLPattern] = [
@@ -81,6 +83,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/pay/<str:session_id>", views.checkout, name="checkout"),
     path("c/pay/<str:session_id>/authenticate", views.authentication, name="authentication"),
     path("authenticate/<str:intent_id>/<str:secret>", bank_page.authentication, name="intent-authentication"),
+    path(_PORTAL, portal.home, name="portal"),
+    path(_PORTAL + "/card", portal.card, name="portal-card"),
+    path(_PORTAL + "/authenticate", portal.authentication, name="portal-authentication"),
     path("receipts/<str:charge_id>", views.receipt, name="receipt"),
     path("i/<str:invoice_id>/<str:secret>", invoice_pages.invoice, name="invoice"),
     path("i/<str:invoice_id>/<str:secret>/pdf", invoice_pages.invoice_pdf, name="invoice-pdf"),

@@ -1,7 +1,7 @@
 """Summarize a session for the page: what is bought, for how much, and how the last attempt ended."""
 
 from sandbox import store
-from sandbox.checkout_page.forms import ADDRESS_FIELDS
+from sandbox.checkout_page.addresses import ADDRESS_FIELDS
 from sandbox.models import Record
 from sandbox.payments import setup_sessions
 from sandbox.payments.cards import spell_brand

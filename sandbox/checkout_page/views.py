@@ -10,6 +10,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from sandbox import ids, store
 from sandbox.base_url import get_base_url
+from sandbox.checkout_page.addresses import list_address_fields
+from sandbox.checkout_page.card_form import fill_card, list_card_fields
 from sandbox.checkout_page.forms import BANK, CARD, Asks, PaymentForm
 from sandbox.checkout_page.summary import fill_success_url, summarize
 from sandbox.models import Record
@@ -20,22 +22,10 @@ from sandbox.payments.formatting import format_amount, format_time
 from sandbox.payments.outcomes import Outcome
 from sandbox.webhooks.events import acting_for
 
-_PREFILLED = {"expiry": "12 / 34", "cvc": "123"}
 # `form-action` stays open: browsers apply it to the redirect to the merchant as well.
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none';"
     " frame-ancestors 'none'"
-)
-_CARD_FIELDS = (
-    ("card_number", "card-number", "Card number", "cc-number", "1234 1234 1234 1234"),
-    ("expiry", "expiry", "Expiry (MM / YY)", "cc-exp", "MM / YY"),
-    ("cvc", "cvc", "CVC", "cc-csc", "123"),
-)
-_ADDRESS_FIELDS = (
-    ("line1", "line1", "Street and number", "address-line1", ""),
-    ("postal_code", "postal-code", "Postal code", "postal-code", ""),
-    ("city", "city", "City", "address-level2", ""),
-    ("country", "country", "Country code", "country", "US"),
 )
 
 
@@ -70,9 +60,8 @@ def _prefill(http: HttpRequest, session: Record) -> PaymentForm:
     saved = summary["saved_cards"]
     method = saved[0]["id"] if saved else CARD
     initial = {"email": summary["email"], "name": summary["name"], "method": method, **summary["address"]}
-    for card in TEST_CARDS:
-        if card.number == http.GET.get("card"):
-            initial |= {"card_number": card.grouped, "method": CARD, **_PREFILLED}
+    if chosen := fill_card(http):
+        initial |= {"method": CARD, **chosen}
     return PaymentForm(initial=initial, asks=Asks.of(session))
 
 
@@ -86,19 +75,9 @@ def _show_form(http: HttpRequest, session: Record, form: PaymentForm, status: in
         form=form,
         refusal=None if form.is_bound else summary["refusal"],
         cards=TEST_CARDS,
-        card_fields=_list_fields(form, _CARD_FIELDS),
-        address_fields=_list_fields(form, _ADDRESS_FIELDS),
+        card_fields=list_card_fields(form),
+        address_fields=list_address_fields(form),
     )
-
-
-def _list_fields(form: PaymentForm, fields: tuple[tuple[str, ...], ...]) -> list[dict[str, Any]]:
-    """List those of the fields that this form has."""
-    names = ("id", "label", "autocomplete", "placeholder")
-    return [
-        {"field": form[name], **dict(zip(names, rest, strict=True))}
-        for name, *rest in fields
-        if name in form.fields
-    ]
 
 
 def _try_to_pay(http: HttpRequest, session: Record) -> HttpResponse:
@@ -167,8 +146,10 @@ def receipt(http: HttpRequest, charge_id: str) -> HttpResponse:
     return show(http, "receipt", charge=charge, amount=amount, paid_at=format_time(charge["created"]))
 
 
-def show(http: HttpRequest, page: str, *, status: int = 200, **context: Any) -> HttpResponse:
-    response = render(http, f"checkout/{page}.html", context, status=status)
+def show(
+    http: HttpRequest, page: str, *, status: int = 200, folder: str = "checkout", **context: Any
+) -> HttpResponse:
+    response = render(http, f"{folder}/{page}.html", context, status=status)
     response["Content-Security-Policy"] = _POLICY
     response["Cache-Control"] = "no-store"
     return response

@@ -1,0 +1,1 @@
+"""Show the customer portal, on which customers manage their cards, details and invoices."""
