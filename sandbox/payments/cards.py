@@ -109,13 +109,13 @@ TEST_CARDS = (
     ),
     TestCard(
         "4000002760003184",
-        "Always asks for 3-D Secure",
+        "Always 3-D Secure",
         needs_authentication=True,
         authenticates_always=True,
         alias="pm_card_authenticationRequired",
     ),
     TestCard("4000000000000002", "Declined", GENERIC, can_be_saved=False, alias="pm_card_chargeDeclined"),
-    TestCard("4000000000000341", "Can be saved, declined", GENERIC, alias="pm_card_chargeCustomerFail"),
+    TestCard("4000000000000341", "Declined once saved", GENERIC, alias="pm_card_chargeCustomerFail"),
     TestCard(
         "4000000000009995",
         "Insufficient funds",

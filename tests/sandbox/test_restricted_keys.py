@@ -48,6 +48,13 @@ def test_a_refused_call_names_the_permission_as_stripe_does(sandbox: Sandbox) ->
         ("GET", "/v1/prices", "plan_read"),
         ("POST", "/v1/webhook_endpoints", "webhook_write"),
         ("DELETE", "/v1/customers/cus_none", "customer_write"),
+        ("GET", "/v1/customers/cus_none/payment_methods", "payment_method_read"),
+        ("GET", "/v1/customers/cus_none/payment_methods/pm_none", "payment_method_read"),
+        ("POST", "/v1/payment_methods/pm_none/attach", "payment_method_write"),
+        ("POST", "/v1/payment_intents/pi_none/confirm", "payment_intent_write"),
+        ("GET", "/v1/setup_intents/seti_none", "setup_intent_read"),
+        ("POST", "/v1/billing_portal/sessions", "customer_portal_write"),
+        ("GET", "/v1/billing_portal/configurations", "customer_portal_read"),
     ],
 )
 def test_every_route_asks_for_its_permission_before_it_looks_at_anything_else(

@@ -40,6 +40,15 @@ const sell = (params = {}) =>
     success_url: "http://shop.test/done?session={CHECKOUT_SESSION_ID}",
     ...params,
   });
+const charge = (customer, payment_method) => ({
+  amount: 2000,
+  currency: "usd",
+  customer,
+  payment_method,
+  payment_method_types: ["card"],
+  confirm: true,
+  off_session: true,
+});
 
 const scenarios = {
   async account_and_version() {
@@ -70,6 +79,80 @@ const scenarios = {
     assert.equal(charge.balance_transaction.net, 4500 - charge.balance_transaction.fee);
     assert.equal(charge.payment_method_details.card.three_d_secure.result, "authenticated");
     assert.equal(charge.payment_method_details.card.overcapture.maximum_amount_capturable, 4500);
+  },
+
+  async a_card_is_saved_and_charged_without_its_owner() {
+    const customer = await stripe.customers.create({ email: "jenny@shop.test" });
+    const session = await stripe.checkout.sessions.create({
+      mode: "setup",
+      currency: "usd",
+      customer: customer.id,
+      success_url: "http://shop.test/done",
+    });
+    await control(`checkout/sessions/${session.id}/pay`, { card: "4000002500003155" });
+    const intent = await stripe.setupIntents.retrieve(session.setup_intent, { expand: ["payment_method"] });
+    assert.deepEqual([intent.status, intent.payment_method.card.last4], ["succeeded", "3155"]);
+    const { data } = await stripe.customers.listPaymentMethods(customer.id, { type: "card" });
+    assert.deepEqual(data.map(({ id }) => id), [intent.payment_method.id]);
+    const invoice_settings = { default_payment_method: data[0].id };
+    const updated = await stripe.customers.update(customer.id, {
+      invoice_settings,
+      expand: ["invoice_settings.default_payment_method"],
+    });
+    assert.equal(updated.invoice_settings.default_payment_method.allow_redisplay, "always");
+    const paid = await stripe.paymentIntents.create(charge(customer.id, data[0].id), { idempotencyKey: "top-up" });
+    const again = await stripe.paymentIntents.create(charge(customer.id, data[0].id), { idempotencyKey: "top-up" });
+    assert.deepEqual([paid.status, again.id], ["succeeded", paid.id]);
+    await stripe.paymentMethods.detach(data[0].id);
+    const spent = await refusalOf(stripe.paymentMethods.attach(data[0].id, { customer: customer.id }));
+    assert.match(spent.message, /It may not be used again/);
+  },
+
+  async a_declined_charge_is_a_card_error_with_its_intent() {
+    const customer = await stripe.customers.create({ email: "jenny@shop.test" });
+    const { payment_method } = await control(`customers/${customer.id}/card`, { card: "4000000000009979" });
+    const refusals = [];
+    for (const attempt of [1, 2]) {
+      const options = { idempotencyKey: "attempt" };
+      const params = charge(customer.id, payment_method.id);
+      refusals[attempt] = await refusalOf(stripe.paymentIntents.create(params, options));
+    }
+    const declined = refusals[1];
+    assert.ok(declined instanceof Stripe.errors.StripeCardError);
+    assert.deepEqual([declined.statusCode, declined.code, declined.decline_code], [402, "card_declined", "stolen_card"]);
+    assert.equal(declined.payment_intent.status, "requires_payment_method");
+    assert.equal(declined.payment_method.id, payment_method.id);
+    assert.equal(refusals[2].payment_intent.id, declined.payment_intent.id);
+    const { data } = await stripe.charges.list({ customer: customer.id });
+    assert.deepEqual(data.map(({ status }) => status), ["failed"]);
+  },
+
+  async a_payment_on_session_goes_to_the_bank() {
+    const customer = await stripe.customers.create({});
+    const method = await stripe.paymentMethods.attach("pm_card_authenticationRequired", { customer: customer.id });
+    const params = { ...charge(customer.id, method.id), return_url: "http://shop.test/back" };
+    delete params.off_session;
+    const intent = await stripe.paymentIntents.create(params);
+    assert.equal(intent.status, "requires_action");
+    const body = new URLSearchParams({ answer: "complete" });
+    const bank = intent.next_action.redirect_to_url.url.replace("localhost", "127.0.0.1");
+    const back = await fetch(bank, { method: "POST", body, redirect: "manual" });
+    assert.match(back.headers.get("location"), /redirect_status=succeeded$/);
+    assert.equal((await stripe.paymentIntents.retrieve(intent.id)).status, "succeeded");
+  },
+
+  async a_portal_is_configured_and_opened() {
+    const customer = await stripe.customers.create({});
+    const features = { payment_method_update: { enabled: true }, invoice_history: { enabled: true } };
+    const configuration = await stripe.billingPortal.configurations.create({ features });
+    const session = await stripe.billingPortal.sessions.create({
+      customer: customer.id,
+      configuration: configuration.id,
+      return_url: "http://shop.test/billing",
+    });
+    assert.equal(session.configuration, configuration.id);
+    const page = await fetch(session.url.replace("localhost", "127.0.0.1"));
+    assert.match(await page.text(), /Return to shop\.test/);
   },
 
   async a_refund_and_one_too_many() {
