@@ -43,6 +43,11 @@ def defer_refund_sync(payment_id: UUID) -> None:
     defer("billing.sync_refunds", payment_id=str(payment_id))
 
 
+def defer_customer_deletion(customer_id: UUID) -> None:
+    """Delete an erased account's customer at Stripe."""
+    defer("billing.delete_customer", lock=f"customer:{customer_id}", customer_id=str(customer_id))
+
+
 def defer_mirroring(event_id: str, object_id: str) -> None:
     """Mirror the stored event, one at a time per Stripe object."""
     defer("billing.mirror_event", lock=f"mirror:{object_id}", event_id=event_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from core.errors import DomainError
@@ -90,6 +91,10 @@ class StripeBusy(StripeUnavailable):
     RETRY_AFTER_S = 2
 
 
+class StripeCallUnderWay(StripeUnavailable):
+    """Another process is making the same call, under the same idempotency key; its answer is on the way."""
+
+
 class StripeRefused(BillingError):
     """Stripe understood the call and refused it; a retry won't help. ``stripe_code``, ``stripe_message``,
     ``stripe_param`` and ``request_id`` in the params are Stripe's.
@@ -107,7 +112,29 @@ class StripeRefused(BillingError):
 
 
 class EmailRefused(StripeRefused):
-    """Stripe rejects the buyer's email address. It would open the same checkout without one."""
+    """Stripe rejects the customer's email address. It would accept the same customer without one."""
+
+
+class CardDeclined(StripeRefused):
+    """A bank declined a charge. ``payment_intent`` is the payment as Stripe describes it."""
+
+    payment_intent: Mapping[str, Any]
+
+
+class CustomerNotFound(StripeRefused):
+    """Stripe has no such customer any more: somebody deleted it there. Another one can be made."""
+
+
+class UnknownPaymentMethod(BillingError):
+    code = "unknown_payment_method"
+    status = 404
+
+
+class NoConsent(BillingError):
+    """The card was saved without its owner's consent to charge it."""
+
+    code = "no_consent"
+    status = 409
 
 
 class SessionNotFound(BillingError):

@@ -9,6 +9,7 @@ from uuid import UUID
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from billing.customers import at_stripe
 from billing.deferring import defer_reconciliation
 from billing.errors import NothingToGoOnWith
 from billing.inbox import retention
@@ -58,6 +59,24 @@ def issue_refund(refund_id: str) -> None:
 def sync_refunds(payment_id: str) -> None:
     """Record every refund that Stripe has for a payment."""
     refunding.sync_refunds(UUID(payment_id))
+
+
+@app.task(name="billing.delete_customer", queue=STRIPE, retry=PATIENTLY)
+def delete_customer(customer_id: str) -> None:
+    """Delete an erased account's customer at Stripe."""
+    at_stripe.delete_at_stripe(UUID(customer_id))
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(
+    name="billing.update_customers",
+    queue=STRIPE,
+    queueing_lock="billing.update_customers",
+    lock="billing.update_customers",
+)
+def update_customers(timestamp: int) -> None:
+    """Send Stripe the names and addresses of customers that changed here."""
+    at_stripe.update_customers()
 
 
 @app.task(name="billing.mirror_event", queue=STRIPE, retry=PATIENTLY)

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from billing.checkout.card_payments import sync_card_purchase
 from billing.checkout.fulfilment import fulfil_locked_purchase
 from billing.errors import PaymentOfAnother, SessionNotFound, StripeRefused, StripeUnavailable
 from billing.provider import provider
@@ -66,11 +67,25 @@ def sync_purchase(purchase: Purchase, report: Report, source: Source) -> None:
         StripeUnavailable, StripeRefused: no answer.
     """
     report.purchases += 1
+    if purchase.charges_card:
+        _sync_card(purchase, report, source)
+        return
     session = session_of(purchase)
     if session is None:
         _close_without_session(purchase, report, source)
     else:
         sync_with_session(purchase, session, report, source)
+
+
+def _sync_card(purchase: Purchase, report: Report, source: Source) -> None:
+    before = purchase.status
+    purchase = sync_card_purchase(purchase, source)
+    where = str(purchase.pk)
+    if purchase.attention:
+        report.open.append(Finding(purchase.attention, purchase.attention_detail, where))
+    elif purchase.status != before:
+        kind = "paid_not_credited" if purchase.is_credited else "status_behind"
+        report.note_repair(Finding(kind, f"{before} → {purchase.status}", where))
 
 
 def sync_with_session(purchase: Purchase, session: CheckoutSession, report: Report, source: Source) -> None:

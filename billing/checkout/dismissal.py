@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from billing.checkout.card_payments import cancel_card_purchase
 from billing.checkout.closing import Report, is_being_started, sync_purchase
 from billing.errors import PurchaseInProgress, StripeRefused
 from billing.provider import provider
@@ -24,7 +25,9 @@ def dismiss_checkout(purchase: Purchase, source: Source) -> None:
         return
     if is_being_started(purchase):
         raise PurchaseInProgress("The checkout is still being opened.")
-    if purchase.stripe_session_id:
+    if purchase.charges_card:
+        cancel_card_purchase(purchase, source)
+    elif purchase.stripe_session_id:
         with suppress(StripeRefused):  # no longer open, or not closable: the sync below reads its state
             provider().expire_session(purchase.stripe_session_id)
     sync_purchase(purchase, Report(), source)

@@ -74,7 +74,10 @@ def would_change(purchase: Purchase, report: PaymentReport) -> bool:
 
 
 def note_declined(purchase: Purchase, intent: PaymentIntent, report: PaymentReport, source: Source) -> None:
-    """Record a declined card on a locked purchase. The checkout stays open: another card may follow."""
+    """Record a declined card on a locked purchase. A checkout stays open: another card may follow."""
+    if purchase.charges_card:
+        fulfil_locked_purchase(purchase, report.as_failed(), source)
+        return
     keep_payment(purchase, report.as_failed())
     if purchase.is_credited:
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from accounts.models import User
 from accounts.presence import keep_from_erasure
 from accounts.teams.membership import find_own
 from accounts.teams.models import Team
+from billing.checkout.card_payments import charge_purchase
 from billing.checkout.free_packages import is_once, require_not_taken
 from billing.checkout.fulfilment import fulfil_purchase
 from billing.checkout.return_urls import (
@@ -32,6 +33,10 @@ from billing.checkout.return_urls import (
     default_success_url,
 )
 from billing.checkout.seen_offers import NOTHING_SEEN, SeenOffer
+from billing.customers.at_stripe import with_customer
+from billing.customers.consents import consent_for
+from billing.customers.methods import card_to_charge
+from billing.customers.permissions import manages_billing
 from billing.errors import (
     IdempotencyKeyReused,
     InvalidIdempotencyKey,
@@ -60,6 +65,7 @@ LONGEST_KEY = 255
 class PurchaseOrder:
     """A buyer's order. Empty URLs mean our pages; an empty key makes each call a new purchase. With a team, its account
     is credited. ``package_id`` is the older client's name for the package; ``seen``, the offer shown, must match it.
+    ``card_id`` is a saved card to charge instead of opening a checkout.
     """
 
     package_code: str
@@ -69,6 +75,7 @@ class PurchaseOrder:
     team_id: UUID | None = None
     package_id: str = ""
     seen: SeenOffer = NOTHING_SEEN
+    card_id: UUID | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -78,12 +85,14 @@ class PurchaseOrder:
             order.append(str(self.team_id))
         if self.seen.sent:
             order.append(self.seen.sent)
+        if self.card_id is not None:
+            order.append(f"card {self.card_id}")
         return hashlib.sha256(json.dumps(order).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class StartedPurchase:
-    """A purchase to be paid at ``checkout_url``, which for a free package is the success page."""
+    """A purchase to be paid at ``checkout_url``, which is the success page where nothing is left to do."""
 
     purchase: Purchase
     checkout_url: str
@@ -91,13 +100,15 @@ class StartedPurchase:
 
 
 def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Source) -> StartedPurchase:
-    """Open a checkout for the package. A repeat with the same idempotency key returns the same checkout.
+    """Open a checkout for the package, or charge a saved card. A repeat with the same idempotency key returns the same.
 
     Raises:
         UnknownPackage: no package on sale has this code.
         AlreadyTaken: it is free, once per buyer, and was claimed before.
         OfferChanged: it differs from what the buyer was shown.
         UnknownTeam: there is no such team, or the buyer is not in it.
+        UnknownPaymentMethod: the account has no such card, or the buyer may not use it.
+        NoConsent: the card was saved without consent to charge it.
         ReturnUrlNotAllowed, InvalidIdempotencyKey: the order is not acceptable.
         TooManyPurchases: too many in a short time, over pages and API together.
         IdempotencyKeyReused: the key came with another order before.
@@ -127,6 +138,9 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
             purchase = _commit_intent(user, team, package, order, source)
         except IntegrityError as error:
             return _concurrent_purchase(user, team, package, order, error)
+        if purchase.charges_card:
+            success_url = order.success_url or default_success_url()
+            return _paid_by_card(charge_purchase(purchase, success_url, Source(source)), order)
         return _open_checkout(purchase, package, order, Source(source))
 
 
@@ -179,6 +193,8 @@ def _repeated(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
         raise IdempotencyKeyReused("This idempotency key was already used with another request body.")
     if purchase.bypassed_stripe:
         return _completed(purchase, order)
+    if purchase.charges_card:
+        return _paid_by_card(purchase, order)
     if purchase.checkout_url and purchase.stripe_session_id:
         return StartedPurchase(purchase, purchase.checkout_url, purchase.stripe_session_id)
     if purchase.status in {Purchase.Status.FAILED, Purchase.Status.EXPIRED}:
@@ -207,10 +223,18 @@ def _commit_free(
 
 
 def _completed(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
-    """Send a free purchase's buyer to the success URL, with the purchase's id in place of a session's."""
+    """Send the buyer to the success URL, with the purchase's id in place of a session's."""
     reference = str(purchase.pk)
     url = (order.success_url or default_success_url()).replace(SESSION_PLACEHOLDER, reference)
     return StartedPurchase(purchase, url, reference)
+
+
+def _paid_by_card(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
+    """Send the buyer to their bank if it asks for them, else to the success URL."""
+    started = _completed(purchase, order)
+    if purchase.status == Purchase.Status.PENDING and purchase.checkout_url:
+        return replace(started, checkout_url=purchase.checkout_url)
+    return started
 
 
 def _write_down(
@@ -218,9 +242,14 @@ def _write_down(
 ) -> Purchase:
     keep_from_erasure(user.pk)
     offer = offer_for(package)
+    account = ledger.open_team_account(team) if team else ledger.open_account(user)
+    pays = order.card_id and package.price_minor
+    card = card_to_charge(user, account, order.card_id) if pays and order.card_id else None
     purchase = Purchase(
         user=user,
-        account=ledger.open_team_account(team) if team else ledger.open_account(user),
+        account=account,
+        charged_method=card,
+        consent=consent_for(card) if card else None,
         package=package,
         package_code=package.code,
         package_name=package.name,
@@ -233,7 +262,7 @@ def _write_down(
         idempotency_key=order.idempotency_key or None,
         request_fingerprint=order.fingerprint,
         once_per_buyer=is_once(package),
-        invoiced_by_stripe=settings.STRIPE_INVOICES and package.price_minor > 0,
+        invoiced_by_stripe=settings.STRIPE_INVOICES and package.price_minor > 0 and card is None,
     )
     record(purchase, Change("started"), Source(source))
     return purchase
@@ -242,9 +271,11 @@ def _write_down(
 def _open_checkout(
     purchase: Purchase, package: Package, order: PurchaseOrder, source: Source
 ) -> StartedPurchase:
-    request = _checkout_request(purchase, package, order)
+    def create(customer_id: str) -> CheckoutSession:
+        return provider().create_checkout_session(_checkout_request(purchase, package, order, customer_id))
+
     try:
-        session = provider().create_checkout_session(request)
+        session = with_customer(purchase.account, create)
     except (StripeUnavailable, StripeRefused) as error:
         _mark_failed(purchase, error.code, source)
         error.params["purchase_id"] = str(purchase.pk)
@@ -252,7 +283,9 @@ def _open_checkout(
     return _record_session(purchase, session, source)
 
 
-def _checkout_request(purchase: Purchase, package: Package, order: PurchaseOrder) -> CheckoutRequest:
+def _checkout_request(
+    purchase: Purchase, package: Package, order: PurchaseOrder, customer_id: str
+) -> CheckoutRequest:
     user = purchase.user
     assert user is not None  # noqa: S101 - it was just created for this user
     return CheckoutRequest(
@@ -267,11 +300,12 @@ def _checkout_request(purchase: Purchase, package: Package, order: PurchaseOrder
         product_id=package.current_product_id,
         price_minor=purchase.price_minor,
         currency=purchase.currency,
-        email=user.email,
+        customer_id=customer_id,
         success_url=order.success_url or default_success_url(),
         cancel_url=order.cancel_url or default_cancel_url(),
         expires_at=timezone.now() + settings.CHECKOUT_SESSION_LIFETIME,
         with_invoice=purchase.invoiced_by_stripe,
+        with_cards=manages_billing(user, purchase.account),
     )
 
 

@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import User
+from billing.checkout.card_payments import sync_card_purchase
 from billing.checkout.free_packages import free_purchase
 from billing.checkout.fulfilment import fulfil_purchase
 from billing.errors import SessionNotFound, SessionOfAnother, StripeBusy, StripeRefused, StripeUnavailable
@@ -23,6 +24,7 @@ from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport
+from core.uuids import as_uuid
 
 NO_SUCH_SESSION = "There is no such checkout session."
 SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{1,200}")
@@ -84,6 +86,8 @@ def confirm_session(user: User, session_id: str, source: PurchaseEvent.Source) -
     purchase = _own_purchase(user, session_id)
     if purchase.is_credited:
         return purchase
+    if purchase.charges_card:
+        return _confirm_card(purchase, source)
     try:
         session = _ask(purchase, session_id)
     except (StripeUnavailable, StripeRefused):
@@ -118,6 +122,14 @@ def confirm_and_show_session(
     return _fulfil(purchase, session, source), ShownSession.of_session(session)
 
 
+def _confirm_card(purchase: Purchase, source: PurchaseEvent.Source) -> Purchase:
+    try:
+        with provider().place(wait_s=0):
+            return sync_card_purchase(purchase, Source(source)) if _take_turn(purchase) else purchase
+    except (StripeUnavailable, StripeRefused):
+        return purchase
+
+
 def _own_purchase(user: User, session_id: str) -> Purchase:
     purchase = _with(session_id).filter(user=user).first()
     if purchase is None:
@@ -126,6 +138,8 @@ def _own_purchase(user: User, session_id: str) -> Purchase:
 
 
 def _with(session_id: str) -> QuerySet[Purchase]:
+    if (own_id := as_uuid(session_id)) is not None:
+        return Purchase.objects.filter(pk=own_id, charged_method__isnull=False)
     if not SESSION_ID.fullmatch(session_id):
         return Purchase.objects.none()
     return Purchase.objects.filter(stripe_session_id=session_id)

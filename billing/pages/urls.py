@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.urls import path
 
+from billing.pages import cards, views
 from billing.pages import dismissal as dismissal_views
 from billing.pages import receipts as receipt_views
-from billing.pages import views
 
 urlpatterns = [
     path("", views.credits_page, name="credits"),
@@ -14,6 +14,11 @@ urlpatterns = [
     path("success", views.success_page, name="credits-success"),
     path("success/", views.success_page),
     path("my-data", views.download_my_data, name="credits-my-data"),
+    path("billing/", cards.billing_page, name="credits-billing"),
+    path("billing/cards/add", cards.add_card, name="credits-card-add"),
+    path("billing/cards/remove", cards.remove_card, name="credits-card-remove"),
+    path("billing/cards/default", cards.make_card_default, name="credits-card-default"),
+    path("billing/portal", cards.portal, name="credits-portal"),
     path("history/", views.history_page, name="credits-history"),
     path("purchases/<uuid:purchase_id>/dismiss", dismissal_views.dismiss, name="credits-dismiss"),
     path("purchases/<uuid:purchase_id>/receipt", receipt_views.receipt, name="credits-receipt"),

@@ -33,15 +33,18 @@ from billing.checkout.return_urls import default_cancel_url, default_success_url
 from billing.checkout.seen_offers import SeenOffer
 from billing.checkout.starting import PurchaseOrder, StartedPurchase, start_purchase
 from billing.checkout.success import confirm_session
+from billing.customers.methods import card_for_purchases
 from billing.errors import (
     AlreadyTaken,
     BillingError,
+    NoConsent,
     OfferChanged,
     PurchaseInProgress,
     SessionNotFound,
     StripeRefused,
     TooManyPurchases,
     UnknownPackage,
+    UnknownPaymentMethod,
 )
 from billing.packages.selectors import offers_on_sale
 from billing.pages.coming_back import tell_who_comes_back
@@ -52,6 +55,7 @@ from billing.purchases.selectors import purchases_of, recent_purchases, sees_doc
 from billing.refunds.selectors import purchases_with_documents
 from billing.reporting.visits import note_visit
 from core.amounts.parsing import NotAnAmount, parse_amount
+from core.uuids import as_uuid
 from credits.ledger.holders import sees_credits_of
 from credits.ledger.selectors import find_balance, get_balance
 
@@ -81,6 +85,7 @@ def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpRes
         "team": team,
         "balance": get_balance(user, team),
         "offers": window,
+        "card": card_for_purchases(user, team),
         "taken": taken_codes(user, team) if any(is_once(offer.package) for offer in window) else set(),
         "recent": recent_purchases(purchases_of(user, team=team), RECENT),
         "back": local_path(request.GET.get("next", "")) or (request.get_full_path() if request.GET else ""),
@@ -120,6 +125,8 @@ def _why_not(error: Exception) -> tuple[int, str]:
         case TooManyPurchases():
             told = _("You’ve started too many purchases. Please try again in %(seconds)s seconds.")
             return messages.ERROR, told % {"seconds": error.params["retry_after"]}
+        case UnknownPaymentMethod() | NoConsent():
+            return messages.WARNING, _("This card can’t be charged any more. Nothing was charged.")
         case AlreadyTaken() | UnknownTeam():  # changed just now, on another page
             return messages.WARNING, error.message
         case StripeRefused():
@@ -137,10 +144,12 @@ def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
     except NotAnAmount as error:
         raise BadRequest("Price or credits are no amount.") from error
     code, token = form.get("package_code", ""), form.get("order_token", "")[:64]
-    back = local_path(form.get("next", ""))
+    back, card_id = local_path(form.get("next", "")), as_uuid(form.get("card", ""))
+    token = f"{token}:{card_id}" if token and card_id else token
     return PurchaseOrder(
         code,
         idempotency_key=f"page:{token}:{code}" if token else "",
+        card_id=card_id,
         team_id=team.pk if team else None,
         success_url=default_success_url(back),
         cancel_url=default_cancel_url(back),
@@ -150,7 +159,9 @@ def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
 
 def _start(user: User, order: PurchaseOrder) -> StartedPurchase:
     started = start_purchase(user, order, PurchaseEvent.Source.PAGE)
-    if started.purchase.status == Purchase.Status.PENDING or started.purchase.bypassed_stripe:
+    purchase = started.purchase
+    # A card is charged once per display of the page, however often its button is pressed.
+    if purchase.status == Purchase.Status.PENDING or purchase.bypassed_stripe or purchase.charges_card:
         return started
     # The page was left open, or restored with the Back button: its purchase is over, so this is a new one.
     return start_purchase(user, replace(order, idempotency_key=""), PurchaseEvent.Source.PAGE)

@@ -7,7 +7,7 @@ call that creates something has an idempotency key made from our row's id, so th
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -17,9 +17,12 @@ from billing.provider.objects import (
     CheckoutSession,
     Invoice,
     PaymentIntent,
+    ProviderCustomer,
     ProviderDispute,
     ProviderEvent,
+    ProviderMethod,
     ProviderRefund,
+    SetUpCard,
 )
 
 T = TypeVar("T")
@@ -28,8 +31,8 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class CheckoutRequest:
     """The details of a checkout to open. ``bought`` is shown beside the button and on an invoice. An empty
-    ``price_id`` sends the amount with the call; ``with_invoice`` has an invoice issued once paid; ``package_id`` is
-    set if the older client asked by it.
+    ``price_id`` sends the amount with the call; ``with_invoice`` has an invoice issued once paid; ``with_cards`` offers
+    the customer's saved cards, and to save another; ``package_id`` is set if the older client asked by it.
     """
 
     purchase_id: str
@@ -43,11 +46,54 @@ class CheckoutRequest:
     product_id: str
     price_minor: int
     currency: str
-    email: str
+    customer_id: str
     success_url: str
     cancel_url: str
     expires_at: datetime.datetime
     with_invoice: bool
+    with_cards: bool
+
+
+@dataclass(frozen=True)
+class CustomerRequest:
+    """A customer to create or update; an address that the provider refuses is left out. The same ``key`` always gets
+    the same customer.
+    """
+
+    key: str
+    account_id: str
+    user_id: str
+    name: str
+    email: str
+
+
+@dataclass(frozen=True)
+class CardRequest:
+    """A page to open on which a customer adds a card without paying."""
+
+    consent_id: str
+    customer_id: str
+    user_id: str
+    success_url: str
+    cancel_url: str
+
+
+@dataclass(frozen=True)
+class ChargeRequest:
+    """A charge of a saved payment method, under a consent. With ``return_url`` the customer is there, and sent on to
+    it from their bank; empty: they are not.
+    """
+
+    key: str
+    consent_id: str
+    customer_id: str
+    method_id: str
+    method_type: str
+    amount_minor: int
+    currency: str
+    description: str
+    metadata: Mapping[str, str]
+    return_url: str
 
 
 @dataclass(frozen=True)
@@ -83,7 +129,9 @@ class Provider(Protocol):
     # Checkout
 
     def create_checkout_session(self, request: CheckoutRequest) -> CheckoutSession:
-        """Open the hosted page for a purchase; the same purchase always gets the same session."""
+        """Open the hosted page for a purchase; the same purchase always gets the same session. Raises
+        `CustomerNotFound`.
+        """
 
     def retrieve_session(self, session_id: str, *, hurried: bool = False) -> CheckoutSession:
         """Return the session's state, with its payment and charge; ``hurried`` for a user who waits. Raises
@@ -99,7 +147,51 @@ class Provider(Protocol):
     def list_sessions(self, start: datetime.datetime, end: datetime.datetime) -> Iterator[CheckoutSession]:
         """Yield every session created in the period, newest first."""
 
+    # Customers and their payment methods
+
+    def create_customer(self, request: CustomerRequest) -> ProviderCustomer:
+        """Create a customer; the same key always gets the same one."""
+
+    def update_customer(self, customer_id: str, request: CustomerRequest) -> ProviderCustomer:
+        """Update name and email address. Raises `CustomerNotFound`."""
+
+    def delete_customer(self, customer_id: str) -> None:
+        """Delete a customer and all saved payment methods, permanently; nothing happens if that was done."""
+
+    def list_methods(self, customer_id: str) -> Iterator[ProviderMethod]:
+        """Yield a customer's saved payment methods, newest first. Raises `CustomerNotFound`."""
+
+    def detach_method(self, method_id: str) -> None:
+        """Remove a saved payment method, which then can't be charged again; nothing happens if that was done."""
+
+    def set_default_method(self, customer_id: str, method_id: str) -> ProviderCustomer:
+        """Make a saved payment method the default. Raises `CustomerNotFound`."""
+
+    def open_card_page(self, request: CardRequest) -> str:
+        """Return the URL of a page on which the customer adds a card. Raises `CustomerNotFound`."""
+
+    def open_portal(self, customer_id: str, return_url: str) -> str:
+        """Return the URL of the provider's own page for a customer, valid for minutes. Raises `CustomerNotFound`."""
+
     # Payments and refunds
+
+    def charge_method(self, request: ChargeRequest) -> PaymentIntent:
+        """Charge a saved payment method; the same key always gets the same payment. A declined card is no error: the
+        payment says so. Only `billing.customers.charging` may call this. Raises `CustomerNotFound`.
+        """
+
+    def retrieve_payment(self, payment_intent_id: str) -> PaymentIntent:
+        """Return a payment with its latest charge."""
+
+    def cancel_payment(self, payment_intent_id: str) -> PaymentIntent:
+        """Cancel a payment that waits for its customer, so that it can't be paid. Raises `StripeRefused` if it isn't
+        waiting.
+        """
+
+    def payments_of_customer(
+        self, customer_id: str, start: datetime.datetime, end: datetime.datetime
+    ) -> Iterator[PaymentIntent]:
+        """Yield a customer's payments begun in the period, newest first."""
 
     def charge_of_payment(self, payment_intent_id: str) -> Charge | None:
         """Return a payment's latest charge, which has the payment method; None if there is none."""
@@ -143,6 +235,12 @@ class Provider(Protocol):
     def refund_of(self, event: ProviderEvent) -> ProviderRefund: ...
 
     def dispute_of(self, event: ProviderEvent) -> ProviderDispute: ...
+
+    def customer_of(self, event: ProviderEvent) -> ProviderCustomer: ...
+
+    def method_of(self, event: ProviderEvent) -> ProviderMethod: ...
+
+    def set_up_card_of(self, event: ProviderEvent) -> SetUpCard: ...
 
     def why_not_ours(self, event: ProviderEvent) -> str:
         """Return why an event isn't of our account and mode; empty if it is."""

@@ -26,6 +26,11 @@ class EventKind(Enum):
     REFUND = auto()
     DISPUTE = auto()
     CATALOG = auto()
+    CUSTOMER = auto()
+    CUSTOMER_DELETED = auto()
+    METHOD = auto()
+    METHOD_DETACHED = auto()
+    CARD_SET_UP = auto()
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,38 @@ class PaymentMethod:
 
 
 @dataclass(frozen=True)
+class ProviderCustomer:
+    """A customer; ``default_method`` is the id of the payment method to charge by default, or empty."""
+
+    id: str
+    default_method: str
+
+
+@dataclass(frozen=True)
+class ProviderMethod:
+    """A payment method; ``customer_id`` is empty if it isn't, or no longer, saved for one. ``is_for_reuse``: the
+    customer agreed to be shown it, and charged with it, again.
+    """
+
+    id: str
+    customer_id: str
+    method: PaymentMethod
+    exp_month: int | None
+    exp_year: int | None
+    is_for_reuse: bool
+    created: datetime.datetime
+
+
+@dataclass(frozen=True)
+class SetUpCard:
+    """A card that a customer has added without paying; ``reference`` is our consent's id."""
+
+    customer_id: str
+    method_id: str
+    reference: str
+
+
+@dataclass(frozen=True)
 class Charge:
     """An attempt to charge. ``amount_refunded`` is the sum of its refunds so far."""
 
@@ -78,7 +115,9 @@ class Charge:
 
 @dataclass(frozen=True)
 class PaymentIntent:
-    """A payment, from the first attempt to the last; ``charge`` is set only if expanded."""
+    """A payment, from the first attempt to the last; ``charge`` is set only if expanded. While the customer has to
+    confirm it with their bank, ``confirm_url`` leads there.
+    """
 
     id: str
     status: str
@@ -92,15 +131,17 @@ class PaymentIntent:
     livemode: bool
     charge: Charge | None
     created: datetime.datetime
+    confirm_url: str = ""
 
 
 @dataclass(frozen=True)
 class CheckoutSession:
-    """A hosted checkout. ``payment_intent_status``, ``payment_made`` (when the payment was begun) and ``charge`` are
-    set only if expanded.
+    """A hosted checkout; one whose ``mode`` isn't "payment" sells nothing of ours. ``payment_intent_status``,
+    ``payment_made`` (when the payment was begun) and ``charge`` are set only if expanded.
     """
 
     id: str
+    mode: str
     status: str
     payment_status: str
     amount_total: int | None

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.email_addresses import email_key
 from accounts.models import User
+from billing.customers.models import Customer
+from billing.customers.personal_data import customers_of
 from billing.purchases.models import Payment, Purchase
 from core.uuids import as_uuid
 
@@ -57,20 +59,30 @@ def traces_of(user: User) -> Traces:
         "payments__stripe_payment_intent_id",
         "payments__stripe_charge_id",
     )
-    return Traces(user.pk, frozenset(word for words in named for word in words if word), user.email)
+    ids = {word for words in named for word in words if word}
+    ids |= {customer.stripe_customer_id for customer in customers_of(user) if customer.stripe_customer_id}
+    return Traces(user.pk, frozenset(ids - _of_teams(ids, user)), user.email)
 
 
 def to_redact_at_stripe(user: User) -> list[str]:
     """Return the ids for staff to redact at Stripe: the user's customers, and payments without a customer."""
     payments = Payment.objects.filter(purchase__user=user)
-    ids = payments.values_list("purchase__stripe_customer_id", "stripe_payment_intent_id")
-    return sorted({customer or payment for customer, payment in ids})
+    ids = set(payments.values_list("purchase__stripe_customer_id", "stripe_payment_intent_id"))
+    teams = _of_teams({customer for customer, _payment in ids}, user)
+    return sorted({payment if customer in teams else customer or payment for customer, payment in ids})
 
 
 def leads_of(found: Json) -> set[str]:
     """Return an object's own id and the ids it names of the same buyer's objects."""
     named = (found.get(lead) for lead in LEADS)
     return {value for value in named if isinstance(value, str) and value}
+
+
+def _of_teams(customer_ids: set[str], user: User) -> set[str]:
+    """Return which of these are customers of teams with other members: what names them is about these, too."""
+    shared = Customer.objects.filter(stripe_customer_id__in=customer_ids, account__team__isnull=False)
+    kept = shared.exclude(pk__in=customers_of(user)).values_list("stripe_customer_id", flat=True)
+    return {customer for customer in kept if customer}
 
 
 def is_about_erased(payload: Json) -> bool:
@@ -84,15 +96,18 @@ def is_about_erased(payload: Json) -> bool:
         return User.objects.filter(pk=buyer, erased_at__isnull=False).exists()
     payment = Payment.objects.filter(stripe_payment_intent_id=ids["payment_intent"]).values("purchase")
     known = (
-        (ids["customer"], Q(stripe_customer_id=ids["customer"])),
+        (ids["customer"], Q(stripe_customer_id=ids["customer"], account__team=None)),
         (ids["payment_intent"], Q(pk__in=payment)),
         (ids.get("checkout.session"), Q(stripe_session_id=ids.get("checkout.session"))),
     )
-    asked = [
+    asked: list[QuerySet[Any, Any]] = [
         Purchase.objects.filter(of_it, user__erased_at__isnull=False).values("pk")
         for value, of_it in known
         if value
     ]
+    if ids["customer"]:
+        theirs = Customer.objects.filter(account__owner__erased_at__isnull=False)
+        asked.append(theirs.filter(stripe_customer_id=ids["customer"]).values("pk"))
     # Not an OR, which can't use an index.
     return bool(asked) and asked[0].union(*asked[1:]).exists()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import structlog
 from django.db import transaction
-from django.utils.translation import gettext_lazy as _
 
 from billing.errors import StripeRefused, StripeUnavailable
+from billing.method_names import method_name
 from billing.provider import provider
 from billing.purchases.log import lock_purchase
 from billing.purchases.models import Payment
@@ -15,31 +15,10 @@ from billing.purchases.payments import keep_payment
 
 log = structlog.get_logger(__name__)
 
-# Stripe's brands, wallets and methods whose usual names title case doesn't produce:
-# https://docs.stripe.com/api/charges/object#charge_object-payment_method_details
-NAMES = {
-    "amex": "American Express",
-    "diners": "Diners Club",
-    "jcb": "JCB",
-    "mastercard": "Mastercard",
-    "unionpay": "UnionPay",
-    "apple_pay": "Apple Pay",
-    "google_pay": "Google Pay",
-    "samsung_pay": "Samsung Pay",
-    "sepa_debit": "SEPA Direct Debit",
-    "us_bank_account": "ACH Direct Debit",
-    "bacs_debit": "Bacs Direct Debit",
-    "paypal": "PayPal",
-}
-
 
 def paid_with(payment: Payment) -> str:
     """Return “Visa •••• 4242 (Apple Pay)” or “SEPA Direct Debit •••• 3000”; empty until Stripe reports it."""
-    what = _named(payment.brand or payment.method)
-    if not what:
-        return ""
-    digits = _("%(what)s •••• %(last4)s") % {"what": what, "last4": payment.last4} if payment.last4 else what
-    return f"{digits} ({_named(payment.wallet)})" if payment.wallet else str(digits)
+    return method_name(payment.brand or payment.method, payment.last4, payment.wallet)
 
 
 def ask_how_was_paid(payment: Payment) -> None:
@@ -53,7 +32,3 @@ def ask_how_was_paid(payment: Payment) -> None:
         with transaction.atomic():
             purchase = lock_purchase(payment.purchase_id)
             keep_payment(purchase, PaymentReport.from_charge(charge, charge.created))
-
-
-def _named(name: str) -> str:
-    return NAMES.get(name, name.replace("_", " ").title())

@@ -9,11 +9,8 @@ from billing.stripe.objects.events import KINDS
 FOR_THE_MIRROR = (
     "charge.updated",
     "customer.created",
-    "customer.updated",
     "payment_intent.canceled",
     "payment_intent.processing",
-    "payment_method.attached",
-    "payment_method.updated",
 )
 WANTED_EVENTS = tuple(sorted({*KINDS, *FOR_THE_MIRROR}))
 

@@ -12,7 +12,14 @@ import stripe
 import structlog
 from django.conf import settings
 
-from billing.errors import EmailRefused, MalformedStripeObject, StripeRefused, StripeUnavailable
+from billing.errors import (
+    CardDeclined,
+    EmailRefused,
+    MalformedStripeObject,
+    StripeCallUnderWay,
+    StripeRefused,
+    StripeUnavailable,
+)
 from billing.provider.interface import ListPage
 from billing.stripe.bulkhead import place
 
@@ -119,6 +126,8 @@ def stripe_errors_as_ours() -> Iterator[None]:
 
 
 def _unavailable(error: stripe.StripeError) -> StripeUnavailable:
+    if error.http_status == 409:
+        return StripeCallUnderWay("The same request is still in progress. Please try again in a moment.")
     log.warning("stripe_unavailable", status=error.http_status, code=error.code, request_id=error.request_id)
     return StripeUnavailable("Stripe can't be reached at the moment. Please try again in a few minutes.")
 
@@ -134,6 +143,10 @@ def _refused(error: stripe.StripeError) -> StripeRefused:
     if details["stripe_code"] == "email_invalid":
         # Not logged, as its message is the address; the caller logs the user's id.
         return EmailRefused("Stripe refused the email address.", **details)
+    if isinstance(error, stripe.CardError) and getattr(said, "payment_intent", None):
+        declined = CardDeclined("The card was declined.", **details)
+        declined.payment_intent = said.payment_intent.to_dict()
+        return declined
     log.error("stripe_refused", status=error.http_status, **details)
     return StripeRefused("Stripe refused the request.", **details)
 

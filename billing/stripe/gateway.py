@@ -8,82 +8,95 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-import structlog
-
-from billing.errors import EmailRefused, SessionNotFound, StripeRefused
+from billing.errors import SessionNotFound, StripeRefused
 from billing.provider.interface import CheckoutRequest, ListPage, RefundRequest
 from billing.provider.objects import (
     Charge,
     CheckoutSession,
     Invoice,
     PaymentIntent,
+    ProviderCustomer,
     ProviderDispute,
     ProviderEvent,
+    ProviderMethod,
     ProviderRefund,
+    SetUpCard,
 )
 from billing.stripe.bulkhead import place
+from billing.stripe.charging import cancel_payment, charge_method, payments_of_customer, retrieve_payment
 from billing.stripe.client import LIST_PAGE, call, client, page_of, pages
+from billing.stripe.customers import (
+    create_customer,
+    delete_customer,
+    detach_method,
+    list_methods,
+    naming_a_customer,
+    open_card_page,
+    open_portal,
+    set_default_method,
+    update_customer,
+)
 from billing.stripe.identity import require_own_account, why_not_ours
 from billing.stripe.masking import masked
 from billing.stripe.mirror import is_mirrored
+from billing.stripe.objects.customers import read_customer, read_saved_method, read_set_up_card
 from billing.stripe.objects.events import read_event
 from billing.stripe.objects.payments import read_charge, read_intent, read_invoice, read_session
 from billing.stripe.objects.reversals import read_dispute, read_refund
 from billing.stripe.signatures import verify_event
 
 __all__ = [
+    "cancel_payment",
+    "charge_method",
     "charge_of",
     "charge_of_payment",
     "create_checkout_session",
+    "create_customer",
     "create_refund",
+    "customer_of",
+    "delete_customer",
+    "detach_method",
     "dispute_of",
     "disputes_page",
     "expire_session",
     "intent_of",
     "invoice_of_session",
     "is_mirrored",
+    "list_methods",
     "list_refunds",
     "list_sessions",
     "masked",
+    "method_of",
+    "open_card_page",
+    "open_portal",
+    "payments_of_customer",
     "place",
     "read_event",
     "refund_of",
     "refunds_page",
     "require_own_account",
+    "retrieve_payment",
     "retrieve_session",
     "session_of",
     "sessions_page",
+    "set_default_method",
+    "set_up_card_of",
+    "update_customer",
     "verify_event",
     "why_not_ours",
 ]
-
-log = structlog.get_logger(__name__)
 
 # Expands a session's payment with its latest charge, which has the payment method.
 WITH_CHARGE = "payment_intent.latest_charge"
 
 
 def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
-    """Open the hosted page for a purchase; the same purchase always gets the same session.
+    """Open the hosted page for a purchase.
 
-    If Stripe refuses the email address, the session is opened without it and the page asks for one. An idempotency
-    key is bound to its parameters, so that request has a key of its own, which a retry reaches by the same refusal.
-
-    Raises:
-        StripeUnavailable, StripeRefused: nothing was opened that the buyer could reach.
+    A key is bound to its parameters, so the same purchase for another customer, made anew, has another key.
     """
-    key = f"purchase-{request.purchase_id}"
-    try:
-        return _create_session(request, key)
-    except EmailRefused:
-        log.warning("checkout_email_refused", purchase=request.purchase_id, user=request.user_id)
-        return _create_session(replace(request, email=""), f"{key}-without-email")
-
-
-def _create_session(request: CheckoutRequest, key: str) -> CheckoutSession:
     metadata = {
         "purchase_id": request.purchase_id,
         "user_id": request.user_id,
@@ -95,6 +108,7 @@ def _create_session(request: CheckoutRequest, key: str) -> CheckoutSession:
     params: Any = {
         "mode": "payment",
         "line_items": [_line_item(request)],
+        "customer": request.customer_id,
         "client_reference_id": request.purchase_id,
         "metadata": metadata,
         # Stripe does not copy a session's metadata to its payment intent.
@@ -108,12 +122,20 @@ def _create_session(request: CheckoutRequest, key: str) -> CheckoutSession:
         "adaptive_pricing": {"enabled": False},
         "allow_promotion_codes": False,
     }
-    if request.email:
-        params["customer_email"] = request.email
+    if request.with_cards:
+        params["saved_payment_method_options"] = {"payment_method_save": "enabled"}
+    else:
+        # The filter that no saved card passes, as ours are all "always".
+        params["saved_payment_method_options"] = {"allow_redisplay_filters": ["unspecified"]}
     if request.with_invoice:
         params["invoice_creation"] = {"enabled": True, "invoice_data": {"description": request.bought}}
-    options: Any = {"idempotency_key": key}
-    return read_session(call(lambda: client().v1.checkout.sessions.create(params, options)))
+        # Invoices carry the buyer's address and tax id, which Stripe keeps with the customer.
+        params["billing_address_collection"] = "required"
+        params["tax_id_collection"] = {"enabled": True}
+        params["customer_update"] = {"address": "auto", "name": "auto"}
+    options: Any = {"idempotency_key": f"purchase-{request.purchase_id}-{request.customer_id}"}
+    with naming_a_customer():
+        return read_session(call(lambda: client().v1.checkout.sessions.create(params, options)))
 
 
 def retrieve_session(session_id: str, *, hurried: bool = False) -> CheckoutSession:
@@ -177,10 +199,7 @@ def disputes_page(start: datetime.datetime, end: datetime.datetime, after: str) 
 
 
 def charge_of_payment(payment_intent_id: str) -> Charge | None:
-    data = call(
-        lambda: client().v1.payment_intents.retrieve(payment_intent_id, {"expand": ["latest_charge"]})
-    )
-    return read_intent(data).charge
+    return retrieve_payment(payment_intent_id).charge
 
 
 def session_of(event: ProviderEvent) -> CheckoutSession:
@@ -201,6 +220,18 @@ def refund_of(event: ProviderEvent) -> ProviderRefund:
 
 def dispute_of(event: ProviderEvent) -> ProviderDispute:
     return read_dispute(event.subject)
+
+
+def customer_of(event: ProviderEvent) -> ProviderCustomer:
+    return read_customer(event.subject)
+
+
+def method_of(event: ProviderEvent) -> ProviderMethod:
+    return read_saved_method(event.subject)
+
+
+def set_up_card_of(event: ProviderEvent) -> SetUpCard:
+    return read_set_up_card(event.subject)
 
 
 def _created_in(start: datetime.datetime, end: datetime.datetime) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from billing.checkout.fulfilment import fulfil_locked_purchase, note_declined
+from billing.customers.events import CUSTOMER_HANDLERS
 from billing.inbox.outcomes import APPLIED, STORED, Outcome, applied_to, source_of, unmatched
 from billing.provider import provider
 from billing.provider.objects import CheckoutSession, EventKind, ProviderEvent
@@ -20,12 +21,17 @@ def apply_event(event: ProviderEvent) -> Outcome:
     Raises:
         MalformedStripeObject: the object lacks a required field; a retry won't help.
     """
+    about_customer = CUSTOMER_HANDLERS.get(event.kind)
+    if about_customer is not None:
+        return APPLIED if about_customer(event) else STORED
     handler = HANDLERS.get(event.kind)
     return handler(event) if handler else STORED
 
 
 def _session_reported(event: ProviderEvent) -> Outcome:
     session = provider().session_of(event)
+    if session.mode != "payment":
+        return STORED  # a card was added: its own events say which
     return _fulfil(event, session, PaymentReport.from_session(session, event.created))
 
 

@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "credits.rates",
     "billing.stripe",
     "billing.packages",
+    "billing.customers",
     "billing.purchases",
     "billing.inbox",
     "billing.refunds",

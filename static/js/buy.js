@@ -13,8 +13,9 @@
   }
 
   function openCheckout(event) {
-    show(event.target.querySelector("button"), true);
-    buttons.forEach((button) => { button.disabled = true; });
+    show(event.submitter, true);
+    // Afterwards: what the pressed button says is not sent if it is off by then.
+    setTimeout(() => buttons.forEach((button) => { button.disabled = true; }));
     timer = setTimeout(restore, ANSWER_TAKES_AT_MOST_MS);
   }
 
@@ -26,7 +27,7 @@
     });
   }
 
-  buttons.forEach((button) => button.form.addEventListener("submit", openCheckout));
+  document.querySelectorAll("[data-buy]").forEach((form) => form.addEventListener("submit", openCheckout));
   // Also when the browser brings the page back as it was left (back/forward cache).
   window.addEventListener("pageshow", restore);
 })();

@@ -12,6 +12,7 @@ import requests
 from django.test import Client
 
 from accounts.models import User
+from billing.inbox.models import InboxEvent
 from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 API = "/api/v1/billing/credits/"
@@ -66,6 +67,11 @@ def send(body: bytes, signature: str | None, path: str = WEBHOOK, client: Client
 def last_event(sandbox: Sandbox, event_type: str) -> dict[str, Any]:
     """The newest event of a type, as Stripe would deliver it."""
     return [event for event in sandbox.objects("event") if event["type"] == event_type][-1]
+
+
+def the_event() -> InboxEvent:
+    """The only stored event, but for those about customers."""
+    return InboxEvent.objects.exclude(type__startswith="customer.").get()
 
 
 def made_up_event(event_type: str, subject: Any, event_id: str = "evt_made_up") -> dict[str, Any]:

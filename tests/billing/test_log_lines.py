@@ -22,6 +22,7 @@ from tests.billing.calling import (
     post_json,
     send,
     signature_of,
+    the_event,
 )
 from tests.billing.database_faults import failing_commits
 from tests.returns.asking import refund_in_dashboard
@@ -127,7 +128,8 @@ def test_what_was_rolled_back_is_not_called_credited(user: User, sandbox: Sandbo
 
     assert deliver(event).status_code == deliver(event).status_code == 200
     assert len(log.of("purchase_credited")) == 1
-    assert len(log.of("event_received")) == 3
+    about_money = [line for line in log.of("event_received") if line["type"] != "customer.created"]
+    assert len(about_money) == 3
 
 
 BODY = json.dumps(made_up_event("customer.updated", {"id": "cus_1", "object": "customer"})).encode()
@@ -178,5 +180,5 @@ def test_an_event_without_a_usable_reference_says_so(
 
     line = {"stripe_event": "evt_made_up", "type": event["type"], "reference": reference, "level": level}
     assert log.of("event_unmatched") == [line]
-    assert noted in InboxEvent.objects.get().note
+    assert noted in the_event().note
     assert "rosalind" not in "".join(log.texts).lower()

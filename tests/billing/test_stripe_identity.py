@@ -22,7 +22,7 @@ from billing.webhooks.unmatched_events import look_again
 from core import program
 from credits.ledger.models import Account, Entry
 from credits.proof.checking import find_violations
-from tests.billing.calling import assert_problem, browser_of, last_event, post_json
+from tests.billing.calling import assert_problem, browser_of, last_event, post_json, the_event
 from tests.billing.reporting import deliver
 from tests.returns.asking import refund_in_dashboard
 from tests.returns.selling import buy
@@ -88,7 +88,7 @@ def test_the_payment_of_another_account_or_mode_is_kept_and_credits_nothing(
     sandbox.pay(session_id)
     assert set(deliver(sandbox)) == {200}
 
-    rows = InboxEvent.objects.all()
+    rows = InboxEvent.objects.exclude(type__startswith="customer.")
     assert {(row.status, row.note) for row in rows} == {("ignored", reason)}
     assert "checkout.session.completed" in {row.type for row in rows}
     assert Purchase.objects.get().status == "pending"
@@ -153,7 +153,7 @@ def test_a_live_site_ignores_what_was_paid_in_test_mode(sandbox: Sandbox, settin
     sandbox.make_odd("event", {"livemode": False}, times=1, where={"type": "checkout.session.completed"})
     sandbox.pay(session_id)
     deliver(sandbox, types=["checkout.session.completed"])
-    assert (InboxEvent.objects.get().status, Purchase.objects.get().status) == ("ignored", "pending")
+    assert (the_event().status, Purchase.objects.get().status) == ("ignored", "pending")
 
     deliver(sandbox)
     assert Purchase.objects.get().status == "completed"

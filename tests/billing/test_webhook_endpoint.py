@@ -25,6 +25,7 @@ from tests.billing.calling import (
     made_up_event,
     paid_session_event,
     signature_of,
+    the_event,
 )
 from tests.support.builders import PackageFactory, UserFactory, put_on_sale, start
 from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
@@ -51,7 +52,7 @@ def test_an_unknown_type_is_stored_whole_and_changes_nothing() -> None:
     event = made_up_event("tax.settings.updated", {"id": "txs_1", "new_field": {"deep": [1, None, "é"]}})
 
     assert deliver(event).status_code == 200
-    row = InboxEvent.objects.get()
+    row = the_event()
     assert (row.id, row.type, row.status, row.payload) == ("evt_made_up", event["type"], "stored", event)
     assert (row.api_version, row.livemode, row.attempts) == ("2026-08-26.dahlia", False, 1)
     assert int(row.stripe_created.timestamp()) == event["created"]
@@ -101,7 +102,7 @@ def test_a_repeated_event_is_counted_and_credited_once_in_three_statements(shop:
         assert deliver(event).status_code == 200
 
     assert len(queries) == 3
-    assert (InboxEvent.objects.get().attempts, Entry.objects.count()) == (2, 1)
+    assert (the_event().attempts, Entry.objects.count()) == (2, 1)
 
 
 def test_the_same_fact_under_another_event_id_is_credited_once(shop: Sandbox) -> None:
@@ -130,7 +131,7 @@ def test_the_same_event_delivered_at_once_is_credited_once(shop: Sandbox, live_s
 
     assert at_once(live_server.url, *[event] * 8) == [200] * 8
     assert (Entry.objects.count(), PurchaseEvent.objects.filter(what="credited").count()) == (1, 1)
-    assert InboxEvent.objects.get().attempts == 8
+    assert the_event().attempts == 8
 
 
 def test_several_events_of_one_payment_delivered_at_once_credit_once(shop: Sandbox, live_server: Any) -> None:
@@ -160,7 +161,7 @@ def test_what_fails_to_apply_is_a_500_kept_as_failed_and_its_repeat_is_applied(
             cursor.execute("ALTER FUNCTION credits_grant_away RENAME TO credits_grant")
 
     assert failed.status_code == 500
-    row = InboxEvent.objects.get()
+    row = the_event()
     assert (row.status, row.attempts, row.payload["id"]) == ("failed", 1, event["id"])
     assert row.note.startswith("ProgrammingError: function credits_grant")
     assert (Purchase.objects.get().status, Entry.objects.count()) == ("pending", 0)
@@ -189,7 +190,7 @@ def test_an_object_without_what_we_need_stays_in_the_inbox_and_is_not_asked_for_
     event = made_up_event("checkout.session.completed", {"id": "cs_test_1", "object": "checkout.session"})
 
     assert deliver(event).status_code == 200
-    row = InboxEvent.objects.get()
+    row = the_event()
     assert row.status == "unreadable"
     assert "KeyError" in row.note
 
@@ -200,7 +201,7 @@ def test_a_failure_after_the_event_was_applied_does_not_undo_its_mark(shop: Sand
     broken = {**event, "data": {"object": {"id": "cs_test_1"}}}
 
     assert deliver(broken).status_code == 200
-    assert InboxEvent.objects.get().status == "applied"
+    assert the_event().status == "applied"
 
 
 # --- Whose is it? -------------------------------------------------------------------------------------------------
@@ -224,7 +225,7 @@ def test_a_session_that_is_not_ours_is_kept_as_unmatched_and_credits_nobody(
     event["data"]["object"].update(id="cs_test_elsewhere", **fields)
     answer = deliver(event)
 
-    row = InboxEvent.objects.get()
+    row = the_event()
     assert (answer.status_code, row.status, row.purchase_id) == (200, "unmatched", None)
     assert Entry.objects.count() == 0
     assert Purchase.objects.get().status == "pending"
@@ -235,7 +236,7 @@ def test_another_session_that_claims_our_purchase_is_unmatched(shop: Sandbox) ->
     event["data"]["object"]["id"] = "cs_test_copied"
 
     assert deliver(event).status_code == 200
-    assert InboxEvent.objects.get().status == "unmatched"
+    assert the_event().status == "unmatched"
     assert Entry.objects.count() == 0
 
 
@@ -267,7 +268,7 @@ def test_a_payment_of_another_amount_or_currency_credits_nothing_and_staff_see_i
     assert deliver(event).status_code == 200
     purchase = Purchase.objects.get()
     assert (purchase.attention, purchase.status, Entry.objects.count()) == (attention, "pending", 0)
-    assert InboxEvent.objects.get().purchase == purchase
+    assert the_event().purchase == purchase
 
 
 def test_a_purchase_of_a_deleted_user_credits_nobody_and_staff_see_it(shop: Sandbox) -> None:
@@ -380,7 +381,7 @@ def test_the_payment_alone_credits_when_the_sessions_own_event_never_comes(shop:
 def test_a_catalogue_event_is_applied_by_a_job_that_mirrors_it(event_type: str) -> None:
     assert deliver(made_up_event(event_type, {"id": "x_1", "object": "x"})).status_code == 200
 
-    assert InboxEvent.objects.get().status == "applied"
+    assert the_event().status == "applied"
     with connection.cursor() as cursor:
         cursor.execute("SELECT task_name, args ->> 'event_id' FROM procrastinate_jobs")
         assert cursor.fetchall() == [("billing.mirror_event", "evt_made_up")]

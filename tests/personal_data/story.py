@@ -16,6 +16,7 @@ from accounts.models import User
 from accounts.teams import invitations
 from accounts.teams.membership import create_team
 from accounts.teams.models import Role, Team
+from billing.checkout.starting import StartedPurchase
 from billing.purchases.models import Purchase
 from credits.adjustments.adjusting import Terms, ask
 from credits.gifts import giving as gifts
@@ -89,10 +90,19 @@ def sign_in_at_provider(sandbox: Sandbox, site: str) -> User:
 
 def buy(sandbox: Sandbox, buyer: User, package: str = "standard") -> Purchase:
     started = start(buyer, package, idempotency_key=f"{package} for {buyer.email}")
-    who = {"email": AT_CHECKOUT, "name": f"{FIRST} {LAST}", "card": CARD} if buyer.oidc_sub == SUBJECT else {}
+    who: dict[str, Any] = {}
+    if buyer.oidc_sub == SUBJECT:
+        who = {"name": f"{FIRST} {LAST}", "card": CARD, "save": True}
+        give_other_address(sandbox, started)
     sandbox.pay(started.session_id, **who)
     deliver(sandbox)
     return Purchase.objects.get(pk=started.purchase.pk)
+
+
+def give_other_address(sandbox: Sandbox, started: StartedPurchase) -> None:
+    """Changes the address on Stripe's own page, where nobody asks us."""
+    session = next(each for each in sandbox.objects("checkout.session") if each["id"] == started.session_id)
+    sandbox.change_object("customer", session["customer"], {"email": AT_CHECKOUT}, tell=["customer.updated"])
 
 
 def decline_and_expire(sandbox: Sandbox, buyer: User) -> None:

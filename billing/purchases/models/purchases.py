@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from billing.customers.models import Consent, SavedMethod
 from billing.money import Money
 from billing.packages.models import Package
 from billing.purchases.models.attention import Attention
@@ -89,6 +90,13 @@ class Purchase(models.Model):
     stripe_session_id = models.CharField(_("Stripe session"), max_length=255, unique=True, null=True)
     stripe_customer_id = models.CharField(_("Stripe customer"), max_length=255, blank=True)
     checkout_url = models.TextField(_("checkout URL"), blank=True)
+    # Set if a saved card was charged instead of a checkout opened: the card, and the consent to charge it.
+    charged_method = models.ForeignKey(
+        SavedMethod, verbose_name=_("charged card"), on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    consent = models.ForeignKey(
+        Consent, verbose_name=_("consent"), on_delete=models.PROTECT, null=True, related_name="+"
+    )
     once_per_buyer = models.BooleanField(_("once per buyer"), default=False, db_default=False)
     invoiced_by_stripe = models.BooleanField(_("invoiced by Stripe"), default=False, db_default=False)
 
@@ -119,6 +127,11 @@ class Purchase(models.Model):
                 fields=["account", "package_code"],
                 condition=Q(once_per_buyer=True),
                 name="purchase_once_per_account",
+            ),
+            models.CheckConstraint(
+                condition=Q(charged_method=None, consent=None)
+                | Q(charged_method__isnull=False, consent__isnull=False),
+                name="purchase_charges_with_consent",
             ),
             models.CheckConstraint(condition=Q(credits__gt=0), name="purchase_credits_positive"),
             models.CheckConstraint(condition=Q(price_minor__gte=0), name="purchase_price_not_negative"),
@@ -237,8 +250,13 @@ class Purchase(models.Model):
 
     @property
     def session_reference(self) -> str | None:
-        """Return the id buyers look the purchase up by: Stripe's session id, or its own if it bypassed Stripe."""
-        return str(self.pk) if self.bypassed_stripe else self.stripe_session_id
+        """Return the id buyers look the purchase up by: Stripe's session id, or its own without a session."""
+        return str(self.pk) if self.bypassed_stripe or self.charges_card else self.stripe_session_id
+
+    @property
+    def charges_card(self) -> bool:
+        """Return whether a saved card is charged; there is no checkout then."""
+        return self.charged_method_id is not None
 
     @property
     def has_receipt(self) -> bool:

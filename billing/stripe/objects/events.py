@@ -37,6 +37,13 @@ KINDS = {
     "price.created": EventKind.CATALOG,
     "price.updated": EventKind.CATALOG,
     "price.deleted": EventKind.CATALOG,
+    "customer.updated": EventKind.CUSTOMER,
+    "customer.deleted": EventKind.CUSTOMER_DELETED,
+    "payment_method.attached": EventKind.METHOD,
+    "payment_method.updated": EventKind.METHOD,
+    "payment_method.automatically_updated": EventKind.METHOD,
+    "payment_method.detached": EventKind.METHOD_DETACHED,
+    "setup_intent.succeeded": EventKind.CARD_SET_UP,
 }
 
 

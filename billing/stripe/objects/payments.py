@@ -61,6 +61,7 @@ def read_intent(data: Json) -> PaymentIntent:
             livemode=bool(data.get("livemode")),
             charge=_charge(data.get("latest_charge")),
             created=instant(data["created"]),
+            confirm_url=_confirm_url(data.get("next_action")),
         )
 
 
@@ -72,6 +73,7 @@ def read_session(data: Json) -> CheckoutSession:
         expanded = intent if isinstance(intent, Mapping) else {}
         return CheckoutSession(
             id=text(data["id"]),
+            mode=data.get("mode") or "payment",
             status=data["status"] or "open",
             payment_status=text(data["payment_status"]),
             amount_total=None if data["amount_total"] is None else minor(data["amount_total"]),
@@ -94,6 +96,11 @@ def read_invoice(data: Json) -> Invoice:
     """Read an invoice."""
     with reading("invoice"):
         return Invoice(text(data["id"]), data["invoice_pdf"] or "")
+
+
+def _confirm_url(action: object) -> str:
+    redirect = action.get("redirect_to_url") if isinstance(action, Mapping) else None
+    return words(redirect.get("url"), 2000) if isinstance(redirect, Mapping) else ""
 
 
 def _charge(value: object) -> Charge | None:

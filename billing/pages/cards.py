@@ -1,0 +1,146 @@
+"""Serve the billing page: the account's saved cards, and the way to Stripe's own page for customers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import cast
+
+import structlog
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.errors import UserErased
+from accounts.models import User
+from accounts.sign_in.resuming import posted_from
+from accounts.teams.models import Team
+from accounts.teams.shown_account import ask_again, for_the_shown_account
+from accounts.teams.switching import acting_team
+from billing.customers.adding import card_page, portal_page
+from billing.customers.consents import adding_a_card
+from billing.customers.methods import (
+    find_method,
+    make_default,
+    refresh_methods,
+    remove_method,
+    shown_methods,
+)
+from billing.customers.permissions import manages_billing
+from billing.errors import BillingError, StripeRefused, StripeUnavailable, UnknownPaymentMethod
+from billing.provider import provider
+from core.uuids import as_uuid
+from credits.ledger import operations as ledger
+from credits.ledger.holders import account_of
+from credits.ledger.models import Account
+
+log = structlog.get_logger(__name__)
+SEE_OTHER = 303
+Act = Callable[[HttpRequest, Account], HttpResponse]
+
+
+@never_cache
+@login_required
+@require_safe
+def billing_page(request: HttpRequest) -> HttpResponse:
+    """Show the saved cards; after one was added, ask Stripe for it, as its webhook may still be on its way."""
+    user, team = cast(User, request.user), acting_team(request)
+    account = account_of(user, team).first()
+    manages = account is None or manages_billing(user, account)
+    if account is not None and manages and request.GET.get("added"):
+        _refresh(account)
+        return redirect("credits-billing")
+    context = {
+        "team": team,
+        "manages": manages,
+        "cards": shown_methods(account) if account and manages else [],
+        "has_customer": bool(account) and manages and hasattr(account, "customer"),
+        "consent": adding_a_card(),
+    }
+    return render(request, "credits/billing.html", context)
+
+
+def _refresh(account: Account) -> None:
+    try:
+        with provider().place(wait_s=0):
+            refresh_methods(account)
+    except (StripeUnavailable, StripeRefused) as error:
+        log.warning("cards_not_refreshed", account=str(account.pk), reason=error.code)
+
+
+def _for_managers(act: Act) -> Callable[[HttpRequest], HttpResponse]:
+    """Return the view of a form on the billing page, for the account it was shown for, and who manages its billing."""
+
+    @never_cache
+    @login_required
+    @posted_from(gettext_lazy("You were signed out. Please try again."), "credits-billing")
+    @require_POST
+    @for_the_shown_account(ask_again("credits-billing"))
+    @wraps(act)
+    def view(request: HttpRequest, team: Team | None) -> HttpResponse:
+        user = cast(User, request.user)
+        account = ledger.open_team_account(team) if team else ledger.open_account(user)
+        if not manages_billing(user, account):
+            messages.error(request, _("Only the team’s owner and admins can do this."))
+            return redirect("credits-billing")
+        try:
+            return act(request, account)
+        except UnknownPaymentMethod:
+            messages.info(request, _("This card was removed before."))
+        except UserErased as error:
+            messages.error(request, error.message)
+        except BillingError as error:
+            log.warning("billing_page_failed", act=act.__name__, code=error.code)
+            messages.error(
+                request, _("Stripe can’t be reached at the moment. Nothing was changed. Please try again.")
+            )
+        return redirect("credits-billing")
+
+    return cast(Callable[[HttpRequest], HttpResponse], view)
+
+
+@_for_managers
+def add_card(request: HttpRequest, account: Account) -> HttpResponse:
+    """Record the consent, and redirect to Stripe's page for adding a card."""
+    return _go_to(card_page(account, cast(User, request.user)))
+
+
+@_for_managers
+def remove_card(request: HttpRequest, account: Account) -> HttpResponse:
+    """Remove a saved card, at Stripe too."""
+    card = find_method(account, _named_card(request))
+    remove_method(account, card.pk)
+    messages.success(request, _("%(card)s was removed.") % {"card": card.named})
+    return redirect("credits-billing")
+
+
+@_for_managers
+def make_card_default(request: HttpRequest, account: Account) -> HttpResponse:
+    """Make a saved card the default."""
+    card = find_method(account, _named_card(request))
+    make_default(account, card.pk)
+    messages.success(request, _("%(card)s is your default card now.") % {"card": card.named})
+    return redirect("credits-billing")
+
+
+@_for_managers
+def portal(request: HttpRequest, account: Account) -> HttpResponse:
+    """Redirect to Stripe's own page for the customer."""
+    return _go_to(portal_page(account))
+
+
+def _named_card(request: HttpRequest) -> uuid.UUID:
+    card_id = as_uuid(request.POST.get("card", ""))
+    if card_id is None:
+        raise UnknownPaymentMethod("No saved payment method has this id.")
+    return card_id
+
+
+def _go_to(url: str) -> HttpResponse:
+    return HttpResponse(status=SEE_OTHER, headers={"Location": url})
