@@ -49,6 +49,36 @@ class OfferChanged(BillingError):
         return {"offer": self.params["offer"]}
 
 
+class CustomAmountsNotSold(BillingError):
+    """Buyers can't choose the amount in this currency."""
+
+    code = "custom_amounts_not_sold"
+    status = 404
+
+
+class AmountRefused(BillingError):
+    """An amount that can't be bought. ``minimum``, ``maximum`` and ``increment`` in the params are `Money`."""
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        limits = {name: self.params[name] for name in ("minimum", "maximum", "increment")}
+        return {name: float(limit.major) for name, limit in limits.items()} | {
+            "currency": limits["minimum"].currency
+        }
+
+
+class AmountBelowMinimum(AmountRefused):
+    code = "amount_below_minimum"
+
+
+class AmountAboveMaximum(AmountRefused):
+    code = "amount_above_maximum"
+
+
+class AmountNotOnIncrement(AmountRefused):
+    code = "amount_not_on_increment"
+
+
 class ReturnUrlNotAllowed(BillingError):
     """A success or cancel URL outside the allowed hosts: redirecting there would be an open redirect."""
 

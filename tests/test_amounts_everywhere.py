@@ -24,6 +24,7 @@ from accounts.teams.forms import CapForm, InviteForm
 from billing.admin.refund_dialog import RefundForm, RefundPaymentForm
 from billing.api.refunds import PreviewQuerySerializer, RefundOrderSerializer
 from billing.errors import CatalogError
+from billing.packages.catalog_amounts import MONEY
 from billing.packages.catalog_file import read_catalog
 from billing.packages.models import Package
 from core.amounts.api_fields import WrittenNumbersParser
@@ -224,6 +225,14 @@ price = 10
 display_order = 3
 validity_days = 30
 """
+CUSTOM_AMOUNT = """\
+[[custom_amount]]
+minimum = 25
+maximum = 250
+increment = 25
+credits_per_unit = 100
+validity_days = 25
+"""
 CARD = """\
 [[rate]]
 provider = "example"
@@ -255,12 +264,31 @@ def test_a_catalogue_takes_plain_digits_only(toml: Path, key: str) -> None:
     def read(text: str) -> Any:
         toml.write_text(_with(CATALOG, key, text))
         try:
-            (package,) = read_catalog(toml)
+            (package,) = read_catalog(toml).packages
         except CatalogError as error:
             if f": {key}: " not in error.message:
                 raise
             raise Refused from error
         return package.price.major if key == "price" else getattr(package, key)
+
+    assert read(GOOD) == 25
+    assert refused_by(read, BAD_IN_TOML) == []
+    if key != "validity_days":  # which is never in quotes
+        assert read(f'"{GOOD}"') == 25
+        assert refused_by(read, [json.dumps(text, ensure_ascii=False) for text in BAD]) == []
+
+
+@pytest.mark.parametrize("key", ["minimum", "maximum", "increment", "credits_per_unit", "validity_days"])
+def test_a_catalogues_custom_amounts_are_plain_digits_only(toml: Path, key: str) -> None:
+    def read(text: str) -> Any:
+        toml.write_text(CATALOG + _with(CUSTOM_AMOUNT, key, text))
+        try:
+            (entry,) = read_catalog(toml).custom_amounts
+        except CatalogError as error:
+            if f": {key}: " not in error.message:
+                raise
+            raise Refused from error
+        return getattr(entry, f"{key}_minor") / 100 if key in MONEY else getattr(entry, key)
 
     assert read(GOOD) == 25
     assert refused_by(read, BAD_IN_TOML) == []
@@ -290,7 +318,7 @@ def test_a_rate_card_takes_plain_digits_only(toml: Path, key: str) -> None:
 
 def test_a_comment_behind_a_number_is_none_of_it(toml: Path) -> None:
     toml.write_text(_with(_with(CATALOG, "credits", "25 # not 1_000"), "price", "2.50# +1"))
-    (package,) = read_catalog(toml)
+    (package,) = read_catalog(toml).packages
     assert package.credits == 25
     assert package.price.minor == 250
 

@@ -1,47 +1,53 @@
-"""Load a catalogue file's packages."""
+"""Put a catalogue file on sale."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import transaction
 
 from billing.errors import CatalogError
-from billing.packages.catalog_file import CatalogPackage
-from billing.packages.models import Package
+from billing.packages.catalog_file import Catalog, CatalogPackage
+from billing.packages.models import CustomAmount, Package
+
+CUSTOM_AMOUNT_VALUES = [
+    "minimum_minor", "maximum_minor", "increment_minor", "credits_per_unit", "validity_days", "is_active",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
-class LoadedPackage:
-    """A package and the outcome of loading it: ``created``, ``updated``, ``unchanged`` or ``retired``."""
+class Loaded:
+    """A row and the outcome of loading it: ``created``, ``updated``, ``unchanged`` or ``retired``."""
 
-    package: Package
+    row: Package | CustomAmount
     outcome: str
 
 
 @transaction.atomic
-def load_catalog(
-    catalog: Iterable[CatalogPackage], *, keep_others: bool = False, dry_run: bool = False
-) -> list[LoadedPackage]:
+def load_catalog(catalog: Catalog, *, keep_others: bool = False, dry_run: bool = False) -> list[Loaded]:
     """Put exactly the catalogue on sale, all or nothing. ``dry_run`` only returns what would change.
 
-    Packages are matched by code. Unless ``keep_others``, those not in the catalogue are taken off sale, never deleted.
-    Loading the same catalogue again changes nothing.
+    Packages are matched by code, custom amounts by currency. Unless ``keep_others``, those not in the catalogue are
+    taken off sale, never deleted. Loading the same catalogue again changes nothing.
 
     Raises:
         CatalogError: another package already uses a Stripe product given in the catalogue.
     """
-    wanted = list(catalog)
-    loaded = [_load(entry) for entry in wanted]
+    loaded = [_load(entry) for entry in catalog.packages]
     if not keep_others:
-        loaded += _retire_all_but({entry.code for entry in wanted})
+        loaded += _retire_all_but(Package, "code", [entry.code for entry in catalog.packages])
+    loaded += [_load_custom_amount(entry) for entry in catalog.custom_amounts]
+    if not keep_others:
+        loaded += _retire_all_but(
+            CustomAmount, "currency", [each.currency for each in catalog.custom_amounts]
+        )
     if dry_run:
         transaction.set_rollback(True)
     return loaded
 
 
-def _load(entry: CatalogPackage) -> LoadedPackage:
+def _load(entry: CatalogPackage) -> Loaded:
     package = Package.objects.select_for_update().filter(code=entry.code).first() or Package(code=entry.code)
     outcome = "created" if package._state.adding else "updated"
     before = _facts(package)
@@ -49,14 +55,27 @@ def _load(entry: CatalogPackage) -> LoadedPackage:
         setattr(package, name, value)
     package.give_stripe_ids(entry.stripe_product_id, entry.stripe_price_id)
     if outcome == "updated" and before == _facts(package):
-        return LoadedPackage(package, "unchanged")
+        return Loaded(package, "unchanged")
     _require_own_product(package)
     package.save()
-    return LoadedPackage(package, outcome)
+    return Loaded(package, outcome)
 
 
-def _facts(package: Package) -> dict[str, object]:
-    return {field.attname: getattr(package, field.attname) for field in package._meta.concrete_fields}
+def _load_custom_amount(entry: CustomAmount) -> Loaded:
+    rows = CustomAmount.objects.select_for_update().filter(currency=entry.currency)
+    row = rows.first() or CustomAmount(currency=entry.currency)
+    outcome = "created" if row._state.adding else "updated"
+    before = _facts(row)
+    for name in CUSTOM_AMOUNT_VALUES:
+        setattr(row, name, getattr(entry, name))
+    if outcome == "updated" and before == _facts(row):
+        return Loaded(row, "unchanged")
+    row.save()
+    return Loaded(row, outcome)
+
+
+def _facts(row: Package | CustomAmount) -> dict[str, object]:
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
 
 def _require_own_product(package: Package) -> None:
@@ -83,10 +102,14 @@ def _values(entry: CatalogPackage) -> dict[str, object]:
     }
 
 
-def _retire_all_but(codes: set[str]) -> list[LoadedPackage]:
+def _retire_all_but(
+    model: type[Package] | type[CustomAmount], key: str, kept: Collection[str]
+) -> list[Loaded]:
     retired = []
-    for package in Package.objects.select_for_update().filter(is_active=True).exclude(code__in=codes):
-        package.is_active = False
-        package.save(update_fields=["is_active"])
-        retired.append(LoadedPackage(package, "retired"))
+    for row in (
+        model._default_manager.select_for_update().filter(is_active=True).exclude(**{f"{key}__in": kept})
+    ):
+        row.is_active = False
+        row.save(update_fields=["is_active"])
+        retired.append(Loaded(row, "retired"))
     return retired

@@ -1,6 +1,7 @@
 """Read a catalogue file (TOML) and report each mistake with its line.
 
-It has a ``currency`` and a ``[[package]]`` table per package; `billing/packages/catalogs/standard.toml` shows all keys.
+It has a ``currency``, a ``[[package]]`` table per package, and a ``[[custom_amount]]`` table per currency in which
+buyers choose the amount; `billing/packages/catalogs/standard.toml` is an example, docs/go-live.md has the keys.
 """
 
 from __future__ import annotations
@@ -14,12 +15,22 @@ from typing import Any
 from billing.currencies import SUPPORTED
 from billing.errors import CatalogError
 from billing.money import Money, price_refusal
-from billing.packages.models import LONGEST_VALIDITY_DAYS, PRICE_ID, PRODUCT_ID, Package
+from billing.packages.catalog_amounts import TABLE as CUSTOM_AMOUNT
+from billing.packages.catalog_amounts import read_custom_amounts
+from billing.packages.models import (
+    CUSTOM_CODE,
+    LARGEST_CREDITS,
+    LONGEST_VALIDITY_DAYS,
+    PRICE_ID,
+    PRODUCT_ID,
+    CustomAmount,
+    Package,
+)
 from billing.packages.pricing import offers
 from core.amounts.parsing import NotAnAmount
 from core.toml_files import TomlFile
 
-FILE_KEYS = {"currency", "package"}
+FILE_KEYS = {"currency", "package", CUSTOM_AMOUNT}
 REQUIRED = {"code", "name", "credits", "price"}
 OPTIONAL = {
     "description",
@@ -32,7 +43,6 @@ OPTIONAL = {
 }
 OPTIONAL |= {"stripe_product_id", "stripe_price_id"}
 SMALLEST_CREDITS = Decimal("0.01")
-LARGEST_CREDITS = Decimal(10**15)
 
 
 @dataclass(frozen=True)
@@ -53,8 +63,16 @@ class CatalogPackage:
     repeatable: bool
 
 
-def read_catalog(path: Path) -> list[CatalogPackage]:
-    """Return the file's packages, in its order.
+@dataclass(frozen=True)
+class Catalog:
+    """A file's packages in its order, and its custom amounts as unsaved rows."""
+
+    packages: list[CatalogPackage]
+    custom_amounts: list[CustomAmount]
+
+
+def read_catalog(path: Path) -> Catalog:
+    """Return what the file puts on sale.
 
     Raises:
         CatalogError: the file can't be read or has mistakes; the message has one line for each.
@@ -69,10 +87,11 @@ class _Reader:
         self.file = file
         self.currency = "usd"
 
-    def read(self) -> list[CatalogPackage]:
+    def read(self) -> Catalog:
         data = self.file.data
         for key in sorted(data.keys() - FILE_KEYS):
-            self._mistake(self._line_of(key), f"unknown key {key!r}; known are currency and [[package]]")
+            known = f"currency, [[package]] and [[{CUSTOM_AMOUNT}]]"
+            self._mistake(self._line_of(key), f"unknown key {key!r}; known are {known}")
         self.currency = self._currency(data.get("currency", "usd"))
         tables = self._tables(data.get("package", []))
         packages = [self._package(index, table) for index, table in enumerate(tables)]
@@ -80,8 +99,9 @@ class _Reader:
         self._refuse_duplicates(tables, "stripe_product_id")
         if not self.file.mistakes:
             self._compare_discounts(tables, packages)
+        custom_amounts = read_custom_amounts(self.file, self.currency)
         self.file.raise_mistakes()
-        return [package for package in packages if package]
+        return Catalog([package for package in packages if package], custom_amounts)
 
     def _tables(self, value: object) -> list[dict[str, Any]]:
         if not isinstance(value, list) or not value:
@@ -122,6 +142,8 @@ class _Reader:
             stripe_price_id=fields.text("stripe_price_id", PRICE_ID, "a Stripe price ID, price_…", ""),
             repeatable=fields.flag("repeatable", default=False),
         )
+        if package.code == CUSTOM_CODE:
+            fields._wrong("code", f"{CUSTOM_CODE!r} is the code of custom amounts")
         if package.stripe_price_id and not package.stripe_product_id:
             fields._wrong("stripe_price_id", "a price needs its product: stripe_product_id is missing")
         return package if len(self.file.mistakes) == before else None

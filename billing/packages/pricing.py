@@ -25,9 +25,8 @@ class Offer:
 
     @property
     def discount_percentage(self) -> Decimal:
-        """Return the saving as a percentage of the list price, rounded down so as not to overpromise."""
-        share = Decimal(self.saving.minor * 100) / max(1, self.list_price.minor)
-        return share.quantize(HUNDREDTH, rounding=ROUND_DOWN)
+        """Return the saving in percent."""
+        return discount(self.package.price, self.list_price)
 
     @property
     def whole_discount(self) -> int:
@@ -43,7 +42,9 @@ class Offer:
 def offers(packages: Iterable[Package]) -> list[Offer]:
     """Return an offer for each package, in the given order, without queries."""
     listed = list(packages)
-    starters = {currency: _starter(listed, currency) for currency in {package.currency for package in listed}}
+    starters = {
+        currency: starter_in(listed, currency) for currency in {package.currency for package in listed}
+    }
     return [Offer(package, _list_price(package, starters[package.currency])) for package in listed]
 
 
@@ -59,7 +60,13 @@ def discounts(packages: Sequence[Package]) -> dict[int, Decimal]:
     return {each.pk: offers([each, *on_sale])[0].discount_percentage for each in packages}
 
 
-def _starter(packages: list[Package], currency: str) -> Package | None:
+def discount(price: Money, list_price: Money) -> Decimal:
+    """Return by how many percent the price is below the list price, rounded down so as not to overpromise."""
+    share = Decimal((list_price.minor - price.minor) * 100) / max(1, list_price.minor)
+    return share.quantize(HUNDREDTH, rounding=ROUND_DOWN)
+
+
+def starter_in(packages: Iterable[Package], currency: str) -> Package | None:
     """Return the currency's smallest paid package, whose rate is the list rate."""
     candidates = (package for package in packages if package.currency == currency and package.price_minor)
     return min(candidates, key=lambda package: (package.credits, package.pk), default=None)

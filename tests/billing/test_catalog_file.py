@@ -41,7 +41,7 @@ def write(tmp_path: Path) -> Path:
 
 
 def test_the_standard_catalogue_sells_exactly_these_four_packs() -> None:
-    assert [facts(package) for package in read_catalog(CATALOGS / "standard.toml")] == [
+    assert [facts(package) for package in read_catalog(CATALOGS / "standard.toml").packages] == [
         ("starter", "Starter Pack", 1000, "$10.00", ""),
         ("standard", "Standard Pack", 5000, "$45.00", ""),
         ("pro", "Pro Pack", 10000, "$80.00", "popular"),
@@ -50,7 +50,7 @@ def test_the_standard_catalogue_sells_exactly_these_four_packs() -> None:
 
 
 def test_the_growth_catalogue_sells_exactly_these_five_packs() -> None:
-    assert [facts(package) for package in read_catalog(CATALOGS / "growth.toml")] == [
+    assert [facts(package) for package in read_catalog(CATALOGS / "growth.toml").packages] == [
         ("starter", "Starter Pack", 100, "$10.00", ""),
         ("basic", "Basic Pack", 500, "$45.00", ""),
         ("pro", "Pro Pack", 1000, "$85.00", "popular"),
@@ -64,7 +64,7 @@ def test_what_a_file_does_not_say_has_a_plain_default(write: Path) -> None:
         GOOD + '[[package]]\ncode = "big"\nname = "Big"\ncredits = 5.5\nprice = 0\nrepeatable = true\n'
     )
 
-    first, second = read_catalog(write)
+    first, second = read_catalog(write).packages
     assert first == CatalogPackage(
         code="starter",
         name="Starter",
@@ -96,7 +96,7 @@ def test_what_a_file_does_not_say_has_a_plain_default(write: Path) -> None:
 def test_a_price_is_in_its_currencys_own_unit(write: Path, currency: str, price: str, minor: int) -> None:
     write.write_text(GOOD.replace('"usd"', f'"{currency}"').replace('"10.00"', price))
 
-    (package,) = read_catalog(write)
+    (package,) = read_catalog(write).packages
     assert package.price == Money(minor, currency.lower())
 
 
@@ -106,7 +106,7 @@ def test_an_older_file_may_name_the_discount_that_its_prices_make(write: Path, s
         GOOD
         + f'[[package]]\ncode = "big"\nname = "Big"\ncredits = 5000\nprice = 45\ndiscount_percentage = {said}\n'
     )
-    assert [package.code for package in read_catalog(write)] == ["starter", "big"]
+    assert [package.code for package in read_catalog(write).packages] == ["starter", "big"]
 
 
 MISTAKES = {

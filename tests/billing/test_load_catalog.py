@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from billing.packages.models import Package
+from billing.packages.models import CustomAmount, Package
 from tests.support.builders import CATALOGS, PackageFactory, put_on_sale
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +68,7 @@ def test_loading_another_file_updates_retires_and_never_deletes() -> None:
         "premium": "created",
         "enterprise": "updated",
         "standard": "retired",
+        "custom": "retired",
     }
     pro = Package.objects.get(code="pro")
     assert (pro.pk, pro.price_minor, pro.stripe_product_id, pro.stripe_price_id) == (
@@ -130,6 +131,7 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any]]] = [
     ("package_price_on_sale_can_be_paid", {"currency": "kwd", "price_minor": 12345}),
     ("package_price_on_sale_can_be_paid", {"currency": "ugx", "price_minor": 1550}),
     ("package_one_per_stripe_product", {"stripe_product_id": "prod_taken"}),
+    ("package_code_is_not_custom", {"code": "custom"}),
 ]
 
 
@@ -147,3 +149,75 @@ def test_two_packs_never_share_a_code() -> None:
 
     with pytest.raises(IntegrityError), transaction.atomic():
         PackageFactory(code="taken")
+
+
+# --- Custom amounts ---------------------------------------------------------------------------------------------------
+
+AMOUNTS = """
+[[custom_amount]]
+minimum = "5.00"
+maximum = "50.00"
+increment = "0.50"
+credits_per_unit = 90
+validity_days = 365
+"""
+
+
+def test_custom_amounts_are_loaded_changed_and_taken_off_sale_with_the_packages(tmp_path: Path) -> None:
+    assert "created   custom        $5.00 to $500.00, in steps of $0.01" in run(CATALOGS / "standard.toml")
+    assert "unchanged custom " in run(CATALOGS / "standard.toml")
+    before = CustomAmount.objects.get()
+
+    file = tmp_path / "catalog.toml"
+    file.write_text((CATALOGS / "growth.toml").read_text() + AMOUNTS)
+    assert "updated   custom        $5.00 to $50.00" in run(file, dry_run=True)
+    assert CustomAmount.objects.get().maximum_minor == 50000
+    said = run(file)
+    after = CustomAmount.objects.get()
+    assert ("6 packages. Next" in said, after.pk, after.is_active) == (True, before.pk, True)
+    assert (after.minimum_minor, after.maximum_minor, after.increment_minor) == (500, 5000, 50)
+    assert (after.credits_per_unit, after.validity_days) == (Decimal(90), 365)
+
+    run(CATALOGS / "growth.toml", keep_others=True)
+    assert CustomAmount.objects.get().is_active is True
+    run(CATALOGS / "growth.toml")
+    assert CustomAmount.objects.get().is_active is False
+    run(file)
+    assert CustomAmount.objects.get().is_active is True
+
+
+IMPOSSIBLE_AMOUNTS: list[tuple[str, dict[str, Any]]] = [
+    ("customamount_currency_is_a_code", {"currency": "US$"}),
+    ("customamount_minimum_is_not_above_maximum", {"minimum_minor": 60000}),
+    ("customamount_minimum_is_not_above_maximum", {"minimum_minor": -500, "credits_per_unit": -1}),
+    ("customamount_increment_positive", {"increment_minor": 0}),
+    ("customamount_increment_positive", {"increment_minor": -1}),
+    ("customamount_limits_are_on_the_increment", {"increment_minor": 1000}),
+    ("customamount_limits_are_on_the_increment", {"maximum_minor": 49_999, "increment_minor": 500}),
+    ("customamount_on_sale_can_be_paid", {"currency": "kwd", "minimum_minor": 5000}),
+    ("customamount_on_sale_can_be_paid", {"currency": "isk"}),
+    ("customamount_minimum_buys_a_credit", {"credits_per_unit": Decimal("0.199999")}),
+    ("customamount_minimum_buys_a_credit", {"currency": "kwd", "credits_per_unit": Decimal("1.9")}),
+    ("customamount_minimum_buys_a_credit", {"currency": "jpy", "credits_per_unit": Decimal("0.0019")}),
+    ("customamount_validity_is_bounded", {"validity_days": 0}),
+]
+
+
+@pytest.mark.parametrize(("constraint", "values"), IMPOSSIBLE_AMOUNTS)
+def test_the_database_refuses_impossible_custom_amounts_by_itself(
+    constraint: str, values: dict[str, Any]
+) -> None:
+    put_on_sale()
+
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        CustomAmount.objects.update(**values)
+    CustomAmount.objects.update(credits_per_unit=Decimal("0.2"))
+
+
+def test_a_currency_has_one_entry_for_custom_amounts() -> None:
+    put_on_sale()
+    entry = CustomAmount.objects.get()
+    entry.pk = None
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        entry.save(force_insert=True)

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from billing.errors import CatalogError
 from billing.packages.catalog import load_catalog
 from billing.packages.catalog_file import read_catalog
-from billing.packages.models import Package
+from billing.packages.models import CUSTOM_CODE, CustomAmount, Package
 
 
 class Command(BaseCommand):
@@ -33,9 +33,13 @@ class Command(BaseCommand):
         except CatalogError as error:
             raise CommandError(error.message) from error
         for item in loaded:
-            package = item.package
-            self.stdout.write(
-                f"{item.outcome:<10}{package.code:<14}{package.credits:>12,.0f} credits  {package.price}"
-            )
+            self.stdout.write(f"{item.outcome:<10}{_in_words(item.row)}")
         after = "Nothing was changed." if dry_run else "Next: manage.py sync_catalog"
-        self.stdout.write(f"{len(loaded)} packages. {after}")
+        packages = sum(isinstance(item.row, Package) for item in loaded)
+        self.stdout.write(f"{packages} packages. {after}")
+
+
+def _in_words(row: Package | CustomAmount) -> str:
+    if isinstance(row, Package):
+        return f"{row.code:<14}{row.credits:>12,.0f} credits  {row.price}"
+    return f"{CUSTOM_CODE:<14}{row.minimum} to {row.maximum}, in steps of {row.increment}"

@@ -1,0 +1,118 @@
+"""Compute how many credits a custom amount of money buys, by the packages on sale.
+
+A *step* is a package at whose price a better rate may begin; `steps` says which packages are. Let ``a`` be the amount,
+``r₀`` the rate of the currency's `CustomAmount`, and ``c/p`` the rate of a step with ``c`` credits for the price ``p``:
+
+    R(a)       = the largest of r₀ and the rates of the steps with p ≤ a
+    credits(a) = a · R(a), rounded up to hundredths
+
+1. *Paying more never buys fewer credits.* If a ≤ b, the steps with p ≤ a are among those with p ≤ b, so R(a) ≤ R(b) and
+   a · R(a) ≤ b · R(b). Rounding up keeps that order.
+2. *The rate is never worse than that of a step that costs no more.* For every step with p ≤ a, R(a) ≥ c/p, and rounding
+   up takes nothing away: credits(a) ≥ a · c/p. At its price (a = p) that is at least c, all its credits.
+
+Rounding down would break the second rule: with 1,000 credits for $3.00, $3.01 is worth 1,003.33…, and 1,003.33 is less.
+Rounding up gives away less than a hundredth of a credit, under 1% of it, as the minimum buys at least one credit. Rates
+are fractions: a decimal quotient is rounded itself, and what it buys could end a hundredth off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil
+
+from django.utils.translation import gettext as _
+
+from billing.currencies import decimal_places
+from billing.errors import AmountAboveMaximum, AmountBelowMinimum, AmountNotOnIncrement
+from billing.money import Money, round_minor
+from billing.packages.models import LARGEST_CREDITS, CustomAmount, Package
+from billing.packages.pricing import discount, starter_in
+
+HUNDREDTHS = 100
+
+
+@dataclass(frozen=True)
+class PricedAmount:
+    """What an amount buys. ``list_price`` is the credits at the starter package's rate, as for packages."""
+
+    price: Money
+    credits: Decimal
+    list_price: Money
+    validity_days: int | None
+
+    @property
+    def discount_percentage(self) -> Decimal:
+        return discount(self.price, self.list_price)
+
+
+def price_amount(amount: Decimal, entry: CustomAmount, packages: Iterable[Package]) -> PricedAmount:
+    """Price an amount in the currency's main unit. Only depends on the arguments, and makes no queries.
+
+    Raises:
+        AmountBelowMinimum, AmountAboveMaximum, AmountNotOnIncrement: the entry doesn't allow this amount.
+    """
+    price, on_sale = _allowed(amount, entry), list(packages)
+    worth = price.minor * _rate(price, entry, on_sale)
+    credits = Decimal(ceil(worth * HUNDREDTHS)) / HUNDREDTHS
+    if credits > LARGEST_CREDITS:
+        message = _("This amount buys more credits than can be recorded. Choose a smaller one.")
+        raise AmountAboveMaximum(message, **_limits(entry))
+    return PricedAmount(price, credits, _list_price(price, worth, on_sale), entry.validity_days)
+
+
+def steps(entry: CustomAmount, packages: Iterable[Package]) -> list[Package]:
+    """Return the packages whose rates an amount gets, cheapest first: those on sale in its currency that aren't free
+    and whose credits last at least as long as the amount's. Credits at a discount because they expire soon would
+    otherwise be sold as ones that don't.
+    """
+    found = [
+        package
+        for package in packages
+        if package.is_active
+        and package.price_minor
+        and package.currency == entry.currency
+        and _lasts_as_long(package, entry)
+    ]
+    return sorted(found, key=lambda package: (package.price_minor, package.credits))
+
+
+def _lasts_as_long(package: Package, entry: CustomAmount) -> bool:
+    if package.validity_days is None:
+        return True
+    return entry.validity_days is not None and package.validity_days >= entry.validity_days
+
+
+def _allowed(amount: Decimal, entry: CustomAmount) -> Money:
+    """Return the amount as money if the entry allows it."""
+    if amount < entry.minimum.major:
+        raise AmountBelowMinimum(_("The minimum is %s.") % entry.minimum, **_limits(entry))
+    if amount > entry.maximum.major:
+        raise AmountAboveMaximum(_("The maximum is %s.") % entry.maximum, **_limits(entry))
+    if amount % entry.increment.major:
+        raise AmountNotOnIncrement(_("Enter a multiple of %s.") % entry.increment, **_limits(entry))
+    return Money.from_major(amount, entry.currency)
+
+
+def _limits(entry: CustomAmount) -> dict[str, Money]:
+    return {"minimum": entry.minimum, "maximum": entry.maximum, "increment": entry.increment}
+
+
+def _rate(price: Money, entry: CustomAmount, packages: list[Package]) -> Fraction:
+    """Return the credits for a minor unit."""
+    base = Fraction(entry.credits_per_unit.scaleb(-decimal_places(entry.currency)))
+    affordable = (step for step in steps(entry, packages) if step.price_minor <= price.minor)
+    return max([base, *(Fraction(step.credits) / step.price_minor for step in affordable)])
+
+
+def _list_price(price: Money, worth: Fraction, packages: list[Package]) -> Money:
+    starter = starter_in((package for package in packages if package.is_active), price.currency)
+    if starter is None:
+        return price
+    listed = worth * starter.price_minor / Fraction(starter.credits)
+    return Money(
+        max(round_minor(Decimal(listed.numerator) / listed.denominator), price.minor), price.currency
+    )
