@@ -69,9 +69,15 @@ class PackageQuerySerializer(serializers.Serializer[Any]):
 
 
 class OrderSerializer(serializers.Serializer[Any]):
-    """An order for one package."""
+    """An order for one package, or for an amount and its currency."""
 
-    package_code = serializers.CharField(max_length=50)
+    package_code = serializers.CharField(max_length=50, required=False)
+    amount = AmountField(
+        max_digits=20,
+        decimal_places=3,
+        required=False,
+        help_text="In place of a package: what the buyer pays, in the main unit of `currency`.",
+    )
     success_url = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -94,8 +100,50 @@ class OrderSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the fields of a `PurchaseOrder`."""
-        seen = SeenOffer(attrs.pop("price", None), attrs.pop("currency", None), attrs.pop("credits", None))
+        if "amount" in attrs:
+            attrs["currency"] = self._currency_of_amount(attrs)
+        elif "package_code" not in attrs:
+            raise _missing("package_code")
+        currency = attrs.get("currency") if "amount" in attrs else attrs.pop("currency", None)
+        seen = SeenOffer(attrs.pop("price", None), currency, attrs.pop("credits", None))
         return {**attrs, "seen": seen}
+
+    def _currency_of_amount(self, attrs: dict[str, Any]) -> str:
+        if "package_code" in attrs:
+            raise serializers.ValidationError({"amount": "Send either package_code or amount, not both."})
+        if "currency" not in attrs:
+            raise _missing("currency")
+        return str(attrs["currency"]).lower()
+
+
+def _missing(field: str) -> serializers.ValidationError:
+    return serializers.ValidationError({field: "This field is required."}, code="required")
+
+
+class QuoteQuerySerializer(serializers.Serializer[Any]):
+    amount = AmountField(
+        max_digits=20,
+        decimal_places=3,
+        required=False,
+        help_text="What the buyer would pay, in the main unit.",
+    )
+    currency = serializers.CharField(max_length=3)
+
+    def validate_currency(self, currency: str) -> str:
+        return currency.lower()
+
+
+class QuoteSerializer(serializers.Serializer[Any]):
+    """What an amount buys, if one was sent, and which amounts can be bought, in the currency's main unit."""
+
+    credits = NumberField(source="priced.credits", allow_null=True)
+    price = MoneyField(source="priced.price", allow_null=True)
+    currency = serializers.CharField(source="limits.currency", read_only=True)
+    discount_percentage = NumberField(source="priced.discount_percentage", allow_null=True)
+    validity_days = serializers.IntegerField(source="limits.validity_days", read_only=True, allow_null=True)
+    minimum = MoneyField(source="limits.minimum")
+    maximum = MoneyField(source="limits.maximum")
+    increment = MoneyField(source="limits.increment")
 
 
 class StartedPurchaseSerializer(serializers.Serializer[Any]):

@@ -33,6 +33,7 @@ urlpatterns: list[URLPattern] = [
         name="api-docs",
     ),
     *_either_way(f"{V1}packages", views.PackagesView, "api-packages"),
+    *_either_way(f"{V1}quote", views.QuoteView, "api-quote"),
     *_either_way(f"{V1}purchase", views.PurchaseView, "api-purchase"),
     *_either_way(f"{V1}session/<str:session_id>", views.SessionView, "api-session"),
     *_either_way(f"{V1}history", views.HistoryView, "api-history"),

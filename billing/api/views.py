@@ -24,13 +24,15 @@ from billing.api.serializers import (
     PackageQuerySerializer,
     PackageSerializer,
     PurchaseSerializer,
+    QuoteQuerySerializer,
+    QuoteSerializer,
     SessionSerializer,
     StartedPurchaseSerializer,
 )
 from billing.checkout.starting import PurchaseOrder, start_purchase
 from billing.checkout.success import confirm_session
 from billing.packages.pricing import discounts
-from billing.packages.selectors import all_packages, packages_on_sale
+from billing.packages.selectors import all_packages, packages_on_sale, quote
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.selectors import all_purchases, purchases_of
 from core.problems import problem_responses
@@ -86,10 +88,24 @@ class PackagesView(APIView):
 
 
 @extend_schema(tags=["Buying credits"])
+class QuoteView(APIView):
+    @extend_schema(
+        operation_id="quote_amount",
+        summary="Price a custom amount",
+        description="The currency's limits, and what an amount buys.",
+        parameters=[QuoteQuerySerializer],
+        responses={200: QuoteSerializer, **problem_responses(400, *WHO, 404)},
+    )
+    def get(self, request: Request) -> Response:
+        query = _parsed(QuoteQuerySerializer(data=request.query_params))
+        return Response(QuoteSerializer(quote(query["currency"], query.get("amount"))).data)
+
+
+@extend_schema(tags=["Buying credits"])
 class PurchaseView(APIView):
     @extend_schema(
         operation_id="start_purchase",
-        summary="Buy a package",
+        summary="Buy a package or a custom amount",
         description="Opens a checkout. Send the buyer to `checkout_url`; the credits are added once it is paid.",
         parameters=[IDEMPOTENCY_KEY_HEADER],
         request=OrderSerializer,

@@ -21,13 +21,13 @@ def taken_codes(user: User, team: Team | None) -> set[str]:
     return set(_taken(user, team).values_list("package_code", flat=True))
 
 
-def require_not_taken(user: User, team: Team | None, package: Package) -> None:
-    """Refuse a second claim of a once-per-buyer free package.
+def require_not_taken(user: User, team: Team | None, package: Package | None) -> None:
+    """Refuse a second claim of a once-per-buyer free package. A custom amount, which has no package, is never free.
 
     Raises:
         AlreadyTaken: the user claimed it for any account, or any member for the team.
     """
-    if is_once(package) and _taken(user, team).filter(package_code=package.code).exists():
+    if package and is_once(package) and _taken(user, team).filter(package_code=package.code).exists():
         raise AlreadyTaken(
             _("%(package)s can be claimed only once, and it already has been.") % {"package": package.name},
             package_code=package.code,

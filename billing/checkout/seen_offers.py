@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from billing.checkout.terms import PurchaseTerms
 from billing.errors import OfferChanged
-from billing.packages.models import Package
 from credits.formatting import credits_amount
 
 
@@ -29,22 +29,26 @@ class SeenOffer:
             if value is not None
         }
 
-    def require_unchanged(self, package: Package) -> None:
-        """Compare the offer with the package about to be bought.
+    def require_unchanged(self, terms: PurchaseTerms) -> None:
+        """Compare the offer with what is about to be bought.
 
         Raises:
-            OfferChanged: the package differs from what was seen.
+            OfferChanged: it differs from what was seen.
         """
-        now = SeenOffer(package.price.major, package.currency, package.credits)
+        now = SeenOffer(terms.price.major, terms.price.currency, terms.credits)
         if not self.sent.items() <= now.sent.items():
-            raise OfferChanged(_in_words(package), offer=_as_json(package))
+            raise OfferChanged(_in_words(terms), offer=_as_json(terms))
 
 
 NOTHING_SEEN = SeenOffer()
 
 
-def _in_words(package: Package) -> str:
-    values = {"package": package.name, "credits": credits_amount(package.credits), "price": package.price}
+def _in_words(terms: PurchaseTerms) -> str:
+    values = {"package": terms.name, "credits": credits_amount(terms.credits), "price": terms.price}
+    if terms.package is None:
+        return (
+            _("This offer has changed: %(price)s now buys %(credits)s credits. Nothing was charged.") % values
+        )
     return (
         _(
             "This offer has changed: %(package)s is now %(credits)s credits for %(price)s. Nothing was charged."
@@ -53,13 +57,13 @@ def _in_words(package: Package) -> str:
     )
 
 
-def _as_json(package: Package) -> dict[str, str | int | float]:
-    """Format the package as the API's package list does."""
-    credits = package.credits
+def _as_json(terms: PurchaseTerms) -> dict[str, str | int | float]:
+    """Format the terms as the API's package list does."""
+    credits = terms.credits
     return {
-        "package_code": package.code,
-        "package_name": package.name,
+        "package_code": terms.code,
+        "package_name": terms.name,
         "credits": int(credits) if credits == int(credits) else float(credits),
-        "price": float(package.price.major),
-        "currency": package.currency,
+        "price": float(terms.price.major),
+        "currency": terms.price.currency,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from accounts.presence import keep_from_erasure
 from accounts.teams.membership import find_own
 from accounts.teams.models import Team
 from billing.checkout.card_payments import charge_purchase
-from billing.checkout.free_packages import is_once, require_not_taken
+from billing.checkout.free_packages import require_not_taken
 from billing.checkout.fulfilment import fulfil_purchase
 from billing.checkout.return_urls import (
     SESSION_PLACEHOLDER,
@@ -33,6 +34,7 @@ from billing.checkout.return_urls import (
     default_success_url,
 )
 from billing.checkout.seen_offers import NOTHING_SEEN, SeenOffer
+from billing.checkout.terms import PurchaseTerms, terms_of_amount, terms_of_package
 from billing.customers.at_stripe import with_customer
 from billing.customers.consents import consent_for
 from billing.customers.methods import card_to_charge
@@ -44,10 +46,7 @@ from billing.errors import (
     StripeRefused,
     StripeUnavailable,
     TooManyPurchases,
-    UnknownPackage,
 )
-from billing.packages.models import Package
-from billing.packages.pricing import offer_for
 from billing.provider import provider
 from billing.provider.interface import CheckoutRequest
 from billing.provider.objects import CheckoutSession
@@ -63,12 +62,13 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True)
 class PurchaseOrder:
-    """A buyer's order. Empty URLs mean our pages; an empty key makes each call a new purchase. With a team, its account
-    is credited. ``package_id`` is the older client's name for the package; ``seen``, the offer shown, must match it.
+    """A buyer's order: a package, or an ``amount`` in the main unit of ``currency``. Empty URLs mean our pages; an
+    empty key makes each call a new purchase. With a team, its account is credited. ``package_id`` is the older client's
+    name for the package; ``seen``, the offer shown, must match it.
     ``card_id`` is a saved card to charge instead of opening a checkout.
     """
 
-    package_code: str
+    package_code: str = ""
     success_url: str = ""
     cancel_url: str = ""
     idempotency_key: str = ""
@@ -76,6 +76,18 @@ class PurchaseOrder:
     package_id: str = ""
     seen: SeenOffer = NOTHING_SEEN
     card_id: UUID | None = None
+    amount: Decimal | None = None
+    currency: str = ""
+
+    def __post_init__(self) -> None:
+        if self.package_code and self.amount is not None:
+            raise ValueError("An order is for a package or for an amount, not for both.")
+
+    def terms(self) -> PurchaseTerms:
+        """Return what is on sale now for this order, with queries."""
+        if self.amount is None:
+            return terms_of_package(self.package_code)
+        return terms_of_amount(self.amount, self.currency)
 
     @property
     def fingerprint(self) -> str:
@@ -87,6 +99,8 @@ class PurchaseOrder:
             order.append(self.seen.sent)
         if self.card_id is not None:
             order.append(f"card {self.card_id}")
+        if self.amount is not None:
+            order.append([f"{self.amount.normalize():f}", self.currency])
         return hashlib.sha256(json.dumps(order).encode()).hexdigest()
 
 
@@ -100,10 +114,11 @@ class StartedPurchase:
 
 
 def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Source) -> StartedPurchase:
-    """Open a checkout for the package, or charge a saved card. A repeat with the same idempotency key returns the same.
+    """Open a checkout for what is ordered, or charge a saved card. A repeat with the same key returns the same.
 
     Raises:
         UnknownPackage: no package on sale has this code.
+        CustomAmountsNotSold, AmountRefused: the amount can't be bought.
         AlreadyTaken: it is free, once per buyer, and was claimed before.
         OfferChanged: it differs from what the buyer was shown.
         UnknownTeam: there is no such team, or the buyer is not in it.
@@ -124,33 +139,33 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
     if earlier is not None:
         return _repeated(earlier, order)
     # Read once: the purchase copies exactly what was compared with the seen offer, despite concurrent edits.
-    package = _package_on_sale(order.package_code)
-    order.seen.require_unchanged(package)
+    terms = order.terms()
+    order.seen.require_unchanged(terms)
     team = find_own(order.team_id, user).team if order.team_id else None
-    if not package.price_minor:
+    if not terms.price.minor:
         try:
-            return _completed(_commit_free(user, team, package, order, source), order)
+            return _completed(_commit_free(user, team, terms, order, source), order)
         except IntegrityError as error:
-            return _concurrent_purchase(user, team, package, order, error)
+            return _concurrent_purchase(user, team, terms, order, error)
     with provider().place():  # before the commit, so that a refused call can be retried with the same key
         provider().require_own_account()
         try:
-            purchase = _commit_intent(user, team, package, order, source)
+            purchase = _commit_intent(user, team, terms, order, source)
         except IntegrityError as error:
-            return _concurrent_purchase(user, team, package, order, error)
+            return _concurrent_purchase(user, team, terms, order, error)
         if purchase.charges_card:
             success_url = order.success_url or default_success_url()
             return _paid_by_card(charge_purchase(purchase, success_url, Source(source)), order)
-        return _open_checkout(purchase, package, order, Source(source))
+        return _open_checkout(purchase, terms, order, Source(source))
 
 
 def _concurrent_purchase(
-    user: User, team: Team | None, package: Package, order: PurchaseOrder, refused: IntegrityError
+    user: User, team: Team | None, terms: PurchaseTerms, order: PurchaseOrder, refused: IntegrityError
 ) -> StartedPurchase:
     """Return the concurrent purchase that came first, with the same key or for the same free package."""
     earlier = _earlier_purchase(user, order)
     if earlier is None:
-        require_not_taken(user, team, package)
+        require_not_taken(user, team, terms.package)
         raise refused
     return _repeated(earlier, order)
 
@@ -173,13 +188,6 @@ def _check_rate(user: User) -> None:
         raise TooManyPurchases(
             f"Too many purchases. Try again in {seconds} seconds.", retry_after=seconds
         ) from error
-
-
-def _package_on_sale(code: str) -> Package:
-    package = Package.objects.filter(code=code, is_active=True).first()
-    if package is None:
-        raise UnknownPackage("No package on sale has this code.", package_code=code[:100])
-    return package
 
 
 def _earlier_purchase(user: User, order: PurchaseOrder) -> Purchase | None:
@@ -207,18 +215,18 @@ def _repeated(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
 
 @transaction.atomic(durable=True)  # no caller's transaction may be open while Stripe is called
 def _commit_intent(
-    user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
+    user: User, team: Team | None, terms: PurchaseTerms, order: PurchaseOrder, source: PurchaseEvent.Source
 ) -> Purchase:
-    return _write_down(user, team, package, order, source)
+    return _write_down(user, team, terms, order, source)
 
 
 @transaction.atomic(durable=True)
 def _commit_free(
-    user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
+    user: User, team: Team | None, terms: PurchaseTerms, order: PurchaseOrder, source: PurchaseEvent.Source
 ) -> Purchase:
     """Commit the purchase and its credits together, as Stripe isn't involved."""
-    require_not_taken(user, team, package)
-    purchase = _write_down(user, team, package, order, source)
+    require_not_taken(user, team, terms.package)
+    purchase = _write_down(user, team, terms, order, source)
     return fulfil_purchase(purchase.pk, PaymentReport.of_nothing(purchase.currency), Source(source))
 
 
@@ -238,41 +246,30 @@ def _paid_by_card(purchase: Purchase, order: PurchaseOrder) -> StartedPurchase:
 
 
 def _write_down(
-    user: User, team: Team | None, package: Package, order: PurchaseOrder, source: PurchaseEvent.Source
+    user: User, team: Team | None, terms: PurchaseTerms, order: PurchaseOrder, source: PurchaseEvent.Source
 ) -> Purchase:
     keep_from_erasure(user.pk)
-    offer = offer_for(package)
     account = ledger.open_team_account(team) if team else ledger.open_account(user)
-    pays = order.card_id and package.price_minor
-    card = card_to_charge(user, account, order.card_id) if pays and order.card_id else None
+    card = card_to_charge(user, account, order.card_id) if order.card_id and terms.price.minor else None
     purchase = Purchase(
         user=user,
         account=account,
         charged_method=card,
         consent=consent_for(card) if card else None,
-        package=package,
-        package_code=package.code,
-        package_name=package.name,
-        credits=package.credits,
-        price_minor=package.price_minor,
-        list_price_minor=offer.list_price.minor,
-        currency=package.currency,
-        discount_percentage=offer.discount_percentage,
-        validity_days=package.validity_days,
         idempotency_key=order.idempotency_key or None,
         request_fingerprint=order.fingerprint,
-        once_per_buyer=is_once(package),
-        invoiced_by_stripe=settings.STRIPE_INVOICES and package.price_minor > 0 and card is None,
+        invoiced_by_stripe=settings.STRIPE_INVOICES and terms.price.minor > 0 and card is None,
+        **terms.copied(),
     )
     record(purchase, Change("started"), Source(source))
     return purchase
 
 
 def _open_checkout(
-    purchase: Purchase, package: Package, order: PurchaseOrder, source: Source
+    purchase: Purchase, terms: PurchaseTerms, order: PurchaseOrder, source: Source
 ) -> StartedPurchase:
     def create(customer_id: str) -> CheckoutSession:
-        return provider().create_checkout_session(_checkout_request(purchase, package, order, customer_id))
+        return provider().create_checkout_session(_checkout_request(purchase, terms, order, customer_id))
 
     try:
         session = with_customer(purchase.account, create)
@@ -284,7 +281,7 @@ def _open_checkout(
 
 
 def _checkout_request(
-    purchase: Purchase, package: Package, order: PurchaseOrder, customer_id: str
+    purchase: Purchase, terms: PurchaseTerms, order: PurchaseOrder, customer_id: str
 ) -> CheckoutRequest:
     user = purchase.user
     assert user is not None  # noqa: S101 - it was just created for this user
@@ -296,8 +293,8 @@ def _checkout_request(
         package_name=purchase.package_name,
         credits=plain(purchase.credits),
         bought=_in_words(purchase),
-        price_id=package.current_price_id,
-        product_id=package.current_product_id,
+        price_id=terms.price_id,
+        product_id=terms.product_id,
         price_minor=purchase.price_minor,
         currency=purchase.currency,
         customer_id=customer_id,

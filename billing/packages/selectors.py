@@ -1,10 +1,16 @@
-"""Query packages."""
+"""Query packages and custom amounts."""
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from dataclasses import dataclass
+from decimal import Decimal
 
-from billing.packages.models import Package
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from billing.errors import CustomAmountsNotSold
+from billing.packages.amounts import PricedAmount, price_amount
+from billing.packages.models import CustomAmount, Package
 from billing.packages.pricing import Offer, offers
 
 
@@ -21,3 +27,39 @@ def packages_on_sale() -> QuerySet[Package]:
 def all_packages() -> QuerySet[Package]:
     """Return all packages, including those off sale, for staff."""
     return Package.objects.all()
+
+
+def custom_amounts_on_sale() -> QuerySet[CustomAmount]:
+    """Return the currencies in which buyers can choose the amount."""
+    return CustomAmount.objects.filter(is_active=True)
+
+
+def custom_amount_in(currency: str) -> CustomAmount:
+    """Return the currency's entry.
+
+    Raises:
+        CustomAmountsNotSold: buyers can't choose the amount in this currency.
+    """
+    entry = custom_amounts_on_sale().filter(currency=currency).first()
+    if entry is None:
+        raise CustomAmountsNotSold(_("You can’t choose the amount in this currency."), currency=currency[:3])
+    return entry
+
+
+@dataclass(frozen=True)
+class Quote:
+    """Which amounts can be bought in a currency, and what one of them buys."""
+
+    limits: CustomAmount
+    priced: PricedAmount | None
+
+
+def quote(currency: str, amount: Decimal | None = None) -> Quote:
+    """Return the currency's limits, and the price of an amount in its main unit, by what is on sale now.
+
+    Raises:
+        CustomAmountsNotSold: buyers can't choose the amount in this currency.
+        AmountRefused: its entry doesn't allow this amount.
+    """
+    entry = custom_amount_in(currency)
+    return Quote(entry, None if amount is None else price_amount(amount, entry, packages_on_sale()))

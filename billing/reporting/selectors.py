@@ -12,8 +12,9 @@ from typing import Any
 
 from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
-from billing.packages.models import Package
+from billing.packages.models import CUSTOM_CODE, Package
 from billing.purchases.models import Purchase
 from billing.reporting.models import CheckoutDay, ReturnsDay, SalesCount, SalesDay, VisitDay
 from credits.reporting.selectors import Earned, earned_by_day
@@ -80,6 +81,7 @@ def sales_by_package(first: datetime.date, last: datetime.date, currency: str) -
     """Return the sales of each package, the highest revenue first, with three queries."""
     found = _sales(first, last, currency, "package_code")
     names = dict(Package.objects.filter(code__in=list(found)).values_list("code", "name"))
+    names.setdefault(CUSTOM_CODE, _("Custom amount"))
     listed = [PackageSales(code, names.get(code, code), sales) for code, sales in found.items()]
     return sorted(listed, key=lambda each: (-each.sales.paid_minor, each.code))
 

@@ -13,7 +13,7 @@ from django.test import Client
 from accounts.models import User
 from accounts.teams.membership import create_team
 from accounts.teams.models import Membership, Team
-from billing.checkout import fulfilment
+from billing.checkout import fulfilment, terms
 from billing.checkout import starting as checkout
 from billing.checkout.free_packages import require_not_taken
 from billing.errors import AlreadyTaken
@@ -168,7 +168,7 @@ def test_of_two_at_once_one_gets_it(user: User, team: Team, through: str) -> Non
 
 def test_without_the_rule_both_of_two_at_once_get_it(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control: were the race no race, the test above would prove nothing."""
-    monkeypatch.setattr(checkout, "is_once", lambda package: False)
+    monkeypatch.setattr(terms, "is_once", lambda package: False)
     monkeypatch.setattr(checkout, "require_not_taken", lambda *whose: None)
 
     assert at_once(partial(take, user), partial(take, user)) == ["completed", "completed"]

@@ -39,6 +39,7 @@ from tests.support.sandbox import Sandbox
 SCHEMA = "/api/schema/?format=json"
 DESCRIBED = {
     "list_packages": ("get", f"{API}packages"),
+    "quote_amount": ("get", f"{API}quote"),
     "start_purchase": ("post", f"{API}purchase"),
     "read_session": ("get", f"{API}session/{{session_id}}"),
     "list_purchases": ("get", f"{API}history"),
@@ -199,6 +200,10 @@ def _ask_to_read(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Re
         for who in ("staff", "", "service"):
             yield name, send(name, who)
     yield "list_packages", send("list_packages", params={"include_inactive": "maybe"})
+    for who in ("staff", "", "service"):
+        yield "quote_amount", send("quote_amount", who, params={"currency": "usd", "amount": "37.50"})
+    for query in ({"currency": "usd"}, {"currency": "eur"}, {"currency": "usd", "amount": "1"}, {}):
+        yield "quote_amount", send("quote_amount", params=query)
     yield "list_purchases", send("list_purchases", params={"limit": "0"})
     yield "list_purchases", send("list_purchases", params={"team": "00000000-0000-4000-8000-000000000000"})
     yield "list_all_purchases", send("list_all_purchases", "staff", params={"limit": "0"})
