@@ -23,10 +23,11 @@ from rest_framework.exceptions import ParseError, ValidationError
 from accounts.teams.forms import CapForm, InviteForm
 from billing.admin.refund_dialog import RefundForm, RefundPaymentForm
 from billing.api.refunds import PreviewQuerySerializer, RefundOrderSerializer
+from billing.api.serializers import OrderSerializer, QuoteQuerySerializer
 from billing.errors import CatalogError
 from billing.packages.catalog_amounts import MONEY
 from billing.packages.catalog_file import read_catalog
-from billing.packages.models import Package
+from billing.packages.models import CustomAmount, Package
 from core.amounts.api_fields import WrittenNumbersParser
 from core.errors import InvalidRequest
 from credits.adjustments.grants_file import read_grants
@@ -134,6 +135,11 @@ FORMS: dict[str, Door] = {
     "a package's price": lambda text: _admin_form(Package, "price", text),
     "a package's credits": lambda text: _admin_form(Package, "credits", text),
     "a package's validity": lambda text: _admin_form(Package, "validity_days", text),
+    "a custom amount's minimum": lambda text: _admin_form(CustomAmount, "minimum", text),
+    "a custom amount's maximum": lambda text: _admin_form(CustomAmount, "maximum", text),
+    "a custom amount's increment": lambda text: _admin_form(CustomAmount, "increment", text),
+    "a custom amount's credits": lambda text: _admin_form(CustomAmount, "credits_per_unit", text),
+    "a custom amount's validity": lambda text: _admin_form(CustomAmount, "validity_days", text),
     "a rate's price": lambda text: _admin_form(Rate, "price", text),
     "a rate's number of units": lambda text: _admin_form(Rate, "per", text),
     "a markup": lambda text: _admin_form(Markup, "percent", text),
@@ -180,6 +186,8 @@ def _of_billing(serializer: type[Any], field: str) -> Door:
 APIS: dict[str, Door] = {
     "a spend, hold, capture or transfer": _of_service,
     "a usage": _quantity_of_service,
+    "a custom amount": _of_billing(OrderSerializer, "amount"),
+    "the quote of a custom amount": _of_billing(QuoteQuerySerializer, "amount"),
     "a refund": _of_billing(RefundOrderSerializer, "amount"),
     "the preview of a refund": _of_billing(PreviewQuerySerializer, "amount"),
     "an estimate's seconds": _of_billing(EstimateQuerySerializer, "seconds"),

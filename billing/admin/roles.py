@@ -39,6 +39,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "catalogue": (
         "packages.add_package",
         "packages.change_package",
+        "packages.add_customamount",
+        "packages.change_customamount",
         "rates.add_rate",
         "rates.change_rate",
         "rates.delete_rate",
