@@ -46,7 +46,7 @@ class CustomAmountForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            self.initial |= {name: getattr(self.instance, name).major for name in MONEY}
+            self.initial.update({name: getattr(self.instance, name).major for name in MONEY})
             self.initial["credits_per_unit"] = Decimal(f"{self.instance.credits_per_unit.normalize():f}")
 
     def clean(self) -> dict[str, Any]:

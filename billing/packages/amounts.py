@@ -45,6 +45,10 @@ class PricedAmount:
     validity_days: int | None
 
     @property
+    def saving(self) -> Money:
+        return Money(self.list_price.minor - self.price.minor, self.price.currency)
+
+    @property
     def discount_percentage(self) -> Decimal:
         return discount(self.price, self.list_price)
 

@@ -10,6 +10,7 @@ from billing.pages import receipts as receipt_views
 
 urlpatterns = [
     path("", views.credits_page, name="credits"),
+    path("amount", views.amount_page, name="credits-amount"),
     path("buy", views.buy, name="credits-buy"),
     path("success", views.success_page, name="credits-success"),
     path("success/", views.success_page),

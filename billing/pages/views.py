@@ -36,7 +36,9 @@ from billing.checkout.success import confirm_session
 from billing.customers.methods import card_for_purchases
 from billing.errors import (
     AlreadyTaken,
+    AmountRefused,
     BillingError,
+    CustomAmountsNotSold,
     NoConsent,
     OfferChanged,
     PurchaseInProgress,
@@ -47,6 +49,7 @@ from billing.errors import (
     UnknownPaymentMethod,
 )
 from billing.packages.selectors import offers_on_sale
+from billing.pages.amounts import amount_cards
 from billing.pages.coming_back import tell_who_comes_back
 from billing.privacy.export import write_export
 from billing.purchases.models import Purchase, PurchaseEvent
@@ -79,16 +82,28 @@ def credits_page(request: HttpRequest) -> HttpResponse:
     return _shop(request, acting_team(request))
 
 
-def _shop(request: HttpRequest, team: Team | None, status: int = 200) -> HttpResponse:
+@never_cache
+@login_required
+@require_safe
+def amount_page(request: HttpRequest) -> HttpResponse:
+    """Show in the shop what a chosen amount buys; htmx takes the card out of it."""
+    return _shop(request, acting_team(request), asked=request.GET)
+
+
+def _shop(
+    request: HttpRequest, team: Team | None, status: int = 200, asked: QueryDict | None = None
+) -> HttpResponse:
     user, window = cast(User, request.user), offers_on_sale()
+    came_from = request.get_full_path() if request.GET and asked is None else ""
     context = {
         "team": team,
         "balance": get_balance(user, team),
         "offers": window,
         "card": card_for_purchases(user, team),
+        "amounts": amount_cards([offer.package for offer in window], asked or {}),
         "taken": taken_codes(user, team) if any(is_once(offer.package) for offer in window) else set(),
         "recent": recent_purchases(purchases_of(user, team=team), RECENT),
-        "back": local_path(request.GET.get("next", "")) or (request.get_full_path() if request.GET else ""),
+        "back": local_path(request.GET.get("next", "")) or came_from,
         # A token per display of the page, so that pressing Buy twice makes one purchase.
         "order_token": uuid.uuid4(),
     }
@@ -106,7 +121,7 @@ def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
         started = _start(cast(User, request.user), _order(request.POST, team))
     except OfferChanged as error:
         messages.warning(request, error.message)
-        return _shop(request, team, error.status)
+        return _shop(request, team, error.status, asked=request.POST)
     except (BillingError, UnknownTeam, UserErased) as error:
         messages.add_message(request, *_why_not(error))
         return redirect("credits")
@@ -127,7 +142,8 @@ def _why_not(error: Exception) -> tuple[int, str]:
             return messages.ERROR, told % {"seconds": error.params["retry_after"]}
         case UnknownPaymentMethod() | NoConsent():
             return messages.WARNING, _("This card can’t be charged any more. Nothing was charged.")
-        case AlreadyTaken() | UnknownTeam():  # changed just now, on another page
+        # Changed just now, on another page or by staff.
+        case AlreadyTaken() | UnknownTeam() | CustomAmountsNotSold() | AmountRefused():
             return messages.WARNING, error.message
         case StripeRefused():
             return messages.ERROR, _(
@@ -141,15 +157,19 @@ def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
     price, currency, credits = (form.get(name) or None for name in ("price", "currency", "credits"))
     try:
         seen = SeenOffer(price and parse_amount(price), currency, credits and parse_amount(credits))
+        amount = parse_amount(form.get("amount", "")) if "amount" in form else None
     except NotAnAmount as error:
-        raise BadRequest("Price or credits are no amount.") from error
-    code, token = form.get("package_code", ""), form.get("order_token", "")[:64]
-    back, card_id = local_path(form.get("next", "")), as_uuid(form.get("card", ""))
+        raise BadRequest("Price, credits or amount are no amount.") from error
+    code, token = form.get("package_code", "") if amount is None else "", form.get("order_token", "")[:64]
+    back, bought = local_path(form.get("next", "")), code or f"{amount} {currency}"
+    card_id = as_uuid(form.get("card", ""))
     token = f"{token}:{card_id}" if token and card_id else token
     return PurchaseOrder(
         code,
-        idempotency_key=f"page:{token}:{code}" if token else "",
+        amount=amount,
+        currency=currency or "",
         card_id=card_id,
+        idempotency_key=f"page:{token}:{bought}" if token else "",
         team_id=team.pk if team else None,
         success_url=default_success_url(back),
         cancel_url=default_cancel_url(back),

@@ -4,8 +4,10 @@
 
 (() => {
   const ANSWER_TAKES_AT_MOST_MS = 40000;
-  const buttons = [...document.querySelectorAll("[data-buy] button")];
   let timer;
+
+  // Looked up anew each time: that of a chosen amount comes and goes.
+  const buttons = () => [...document.querySelectorAll("[data-buy] button")];
 
   function show(button, isOpening) {
     button.querySelector("[data-idle]").hidden = isOpening;
@@ -13,21 +15,29 @@
   }
 
   function openCheckout(event) {
+    if (!event.target.matches("[data-buy]")) return;
     show(event.submitter, true);
     // Afterwards: what the pressed button says is not sent if it is off by then.
-    setTimeout(() => buttons.forEach((button) => { button.disabled = true; }));
+    setTimeout(() => buttons().forEach((button) => { button.disabled = true; }));
     timer = setTimeout(restore, ANSWER_TAKES_AT_MOST_MS);
   }
 
   function restore() {
     clearTimeout(timer);
-    buttons.forEach((button) => {
+    buttons().forEach((button) => {
       button.disabled = false;
       show(button, false);
     });
   }
 
-  document.querySelectorAll("[data-buy]").forEach((form) => form.addEventListener("submit", openCheckout));
+  // What is on the button is no longer the amount in the field: it is off until the answer replaces it.
+  function awaitAnswer(event) {
+    const answer = document.getElementById(event.target.dataset.asks);
+    answer?.querySelectorAll("button").forEach((button) => { button.disabled = true; });
+  }
+
+  document.addEventListener("submit", openCheckout);
+  document.addEventListener("input", awaitAnswer);
   // Also when the browser brings the page back as it was left (back/forward cache).
   window.addEventListener("pageshow", restore);
 })();

@@ -43,7 +43,8 @@ def test_an_entry_is_added_and_changed_in_the_main_unit_and_audited(as_superuser
     entry.refresh_from_db()
     assert (entry.currency, entry.maximum_minor, entry.validity_days) == ("usd", 25000, 365)
     audited = AuditEntry.objects.filter(kind="packages.customamount").latest("pk")
-    assert (audited.before["maximum_minor"], audited.after["maximum_minor"]) == (50000, 25000)
+    before, after = audited.before or {}, audited.after or {}
+    assert (before["maximum_minor"], after["maximum_minor"]) == (50000, 25000)
     assert "$5.00" in read(as_superuser, list_of(CustomAmount))
     assert as_superuser.get(page_of(entry, "delete")).status_code == 403
 

@@ -203,7 +203,7 @@ def test_another_currency_has_its_own_unit_limits_and_steps(
     assert_problem(buy(user, {**order, "amount": too_small}), 400, "amount_below_minimum")
     assert buy(user, order).status_code == 201
     purchase = Purchase.objects.get()
-    assert (purchase.price_minor, purchase.currency, purchase.credits) == (minor, currency, 2000)
+    assert (purchase.price_minor, purchase.currency, purchase.credits) == (minor, currency, Decimal(2000))
     assert sandbox.objects("checkout.session")[0]["amount_total"] == minor
 
 
