@@ -43,6 +43,16 @@ def defer_refund_sync(payment_id: UUID) -> None:
     defer("billing.sync_refunds", payment_id=str(payment_id))
 
 
+def defer_auto_top_up(auto_top_up_id: int) -> None:
+    """Top up an account below its threshold, one attempt at a time."""
+    defer("billing.top_up", lock=f"top-up:{auto_top_up_id}", auto_top_up_id=auto_top_up_id)
+
+
+def defer_auto_top_up_mail(auto_top_up_id: int, what: str) -> None:
+    """Email the account's owner what became of its automatic top-up."""
+    defer("billing.mail_auto_top_up", auto_top_up_id=auto_top_up_id, what=what)
+
+
 def defer_customer_deletion(customer_id: UUID) -> None:
     """Delete an erased account's customer at Stripe."""
     defer("billing.delete_customer", lock=f"customer:{customer_id}", customer_id=str(customer_id))

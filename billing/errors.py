@@ -160,6 +160,34 @@ class UnknownPaymentMethod(BillingError):
     status = 404
 
 
+class MayNotManageBilling(BillingError):
+    """Only the account's owner, or the team's owner and admins, may use and change its cards."""
+
+    code = "may_not_manage_billing"
+    status = 403
+
+
+class ConsentMissing(BillingError):
+    """Automatic top-up was asked for without the consent to be charged."""
+
+    code = "consent_missing"
+    status = 400
+
+
+class InvalidLimit(BillingError):
+    """The monthly limit is no amount of money, or too low for a single top-up."""
+
+    code = "invalid_monthly_limit"
+    status = 400
+
+
+class NoCard(BillingError):
+    """The account has no saved card that may be charged."""
+
+    code = "no_saved_card"
+    status = 409
+
+
 class NoConsent(BillingError):
     """The card was saved without its owner's consent to charge it."""
 

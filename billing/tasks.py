@@ -9,11 +9,12 @@ from uuid import UUID
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from billing.auto_top_up import attempts, watching
 from billing.customers import at_stripe
 from billing.deferring import defer_reconciliation
 from billing.errors import NothingToGoOnWith
 from billing.inbox import retention
-from billing.mail import confirmation, payment_failed, reversals
+from billing.mail import auto_top_up, confirmation, payment_failed, reversals
 from billing.privacy import erasure
 from billing.reconciliation import comparing, runs
 from billing.refunds import refunding
@@ -59,6 +60,30 @@ def issue_refund(refund_id: str) -> None:
 def sync_refunds(payment_id: str) -> None:
     """Record every refund that Stripe has for a payment."""
     refunding.sync_refunds(UUID(payment_id))
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(
+    name="billing.watch_auto_top_ups",
+    queue=MONEY,
+    queueing_lock="billing.watch_auto_top_ups",
+    lock="billing.watch_auto_top_ups",
+)
+def watch_auto_top_ups(timestamp: int) -> None:
+    """Ask for a top-up of each account that fell below its threshold."""
+    watching.watch()
+
+
+@app.task(name="billing.top_up", queue=STRIPE, retry=PATIENTLY)
+def top_up(auto_top_up_id: int) -> None:
+    """Top up an account below its threshold."""
+    attempts.top_up(auto_top_up_id)
+
+
+@app.task(name="billing.mail_auto_top_up", queue=MAIL, retry=PATIENTLY)
+def mail_auto_top_up(auto_top_up_id: int, what: str) -> None:
+    """Email the account's owner what became of its automatic top-up."""
+    auto_top_up.send_auto_top_up_mail(auto_top_up_id, what)
 
 
 @app.task(name="billing.delete_customer", queue=STRIPE, retry=PATIENTLY)

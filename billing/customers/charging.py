@@ -9,7 +9,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from billing.customers.consents import consents_in_force
-from billing.customers.models import SavedMethod
+from billing.customers.models import Consent, SavedMethod
 from billing.errors import NoConsent
 from billing.money import Money
 from billing.provider import provider
@@ -31,7 +31,8 @@ class Charge:
 
 
 def charge(method: SavedMethod, consent_id: UUID, order: Charge) -> PaymentIntent:
-    """Charge a saved payment method, under the consent that the caller has recorded with the charge.
+    """Charge a saved payment method, under the consent that the caller has recorded with the charge: that of the card,
+    or for a customer who isn't there, that of the automatic top-up.
 
     Raises:
         NoConsent: the consent was withdrawn, the card removed, or the consent is about another card.
@@ -39,7 +40,7 @@ def charge(method: SavedMethod, consent_id: UUID, order: Charge) -> PaymentInten
         StripeRefused: nothing was charged.
     """
     method.refresh_from_db()
-    if method.detached_at is not None or not consents_in_force(method).filter(pk=consent_id).exists():
+    if not _may_charge(method, consent_id, is_there=bool(order.return_url)):
         raise NoConsent(
             _("This card was removed, or the consent to charge it withdrawn. Nothing was charged.")
         )
@@ -57,3 +58,13 @@ def charge(method: SavedMethod, consent_id: UUID, order: Charge) -> PaymentInten
             return_url=order.return_url,
         )
     )
+
+
+def _may_charge(method: SavedMethod, consent_id: UUID, *, is_there: bool) -> bool:
+    card = consents_in_force(method)
+    if method.detached_at is not None or not card.exists():
+        return False
+    if is_there:
+        return card.filter(pk=consent_id).exists()
+    automatic = Consent.objects.filter(kind=Consent.Kind.AUTO_TOP_UP, customer=method.customer_id)
+    return automatic.filter(pk=consent_id, withdrawn_at=None).exists()

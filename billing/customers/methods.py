@@ -67,6 +67,11 @@ def default_of(rows: list[SavedMethod], chargeable: set[uuid.UUID]) -> SavedMeth
     return next(chosen, able[0] if able else None)
 
 
+def default_method(account: Account) -> SavedMethod | None:
+    """Return the payment method to charge by default; None if no one has consented to any."""
+    return next((shown.row for shown in shown_methods(account) if shown.is_default), None)
+
+
 def find_method(account: Account, method_id: uuid.UUID) -> SavedMethod:
     """Return one of the account's saved payment methods. Raises `UnknownPaymentMethod`."""
     found = saved_methods(account).select_related("customer").filter(pk=method_id).first()
@@ -80,7 +85,7 @@ def card_for_purchases(user: User, team: Team | None) -> SavedMethod | None:
     account = account_of(user, team).first()
     if account is None or not manages_billing(user, account):
         return None
-    return next((shown.row for shown in shown_methods(account) if shown.is_default), None)
+    return default_method(account)
 
 
 def card_to_charge(user: User, account: Account, method_id: uuid.UUID) -> SavedMethod:

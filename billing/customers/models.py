@@ -59,6 +59,7 @@ class Consent(models.Model):
 
     class Kind(models.TextChoices):
         SAVED_CARD = "saved_card", _("Saved card")
+        AUTO_TOP_UP = "auto_top_up", _("Automatic top-up")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     customer = models.ForeignKey(

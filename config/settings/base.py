@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "billing.packages",
     "billing.customers",
     "billing.purchases",
+    "billing.auto_top_up",
     "billing.inbox",
     "billing.refunds",
     "billing.receipts",

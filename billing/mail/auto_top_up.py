@@ -1,0 +1,23 @@
+"""Email an account's owner, or a team's owner and admins, what became of automatic top-up."""
+
+from __future__ import annotations
+
+from billing.auto_top_up.models import AutoTopUp
+from credits.ledger.holders import recipients_of
+from credits.mailing import link_to, send_mail
+
+
+def send_auto_top_up_mail(auto_top_up_id: int, what: str) -> None:
+    """Send the mail about ``what``: a first decline, the limit reached, or the reason why it stopped."""
+    row = AutoTopUp.objects.select_related("account__team").get(pk=auto_top_up_id)
+    last = row.attempts.select_related("purchase__charged_method").first()
+    context = {
+        "what": what,
+        "is_off": row.state == AutoTopUp.State.OFF,
+        "team": row.account.team,
+        "purchase": last.purchase if last else None,
+        "card": last.purchase.charged_method if last else None,
+        "limit": row.monthly_limit,
+        "billing_url": link_to("credits-billing"),
+    }
+    send_mail("auto_top_up", context, recipients_of(row.account))
