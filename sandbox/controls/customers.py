@@ -16,7 +16,7 @@ Year = Annotated[int, Meta(ge=2000, le=2099)]
 
 
 def replace_card(customer_id: str, *, card: str, name: str | None = "Test Buyer") -> Json:
-    """Attach a card, whatever becomes of it when charged, as the default in place of the old one. Return both."""
+    """Attach a card, even one that is declined, as the default in place of the old one. Return customer and card."""
     details = read_card(card, None, name)
     with store.writing(), acting_for(ids.make_id("request")):
         customer = store.get_record("customer", customer_id)

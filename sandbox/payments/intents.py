@@ -47,8 +47,7 @@ def _mark_succeeded(intent: Record, charge: Record, method: Json, *, is_authenti
 def _save_or_spend(intent: Record, method: Record, is_authenticated: bool) -> None:
     """Save the method for the customer if the buyer or the merchant asked for it. Otherwise it has had its only use."""
     customer_id, redisplay = intent.data["customer"], intent.private.get("allow_redisplay")
-    is_known = customer_id is not None and not store.get_record("customer", customer_id).deleted
-    if not is_known or not (redisplay or intent.data["setup_future_usage"]):
+    if not saved_methods.can_save_for(customer_id) or not (redisplay or intent.data["setup_future_usage"]):
         if method.data["customer"] is None:
             saved_methods.spend(method)
         return

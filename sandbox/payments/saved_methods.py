@@ -20,6 +20,11 @@ def attach(method: Record, customer_id: str, **fields: Any) -> None:
     emit("payment_method.attached", method.data)
 
 
+def can_save_for(customer_id: str | None) -> bool:
+    """Tell whether there is a customer to save a method for: one may be deleted while a checkout is open."""
+    return customer_id is not None and not store.get_record("customer", customer_id).deleted
+
+
 def require_unspent(method: Record) -> None:
     """Raise RefusedError for a method that paid without a customer, or was detached."""
     if method.private.get("is_spent"):

@@ -56,7 +56,7 @@ def _succeed(intent: Record, method: Record) -> None:
     store.change(intent, status="succeeded", **fields)
     emit("setup_intent.succeeded", intent.data)
     saved_methods.note_setup(method)
-    if intent.data["customer"] is not None and method.data["customer"] is None:
+    if saved_methods.can_save_for(intent.data["customer"]) and method.data["customer"] is None:
         saved_methods.attach(method, intent.data["customer"], allow_redisplay="always")
 
 

@@ -142,6 +142,17 @@ def test_a_customer_gets_the_name_and_address_only_if_asked_for(
             "payment_intent_data[setup_future_usage]",
             "payment_method_save",
         ),
+        (
+            {"saved_payment_method_options": {"payment_method_remove": "enabled"}},
+            "saved_payment_method_options[payment_method_remove]",
+            "doesn't support",
+        ),
+        ({"customer_update": {"shipping": "auto"}}, "customer_update[shipping]", "doesn't support"),
+        (
+            {"tax_id_collection": {"enabled": True, "required": "if_supported"}},
+            "tax_id_collection[required]",
+            "doesn't support",
+        ),
         ({"setup_intent_data": {"description": "x"}}, "setup_intent_data", "in `payment` mode"),
     ],
 )
@@ -239,6 +250,16 @@ def test_setting_up_a_declined_card_fails_unless_its_bank_lets_it_be_saved(
     saved = sandbox.pay(session.id, "4000000000000341")
     assert (saved["outcome"], saved["session"]["status"]) == ("succeeded", "complete")
     assert len(cards_of(client, customer)) == 1
+
+
+def test_nothing_is_saved_for_a_customer_who_was_deleted_meanwhile(
+    sandbox: Sandbox, client: stripe.StripeClient, make_session: MakeSession, customer: str
+) -> None:
+    sessions = [make_session(customer=customer, **SAVING).id, make_setup(client, customer=customer).id]
+    client.v1.customers.delete(customer)
+    assert [sandbox.pay(session, save=True)["outcome"] for session in sessions] == ["succeeded"] * 2
+    assert [method["customer"] for method in sandbox.objects("payment_method")] == [None, None]
+    assert list_events_of(sandbox, "payment_method.attached") == []
 
 
 def test_an_expired_setup_session_cancels_its_intent(sandbox: Sandbox, client: stripe.StripeClient) -> None:

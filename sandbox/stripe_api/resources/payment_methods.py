@@ -12,6 +12,7 @@ from sandbox.stripe_api.errors import (
     InvalidParameterError,
     MissingParameterError,
     NoSuchObjectError,
+    refuse_unsupported,
 )
 from sandbox.stripe_api.expansion import expands_to
 from sandbox.stripe_api.fields import (
@@ -64,6 +65,7 @@ def find_usable(method_id: str, param: str) -> Record:
 
 @route("POST", _PATH + "/{id}/attach", stripe_params.PaymentMethodAttachParams)
 def attach(call: Call) -> Json:
+    refuse_unsupported(call.params, ("customer_account",))
     if "customer" not in call.params:
         raise MissingParameterError("customer")
     customer = find_in_parameter("customer", call.params["customer"], "customer")
@@ -84,6 +86,8 @@ def detach(call: Call) -> Json:
 
 @route("POST", _PATH + "/{id}", stripe_params.PaymentMethodUpdateParams)
 def update(call: Call) -> Json:
+    refuse_unsupported(call.params, ("payto", "us_bank_account"))
+    refuse_unsupported(call.params.get("card", {}), ("networks",), "card")
     method = find_in_path(_TYPE, call.ids["id"], _TYPE)
     fields = pick_fields(call.params, ("allow_redisplay",))
     fields["metadata"] = merge_metadata(method.data["metadata"], call.params.get("metadata"))

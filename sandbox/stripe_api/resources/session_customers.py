@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.shapes import Json, make_part
-from sandbox.stripe_api.errors import ApiError, InvalidParameterError
+from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_unsupported
 from sandbox.stripe_api.fields import find_in_parameter
 
 _SAVED = "saved_payment_method_options"
@@ -11,6 +11,8 @@ _SAVED = "saved_payment_method_options"
 
 def set_customer(session: Json, params: dict[str, Any]) -> None:
     """Set an existing customer, or a guest who may become one. Raises ApiError."""
+    if params.get("customer_update", {}).get("shipping") == "auto":
+        refuse_unsupported(params["customer_update"], ("shipping",), "customer_update")
     if "customer" not in params:
         if "customer_update" in params:
             message = "`customer_update` can only be used with `customer`."
@@ -34,6 +36,8 @@ def set_tax_id_collection(session: Json, params: dict[str, Any]) -> None:
     if "tax_id_collection" not in params:
         return
     given = params["tax_id_collection"]
+    if given.get("required") == "if_supported":
+        refuse_unsupported(given, ("required",), "tax_id_collection")
     if given["enabled"] and "customer" in params and params.get("customer_update", {}).get("name") != "auto":
         raise ApiError(
             "Tax ID collection requires updating business name on the customer. To enable tax ID collection for an"
@@ -45,6 +49,8 @@ def set_tax_id_collection(session: Json, params: dict[str, Any]) -> None:
 def set_saving(session: Json, params: dict[str, Any]) -> None:
     """Set which saved cards the page offers, and whether it offers to save another. Raises InvalidParameterError."""
     given = params.get(_SAVED, {})
+    if given.get("payment_method_remove") == "enabled":
+        refuse_unsupported(given, ("payment_method_remove",), _SAVED)
     if given and session["mode"] == "setup":
         raise InvalidParameterError(f"You can not pass `{_SAVED}` in `setup` mode.", param=_SAVED)
     if given.get("payment_method_save") == "enabled" and _sets_up(params):
