@@ -1,10 +1,14 @@
 """Tell the sandbox's time: real time plus an offset that tests can increase. Whole seconds, as at Stripe."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from sandbox.models import Setting
 
 _OFFSET = "clock_offset_s"
+_moment: ContextVar[int | None] = ContextVar("moment", default=None)
 
 
 class _Cached:  # every new object asks for it
@@ -13,7 +17,18 @@ class _Cached:  # every new object asks for it
 
 def get_now() -> int:
     """Return the Unix time by the sandbox's clock. Every `created` and every expiry uses it."""
-    return int(time.time()) + _Cached.offset_s
+    moment = _moment.get()
+    return int(time.time()) + _Cached.offset_s if moment is None else moment
+
+
+@contextmanager
+def standing_at(moment: int) -> Iterator[None]:
+    """Make it this time inside. What was due then happens then, however late it is noticed."""
+    token = _moment.set(moment)
+    try:
+        yield
+    finally:
+        _moment.reset(token)
 
 
 def load_offset() -> None:

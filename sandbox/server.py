@@ -11,6 +11,7 @@ from typing import Any
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 
+from sandbox.base_url import set_own_url
 from sandbox.options import Options
 
 _TICK_S = 1.0
@@ -74,6 +75,7 @@ def serve_until_stopped(server: ThreadedWSGIServer, host: str) -> None:
 
 def _announce(host: str, port: int) -> None:
     shown = "localhost" if host == "127.0.0.1" else f"[{host}]" if ":" in host else host
+    set_own_url(f"http://{shown}:{port}")
     sys.stdout.write(f"Sandbox ready: http://{shown}:{port}\n")
     sys.stdout.flush()
 

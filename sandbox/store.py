@@ -1,7 +1,7 @@
 """Read and write Stripe's objects. All writes happen under one lock, in one transaction."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import transaction
@@ -76,6 +76,12 @@ def change(record: Record, **fields: object) -> Json:
     data.update(fields)
     record.save()
     return previous
+
+
+def find_overdue(object_types: Iterable[str]) -> Record | None:
+    """Find the object of these types that was due first, if any is due by the sandbox's clock."""
+    due = Record.objects.filter(type__in=object_types, due__lte=clock.get_now())
+    return due.order_by("due", "seq").first()
 
 
 def act_on_overdue(object_type: str, action: Callable[[Record], object]) -> None:

@@ -177,8 +177,8 @@ def _update(refund: Record, **fields: Any) -> None:
     emit("charge.refund.updated", refund.data, previous)
 
 
-def fail_due_refunds() -> None:
-    store.act_on_overdue("refund", lambda refund: fail_refund(refund, "expired_or_canceled_card"))
+def fail_due_refund(refund: Record) -> Record:
+    return fail_refund(refund, "expired_or_canceled_card")
 
 
 def fail_pending_refunds(charge: Json) -> None:

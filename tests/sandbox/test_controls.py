@@ -9,6 +9,7 @@ import pytest
 import requests
 import stripe
 
+from tests.sandbox.calling import MakeSession
 from tests.sandbox.receiver import Receiver
 from tests.support.sandbox import Sandbox
 
@@ -109,6 +110,28 @@ def test_an_order_that_makes_no_sense_is_refused_with_a_reason(
     answer = requests.post(f"{sandbox.url}/_sandbox/{path}", json=order, timeout=5)
     assert 400 <= answer.status_code < 500
     assert isinstance(answer.json()["error"], str)
+
+
+def test_what_is_due_happens_in_order_and_each_at_its_own_time(
+    sandbox: Sandbox, client: stripe.StripeClient, make_session: MakeSession
+) -> None:
+    """A refund that fails after an hour, between two sessions that expire."""
+    now = sandbox.get("/_sandbox/clock")["now"]
+    late, early = make_session(), make_session(expires_at=now + 1900)
+    charge = sandbox.pay(make_session().id, "4000000000005126")["payment_intent"]["latest_charge"]
+    refund = client.v1.refunds.create({"charge": charge})
+    before = len(sandbox.objects("event"))
+    sandbox.advance(2 * 86400)
+    happened = [
+        (event["type"], event["data"]["object"]["id"], event["created"])
+        for event in sandbox.objects("event")[before:]
+        if not event["type"].endswith("updated")
+    ]
+    assert happened == [
+        ("checkout.session.expired", early.id, now + 1900),
+        ("refund.failed", refund.id, refund.created + 3600),
+        ("checkout.session.expired", late.id, late.expires_at),
+    ]
 
 
 def test_the_clock_moves_what_is_created_but_not_signatures(

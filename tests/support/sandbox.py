@@ -102,6 +102,14 @@ class Sandbox:
     def expire(self, session_id: str) -> Any:
         return self.post(f"/_sandbox/checkout/sessions/{session_id}/expire")
 
+    def advance(self, seconds: int) -> None:
+        """Moves the sandbox's clock: what is due by then happens, each at its own time."""
+        self.post("/_sandbox/clock", {"advance_s": seconds})
+
+    def renew(self, subscription_id: str) -> Any:
+        """Moves the clock until a subscription was renewed and charged: ``subscription`` and its latest ``invoice``."""
+        return self.post(f"/_sandbox/subscriptions/{subscription_id}/renew")
+
     def succeed_refund(self, refund_id: str) -> Any:
         """The money of a pending refund arrives."""
         return self.post(f"/_sandbox/refunds/{refund_id}/succeed")
