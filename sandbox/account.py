@@ -1,7 +1,7 @@
 """Hold the merchant's account, which tests can change."""
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from sandbox.models import Setting
 
@@ -14,7 +14,8 @@ class Account:
 
     `livemode` is copied to new objects and events; `live_keys` accepts `sk_live_…` beside test keys.
     `exchange_rates` lists the currencies that are converted to `settlement_currency` on their way to the balance,
-    from smallest unit to smallest unit. All others are settled unconverted.
+    from smallest unit to smallest unit. All others are settled unconverted. `after_failed_retries` is what becomes of a
+    subscription whose invoice can't be collected.
     """
 
     id: str = "acct_1SandboxLocal0000"
@@ -23,6 +24,7 @@ class Account:
     charges_enabled: bool = True
     settlement_currency: str = "usd"
     exchange_rates: dict[str, float] = field(default_factory=dict)
+    after_failed_retries: Literal["canceled", "unpaid", "past_due"] = "canceled"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -23,7 +23,11 @@ _SHAPES = {
     "webhook_endpoint": ("we_1", 23),
     "item": ("li_1", 23),
     "invoice": ("in_1", 23),
+    "invoice_payment": ("inpay_1", 23),
+    "invoiceitem": ("ii_1", 23),
     "line_item": ("il_1", 23),
+    "subscription": ("sub_1", 23),
+    "subscription_item": ("si_", 14),
     "request": ("req_", 14),
 }
 

@@ -5,7 +5,17 @@ from django.views.static import serve
 from oauth2_provider.views import ConnectDiscoveryInfoView, JwksInfoView, UserInfoView
 
 from sandbox.checkout_page import bank_page, invoice_pages, views
-from sandbox.controls import account, checkout, customers, objects, payments, releasing, state, webhooks
+from sandbox.controls import (
+    account,
+    checkout,
+    customers,
+    objects,
+    payments,
+    releasing,
+    state,
+    subscriptions,
+    webhooks,
+)
 from sandbox.controls import openid as openid_controls
 from sandbox.controls.answering import control
 from sandbox.index_page import show_index
@@ -36,6 +46,7 @@ _controls: list[URLPattern] = [
     path("charges/<str:charge_id>/dispute", control(POST=payments.dispute)),
     path(_DISPUTE + "close", control(POST=payments.close_dispute)),
     path(_DISPUTE + "escalate", control(POST=payments.escalate_dispute)),
+    path("subscriptions/<str:subscription_id>/renew", control(POST=subscriptions.renew)),
     path("account", control(GET=account.show, POST=account.change)),
     path("keys", control(GET=account.show_keys, POST=account.keep)),
     path("webhooks", control(GET=webhooks.list_deliveries)),

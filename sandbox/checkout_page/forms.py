@@ -9,7 +9,7 @@ from sandbox.checkout_page.addresses import add_address_fields, read_address
 from sandbox.checkout_page.card_form import CardForm
 from sandbox.models import Record
 from sandbox.payments.buyers import Buyer, offers_saving
-from sandbox.payments.sessions import list_offered
+from sandbox.payments.sessions import is_free, list_offered
 
 CARD, BANK = "card", "sepa_debit"
 
@@ -19,7 +19,7 @@ class Asks:
     """Say what a session's page asks: which fields it has, and which of the customer's cards it offers."""
 
     is_free: bool
-    is_setup: bool
+    bank: bool
     address: bool
     saving: bool
     tax_id: bool
@@ -29,8 +29,8 @@ class Asks:
     def of(cls, session: Record) -> "Asks":
         data = session.data
         return cls(
-            is_free=data["amount_total"] == 0,
-            is_setup=data["mode"] == "setup",
+            is_free=is_free(session),
+            bank=data["mode"] == "payment",
             address=data["billing_address_collection"] == "required",
             saving=offers_saving(data),
             tax_id=data.get("tax_id_collection", {}).get("enabled", False),
@@ -52,7 +52,7 @@ class PaymentForm(CardForm):
         choices = [*((saved, "Saved card") for saved in asks.saved_cards), (CARD, "Card")]
         method = self.fields["method"]
         assert isinstance(method, forms.ChoiceField)  # noqa: S101 - declared above
-        method.choices = choices if asks.is_setup else [*choices, (BANK, "Bank debit")]
+        method.choices = [*choices, (BANK, "Bank debit")] if asks.bank else choices
         if asks.address:
             add_address_fields(self)
         if asks.saving:

@@ -5,8 +5,9 @@ from sandbox.checkout_page.addresses import ADDRESS_FIELDS
 from sandbox.models import Record
 from sandbox.payments import setup_sessions
 from sandbox.payments.cards import spell_brand
-from sandbox.payments.formatting import format_amount
-from sandbox.payments.sessions import find_intent, list_offered
+from sandbox.payments.formatting import format_amount, format_rate, format_time
+from sandbox.payments.sessions import find_intent, is_free, list_offered
+from sandbox.payments.subscription_checkouts import find_trial_end, is_subscription
 from sandbox.shapes import Json
 
 _VERBS = {"book": "Book", "donate": "Donate", "subscribe": "Subscribe for"}
@@ -15,13 +16,15 @@ _VERBS = {"book": "Book", "donate": "Donate", "subscribe": "Subscribe for"}
 def summarize(session: Record) -> Json:
     """Return what the page shows. `submit_text` is the merchant's, `refusal` tells why the last attempt failed."""
     data, details = session.data, session.private["customer_details"] or {}
-    is_setup = setup_sessions.is_setup(session)
+    is_setup = data["mode"] == "setup"
     total = "" if is_setup else format_amount(data["amount_total"], data["currency"])
     address = details.get("address") or {}
     return {
         "lines": [_describe_line(item) for item in session.private["line_items"]],
         "total": total,
-        "is_free": data["amount_total"] == 0,
+        "is_free": is_free(session),
+        "is_subscription": is_subscription(session),
+        "rate": _describe_rate(session) if is_subscription(session) else None,
         "is_setup": is_setup,
         "saved_cards": [describe_card(method.data) for method in list_offered(session)],
         "email": details.get("email") or data["customer_email"] or "",
@@ -39,14 +42,27 @@ def summarize(session: Record) -> Json:
 def _label_submit(session: Json, total: str) -> str:
     if session["mode"] == "setup":
         return "Save card"
+    if session["mode"] == "subscription":
+        return "Subscribe" if session["amount_total"] else "Start trial"
     verb = _VERBS.get(session["submit_type"] or "", "Pay")
     return "Complete order" if session["amount_total"] == 0 else f"{verb} {total}"
+
+
+def _describe_rate(session: Record) -> str:
+    """Say what the subscription costs from when on, e.g. `$40.00 / month`."""
+    items = session.private["line_items"]
+    price = items[0]["price"]
+    amount = sum(item["price"]["unit_amount"] * item["quantity"] for item in items)
+    rate = format_rate(amount, price["currency"], price["recurring"])
+    trial_end = find_trial_end(session.private["subscription_data"])
+    return f"then {rate}, from {format_time(trial_end)}" if trial_end else rate
 
 
 def _find_refusal(session: Record) -> str | None:
     """Return why the last attempt failed."""
     if setup_sessions.is_setup(session):
-        error = setup_sessions.get_setup_intent(session).data["last_setup_error"]
+        saving = setup_sessions.find_setup_intent(session)
+        error = saving.data["last_setup_error"] if saving else None
     else:
         intent = find_intent(session)
         error = intent.data["last_payment_error"] if intent else None

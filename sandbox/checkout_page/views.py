@@ -93,7 +93,7 @@ def _try_to_pay(http: HttpRequest, session: Record) -> HttpResponse:
 
 
 def _pay(session: Record, form: PaymentForm) -> Outcome:
-    if session.data["amount_total"] == 0:
+    if sessions.is_free(session):
         return sessions.complete_free(session, form.buyer)
     method = form.cleaned_data["method"]
     if method == BANK:
@@ -113,8 +113,9 @@ def _go_on(session: Record) -> HttpResponse:
 
 def _awaits_authentication(session: Record) -> bool:
     if setup_sessions.is_setup(session):
-        return bool(setup_sessions.get_setup_intent(session).data["status"] == "requires_action")
-    intent = sessions.find_intent(session)
+        intent = setup_sessions.find_setup_intent(session)
+    else:
+        intent = sessions.find_intent(session)
     return intent is not None and intent.data["status"] == "requires_action"
 
 

@@ -1,6 +1,6 @@
 """Show and change the merchant's account and its restricted keys."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -25,6 +25,7 @@ def change(
     charges_enabled: bool | None = None,
     settlement_currency: Currency | None = None,
     exchange_rates: dict[Currency, Rate] | None = None,
+    after_failed_retries: Literal["canceled", "unpaid", "past_due"] | None = None,
 ) -> Json:
     """Set the given fields and leave the others."""
     given = {name: value for name, value in locals().items() if value is not None}

@@ -34,7 +34,7 @@ def pay(
 
     def attempt(session: Record) -> Outcome:
         buyer = Buyer(email or _find_email(session), name, saves_card=save)
-        if session.data["amount_total"] == 0:
+        if sessions.is_free(session):
             return sessions.complete_free(session, buyer)
         if method == "sepa_debit":
             return sessions.pay_by_bank(session, buyer)

@@ -41,7 +41,8 @@ def save_buyer(session: Record, buyer: Buyer) -> None:
         details["tax_ids"] = [_describe_tax_id(buyer.tax_id)]
     session.private["customer_details"] = details
     data = session.data
-    wanted = data["customer_creation"] == "always" or data["invoice_creation"]["enabled"] or buyer.saves_card
+    has_invoice = (data["invoice_creation"] or {}).get("enabled")
+    wanted = data["customer_creation"] == "always" or has_invoice or buyer.saves_card
     if session.private["customer"] is None and wanted:
         known = {name: details[name] for name in ("email", "name", "address")}
         session.private["customer"] = create_customer(**known).id

@@ -7,6 +7,7 @@ from sandbox.base_url import get_base_url
 from sandbox.models import Record
 from sandbox.payments import charges, disputes, intents, methods, saved_methods
 from sandbox.payments.cards import ACTION_REFUSED, AUTHENTICATION_REQUIRED
+from sandbox.payments.settling import settle_invoice_of
 from sandbox.payments.states import RefusedError, require_status
 
 
@@ -14,12 +15,14 @@ from sandbox.payments.states import RefusedError, require_status
 class Terms:
     """Say under which conditions to charge. Off-session, no buyer is there to authenticate.
 
-    `return_url` is where their bank sends them back to; `refuses_action` fails rather than ask for authentication.
+    `return_url` is where their bank sends them back to; `refuses_action` fails rather than ask for authentication,
+    `waits_for_buyer` asks for it even off-session, as an invoice does.
     """
 
     off_session: bool = False
     return_url: str | None = None
     refuses_action: bool = False
+    waits_for_buyer: bool = False
 
 
 def confirm_intent(intent: Record, method: Record, terms: Terms) -> None:
@@ -27,7 +30,7 @@ def confirm_intent(intent: Record, method: Record, terms: Terms) -> None:
     require_usable(intent, method)
     reason = methods.find_decline(method)
     if _asks_for_authentication(method, terms):
-        if terms.off_session:
+        if terms.off_session and not terms.waits_for_buyer:
             reason = AUTHENTICATION_REQUIRED
         elif terms.refuses_action:
             intents.refuse_action(intent, method.data, ACTION_REFUSED)
@@ -78,6 +81,7 @@ def authenticate_intent(intent: Record, *, passed: bool) -> None:
     method = store.get_object("payment_method", intent.data["payment_method"])
     if passed:
         _finish(intents.succeed(intent, method, is_authenticated=True))
+        settle_invoice_of(intent)
     else:
         intents.fail_authentication(intent, method)
 

@@ -5,19 +5,22 @@ from collections.abc import Callable
 from sandbox import clock, store
 from sandbox.models import Record
 from sandbox.payments.refunds import fail_due_refund
+from sandbox.payments.renewals import meet_invoice, meet_subscription
 from sandbox.payments.sessions import expire_session
 
 # What happens to an object of a type once it is due. Each sets the next due time, or none.
 _ACTIONS: dict[str, Callable[[Record], object]] = {
     "checkout.session": expire_session,
+    "invoice": meet_invoice,
     "refund": fail_due_refund,
+    "subscription": meet_subscription,
 }
 
 
 def meet_deadlines() -> None:
     """Do everything that is due, in the order of the due times, and each at its own time.
 
-    One thing may lead to the next, which is due later but still before now.
+    One thing leads to the next: a clock moved forward by three months renews a subscription three times.
     """
     while store.find_overdue(_ACTIONS) is not None:
         with store.writing():

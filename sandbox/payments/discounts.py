@@ -3,6 +3,7 @@
 from sandbox import store
 from sandbox.models import Record
 from sandbox.payments.states import WrongStateError, require_status
+from sandbox.payments.subscription_checkouts import is_subscription
 from sandbox.shapes import Json
 
 _COUPON = "sandbox_discount"
@@ -11,6 +12,8 @@ _COUPON = "sandbox_discount"
 def discount_session(session: Record, amount_off: int | None) -> None:
     """Take this much off an open session without payment attempts, or everything. Raises WrongStateError."""
     require_status(session, "open")
+    if is_subscription(session):
+        raise WrongStateError("the sandbox discounts no subscriptions")
     if session.data["amount_total"] is None:
         raise WrongStateError("the session has no price")
     if session.data["payment_intent"] is not None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from sandbox.payments.currencies import get_exponent
 
@@ -14,6 +15,13 @@ def format_amount(amount: int, currency: str) -> str:
     figure = f"{Decimal(amount).scaleb(-exponent):,.{exponent}f}"
     sign = _SIGNS.get(currency)
     return f"{sign}{figure}" if sign else f"{currency.upper()} {figure}"
+
+
+def format_rate(amount: int, currency: str, recurring: dict[str, Any]) -> str:
+    """Format a recurring price, e.g. $40.00 / month, or $100.00 every 3 months."""
+    unit, count = recurring["interval"], recurring["interval_count"]
+    shown = format_amount(amount, currency)
+    return f"{shown} / {unit}" if count == 1 else f"{shown} every {count} {unit}s"
 
 
 def format_time(moment: int) -> str:

@@ -11,6 +11,7 @@ from sandbox.payments.outcomes import Outcome
 from sandbox.payments.outright import try_card
 from sandbox.payments.sessions import create_intent
 from sandbox.payments.states import WrongStateError, require_status
+from sandbox.payments.subscription_checkouts import is_subscription
 from sandbox.shapes import make_object
 
 _DAY_S = 24 * 60 * 60
@@ -45,5 +46,7 @@ def copy_session(session: Record) -> Record:
 
 def _require_paid(session: Record) -> None:
     require_status(session, "complete")
+    if is_subscription(session):
+        raise WrongStateError("the session is a subscription's: its invoices are paid, each once")
     if not session.data["amount_total"]:
         raise WrongStateError("the session is free")

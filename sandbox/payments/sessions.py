@@ -16,7 +16,10 @@ from sandbox.payments.buyers import Buyer, get_email, offers_saving, save_buyer
 from sandbox.payments.cards import BANK_REFUSED, CardDetails
 from sandbox.payments.completing import complete_session
 from sandbox.payments.outcomes import Outcome
+from sandbox.payments.settling import settle
 from sandbox.payments.states import WrongStateError, require_status
+from sandbox.payments.subscription_checkouts import is_subscription, open_subscription
+from sandbox.shapes import Json
 from sandbox.webhooks.events import emit
 
 _TYPE = "checkout.session"
@@ -68,7 +71,7 @@ def _try(session: Record, intent: Record, method: Record) -> Outcome:
     if reason is not None:
         intents.decline(intent, method.data, reason)
         return Outcome.declined(reason)
-    return _finish_paid(session, intents.succeed(intent, method.data))
+    return _finish_paid(session, intent, method.data)
 
 
 def authenticate(session: Record, *, passed: bool) -> Outcome:
@@ -81,7 +84,7 @@ def authenticate(session: Record, *, passed: bool) -> Outcome:
     if not passed:
         intents.fail_authentication(intent, method)
         return Outcome.of_error(intent.data["last_payment_error"])
-    return _finish_paid(session, intents.succeed(intent, method, is_authenticated=True))
+    return _finish_paid(session, intent, method, is_authenticated=True)
 
 
 def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
@@ -89,6 +92,8 @@ def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
     require_status(session, "open")
     if setup_sessions.is_setup(session):
         raise WrongStateError("the session saves cards only")
+    if is_subscription(session):
+        raise WrongStateError("the sandbox's subscriptions are paid by card")
     intent = _begin_attempt(session, buyer)
     method = methods.create_bank_method(get_email(session), buyer.name).data
     intents.start_processing(intent, method)
@@ -99,9 +104,11 @@ def pay_by_bank(session: Record, buyer: Buyer) -> Outcome:
 def complete_free(session: Record, buyer: Buyer) -> Outcome:
     """Complete a session without payment. Raises WrongStateError unless it is open and free."""
     require_status(session, "open")
-    if session.data["amount_total"] != 0:
+    if not is_free(session):
         raise WrongStateError("the session isn't free")
     save_buyer(session, buyer)
+    if is_subscription(session):
+        settle(open_subscription(session, None, None))
     complete_session(session, payment_status="no_payment_required")
     return Outcome("no_payment_required")
 
@@ -130,8 +137,9 @@ def expire_session(session: Record) -> Outcome:
     require_status(session, "open")
     session.due = None
     store.change(session, status="expired", url=None)
-    if setup_sessions.is_setup(session):
-        setup.cancel_setup(setup_sessions.get_setup_intent(session))
+    intent = setup_sessions.find_setup_intent(session)
+    if intent is not None:
+        setup.cancel_setup(intent)
     emit("checkout.session.expired", session.data)
     return Outcome("expired")
 
@@ -140,8 +148,15 @@ def expire_due_sessions() -> None:
     store.act_on_overdue(_TYPE, expire_session)
 
 
+def is_free(session: Record) -> bool:
+    """Tell whether a session asks neither for a payment nor for a card."""
+    data = session.data
+    return bool(data["amount_total"] == 0 and data["payment_method_collection"] != "always")
+
+
 def find_intent(session: Record) -> Record | None:
-    intent_id = session.data["payment_intent"]
+    """Find the intent of an earlier attempt. A subscription's session doesn't show it, as its invoice does."""
+    intent_id = session.data["payment_intent"] or session.private.get("payment_intent")
     return store.get_record("payment_intent", intent_id) if intent_id else None
 
 
@@ -161,7 +176,11 @@ def _begin_attempt(session: Record, buyer: Buyer) -> Record:
     intent = find_intent(session)
     if intent is None:
         intent = create_intent(session)
-        store.change(session, payment_intent=intent.id)
+        if is_subscription(session):
+            session.private["payment_intent"] = intent.id
+            session.save()
+        else:
+            store.change(session, payment_intent=intent.id)
     elif intent.data["customer"] != session.private["customer"]:
         store.change(intent, customer=session.private["customer"])
     limited = "limited" if intent.data["setup_future_usage"] else None
@@ -180,7 +199,11 @@ def create_intent(session: Record) -> Record:
     )
 
 
-def _finish_paid(session: Record, charge: Record) -> Outcome:
+def _finish_paid(session: Record, intent: Record, method: Json, *, is_authenticated: bool = False) -> Outcome:
+    opened = open_subscription(session, intent, method["id"]) if is_subscription(session) else None
+    charge = intents.succeed(intent, method, is_authenticated=is_authenticated)
+    if opened is not None:
+        settle(opened, attempts=1)
     invoice = _create_invoice(session)
     complete_session(session, payment_status="paid")
     if invoice:
@@ -193,8 +216,8 @@ def _finish_paid(session: Record, charge: Record) -> Outcome:
 def _create_invoice(session: Record) -> Record | None:
     """Create the invoice of a session that has just been paid, if it asked for one."""
     intent = find_intent(session)
-    if intent is None or not session.data["invoice_creation"]["enabled"]:
+    if intent is None or is_subscription(session) or not session.data["invoice_creation"]["enabled"]:
         return None
-    invoice = invoices.create_invoice(session, intent.data)
+    invoice = invoices.create_invoice(session, intent)
     store.change(session, invoice=invoice.id)
     return invoice

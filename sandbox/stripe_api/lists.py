@@ -66,6 +66,16 @@ def _page_before(call: Call, newer: QuerySet[Record], limit: int) -> Json:
     return make_list(call.path, page, has_more=len(found) > limit)
 
 
+def page_items(call: Call, items: list[Json], noun: str) -> Json:
+    """Return one page of what belongs to an object, in its order, by the call's `limit` and `starting_after`."""
+    limit, cursor = read_limit(call.params), call.params.get("starting_after")
+    ids = [item["id"] for item in items]
+    if cursor is not None and cursor not in ids:
+        raise NoSuchObjectError(noun, cursor, "starting_after", 400)
+    start = 0 if cursor is None else ids.index(cursor) + 1
+    return make_list(call.path, items[start : start + limit], has_more=len(items) > start + limit)
+
+
 def make_list(url: str, data: list[Json], *, has_more: bool = False) -> Json:
     return {"object": "list", "data": data, "has_more": has_more, "url": url}
 

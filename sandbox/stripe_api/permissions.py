@@ -22,8 +22,10 @@ _RESOURCES = {
     "billing_portal.configuration": "customer_portal",
     "billing_portal.session": "customer_portal",
     "checkout.session": "checkout_session",
+    "invoice_payment": "invoice",
     "price": "plan",
     "refund": "charge",
+    "subscription_item": "subscription",
     "webhook_endpoint": "webhook",
 }
 _OTHERS = "charge customer dispute event invoice payment_intent payment_method product setup_intent".split()

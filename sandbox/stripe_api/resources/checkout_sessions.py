@@ -1,7 +1,5 @@
 """Create, read and expire checkout sessions. Buyers pay them on the hosted page."""
 
-from typing import Any
-
 from stripe.params import checkout as stripe_params
 
 from sandbox import store
@@ -9,10 +7,10 @@ from sandbox.models import Record
 from sandbox.payments.sessions import expire_due_sessions, expire_session
 from sandbox.payments.states import WrongStateError
 from sandbox.shapes import Json
-from sandbox.stripe_api.errors import ApiError, NoSuchObjectError
+from sandbox.stripe_api.errors import ApiError
 from sandbox.stripe_api.expansion import expands_by, expands_to
 from sandbox.stripe_api.fields import find_in_path, merge_metadata
-from sandbox.stripe_api.lists import list_page, make_list, read_limit
+from sandbox.stripe_api.lists import list_page, make_list, page_items
 from sandbox.stripe_api.resources.session_building import build_session
 from sandbox.stripe_api.routing import Call, route
 
@@ -32,6 +30,7 @@ expands_to(
     invoice="invoice",
     payment_intent="payment_intent",
     setup_intent="setup_intent",
+    subscription="subscription",
 )
 expands_by(_TYPE, "line_items", _list_line_items)
 
@@ -72,21 +71,7 @@ def update(call: Call) -> Json:
 
 @route("GET", _PATH + "/{id}/line_items", stripe_params.SessionLineItemListParams)
 def list_line_items(call: Call) -> Json:
-    items: list[Json] = _find(call).private["line_items"]
-    limit = read_limit(call.params)
-    start = _find_start(items, call.params)
-    return make_list(call.path, items[start : start + limit], has_more=len(items) > start + limit)
-
-
-def _find_start(items: list[Json], params: dict[str, Any]) -> int:
-    """Return the index after `starting_after`. Items are in the order they were given."""
-    cursor = params.get("starting_after")
-    if cursor is None:
-        return 0
-    ids = [item["id"] for item in items]
-    if cursor not in ids:
-        raise NoSuchObjectError("item", cursor, "starting_after", 400)
-    return ids.index(cursor) + 1
+    return page_items(call, _find(call).private["line_items"], "item")
 
 
 @route("POST", _PATH + "/{id}/expire", stripe_params.SessionExpireParams)

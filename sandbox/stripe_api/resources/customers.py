@@ -7,6 +7,7 @@ from stripe import params as stripe_params
 from sandbox.models import Record
 from sandbox.payments.customers import create_customer
 from sandbox.payments.saved_methods import attach, detach_all, require_own_method
+from sandbox.payments.subscription_states import cancel_all
 from sandbox.shapes import Json
 from sandbox.stripe_api.expansion import expands_to
 from sandbox.stripe_api.fields import (
@@ -63,6 +64,7 @@ def update(call: Call) -> Json:
 @route("DELETE", "/v1/customers/{id}", stripe_params.CustomerDeleteParams)
 def delete(call: Call) -> Json:
     record = find_undeleted("customer", call.ids["id"])
+    cancel_all(record.id)
     emit("customer.deleted", record.data)
     stub = mark_deleted(record)
     detach_all(record.id)

@@ -1,4 +1,4 @@
-"""Read what is created by payments only: charges, invoices and balance transactions."""
+"""Read what is created by payments only: charges and balance transactions."""
 
 from typing import Any
 
@@ -15,8 +15,6 @@ expands_to(
     failure_balance_transaction="balance_transaction",
     payment_intent="payment_intent",
 )
-serve_reading("invoice", "customer", "status", id_param="invoice")
-expands_to("invoice", customer="customer")
 serve_reading("balance_transaction", "currency", "source", "type")
 _SOURCES = {"ch": "charge", "re": "refund", "du": "dispute"}
 

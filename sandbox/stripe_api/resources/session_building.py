@@ -18,6 +18,11 @@ from sandbox.stripe_api.fields import check_email, merge_metadata, pick_fields
 from sandbox.stripe_api.resources.line_items import build_line_items
 from sandbox.stripe_api.resources.session_customers import set_customer, set_saving, set_tax_id_collection
 from sandbox.stripe_api.resources.session_setup import check_setup, start_setup
+from sandbox.stripe_api.resources.session_subscription import (
+    check_mode_parameters,
+    prepare_items,
+    set_subscription_mode,
+)
 
 _SHORTEST_S = 30 * 60
 _LONGEST_S = 24 * 60 * 60
@@ -26,7 +31,7 @@ _COPIED = """
     integration_identifier locale origin_context payment_method_options payment_method_types phone_number_collection
     shipping_address_collection submit_type success_url
 """.split()
-_UNSUPPORTED = "discounts optional_items shipping_options subscription_data".split()
+_UNSUPPORTED = "discounts optional_items shipping_options".split()
 _UNSUPPORTED_ON_INVOICE = "account_tax_ids custom_fields issuer rendering_options".split()
 _INTENT_FIELDS = """
     capture_method description on_behalf_of receipt_email setup_future_usage statement_descriptor
@@ -42,7 +47,7 @@ def build_session(params: dict[str, Any]) -> tuple[Json, Json]:
     _check_urls(params)
     check_email(params, "customer_email")
     check_email(params.get("payment_intent_data", {}), "receipt_email", "payment_intent_data[receipt_email]")
-    items = build_line_items(params) if params["mode"] == "payment" else []
+    items = [] if params["mode"] == "setup" else build_line_items(params)
     session = make_object("checkout.session", mode=params["mode"], **pick_fields(params, _COPIED))
     session["url"] = f"{get_base_url()}/c/pay/{session['id']}"
     session["metadata"] = merge_metadata({}, params.get("metadata"))
@@ -57,8 +62,13 @@ def build_session(params: dict[str, Any]) -> tuple[Json, Json]:
     if params["mode"] == "setup":
         start_setup(session, params)
     else:
+        if params["mode"] == "subscription":
+            prepare_items(params, items)
         _set_amounts(session, items)
-    return session, _make_private(session, params, items)
+    private = _make_private(session, params, items)
+    if params["mode"] == "subscription":
+        set_subscription_mode(session, private, params)
+    return session, private
 
 
 def _check_account() -> None:
@@ -74,13 +84,15 @@ def _check_account() -> None:
 def _check_mode(params: dict[str, Any]) -> None:
     if "mode" not in params:
         raise MissingParameterError("mode")
-    for name, supported in (("mode", ("payment", "setup")), ("ui_mode", ("hosted_page",))):
+    for name, supported in (("mode", ("payment", "setup", "subscription")), ("ui_mode", ("hosted_page",))):
         if params.get(name, supported[0]) not in supported:
             message = f"The local sandbox supports {name}={' and '.join(supported)} only."
             raise InvalidParameterError(message, param=name)
     if params["mode"] == "setup":
         check_setup(params)
-    elif "setup_intent_data" in params:
+    else:
+        check_mode_parameters(params)
+    if params["mode"] != "setup" and "setup_intent_data" in params:
         message = f"You can not pass `setup_intent_data` in `{params['mode']}` mode."
         raise InvalidParameterError(message, param="setup_intent_data")
 

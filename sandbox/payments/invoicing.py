@@ -1,0 +1,198 @@
+"""Take invoices through their states: draft, open, and then paid, void or uncollectible."""
+
+from typing import Any
+
+from sandbox import clock, ids, store
+from sandbox.base_url import get_base_url
+from sandbox.models import Record
+from sandbox.payments import intents
+from sandbox.payments.states import require_status
+from sandbox.shapes import Json, make_object
+from sandbox.webhooks.events import emit
+
+_TOTALS = "amount_due amount_remaining subtotal total subtotal_excluding_tax total_excluding_tax".split()
+PAYABLE = ("open", "uncollectible")
+# How many lines an invoice shows; a call of their own lists the others.
+_SHOWN = 10
+
+
+def build_invoice(customer: Json, currency: str, lines: list[Json], **fields: Any) -> Json:
+    """Return a draft that isn't stored yet."""
+    invoice = make_object(
+        "invoice",
+        customer=customer["id"],
+        customer_address=customer["address"],
+        customer_email=customer["email"],
+        customer_name=customer["name"],
+        customer_phone=customer["phone"],
+        currency=currency,
+        **fields,
+    )
+    invoice.update(dict.fromkeys(_TOTALS, sum(line["amount"] for line in lines)))
+    invoice["starting_balance"] = customer["balance"]
+    _apply_balance(invoice)
+    for line in lines:
+        line["invoice"] = invoice["id"]
+    url = f"/v1/invoices/{invoice['id']}/lines"
+    invoice["lines"].update(data=lines[:_SHOWN], has_more=len(lines) > _SHOWN, url=url)
+    return invoice
+
+
+def _apply_balance(invoice: Json) -> None:
+    """Take the customer's credit into account; a negative total adds to it. As at Stripe, a credit is negative."""
+    left = invoice["total"] + invoice["starting_balance"]
+    due = max(0, left)
+    invoice.update(amount_due=due, amount_remaining=due, ending_balance=min(0, left))
+
+
+def add_draft(invoice: Json, lines: list[Json], finalizes_at: int | None = None) -> Record:
+    """Store a draft and emit its event."""
+    private = {"lines": lines, "secret": ids.make_token(40)}
+    record = store.add_object(invoice, private=private, due=finalizes_at)
+    emit("invoice.created", record.data)
+    return record
+
+
+def finalize(invoice: Record, intent: Record | None = None) -> None:
+    """Number a draft and open it for payment, by this intent or a new one. Raises WrongStateError."""
+    require_status(invoice, "draft")
+    customer = store.get_record("customer", invoice.data["customer"])
+    invoice.data["starting_balance"] = customer.data["balance"]
+    _apply_balance(invoice.data)
+    open_invoice(invoice, customer)
+    previous = store.change(customer, balance=invoice.data["ending_balance"])
+    if previous:
+        emit("customer.updated", customer.data, previous)
+    emit("invoice.finalized", invoice.data)
+    if invoice.data["amount_due"]:
+        request_payment(invoice, intent or _create_intent(invoice.data))
+
+
+def open_invoice(invoice: Record, customer: Record) -> None:
+    """Give an invoice its number, its pages and its time. The caller emits the event."""
+    now, sequence = clock.get_now(), customer.data["next_invoice_sequence"]
+    page = f"{get_base_url()}/i/{invoice.id}/{invoice.private['secret']}"
+    store.change(
+        invoice,
+        number=f"{customer.data['invoice_prefix']}-{sequence:04}",
+        status="open",
+        auto_advance=invoice.data["collection_method"] == "charge_automatically",
+        automatically_finalizes_at=None,
+        effective_at=now,
+        hosted_invoice_url=page,
+        invoice_pdf=f"{page}/pdf",
+        status_transitions={**invoice.data["status_transitions"], "finalized_at": now},
+    )
+    store.change(customer, next_invoice_sequence=sequence + 1)
+
+
+def _create_intent(invoice: Json) -> Record:
+    what = "creation" if invoice["billing_reason"] == "subscription_create" else "update"
+    return intents.create_intent(
+        invoice["amount_due"],
+        invoice["currency"],
+        customer=invoice["customer"],
+        description=f"Subscription {what}",
+    )
+
+
+def request_payment(invoice: Record, intent: Record) -> Record:
+    """Store the tie between an invoice and the intent that pays it."""
+    payment = make_object(
+        "invoice_payment",
+        amount_requested=invoice.data["amount_due"],
+        currency=invoice.data["currency"],
+        invoice=invoice.id,
+        payment={"type": "payment_intent", "payment_intent": intent.id},
+    )
+    return store.add_object(payment)
+
+
+def find_payment(invoice: Record) -> Record | None:
+    """Find the tie to the intent that pays this invoice."""
+    return store.list_records("invoice_payment").filter(data__invoice=invoice.id).first()
+
+
+def find_intent(invoice: Record) -> Record | None:
+    payment = find_payment(invoice)
+    return store.get_record("payment_intent", payment.data["payment"]["payment_intent"]) if payment else None
+
+
+def find_invoice_of(intent_id: str) -> Record | None:
+    """Find the invoice that an intent pays."""
+    payments = store.list_records("invoice_payment")
+    payment = payments.filter(data__payment__payment_intent=intent_id).first()
+    return store.get_record("invoice", payment.data["invoice"]) if payment else None
+
+
+def require_payable(invoice: Record) -> None:
+    """Raise WrongStateError unless an invoice can still be paid."""
+    require_status(invoice, *PAYABLE)
+
+
+def mark_paid(invoice: Record, *, attempts: int = 0) -> None:
+    """Mark an open invoice as paid by its intent, which has succeeded, or by nothing if nothing is due."""
+    now, payment = clock.get_now(), find_payment(invoice)
+    previous = _close(
+        invoice,
+        "paid",
+        "paid_at",
+        amount_paid=invoice.data["amount_due"],
+        amount_remaining=0,
+        attempted=True,
+        attempt_count=invoice.data["attempt_count"] + attempts,
+    )
+    emit("invoice.updated", invoice.data, previous)
+    emit("invoice.paid", invoice.data)
+    emit("invoice.payment_succeeded", invoice.data)
+    if payment is not None:
+        paid = {"canceled_at": None, "paid_at": now}
+        store.change(payment, amount_paid=invoice.data["amount_paid"], status="paid", status_transitions=paid)
+        emit("invoice_payment.paid", payment.data)
+
+
+def mark_paid_out_of_band(invoice: Record) -> None:
+    """Mark an invoice as paid outside Stripe. Raises WrongStateError."""
+    require_payable(invoice)
+    _cancel_payment(invoice)
+    previous = _close(invoice, "paid", "paid_at", attempted=True)
+    emit("invoice.updated", invoice.data, previous)
+    emit("invoice.paid", invoice.data)
+    emit("invoice.payment_succeeded", invoice.data)
+
+
+def void(invoice: Record) -> None:
+    """Void an invoice: nothing is owed for it. Raises WrongStateError."""
+    require_status(invoice, *PAYABLE)
+    _cancel_payment(invoice)
+    previous = _close(invoice, "void", "voided_at")
+    emit("invoice.updated", invoice.data, previous)
+    emit("invoice.voided", invoice.data)
+
+
+def mark_uncollectible(invoice: Record) -> None:
+    """Write an invoice off. It can still be paid. Raises WrongStateError."""
+    require_status(invoice, "open")
+    previous = _close(invoice, "uncollectible", "marked_uncollectible_at")
+    emit("invoice.updated", invoice.data, previous)
+    emit("invoice.marked_uncollectible", invoice.data)
+
+
+def _close(invoice: Record, status: str, moment: str, **fields: Any) -> Json:
+    """Set a final status and when it was reached. Return the former values."""
+    invoice.due = None
+    transitions = {**invoice.data["status_transitions"], moment: clock.get_now()}
+    fields |= {"auto_advance": False, "next_payment_attempt": None, "status_transitions": transitions}
+    return store.change(invoice, status=status, **fields)
+
+
+def _cancel_payment(invoice: Record) -> None:
+    """Withdraw the request for payment: its intent can no longer be paid."""
+    payment = find_payment(invoice)
+    if payment is None:
+        return
+    canceled = {"canceled_at": clock.get_now(), "paid_at": None}
+    store.change(payment, status="canceled", status_transitions=canceled)
+    intents.cancel(
+        store.get_record("payment_intent", payment.data["payment"]["payment_intent"]), "void_invoice"
+    )

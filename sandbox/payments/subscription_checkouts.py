@@ -1,0 +1,40 @@
+"""Open the subscription of a checkout session that is being paid."""
+
+from typing import Any
+
+from sandbox import clock, store
+from sandbox.models import Record
+from sandbox.payments import invoicing
+from sandbox.payments.periods import DAY_S
+from sandbox.payments.subscriptions import add_subscription, open_first_invoice
+
+
+def is_subscription(session: Record) -> bool:
+    return bool(session.data["mode"] == "subscription")
+
+
+def open_subscription(session: Record, intent: Record | None, method_id: str | None) -> Record:
+    """Create a session's subscription, charging this method from now on. Return its first invoice, open.
+
+    As at Stripe, that happens only when the payment is certain: a declined card leaves no subscription.
+    """
+    given = session.private["subscription_data"]
+    subscription = add_subscription(
+        store.get_object("customer", session.private["customer"]),
+        [(item["price"], item["quantity"]) for item in session.private["line_items"]],
+        trial_end=find_trial_end(given),
+        default_payment_method=method_id,
+        description=given["description"],
+        metadata=dict(given["metadata"]),
+    )
+    invoice = open_first_invoice(subscription)
+    invoicing.finalize(invoice, intent)
+    store.change(session, invoice=invoice.id, subscription=subscription.id)
+    return invoice
+
+
+def find_trial_end(given: dict[str, Any]) -> int | None:
+    """Return when a trial that begins now ends; None without one."""
+    days: int | None = given["trial_period_days"]
+    end: int | None = given["trial_end"]
+    return end if days is None else clock.get_now() + days * DAY_S
