@@ -7,7 +7,7 @@ from sandbox.base_url import get_base_url
 from sandbox.models import Record
 from sandbox.payments import charges, disputes, intents, methods, saved_methods
 from sandbox.payments.cards import ACTION_REFUSED, AUTHENTICATION_REQUIRED
-from sandbox.payments.settling import settle_invoice_of
+from sandbox.payments.settling import report_attempt
 from sandbox.payments.states import RefusedError, require_status
 
 
@@ -81,9 +81,9 @@ def authenticate_intent(intent: Record, *, passed: bool) -> None:
     method = store.get_object("payment_method", intent.data["payment_method"])
     if passed:
         _finish(intents.succeed(intent, method, is_authenticated=True))
-        settle_invoice_of(intent)
     else:
         intents.fail_authentication(intent, method)
+    report_attempt(intent)
 
 
 def _finish(charge: Record) -> None:

@@ -6,7 +6,7 @@ from sandbox import clock, ids, store
 from sandbox.base_url import get_base_url
 from sandbox.models import Record
 from sandbox.payments import intents
-from sandbox.payments.states import require_status
+from sandbox.payments.states import WrongStateError, require_status
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import emit
 
@@ -116,6 +116,14 @@ def find_payment(invoice: Record) -> Record | None:
 def find_intent(invoice: Record) -> Record | None:
     payment = find_payment(invoice)
     return store.get_record("payment_intent", payment.data["payment"]["payment_intent"]) if payment else None
+
+
+def require_intent(invoice: Record) -> Record:
+    """Return the intent that pays an invoice. Raises WrongStateError if nothing is due."""
+    intent = find_intent(invoice)
+    if intent is None:
+        raise WrongStateError("nothing is due for this invoice")
+    return intent
 
 
 def find_invoice_of(intent_id: str) -> Record | None:

@@ -10,7 +10,7 @@ from sandbox.payments import confirming, intents
 from sandbox.payments.confirming import Terms
 from sandbox.payments.currencies import get_maximum, get_minimum
 from sandbox.payments.formatting import format_amount
-from sandbox.payments.settling import settle_invoice_of
+from sandbox.payments.settling import report_attempt
 from sandbox.shapes import Json
 from sandbox.stripe_api.errors import ApiError, CardError, InvalidParameterError, refuse_unsupported
 from sandbox.stripe_api.expansion import expands_to
@@ -158,9 +158,9 @@ def _confirm(intent: Record, params: dict[str, Any]) -> Json:
     confirming.confirm_intent(
         intent, store.get_record("payment_method", intent.data["payment_method"]), terms
     )
+    report_attempt(intent)
     if intent.data["status"] == "requires_payment_method":
         raise CardError(intent.data["last_payment_error"], payment_intent=intent.data)
-    settle_invoice_of(intent)
     return dict(intent.data)
 
 
