@@ -7,7 +7,7 @@ from msgspec import Meta
 from sandbox import ids, store
 from sandbox.controls.answering import ControlError
 from sandbox.controls.checkout import read_card
-from sandbox.payments import methods, saved_methods
+from sandbox.payments import methods, saved_methods, subscription_states
 from sandbox.shapes import Json
 from sandbox.webhooks.events import acting_for
 
@@ -16,18 +16,21 @@ Year = Annotated[int, Meta(ge=2000, le=2099)]
 
 
 def replace_card(customer_id: str, *, card: str, name: str | None = "Test Buyer") -> Json:
-    """Attach a card, even one that is declined, as the default in place of the old one. Return customer and card."""
+    """Attach a card, even one that is declined, as the default in place of the old one. Return customer and card.
+
+    Subscriptions that have a card of their own are charged by it from now on, too.
+    """
     details = read_card(card, None, name)
     with store.writing(), acting_for(ids.make_id("request")):
         customer = store.get_record("customer", customer_id)
         if customer.deleted:
             raise ControlError("the customer was deleted", 409)
-        former = saved_methods.get_default(customer)
+        former = {saved_methods.get_default(customer), *subscription_states.list_methods(customer.id)} - {None}
         method = methods.create_card_method(details, customer.data["email"])
         saved_methods.attach(method, customer.id, allow_redisplay="always")
         saved_methods.set_default(customer, method.id)
-        if former is not None:
-            saved_methods.detach(store.get_record("payment_method", former))
+        for method_id in sorted(map(str, former)):
+            saved_methods.detach(store.get_record("payment_method", method_id))
         return {"customer": store.get_object("customer", customer.id), "payment_method": method.data}
 
 

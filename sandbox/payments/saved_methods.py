@@ -5,6 +5,7 @@ from typing import Any
 from sandbox import store
 from sandbox.models import Record
 from sandbox.payments.states import RefusedError
+from sandbox.payments.subscription_states import forget_method
 from sandbox.shapes import Json
 from sandbox.webhooks.events import change_and_emit, emit
 
@@ -60,6 +61,7 @@ def detach(method: Record) -> None:
     customer = store.get_record("customer", customer_id)
     if not customer.deleted and get_default(customer) == method.id:
         _change_default(customer, None)
+    forget_method(method.id)
 
 
 def detach_all(customer_id: str) -> None:

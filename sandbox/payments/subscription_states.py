@@ -71,6 +71,19 @@ def cancel_all(customer_id: str) -> None:
             cancel(subscription)
 
 
+def forget_method(method_id: str) -> None:
+    """Charge subscriptions no longer by a method that was detached; the customer's default may take its place."""
+    for subscription in store.list_records("subscription").filter(data__default_payment_method=method_id):
+        change_and_emit(subscription, "customer.subscription.updated", default_payment_method=None)
+
+
+def list_methods(customer_id: str) -> set[str]:
+    """List the methods that a customer's subscriptions are charged by, rather than by the customer's default."""
+    subscriptions = store.list_records("subscription").filter(data__customer=customer_id)
+    methods = subscriptions.values_list("data__default_payment_method", flat=True)
+    return {method for method in methods if method is not None}
+
+
 def list_invoices(subscription: Record, *statuses: str) -> list[Record]:
     """List a subscription's invoices in these states, oldest first."""
     invoices = store.list_records("invoice").filter(

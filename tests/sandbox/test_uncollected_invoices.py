@@ -26,8 +26,9 @@ def failing(sandbox: Sandbox, client: stripe.StripeClient) -> stripe.Subscriptio
 def subscribe_with(sandbox: Sandbox, client: stripe.StripeClient, card: str) -> stripe.Subscription:
     """A subscription whose customer has another card now, which replaced the first one."""
     subscription = subscribe(sandbox, client)
-    client.v1.payment_methods.detach(str(subscription.default_payment_method))
     sandbox.replace_card(str(subscription.customer), card)
+    own = client.v1.subscriptions.retrieve(subscription.id).default_payment_method
+    assert (own, find_event(sandbox, "payment_method.detached")["object"]["customer"]) == (None, None)
     return subscription
 
 
