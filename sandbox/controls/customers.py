@@ -25,7 +25,9 @@ def replace_card(customer_id: str, *, card: str, name: str | None = "Test Buyer"
         customer = store.get_record("customer", customer_id)
         if customer.deleted:
             raise ControlError("the customer was deleted", 409)
-        former = {saved_methods.get_default(customer), *subscription_states.list_methods(customer.id)} - {None}
+        former = {saved_methods.get_default(customer), *subscription_states.list_methods(customer.id)} - {
+            None
+        }
         method = methods.create_card_method(details, customer.data["email"])
         saved_methods.attach(method, customer.id, allow_redisplay="always")
         saved_methods.set_default(customer, method.id)

@@ -1,24 +1,34 @@
 """Hold a subscription's change back until its invoice is paid (`payment_behavior=pending_if_incomplete`)."""
 
+from copy import deepcopy
 from typing import Any
 
 from sandbox import clock, store
 from sandbox.models import Record
 from sandbox.payments import invoicing
 from sandbox.payments.periods import HOUR_S
-from sandbox.payments.subscription_changes import Plan, apply_plan
+from sandbox.payments.subscription_changes import Plan, apply_plan, invoice_lines
 from sandbox.payments.subscription_states import find_subscription
-from sandbox.payments.subscriptions import plan_next
+from sandbox.payments.subscriptions import get_period, plan_next
 from sandbox.webhooks.events import change_and_emit, emit
 
 _KEPT_S = 23 * HOUR_S
 
 
-def hold_plan(subscription: Record, plan: Plan, invoice: Record) -> None:
-    """Keep a change until `apply_held` or `discard_held`."""
-    expires_at = clock.get_now() + _KEPT_S
-    subscription.private["held"] = {"plan": vars(plan), "invoice": invoice.id, "expires_at": expires_at}
+def hold_plan(subscription: Record, plan: Plan) -> Record:
+    """Invoice a change, and keep it until `apply_held` or `discard_held`. Return the invoice.
+
+    It is given up when the period ends, if not before.
+    """
+    held = {
+        "debits": deepcopy(subscription.private["debits"]),
+        "expires_at": min(clock.get_now() + _KEPT_S, get_period(subscription).end),
+        "plan": vars(plan),
+    }
+    invoice = invoice_lines(subscription, plan.lines, plan.at)
+    subscription.private["held"] = {**held, "invoice": invoice.id}
     subscription.save()
+    return invoice
 
 
 def is_held(subscription: Record) -> bool:
@@ -68,6 +78,7 @@ def discard_held(invoice: Record) -> None:
     subscription = find_holder(invoice)
     if subscription is None:
         return
+    subscription.private["debits"] = subscription.private["held"]["debits"]
     subscription.private["held"] = None
     change_and_emit(subscription, "customer.subscription.updated", pending_update=None)
     plan_next(subscription)

@@ -103,6 +103,8 @@ def _check_union(value: Any, choices: tuple[Any, ...], path: str) -> Any:
         return _check(value, groups[0], path)
     if bool in plain and value in ("true", "false"):
         return _check(value, bool, path)
+    if int in plain and isinstance(value, str) and value.isdecimal():
+        return _check(value, int, path)
     if allowed:
         return _check_enumeration(value, allowed, path)
     return _check(value, plain[0], path)

@@ -38,12 +38,11 @@ def change_subscription(subscription: Record, params: dict[str, Any]) -> None:
         postpone_lines(subscription, plan.lines)
         apply_plan(subscription, plan, previous)
         return
-    invoice = invoice_lines(subscription, plan.lines, plan.at)
-    previous["latest_invoice"] = latest
     if behavior == "pending_if_incomplete":
-        hold_plan(subscription, plan, invoice)
+        invoice = hold_plan(subscription, plan)
     else:
-        apply_plan(subscription, plan, previous)
+        invoice = invoice_lines(subscription, plan.lines, plan.at)
+        apply_plan(subscription, plan, {**previous, "latest_invoice": latest})
     _collect(subscription, invoice, behavior)
 
 
@@ -106,15 +105,12 @@ def _read_end(subscription: Record, params: dict[str, Any]) -> Json:
 
 
 def describe_end(subscription: Record, given: str | int, *, is_flagged: bool) -> Json:
+    """Return the fields that end a subscription at a time, or by a word at its period's end; "" takes that back."""
     details = subscription.data["cancellation_details"]
     if given == "":
         fields = dict.fromkeys(("cancel_at", "canceled_at"))
         return {**fields, "cancel_at_period_end": False, "cancellation_details": {**details, "reason": None}}
-    at = (
-        get_period(subscription).end
-        if isinstance(given, str) and given.endswith("_period_end")
-        else int(given)
-    )
+    at = get_period(subscription).end if isinstance(given, str) else given
     if at <= clock.get_now():
         raise InvalidParameterError("`cancel_at` must be in the future.", param="cancel_at")
     return {
@@ -128,6 +124,7 @@ def describe_end(subscription: Record, given: str | int, *, is_flagged: bool) ->
 def _collect(subscription: Record, invoice: Record, behavior: str) -> None:
     """Charge a change's invoice, and do as asked if that fails. Raises ApiError, which undoes everything."""
     outcome = collect(invoice)
+    subscription.refresh_from_db()
     if outcome.outcome == "succeeded":
         return
     if behavior == "pending_if_incomplete":

@@ -80,4 +80,5 @@ def delete(call: Call) -> Json:
     cancel(subscription, reason="cancellation_requested", **details)
     if params.get("invoice_now") and subscription.private["pending"]:
         collect(invoice_lines(subscription, [], clock.get_now()))
+        subscription.refresh_from_db()
     return dict(subscription.data)
