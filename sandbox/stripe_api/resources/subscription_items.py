@@ -16,7 +16,7 @@ from sandbox.stripe_api.resources.prices import require_at_least
 from sandbox.stripe_api.routing import Call, route
 
 _PATH = "/v1/subscription_items"
-_SUPPORTED = ("id", "metadata", "plan", "price", "quantity")
+ITEM_FIELDS = ("metadata", "plan", "price", "quantity")
 
 
 @route("GET", _PATH, stripe_params.SubscriptionItemListParams)
@@ -27,11 +27,16 @@ def list_all(call: Call) -> Json:
 
 @route("GET", _PATH + "/{id}", stripe_params.SubscriptionItemRetrieveParams)
 def retrieve(call: Call) -> Json:
+    return dict(find_item(call.ids["id"])[1])
+
+
+def find_item(item_id: str) -> tuple[Record, Json]:
+    """Return an item and its subscription, which contains it. Raises NoSuchObjectError."""
     for subscription in store.list_records("subscription"):
         for item in get_items(subscription):
-            if item["id"] == call.ids["id"]:
-                return dict(item)
-    raise NoSuchObjectError("subscription_item", call.ids["id"], "item")
+            if item["id"] == item_id:
+                return subscription, item
+    raise NoSuchObjectError("subscription_item", item_id, "item")
 
 
 def read_items(subscription: Record, given: list[dict[str, Any]]) -> list[Json]:
@@ -51,7 +56,7 @@ def _get_cycle(item: Json) -> Json:
 
 
 def _read_item(known: dict[str, Json], line: dict[str, Any], param: str) -> Json:
-    refuse_unsupported(line, line.keys() - set(_SUPPORTED), param)
+    refuse_unsupported(line, line.keys() - {"id", *ITEM_FIELDS}, param)
     if "id" not in line:
         message = "The local sandbox adds no items to a subscription: name the one to change."
         raise InvalidParameterError(message, param=f"{param}[id]")

@@ -14,6 +14,7 @@ from sandbox.stripe_api.errors import NoSuchObjectError
 from sandbox.stripe_api.expansion import expands_to
 from sandbox.stripe_api.fields import find_in_path
 from sandbox.stripe_api.lists import list_page
+from sandbox.stripe_api.resources.subscription_items import ITEM_FIELDS, find_item
 from sandbox.stripe_api.resources.subscription_updates import change_subscription, read_cancellation_details
 from sandbox.stripe_api.routing import Call, route
 
@@ -82,3 +83,13 @@ def delete(call: Call) -> Json:
         collect(invoice_lines(subscription, [], clock.get_now()))
         subscription.refresh_from_db()
     return dict(subscription.data)
+
+
+@route("POST", "/v1/subscription_items/{id}", stripe_params.SubscriptionItemUpdateParams)
+def update_item(call: Call) -> Json:
+    """Change one item, as its subscription's update does."""
+    subscription, item = find_item(call.ids["id"])
+    given = {name: call.params[name] for name in ITEM_FIELDS if name in call.params}
+    others = {name: value for name, value in call.params.items() if name not in ITEM_FIELDS}
+    change_subscription(subscription, {**others, "items": [{**given, "id": item["id"]}]})
+    return find_item(item["id"])[1]
