@@ -38,6 +38,7 @@ SCENARIOS = (
     "amounts_and_times_have_bounds",
     "a_default_price_stays",
     "a_restricted_key_may_what_it_was_given",
+    "a_subscription_is_renewed_upgraded_and_canceled",
     "a_webhook_is_signed",
 )
 

@@ -220,6 +220,39 @@ const scenarios = {
     assert.deepEqual([foreign.statusCode, foreign.code], [403, "account_invalid"]);
   },
 
+  async a_subscription_is_renewed_upgraded_and_canceled() {
+    const recurring = { interval: "month" };
+    const plan = (name, unit_amount) =>
+      stripe.prices.create({ currency: "usd", unit_amount, recurring, product_data: { name } });
+    const [plus, max] = [await plan("Plus", 4000), await plan("Max", 14_000)];
+    const line_items = [{ price: plus.id, quantity: 1 }];
+    const session = await sell({ mode: "subscription", line_items, subscription_data: { metadata: { account: "7" } } });
+    const paid = await control(`checkout/sessions/${session.id}/pay`, {});
+    const { id, items, latest_invoice } = await stripe.subscriptions.retrieve(paid.session.subscription, {
+      expand: ["latest_invoice.payments"],
+    });
+    assert.equal(latest_invoice.parent.subscription_details.metadata.account, "7");
+    assert.equal(latest_invoice.payments.data[0].amount_paid, 4000);
+    const [item] = items.data;
+    assert.equal(latest_invoice.lines.data[0].period.end, item.current_period_end);
+    const change = { items: [{ id: item.id, price: max.id }], proration_behavior: "always_invoice" };
+    const preview = await stripe.invoices.createPreview({ subscription: id, subscription_details: change });
+    assert.deepEqual([preview.lines.data.length, preview.status], [2, "draft"]);
+    const upgraded = await stripe.subscriptions.update(id, change);
+    assert.equal(upgraded.items.data[0].price.id, max.id);
+    const { invoice } = await control(`subscriptions/${id}/renew`, {});
+    assert.deepEqual([invoice.status, invoice.amount_paid], ["paid", 14_000]);
+    const statuses = [];
+    for await (const each of stripe.invoices.list({ subscription: id, limit: 2 })) statuses.push(each.billing_reason);
+    assert.deepEqual(statuses, ["subscription_cycle", "subscription_update", "subscription_create"]);
+    await control(`customers/${upgraded.customer}/card`, { card: "4000000000000341" });
+    const failed = await control(`subscriptions/${id}/renew`, {});
+    assert.deepEqual([failed.invoice.status, failed.subscription.status], ["open", "past_due"]);
+    const declined = await refusalOf(stripe.invoices.pay(failed.invoice.id));
+    assert.ok(declined instanceof Stripe.errors.StripeCardError);
+    assert.equal((await stripe.subscriptions.cancel(id)).status, "canceled");
+  },
+
   async a_webhook_is_signed() {
     const event = stripe.webhooks.constructEvent(webhook.payload, webhook.signature, webhook.secret);
     assert.equal(event.type, "product.created");
