@@ -96,6 +96,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("authenticate/<str:intent_id>/<str:secret>", bank_page.authentication, name="intent-authentication"),
     path(_PORTAL, portal.home, name="portal"),
     path(_PORTAL + "/card", portal.card, name="portal-card"),
+    path(_PORTAL + "/plan", portal.plan, name="portal-plan"),
     path(_PORTAL + "/authenticate", portal.authentication, name="portal-authentication"),
     path("receipts/<str:charge_id>", views.receipt, name="receipt"),
     path("i/<str:invoice_id>/<str:secret>", invoice_pages.invoice, name="invoice"),

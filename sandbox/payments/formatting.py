@@ -27,3 +27,8 @@ def format_rate(amount: int, currency: str, recurring: dict[str, Any]) -> str:
 def format_time(moment: int) -> str:
     """Format a Unix time, e.g. 21 Nov 2026, 04:30 UTC."""
     return datetime.fromtimestamp(moment, UTC).strftime("%d %b %Y, %H:%M UTC")
+
+
+def format_day(moment: int) -> str:
+    """Format the day of a Unix time, e.g. 21 Nov 2026."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%d %b %Y")

@@ -1,11 +1,10 @@
 """Make the lines of a subscription's invoices: a period of an item, a trial, and the two sides of a proration."""
 
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from sandbox import ids, store
-from sandbox.payments.formatting import format_rate
+from sandbox.payments.formatting import format_day, format_rate
 from sandbox.payments.periods import Period
 from sandbox.shapes import Json, make_object
 
@@ -29,7 +28,7 @@ def make_credit_line(subscription: Json, item: Json, debit: Json, at: int) -> Js
     origin = None
     if debit["invoice"] is not None:
         origin = {"invoice": debit["invoice"], "invoice_line_items": [debit["line"]]}
-    text = f"Unused time on {_name_items(item)} after {_format_day(at)}"
+    text = f"Unused time on {_name_items(item)} after {format_day(at)}"
     return _make_proration(subscription, item, amount, text, Period(at, paid.end), origin)
 
 
@@ -37,7 +36,7 @@ def make_debit_line(subscription: Json, item: Json, whole: Period, at: int) -> J
     """Charge an item from this moment to the end of its period: a proration."""
     rest = Period(at, whole.end)
     amount = _take_share(get_full_amount(item), rest, whole)
-    text = f"Remaining time on {_name_items(item)} after {_format_day(at)}"
+    text = f"Remaining time on {_name_items(item)} after {format_day(at)}"
     return _make_proration(subscription, item, amount, text, rest)
 
 
@@ -129,7 +128,3 @@ def _name(price: Json) -> str:
 def _name_items(item: Json) -> str:
     name = _name(item["price"])
     return name if item["quantity"] == 1 else f"{item['quantity']} × {name}"
-
-
-def _format_day(moment: int) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%d %b %Y")

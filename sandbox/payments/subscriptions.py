@@ -183,3 +183,18 @@ def report_change(subscription: Record, previous: Json) -> None:
     plan_next(subscription)
     if previous:
         emit("customer.subscription.updated", subscription.data, previous)
+
+
+def describe_end(subscription: Record, given: str | int, *, is_flagged: bool) -> Json:
+    """Return the fields that end a subscription at a time, or by a word at its period's end; "" takes that back."""
+    details = subscription.data["cancellation_details"]
+    if given == "":
+        fields = dict.fromkeys(("cancel_at", "canceled_at"))
+        return {**fields, "cancel_at_period_end": False, "cancellation_details": {**details, "reason": None}}
+    at = get_period(subscription).end if isinstance(given, str) else given
+    return {
+        "cancel_at": at,
+        "cancel_at_period_end": is_flagged,
+        "canceled_at": clock.get_now(),
+        "cancellation_details": {**details, "reason": "cancellation_requested"},
+    }

@@ -51,6 +51,8 @@ def summarize(session: Record) -> Json:
             {**describe_card(method.data), "is_default": method.id == default}
             for method in list_cards(session)
         ],
+        "shows_plans": features["subscription_update"]["enabled"]
+        or features["subscription_cancel"]["enabled"],
         "shows_invoices": features["invoice_history"]["enabled"],
         "invoices": [_describe_invoice(invoice) for invoice in _list_invoices(session)],
     }

@@ -15,7 +15,7 @@ from sandbox.checkout_page.views import see_other, show
 from sandbox.models import Record
 from sandbox.payments import methods, saved_methods, setup
 from sandbox.payments.cards import TEST_CARDS
-from sandbox.portal import summary
+from sandbox.portal import plans, summary
 from sandbox.portal.forms import DetailsForm
 from sandbox.webhooks.events import acting_for, change_and_emit
 
@@ -73,6 +73,7 @@ def _show_home(
         folder="portal",
         status=status,
         portal=summary.summarize(session),
+        plans=[plans.describe_subscription(session, each) for each in plans.list_subscriptions(session)],
         url=session.data["url"],
         form=form,
         address_fields=list_address_fields(form) if form else [],
@@ -87,9 +88,40 @@ def _change(http: HttpRequest, session: Record) -> HttpResponse:
         if not form.is_valid():
             return _show_home(http, session, form, status=422)
         change_and_emit(summary.get_customer(session), "customer.updated", **form.details)
+    elif action in ("cancel", "resume") and features["subscription_cancel"]["enabled"]:
+        _end_plan(session, action, http.POST.get("subscription"))
     elif action in ("default", "remove") and features["payment_method_update"]["enabled"]:
         _change_card(session, action, http.POST.get("card"))
     return see_other(session.data["url"])
+
+
+def _end_plan(session: Record, action: str, subscription_id: str | None) -> None:
+    """Cancel one of the customer's subscriptions, or take that back. One that is over meanwhile is left alone."""
+    for subscription in plans.list_subscriptions(session):
+        if subscription.id == subscription_id and action == "cancel":
+            plans.cancel_plan(session, subscription)
+        elif subscription.id == subscription_id:
+            plans.resume_plan(subscription)
+
+
+@_page
+def plan(http: HttpRequest, session: Record) -> HttpResponse:
+    """Ask whether to change a plan, and do it."""
+    choice = plans.find_choice(session, http.GET.get("subscription", ""), http.GET.get("price", ""))
+    if choice is None:
+        return see_other(session.data["url"])
+    refusal = plans.make_choice(session, choice) if http.method == "POST" else None
+    if http.method == "POST" and refusal is None:
+        return see_other(session.data["url"])
+    return show(
+        http,
+        "plan",
+        folder="portal",
+        status=422 if refusal else 200,
+        choice=plans.describe_choice(session, choice),
+        refusal=refusal,
+        url=session.data["url"],
+    )
 
 
 def _change_card(session: Record, action: str, method_id: str | None) -> None:

@@ -81,16 +81,49 @@ def _read_configuration(record: Record, params: dict[str, Any]) -> Json:
 def _merge_feature(record: Record, name: str, former: Json, given: dict[str, Any]) -> Json:
     """Return a feature with the given changes. The products of a plan's change are kept, but not shown."""
     if "products" in given:
-        record.private["products"] = given["products"] or []
+        record.private["products"] = _read_products(given["products"] or [])
     merged = {**former, **pick_fields(given, former)}
     if name == "customer_update" and merged["enabled"] and not merged["allowed_updates"]:
         param = "features[customer_update][allowed_updates]"
         message = f"You must provide `{param}` when `features[customer_update][enabled]` is true."
         raise InvalidParameterError(message, code="parameter_missing", param=param)
-    return {
+    feature = {
         field: [] if value is None and isinstance(former[field], list) else value
         for field, value in merged.items()
     }
+    if name == "subscription_update":
+        _check_plan_changes(record, feature)
+    return feature
+
+
+def _read_products(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the products between whose prices customers may change. Raises ApiError."""
+    for index, product in enumerate(given):
+        param = f"features[subscription_update][products][{index}]"
+        find_in_parameter("product", product["product"], f"{param}[product]")
+        for number, price_id in enumerate(product["prices"]):
+            price = find_in_parameter("price", price_id, f"{param}[prices][{number}]").data
+            if price["product"] != product["product"] or price["type"] != "recurring":
+                message = (
+                    f"The price {price_id} is not a recurring price of the product {product['product']}."
+                )
+                raise ApiError(message, param=f"{param}[prices][{number}]")
+    return given
+
+
+def _check_plan_changes(record: Record, feature: Json) -> None:
+    """Raise InvalidParameterError for changes of plans that can't be offered."""
+    param = "features[subscription_update]"
+    if feature["schedule_at_period_end"]["conditions"]:
+        message = f"The local sandbox doesn't support `{param}[schedule_at_period_end]`."
+        raise InvalidParameterError(message, param=f"{param}[schedule_at_period_end]")
+    for name, is_given in (
+        ("default_allowed_updates", feature["default_allowed_updates"]),
+        ("products", record.private["products"]),
+    ):
+        if feature["enabled"] and not is_given:
+            message = f"You must provide `{param}[{name}]` when `{param}[enabled]` is true."
+            raise InvalidParameterError(message, code="parameter_missing", param=f"{param}[{name}]")
 
 
 @route("POST", "/v1/billing_portal/sessions", stripe_params.SessionCreateParams)

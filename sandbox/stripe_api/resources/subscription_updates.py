@@ -10,7 +10,7 @@ from sandbox.payments.pending_updates import hold_plan, is_held, show_pending
 from sandbox.payments.saved_methods import require_own_method
 from sandbox.payments.subscription_changes import Plan, apply_plan, invoice_lines, plan_change, postpone_lines
 from sandbox.payments.subscription_states import OVER
-from sandbox.payments.subscriptions import get_period
+from sandbox.payments.subscriptions import describe_end, get_period
 from sandbox.shapes import Json
 from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_unsupported
 from sandbox.stripe_api.fields import merge_metadata, pick_fields
@@ -101,24 +101,9 @@ def _read_end(subscription: Record, params: dict[str, Any]) -> Json:
     if "cancel_at" not in params and "cancel_at_period_end" not in params:
         return {}
     given = params.get("cancel_at", "min_period_end" if params.get("cancel_at_period_end") else "")
-    return describe_end(subscription, given, is_flagged=params.get("cancel_at_period_end", False))
-
-
-def describe_end(subscription: Record, given: str | int, *, is_flagged: bool) -> Json:
-    """Return the fields that end a subscription at a time, or by a word at its period's end; "" takes that back."""
-    details = subscription.data["cancellation_details"]
-    if given == "":
-        fields = dict.fromkeys(("cancel_at", "canceled_at"))
-        return {**fields, "cancel_at_period_end": False, "cancellation_details": {**details, "reason": None}}
-    at = get_period(subscription).end if isinstance(given, str) else given
-    if at <= clock.get_now():
+    if isinstance(given, int) and given <= clock.get_now():
         raise InvalidParameterError("`cancel_at` must be in the future.", param="cancel_at")
-    return {
-        "cancel_at": at,
-        "cancel_at_period_end": is_flagged,
-        "canceled_at": clock.get_now(),
-        "cancellation_details": {**details, "reason": "cancellation_requested"},
-    }
+    return describe_end(subscription, given, is_flagged=params.get("cancel_at_period_end", False))
 
 
 def _collect(subscription: Record, invoice: Record, behavior: str) -> None:
