@@ -5,7 +5,7 @@ from sandbox.checkout_page.addresses import ADDRESS_FIELDS
 from sandbox.models import Record
 from sandbox.payments import setup_sessions
 from sandbox.payments.cards import spell_brand
-from sandbox.payments.formatting import format_amount, format_rate, format_time
+from sandbox.payments.formatting import format_amount, format_day, format_rate
 from sandbox.payments.sessions import find_intent, is_free, list_offered
 from sandbox.payments.subscription_checkouts import find_trial_end, is_subscription
 from sandbox.shapes import Json
@@ -55,7 +55,7 @@ def _describe_rate(session: Record) -> str:
     amount = sum(item["price"]["unit_amount"] * item["quantity"] for item in items)
     rate = format_rate(amount, price["currency"], price["recurring"])
     trial_end = find_trial_end(session.private["subscription_data"])
-    return f"then {rate}, from {format_time(trial_end)}" if trial_end else rate
+    return f"then {rate}, from {format_day(trial_end)}" if trial_end else rate
 
 
 def _find_refusal(session: Record) -> str | None:
