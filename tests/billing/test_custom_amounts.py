@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gettext
 import hashlib
 import json
 from decimal import Decimal
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.test import Client
+from django.utils.translation import trans_real
 
 from accounts.models import User
 from accounts.teams.membership import create_team
@@ -255,9 +257,18 @@ def test_an_amount_can_be_bought_for_a_team(user: User, sandbox: Sandbox) -> Non
     assert said == "3,750 credits for the team Acme"
 
 
-def test_the_name_is_in_the_sites_language_as_on_receipts(user: User) -> None:
-    client = browser_of(user)
-    answer = post_json(client, "purchase", ORDER, accept_language="de")
+class Shouting(gettext.NullTranslations):
+    """A language that the site speaks and no browser."""
 
-    assert answer.status_code == 201
-    assert Purchase.objects.get().package_name == "Custom amount"
+    def gettext(self, message: str) -> str:
+        return message.upper()
+
+
+def test_the_name_is_in_the_sites_language_as_on_receipts(
+    user: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(trans_real._translations, "xx", Shouting())
+    settings.LANGUAGE_CODE = "xx"
+
+    assert buy(user, accept_language="en").status_code == 201
+    assert Purchase.objects.get().package_name == "CUSTOM AMOUNT"

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from accounts.models import User
 from billing.inbox.models import InboxEvent
-from billing.packages.models import Package
+from billing.packages.models import CustomAmount, Package
 from billing.purchases.models import Purchase
 from credits.ledger.models import Entry
 from tests.admin.pages import add_to, history_of, list_of, page_of
@@ -32,6 +32,7 @@ def every_page(books: Books) -> list[str]:
         *(page_of(books.row(model)) for model in models),
         page_of(books.package, "history"),
         add_to(Package),
+        add_to(CustomAmount),
         reverse("admin:auth_group_add"),
     ]
 

@@ -57,6 +57,14 @@ def shop_with_messages(visit: Visit) -> None:
     expect(visit.page.get_by_role("alert")).to_be_visible()
 
 
+def chosen_amount(amount: str) -> Callable[[Visit], None]:
+    def visit_shop(visit: Visit) -> None:
+        put_on_sale()
+        visit.page.goto(f"/credits/amount?currency=usd&amount={amount}")
+
+    return visit_shop
+
+
 def history(visit: Visit) -> None:
     put_on_sale()
     for _ in range(5):
@@ -152,6 +160,8 @@ PAGES: dict[str, tuple[Callable[[Visit], None], str]] = {
     "shop": (shop_with_purchases, "Credits"),
     "shop_empty": (empty_shop, "Credits"),
     "shop_with_message": (shop_with_messages, "Credits"),
+    "shop_with_an_amount": (chosen_amount("79.99"), "Credits"),
+    "shop_with_a_wrong_amount": (chosen_amount("1"), "Credits"),
     "history": (history, "Purchase history"),
     "history_empty": (empty_history, "Purchase history"),
     "completed": (outcome(Status.COMPLETED), "5,000 credits added"),
