@@ -155,6 +155,14 @@ class CustomerNotFound(StripeRefused):
     """Stripe has no such customer any more: somebody deleted it there. Another one can be made."""
 
 
+class PortalNotSetUp(StripeRefused):
+    """Stripe's customer portal has no configuration: `manage.py set_up_portal` makes one."""
+
+    @property
+    def for_staff(self) -> str:
+        return "The customer portal isn't set up. Run manage.py set_up_portal."
+
+
 class UnknownPaymentMethod(BillingError):
     code = "unknown_payment_method"
     status = 404

@@ -33,7 +33,13 @@ from billing.customers.methods import (
     shown_methods,
 )
 from billing.customers.permissions import manages_billing
-from billing.errors import BillingError, StripeRefused, StripeUnavailable, UnknownPaymentMethod
+from billing.errors import (
+    BillingError,
+    PortalNotSetUp,
+    StripeRefused,
+    StripeUnavailable,
+    UnknownPaymentMethod,
+)
 from billing.provider import provider
 from core.uuids import as_uuid
 from credits.ledger import operations as ledger
@@ -95,6 +101,11 @@ def _for_managers(act: Act) -> Callable[[HttpRequest], HttpResponse]:
             messages.info(request, _("This card was removed before."))
         except UserErased as error:
             messages.error(request, error.message)
+        except PortalNotSetUp as error:
+            log.error("portal_not_set_up", to_do=error.for_staff)  # noqa: TRY400 - no traceback: it says what to do
+            messages.error(request, _("The page at Stripe isn’t set up yet. Please contact support."))
+            if user.is_staff:
+                messages.info(request, _("Staff: run “manage.py set_up_portal”."))
         except BillingError as error:
             log.warning("billing_page_failed", act=act.__name__, code=error.code)
             messages.error(

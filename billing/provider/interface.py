@@ -171,7 +171,9 @@ class Provider(Protocol):
         """Return the URL of a page on which the customer adds a card. Raises `CustomerNotFound`."""
 
     def open_portal(self, customer_id: str, return_url: str) -> str:
-        """Return the URL of the provider's own page for a customer, valid for minutes. Raises `CustomerNotFound`."""
+        """Return the URL of the provider's own page for a customer, valid for minutes. Raises
+        `CustomerNotFound`, `PortalNotSetUp`.
+        """
 
     # Payments and refunds
 

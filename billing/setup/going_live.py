@@ -14,6 +14,7 @@ from billing.setup.webhook_endpoint import WebhookEndpoint
 from billing.setup.webhook_events import missing_events, superfluous_events
 from billing.stripe.client import missing_permission
 from billing.stripe.identity import is_live, why_not_this_account
+from billing.stripe.portal import find_configuration
 
 CREATE = "run check_stripe --create-endpoint and set the secret it prints"
 RECREATE = f"An endpoint keeps the version it was created with: delete it in Stripe, then {CREATE}."
@@ -39,6 +40,7 @@ def check_everything() -> Iterator[Check]:
         ("Permissions", _check_permissions),
         ("Webhook endpoint", _check_endpoints),
         ("Catalogue", _check_catalog),
+        ("Customer portal", _check_portal),
     ):
         try:
             yield from look()
@@ -118,3 +120,14 @@ def _check_catalog() -> Iterator[Check]:
         yield Check(f"Catalogue: {difference}", "Run sync_catalog.")
     if not differing:
         yield Check(f"Catalogue: {len(compared)} packages match Stripe")
+
+
+def _check_portal() -> Iterator[Check]:
+    portal = find_configuration()
+    if portal is None:
+        yield Check("Customer portal: not set up", "Run set_up_portal.")
+    elif not portal.is_ours:
+        yield Check(f"Customer portal: {portal.id}, the account's default")
+    else:
+        state = "is not as set up" if portal.differs else "is set up"
+        yield Check(f"Customer portal: {portal.id} {state}", "Run set_up_portal." if portal.differs else "")

@@ -60,8 +60,16 @@ PERMISSIONS = (
     Permission("Prices: read", lambda stripe: stripe.prices.list(FEWEST)),
     Permission("Prices: write", lambda stripe: stripe.prices.update(f"price_{NOTHING}", {"active": False})),
     Permission("PaymentIntents: read", lambda stripe: stripe.payment_intents.list(FEWEST)),
+    Permission("PaymentIntents: write", lambda stripe: stripe.payment_intents.cancel(f"pi_{NOTHING}")),
     Permission("Payment Methods: read", lambda stripe: stripe.payment_methods.list(FEWEST)),
+    Permission("Payment Methods: write", lambda stripe: stripe.payment_methods.detach(f"pm_{NOTHING}")),
     Permission("Customers: read", lambda stripe: stripe.customers.list(FEWEST)),
+    Permission("Customers: write", lambda stripe: stripe.customers.update(f"cus_{NOTHING}", {"name": ""})),
+    Permission("Customer portal: read", lambda stripe: stripe.billing_portal.configurations.list(FEWEST)),
+    Permission(
+        "Customer portal: write",
+        lambda stripe: stripe.billing_portal.sessions.create({"customer": f"cus_{NOTHING}"}),
+    ),
     Permission("Disputes: read", lambda stripe: stripe.disputes.list(FEWEST)),
     Permission("Balance transaction sources: read", lambda stripe: stripe.balance_transactions.list(FEWEST)),
 )

@@ -107,11 +107,5 @@ def open_card_page(request: CardRequest) -> str:
         return str(call(lambda: client().v1.checkout.sessions.create(params, options))["url"])
 
 
-def open_portal(customer_id: str, return_url: str) -> str:
-    params: Any = {"customer": customer_id, "return_url": return_url}
-    with naming_a_customer():
-        return str(call(lambda: client().v1.billing_portal.sessions.create(params))["url"])
-
-
 def _details(request: CustomerRequest) -> dict[str, str]:
     return {"name": request.name, "email": request.email}

@@ -34,7 +34,6 @@ from billing.stripe.customers import (
     list_methods,
     naming_a_customer,
     open_card_page,
-    open_portal,
     set_default_method,
     update_customer,
 )
@@ -45,6 +44,7 @@ from billing.stripe.objects.customers import read_customer, read_saved_method, r
 from billing.stripe.objects.events import read_event
 from billing.stripe.objects.payments import read_charge, read_intent, read_invoice, read_session
 from billing.stripe.objects.reversals import read_dispute, read_refund
+from billing.stripe.portal import open_portal
 from billing.stripe.signatures import verify_event
 
 __all__ = [

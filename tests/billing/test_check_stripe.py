@@ -29,10 +29,11 @@ NEEDED = {
     "balance_transaction_source_read",
     "charge_write",
     "checkout_session_write",
-    "customer_read",
+    "customer_portal_write",
+    "customer_write",
     "dispute_read",
-    "payment_intent_read",
-    "payment_method_read",
+    "payment_intent_write",
+    "payment_method_write",
     "plan_write",
     "product_write",
     "webhook_read",
@@ -51,6 +52,7 @@ def set_up(sandbox: Sandbox) -> None:
     sandbox.restrict_key(KEY, *NEEDED)
     put_on_sale()
     call_command("sync_catalog", stdout=StringIO())
+    call_command("set_up_portal", stdout=StringIO())
     StripeAccount.objects.create(account_id="acct_1SandboxLocal0000", livemode=False, key_digest="")
     change_endpoint(sandbox, enabled_events=list(WANTED_EVENTS))
 
@@ -137,7 +139,8 @@ def test_a_key_of_another_mode_than_data_and_endpoint_is_found(sandbox: Sandbox,
 def test_an_endpoint_at_another_address_is_found(settings: Any) -> None:
     there, settings.SITE_URL = settings.SITE_URL, "https://credits.example.com"
     code, said = check()
-    ((found, to_do),) = wrong(said)
+    (found, to_do), (portal, _) = wrong(said)
+    assert portal.endswith(" is not as set up"), "it leads back to the old address"
     assert (code, found) == (
         1,
         "Webhook endpoint: none has the URL https://credits.example.com/api/v1/billing/credits/webhook;"
@@ -299,7 +302,7 @@ def test_what_could_not_be_looked_at_is_no_all_clear(
     misfortune(sandbox)
     code, said = check()
     assert code == 1
-    titles = ["Account", "Permissions", "Webhook endpoint", "Catalogue"]
+    titles = ["Account", "Permissions", "Webhook endpoint", "Catalogue", "Customer portal"]
     assert [what.split(":")[0] for what, _ in wrong(said)] == titles
     assert all(found in what for what, _ in wrong(said))
     assert {todo for _, todo in wrong(said)} == {to_do}

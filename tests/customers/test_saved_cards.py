@@ -10,7 +10,7 @@ import requests
 from accounts.models import User
 from accounts.teams.membership import create_team
 from accounts.teams.models import Membership, Role
-from billing.customers.adding import card_page, portal_page
+from billing.customers.adding import card_page
 from billing.customers.consents import ON_STRIPES_PAGE, adding_a_card, consent_for
 from billing.customers.methods import make_default, refresh_methods, remove_method, shown_methods
 from billing.customers.models import Consent, Customer, SavedMethod
@@ -187,7 +187,3 @@ def test_a_member_sees_and_saves_no_card_of_the_team(sandbox: Sandbox, ada: User
     )
     assert ("•••• 4242" in owners, 'id="save"' in owners) == (True, True)
     assert ("•••• 4242" in members, 'id="save"' in members) == (False, False)
-
-
-def test_the_portal_opens_for_the_customer(sandbox: Sandbox, account: Account) -> None:
-    assert requests.get(portal_page(account), timeout=10).status_code == 200

@@ -19,6 +19,7 @@ from billing.management.commands import (
     rebuild_figures,
     reconcile,
     seed_demo,
+    set_up_portal,
     sync_catalog,
 )
 from billing.privacy.export import export_files
@@ -173,7 +174,8 @@ def test_every_finding_of_reconciliation_is_explained() -> None:
 
 def test_every_command_is_documented() -> None:
     ours = (forget_events, load_catalog, load_rates, rebuild_figures, reconcile, seed_demo, sync_catalog)
-    modules = (*ours, check_ledger, check_stripe, erase_user, export_ledger, grant_credits)
+    others = (check_ledger, check_stripe, erase_user, export_ledger, grant_credits, set_up_portal)
+    modules = (*ours, *others)
     for module in modules:
         name = module.__name__.rsplit(".", 1)[1]
         assert re.search(rf"^\| `{name}\b", OPERATE, re.MULTILINE), name

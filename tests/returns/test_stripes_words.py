@@ -26,7 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 BUY = {"package_code": "pro", "shown_for": "personal"}
 KEY = "rk_test_7Hq2Wn5Tb9Xm4Kc8Vd3Rz6Lp"
 ALL = ("accounts_kyc_basic_read", "charge_write", "checkout_session_write", "payment_intent_read", "plan_write",
-       "product_write", "balance_transaction_source_read", "dispute_read", "invoice_read")  # fmt: skip
+       "product_write", "balance_transaction_source_read",
+       "customer_write", "dispute_read", "invoice_read")  # fmt: skip
 
 
 @pytest.fixture
