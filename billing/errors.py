@@ -189,10 +189,10 @@ class InvalidLimit(BillingError):
     status = 400
 
 
-class NoCard(BillingError):
-    """The account has no saved card that may be charged."""
+class NoPaymentMethod(BillingError):
+    """No saved card was named to charge, and there is none to charge by default."""
 
-    code = "no_saved_card"
+    code = "no_payment_method"
     status = 409
 
 

@@ -32,7 +32,7 @@ from billing.auto_top_up.deciding import (
 from billing.auto_top_up.models import Attempt, AutoTopUp, Pause
 from billing.checkout.card_payments import charge_purchase, sync_card_purchase
 from billing.checkout.terms import PurchaseTerms, terms_of_amount, terms_of_package
-from billing.customers.methods import default_method
+from billing.customers.methods import method_left
 from billing.customers.permissions import manages_billing
 from billing.deferring import defer_auto_top_up_mail
 from billing.errors import BillingError, NoConsent, StripeRefused
@@ -144,7 +144,7 @@ def _begin_locked(row: AutoTopUp, buyer: User) -> Attempt | None:
     if one is None or not one.price.minor or one.price.currency != row.currency:
         stop(row, State.SUSPENDED, Reason.NOT_SOLD)
         return None
-    method = default_method(account)
+    method = method_left(account)
     if method is None:
         stop(row, State.OFF, Reason.CARD_REMOVED)
         return None

@@ -24,7 +24,7 @@ from billing.errors import (
     ConsentMissing,
     InvalidLimit,
     MayNotManageBilling,
-    NoCard,
+    NoPaymentMethod,
     StripeRefused,
     StripeUnavailable,
 )
@@ -87,7 +87,7 @@ def turn_on(user: User, account: Account, wish: Wish) -> AutoTopUp:
 
     Raises:
         MayNotManageBilling: only the owner, or a team's owner and admins, may.
-        ConsentMissing, NoCard: nothing may be charged.
+        ConsentMissing, NoPaymentMethod: nothing may be charged.
         InvalidLimit: the limit is no amount of money, or doesn't allow a single top-up.
         BillingError, InvalidAmount: what is to be bought is not on sale; the threshold is no amount of credits.
     """
@@ -97,7 +97,7 @@ def turn_on(user: User, account: Account, wish: Wish) -> AutoTopUp:
     threshold, terms = positive_amount(wish.threshold), wish.terms()
     limit = _limit(wish, terms)
     if default_method(account) is None:
-        raise NoCard(_("Save a card first."))
+        raise NoPaymentMethod(_("Save a card first."))
     with transaction.atomic():
         keep_from_erasure(user.pk)
         consent = Consent.objects.create(
@@ -152,7 +152,7 @@ def try_again(user: User, account: Account) -> None:
     """Resume what a decline stopped, as its owner says so. Raises as `turn_on`."""
     _require_manager(user, account)
     if default_method(account) is None:
-        raise NoCard(_("Save a card first."))
+        raise NoPaymentMethod(_("Save a card first."))
     with transaction.atomic():
         row = AutoTopUp.objects.select_for_update().filter(account=account).first()
         if row is not None and row.state != State.OFF and row.reason != Reason.STAFF:

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from billing.auto_top_up.attempts import settle, stop
 from billing.auto_top_up.models import Attempt, AutoTopUp, Pause
-from billing.customers.methods import default_method
+from billing.customers.methods import method_left
 from billing.deferring import defer_auto_top_up
 from billing.purchases.models import Purchase
 
@@ -80,7 +80,7 @@ def _follow_cards() -> None:
     """Turn off those without a card left; resume those that another card than the declined one can pay."""
     waiting = AutoTopUp.objects.exclude(state=State.OFF).select_related("account")
     for row in waiting.exclude(reason=Reason.STAFF):
-        method = default_method(row.account)
+        method = method_left(row.account)
         has_another = method is not None and row.declined_method_id not in (None, method.pk)
         if method is not None and (row.state == State.ON or not has_another):
             continue

@@ -65,7 +65,7 @@ class PurchaseOrder:
     """A buyer's order: a package, or an ``amount`` in the main unit of ``currency``. Empty URLs mean our pages; an
     empty key makes each call a new purchase. With a team, its account is credited. ``package_id`` is the older client's
     name for the package; ``seen``, the offer shown, must match it.
-    ``card_id`` is a saved card to charge instead of opening a checkout.
+    ``card_id`` is a saved card to charge instead of opening a checkout; ``by_default_card`` charges the default one.
     """
 
     package_code: str = ""
@@ -76,6 +76,7 @@ class PurchaseOrder:
     package_id: str = ""
     seen: SeenOffer = NOTHING_SEEN
     card_id: UUID | None = None
+    by_default_card: bool = False
     amount: Decimal | None = None
     currency: str = ""
 
@@ -99,6 +100,10 @@ class PurchaseOrder:
             order.append(self.seen.sent)
         if self.card_id is not None:
             order.append(f"card {self.card_id}")
+        elif (
+            self.by_default_card
+        ):  # not its id: a repeat is the same, though another card is the default by now
+            order.append("default card")
         if self.amount is not None:
             order.append([f"{self.amount.normalize():f}", self.currency])
         return hashlib.sha256(json.dumps(order).encode()).hexdigest()
@@ -123,6 +128,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
         OfferChanged: it differs from what the buyer was shown.
         UnknownTeam: there is no such team, or the buyer is not in it.
         UnknownPaymentMethod: the account has no such card, or the buyer may not use it.
+        NoPaymentMethod: the default card was to be charged, and there is none.
         NoConsent: the card was saved without consent to charge it.
         ReturnUrlNotAllowed, InvalidIdempotencyKey: the order is not acceptable.
         TooManyPurchases: too many in a short time, over pages and API together.
@@ -250,7 +256,8 @@ def _write_down(
 ) -> Purchase:
     keep_from_erasure(user.pk)
     account = ledger.open_team_account(team) if team else ledger.open_account(user)
-    card = card_to_charge(user, account, order.card_id) if order.card_id and terms.price.minor else None
+    by_card = terms.price.minor and (order.card_id or order.by_default_card)
+    card = card_to_charge(user, account, order.card_id) if by_card else None
     purchase = Purchase(
         user=user,
         account=account,

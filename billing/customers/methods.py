@@ -19,7 +19,7 @@ from billing.customers.at_stripe import forget_customer
 from billing.customers.consents import ON_STRIPES_PAGE, keep_consent
 from billing.customers.models import Consent, Customer, SavedMethod
 from billing.customers.permissions import manages_billing
-from billing.errors import CustomerNotFound, UnknownPaymentMethod
+from billing.errors import CustomerNotFound, NoPaymentMethod, UnknownPaymentMethod
 from billing.provider import provider
 from billing.provider.objects import ProviderMethod
 from core.database.locks import require_transaction
@@ -62,14 +62,20 @@ def shown_methods(account: Account) -> list[ShownMethod]:
 
 
 def default_of(rows: list[SavedMethod], chargeable: set[uuid.UUID]) -> SavedMethod | None:
-    able = [row for row in rows if row.pk in chargeable]
+    """Return the one to charge by default. An expired card isn't: its bank would decline it."""
+    able = [row for row in rows if row.pk in chargeable and not row.has_expired]
     chosen = (row for row in able if row.stripe_payment_method_id == row.customer.default_method)
     return next(chosen, able[0] if able else None)
 
 
 def default_method(account: Account) -> SavedMethod | None:
-    """Return the payment method to charge by default; None if no one has consented to any."""
+    """Return the payment method to charge by default; None if no one has consented to any that is valid."""
     return next((shown.row for shown in shown_methods(account) if shown.is_default), None)
+
+
+def method_left(account: Account) -> SavedMethod | None:
+    """Return the default, else one that has expired: its bank may have renewed it, and says so when charged."""
+    return default_method(account) or chargeable_methods(account).first()
 
 
 def find_method(account: Account, method_id: uuid.UUID) -> SavedMethod:
@@ -88,11 +94,26 @@ def card_for_purchases(user: User, team: Team | None) -> SavedMethod | None:
     return default_method(account)
 
 
-def card_to_charge(user: User, account: Account, method_id: uuid.UUID) -> SavedMethod:
-    """Return a saved payment method for this user to charge. Raises `UnknownPaymentMethod`."""
+def card_to_charge(user: User, account: Account, method_id: uuid.UUID | None) -> SavedMethod:
+    """Return a saved payment method for this user to charge: the one with this id, or the default.
+
+    Raises:
+        UnknownPaymentMethod: the account has none with this id, or the user may not use it.
+        NoPaymentMethod: none was named, and there is none to charge by default.
+    """
     if not manages_billing(user, account):
         raise UnknownPaymentMethod("No saved payment method has this id.")
-    return find_method(account, method_id)
+    if method_id is not None:
+        return find_method(account, method_id)
+    default = default_method(account)
+    if default is None:
+        raise NoPaymentMethod("There is no saved card to charge. Buy with a checkout, and save one there.")
+    return default
+
+
+def usable_methods(account: Account) -> list[ShownMethod]:
+    """Return the saved payment methods that can be charged now, the default first."""
+    return [each for each in shown_methods(account) if each.can_be_charged and not each.row.has_expired]
 
 
 def remove_method(account: Account, method_id: uuid.UUID) -> None:

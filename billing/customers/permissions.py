@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from accounts.models import User
-from accounts.teams.models import Membership
-from accounts.teams.permissions import MANAGERS
+from accounts.teams.membership import find_own
+from accounts.teams.models import Membership, Team
+from accounts.teams.permissions import MANAGERS, require_manager
 from credits.ledger.models import Account
 
 
@@ -12,3 +15,15 @@ def manages_billing(user: User, account: Account) -> bool:
     if account.team_id is None:
         return account.owner_id == user.pk
     return Membership.objects.filter(team=account.team_id, user=user, role__in=MANAGERS).exists()
+
+
+def find_managed_team(team_id: UUID, user: User) -> Team:
+    """Return a team whose saved cards the user may see and use.
+
+    Raises:
+        UnknownTeam: there is no such team, or the user is not in it.
+        RoleForbids: the user is neither its owner nor an admin.
+    """
+    own = find_own(team_id, user)
+    require_manager(own)
+    return own.team

@@ -23,6 +23,7 @@ from accounts.sign_in.resuming import posted_from
 from accounts.teams.models import Team
 from accounts.teams.shown_account import ask_again, for_the_shown_account
 from accounts.teams.switching import acting_team
+from billing.auto_top_up.setting import standing_of
 from billing.customers.adding import card_page, portal_page
 from billing.customers.consents import adding_a_card
 from billing.customers.methods import (
@@ -40,6 +41,7 @@ from billing.errors import (
     StripeUnavailable,
     UnknownPaymentMethod,
 )
+from billing.pages.forms import TopUpForm
 from billing.provider import provider
 from core.uuids import as_uuid
 from credits.ledger import operations as ledger
@@ -68,8 +70,15 @@ def billing_page(request: HttpRequest) -> HttpResponse:
         "cards": shown_methods(account) if account and manages else [],
         "has_customer": bool(account) and manages and hasattr(account, "customer"),
         "consent": adding_a_card(),
+        **(top_up_context(account) if manages else {}),
     }
     return render(request, "credits/billing.html", context)
+
+
+def top_up_context(account: Account | None, form: TopUpForm | None = None) -> dict[str, object]:
+    """Return what the part about automatic top-up shows; ``form`` is one that was sent and refused."""
+    standing = standing_of(account)
+    return {"standing": standing, "top_up_form": form or TopUpForm(initial=TopUpForm.values_of(standing))}
 
 
 def _refresh(account: Account) -> None:
@@ -80,7 +89,7 @@ def _refresh(account: Account) -> None:
         log.warning("cards_not_refreshed", account=str(account.pk), reason=error.code)
 
 
-def _for_managers(act: Act) -> Callable[[HttpRequest], HttpResponse]:
+def for_managers(act: Act) -> Callable[[HttpRequest], HttpResponse]:
     """Return the view of a form on the billing page, for the account it was shown for, and who manages its billing."""
 
     @never_cache
@@ -116,13 +125,13 @@ def _for_managers(act: Act) -> Callable[[HttpRequest], HttpResponse]:
     return cast(Callable[[HttpRequest], HttpResponse], view)
 
 
-@_for_managers
+@for_managers
 def add_card(request: HttpRequest, account: Account) -> HttpResponse:
     """Record the consent, and redirect to Stripe's page for adding a card."""
     return _go_to(card_page(account, cast(User, request.user)))
 
 
-@_for_managers
+@for_managers
 def remove_card(request: HttpRequest, account: Account) -> HttpResponse:
     """Remove a saved card, at Stripe too."""
     card = find_method(account, _named_card(request))
@@ -131,7 +140,7 @@ def remove_card(request: HttpRequest, account: Account) -> HttpResponse:
     return redirect("credits-billing")
 
 
-@_for_managers
+@for_managers
 def make_card_default(request: HttpRequest, account: Account) -> HttpResponse:
     """Make a saved card the default."""
     card = find_method(account, _named_card(request))
@@ -140,7 +149,7 @@ def make_card_default(request: HttpRequest, account: Account) -> HttpResponse:
     return redirect("credits-billing")
 
 
-@_for_managers
+@for_managers
 def portal(request: HttpRequest, account: Account) -> HttpResponse:
     """Redirect to Stripe's own page for the customer."""
     return _go_to(portal_page(account))

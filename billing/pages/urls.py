@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.pages import cards, views
+from billing.pages import auto_top_up, cards, views
 from billing.pages import dismissal as dismissal_views
 from billing.pages import receipts as receipt_views
 
@@ -19,6 +19,9 @@ urlpatterns = [
     path("billing/cards/add", cards.add_card, name="credits-card-add"),
     path("billing/cards/remove", cards.remove_card, name="credits-card-remove"),
     path("billing/cards/default", cards.make_card_default, name="credits-card-default"),
+    path("billing/auto-top-up", auto_top_up.save, name="credits-auto-top-up"),
+    path("billing/auto-top-up/off", auto_top_up.off, name="credits-auto-top-up-off"),
+    path("billing/auto-top-up/again", auto_top_up.again, name="credits-auto-top-up-again"),
     path("billing/portal", cards.portal, name="credits-portal"),
     path("history/", views.history_page, name="credits-history"),
     path("purchases/<uuid:purchase_id>/dismiss", dismissal_views.dismiss, name="credits-dismiss"),

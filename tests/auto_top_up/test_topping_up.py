@@ -21,7 +21,7 @@ from billing.auto_top_up.deciding import Lot, Verdict, how_many, month_of, next_
 from billing.auto_top_up.models import Attempt, AutoTopUp
 from billing.auto_top_up.setting import Wish, standing_of, turn_off, turn_on
 from billing.auto_top_up.watching import pause_all, resume_all, watch
-from billing.errors import ConsentMissing, InvalidLimit, MayNotManageBilling, NoCard, UnknownPackage
+from billing.errors import ConsentMissing, InvalidLimit, MayNotManageBilling, NoPaymentMethod, UnknownPackage
 from billing.purchases.models import Purchase
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
@@ -244,7 +244,7 @@ def test_it_needs_consent_a_card_a_limit_and_the_right(sandbox: Sandbox, ada: Us
     with pytest.raises(MayNotManageBilling):
         turn_on(UserFactory(), account, wish(consents=True))
     other = UserFactory()
-    with pytest.raises(NoCard):
+    with pytest.raises(NoPaymentMethod):
         turn_on(other, open_account(other), wish(consents=True))
     assert AutoTopUp.objects.count() == 0
 

@@ -41,6 +41,8 @@ DESCRIBED = {
     "list_packages": ("get", f"{API}packages"),
     "quote_amount": ("get", f"{API}quote"),
     "start_purchase": ("post", f"{API}purchase"),
+    "list_payment_methods": ("get", f"{API}payment-methods"),
+    "top_up": ("post", f"{API}top-ups"),
     "read_session": ("get", f"{API}session/{{session_id}}"),
     "list_purchases": ("get", f"{API}history"),
     "read_balance": ("get", f"{API}balance"),
@@ -169,6 +171,7 @@ def _ask_for_everything(
     yield from _ask_what_it_costs(sandbox, site)
     yield from _ask_to_buy(sandbox, site, "start_purchase", "package_code")
     yield from _ask_to_buy(sandbox, site, "legacy_purchase", "package_id")
+    yield from _ask_to_top_up(sandbox, site)
     yield from _ask_to_refund(sandbox, site)
     yield from _ask_for_papers(sandbox, site, settings)
     for name in ("receive_webhook", "legacy_webhook"):
@@ -196,7 +199,13 @@ def _send(sandbox: Sandbox, site: str, name: str, who: str = "buyer", **request:
 def _ask_to_read(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Response]]:
     send = functools.partial(_send, sandbox, site)
     session_id = send("start_purchase", json={"package_code": "pro"}).json()["session_id"]
-    for name in ("list_packages", "list_purchases", "read_balance", "list_all_purchases"):
+    for name in (
+        "list_packages",
+        "list_purchases",
+        "read_balance",
+        "list_all_purchases",
+        "list_payment_methods",
+    ):
         for who in ("staff", "", "service"):
             yield name, send(name, who)
     yield "list_packages", send("list_packages", params={"include_inactive": "maybe"})
@@ -205,7 +214,9 @@ def _ask_to_read(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Re
     for query in ({"currency": "usd"}, {"currency": "eur"}, {"currency": "usd", "amount": "1"}, {}):
         yield "quote_amount", send("quote_amount", params=query)
     yield "list_purchases", send("list_purchases", params={"limit": "0"})
-    yield "list_purchases", send("list_purchases", params={"team": "00000000-0000-4000-8000-000000000000"})
+    for name in ("list_purchases", "list_payment_methods"):
+        yield name, send(name, params={"team": "00000000-0000-4000-8000-000000000000"})
+    yield "list_payment_methods", send("list_payment_methods", params={"team": "mine"})
     yield "list_all_purchases", send("list_all_purchases", "staff", params={"limit": "0"})
     for name in ("read_session", "legacy_session"):
         yield name, send(name, session_id=session_id)
@@ -288,6 +299,25 @@ def _ask_to_buy(sandbox: Sandbox, site: str, name: str, key: str) -> Iterator[tu
     yield name, send(data={key: "pro"})
     sandbox.fault(method="POST", path="/v1/checkout/sessions", status=500, times=1)
     yield name, send(json={key: "pro"})
+
+
+def _ask_to_top_up(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Response]]:
+    send = functools.partial(_send, sandbox, site, "top_up")
+    order = {"json": {"package_code": "pro"}}
+    keyed = {"Idempotency-Key": "top up"}
+    yield "top_up", send(**order, headers={"Idempotency-Key": "no card"})
+    started = _send(sandbox, site, "start_purchase", json={"package_code": "pro"}).json()
+    sandbox.pay(started["session_id"], save=True)
+    sandbox.wait_for_webhooks()
+    yield "list_payment_methods", _send(sandbox, site, "list_payment_methods")
+    for who in ("buyer", "", "service"):
+        yield "top_up", send(who, **order, headers=dict(keyed))
+    yield "top_up", send(json={"package_code": "starter"}, headers=dict(keyed))
+    yield "top_up", send(json={"package_code": "nothing"}, headers={"Idempotency-Key": "unknown"})
+    yield "top_up", send(**order)
+    yield "top_up", send(data=order["json"], headers=dict(keyed))
+    sandbox.fault(method="POST", path="/v1/payment_intents", status=400, times=1)
+    yield "top_up", send(**order, headers={"Idempotency-Key": "refused"})
 
 
 def _deliver(address: str, name: str) -> Iterator[tuple[str, requests.Response]]:

@@ -6,17 +6,14 @@ import datetime
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
 
 import pytest
-import requests
 from django.db import IntegrityError, close_old_connections, transaction
 from django.utils import timezone
 
 from accounts.models import User
 from accounts.teams.membership import create_team
 from accounts.teams.models import Membership, Role
-from billing.checkout.starting import StartedPurchase
 from billing.checkout.success import confirm_session
 from billing.customers.methods import remove_method, shown_methods
 from billing.errors import NoConsent, StripeRefused, UnknownPaymentMethod
@@ -27,12 +24,12 @@ from billing.refunds.refunding import RefundOrder, refund_purchase
 from credits.ledger.models import Account, Entry
 from credits.ledger.operations import open_account
 from tests.billing.calling import stripe_posts
+from tests.customers.cards import ASKS_EACH_TIME, DECLINES, STOLEN, charges, click, confirm_at_bank, save_card
 from tests.support.builders import UserFactory, let_ask_again, put_on_sale, start
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 INTENTS = "/v1/payment_intents"
-ASKS_EACH_TIME, DECLINES, STOLEN = "4000002760003184", "4000000000000341", "4000000000009979"
 
 
 @pytest.fixture(autouse=True)
@@ -49,25 +46,6 @@ def ada() -> User:
 @pytest.fixture
 def account(ada: User) -> Account:
     return open_account(ada)
-
-
-def save_card(sandbox: Sandbox, user: User, number: str = "4242424242424242") -> UUID:
-    """Saves a card in a checkout, then gives the customer this one in its place."""
-    sandbox.pay(start(user).session_id, save=True)
-    sandbox.wait_for_webhooks()
-    account = open_account(user)
-    if number != "4242424242424242":
-        sandbox.replace_card(account.customer.stripe_customer_id, number)
-        sandbox.wait_for_webhooks()
-    return next(shown.row.pk for shown in shown_methods(account) if shown.row.last4 == number[-4:])
-
-
-def click(user: User, card: UUID, key: str = "click", **order: Any) -> StartedPurchase:
-    return start(user, "standard", card_id=card, idempotency_key=key, **order)
-
-
-def charges(sandbox: Sandbox) -> list[dict[str, Any]]:
-    return [intent for intent in sandbox.objects("payment_intent") if intent["metadata"].get("consent_id")]
 
 
 def test_a_click_is_the_same_purchase_as_a_checkout(sandbox: Sandbox, ada: User, account: Account) -> None:
@@ -120,13 +98,6 @@ def test_the_bank_may_ask_for_the_buyer(sandbox: Sandbox, ada: User) -> None:
     confirmed = confirm_session(ada, str(started.purchase.pk), PurchaseEvent.Source.SUCCESS_PAGE)
     assert confirmed.status == "completed"
     assert len(charges(sandbox)) == 1
-
-
-def confirm_at_bank(url: str, answer: str = "complete") -> str:
-    """Answers the bank's page; gives the address that it leads back to."""
-    response = requests.post(url, data={"answer": answer}, allow_redirects=False, timeout=10)
-    assert response.status_code == 303, response.text
-    return response.headers["Location"]
 
 
 @pytest.mark.parametrize("is_told", [True, False])
