@@ -15,6 +15,7 @@ from billing.checkout.starting import PurchaseOrder, start_purchase
 from billing.customers.methods import usable_methods
 from billing.customers.permissions import find_managed_team
 from billing.purchases.models import Purchase, PurchaseEvent
+from core.amounts.api_fields import AmountField
 from core.problems import problem_responses
 from credits.api.errors import IdempotencyKeyRequired
 from credits.ledger.holders import account_of
@@ -48,9 +49,13 @@ class PaymentMethodSerializer(serializers.Serializer[Any]):
 
 
 class TopUpOrderSerializer(serializers.Serializer[Any]):
-    """An order to be paid with a saved card."""
+    """An order for a package or a custom amount, to be paid with a saved card."""
 
-    package_code = serializers.CharField(max_length=50)
+    package_code = serializers.CharField(max_length=50, required=False, default="")
+    amount = AmountField(
+        max_digits=20, decimal_places=3, required=False, help_text="In the main unit of `currency`."
+    )
+    currency = serializers.CharField(max_length=3, required=False, default="")
     payment_method = serializers.UUIDField(
         source="card_id", required=False, help_text="A saved card's `id`. Defaults to the default one."
     )
@@ -59,6 +64,12 @@ class TopUpOrderSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="A team whose owner or admin you are: its card is charged.",
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Require one thing to buy."""
+        if bool(attrs["package_code"]) == ("amount" in attrs):
+            raise serializers.ValidationError({"package_code": ["Send either this or an amount."]})
+        return attrs
 
 
 class TopUpSerializer(serializers.Serializer[Purchase]):

@@ -8,7 +8,7 @@ from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.views import APIView
 
-from billing.api import cards, legacy, receipts, refunds, views
+from billing.api import auto_top_up, cards, legacy, receipts, refunds, views
 from billing.api.webhook import WebhookView
 from credits.rates.api import EstimateView
 
@@ -37,6 +37,7 @@ urlpatterns: list[URLPattern] = [
     *_either_way(f"{V1}purchase", views.PurchaseView, "api-purchase"),
     *_either_way(f"{V1}payment-methods", cards.PaymentMethodsView, "api-payment-methods"),
     *_either_way(f"{V1}top-ups", cards.TopUpsView, "api-top-ups"),
+    *_either_way(f"{V1}auto-top-up", auto_top_up.AutoTopUpView, "api-auto-top-up"),
     *_either_way(f"{V1}session/<str:session_id>", views.SessionView, "api-session"),
     *_either_way(f"{V1}history", views.HistoryView, "api-history"),
     *_either_way(f"{V1}purchases/<str:purchase_id>/receipt", receipts.ReceiptView, "api-receipt"),

@@ -36,14 +36,15 @@ def replace_card(sandbox: Sandbox, account: Account, number: str) -> None:
     customer = account.customer
     if not customer.default_method:
         make_default(account, shown_methods(account)[0].row.pk)
-    sandbox.replace_card(customer.stripe_customer_id, number)
+    sandbox.replace_card(str(customer.stripe_customer_id), number)
     sandbox.wait_for_webhooks()
 
 
 def set_up(user: User, account: Account, threshold: int = 500, limit: int = 100, **wish: Any) -> AutoTopUp:
     """Starter packs below 500 credits, for $100 a month at most."""
-    what = {"package_code": "starter"} if "amount" not in wish else {}
-    order = Wish(Decimal(threshold), Decimal(limit), consents=True, **what, **wish)
+    if "amount" not in wish:
+        wish["package_code"] = "starter"
+    order = Wish(Decimal(threshold), Decimal(limit), consents=True, **wish)
     return turn_on(user, account, order)
 
 

@@ -13,6 +13,7 @@ from accounts.models import User
 from billing.auto_top_up.models import Attempt, AutoTopUp
 from billing.auto_top_up.setting import standing_of, try_again
 from billing.customers.methods import remove_method, shown_methods
+from billing.packages.models import Package
 from billing.privacy.erasure import erase_user
 from billing.provider import provider
 from billing.refunds.models import Refund
@@ -51,7 +52,8 @@ def ada() -> User:
 def mails() -> list[str]:
     """The subjects of the mails about automatic top-up, after the worker has sent what is due."""
     run_worker()
-    return [message.subject for message in mail.outbox if message.subject.startswith("Automatic top-up")]
+    subjects = [str(message.subject) for message in mail.outbox]
+    return [subject for subject in subjects if subject.startswith("Automatic top-up")]
 
 
 def wait_for_retry() -> None:
@@ -165,7 +167,7 @@ def test_it_is_off_once_its_card_is_gone(sandbox: Sandbox, ada: User, who: str) 
     elif who == "staff at Stripe":
         provider().detach_method(method.stripe_payment_method_id)
     else:
-        provider().delete_customer(account.customer.stripe_customer_id)
+        provider().delete_customer(str(account.customer.stripe_customer_id))
     sandbox.wait_for_webhooks()
     tick()
     row.refresh_from_db()
@@ -187,8 +189,6 @@ def test_it_is_off_after_an_erasure(sandbox: Sandbox, ada: User) -> None:
 
 
 def test_a_package_that_is_no_longer_sold_suspends_it(sandbox: Sandbox, ada: User) -> None:
-    from billing.packages.models import Package
-
     account = save_card(sandbox, ada)
     row = set_up(ada, account, threshold=1500)
     Package.objects.filter(code="starter").update(is_active=False)

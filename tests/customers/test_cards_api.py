@@ -148,3 +148,13 @@ def test_a_teams_card_is_its_owners_and_admins(sandbox: Sandbox, ada: User) -> N
     assert_problem(top_up(admin), 409, "no_payment_method")
     assert top_up(admin, "two", team=str(team.pk)).json()["status"] == "completed"
     assert Account.objects.get(team=team).balance == 6000
+
+
+def test_a_custom_amount_is_charged_too(sandbox: Sandbox, ada: User) -> None:
+    save_card(sandbox, ada)
+    body = {"amount": "37.50", "currency": "usd"}
+    answer = post_json(browser_of(ada), "top-ups", body, Idempotency_Key="amount")
+    assert (answer.status_code, answer.json()["status"]) == (201, "completed")
+    assert Purchase.objects.get(package_code="custom").paid_minor == 3750
+    both = post_json(browser_of(ada), "top-ups", body | {"package_code": "pro"}, Idempotency_Key="both")
+    assert_problem(both, 400, "invalid_request")
