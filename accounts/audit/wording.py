@@ -39,7 +39,7 @@ ACTS = {
     "synced": gettext_lazy("Synced to Stripe"),
 }
 # Columns that hold a user's id.
-PEOPLE = {"user_id", "asked_by", "asked_by_id", "decided_by_id", "settled_by", "created_by_id"}
+PEOPLE = {"user_id", "asked_by", "asked_by_id", "decided_by_id", "settled_by", "created_by_id", "author_id"}
 # Values of ``beside`` that only help to format others.
 UNITS = {"currency"}
 

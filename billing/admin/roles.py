@@ -18,6 +18,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "inbox.reapply_event",
         "inbox.view_personal_data",
         "credits.change_hold",
+        "notes.add_note",
     ),
     "finance": (
         "refunds.refund_purchase",
@@ -35,6 +36,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "credits.adjust_credits",
         "credits.approve_adjustment",
         "credits.change_hold",
+        "notes.add_note",
     ),
     "catalogue": (
         "packages.add_package",

@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "accounts.teams",
     "accounts.clients",
     "accounts.audit",
+    "accounts.notes",
     "credits",
     "credits.rates",
     "billing.stripe",

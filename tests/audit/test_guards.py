@@ -45,6 +45,7 @@ LEFT_OUT = {
         "type", "api_version", "livemode", "account", "payment_ref", "payload", "stripe_created", "received_at", "note",
         "mirrored_at",
     },
+    "notes_note": {"key", "created_at"},
     "credits_adjustment": {"asked_at"},
     "rates_rate": set(),
     "rates_markup": set(),

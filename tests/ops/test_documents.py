@@ -188,6 +188,7 @@ def test_every_error_code_of_the_api_is_documented() -> None:
     internal = {
         "error",
         "invalid_key_request",
+        "invalid_note",
         "cannot_adopt",
         "catalog_invalid",
         "invalid_answer",

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 from django.test import Client
 from django.urls import reverse
 
 from accounts.clients.models import ApiClient
 from accounts.models import User
+from accounts.notes.writing import write_note
 from accounts.teams import invitations
 from accounts.teams.membership import create_team
 from accounts.teams.models import Role, Team
@@ -156,6 +158,9 @@ def staff_look_after(person: User) -> None:
     adjust = reverse("admin:credits_account_adjust", args=[account.pk])
     asked = {"key": "ticket 2", "what": "take", "amount": "1000", "reason": "For Zenobia Quillfeather"}
     assert client.post(adjust, asked).status_code in (200, 302)  # refused: there is nothing to take
+    write_note(person, staff, "Zenobia Quillfeather called", uuid4())
+    for membership in person.memberships.select_related("team"):
+        write_note(membership.team, staff, "Zenobia Quillfeather called", uuid4())
     register_client_of(person)
 
 
