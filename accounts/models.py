@@ -86,6 +86,8 @@ class User(AbstractUser):
             models.Index(fields=["email_key"], name="accounts_user_by_email_key"),
             # Staff search for users by username too.
             models.Index(NormalForm("username"), name="accounts_user_by_username"),
+            models.Index(NormalForm("first_name"), name="accounts_user_by_first_name"),
+            models.Index(NormalForm("last_name"), name="accounts_user_by_last_name"),
         ]
         triggers = [
             pgtrigger.Trigger(

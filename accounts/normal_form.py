@@ -17,6 +17,8 @@ from django.db.models.sql.compiler import SQLCompiler
 
 # Stored in columns, indexes and checks, which must all change with it. In the C collation lower() knows only A to Z.
 IN_SQL = 'lower(normalize(%(expressions)s, NFC) COLLATE "C")'
+# Sorts behind all others in the C collation.
+LAST_CHARACTER = "\U0010ffff"
 TO_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
@@ -47,3 +49,17 @@ class HasNormalForm(Lookup):
         column, named = self.process_lhs(compiler, connection)
         word, given = self.process_rhs(compiler, connection)
         return f"{IN_SQL % {'expressions': column}} = {word}", (*named, *given)
+
+
+@CharField.register_lookup
+class StartsInNormalForm(HasNormalForm):
+    """A lookup by how a normal form begins, ``name__starts_in_normal_form="Ad"``, as a range of the column's index."""
+
+    lookup_name = "starts_in_normal_form"
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        column, named = self.process_lhs(compiler, connection)
+        word, given = self.process_rhs(compiler, connection)
+        form = IN_SQL % {"expressions": column}
+        ends = (f"{text}{LAST_CHARACTER}" for text in given)
+        return f"({form} >= {word} AND {form} < {word})", (*named, *given, *named, *ends)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
-from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.decorators import action
+
+from backoffice.display import admin_page
 
 Row = TypeVar("Row", bound=Model)
 
@@ -48,9 +51,19 @@ def after_dialog(request: HttpRequest, url: str) -> HttpResponse:
 
 
 def back_to(request: HttpRequest, row: Model) -> HttpResponse:
-    """Redirect to a row's page after a dialog's action on it."""
-    page = f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
-    return after_dialog(request, reverse(page, args=[quote(row.pk)]))
+    """Redirect after a dialog's action on a row: to the admin page that it was opened from, else to the row's page."""
+    return after_dialog(request, _opened_from(request) or admin_page(row))
+
+
+def _opened_from(request: HttpRequest) -> str:
+    """Return the path of the page behind the dialog, which htmx names, if it is one of the admin's."""
+    try:
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:  # such as http://[
+        return ""
+    is_ours = page.netloc == request.get_host() and page.path.startswith(reverse("admin:index"))
+    # Without the fragment, with which a browser wouldn't load the page again.
+    return urlunsplit(("", "", page.path, page.query, "")) if is_ours else ""
 
 
 def dialog_action(

@@ -19,13 +19,17 @@ from django.utils.translation import gettext as _
 EMPTY = "-"
 
 
+def admin_page(row: Model) -> str:
+    """Return the URL of the object's admin page."""
+    # Stripe's ids have underscores, which the admin escapes in URLs.
+    return reverse(f"admin:{_name(row)}_change", args=[quote(row.pk)])
+
+
 def link_to(target: Model | None, label: Any = None) -> str:
     """Return a link to the object's admin page; a dash if there is none."""
     if target is None:
         return EMPTY
-    # Stripe's ids have underscores, which the admin escapes in URLs.
-    url = reverse(f"admin:{_name(target)}_change", args=[quote(target.pk)])
-    return _link(url, target if label is None else label)
+    return _link(admin_page(target), target if label is None else label)
 
 
 def link_to_list(model: type[Model], label: Any, **query: Any) -> str:

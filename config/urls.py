@@ -33,6 +33,7 @@ urlpatterns = [
         r"^admin/credits/history/?$", RedirectView.as_view(pattern_name="credits-history", query_string=True)
     ),
     path("admin/figures/<slug:code>.csv", figures_view, name="figures-file"),
+    path("admin/customers/", include("billing.admin.customers.urls")),
     path("admin/", admin.site.urls),
     path("", include("config.operations_urls")),
 ]

@@ -25,6 +25,7 @@ def write_note(about: User | Team, author: User, text: str, key: UUID) -> Note:
     text = _checked(text)
     with transaction.atomic():
         # An erasure waits for the note, and then empties it.
+        holder: dict[str, User | Team]
         if isinstance(about, User):
             keep_from_erasure(about.pk)
             holder = {"user": about}

@@ -115,6 +115,8 @@ class Team(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="teams_team_has_a_name"),
         ]
+        # Staff search for teams by name.
+        indexes = [models.Index(NormalForm("name"), name="teams_team_by_name")]
 
     def __str__(self) -> str:
         return self.name

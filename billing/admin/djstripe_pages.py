@@ -81,6 +81,12 @@ def link_to_mirrored(model: str, stripe_id: str | None) -> str:
     return format_html('<a class="admin-link" href="{}">{}</a>', url, shortened(stripe_id))
 
 
+def charges_of_payment_method(stripe_id: str, most: int) -> list[str]:
+    """Return the ids of mirrored charges that were made with this payment method."""
+    charges = djstripe_models.Charge.objects.filter(payment_method_id=stripe_id).order_by()
+    return list(charges.values_list("id", flat=True)[:most])
+
+
 @display(description=_("ID"), ordering="id")
 def stripe_id(row: Any) -> str:
     return shortened(row.id)

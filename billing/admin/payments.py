@@ -15,6 +15,7 @@ from accounts.search import users_named
 from backoffice.columns import chip_column, column
 from backoffice.display import EMPTY, chip, link_to, shortened
 from backoffice.long_lists import LongListAdmin
+from billing.admin.customer_links import customer_column
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.returns import list_of
 from billing.purchases.models import Payment, Purchase
@@ -32,6 +33,7 @@ STATE_TONES: dict[str, str] = {
 @admin.register(Payment)
 class PaymentAdmin(LongListAdmin):
     is_audited = True
+    asked_for = ("purchase__account",)
     ordering = ["-created_at", "-id"]
     list_display = [
         "created_at",
@@ -54,6 +56,7 @@ class PaymentAdmin(LongListAdmin):
         "paid_with",
         "purchase_link",
         "buyer",
+        "customer",
         "made_at",
         "paid_at",
         "created_at",
@@ -70,6 +73,7 @@ class PaymentAdmin(LongListAdmin):
     amount_shown = column(_("amount"), "amount", ordering="amount_minor")
     purchase_link = column(_("purchase"), "purchase", link_to)
     buyer = column(_("buyer"), "purchase.user", link_to)
+    customer = customer_column("purchase.account_id")
 
     def find(self, queryset: QuerySet[Payment], word: str) -> QuerySet[Payment]:
         named = (

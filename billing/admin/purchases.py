@@ -23,6 +23,7 @@ from backoffice.display import EMPTY, chip, in_words, link_to, link_to_list, pai
 from backoffice.filters import column_filter
 from backoffice.long_lists import LongListAdmin
 from backoffice.period_filter import PeriodFilter
+from billing.admin.customer_links import customer_column
 from billing.admin.downloads import DOWNLOAD_SALES
 from billing.admin.payments import list_of_payments
 from billing.admin.purchase_events import PurchaseEventInline
@@ -119,6 +120,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             {
                 "fields": [
                     "buyer",
+                    "customer",
                     "whole_subject",
                     "created_at",
                     "completed_at",
@@ -150,6 +152,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     credits_shown = column(_("credits"), "credits", credits_amount, ordering="credits")
     price_shown = column(_("price"), "price", ordering="price_minor")
     buyer = column(_("buyer"), "user", link_to, ordering="user__username")
+    customer = customer_column("account_id")
     ledger_account = column(_("account"), "account", link_to)
 
     def find(self, queryset: QuerySet[Purchase], word: str) -> QuerySet[Purchase]:

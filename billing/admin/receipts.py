@@ -12,6 +12,7 @@ from backoffice.actions import acted_on
 from backoffice.columns import column
 from backoffice.display import link_to
 from backoffice.read_only import ReadOnlyAdmin
+from billing.admin.customer_links import customer_column
 from billing.receipts.downloads import as_pdf
 from billing.receipts.models import Receipt
 
@@ -31,6 +32,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
         "amount",
         "purchase_link",
         "refund_link",
+        "customer",
         "buyer",
         "paid_with",
         "seller_name",
@@ -44,6 +46,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
     purchase_link = column(_("purchase"), "purchase", link_to)
     refund_link = column(_("refund"), "refund", link_to)
+    customer = customer_column("purchase.account_id")
     buyer_link = column(_("buyer"), "purchase.user", link_to)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Receipt]:

@@ -9,12 +9,19 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.wording import FORMATS, LABELS
 from accounts.models import User
+from accounts.teams.admin import TeamAdmin
+from accounts.teams.models import Team
 from backoffice.display import EMPTY, link_to, link_to_list
+from billing.admin.customer_links import link_to_customer
 from billing.admin.people import PersonAdmin
 from billing.money import Money
 from billing.purchases.models import Purchase
 from credits.admin import AccountAdmin, EntryAdmin, LotAdmin
 from credits.ledger.models import Account, Entry, Lot
+
+
+def customer_of(holder: User | Team | Account) -> str:
+    return link_to_customer(holder.pk)
 
 
 def purchases_of_user(user: User) -> str:
@@ -55,7 +62,10 @@ LABELS.update(
         "stripe_price_minor": _("Stripe amount"),
     }
 )
+PersonAdmin.related_pages[:0] = [customer_of]
 PersonAdmin.related_pages.append(purchases_of_user)
+TeamAdmin.related_pages[:0] = [customer_of]
+AccountAdmin.related_pages[:0] = [customer_of]
 AccountAdmin.related_pages.append(purchases_of_account)
 EntryAdmin.related_pages.append(purchase_of)
 LotAdmin.related_pages.append(purchase_of)

@@ -24,6 +24,7 @@ from backoffice.columns import Column, chip_column, column
 from backoffice.display import EMPTY, in_words, link_to
 from backoffice.period_filter import PeriodFilter
 from backoffice.read_only import ReadOnlyAdmin
+from billing.admin.customer_links import customer_column
 from billing.admin.downloads import DOWNLOAD_SALES
 from billing.errors import BillingError
 from billing.money import Money
@@ -89,10 +90,12 @@ class ReversalAdmin(ReadOnlyAdmin):
     """What the pages of refunds and disputes share."""
 
     is_audited = True
+    asked_for = ("payment__purchase__account",)
     actions_detail = ["say_amount"]
 
     purchase_link = column(_("purchase"), "purchase", link_to)
     buyer = column(_("buyer"), "purchase.user", link_to)
+    customer = customer_column("purchase.account_id")
     payment_link = column(_("payment"), "payment", link_to)
     amount_shown = column(_("amount"), "amount", ordering="amount_minor")
 
@@ -177,6 +180,7 @@ class RefundAdmin(DownloadableList, ReversalAdmin):
         "counted",
         "purchase_link",
         "buyer",
+        "customer",
         "reason",
         "note",
         "policy",
@@ -240,6 +244,7 @@ class DisputeAdmin(ReversalAdmin):
         "reason",
         "purchase_link",
         "buyer",
+        "customer",
         "policy",
         "taken",
         "pending",

@@ -10,6 +10,16 @@ def products_page() -> str:
     return _page("products")
 
 
+def customer_page(customer_id: str) -> str:
+    """Return the URL of a customer with payments and cards."""
+    return _page(f"customers/{customer_id}")
+
+
+def payment_page(payment_intent_id: str) -> str:
+    """Return the URL of a payment."""
+    return _page(f"payments/{payment_intent_id}")
+
+
 def dispute_page(dispute_id: str) -> str:
     """Return the URL where a dispute is answered with evidence."""
     return _page(f"disputes/{dispute_id}")

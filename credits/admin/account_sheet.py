@@ -48,10 +48,10 @@ def sheet_of(account: Account) -> Sheet:
     standing = standing_of_account(account)
     shown = overview(standing, months_of(standing, now, zone), None, now, zone)
     return Sheet(
-        figures=_figures(standing),
+        figures=balance_figures(standing),
         overview=shown,
         tables=[
-            _lots(account, shown.lots),
+            lots_table(account, shown.lots),
             _holds(account),
             _entries(account),
             _months(account, shown.months),
@@ -59,7 +59,8 @@ def sheet_of(account: Account) -> Sheet:
     )
 
 
-def _figures(balance: Balance) -> list[Figure]:
+def balance_figures(balance: Balance) -> list[Figure]:
+    """Return what always counts, and what needs attention."""
     always = [
         Figure(_("Balance"), balance.balance),
         Figure(_("Held"), balance.held),
@@ -73,7 +74,8 @@ def _figures(balance: Balance) -> list[Figure]:
     return always + [figure for figure in sometimes if figure.amount]
 
 
-def _lots(account: Account, lots: Lots) -> Table:
+def lots_table(account: Account, lots: Lots) -> Table:
+    """Return the first lots that have something left, in the order of spending."""
     rows = [
         (
             link_to(lot, f"#{lot.pk}"),

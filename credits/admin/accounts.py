@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from accounts.models import User
-from backoffice.actions import acted_on, after_dialog
-from backoffice.display import chip, link_to
+from backoffice.actions import acted_on, after_dialog, back_to
+from backoffice.display import admin_page, chip, link_to
 from backoffice.read_only import ReadOnlyAdmin
 from credits.adjustments import adjusting as adjustments
 from credits.adjustments.limits import allowance_of, in_words
@@ -134,17 +133,16 @@ class AccountAdmin(ReadOnlyAdmin):
     )
     def adjust(self, request: HttpRequest, form: AdjustForm, object_id: str) -> HttpResponse:
         account: Account = acted_on(self, request, object_id)
-        page = reverse("admin:credits_account_change", args=[quote(account.pk)])
         try:
             asked = adjustments.ask(account.pk, form.terms, cast(User, request.user))
         except LedgerError as error:
             self.log_change(request, account, f"Adjustment failed: {error.code}")
             self.message_user(request, error.message, messages.ERROR)
-            return after_dialog(request, page)
+            return back_to(request, account)
         self._tell(request, account, asked)
         if asked.adjustment.status == Adjustment.Status.WAITING:
-            page = reverse("admin:credits_adjustment_change", args=[quote(asked.adjustment.pk)])
-        return after_dialog(request, page)
+            return after_dialog(request, admin_page(asked.adjustment))
+        return back_to(request, account)
 
     def _tell(self, request: HttpRequest, account: Account, asked: adjustments.Asked) -> None:
         adjustment = asked.adjustment

@@ -21,8 +21,13 @@ from credits.ledger.models import Account
 
 def is_own(account_id: UUID, member: User) -> bool:
     """Return whether the account is the member's own or that of a team of theirs."""
+    return bool(own_among({account_id}, member))
+
+
+def own_among(account_ids: set[UUID], member: User) -> set[UUID]:
+    """Return those accounts that are the member's own or of a team of theirs, in one query."""
     theirs = Q(owner=member) | Q(team__memberships__user=member)
-    return Account.objects.filter(theirs, pk=account_id).exists()
+    return set(Account.objects.filter(theirs, pk__in=account_ids).values_list("pk", flat=True))
 
 
 def may_act_on(account_id: UUID, member: User) -> bool:

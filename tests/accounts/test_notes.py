@@ -69,6 +69,7 @@ def test_a_note_is_about_a_user_or_a_team(ada: User) -> None:
 
 def test_the_audit_says_who_wrote_one_but_not_what(note: Note, clerk: User) -> None:
     entry = AuditEntry.objects.get(kind="notes.note")
+    assert entry.after is not None
     assert (entry.act, entry.after["author_id"]) == ("created", str(clerk.pk))
     assert "invoice" not in str(vars(entry))
 

@@ -1,0 +1,15 @@
+"""List the sections of a customer's page."""
+
+from __future__ import annotations
+
+from billing.admin.customers.parts.balance import BALANCE
+from billing.admin.customers.parts.lots import LOTS
+from billing.admin.customers.parts.notes import NOTES
+from billing.admin.customers.parts.part import Part
+from billing.admin.customers.parts.payments import PAYMENTS
+from billing.admin.customers.parts.purchases import PURCHASES
+from billing.admin.customers.parts.reversals import DISPUTES, REFUNDS
+from billing.admin.customers.parts.timeline import TIMELINE
+
+# In the page's order.
+PARTS: list[Part] = [BALANCE, NOTES, PURCHASES, PAYMENTS, REFUNDS, DISPUTES, LOTS, TIMELINE]

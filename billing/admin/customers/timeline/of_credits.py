@@ -1,0 +1,51 @@
+"""Tell of gifts and adjustments."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from backoffice.display import admin_page
+from billing.admin.customer_links import customer_url
+from billing.admin.customers.customer import Customer
+from billing.admin.customers.timeline.source import Line, Source
+from credits.adjustments.models import Adjustment
+from credits.formatting import credits_amount, credits_change
+from credits.gifts.models import Gift
+from credits.ledger.models import Entry
+
+
+def gifts_sent(customer: Customer) -> QuerySet[Gift]:
+    return Gift.objects.filter(from_account=customer.account).select_related("recipient")
+
+
+def _gift_sent(gift: Gift) -> Line:
+    told = {"credits": credits_amount(gift.amount), "name": gift.recipient or _("a former customer")}
+    return Line(_("Gift"), _("Sent %(credits)s credits to %(name)s") % told, customer_url(gift.to_account_id))
+
+
+def gifts_received(customer: Customer) -> QuerySet[Gift]:
+    return Gift.objects.filter(to_account=customer.account).select_related("sender")
+
+
+def _gift_received(gift: Gift) -> Line:
+    told = {"credits": credits_amount(gift.amount), "name": gift.sender or _("a former customer")}
+    return Line(
+        _("Gift"), _("Received %(credits)s credits from %(name)s") % told, customer_url(gift.from_account_id)
+    )
+
+
+def _adjustments(customer: Customer) -> QuerySet[Adjustment]:
+    return Adjustment.objects.filter(account=customer.account)
+
+
+def _adjustment(adjustment: Adjustment) -> Line:
+    words = (credits_change(adjustment.amount), adjustment.get_status_display(), adjustment.reason)
+    return Line(_("Adjustment"), " · ".join(words), admin_page(adjustment), adjustment.asked_by_id)
+
+
+CREDITS = [
+    Source("gift-sent", Gift, "created_at", gifts_sent, _gift_sent, Entry),
+    Source("gift-received", Gift, "created_at", gifts_received, _gift_received, Entry),
+    Source("adjustment", Adjustment, "asked_at", _adjustments, _adjustment),
+]

@@ -1,0 +1,59 @@
+"""Customers with something on every part of their page."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.notes.writing import write_note
+from billing.purchases.models import Purchase
+from billing.receipts.issuing import issue_receipt
+from credits.gifts import giving as gifts
+from credits.ledger import operations as ledger
+from tests.admin.rows import make_adjustment, make_dispute, make_purchase, make_refund, pay
+from tests.credits.builders import grant
+from tests.support.builders import UserFactory
+
+
+def url_of(key: Any, page: str = "customer") -> str:
+    return reverse(page, args=[getattr(key, "pk", key)])
+
+
+def make_customer(**names: str) -> User:
+    names = {"username": "ada", "first_name": "Ada", "last_name": "Lovelace", **names}
+    user: User = UserFactory.create(**names)
+    return user
+
+
+def buy(user: User, **fields: Any) -> Purchase:
+    """A purchase that was paid and credited."""
+    purchase = make_purchase(user=user, **fields)
+    pay(purchase)
+    return Purchase.objects.get(pk=purchase.pk)
+
+
+def live_through_everything(user: User, staff: User) -> Purchase:
+    """A purchase with a receipt, a refund and a dispute, a note, an adjustment, a gift each way, and emails."""
+    purchase = buy(user, stripe_customer_id=f"cus_{user.pk.hex}")
+    issue_receipt(purchase.pk)
+    now = timezone.now()
+    make_refund(purchase, stripe_refund_id=f"re_{uuid4().hex}", status="succeeded", mailed_at=now)
+    make_dispute(purchase, status="won")
+    write_note(user, staff, f"Called about {purchase.package_name}.", uuid4())
+    make_adjustment(purchase.account, "5000", staff)
+    friend: User = UserFactory.create()
+    grant(ledger.open_account(friend), 100)
+    grant(purchase.account, 100)
+    give(user, friend)
+    give(friend, user)
+    Purchase.objects.filter(pk=purchase.pk).update(confirmation_sent_at=now)
+    return Purchase.objects.get(pk=purchase.pk)
+
+
+def give(sender: User, recipient: User) -> None:
+    gifts.give(sender, recipient, Decimal(10), "With love", key=uuid4().hex)
