@@ -57,6 +57,7 @@ class User(AbstractUser):
         permissions = [
             ("export_user", _("Can download a user’s personal data")),
             ("erase_user", _("Can erase a user’s personal data")),
+            ("suspend_user", _("Can suspend and restore a user")),
         ]
         constraints = [
             # An erasure is final: no late sign-in or edit undoes it.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -19,8 +21,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 from accounts.admin import UserAdmin
 from accounts.downloads import record_download
 from accounts.email_addresses import is_same_address
-from accounts.errors import ErasureBlocked
+from accounts.errors import ErasureBlocked, UserErased
 from accounts.models import User
+from accounts.suspension import restore_user, suspend_user
 from backoffice.actions import acted_on, back_to, dialog_action, row_of
 from billing.pages.views import export_response
 from billing.privacy.erasure import Erased, erase_user, must_be_erased, plan_erasure
@@ -69,14 +72,17 @@ class PersonAdmin(UserAdmin):
     """The user's page of `accounts`, with what depends on every app."""
 
     actions = ["delete_selected"]
-    actions_detail = ["export", "erase"]
+    actions_detail = ["suspend", "restore", "export", "erase"]
     change_form_before_template = "admin/accounts/erase_instead.html"
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Hide both actions for an erased user."""
+        """Hide all actions for an erased user, and what the user already is."""
         user = self.get_object(request, unquote(str(object_id)))
-        is_erased = user is not None and user.erased_at is not None
-        return [] if is_erased else super().get_actions_detail(request, object_id)
+        if user is None or user.erased_at is not None:
+            return []
+        done = "restore" if user.is_active else "suspend"
+        actions = super().get_actions_detail(request, object_id)
+        return [each for each in actions if not each.action_name.endswith(f"_{done}")]
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
@@ -143,6 +149,49 @@ class PersonAdmin(UserAdmin):
             return False
         user = self.get_object(request, unquote(str(object_id))) if object_id else None
         return user is None or (user.pk != request.user.pk and not self._is_out_of_reach(request, user))
+
+    def has_suspend_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Allow suspending others only, and staff only to those who may change them."""
+        if not request.user.has_perm("accounts.suspend_user"):
+            return False
+        user = self.get_object(request, unquote(str(object_id))) if object_id else None
+        if user is None or not user.is_staff:
+            return True
+        return user.pk != request.user.pk and self.has_change_permission(request, user)
+
+    @dialog_action(
+        _("Suspend"),
+        permission="suspend",
+        title=_("Suspend this user?"),
+        explained=_(
+            "Ends their sessions and refuses sign-ins and tokens until you restore the user. Credits, "
+            "purchases and teams stay as they are."
+        ),
+    )
+    def suspend(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return self._change_access(request, object_id, suspend_user, "Suspended", _("Suspended."))
+
+    @dialog_action(
+        _("Restore"),
+        permission="suspend",
+        title=_("Restore this user?"),
+        explained=_("Lets the user sign in again."),
+    )
+    def restore(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return self._change_access(request, object_id, restore_user, "Restored", _("Restored."))
+
+    def _change_access(
+        self, request: HttpRequest, object_id: str, change: Callable[[UUID], None], act: str, told: Any
+    ) -> HttpResponse:
+        user: User = acted_on(self, request, object_id)
+        try:
+            change(user.pk)
+        except UserErased as error:
+            self.message_user(request, error.message, messages.ERROR)
+        else:
+            self.log_change(request, user, act)
+            self.message_user(request, told, messages.SUCCESS)
+        return back_to(request, user)
 
     @dialog_action(
         _("Erase"),

@@ -160,6 +160,7 @@ def buttons_on(client: Client, purchase: Purchase) -> set[str]:
         "adjust": button_of(purchase.account, "adjust"),
         "export": button_of(user, "export"),
         "erase": button_of(user, "erase"),
+        "suspend": button_of(user, "suspend"),
         "note": url_of(user, "customer-notes"),
         "stripe": f"https://dashboard.stripe.com/test/customers/{purchase.stripe_customer_id}",
     }
@@ -169,15 +170,9 @@ def buttons_on(client: Client, purchase: Purchase) -> set[str]:
 def test_each_action_is_offered_with_its_own_permission(purchase: Purchase, as_clerk: Client) -> None:
     purchase.payments.update(state="paid")
     assert buttons_on(as_clerk, purchase) == {"stripe"}
-    assert buttons_on(in_group("support"), purchase) == {"stripe", "refund", "note"}
-    assert buttons_on(in_group("finance"), purchase) == {
-        "stripe",
-        "refund",
-        "note",
-        "adjust",
-        "export",
-        "erase",
-    }
+    assert buttons_on(in_group("support"), purchase) == {"stripe", "refund", "note", "suspend"}
+    every = {"stripe", "refund", "note", "suspend", "adjust", "export", "erase"}
+    assert buttons_on(in_group("finance"), purchase) == every
 
 
 def test_nobody_acts_on_themselves(superuser: User, as_superuser: Client) -> None:
