@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from billing.admin.customers.customer import Customer
 
 # Of each kind, on the page; a link leads to all.
-ROWS = 10
+ROWS = 5
 
 Context = Mapping[str, Any]
 

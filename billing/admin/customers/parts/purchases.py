@@ -9,7 +9,7 @@ from django.contrib.admin.utils import quote
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -46,6 +46,7 @@ def _read(request: HttpRequest, customer: Customer) -> Context | None:
 
 
 def _row(purchase: Purchase, may_refund: bool) -> Sequence[Any]:
+    status = chip(purchase.get_status_display(), STATUS_TONES.get(purchase.status))
     attention = chip(purchase.get_attention_display(), "danger") if purchase.attention else ""
     receipts = sorted(purchase.receipts.all(), key=lambda receipt: receipt.issued_at)
     return (
@@ -53,7 +54,7 @@ def _row(purchase: Purchase, may_refund: bool) -> Sequence[Any]:
         purchase.package_name,
         credits_amount(purchase.credits),
         str(purchase.price),
-        chip(purchase.get_status_display(), STATUS_TONES.get(purchase.status)) + attention,
+        format_html("{} {}", status, attention),
         format_html_join(" ", "{}", ((link_to(receipt),) for receipt in receipts)) or EMPTY,
         _refund_button(purchase) if may_refund and _has_something_left(purchase) else "",
     )
