@@ -28,7 +28,7 @@ def test_a_purchase_is_found_by_its_receipt_and_refunded_on_the_customers_page(
 
     page.get_by_label("Find a customer").fill(receipt.number)
     page.get_by_role("button", name="Find").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Ada")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Customer ada")
     here = page.url
     page.get_by_role("link", name="Refund", exact=True).click()
     page.locator("#dialog").get_by_label("Internal note").fill("Bought by mistake")

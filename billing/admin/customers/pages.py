@@ -56,7 +56,7 @@ def show(request: HttpRequest, key: UUID) -> HttpResponse:
         "sections": render_parts(request, customer, PARTS),
         "actions_detail": buttons_of(request, customer, stripe_customers),
     }
-    return _page(request, "customer", str(customer), context)
+    return _page(request, "customer", _("Customer %s") % customer, context)
 
 
 @require_safe
@@ -64,7 +64,7 @@ def timeline(request: HttpRequest, key: UUID) -> HttpResponse:
     customer = _customer(request, key)
     place = request.GET.get("beyond", "")
     context = {"customer": customer, "page": timeline_page(request, customer, place), "place": place}
-    return _page(request, "whole_timeline", str(customer), context)
+    return _page(request, "whole_timeline", _("Customer %s") % customer, context)
 
 
 @require_POST

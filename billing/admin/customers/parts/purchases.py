@@ -37,7 +37,7 @@ def _read(request: HttpRequest, customer: Customer) -> Context | None:
     refundable = refundable_by(member, purchases) if member.has_perm(REFUND) else set()
     table = Table(
         title=_("Purchases"),
-        headers=[_("Date"), _("Package"), _("Credits"), _("Price"), _("Status"), _("Receipt"), ""],
+        headers=[_("Date"), _("Package"), _("Credits"), _("Price"), _("Status"), _("Receipt"), _("Action")],
         rows=[_row(purchase, purchase.pk in refundable) for purchase in purchases],
         empty=_("No purchases."),
         more=link_to_list(Purchase, _("All purchases"), account__id__exact=account.pk),
@@ -56,7 +56,7 @@ def _row(purchase: Purchase, may_refund: bool) -> Sequence[Any]:
         str(purchase.price),
         format_html("{} {}", status, attention),
         format_html_join(" ", "{}", ((link_to(receipt),) for receipt in receipts)) or EMPTY,
-        _refund_button(purchase) if may_refund and _has_something_left(purchase) else "",
+        _refund_button(purchase) if may_refund and _has_something_left(purchase) else EMPTY,
     )
 
 
