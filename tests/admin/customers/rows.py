@@ -24,7 +24,7 @@ def url_of(key: Any, page: str = "customer") -> str:
     return reverse(page, args=[getattr(key, "pk", key)])
 
 
-def make_customer(**names: str) -> User:
+def make_customer(**names: Any) -> User:
     names = {"username": "ada", "first_name": "Ada", "last_name": "Lovelace", **names}
     user: User = UserFactory.create(**names)
     return user
