@@ -155,6 +155,14 @@ class CustomerNotFound(StripeRefused):
     """Stripe has no such customer any more: somebody deleted it there. Another one can be made."""
 
 
+class PaymentNotFound(StripeRefused):
+    """Stripe has no such payment."""
+
+    @property
+    def for_staff(self) -> str:
+        return str(self.message)
+
+
 class PortalNotSetUp(StripeRefused):
     """Stripe's customer portal has no configuration: `manage.py set_up_portal` makes one."""
 

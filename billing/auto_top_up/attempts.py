@@ -160,7 +160,12 @@ def _begin_locked(row: AutoTopUp, buyer: User) -> Attempt | None:
         return None
     terms = one.times(count)
     purchase = Purchase(
-        user=buyer, account=account, charged_method=method, consent=row.consent, **terms.copied()
+        user=buyer,
+        account=account,
+        charged_method=method,
+        consent=row.consent,
+        stripe_customer_id=method.customer.stripe_customer_id or "",
+        **terms.copied(),
     )
     record(purchase, Change("started", detail={"auto_top_up": row.pk}), SOURCE)
     return Attempt.objects.create(

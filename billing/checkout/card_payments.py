@@ -15,12 +15,19 @@ from django.utils import timezone
 
 from billing.checkout.fulfilment import fulfil_locked_purchase
 from billing.checkout.return_urls import SESSION_PLACEHOLDER
+from billing.customers.at_stripe import forget_customer
 from billing.customers.charging import Charge, charge
-from billing.errors import CustomerNotFound, NoConsent, StripeRefused, StripeUnavailable
+from billing.errors import (
+    CustomerNotFound,
+    NoConsent,
+    PaymentNotFound,
+    StripeRefused,
+    StripeUnavailable,
+)
 from billing.provider import provider
 from billing.provider.objects import PaymentIntent
 from billing.purchases.log import Change, Source, lock_purchase, record
-from billing.purchases.models import Payment, Purchase
+from billing.purchases.models import Purchase
 from billing.purchases.payment_reports import PaymentReport
 from billing.purchases.payments import keep_payment, take_turn
 from credits.formatting import plain
@@ -62,7 +69,9 @@ def charge_purchase(purchase: Purchase, success_url: str, source: Source) -> Pur
     except StripeUnavailable as error:
         log.warning("charge_unanswered", purchase=str(purchase.pk), code=error.code)
         return purchase
-    except (StripeRefused, NoConsent, CustomerNotFound) as error:
+    except (StripeRefused, NoConsent) as error:
+        if isinstance(error, CustomerNotFound):
+            forget_customer(purchase.stripe_customer_id)
         _fail(purchase, error.code, source)
         error.params["purchase_id"] = str(purchase.pk)
         raise
@@ -75,7 +84,7 @@ def sync_card_purchase(purchase: Purchase, source: Source) -> Purchase:
     Raises:
         StripeUnavailable, StripeRefused: no answer.
     """
-    intent = _payment_of(purchase)
+    intent = payment_of(purchase)
     if intent is None:
         if purchase.created_at < timezone.now() - settings.SWEEP_AFTER:
             _fail(purchase, NO_PAYMENT, source)
@@ -88,8 +97,25 @@ def sync_card_purchase(purchase: Purchase, source: Source) -> Purchase:
 
 def cancel_card_purchase(purchase: Purchase, source: Source) -> Purchase:
     """Cancel a payment that its buyer won't confirm. Raises as `sync_card_purchase`."""
-    intent = _payment_of(purchase)
+    intent = payment_of(purchase)
     return purchase if intent is None else apply_intent(purchase, cancel(intent), source)
+
+
+def payment_of(purchase: Purchase) -> PaymentIntent | None:
+    """Return the purchase's payment at Stripe: as recorded, else by our reference among the customer's payments.
+
+    Raises:
+        StripeUnavailable, StripeRefused: no answer.
+    """
+    recorded = purchase.payment
+    around = (purchase.created_at - SLACK, purchase.created_at + SLACK)
+    try:
+        if recorded is not None:
+            return provider().retrieve_payment(recorded.stripe_payment_intent_id)
+        made = provider().payments_of_customer(purchase.stripe_customer_id, *around)
+        return next((intent for intent in made if intent.reference == str(purchase.pk)), None)
+    except (PaymentNotFound, CustomerNotFound):
+        return None
 
 
 def apply_intent(purchase: Purchase, intent: PaymentIntent, source: Source) -> Purchase:
@@ -126,17 +152,6 @@ def _wait_for_buyer(purchase: Purchase, intent: PaymentIntent, report: PaymentRe
         purchase.checkout_url = intent.confirm_url
         detail = {"payment": known.stripe_payment_intent_id} if known else {}
         record(purchase, Change("confirmation_needed", detail=detail), source)
-
-
-def _payment_of(purchase: Purchase) -> PaymentIntent | None:
-    """Return the purchase's payment at Stripe: as recorded, else by our reference among the customer's payments."""
-    recorded = Payment.objects.filter(purchase=purchase).order_by("-created_at").first()
-    if recorded is not None:
-        return provider().retrieve_payment(recorded.stripe_payment_intent_id)
-    customer_id = str(purchase.charged_method.customer.stripe_customer_id)  # type: ignore[union-attr]
-    around = (purchase.created_at - SLACK, purchase.created_at + SLACK)
-    made = provider().payments_of_customer(customer_id, *around)
-    return next((intent for intent in made if intent.reference == str(purchase.pk)), None)
 
 
 def _fail(purchase: Purchase, code: str, source: Source) -> None:

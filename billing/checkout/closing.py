@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from billing.checkout.card_payments import sync_card_purchase
+from billing.checkout.card_payments import apply_intent, payment_of, sync_card_purchase
 from billing.checkout.fulfilment import fulfil_locked_purchase
 from billing.errors import PaymentOfAnother, SessionNotFound, StripeRefused, StripeUnavailable
 from billing.provider import provider
@@ -120,7 +120,19 @@ def apply_session(purchase_id: UUID, session: CheckoutSession, report: Report, s
         detail = "its session or payment already belongs to another purchase"
         report.open.append(Finding("ids_taken", detail, *where))
     else:
-        report.open.extend(_disagreements(purchase, session, payment))
+        report.open.extend(_disagreements(purchase, session.id, session.payment_status, payment))
+
+
+def compare_charged(purchase: Purchase, report: Report, source: Source) -> None:
+    """Compare a credited purchase with the payment by its saved card. Raises as `sync_purchase`."""
+    intent = payment_of(purchase)
+    if intent is None:
+        detail = "completed here, but Stripe has no such payment"
+        report.open.append(Finding("missing_at_stripe", detail, str(purchase.pk)))
+        return
+    purchase = apply_intent(purchase, intent, source)
+    payment = PaymentReport.from_intent(intent, timezone.now())
+    report.open.extend(_disagreements(purchase, "", intent.status, payment))
 
 
 def session_of(purchase: Purchase) -> CheckoutSession | None:
@@ -143,14 +155,14 @@ def is_silent(purchase: Purchase) -> bool:
     return purchase.status == Status.FAILED and purchase.failure_code == StripeUnavailable.code
 
 
-def _disagreements(purchase: Purchase, session: CheckoutSession, payment: PaymentReport) -> list[Finding]:
-    where = (str(purchase.pk), session.id)
+def _disagreements(purchase: Purchase, session_id: str, said: str, payment: PaymentReport) -> list[Finding]:
+    where = (str(purchase.pk), session_id)
     if purchase.attention:
         return [Finding(purchase.attention, purchase.attention_detail, *where)]
     if not purchase.is_credited:
         return []
     if not payment.is_paid:
-        return [Finding("credited_not_paid", f"Stripe says {session.payment_status}", *where)]
+        return [Finding("credited_not_paid", f"Stripe says {said}", *where)]
     if (payment.amount_minor, payment.currency) != (purchase.paid_minor, purchase.currency):
         paid = f"{payment.amount_minor} {payment.currency}"
         credited = f"{purchase.paid_minor} {purchase.currency}"

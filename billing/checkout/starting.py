@@ -263,6 +263,7 @@ def _write_down(
         account=account,
         charged_method=card,
         consent=consent_for(card) if card else None,
+        stripe_customer_id=card.customer.stripe_customer_id or "" if card else "",
         idempotency_key=order.idempotency_key or None,
         request_fingerprint=order.fingerprint,
         invoiced_by_stripe=settings.STRIPE_INVOICES and terms.price.minor > 0 and card is None,

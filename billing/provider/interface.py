@@ -183,7 +183,7 @@ class Provider(Protocol):
         """
 
     def retrieve_payment(self, payment_intent_id: str) -> PaymentIntent:
-        """Return a payment with its latest charge."""
+        """Return a payment with its latest charge. Raises `PaymentNotFound`."""
 
     def cancel_payment(self, payment_intent_id: str) -> PaymentIntent:
         """Cancel a payment that waits for its customer, so that it can't be paid. Raises `StripeRefused` if it isn't
@@ -193,7 +193,7 @@ class Provider(Protocol):
     def payments_of_customer(
         self, customer_id: str, start: datetime.datetime, end: datetime.datetime
     ) -> Iterator[PaymentIntent]:
-        """Yield a customer's payments begun in the period, newest first."""
+        """Yield a customer's payments begun in the period, newest first. Raises `CustomerNotFound`."""
 
     def charge_of_payment(self, payment_intent_id: str) -> Charge | None:
         """Return a payment's latest charge, which has the payment method; None if there is none."""

@@ -25,6 +25,7 @@ from billing.checkout.closing import (
     Finding,
     Report,
     apply_session,
+    compare_charged,
     is_being_started,
     is_silent,
     session_of,
@@ -216,6 +217,9 @@ def _purchases_after(page: Page) -> QuerySet[Purchase, Purchase]:
 def _compare_completed(purchase: Purchase, page: Page) -> None:
     """Look the session up by id before it counts as missing: it may lie just outside the period."""
     page.purchases += 1
+    if purchase.charges_card:
+        compare_charged(purchase, page, SOURCE)
+        return
     session = session_of(purchase)
     if session is None:
         detail = "completed here, but Stripe has no such session"

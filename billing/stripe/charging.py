@@ -9,11 +9,11 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from billing.errors import CardDeclined
+from billing.errors import CardDeclined, PaymentNotFound, StripeRefused
 from billing.provider.interface import ChargeRequest
 from billing.provider.objects import PaymentIntent
 from billing.stripe.client import LIST_PAGE, call, client, pages
-from billing.stripe.customers import naming_a_customer
+from billing.stripe.customers import GONE, naming_a_customer
 from billing.stripe.objects.payments import read_intent
 
 WITH_CHARGE: Any = {"expand": ["latest_charge"]}
@@ -44,7 +44,12 @@ def charge_method(request: ChargeRequest) -> PaymentIntent:
 
 
 def retrieve_payment(payment_intent_id: str) -> PaymentIntent:
-    return read_intent(call(lambda: client().v1.payment_intents.retrieve(payment_intent_id, WITH_CHARGE)))
+    try:
+        return read_intent(call(lambda: client().v1.payment_intents.retrieve(payment_intent_id, WITH_CHARGE)))
+    except StripeRefused as error:
+        if error.params.get("stripe_code") == GONE:
+            raise PaymentNotFound("Stripe has no such payment.", **error.params) from error
+        raise
 
 
 def cancel_payment(payment_intent_id: str) -> PaymentIntent:
@@ -60,4 +65,5 @@ def payments_of_customer(
         "limit": LIST_PAGE,
         "expand": ["data.latest_charge"],
     }
-    yield from map(read_intent, pages(client().v1.payment_intents.list, params))
+    with naming_a_customer():
+        yield from map(read_intent, pages(client().v1.payment_intents.list, params))
