@@ -1,6 +1,7 @@
 """Billing's admin pages."""
 
 from billing.admin import (  # noqa: F401 - each registers its pages
+    auto_top_ups,
     custom_amounts,
     djstripe_pages,
     front_page,

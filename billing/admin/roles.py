@@ -25,6 +25,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "refunds.refund_purchase",
         "refunds.refund_any_amount",
         "purchases.rerun_fulfilment",
+        "auto_top_up.suspend_auto_top_ups",
         "inbox.reapply_event",
         "purchases.download_sales",
         "reconciliation.run_reconciliation",

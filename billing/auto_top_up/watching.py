@@ -5,12 +5,10 @@ A spend pays nothing for this. The statement runs every few seconds; each crossi
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.db import connection, transaction
 
 from billing.auto_top_up.attempts import settle, stop
-from billing.auto_top_up.models import Attempt, AutoTopUp, Pause
+from billing.auto_top_up.models import Attempt, AutoTopUp
 from billing.customers.methods import method_left
 from billing.deferring import defer_auto_top_up
 from billing.purchases.models import Purchase
@@ -52,15 +50,6 @@ def watch() -> int:
         for auto_top_up_id in due:
             defer_auto_top_up(auto_top_up_id)
     return len(due)
-
-
-def pause_all(actor_id: UUID) -> None:
-    """Stop all automatic top-ups from beginning anything, until `resume_all`."""
-    Pause.objects.get_or_create(id=1, defaults={"actor_id": actor_id})
-
-
-def resume_all() -> None:
-    Pause.objects.all().delete()
 
 
 def _stop_after_reversals() -> None:

@@ -32,7 +32,7 @@ LEFT_OUT = {
     "purchases_purchase": {
         "package_id", "package_name", "attention_detail", "idempotency_key", "request_fingerprint",
         "stripe_customer_id", "checkout_url", "created_at", "confirmation_sent_at", "failure_mailed_at",
-        "invoiced_by_stripe", "once_per_buyer", "asked_stripe_at",
+        "invoiced_by_stripe", "once_per_buyer", "asked_stripe_at", "charged_method_id", "consent_id",
     },
     "purchases_purchaseevent": {"from_status", "source", "detail", "stripe_event_id", "actor_id", "created_at"},
     "refunds_dispute": {
@@ -46,6 +46,8 @@ LEFT_OUT = {
         "mirrored_at",
     },
     "notes_note": {"key", "created_at"},
+    "auto_top_up_autotopup": {"declined_method_id", "asked_at", "limit_reached_in", "created_at"},
+    "auto_top_up_pause": {"created_at"},
     "credits_adjustment": {"asked_at"},
     "rates_rate": set(),
     "rates_markup": set(),

@@ -19,8 +19,9 @@ from billing.auto_top_up import attempts
 from billing.auto_top_up.attempts import charged_this_month, top_up
 from billing.auto_top_up.deciding import Lot, Verdict, how_many, month_of, next_month, retry_after, verdict
 from billing.auto_top_up.models import Attempt, AutoTopUp
-from billing.auto_top_up.setting import Wish, standing_of, turn_off, turn_on
-from billing.auto_top_up.watching import pause_all, resume_all, watch
+from billing.auto_top_up.setting import Wish, standing_of, try_again, turn_off, turn_on
+from billing.auto_top_up.staff import pause_all, resume, resume_all, suspend
+from billing.auto_top_up.watching import watch
 from billing.errors import ConsentMissing, InvalidLimit, MayNotManageBilling, NoPaymentMethod, UnknownPackage
 from billing.purchases.models import Purchase
 from credits.ledger import operations as ledger
@@ -272,6 +273,20 @@ def test_staff_pause_all(sandbox: Sandbox, ada: User, account: Account) -> None:
     resume_all()
     assert tick() == 1
     assert len(paid(sandbox)) == 1
+
+
+def test_staff_suspend_one_and_its_owner_cannot_resume_it(
+    sandbox: Sandbox, ada: User, account: Account
+) -> None:
+    row = set_up(ada, account, threshold=1500)
+    assert (suspend(row.pk), suspend(row.pk)) == (True, False)
+    try_again(ada, account)
+    set_up(ada, account, threshold=1600)
+    assert tick() == 0
+    row.refresh_from_db()
+    assert (row.state, row.reason) == ("suspended", "staff")
+    assert (resume(row.pk), resume(row.pk)) == (True, False)
+    assert tick() == 1
 
 
 def test_how_much_is_bought() -> None:
