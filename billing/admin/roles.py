@@ -15,6 +15,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "support": (
         "refunds.refund_purchase",
         "purchases.rerun_fulfilment",
+        "auto_top_up.suspend_auto_top_ups",
         "inbox.reapply_event",
         "inbox.view_personal_data",
         "accounts.suspend_user",
