@@ -14,7 +14,7 @@ class Account:
 
     `livemode` is copied to new objects and events; `live_keys` accepts `sk_live_…` beside test keys.
     `exchange_rates` lists the currencies that are converted to `settlement_currency` on their way to the balance,
-    from smallest unit to smallest unit. All others are settled unconverted. `after_failed_retries` is what becomes of a
+    from smallest unit to smallest unit. All others are settled unconverted. `after_failed_retries` is what happens to a
     subscription whose invoice can't be collected.
     """
 

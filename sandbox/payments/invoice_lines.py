@@ -22,7 +22,7 @@ def make_trial_line(subscription: Json, item: Json, period: Period) -> Json:
 
 
 def make_credit_line(subscription: Json, item: Json, debit: Json, at: int) -> Json:
-    """Give back what is left at this moment of what an item was last charged: a proration."""
+    """Credit what is left at this moment of what an item was last charged: a proration."""
     paid = Period(debit["start"], debit["end"])
     amount = -_take_share(debit["amount"], Period(at, paid.end), paid)
     origin = None

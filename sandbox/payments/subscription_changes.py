@@ -68,7 +68,7 @@ def _get_cycle(item: Json) -> tuple[str, int]:
 
 
 def list_credits(subscription: Record, at: int) -> list[Json]:
-    """Return lines that give back the rest of the current period."""
+    """Return lines that credit the rest of the current period."""
     return _credit(subscription, get_items(subscription), at)
 
 

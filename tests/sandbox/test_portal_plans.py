@@ -30,7 +30,7 @@ def plus(sandbox: Sandbox, client: stripe.StripeClient, prices: Prices) -> strip
 
 
 def configure(client: stripe.StripeClient, prices: Prices, **features: Any) -> str:
-    """A portal on which both plans are to be had, and canceled at their period's end."""
+    """A portal that offers both plans, and cancels at the end of the period."""
     products = [{"product": client.v1.prices.retrieve(price).product, "prices": [price]} for price in prices]
     update = {
         "enabled": True,

@@ -261,9 +261,9 @@ def test_a_preview_comes_to_what_the_change_then_costs(
     assert str(shown.id).startswith("upcoming_in_")
     assert all(line.id.startswith("il_tmp_") for line in shown.lines.data)
     assert (len(sandbox.objects("event")), len(sandbox.objects("invoice"))) == before
-    later = client.v1.invoices.create_preview(
-        {**preview, "subscription_details": {**order, "proration_behavior": "create_prorations"}}
-    )
+    postponed = {**order, "proration_behavior": "create_prorations"}
+    preview = {"subscription": plus.id, "subscription_details": postponed}
+    later = client.v1.invoices.create_preview(preview)
     assert later.total == shown.total + 14_000
     assert client.v1.invoices.create_preview({"subscription": plus.id}).total == 4000
     changed = client.v1.subscriptions.update(plus.id, order)

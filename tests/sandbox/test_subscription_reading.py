@@ -103,6 +103,8 @@ def test_what_an_invoice_names_can_be_expanded(sandbox: Sandbox, client: stripe.
         "parent.subscription_details.subscription",
         "lines.data.subscription",
         "confirmation_secret",
+        "discounts",
+        "lines.data.discounts",
     ]
     invoice = client.v1.invoices.retrieve(str(subscription.latest_invoice), {"expand": paths}).to_dict()
     intent = invoice["payments"]["data"][0]["payment"]["payment_intent"]

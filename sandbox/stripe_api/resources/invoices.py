@@ -65,6 +65,9 @@ def _describe_confirmation(invoice: Json) -> Any:
 
 
 expands_by("invoice", "payments", _list_payments)
+# There never are any, but mirrors of what recurs ask for them.
+for _type in ("invoice", "line_item", "subscription", "subscription_item"):
+    expands_by(_type, "discounts", lambda owner: owner["discounts"])
 expands_by("invoice", "confirmation_secret", _describe_confirmation)
 
 
