@@ -6,6 +6,7 @@ from sandbox import clock, ids, store
 from sandbox.base_url import get_base_url
 from sandbox.models import Record
 from sandbox.payments import intents
+from sandbox.payments.currencies import get_minimum
 from sandbox.payments.states import WrongStateError, require_status
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import emit
@@ -39,10 +40,14 @@ def build_invoice(customer: Json, currency: str, lines: list[Json], **fields: An
 
 
 def _apply_balance(invoice: Json) -> None:
-    """Take the customer's credit into account; a negative total adds to it. As at Stripe, a credit is negative."""
+    """Take the customer's balance into account, in which a credit is negative, as at Stripe.
+
+    What is left is charged, unless it is a credit or too little: then it becomes the customer's new balance.
+    """
     left = invoice["total"] + invoice["starting_balance"]
-    due = max(0, left)
-    invoice.update(amount_due=due, amount_remaining=due, ending_balance=min(0, left))
+    is_charged = left >= get_minimum(invoice["currency"])
+    due = left if is_charged else 0
+    invoice.update(amount_due=due, amount_remaining=due, ending_balance=left - due)
 
 
 def add_draft(invoice: Json, lines: list[Json], finalizes_at: int | None = None) -> Record:
@@ -53,23 +58,55 @@ def add_draft(invoice: Json, lines: list[Json], finalizes_at: int | None = None)
     return record
 
 
-def finalize(invoice: Record, intent: Record | None = None) -> None:
-    """Number a draft and open it for payment, by this intent or a new one. Raises WrongStateError."""
+def add_paid(invoice: Json, lines: list[Json], intent: Record | None) -> Record:
+    """Store the invoice of a checkout, which its intent has paid; None: nothing was due. Emits no event."""
+    now, amount = clock.get_now(), intent.data["amount_received"] if intent else 0
+    record = store.add_object(invoice, private={"lines": lines, "secret": ids.make_token(40)})
+    _open(record, store.get_record("customer", invoice["customer"]))
+    store.change(
+        record,
+        amount_due=amount,
+        amount_paid=amount,
+        amount_remaining=0,
+        attempt_count=1 if intent else 0,
+        attempted=True,
+        auto_advance=False,
+        ending_balance=0,
+        starting_balance=0,
+        status="paid",
+        status_transitions={**record.data["status_transitions"], "paid_at": now},
+    )
+    if intent is not None:
+        _note_payment(_request_payment(record, intent), amount)
+    return record
+
+
+def emit_events_of_paid(invoice: Record) -> None:
+    """Emit all events, each with the invoice's final state: at Stripe too they follow closely on one another."""
+    for what in ("created", "finalized", "paid", "payment_succeeded"):
+        emit(f"invoice.{what}", invoice.data)
+    payment = find_payment(invoice)
+    if payment is not None:
+        emit("invoice_payment.paid", payment.data)
+
+
+def finalize(invoice: Record) -> None:
+    """Number a draft and open it for payment by an intent of its own. Raises WrongStateError."""
     require_status(invoice, "draft")
     customer = store.get_record("customer", invoice.data["customer"])
     invoice.data["starting_balance"] = customer.data["balance"]
     _apply_balance(invoice.data)
-    open_invoice(invoice, customer)
+    _open(invoice, customer)
     previous = store.change(customer, balance=invoice.data["ending_balance"])
     if previous:
         emit("customer.updated", customer.data, previous)
     emit("invoice.finalized", invoice.data)
     if invoice.data["amount_due"]:
-        request_payment(invoice, intent or _create_intent(invoice.data))
+        _request_payment(invoice, _create_intent(invoice.data))
 
 
-def open_invoice(invoice: Record, customer: Record) -> None:
-    """Give an invoice its number, its pages and its time. The caller emits the event."""
+def _open(invoice: Record, customer: Record) -> None:
+    """Give an invoice its number, its pages and its time."""
     now, sequence = clock.get_now(), customer.data["next_invoice_sequence"]
     page = f"{get_base_url()}/i/{invoice.id}/{invoice.private['secret']}"
     store.change(
@@ -87,16 +124,15 @@ def open_invoice(invoice: Record, customer: Record) -> None:
 
 
 def _create_intent(invoice: Json) -> Record:
-    what = "creation" if invoice["billing_reason"] == "subscription_create" else "update"
     return intents.create_intent(
         invoice["amount_due"],
         invoice["currency"],
         customer=invoice["customer"],
-        description=f"Subscription {what}",
+        description="Subscription update",
     )
 
 
-def request_payment(invoice: Record, intent: Record) -> Record:
+def _request_payment(invoice: Record, intent: Record) -> Record:
     """Store the tie between an invoice and the intent that pays it."""
     payment = make_object(
         "invoice_payment",
@@ -106,6 +142,11 @@ def request_payment(invoice: Record, intent: Record) -> Record:
         payment={"type": "payment_intent", "payment_intent": intent.id},
     )
     return store.add_object(payment)
+
+
+def _note_payment(payment: Record, amount: int) -> None:
+    transitions = {"canceled_at": None, "paid_at": clock.get_now()}
+    store.change(payment, amount_paid=amount, status="paid", status_transitions=transitions)
 
 
 def find_payment(invoice: Record) -> Record | None:
@@ -140,7 +181,7 @@ def require_payable(invoice: Record) -> None:
 
 def mark_paid(invoice: Record, *, attempts: int = 0) -> None:
     """Mark an open invoice as paid by its intent, which has succeeded, or by nothing if nothing is due."""
-    now, payment = clock.get_now(), find_payment(invoice)
+    payment = find_payment(invoice)
     previous = _close(
         invoice,
         "paid",
@@ -154,8 +195,7 @@ def mark_paid(invoice: Record, *, attempts: int = 0) -> None:
     emit("invoice.paid", invoice.data)
     emit("invoice.payment_succeeded", invoice.data)
     if payment is not None:
-        paid = {"canceled_at": None, "paid_at": now}
-        store.change(payment, amount_paid=invoice.data["amount_paid"], status="paid", status_transitions=paid)
+        _note_payment(payment, invoice.data["amount_paid"])
         emit("invoice_payment.paid", payment.data)
 
 

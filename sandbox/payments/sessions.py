@@ -15,8 +15,8 @@ from sandbox.payments import (
 from sandbox.payments.buyers import Buyer, get_email, offers_saving, save_buyer
 from sandbox.payments.cards import BANK_REFUSED, CardDetails
 from sandbox.payments.completing import complete_session
+from sandbox.payments.invoicing import emit_events_of_paid
 from sandbox.payments.outcomes import Outcome
-from sandbox.payments.settling import settle
 from sandbox.payments.states import WrongStateError, require_status
 from sandbox.payments.subscription_checkouts import is_subscription, open_subscription
 from sandbox.shapes import Json
@@ -108,7 +108,7 @@ def complete_free(session: Record, buyer: Buyer) -> Outcome:
         raise WrongStateError("the session isn't free")
     save_buyer(session, buyer)
     if is_subscription(session):
-        settle(open_subscription(session, None, None))
+        open_subscription(session, None, None)
     complete_session(session, payment_status="no_payment_required")
     return Outcome("no_payment_required")
 
@@ -120,7 +120,7 @@ def settle_delayed(session: Record) -> Outcome:
     store.change(session, payment_status="paid")
     emit("checkout.session.async_payment_succeeded", session.data)
     if invoice:
-        invoices.emit_events(invoice)
+        emit_events_of_paid(invoice)
     charges.settle_charge(charge)
     return Outcome("succeeded")
 
@@ -200,14 +200,13 @@ def create_intent(session: Record) -> Record:
 
 
 def _finish_paid(session: Record, intent: Record, method: Json, *, is_authenticated: bool = False) -> Outcome:
-    opened = open_subscription(session, intent, method["id"]) if is_subscription(session) else None
     charge = intents.succeed(intent, method, is_authenticated=is_authenticated)
-    if opened is not None:
-        settle(opened, attempts=1)
+    if is_subscription(session):
+        open_subscription(session, intent, method["id"])
     invoice = _create_invoice(session)
     complete_session(session, payment_status="paid")
     if invoice:
-        invoices.emit_events(invoice)
+        emit_events_of_paid(invoice)
     charges.settle_charge(charge)
     disputes.dispute_if_card_does(charge)
     return Outcome("succeeded")

@@ -7,7 +7,6 @@ from sandbox.payments.buyers import Buyer, get_email, save_buyer
 from sandbox.payments.cards import CardDetails
 from sandbox.payments.completing import complete_session
 from sandbox.payments.outcomes import Outcome
-from sandbox.payments.settling import settle
 from sandbox.payments.states import require_status
 from sandbox.payments.subscription_checkouts import is_subscription, open_subscription
 
@@ -60,7 +59,7 @@ def authenticate_card(session: Record, *, passed: bool) -> Outcome:
 def _conclude(session: Record, intent: Record) -> Outcome:
     if intent.data["status"] == "succeeded":
         if is_subscription(session):
-            settle(open_subscription(session, None, intent.data["payment_method"]))
+            open_subscription(session, None, intent.data["payment_method"])
         complete_session(session, payment_status="no_payment_required")
     elif intent.data["status"] == "requires_payment_method":
         return Outcome.of_error(intent.data["last_setup_error"])

@@ -4,19 +4,19 @@ from typing import Any
 
 from sandbox import clock, store
 from sandbox.models import Record
-from sandbox.payments import invoicing
 from sandbox.payments.periods import DAY_S
-from sandbox.payments.subscriptions import add_subscription, open_first_invoice
+from sandbox.payments.subscriptions import add_subscription, bill_first_period
 
 
 def is_subscription(session: Record) -> bool:
     return bool(session.data["mode"] == "subscription")
 
 
-def open_subscription(session: Record, intent: Record | None, method_id: str | None) -> Record:
-    """Create a session's subscription, charging this method from now on. Return its first invoice, open.
+def open_subscription(session: Record, intent: Record | None, method_id: str | None) -> None:
+    """Create a session's subscription, which is charged by this method from now on, and its first invoice.
 
-    As at Stripe, that happens only when the payment is certain: a declined card leaves no subscription.
+    As at Stripe, that happens once the intent has paid: a declined card leaves no subscription, and the events of the
+    payment come before there is an invoice that it belongs to.
     """
     given = session.private["subscription_data"]
     subscription = add_subscription(
@@ -27,10 +27,8 @@ def open_subscription(session: Record, intent: Record | None, method_id: str | N
         description=given["description"],
         metadata=dict(given["metadata"]),
     )
-    invoice = open_first_invoice(subscription)
-    invoicing.finalize(invoice, intent)
+    invoice = bill_first_period(subscription, intent)
     store.change(session, invoice=invoice.id, subscription=subscription.id)
-    return invoice
 
 
 def find_trial_end(given: dict[str, Any]) -> int | None:

@@ -155,15 +155,17 @@ def remember_debits(subscription: Record, lines: list[Json]) -> None:
             subscription.private["debits"][item_id] = describe_debit(line)
 
 
-def open_first_invoice(subscription: Record) -> Record:
-    """Draft the invoice of the first period. Emit the subscription's event, which names it, before the invoice's."""
+def bill_first_period(subscription: Record, intent: Record | None) -> Record:
+    """Add the invoice of the first period, which this intent has paid, and emit the events of both."""
     now = clock.get_now()
     lines = _make_first_lines(subscription)
     data = build_subscription_invoice(subscription, lines, "subscription_create", Period(now, now))
     remember_debits(subscription, lines)
     store.change(subscription, latest_invoice=data["id"])
+    invoice = invoicing.add_paid(data, lines, intent)
     emit("customer.subscription.created", subscription.data)
-    return invoicing.add_draft(data, lines)
+    invoicing.emit_events_of_paid(invoice)
+    return invoice
 
 
 def start_period(subscription: Record, start: int) -> Json:

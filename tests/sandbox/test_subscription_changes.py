@@ -132,6 +132,20 @@ def test_a_downgrade_that_is_invoiced_becomes_the_customers_credit(
     assert (renewed["ending_balance"], len(sandbox.objects("charge"))) == (4000 - left, charges)
 
 
+def test_what_is_too_little_to_charge_waits_for_the_next_invoice(
+    sandbox: Sandbox, client: stripe.StripeClient, plus: stripe.Subscription
+) -> None:
+    dearer = make_price(client, "Plus", 4020)
+    at = sandbox.get("/_sandbox/clock")["now"]
+    change(client, plus, dearer, proration_behavior="always_invoice", proration_date=at)
+    invoice = sandbox.objects("invoice")[-1]
+    rest = share(4020, plus, at) - share(4000, plus, at)
+    assert (invoice["total"], invoice["amount_due"], invoice["status"]) == (rest, 0, "paid")
+    assert client.v1.customers.retrieve(str(plus.customer)).balance == rest > 0
+    renewed = sandbox.renew(plus.id)["invoice"]
+    assert (renewed["amount_paid"], renewed["ending_balance"]) == (4020 + rest, 0)
+
+
 def test_another_interval_begins_a_new_cycle_that_is_paid_at_once(
     sandbox: Sandbox, client: stripe.StripeClient, plus: stripe.Subscription
 ) -> None:

@@ -21,6 +21,7 @@ from tests.sandbox.subscribing import (
 )
 from tests.support.sandbox import Sandbox
 
+FIRST = ["invoice.created", "invoice.finalized", "invoice.paid", "invoice.payment_succeeded"]
 PAID = ["invoice.updated", "invoice.paid", "invoice.payment_succeeded"]
 RENEWED = ["invoice.created", "customer.subscription.updated", "invoice.finalized", *PAID]
 
@@ -46,13 +47,11 @@ def test_a_paid_checkout_begins_a_subscription_with_its_first_invoice(
     assert list_event_types(sandbox)[before:] == [
         "customer.created",
         "payment_intent.created",
-        "customer.subscription.created",
-        "invoice.created",
-        "invoice.finalized",
         "charge.succeeded",
         "payment_method.attached",
         "payment_intent.succeeded",
-        *PAID,
+        "customer.subscription.created",
+        *FIRST,
         "invoice_payment.paid",
         "checkout.session.completed",
         "charge.updated",
@@ -197,9 +196,7 @@ def test_a_trial_takes_a_card_and_charges_it_when_it_ends(
         "setup_intent.succeeded",
         "payment_method.attached",
         "customer.subscription.created",
-        "invoice.created",
-        "invoice.finalized",
-        *PAID,
+        *FIRST,
         "checkout.session.completed",
     ]
     subscription = client.v1.subscriptions.retrieve(paid["subscription"])
