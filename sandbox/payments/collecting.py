@@ -15,20 +15,24 @@ from sandbox.webhooks.events import emit
 _RETRY_AFTER_S = (3 * DAY_S, 5 * DAY_S, 7 * DAY_S)
 
 
-def collect(invoice: Record, method: Record | None = None) -> Outcome:
+def collect(invoice: Record, method: Record | None = None, *, by_clock: bool = False) -> Outcome:
     """Charge an open invoice while its customer is away, by default to the saved card that is meant for it.
 
-    The sandbox's clock tries again what fails. Call inside `store.writing()`.
+    The clock tries again what fails. What others try after the first attempt doesn't count and leaves its schedule
+    alone. Call inside `store.writing()`.
     """
     intent = invoicing.find_intent(invoice)
     if intent is None:
         settle(invoice)
         return Outcome("succeeded")
+    counts = by_clock or not invoice.data["attempt_count"]
     outcome = _charge(intent, method or find_method(invoice), invoice.data["hosted_invoice_url"])
     if outcome.outcome == "succeeded":
-        settle(invoice, attempts=1)
-    else:
+        settle(invoice, attempts=int(counts))
+    elif counts:
         _note_failure(invoice, outcome)
+    else:
+        _report_failure(invoice, outcome)
     return outcome
 
 
@@ -62,9 +66,10 @@ def _note_failure(invoice: Record, outcome: Outcome) -> None:
     """Plan the next attempt, or give up after the last."""
     attempts = invoice.data["attempt_count"] + 1
     subscription = subscription_states.find_subscription(invoice.data)
-    is_over = subscription is not None and subscription.data["status"] == "canceled"
-    is_held = find_holder(invoice) is not None
-    retries = attempts <= len(_RETRY_AFTER_S) and not is_over and not is_held
+    is_left = (
+        subscription is None or subscription.data["status"] == "canceled" or find_holder(invoice) is not None
+    )
+    retries = attempts <= len(_RETRY_AFTER_S) and invoice.data["status"] == "open" and not is_left
     invoice.due = clock.get_now() + _RETRY_AFTER_S[attempts - 1] if retries else None
     previous = store.change(
         invoice,
@@ -74,10 +79,15 @@ def _note_failure(invoice: Record, outcome: Outcome) -> None:
         next_payment_attempt=invoice.due,
     )
     emit("invoice.updated", invoice.data, previous)
+    _report_failure(invoice, outcome)
+    if subscription is None or is_left:
+        return
+    subscription_states.note_unpaid(subscription)
+    if not retries:
+        subscription_states.give_up(subscription, get_account().after_failed_retries)
+
+
+def _report_failure(invoice: Record, outcome: Outcome) -> None:
     if outcome.outcome == "requires_action":
         emit("invoice.payment_action_required", invoice.data)
     emit("invoice.payment_failed", invoice.data)
-    if subscription is not None and not is_over and not is_held:
-        subscription_states.note_unpaid(subscription)
-        if not retries:
-            subscription_states.give_up(subscription, get_account().after_failed_retries)

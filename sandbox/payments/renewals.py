@@ -64,4 +64,4 @@ def meet_invoice(invoice: Record) -> None:
     invoice.due = None
     if invoice.data["status"] == "draft":
         invoicing.finalize(invoice)
-    collect(invoice)
+    collect(invoice, by_clock=True)

@@ -237,3 +237,12 @@ def test_a_second_payment_or_a_discount_is_not_for_subscriptions(
     renew = f"{sandbox.url}/_sandbox/subscriptions/{subscription}/renew"
     assert requests.post(renew, json={}, timeout=5).status_code == 409
     assert len(sandbox.objects("charge")) == 1
+
+
+def test_a_subscription_that_was_made_unfit_for_time_holds_nothing_else_up(
+    sandbox: Sandbox, client: stripe.StripeClient
+) -> None:
+    odd, other = subscribe(sandbox, client), subscribe(sandbox, client)
+    sandbox.change_object("subscription", odd.id, {}, without=["items"])
+    assert sandbox.renew(other.id)["invoice"]["status"] == "paid"
+    assert len(sandbox.objects("invoice")) == 3

@@ -287,6 +287,7 @@ def test_deleting_a_customer_cancels_its_subscriptions(sandbox: Sandbox, client:
         ({"invoice_creation": {"enabled": True}}, "can not pass `invoice_creation`"),
         ({"subscription_data": {"trial_period_days": 0}}, "trial period days must be at least 1"),
         ({"payment_method_types": ["card", "sepa_debit"]}, "paid by card only"),
+        ({"subscription_data": {"billing_mode": {"type": "classic"}}}, "flexible billing mode only"),
         ({"mode": "payment"}, "passed a recurring price"),
     ],
 )

@@ -8,7 +8,7 @@ from sandbox.shapes import Json
 from sandbox.stripe_api.errors import ApiError, InvalidParameterError, refuse_unsupported
 from sandbox.stripe_api.fields import merge_metadata, pick_fields
 
-_SUPPORTED = ("description", "metadata", "trial_end", "trial_period_days")
+_SUPPORTED = ("billing_mode", "description", "metadata", "trial_end", "trial_period_days")
 _OF_PAYMENTS = ("customer_creation", "invoice_creation", "payment_intent_data", "submit_type")
 _LONGEST_TRIAL_DAYS = 730
 
@@ -18,6 +18,9 @@ def _read_subscription_data(params: dict[str, Any]) -> Json:
     data = params.get("subscription_data", {})
     refuse_unsupported(data, data.keys() - set(_SUPPORTED), "subscription_data")
     _check_trial(data)
+    if data.get("billing_mode", {}).get("type") == "classic":
+        param = "subscription_data[billing_mode][type]"
+        raise InvalidParameterError("The local sandbox supports flexible billing mode only.", param=param)
     return {
         "description": data.get("description"),
         "metadata": merge_metadata({}, data.get("metadata"), "subscription_data[metadata]"),
