@@ -9,7 +9,7 @@ from uuid import UUID
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
-from billing.auto_top_up import attempts, watching
+from billing.auto_top_up import attempts, expiring_cards, watching
 from billing.customers import at_stripe
 from billing.deferring import defer_reconciliation
 from billing.errors import NothingToGoOnWith
@@ -72,6 +72,18 @@ def sync_refunds(payment_id: str) -> None:
 def watch_auto_top_ups(timestamp: int) -> None:
     """Ask for a top-up of each account that fell below its threshold."""
     watching.watch()
+
+
+@app.periodic(cron="11 8 * * *")
+@app.task(
+    name="billing.warn_of_expiring_cards",
+    queue=UPKEEP,
+    queueing_lock="billing.warn_of_expiring_cards",
+    lock="billing.warn_of_expiring_cards",
+)
+def warn_of_expiring_cards(timestamp: int) -> None:
+    """Tell owners that the card which automatic top-up charges expires soon."""
+    expiring_cards.warn_of_expiring_cards()
 
 
 @app.task(name="billing.top_up", queue=STRIPE, retry=PATIENTLY)

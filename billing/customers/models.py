@@ -114,6 +114,10 @@ class SavedMethod(models.Model):
     wallet = models.CharField(_("wallet"), max_length=50, blank=True)
     exp_month = models.PositiveSmallIntegerField(_("expiry month"), null=True)
     exp_year = models.PositiveSmallIntegerField(_("expiry year"), null=True)
+    # The year and month whose approach was mailed, such as 2034-12.
+    announced_expiry = models.CharField(
+        _("announced expiry"), max_length=7, blank=True, default="", db_default=""
+    )
     reported_at = models.DateTimeField(_("reported"))
     attached_at = models.DateTimeField(_("saved"))
     detached_at = models.DateTimeField(_("removed"), null=True)
