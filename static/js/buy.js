@@ -6,7 +6,7 @@
   const ANSWER_TAKES_AT_MOST_MS = 40000;
   let timer;
 
-  // Looked up anew each time: that of a chosen amount comes and goes.
+  // Looked up each time: that of a chosen amount comes and goes.
   const buttons = () => [...document.querySelectorAll("[data-buy] button")];
 
   function show(button, isOpening) {

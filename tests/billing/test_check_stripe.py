@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from billing.packages.models import Package
+from billing.packages.models import CustomAmount, Package
 from billing.setup.webhook_endpoint import PERMISSIONS, permissions_needed
 from billing.setup.webhook_events import WANTED_EVENTS
 from billing.stripe.models import StripeAccount
@@ -269,6 +269,8 @@ def test_a_catalogue_that_differs_is_found() -> None:
 
 def test_a_shop_with_nothing_on_sale_is_found() -> None:
     Package.objects.update(is_active=False)
+    assert "nothing is on sale" not in str(check()[1]), "custom amounts still are"
+    CustomAmount.objects.update(is_active=False)
     assert wrong(check()[1]) == [("Catalogue: nothing is on sale", "Run load_catalog, then sync_catalog.")]
 
 

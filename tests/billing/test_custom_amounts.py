@@ -267,7 +267,7 @@ class Shouting(gettext.NullTranslations):
 def test_the_name_is_in_the_sites_language_as_on_receipts(
     user: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(trans_real._translations, "xx", Shouting())
+    monkeypatch.setitem(trans_real._translations, "xx", Shouting())  # type: ignore[attr-defined]
     settings.LANGUAGE_CODE = "xx"
 
     assert buy(user, accept_language="en").status_code == 201

@@ -48,7 +48,8 @@ def test_an_amount_is_chosen_corrected_and_bought(
 
     expect_heading(page, "3,750 credits added")
     expect_receipt(page, "Amount paid", "$37.50")
-    assert (Purchase.objects.get().package_name, credits_of(buyer)) == ("Custom amount", 3750)
+    assert Purchase.objects.get().package_name == "Custom amount"
+    assert credits_of(buyer) == 3750
 
 
 def test_the_button_is_off_until_it_is_the_fields_amount_again(
