@@ -343,8 +343,14 @@ CONTENT_SECURITY_POLICY = {
         "manifest-src": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-        # Chromium applies form-action to the redirect after a form: Buy redirects to Stripe's page.
-        "form-action": [SELF, STRIPE_CHECKOUT_ORIGIN],
+        # Chromium applies form-action to the redirect after a form: to Stripe's checkout, to a bank by way of Stripe
+        # (next_action of a payment), and to the customer portal.
+        "form-action": [
+            SELF,
+            STRIPE_CHECKOUT_ORIGIN,
+            "https://hooks.stripe.com",
+            "https://billing.stripe.com",
+        ],
     }
 }
 if OIDC_ISSUER:  # Signing out is a form too, and redirects to the provider.
