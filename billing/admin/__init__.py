@@ -16,4 +16,5 @@ from billing.admin import (  # noqa: F401 - each registers its pages
     reconciliation,
     related,
     returns,
+    saved_cards,
 )

@@ -82,7 +82,7 @@ class ToDoFilter(admin.SimpleListFilter):
 class PurchaseAdmin(DownloadableList, LongListAdmin):
     is_audited = True
     ordering = ["-created_at", "-id"]
-    asked_for = ("user", "account")
+    asked_for = ("user", "account", "charged_method")
     list_display = [
         "created_at",
         "buyer",
@@ -143,7 +143,18 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             },
         ),
         (_("Ledger"), {"fields": ["ledger_account", "ledger_entry", "webhook_events"]}),
-        (_("Stripe"), {"fields": ["payments_shown", "stripe_session_id", "stripe_customer_id"]}),
+        (
+            _("Stripe"),
+            {
+                "fields": [
+                    "payments_shown",
+                    "charged_card",
+                    "consent_link",
+                    "stripe_session_id",
+                    "stripe_customer_id",
+                ]
+            },
+        ),
     ]
     readonly_fields = [name for _title, options in fieldsets for name in options["fields"]]
 
@@ -154,6 +165,8 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     buyer = column(_("buyer"), "user", link_to, ordering="user__username")
     customer = customer_column("account_id")
     ledger_account = column(_("account"), "account", link_to)
+    charged_card = column(_("charged card"), "charged_method", link_to)
+    consent_link = column(_("consent"), "consent", link_to)
 
     def find(self, queryset: QuerySet[Purchase], word: str) -> QuerySet[Purchase]:
         return purchases_named(queryset, word)

@@ -44,6 +44,7 @@ class Customer(models.Model):
     class Meta:
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
+        indexes = [models.Index(fields=["-created_at", "-id"], name="customer_newest")]
         triggers = [keeps("account_id", "created_at"), *never_deleted()]
 
     def __str__(self) -> str:
@@ -91,7 +92,8 @@ class Consent(models.Model):
                 fields=["stripe_payment_method_id"],
                 condition=~Q(stripe_payment_method_id=""),
                 name="consent_of_card",
-            )
+            ),
+            models.Index(fields=["-given_at", "-id"], name="consent_newest"),
         ]
         triggers = [keeps("customer_id", "kind", "wording", "given_at"), *never_deleted()]
 
@@ -126,6 +128,7 @@ class SavedMethod(models.Model):
         verbose_name = _("saved payment method")
         verbose_name_plural = _("saved payment methods")
         ordering = ["-attached_at", "-id"]
+        indexes = [models.Index(fields=["-attached_at", "-id"], name="savedmethod_newest")]
         triggers = [keeps("customer_id", "stripe_payment_method_id"), *never_deleted()]
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from billing.checkout.fulfilment import fulfil_purchase
+from billing.customers.models import Consent, Customer, SavedMethod
 from billing.inbox.models import InboxEvent
 from billing.packages.models import Package
 from billing.purchases.log import Source
@@ -25,7 +26,7 @@ from credits.adjustments.adjusting import Terms
 from credits.adjustments.models import Adjustment
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Hold, Lot
-from tests.support.builders import PackageFactory, UserFactory, paid_report
+from tests.support.builders import PackageFactory, UserFactory, make_saved_card, paid_report
 
 READ_ONLY: list[type[Model]] = [
     Purchase,
@@ -38,6 +39,9 @@ READ_ONLY: list[type[Model]] = [
     Hold,
     Adjustment,
     ProcrastinateJob,
+    Customer,
+    SavedMethod,
+    Consent,
 ]
 HOUR = timedelta(hours=1)
 
@@ -60,6 +64,9 @@ class Books:
     hold: Hold
     adjustment: Adjustment
     job: Any
+    customer: Customer
+    saved_method: SavedMethod
+    consent: Consent
 
     def row(self, model: type[Model]) -> Any:
         return next(row for row in vars(self).values() if isinstance(row, model))
@@ -72,6 +79,7 @@ def make_books() -> Books:
     purchase.refresh_from_db()
     assert purchase.user is not None
     assert purchase.package is not None
+    card = make_saved_card(purchase.account)
     return Books(
         user=purchase.user,
         package=purchase.package,
@@ -85,6 +93,9 @@ def make_books() -> Books:
         hold=make_hold(purchase),
         adjustment=make_adjustment(purchase.account),
         job=ProcrastinateJob.objects.latest("id"),
+        customer=card.customer,
+        saved_method=card,
+        consent=Consent.objects.get(stripe_payment_method_id=card.stripe_payment_method_id),
     )
 
 
