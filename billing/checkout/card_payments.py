@@ -7,6 +7,7 @@ If the answer is lost, the purchase stays pending, and the success page, the web
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 import structlog
 from django.conf import settings
@@ -38,6 +39,7 @@ Status = Purchase.Status
 # Allows for clock differences and for the time that a charge takes.
 SLACK = datetime.timedelta(minutes=10)
 NO_PAYMENT = "no_payment_at_stripe"
+NOT_CONFIRMED = "payment_not_confirmed"
 # A payment that nobody can confirm any more, or whose confirmation failed.
 OVER = ("requires_payment_method", "canceled")
 
@@ -125,7 +127,8 @@ def apply_intent(purchase: Purchase, intent: PaymentIntent, source: Source) -> P
         take_turn(intent.id)
         purchase = lock_purchase(purchase.pk)
         if intent.status in OVER:
-            fulfil_locked_purchase(purchase, report.as_failed(), source)
+            failed = replace(report.as_failed(), failure_code=report.failure_code or NOT_CONFIRMED)
+            fulfil_locked_purchase(purchase, failed, source)
         elif intent.status == "requires_action":
             _wait_for_buyer(purchase, intent, report, source)
         else:

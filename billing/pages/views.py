@@ -52,6 +52,7 @@ from billing.packages.selectors import offers_on_sale
 from billing.pages.amounts import amount_cards
 from billing.pages.coming_back import tell_who_comes_back
 from billing.privacy.export import write_export
+from billing.purchases.failures import why_failed
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_methods import paid_with
 from billing.purchases.selectors import purchases_of, recent_purchases, sees_documents_of
@@ -69,6 +70,8 @@ SEE_OTHER = 303
 # Up to this age, the success page of a purchase refreshes every so many seconds.
 REFRESH_PAUSES = [(timedelta(minutes=10), 2), (timedelta(hours=1), 15)]
 LONGEST_PAUSE = 60
+# Stripe adds these to the address that a buyer returns to from their bank. A secret shall not stay in the address bar.
+ADDED_BY_STRIPE = ("payment_intent", "payment_intent_client_secret", "redirect_status", "source_type")
 
 
 @never_cache
@@ -123,12 +126,12 @@ def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
         messages.warning(request, error.message)
         return _shop(request, team, error.status, asked=request.POST)
     except (BillingError, UnknownTeam, UserErased) as error:
-        messages.add_message(request, *_why_not(error))
+        messages.add_message(request, *_why_not(error, by_card=bool(request.POST.get("card"))))
         return redirect("credits")
     return HttpResponse(status=SEE_OTHER, headers={"Location": started.checkout_url})
 
 
-def _why_not(error: Exception) -> tuple[int, str]:
+def _why_not(error: Exception, by_card: bool) -> tuple[int, str]:
     match error:
         case UnknownPackage():
             return messages.ERROR, _("This package is no longer on sale. Please choose another one.")
@@ -145,6 +148,10 @@ def _why_not(error: Exception) -> tuple[int, str]:
         # Changed just now, on another page or by staff.
         case AlreadyTaken() | UnknownTeam() | CustomAmountsNotSold() | AmountRefused():
             return messages.WARNING, error.message
+        case StripeRefused() if by_card:
+            return messages.WARNING, _(
+                "This card can’t be charged. Nothing was charged. Please press Buy instead."
+            )
         case StripeRefused():
             return messages.ERROR, _(
                 "The checkout couldn’t be opened. Nothing was charged. Please contact support."
@@ -193,6 +200,8 @@ def _start(user: User, order: PurchaseOrder) -> StartedPurchase:
 def success_page(request: HttpRequest) -> HttpResponse:
     """Show the purchase after payment: verify and credit it if needed, and refresh until it is final."""
     user = cast(User, request.user)
+    if not request.GET.keys().isdisjoint(ADDED_BY_STRIPE):
+        return redirect(_without(request, *ADDED_BY_STRIPE))
     try:
         purchase = confirm_session(user, request.GET.get("session_id", ""), PurchaseEvent.Source.SUCCESS_PAGE)
     except SessionNotFound as error:
@@ -205,8 +214,17 @@ def success_page(request: HttpRequest) -> HttpResponse:
         "session_id": request.GET["session_id"],
         "paid_with": paid_with(purchase.payment) if purchase.payment else "",
         "refresh_seconds": _refresh_seconds(purchase),
+        "why_failed": why_failed(purchase),
     }
     return render(request, "credits/success.html", context)
+
+
+def _without(request: HttpRequest, *names: str) -> str:
+    """Return the page's URL without these parameters."""
+    rest = request.GET.copy()
+    for name in names:
+        rest.pop(name, None)
+    return f"{request.path}?{rest.urlencode()}"
 
 
 def _refresh_seconds(purchase: Purchase) -> int | None:

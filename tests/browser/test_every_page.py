@@ -9,16 +9,20 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import OperationalError
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from accounts.teams.membership import create_team
+from billing.customers.models import Consent
 from billing.packages.models import Package
 from billing.purchases.models import Purchase
+from credits.ledger import operations as ledger
 from tests.browser.barriers import INLINE, expect_no_barriers
 from tests.browser.rows import grant_with_hold, make_purchase
 from tests.browser.walking import OpenPage, buy_button
-from tests.support.builders import put_on_sale
+from tests.support.builders import UserFactory, make_saved_card, put_on_sale
+from tests.teams.builders import join
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -43,6 +47,46 @@ def shop_with_purchases(visit: Visit) -> None:
     for status in Status.values:
         make_purchase(visit.buyer, status)
     visit.page.goto("/credits/")
+
+
+def shop_with_card(visit: Visit) -> None:
+    put_on_sale()
+    make_saved_card(ledger.open_account(visit.buyer), brand="amex", wallet="samsung_pay")
+    visit.page.goto("/credits/")
+    expect(visit.page.locator(".offer-card")).to_have_count(4)
+
+
+def billing(visit: Visit) -> None:
+    account = ledger.open_account(visit.buyer)
+    make_saved_card(account, "0341", exp_year=2020)
+    make_saved_card(account, "3184", wallet="apple_pay")
+    without_consent = make_saved_card(account)
+    Consent.objects.filter(stripe_payment_method_id=without_consent.stripe_payment_method_id).update(
+        withdrawn_at=timezone.now()
+    )
+    visit.page.goto("/credits/billing/")
+
+
+def empty_billing(visit: Visit) -> None:
+    visit.page.goto("/credits/billing/")
+
+
+def billing_of_a_member(visit: Visit) -> None:
+    join(create_team(UserFactory.create(), "Analytical Engines"), visit.buyer)
+    act_for_the_team(visit.page)
+    visit.page.goto("/credits/billing/")
+
+
+def declined_card(visit: Visit) -> None:
+    put_on_sale()
+    purchase = make_purchase(visit.buyer, Status.FAILED)
+    card = make_saved_card(purchase.account)
+    consent = Consent.objects.get(customer=card.customer)
+    Purchase.objects.filter(pk=purchase.pk).update(
+        charged_method=card, consent=consent, failure_code="insufficient_funds", stripe_session_id=None
+    )
+    visit.page.goto(f"/credits/success?session_id={purchase.pk}")
+    expect(visit.page.get_by_text("The card doesn’t have enough funds.")).to_be_visible()
 
 
 def empty_shop(visit: Visit) -> None:
@@ -162,6 +206,11 @@ PAGES: dict[str, tuple[Callable[[Visit], None], str]] = {
     "shop_with_message": (shop_with_messages, "Credits"),
     "shop_with_an_amount": (chosen_amount("79.99"), "Credits"),
     "shop_with_a_wrong_amount": (chosen_amount("1"), "Credits"),
+    "shop_with_card": (shop_with_card, "Credits"),
+    "billing": (billing, "Billing"),
+    "billing_empty": (empty_billing, "Billing"),
+    "billing_of_a_member": (billing_of_a_member, "Billing"),
+    "declined_card": (declined_card, "Payment failed"),
     "history": (history, "Purchase history"),
     "history_empty": (empty_history, "Purchase history"),
     "completed": (outcome(Status.COMPLETED), "5,000 credits added"),
