@@ -15,12 +15,18 @@ SETTLED = {"paid", "no_payment_required"}
 
 
 def paid_purchases(sandbox: Sandbox) -> set[str]:
-    """The ids of the purchases whose payment Stripe has."""
-    return {
+    """The ids of the purchases whose payment Stripe has, by a checkout or by a saved card."""
+    checkouts = {
         session["metadata"]["purchase_id"]
         for session in sandbox.objects("checkout.session")
-        if session["payment_status"] in SETTLED
+        if session["payment_status"] in SETTLED and session["mode"] == "payment"
     }
+    charged = {
+        intent["metadata"]["purchase_id"]
+        for intent in sandbox.objects("payment_intent")
+        if "consent_id" in intent["metadata"] and intent["status"] == "succeeded"
+    }
+    return checkouts | charged
 
 
 def times_credited() -> Counter[str]:
