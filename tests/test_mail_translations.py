@@ -28,6 +28,9 @@ from accounts.teams.caps import Cap
 from accounts.teams.invitation_mail import send_invitation_mail
 from accounts.teams.membership import create_team
 from accounts.teams.models import Invitation, Period, Role, Team
+from billing.auto_top_up.models import Attempt, AutoTopUp
+from billing.customers.models import Consent
+from billing.mail.auto_top_up import send_auto_top_up_mail
 from billing.mail.confirmation import send_purchase_confirmation
 from billing.mail.payment_failed import send_payment_failed_mail
 from billing.mail.reversals import send_refund_mail, tell_staff_of_dispute
@@ -43,7 +46,7 @@ from tests.admin.rows import make_dispute, make_payment, make_refund
 from tests.credits.builders import claim, claw_back, clawback_of, hold, spend
 from tests.credits_pages.builders import book, lot_for
 from tests.receipts.papers import paid, pending, refunded
-from tests.support.builders import UserFactory
+from tests.support.builders import UserFactory, make_saved_card
 from tests.support.visible_text import INTERNATIONAL, WORD, VisibleText
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -200,6 +203,27 @@ def send_low_balances(person: User, team: Team) -> None:
         assert send_low_balance_mail(alert.pk)
 
 
+def send_auto_top_ups(person: User, team: Team) -> None:
+    """About each thing that becomes of it, for a person and a team, while it is on and off."""
+    for of in (None, team):
+        purchase = paid(person, of, package_name="55")
+        card = make_saved_card(purchase.account)
+        consent = Consent.objects.get(customer=card.customer)
+        Purchase.objects.filter(pk=purchase.pk).update(charged_method=card, consent=consent)
+        row = AutoTopUp.objects.create(
+            account=purchase.account, threshold=5, package_code="55", currency="usd", monthly_limit_minor=9999,
+            consent=consent,
+        )  # fmt: skip
+        Attempt.objects.create(
+            purchase=purchase, auto_top_up=row, amount_minor=1, month=timezone.localdate(), outcome="failed",
+            ended_at=timezone.now(),
+        )  # fmt: skip
+        for what in (*AutoTopUp.Reason.values, "declined", "limit_reached", "card_expires"):
+            for state in ("off", "suspended"):
+                AutoTopUp.objects.filter(pk=row.pk).update(state=state)
+                send_auto_top_up_mail(row.pk, what)
+
+
 def send_invitations(person: User, team: Team) -> None:
     caps = [None, *(Cap(Decimal(5), period) for period in Period)]
     for number, cap in enumerate(caps):
@@ -225,6 +249,7 @@ def test_every_word_of_every_mail_can_be_translated(person: User, team: Team) ->
     send_expiry_warnings(person, team)
     send_low_balances(person, team)
     send_invitations(person, team)
+    send_auto_top_ups(person, team)
     template_rendered.disconnect(note)
 
     there_are = {f"emails/{path.name}" for path in Path("templates/emails").iterdir()}

@@ -49,7 +49,6 @@ class AutoTopUp(models.Model):
         SUSPENDED = "suspended", _("Suspended")
 
     class Reason(models.TextChoices):
-        NONE = "", ""
         OWNER = "owner", _("turned off by the owner")
         HARD_DECLINE = "hard_decline", _("the bank refuses this card")
         DECLINES = "declines", _("declined three times in a row")

@@ -49,6 +49,10 @@ class AutoTopUpData(PersonalData):
         ),
     )
 
+    left_out = {
+        "auto_top_up.Pause": "names the member of staff who paused all, by their id; about nobody else"
+    }
+
     def erase(self, user: User) -> None:
         _top_ups(user).exclude(state=AutoTopUp.State.OFF).update(
             state=AutoTopUp.State.OFF, reason=AutoTopUp.Reason.ERASED, retry_at=None, asked_at=None

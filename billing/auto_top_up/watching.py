@@ -85,6 +85,6 @@ def _follow_cards() -> None:
 
 def go_on(row: AutoTopUp) -> None:
     """Resume a locked automatic top-up: another card is there, or a person says so."""
-    row.state, row.reason, row.declines = State.ON, Reason.NONE, 0
+    row.state, row.reason, row.declines = State.ON, "", 0
     row.retry_at = row.asked_at = row.declined_method = None
     row.save()

@@ -43,6 +43,8 @@ DESCRIBED = {
     "start_purchase": ("post", f"{API}purchase"),
     "list_payment_methods": ("get", f"{API}payment-methods"),
     "top_up": ("post", f"{API}top-ups"),
+    "read_auto_top_up": ("get", f"{API}auto-top-up"),
+    "set_auto_top_up": ("put", f"{API}auto-top-up"),
     "read_session": ("get", f"{API}session/{{session_id}}"),
     "list_purchases": ("get", f"{API}history"),
     "read_balance": ("get", f"{API}balance"),
@@ -172,6 +174,7 @@ def _ask_for_everything(
     yield from _ask_to_buy(sandbox, site, "start_purchase", "package_code")
     yield from _ask_to_buy(sandbox, site, "legacy_purchase", "package_id")
     yield from _ask_to_top_up(sandbox, site)
+    yield from _ask_for_automatic_top_up(sandbox, site)
     yield from _ask_to_refund(sandbox, site)
     yield from _ask_for_papers(sandbox, site, settings)
     for name in ("receive_webhook", "legacy_webhook"):
@@ -205,6 +208,7 @@ def _ask_to_read(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Re
         "read_balance",
         "list_all_purchases",
         "list_payment_methods",
+        "read_auto_top_up",
     ):
         for who in ("staff", "", "service"):
             yield name, send(name, who)
@@ -214,9 +218,10 @@ def _ask_to_read(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Re
     for query in ({"currency": "usd"}, {"currency": "eur"}, {"currency": "usd", "amount": "1"}, {}):
         yield "quote_amount", send("quote_amount", params=query)
     yield "list_purchases", send("list_purchases", params={"limit": "0"})
-    for name in ("list_purchases", "list_payment_methods"):
+    for name in ("list_purchases", "list_payment_methods", "read_auto_top_up"):
         yield name, send(name, params={"team": "00000000-0000-4000-8000-000000000000"})
     yield "list_payment_methods", send("list_payment_methods", params={"team": "mine"})
+    yield "read_auto_top_up", send("read_auto_top_up", params={"team": "mine"})
     yield "list_all_purchases", send("list_all_purchases", "staff", params={"limit": "0"})
     for name in ("read_session", "legacy_session"):
         yield name, send(name, session_id=session_id)
@@ -303,7 +308,7 @@ def _ask_to_buy(sandbox: Sandbox, site: str, name: str, key: str) -> Iterator[tu
 
 def _ask_to_top_up(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Response]]:
     send = functools.partial(_send, sandbox, site, "top_up")
-    order = {"json": {"package_code": "pro"}}
+    order: dict[str, Any] = {"json": {"package_code": "pro"}}
     keyed = {"Idempotency-Key": "top up"}
     yield "top_up", send(**order, headers={"Idempotency-Key": "no card"})
     started = _send(sandbox, site, "start_purchase", json={"package_code": "pro"}).json()
@@ -318,6 +323,24 @@ def _ask_to_top_up(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.
     yield "top_up", send(data=order["json"], headers=dict(keyed))
     sandbox.fault(method="POST", path="/v1/payment_intents", status=400, times=1)
     yield "top_up", send(**order, headers={"Idempotency-Key": "refused"})
+
+
+def _ask_for_automatic_top_up(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Response]]:
+    """With the card that `_ask_to_top_up` saved."""
+    name, wish = (
+        "set_auto_top_up",
+        {"enabled": True, "threshold": "5", "monthly_limit": "500", "consent": True},
+    )
+    send = functools.partial(_send, sandbox, site, name)
+    yield name, send(json={**wish, "package_code": "pro"})
+    yield "read_auto_top_up", _send(sandbox, site, "read_auto_top_up")
+    for who in ("staff", "", "service"):
+        yield name, send(who, json={**wish, "package_code": "pro"})
+    for other in ({"package_code": "nothing"}, {}, {"package_code": "pro", "consent": False}):
+        yield name, send(json={**wish, **other})
+    yield name, send(json={"enabled": False, "team": "00000000-0000-4000-8000-000000000000"})
+    yield name, send(data={"enabled": True})
+    yield name, send(json={"enabled": False})
 
 
 def _deliver(address: str, name: str) -> Iterator[tuple[str, requests.Response]]:

@@ -99,7 +99,8 @@ def test_a_charge_names_the_consent_that_is_stored_with_the_purchase(sandbox: Sa
     purchase = click(ada, save_card(sandbox, ada)).purchase
     (intent,) = charges(sandbox)
     assert intent["metadata"]["consent_id"] == str(purchase.consent_id)
-    consent = Consent.objects.get(pk=purchase.consent_id)
+    consent = purchase.consent
+    assert consent is not None
     assert consent.stripe_payment_method_id == intent["payment_method"]
     assert (consent.wording != "", consent.withdrawn_at) == (True, None)
 

@@ -18,6 +18,8 @@ from accounts.notes.writing import write_note
 from accounts.teams import invitations
 from accounts.teams.membership import create_team
 from accounts.teams.models import Role, Team
+from billing.auto_top_up.attempts import top_up
+from billing.auto_top_up.setting import Wish, turn_off, turn_on
 from billing.checkout.starting import StartedPurchase
 from billing.purchases.models import Purchase
 from credits.adjustments.adjusting import Terms, ask
@@ -70,6 +72,7 @@ def tell(sandbox: Sandbox, site: str) -> Story:
     team = work_in_teams(person, friend)
     refund(purchase, 450, note="Zenobia Quillfeather wrote to us")
     deliver(sandbox)
+    top_up_automatically(sandbox, person)
     leave_notices(person, friend)
     spend_all(person)
     run_worker()
@@ -105,6 +108,16 @@ def give_other_address(sandbox: Sandbox, started: StartedPurchase) -> None:
     """Changes the address on Stripe's own page, where nobody asks us."""
     session = next(each for each in sandbox.objects("checkout.session") if each["id"] == started.session_id)
     sandbox.change_object("customer", session["customer"], {"email": AT_CHECKOUT}, tell=["customer.updated"])
+
+
+def top_up_automatically(sandbox: Sandbox, person: User) -> None:
+    """By the saved card, once; then turned off."""
+    account = ledger.open_account(person)
+    threshold = account.balance + 1
+    wish = Wish(threshold, Decimal(10), package_code="starter", consents=True)
+    top_up(turn_on(person, account, wish).pk)
+    turn_off(person, account)
+    deliver(sandbox)
 
 
 def decline_and_expire(sandbox: Sandbox, buyer: User) -> None:
