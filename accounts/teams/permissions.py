@@ -6,6 +6,7 @@ may                     owner  admin  member
 spend, see the members  yes    yes    yes
 see purchases           yes    yes    yes
 see others' receipts    yes    yes    no
+use the team's cards    yes    yes    no
 leave                   no     yes    yes
 rename                  yes    yes    no
 invite, cap, remove     all    members  no

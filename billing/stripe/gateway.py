@@ -95,7 +95,7 @@ WITH_CHARGE = "payment_intent.latest_charge"
 def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
     """Open the hosted page for a purchase.
 
-    A key is bound to its parameters, so the same purchase for another customer, made anew, has another key.
+    A key is bound to its parameters, so the same purchase for another customer, created again, has another key.
     """
     metadata = {
         "purchase_id": request.purchase_id,

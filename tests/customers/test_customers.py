@@ -1,4 +1,4 @@
-"""One customer at Stripe per account: made once, kept up to date, made anew if deleted there, deleted on erasure."""
+"""One customer at Stripe per account: made once, kept up to date, made again if deleted there, deleted on erasure."""
 
 from __future__ import annotations
 
