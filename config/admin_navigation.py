@@ -19,6 +19,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Purchases"), "shopping_cart", "purchases_purchase"),
                 _item(_("Payments"), "credit_card", "purchases_payment"),
                 _item(_("Packages"), "inventory_2", "packages_package"),
+                _item(_("Plans"), "autorenew", "plans_plan"),
                 _item(_("Custom amounts"), "attach_money", "packages_customamount"),
                 _item(_("Automatic top-ups"), "autorenew", "auto_top_up_autotopup"),
                 _item(_("Refunds"), "currency_exchange", "refunds_refund"),

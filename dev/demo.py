@@ -159,7 +159,7 @@ def _port(name: str, default: int) -> int:
 
 
 def _catalog() -> str:
-    name = os.environ.get("CATALOG") or "standard"
+    name = os.environ.get("CATALOG") or "demo"
     if not (ROOT / "billing" / "packages" / "catalogs" / f"{name}.toml").exists():
         raise DemoError(f"CATALOG={name}: there is no billing/packages/catalogs/{name}.toml.")
     return name

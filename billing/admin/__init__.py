@@ -10,6 +10,7 @@ from billing.admin import (  # noqa: F401 - each registers its pages
     packages,
     payments,
     people,
+    plans,
     purchase_events,
     purchases,
     receipts,

@@ -28,7 +28,7 @@ from billing.money import Money
 from billing.packages.catalog_sync import sync_package
 from billing.packages.models import PRICE_ID, PRODUCT_ID, Package
 from billing.packages.pricing import discounts
-from billing.packages.remote_catalog import RemoteCatalog, find_drift, mirrored_remote_catalog
+from billing.packages.remote_catalog import ForSale, RemoteCatalog, find_drift, mirrored_remote_catalog
 from billing.packages.selectors import all_packages
 from core.amounts.form_fields import AmountField
 from credits.formatting import credits_amount
@@ -182,7 +182,7 @@ class PackageAdmin(StaffMayLook):
 
         @display(description=_("sync status"))
         def drift(package: Package) -> str:
-            return _in_words(package, remote())
+            return in_words(package, remote())
 
         return ["name", "code", "credits_shown", "price_shown", discount, "badge_chip", "is_active", drift]
 
@@ -214,7 +214,7 @@ class PackageAdmin(StaffMayLook):
 
     @display(description=_("sync status"))
     def drift(self, package: Package) -> str:
-        return _in_words(package, mirrored_remote_catalog())
+        return in_words(package, mirrored_remote_catalog())
 
     @admin.action(description=_("Sync to Stripe"), permissions=["change"])
     def sync_selected(self, request: HttpRequest, packages: QuerySet[Package]) -> None:
@@ -248,7 +248,8 @@ class PackageAdmin(StaffMayLook):
         self.message_user(request, done, messages.SUCCESS)
 
 
-def _in_words(package: Package, remote: RemoteCatalog) -> str:
+def in_words(package: ForSale, remote: RemoteCatalog) -> str:
+    """Return where a package or plan differs from Stripe."""
     drift = find_drift(package, remote)
     if drift:
         return "; ".join(drift)

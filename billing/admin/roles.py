@@ -47,6 +47,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "packages.change_package",
         "packages.add_customamount",
         "packages.change_customamount",
+        "plans.add_plan",
+        "plans.change_plan",
         "rates.add_rate",
         "rates.change_rate",
         "rates.delete_rate",

@@ -10,7 +10,12 @@ from django.db import transaction
 from billing.errors import CatalogError
 from billing.packages.catalog_file import Catalog, CatalogPackage
 from billing.packages.models import CustomAmount, Package
+from billing.plans.models import Plan
 
+PLAN_VALUES = [
+    "name", "description", "credits", "price_minor", "currency", "interval", "rollover", "rollover_months",
+    "trial_days", "display_order", "is_active",
+]  # fmt: skip
 CUSTOM_AMOUNT_VALUES = [
     "minimum_minor", "maximum_minor", "increment_minor", "credits_per_unit", "validity_days", "is_active",
 ]  # fmt: skip
@@ -20,7 +25,7 @@ CUSTOM_AMOUNT_VALUES = [
 class Loaded:
     """A row and the outcome of loading it: ``created``, ``updated``, ``unchanged`` or ``retired``."""
 
-    row: Package | CustomAmount
+    row: Package | CustomAmount | Plan
     outcome: str
 
 
@@ -28,8 +33,8 @@ class Loaded:
 def load_catalog(catalog: Catalog, *, keep_others: bool = False, dry_run: bool = False) -> list[Loaded]:
     """Put exactly the catalogue on sale, all or nothing. ``dry_run`` only returns what would change.
 
-    Packages are matched by code, custom amounts by currency. Unless ``keep_others``, those not in the catalogue are
-    taken off sale, never deleted. Loading the same catalogue again changes nothing.
+    Packages and plans are matched by code, custom amounts by currency. Unless ``keep_others``, those not in the
+    catalogue are taken off sale, never deleted. Loading the same catalogue again changes nothing.
 
     Raises:
         CatalogError: another package already uses a Stripe product given in the catalogue.
@@ -37,11 +42,14 @@ def load_catalog(catalog: Catalog, *, keep_others: bool = False, dry_run: bool =
     loaded = [_load(entry) for entry in catalog.packages]
     if not keep_others:
         loaded += _retire_all_but(Package, "code", [entry.code for entry in catalog.packages])
-    loaded += [_load_custom_amount(entry) for entry in catalog.custom_amounts]
+    loaded += [_load_by_key(entry, "currency", CUSTOM_AMOUNT_VALUES) for entry in catalog.custom_amounts]
     if not keep_others:
         loaded += _retire_all_but(
             CustomAmount, "currency", [each.currency for each in catalog.custom_amounts]
         )
+    loaded += [_load_by_key(plan, "code", PLAN_VALUES) for plan in catalog.plans]
+    if not keep_others:
+        loaded += _retire_all_but(Plan, "code", [plan.code for plan in catalog.plans])
     if dry_run:
         transaction.set_rollback(True)
     return loaded
@@ -61,12 +69,12 @@ def _load(entry: CatalogPackage) -> Loaded:
     return Loaded(package, outcome)
 
 
-def _load_custom_amount(entry: CustomAmount) -> Loaded:
-    rows = CustomAmount.objects.select_for_update().filter(currency=entry.currency)
-    row = rows.first() or CustomAmount(currency=entry.currency)
+def _load_by_key(entry: CustomAmount | Plan, key: str, values: Collection[str]) -> Loaded:
+    model, named = type(entry), {key: getattr(entry, key)}
+    row = model._default_manager.select_for_update().filter(**named).first() or model(**named)
     outcome = "created" if row._state.adding else "updated"
     before = _facts(row)
-    for name in CUSTOM_AMOUNT_VALUES:
+    for name in values:
         setattr(row, name, getattr(entry, name))
     if outcome == "updated" and before == _facts(row):
         return Loaded(row, "unchanged")
@@ -74,7 +82,7 @@ def _load_custom_amount(entry: CustomAmount) -> Loaded:
     return Loaded(row, outcome)
 
 
-def _facts(row: Package | CustomAmount) -> dict[str, object]:
+def _facts(row: Package | CustomAmount | Plan) -> dict[str, object]:
     return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
 
@@ -103,7 +111,7 @@ def _values(entry: CatalogPackage) -> dict[str, object]:
 
 
 def _retire_all_but(
-    model: type[Package] | type[CustomAmount], key: str, kept: Collection[str]
+    model: type[Package] | type[CustomAmount] | type[Plan], key: str, kept: Collection[str]
 ) -> list[Loaded]:
     retired = []
     for row in (

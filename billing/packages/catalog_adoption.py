@@ -9,14 +9,15 @@ from collections.abc import Callable
 
 from billing.errors import CannotAdopt, ProductNameTaken
 from billing.packages.models import Package
-from billing.packages.remote_catalog import RemoteCatalog
+from billing.packages.remote_catalog import ForSale, RemoteCatalog
+from billing.plans.models import Plan
 from billing.stripe.objects.catalog import StripePrice, StripeProduct
 
 # Decides whether a package adopts this product, which has its name.
-Agrees = Callable[[Package, StripeProduct], bool]
+Agrees = Callable[[ForSale, StripeProduct], bool]
 
 
-def find_product(package: Package, remote: RemoteCatalog, agrees: Agrees | None) -> StripeProduct | None:
+def find_product(package: ForSale, remote: RemoteCatalog, agrees: Agrees | None) -> StripeProduct | None:
     """Return the package's product at Stripe; None if one must be created.
 
     Raises:
@@ -27,7 +28,7 @@ def find_product(package: Package, remote: RemoteCatalog, agrees: Agrees | None)
     if package.awaits_adoption:
         _require_given(package, found, remote)
         return found
-    others = set(Package.objects.exclude(pk=package.pk).values_list("stripe_product_id", flat=True))
+    others = _products_of_others(package)
     if found is not None and found.id in others:
         found = None
     if found is not None or not package.is_active:
@@ -46,7 +47,17 @@ def find_product(package: Package, remote: RemoteCatalog, agrees: Agrees | None)
     return None
 
 
-def _require_given(package: Package, product: StripeProduct | None, remote: RemoteCatalog) -> None:
+def _products_of_others(package: ForSale) -> set[str]:
+    used: set[str] = set()
+    for model in (Package, Plan):
+        rows = model._default_manager.all()
+        if isinstance(package, model):
+            rows = rows.exclude(pk=package.pk)
+        used.update(rows.values_list("stripe_product_id", flat=True))
+    return used
+
+
+def _require_given(package: ForSale, product: StripeProduct | None, remote: RemoteCatalog) -> None:
     """Require that the ids staff gave are right; a mismatch is reported, never worked around."""
     if product is None or product.id != package.stripe_product_id:
         raise CannotAdopt(
@@ -61,8 +72,8 @@ def _require_given(package: Package, product: StripeProduct | None, remote: Remo
             )
 
 
-def _why_not(package: Package, price: StripePrice | None) -> str:
-    if price is None:
+def _why_not(package: ForSale, price: StripePrice | None) -> str:
+    if price is None or price.interval:
         return "is not a one-time price in Stripe"
     if price.product_id != package.stripe_product_id:
         return f"is a price of {price.product_id}, not of {package.stripe_product_id}"

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 
 from billing.money import Money
 from billing.packages.models import CustomAmount
@@ -26,7 +27,7 @@ def read_custom_amounts(file: TomlFile, currency: str) -> list[CustomAmount]:
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         file.note_mistake(file.line_of(TABLE), f"{TABLE} is not a [[{TABLE}]] table")
         return []
-    rows = [_Table(file, index, table).read(currency) for index, table in enumerate(tables)]
+    rows = [Table(file, index, table).read(currency) for index, table in enumerate(tables)]
     first: dict[str, int] = {}
     for index, row in enumerate(rows):
         line = file.line_of("currency", TABLE, index)
@@ -37,38 +38,49 @@ def read_custom_amounts(file: TomlFile, currency: str) -> list[CustomAmount]:
     return rows
 
 
-class _Table:
-    """Reads one table."""
+class Table:
+    """Reads one table into an unsaved row, which validates itself."""
+
+    name = TABLE
+    required = REQUIRED
+    optional = OPTIONAL
+    # The keys whose columns have another name.
+    keys = KEYS
 
     def __init__(self, file: TomlFile, index: int, table: dict[str, Any]) -> None:
         self.file, self.index, self.table = file, index, table
 
     def read(self, currency: str) -> CustomAmount:
         before = len(self.file.mistakes)
-        for key in sorted(self.table.keys() - REQUIRED - OPTIONAL):
-            self._wrong(key, "unknown key")
-        for key in sorted(REQUIRED - self.table.keys()):
-            self._wrong("", f"{key!r} is missing")
+        self.check_keys()
         row = CustomAmount(
             currency=self._text("currency", currency).lower(),
             credits_per_unit=self._number("credits_per_unit"),
-            validity_days=self._days(),
+            validity_days=self._whole("validity_days", "days"),
             is_active=self._flag("active"),
         )
         for key in MONEY:
             setattr(row, f"{key}_minor", self._minor(key, row.currency))
         if len(self.file.mistakes) == before:
-            self._check(row)
+            self.check(row)
         return row
 
-    def _check(self, row: CustomAmount) -> None:
+    def check_keys(self) -> None:
+        """Note unknown and missing keys."""
+        for key in sorted(self.table.keys() - self.required - self.optional):
+            self._wrong(key, "unknown key")
+        for key in sorted(self.required - self.table.keys()):
+            self._wrong("", f"{key!r} is missing")
+
+    def check(self, row: Model) -> None:
+        """Note what the row itself finds wrong."""
         try:
             row.clean_fields()
             row.clean()
         except ValidationError as error:
             for field, reasons in error.message_dict.items():
                 for reason in reasons:
-                    self._wrong(KEYS.get(field, field), reason)
+                    self._wrong(self.keys.get(field, field), reason)
 
     def _minor(self, key: str, currency: str) -> int:
         try:
@@ -92,11 +104,11 @@ class _Table:
             return default
         return value
 
-    def _days(self) -> int | None:
-        value = self.table.get("validity_days")
-        if value is None or (type(value) is int and self._number("validity_days") == value):
+    def _whole(self, key: str, of: str) -> int | None:
+        value = self.table.get(key)
+        if value is None or (type(value) is int and self._number(key) == value):
             return value
-        self._wrong("validity_days", f"{value!r} is not a number of days")
+        self._wrong(key, f"{value!r} is not a number of {of}")
         return None
 
     def _flag(self, key: str) -> bool:
@@ -106,7 +118,7 @@ class _Table:
         return bool(value)
 
     def _line_of(self, key: str) -> int:
-        return self.file.line_of(key, TABLE, self.index)
+        return self.file.line_of(key, self.name, self.index)
 
     def _wrong(self, key: str, reason: str) -> None:
         self.file.note_mistake(self._line_of(key), f"{key}: {reason}" if key else reason)

@@ -1,7 +1,8 @@
 """Read a catalogue file (TOML) and report each mistake with its line.
 
-It has a ``currency``, a ``[[package]]`` table per package, and a ``[[custom_amount]]`` table per currency in which
-buyers choose the amount; `billing/packages/catalogs/standard.toml` is an example, docs/go-live.md has the keys.
+It has a ``currency``, a ``[[package]]`` table per package, a ``[[plan]]`` table per plan, and a ``[[custom_amount]]``
+table per currency in which buyers choose the amount; `billing/packages/catalogs/demo.toml` is an example,
+docs/go-live.md has the keys.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from billing.errors import CatalogError
 from billing.money import Money, price_refusal
 from billing.packages.catalog_amounts import TABLE as CUSTOM_AMOUNT
 from billing.packages.catalog_amounts import read_custom_amounts
+from billing.packages.catalog_plans import TABLE as PLAN
+from billing.packages.catalog_plans import read_plans
 from billing.packages.models import (
     CUSTOM_CODE,
     LARGEST_CREDITS,
@@ -27,10 +30,11 @@ from billing.packages.models import (
     Package,
 )
 from billing.packages.pricing import offers
+from billing.plans.models import Plan
 from core.amounts.parsing import NotAnAmount
 from core.toml_files import TomlFile
 
-FILE_KEYS = {"currency", "package", CUSTOM_AMOUNT}
+FILE_KEYS = {"currency", "package", PLAN, CUSTOM_AMOUNT}
 REQUIRED = {"code", "name", "credits", "price"}
 OPTIONAL = {
     "description",
@@ -65,10 +69,11 @@ class CatalogPackage:
 
 @dataclass(frozen=True)
 class Catalog:
-    """A file's packages in its order, and its custom amounts as unsaved rows."""
+    """A file's packages in its order, and its custom amounts and plans as unsaved rows."""
 
     packages: list[CatalogPackage]
     custom_amounts: list[CustomAmount]
+    plans: list[Plan]
 
 
 def read_catalog(path: Path) -> Catalog:
@@ -90,7 +95,7 @@ class _Reader:
     def read(self) -> Catalog:
         data = self.file.data
         for key in sorted(data.keys() - FILE_KEYS):
-            known = f"currency, [[package]] and [[{CUSTOM_AMOUNT}]]"
+            known = f"currency, [[package]], [[{PLAN}]] and [[{CUSTOM_AMOUNT}]]"
             self._mistake(self._line_of(key), f"unknown key {key!r}; known are {known}")
         self.currency = self._currency(data.get("currency", "usd"))
         tables = self._tables(data.get("package", []))
@@ -100,8 +105,9 @@ class _Reader:
         if not self.file.mistakes:
             self._compare_discounts(tables, packages)
         custom_amounts = read_custom_amounts(self.file, self.currency)
+        plans = read_plans(self.file, self.currency)
         self.file.raise_mistakes()
-        return Catalog([package for package in packages if package], custom_amounts)
+        return Catalog([package for package in packages if package], custom_amounts, plans)
 
     def _tables(self, value: object) -> list[dict[str, Any]]:
         if not isinstance(value, list) or not value:

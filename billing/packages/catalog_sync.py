@@ -1,6 +1,6 @@
-"""Update Stripe's products and prices from our packages.
+"""Update Stripe's products and prices from our packages and plans.
 
-Each step is safe to repeat. After a crash, the next run finds products by the package code in their metadata and prices
+Each step is safe to repeat. After a crash, the next run finds products by the code in their metadata and prices
 by amount. Idempotency keys keep concurrent runs from creating duplicates.
 """
 
@@ -14,12 +14,17 @@ from billing.errors import BillingError
 from billing.packages.catalog_adoption import Agrees, find_product
 from billing.packages.models import Package
 from billing.packages.remote_catalog import (
+    ForSale,
     RemoteCatalog,
+    code_in,
     find_drift,
+    interval_of,
     lookup_key,
     matching_price,
+    metadata_of,
     product_differs,
 )
+from billing.plans.models import Plan
 from billing.stripe import catalog as stripe_catalog
 from billing.stripe import mirror as stripe_mirror
 from billing.stripe.objects.catalog import StripePrice, StripeProduct
@@ -43,7 +48,7 @@ SENTENCES = {
 class SyncStep:
     """A step of a package's sync (``unchanged`` if none was needed), or the ``error`` that stopped it."""
 
-    package: Package
+    package: ForSale
     what: str
     stripe_id: str = ""
     error: BillingError | None = None
@@ -59,14 +64,14 @@ def fetch_remote_catalog() -> RemoteCatalog:
     return RemoteCatalog(tuple(stripe_catalog.list_products()), tuple(stripe_catalog.list_prices()))
 
 
-def check_catalog() -> list[tuple[Package, list[str]]]:
-    """Return each package with its differences at Stripe, changing nothing."""
+def check_catalog() -> list[tuple[ForSale, list[str]]]:
+    """Return each package and plan with its differences at Stripe, changing nothing."""
     remote = fetch_remote_catalog()
-    return [(package, find_drift(package, remote)) for package in Package.objects.all()]
+    return [(package, find_drift(package, remote)) for package in _all_for_sale()]
 
 
 def sync_catalog(agrees: Agrees | None = None) -> Iterator[SyncStep]:
-    """Sync every package and yield each step as it is done. A failure stops only its own package and is its last step.
+    """Sync every package and plan, and yield each step as it is done. A failure stops only its own, as its last step.
 
     ``agrees`` decides whether to adopt a product that only matches by name.
 
@@ -74,15 +79,19 @@ def sync_catalog(agrees: Agrees | None = None) -> Iterator[SyncStep]:
         StripeUnavailable, StripeRefused: Stripe's catalogue could not be read.
     """
     remote = fetch_remote_catalog()
-    for package in Package.objects.all():
+    for package in _all_for_sale():
         try:
             yield from _sync(package, remote, agrees)
         except BillingError as error:
             yield SyncStep(package, "failed", error=error)
 
 
-def sync_package(package: Package) -> list[SyncStep]:
-    """Sync one package.
+def _all_for_sale() -> list[ForSale]:
+    return [*Package.objects.all(), *Plan.objects.all()]
+
+
+def sync_package(package: ForSale) -> list[SyncStep]:
+    """Sync one package or plan.
 
     Raises:
         CannotAdopt, ProductNameTaken: staff must say which product is meant.
@@ -91,7 +100,7 @@ def sync_package(package: Package) -> list[SyncStep]:
     return list(_sync(package, fetch_remote_catalog(), None))
 
 
-def _sync(package: Package, remote: RemoteCatalog, agrees: Agrees | None) -> Iterator[SyncStep]:
+def _sync(package: ForSale, remote: RemoteCatalog, agrees: Agrees | None) -> Iterator[SyncStep]:
     found = find_product(package, remote, agrees)
     if found is None and not package.needs_stripe:
         return
@@ -103,23 +112,25 @@ def _sync(package: Package, remote: RemoteCatalog, agrees: Agrees | None) -> Ite
         yield SyncStep(package, "unchanged", package.stripe_price_id)
 
 
-def _steps(package: Package, found: StripeProduct | None, remote: RemoteCatalog) -> Iterator[SyncStep]:
+def _steps(package: ForSale, found: StripeProduct | None, remote: RemoteCatalog) -> Iterator[SyncStep]:
     product = found or _create_product(package)
     if found is None:
         yield SyncStep(package, "product created", product.id)
     elif package.awaits_adoption or package.stripe_product_id != product.id:
-        was_ours = product.package_code == package.code
+        was_ours = code_in(product, package) == package.code
         yield SyncStep(package, "product found" if was_ours else "product adopted", product.id)
-    _record(package, stripe_product_id=product.id, awaits_adoption=False)
+    _record(package, stripe_product_id=product.id)
+    if package.awaits_adoption:
+        _record(package, awaits_adoption=False)
     stripe_mirror.mirror_product(dict(product.raw))
     if product_differs(package, product):
         product = _update_product(package, product)
         yield SyncStep(package, "product updated", product.id)
     if package.is_active:
-        yield from _price_steps(package, product, remote.prices_of(product.id))
+        yield from _price_steps(package, product, remote.prices_of(package, product.id))
 
 
-def _price_steps(package: Package, product: StripeProduct, prices: list[StripePrice]) -> Iterator[SyncStep]:
+def _price_steps(package: ForSale, product: StripeProduct, prices: list[StripePrice]) -> Iterator[SyncStep]:
     price = matching_price(package, prices)
     if price is None:
         price = _create_price(package)
@@ -141,7 +152,7 @@ def _price_steps(package: Package, product: StripeProduct, prices: list[StripePr
 
 
 def _archive(
-    package: Package, product: StripeProduct, price: StripePrice, olds: list[StripePrice]
+    package: ForSale, product: StripeProduct, price: StripePrice, olds: list[StripePrice]
 ) -> Iterator[SyncStep]:
     """Archive replaced prices, moving the default first, as Stripe refuses to archive a product's default price."""
     if product.default_price_id in [old.id for old in olds]:
@@ -154,19 +165,19 @@ def _archive(
         yield SyncStep(package, "old price archived", old.id)
 
 
-def _create_product(package: Package) -> StripeProduct:
+def _create_product(package: ForSale) -> StripeProduct:
     return stripe_catalog.create_product(
-        code=package.code,
+        metadata=metadata_of(package),
         name=package.name,
         description=package.description,
         key=_key("product", package, package.stripe_product_id, package.name, package.description),
     )
 
 
-def _update_product(package: Package, product: StripeProduct) -> StripeProduct:
+def _update_product(package: ForSale, product: StripeProduct) -> StripeProduct:
     updated = stripe_catalog.update_product(
         product.id,
-        code=package.code,
+        metadata=metadata_of(package),
         name=package.name,
         description=package.description,
         active=package.is_active,
@@ -175,27 +186,29 @@ def _update_product(package: Package, product: StripeProduct) -> StripeProduct:
     return replace(product, raw=updated.raw)
 
 
-def _create_price(package: Package) -> StripePrice:
+def _create_price(package: ForSale) -> StripePrice:
     return stripe_catalog.create_price(
         product_id=package.stripe_product_id,
         minor=package.price_minor,
         currency=package.currency,
+        interval=interval_of(package),
         lookup_key=lookup_key(package),
         key=_key("price", package, package.stripe_product_id, package.stripe_price_id, str(package.price)),
     )
 
 
-def _key(kind: str, package: Package, *parts: str) -> str:
+def _key(kind: str, package: ForSale, *parts: str) -> str:
     """Return the idempotency key of a creation: the same for a repeat, another if the created object differs.
 
     It includes the replaced product or price, so that returning to an old amount, or replacing a deleted product,
     creates a new object instead of returning Stripe's old answer.
     """
     digest = hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
-    return f"{kind}-{package.pk}-{package.code}-{digest}"
+    of_plan = "plan-" if isinstance(package, Plan) else ""
+    return f"{of_plan}{kind}-{package.pk}-{package.code}-{digest}"
 
 
-def _record(package: Package, **ids: str | int | bool) -> None:
+def _record(package: ForSale, **ids: str | int | bool) -> None:
     """Save Stripe's ids immediately, so that after a crash the next run continues from here."""
     if any(getattr(package, name) != value for name, value in ids.items()):
         for name, value in ids.items():

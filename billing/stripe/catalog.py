@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from billing.stripe.client import LIST_PAGE, call, client, pages
@@ -16,22 +16,24 @@ def list_products() -> Iterator[StripeProduct]:
 
 
 def list_prices() -> Iterator[StripePrice]:
-    """Yield every one-time price, archived ones included."""
-    for data in pages(client().v1.prices.list, {"limit": LIST_PAGE, "type": "one_time"}):
+    """Yield every price, archived ones included."""
+    for data in pages(client().v1.prices.list, {"limit": LIST_PAGE}):
         yield StripePrice.from_json(data)
 
 
-def create_product(*, code: str, name: str, description: str, key: str) -> StripeProduct:
-    params: Any = {"name": name, "metadata": {"package_code": code}}
+def create_product(*, metadata: Mapping[str, str], name: str, description: str, key: str) -> StripeProduct:
+    params: Any = {"name": name, "metadata": dict(metadata)}
     if description:
         params["description"] = description
     options: Any = {"idempotency_key": key}
     return StripeProduct.from_json(call(lambda: client().v1.products.create(params, options)))
 
 
-def update_product(product_id: str, *, code: str, name: str, description: str, active: bool) -> StripeProduct:
+def update_product(
+    product_id: str, *, metadata: Mapping[str, str], name: str, description: str, active: bool
+) -> StripeProduct:
     params: Any = {
-        "name": name, "description": description, "active": active, "metadata": {"package_code": code}
+        "name": name, "description": description, "active": active, "metadata": dict(metadata)
     }  # fmt: skip
     return StripeProduct.from_json(call(lambda: client().v1.products.update(product_id, params)))
 
@@ -42,8 +44,10 @@ def set_default_price(product_id: str, price_id: str) -> StripeProduct:
     return StripeProduct.from_json(call(lambda: client().v1.products.update(product_id, params)))
 
 
-def create_price(*, product_id: str, minor: int, currency: str, lookup_key: str, key: str) -> StripePrice:
-    """Create a one-time price, which takes the lookup key from the price that had it."""
+def create_price(
+    *, product_id: str, minor: int, currency: str, interval: str, lookup_key: str, key: str
+) -> StripePrice:
+    """Create a price, which takes the lookup key from the price that had it; an empty ``interval`` is one-time."""
     params: Any = {
         "product": product_id,
         "unit_amount": minor,
@@ -51,6 +55,8 @@ def create_price(*, product_id: str, minor: int, currency: str, lookup_key: str,
         "lookup_key": lookup_key,
         "transfer_lookup_key": True,
     }
+    if interval:
+        params["recurring"] = {"interval": interval}
     options: Any = {"idempotency_key": key}
     return StripePrice.from_json(call(lambda: client().v1.prices.create(params, options)))
 

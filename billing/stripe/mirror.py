@@ -24,6 +24,7 @@ from djstripe import models as djstripe
 from djstripe._stripe_errors import InvalidRequestError, object_is_absent
 
 from billing.stripe.client import configure_module_client, stripe_errors_as_ours
+from billing.stripe.objects.catalog import StripePrice
 from core.database.locks import take_turns
 
 Json = Mapping[str, Any]
@@ -71,12 +72,14 @@ class SecretInDatabaseError(RuntimeError):
 
 @dataclass(frozen=True)
 class MirroredPrice:
-    """A price at Stripe; ``unit_amount`` is in the currency's minor units, None for tiers."""
+    """A price at Stripe; ``unit_amount`` is in the currency's minor units, None for tiers; ``interval`` is empty for
+    a one-time one.
+    """
 
     id: str
     unit_amount: int | None
     currency: str
-    recurring: bool
+    interval: str
     active: bool
     lookup_key: str
     metadata: Json
@@ -193,7 +196,7 @@ def _mirrored_price(price: Any) -> MirroredPrice:
         id=price.id,
         unit_amount=price.stripe_data["unit_amount"],
         currency=price.currency,
-        recurring=price.stripe_data["type"] == "recurring",
+        interval=StripePrice.from_json(price.stripe_data).interval,
         active=price.active,
         lookup_key=price.lookup_key or "",
         metadata=price.metadata or {},

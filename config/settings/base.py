@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "credits",
     "credits.rates",
     "billing.stripe",
+    "billing.plans",
     "billing.packages",
     "billing.customers",
     "billing.purchases",

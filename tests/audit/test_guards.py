@@ -25,6 +25,7 @@ LEFT_OUT = {
     "auth_group": set(),
     "packages_package": {"awaits_adoption"},
     "packages_customamount": set(),
+    "plans_plan": set(),
     "refunds_refund": {"idempotency_key", "created_at", "mailed_at"},
     "reconciliation_reconciliationfinding": {
         "run_id", "key", "kind", "detail", "purchase_id", "session_id", "times", "found_at",

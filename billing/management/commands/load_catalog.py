@@ -11,14 +11,15 @@ from billing.errors import CatalogError
 from billing.packages.catalog import load_catalog
 from billing.packages.catalog_file import read_catalog
 from billing.packages.models import CUSTOM_CODE, CustomAmount, Package
+from billing.plans.models import Plan
 
 
 class Command(BaseCommand):
-    help = "Create and update packages from a catalogue file, and take packages it lacks off sale."
+    help = "Create and update packages and plans from a catalogue file, and take those it lacks off sale."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="such as billing/packages/catalogs/standard.toml")
-        parser.add_argument("--keep-others", action="store_true", help="keep packages the file lacks on sale")
+        parser.add_argument("--keep-others", action="store_true", help="keep what the file lacks on sale")
         parser.add_argument("--if-empty", action="store_true", help="do nothing if packages exist")
         parser.add_argument("--dry-run", action="store_true", help="show what would change, change nothing")
 
@@ -39,7 +40,9 @@ class Command(BaseCommand):
         self.stdout.write(f"{packages} packages. {after}")
 
 
-def _in_words(row: Package | CustomAmount) -> str:
+def _in_words(row: Package | CustomAmount | Plan) -> str:
+    if isinstance(row, Plan):
+        return f"{row.code:<14}{row.credits:>12,.0f} credits a month  {row.price}"
     if isinstance(row, Package):
         return f"{row.code:<14}{row.credits:>12,.0f} credits  {row.price}"
     return f"{CUSTOM_CODE:<14}{row.minimum} to {row.maximum}, in steps of {row.increment}"

@@ -9,13 +9,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.errors import BillingError
 from billing.packages.catalog_sync import check_catalog, sync_catalog
-from billing.packages.models import Package
+from billing.packages.remote_catalog import ForSale
 from billing.stripe.dashboard import products_page
 from billing.stripe.objects.catalog import StripeProduct
 
 
 class Command(BaseCommand):
-    help = "Create and update each package's Stripe product and price. Safe to repeat, even after a crash."
+    help = "Create and update each package's and plan's Stripe product and price. Safe to repeat, even after a crash."
 
     def add_arguments(self, parser: CommandParser) -> None:
         mode = parser.add_mutually_exclusive_group()
@@ -61,7 +61,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join(f"{code}: {_with_advice(error)}" for code, error in failed.items()))
         return 0
 
-    def _agrees(self, package: Package, product: StripeProduct) -> bool:
+    def _agrees(self, package: ForSale, product: StripeProduct) -> bool:
         state = "" if product.active else ", archived"
         asked = f"Stripe has a product “{product.name}” ({product.id}{state}). Use it for {package.code}?"
         if self.takes_all:

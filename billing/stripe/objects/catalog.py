@@ -17,6 +17,7 @@ class StripeProduct:
     package_code: str
     raw: Json
     default_price_id: str = ""
+    plan_code: str = ""
 
     @classmethod
     def from_json(cls, data: Json) -> StripeProduct:
@@ -29,11 +30,14 @@ class StripeProduct:
                 package_code=(data["metadata"] or {}).get("package_code") or "",
                 raw=data,
                 default_price_id=id_of(data.get("default_price")) or "",
+                plan_code=(data["metadata"] or {}).get("plan_code") or "",
             )
 
 
 @dataclass(frozen=True)
 class StripePrice:
+    """A price; ``interval`` is empty for a one-time one, else such as “month” or “3 month”."""
+
     id: str
     product_id: str
     unit_amount: int | None
@@ -41,6 +45,7 @@ class StripePrice:
     active: bool
     lookup_key: str
     raw: Json
+    interval: str = ""
 
     @classmethod
     def from_json(cls, data: Json) -> StripePrice:
@@ -53,4 +58,12 @@ class StripePrice:
                 active=bool(data["active"]),
                 lookup_key=data["lookup_key"] or "",
                 raw=data,
+                interval=_interval(data.get("recurring")),
             )
+
+
+def _interval(recurring: Json | None) -> str:
+    if not recurring:
+        return ""
+    count = recurring.get("interval_count", 1)
+    return text(recurring["interval"]) if count == 1 else f"{count} {recurring['interval']}"
