@@ -53,6 +53,21 @@ def defer_auto_top_up_mail(auto_top_up_id: int, what: str) -> None:
     defer("billing.mail_auto_top_up", auto_top_up_id=auto_top_up_id, what=what)
 
 
+def defer_subscription_sync(subscription_id: UUID, stripe_subscription_id: str) -> None:
+    """Take over what Stripe says of a subscription and its invoices, one at a time per subscription."""
+    defer(
+        "billing.sync_subscription",
+        lock=f"subscription:{subscription_id}",
+        subscription_id=str(subscription_id),
+        stripe_subscription_id=stripe_subscription_id,
+    )
+
+
+def defer_renewal_failed_mail(invoice_id: int) -> None:
+    """Email the subscriber that an invoice couldn't be collected, with the link to pay it."""
+    defer("billing.send_renewal_failed", invoice_id=invoice_id)
+
+
 def defer_customer_deletion(customer_id: UUID) -> None:
     """Delete an erased account's customer at Stripe."""
     defer("billing.delete_customer", lock=f"customer:{customer_id}", customer_id=str(customer_id))

@@ -204,6 +204,46 @@ class NoPaymentMethod(BillingError):
     status = 409
 
 
+class UnknownPlan(BillingError):
+    """No plan on sale has this code, or it isn't synced to Stripe yet."""
+
+    code = "unknown_plan"
+    status = 404
+
+
+class AlreadySubscribed(BillingError):
+    """The account has a subscription, whose plan can be changed."""
+
+    code = "already_subscribed"
+    status = 409
+
+
+class UnknownSubscription(BillingError):
+    code = "unknown_subscription"
+    status = 404
+
+
+class SubscriptionFixed(BillingError):
+    """The subscription can't be changed like this; the message says why."""
+
+    code = "subscription_not_changeable"
+    status = 409
+
+
+class PaymentDeclined(BillingError):
+    """The bank declined, or wants its customer to confirm. Nothing was changed."""
+
+    code = "payment_declined"
+    status = 402
+
+
+class NoTerms(BillingError):
+    """An invoice was paid at a price that no plan has: staff must say what it grants."""
+
+    code = "no_terms"
+    status = 409
+
+
 class NoConsent(BillingError):
     """The card was saved without its owner's consent to charge it."""
 

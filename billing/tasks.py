@@ -14,11 +14,12 @@ from billing.customers import at_stripe
 from billing.deferring import defer_reconciliation
 from billing.errors import NothingToGoOnWith
 from billing.inbox import retention
-from billing.mail import auto_top_up, confirmation, payment_failed, reversals
+from billing.mail import auto_top_up, confirmation, payment_failed, renewal_failed, reversals
 from billing.privacy import erasure
 from billing.reconciliation import comparing, runs
 from billing.refunds import refunding
 from billing.reporting import daily_figures
+from billing.subscriptions import syncing
 from billing.webhooks import mirroring, unmatched_events
 from core.jobs.deferring import PATIENTLY
 from core.jobs.queues import MAIL, MONEY, STRIPE, UPKEEP
@@ -96,6 +97,30 @@ def top_up(auto_top_up_id: int) -> None:
 def mail_auto_top_up(auto_top_up_id: int, what: str) -> None:
     """Email the account's owner what became of its automatic top-up."""
     auto_top_up.send_auto_top_up_mail(auto_top_up_id, what)
+
+
+@app.task(name="billing.sync_subscription", queue=STRIPE, retry=PATIENTLY)
+def sync_subscription(subscription_id: str, stripe_subscription_id: str) -> None:
+    """Take over what Stripe says of a subscription and its invoices, and grant what is paid."""
+    syncing.sync_subscription(UUID(subscription_id), stripe_subscription_id)
+
+
+@app.periodic(cron="41 * * * *")
+@app.task(
+    name="billing.sync_subscriptions",
+    queue=UPKEEP,
+    queueing_lock="billing.sync_subscriptions",
+    lock="billing.sync_subscriptions",
+)
+def sync_subscriptions(timestamp: int) -> None:
+    """Sync the subscriptions that something is due of, or that wasn't asked about for long."""
+    syncing.defer_due_syncs()
+
+
+@app.task(name="billing.send_renewal_failed", queue=MAIL, retry=PATIENTLY)
+def send_renewal_failed(invoice_id: int) -> None:
+    """Email the subscriber that an invoice couldn't be collected, once."""
+    renewal_failed.send_renewal_failed_mail(invoice_id)
 
 
 @app.task(name="billing.delete_customer", queue=STRIPE, retry=PATIENTLY)

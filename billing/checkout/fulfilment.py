@@ -189,7 +189,11 @@ def _log_credited(purchase: Purchase, report: PaymentReport) -> None:
 
 
 def _expiry(purchase: Purchase, arrives_at: datetime.datetime) -> datetime.datetime | None:
-    """Return the expiry: 24-hour days, the same in all time zones, from arrival, as a bank may take days to pay."""
+    """Return the expiry: 24-hour days, the same in all time zones, from arrival, as a bank may take days to pay; a
+    subscription's credits have theirs.
+    """
+    if purchase.credits_expire_at is not None:
+        return purchase.credits_expire_at
     if purchase.validity_days is None:
         return None
     return arrives_at + datetime.timedelta(days=purchase.validity_days)

@@ -140,7 +140,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
         WrongStripeAccount: the key belongs to another account or mode than our data.
     """
     _check(order)
-    _check_rate(user)
+    check_purchase_rate(user)
     earlier = _earlier_purchase(user, order)
     if earlier is not None:
         return _repeated(earlier, order)
@@ -186,7 +186,8 @@ def _check(order: PurchaseOrder) -> None:
         )
 
 
-def _check_rate(user: User) -> None:
+def check_purchase_rate(user: User) -> None:
+    """Count a purchase or subscription about to be begun. Raises `TooManyPurchases`."""
     try:
         check_rate(f"purchase:{user.pk}", *settings.PURCHASE_RATE)
     except RateLimited as error:

@@ -20,9 +20,12 @@ from billing.provider.objects import (
     ProviderCustomer,
     ProviderDispute,
     ProviderEvent,
+    ProviderInvoice,
     ProviderMethod,
     ProviderRefund,
+    ProviderSubscription,
     SetUpCard,
+    SubscriptionRef,
 )
 
 T = TypeVar("T")
@@ -76,6 +79,22 @@ class CardRequest:
     user_id: str
     success_url: str
     cancel_url: str
+
+
+@dataclass(frozen=True)
+class SubscriptionRequest:
+    """A checkout to open for a subscription; ``with_tax_details`` asks for what an invoice should carry."""
+
+    subscription_id: str
+    user_id: str
+    customer_id: str
+    price_id: str
+    plan_code: str
+    trial_days: int
+    success_url: str
+    cancel_url: str
+    expires_at: datetime.datetime
+    with_tax_details: bool
 
 
 @dataclass(frozen=True)
@@ -206,6 +225,32 @@ class Provider(Protocol):
     def list_refunds(self, payment_intent_id: str) -> Iterator[ProviderRefund]:
         """Yield every refund of a payment, whoever made it."""
 
+    # Subscriptions
+
+    def create_subscription_session(self, request: SubscriptionRequest) -> CheckoutSession:
+        """Open the hosted page for a subscription; the same subscription always gets the same session. Raises
+        `CustomerNotFound`.
+        """
+
+    def retrieve_subscription(self, subscription_id: str) -> ProviderSubscription:
+        """Return a subscription's state."""
+
+    def invoices_of_subscription(self, subscription_id: str) -> Iterator[ProviderInvoice]:
+        """Yield a subscription's invoices, newest first."""
+
+    def retrieve_invoice(self, invoice_id: str) -> Invoice:
+        """Return an invoice."""
+
+    def change_price(
+        self, subscription_id: str, item_id: str, price_id: str, *, at_once: bool
+    ) -> ProviderSubscription:
+        """Move a subscription to another price: at once, with the difference charged for the rest of the period, or
+        unchanged until the next period. Raises `PaymentDeclined`; nothing was changed then.
+        """
+
+    def set_ending(self, subscription_id: str, *, ends: bool) -> ProviderSubscription:
+        """Let a subscription end with its period, or go on."""
+
     # Reconciliation: the page of a period's objects that follows ``after``; if empty, the first
 
     def sessions_page(
@@ -243,6 +288,8 @@ class Provider(Protocol):
     def method_of(self, event: ProviderEvent) -> ProviderMethod: ...
 
     def set_up_card_of(self, event: ProviderEvent) -> SetUpCard: ...
+
+    def subscription_of(self, event: ProviderEvent) -> SubscriptionRef: ...
 
     def why_not_ours(self, event: ProviderEvent) -> str:
         """Return why an event isn't of our account and mode; empty if it is."""

@@ -31,6 +31,7 @@ class EventKind(Enum):
     METHOD = auto()
     METHOD_DETACHED = auto()
     CARD_SET_UP = auto()
+    SUBSCRIPTION = auto()
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,64 @@ class CheckoutSession:
     customer_id: str
     customer_email: str
     metadata: Json
+    livemode: bool
+    created: datetime.datetime
+    subscription_id: str = ""
+
+
+@dataclass(frozen=True)
+class SubscriptionRef:
+    """The subscription that an event is about; ``reference`` is our own row's id."""
+
+    subscription_id: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class ProviderSubscription:
+    """A subscription to one price. ``is_ending``: it ends with its period, or at a date that is set."""
+
+    id: str
+    status: str
+    reference: str
+    item_id: str
+    price_id: str
+    period_start: datetime.datetime
+    period_end: datetime.datetime
+    is_ending: bool
+    ended_at: datetime.datetime | None
+
+
+@dataclass(frozen=True)
+class InvoiceLine:
+    """A line of a subscription's invoice: a period of a price, or, as a proration, the rest of one, which is negative
+    where it gives back what ``credited_lines`` charged.
+    """
+
+    id: str
+    amount: int
+    price_id: str
+    is_proration: bool
+    period_start: datetime.datetime
+    period_end: datetime.datetime
+    credited_lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ProviderInvoice:
+    """An invoice of a subscription. ``payment_intent_id`` is that of its payment, empty until then or if there was
+    nothing to pay; ``attempts`` counts those to collect it; ``hosted_url`` is where the customer pays it.
+    """
+
+    id: str
+    status: str
+    amount_due: int
+    amount_paid: int
+    currency: str
+    hosted_url: str
+    attempts: int
+    payment_intent_id: str
+    lines: tuple[InvoiceLine, ...]
     livemode: bool
     created: datetime.datetime
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from accounts.time_zones import site_zone
 from billing.errors import NoReceipt
 from billing.provider import provider
+from billing.provider.objects import Invoice
 from billing.purchases.log import lock_purchase
 from billing.purchases.models import Purchase
 from billing.purchases.payment_methods import paid_with
@@ -69,9 +70,15 @@ def invoice_address(purchase: Purchase) -> str:
         NoReceipt: nothing was paid, or Stripe hasn't issued the invoice yet.
         StripeUnavailable, StripeRefused: no answer.
     """
-    if not (purchase.has_receipt and purchase.invoiced_by_stripe and purchase.stripe_session_id):
+    if not (purchase.has_receipt and purchase.invoiced_by_stripe):
         raise NoReceipt(_("This purchase has no invoice."))
-    invoice = provider().invoice_of_session(purchase.stripe_session_id)
+    invoice: Invoice | None
+    if purchase.stripe_invoice_id:
+        invoice = provider().retrieve_invoice(purchase.stripe_invoice_id)
+    elif purchase.stripe_session_id:
+        invoice = provider().invoice_of_session(purchase.stripe_session_id)
+    else:
+        raise NoReceipt(_("This purchase has no invoice."))
     if invoice is None or not invoice.pdf_url:
         raise NoReceipt(_("The invoice isn’t ready yet. Please try again in a minute."))
     return invoice.pdf_url

@@ -23,6 +23,7 @@ from billing.provider.objects import (
     ProviderMethod,
     ProviderRefund,
     SetUpCard,
+    SubscriptionRef,
 )
 from billing.stripe.bulkhead import place
 from billing.stripe.charging import cancel_payment, charge_method, payments_of_customer, retrieve_payment
@@ -45,16 +46,27 @@ from billing.stripe.objects.events import read_event
 from billing.stripe.objects.payments import read_charge, read_intent, read_invoice, read_session
 from billing.stripe.objects.reversals import read_dispute, read_refund
 from billing.stripe.portal import open_portal
+from billing.stripe.objects.subscriptions import read_subscription_ref
 from billing.stripe.signatures import verify_event
+from billing.stripe.subscriptions import (
+    change_price,
+    create_subscription_session,
+    invoices_of_subscription,
+    retrieve_invoice,
+    retrieve_subscription,
+    set_ending,
+)
 
 __all__ = [
     "cancel_payment",
+    "change_price",
     "charge_method",
     "charge_of",
     "charge_of_payment",
     "create_checkout_session",
     "create_customer",
     "create_refund",
+    "create_subscription_session",
     "customer_of",
     "delete_customer",
     "detach_method",
@@ -63,6 +75,7 @@ __all__ = [
     "expire_session",
     "intent_of",
     "invoice_of_session",
+    "invoices_of_subscription",
     "is_mirrored",
     "list_methods",
     "list_refunds",
@@ -77,12 +90,16 @@ __all__ = [
     "refund_of",
     "refunds_page",
     "require_own_account",
+    "retrieve_invoice",
     "retrieve_payment",
     "retrieve_session",
+    "retrieve_subscription",
     "session_of",
     "sessions_page",
     "set_default_method",
+    "set_ending",
     "set_up_card_of",
+    "subscription_of",
     "update_customer",
     "verify_event",
     "why_not_ours",
@@ -232,6 +249,10 @@ def method_of(event: ProviderEvent) -> ProviderMethod:
 
 def set_up_card_of(event: ProviderEvent) -> SetUpCard:
     return read_set_up_card(event.subject)
+
+
+def subscription_of(event: ProviderEvent) -> SubscriptionRef:
+    return read_subscription_ref(event.subject)
 
 
 def _created_in(start: datetime.datetime, end: datetime.datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from billing.purchases.matching import purchase_of_intent, purchase_of_session
 from billing.purchases.payment_reports import PaymentReport
 from billing.purchases.payments import keep_payment
 from billing.refunds.events import REVERSAL_HANDLERS
+from billing.subscriptions.events import SUBSCRIPTION_HANDLERS, checkout_reported
 
 
 def apply_event(event: ProviderEvent) -> Outcome:
@@ -24,12 +25,17 @@ def apply_event(event: ProviderEvent) -> Outcome:
     about_customer = CUSTOMER_HANDLERS.get(event.kind)
     if about_customer is not None:
         return APPLIED if about_customer(event) else STORED
+    about_subscription = SUBSCRIPTION_HANDLERS.get(event.kind)
+    if about_subscription is not None:
+        return APPLIED if about_subscription(event) else STORED
     handler = HANDLERS.get(event.kind)
     return handler(event) if handler else STORED
 
 
 def _session_reported(event: ProviderEvent) -> Outcome:
     session = provider().session_of(event)
+    if session.mode == "subscription":
+        return APPLIED if checkout_reported(session) else STORED
     if session.mode != "payment":
         return STORED  # a card was added: its own events say which
     return _fulfil(event, session, PaymentReport.from_session(session, event.created))

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "billing.customers",
     "billing.purchases",
     "billing.auto_top_up",
+    "billing.subscriptions",
     "billing.inbox",
     "billing.refunds",
     "billing.receipts",

@@ -151,9 +151,10 @@ def test_staff_edit_a_plan_in_the_main_unit(admin_client: Client, sandbox: Sandb
     answer = admin_client.post(page, form)
     assert answer.status_code == 302, answer.content
     plan.refresh_from_db()
-    assert (plan.price_minor, plan.credits, plan.rollover_months) == (4500, 6000, None)
+    assert (plan.price_minor, plan.credits, plan.rollover_months) == (4500, Decimal(6000), None)
     audited = AuditEntry.objects.filter(kind="plans.plan").latest("pk")
-    assert (audited.before["price_minor"], audited.after["price_minor"]) == (4000, 4500)
+    before, after = audited.before or {}, audited.after or {}
+    assert (before["price_minor"], after["price_minor"]) == (4000, 4500)
     assert admin_client.post(page, {**form, "price": "0"}).status_code == 200
     assert admin_client.get("/admin/plans/plan/").status_code == 200
 

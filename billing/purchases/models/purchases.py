@@ -90,6 +90,11 @@ class Purchase(models.Model):
     stripe_session_id = models.CharField(_("Stripe session"), max_length=255, unique=True, null=True)
     stripe_customer_id = models.CharField(_("Stripe customer"), max_length=255, blank=True)
     checkout_url = models.TextField(_("checkout URL"), blank=True)
+    # Set if an invoice of a subscription was paid instead; its credits expire with the period.
+    stripe_invoice_id = models.CharField(
+        _("Stripe invoice"), max_length=255, blank=True, default="", db_default=""
+    )
+    credits_expire_at = models.DateTimeField(_("credits expire"), null=True)
     # Set if a saved card was charged instead of a checkout opened: the card, and the consent to charge it.
     charged_method = models.ForeignKey(
         SavedMethod, verbose_name=_("charged card"), on_delete=models.PROTECT, null=True, related_name="+"
@@ -132,6 +137,11 @@ class Purchase(models.Model):
                 condition=Q(charged_method=None, consent=None)
                 | Q(charged_method__isnull=False, consent__isnull=False),
                 name="purchase_charges_with_consent",
+            ),
+            models.UniqueConstraint(
+                fields=["stripe_invoice_id"],
+                condition=~Q(stripe_invoice_id=""),
+                name="purchase_one_per_invoice",
             ),
             models.CheckConstraint(condition=Q(credits__gt=0), name="purchase_credits_positive"),
             models.CheckConstraint(condition=Q(price_minor__gte=0), name="purchase_price_not_negative"),
@@ -246,12 +256,14 @@ class Purchase(models.Model):
     @property
     def bypassed_stripe(self) -> bool:
         """Return whether the purchase was free and completed without Stripe."""
-        return self.is_credited and not self.price_minor and self.stripe_session_id is None
+        is_free = self.is_credited and not self.price_minor
+        return is_free and self.stripe_session_id is None and not self.stripe_invoice_id
 
     @property
     def session_reference(self) -> str | None:
         """Return the id buyers look the purchase up by: Stripe's session id, or its own without a session."""
-        return str(self.pk) if self.bypassed_stripe or self.charges_card else self.stripe_session_id
+        has_no_session = self.bypassed_stripe or self.charges_card or self.stripe_invoice_id
+        return str(self.pk) if has_no_session else self.stripe_session_id
 
     @property
     def charges_card(self) -> bool:

@@ -44,6 +44,16 @@ KINDS = {
     "payment_method.automatically_updated": EventKind.METHOD,
     "payment_method.detached": EventKind.METHOD_DETACHED,
     "setup_intent.succeeded": EventKind.CARD_SET_UP,
+    "customer.subscription.created": EventKind.SUBSCRIPTION,
+    "customer.subscription.updated": EventKind.SUBSCRIPTION,
+    "customer.subscription.deleted": EventKind.SUBSCRIPTION,
+    "customer.subscription.paused": EventKind.SUBSCRIPTION,
+    "customer.subscription.resumed": EventKind.SUBSCRIPTION,
+    "invoice.paid": EventKind.SUBSCRIPTION,
+    "invoice.payment_failed": EventKind.SUBSCRIPTION,
+    "invoice.payment_action_required": EventKind.SUBSCRIPTION,
+    "invoice.voided": EventKind.SUBSCRIPTION,
+    "invoice.marked_uncollectible": EventKind.SUBSCRIPTION,
 }
 
 

@@ -89,6 +89,7 @@ def read_session(data: Json) -> CheckoutSession:
             metadata=metadata,
             livemode=bool(data.get("livemode")),
             created=instant(data["created"]),
+            subscription_id=id_of(data.get("subscription")) or "",
         )
 
 

@@ -1,0 +1,83 @@
+"""Read subscriptions, their invoices, and which subscription an event is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from billing.provider.objects import InvoiceLine, Json, ProviderInvoice, ProviderSubscription, SubscriptionRef
+from billing.stripe.objects.reading import currency, id_of, instant, minor, reading, reference, text, words
+
+# The metadata key of our own row's id.
+OURS = "subscription_id"
+
+
+def read_subscription(data: Json) -> ProviderSubscription:
+    """Read a subscription. Its period is that of its first item, as are its price and interval."""
+    with reading("subscription"):
+        item = data["items"]["data"][0]
+        ended = data.get("ended_at")
+        return ProviderSubscription(
+            id=text(data["id"]),
+            status=words(data["status"], 20),
+            reference=reference((data["metadata"] or {}).get(OURS)),
+            item_id=text(item["id"]),
+            price_id=text(item["price"]["id"]),
+            period_start=instant(item["current_period_start"]),
+            period_end=instant(item["current_period_end"]),
+            is_ending=bool(data["cancel_at_period_end"]) or data.get("cancel_at") is not None,
+            ended_at=instant(ended) if ended else None,
+        )
+
+
+def read_subscription_ref(subject: Json) -> SubscriptionRef:
+    """Read which subscription a subscription or an invoice is about; empty for other invoices."""
+    with reading("subscription or invoice"):
+        if subject.get("object") == "subscription":
+            return SubscriptionRef(text(subject["id"]), reference((subject["metadata"] or {}).get(OURS)))
+        details = (subject.get("parent") or {}).get("subscription_details") or {}
+        return SubscriptionRef(
+            id_of(details.get("subscription")) or "", reference((details.get("metadata") or {}).get(OURS))
+        )
+
+
+def read_subscription_invoice(data: Json, lines: list[Any]) -> ProviderInvoice:
+    """Read an invoice with its payments and all its lines."""
+    with reading("invoice"):
+        return ProviderInvoice(
+            id=text(data["id"]),
+            status=words(data["status"], 20),
+            amount_due=minor(data["amount_due"]),
+            amount_paid=minor(data["amount_paid"]),
+            currency=currency(data["currency"]),
+            hosted_url=words(data.get("hosted_invoice_url"), 2000),
+            attempts=minor(data.get("attempt_count") or 0),
+            payment_intent_id=_payment_of((data.get("payments") or {}).get("data") or []),
+            lines=tuple(_line(line) for line in lines),
+            livemode=bool(data.get("livemode")),
+            created=instant(data["created"]),
+        )
+
+
+def _line(data: Json) -> InvoiceLine:
+    parent = data.get("parent") or {}
+    details = parent.get("subscription_item_details") or parent.get("invoice_item_details") or {}
+    credited = (details.get("proration_details") or {}).get("credited_items") or {}
+    price = ((data.get("pricing") or {}).get("price_details") or {}).get("price")
+    return InvoiceLine(
+        id=text(data["id"]),
+        amount=minor(data["amount"]),
+        price_id=id_of(price) or "",
+        is_proration=bool(details.get("proration")),
+        period_start=instant(data["period"]["start"]),
+        period_end=instant(data["period"]["end"]),
+        credited_lines=tuple(text(line) for line in credited.get("invoice_line_items") or ()),
+    )
+
+
+def _payment_of(payments: list[Any]) -> str:
+    for each in payments:
+        payment = each.get("payment")
+        if each.get("status") == "paid" and isinstance(payment, Mapping):
+            return id_of(payment.get("payment_intent")) or ""
+    return ""

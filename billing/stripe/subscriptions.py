@@ -1,0 +1,91 @@
+"""Call Stripe about subscriptions and their invoices, for `billing.stripe.gateway`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from billing.errors import PaymentDeclined, StripeRefused
+from billing.provider.interface import SubscriptionRequest
+from billing.provider.objects import CheckoutSession, Invoice, ProviderInvoice, ProviderSubscription
+from billing.stripe.client import LIST_PAGE, call, client, pages
+from billing.stripe.customers import naming_a_customer
+from billing.stripe.objects.payments import read_invoice, read_session
+from billing.stripe.objects.subscriptions import OURS, read_subscription, read_subscription_invoice
+
+# What Stripe answers if the bank declines, or asks for the customer, who isn't on a page of its own.
+DECLINED = ("card_declined", "authentication_required", "subscription_payment_intent_requires_action")
+
+
+def create_subscription_session(request: SubscriptionRequest) -> CheckoutSession:
+    """Open the hosted page for a subscription, under a key as that of a purchase."""
+    metadata = {
+        OURS: request.subscription_id,
+        "user_id": request.user_id,
+        "plan_code": request.plan_code,
+    }
+    data: dict[str, Any] = {"metadata": metadata}
+    if request.trial_days:
+        data["trial_period_days"] = request.trial_days
+    params: Any = {
+        "mode": "subscription",
+        "line_items": [{"price": request.price_id, "quantity": 1}],
+        "customer": request.customer_id,
+        "client_reference_id": request.subscription_id,
+        "metadata": metadata,
+        # Stripe does not copy a session's metadata to its subscription.
+        "subscription_data": data,
+        "success_url": request.success_url,
+        "cancel_url": request.cancel_url,
+        "expires_at": int(request.expires_at.timestamp()),
+        "automatic_tax": {"enabled": False},
+        "allow_promotion_codes": False,
+    }
+    if request.with_tax_details:
+        params["billing_address_collection"] = "required"
+        params["tax_id_collection"] = {"enabled": True}
+        params["customer_update"] = {"address": "auto", "name": "auto"}
+    options: Any = {"idempotency_key": f"subscription-{request.subscription_id}-{request.customer_id}"}
+    with naming_a_customer():
+        return read_session(call(lambda: client().v1.checkout.sessions.create(params, options)))
+
+
+def retrieve_subscription(subscription_id: str) -> ProviderSubscription:
+    return read_subscription(call(lambda: client().v1.subscriptions.retrieve(subscription_id)))
+
+
+def invoices_of_subscription(subscription_id: str) -> Iterator[ProviderInvoice]:
+    params = {"subscription": subscription_id, "limit": LIST_PAGE, "expand": ["data.payments"]}
+    for data in pages(client().v1.invoices.list, params):
+        yield read_subscription_invoice(data, _lines_of(data))
+
+
+def retrieve_invoice(invoice_id: str) -> Invoice:
+    return read_invoice(call(lambda: client(hurried=True).v1.invoices.retrieve(invoice_id)))
+
+
+def change_price(subscription_id: str, item_id: str, price_id: str, *, at_once: bool) -> ProviderSubscription:
+    params: Any = {"items": [{"id": item_id, "price": price_id}], "proration_behavior": "none"}
+    if at_once:
+        params |= {"proration_behavior": "always_invoice", "payment_behavior": "error_if_incomplete"}
+    try:
+        return read_subscription(call(lambda: client().v1.subscriptions.update(subscription_id, params)))
+    except StripeRefused as error:
+        if error.params.get("stripe_code") in DECLINED:
+            raise PaymentDeclined(
+                "Your bank declined the payment. Nothing was changed.", **error.params
+            ) from error
+        raise
+
+
+def set_ending(subscription_id: str, *, ends: bool) -> ProviderSubscription:
+    params: Any = {"cancel_at_period_end": ends}
+    return read_subscription(call(lambda: client().v1.subscriptions.update(subscription_id, params)))
+
+
+def _lines_of(data: Any) -> list[Any]:
+    """Return all lines of an invoice, which itself has the first ten."""
+    if not data["lines"]["has_more"]:
+        return list(data["lines"]["data"])
+    fetch = client().v1.invoices.line_items.list
+    return list(pages(lambda params: fetch(data["id"], params), {"limit": LIST_PAGE}))

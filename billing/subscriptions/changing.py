@@ -1,0 +1,69 @@
+"""Change a subscription: to another plan, or to end with its period. Stripe is asked; its answer is taken over.
+
+A dearer plan begins at once: Stripe charges the difference for the rest of the period, and the credits' difference is
+granted when that is paid. A cheaper one, and the end, begin with the next period. No granted credits are touched.
+"""
+
+from __future__ import annotations
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from billing.errors import SubscriptionFixed
+from billing.provider import provider
+from billing.subscriptions.models import Subscription, Terms
+from billing.subscriptions.subscribing import find_plan, require_manager
+from billing.subscriptions.syncing import sync_subscription, take_over
+
+
+def change_plan(user: User, subscription: Subscription, plan_code: str) -> Subscription:
+    """Move a subscription to another plan, and return it as it is then.
+
+    Raises:
+        MayNotManageBilling: only who manages the account's billing may.
+        UnknownPlan: no plan on sale has this code.
+        SubscriptionFixed: it isn't running, or the plan has another currency or interval.
+        PaymentDeclined: the bank declined the difference; nothing was changed.
+        StripeBusy, StripeUnavailable, StripeRefused: no answer; asking again tells.
+    """
+    require_manager(user, subscription.account)
+    _require_running(subscription)
+    plan, terms = find_plan(plan_code), subscription.terms
+    if (plan.currency, plan.interval) != (terms.currency, terms.interval):
+        raise SubscriptionFixed(
+            _("This plan has another currency or billing period. Cancel, then subscribe to it.")
+        )
+    if plan.code == terms.plan_code:
+        return subscription
+    Terms.of_plan(subscription, plan)
+    at_once = plan.price_minor > terms.price_minor
+    with provider().place():
+        asked_at = timezone.now()
+        changed = provider().change_price(
+            str(subscription.stripe_subscription_id),
+            subscription.stripe_item_id,
+            plan.current_price_id,
+            at_once=at_once,
+        )
+        take_over(subscription.pk, changed, asked_at)
+        return sync_subscription(subscription.pk)
+
+
+def set_ending(user: User, subscription: Subscription, *, ends: bool) -> Subscription:
+    """Let a subscription end with its period, or go on after all. Raises as `change_plan`."""
+    require_manager(user, subscription.account)
+    if not subscription.is_alive:
+        raise SubscriptionFixed(_("This subscription has ended."))
+    with provider().place():
+        asked_at = timezone.now()
+        changed = provider().set_ending(str(subscription.stripe_subscription_id), ends=ends)
+        take_over(subscription.pk, changed, asked_at)
+    return Subscription.objects.prefetch_related("all_terms").get(pk=subscription.pk)
+
+
+def _require_running(subscription: Subscription) -> None:
+    if not subscription.is_alive:
+        raise SubscriptionFixed(_("This subscription has ended."))
+    if subscription.status not in Subscription.RUNNING:
+        raise SubscriptionFixed(_("Pay the open invoice first."))

@@ -1,0 +1,143 @@
+"""Keep a subscription's invoices; turn each paid one into a purchase, which grants its credits once.
+
+A purchase brings history, receipt, refund, dispute and clawback with it. Its lot is its own: what a later change,
+cancelation or refund does never touches another.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+
+from billing.checkout.fulfilment import fulfil_locked_purchase
+from billing.deferring import defer_renewal_failed_mail
+from billing.provider import provider
+from billing.provider.objects import ProviderInvoice
+from billing.purchases.log import Change, Source, record
+from billing.purchases.models import Purchase
+from billing.purchases.payment_reports import PaymentReport, PaymentState
+from billing.purchases.payments import take_turn
+from billing.subscriptions.allowances import Allowance, TermsAt, allowances_of
+from billing.subscriptions.models import GrantedLine, Subscription, SubscriptionInvoice
+
+log = structlog.get_logger(__name__)
+PAID, OPEN = "paid", "open"
+LONGEST_PLAN_NAME = 60
+
+
+def keep_invoice(
+    subscription_id: UUID, invoice: ProviderInvoice, terms_at: TermsAt, source: Source
+) -> SubscriptionInvoice:
+    """Keep what Stripe says of an invoice. If it is paid, grant its credits; if it can't be collected, mail, each once.
+
+    Raises:
+        NoTerms: it is paid at a price that no plan has.
+        StripeUnavailable, StripeRefused: its payment couldn't be read.
+    """
+    known = SubscriptionInvoice.objects.filter(stripe_invoice_id=invoice.id).first()
+    if known is not None and known.purchase_id:
+        return known
+    report = _payment_report(invoice) if invoice.status == PAID else None
+    with transaction.atomic():
+        take_turn(invoice.payment_intent_id)
+        row = Subscription.objects.select_for_update(of=("self",)).get(pk=subscription_id)
+        kept, _created = SubscriptionInvoice.objects.update_or_create(
+            stripe_invoice_id=invoice.id,
+            defaults={
+                "status": invoice.status,
+                "amount_minor": invoice.amount_due,
+                "currency": invoice.currency,
+                "hosted_url": invoice.hosted_url,
+                "attempted": invoice.attempts > 0,
+            },
+            create_defaults={
+                "subscription": row,
+                "status": invoice.status,
+                "amount_minor": invoice.amount_due,
+                "currency": invoice.currency,
+                "hosted_url": invoice.hosted_url,
+                "attempted": invoice.attempts > 0,
+                "issued_at": invoice.created,
+            },
+        )
+        if report is not None and kept.purchase_id is None:
+            _grant(row, kept, allowances_of(row, invoice, terms_at, timezone.now()), report, source)
+        elif invoice.status == OPEN and kept.attempted and kept.failure_mailed_at is None:
+            defer_renewal_failed_mail(kept.pk)
+    return kept
+
+
+def _payment_report(invoice: ProviderInvoice) -> PaymentReport:
+    """Report the invoice's payment; without one, what was settled by the customer's balance or outside Stripe."""
+    if invoice.payment_intent_id:
+        return PaymentReport.from_intent(
+            provider().retrieve_payment(invoice.payment_intent_id), timezone.now()
+        )
+    return PaymentReport(
+        PaymentState.PAID, invoice.amount_paid, invoice.currency, at=timezone.now(), livemode=invoice.livemode
+    )
+
+
+def _grant(
+    row: Subscription,
+    kept: SubscriptionInvoice,
+    allowances: list[Allowance],
+    report: PaymentReport,
+    source: Source,
+) -> None:
+    """Write down a purchase of what the invoice grants, and fulfil it in the same transaction."""
+    if not allowances:
+        return
+    purchase = _purchase_of(row, kept, allowances, report)
+    record(purchase, Change("started", detail={"invoice": kept.stripe_invoice_id}), source)
+    kept.purchase = purchase
+    kept.save(update_fields=["purchase"])
+    GrantedLine.objects.bulk_create(
+        GrantedLine(
+            invoice=kept,
+            stripe_line_id=each.line.id,
+            stripe_price_id=each.line.price_id,
+            credits=each.credits,
+        )
+        for each in allowances
+    )
+    fulfil_locked_purchase(purchase, report, source)
+    log.info("subscription_invoice_granted", invoice=kept.stripe_invoice_id, purchase=str(purchase.pk))
+
+
+def _purchase_of(
+    row: Subscription, kept: SubscriptionInvoice, allowances: list[Allowance], report: PaymentReport
+) -> Purchase:
+    terms = allowances[-1].terms
+    expiries = [each.expires_at for each in allowances]
+    last = None if None in expiries else max(each for each in expiries if each is not None)
+    return Purchase(
+        user=row.created_by,
+        account=row.account,
+        package_code=terms.plan_code,
+        package_name=_name(allowances[-1]),
+        credits=sum(each.credits for each in allowances),
+        price_minor=report.amount_minor,
+        list_price_minor=report.amount_minor,
+        currency=report.currency,
+        discount_percentage=0,
+        invoiced_by_stripe=True,
+        stripe_invoice_id=kept.stripe_invoice_id,
+        credits_expire_at=last,
+    )
+
+
+def _name(allowance: Allowance) -> str:
+    """Name the plan and its period, as statements, receipts and emails show it: “Plus, 1 Dec 2026 – 1 Jan 2027”."""
+    line = allowance.line
+    with translation.override(settings.LANGUAGE_CODE):
+        first, last = (
+            date_format(timezone.localtime(moment), "j M Y")
+            for moment in (line.period_start, line.period_end)
+        )
+    return f"{allowance.terms.plan_name[:LONGEST_PLAN_NAME]}, {first} – {last}"
