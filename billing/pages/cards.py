@@ -42,6 +42,7 @@ from billing.errors import (
     UnknownPaymentMethod,
 )
 from billing.pages.forms import TopUpForm
+from billing.pages.shown_plans import billing_plan, confirm_subscribed
 from billing.provider import provider
 from core.uuids import as_uuid
 from credits.ledger import operations as ledger
@@ -61,6 +62,9 @@ def billing_page(request: HttpRequest) -> HttpResponse:
     user, team = cast(User, request.user), acting_team(request)
     account = account_of(user, team).first()
     manages = account is None or manages_billing(user, account)
+    if manages and request.GET.get("subscribed"):
+        confirm_subscribed(request, account)
+        return redirect("credits-billing")
     if account is not None and manages and request.GET.get("added"):
         _refresh(account)
         return redirect("credits-billing")
@@ -71,6 +75,7 @@ def billing_page(request: HttpRequest) -> HttpResponse:
         "has_customer": bool(account) and manages and hasattr(account, "customer"),
         "consent": adding_a_card(),
         **(top_up_context(account) if manages else {}),
+        **(billing_plan(account) if manages else {}),
     }
     return render(request, "credits/billing.html", context)
 

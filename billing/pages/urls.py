@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.pages import auto_top_up, cards, views
+from billing.pages import auto_top_up, cards, plans, views
 from billing.pages import dismissal as dismissal_views
 from billing.pages import receipts as receipt_views
 
@@ -22,6 +22,9 @@ urlpatterns = [
     path("billing/auto-top-up", auto_top_up.save, name="credits-auto-top-up"),
     path("billing/auto-top-up/off", auto_top_up.off, name="credits-auto-top-up-off"),
     path("billing/auto-top-up/again", auto_top_up.again, name="credits-auto-top-up-again"),
+    path("billing/plan/subscribe", plans.subscribe_to, name="credits-subscribe"),
+    path("billing/plan/change", plans.change, name="credits-plan-change"),
+    path("billing/plan/ending", plans.change_ending, name="credits-plan-ending"),
     path("billing/portal", cards.portal, name="credits-portal"),
     path("history/", views.history_page, name="credits-history"),
     path("purchases/<uuid:purchase_id>/dismiss", dismissal_views.dismiss, name="credits-dismiss"),

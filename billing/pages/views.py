@@ -51,6 +51,7 @@ from billing.errors import (
 from billing.packages.selectors import offers_on_sale
 from billing.pages.amounts import amount_cards
 from billing.pages.coming_back import tell_who_comes_back
+from billing.pages.shown_plans import shop_plans
 from billing.privacy.export import write_export
 from billing.purchases.failures import why_failed
 from billing.purchases.models import Purchase, PurchaseEvent
@@ -107,6 +108,7 @@ def _shop(
         "taken": taken_codes(user, team) if any(is_once(offer.package) for offer in window) else set(),
         "recent": recent_purchases(purchases_of(user, team=team), RECENT),
         "back": local_path(request.GET.get("next", "")) or came_from,
+        **shop_plans(user, team),
         # A token per display of the page, so that pressing Buy twice makes one purchase.
         "order_token": uuid.uuid4(),
     }

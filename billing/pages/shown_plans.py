@@ -1,0 +1,71 @@
+"""Read what the shop and the billing page show of plans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from django.contrib import messages
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from accounts.teams.models import Team
+from billing.customers.permissions import manages_billing
+from billing.errors import BillingError
+from billing.provider import provider
+from billing.subscriptions.models import Subscription
+from billing.subscriptions.selectors import alive_subscription, plans_on_sale
+from billing.subscriptions.syncing import sync_subscription
+from core.uuids import as_uuid
+from credits.ledger.holders import account_of
+from credits.ledger.models import Account
+
+log = structlog.get_logger(__name__)
+
+
+def shop_plans(user: User, team: Team | None) -> dict[str, Any]:
+    """Return what the plans' section of the shop shows; nothing without plans."""
+    plans = plans_on_sale()
+    account = account_of(user, team).first() if plans else None
+    taken = alive_subscription(account) if account else None
+    return {
+        "plans": plans,
+        "subscribed": taken if taken and taken.stripe_subscription_id else None,
+        "may_subscribe": team is None or (account is not None and manages_billing(user, account)),
+    }
+
+
+def billing_plan(account: Account | None) -> dict[str, Any]:
+    """Return what the billing page shows of the account's plan."""
+    taken = alive_subscription(account) if account else None
+    plan = taken if taken and taken.stripe_subscription_id else None
+    others = plans_on_sale()
+    if plan is not None:
+        terms = plan.terms
+        others = [
+            each
+            for each in others
+            if (each.currency, each.interval) == (terms.currency, terms.interval)
+            and each.code != terms.plan_code
+        ]
+        if plan.status not in Subscription.RUNNING:
+            others = []
+    return {"plan": plan, "plans_to_take": others}
+
+
+def confirm_subscribed(request: HttpRequest, account: Account | None) -> None:
+    """Take over what a checkout led to, as its webhook may still be on its way, and say so."""
+    named = as_uuid(request.GET.get("subscribed", ""))
+    row = Subscription.objects.filter(account=account, pk=named).first() if account and named else None
+    if row is None:
+        return
+    try:
+        with provider().place(wait_s=0):
+            row = sync_subscription(row.pk)
+    except BillingError as error:
+        log.warning("subscription_not_synced", subscription=str(row.pk), code=error.code)
+    if row.status in Subscription.RUNNING:
+        messages.success(request, _("Your plan has started."))
+    else:
+        messages.info(request, _("Your plan starts as soon as the payment is confirmed."))
