@@ -18,6 +18,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(_("Purchases"), "shopping_cart", "purchases_purchase"),
                 _item(_("Payments"), "credit_card", "purchases_payment"),
+                _item(_("Subscriptions"), "event_repeat", "subscriptions_subscription"),
                 _item(_("Packages"), "inventory_2", "packages_package"),
                 _item(_("Plans"), "autorenew", "plans_plan"),
                 _item(_("Custom amounts"), "attach_money", "packages_customamount"),

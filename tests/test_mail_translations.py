@@ -33,9 +33,11 @@ from billing.customers.models import Consent
 from billing.mail.auto_top_up import send_auto_top_up_mail
 from billing.mail.confirmation import send_purchase_confirmation
 from billing.mail.payment_failed import send_payment_failed_mail
+from billing.mail.renewal_failed import send_renewal_failed_mail
 from billing.mail.reversals import send_refund_mail, tell_staff_of_dispute
 from billing.purchases.models import Purchase
 from billing.refunds.models import Dispute, Refund
+from billing.subscriptions.models import Subscription, SubscriptionInvoice, Terms
 from credits.gifts import giving as gifts
 from credits.gifts.mail import send_gift_mail
 from credits.ledger import operations as ledger
@@ -172,6 +174,23 @@ def send_failures(person: User, team: Team) -> None:
         assert send_payment_failed_mail(moved(purchase, "failed").pk)
 
 
+def send_renewal_failures(person: User, team: Team) -> None:
+    for number, account in enumerate((ledger.open_account(person), ledger.open_team_account(team))):
+        price = {"stripe_price_id": "5", "price_minor": 500, "currency": "usd"}
+        row = Subscription.objects.create(account=account, status="past_due", stripe_price_id="5")
+        Terms.objects.create(subscription=row, plan_code="5", plan_name="55", credits=5, **price)
+        invoice = SubscriptionInvoice.objects.create(
+            subscription=row,
+            stripe_invoice_id=f"{number}",
+            status="open",
+            amount_minor=500,
+            currency="usd",
+            hosted_url="https://example.com/5",
+            issued_at=timezone.now(),
+        )
+        assert send_renewal_failed_mail(invoice.pk)
+
+
 def tell_of_disputes(person: User) -> None:
     purchase = paid(person, package_name="55")
     for number, status in enumerate(Dispute.Status):
@@ -244,6 +263,7 @@ def test_every_word_of_every_mail_can_be_translated(person: User, team: Team) ->
     send_confirmations(person, team)
     send_refunds(numbered(3), team)
     send_failures(person, team)
+    send_renewal_failures(person, team)
     tell_of_disputes(person)
     send_gifts(person)
     send_expiry_warnings(person, team)

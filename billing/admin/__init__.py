@@ -18,4 +18,5 @@ from billing.admin import (  # noqa: F401 - each registers its pages
     related,
     returns,
     saved_cards,
+    subscriptions,
 )

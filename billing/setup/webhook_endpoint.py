@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
+from billing.plans.models import Plan
 from billing.setup.webhook_events import WANTED_EVENTS
 from billing.stripe.client import LIST_PAGE, ask
 from billing.stripe.objects.reading import reading, text
@@ -76,11 +77,20 @@ PERMISSIONS = (
 
 
 INVOICES = Permission("Invoices: read", lambda stripe: stripe.invoices.list(FEWEST))
+SUBSCRIPTIONS = (
+    Permission("Subscriptions: read", lambda stripe: stripe.subscriptions.list(FEWEST)),
+    Permission(
+        "Subscriptions: write",
+        lambda stripe: stripe.subscriptions.update(f"sub_{NOTHING}", {"cancel_at_period_end": True}),
+    ),
+)
 
 
 def permissions_needed() -> list[Permission]:
     """Return the permissions needed; reading is tested by a list, writing by changing what doesn't exist."""
-    return [*PERMISSIONS, *([INVOICES] if settings.STRIPE_INVOICES else [])]
+    sells_plans = Plan.objects.filter(is_active=True).exists()
+    invoices = [INVOICES] if settings.STRIPE_INVOICES or sells_plans else []
+    return [*PERMISSIONS, *invoices, *(SUBSCRIPTIONS if sells_plans else ())]
 
 
 def fetch_account() -> StripeAccountState:

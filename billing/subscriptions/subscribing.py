@@ -40,6 +40,8 @@ log = structlog.get_logger(__name__)
 Status = Subscription.Status
 # A checkout is offered again only while there is time to pay it.
 TIME_TO_PAY = timedelta(minutes=5)
+# How long the call that opens a checkout may take; one that takes longer finds itself closed.
+BEING_OPENED = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ def find_plan(code: str) -> Plan:
 def _offered_again(earlier: Subscription, plan: Plan) -> StartedSubscription | None:
     if earlier.status != Status.PENDING:
         raise AlreadySubscribed(_("You already have a plan. Change it on the billing page."))
+    if earlier.stripe_session_id is None and earlier.created_at > timezone.now() - BEING_OPENED:
+        raise AlreadySubscribed(_("A plan is being taken out for this account already."))
     is_fresh = _ends_at(earlier) > timezone.now() + TIME_TO_PAY
     if is_fresh and earlier.stripe_session_id and earlier.stripe_price_id == plan.current_price_id:
         return StartedSubscription(earlier, earlier.checkout_url, earlier.stripe_session_id)
@@ -166,9 +170,10 @@ def _open_checkout(subscription: Subscription, user: User) -> StartedSubscriptio
     except (StripeUnavailable, StripeRefused):
         Subscription.objects.filter(pk=subscription.pk, status=Status.PENDING).update(status=Status.EXPIRED)
         raise
-    Subscription.objects.filter(pk=subscription.pk).update(
-        stripe_session_id=session.id, checkout_url=session.url
-    )
+    pending = Subscription.objects.filter(pk=subscription.pk, status=Status.PENDING)
+    if not pending.update(stripe_session_id=session.id, checkout_url=session.url):
+        provider().expire_session(session.id)  # closed meanwhile: nobody may pay it
+        raise AlreadySubscribed(_("A plan is being taken out for this account already."))
     log.info("subscription_checkout_created", session=session.id, subscription=str(subscription.pk))
     subscription.refresh_from_db()
     return StartedSubscription(subscription, session.url, session.id)

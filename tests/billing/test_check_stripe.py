@@ -257,6 +257,16 @@ def test_invoices_are_asked_for_where_stripe_makes_them_out(sandbox: Sandbox, se
     assert len(permissions_needed()) == len(PERMISSIONS) + 1
 
 
+def test_plans_need_subscriptions_and_their_invoices(sandbox: Sandbox) -> None:
+    assert check()[0] == 0
+    put_on_sale("demo")
+    lacking = [what.rpartition(" ")[2] for what, _ in wrong(check()[1]) if what.startswith("Permission ")]
+    assert lacking == ["rak_invoice_read", "rak_subscription_read", "rak_subscription_write"]
+    sandbox.restrict_key(KEY, *NEEDED, "invoice_read", "subscription_write")
+    call_command("sync_catalog", stdout=StringIO())
+    assert check()[0] == 0
+
+
 # --- The catalogue ----------------------------------------------------------------------------------------------------
 
 

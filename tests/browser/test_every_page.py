@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import OperationalError
+from django.db.models import F
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -16,8 +17,10 @@ from accounts.models import User
 from accounts.teams.membership import create_team
 from billing.customers.models import Consent
 from billing.packages.models import Package
+from billing.plans.models import Plan
 from billing.purchases.models import Purchase
 from credits.ledger import operations as ledger
+from billing.subscriptions.models import Subscription, SubscriptionInvoice, Terms
 from tests.browser.barriers import INLINE, expect_no_barriers
 from tests.browser.rows import grant_with_hold, make_purchase
 from tests.browser.walking import OpenPage, buy_button
@@ -63,6 +66,37 @@ def billing(visit: Visit) -> None:
     without_consent = make_saved_card(account)
     Consent.objects.filter(stripe_payment_method_id=without_consent.stripe_payment_method_id).update(
         withdrawn_at=timezone.now()
+    )
+    visit.page.goto("/credits/billing/")
+
+
+def shop_with_plans(visit: Visit) -> None:
+    put_on_sale("demo")
+    Plan.objects.update(stripe_price_id=F("code"), stripe_price_minor=F("price_minor"), stripe_currency="usd")
+    visit.page.goto("/credits/")
+
+
+def billing_with_plan(visit: Visit) -> None:
+    put_on_sale("demo")
+    Plan.objects.update(stripe_price_id=F("code"), stripe_price_minor=F("price_minor"), stripe_currency="usd")
+    row = Subscription.objects.create(
+        account=ledger.open_account(visit.buyer),
+        created_by=visit.buyer,
+        status="past_due",
+        stripe_subscription_id="sub_1",
+        stripe_price_id="plus",
+        period_end=timezone.now(),
+    )
+    Terms.of_plan(row, Plan.objects.get(code="plus"))
+    SubscriptionInvoice.objects.create(
+        subscription=row,
+        stripe_invoice_id="in_1",
+        status="open",
+        amount_minor=4000,
+        currency="usd",
+        hosted_url="https://example.com/",
+        attempted=True,
+        issued_at=timezone.now(),
     )
     visit.page.goto("/credits/billing/")
 
@@ -203,6 +237,8 @@ def too_fast(visit: Visit) -> None:
 PAGES: dict[str, tuple[Callable[[Visit], None], str]] = {
     "shop": (shop_with_purchases, "Credits"),
     "shop_empty": (empty_shop, "Credits"),
+    "shop_plans": (shop_with_plans, "Credits"),
+    "billing_plan": (billing_with_plan, "Billing"),
     "shop_with_message": (shop_with_messages, "Credits"),
     "shop_with_an_amount": (chosen_amount("79.99"), "Credits"),
     "shop_with_a_wrong_amount": (chosen_amount("1"), "Credits"),
