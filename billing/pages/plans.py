@@ -18,8 +18,8 @@ from billing.errors import (
     TooManyPurchases,
     UnknownPlan,
 )
-from billing.pages.cards import _for_managers as for_managers
 from billing.pages.cards import _go_to as go_to
+from billing.pages.cards import for_managers
 from billing.subscriptions.changing import change_plan, set_ending
 from billing.subscriptions.selectors import alive_subscription
 from billing.subscriptions.subscribing import subscribe

@@ -45,8 +45,8 @@ from billing.stripe.objects.customers import read_customer, read_saved_method, r
 from billing.stripe.objects.events import read_event
 from billing.stripe.objects.payments import read_charge, read_intent, read_invoice, read_session
 from billing.stripe.objects.reversals import read_dispute, read_refund
-from billing.stripe.portal import open_portal
 from billing.stripe.objects.subscriptions import read_subscription_ref
+from billing.stripe.portal import open_portal
 from billing.stripe.signatures import verify_event
 from billing.stripe.subscriptions import (
     change_price,

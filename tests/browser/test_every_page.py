@@ -19,8 +19,8 @@ from billing.customers.models import Consent
 from billing.packages.models import Package
 from billing.plans.models import Plan
 from billing.purchases.models import Purchase
-from credits.ledger import operations as ledger
 from billing.subscriptions.models import Subscription, SubscriptionInvoice, Terms
+from credits.ledger import operations as ledger
 from tests.browser.barriers import INLINE, expect_no_barriers
 from tests.browser.rows import grant_with_hold, make_purchase
 from tests.browser.walking import OpenPage, buy_button
