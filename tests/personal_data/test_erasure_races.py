@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from threading import Event, Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection, connections, transaction
@@ -14,6 +15,8 @@ from django.db import connection, connections, transaction
 from accounts.audit import recording
 from accounts.errors import ErasureBlocked, UserErased
 from accounts.models import User
+from accounts.notes.models import Note
+from accounts.notes.writing import write_note
 from accounts.presence import keep_from_erasure
 from accounts.privacy.registry import registered
 from accounts.teams import invitations
@@ -127,6 +130,16 @@ def test_a_gift_made_meanwhile_is_refused(person: User, monkeypatch: pytest.Monk
     )
     assert [type(error) for error in raised] == [UserErased]
     assert not Gift.objects.exists()
+
+
+def test_a_note_written_meanwhile_is_refused(
+    person: User, clerk: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised = waits_for_the_erasure(
+        person, monkeypatch, lambda: write_note(person, clerk, "Zeno called", uuid4())
+    )
+    assert [type(error) for error in raised] == [UserErased]
+    assert not Note.objects.exists()
 
 
 def test_a_team_joined_meanwhile_stays_without_them(person: User, monkeypatch: pytest.MonkeyPatch) -> None:

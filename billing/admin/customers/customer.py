@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 
 from accounts.models import User
 from accounts.teams.models import Team
 from credits.ledger.models import Account
+
+Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Customer:
     def keys(self) -> list[UUID]:
         """Return all ids that name the customer."""
         return [row.pk for row in (self.user, self.team, self.account) if row is not None]
+
+    def rows(self, model: type[Row], account: str = "account") -> QuerySet[Row]:
+        """Return the rows whose ``account``, a column or a path, is the customer's; none before there is one."""
+        rows = model._default_manager.all()
+        return rows.filter(**{account: self.account}) if self.account else rows.none()
 
     def __str__(self) -> str:
         return str(self.user or self.team or self.account)

@@ -38,7 +38,7 @@ def facts_of(customer: Customer, stripe_customers: list[str]) -> Facts:
 
 def stripe_customers_of(customer: Customer) -> list[str]:
     """Return the ids of the customers at Stripe that the purchases name, the latest first."""
-    named = Purchase.objects.filter(account=customer.account).exclude(stripe_customer_id="").order_by()
+    named = customer.rows(Purchase).exclude(stripe_customer_id="").order_by()
     found = named.values_list("stripe_customer_id").annotate(latest=Max("created_at"))
     return [stripe_id for stripe_id, _latest in found.order_by("-latest")[:MOST]]
 

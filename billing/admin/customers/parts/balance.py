@@ -24,12 +24,12 @@ def _read(request: HttpRequest, customer: Customer) -> Context:
         Figure(str(figure.name), credits_amount(figure.amount), str(figure.why), is_urgent=figure.is_urgent)
         for figure in credits
     ]
-    return {"figures": [*figures, *_paid(account)]}
+    return {"figures": [*figures, *_paid(customer)]}
 
 
-def _paid(account: Account | None) -> list[Figure]:
+def _paid(customer: Customer) -> list[Figure]:
     """Return what was paid and credited, less refunds, in each currency."""
-    credited = Purchase.objects.filter(account=account, status__in=Purchase.CREDITED, paid_minor__gt=0)
+    credited = customer.rows(Purchase).filter(status__in=Purchase.CREDITED, paid_minor__gt=0)
     sums = credited.order_by().values_list("currency").annotate(Sum("paid_minor"), Sum("refunded_minor"))
     return [
         Figure(_("Paid"), str(Money(paid - refunded, currency)), _("less refunds"))

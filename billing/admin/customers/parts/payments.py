@@ -24,7 +24,7 @@ def _read(request: HttpRequest, customer: Customer) -> Context | None:
     account = customer.account
     if account is None:
         return None
-    payments = Payment.objects.filter(purchase__account=account).select_related("lot")
+    payments = customer.rows(Payment, "purchase__account").select_related("lot")
     table = Table(
         title=_("Payments"),
         headers=[_("Date"), _("Amount"), _("Paid with"), _("State"), _("Credits"), _("Stripe")],

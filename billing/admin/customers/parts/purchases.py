@@ -29,9 +29,7 @@ def _read(request: HttpRequest, customer: Customer) -> Context | None:
     if account is None:
         return None
     purchases = list(
-        Purchase.objects.filter(account=account)
-        .prefetch_related("receipts")
-        .order_by("-created_at", "-id")[:ROWS]
+        customer.rows(Purchase).prefetch_related("receipts").order_by("-created_at", "-id")[:ROWS]
     )
     member = cast(User, request.user)
     refundable = refundable_by(member, purchases) if member.has_perm(REFUND) else set()

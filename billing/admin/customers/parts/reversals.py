@@ -26,7 +26,7 @@ def _refunds(request: HttpRequest, customer: Customer) -> Context | None:
     table = Table(
         title=_("Refunds"),
         headers=[_("Date"), _("Amount"), _("Status"), _("Reason"), _("Note"), _("Purchase")],
-        rows=[_refund(row) for row in _latest(Refund, customer.account)],
+        rows=[_refund(row) for row in _latest(Refund, customer)],
         empty=_("No refunds."),
         more=_all(Refund, customer.account, _("All refunds")),
     )
@@ -58,7 +58,7 @@ def _disputes(request: HttpRequest, customer: Customer) -> Context | None:
             _("Purchase"),
             _("Stripe"),
         ],
-        rows=[_dispute(row) for row in _latest(Dispute, customer.account)],
+        rows=[_dispute(row) for row in _latest(Dispute, customer)],
         empty=_("No disputes."),
         more=_all(Dispute, customer.account, _("All disputes")),
     )
@@ -77,8 +77,8 @@ def _dispute(dispute: Dispute) -> Sequence[Any]:
     )
 
 
-def _latest(model: type[Any], account: Account) -> Any:
-    rows = model.objects.filter(payment__purchase__account=account).select_related("payment__purchase")
+def _latest(model: type[Any], customer: Customer) -> Any:
+    rows = customer.rows(model, "payment__purchase__account").select_related("payment__purchase")
     return rows.order_by("-created_at", "-id")[:ROWS]
 
 

@@ -16,7 +16,7 @@ from credits.ledger.models import Entry
 
 
 def gifts_sent(customer: Customer) -> QuerySet[Gift]:
-    return Gift.objects.filter(from_account=customer.account).select_related("recipient")
+    return customer.rows(Gift, "from_account").select_related("recipient")
 
 
 def _gift_sent(gift: Gift) -> Line:
@@ -25,7 +25,7 @@ def _gift_sent(gift: Gift) -> Line:
 
 
 def gifts_received(customer: Customer) -> QuerySet[Gift]:
-    return Gift.objects.filter(to_account=customer.account).select_related("sender")
+    return customer.rows(Gift, "to_account").select_related("sender")
 
 
 def _gift_received(gift: Gift) -> Line:
@@ -36,7 +36,7 @@ def _gift_received(gift: Gift) -> Line:
 
 
 def _adjustments(customer: Customer) -> QuerySet[Adjustment]:
-    return Adjustment.objects.filter(account=customer.account)
+    return customer.rows(Adjustment)
 
 
 def _adjustment(adjustment: Adjustment) -> Line:

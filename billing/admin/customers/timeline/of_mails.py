@@ -21,11 +21,11 @@ from credits.notices.models import BalanceAlert, ExpiryWarning
 
 
 def _alerts(customer: Customer) -> QuerySet[BalanceAlert]:
-    return BalanceAlert.objects.filter(account=customer.account)
+    return customer.rows(BalanceAlert)
 
 
 def _warnings(customer: Customer) -> QuerySet[ExpiryWarning]:
-    return ExpiryWarning.objects.filter(account=customer.account)
+    return customer.rows(ExpiryWarning)
 
 
 def _mail(

@@ -14,7 +14,7 @@ from billing.refunds.models import Dispute, Refund
 
 
 def _of_purchases(customer: Customer) -> QuerySet[PurchaseEvent]:
-    return PurchaseEvent.objects.filter(purchase__account=customer.account).select_related("purchase")
+    return customer.rows(PurchaseEvent, "purchase__account").select_related("purchase")
 
 
 def _purchase_event(event: PurchaseEvent) -> Line:
@@ -25,7 +25,7 @@ def _purchase_event(event: PurchaseEvent) -> Line:
 
 
 def payments_of(customer: Customer) -> QuerySet[Payment]:
-    return Payment.objects.filter(purchase__account=customer.account)
+    return customer.rows(Payment, "purchase__account")
 
 
 def _payment(payment: Payment) -> Line:
@@ -34,7 +34,7 @@ def _payment(payment: Payment) -> Line:
 
 
 def refunds_of(customer: Customer) -> QuerySet[Refund]:
-    return Refund.objects.filter(payment__purchase__account=customer.account)
+    return customer.rows(Refund, "payment__purchase__account")
 
 
 def _refund(refund: Refund) -> Line:
@@ -43,7 +43,7 @@ def _refund(refund: Refund) -> Line:
 
 
 def _disputes(customer: Customer) -> QuerySet[Dispute]:
-    return Dispute.objects.filter(payment__purchase__account=customer.account)
+    return customer.rows(Dispute, "payment__purchase__account")
 
 
 def _dispute(dispute: Dispute) -> Line:
@@ -52,7 +52,7 @@ def _dispute(dispute: Dispute) -> Line:
 
 
 def purchases_of(customer: Customer) -> QuerySet[Purchase]:
-    return Purchase.objects.filter(account=customer.account)
+    return customer.rows(Purchase)
 
 
 MONEY = [
