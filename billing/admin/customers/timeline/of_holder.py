@@ -29,7 +29,7 @@ def _audited(customer: Customer) -> QuerySet[AuditEntry]:
 def _act(entry: AuditEntry) -> Line:
     act = f"{act_in_words(entry.act)} {kind_in_words(entry.kind)}"
     columns = ", ".join(change.column for change in changes_of(entry, {}))
-    return Line(_("Staff"), f"{act}: {columns}" if columns else act, admin_page(entry), entry.actor_id)
+    return Line(_("Audit"), f"{act}: {columns}" if columns else act, admin_page(entry), entry.actor_id)
 
 
 def _user(customer: Customer) -> QuerySet[User]:
