@@ -15,6 +15,7 @@ from accounts.teams.models import Membership, Role, Team
 from backoffice.display import EMPTY, chip, link_to, link_to_list
 from billing.admin.customer_links import link_to_customer
 from billing.admin.customers.customer import Customer
+from billing.customers.models import Customer as AtStripe
 from billing.purchases.models import Purchase
 from credits.admin.columns import written
 
@@ -37,10 +38,15 @@ def facts_of(customer: Customer, stripe_customers: list[str]) -> Facts:
 
 
 def stripe_customers_of(customer: Customer) -> list[str]:
-    """Return the ids of the customers at Stripe that the purchases name, the latest first."""
+    """Return the id of the account's customer at Stripe, then those that earlier purchases name, the latest first."""
+    own = customer.rows(AtStripe).filter(stripe_customer_id__isnull=False)
     named = customer.rows(Purchase).exclude(stripe_customer_id="").order_by()
     found = named.values_list("stripe_customer_id").annotate(latest=Max("created_at"))
-    return [stripe_id for stripe_id, _latest in found.order_by("-latest")[:MOST]]
+    ids = [
+        *own.values_list("stripe_customer_id", flat=True),
+        *(one for one, _at in found.order_by("-latest")[:MOST]),
+    ]
+    return [stripe_id for stripe_id in dict.fromkeys(ids) if stripe_id]
 
 
 def _of_user(user: User) -> Iterator[tuple[str, Any]]:

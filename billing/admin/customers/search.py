@@ -13,6 +13,8 @@ from accounts.search import users_named, users_whose_name_starts
 from accounts.teams.models import Team
 from billing.admin.customers.customer import Customer, customers_with
 from billing.admin.djstripe_pages import charges_of_payment_method
+from billing.customers.models import Customer as AtStripe
+from billing.customers.models import SavedMethod
 from billing.purchases.models import Payment, Purchase
 from billing.receipts.models import Receipt
 from billing.refunds.models import Dispute, Refund
@@ -57,12 +59,18 @@ BY_STRIPE_ID: Mapping[str, Callable[[str], Iterable[UUID]]] = {
     "ch_": lambda word: _of_payments(stripe_charge_id=word),
     "py_": lambda word: _of_payments(stripe_charge_id=word),
     "cs_": lambda word: _of_purchases(stripe_session_id=word),
-    "cus_": lambda word: _of_purchases(stripe_customer_id=word),
+    "cus_": lambda word: [
+        *_accounts(AtStripe.objects.filter(stripe_customer_id=word), "account"),
+        *_of_purchases(stripe_customer_id=word),
+    ],
     "re_": lambda word: _of_refunds(stripe_refund_id=word),
     "pyr_": lambda word: _of_refunds(stripe_refund_id=word),
     "dp_": lambda word: _of_disputes(stripe_dispute_id=word),
     "du_": lambda word: _of_disputes(stripe_dispute_id=word),
-    "pm_": lambda word: _of_payments(stripe_charge_id__in=charges_of_payment_method(word, SHOWN)),
+    "pm_": lambda word: [
+        *_accounts(SavedMethod.objects.filter(stripe_payment_method_id=word), "customer__account"),
+        *_of_payments(stripe_charge_id__in=charges_of_payment_method(word, SHOWN)),
+    ],
 }
 
 

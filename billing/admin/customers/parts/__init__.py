@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from billing.admin.customers.parts.auto_top_up import AUTO_TOP_UP
 from billing.admin.customers.parts.balance import BALANCE
+from billing.admin.customers.parts.cards import CARDS
 from billing.admin.customers.parts.lots import LOTS
 from billing.admin.customers.parts.notes import NOTES
 from billing.admin.customers.parts.part import Part
@@ -13,4 +14,15 @@ from billing.admin.customers.parts.reversals import DISPUTES, REFUNDS
 from billing.admin.customers.parts.timeline import TIMELINE
 
 # In the page's order.
-PARTS: list[Part] = [BALANCE, NOTES, PURCHASES, PAYMENTS, AUTO_TOP_UP, REFUNDS, DISPUTES, LOTS, TIMELINE]
+PARTS: list[Part] = [
+    BALANCE,
+    NOTES,
+    PURCHASES,
+    PAYMENTS,
+    CARDS,
+    AUTO_TOP_UP,
+    REFUNDS,
+    DISPUTES,
+    LOTS,
+    TIMELINE,
+]
