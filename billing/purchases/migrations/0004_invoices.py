@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('credits', '0005_open_batch'),
-        ('customers', '0002_alter_consent_kind'),
+        ('customers', '0001_initial'),
         ('packages', '0003_custom_amounts'),
         ('purchases', '0003_saved_cards'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
