@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 from accounts.limits.rates import check_rate
 from accounts.limits.requests import address_of
 from billing.api.serializers import ReceivedSerializer
-from billing.errors import UnreadableEvent, WebhookTooLarge
 from billing.provider import provider
+from billing.provider.errors import UnreadableEvent, WebhookTooLarge
 from billing.webhooks.receiving import keep_unreadable, receive_event
 from core.problems import problem_responses
 

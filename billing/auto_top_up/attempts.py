@@ -35,9 +35,10 @@ from billing.checkout.terms import PurchaseTerms, terms_of_amount, terms_of_pack
 from billing.customers.methods import method_left
 from billing.customers.permissions import manages_billing
 from billing.deferring import defer_auto_top_up_mail
-from billing.errors import BillingError, NoConsent, StripeRefused
+from billing.errors import BillingError, NoConsent
 from billing.money import Money
 from billing.provider import provider
+from billing.provider.errors import StripeRefused
 from billing.purchases.log import Change, Source, record
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
 from credits.ledger.models import Account

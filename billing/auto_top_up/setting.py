@@ -20,15 +20,9 @@ from billing.checkout.terms import PurchaseTerms, terms_of_amount, terms_of_pack
 from billing.customers.methods import default_method
 from billing.customers.models import Consent, SavedMethod
 from billing.customers.permissions import manages_billing
-from billing.errors import (
-    ConsentMissing,
-    InvalidLimit,
-    MayNotManageBilling,
-    NoPaymentMethod,
-    StripeRefused,
-    StripeUnavailable,
-)
+from billing.errors import ConsentMissing, InvalidLimit, MayNotManageBilling, NoPaymentMethod
 from billing.money import Money
+from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.purchases.log import Source
 from billing.purchases.models import PurchaseEvent
 from credits.amounts import positive_amount

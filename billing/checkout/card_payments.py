@@ -18,14 +18,9 @@ from billing.checkout.fulfilment import fulfil_locked_purchase
 from billing.checkout.return_urls import SESSION_PLACEHOLDER
 from billing.customers.at_stripe import forget_customer
 from billing.customers.charging import Charge, charge
-from billing.errors import (
-    CustomerNotFound,
-    NoConsent,
-    PaymentNotFound,
-    StripeRefused,
-    StripeUnavailable,
-)
+from billing.errors import NoConsent
 from billing.provider import provider
+from billing.provider.errors import CustomerNotFound, PaymentNotFound, StripeRefused, StripeUnavailable
 from billing.provider.objects import PaymentIntent
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase

@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from billing.checkout.card_payments import apply_intent, payment_of, sync_card_purchase
 from billing.checkout.fulfilment import fulfil_locked_purchase
-from billing.errors import PaymentOfAnother, SessionNotFound, StripeRefused, StripeUnavailable
+from billing.errors import PaymentOfAnother, SessionNotFound
 from billing.provider import provider
+from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase

@@ -6,8 +6,9 @@ from contextlib import suppress
 
 from billing.checkout.card_payments import cancel_card_purchase
 from billing.checkout.closing import Report, is_being_started, sync_purchase
-from billing.errors import PurchaseInProgress, StripeRefused
+from billing.errors import PurchaseInProgress
 from billing.provider import provider
+from billing.provider.errors import StripeRefused
 from billing.purchases.log import Source
 from billing.purchases.models import Purchase
 

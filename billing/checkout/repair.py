@@ -8,8 +8,9 @@ from django.db import transaction
 
 from billing.checkout.card_payments import apply_intent, payment_of
 from billing.checkout.fulfilment import fulfil_purchase
-from billing.errors import PaymentNotFound, SessionNotFound
+from billing.errors import SessionNotFound
 from billing.provider import provider
+from billing.provider.errors import PaymentNotFound
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport

@@ -39,15 +39,9 @@ from billing.customers.at_stripe import with_customer
 from billing.customers.consents import consent_for
 from billing.customers.methods import card_to_charge
 from billing.customers.permissions import manages_billing
-from billing.errors import (
-    IdempotencyKeyReused,
-    InvalidIdempotencyKey,
-    PurchaseInProgress,
-    StripeRefused,
-    StripeUnavailable,
-    TooManyPurchases,
-)
+from billing.errors import IdempotencyKeyReused, InvalidIdempotencyKey, PurchaseInProgress, TooManyPurchases
 from billing.provider import provider
+from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.provider.interface import CheckoutRequest
 from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Change, Source, lock_purchase, record

@@ -18,8 +18,9 @@ from accounts.models import User
 from billing.checkout.card_payments import sync_card_purchase
 from billing.checkout.free_packages import free_purchase
 from billing.checkout.fulfilment import fulfil_purchase
-from billing.errors import SessionNotFound, SessionOfAnother, StripeBusy, StripeRefused, StripeUnavailable
+from billing.errors import SessionNotFound, SessionOfAnother
 from billing.provider import provider
+from billing.provider.errors import StripeBusy, StripeRefused, StripeUnavailable
 from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent

@@ -20,8 +20,8 @@ from django.utils import timezone
 from accounts.teams.models import Membership, Role
 from billing.customers.models import Customer, SavedMethod
 from billing.deferring import defer_customer_deletion
-from billing.errors import CustomerNotFound, StripeCallUnderWay
 from billing.provider import provider
+from billing.provider.errors import CustomerNotFound, StripeCallUnderWay
 from billing.provider.interface import CustomerRequest
 from credits.ledger.models import Account
 

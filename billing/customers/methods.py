@@ -19,8 +19,9 @@ from billing.customers.at_stripe import forget_customer
 from billing.customers.consents import ON_STRIPES_PAGE, keep_consent
 from billing.customers.models import Consent, Customer, SavedMethod
 from billing.customers.permissions import manages_billing
-from billing.errors import CustomerNotFound, NoPaymentMethod, UnknownPaymentMethod
+from billing.errors import NoPaymentMethod, UnknownPaymentMethod
 from billing.provider import provider
+from billing.provider.errors import CustomerNotFound
 from billing.provider.objects import ProviderMethod
 from core.database.locks import require_transaction
 from credits.ledger.holders import account_of

@@ -34,16 +34,11 @@ from billing.customers.methods import (
     shown_methods,
 )
 from billing.customers.permissions import manages_billing
-from billing.errors import (
-    BillingError,
-    PortalNotSetUp,
-    StripeRefused,
-    StripeUnavailable,
-    UnknownPaymentMethod,
-)
+from billing.errors import BillingError, UnknownPaymentMethod
 from billing.pages.forms import TopUpForm
 from billing.pages.shown_plans import billing_plan, confirm_subscribed
 from billing.provider import provider
+from billing.provider.errors import PortalNotSetUp, StripeRefused, StripeUnavailable
 from core.uuids import as_uuid
 from credits.ledger import operations as ledger
 from credits.ledger.holders import account_of

@@ -10,16 +10,10 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing.errors import (
-    AlreadySubscribed,
-    BillingError,
-    PaymentDeclined,
-    SubscriptionFixed,
-    TooManyPurchases,
-    UnknownPlan,
-)
+from billing.errors import AlreadySubscribed, BillingError, SubscriptionFixed, TooManyPurchases, UnknownPlan
 from billing.pages.cards import _go_to as go_to
 from billing.pages.cards import for_managers
+from billing.provider.errors import PaymentDeclined
 from billing.subscriptions.changing import change_plan, set_ending
 from billing.subscriptions.selectors import alive_subscription
 from billing.subscriptions.subscribing import subscribe

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from billing.errors import NoReceipt, StripeRefused, StripeUnavailable
+from billing.errors import NoReceipt
+from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.purchases.selectors import documented_purchases
 from billing.receipts.downloads import purchase_document, refund_document
 from billing.refunds.selectors import documented_refunds

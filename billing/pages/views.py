@@ -43,7 +43,6 @@ from billing.errors import (
     OfferChanged,
     PurchaseInProgress,
     SessionNotFound,
-    StripeRefused,
     TooManyPurchases,
     UnknownPackage,
     UnknownPaymentMethod,
@@ -53,6 +52,7 @@ from billing.pages.amounts import amount_cards
 from billing.pages.coming_back import tell_who_comes_back
 from billing.pages.shown_plans import shop_plans
 from billing.privacy.export import write_export
+from billing.provider.errors import StripeRefused
 from billing.purchases.failures import why_failed
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_methods import paid_with

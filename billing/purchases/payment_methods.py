@@ -5,9 +5,9 @@ from __future__ import annotations
 import structlog
 from django.db import transaction
 
-from billing.errors import StripeRefused, StripeUnavailable
 from billing.method_names import method_name
 from billing.provider import provider
+from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.purchases.log import lock_purchase
 from billing.purchases.models import Payment
 from billing.purchases.payment_reports import PaymentReport

@@ -33,8 +33,9 @@ from billing.checkout.closing import (
     sync_with_session,
 )
 from billing.checkout.fulfilment import would_change
-from billing.errors import BillingError, MalformedStripeObject, StripeUnavailable
+from billing.errors import BillingError
 from billing.provider import provider
+from billing.provider.errors import MalformedStripeObject, StripeUnavailable
 from billing.provider.interface import ListPage
 from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Source

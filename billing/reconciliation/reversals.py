@@ -14,7 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.checkout.closing import Finding, Report
-from billing.errors import BillingError, StripeUnavailable
+from billing.errors import BillingError
+from billing.provider.errors import StripeUnavailable
 from billing.provider.objects import ProviderDispute, ProviderRefund
 from billing.purchases.log import Source, lock_purchase
 from billing.purchases.matching import known_payments

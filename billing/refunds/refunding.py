@@ -19,16 +19,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing.deferring import defer_refund, defer_refund_mail
-from billing.errors import (
-    CreditsWereSpent,
-    IdempotencyKeyReused,
-    InvalidRefund,
-    NotRefundable,
-    StripeRefused,
-    StripeUnavailable,
-)
+from billing.errors import CreditsWereSpent, IdempotencyKeyReused, InvalidRefund, NotRefundable
 from billing.money import Money
 from billing.provider import provider
+from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.provider.interface import RefundRequest
 from billing.provider.objects import ProviderRefund
 from billing.purchases.log import Change, Source, lock_purchase, record

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 
-from billing.errors import WrongStripeAccount
+from billing.provider.errors import WrongStripeAccount
 from billing.stripe.identity import refuse_other_account
 from core.program import WORKER, this_program
 

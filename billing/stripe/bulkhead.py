@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from django.conf import settings
 
-from billing.errors import StripeBusy
+from billing.provider.errors import StripeBusy
 from core.bulkheads import Places
 from core.program import WEB, this_program
 

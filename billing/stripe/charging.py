@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from billing.errors import CardDeclined, PaymentNotFound, StripeRefused
+from billing.provider.errors import CardDeclined, PaymentNotFound, StripeRefused
 from billing.provider.interface import ChargeRequest
 from billing.provider.objects import PaymentIntent
 from billing.stripe.client import LIST_PAGE, call, client, pages

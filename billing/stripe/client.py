@@ -12,7 +12,7 @@ import stripe
 import structlog
 from django.conf import settings
 
-from billing.errors import (
+from billing.provider.errors import (
     CardDeclined,
     EmailRefused,
     MalformedStripeObject,

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from billing.errors import CustomerNotFound, EmailRefused, StripeRefused
+from billing.provider.errors import CustomerNotFound, EmailRefused, StripeRefused
 from billing.provider.interface import CardRequest, CustomerRequest
 from billing.provider.objects import ProviderCustomer, ProviderMethod
 from billing.stripe.client import LIST_PAGE, call, client, pages

@@ -10,7 +10,8 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from billing.errors import SessionNotFound, StripeRefused
+from billing.errors import SessionNotFound
+from billing.provider.errors import StripeRefused
 from billing.provider.interface import CheckoutRequest, ListPage, RefundRequest
 from billing.provider.objects import (
     Charge,

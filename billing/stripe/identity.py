@@ -13,7 +13,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from billing.errors import StripeRefused, StripeUnavailable, WrongStripeAccount
+from billing.provider.errors import StripeRefused, StripeUnavailable, WrongStripeAccount
 from billing.provider.objects import ProviderEvent
 from billing.stripe.client import ask
 from billing.stripe.models import StripeAccount

@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from billing.errors import PortalNotSetUp, StripeRefused
+from billing.provider.errors import PortalNotSetUp, StripeRefused
 from billing.stripe.client import LIST_PAGE, call, client, pages
 from billing.stripe.customers import naming_a_customer
 from billing.stripe.objects.reading import reading, text

@@ -8,7 +8,7 @@ import stripe
 import structlog
 from django.conf import settings
 
-from billing.errors import MalformedStripeObject, UnreadableEvent, WebhookRefused
+from billing.provider.errors import MalformedStripeObject, UnreadableEvent, WebhookRefused
 from billing.provider.objects import ProviderEvent
 from billing.provider.storing import digest, storable
 from billing.stripe.objects.events import read_event

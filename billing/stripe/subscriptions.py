@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from billing.errors import PaymentDeclined, StripeRefused
+from billing.provider.errors import PaymentDeclined, StripeRefused
 from billing.provider.interface import SubscriptionRequest
 from billing.provider.objects import CheckoutSession, Invoice, ProviderInvoice, ProviderSubscription
 from billing.stripe.client import LIST_PAGE, call, client, pages

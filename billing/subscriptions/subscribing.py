@@ -20,15 +20,10 @@ from accounts.presence import keep_from_erasure
 from billing.checkout.starting import check_purchase_rate
 from billing.customers.at_stripe import with_customer
 from billing.customers.permissions import manages_billing
-from billing.errors import (
-    AlreadySubscribed,
-    MayNotManageBilling,
-    StripeRefused,
-    StripeUnavailable,
-    UnknownPlan,
-)
+from billing.errors import AlreadySubscribed, MayNotManageBilling, UnknownPlan
 from billing.plans.models import Plan
 from billing.provider import provider
+from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.provider.interface import SubscriptionRequest
 from billing.provider.objects import CheckoutSession
 from billing.subscriptions.models import Subscription, Terms

@@ -17,10 +17,10 @@ from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from billing.deferring import defer_mirroring
-from billing.errors import MalformedStripeObject
 from billing.inbox.models import InboxEvent
 from billing.inbox.outcomes import Outcome, Reference
 from billing.provider import provider
+from billing.provider.errors import MalformedStripeObject
 from billing.provider.objects import ProviderEvent
 from billing.provider.storing import storable_json
 from billing.purchases.buyer_traces import is_about_erased

@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from billing.checkout.starting import PurchaseOrder, start_purchase
 from billing.customers.models import Customer
-from billing.errors import PurchaseInProgress, StripeUnavailable, UnknownPackage
+from billing.errors import PurchaseInProgress, UnknownPackage
 from billing.packages.models import Package
+from billing.provider.errors import StripeUnavailable
 from billing.provider.interface import CheckoutRequest
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.stripe import gateway as stripe_gateway

@@ -24,8 +24,9 @@ from hypothesis import strategies as st
 from accounts.models import User
 from billing.checkout.repair import rerun_fulfilment
 from billing.checkout.success import confirm_session
-from billing.errors import BillingError, StripeUnavailable
+from billing.errors import BillingError
 from billing.inbox.models import InboxEvent
+from billing.provider.errors import StripeUnavailable
 from billing.provider.interface import CheckoutRequest
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.reconciliation.comparing import sweep_open_purchases

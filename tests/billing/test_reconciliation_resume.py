@@ -16,7 +16,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from billing.checkout import closing as settling
-from billing.errors import BillingError, NothingToGoOnWith, ReconciliationBusy, StripeUnavailable
+from billing.errors import BillingError, NothingToGoOnWith, ReconciliationBusy
+from billing.provider.errors import StripeUnavailable
 from billing.purchases.models import Purchase
 from billing.reconciliation import comparing as reconciliation
 from billing.reconciliation.models import ReconciliationRun

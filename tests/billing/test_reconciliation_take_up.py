@@ -15,7 +15,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
-from billing.errors import StripeUnavailable
+from billing.provider.errors import StripeUnavailable
 from billing.reconciliation.models import ReconciliationRun, SeenPurchase
 from billing.reconciliation.runs import resume_run, runs_to_resume
 from billing.tasks import reconcile_nightly, work_on_reconciliation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.customers.models import Customer
-from billing.errors import StripeRefused
+from billing.provider.errors import StripeRefused
 from billing.purchases.models import Purchase
 from tests.billing.calling import stripe_posts
 from tests.support.builders import UserFactory, put_on_sale, start

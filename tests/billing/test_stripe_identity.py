@@ -11,8 +11,8 @@ import pytest
 from django.core.checks import run_checks
 from django.core.management import execute_from_command_line
 
-from billing.errors import StripeUnavailable, WrongStripeAccount
 from billing.inbox.models import InboxEvent
+from billing.provider.errors import StripeUnavailable, WrongStripeAccount
 from billing.purchases.models import Payment, Purchase
 from billing.refunds.models import Refund
 from billing.stripe import identity as stripe_identity

@@ -10,7 +10,8 @@ import pytest
 
 from accounts.models import User
 from billing.checkout.closing import Finding, Report
-from billing.errors import PurchaseInProgress, StripeUnavailable
+from billing.errors import PurchaseInProgress
+from billing.provider.errors import StripeUnavailable
 from billing.provider.interface import CheckoutRequest
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.reconciliation.comparing import sweep_open_purchases

@@ -13,9 +13,9 @@ from accounts.teams.membership import create_team, rename_team
 from accounts.teams.models import Membership, Role
 from billing.customers.at_stripe import customer_id_of, delete_at_stripe, update_customers
 from billing.customers.models import Customer
-from billing.errors import StripeUnavailable
 from billing.privacy.erasure import erase_user
 from billing.provider import provider
+from billing.provider.errors import StripeUnavailable
 from billing.purchases.buyer_traces import to_redact_at_stripe, traces_of
 from billing.purchases.models import Purchase
 from credits.ledger.operations import open_account, open_team_account

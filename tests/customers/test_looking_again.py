@@ -10,8 +10,8 @@ import pytest
 from accounts.models import User
 from billing.checkout.repair import rerun_fulfilment
 from billing.customers.models import Customer
-from billing.errors import CustomerNotFound, PaymentNotFound
 from billing.provider import provider
+from billing.provider.errors import CustomerNotFound, PaymentNotFound
 from billing.purchases.models import Purchase
 from billing.reconciliation.comparing import sweep_open_purchases
 from credits.ledger.operations import open_account

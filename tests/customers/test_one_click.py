@@ -16,7 +16,8 @@ from accounts.teams.membership import create_team
 from accounts.teams.models import Membership, Role
 from billing.checkout.success import confirm_session
 from billing.customers.methods import remove_method, shown_methods
-from billing.errors import NoConsent, StripeRefused, UnknownPaymentMethod
+from billing.errors import NoConsent, UnknownPaymentMethod
+from billing.provider.errors import StripeRefused
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
 from billing.reconciliation.comparing import sweep_open_purchases
 from billing.refunds.models import Refund

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import User
 from billing.customers.adding import portal_page
-from billing.errors import PortalNotSetUp
+from billing.provider.errors import PortalNotSetUp
 from billing.setup.going_live import check_everything
 from billing.stripe import portal as stripe_portal
 from credits.ledger.models import Account

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from billing.errors import StripeRefused
 from billing.packages.models import Package
+from billing.provider.errors import StripeRefused
 from billing.provider.interface import RefundRequest
 from billing.purchases.models import Purchase
 from billing.reconciliation.models import ReconciliationRun

@@ -11,8 +11,9 @@ import requests
 from django.core import mail
 
 from accounts.models import User
-from billing.errors import PaymentDeclined, SubscriptionFixed
+from billing.errors import SubscriptionFixed
 from billing.plans.models import Plan, add_months
+from billing.provider.errors import PaymentDeclined
 from billing.purchases.models import Payment, Purchase
 from billing.subscriptions import syncing
 from billing.subscriptions.changing import change_plan, set_ending

@@ -11,14 +11,9 @@ from django.db import IntegrityError, close_old_connections, transaction
 from accounts.models import User
 from accounts.teams.membership import create_team
 from accounts.teams.models import Membership, Role
-from billing.errors import (
-    AlreadySubscribed,
-    BillingError,
-    MayNotManageBilling,
-    StripeUnavailable,
-    UnknownPlan,
-)
+from billing.errors import AlreadySubscribed, BillingError, MayNotManageBilling, UnknownPlan
 from billing.plans.models import Plan
+from billing.provider.errors import StripeUnavailable
 from billing.subscriptions.models import Subscription, Terms
 from billing.subscriptions.subscribing import subscribe
 from credits.ledger.models import Account

@@ -11,7 +11,8 @@ from django.db.models import Count
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from billing.errors import BillingError, StripeRefused, StripeUnavailable
+from billing.errors import BillingError
+from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun
 from billing.reconciliation.runs import begin_run, last_that_stopped, resume_run
 from core.progress import ProgressBar

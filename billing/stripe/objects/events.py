@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from billing.errors import MalformedStripeObject
+from billing.provider.errors import MalformedStripeObject
 from billing.provider.objects import EventKind, Json, ProviderEvent
 from billing.provider.storing import storable_key
 from billing.stripe.objects.reading import id_of, instant, reading, words

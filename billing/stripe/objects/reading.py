@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from billing.errors import MalformedStripeObject
+from billing.provider.errors import MalformedStripeObject
 from billing.provider.storing import LONGEST_ID, storable
 
 BIGGEST = 2**63 - 1
