@@ -81,11 +81,13 @@ def _credit(subscription: Record, items: list[Json], at: int) -> list[Json]:
 
 def apply_plan(subscription: Record, plan: Plan, previous: Json) -> None:
     """Give a subscription its new items, and emit its event, with the former values of what else was changed."""
-    anchor = plan.at if plan.begins_cycle else subscription.data["billing_cycle_anchor"]
-    items = {**subscription.data["items"], "data": plan.items}
+    fields: Json = {"items": {**subscription.data["items"], "data": plan.items}}
     if plan.begins_cycle:
         subscription.private["told"] = []
-    previous |= store.change(subscription, billing_cycle_anchor=anchor, items=items)
+        fields["billing_cycle_anchor"] = plan.at
+    if subscription.data["cancel_at_period_end"]:
+        fields["cancel_at"] = plan.items[0]["current_period_end"]
+    previous |= store.change(subscription, **fields)
     report_change(subscription, previous)
 
 

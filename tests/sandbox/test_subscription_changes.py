@@ -151,9 +151,12 @@ def test_another_interval_begins_a_new_cycle_that_is_paid_at_once(
 ) -> None:
     yearly = make_price(client, "Plus", 40_000, interval="year")
     at = sandbox.get("/_sandbox/clock")["now"]
+    client.v1.subscriptions.update(plus.id, {"cancel_at_period_end": True})
     changed = change(client, plus, yearly, proration_date=at)
     item = get_item(changed)
     assert (item.current_period_start, changed.billing_cycle_anchor) == (at, at)
+    assert changed.cancel_at == item.current_period_end
+    client.v1.subscriptions.update(plus.id, {"cancel_at_period_end": False})
     assert 365 * DAY_S <= item.current_period_end - at <= 366 * DAY_S
     invoice = sandbox.objects("invoice")[-1]
     amounts = [line["amount"] for line in invoice["lines"]["data"]]

@@ -92,6 +92,7 @@ def test_an_invoice_shows_its_first_ten_lines_and_lists_all(
     found = list(client.v1.invoices.line_items.list(str(invoice.id), {"limit": 5}).auto_paging_iter())
     assert [line.id for line in found[:10]] == [line.id for line in invoice.lines.data]
     assert len({line.id for line in found}) == 13
+    assert all(line.id.startswith("il_1") for line in found)  # the announcement's ids are its own
     assert sum(line.amount for line in found) == invoice.total
 
 

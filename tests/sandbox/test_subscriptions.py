@@ -265,6 +265,8 @@ def test_a_canceled_subscription_ends_at_its_periods_end_or_at_once(
     ]
     with pytest.raises(stripe.InvalidRequestError, match="can only update its cancellation_details"):
         client.v1.subscriptions.update(kept.id, {"cancel_at_period_end": False})
+    noted = client.v1.subscriptions.update(kept.id, {"metadata": {"why": "price"}})
+    assert noted.metadata.to_dict() == {"why": "price"}
     with pytest.raises(stripe.InvalidRequestError, match="No such subscription"):
         client.v1.subscriptions.cancel(kept.id)
 

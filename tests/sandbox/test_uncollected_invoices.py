@@ -232,6 +232,18 @@ def test_a_canceled_subscription_stays_canceled_when_its_invoice_is_paid(
     assert read_status(client, failing) == "canceled"
 
 
+def test_canceling_stops_the_attempts_to_collect(
+    sandbox: Sandbox, client: stripe.StripeClient, failing: stripe.Subscription
+) -> None:
+    invoice = sandbox.renew(failing.id)["invoice"]
+    client.v1.subscriptions.cancel(failing.id)
+    left = client.v1.invoices.retrieve(invoice["id"])
+    assert (left.status, left.auto_advance, left.next_payment_attempt) == ("open", False, None)
+    charges = len(sandbox.objects("charge"))
+    sandbox.advance(20 * DAY_S)
+    assert len(sandbox.objects("charge")) == charges
+
+
 def test_an_invoices_payment_is_refunded_and_disputed_like_any_other(
     sandbox: Sandbox, client: stripe.StripeClient
 ) -> None:

@@ -48,7 +48,8 @@ def change_subscription(subscription: Record, params: dict[str, Any]) -> None:
 
 def plan_items(subscription: Record, params: dict[str, Any]) -> Plan:
     """Work out what a request changes about the items. Raises ApiError."""
-    at, period = params.get("proration_date", clock.get_now()), get_period(subscription)
+    period = get_period(subscription)
+    at = params.get("proration_date", min(clock.get_now(), period.end))
     if not period.start <= at <= period.end:
         message = "The proration date must be within the current period of the subscription."
         raise InvalidParameterError(message, param="proration_date")
