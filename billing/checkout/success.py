@@ -114,6 +114,9 @@ def confirm_and_show_session(
         if _with(session_id).exists():
             raise SessionOfAnother("This checkout session belongs to another user.") from None
         raise
+    if purchase.charges_card:
+        purchase = confirm_session(user, session_id, source)
+        return purchase, ShownSession.of_purchase(purchase, user)
     try:
         session = _ask(purchase, session_id)
     except StripeBusy:

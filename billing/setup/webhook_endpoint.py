@@ -62,6 +62,7 @@ PERMISSIONS = (
     Permission("Prices: write", lambda stripe: stripe.prices.update(f"price_{NOTHING}", {"active": False})),
     Permission("PaymentIntents: read", lambda stripe: stripe.payment_intents.list(FEWEST)),
     Permission("PaymentIntents: write", lambda stripe: stripe.payment_intents.cancel(f"pi_{NOTHING}")),
+    Permission("SetupIntents: read", lambda stripe: stripe.setup_intents.list(FEWEST)),
     Permission("Payment Methods: read", lambda stripe: stripe.payment_methods.list(FEWEST)),
     Permission("Payment Methods: write", lambda stripe: stripe.payment_methods.detach(f"pm_{NOTHING}")),
     Permission("Customers: read", lambda stripe: stripe.customers.list(FEWEST)),

@@ -36,6 +36,7 @@ NEEDED = {
     "payment_method_write",
     "plan_write",
     "product_write",
+    "setup_intent_read",
     "webhook_read",
 }
 
