@@ -19,14 +19,14 @@ from billing.customers.models import Customer
 from billing.privacy.erasure import erase_user
 from credits.ledger.operations import open_account
 from tests.billing.worker import run_worker
-from tests.customers.cards import ASKS_EACH_TIME, click, confirm_at_bank, save_card
+from tests.customers.cards import ASKS_EACH_TIME, DECLINES, click, confirm_at_bank, save_card
 from tests.support.builders import UserFactory, put_on_sale
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KEY = "rk_test_7Hq2Wn5Tb9Xm4Kc8Vd3Rz6Lp"
 GO_LIVE = Path(__file__).resolve().parents[2] / "docs/go-live.md"
-FORM = {"email": "ada@example.com", "card_number": ASKS_EACH_TIME, "expiry": "12 / 34", "cvc": "123"}
+FORM = {"email": "ada@example.com", "card_number": DECLINES, "expiry": "12 / 34", "cvc": "123"}
 
 
 def documented() -> set[str]:
@@ -45,6 +45,7 @@ def test_the_documented_permissions_are_enough(sandbox: Sandbox, settings: Any) 
     assert requests.post(card_page(account, ada), data=FORM, timeout=10).ok
     sandbox.wait_for_webhooks()
     refresh_methods(account)
+    assert len(shown_methods(account)) == 2
 
     assert click(ada, card).purchase.status == "completed"
     make_default(account, card)
