@@ -68,6 +68,8 @@ def sync_purchase(purchase: Purchase, report: Report, source: Source) -> None:
         StripeUnavailable, StripeRefused: no answer.
     """
     report.purchases += 1
+    if purchase.stripe_invoice_id:
+        return  # fulfilled as it was written down, or held back for staff
     if purchase.charges_card:
         _sync_card(purchase, report, source)
         return

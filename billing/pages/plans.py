@@ -39,7 +39,11 @@ def change(request: HttpRequest, account: Account) -> HttpResponse:
         changed = change_plan(_user(request), subscription, request.POST.get("plan_code", ""))
     except (PaymentDeclined, SubscriptionFixed, UnknownPlan) as error:
         return _told(request, error)
-    messages.success(request, _("Your plan is %(plan)s now.") % {"plan": changed.terms.plan_name})
+    if changed.terms.price_minor < subscription.terms.price_minor:
+        told = _("Your plan is %(plan)s from the next period on.")
+    else:
+        told = _("Your plan is %(plan)s now.")
+    messages.success(request, told % {"plan": changed.terms.plan_name})
     return redirect("credits-billing")
 
 
@@ -49,7 +53,7 @@ def change_ending(request: HttpRequest, account: Account) -> HttpResponse:
     subscription = alive_subscription(account)
     if subscription is None or not subscription.stripe_subscription_id:
         return _told(request, UnknownPlan(_("There is no plan to change.")))
-    ends = request.POST.get("ends") == "yes"
+    ends = request.POST.get("ends") == "1"
     set_ending(_user(request), subscription, ends=ends)
     messages.success(request, _("Your plan ends with its period.") if ends else _("Your plan goes on."))
     return redirect("credits-billing")

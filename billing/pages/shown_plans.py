@@ -49,7 +49,7 @@ def billing_plan(account: Account | None) -> dict[str, Any]:
             if (each.currency, each.interval) == (terms.currency, terms.interval)
             and each.code != terms.plan_code
         ]
-        if plan.status not in Subscription.RUNNING:
+        if plan.status not in Subscription.RUNNING or plan.cancel_at_period_end:
             others = []
     return {"plan": plan, "plans_to_take": others}
 

@@ -251,6 +251,9 @@ class Provider(Protocol):
     def set_ending(self, subscription_id: str, *, ends: bool) -> ProviderSubscription:
         """Let a subscription end with its period, or go on."""
 
+    def end_subscription(self, subscription_id: str) -> ProviderSubscription:
+        """End a subscription now. Raises `StripeRefused` if it has ended."""
+
     # Reconciliation: the page of a period's objects that follows ``after``; if empty, the first
 
     def sessions_page(

@@ -52,6 +52,7 @@ from billing.stripe.signatures import verify_event
 from billing.stripe.subscriptions import (
     change_price,
     create_subscription_session,
+    end_subscription,
     invoices_of_subscription,
     retrieve_invoice,
     retrieve_subscription,
@@ -73,6 +74,7 @@ __all__ = [
     "detach_method",
     "dispute_of",
     "disputes_page",
+    "end_subscription",
     "expire_session",
     "intent_of",
     "invoice_of_session",

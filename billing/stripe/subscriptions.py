@@ -83,6 +83,10 @@ def set_ending(subscription_id: str, *, ends: bool) -> ProviderSubscription:
     return read_subscription(call(lambda: client().v1.subscriptions.update(subscription_id, params)))
 
 
+def end_subscription(subscription_id: str) -> ProviderSubscription:
+    return read_subscription(call(lambda: client().v1.subscriptions.cancel(subscription_id)))
+
+
 def _lines_of(data: Any) -> list[Any]:
     """Return all lines of an invoice, which itself has the first ten."""
     if not data["lines"]["has_more"]:

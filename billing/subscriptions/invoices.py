@@ -20,7 +20,7 @@ from billing.provider import provider
 from billing.provider.objects import ProviderInvoice
 from billing.purchases.log import Change, Source, record
 from billing.purchases.models import Purchase
-from billing.purchases.payment_reports import PaymentReport, PaymentState
+from billing.purchases.payment_reports import PaymentReport
 from billing.purchases.payments import take_turn
 from billing.subscriptions.allowances import Allowance, TermsAt, allowances_of
 from billing.subscriptions.models import GrantedLine, Subscription, SubscriptionInvoice
@@ -73,14 +73,12 @@ def keep_invoice(
 
 
 def _payment_report(invoice: ProviderInvoice) -> PaymentReport:
-    """Report the invoice's payment; without one, what was settled by the customer's balance or outside Stripe."""
+    """Report the invoice's payment. One settled by the customer's balance, or outside Stripe, costs nothing here."""
     if invoice.payment_intent_id:
         return PaymentReport.from_intent(
             provider().retrieve_payment(invoice.payment_intent_id), timezone.now()
         )
-    return PaymentReport(
-        PaymentState.PAID, invoice.amount_paid, invoice.currency, at=timezone.now(), livemode=invoice.livemode
-    )
+    return PaymentReport.of_nothing(invoice.currency)
 
 
 def _grant(

@@ -83,8 +83,7 @@ class SubscriptionsData(PersonalData):
 
     def erase(self, user: User) -> None:
         """End what has no subscription at Stripe yet; the rest ends with the customer there."""
-        pending = Subscription.objects.filter(
-            account__in=accounts_of(user), status=Subscription.Status.PENDING
-        )
-        pending.update(status=Subscription.Status.EXPIRED)
+        own = Subscription.objects.filter(account__in=accounts_of(user))
+        own.filter(status=Subscription.Status.PENDING).update(status=Subscription.Status.EXPIRED)
+        own.update(checkout_url="")
         SubscriptionInvoice.objects.filter(subscription__account__in=accounts_of(user)).update(hosted_url="")

@@ -48,7 +48,7 @@ def sync_subscription(
         StripeUnavailable, StripeRefused: no answer; the job is retried.
         NoTerms: an invoice was paid at a price that no plan has.
     """
-    row = Subscription.objects.get(pk=subscription_id)
+    row = Subscription.objects.select_related("account").get(pk=subscription_id)
     known = row.stripe_subscription_id or stripe_subscription_id or _found_by_checkout(row)
     if known:
         asked_at = timezone.now()
@@ -57,6 +57,9 @@ def sync_subscription(
             log.warning("subscription_of_another", subscription=str(row.pk), stripe_subscription=known)
             return row
         invoices = list(provider().invoices_of_subscription(known))
+        if row.account.closed_at is not None and reported.status not in Subscription.ENDED:
+            # Its user was erased or its team deleted: nobody can spend what it would grant.
+            reported = provider().end_subscription(known)
         take_over(row.pk, reported, asked_at)
         _keep_invoices(row.pk, invoices, source)
     return Subscription.objects.prefetch_related("all_terms").get(pk=row.pk)

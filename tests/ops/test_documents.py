@@ -26,7 +26,7 @@ from billing.privacy.export import export_files
 from billing.purchases.models import Purchase
 from billing.reconciliation.findings import WHAT_TO_DO
 from billing.refunds.models import Dispute, Refund
-from billing.setup.webhook_endpoint import INVOICES, PERMISSIONS
+from billing.setup.webhook_endpoint import INVOICES, PERMISSIONS, SUBSCRIPTIONS
 from billing.setup.webhook_events import WANTED_EVENTS
 from billing.stripe.mirror import MIRRORED_FAMILIES, MIRRORED_TYPES, is_mirrored
 from billing.stripe.objects.events import KINDS
@@ -126,7 +126,7 @@ def test_the_permissions_of_a_restricted_key_are_those_that_are_probed() -> None
         re.MULTILINE,
     )
     documented = {f"{name}: {verb}" for name, verb, _ in rows}
-    probed = {permission.name for permission in [*PERMISSIONS, INVOICES]}
+    probed = {permission.name for permission in [*PERMISSIONS, INVOICES, *SUBSCRIPTIONS]}
     reads_too = {f"{name}: read" for name, verb, _ in rows if verb == "write"}
     assert documented | reads_too == probed | {"Accounts: read", "Webhook Endpoints: read"}
 

@@ -21,7 +21,11 @@ from accounts.teams.models import Role, Team
 from billing.auto_top_up.attempts import top_up
 from billing.auto_top_up.setting import Wish, turn_off, turn_on
 from billing.checkout.starting import StartedPurchase
+from billing.packages.catalog_sync import sync_package
+from billing.plans.models import Plan
 from billing.purchases.models import Purchase
+from billing.subscriptions.subscribing import subscribe
+from billing.subscriptions.syncing import sync_subscription
 from credits.adjustments.adjusting import Terms, ask
 from credits.gifts import giving as gifts
 from credits.ledger import operations as ledger
@@ -59,7 +63,7 @@ class Story:
 
 def tell(sandbox: Sandbox, site: str) -> Story:
     """All that somebody can do here; at its end nothing is under way and nothing is left to spend."""
-    put_on_sale()
+    put_on_sale("demo")
     sandbox.hold_webhooks()
     person = sign_in_at_provider(sandbox, site)
     friend = UserFactory.create(username="friend", email="friend@example.com")
@@ -67,6 +71,7 @@ def tell(sandbox: Sandbox, site: str) -> Story:
     buy(sandbox, friend)
     decline_and_expire(sandbox, person)
     dispute_and_win(sandbox, buy(sandbox, person, "starter"))
+    take_plan(sandbox, person)
     give(person, friend, "A present from Zenobia")
     give(friend, person, "Dear Zenobia, thank you")
     team = work_in_teams(person, friend)
@@ -132,6 +137,13 @@ def dispute_and_win(sandbox: Sandbox, purchase: Purchase) -> None:
     deliver(sandbox)
     sandbox.close_dispute(dispute["id"], "won")
     deliver(sandbox)
+
+
+def take_plan(sandbox: Sandbox, person: User) -> None:
+    sync_package(Plan.objects.get(code="plus"))
+    started = subscribe(person, ledger.open_account(person), "plus")
+    sandbox.pay(started.session_id, CARD)
+    sync_subscription(started.subscription.pk)
 
 
 def give(sender: User, recipient: User, message: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
+from io import StringIO
 from itertools import pairwise
 
 import pytest
 import requests
 from django.core import mail
+from django.core.management import call_command
 
 from accounts.models import User
 from billing.errors import SubscriptionFixed
@@ -21,7 +23,10 @@ from billing.subscriptions.models import GrantedLine
 from billing.subscriptions.selectors import alive_subscription
 from billing.subscriptions.subscribing import subscribe
 from billing.subscriptions.syncing import defer_due_syncs
+from credits.ledger.endings import close
 from credits.ledger.models import Account, Entry, Lot
+from tests.billing.reporting import reconcile_now
+from tests.billing.syncing import at_stripe
 from tests.subscriptions.story import (
     DAY_S,
     DECLINES,
@@ -209,3 +214,25 @@ def test_missed_events_are_found_by_the_hourly_look(
     assert defer_due_syncs() == 1
     work()
     assert lots(account) == [Decimal(5000)] * 2
+
+
+def test_the_books_and_a_reconciliation_find_nothing(sandbox: Sandbox, ada: User, account: Account) -> None:
+    taken = take_plan(sandbox, ada)
+    renew(sandbox, taken)
+    sandbox.advance(10 * DAY_S)
+    change_plan(ada, fresh(taken), "max")
+    first = Purchase.objects.order_by("created_at")[0]
+    payment = Payment.objects.get(purchase=first)
+    at_stripe(sandbox, "refunds", payment_intent=payment.stripe_payment_intent_id, amount="2000")
+    told(sandbox, taken)
+    first.refresh_from_db()
+    assert first.status == "partially_refunded"
+    assert reconcile_now().open == []
+    call_command("check_ledger", stdout=StringIO())
+
+
+def test_a_closed_account_ends_its_subscription(sandbox: Sandbox, ada: User, account: Account) -> None:
+    taken = take_plan(sandbox, ada)
+    close(account.pk)
+    assert sync(taken).status == "canceled"
+    assert sandbox.objects("subscription")[0]["status"] == "canceled"
