@@ -187,7 +187,7 @@ class ProviderSubscription:
 @dataclass(frozen=True)
 class InvoiceLine:
     """A line of a subscription's invoice: a period of a price, or, as a proration, the rest of one, which is negative
-    where it gives back what ``credited_lines`` charged.
+    where it credits what ``credited_lines`` charged.
     """
 
     id: str

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from io import StringIO
 from itertools import pairwise
@@ -11,20 +12,24 @@ import pytest
 import requests
 from django.core import mail
 from django.core.management import call_command
+from django.db import close_old_connections
 
 from accounts.models import User
-from billing.errors import SubscriptionFixed
+from billing.errors import NoTerms, PaymentDeclined, SubscriptionFixed
 from billing.plans.models import Plan, add_months
-from billing.provider.errors import PaymentDeclined
+from billing.privacy.erasure import erase_user
+from billing.provider.objects import InvoiceLine, ProviderInvoice
 from billing.purchases.models import Payment, Purchase
 from billing.subscriptions import syncing
+from billing.subscriptions.allowances import allowances_of
 from billing.subscriptions.changing import change_plan, set_ending
-from billing.subscriptions.models import GrantedLine
+from billing.subscriptions.models import GrantedLine, Subscription, SubscriptionInvoice, Terms
 from billing.subscriptions.selectors import alive_subscription
 from billing.subscriptions.subscribing import subscribe
-from billing.subscriptions.syncing import defer_due_syncs
+from billing.subscriptions.syncing import defer_due_syncs, sync_subscription
 from credits.ledger.endings import close
 from credits.ledger.models import Account, Entry, Lot
+from credits.ledger.operations import open_account
 from tests.billing.reporting import reconcile_now
 from tests.billing.syncing import at_stripe
 from tests.subscriptions.story import (
@@ -40,7 +45,7 @@ from tests.subscriptions.story import (
     told,
     work,
 )
-from tests.support.builders import start
+from tests.support.builders import UserFactory, start
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -236,3 +241,68 @@ def test_a_closed_account_ends_its_subscription(sandbox: Sandbox, ada: User, acc
     close(account.pk)
     assert sync(taken).status == "canceled"
     assert sandbox.objects("subscription")[0]["status"] == "canceled"
+
+
+def test_an_invoice_at_a_price_that_no_plan_has_grants_nothing_and_says_so(
+    sandbox: Sandbox, ada: User, account: Account
+) -> None:
+    taken = take_plan(sandbox, ada)
+    product = Plan.objects.get(code="plus").stripe_product_id
+    price = {"product": product, "currency": "usd", "unit_amount": "900", "recurring[interval]": "month"}
+    at_stripe(sandbox, "prices", **price)
+    other = sandbox.objects("price")[-1]["id"]
+    item = {"items[0][id]": taken.stripe_item_id, "items[0][price]": other, "proration_behavior": "none"}
+    at_stripe(sandbox, f"subscriptions/{taken.stripe_subscription_id}", **item)
+    renew(sandbox, taken)
+    assert lots(account) == [Decimal(5000)]
+    with pytest.raises(NoTerms):
+        sync(taken)
+    assert fresh(taken).terms.plan_code == "plus"
+    Plan.objects.filter(code="max").update(stripe_price_id=other, stripe_price_minor=900, price_minor=900)
+    assert (sync(taken).terms.plan_code, lots(account)) == ("max", [Decimal(5000), Decimal(20_000)])
+
+
+def test_a_subscription_that_names_another_row_is_not_taken_over(
+    sandbox: Sandbox, ada: User, account: Account
+) -> None:
+    taken = take_plan(sandbox, ada)
+    row = Subscription.objects.create(account=open_account(UserFactory()), stripe_price_id="price_1")
+    sync_subscription(row.pk, str(taken.stripe_subscription_id))
+    row.refresh_from_db()
+    assert (row.status, row.stripe_subscription_id, lots(row.account)) == ("pending", None, [])
+
+
+def test_an_erased_subscriber_is_charged_no_more(sandbox: Sandbox, ada: User, account: Account) -> None:
+    taken = take_plan(sandbox, ada)
+    erase_user(ada.pk, forfeit=True)
+    ended = told(sandbox, taken)
+    assert (ended.status, sandbox.objects("subscription")[0]["status"]) == ("canceled", "canceled")
+    assert SubscriptionInvoice.objects.get().hosted_url == ""
+    sandbox.advance(40 * DAY_S)
+    assert len(sandbox.objects("charge")) == 1
+
+
+def test_a_period_paid_for_after_its_end_lasts_as_long_from_then() -> None:
+    start, now = datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 3, 1, tzinfo=UTC)
+    line = InvoiceLine("il_1", 4000, "price_1", False, start, datetime(2027, 2, 1, tzinfo=UTC), ())
+    terms = Terms(credits=Decimal(5000), price_minor=4000, rollover="none", stripe_price_id="price_1")
+    invoice = ProviderInvoice("in_1", "paid", 4000, 4000, "usd", "", 1, "pi_1", (line,), False, start)
+    for at, expires_at in ((start, line.period_end), (now, now + timedelta(days=31))):
+        (allowance,) = allowances_of(Subscription(), invoice, lambda row, price: terms, at)
+        assert (allowance.credits, allowance.expires_at) == (Decimal(5000), expires_at)
+
+
+def test_syncs_at_once_grant_once(sandbox: Sandbox, ada: User, account: Account) -> None:
+    sandbox.hold_webhooks()
+    started = subscribe(ada, account, "plus")
+    sandbox.pay(started.session_id)
+
+    def look(_: int) -> str:
+        try:
+            return sync_subscription(started.subscription.pk).status
+        finally:
+            close_old_connections()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(look, range(4))) == {"active"}
+    assert (lots(account), Purchase.objects.count()) == ([Decimal(5000)], 1)
