@@ -15,9 +15,10 @@ from django.core.management import call_command
 from django.db import close_old_connections
 
 from accounts.models import User
-from billing.errors import NoTerms, PaymentDeclined, SubscriptionFixed
+from billing.errors import NoTerms, SubscriptionFixed
 from billing.plans.models import Plan, add_months
 from billing.privacy.erasure import erase_user
+from billing.provider.errors import PaymentDeclined
 from billing.provider.objects import InvoiceLine, ProviderInvoice
 from billing.purchases.models import Payment, Purchase
 from billing.subscriptions import syncing
