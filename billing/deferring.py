@@ -49,7 +49,7 @@ def defer_auto_top_up(auto_top_up_id: int) -> None:
 
 
 def defer_auto_top_up_mail(auto_top_up_id: int, what: str) -> None:
-    """Email the account's owner what became of its automatic top-up."""
+    """Email the account's owner about its automatic top-up."""
     defer("billing.mail_auto_top_up", auto_top_up_id=auto_top_up_id, what=what)
 
 

@@ -95,7 +95,7 @@ def top_up(auto_top_up_id: int) -> None:
 
 @app.task(name="billing.mail_auto_top_up", queue=MAIL, retry=PATIENTLY)
 def mail_auto_top_up(auto_top_up_id: int, what: str) -> None:
-    """Email the account's owner what became of its automatic top-up."""
+    """Email the account's owner about its automatic top-up."""
     auto_top_up.send_auto_top_up_mail(auto_top_up_id, what)
 
 

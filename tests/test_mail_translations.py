@@ -223,7 +223,7 @@ def send_low_balances(person: User, team: Team) -> None:
 
 
 def send_auto_top_ups(person: User, team: Team) -> None:
-    """About each thing that becomes of it, for a person and a team, while it is on and off."""
+    """About each thing that happens to it, for a person and a team, while it is on and off."""
     for of in (None, team):
         purchase = paid(person, of, package_name="55")
         card = make_saved_card(purchase.account)

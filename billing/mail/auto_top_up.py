@@ -1,4 +1,4 @@
-"""Email an account's owner, or a team's owner and admins, what became of automatic top-up."""
+"""Email an account's owner, or a team's owner and admins, about automatic top-up."""
 
 from __future__ import annotations
 

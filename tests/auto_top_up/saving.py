@@ -1,4 +1,4 @@
-"""Accounts with a saved card and an automatic top-up, and what became of them."""
+"""Accounts with a saved card and an automatic top-up, and what happened to them."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_the_database_holds_the_limit_and_the_one_open_attempt(
         Attempt.objects.create(purchase=purchase, auto_top_up=row, amount_minor=1000, month=month, **ended)
     with pytest.raises(IntegrityError, match="are charged or pending"), transaction.atomic():
         Attempt.objects.create(purchase=purchases[2], auto_top_up=row, amount_minor=1, month=month)
-    # Failed ones don't count, and the next month begins anew.
+    # Failed ones don't count, and the next month starts from zero.
     Attempt.objects.filter(purchase=purchases[0]).update(outcome="failed")
     Attempt.objects.create(purchase=purchases[2], auto_top_up=row, amount_minor=1000, month=month)
 
