@@ -23,6 +23,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Plans"), "autorenew", "plans_plan"),
                 _item(_("Custom amounts"), "attach_money", "packages_customamount"),
                 _item(_("Automatic top-ups"), "autorenew", "auto_top_up_autotopup"),
+                _item(_("Top-up attempts"), "bolt", "auto_top_up_attempt"),
                 _item(_("Refunds"), "currency_exchange", "refunds_refund"),
                 _item(_("Disputes"), "gavel", "refunds_dispute"),
                 _item(_("Receipts"), "request_quote", "receipts_receipt"),

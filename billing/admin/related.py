@@ -14,7 +14,6 @@ from accounts.teams.models import Team
 from backoffice.display import EMPTY, link_to, link_to_list
 from billing.admin.customer_links import link_to_customer
 from billing.admin.people import PersonAdmin
-from billing.customers.models import Customer
 from billing.money import Money
 from billing.purchases.models import Purchase
 from credits.admin import AccountAdmin, EntryAdmin, LotAdmin
@@ -31,10 +30,6 @@ def purchases_of_user(user: User) -> str:
 
 def purchases_of_account(account: Account) -> str:
     return link_to_list(Purchase, _("Purchases"), account__id__exact=account.pk)
-
-
-def customer_at_stripe(account: Account) -> str:
-    return link_to(Customer.objects.filter(account=account).first(), _("Customer at Stripe"))
 
 
 def purchase_of(row: Entry | Lot) -> str:
@@ -71,7 +66,7 @@ PersonAdmin.related_pages[:0] = [customer_of]
 PersonAdmin.related_pages.append(purchases_of_user)
 TeamAdmin.related_pages[:0] = [customer_of]
 AccountAdmin.related_pages[:0] = [customer_of]
-AccountAdmin.related_pages += [purchases_of_account, customer_at_stripe]
+AccountAdmin.related_pages.append(purchases_of_account)
 EntryAdmin.related_pages.append(purchase_of)
 LotAdmin.related_pages.append(purchase_of)
 LotAdmin.in_money = staticmethod(in_money)

@@ -30,6 +30,7 @@ from schemathesis.specs.openapi.checks import (
 from billing.purchases.models import Purchase
 from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
+from tests.billing.asking_for_plans import ask_for_plans
 from tests.billing.calling import API, browser_of, made_up_event, signature_of
 from tests.billing.database_faults import failing_commits
 from tests.support.builders import let_ask_again, put_on_sale
@@ -45,6 +46,10 @@ DESCRIBED = {
     "top_up": ("post", f"{API}top-ups"),
     "read_auto_top_up": ("get", f"{API}auto-top-up"),
     "set_auto_top_up": ("put", f"{API}auto-top-up"),
+    "list_plans": ("get", f"{API}plans"),
+    "list_subscriptions": ("get", f"{API}subscriptions"),
+    "subscribe": ("post", f"{API}subscriptions"),
+    "change_subscription": ("patch", f"{API}subscriptions/{{subscription_id}}"),
     "read_session": ("get", f"{API}session/{{session_id}}"),
     "list_purchases": ("get", f"{API}history"),
     "read_balance": ("get", f"{API}balance"),
@@ -169,6 +174,7 @@ def test_every_described_answer_can_be_got_and_is_as_described(
 def _ask_for_everything(
     sandbox: Sandbox, site: str, settings: Any
 ) -> Iterator[tuple[str, requests.Response]]:
+    yield from ask_for_plans(sandbox, functools.partial(_send, sandbox, site))  # before others make products
     yield from _ask_to_read(sandbox, site)
     yield from _ask_what_it_costs(sandbox, site)
     yield from _ask_to_buy(sandbox, site, "start_purchase", "package_code")
@@ -194,6 +200,7 @@ def _send(sandbox: Sandbox, site: str, name: str, who: str = "buyer", **request:
     address = site + path.format(
         session_id=request.pop("session_id", "cs_test_none"),
         purchase_id=request.pop("purchase_id", "none"),
+        subscription_id=request.pop("subscription_id", "none"),
         refund_id=request.pop("refund_id", "none"),
     )
     return requests.request(method, address, headers=headers, timeout=20, allow_redirects=False, **request)

@@ -15,7 +15,14 @@ from billing.inbox.models import InboxEvent
 from billing.purchases.models import Purchase
 from core.database.time_limits import OF_WEB, time_limits_of, with_time_limits
 from credits.ledger.models import Entry
-from tests.billing.calling import PROBLEM_JSON, assert_problem, browser_of, deliver, paid_session_event
+from tests.billing.calling import (
+    PROBLEM_JSON,
+    assert_problem,
+    browser_of,
+    deliver,
+    paid_session_event,
+    the_event,
+)
 from tests.ops.database_outages import database_away, locked
 from tests.ops.production import values_of
 from tests.support.api_clients import make_client
@@ -101,7 +108,7 @@ def test_a_locked_purchase_is_a_503_for_webhook_api_and_page_and_credited_once_a
     assert b"Please try again in a minute" in page.content
     assert {answer.headers["Retry-After"] for answer in (delivered, polled, page)} == {"2"}
     assert not Entry.objects.exists()
-    assert InboxEvent.objects.get().status == InboxEvent.Status.FAILED
+    assert the_event().status == InboxEvent.Status.FAILED
     assert (deliver(event).status_code, browser.get(success).status_code) == (200, 200)
     assert Entry.objects.get().amount == 1000
 
