@@ -17,6 +17,7 @@ from accounts.teams.models import Membership, Role
 from billing.checkout.success import confirm_session
 from billing.customers.methods import remove_method, shown_methods
 from billing.errors import NoConsent, UnknownPaymentMethod
+from billing.provider import provider
 from billing.provider.errors import StripeRefused
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
 from billing.reconciliation.comparing import sweep_open_purchases
@@ -205,8 +206,6 @@ def test_a_member_cannot_charge_the_teams_card(sandbox: Sandbox, ada: User) -> N
 def test_a_card_removed_at_stripe_a_moment_ago_is_not_charged(sandbox: Sandbox, ada: User) -> None:
     card = save_card(sandbox, ada)
     sandbox.hold_webhooks()
-    from billing.provider import provider
-
     provider().detach_method(shown_methods(open_account(ada))[0].row.stripe_payment_method_id)
     with pytest.raises(StripeRefused):
         click(ada, card)
