@@ -60,6 +60,8 @@ def test_the_documented_permissions_are_enough(sandbox: Sandbox, settings: Any) 
     sandbox.wait_for_webhooks()
     run_worker()
     erase_user(ada.pk, forfeit=True)
+    run_worker()  # deletes the customer at Stripe, which tells us so
+    sandbox.wait_for_webhooks()
     run_worker()
 
     assert Customer.objects.get().deleted_at is not None
