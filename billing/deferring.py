@@ -63,6 +63,12 @@ def defer_subscription_sync(subscription_id: UUID, stripe_subscription_id: str) 
     )
 
 
+def defer_scheduled_grants(purchase_id: UUID) -> None:
+    """Grant what is due of a purchase whose credits come in several lots."""
+    lock = f"scheduled:{purchase_id}"
+    defer("billing.grant_scheduled", lock=lock, purchase_id=str(purchase_id))
+
+
 def defer_renewal_failed_mail(invoice_id: int) -> None:
     """Email the subscriber that an invoice couldn't be collected, with the link to pay it."""
     defer("billing.send_renewal_failed", invoice_id=invoice_id)

@@ -10,12 +10,15 @@ from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from billing.auto_top_up import attempts, expiring_cards, watching
+from billing.checkout import scheduled_grants
 from billing.customers import at_stripe
 from billing.deferring import defer_reconciliation
 from billing.errors import NothingToGoOnWith
 from billing.inbox import retention
 from billing.mail import auto_top_up, confirmation, payment_failed, renewal_failed, reversals
 from billing.privacy import erasure
+from billing.purchases.log import Source
+from billing.purchases.models import PurchaseEvent
 from billing.reconciliation import comparing, runs
 from billing.refunds import refunding
 from billing.reporting import daily_figures
@@ -115,6 +118,24 @@ def sync_subscription(subscription_id: str, stripe_subscription_id: str) -> None
 def sync_subscriptions(timestamp: int) -> None:
     """Sync the subscriptions that something is due of, or that wasn't asked about for long."""
     syncing.defer_due_syncs()
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(
+    name="billing.grant_due",
+    queue=MONEY,
+    queueing_lock="billing.grant_due",
+    lock="billing.grant_due",
+)
+def grant_due(timestamp: int) -> None:
+    """Have the scheduled grants made that are due."""
+    scheduled_grants.defer_due_grants()
+
+
+@app.task(name="billing.grant_scheduled", queue=MONEY, retry=PATIENTLY)
+def grant_scheduled(purchase_id: str) -> None:
+    """Grant what is due of a purchase whose credits come in several lots."""
+    scheduled_grants.grant_scheduled(UUID(purchase_id), Source(PurchaseEvent.Source.JOB))
 
 
 @app.task(name="billing.send_renewal_failed", queue=MAIL, retry=PATIENTLY)

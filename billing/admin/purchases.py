@@ -12,6 +12,9 @@ from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
@@ -142,7 +145,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
                 ]
             },
         ),
-        (_("Ledger"), {"fields": ["ledger_account", "ledger_entry", "webhook_events"]}),
+        (_("Ledger"), {"fields": ["ledger_account", "ledger_entry", "schedule_shown", "webhook_events"]}),
         (
             _("Stripe"),
             {
@@ -207,8 +210,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
 
     @display(description=_("credits removed"))
     def credits_back(self, purchase: Purchase) -> str:
-        payment = purchase.accepted_payment
-        claims = list(payment.lot.clawbacks.all()) if payment and payment.lot else []
+        claims = [claim for lot in purchase.lots for claim in lot.clawbacks.all()]
         parts = {
             str(label): sum((getattr(claim, name) for claim in claims), Decimal(0))
             for name, label in CLAWBACK_PARTS.items()
@@ -245,6 +247,19 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     @display(description=_("ledger entry"))
     def ledger_entry(self, purchase: Purchase) -> str:
         return link_to(Entry.objects.filter(account=purchase.account_id, key=purchase.grant_key).first())
+
+    @display(description=_("scheduled grants"))
+    def schedule_shown(self, purchase: Purchase) -> str:
+        grants = purchase.scheduled_grants.select_related("lot").order_by("position")
+        lines = [
+            (
+                credits_amount(each.credits),
+                date_format(timezone.localtime(each.due_at), "DATE_FORMAT"),
+                link_to(each.lot) if each.lot else _("not granted"),
+            )
+            for each in grants
+        ]
+        return format_html_join("", "{}, {}: {}<br>", lines) or EMPTY
 
     @display(description=_("webhook events"))
     def webhook_events(self, purchase: Purchase) -> str:

@@ -22,11 +22,11 @@ from billing.errors import BillingError
 from billing.money import Money
 from billing.purchases.models import Purchase
 from billing.refunds import limits as refund_limits
+from billing.refunds.claims import claim_of
 from billing.refunds.models import Refund
 from billing.refunds.owed_payments import OwedPayment, owed_payments
 from billing.refunds.refundable import left_to_refund, why_not_refundable
 from billing.refunds.refunding import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
-from billing.refunds.reversals import clawback_of
 from core.amounts.form_fields import AmountField, WholeNumberField
 from credits.formatting import credits_amount
 
@@ -120,9 +120,9 @@ class RefundForm(RefundDialog):
         return self._order(amount_minor=data["amount"], reason=reason, policy=policy)
 
     def succeeded(self, refund: Refund) -> str:
-        claim = clawback_of(refund)
-        taken = credits_amount(claim.taken if claim else Decimal(0))
-        if not (claim and claim.pending):
+        claim = claim_of(refund)
+        taken = credits_amount(claim.taken)
+        if not claim.pending:
             message = _("%(amount)s refunded, %(credits)s credits removed.")
             return message % {"amount": refund.amount, "credits": taken}
         message = _(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -28,14 +27,14 @@ from billing.admin.customer_links import customer_column
 from billing.admin.downloads import DOWNLOAD_SALES
 from billing.errors import BillingError
 from billing.money import Money
+from billing.refunds.claims import claim_of, claimed_by
 from billing.refunds.exports import refunds_csv
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.resolving import resolve_reversal
-from billing.refunds.reversals import amount_of, clawback_of
+from billing.refunds.reversals import amount_of
 from billing.stripe.dashboard import dispute_page
 from core.amounts.form_fields import AmountField
 from credits.formatting import credits_amount
-from credits.ledger.models import Clawback
 
 REFUND_TONES: dict[str, str] = {
     Refund.Status.SUCCEEDED: "success",
@@ -78,8 +77,8 @@ def of_clawback(name: str, title: Any) -> Column:
     @display(description=title)
     def shown(page: Any, row: Any) -> str:
         if not hasattr(row, "claim"):
-            row.claim = clawback_of(row)
-        amount = getattr(row.claim, name) if row.claim else Decimal(0)
+            row.claim = claim_of(row)
+        amount = getattr(row.claim, name)
         return credits_amount(amount) if amount else EMPTY
 
     made: Column = shown
@@ -106,9 +105,9 @@ class ReversalAdmin(ReadOnlyAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Load the clawbacks of all rows on the page in one query."""
         changes = super().get_changelist_instance(request)
-        claims = Clawback.objects.in_bulk([row.pk for row in changes.result_list])
+        claims = claimed_by(changes.result_list)
         for row in changes.result_list:
-            row.claim = claims.get(row.pk)
+            row.claim = claims[row.pk]
         return changes
 
     @display(description=_("converted amount"))

@@ -19,13 +19,12 @@ from billing.api.fields import MoneyField, NumberField, UtcTimeField
 from billing.errors import InvalidIdempotencyKey, InvalidRefund
 from billing.money import Money
 from billing.purchases.models import Purchase
+from billing.refunds.claims import claim_of
 from billing.refunds.models import Refund
 from billing.refunds.refunding import LONGEST_NOTE, RefundOrder, preview_refund, refund_purchase
-from billing.refunds.reversals import clawback_of
 from core.amounts.api_fields import AmountField
 from core.problems import problem_responses
 from core.uuids import as_uuid
-from credits.ledger.models import Clawback
 
 LONGEST_KEY = 200
 WHO = (401, 403, 429, 503)
@@ -163,7 +162,7 @@ def _order(data: dict[str, Any], purchase: Purchase, request: Request) -> Refund
 
 
 def _shown(refund: Refund) -> Any:
-    refund.claim = clawback_of(refund) or Clawback()  # type: ignore[attr-defined]  # for the serializer alone
+    refund.claim = claim_of(refund)  # type: ignore[attr-defined]  # for the serializer alone
     return RefundSerializer(refund).data
 
 

@@ -14,6 +14,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from billing.checkout.scheduled_grants import grant_due
 from billing.deferring import defer_confirmation, defer_payment_failed_mail
 from billing.provider.objects import PaymentIntent
 from billing.purchases.log import Change, Source, lock_purchase, record
@@ -143,7 +144,9 @@ def _mark_for_attention(
 
 
 def _grant(purchase: Purchase, arrives_at: datetime.datetime) -> Grant:
-    """Grant the credits: with a cost basis if they were paid for, else as promotional."""
+    """Grant the credits: with a cost basis if they were paid for, else as promotional. Return the first grant."""
+    if purchase.has_schedule:
+        return grant_due(purchase, arrives_at)[0]
     is_free = purchase.price_minor == 0
     return ledger.grant(
         purchase.account_id,

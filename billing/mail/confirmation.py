@@ -35,6 +35,7 @@ def send_purchase_confirmation(purchase_id: UUID) -> bool:
         context = {
             "purchase": purchase,
             "team": purchase.account.team,
+            "arrived": purchase.credits_arrived,
             "balance": purchase.account.balance if sees_credits_of(buyer, purchase.account) else None,
             "receipt": receipt,
             "receipt_url": link_to("credits-receipt", purchase.pk),

@@ -5,7 +5,6 @@ The mark commits after the email is handed over: a crash in between sends it twi
 
 from __future__ import annotations
 
-from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
@@ -15,8 +14,8 @@ from django.utils import timezone
 
 from billing.receipts.issuing import file_of, issue_credit_note
 from billing.receipts.models import Receipt
+from billing.refunds.claims import claim_of
 from billing.refunds.models import Dispute, Refund
-from billing.refunds.reversals import clawback_of
 from core.database.locks import take_turns
 from credits.ledger.holders import sees_credits_of
 from credits.mailing import link_to, send_mail, send_mail_to
@@ -37,7 +36,7 @@ def send_refund_mail(refund_id: UUID) -> bool:
             return False
         context = {
             "refund": refund,
-            "claim": clawback_of(refund),
+            "claim": claim_of(refund),
             "purchase": purchase,
             "team": purchase.account.team,
             "balance": purchase.account.balance if sees_credits_of(buyer, purchase.account) else None,
@@ -67,11 +66,10 @@ def tell_staff_of_dispute(dispute_id: UUID) -> bool:
         if dispute.staff_told_at or not settings.STAFF_EMAIL:
             return False
         page = reverse("admin:refunds_dispute_change", args=[dispute.pk])
-        claim = clawback_of(dispute)
         context = {
             "dispute": dispute,
             "purchase": dispute.purchase,
-            "frozen": claim.taken if claim else Decimal(0),
+            "frozen": claim_of(dispute).taken,
             "page_url": f"{settings.SITE_URL}{page}",
         }
         send_mail_to("dispute", context, settings.STAFF_EMAIL)

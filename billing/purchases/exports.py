@@ -24,14 +24,16 @@ PURCHASES = [
 def purchases_csv(purchases: QuerySet[Purchase]) -> Iterator[str]:
     """Stream one line per purchase, newest first, in constant memory."""
     # Prefetched, as with a join PostgreSQL may join all purchases before it returns the first.
-    rows = purchases.select_related(None).prefetch_related("user", "payments__lot__clawbacks")
+    rows = purchases.select_related(None).prefetch_related(
+        "user", "payments__lot__clawbacks", "scheduled_grants__lot__clawbacks"
+    )
     batches = in_row_batches(rows, NEWEST_FIRST)
     return csv_lines(PURCHASES, (map(_purchase_row, batch) for batch in batches))
 
 
 def _purchase_row(purchase: Purchase) -> list[str]:
-    payment, accepted = purchase.payment, purchase.accepted_payment
-    claims = list(accepted.lot.clawbacks.all()) if accepted and accepted.lot else []
+    payment = purchase.payment
+    claims = [claim for lot in purchase.lots for claim in lot.clawbacks.all()]
     return [
         str(purchase.pk),
         utc_text(purchase.created_at),

@@ -10,9 +10,9 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from accounts.privacy.registry import File, Obstacle, PersonalData
+from accounts.privacy.registry import File, Obstacle, PersonalData, csv_file
 from billing.purchases.exports import NEWEST_FIRST, purchases_csv
-from billing.purchases.models import Payment, Purchase, PurchaseEvent
+from billing.purchases.models import Payment, Purchase, PurchaseEvent, ScheduledGrant
 from billing.purchases.payment_methods import paid_with
 from core.csv_lines import csv_lines, harmless, utc_text
 from core.database.row_batches import in_row_batches
@@ -67,6 +67,10 @@ def _payment_row(row: Payment) -> list[str]:
     ]
 
 
+def _scheduled(user: User) -> QuerySet[ScheduledGrant]:
+    return ScheduledGrant.objects.filter(purchase__user=user)
+
+
 class PurchasesData(PersonalData):
     lock_rank = 1
     files = (
@@ -87,6 +91,13 @@ class PurchasesData(PersonalData):
             "your payments, and what each was made with",
             ("purchases.Payment",),
             _payments,
+        ),
+        csv_file(
+            "scheduled-credits.csv",
+            "credits that come in parts, such as those of a year paid at once",
+            ("purchases.ScheduledGrant",),
+            {"purchase": "purchase_id", "credits": "credits", "due": "due_at", "expires": "expires_at"},
+            _scheduled,
         ),
     )
 

@@ -6,34 +6,9 @@ the proof. A share of credits may be off by one rounding.
 
 from __future__ import annotations
 
-from billing.refunds.models import Dispute, Refund
+from billing.refunds.claims_sql import CLAIMS, LOTS, REVERSALS, STANDING_DISPUTES, STANDING_REFUNDS
 
 ROUNDING = "0.000001"
-
-
-def _in(statuses: tuple[str, ...]) -> str:
-    return ", ".join(f"'{status}'" for status in statuses)
-
-
-# Refunds and disputes that hold money back, in Stripe's order, with the cumulative amount before and after each.
-RETURNS = f"""
-    SELECT r.id, r.payment_id, r.policy, p.lot_id, u.credits, u.paid_minor, row_number() OVER line AS place,
-           least(u.paid_minor, sum(r.minor) OVER line - r.minor) AS before,
-           least(u.paid_minor, sum(r.minor) OVER line) AS up_to
-    FROM (
-        SELECT id, payment_id, coalesce(counted_minor, 0) AS minor, coalesce(made_at, created_at) AS at,
-               coalesce(stripe_refund_id, id::text) AS name,
-               CASE policy WHEN 'debt' THEN 'debt' ELSE 'cap' END AS policy
-        FROM refunds_refund WHERE status IN ({_in(Refund.STANDING)})
-        UNION ALL
-        SELECT id, payment_id, coalesce(counted_minor, 0), made_at, stripe_dispute_id,
-               CASE status WHEN 'lost' THEN policy ELSE 'cap' END
-        FROM refunds_dispute WHERE status IN ({_in(Dispute.STANDING)})
-    ) r
-    JOIN purchases_payment p ON p.id = r.payment_id JOIN purchases_purchase u ON u.id = p.purchase_id
-    WHERE p.lot_id IS NOT NULL
-    WINDOW line AS (PARTITION BY r.payment_id ORDER BY r.at, r.name COLLATE "C")
-"""  # noqa: S608 - our own statuses
 
 OF_PAYMENTS: dict[str, str] = {
     "purchase_has_the_credits_it_paid_for": """
@@ -45,12 +20,35 @@ OF_PAYMENTS: dict[str, str] = {
         LEFT JOIN purchases_payment p ON p.purchase_id = u.id AND p.lot_id IS NOT NULL
         LEFT JOIN credits_entry e ON e.account_id = u.account_id AND e.key = 'purchase:' || u.id
         LEFT JOIN credits_lot l ON l.account_id = u.account_id AND l.id = e.lots[1]
+        LEFT JOIN purchases_scheduledgrant s ON s.purchase_id = u.id AND s.position = 1
         WHERE (u.completed_at IS NOT NULL) <> (l.id IS NOT NULL)
            OR (p.id IS NOT NULL) <> (u.completed_at IS NOT NULL AND u.paid_minor > 0)
-           OR l.id IS NOT NULL AND (l.amount <> u.credits OR l.promotional <> (u.paid_minor = 0))
+           OR l.id IS NOT NULL AND (l.amount <> coalesce(s.credits, u.credits) OR l.promotional <> (u.paid_minor = 0))
            OR p.id IS NOT NULL AND (
                (p.lot_id, p.amount_minor, p.currency) IS DISTINCT FROM (l.id, u.paid_minor, u.currency)
-               OR (l.cost_minor, l.currency) IS DISTINCT FROM (u.paid_minor, u.currency))
+               OR (l.cost_minor, l.currency) IS DISTINCT FROM (coalesce(s.cost_minor, u.paid_minor), u.currency))
+    """,
+    "scheduled_grants_add_up": """
+        SELECT 'purchase ' || u.id,
+               format('%s grants of %s credits for %s %s; scheduled are %s of %s for %s', u.grants_count, u.credits,
+                      u.price_minor, u.currency, s.number, s.credits, s.minor)
+        FROM purchases_purchase u
+        CROSS JOIN LATERAL (SELECT count(*) AS number, sum(credits) AS credits, sum(cost_minor) AS minor
+                            FROM purchases_scheduledgrant WHERE purchase_id = u.id) s
+        WHERE CASE u.grants_count WHEN 1 THEN s.number > 0
+              ELSE (s.number, s.credits, s.minor) IS DISTINCT FROM (u.grants_count, u.credits, u.price_minor) END
+    """,
+    "scheduled_grants_brought_their_lots": """
+        SELECT 'purchase ' || u.id,
+               format('grant %s of %s credits for %s %s brought a lot of %s for %s %s', s.position, s.credits,
+                      s.cost_minor, u.currency, l.amount, l.cost_minor, l.currency)
+        FROM purchases_scheduledgrant s JOIN purchases_purchase u ON u.id = s.purchase_id
+        LEFT JOIN credits_entry e ON e.account_id = u.account_id
+            AND e.key = 'purchase:' || u.id || CASE s.position WHEN 1 THEN '' ELSE ':' || s.position END
+        LEFT JOIN credits_lot l ON l.account_id = u.account_id AND l.id = e.lots[1]
+        WHERE s.lot_id IS DISTINCT FROM l.id
+           OR l.id IS NOT NULL AND (l.amount <> s.credits OR (l.expires_at IS NULL) <> (s.expires_at IS NULL)
+               OR u.paid_minor > 0 AND (l.cost_minor, l.currency) IS DISTINCT FROM (s.cost_minor, u.currency))
     """,
     "credits_live_from_their_arrival": """
         SELECT 'purchase ' || u.id,
@@ -66,10 +64,9 @@ OF_PAYMENTS: dict[str, str] = {
                format('%s asks for %s credits by %s at place %s, claimed are %s by %s at place %s',
                       coalesce(r.id, c.id), coalesce(r.share, 0), r.policy, r.place, coalesce(c.amount, 0), c.policy,
                       c.position)
-        FROM (SELECT *, credits * (up_to - before) / nullif(paid_minor, 0) AS share FROM ({RETURNS}) a) r
-        FULL JOIN (SELECT c.*, p.id AS payment_id
-                   FROM credits_clawback c JOIN purchases_payment p ON p.lot_id = c.lot_id
-                   JOIN purchases_purchase u ON u.id = p.purchase_id AND u.account_id = c.account_id
+        FROM (SELECT * FROM ({CLAIMS}) a WHERE lot_id IS NOT NULL) r
+        FULL JOIN (SELECT c.*, l.payment_id
+                   FROM credits_clawback c JOIN ({LOTS}) l ON l.lot_id = c.lot_id AND l.account_id = c.account_id
                    WHERE c.amount > 0) c ON c.id = r.id
         WHERE abs(coalesce(r.share, 0) - coalesce(c.amount, 0)) > {ROUNDING}
            OR c.id IS NOT NULL AND r.id IS NOT NULL
@@ -77,13 +74,15 @@ OF_PAYMENTS: dict[str, str] = {
     """,  # noqa: S608
     "nobody_keeps_both_money_and_credits": f"""
         SELECT 'payment ' || p.id, format('of %s %s %s went back, and %s of %s credits are free', u.paid_minor,
-                                          u.currency, r.returned, l.remaining - l.held, u.credits)
-        FROM (SELECT payment_id, max(up_to) AS returned FROM ({RETURNS}) a GROUP BY payment_id) r
+                                          u.currency, r.returned, l.remaining - l.held, x.stop - x.start)
+        FROM (SELECT payment_id, max(up_to) AS returned FROM ({REVERSALS}) a GROUP BY payment_id) r
         JOIN purchases_payment p ON p.id = r.payment_id JOIN purchases_purchase u ON u.id = p.purchase_id
-        JOIN credits_lot l ON l.account_id = u.account_id AND l.id = p.lot_id
+        JOIN ({LOTS}) x ON x.payment_id = p.id
+        JOIN credits_lot l ON l.account_id = u.account_id AND l.id = x.lot_id
         WHERE (l.expires_at IS NULL OR l.expires_at > now())
               AND l.remaining - l.held
-                  > u.credits * (u.paid_minor - r.returned) / nullif(u.paid_minor, 0) + {ROUNDING}
+                  > least(x.stop - x.start,
+                          greatest(0, x.stop - u.credits * r.returned / nullif(u.paid_minor, 0))) + {ROUNDING}
     """,  # noqa: S608
     "returns_count_in_their_payments_currency": """
         SELECT r.what || ' ' || r.id, format('%s %s of a payment in %s, counted as %s by %L', r.amount_minor,
@@ -106,9 +105,9 @@ OF_PAYMENTS: dict[str, str] = {
         JOIN purchases_payment p ON p.purchase_id = u.id AND p.lot_id IS NOT NULL
         CROSS JOIN LATERAL (
             SELECT least(u.paid_minor, (SELECT coalesce(sum(counted_minor), 0) FROM refunds_refund
-                                        WHERE payment_id = p.id AND status IN ({_in(Refund.STANDING)}))) AS refunded,
+                                        WHERE payment_id = p.id AND status IN ({STANDING_REFUNDS}))) AS refunded,
                    EXISTS (SELECT FROM refunds_dispute
-                           WHERE payment_id = p.id AND status IN ({_in(Dispute.STANDING)})) AS disputed
+                           WHERE payment_id = p.id AND status IN ({STANDING_DISPUTES})) AS disputed
         ) r
         WHERE u.refunded_minor <> r.refunded
            OR u.status <> CASE WHEN r.disputed THEN 'disputed' WHEN r.refunded = 0 THEN 'completed'

@@ -20,10 +20,12 @@ from billing.provider.objects import ProviderDispute, ProviderRefund
 from billing.purchases.log import Source, lock_purchase
 from billing.purchases.matching import known_payments
 from billing.purchases.payments import take_turn
+from billing.refunds.claims import Reversal, claim_id, claims_on, parts_of
 from billing.refunds.disputes import apply_dispute, record_dispute
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.refunding import close_refund, issue_refund, record_refund
-from billing.refunds.reversals import Reversal, amount_of, claims_of, clawback_of, counted, standing_reversals
+from billing.refunds.reversals import amount_of, counted, standing_reversals
+from credits.ledger.models import Clawback
 
 log = structlog.get_logger(__name__)
 Reported = ProviderRefund | ProviderDispute
@@ -127,13 +129,15 @@ def _is_claimed(here: Reversal) -> bool:
     if not payment.is_accepted:
         return True
     refunds, disputes = standing_reversals(payment)
+    mine = {claim_id(here.pk, position) for position in range(1, payment.purchase.grants_count + 1)}
     wanted = {
-        claim.id: (claim.amount, claim.policy) for claim in claims_of(payment.purchase, [*refunds, *disputes])
+        claim.id: (claim.amount, claim.policy)
+        for part, claims in claims_on(payment, parts_of(payment), [*refunds, *disputes])
+        for claim in claims
+        if part.lot_id is not None and claim.id in mine and claim.amount
     }
-    claim = clawback_of(here)
-    has = (claim.amount, claim.policy) if claim else None
-    amount, policy = wanted.get(here.pk, (0, ""))
-    return has == ((amount, policy) if amount else None)
+    rows = Clawback.objects.filter(pk__in=mine, amount__gt=0)
+    return wanted == {row.pk: (row.amount, row.policy) for row in rows}
 
 
 def _claim(here: Reversal, report: Report, source: Source) -> None:

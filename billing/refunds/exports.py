@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 
 from django.db.models import QuerySet
 
 from billing.purchases.exports import NEWEST_FIRST
+from billing.refunds.claims import Claimed, claimed_by
 from billing.refunds.models import Refund
 from core.csv_lines import csv_lines, harmless, utc_text
 from core.database.row_batches import in_row_batches
 from credits.formatting import plain
-from credits.ledger.models import Clawback
 
-ZERO = Decimal(0)
 REFUNDS = [
     "refund", "created", "settled", "status", "purchase", "amount", "currency", "reason", "note", "policy", "made_in",
     "credits_taken", "credits_owed", "failure", "stripe_refund",
@@ -23,16 +21,16 @@ REFUNDS = [
 
 def refunds_csv(refunds: QuerySet[Refund]) -> Iterator[str]:
     """Stream one line per refund, newest first."""
-    batches = in_row_batches(refunds.select_related(None).prefetch_related("payment"), NEWEST_FIRST)
+    batches = in_row_batches(refunds.select_related(None).prefetch_related("payment__purchase"), NEWEST_FIRST)
     return csv_lines(REFUNDS, (_refund_rows(batch) for batch in batches))
 
 
 def _refund_rows(refunds: Sequence[Refund]) -> Iterator[list[str]]:
-    claims = Clawback.objects.in_bulk([refund.pk for refund in refunds])
-    return (_refund_row(refund, claims.get(refund.pk)) for refund in refunds)
+    claims = claimed_by(refunds)
+    return (_refund_row(refund, claims[refund.pk]) for refund in refunds)
 
 
-def _refund_row(refund: Refund, claim: Clawback | None) -> list[str]:
+def _refund_row(refund: Refund, claim: Claimed) -> list[str]:
     return [
         str(refund.pk),
         utc_text(refund.created_at),
@@ -45,8 +43,8 @@ def _refund_row(refund: Refund, claim: Clawback | None) -> list[str]:
         harmless(refund.note),
         refund.policy,
         refund.origin,
-        plain(claim.taken if claim else ZERO),
-        plain(claim.owed if claim else ZERO),
+        plain(claim.taken),
+        plain(claim.owed),
         harmless(refund.failure_reason),
         refund.stripe_refund_id or "",
     ]

@@ -17,8 +17,9 @@ from billing.errors import NothingOwed
 from billing.money import Money
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
+from billing.refunds.claims import Reversal
 from billing.refunds.models import Dispute, Refund
-from billing.refunds.reversals import Reversal, unresolved_reversals
+from billing.refunds.reversals import unresolved_reversals
 from core.database.locks import require_transaction
 
 log = structlog.get_logger(__name__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
@@ -13,8 +12,8 @@ from accounts.privacy.names import PREFIX, names_of, without_names
 from accounts.privacy.registry import File, Obstacle, PersonalData
 from billing.purchases.exports import NEWEST_FIRST
 from billing.purchases.personal_data import concerned_purchases
+from billing.refunds.claims import claim_of
 from billing.refunds.models import Dispute, Refund
-from billing.refunds.reversals import clawback_of
 from core.csv_lines import csv_lines, harmless, utc_text
 from core.database.row_batches import in_row_batches
 from credits.formatting import plain
@@ -64,7 +63,6 @@ def _disputes(user: User) -> Iterator[str]:
 
 
 def _reversal_row(row: Refund | Dispute, ended: datetime | None) -> list[str]:
-    claim = clawback_of(row)
     return [
         str(row.pk),
         utc_text(row.created_at),
@@ -74,7 +72,7 @@ def _reversal_row(row: Refund | Dispute, ended: datetime | None) -> list[str]:
         str(row.amount.major),
         row.currency,
         harmless(row.reason),
-        plain(claim.taken if claim else Decimal(0)),
+        plain(claim_of(row).taken),
     ]
 
 

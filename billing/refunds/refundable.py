@@ -10,6 +10,7 @@ from billing.currencies import smallest_step, too_fine
 from billing.errors import InvalidRefund, NotRefundable
 from billing.money import Money
 from billing.purchases.models import Payment, Purchase
+from billing.refunds.claims import claims_on, parts_of
 from billing.refunds.reversals import standing_reversals
 
 
@@ -37,6 +38,19 @@ def left_to_refund(purchase: Purchase) -> Money:
     payment = purchase.accepted_payment if purchase.is_credited else None
     gone = purchase.refunded_minor + (disputed_minor(payment) if payment else 0)
     return Money(max(0, purchase.paid.minor - gone) if payment else 0, purchase.currency)
+
+
+def credits_to_come(payment: Payment) -> Decimal:
+    """Return the credits that an accepted payment still brings later, less what is refunded or disputed of them."""
+    refunds, disputes = standing_reversals(payment)
+    return sum(
+        (
+            part.credits - sum(claim.amount for claim in claims)
+            for part, claims in claims_on(payment, parts_of(payment), [*refunds, *disputes])
+            if part.lot_id is None
+        ),
+        Decimal(0),
+    )
 
 
 def why_not_refundable(purchase: Purchase) -> str:

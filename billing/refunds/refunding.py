@@ -28,6 +28,7 @@ from billing.provider.objects import ProviderRefund
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.matching import payment_of
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
+from billing.refunds.claims import claim_of, credits_for
 from billing.refunds.limits import check_limit
 from billing.refunds.models import Refund
 from billing.refunds.owed_payments import owed_payments, update_attention_of
@@ -35,14 +36,15 @@ from billing.refunds.own_purchases import require_not_own
 from billing.refunds.refundable import (
     accepted_payment,
     check_amount,
+    credits_to_come,
     disputed_minor,
     left_to_refund,
     unspent_share,
 )
-from billing.refunds.reversals import Cause, apply_reversals, clawback_of, counted, credits_for
+from billing.refunds.reversals import Cause, apply_reversals, counted
 from core.uuids import as_uuid
 from credits.formatting import credits_amount
-from credits.ledger.models import Clawback, Entry, Lot
+from credits.ledger.models import Entry
 from credits.statement.outflows import Outflows, outflows_of
 
 log = structlog.get_logger(__name__)
@@ -79,7 +81,7 @@ class RefundOrder:
 
 @dataclass(frozen=True)
 class Preview:
-    """The effects of a refund on the credits left in the purchase's lot and those gone (``went``).
+    """The effects of a refund on the credits left in the purchase's lots, or still to come, and those gone (``went``).
 
     Of ``credits_asked``, some are ``taken`` now, some ``pending`` until holds end; the policy decides about the rest.
     """
@@ -118,21 +120,21 @@ def preview_refund(purchase: Purchase, amount_minor: int | None = None) -> Previ
         InvalidRefund: the amount isn't above zero, or is finer than Stripe refunds.
     """
     payment = accepted_payment(purchase)
-    went = outflows_of(_lot_of(payment))
+    went = outflows_of(purchase.lots)
     # Credits that paid off debt can be clawed back too: that debt then returns.
-    left = went.free + went.offset
+    left = went.free + went.offset + credits_to_come(payment)
     if amount_minor is None:
         amount_minor = unspent_share(purchase, left)
     else:
         check_amount(purchase, amount_minor)
-    claimed = _claimed(payment)
-    asked = credits_for(purchase, purchase.refunded_minor + amount_minor + disputed_minor(payment)) - claimed
+    gone = purchase.refunded_minor + disputed_minor(payment)
+    asked = credits_for(purchase, gone + amount_minor) - credits_for(purchase, gone)
     return Preview(
         purchase,
         Money(amount_minor, purchase.currency),
         left_to_refund(purchase),
         left,
-        max(Decimal(0), asked),
+        asked,
         went,
     )
 
@@ -260,7 +262,7 @@ def _request(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
             asked_by=order.asked_by.pk,
             idempotency_key=order.idempotency_key,
         )
-        went = outflows_of(_lot_of(payment)) if payment.is_accepted else None
+        went = outflows_of(purchase.lots) if payment.is_accepted else None
         close_refund(refund, "refund_requested", source)
         if order.policy == Refund.Policy.BLOCK and went is not None:
             _require_all_taken(refund, went)
@@ -270,8 +272,8 @@ def _request(purchase_id: UUID, order: RefundOrder) -> tuple[Refund, bool]:
 
 def _require_all_taken(refund: Refund, went: Outflows) -> None:
     """Raise CreditsWereSpent if some of the credits to claw back are gone or held."""
-    claim = clawback_of(refund)
-    missing = claim.amount - claim.taken if claim else Decimal(0)
+    claim = claim_of(refund)
+    missing = claim.amount - claim.taken
     if missing:
         gone = ", ".join(f"{credits_amount(amount)} {what}" for what, amount in went.gone.items() if amount)
         raise CreditsWereSpent(
@@ -281,17 +283,15 @@ def _require_all_taken(refund: Refund, went: Outflows) -> None:
 
 
 def _detail(refund: Refund) -> dict[str, str]:
-    claim = clawback_of(refund)
+    claim = claim_of(refund)
+    moved = {
+        "credits": -claim.taken,
+        "pending": claim.pending,
+        "owed": claim.owed,
+        "waived": claim.waived,
+    }
     detail = {"refund": str(refund.pk), "amount": str(refund.amount)}
-    if claim is not None:
-        moved = {
-            "credits": -claim.taken,
-            "pending": claim.pending,
-            "owed": claim.owed,
-            "waived": claim.waived,
-        }
-        detail |= {name: str(amount) for name, amount in moved.items() if amount}
-    return detail
+    return detail | {name: str(amount) for name, amount in moved.items() if amount}
 
 
 def _refuse(refund_id: UUID, reason: str, source: Source) -> Refund:
@@ -375,13 +375,3 @@ def _check_owed(purchase: Purchase, payment_id: UUID, amount_minor: int) -> tupl
     if found is None or found.left.minor != amount_minor:
         raise NotRefundable("This payment has since been refunded or accepted.", purchase=str(purchase.pk))
     return found.payment, found.left
-
-
-def _lot_of(payment: Payment) -> Lot:
-    return Lot.objects.get(payment=payment)
-
-
-def _claimed(payment: Payment) -> Decimal:
-    """Return the credits already claimed by refunds and disputes."""
-    claims = Clawback.objects.filter(lot=payment.lot_id).values_list("amount", flat=True)
-    return sum(claims, Decimal(0))

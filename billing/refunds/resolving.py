@@ -9,10 +9,10 @@ from django.db import transaction
 from billing.errors import InvalidRefund, NotRepairable
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import PurchaseEvent
+from billing.refunds.claims import Reversal
 from billing.refunds.disputes import apply_dispute
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.refunding import close_refund
-from billing.refunds.reversals import Reversal
 
 BY_STAFF = "staff"
 

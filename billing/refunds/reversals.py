@@ -8,7 +8,7 @@ reversals count; for others see `billing.refunds.owed_payments`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -17,14 +17,12 @@ from django.db.models import Q
 from billing.money import Money
 from billing.provider.objects import ProviderDispute, ProviderRefund
 from billing.purchases.models import Payment, Purchase
+from billing.refunds.claims import Reversal, claims_on, parts_of
 from billing.refunds.models import Dispute, Refund
 from core.database.locks import require_transaction
-from credits.amounts import round_credits
 from credits.ledger import operations as ledger
-from credits.ledger.models import Clawback, Entry
+from credits.ledger.models import Entry
 from credits.ledger.results import Clawed
-
-Reversal = Refund | Dispute
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,7 @@ def apply_reversals(payment: Payment, cause: Cause) -> Clawed | None:
     if payment.lot_id is None:
         return None
     refunds, disputes = standing_reversals(payment)
-    claims = list(claims_of(purchase, [*refunds, *disputes]))
-    metadata = {**purchase.entry_metadata, **cause.metadata}
-    clawed = ledger.claw_back(purchase.account_id, payment.lot_id, claims, kind=cause.kind, metadata=metadata)
+    clawed = _claw_back(payment, [*refunds, *disputes], cause)
     # The sum may exceed what was paid: Stripe will refuse a pending request if other refunds were made meanwhile.
     refunded = sum(refund.counted_minor or 0 for refund in refunds)
     purchase.refunded_minor = min(refunded, purchase.paid.minor)
@@ -64,42 +60,29 @@ def apply_known_reversals(payment: Payment) -> bool:
     return True
 
 
+def _claw_back(payment: Payment, reversals: Sequence[Reversal], cause: Cause) -> Clawed:
+    """Claim from each lot that has come, and return the sum."""
+    purchase = payment.purchase
+    metadata = {**purchase.entry_metadata, **cause.metadata}
+    results = [
+        ledger.claw_back(purchase.account_id, part.lot_id, claims, kind=cause.kind, metadata=metadata)
+        for part, claims in claims_on(payment, parts_of(payment), reversals)
+        if part.lot_id is not None
+    ]
+    entries = [each.entry_id for each in results if each.entry_id is not None]
+    return Clawed(
+        entries[-1] if entries else None,
+        sum((each.taken for each in results), Decimal(0)),
+        sum((each.owed for each in results), Decimal(0)),
+        results[-1].balance,
+    )
+
+
 def standing_reversals(payment: Payment) -> tuple[list[Refund], list[Dispute]]:
     """Return a payment's refunds and disputes that withdraw money from the seller now, or may."""
     refunds = payment.refunds.filter(status__in=Refund.STANDING)
     disputes = payment.disputes.filter(status__in=Dispute.STANDING)
     return list(refunds), list(disputes)
-
-
-def claims_of(purchase: Purchase, returns: Sequence[Reversal]) -> Iterator[ledger.Claim]:
-    """Yield each reversal's claim, in Stripe's order: a difference of running totals, so that they add up exactly."""
-    so_far = 0
-    for each in sorted(returns, key=_in_order):
-        before = credits_for(purchase, so_far)
-        so_far += each.counted_minor or 0
-        yield ledger.Claim(
-            id=each.pk,
-            at=each.at,
-            kind=Clawback.Kind.REFUND if isinstance(each, Refund) else Clawback.Kind.DISPUTE,
-            policy=policy_of(each),
-            amount=credits_for(purchase, so_far) - before,
-            metadata=purchase.entry_metadata,
-        )
-
-
-def policy_of(each: Reversal) -> Clawback.Policy:
-    """Return the policy for spent credits; while a bank is deciding, they are not claimed."""
-    if isinstance(each, Dispute):
-        return Clawback.Policy(each.policy) if each.status == Dispute.Status.LOST else Clawback.Policy.CAP
-    return Clawback.Policy.DEBT if each.policy == Refund.Policy.DEBT else Clawback.Policy.CAP
-
-
-def credits_for(purchase: Purchase, returned_minor: int) -> Decimal:
-    """Return the credits that correspond to a reversed amount, rounded as in the ledger; at most those bought."""
-    paid = purchase.paid.minor
-    if returned_minor >= paid:
-        return round_credits(purchase.credits) if returned_minor else Decimal(0)
-    return round_credits(purchase.credits * returned_minor / paid)
 
 
 @dataclass(frozen=True)
@@ -118,11 +101,6 @@ def counted(reported: ProviderRefund | ProviderDispute, payment: Payment) -> Cou
     return Counted(-sum(moved.amount for moved in taken), taken[0].id) if taken else None
 
 
-def clawback_of(each: Reversal) -> Clawback | None:
-    """Return the clawback of a reversal; None if it claimed no credits."""
-    return Clawback.objects.filter(pk=each.pk, amount__gt=0).first()
-
-
 def unresolved_reversals(purchase: Purchase) -> list[Reversal]:
     """Return reversals whose amount in the payment's currency staff must enter."""
     of_it = Q(payment__purchase=purchase, counted_minor__isnull=True)
@@ -136,11 +114,6 @@ def amount_of(each: Reversal) -> Money:
     if each.counted_minor is None:
         return each.amount
     return Money(each.counted_minor, each.payment.currency)
-
-
-def _in_order(each: Reversal) -> tuple[object, str]:
-    name = each.stripe_refund_id if isinstance(each, Refund) else each.stripe_dispute_id
-    return each.at, name or str(each.pk)
 
 
 def _status(purchase: Purchase, refunded_minor: int, disputes: Sequence[Dispute]) -> Purchase.Status:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from billing.reporting.models import SalesDay
 from billing.reporting.selectors import revenue_by_day, sales_in, total_revenue
+from billing.reporting.to_come import paid_to_come
 from core.days import day_of
 from credits.reporting.models import LedgerDay
 from credits.reporting.selectors import standing_at
@@ -25,7 +26,7 @@ def unbalanced_currencies() -> Iterator[str]:
     for currency in _currencies():
         sales = sales_in(None, last, currency)
         revenue = total_revenue(revenue_by_day(None, last, currency))
-        deferred = standing_at(last, currency).deferred
+        deferred = standing_at(last, currency).deferred + paid_to_come(last, currency)
         parts = deferred + revenue.recognised + revenue.written_off + sales.returned_minor
         if abs(parts - sales.paid_minor) > TOLERANCE:
             yield (

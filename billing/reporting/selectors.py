@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from billing.packages.models import CUSTOM_CODE, Package
 from billing.purchases.models import Purchase
 from billing.reporting.models import CheckoutDay, ReturnsDay, SalesCount, SalesDay, VisitDay
+from billing.reporting.to_come import ToCome, to_come_by_day
 from credits.reporting.selectors import Earned, earned_by_day
 
 
@@ -169,11 +170,15 @@ class Revenue:
 def revenue_by_day(
     first: datetime.date | None, last: datetime.date, currency: str
 ) -> dict[datetime.date, Revenue]:
-    """Return the revenue of each day with earnings or reversals, with four queries."""
+    """Return the revenue of each day with earnings or reversals, with five queries."""
     sales = sales_by_day(first, last, currency)
     earned = earned_by_day(first, last, currency)
+    to_come = {
+        day: each for day, each in to_come_by_day(last, currency).items() if first is None or day >= first
+    }
     return {
-        day: _revenue(earned.get(day, Earned()), sales.get(day, Sales())) for day in sorted({*sales, *earned})
+        day: _revenue(earned.get(day, Earned()), sales.get(day, Sales()), to_come.get(day, ToCome()))
+        for day in sorted({*sales, *earned, *to_come})
     }
 
 
@@ -181,9 +186,9 @@ def total_revenue(days: dict[datetime.date, Revenue]) -> Revenue:
     return sum(days.values(), Revenue())
 
 
-def _revenue(earned: Earned, sales: Sales) -> Revenue:
-    reversed_minor = sales.returned_minor - earned.clawed_back
-    return Revenue(earned.used - reversed_minor, earned.expired, earned.written_off)
+def _revenue(earned: Earned, sales: Sales, to_come: ToCome) -> Revenue:
+    reversed_minor = sales.returned_minor - earned.clawed_back - to_come.withdrawn
+    return Revenue(earned.used - reversed_minor, earned.expired, earned.written_off + to_come.forfeited)
 
 
 def package_codes_bought() -> list[str]:

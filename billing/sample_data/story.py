@@ -11,8 +11,8 @@ from typing import cast
 from accounts.models import User
 from billing.packages.pricing import Offer
 from billing.purchases.models import Payment, Purchase
+from billing.refunds.claims import claims_on, parts_of
 from billing.refunds.models import Dispute
-from billing.refunds.reversals import claims_of
 from billing.sample_data.sales import DAY, MINUTE, Sales, Status
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
@@ -119,10 +119,11 @@ class Story:
         payment, outcome = self.reversing.popleft()
         purchase, row = payment.purchase, self.sales.reverse(payment, outcome, at)
         is_dispute = isinstance(row, Dispute)
+        ((_part, claims),) = claims_on(payment, parts_of(payment), [row])
         clawed = ledger.claw_back(
             self.account.pk,
             cast(int, payment.lot_id),
-            list(claims_of(purchase, [row])),
+            claims,
             kind=Entry.Kind.DISPUTE if is_dispute else Entry.Kind.REFUND,
             metadata={**purchase.entry_metadata, "dispute" if is_dispute else "refund": str(row.pk)},
         )

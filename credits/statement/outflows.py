@@ -1,4 +1,4 @@
-"""Classify where the credits of a lot went.
+"""Classify where the credits of lots went.
 
 Entries are classified by kind. *Spent* credits were used for work or gifted; nobody had the use of *lost* ones: they
 expired, were forfeited, or were removed by staff.
@@ -6,7 +6,8 @@ expired, were forfeited, or were removed by staff.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from decimal import Decimal
 
 from django.db import connection
@@ -31,7 +32,7 @@ BY_KIND = """
 
 @dataclass(frozen=True)
 class Outflows:
-    """A lot's credits, which add up to its amount. ``offset`` paid off debt, ``taken`` was clawed back."""
+    """The credits of lots, which add up to their amounts. ``offset`` paid off debt, ``taken`` was clawed back."""
 
     free: Decimal
     held: Decimal
@@ -60,8 +61,13 @@ class Outflows:
         }
 
 
-def outflows_of(lot: Lot) -> Outflows:
-    """Return the lot's outflows in one query; skipped spends are the rest. Expired counts, booked out or not."""
+def outflows_of(lots: Iterable[Lot]) -> Outflows:
+    """Return the outflows of lots, a query each; skipped spends are the rest. Expired counts, booked out or not."""
+    each = [_outflows(lot) for lot in lots]
+    return Outflows(*(sum((getattr(one, name.name) for one in each), ZERO) for name in fields(Outflows)))
+
+
+def _outflows(lot: Lot) -> Outflows:
     left = {kind: left for kind, _moved, left in _by_kind(lot)}
 
     def out(*kinds: Entry.Kind) -> Decimal:

@@ -34,7 +34,7 @@ LEFT_OUT = {
         "package_id", "package_name", "attention_detail", "idempotency_key", "request_fingerprint",
         "stripe_customer_id", "checkout_url", "created_at", "confirmation_sent_at", "failure_mailed_at",
         "invoiced_by_stripe", "once_per_buyer", "asked_stripe_at", "charged_method_id", "consent_id",
-        "stripe_invoice_id", "credits_expire_at",
+        "stripe_invoice_id", "credits_expire_at", "grants_count",
     },
     "purchases_purchaseevent": {"from_status", "source", "detail", "stripe_event_id", "actor_id", "created_at"},
     "refunds_dispute": {

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from billing.packages.models import Package
 from billing.purchases.models import Purchase, PurchaseEvent
-from billing.refunds.reversals import credits_for
+from billing.refunds.claims import credits_for
 from billing.sample_data.plan import Sizes
 from billing.sample_data.seeding import seed_demo
 from credits.ledger.models import Account, Clawback, Entry, Lot

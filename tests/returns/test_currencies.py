@@ -10,9 +10,9 @@ from django.test import Client
 
 from billing.errors import InvalidRefund, NotRepairable
 from billing.purchases.models import Purchase
+from billing.refunds.claims import Reversal
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.resolving import resolve_reversal
-from billing.refunds.reversals import Reversal
 from tests.admin.pages import button_of, history_of, messages_after, page_of, read
 from tests.billing.reporting import deliver, kinds, reconcile_now
 from tests.returns.asking import refund, refund_in_dashboard

@@ -81,5 +81,5 @@ def test_a_file_takes_one_query_for_each_thousands_of_rows(
     for _ in range(3):
         buy(sandbox, buyer, "starter")
     assert ROWS_AT_ONCE > 4
-    with django_assert_num_queries(5):  # the purchases, whose they are, their payments, lots and clawbacks
+    with django_assert_num_queries(6):  # the purchases, whose, their payments, lots, clawbacks and schedules
         assert "".join(purchases_csv(Purchase.objects.all())).count("\n") == 5

@@ -295,6 +295,11 @@ def test_what_the_old_code_left_behind_is_found(
     assert named.isdisjoint(OF_BOOKS)
 
 
+SCHEDULE = """
+INSERT INTO purchases_scheduledgrant (purchase_id, due_at, position, credits, cost_minor, lot_id) SELECT id, created_at,
+"""
+OF_PURCHASE = "FROM purchases_purchase WHERE id = %(purchase)s"
+
 # For each invariant of payments, what breaks it in another way.
 BROKEN = [
     ("purchase_has_the_credits_it_paid_for", "UPDATE purchases_payment SET lot_id = NULL"),
@@ -308,6 +313,11 @@ BROKEN = [
         "purchase_has_the_credits_it_paid_for",
         "UPDATE credits_entry SET key = 'x' WHERE lots = ARRAY[%(free)s::bigint]",
     ),
+    ("scheduled_grants_add_up", "UPDATE purchases_purchase SET grants_count = 2 WHERE id = %(purchase)s"),
+    ("scheduled_grants_add_up", f"{SCHEDULE} 1, credits, price_minor, %(lot)s {OF_PURCHASE}"),
+    ("scheduled_grants_brought_their_lots", f"{SCHEDULE} 1, credits, price_minor, NULL {OF_PURCHASE}"),
+    ("scheduled_grants_brought_their_lots", f"{SCHEDULE} 1, credits, price_minor - 1, %(lot)s {OF_PURCHASE}"),
+    ("scheduled_grants_brought_their_lots", f"{SCHEDULE} 2, credits, price_minor, %(lot)s {OF_PURCHASE}"),
     (
         "credits_live_from_their_arrival",
         "UPDATE purchases_purchase SET validity_days = 7;"

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from billing.inbox.models import InboxEvent
 from billing.purchases.models import Payment, Purchase
+from billing.refunds.claims import credits_for
 from billing.refunds.models import Dispute, Refund
-from billing.refunds.reversals import credits_for
 from billing.reporting.daily_figures import bring_figures_up_to_date
 from billing.reporting.models import ReturnsDay
 from credits.ledger.models import Account, Clawback, Entry, Lot

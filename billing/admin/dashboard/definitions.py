@@ -40,7 +40,8 @@ DEFINITIONS: dict[str, Definition] = {
           "account, in this period."),
     ),
     "deferred_revenue": Definition(
-        _("Deferred revenue"), _("The amount paid for purchased credits that are unspent and unexpired.")
+        _("Deferred revenue"),
+        _("The amount paid for purchased credits that are unspent and unexpired, or still to come."),
     ),
     "purchases": Definition(
         _("Purchases"),

@@ -26,6 +26,7 @@ from billing.reporting.selectors import (
     sales_in,
     total_revenue,
 )
+from billing.reporting.to_come import paid_to_come
 from credits.reporting.selectors import standing_at
 
 MONEY = (
@@ -115,7 +116,7 @@ def _numbers(asked: Asked) -> dict[str, Cell]:
         "recognised_revenue": money(earned.recognised),
         "breakage": money(earned.breakage),
         "written_off": money(earned.written_off),
-        "deferred_revenue": money(at.deferred),
+        "deferred_revenue": money(at.deferred + paid_to_come(period.last, asked.currency)),
         "average_purchase": _average(asked, sales.paid_minor, sales.purchases),
         "refund_rate": Share(_ratio(sales.refunded_minor, sales.paid_minor)),
         **_of_purchases(period),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.utils.formats import date_format
@@ -27,6 +27,7 @@ from billing.reporting.selectors import (
     sales_by_package,
     visits_in,
 )
+from billing.reporting.to_come import to_come_by_day
 from credits.reporting.selectors import Standing, first_spends, standing_by_day
 
 NOTHING_SOLD = gettext_lazy("No sales in this period.")
@@ -149,7 +150,7 @@ def outstanding(asked: Asked) -> Sheet:
         _(
             "Purchased and promotional credits left to spend at each date. Expired ones count until a "
             "job removes them, within 15 minutes. Deferred revenue is the amount paid for the purchased "
-            "ones."
+            "ones, and for those of plans that are still to come."
         ),
         [
             ("from", period.step_name),
@@ -241,11 +242,16 @@ def _standing_by_step(asked: Asked) -> dict[datetime.date, Standing]:
     at_step = {
         period.step_of(day): at for day, at in standing_by_day(period.first, period.last, asked.currency)
     }
+    to_come: dict[datetime.date, Decimal] = {}
+    for day, each in to_come_by_day(period.last, asked.currency).items():
+        step = period.step_of(max(day, period.first))
+        to_come[step] = to_come.get(step, Decimal(0)) + each.change
     steps: dict[datetime.date, Standing] = {}
-    at = Standing()
+    at, paid_to_come = Standing(), Decimal(0)
     for step in period.steps:
         at = at_step.get(step, at)
-        steps[step] = at
+        paid_to_come += to_come.get(step, Decimal(0))
+        steps[step] = replace(at, deferred=at.deferred + paid_to_come)
     return steps
 
 

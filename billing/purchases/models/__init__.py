@@ -4,5 +4,6 @@ from billing.purchases.models.attention import Attention
 from billing.purchases.models.changes import ChangedMoment
 from billing.purchases.models.payments import Payment
 from billing.purchases.models.purchases import Purchase, PurchaseEvent
+from billing.purchases.models.scheduled_grants import ScheduledGrant
 
-__all__ = ["Attention", "ChangedMoment", "Payment", "Purchase", "PurchaseEvent"]
+__all__ = ["Attention", "ChangedMoment", "Payment", "Purchase", "PurchaseEvent", "ScheduledGrant"]

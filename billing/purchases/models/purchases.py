@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from credits.ledger.models import Account
 
 if TYPE_CHECKING:
     from billing.purchases.models.payments import Payment
+    from credits.ledger.models import Lot
 
 CREDITED_STATUSES = ["completed", "partially_refunded", "refunded", "disputed"]
 
@@ -95,6 +97,8 @@ class Purchase(models.Model):
         _("Stripe invoice"), max_length=255, blank=True, default="", db_default=""
     )
     credits_expire_at = models.DateTimeField(_("credits expire"), null=True)
+    # Above 1, its credits come in as many lots: see `ScheduledGrant`.
+    grants_count = models.PositiveSmallIntegerField(_("number of grants"), default=1, db_default=1)
     # Set if a saved card was charged instead of a checkout opened: the card, and the consent to charge it.
     charged_method = models.ForeignKey(
         SavedMethod, verbose_name=_("charged card"), on_delete=models.PROTECT, null=True, related_name="+"
@@ -227,6 +231,16 @@ class Purchase(models.Model):
         return next((each for each in self.payments.all() if each.is_accepted), None)
 
     @property
+    def lots(self) -> list[Lot]:
+        """Return the lots that its accepted payment has brought so far, in order. Uses prefetched ones."""
+        accepted = self.accepted_payment
+        if accepted is None or accepted.lot is None:
+            return []
+        if not self.has_schedule:
+            return [accepted.lot]
+        return [each.lot for each in self.scheduled_grants.all() if each.lot is not None]
+
+    @property
     def stripe_payment_intent_id(self) -> str | None:
         """Return Stripe's id of `payment`."""
         payment = self.payment
@@ -283,6 +297,17 @@ class Purchase(models.Model):
     def grant_key(self) -> str:
         """Return the ledger's business key of the grant: one purchase, one grant."""
         return f"purchase:{self.pk}"
+
+    @property
+    def has_schedule(self) -> bool:
+        return self.grants_count > 1
+
+    @property
+    def credits_arrived(self) -> Decimal:
+        """Return how many credits have come of a purchase that is credited."""
+        if not self.has_schedule:
+            return self.credits
+        return sum((each.credits for each in self.scheduled_grants.all() if each.lot_id), Decimal(0))
 
     @property
     def entry_metadata(self) -> dict[str, str]:

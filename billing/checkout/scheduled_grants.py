@@ -1,0 +1,104 @@
+"""Grant what is due of purchases whose credits come in several lots.
+
+Nothing is granted twice: each grant has its business key in the ledger. What was refunded before it came never comes;
+what is disputed waits for the bank's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from billing.deferring import defer_scheduled_grants
+from billing.purchases.log import Change, Source, lock_purchase, record
+from billing.purchases.models import Payment, Purchase, ScheduledGrant
+from billing.refunds.claims import claims_on, parts_of
+from billing.refunds.reversals import apply_known_reversals, standing_reversals
+from credits.ledger import operations as ledger
+from credits.ledger.models import Entry
+from credits.ledger.results import Grant
+
+log = structlog.get_logger(__name__)
+
+
+def grant_due(purchase: Purchase, now: datetime) -> list[Grant]:
+    """Grant what is due of a locked purchase and return it, in order. Safe to repeat.
+
+    Raises:
+        AccountClosed: nobody can spend the credits.
+    """
+    due = purchase.scheduled_grants.filter(due_at__lte=now).order_by("position")
+    withdrawn = _withdrawn(purchase.accepted_payment)
+    return [_grant(purchase, each) for each in due if each.position not in withdrawn]
+
+
+def defer_due_grants(now: datetime | None = None) -> int:
+    """Have the purchases granted of which something is due by ``now``; return how many."""
+    found, now = 0, now or timezone.now()
+    for purchase in _with_grants_due(now):
+        withdrawn = _withdrawn(purchase.accepted_payment)
+        due = purchase.scheduled_grants.filter(lot=None, due_at__lte=now)
+        if due.exclude(position__in=withdrawn).exists():
+            defer_scheduled_grants(purchase.pk)
+            found += 1
+    return found
+
+
+def grant_scheduled(purchase_id: UUID, source: Source, now: datetime | None = None) -> None:
+    """Grant what is due of a purchase by ``now``, less what was refunded of it. Safe to repeat."""
+    with transaction.atomic():
+        purchase = lock_purchase(purchase_id)
+        if not purchase.is_credited or purchase.account.closed_at is not None:
+            return
+        granted = [grant for grant in grant_due(purchase, now or timezone.now()) if not grant.repeated]
+        if not granted:
+            return
+        payment = purchase.accepted_payment
+        if payment is not None:
+            apply_known_reversals(payment)
+        entries = [grant.entry_id for grant in granted]
+        record(purchase, Change("scheduled_credits_granted", detail={"entries": entries}), source)
+        log.info("scheduled_credits_granted", purchase=str(purchase.pk), entries=entries)
+
+
+def _with_grants_due(now: datetime) -> Iterator[Purchase]:
+    due = ScheduledGrant.objects.filter(lot=None, due_at__lte=now)
+    purchases = Purchase.objects.filter(
+        pk__in=due.values("purchase"), completed_at__isnull=False, account__closed_at=None
+    )
+    return purchases.exclude(status=Purchase.Status.REFUNDED).iterator(chunk_size=500)
+
+
+def _withdrawn(payment: Payment | None) -> set[int]:
+    """Return the positions of grants that refunds and disputes claim as a whole."""
+    if payment is None:
+        return set()
+    refunds, disputes = standing_reversals(payment)
+    return {
+        part.position
+        for part, claims in claims_on(payment, parts_of(payment), [*refunds, *disputes])
+        if part.lot_id is None and sum(claim.amount for claim in claims) >= part.credits
+    }
+
+
+def _grant(purchase: Purchase, each: ScheduledGrant) -> Grant:
+    is_free = purchase.price_minor == 0
+    granted = ledger.grant(
+        purchase.account_id,
+        each.credits,
+        kind=Entry.Kind.PURCHASE,
+        key=each.key,
+        reference=str(purchase.pk),
+        metadata=purchase.entry_metadata,
+        cost=None if is_free else ledger.Cost(each.cost_minor, purchase.currency),
+        promotional=is_free,
+        expires_at=each.expires_at,
+    )
+    if each.lot_id != granted.lot_id:
+        ScheduledGrant.objects.filter(pk=each.pk).update(lot=granted.lot_id)
+    return granted

@@ -1,0 +1,59 @@
+"""Store what a purchase grants in several lots, each when it is due."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.purchases.models.purchases import Purchase
+from core.database.guards import keeps, never_deleted
+from credits.ledger.models import Lot
+
+
+class ScheduledGrant(models.Model):
+    """One of the grants of a purchase whose credits come in several lots, as those of a year that is paid at once.
+
+    ``position`` counts from 1. The purchase's credits and price are the sums of its grants' ``credits`` and
+    ``cost_minor``. Without a ``lot`` it is still to come, or all of it was refunded.
+    """
+
+    purchase = models.ForeignKey(
+        Purchase, verbose_name=_("purchase"), on_delete=models.PROTECT, related_name="scheduled_grants"
+    )
+    position = models.PositiveSmallIntegerField(_("position"))
+    credits = models.DecimalField(_("credits"), max_digits=18, decimal_places=2)
+    cost_minor = models.BigIntegerField(_("cost in minor units"))
+    due_at = models.DateTimeField(_("due"))
+    expires_at = models.DateTimeField(_("credits expire"), null=True)
+    lot = models.OneToOneField(
+        Lot, verbose_name=_("credits"), on_delete=models.PROTECT, null=True, related_name="scheduled_grant"
+    )
+
+    class Meta:
+        verbose_name = _("scheduled grant")
+        verbose_name_plural = _("scheduled grants")
+        ordering = ["purchase", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["purchase", "position"], name="scheduled_grant_one_per_position"),
+            models.CheckConstraint(
+                condition=Q(credits__gt=0, cost_minor__gte=0, position__gt=0),
+                name="scheduled_grant_not_negative",
+            ),
+        ]
+        indexes = [
+            # For the job: what is still to come, the next first.
+            models.Index(fields=["due_at"], condition=Q(lot=None), name="scheduled_grant_to_come"),
+        ]
+        triggers = [
+            keeps("purchase_id", "position", "credits", "cost_minor", "due_at", "expires_at"),
+            *never_deleted(),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.credits.normalize():f} · {self.due_at:%Y-%m-%d}"
+
+    @property
+    def key(self) -> str:
+        """Return the ledger's business key of the grant; the first has the purchase's own."""
+        return self.purchase.grant_key if self.position == 1 else f"{self.purchase.grant_key}:{self.position}"
