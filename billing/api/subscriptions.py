@@ -70,9 +70,7 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
     plan_code = serializers.CharField(source="terms.plan_code", read_only=True)
     allowance = NumberField(source="terms.credits", help_text="Credits per month.")
     current_period_end = UtcTimeField(source="period_end", allow_null=True)
-    next_grant_at = UtcTimeField(
-        source="next_charge_at", allow_null=True, help_text="Null if the subscription ends before."
-    )
+    next_grant_at = UtcTimeField(allow_null=True, help_text="Null if the subscription ends before.")
 
     class Meta:
         model = Subscription

@@ -1,4 +1,4 @@
-"""Store plans: a monthly allowance of credits at a recurring price."""
+"""Store plans: a monthly allowance of credits at a price that recurs every month or year."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ LONGEST_ROLLOVER_MONTHS = 120
 
 class Interval(models.TextChoices):
     MONTH = "month", _("month")
+    YEAR = "year", _("year")
+
+    @property
+    def months(self) -> int:
+        return 12 if self == Interval.YEAR else 1
 
 
 class Rollover(models.TextChoices):
@@ -121,6 +126,15 @@ class Plan(models.Model):
         return Money(self.price_minor, self.currency)
 
     @property
+    def recurring_price(self) -> str:
+        return recurring(self.price, self.interval)
+
+    @property
+    def period_credits(self) -> Decimal:
+        """Return the credits that one charge pays for."""
+        return self.credits * Interval(self.interval).months
+
+    @property
     def needs_stripe(self) -> bool:
         """Return whether the plan needs a product at Stripe."""
         return self.is_active
@@ -130,6 +144,12 @@ class Plan(models.Model):
         """Return the Stripe price of exactly this plan's price; empty if there is none."""
         synced = (self.stripe_price_minor, self.stripe_currency) == (self.price_minor, self.currency)
         return self.stripe_price_id if synced else ""
+
+
+def recurring(price: Money, interval: str) -> str:
+    """Return a price with how often it is charged: “$40.00 a month”."""
+    said = _("%(price)s a year") if interval == Interval.YEAR else _("%(price)s a month")
+    return said % {"price": price}
 
 
 def expiry_of(period_end: datetime, rollover: str, rollover_months: int | None) -> datetime | None:

@@ -1,39 +1,45 @@
-"""Work out what a paid invoice grants: each period's allowance, and after an upgrade the difference.
+"""Work out what a paid invoice grants: each month's allowance, and after an upgrade the difference.
 
-Credits are added, never set: a period's are those of its plan, whatever the account has left. A change within a period
-grants the difference of the two plans for the part of the period that was paid for.
+Credits are added, never set: a month's are those of its plan, whatever the account has left. A year's come month by
+month. A change within a period grants the difference of the two plans for the part of the period that was paid for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
 from billing.errors import NoTerms
-from billing.plans.models import expiry_of
+from billing.plans.models import Interval, add_months, expiry_of
 from billing.provider.objects import InvoiceLine, ProviderInvoice
 from billing.subscriptions.models import GrantedLine, Subscription, Terms
 
-CENT = Decimal("0.01")
+CENT, SECOND = Decimal("0.01"), timedelta(seconds=1)
 TermsAt = Callable[[Subscription, str], Terms | None]
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """The credits that a line grants, and when they expire; None if they don't."""
+    """A month's credits of a line, due at ``due_at``, and when they expire; None if they don't."""
 
     line: InvoiceLine
     terms: Terms
     credits: Decimal
+    due_at: datetime
     expires_at: datetime | None
+
+    @property
+    def value(self) -> Decimal:
+        """Return what the credits cost by the plan, in minor units."""
+        return self.credits * self.terms.price_minor / self.terms.period_credits
 
 
 def allowances_of(
     row: Subscription, invoice: ProviderInvoice, terms_at: TermsAt, now: datetime
 ) -> list[Allowance]:
-    """Return what the lines of a paid invoice grant. A line of 0, as a trial's, grants nothing.
+    """Return what the lines of a paid invoice grant, month by month. A line of 0, as a trial's, grants nothing.
 
     Raises:
         NoTerms: a line is at a price that no plan has.
@@ -48,10 +54,49 @@ def allowances_of(
         share = terms.share(line.amount)
         if line.is_proration:
             share -= _former_share(row, line, prorations, terms_at)
-        credits = share.quantize(CENT, ROUND_DOWN)
-        if credits > 0:
-            found.append(Allowance(line, terms, credits, _expiry(line, terms, now)))
+        found += _by_month(line, terms, share.quantize(CENT, ROUND_DOWN), now)
     return found
+
+
+def spread(total: Decimal, weights: Sequence[Decimal], step: Decimal) -> list[Decimal]:
+    """Return a total spread by weights, in multiples of ``step``: differences of running totals, so they add up."""
+    shares, so_far, reached = [], Decimal(0), Decimal(0)
+    for weight in weights:
+        so_far += weight
+        before, reached = reached, (total * so_far / sum(weights)).quantize(step, ROUND_DOWN)
+        shares.append(reached - before)
+    return shares
+
+
+def _by_month(line: InvoiceLine, terms: Terms, total: Decimal, now: datetime) -> list[Allowance]:
+    months = months_of(line, Interval(terms.interval).months)
+    weights = [weight if line.is_proration else Decimal(1) for _start, _end, weight in months]
+    return [
+        # What is paid for begins at once, whatever clock its period is by.
+        Allowance(
+            line, terms, credits, min(start, now) if number == 0 else start, _expiry(start, end, terms, now)
+        )
+        for number, ((start, end, _weight), credits) in enumerate(
+            zip(months, spread(total, weights, CENT), strict=True)
+        )
+        if credits > 0
+    ]
+
+
+def months_of(line: InvoiceLine, most: int) -> list[tuple[datetime, datetime, Decimal]]:
+    """Return the months of a line's period, at ``most`` so many: start, end, and how much of a month is left of it.
+
+    They are counted from the period's end, as a change within a year begins in the middle of a month.
+    """
+    months = []
+    for number in range(most):
+        end = add_months(line.period_end, -number)
+        start = add_months(line.period_end, -number - 1)
+        begins = line.period_start if number == most - 1 else max(start, line.period_start)
+        months.append((begins, end, Decimal((end - begins) // SECOND) / ((end - start) // SECOND)))
+        if start <= line.period_start:
+            break
+    return months[::-1]
 
 
 def _former_share(
@@ -65,7 +110,7 @@ def _former_share(
     prices = {each.price_id for each in given_back} | set(
         GrantedLine.objects.filter(stripe_line_id__in=charged).values_list("stripe_price_id", flat=True)
     )
-    return part * max((_terms(row, price, terms_at).credits for price in prices), default=Decimal(0))
+    return part * max((_terms(row, price, terms_at).period_credits for price in prices), default=Decimal(0))
 
 
 def _terms(row: Subscription, price_id: str, terms_at: TermsAt) -> Terms:
@@ -75,9 +120,6 @@ def _terms(row: Subscription, price_id: str, terms_at: TermsAt) -> Terms:
     return terms
 
 
-def _expiry(line: InvoiceLine, terms: Terms, now: datetime) -> datetime | None:
-    """Return the expiry: with the period, and its rollover. A period paid for after its end lasts as long from then."""
-    end = line.period_end
-    if end <= now:
-        end = now + (line.period_end - line.period_start)
-    return expiry_of(end, terms.rollover, terms.rollover_months)
+def _expiry(start: datetime, end: datetime, terms: Terms, now: datetime) -> datetime | None:
+    """Return the expiry: with the month, and its rollover. A month paid for after its end lasts as long from then."""
+    return expiry_of(end if end > now else now + (end - start), terms.rollover, terms.rollover_months)

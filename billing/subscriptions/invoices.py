@@ -6,6 +6,8 @@ cancelation or refund does never touches another.
 
 from __future__ import annotations
 
+from decimal import Decimal
+from itertools import groupby
 from uuid import UUID
 
 import structlog
@@ -19,10 +21,10 @@ from billing.deferring import defer_renewal_failed_mail
 from billing.provider import provider
 from billing.provider.objects import ProviderInvoice
 from billing.purchases.log import Change, Source, record
-from billing.purchases.models import Purchase
+from billing.purchases.models import Purchase, ScheduledGrant
 from billing.purchases.payment_reports import PaymentReport
 from billing.purchases.payments import take_turn
-from billing.subscriptions.allowances import Allowance, TermsAt, allowances_of
+from billing.subscriptions.allowances import Allowance, TermsAt, allowances_of, spread
 from billing.subscriptions.models import GrantedLine, Subscription, SubscriptionInvoice
 
 log = structlog.get_logger(__name__)
@@ -98,12 +100,14 @@ def _grant(
     GrantedLine.objects.bulk_create(
         GrantedLine(
             invoice=kept,
-            stripe_line_id=each.line.id,
-            stripe_price_id=each.line.price_id,
-            credits=each.credits,
+            stripe_line_id=line.id,
+            stripe_price_id=line.price_id,
+            credits=sum(each.credits for each in months),
         )
-        for each in allowances
+        for line, months in groupby(allowances, key=lambda each: each.line)
     )
+    if purchase.has_schedule:
+        ScheduledGrant.objects.bulk_create(_schedule(purchase, allowances))
     fulfil_locked_purchase(purchase, report, source)
     log.info("subscription_invoice_granted", invoice=kept.stripe_invoice_id, purchase=str(purchase.pk))
 
@@ -112,8 +116,6 @@ def _purchase_of(
     row: Subscription, kept: SubscriptionInvoice, allowances: list[Allowance], report: PaymentReport
 ) -> Purchase:
     terms = allowances[-1].terms
-    expiries = [each.expires_at for each in allowances]
-    last = None if None in expiries else max(each for each in expiries if each is not None)
     return Purchase(
         user=row.created_by,
         account=row.account,
@@ -126,8 +128,25 @@ def _purchase_of(
         discount_percentage=0,
         invoiced_by_stripe=True,
         stripe_invoice_id=kept.stripe_invoice_id,
-        credits_expire_at=last,
+        credits_expire_at=allowances[0].expires_at,
+        grants_count=len(allowances),
     )
+
+
+def _schedule(purchase: Purchase, allowances: list[Allowance]) -> list[ScheduledGrant]:
+    """Spread the price over the months by what their credits cost, exactly."""
+    costs = spread(Decimal(purchase.price_minor), [each.value for each in allowances], Decimal(1))
+    return [
+        ScheduledGrant(
+            purchase=purchase,
+            position=position,
+            credits=each.credits,
+            cost_minor=int(cost),
+            due_at=each.due_at,
+            expires_at=each.expires_at,
+        )
+        for position, (each, cost) in enumerate(zip(allowances, costs, strict=True), start=1)
+    ]
 
 
 def _name(allowance: Allowance) -> str:

@@ -13,8 +13,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from billing.money import Money
-from billing.plans.models import Interval, Plan, Rollover
-from billing.purchases.models import Purchase
+from billing.plans.models import Interval, Plan, Rollover, recurring
+from billing.purchases.models import Purchase, ScheduledGrant
 from core.database.guards import append_only, keeps, never_deleted
 from credits.ledger.models import Account
 
@@ -98,9 +98,16 @@ class Subscription(models.Model):
 
     @property
     def next_charge_at(self) -> datetime | None:
-        """Return when the next period is charged and its credits are granted; None if it ends instead."""
+        """Return when the next period is charged; None if it ends instead."""
         goes_on = self.status in (*self.RUNNING, self.Status.PAST_DUE) and not self.cancel_at_period_end
         return self.period_end if goes_on else None
+
+    @property
+    def next_grant_at(self) -> datetime | None:
+        """Return when the next credits come: those of a paid year, else with the next charge."""
+        to_come = ScheduledGrant.objects.filter(purchase__invoice__subscription=self, lot=None)
+        paid_for = to_come.filter(due_at__gt=Now(), purchase__status__in=["completed", "partially_refunded"])
+        return paid_for.aggregate(next=models.Min("due_at"))["next"] or self.next_charge_at
 
     @property
     def open_invoice(self) -> SubscriptionInvoice | None:
@@ -156,9 +163,18 @@ class Terms(models.Model):
     def price(self) -> Money:
         return Money(self.price_minor, self.currency)
 
+    @property
+    def recurring_price(self) -> str:
+        return recurring(self.price, self.interval)
+
+    @property
+    def period_credits(self) -> Decimal:
+        """Return the credits of a whole period: what one charge pays for."""
+        return self.credits * Interval(self.interval).months
+
     def share(self, amount_minor: int) -> Decimal:
         """Return the part of a period's credits that an amount is the price of."""
-        return self.credits * amount_minor / self.price_minor
+        return self.period_credits * amount_minor / self.price_minor
 
 
 class SubscriptionInvoice(models.Model):

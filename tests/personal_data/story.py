@@ -140,6 +140,7 @@ def dispute_and_win(sandbox: Sandbox, purchase: Purchase) -> None:
 
 
 def take_plan(sandbox: Sandbox, person: User) -> None:
+    Plan.objects.filter(code="plus").update(interval="year")  # its credits come month by month
     sync_package(Plan.objects.get(code="plus"))
     started = subscribe(person, ledger.open_account(person), "plus")
     sandbox.pay(started.session_id, CARD)

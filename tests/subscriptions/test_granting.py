@@ -286,7 +286,9 @@ def test_an_erased_subscriber_is_charged_no_more(sandbox: Sandbox, ada: User, ac
 def test_a_period_paid_for_after_its_end_lasts_as_long_from_then() -> None:
     start, now = datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 3, 1, tzinfo=UTC)
     line = InvoiceLine("il_1", 4000, "price_1", False, start, datetime(2027, 2, 1, tzinfo=UTC), ())
-    terms = Terms(credits=Decimal(5000), price_minor=4000, rollover="none", stripe_price_id="price_1")
+    terms = Terms(
+        credits=Decimal(5000), price_minor=4000, interval="month", rollover="none", stripe_price_id="price_1"
+    )
     invoice = ProviderInvoice("in_1", "paid", 4000, 4000, "usd", "", 1, "pi_1", (line,), False, start)
     for at, expires_at in ((start, line.period_end), (now, now + timedelta(days=31))):
         (allowance,) = allowances_of(Subscription(), invoice, lambda row, price: terms, at)

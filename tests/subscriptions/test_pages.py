@@ -48,7 +48,7 @@ def test_a_plan_is_taken_changed_and_canceled_on_the_pages(
     sandbox.pay(str(row.stripe_session_id))
     back = browser.get(f"/credits/billing/?subscribed={row.pk}", follow=True).content.decode()
     assert "Your plan has started." in back
-    assert "5,000 credits a month for $40.00" in back
+    assert "5,000 credits a month, $40.00 a month" in back
     assert lots(account) == [Decimal(5000)]
     shop = text(browser, "/credits/")
     assert ("Your plan" in shop, "Subscribe" in shop) == (True, False)

@@ -71,6 +71,7 @@ MISTAKES = {
     "no price": ('"40.00"', "0", 11, "price:"),
     "a capped rollover without months": ("rollover_months = 1\n", "", 7, "rollover_months:"),
     "months without a capped rollover": ('"capped"', '"all"', 13, "rollover_months:"),
+    "an unknown interval": ("rollover =", 'interval = "week"\nrollover =', 12, "interval:"),
     "an unknown rollover": ('"capped"', '"some"', 12, "rollover:"),
     "a code that is none": ('"plus"', '"Plus 1"', 8, "code:"),
     "an unknown currency": ('name = "Plus"', 'name = "Plus"\ncurrency = "xyz"', 10, "currency:"),
