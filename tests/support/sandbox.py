@@ -15,6 +15,10 @@ import requests
 WEBHOOK_SECRET = "whsec_sandboxsandboxsandboxsandbox"
 
 
+class Refused(AssertionError):
+    """The sandbox won't do that as things stand, such as paying an expired session."""
+
+
 class Sandbox:
     """A running sandbox. ``get``, ``post``, ``patch`` and ``delete`` give the answer's JSON, and raise for an error's
     status.
@@ -175,9 +179,9 @@ class Sandbox:
 
     @staticmethod
     def _json(response: requests.Response) -> Any:
-        assert response.ok, (
-            f"{response.request.method} {response.url}: {response.status_code} {response.text[:500]}"
-        )
+        if not response.ok:
+            said = f"{response.request.method} {response.url}: {response.status_code} {response.text[:500]}"
+            raise Refused(said) if response.status_code == 409 else AssertionError(said)
         return response.json()
 
 
