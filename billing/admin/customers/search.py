@@ -18,6 +18,7 @@ from billing.customers.models import SavedMethod
 from billing.purchases.models import Payment, Purchase
 from billing.receipts.models import Receipt
 from billing.refunds.models import Dispute, Refund
+from billing.subscriptions.models import GrantedLine, Subscription, SubscriptionInvoice
 from core.uuids import as_uuid
 
 SHOWN = 50
@@ -53,12 +54,19 @@ def _of_disputes(**named: Any) -> Iterable[UUID]:
     return _accounts(Dispute.objects.filter(**named), "payment__purchase__account")
 
 
+def _of_subscriptions(**named: Any) -> Iterable[UUID]:
+    return _accounts(Subscription.objects.filter(**named), "account")
+
+
 # Each column is indexed.
 BY_STRIPE_ID: Mapping[str, Callable[[str], Iterable[UUID]]] = {
     "pi_": lambda word: _of_payments(stripe_payment_intent_id=word),
     "ch_": lambda word: _of_payments(stripe_charge_id=word),
     "py_": lambda word: _of_payments(stripe_charge_id=word),
-    "cs_": lambda word: _of_purchases(stripe_session_id=word),
+    "cs_": lambda word: [
+        *_of_purchases(stripe_session_id=word),
+        *_of_subscriptions(stripe_session_id=word),
+    ],
     "cus_": lambda word: [
         *_accounts(AtStripe.objects.filter(stripe_customer_id=word), "account"),
         *_of_purchases(stripe_customer_id=word),
@@ -67,6 +75,13 @@ BY_STRIPE_ID: Mapping[str, Callable[[str], Iterable[UUID]]] = {
     "pyr_": lambda word: _of_refunds(stripe_refund_id=word),
     "dp_": lambda word: _of_disputes(stripe_dispute_id=word),
     "du_": lambda word: _of_disputes(stripe_dispute_id=word),
+    "sub_": lambda word: _of_subscriptions(stripe_subscription_id=word),
+    "in_": lambda word: _accounts(
+        SubscriptionInvoice.objects.filter(stripe_invoice_id=word), "subscription__account"
+    ),
+    "il_": lambda word: _accounts(
+        GrantedLine.objects.filter(stripe_line_id=word), "invoice__subscription__account"
+    ),
     "pm_": lambda word: [
         *_accounts(SavedMethod.objects.filter(stripe_payment_method_id=word), "customer__account"),
         *_of_payments(stripe_charge_id__in=charges_of_payment_method(word, SHOWN)),
@@ -86,7 +101,7 @@ def find_customers(text: str) -> Found:
 def _with_id(word: str) -> list[UUID]:
     """Return whom an id names: ours, a receipt's number, or Stripe's."""
     if key := as_uuid(word):
-        ours = (_of_purchases, _of_payments, _of_refunds, _of_disputes)
+        ours = (_of_purchases, _of_payments, _of_refunds, _of_disputes, _of_subscriptions)
         return [key, *(account for accounts in ours for account in accounts(pk=key))]
     receipts = Receipt.objects.filter(number__in={word, word.upper()})
     of_stripe = (find for prefix, find in BY_STRIPE_ID.items() if word.startswith(prefix))
