@@ -64,6 +64,8 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         "period",
         "sessions",
         "purchases",
+        "invoices",
+        "subscriptions",
         "by_kind",
         "findings",
         "source",
@@ -183,6 +185,7 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
         "what_to_do",
         "state_chip",
         "purchase_link",
+        "subscription_link",
         "session_id",
         "run_link",
         "settled_by_name",
@@ -193,6 +196,7 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
     kind_shown = column(_("kind"), "kind", in_words, ordering="kind")
     state_chip = chip_column("state", STATE_TONES, _("state"))
     purchase_link = column(_("purchase"), "purchase", link_to)
+    subscription_link = column(_("subscription"), "subscription", link_to)
     run_link = column(_("run"), "run", link_to)
 
     @display(description=_("next step"))
@@ -249,6 +253,5 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
             self.message_user(request, _("Issue closed."), messages.SUCCESS)
         else:
             self.log_change(request, finding, "Repair changed nothing")
-            self.message_user(
-                request, _("Stripe still reports the same; see the purchase."), messages.WARNING
-            )
+            told = _("Stripe still reports the same; see the purchase or subscription.")
+            self.message_user(request, told, messages.WARNING)

@@ -33,13 +33,14 @@ NOT_OPENED = "checkout_not_opened"
 
 @dataclass(frozen=True)
 class Finding:
-    """A difference between Stripe and our records. ``object_id`` is Stripe's id of a refund or dispute."""
+    """A difference between Stripe and our records. ``object_id`` is Stripe's id of what isn't a session."""
 
     kind: str
     detail: str
     purchase_id: str = ""
     session_id: str = ""
     object_id: str = ""
+    subscription_id: str = ""
 
     @property
     def key(self) -> str:
@@ -123,7 +124,7 @@ def apply_session(purchase_id: UUID, session: CheckoutSession, report: Report, s
         detail = "its session or payment already belongs to another purchase"
         report.open.append(Finding("ids_taken", detail, *where))
     else:
-        report.open.extend(_disagreements(purchase, session.id, session.payment_status, payment))
+        report.open.extend(disagreements(purchase, session.payment_status, _paid(payment), session.id))
 
 
 def compare_charged(purchase: Purchase, report: Report, source: Source) -> None:
@@ -135,7 +136,7 @@ def compare_charged(purchase: Purchase, report: Report, source: Source) -> None:
         return
     purchase = apply_intent(purchase, intent, source)
     payment = PaymentReport.from_intent(intent, timezone.now())
-    report.open.extend(_disagreements(purchase, "", intent.status, payment))
+    report.open.extend(disagreements(purchase, intent.status, _paid(payment)))
 
 
 def session_of(purchase: Purchase) -> CheckoutSession | None:
@@ -158,20 +159,27 @@ def is_silent(purchase: Purchase) -> bool:
     return purchase.status == Status.FAILED and purchase.failure_code == StripeUnavailable.code
 
 
-def _disagreements(purchase: Purchase, session_id: str, said: str, payment: PaymentReport) -> list[Finding]:
+def disagreements(
+    purchase: Purchase, said: str, paid: tuple[int, str] | None, session_id: str = ""
+) -> list[Finding]:
+    """Compare a purchase with its payment: ``paid`` is its amount and currency, None if Stripe ``said`` otherwise."""
     where = (str(purchase.pk), session_id)
     if purchase.attention:
         return [Finding(purchase.attention, purchase.attention_detail, *where)]
     if not purchase.is_credited:
         return []
-    if not payment.is_paid:
+    if paid is None:
         return [Finding("credited_not_paid", f"Stripe says {said}", *where)]
-    if (payment.amount_minor, payment.currency) != (purchase.paid_minor, purchase.currency):
-        paid = f"{payment.amount_minor} {payment.currency}"
+    if paid != (purchase.paid_minor, purchase.currency):
+        amount, currency = paid
         credited = f"{purchase.paid_minor} {purchase.currency}"
-        detail = f"paid {paid}, credited for {credited} (minor units)"
+        detail = f"paid {amount} {currency}, credited for {credited} (minor units)"
         return [Finding("credited_amount_differs", detail, *where)]
     return []
+
+
+def _paid(payment: PaymentReport) -> tuple[int, str] | None:
+    return (payment.amount_minor, payment.currency) if payment.is_paid else None
 
 
 def _find_by_reference(purchase: Purchase) -> CheckoutSession | None:

@@ -46,6 +46,7 @@ class OtherData(PersonalData):
     )
     left_out = {
         "reconciliation.SeenPurchase": "which purchases a comparison with Stripe has met; forgotten when it ends",
+        "reconciliation.SeenSubscription": "which subscriptions a comparison has met; forgotten when it ends",
         "reconciliation.ReconciliationRun": "names staff who ran it by their id; about nobody else",
         "reconciliation.ReconciliationFinding": "about the books; what came of it is in purchase-history.csv",
         "djstripe.Customer": "a copy of what Stripe holds, for staff to look at; Stripe answers for its own",

@@ -58,12 +58,24 @@ class CustomerNotFound(StripeRefused):
     """Stripe has no such customer any more: somebody deleted it there. Another one can be made."""
 
 
-class PaymentNotFound(StripeRefused):
-    """Stripe has no such payment."""
+class NotFoundAtStripe(StripeRefused):
+    """Stripe has no object of this id."""
 
     @property
     def for_staff(self) -> str:
         return str(self.message)
+
+
+class PaymentNotFound(NotFoundAtStripe):
+    """Stripe has no such payment."""
+
+
+class SubscriptionNotFound(NotFoundAtStripe):
+    """Stripe has no such subscription."""
+
+
+class InvoiceNotFound(NotFoundAtStripe):
+    """Stripe has no such invoice."""
 
 
 class PortalNotSetUp(StripeRefused):

@@ -16,6 +16,7 @@ from billing.provider.objects import (
     Charge,
     CheckoutSession,
     Invoice,
+    ListedInvoice,
     PaymentIntent,
     ProviderCustomer,
     ProviderDispute,
@@ -233,13 +234,16 @@ class Provider(Protocol):
         """
 
     def retrieve_subscription(self, subscription_id: str) -> ProviderSubscription:
-        """Return a subscription's state."""
+        """Return a subscription's state. Raises `SubscriptionNotFound`."""
 
     def invoices_of_subscription(self, subscription_id: str) -> Iterator[ProviderInvoice]:
         """Yield a subscription's invoices, newest first."""
 
     def retrieve_invoice(self, invoice_id: str) -> Invoice:
         """Return an invoice."""
+
+    def retrieve_listed_invoice(self, invoice_id: str) -> ListedInvoice:
+        """Return an invoice as the list has it. Raises `InvoiceNotFound`."""
 
     def change_price(
         self, subscription_id: str, item_id: str, price_id: str, *, at_once: bool
@@ -259,6 +263,13 @@ class Provider(Protocol):
     def sessions_page(
         self, start: datetime.datetime, end: datetime.datetime, after: str
     ) -> ListPage[CheckoutSession]: ...
+
+    def invoices_page(
+        self, start: datetime.datetime, end: datetime.datetime, after: str
+    ) -> ListPage[ListedInvoice]: ...
+
+    def subscriptions_page(self, after: str) -> ListPage[ProviderSubscription]:
+        """Return a page of those that haven't ended, of any time."""
 
     def refunds_page(
         self, start: datetime.datetime, end: datetime.datetime, after: str

@@ -182,6 +182,7 @@ class ProviderSubscription:
     period_end: datetime.datetime
     is_ending: bool
     ended_at: datetime.datetime | None
+    created: datetime.datetime
 
 
 @dataclass(frozen=True)
@@ -215,6 +216,20 @@ class ProviderInvoice:
     payment_intent_id: str
     lines: tuple[InvoiceLine, ...]
     livemode: bool
+    created: datetime.datetime
+
+
+@dataclass(frozen=True)
+class ListedInvoice:
+    """An invoice as it is compared. ``paid`` is what its payments at the provider brought, so neither the customer's
+    balance nor what was paid elsewhere; ``subscription`` names none if it is of none.
+    """
+
+    id: str
+    status: str
+    paid: int
+    currency: str
+    subscription: SubscriptionRef
     created: datetime.datetime
 
 

@@ -1,17 +1,15 @@
 """Compare our purchases with Stripe, repair what can be repaired and report the rest.
 
 The sweeper looks at purchases that stay open too long. A reconciliation goes through a period a page at a time, with
-nothing in memory between pages: Stripe's sessions, our purchases, Stripe's refunds and disputes
-(docs/decisions/reconciliation.md).
+nothing in memory between pages: Stripe's sessions and invoices, our purchases, subscriptions of both sides, Stripe's
+refunds and disputes (docs/decisions/reconciliation.md).
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -36,14 +34,16 @@ from billing.checkout.fulfilment import would_change
 from billing.errors import BillingError
 from billing.provider import provider
 from billing.provider.errors import MalformedStripeObject, StripeUnavailable
-from billing.provider.interface import ListPage
 from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Source
 from billing.purchases.matching import purchase_of_session, purchases_of_sessions
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport
+from billing.reconciliation.invoices import compare_invoice_of, compare_invoices
 from billing.reconciliation.models import ReconciliationRun, SeenPurchase
+from billing.reconciliation.page import SOURCE, Page
 from billing.reconciliation.reversals import compare_disputes, compare_refunds, issue_unanswered_refunds
+from billing.reconciliation.subscriptions import compare_own_subscriptions, compare_subscriptions
 from credits.ledger.models import Entry
 
 log = structlog.get_logger(__name__)
@@ -52,24 +52,6 @@ Stage = ReconciliationRun.Stage
 
 # Rows per page of our purchases; Stripe's lists have pages of a hundred.
 PURCHASES_PAGE = 100
-SOURCE = Source(PurchaseEvent.Source.RECONCILIATION)
-
-
-@dataclass(kw_only=True)
-class Page(Report):
-    """A page of a run, and its outcome. ``stage`` and ``cursor`` say where it begins, then where the next one does
-    (an empty stage: it was the last). ``reached`` is when the page's oldest row was created; ``seen`` are the
-    purchases of its sessions. ``beat`` is called before slow work, and may raise to stop it.
-    """
-
-    run_id: int
-    start: datetime.datetime
-    end: datetime.datetime
-    stage: str
-    cursor: str
-    beat: Callable[[], None]
-    reached: datetime.datetime | None = None
-    seen: set[UUID] = field(default_factory=set)
 
 
 def sweep_open_purchases() -> Report:
@@ -95,7 +77,10 @@ def compare_page(page: Page) -> None:
     """
     {
         Stage.SESSIONS: _compare_sessions,
+        Stage.INVOICES: compare_invoices,
         Stage.PURCHASES: _compare_purchases,
+        Stage.SUBSCRIPTIONS: compare_subscriptions,
+        Stage.OWN_SUBSCRIPTIONS: compare_own_subscriptions,
         Stage.REFUNDS: _compare_refunds,
         Stage.DISPUTES: _compare_disputes,
     }[Stage(page.stage)](page)
@@ -136,15 +121,7 @@ def _compare_sessions(page: Page) -> None:
         else:
             page.seen.add(purchase.pk)
     page.sessions += len(listed.items)
-    _move_on(page, listed)
-
-
-def _move_on(page: Page, listed: ListPage[Any]) -> None:
-    """Move the cursor, and report unreadable objects, which don't stop the comparison."""
-    page.cursor = listed.last_id
-    page.reached = min((each.created for each in listed.items), default=None)
-    for object_id, reason in listed.unreadable.items():
-        page.open.append(Finding("unreadable_at_stripe", f"{object_id}: {reason}", object_id=object_id))
+    page.move_on(listed)
 
 
 def _settle_recorded(purchase: Purchase, session: CheckoutSession, page: Page) -> None:
@@ -178,8 +155,7 @@ def _compare_purchases(page: Page) -> None:
     seen = SeenPurchase.objects.filter(run_id=page.run_id, purchase_id__in=[row.pk for row in rows])
     seen_ids = set(seen.values_list("purchase_id", flat=True))
     for purchase in rows:
-        # Subscriptions are compared by `billing.subscriptions.syncing`.
-        if purchase.pk in seen_ids or purchase.bypassed_stripe or purchase.stripe_invoice_id:
+        if purchase.pk in seen_ids or purchase.bypassed_stripe:
             page.purchases += 1
         elif purchase.is_credited:
             page.beat()
@@ -217,8 +193,11 @@ def _purchases_after(page: Page) -> QuerySet[Purchase, Purchase]:
 
 
 def _compare_completed(purchase: Purchase, page: Page) -> None:
-    """Look the session up by id before it counts as missing: it may lie just outside the period."""
+    """Look its session or invoice up by id before it counts as missing: it may lie just outside the period."""
     page.purchases += 1
+    if purchase.stripe_invoice_id:
+        compare_invoice_of(purchase, page)
+        return
     if purchase.charges_card:
         compare_charged(purchase, page, SOURCE)
         return
@@ -251,10 +230,10 @@ def _compare_ledger(purchase_ids: list[UUID], page: Page) -> None:
 def _compare_refunds(page: Page) -> None:
     listed = provider().refunds_page(page.start, page.end, page.cursor)
     compare_refunds(listed.items, page, SOURCE)
-    _move_on(page, listed)
+    page.move_on(listed)
 
 
 def _compare_disputes(page: Page) -> None:
     listed = provider().disputes_page(page.start, page.end, page.cursor)
     compare_disputes(listed.items, page, SOURCE)
-    _move_on(page, listed)
+    page.move_on(listed)

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.checkout.fulfilment import grant_missing_credits
 from billing.checkout.repair import rerun_fulfilment
 from billing.errors import NotRepairable
+from billing.provider import provider
 from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.reconciliation.models import ReconciliationFinding
+from billing.reconciliation.subscriptions import PRICE_UNKNOWN
+from billing.reconciliation.syncing import NOT_GRANTED, SECOND
+from billing.subscriptions.models import Subscription
+from billing.subscriptions.syncing import sync_subscription
 
 State = ReconciliationFinding.State
 
 CREDITS_ARE_MISSING = "completed_without_credits"
+# Of subscriptions: asking Stripe again resolves these, once what stood in the way is gone.
+SYNCED = {NOT_GRANTED, PRICE_UNKNOWN, SECOND}
 
 # One sentence each; docs/operate.md has more.
 WHAT_TO_DO = {
     "paid_not_credited": _("None: it has been credited. If there are many, check that webhooks arrive."),
+    "subscription_behind": _("None: it now matches Stripe. If there are many, check that webhooks arrive."),
     "status_behind": _("None: the purchase now matches Stripe."),
     "no_checkout": _("None: it was closed, and nothing was charged."),
     "returned_not_here": _("None: it has been recorded and the credits removed."),
@@ -41,6 +50,14 @@ WHAT_TO_DO = {
     "credited_amount_differs": _("Compare the purchase with a backup, and correct our record or Stripe’s."),
     "credited_not_paid": _("Look at the payment in Stripe. If it was never paid, remove the credits."),
     "session_unknown": _("Check whether another installation uses this Stripe account before you refund."),
+    NOT_GRANTED: _("Give a plan the invoice’s Stripe price, then repair; or refund the payment in Stripe."),
+    PRICE_UNKNOWN: _(
+        "Give a plan this Stripe price, then repair; or put the subscription back to a plan’s price."
+    ),
+    SECOND: _("Cancel one of the two subscriptions in Stripe, and refund what was paid for it. Then repair."),
+    "subscription_unknown": _(
+        "Check whether another installation uses this Stripe account. If not, cancel it in Stripe and refund it."
+    ),
     "ids_taken": _("Compare this purchase and the other one in Stripe."),
     "missing_at_stripe": _("Check that the database and the Stripe key use the same mode."),
     CREDITS_ARE_MISSING: _("Run check_ledger and compare with a backup. Repair adds the missing credits."),
@@ -53,15 +70,19 @@ def repair_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
 
     Raises:
         NotRepairable: it is already closed, or can't be repaired here.
+        NoTerms: still no plan has the invoice's price.
         SessionNotFound, StripeUnavailable, StripeRefused: as `billing.checkout.repair.rerun_fulfilment`.
     """
-    finding = ReconciliationFinding.objects.select_related("purchase").get(pk=finding_id)
+    finding = ReconciliationFinding.objects.select_related("purchase", "subscription").get(pk=finding_id)
     if finding.state != State.WAITING:
         raise NotRepairable("This issue is already closed.")
-    if not is_repairable(finding) or finding.purchase is None:
+    source = Source(PurchaseEvent.Source.STAFF, actor_id=actor_id)
+    if is_repairable(finding) and finding.subscription is not None:
+        is_settled = _sync(finding, finding.subscription, source)
+    elif not is_repairable(finding) or finding.purchase is None:
         raise NotRepairable("This can’t be repaired automatically; see the guide.")
-    if finding.kind == CREDITS_ARE_MISSING:
-        grant_missing_credits(finding.purchase.pk, Source(PurchaseEvent.Source.STAFF, actor_id=actor_id))
+    elif finding.kind == CREDITS_ARE_MISSING:
+        grant_missing_credits(finding.purchase.pk, source)
         is_settled = True
     else:
         purchase = rerun_fulfilment(finding.purchase.pk, actor_id)
@@ -81,8 +102,23 @@ def resolve_finding(finding_id: int, actor_id: UUID) -> ReconciliationFinding:
 
 def is_repairable(finding: ReconciliationFinding) -> bool:
     """Return whether asking Stripe again, or granting the missing credits, can resolve an issue."""
+    if finding.subscription_id is not None:
+        return finding.kind in SYNCED
     attention = set(Purchase.Attention.values) - {"", "paid_twice", "return_currency"}
     return finding.purchase_id is not None and finding.kind in {*attention, CREDITS_ARE_MISSING}
+
+
+def _sync(finding: ReconciliationFinding, subscription: Subscription, source: Source) -> bool:
+    """Sync the subscription with Stripe, and return whether that resolved the issue."""
+    named = "" if finding.kind == NOT_GRANTED else finding.object_id
+    try:
+        row = sync_subscription(subscription.pk, named, source)
+    except IntegrityError:  # both are still alive
+        return False
+    if finding.kind == NOT_GRANTED:
+        invoices = row.invoices.filter(stripe_invoice_id=finding.object_id)
+        return invoices.exclude(purchase=None).exists()
+    return row.stripe_price_id == provider().retrieve_subscription(finding.object_id).price_id
 
 
 def _settle(finding: ReconciliationFinding, actor_id: UUID) -> None:

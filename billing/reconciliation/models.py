@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.purchases.models.purchases import Purchase
+from billing.subscriptions.models import Subscription
 from core.database.guards import never_deleted
 
 
@@ -29,10 +30,13 @@ class ReconciliationRun(models.Model):
         FAILED = "failed", _("Interrupted")
 
     class Stage(models.TextChoices):
-        """The stages, in order. The cursor is a Stripe id, or for purchases a time and id."""
+        """The stages, in order. The cursor is a Stripe id, or an id of ours, for purchases after a time."""
 
         SESSIONS = "sessions", _("Stripe checkouts")
+        INVOICES = "invoices", _("Stripe invoices of plans")
         PURCHASES = "purchases", _("purchases")
+        SUBSCRIPTIONS = "subscriptions", _("Stripe subscriptions")
+        OWN_SUBSCRIPTIONS = "own_subscriptions", _("subscriptions")
         REFUNDS = "refunds", _("Stripe refunds")
         DISPUTES = "disputes", _("Stripe disputes")
 
@@ -43,7 +47,7 @@ class ReconciliationRun(models.Model):
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.RUNNING)
     stage = models.CharField(
         _("stage"),
-        max_length=10,
+        max_length=20,
         choices=Stage.choices,
         blank=True,
         default=Stage.SESSIONS,
@@ -55,6 +59,8 @@ class ReconciliationRun(models.Model):
     share = models.FloatField(_("progress"), default=0)
     sessions = models.PositiveIntegerField(_("sessions compared"), default=0)
     purchases = models.PositiveIntegerField(_("purchases compared"), default=0)
+    invoices = models.PositiveIntegerField(_("invoices of plans compared"), default=0, db_default=0)
+    subscriptions = models.PositiveIntegerField(_("subscriptions compared"), default=0, db_default=0)
     failure = models.CharField(_("failure"), max_length=300, blank=True)
     started_at = models.DateTimeField(_("started"), db_default=Now(), editable=False)
     ended_at = models.DateTimeField(_("ended"), null=True)
@@ -98,7 +104,7 @@ class ReconciliationRun(models.Model):
 
 
 class SeenPurchase(models.Model):
-    """A purchase whose checkout a run found in Stripe's list; deleted when the run is done or given up."""
+    """A purchase whose checkout or invoice a run found in Stripe's list; deleted when the run is done or given up."""
 
     pk = models.CompositePrimaryKey("run_id", "purchase_id")
     run_id = models.BigIntegerField()
@@ -110,6 +116,21 @@ class SeenPurchase(models.Model):
 
     def __str__(self) -> str:
         return str(self.purchase_id)
+
+
+class SeenSubscription(models.Model):
+    """A subscription that a run found in Stripe's list; deleted when the run is done or given up."""
+
+    pk = models.CompositePrimaryKey("run_id", "subscription_id")
+    run_id = models.BigIntegerField()
+    subscription_id = models.UUIDField()
+
+    class Meta:
+        verbose_name = _("subscription seen in Stripe")
+        verbose_name_plural = _("subscriptions seen in Stripe")
+
+    def __str__(self) -> str:
+        return str(self.subscription_id)
 
 
 class ReconciliationFinding(models.Model):
@@ -131,6 +152,13 @@ class ReconciliationFinding(models.Model):
     detail = models.CharField(_("detail"), max_length=300)
     purchase = models.ForeignKey(
         Purchase, verbose_name=_("purchase"), on_delete=models.SET_NULL, null=True, related_name="findings"
+    )
+    subscription = models.ForeignKey(
+        Subscription,
+        verbose_name=_("subscription"),
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="findings",
     )
     session_id = models.CharField(_("Stripe session"), max_length=255, blank=True)
     times = models.PositiveIntegerField(_("times found"), default=1, db_default=1)
@@ -154,3 +182,8 @@ class ReconciliationFinding(models.Model):
 
     def __str__(self) -> str:
         return self.kind.replace("_", " ")
+
+    @property
+    def object_id(self) -> str:
+        """Return the id that names the problem: Stripe's, or our purchase's."""
+        return self.key.removeprefix(f"{self.kind}:")

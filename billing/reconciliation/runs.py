@@ -23,8 +23,14 @@ from django.utils import timezone
 
 from billing.checkout.closing import Finding
 from billing.errors import BillingError, NothingToGoOnWith, ReconciliationBusy
-from billing.reconciliation.comparing import Page, compare_page
-from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun, SeenPurchase
+from billing.reconciliation.comparing import compare_page
+from billing.reconciliation.models import (
+    ReconciliationFinding,
+    ReconciliationRun,
+    SeenPurchase,
+    SeenSubscription,
+)
+from billing.reconciliation.page import Page
 
 log = structlog.get_logger(__name__)
 State = ReconciliationFinding.State
@@ -40,8 +46,11 @@ RENEW_AFTER_SECONDS = 60
 GIVE_UP_AFTER = datetime.timedelta(days=7)
 # The start and end of each stage, as estimated shares of the whole.
 SHARES = {
-    Stage.SESSIONS: (0.0, 0.6),
-    Stage.PURCHASES: (0.6, 0.9),
+    Stage.SESSIONS: (0.0, 0.5),
+    Stage.INVOICES: (0.5, 0.6),
+    Stage.PURCHASES: (0.6, 0.8),
+    Stage.SUBSCRIPTIONS: (0.8, 0.85),
+    Stage.OWN_SUBSCRIPTIONS: (0.85, 0.9),
     Stage.REFUNDS: (0.9, 0.95),
     Stage.DISPUTES: (0.95, 1.0),
 }
@@ -89,8 +98,13 @@ def give_up_old_runs() -> int:
             worked_by=None,
             lease_until=None,
         )
-        SeenPurchase.objects.filter(run_id__in=given_up).delete()
+        _forget_seen(given_up)
     return len(given_up)
+
+
+def _forget_seen(run_ids: list[int]) -> None:
+    SeenPurchase.objects.filter(run_id__in=run_ids).delete()
+    SeenSubscription.objects.filter(run_id__in=run_ids).delete()
 
 
 def last_that_stopped() -> int:
@@ -197,6 +211,8 @@ def _keep(work: _Work, page: Page) -> None:
             share=_share(run, page),
             sessions=F("sessions") + page.sessions,
             purchases=F("purchases") + page.purchases,
+            invoices=F("invoices") + page.invoices,
+            subscriptions=F("subscriptions") + page.subscriptions,
             **changes,
         )
         _require(rows)
@@ -206,8 +222,12 @@ def _keep(work: _Work, page: Page) -> None:
             [SeenPurchase(run_id=run.pk, purchase_id=purchase_id) for purchase_id in page.seen],
             ignore_conflicts=True,
         )
+        SeenSubscription.objects.bulk_create(
+            [SeenSubscription(run_id=run.pk, subscription_id=each) for each in page.seen_subscriptions],
+            ignore_conflicts=True,
+        )
         if is_done:
-            SeenPurchase.objects.filter(run_id=run.pk).delete()
+            _forget_seen([run.pk])
     work.renewed = time.monotonic()
     run.refresh_from_db()
 
@@ -238,11 +258,11 @@ def _stop(work: _Work, error: BaseException) -> None:
 
 
 def _wait(run_id: int, found: Finding) -> None:
-    """Open an issue, or update the open one with the same key."""
-    waiting = ReconciliationFinding.objects.filter(key=found.key, state=State.WAITING)
+    """Open an issue, or update the open one with the same key, which a run does once."""
+    waiting = ReconciliationFinding.objects.filter(key=found.key, state=State.WAITING).exclude(run_id=run_id)
     again = {"run_id": run_id, "detail": found.detail[:300], "found_at": Now(), "times": F("times") + 1}
     if not waiting.update(**again):
-        # Another run may find it at the same moment.
+        # This run has found it already, or another finds it at the same moment.
         ReconciliationFinding.objects.bulk_create([_row(run_id, found, State.WAITING)], ignore_conflicts=True)
 
 
@@ -253,6 +273,7 @@ def _row(run_id: int, found: Finding, state: State) -> ReconciliationFinding:
         kind=found.kind,
         detail=found.detail[:300],
         purchase_id=found.purchase_id or None,
+        subscription_id=found.subscription_id or None,
         session_id=found.session_id,
         state=state,
     )

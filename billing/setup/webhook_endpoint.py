@@ -9,10 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from billing.plans.models import Plan
 from billing.setup.webhook_events import WANTED_EVENTS
 from billing.stripe.client import LIST_PAGE, ask
 from billing.stripe.objects.reading import reading, text
+from billing.subscriptions.selectors import plans_are_used
 
 # An id that no object has, to test write permissions without changing anything.
 NOTHING = "check_stripe_none"
@@ -89,9 +89,9 @@ SUBSCRIPTIONS = (
 
 def permissions_needed() -> list[Permission]:
     """Return the permissions needed; reading is tested by a list, writing by changing what doesn't exist."""
-    sells_plans = Plan.objects.filter(is_active=True).exists()
-    invoices = [INVOICES] if settings.STRIPE_INVOICES or sells_plans else []
-    return [*PERMISSIONS, *invoices, *(SUBSCRIPTIONS if sells_plans else ())]
+    with_plans = plans_are_used()
+    invoices = [INVOICES] if settings.STRIPE_INVOICES or with_plans else []
+    return [*PERMISSIONS, *invoices, *(SUBSCRIPTIONS if with_plans else ())]
 
 
 def fetch_account() -> StripeAccountState:

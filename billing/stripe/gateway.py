@@ -17,12 +17,14 @@ from billing.provider.objects import (
     Charge,
     CheckoutSession,
     Invoice,
+    ListedInvoice,
     PaymentIntent,
     ProviderCustomer,
     ProviderDispute,
     ProviderEvent,
     ProviderMethod,
     ProviderRefund,
+    ProviderSubscription,
     SetUpCard,
     SubscriptionRef,
 )
@@ -46,7 +48,7 @@ from billing.stripe.objects.customers import read_customer, read_saved_method, r
 from billing.stripe.objects.events import read_event
 from billing.stripe.objects.payments import read_charge, read_intent, read_invoice, read_session
 from billing.stripe.objects.reversals import read_dispute, read_refund
-from billing.stripe.objects.subscriptions import read_subscription_ref
+from billing.stripe.objects.subscriptions import read_listed_invoice, read_subscription, read_subscription_ref
 from billing.stripe.portal import open_portal
 from billing.stripe.signatures import verify_event
 from billing.stripe.subscriptions import (
@@ -55,6 +57,7 @@ from billing.stripe.subscriptions import (
     end_subscription,
     invoices_of_subscription,
     retrieve_invoice,
+    retrieve_listed_invoice,
     retrieve_subscription,
     set_ending,
 )
@@ -79,6 +82,7 @@ __all__ = [
     "intent_of",
     "invoice_of_session",
     "invoices_of_subscription",
+    "invoices_page",
     "is_mirrored",
     "list_methods",
     "list_refunds",
@@ -94,6 +98,7 @@ __all__ = [
     "refunds_page",
     "require_own_account",
     "retrieve_invoice",
+    "retrieve_listed_invoice",
     "retrieve_payment",
     "retrieve_session",
     "retrieve_subscription",
@@ -103,6 +108,7 @@ __all__ = [
     "set_ending",
     "set_up_card_of",
     "subscription_of",
+    "subscriptions_page",
     "update_customer",
     "verify_event",
     "why_not_ours",
@@ -216,6 +222,15 @@ def refunds_page(start: datetime.datetime, end: datetime.datetime, after: str) -
 
 def disputes_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[ProviderDispute]:
     return page_of(client().v1.disputes.list, _created_in(start, end), after, read_dispute)
+
+
+def invoices_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[ListedInvoice]:
+    params = {**_created_in(start, end), "expand": ["data.payments"]}
+    return page_of(client().v1.invoices.list, params, after, read_listed_invoice)
+
+
+def subscriptions_page(after: str) -> ListPage[ProviderSubscription]:
+    return page_of(client().v1.subscriptions.list, {"limit": LIST_PAGE}, after, read_subscription)
 
 
 def charge_of_payment(payment_intent_id: str) -> Charge | None:

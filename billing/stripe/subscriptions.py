@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from billing.provider.errors import PaymentDeclined, StripeRefused
+from billing.provider.errors import InvoiceNotFound, PaymentDeclined, StripeRefused, SubscriptionNotFound
 from billing.provider.interface import SubscriptionRequest
-from billing.provider.objects import CheckoutSession, Invoice, ProviderInvoice, ProviderSubscription
+from billing.provider.objects import (
+    CheckoutSession,
+    Invoice,
+    ListedInvoice,
+    ProviderInvoice,
+    ProviderSubscription,
+)
 from billing.stripe.client import LIST_PAGE, call, client, pages
 from billing.stripe.customers import naming_a_customer
 from billing.stripe.objects.payments import read_invoice, read_session
-from billing.stripe.objects.subscriptions import OURS, read_subscription, read_subscription_invoice
+from billing.stripe.objects.subscriptions import (
+    OURS,
+    read_listed_invoice,
+    read_subscription,
+    read_subscription_invoice,
+)
 
 # What Stripe answers if the bank declines, or asks for the customer, who isn't on a page of its own.
 DECLINED = ("card_declined", "authentication_required", "subscription_payment_intent_requires_action")
+# What it answers if there is no object of this id.
+GONE = "resource_missing"
 
 
 def create_subscription_session(request: SubscriptionRequest) -> CheckoutSession:
@@ -51,7 +64,12 @@ def create_subscription_session(request: SubscriptionRequest) -> CheckoutSession
 
 
 def retrieve_subscription(subscription_id: str) -> ProviderSubscription:
-    return read_subscription(call(lambda: client().v1.subscriptions.retrieve(subscription_id)))
+    try:
+        return read_subscription(call(lambda: client().v1.subscriptions.retrieve(subscription_id)))
+    except StripeRefused as error:
+        if error.params.get("stripe_code") == GONE:
+            raise SubscriptionNotFound("Stripe has no such subscription.", **error.params) from error
+        raise
 
 
 def invoices_of_subscription(subscription_id: str) -> Iterator[ProviderInvoice]:
@@ -62,6 +80,16 @@ def invoices_of_subscription(subscription_id: str) -> Iterator[ProviderInvoice]:
 
 def retrieve_invoice(invoice_id: str) -> Invoice:
     return read_invoice(call(lambda: client(hurried=True).v1.invoices.retrieve(invoice_id)))
+
+
+def retrieve_listed_invoice(invoice_id: str) -> ListedInvoice:
+    try:
+        expand: Any = {"expand": ["payments"]}
+        return read_listed_invoice(call(lambda: client().v1.invoices.retrieve(invoice_id, expand)))
+    except StripeRefused as error:
+        if error.params.get("stripe_code") == GONE:
+            raise InvoiceNotFound("Stripe has no such invoice.", **error.params) from error
+        raise
 
 
 def change_price(subscription_id: str, item_id: str, price_id: str, *, at_once: bool) -> ProviderSubscription:

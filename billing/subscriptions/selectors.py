@@ -12,6 +12,11 @@ from billing.subscriptions.models import Subscription
 from credits.ledger.models import Account
 
 
+def plans_are_used() -> bool:
+    """Return whether plans are on sale, or ever were taken out: only then does Stripe have anything about them."""
+    return Plan.objects.filter(is_active=True).exists() or Subscription.objects.exists()
+
+
 def plans_on_sale() -> list[Plan]:
     """Return the plans that can be subscribed to: on sale, with their price at Stripe."""
     return [plan for plan in Plan.objects.filter(is_active=True) if plan.current_price_id]

@@ -113,6 +113,7 @@ def _keep_invoices(subscription_id: UUID, invoices: list[ProviderInvoice], sourc
             keep_invoice(subscription_id, invoice, terms_at, source)
         except NoTerms as error:
             log.exception("invoice_without_terms", invoice=invoice.id)
+            error.params["invoice"] = invoice.id
             without_terms = error
     if without_terms is not None:
         raise without_terms

@@ -59,7 +59,7 @@ def make_odd_world(sandbox: Sandbox) -> None:
     _change(credited["unpaid"], stripe_session_id=unpaid.stripe_session_id)
     _change(credited["gone"], stripe_session_id="cs_test_gone")
     _change(credited["undone"], stripe_session_id="cs_test_other", status="expired", completed_at=None)
-    _past_the_guards("UPDATE credits_entry SET key = 'lost' WHERE key = %s", credited["entry"].grant_key)
+    past_the_guards("UPDATE credits_entry SET key = 'lost' WHERE key = %s", credited["entry"].grant_key)
 
 
 def found_by(run: ReconciliationRun) -> Counter[tuple[str, str]]:
@@ -123,11 +123,11 @@ def _change(purchase: Purchase, **fields: Any) -> None:
 
 
 def _forget(purchase: Purchase) -> None:
-    _past_the_guards("DELETE FROM purchases_purchaseevent WHERE purchase_id = %s", purchase.pk)
-    _past_the_guards("DELETE FROM purchases_purchase WHERE id = %s", purchase.pk)
+    past_the_guards("DELETE FROM purchases_purchaseevent WHERE purchase_id = %s", purchase.pk)
+    past_the_guards("DELETE FROM purchases_purchase WHERE id = %s", purchase.pk)
 
 
-def _past_the_guards(statement: str, value: str | uuid.UUID) -> None:
+def past_the_guards(statement: str, value: str | uuid.UUID) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(statement, [value])

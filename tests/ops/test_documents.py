@@ -24,7 +24,7 @@ from billing.management.commands import (
 )
 from billing.privacy.export import export_files
 from billing.purchases.models import Purchase
-from billing.reconciliation.findings import WHAT_TO_DO
+from billing.reconciliation.findings import SYNCED, WHAT_TO_DO
 from billing.refunds.models import Dispute, Refund
 from billing.setup.webhook_endpoint import INVOICES, PERMISSIONS, SUBSCRIPTIONS
 from billing.setup.webhook_events import WANTED_EVENTS
@@ -160,11 +160,13 @@ def test_every_state_that_staff_meet_is_explained() -> None:
 
 
 def test_every_finding_of_reconciliation_is_explained() -> None:
-    modules = ("reconciliation/comparing", "reconciliation/reversals", "checkout/closing")
-    source = "".join((ROOT / f"billing/{module}.py").read_text() for module in modules)
+    comparing = sorted((ROOT / "billing/reconciliation").glob("*.py"))
+    source = "".join(path.read_text() for path in (*comparing, ROOT / "billing/checkout/closing.py"))
     kinds = set(re.findall(rf'{Finding.__name__}\(\s*"(\w+)"', source)) | {
         "paid_not_credited",
         "status_behind",
+        "subscription_behind",
+        *SYNCED,
     }
     assert len(kinds) >= 11
     kinds |= set(Purchase.Attention.values) - {""}

@@ -63,15 +63,13 @@ class Command(BaseCommand):
     def _summarise(self, run: ReconciliationRun) -> None:
         for state, title in TITLES.items():
             for found in run.findings.filter(state=state).order_by("id").iterator():
-                where = found.purchase_id or found.session_id
-                self.stdout.write(f"{title}: {found.kind}: {where}: {found.detail}")
+                where = found.purchase_id or found.session_id or found.subscription_id
+                words = [title, found.kind, str(where or ""), found.detail]
+                self.stdout.write(": ".join(filter(None, words)))
         kinds = run.findings.filter(state=State.WAITING).values_list("kind").annotate(Count("id"))
         left = ", ".join(f"{count} {kind}" for kind, count in kinds.order_by("kind")) or "nothing"
         repaired = run.findings.filter(state=State.REPAIRED).count()
-        self.stdout.write(
-            f"Compared {run.sessions} sessions and {run.purchases} purchases; "
-            f"repaired {repaired}; needing action: {left}."
-        )
+        self.stdout.write(f"Compared {_compared(run)}; repaired {repaired}; needing action: {left}.")
 
 
 def _begin(start: str | None, end: str | None) -> int:
@@ -81,6 +79,13 @@ def _begin(start: str | None, end: str | None) -> int:
     if first >= last:
         raise CommandError(f"The period ends ({last}) before it starts ({first}).")
     return begin_run(first, last, ReconciliationRun.Source.COMMAND).pk
+
+
+def _compared(run: ReconciliationRun) -> str:
+    text = f"{run.sessions} sessions and {run.purchases} purchases"
+    if run.invoices or run.subscriptions:
+        text += f", {run.invoices} invoices of plans and {run.subscriptions} subscriptions"
+    return text
 
 
 def _counted(run: ReconciliationRun) -> str:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from billing.provider.objects import InvoiceLine, Json, ProviderInvoice, ProviderSubscription, SubscriptionRef
+from billing.provider.objects import (
+    InvoiceLine,
+    Json,
+    ListedInvoice,
+    ProviderInvoice,
+    ProviderSubscription,
+    SubscriptionRef,
+)
 from billing.stripe.objects.reading import currency, id_of, instant, minor, reading, reference, text, words
 
 # The metadata key of our own row's id.
@@ -27,6 +34,7 @@ def read_subscription(data: Json) -> ProviderSubscription:
             period_end=instant(item["current_period_end"]),
             is_ending=bool(data["cancel_at_period_end"]) or data.get("cancel_at") is not None,
             ended_at=instant(ended) if ended else None,
+            created=instant(data["created"]),
         )
 
 
@@ -52,9 +60,23 @@ def read_subscription_invoice(data: Json, lines: list[Any]) -> ProviderInvoice:
             currency=currency(data["currency"]),
             hosted_url=words(data.get("hosted_invoice_url"), 2000),
             attempts=minor(data.get("attempt_count") or 0),
-            payment_intent_id=_payment_of((data.get("payments") or {}).get("data") or []),
+            payment_intent_id=_payment_of(_payments(data)),
             lines=tuple(_line(line) for line in lines),
             livemode=bool(data.get("livemode")),
+            created=instant(data["created"]),
+        )
+
+
+def read_listed_invoice(data: Json) -> ListedInvoice:
+    """Read an invoice with its payments, whatever it is for."""
+    with reading("invoice"):
+        by_stripe = [each for each in _payments(data) if each["payment"].get("payment_intent")]
+        return ListedInvoice(
+            id=text(data["id"]),
+            status=words(data["status"], 20),
+            paid=sum(minor(each["amount_paid"]) for each in by_stripe),
+            currency=currency(data["currency"]),
+            subscription=read_subscription_ref(data),
             created=instant(data["created"]),
         )
 
@@ -75,9 +97,13 @@ def _line(data: Json) -> InvoiceLine:
     )
 
 
+def _payments(data: Json) -> list[Any]:
+    """Return those payments of an invoice that were made."""
+    listed = (data.get("payments") or {}).get("data") or []
+    return [
+        each for each in listed if each.get("status") == "paid" and isinstance(each.get("payment"), Mapping)
+    ]
+
+
 def _payment_of(payments: list[Any]) -> str:
-    for each in payments:
-        payment = each.get("payment")
-        if each.get("status") == "paid" and isinstance(payment, Mapping):
-            return id_of(payment.get("payment_intent")) or ""
-    return ""
+    return next((id_of(each["payment"].get("payment_intent")) or "" for each in payments), "")
