@@ -69,10 +69,7 @@ def _kept(ids: Iterable[str]) -> dict[str, SubscriptionInvoice]:
 
 def _is_behind(invoice: ListedInvoice, kept: SubscriptionInvoice | None) -> bool:
     """Return whether a sync may change what we have. Once granted, an invoice stays as it was then."""
-    if kept is None:
-        return True
-    is_owed = invoice.status == PAID and invoice.paid > 0
-    return kept.purchase_id is None and (is_owed or kept.status != invoice.status)
+    return kept is None or (kept.purchase_id is None and kept.status != invoice.status)
 
 
 def _compare(invoice: ListedInvoice, row: Subscription, kept: SubscriptionInvoice | None, page: Page) -> None:

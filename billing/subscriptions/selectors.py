@@ -17,6 +17,12 @@ def plans_are_used() -> bool:
     return Plan.objects.filter(is_active=True).exists() or Subscription.objects.exists()
 
 
+def pays_for_plan(stripe_customer_id: str) -> bool:
+    """Return whether a customer at Stripe has, had or is taking out a plan."""
+    rows = Subscription.objects.filter(account__customer__stripe_customer_id=stripe_customer_id)
+    return bool(stripe_customer_id) and rows.exists()
+
+
 def plans_on_sale() -> list[Plan]:
     """Return the plans that can be subscribed to: on sale, with their price at Stripe."""
     return [plan for plan in Plan.objects.filter(is_active=True) if plan.current_price_id]

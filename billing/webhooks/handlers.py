@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from billing.checkout.fulfilment import fulfil_locked_purchase, note_declined
 from billing.customers.events import CUSTOMER_HANDLERS
+from billing.inbox.models import InboxEvent
 from billing.inbox.outcomes import APPLIED, STORED, Outcome, applied_to, source_of, unmatched
 from billing.provider import provider
 from billing.provider.objects import CheckoutSession, EventKind, ProviderEvent
@@ -14,6 +15,9 @@ from billing.purchases.payment_reports import PaymentReport
 from billing.purchases.payments import keep_payment
 from billing.refunds.events import REVERSAL_HANDLERS
 from billing.subscriptions.events import SUBSCRIPTION_HANDLERS, checkout_reported
+from billing.subscriptions.selectors import pays_for_plan
+
+NOT_COLLECTED = Outcome(InboxEvent.Status.STORED, note="An invoice of a plan was not collected.")
 
 
 def apply_event(event: ProviderEvent) -> Outcome:
@@ -54,11 +58,18 @@ def _fulfil(event: ProviderEvent, session: CheckoutSession, report: PaymentRepor
     return applied_to(purchase)
 
 
+def _unmatched(reference: str, customer_id: str, *, is_declined: bool = False) -> Outcome:
+    """Return the outcome of an unknown payment. A plan's has no reference of ours: its invoice's sync records it."""
+    if reference or not pays_for_plan(customer_id):
+        return unmatched(reference)
+    return NOT_COLLECTED if is_declined else unmatched()
+
+
 def _intent_succeeded(event: ProviderEvent) -> Outcome:
     intent = provider().intent_of(event)
     purchase = purchase_of_intent(intent.id, intent.reference)
     if purchase is None:
-        return unmatched(intent.reference)
+        return _unmatched(intent.reference, intent.customer_id)
     fulfil_locked_purchase(purchase, PaymentReport.from_intent(intent, event.created), source_of(event))
     return applied_to(purchase)
 
@@ -67,7 +78,7 @@ def _intent_failed(event: ProviderEvent) -> Outcome:
     intent = provider().intent_of(event)
     purchase = purchase_of_intent(intent.id, intent.reference)
     if purchase is None:
-        return unmatched(intent.reference)
+        return _unmatched(intent.reference, intent.customer_id, is_declined=True)
     note_declined(purchase, intent, PaymentReport.from_intent(intent, event.created), source_of(event))
     return applied_to(purchase)
 
@@ -77,7 +88,7 @@ def _charge_reported(event: ProviderEvent) -> Outcome:
     charge = provider().charge_of(event)
     purchase = purchase_of_intent(charge.payment_intent_id, charge.reference)
     if purchase is None or not charge.payment_intent_id:
-        return unmatched(charge.reference)
+        return _unmatched(charge.reference, charge.customer_id, is_declined=charge.status == "failed")
     keep_payment(purchase, PaymentReport.from_charge(charge, event.created))
     return applied_to(purchase)
 

@@ -259,6 +259,21 @@ def test_an_invoice_that_belongs_to_another_row_stops_nothing(sandbox: Sandbox, 
     assert lots(taken.account) == [Decimal(5000)]
 
 
+def test_an_invoice_that_is_paid_here_too_and_brought_nothing_is_an_issue(
+    sandbox: Sandbox, taken: Subscription
+) -> None:
+    past_the_guards(
+        "UPDATE subscriptions_subscriptioninvoice SET purchase_id = NULL WHERE status = %s", "paid"
+    )
+    for _ in range(2):
+        reconcile_now()
+    ((kind, detail, times),) = waiting()
+    assert (kind, times) == ("invoice_not_granted", 2)
+    assert detail.endswith(": paid 4000 usd (minor units), and nothing was granted")
+    assert repair_finding(ReconciliationFinding.objects.get().pk, STAFF).state == "waiting"
+    assert lots(taken.account) == [Decimal(5000)]  # its credits are there, and never twice
+
+
 def test_an_invoice_whose_status_differs_is_brought_up_to_date(
     sandbox: Sandbox, ada: User, account: Account
 ) -> None:
