@@ -25,5 +25,15 @@ def dispute_page(dispute_id: str) -> str:
     return _page(f"disputes/{dispute_id}")
 
 
+def subscription_page(subscription_id: str) -> str:
+    """Return the URL of a subscription with its invoices."""
+    return _page(f"subscriptions/{subscription_id}")
+
+
+def invoice_page(invoice_id: str) -> str:
+    """Return the URL of an invoice with the attempts to collect it."""
+    return _page(f"invoices/{invoice_id}")
+
+
 def _page(path: str) -> str:
     return f"https://dashboard.stripe.com/{'' if settings.STRIPE_LIVE_MODE else 'test/'}{path}"

@@ -53,8 +53,12 @@ def change_plan(user: User, subscription: Subscription, plan_code: str) -> Subsc
 def set_ending(user: User, subscription: Subscription, *, ends: bool) -> Subscription:
     """Let a subscription end with its period, or go on after all. Raises as `change_plan`."""
     require_manager(user, subscription.account)
-    if not subscription.is_alive:
-        raise SubscriptionFixed(_("This subscription has ended."))
+    require_alive(subscription)
+    return ask_ending(subscription, ends=ends)
+
+
+def ask_ending(subscription: Subscription, *, ends: bool) -> Subscription:
+    """Have a subscription that is alive end or go on at Stripe, and take its answer over."""
     with provider().place():
         asked_at = timezone.now()
         changed = provider().set_ending(str(subscription.stripe_subscription_id), ends=ends)
@@ -62,8 +66,15 @@ def set_ending(user: User, subscription: Subscription, *, ends: bool) -> Subscri
     return Subscription.objects.prefetch_related("all_terms").get(pk=subscription.pk)
 
 
-def _require_running(subscription: Subscription) -> None:
+def require_alive(subscription: Subscription) -> None:
+    """Require a subscription at Stripe that hasn't ended. Raises `SubscriptionFixed`."""
     if not subscription.is_alive:
         raise SubscriptionFixed(_("This subscription has ended."))
+    if subscription.stripe_subscription_id is None:
+        raise SubscriptionFixed(_("This subscription isn’t taken out yet."))
+
+
+def _require_running(subscription: Subscription) -> None:
+    require_alive(subscription)
     if subscription.status not in Subscription.RUNNING:
         raise SubscriptionFixed(_("Pay the open invoice first."))

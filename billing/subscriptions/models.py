@@ -73,6 +73,7 @@ class Subscription(models.Model):
     class Meta:
         verbose_name = _("subscription")
         verbose_name_plural = _("subscriptions")
+        permissions = [("cancel_subscription", _("Can cancel subscriptions"))]
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from accounts.models import User
 from accounts.notes.writing import write_note
 from billing.purchases.models import Purchase
 from billing.receipts.issuing import issue_receipt
+from billing.subscriptions.models import Subscription, SubscriptionInvoice, Terms
 from credits.gifts import giving as gifts
 from credits.ledger import operations as ledger
 from tests.admin.rows import make_adjustment, make_dispute, make_purchase, make_refund, pay
@@ -37,8 +39,42 @@ def buy(user: User, **fields: Any) -> Purchase:
     return Purchase.objects.get(pk=purchase.pk)
 
 
+def subscribe(user: User, number: str, **facts: Any) -> Subscription:
+    """A subscription with its terms, as if taken at Stripe."""
+    now = timezone.now()
+    row: Subscription = Subscription.objects.create(
+        account=ledger.open_account(user),
+        created_by=user,
+        stripe_subscription_id=f"sub_{number}",
+        stripe_session_id=f"cs_{number}",
+        stripe_price_id="price_1",
+        **{"status": "active", "period_start": now, "period_end": now + timedelta(days=30), **facts},
+    )
+    Terms.objects.create(
+        subscription=row,
+        stripe_price_id="price_1",
+        plan_code="plus",
+        plan_name="Plus",
+        credits=Decimal(5000),
+        price_minor=4000,
+        currency="usd",
+        interval="month",
+        rollover="none",
+    )
+    return row
+
+
+def bill(row: Subscription, number: str, **facts: Any) -> SubscriptionInvoice:
+    invoice: SubscriptionInvoice = SubscriptionInvoice.objects.create(
+        subscription=row,
+        stripe_invoice_id=f"in_{number}",
+        **{"status": "paid", "amount_minor": 4000, "currency": "usd", "issued_at": timezone.now(), **facts},
+    )
+    return invoice
+
+
 def live_through_everything(user: User, staff: User) -> Purchase:
-    """A purchase with a receipt, a refund and a dispute, a note, an adjustment, a gift each way, and emails."""
+    """A purchase with a receipt, a refund and a dispute, a note, an adjustment, a gift each way, a plan, and emails."""
     purchase = buy(user, stripe_customer_id=f"cus_{user.pk.hex}")
     issue_receipt(purchase.pk)
     now = timezone.now()
@@ -51,6 +87,8 @@ def live_through_everything(user: User, staff: User) -> Purchase:
     grant(purchase.account, 100)
     give(user, friend)
     give(friend, user)
+    plan = subscribe(user, uuid4().hex, status="canceled", ended_at=now)
+    bill(plan, uuid4().hex, purchase=purchase, failure_mailed_at=now)
     Purchase.objects.filter(pk=purchase.pk).update(confirmation_sent_at=now)
     return Purchase.objects.get(pk=purchase.pk)
 

@@ -9,6 +9,7 @@ from billing.admin.customers.parts.lots import LOTS
 from billing.admin.customers.parts.notes import NOTES
 from billing.admin.customers.parts.part import Part
 from billing.admin.customers.parts.payments import PAYMENTS
+from billing.admin.customers.parts.plans import PLAN_INVOICES, PLANS
 from billing.admin.customers.parts.purchases import PURCHASES
 from billing.admin.customers.parts.reversals import DISPUTES, REFUNDS
 from billing.admin.customers.parts.timeline import TIMELINE
@@ -17,6 +18,8 @@ from billing.admin.customers.parts.timeline import TIMELINE
 PARTS: list[Part] = [
     BALANCE,
     NOTES,
+    PLANS,
+    PLAN_INVOICES,
     PURCHASES,
     PAYMENTS,
     CARDS,

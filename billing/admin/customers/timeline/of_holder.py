@@ -1,4 +1,4 @@
-"""Tell what staff did with the user or team: notes and the audit; and of the last sign-in."""
+"""Tell what staff did with the user, team or plan: notes and the audit; and of the last sign-in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from backoffice.display import admin_page
 from billing.admin.customers.customer import Customer
 from billing.admin.customers.notes import notes_about
 from billing.admin.customers.timeline.source import Line, Source
+from billing.subscriptions.models import Subscription
 
 LONGEST_NOTE_SHOWN = 300
 
@@ -23,7 +24,8 @@ def _note(note: Note) -> Line:
 
 
 def _audited(customer: Customer) -> QuerySet[AuditEntry]:
-    return AuditEntry.objects.filter(object_id__in=[str(key) for key in customer.keys])
+    plans = customer.rows(Subscription).order_by().values_list("pk", flat=True)
+    return AuditEntry.objects.filter(object_id__in=[str(key) for key in (*customer.keys, *plans)])
 
 
 def _act(entry: AuditEntry) -> Line:

@@ -12,9 +12,11 @@ from backoffice.display import admin_page
 from billing.admin.customers.customer import Customer
 from billing.admin.customers.timeline.of_credits import gifts_received, gifts_sent
 from billing.admin.customers.timeline.of_money import purchases_of, refunds_of
+from billing.admin.customers.timeline.of_plans import invoices_of
 from billing.admin.customers.timeline.source import Line, Source
 from billing.purchases.models import Purchase
 from billing.refunds.models import Refund
+from billing.subscriptions.models import Subscription, SubscriptionInvoice
 from credits.gifts.models import Gift
 from credits.ledger.models import Account, Lot
 from credits.notices.models import BalanceAlert, ExpiryWarning
@@ -50,6 +52,15 @@ MAILS = [
     _mail("confirmed", Purchase, "confirmation_sent_at", purchases_of, _("Purchase confirmation")),
     _mail("failed", Purchase, "failure_mailed_at", purchases_of, _("Payment failed")),
     _mail("refunded", Refund, "mailed_at", refunds_of, _("Refund")),
+    _mail(
+        "not-collected",
+        SubscriptionInvoice,
+        "failure_mailed_at",
+        invoices_of,
+        _("Plan’s payment failed"),
+        url=lambda invoice: admin_page(invoice.subscription),
+        viewed_as=Subscription,
+    ),
     _mail("gave", Gift, "sender_mailed_at", gifts_sent, _("Gift sent"), url=_nowhere, viewed_as=Account),
     _mail(
         "given",
