@@ -128,6 +128,7 @@ class SubscriptionAdmin(LongListAdmin):
             "It ends with the period that was paid for. Credits stay as they are; nothing is refunded."
         ),
         form=ReasonForm,
+        button=_("End with its period"),  # beside the dialog’s own “Cancel”
     )
     def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         return self._set_ending(request, form, object_id, ends=True)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.checkout.fulfilment import grant_missing_credits
 from billing.checkout.repair import rerun_fulfilment
-from billing.errors import NotRepairable
+from billing.errors import NoTerms, NotRepairable
 from billing.provider import provider
 from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
@@ -50,10 +50,10 @@ WHAT_TO_DO = {
     "credited_amount_differs": _("Compare the purchase with a backup, and correct our record or Stripe’s."),
     "credited_not_paid": _("Look at the payment in Stripe. If it was never paid, remove the credits."),
     "session_unknown": _("Check whether another installation uses this Stripe account before you refund."),
-    NOT_GRANTED: _("Give a plan the invoice’s Stripe price, then repair; or refund the payment in Stripe."),
-    PRICE_UNKNOWN: _(
-        "Give a plan this Stripe price, then repair; or put the subscription back to a plan’s price."
+    NOT_GRANTED: _(
+        "Grant its credits by an adjustment, or refund the payment in Stripe. If a plan has its price by now, repair."
     ),
+    PRICE_UNKNOWN: _("Move the subscription to a plan’s price in Stripe, then repair."),
     SECOND: _("Cancel one of the two subscriptions in Stripe, and refund what was paid for it. Then repair."),
     "subscription_unknown": _(
         "Check whether another installation uses this Stripe account. If not, cancel it in Stripe and refund it."
@@ -112,13 +112,23 @@ def _sync(finding: ReconciliationFinding, subscription: Subscription, source: So
     """Sync the subscription with Stripe, and return whether that resolved the issue."""
     named = "" if finding.kind == NOT_GRANTED else finding.object_id
     try:
-        row = sync_subscription(subscription.pk, named, source)
+        sync_subscription(subscription.pk, named, source)
     except IntegrityError:  # both are still alive
         return False
+    except NoTerms:
+        # Perhaps of another invoice, which has an issue of its own.
+        if not _is_resolved(finding, subscription):
+            raise
+        return True
+    return _is_resolved(finding, subscription)
+
+
+def _is_resolved(finding: ReconciliationFinding, subscription: Subscription) -> bool:
     if finding.kind == NOT_GRANTED:
-        invoices = row.invoices.filter(stripe_invoice_id=finding.object_id)
+        invoices = subscription.invoices.filter(stripe_invoice_id=finding.object_id)
         return invoices.exclude(purchase=None).exists()
-    return row.stripe_price_id == provider().retrieve_subscription(finding.object_id).price_id
+    subscription.refresh_from_db()
+    return subscription.stripe_price_id == provider().retrieve_subscription(finding.object_id).price_id
 
 
 def _settle(finding: ReconciliationFinding, actor_id: UUID) -> None:

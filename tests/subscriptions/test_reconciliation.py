@@ -150,14 +150,16 @@ def test_an_invoice_that_is_paid_at_a_price_of_no_plan_waits_for_staff_until_it_
         ("subscription_price_unknown", f"{taken.stripe_subscription_id}: no plan has its price {other}", 3),
         ("invoice_not_granted", f"{invoice}: No plan has the Stripe price {other}.", 2),
     ]
-    rows = list(ReconciliationFinding.objects.filter(state="waiting"))
+    rows = list(ReconciliationFinding.objects.filter(state="waiting").order_by("id"))
     assert all(is_repairable(row) and row.subscription == taken for row in rows)
     for row in rows:
         with pytest.raises(NoTerms):
             repair_finding(row.pk, STAFF)
+    moved_back = {**item, "items[0][price]": Plan.objects.get(code="plus").stripe_price_id}
+    at_stripe(sandbox, f"subscriptions/{taken.stripe_subscription_id}", **moved_back)
+    assert repair_finding(rows[0].pk, STAFF).state == "settled"
     Plan.objects.filter(code="max").update(stripe_price_id=other, stripe_price_minor=900, price_minor=900)
-    for row in rows:
-        assert repair_finding(row.pk, STAFF).state == "settled"
+    assert repair_finding(rows[1].pk, STAFF).state == "settled"
     assert lots(taken.account) == [Decimal(5000), Decimal(20_000)]
     report = reconcile_now()
     assert (report.repaired, report.open) == ([], [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.utils import quote
@@ -58,17 +59,18 @@ def _plan(row: Subscription, may_cancel: bool) -> Sequence[Any]:
         f"{row.terms} · {row.terms.price}",
         format_html("{} {}", chip(row.get_status_display(), TONES.get(row.status)), ending),
         _period(row),
-        written(row.next_charge_at),
+        _day(row.next_charge_at),
         open_in_stripe(subscription_page(str(row.stripe_subscription_id))) if is_at_stripe else EMPTY,
         _button(row) if may_cancel and is_at_stripe and row.is_alive else EMPTY,
     )
 
 
 def _period(row: Subscription) -> str:
-    if row.period_start is None or row.period_end is None:
-        return EMPTY
-    days = (row.period_start, row.period_end)
-    return " – ".join(date_format(timezone.localtime(day), "SHORT_DATE_FORMAT") for day in days)
+    return f"{_day(row.period_start)} – {_day(row.period_end)}" if row.period_end else EMPTY
+
+
+def _day(moment: datetime | None) -> str:
+    return date_format(timezone.localtime(moment), "DATE_FORMAT") if moment else EMPTY
 
 
 def _button(row: Subscription) -> str:
