@@ -12,19 +12,20 @@ from billing.checkout.fulfilment import grant_missing_credits
 from billing.checkout.repair import rerun_fulfilment
 from billing.errors import NoTerms, NotRepairable
 from billing.provider import provider
+from billing.provider.errors import SubscriptionNotFound
 from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.reconciliation.models import ReconciliationFinding
 from billing.reconciliation.subscriptions import PRICE_UNKNOWN
-from billing.reconciliation.syncing import NOT_GRANTED, SECOND
+from billing.reconciliation.syncing import MISSING, NOT_GRANTED, SECOND
 from billing.subscriptions.models import Subscription
-from billing.subscriptions.syncing import sync_subscription
+from billing.subscriptions.syncing import end_missing, sync_subscription
 
 State = ReconciliationFinding.State
 
 CREDITS_ARE_MISSING = "completed_without_credits"
 # Of subscriptions: asking Stripe again resolves these, once what stood in the way is gone.
-SYNCED = {NOT_GRANTED, PRICE_UNKNOWN, SECOND}
+SYNCED = {NOT_GRANTED, PRICE_UNKNOWN, SECOND, MISSING}
 
 # One sentence each; docs/operate.md has more.
 WHAT_TO_DO = {
@@ -59,7 +60,9 @@ WHAT_TO_DO = {
         "Check whether another installation uses this Stripe account. If not, cancel it in Stripe and refund it."
     ),
     "ids_taken": _("Compare this purchase and the other one in Stripe."),
-    "missing_at_stripe": _("Check that the database and the Stripe key use the same mode."),
+    MISSING: _(
+        "Check that the database and the Stripe key use the same mode. If a subscription is gone, repair ends it here."
+    ),
     CREDITS_ARE_MISSING: _("Run check_ledger and compare with a backup. Repair adds the missing credits."),
     "credits_without_purchase": _("Run check_ledger and compare with a backup."),
 }
@@ -115,6 +118,9 @@ def _sync(finding: ReconciliationFinding, subscription: Subscription, source: So
         sync_subscription(subscription.pk, named, source)
     except IntegrityError:  # both are still alive
         return False
+    except SubscriptionNotFound:
+        end_missing(subscription.pk)
+        return True
     except NoTerms:
         # Perhaps of another invoice, which has an issue of its own.
         if not _is_resolved(finding, subscription):
@@ -127,6 +133,8 @@ def _is_resolved(finding: ReconciliationFinding, subscription: Subscription) -> 
     if finding.kind == NOT_GRANTED:
         invoices = subscription.invoices.filter(stripe_invoice_id=finding.object_id)
         return invoices.exclude(purchase=None).exists()
+    if finding.kind != PRICE_UNKNOWN:
+        return True
     subscription.refresh_from_db()
     return subscription.stripe_price_id == provider().retrieve_subscription(finding.object_id).price_id
 

@@ -22,6 +22,7 @@ from core.uuids import as_uuid
 log = structlog.get_logger(__name__)
 
 NOT_GRANTED = "invoice_not_granted"
+MISSING = "missing_at_stripe"
 SECOND = "second_subscription"
 # The constraint that a second one violates.
 ONE_ALIVE = "subscription_one_alive"
@@ -69,7 +70,7 @@ def bring_up_to_date(row: Subscription, stripe_subscription_id: str, page: Page)
 def _obstacle(error: Exception, row: Subscription) -> tuple[str, str]:
     """Return the kind of an issue, and its detail, that keeps a subscription from being synced."""
     if isinstance(error, SubscriptionNotFound):
-        return "missing_at_stripe", f"{row.status} here, but Stripe has no such subscription"
+        return MISSING, f"{row.status} here, but Stripe has no such subscription"
     if isinstance(error, MalformedStripeObject):
         return "unreadable_at_stripe", error.message
     if ONE_ALIVE in str(error):

@@ -83,6 +83,18 @@ def take_over(subscription_id: UUID, reported: ProviderSubscription, asked_at: d
         row.save(update_fields=CHANGING)
 
 
+def end_missing(subscription_id: UUID) -> None:
+    """End a subscription that Stripe doesn't have any more, so that its account can take another.
+
+    Raises:
+        WrongStripeAccount: the key is of another account or mode, where it can't be.
+    """
+    provider().require_own_account()
+    alive = Subscription.objects.filter(pk=subscription_id).exclude(status__in=Subscription.ENDED)
+    now = timezone.now()
+    alive.update(status=Status.CANCELED, ended_at=now, asked_at=now)
+
+
 def terms_at(row: Subscription, price_id: str) -> Terms | None:
     """Return what the subscription grants at this price, copied from the plan the first time; None: no plan has it."""
     known = Terms.objects.filter(subscription=row, stripe_price_id=price_id).first()

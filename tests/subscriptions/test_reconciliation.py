@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 from io import StringIO
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from django.utils import timezone
 from accounts.models import User
 from billing.errors import NoTerms, NotRepairable
 from billing.plans.models import Plan
-from billing.provider.errors import StripeUnavailable
+from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.purchases.models import Purchase
 from billing.reconciliation.findings import is_repairable, repair_finding
 from billing.reconciliation.models import ReconciliationFinding, ReconciliationRun, SeenSubscription
@@ -27,6 +28,7 @@ from credits.ledger.operations import open_account
 from tests.billing.odd_world import fail_after, past_the_guards
 from tests.billing.reporting import HOUR, kinds, reconcile_now
 from tests.billing.syncing import at_stripe
+from tests.customers.test_permissions import KEY, documented
 from tests.returns.owing import client_of_stripe
 from tests.subscriptions.story import balance, fresh, lots, take_plan
 from tests.support.builders import UserFactory
@@ -93,10 +95,20 @@ def test_what_agrees_is_no_issue_and_a_shop_without_plans_asks_nothing_more(
     assert "Compared 1 sessions and 1 purchases, 1 invoices of plans and 1 subscriptions;" in out.getvalue()
 
 
-def test_without_plans_stripe_is_asked_nothing_about_them(sandbox: Sandbox, ada: User) -> None:
+def test_without_plans_the_key_needs_no_permission_for_them_and_with_plans_the_documented_ones(
+    sandbox: Sandbox, ada: User, account: Account, settings: Any
+) -> None:
+    sandbox.restrict_key(KEY, *documented() - {"invoice_read", "subscription_write"})
+    settings.STRIPE_SECRET_KEY = KEY
     Plan.objects.update(is_active=False)
-    reconcile_now()
-    assert asked(sandbox) == []
+    assert (reconcile_now().open, asked(sandbox)) == ([], [])
+    Plan.objects.update(is_active=True)
+    with pytest.raises(StripeRefused):
+        reconcile_now()
+    sandbox.restrict_key(KEY, *documented())
+    sandbox.hold_webhooks()
+    sandbox.pay(subscribe(ada, account, "plus").session_id)
+    assert kinds(reconcile_now().repaired) == ["paid_not_credited"]
 
 
 @pytest.mark.parametrize("what", ["ending", "price", "end", "closed account", "end here"])
@@ -179,9 +191,34 @@ def test_what_is_at_stripe_and_nowhere_here_is_one_issue(sandbox: Sandbox, taken
         2,
     )
     assert missing == ("missing_at_stripe", "sub_gone: active here, but Stripe has no such subscription", 2)
-    for row in ReconciliationFinding.objects.all():
-        with pytest.raises(NotRepairable):
-            repair_finding(row.pk, STAFF)
+    gone, found = ReconciliationFinding.objects.all()
+    with pytest.raises(NotRepairable):
+        repair_finding(found.pk, STAFF)
+    sandbox.fault(method="GET", path=f"{SUBSCRIPTIONS}/sub_gone", status=503, times=None)
+    with pytest.raises(StripeUnavailable):
+        repair_finding(gone.pk, STAFF)
+    assert fresh(taken).status == "active"
+    sandbox.delete("/_sandbox/faults")
+    assert repair_finding(gone.pk, STAFF).state == "settled"
+    ended = fresh(taken)
+    assert (ended.status, ended.ended_at is not None, lots(taken.account)) == (
+        "canceled",
+        True,
+        [Decimal(5000)],
+    )
+
+
+def test_a_subscription_that_was_missing_and_is_found_again_is_synced(
+    sandbox: Sandbox, taken: Subscription
+) -> None:
+    there = taken.stripe_subscription_id
+    Subscription.objects.update(stripe_subscription_id="sub_gone")
+    reconcile_now()
+    Subscription.objects.update(stripe_subscription_id=there)
+    row = ReconciliationFinding.objects.get(kind="missing_at_stripe")
+    ReconciliationFinding.objects.filter(pk=row.pk).update(key=f"missing_at_stripe:{there}")
+    assert repair_finding(row.pk, STAFF).state == "settled"
+    assert fresh(taken).status == "active"
 
 
 def test_a_subscription_whose_reference_was_lost_at_stripe_is_an_issue(
