@@ -26,17 +26,10 @@ def warn_of_expiring_cards(today: date | None = None) -> int:
     warned = 0
     for row in AutoTopUp.objects.exclude(state=AutoTopUp.State.OFF).select_related("account").iterator():
         method = default_method(row.account)
-        if method is not None and _expires_soon(method, today) and _mark(method):
+        if method is not None and method.expires_soon(today) and _mark(method):
             warned += 1
             defer_auto_top_up_mail(row.pk, "card_expires")
     return warned
-
-
-def _expires_soon(method: SavedMethod, today: date) -> bool:
-    if method.exp_year is None or method.exp_month is None:
-        return False
-    months_left = (method.exp_year - today.year) * 12 + method.exp_month - today.month
-    return 0 <= months_left <= 1
 
 
 @transaction.atomic

@@ -5,7 +5,10 @@ A spend pays nothing for this. The statement runs every few seconds; each crossi
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Subquery
 
 from billing.auto_top_up.attempts import settle, stop
 from billing.auto_top_up.models import Attempt, AutoTopUp
@@ -43,6 +46,7 @@ def watch() -> int:
     ):
         settle(attempt)
     _stop_after_reversals()
+    go_on_once_confirmed()
     _follow_cards()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(ASK)
@@ -65,13 +69,41 @@ def _stop_after_reversals() -> None:
                 stop(row, State.OFF, REVERSED[Purchase.Status(attempt.purchase.status)])
 
 
+def go_on_once_confirmed(account_id: UUID | None = None) -> None:
+    """Resume what waits for its owner's confirmation once they bought with the card and confirmed that at their bank.
+
+    Without an account: all of them.
+    """
+    declined_at = Subquery(
+        Attempt.objects.filter(auto_top_up=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
+    )
+    bought = Purchase.objects.filter(
+        account=OuterRef("account"),
+        charged_method=OuterRef("declined_method"),
+        top_up_attempt=None,
+        status=Purchase.Status.COMPLETED,
+        created_at__gt=OuterRef("declined_at"),
+    )
+    waiting = AutoTopUp.objects.filter(state=State.NEEDS_CONFIRMATION)
+    if account_id is not None:
+        waiting = waiting.filter(account=account_id)
+    confirmed = waiting.annotate(declined_at=declined_at).filter(Exists(bought))
+    for auto_top_up_id in list(confirmed.values_list("pk", flat=True)):
+        with transaction.atomic():
+            locked = AutoTopUp.objects.select_for_update().get(pk=auto_top_up_id)
+            if locked.state == State.NEEDS_CONFIRMATION:
+                go_on(locked)
+
+
 def _follow_cards() -> None:
-    """Turn off those without a card left; resume those that another card than the declined one can pay."""
+    """Turn off those without a card left; resume those that another card than the declined one can pay, and at once
+    where the declined one would be tried again later.
+    """
     waiting = AutoTopUp.objects.exclude(state=State.OFF).select_related("account")
     for row in waiting.exclude(reason=Reason.STAFF):
         method = method_left(row.account)
         has_another = method is not None and row.declined_method_id not in (None, method.pk)
-        if method is not None and (row.state == State.ON or not has_another):
+        if method is not None and not has_another:
             continue
         with transaction.atomic():
             locked = AutoTopUp.objects.select_for_update().get(pk=row.pk)

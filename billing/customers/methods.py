@@ -44,13 +44,13 @@ def saved_methods(account: Account) -> QuerySet[SavedMethod]:
 
 def chargeable_methods(account: Account) -> QuerySet[SavedMethod]:
     """Return those saved payment methods that a consent names."""
-    return saved_methods(account).filter(
-        Exists(
-            Consent.objects.filter(
-                stripe_payment_method_id=OuterRef("stripe_payment_method_id"), withdrawn_at=None
-            )
-        )
-    )
+    return saved_methods(account).filter(is_consented())
+
+
+def is_consented() -> Exists:
+    """Return the condition on a payment method that a consent names it."""
+    named = Consent.objects.filter(stripe_payment_method_id=OuterRef("stripe_payment_method_id"))
+    return Exists(named.filter(withdrawn_at=None))
 
 
 def shown_methods(account: Account) -> list[ShownMethod]:

@@ -7,6 +7,7 @@ payment methods as they are there, whoever changed them.
 from __future__ import annotations
 
 import uuid
+from datetime import date
 
 from django.conf import settings
 from django.db import models
@@ -146,3 +147,11 @@ class SavedMethod(models.Model):
             return False
         today = timezone.localdate()
         return (self.exp_year, self.exp_month) < (today.year, today.month)
+
+    def expires_soon(self, today: date | None = None) -> bool:
+        """Return whether the card is in its last month, or the one before."""
+        if self.exp_year is None or self.exp_month is None:
+            return False
+        today = today or timezone.localdate()
+        months_left = (self.exp_year - today.year) * 12 + self.exp_month - today.month
+        return 0 <= months_left <= 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from accounts.models import User
 from accounts.teams.membership import find_own
 from accounts.teams.models import Membership, Team
@@ -15,6 +17,14 @@ def manages_billing(user: User, account: Account) -> bool:
     if account.team_id is None:
         return account.owner_id == user.pk
     return Membership.objects.filter(team=account.team_id, user=user, role__in=MANAGERS).exists()
+
+
+def managed_accounts(user: User, team_id: UUID | None) -> QuerySet[Account]:
+    """Return the team's account, or without a team the user's own, if the user manages its billing."""
+    if team_id is None:
+        return Account.objects.filter(owner=user)
+    managing = Membership.objects.filter(team=team_id, user=user, role__in=MANAGERS)
+    return Account.objects.filter(team__in=managing.values("team"))
 
 
 def find_managed_team(team_id: UUID, user: User) -> Team:

@@ -12,10 +12,8 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accounts.teams.switching import acting_team
 from billing.auto_top_up.setting import try_again, turn_off, turn_on
-from billing.customers.consents import adding_a_card
-from billing.customers.methods import shown_methods
 from billing.errors import BillingError, NoPaymentMethod
-from billing.pages.cards import for_managers, top_up_context
+from billing.pages.cards import billing_context, for_managers
 from billing.pages.forms import TopUpForm
 from credits.errors import InvalidAmount
 from credits.ledger.models import Account
@@ -38,14 +36,7 @@ def save(request: HttpRequest, account: Account) -> HttpResponse:
         else:
             messages.success(request, _("Automatic top-up is on."))
             return redirect("credits-billing")
-    context = {
-        "team": acting_team(request),
-        "manages": True,
-        "cards": shown_methods(account),
-        "has_customer": hasattr(account, "customer"),
-        "consent": adding_a_card(),
-        **top_up_context(account, form),
-    }
+    context = billing_context(acting_team(request), account, top_up_form=form)
     return render(request, "credits/billing.html", context, status=UNPROCESSABLE)
 
 

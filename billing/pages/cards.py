@@ -63,22 +63,26 @@ def billing_page(request: HttpRequest) -> HttpResponse:
     if account is not None and manages and request.GET.get("added"):
         _refresh(account)
         return redirect("credits-billing")
-    context = {
-        "team": team,
-        "manages": manages,
-        "cards": shown_methods(account) if account and manages else [],
-        "has_customer": bool(account) and manages and hasattr(account, "customer"),
-        "consent": adding_a_card(),
-        **(top_up_context(account) if manages else {}),
-        **(billing_plan(account) if manages else {}),
-    }
-    return render(request, "credits/billing.html", context)
+    return render(request, "credits/billing.html", billing_context(team, account, manages=manages))
 
 
-def top_up_context(account: Account | None, form: TopUpForm | None = None) -> dict[str, object]:
-    """Return what the part about automatic top-up shows; ``form`` is one that was sent and refused."""
+def billing_context(
+    team: Team | None, account: Account | None, *, manages: bool = True, top_up_form: TopUpForm | None = None
+) -> dict[str, object]:
+    """Return what the billing page shows; ``top_up_form`` is one that was sent and refused."""
+    if not manages:
+        return {"team": team, "manages": False}
     standing = standing_of(account)
-    return {"standing": standing, "top_up_form": form or TopUpForm(initial=TopUpForm.values_of(standing))}
+    return {
+        "team": team,
+        "manages": True,
+        "cards": shown_methods(account) if account else [],
+        "has_customer": account is not None and hasattr(account, "customer"),
+        "consent": adding_a_card(),
+        "standing": standing,
+        "top_up_form": top_up_form or TopUpForm(initial=TopUpForm.values_of(standing)),
+        **billing_plan(account),
+    }
 
 
 def _refresh(account: Account) -> None:

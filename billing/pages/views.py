@@ -28,6 +28,7 @@ from accounts.teams.errors import UnknownTeam
 from accounts.teams.models import Team
 from accounts.teams.shown_account import ask_again, for_the_shown_account
 from accounts.teams.switching import acting_team
+from billing.auto_top_up.watching import go_on_once_confirmed
 from billing.checkout.free_packages import is_once, taken_codes
 from billing.checkout.return_urls import default_cancel_url, default_success_url, local_path
 from billing.checkout.seen_offers import SeenOffer
@@ -208,6 +209,7 @@ def success_page(request: HttpRequest) -> HttpResponse:
         purchase = confirm_session(user, request.GET.get("session_id", ""), PurchaseEvent.Source.SUCCESS_PAGE)
     except SessionNotFound as error:
         raise Http404(error.message) from error
+    go_on_once_confirmed(purchase.account_id)
     context = {
         "purchase": purchase,
         "team": purchase.account.team,

@@ -129,6 +129,7 @@ TEMPLATES = [
                 "config.context_processors.site",
                 "accounts.teams.context_processors.switcher",
                 "credits.notices.context_processors.notices",
+                "billing.pages.banners.context",
             ],
         },
     },
