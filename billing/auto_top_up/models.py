@@ -107,11 +107,6 @@ class AutoTopUp(models.Model):
     def monthly_limit(self) -> Money:
         return Money(self.monthly_limit_minor, self.currency)
 
-    @property
-    def custom(self) -> Money | None:
-        """Return the custom amount that is bought; None if it is a package."""
-        return None if self.custom_minor is None else Money(self.custom_minor, self.currency)
-
 
 class Attempt(models.Model):
     """One attempt to charge for an automatic top-up: its purchase, which has Stripe's reason if it failed.

@@ -23,7 +23,9 @@ from accounts.sign_in.resuming import posted_from
 from accounts.teams.models import Team
 from accounts.teams.shown_account import ask_again, for_the_shown_account
 from accounts.teams.switching import acting_team
-from billing.auto_top_up.setting import standing_of
+from billing.auto_top_up.attempts import terms_of
+from billing.auto_top_up.setting import Standing, standing_of
+from billing.checkout.terms import PurchaseTerms
 from billing.customers.adding import card_page, portal_page
 from billing.customers.consents import adding_a_card
 from billing.customers.methods import (
@@ -81,8 +83,21 @@ def billing_context(
         "consent": adding_a_card(),
         "standing": standing,
         "top_up_form": top_up_form or TopUpForm(initial=TopUpForm.values_of(standing)),
+        "to_confirm": _terms_to_confirm(standing),
+        # A token per display of the page, as in the shop: after a failed confirmation, the next is another purchase.
+        "order_token": uuid.uuid4(),
         **billing_plan(account),
     }
+
+
+def _terms_to_confirm(standing: Standing) -> PurchaseTerms | None:
+    """Return what to buy where the bank wants the owner to confirm; None if there is nothing, or it isn't on sale."""
+    if standing.row is None or standing.state != "needs_confirmation":
+        return None
+    try:
+        return terms_of(standing.row)
+    except BillingError:
+        return None
 
 
 def _refresh(account: Account) -> None:

@@ -160,6 +160,11 @@ def test_a_confirmed_payment_ends_the_banner_and_automatic_top_up_goes_on(
     assert 'href="/credits/billing/#automatic">Confirm the payment' in told
 
     answer = browser.post("/credits/buy", buttons_of(browser))
+    back = confirm_at_bank(answer["Location"], "fail")
+    assert "Payment failed" in browser.get(back, follow=True).content.decode()
+    assert len(banners(browser)) == 1
+
+    answer = browser.post("/credits/buy", buttons_of(browser))
     back = confirm_at_bank(answer["Location"])
     assert "Payment complete" in browser.get(back, follow=True).content.decode()
     row.refresh_from_db()
