@@ -15,6 +15,7 @@ from billing.customers.permissions import manages_billing
 from billing.errors import BillingError
 from billing.provider import provider
 from billing.subscriptions.models import Subscription
+from billing.subscriptions.savings import savings_of
 from billing.subscriptions.selectors import alive_subscription, plans_on_sale
 from billing.subscriptions.syncing import sync_subscription
 from core.uuids import as_uuid
@@ -29,10 +30,13 @@ def shop_plans(user: User, team: Team | None) -> dict[str, Any]:
     plans = plans_on_sale()
     account = account_of(user, team).first() if plans else None
     taken = alive_subscription(account) if account else None
+    subscribed = taken if taken and taken.stripe_subscription_id else None
+    may_subscribe = team is None or (account is not None and manages_billing(user, account))
     return {
         "plans": plans,
-        "subscribed": taken if taken and taken.stripe_subscription_id else None,
-        "may_subscribe": team is None or (account is not None and manages_billing(user, account)),
+        "subscribed": subscribed,
+        "may_subscribe": may_subscribe,
+        "savings": savings_of(account, plans) if account and may_subscribe and not subscribed else [],
     }
 
 
@@ -51,7 +55,11 @@ def billing_plan(account: Account | None) -> dict[str, Any]:
         ]
         if plan.status not in Subscription.RUNNING or plan.cancel_at_period_end:
             others = []
-    return {"plan": plan, "plans_to_take": others}
+    return {
+        "plan": plan,
+        "plans_to_take": others,
+        "savings": savings_of(account, others) if account and not plan else [],
+    }
 
 
 def confirm_subscribed(request: HttpRequest, account: Account | None) -> None:
