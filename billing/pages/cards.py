@@ -41,6 +41,8 @@ from billing.pages.forms import TopUpForm
 from billing.pages.shown_plans import billing_plan, confirm_subscribed
 from billing.provider import provider
 from billing.provider.errors import PortalNotSetUp, StripeRefused, StripeUnavailable
+from billing.subscriptions.changing import charge_to
+from billing.subscriptions.selectors import alive_subscription
 from core.uuids import as_uuid
 from credits.ledger import operations as ledger
 from credits.ledger.holders import account_of
@@ -161,8 +163,11 @@ def remove_card(request: HttpRequest, account: Account) -> HttpResponse:
 
 @for_managers
 def make_card_default(request: HttpRequest, account: Account) -> HttpResponse:
-    """Make a saved card the default."""
+    """Make a saved card the default; the account's plan is charged to it as well."""
     card = find_method(account, _named_card(request))
+    plan = alive_subscription(account)
+    if plan is not None and plan.stripe_subscription_id:
+        charge_to(cast(User, request.user), plan, card)
     make_default(account, card.pk)
     messages.success(request, _("%(card)s is your default card now.") % {"card": card.named})
     return redirect("credits-billing")

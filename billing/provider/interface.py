@@ -255,6 +255,9 @@ class Provider(Protocol):
     def set_ending(self, subscription_id: str, *, ends: bool) -> ProviderSubscription:
         """Let a subscription end with its period, or go on."""
 
+    def charge_subscription_to(self, subscription_id: str, method_id: str) -> None:
+        """Have a subscription's next invoices charged to this payment method of its customer."""
+
     def end_subscription(self, subscription_id: str) -> ProviderSubscription:
         """End a subscription now. Raises `StripeRefused` if it has ended."""
 

@@ -53,6 +53,7 @@ from billing.stripe.portal import open_portal
 from billing.stripe.signatures import verify_event
 from billing.stripe.subscriptions import (
     change_price,
+    charge_subscription_to,
     create_subscription_session,
     end_subscription,
     invoices_of_subscription,
@@ -68,6 +69,7 @@ __all__ = [
     "charge_method",
     "charge_of",
     "charge_of_payment",
+    "charge_subscription_to",
     "create_checkout_session",
     "create_customer",
     "create_refund",

@@ -106,6 +106,11 @@ def change_price(subscription_id: str, item_id: str, price_id: str, *, at_once: 
         raise
 
 
+def charge_subscription_to(subscription_id: str, method_id: str) -> None:
+    params: Any = {"default_payment_method": method_id}
+    call(lambda: client().v1.subscriptions.update(subscription_id, params))
+
+
 def set_ending(subscription_id: str, *, ends: bool) -> ProviderSubscription:
     params: Any = {"cancel_at_period_end": ends}
     return read_subscription(call(lambda: client().v1.subscriptions.update(subscription_id, params)))

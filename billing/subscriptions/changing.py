@@ -1,4 +1,4 @@
-"""Change a subscription: to another plan, or to end with its period. Stripe is asked; its answer is taken over.
+"""Change a subscription: to another plan or card, or to end with its period. Stripe is asked; its answer is taken over.
 
 A dearer plan begins at once: Stripe charges the difference for the rest of the period, and the credits' difference is
 granted when that is paid. A cheaper one, and the end, begin with the next period. No granted credits are touched.
@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from billing.customers.models import SavedMethod
 from billing.errors import SubscriptionFixed
 from billing.provider import provider
 from billing.subscriptions.models import Subscription, Terms
@@ -64,6 +65,20 @@ def ask_ending(subscription: Subscription, *, ends: bool) -> Subscription:
         changed = provider().set_ending(str(subscription.stripe_subscription_id), ends=ends)
         take_over(subscription.pk, changed, asked_at)
     return Subscription.objects.prefetch_related("all_terms").get(pk=subscription.pk)
+
+
+def charge_to(user: User, subscription: Subscription, method: SavedMethod) -> None:
+    """Have a subscription's next invoices charged to this card: Stripe keeps one for it, whatever the default is.
+
+    Raises:
+        MayNotManageBilling: only who manages the account's billing may.
+        StripeBusy, StripeUnavailable, StripeRefused: it is charged to the same card as before.
+    """
+    require_manager(user, subscription.account)
+    with provider().place():
+        provider().charge_subscription_to(
+            str(subscription.stripe_subscription_id), method.stripe_payment_method_id
+        )
 
 
 def require_alive(subscription: Subscription) -> None:

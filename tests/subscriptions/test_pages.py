@@ -11,12 +11,13 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.teams.membership import create_team
 from accounts.teams.models import Membership, Role
+from billing.customers.methods import shown_methods
 from billing.plans.models import Plan
 from billing.subscriptions.models import Subscription
 from credits.ledger.models import Account
 from tests.billing.calling import browser_of
 from tests.subscriptions.story import DECLINES, fresh, lots, renew, take_plan
-from tests.support.builders import UserFactory
+from tests.support.builders import UserFactory, start
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,9 +68,35 @@ def test_a_failed_renewal_shows_where_to_pay(sandbox: Sandbox, ada: User, accoun
     behind = renew(sandbox, taken)
     assert behind.open_invoice is not None
     page = text(browser_of(ada), "/credits/billing/")
-    assert f'href="{behind.open_invoice.hosted_url}"' in page
+    assert f'href="{behind.open_invoice.hosted_url}">Pay $40.00' in page
     assert "Change to" not in page
     assert "Pay the open invoice first." in press(browser_of(ada), "change", plan_code="max")
+
+
+def test_the_card_made_default_pays_for_the_plan_too(sandbox: Sandbox, ada: User, account: Account) -> None:
+    taken = take_plan(sandbox, ada)
+    for number in ("4000000000005126", "4242424242424242"):  # the newest is the default
+        sandbox.pay(start(ada).session_id, number, save=True)
+        sandbox.wait_for_webhooks()
+    card = next(each.row for each in shown_methods(account) if each.row.last4 == "5126")
+    browser = browser_of(ada)
+    assert "Make default, for your plan too" in text(browser, "/credits/billing/")
+
+    sandbox.fault(method="POST", path="/v1/subscriptions/*", status=400, times=1)
+    told = browser.post("/credits/billing/cards/default", {**MINE, "card": str(card.pk)}, follow=True)
+    assert "Nothing was changed." in told.content.decode()
+    account.customer.refresh_from_db()
+    assert account.customer.default_method != card.stripe_payment_method_id
+
+    browser.post("/credits/billing/cards/default", {**MINE, "card": str(card.pk)})
+    (at_stripe,) = sandbox.objects("subscription")
+    assert at_stripe["default_payment_method"] == card.stripe_payment_method_id
+    assert shown_methods(account)[0].row == card
+    renewed = renew(sandbox, taken)
+    assert (renewed.status, lots(account)) == ("active", [Decimal(n) for n in (5000, 1000, 1000, 5000)])
+    stranger = browser_of(UserFactory())
+    stranger.post("/credits/billing/cards/default", {**MINE, "card": str(shown_methods(account)[1].row.pk)})
+    assert sandbox.objects("subscription")[0]["default_payment_method"] == card.stripe_payment_method_id
 
 
 def test_only_the_accounts_own_checkout_is_confirmed(sandbox: Sandbox, ada: User, account: Account) -> None:

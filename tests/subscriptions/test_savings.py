@@ -139,9 +139,7 @@ def test_the_pages_say_what_a_plan_would_have_cost_to_who_may_take_it(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_teams_saving_is_for_who_manages_its_billing(
-    sandbox: Sandbox, ada: User, account: Account
-) -> None:
+def test_a_teams_saving_is_for_who_manages_its_billing(sandbox: Sandbox, ada: User, account: Account) -> None:
     team = create_team(ada, "Engines")
     member = Membership.objects.create(team=team, user=UserFactory(), role=Role.MEMBER).user
     for months_ago in range(3):
