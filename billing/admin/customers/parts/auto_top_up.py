@@ -40,7 +40,7 @@ def _attempt(attempt: Attempt, row: AutoTopUp) -> Sequence[Any]:
         purchase.charged_method.named if purchase.charged_method else EMPTY,
         chip(attempt.get_outcome_display(), OUTCOME_TONES.get(attempt.outcome)),
         purchase.failure_code or EMPTY,
-        link_to(row),
+        link_to(row, _("Open")),
     )
 
 
