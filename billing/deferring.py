@@ -63,6 +63,11 @@ def defer_subscription_sync(subscription_id: UUID, stripe_subscription_id: str) 
     )
 
 
+def defer_card_expires_mail(method_id: UUID) -> None:
+    """Email an account's owner that a card which something depends on expires."""
+    defer("billing.send_card_expires", method_id=str(method_id))
+
+
 def defer_scheduled_grants(purchase_id: UUID) -> None:
     """Grant what is due of a purchase whose credits come in several lots."""
     lock = f"scheduled:{purchase_id}"

@@ -9,13 +9,13 @@ from uuid import UUID
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
-from billing.auto_top_up import attempts, expiring_cards, watching
+from billing.auto_top_up import attempts, watching
 from billing.checkout import scheduled_grants
 from billing.customers import at_stripe
 from billing.deferring import defer_reconciliation
 from billing.errors import NothingToGoOnWith
 from billing.inbox import retention
-from billing.mail import auto_top_up, confirmation, payment_failed, renewal_failed, reversals
+from billing.mail import auto_top_up, card_expires, confirmation, payment_failed, renewal_failed, reversals
 from billing.privacy import erasure
 from billing.purchases.log import Source
 from billing.purchases.models import PurchaseEvent
@@ -87,7 +87,13 @@ def watch_auto_top_ups(timestamp: int) -> None:
 )
 def warn_of_expiring_cards(timestamp: int) -> None:
     """Tell owners that the card which automatic top-up charges expires soon."""
-    expiring_cards.warn_of_expiring_cards()
+    card_expires.warn_of_expiring_cards()
+
+
+@app.task(name="billing.send_card_expires", queue=MAIL, retry=PATIENTLY)
+def send_card_expires(method_id: str) -> None:
+    """Email an account's owner that a card which something depends on expires."""
+    card_expires.send_card_expires_mail(UUID(method_id))
 
 
 @app.task(name="billing.top_up", queue=STRIPE, retry=PATIENTLY)

@@ -31,6 +31,7 @@ from accounts.teams.models import Invitation, Period, Role, Team
 from billing.auto_top_up.models import Attempt, AutoTopUp
 from billing.customers.models import Consent
 from billing.mail.auto_top_up import send_auto_top_up_mail
+from billing.mail.card_expires import send_card_expires_mail
 from billing.mail.confirmation import send_purchase_confirmation
 from billing.mail.payment_failed import send_payment_failed_mail
 from billing.mail.renewal_failed import send_renewal_failed_mail
@@ -237,10 +238,11 @@ def send_auto_top_ups(person: User, team: Team) -> None:
             purchase=purchase, auto_top_up=row, amount_minor=1, month=timezone.localdate(), outcome="failed",
             ended_at=timezone.now(),
         )  # fmt: skip
-        for what in (*AutoTopUp.Reason.values, "declined", "limit_reached", "card_expires"):
+        for what in (*AutoTopUp.Reason.values, "declined", "limit_reached"):
             for state in ("off", "suspended"):
                 AutoTopUp.objects.filter(pk=row.pk).update(state=state)
                 send_auto_top_up_mail(row.pk, what)
+        send_card_expires_mail(card.pk)
 
 
 def send_invitations(person: User, team: Team) -> None:

@@ -151,11 +151,7 @@ def _begin_locked(row: AutoTopUp, buyer: User) -> Attempt | None:
         return None
     left = row.monthly_limit_minor - charged_this_month(row).minor
     lot = Lot(one.credits, one.price.minor)
-    count = (
-        how_many(lot, account.balance - account.held, row.threshold, left)
-        if one.price.currency == row.currency
-        else 0
-    )
+    count = how_many(lot, account.balance - account.held, row.threshold, left)
     if count < 1:
         _wait_for_next_month(row)
         return None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from billing.auto_top_up.models import Attempt, AutoTopUp
+from billing.auto_top_up.models import AutoTopUp
 from billing.customers.methods import method_left
-from billing.customers.models import SavedMethod
 from credits.ledger.holders import recipients_of
 from credits.mailing import link_to, send_mail
 
 
 def send_auto_top_up_mail(auto_top_up_id: int, what: str) -> None:
-    """Send the mail about ``what``: a first decline, the limit, a card's expiry, or the reason why it stopped."""
+    """Send the mail about ``what``: a first decline, the limit, or the reason why it stopped."""
     row = AutoTopUp.objects.select_related("account__team").get(pk=auto_top_up_id)
     last = row.attempts.select_related("purchase__charged_method").first()
     context = {
@@ -18,15 +17,8 @@ def send_auto_top_up_mail(auto_top_up_id: int, what: str) -> None:
         "is_off": row.state == AutoTopUp.State.OFF,
         "team": row.account.team,
         "purchase": last.purchase if last else None,
-        "card": _card(row, what, last),
+        "card": last.purchase.charged_method if last else method_left(row.account),
         "limit": row.monthly_limit,
         "billing_url": link_to("credits-billing"),
     }
     send_mail("auto_top_up", context, recipients_of(row.account))
-
-
-def _card(row: AutoTopUp, what: str, last: Attempt | None) -> SavedMethod | None:
-    """Return the card that was charged last; before an expiry, the one to be charged next."""
-    if what == "card_expires" or last is None:
-        return method_left(row.account)
-    return last.purchase.charged_method

@@ -10,7 +10,6 @@ from django.core import mail
 from django.utils import timezone
 
 from accounts.models import User
-from billing.auto_top_up.expiring_cards import warn_of_expiring_cards
 from billing.auto_top_up.models import Attempt, AutoTopUp
 from billing.auto_top_up.setting import standing_of, try_again
 from billing.customers.methods import remove_method, shown_methods
@@ -207,17 +206,3 @@ def test_the_limit_reached_is_mailed_once_a_month(sandbox: Sandbox, ada: User, s
         wait_for_retry()
     assert mails() == ["Automatic top-up: monthly limit reached"]
     assert len(paid(sandbox)) == 1
-
-
-def test_an_expiring_card_is_mailed_once_where_something_depends_on_it(sandbox: Sandbox, ada: User) -> None:
-    account = save_card(sandbox, ada)  # it expires in December 2034
-    assert warn_of_expiring_cards(datetime.date(2034, 12, 1)) == 0  # nothing depends on it
-    set_up(ada, account)
-    assert warn_of_expiring_cards(datetime.date(2034, 10, 31)) == 0
-    assert warn_of_expiring_cards(datetime.date(2034, 11, 1)) == 1
-    assert warn_of_expiring_cards(datetime.date(2034, 12, 31)) == 0
-    assert mails() == ["Automatic top-up: your card expires soon"]
-    assert "12/2034" in mail.outbox[-1].body
-    sandbox.set_expiry(shown_methods(account)[0].row.stripe_payment_method_id, exp_month=1, exp_year=2036)
-    sandbox.wait_for_webhooks()
-    assert warn_of_expiring_cards(datetime.date(2035, 12, 1)) == 1  # the renewed one, when its time comes
