@@ -267,9 +267,11 @@ def test_a_team_is_topped_up_by_its_owner_or_admin(sandbox: Sandbox, ada: User) 
 
 
 def test_staff_pause_all(sandbox: Sandbox, ada: User, account: Account) -> None:
-    set_up(ada, account, threshold=1500)
+    row = set_up(ada, account, threshold=1500)
     pause_all(ada.pk)
     assert tick() == 0
+    top_up(row.pk)  # what was asked for before
+    assert paid(sandbox) == []
     resume_all()
     assert tick() == 1
     assert len(paid(sandbox)) == 1
