@@ -31,7 +31,6 @@ from billing.subscriptions.models import Subscription, SubscriptionInvoice
 from core.uuids import as_uuid
 
 State, Reason = AutoTopUp.State, AutoTopUp.Reason
-MOST_AT_ONCE = 2
 CARD_FACTS = ("method", "brand", "last4", "wallet", "exp_month", "exp_year")
 
 
@@ -85,11 +84,11 @@ def context(request: HttpRequest) -> dict[str, object]:
 
 
 def _shown(request: HttpRequest) -> list[Banner]:
-    """Return the gravest banners of the account that the user acts for, in one query."""
+    """Return the banners of the account that the user acts for, in one query."""
     if not isinstance(request.user, User):
         return []
     facts = read_facts(request.user, as_uuid(request.session.get(SESSION_KEY, "")))
-    return list(banners_of(facts))[:MOST_AT_ONCE] if facts else []
+    return list(banners_of(facts)) if facts else []
 
 
 def read_facts(user: User, team_id: UUID | None) -> Facts | None:
@@ -132,7 +131,7 @@ def read_facts(user: User, team_id: UUID | None) -> Facts | None:
 
 
 def banners_of(facts: Facts) -> Iterator[Banner]:
-    """Yield what an account's owner should know, the gravest first."""
+    """Yield what an account's owner should know, the gravest first, and two at most."""
     top_up, cards = facts.top_up, facts.cards
     if facts.unpaid:
         yield _past_due(facts.unpaid)

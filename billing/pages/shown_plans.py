@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -13,6 +14,8 @@ from accounts.models import User
 from accounts.teams.models import Team
 from billing.customers.permissions import manages_billing
 from billing.errors import BillingError
+from billing.money import Money
+from billing.plans.models import Plan
 from billing.provider import provider
 from billing.subscriptions.models import Subscription
 from billing.subscriptions.savings import savings_of
@@ -23,6 +26,14 @@ from credits.ledger.holders import account_of
 from credits.ledger.models import Account
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class PlanChange:
+    """A plan to change to, and the most that is charged for it at once; None if it begins with the next period."""
+
+    plan: Plan
+    most_due: Money | None
 
 
 def shop_plans(user: User, team: Team | None) -> dict[str, Any]:
@@ -44,22 +55,28 @@ def billing_plan(account: Account | None) -> dict[str, Any]:
     """Return what the billing page shows of the account's plan."""
     taken = alive_subscription(account) if account else None
     plan = taken if taken and taken.stripe_subscription_id else None
-    others = plans_on_sale()
-    if plan is not None:
-        terms = plan.terms
-        others = [
-            each
-            for each in others
-            if (each.currency, each.interval) == (terms.currency, terms.interval)
-            and each.code != terms.plan_code
-        ]
-        if plan.status not in Subscription.RUNNING or plan.cancel_at_period_end:
-            others = []
+    on_sale = plans_on_sale()
     return {
         "plan": plan,
-        "plans_to_take": others,
-        "savings": savings_of(account, others) if account and not plan else [],
+        "sells_plans": bool(on_sale),
+        "changes": _changes(plan, on_sale) if plan else [],
+        "savings": savings_of(account, on_sale) if account and not plan else [],
     }
+
+
+def _changes(taken: Subscription, on_sale: list[Plan]) -> list[PlanChange]:
+    if taken.status not in Subscription.RUNNING or taken.cancel_at_period_end:
+        return []
+    terms = taken.terms
+    found = []
+    for plan in on_sale:
+        if (plan.currency, plan.interval) == (
+            terms.currency,
+            terms.interval,
+        ) and plan.code != terms.plan_code:
+            more = plan.price_minor - terms.price_minor
+            found.append(PlanChange(plan, Money(more, plan.currency) if more > 0 else None))
+    return found
 
 
 def confirm_subscribed(request: HttpRequest, account: Account | None) -> None:

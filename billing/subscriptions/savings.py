@@ -92,7 +92,9 @@ def bought_lately(account: Account, now: datetime | None = None) -> list[Bought]
     sums = (
         purchases.order_by()
         .values("currency", month=month)
-        .annotate(bought=Sum("credits"), paid=Sum(F("paid_minor") - F("refunded_minor")))
+        .annotate(bought=Sum("credits"), kept_minor=Sum(F("paid_minor") - F("refunded_minor")))
         .order_by("month", "currency")
     )
-    return [Bought(each["month"], each["bought"], Money(each["paid"], each["currency"])) for each in sums]
+    return [
+        Bought(each["month"], each["bought"], Money(each["kept_minor"], each["currency"])) for each in sums
+    ]

@@ -50,10 +50,12 @@ def test_a_plan_is_taken_changed_and_canceled_on_the_pages(
     back = browser.get(f"/credits/billing/?subscribed={row.pk}", follow=True).content.decode()
     assert "Your plan has started." in back
     assert "5,000 credits a month, $40.00 a month" in back
+    assert "Change to Max: up to $100.00 now, then $140.00 a month" in back
     assert lots(account) == [Decimal(5000)]
     shop = text(browser, "/credits/")
     assert ("Your plan" in shop, "Subscribe" in shop) == (True, False)
-    assert "Your plan is Max now." in press(browser, "change", plan_code="max")
+    changed = press(browser, "change", plan_code="max")
+    assert ("Your plan is Max now." in changed, "Change to Plus, $40.00 a month" in changed) == (True, True)
     assert "Your plan ends with its period." in press(browser, "ending", ends="1")
     assert "Keep the plan" in text(browser, "/credits/billing/")
     assert "Your plan goes on." in press(browser, "ending", ends="0")

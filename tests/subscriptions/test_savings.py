@@ -131,7 +131,7 @@ def test_the_pages_say_what_a_plan_would_have_cost_to_who_may_take_it(
         buy(sandbox, ada, months_ago)
     for page in ("/credits/", "/credits/billing/"):
         text = " ".join(browser.get(page).content.decode().split())
-        assert (text.count(told), "Plus would have cost $120.00, for 15,000 credits." in text) == (1, True)
+        assert (text.count(told), "Plus would have cost $120.00 for 15,000 credits." in text) == (1, True)
         assert "Max would" not in text
         assert "Credits you bought stay" in text
     take_plan(sandbox, ada)
