@@ -105,6 +105,20 @@ def test_another_card_goes_on(sandbox: Sandbox, ada: User) -> None:
     assert (row.state, row.reason, row.declines, account.balance) == ("on", "", 0, 2000)
 
 
+def test_another_card_is_charged_at_once_while_a_retry_is_pending(sandbox: Sandbox, ada: User) -> None:
+    account = save_card(sandbox, ada, DECLINES)
+    row = set_up(ada, account, threshold=1500)
+    tick()
+    row.refresh_from_db()
+    assert (row.state, row.declines) == ("on", 1)
+    assert tick() == 0
+    replace_card(sandbox, account, VISA)
+    assert tick() == 1
+    row.refresh_from_db()
+    account.refresh_from_db()
+    assert (row.retry_at, row.declines, account.balance, len(off_session(sandbox))) == (None, 0, 2000, 2)
+
+
 def test_a_person_goes_on_with_the_same_card(sandbox: Sandbox, ada: User) -> None:
     account = save_card(sandbox, ada, DECLINES)
     row = set_up(ada, account, threshold=1500)
