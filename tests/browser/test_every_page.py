@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from accounts.teams.membership import create_team
+from billing.auto_top_up.models import AutoTopUp
 from billing.customers.models import Consent
 from billing.packages.models import Package
 from billing.plans.models import Plan
@@ -99,6 +100,27 @@ def billing_with_plan(visit: Visit) -> None:
         issued_at=timezone.now(),
     )
     visit.page.goto("/credits/billing/")
+
+
+def billing_to_confirm(visit: Visit) -> None:
+    put_on_sale()
+    account = ledger.open_account(visit.buyer)
+    card = make_saved_card(account, "3184")
+    AutoTopUp.objects.create(
+        account=account,
+        consent=Consent.objects.get(),
+        state="needs_confirmation",
+        reason="authentication_required",
+        declines=1,
+        declined_method=card,
+        threshold=500,
+        package_code="starter",
+        currency="usd",
+        monthly_limit_minor=10_000,
+    )
+    visit.page.goto("/credits/billing/")
+    expect(visit.page.get_by_role("button", name="Pay $10.00 with Visa •••• 3184")).to_be_visible()
+    expect(visit.page.get_by_role("link", name="Confirm the payment")).to_be_visible()
 
 
 def empty_billing(visit: Visit) -> None:
@@ -244,6 +266,7 @@ PAGES: dict[str, tuple[Callable[[Visit], None], str]] = {
     "shop_with_a_wrong_amount": (chosen_amount("1"), "Credits"),
     "shop_with_card": (shop_with_card, "Credits"),
     "billing": (billing, "Billing"),
+    "billing_to_confirm": (billing_to_confirm, "Billing"),
     "billing_empty": (empty_billing, "Billing"),
     "billing_of_a_member": (billing_of_a_member, "Billing"),
     "declined_card": (declined_card, "Payment failed"),
