@@ -28,7 +28,7 @@ LEFT_OUT = {
     "plans_plan": set(),
     "refunds_refund": {"idempotency_key", "created_at", "mailed_at"},
     "reconciliation_reconciliationfinding": {
-        "run_id", "key", "kind", "detail", "purchase_id", "session_id", "times", "found_at",
+        "run_id", "key", "kind", "detail", "purchase_id", "subscription_id", "session_id", "times", "found_at",
     },
     "purchases_purchase": {
         "package_id", "package_name", "attention_detail", "idempotency_key", "request_fingerprint",

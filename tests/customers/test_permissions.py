@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,18 +18,12 @@ from billing.privacy.erasure import erase_user
 from credits.ledger.operations import open_account
 from tests.billing.worker import run_worker
 from tests.customers.cards import ASKS_EACH_TIME, DECLINES, click, confirm_at_bank, save_card
+from tests.customers.restricted_key import KEY, documented
 from tests.support.builders import UserFactory, put_on_sale
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
-KEY = "rk_test_7Hq2Wn5Tb9Xm4Kc8Vd3Rz6Lp"
-GO_LIVE = Path(__file__).resolve().parents[2] / "docs/go-live.md"
 FORM = {"email": "ada@example.com", "card_number": DECLINES, "expiry": "12 / 34", "cvc": "123"}
-
-
-def documented() -> set[str]:
-    table = GO_LIVE.read_text().split("### A restricted key", 1)[1].split("\n###", 1)[0]
-    return set(re.findall(r"^\| [^|]+ \| `(\w+)` \|", table, re.MULTILINE))
 
 
 def test_the_documented_permissions_are_enough(sandbox: Sandbox, settings: Any) -> None:

@@ -28,7 +28,7 @@ from credits.ledger.operations import open_account
 from tests.billing.odd_world import fail_after, past_the_guards
 from tests.billing.reporting import HOUR, kinds, reconcile_now
 from tests.billing.syncing import at_stripe
-from tests.customers.test_permissions import KEY, documented
+from tests.customers.restricted_key import KEY, documented
 from tests.returns.owing import client_of_stripe
 from tests.subscriptions.story import balance, fresh, lots, take_plan
 from tests.support.builders import UserFactory
