@@ -48,6 +48,36 @@ class OfferChanged(BillingError):
         return {"offer": self.params["offer"]}
 
 
+class CodeRefused(BillingError):
+    """A discount code that can't be used. ``discount_code`` in the params is the code."""
+
+    status = 409
+
+
+class CodeUnknown(CodeRefused):
+    code = "code_unknown"
+
+
+class CodeExpired(CodeRefused):
+    code = "code_expired"
+
+
+class CodeUsedUp(CodeRefused):
+    code = "code_used_up"
+
+
+class CodeNotForThis(CodeRefused):
+    """The code is for other packages, another currency, or a first purchase, or doesn't combine with the sale."""
+
+    code = "code_not_for_this"
+
+
+class CodeMinimum(CodeRefused):
+    """The price is below the code's minimum, or what is left of it is below Stripe's."""
+
+    code = "code_minimum"
+
+
 class CustomAmountsNotSold(BillingError):
     """Buyers can't choose the amount in this currency."""
 

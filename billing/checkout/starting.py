@@ -39,7 +39,15 @@ from billing.customers.at_stripe import with_customer
 from billing.customers.consents import consent_for
 from billing.customers.methods import card_to_charge
 from billing.customers.permissions import manages_billing
-from billing.errors import IdempotencyKeyReused, InvalidIdempotencyKey, PurchaseInProgress, TooManyPurchases
+from billing.discounts.codes import find_code, reserve
+from billing.discounts.models import normal_code
+from billing.errors import (
+    AlreadyTaken,
+    IdempotencyKeyReused,
+    InvalidIdempotencyKey,
+    PurchaseInProgress,
+    TooManyPurchases,
+)
 from billing.provider import provider
 from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.provider.interface import CheckoutRequest
@@ -73,6 +81,8 @@ class PurchaseOrder:
     by_default_card: bool = False
     amount: Decimal | None = None
     currency: str = ""
+    quantity: int = 1
+    discount_code: str = ""
 
     def __post_init__(self) -> None:
         if self.package_code and self.amount is not None:
@@ -81,8 +91,13 @@ class PurchaseOrder:
     def terms(self) -> PurchaseTerms:
         """Return what is on sale now for this order, with queries."""
         if self.amount is None:
-            return terms_of_package(self.package_code)
-        return terms_of_amount(self.amount, self.currency)
+            terms = terms_of_package(self.package_code)
+            if terms.once_per_buyer and self.quantity > 1:
+                raise AlreadyTaken(_("%(package)s can be claimed only once.") % {"package": terms.name})
+            terms = terms.times(self.quantity)
+        else:
+            terms = terms_of_amount(self.amount, self.currency)
+        return terms.with_code(find_code(self.discount_code)) if self.discount_code else terms
 
     @property
     def fingerprint(self) -> str:
@@ -100,6 +115,10 @@ class PurchaseOrder:
             order.append("default card")
         if self.amount is not None:
             order.append([f"{self.amount.normalize():f}", self.currency])
+        if self.quantity > 1:
+            order.append(f"{self.quantity} times")
+        if self.discount_code:
+            order.append(f"code {normal_code(self.discount_code)}")
         return hashlib.sha256(json.dumps(order).encode()).hexdigest()
 
 
@@ -119,6 +138,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
         UnknownPackage: no package on sale has this code.
         CustomAmountsNotSold, AmountRefused: the amount can't be bought.
         AlreadyTaken: it is free, once per buyer, and was claimed before.
+        CodeRefused: the discount code can't be used, for this or any more.
         OfferChanged: it differs from what the buyer was shown.
         UnknownTeam: there is no such team, or the buyer is not in it.
         UnknownPaymentMethod: the account has no such card, or the buyer may not use it.
@@ -265,6 +285,8 @@ def _write_down(
         **terms.copied(),
     )
     record(purchase, Change("started"), Source(source))
+    if terms.discount_code is not None:
+        reserve(terms.discount_code, purchase)
     return purchase
 
 

@@ -1,7 +1,8 @@
-"""Say what is bought, and for what price: a package on sale, or a custom amount."""
+"""Say what is bought, and for what price: packages or a custom amount, less what a sale and a code take off."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -11,19 +12,26 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.checkout.free_packages import is_once
-from billing.errors import UnknownPackage
-from billing.money import Money
+from billing.discounts.codes import price_with
+from billing.discounts.models import DiscountCode, Sale
+from billing.discounts.pricing import less_percent
+from billing.discounts.sales import sales_now
+from billing.errors import CodeNotForThis, UnknownPackage
+from billing.money import Money, price_refusal
 from billing.packages.amounts import price_amount
 from billing.packages.models import CUSTOM_CODE, Package
-from billing.packages.pricing import offer_for
+from billing.packages.pricing import Offer, discount, offer_for, offers
 from billing.packages.selectors import custom_amount_in, packages_on_sale
 
 LONGEST_NAME = 100
+HIGHEST_QUANTITY = 100
 
 
 @dataclass(frozen=True)
 class PurchaseTerms:
-    """What a purchase copies. ``package`` is None for a custom amount."""
+    """What a purchase copies. ``package`` is None for a custom amount. ``regular`` is the price before ``sale`` and
+    ``discount_code``, ``price`` what is paid.
+    """
 
     package: Package | None
     code: str
@@ -31,8 +39,13 @@ class PurchaseTerms:
     credits: Decimal
     price: Money
     list_price: Money
-    discount_percentage: Decimal
     validity_days: int | None
+    regular: Money
+    quantity: int = 1
+    sale: Sale | None = None
+    sale_minor: int = 0
+    discount_code: DiscountCode | None = None
+    code_minor: int = 0
 
     def copied(self) -> dict[str, Any]:
         """Return the fields of a `Purchase`."""
@@ -47,6 +60,11 @@ class PurchaseTerms:
             "discount_percentage": self.discount_percentage,
             "validity_days": self.validity_days,
             "once_per_buyer": self.once_per_buyer,
+            "quantity": self.quantity,
+            "sale_name": self.sale_name,
+            "sale_minor": self.sale_minor,
+            "discount_code": self.discount_code.code if self.discount_code else "",
+            "code_minor": self.code_minor,
         }
 
     def times(self, count: int) -> PurchaseTerms:
@@ -57,9 +75,49 @@ class PurchaseTerms:
             self,
             name=f"{count} × {self.name}"[:LONGEST_NAME],
             credits=self.credits * count,
-            price=Money(self.price.minor * count, self.price.currency),
-            list_price=Money(self.list_price.minor * count, self.price.currency),
+            price=_times(self.price, count),
+            list_price=_times(self.list_price, count),
+            regular=_times(self.regular, count),
+            quantity=count,
+            sale_minor=self.sale_minor * count,
         )
+
+    def in_sale(self, sale: Sale) -> PurchaseTerms:
+        """Return the terms at the price of a sale."""
+        price = less_percent(self.regular, sale.percent)
+        if not price.minor or price_refusal(price):
+            return self  # too little would be left for Stripe to charge
+        return replace(self, price=price, sale=sale, sale_minor=self.regular.minor - price.minor)
+
+    def with_code(self, code: DiscountCode) -> PurchaseTerms:
+        """Return the terms with a discount code: on top of a sale if the code combines with one, else instead of it.
+
+        Raises:
+            CodeNotForThis: it is for something else, or the sale takes off more.
+            CodeMinimum: the price is too low for it.
+        """
+        full = self.price if code.stackable else self.regular
+        price = price_with(code, full, self.package)
+        if price.minor >= self.price.minor:
+            raise CodeNotForThis(
+                _("The sale price is lower than the price with this code."), discount_code=code.code
+            )
+        reduced = replace(self, price=price, discount_code=code, code_minor=full.minor - price.minor)
+        return reduced if code.stackable else replace(reduced, sale=None, sale_minor=0)
+
+    @property
+    def discount_percentage(self) -> Decimal:
+        """Return by how many percent the price is below the list price."""
+        return discount(self.price, self.list_price)
+
+    @property
+    def sale_name(self) -> str:
+        return self.sale.name if self.sale else ""
+
+    @property
+    def reduction(self) -> Money:
+        """Return what the sale and the code take off."""
+        return Money(self.regular.minor - self.price.minor, self.price.currency)
 
     @property
     def once_per_buyer(self) -> bool:
@@ -68,7 +126,8 @@ class PurchaseTerms:
     @property
     def price_id(self) -> str:
         """Return the Stripe price of exactly this price; empty if there is none."""
-        return self.package.current_price_id if self.package else ""
+        is_exact = self.package is not None and self.price == self.package.price and self.quantity == 1
+        return self.package.current_price_id if self.package and is_exact else ""
 
     @property
     def product_id(self) -> str:
@@ -85,17 +144,33 @@ def terms_of_package(code: str) -> PurchaseTerms:
     package = Package.objects.filter(code=code, is_active=True).first()
     if package is None:
         raise UnknownPackage("No package on sale has this code.", package_code=code[:100])
-    offer = offer_for(package)
-    return PurchaseTerms(
+    return terms_of_offer(offer_for(package), sales_now([package]).get(package.pk))
+
+
+def current_terms(packages: Sequence[Package]) -> dict[int, PurchaseTerms]:
+    """Return each package's terms by its id, on sale or not, compared with those on sale. Two queries."""
+    on_sale, sales = [each for each in packages if each.is_active], sales_now(packages)
+    return {each.pk: terms_of_offer(offers([each, *on_sale])[0], sales.get(each.pk)) for each in packages}
+
+
+def terms_of_offer(offer: Offer, sale: Sale | None) -> PurchaseTerms:
+    """Return the terms of one of what an offer is about, without queries."""
+    package = offer.package
+    terms = PurchaseTerms(
         package=package,
         code=package.code,
         name=package.name,
         credits=package.credits,
         price=package.price,
         list_price=offer.list_price,
-        discount_percentage=offer.discount_percentage,
         validity_days=package.validity_days,
+        regular=package.price,
     )
+    return terms.in_sale(sale) if sale else terms
+
+
+def _times(price: Money, count: int) -> Money:
+    return Money(price.minor * count, price.currency)
 
 
 def terms_of_amount(amount: Decimal, currency: str) -> PurchaseTerms:
@@ -115,6 +190,6 @@ def terms_of_amount(amount: Decimal, currency: str) -> PurchaseTerms:
         credits=priced.credits,
         price=priced.price,
         list_price=priced.list_price,
-        discount_percentage=priced.discount_percentage,
         validity_days=priced.validity_days,
+        regular=priced.price,
     )

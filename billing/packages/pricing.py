@@ -14,19 +14,26 @@ HUNDREDTH = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Offer:
-    """A package as shown to buyers. ``list_price`` is the credits at the starter package's rate."""
+    """A package as shown to buyers. ``list_price`` is the credits at the starter package's rate; ``reduced`` is the
+    price in a sale, or with a discount code.
+    """
 
     package: Package
     list_price: Money
+    reduced: Money | None = None
+
+    @property
+    def price(self) -> Money:
+        return self.reduced or self.package.price
 
     @property
     def saving(self) -> Money:
-        return Money(self.list_price.minor - self.package.price_minor, self.package.currency)
+        return Money(self.list_price.minor - self.price.minor, self.package.currency)
 
     @property
     def discount_percentage(self) -> Decimal:
         """Return the saving in percent."""
-        return discount(self.package.price, self.list_price)
+        return discount(self.price, self.list_price)
 
     @property
     def whole_discount(self) -> int:
@@ -35,7 +42,7 @@ class Offer:
 
     @property
     def cost_per_thousand(self) -> Money:
-        per_credit = Decimal(self.package.price_minor) / self.package.credits
+        per_credit = Decimal(self.price.minor) / self.package.credits
         return Money(round_minor(per_credit * 1000), self.package.currency)
 
 

@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "credits.rates",
     "billing.stripe",
     "billing.plans",
+    "billing.discounts",
     "billing.packages",
     "billing.customers",
     "billing.purchases",

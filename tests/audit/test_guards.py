@@ -26,6 +26,9 @@ LEFT_OUT = {
     "packages_package": {"awaits_adoption"},
     "packages_customamount": set(),
     "plans_plan": set(),
+    "discounts_discountcode": {"created_at"},
+    "discounts_codeamount": set(),
+    "discounts_sale": {"created_at"},
     "refunds_refund": {"idempotency_key", "created_at", "mailed_at"},
     "reconciliation_reconciliationfinding": {
         "run_id", "key", "kind", "detail", "purchase_id", "subscription_id", "session_id", "times", "found_at",
@@ -34,7 +37,8 @@ LEFT_OUT = {
         "package_id", "package_name", "attention_detail", "idempotency_key", "request_fingerprint",
         "stripe_customer_id", "checkout_url", "created_at", "confirmation_sent_at", "failure_mailed_at",
         "invoiced_by_stripe", "once_per_buyer", "asked_stripe_at", "charged_method_id", "consent_id",
-        "stripe_invoice_id", "credits_expire_at", "grants_count",
+        "stripe_invoice_id", "credits_expire_at", "grants_count", "quantity", "sale_name", "sale_minor",
+        "discount_code", "code_minor",
     },
     "purchases_purchaseevent": {"from_status", "source", "detail", "stripe_event_id", "actor_id", "created_at"},
     "refunds_dispute": {
@@ -57,7 +61,13 @@ LEFT_OUT = {
     "clients_apiclient": {"last_used_at", "created_at"},
     "clients_apikey": {"last_used_at"},
 }  # fmt: skip
-LINKS = {"accounts_user_groups", "accounts_user_user_permissions", "auth_group_permissions"}
+LINKS = {
+    "accounts_user_groups",
+    "accounts_user_user_permissions",
+    "auth_group_permissions",
+    "discounts_discountcode_packages",
+    "discounts_sale_packages",
+}
 # The ledger's tables and holds: each spend writes them, and the ledger's own seal tells of any change.
 NEVER_WATCHED = {"credits_account", "credits_lot", "credits_entry", "credits_hold", "credits_clawback"}
 PERSONAL = re.compile(r"mail|password|secret|hash|token|username|first_name|last_name|oidc_sub|payload")

@@ -75,6 +75,12 @@ class Purchase(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     discount_percentage = models.DecimalField(_("discount (%)"), max_digits=5, decimal_places=2)
     validity_days = models.PositiveIntegerField(_("validity in days"), null=True)
+    quantity = models.PositiveSmallIntegerField(_("quantity"), default=1, db_default=1)
+    # What a sale and a code took off the regular price. Names and codes as they were then.
+    sale_name = models.CharField(_("sale"), max_length=100, blank=True, default="", db_default="")
+    sale_minor = models.BigIntegerField(_("sale’s discount in minor units"), default=0, db_default=0)
+    discount_code = models.CharField(_("discount code"), max_length=40, blank=True, default="", db_default="")
+    code_minor = models.BigIntegerField(_("code’s discount in minor units"), default=0, db_default=0)
 
     status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.PENDING)
     attention = models.CharField(
@@ -148,6 +154,12 @@ class Purchase(models.Model):
                 name="purchase_one_per_invoice",
             ),
             models.CheckConstraint(condition=Q(credits__gt=0), name="purchase_credits_positive"),
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0)
+                & (Q(sale_name="", sale_minor=0) | ~Q(sale_name="") & Q(sale_minor__gt=0))
+                & (Q(discount_code="", code_minor=0) | ~Q(discount_code="") & Q(code_minor__gt=0)),
+                name="purchase_says_what_lowered_its_price",
+            ),
             models.CheckConstraint(condition=Q(price_minor__gte=0), name="purchase_price_not_negative"),
             models.CheckConstraint(
                 condition=Q(status__in=CREDITED_STATUSES, completed_at__isnull=False)
@@ -197,6 +209,11 @@ class Purchase(models.Model):
     @property
     def price(self) -> Money:
         return Money(self.price_minor, self.currency)
+
+    @property
+    def regular_price(self) -> Money:
+        """Return the price before what a sale and a code took off."""
+        return Money(self.price_minor + self.sale_minor + self.code_minor, self.currency)
 
     @property
     def list_price(self) -> Money:
