@@ -3,6 +3,7 @@
 from billing.admin import (  # noqa: F401 - each registers its pages
     auto_top_ups,
     custom_amounts,
+    discounts,
     djstripe_pages,
     front_page,
     inbox,

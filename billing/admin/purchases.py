@@ -85,7 +85,7 @@ class ToDoFilter(admin.SimpleListFilter):
 class PurchaseAdmin(DownloadableList, LongListAdmin):
     is_audited = True
     ordering = ["-created_at", "-id"]
-    asked_for = ("user", "account", "charged_method")
+    asked_for = ("user", "account", "charged_method", "discount_code")
     list_display = [
         "created_at",
         "buyer",
@@ -116,7 +116,17 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         (None, {"fields": ["status_chip", "attention_chip", "attention_detail", "failure_shown"]}),
         (
             _("Package"),
-            {"fields": ["package_shown", "credits_shown", "price_shown", "list_price", "paid", "validity"]},
+            {
+                "fields": [
+                    "package_shown",
+                    "credits_shown",
+                    "price_shown",
+                    "list_price",
+                    "reduced_by",
+                    "paid",
+                    "validity",
+                ]
+            },
         ),
         (
             _("Buyer and dates"),
@@ -186,6 +196,11 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     def package_shown(self, purchase: Purchase) -> str:
         name = f"{purchase.package_name} ({purchase.package_code})"
         return link_to(purchase.package, name) if purchase.package else name
+
+    @display(description=_("sale and code"))
+    def reduced_by(self, purchase: Purchase) -> str:
+        taken_off = {purchase.sale_name: purchase.sale_minor, purchase.discount_code: purchase.code_minor}
+        return pairs({name: Money(-minor, purchase.currency) for name, minor in taken_off.items() if name})
 
     @display(description=_("list price"))
     def list_price(self, purchase: Purchase) -> str:

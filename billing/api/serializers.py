@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -10,6 +10,8 @@ from rest_framework import serializers
 
 from billing.api.fields import MoneyField, NumberField, UtcTimeField
 from billing.checkout.seen_offers import SeenOffer
+from billing.checkout.terms import HIGHEST_QUANTITY, PurchaseTerms
+from billing.discounts.models import LONGEST_CODE
 from billing.packages.models import Package
 from billing.purchases.models import Purchase
 from core.amounts.api_fields import AmountField
@@ -24,7 +26,11 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
     package_code = serializers.CharField(source="code", read_only=True)
     package_name = serializers.CharField(source="name", read_only=True)
     credits = NumberField()
-    price = MoneyField()
+    price = serializers.SerializerMethodField(
+        help_text="What it costs now: less than `regular_price` in a sale."
+    )
+    regular_price = MoneyField(source="price")
+    sale_ends_at = serializers.SerializerMethodField(help_text="When the sale ends that it is in; else null.")
     price_usd = serializers.SerializerMethodField(help_text="The price if it is in US dollars, else null.")
     discount_percentage = serializers.SerializerMethodField(
         help_text="Discount against the smallest package's rate, in percent."
@@ -40,6 +46,8 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
             "description",
             "credits",
             "price",
+            "regular_price",
+            "sale_ends_at",
             "currency",
             "price_usd",
             "discount_percentage",
@@ -54,12 +62,23 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
         ]
         read_only_fields = fields
 
+    def _terms(self, package: Package) -> PurchaseTerms:
+        return cast(PurchaseTerms, self.context["terms"][package.pk])
+
+    def get_price(self, package: Package) -> float:
+        return float(self._terms(package).price.major)
+
+    @extend_schema_field(UtcTimeField(allow_null=True))
+    def get_sale_ends_at(self, package: Package) -> str | None:
+        sale = self._terms(package).sale
+        return UtcTimeField().to_representation(sale.ends_at) if sale else None
+
     @extend_schema_field(OpenApiTypes.DOUBLE)
     def get_discount_percentage(self, package: Package) -> int | float:
-        return NumberField().to_representation(self.context["discounts"][package.pk])
+        return NumberField().to_representation(self._terms(package).discount_percentage)
 
     def get_price_usd(self, package: Package) -> float | None:
-        return float(package.price.major) if package.currency == "usd" else None
+        return self.get_price(package) if package.currency == "usd" else None
 
 
 class PackageQuerySerializer(serializers.Serializer[Any]):
@@ -97,6 +116,18 @@ class OrderSerializer(serializers.Serializer[Any]):
     )
     currency = serializers.CharField(max_length=3, required=False)
     credits = AmountField(max_digits=20, decimal_places=2, required=False)
+    quantity = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=HIGHEST_QUANTITY,
+        help_text="How many of the package; 1 if not sent.",
+    )
+    discount_code = serializers.CharField(
+        max_length=LONGEST_CODE,
+        required=False,
+        allow_blank=True,
+        help_text="In any case: spring-20 is SPRING-20.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the fields of a `PurchaseOrder`."""
@@ -111,6 +142,8 @@ class OrderSerializer(serializers.Serializer[Any]):
     def _currency_of_amount(self, attrs: dict[str, Any]) -> str:
         if "package_code" in attrs:
             raise serializers.ValidationError({"amount": "Send either package_code or amount, not both."})
+        if "quantity" in attrs:
+            raise serializers.ValidationError({"quantity": "Send a quantity for a package only."})
         if "currency" not in attrs:
             raise _missing("currency")
         return str(attrs["currency"]).lower()
@@ -144,6 +177,27 @@ class QuoteSerializer(serializers.Serializer[Any]):
     minimum = MoneyField(source="limits.minimum")
     maximum = MoneyField(source="limits.maximum")
     increment = MoneyField(source="limits.increment")
+
+
+class OrderQuoteSerializer(serializers.Serializer[PurchaseTerms]):
+    """What an order costs now, in the currency's main unit: ``list`` less ``discount`` is the ``total``."""
+
+    list = MoneyField(source="regular", help_text="The regular price, without sale and discount code.")
+    discount = MoneyField(source="reduction", help_text="What the sale and the discount code take off.")
+    bonus_credits = serializers.SerializerMethodField(help_text="Credits on top; always 0 today.")
+    tax = serializers.SerializerMethodField(help_text="Tax on top; always 0 today.")
+    total = MoneyField(source="price")
+    currency = serializers.CharField(source="price.currency", read_only=True)
+    credits = NumberField()
+    sale = serializers.CharField(
+        source="sale_name", read_only=True, help_text="The sale's name; empty if in none."
+    )
+
+    def get_bonus_credits(self, terms: PurchaseTerms) -> int:
+        return 0
+
+    def get_tax(self, terms: PurchaseTerms) -> float:
+        return 0.0
 
 
 class StartedPurchaseSerializer(serializers.Serializer[Any]):

@@ -20,6 +20,7 @@ from billing.api.serializers import (
     AdminPurchaseSerializer,
     BalanceSerializer,
     HistoryQuerySerializer,
+    OrderQuoteSerializer,
     OrderSerializer,
     PackageQuerySerializer,
     PackageSerializer,
@@ -29,9 +30,10 @@ from billing.api.serializers import (
     SessionSerializer,
     StartedPurchaseSerializer,
 )
+from billing.checkout.quoting import quote_order
 from billing.checkout.starting import PurchaseOrder, start_purchase
 from billing.checkout.success import confirm_session
-from billing.packages.pricing import discounts
+from billing.checkout.terms import current_terms
 from billing.packages.selectors import all_packages, packages_on_sale, quote
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.selectors import all_purchases, purchases_of
@@ -83,7 +85,7 @@ class PackagesView(APIView):
             raise PermissionDenied("Only admins can list packages that are off sale.")
         packages = list(all_packages() if include_inactive else packages_on_sale())
         return Response(
-            PackageSerializer(packages, many=True, context={"discounts": discounts(packages)}).data
+            PackageSerializer(packages, many=True, context={"terms": current_terms(packages)}).data
         )
 
 
@@ -99,6 +101,17 @@ class QuoteView(APIView):
     def get(self, request: Request) -> Response:
         query = _parsed(QuoteQuerySerializer(data=request.query_params))
         return Response(QuoteSerializer(quote(query["currency"], query.get("amount"))).data)
+
+    @extend_schema(
+        operation_id="quote_order",
+        summary="Price an order",
+        description="What a purchase with the same body would cost now, with the sale and the discount code.",
+        request=OrderSerializer,
+        responses={200: OrderQuoteSerializer, **problem_responses(400, *WHO, 404, 409, 415)},
+    )
+    def post(self, request: Request) -> Response:
+        order = PurchaseOrder(**_parsed(OrderSerializer(data=request.data)))
+        return Response(OrderQuoteSerializer(quote_order(_user(request), order)).data)
 
 
 @extend_schema(tags=["Buying credits"])

@@ -35,10 +35,12 @@ from billing.checkout.seen_offers import SeenOffer
 from billing.checkout.starting import PurchaseOrder, StartedPurchase, start_purchase
 from billing.checkout.success import confirm_session
 from billing.customers.methods import card_for_purchases
+from billing.discounts.models import LONGEST_CODE
 from billing.errors import (
     AlreadyTaken,
     AmountRefused,
     BillingError,
+    CodeRefused,
     CustomAmountsNotSold,
     NoConsent,
     OfferChanged,
@@ -51,6 +53,7 @@ from billing.errors import (
 from billing.packages.selectors import offers_on_sale
 from billing.pages.amounts import amount_cards
 from billing.pages.coming_back import tell_who_comes_back
+from billing.pages.offers import shown_offers
 from billing.pages.shown_plans import shop_plans
 from billing.privacy.export import write_export
 from billing.provider.errors import StripeRefused
@@ -99,11 +102,14 @@ def _shop(
     request: HttpRequest, team: Team | None, status: int = 200, asked: QueryDict | None = None
 ) -> HttpResponse:
     user, window = cast(User, request.user), offers_on_sale()
+    code = (asked or request.GET).get("code", "")
+    offers, entered = shown_offers(window, user, team, code)
     came_from = request.get_full_path() if request.GET and asked is None else ""
     context = {
         "team": team,
         "balance": get_balance(user, team),
-        "offers": window,
+        "offers": offers,
+        "entered_code": entered,
         "card": card_for_purchases(user, team),
         "amounts": amount_cards([offer.package for offer in window], asked or {}),
         "taken": taken_codes(user, team) if any(is_once(offer.package) for offer in window) else set(),
@@ -149,7 +155,7 @@ def _why_not(error: Exception, by_card: bool) -> tuple[int, str]:
         case UnknownPaymentMethod() | NoConsent():
             return messages.WARNING, _("This card can’t be charged any more. Nothing was charged.")
         # Changed just now, on another page or by staff.
-        case AlreadyTaken() | UnknownTeam() | CustomAmountsNotSold() | AmountRefused():
+        case AlreadyTaken() | UnknownTeam() | CustomAmountsNotSold() | AmountRefused() | CodeRefused():
             return messages.WARNING, error.message
         case StripeRefused() if by_card:
             return messages.WARNING, _(
@@ -171,7 +177,8 @@ def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
     except NotAnAmount as error:
         raise BadRequest("Price, credits or amount are no amount.") from error
     code, token = form.get("package_code", "") if amount is None else "", form.get("order_token", "")[:64]
-    back, bought = local_path(form.get("next", "")), code or f"{amount} {currency}"
+    discount_code = form.get("code", "")[:LONGEST_CODE]
+    back, bought = local_path(form.get("next", "")), f"{code or f'{amount} {currency}'}{discount_code}"
     card_id = as_uuid(form.get("card", ""))
     token = f"{token}:{card_id}" if token and card_id else token
     return PurchaseOrder(
@@ -184,6 +191,7 @@ def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
         success_url=default_success_url(back),
         cancel_url=default_cancel_url(back),
         seen=seen,
+        discount_code=discount_code,
     )
 
 

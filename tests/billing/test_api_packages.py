@@ -35,6 +35,8 @@ def test_the_list_is_the_shop_window_in_its_order_and_shape() -> None:
         "description": "For teams that use it every day.",
         "credits": 10000,
         "price": 80.0,
+        "regular_price": 80.0,
+        "sale_ends_at": None,
         "currency": "usd",
         "price_usd": 80.0,
         "discount_percentage": 20,
@@ -50,15 +52,16 @@ def test_the_list_is_the_shop_window_in_its_order_and_shape() -> None:
     assert [type(pro[name]) for name in ("credits", "price", "discount_percentage")] == [int, float, int]
 
 
-def test_the_list_takes_one_query_besides_signing_in() -> None:
+def test_the_list_takes_a_query_for_packages_and_one_for_sales_besides_signing_in() -> None:
     put_on_sale("growth")
     client = browser_of(UserFactory())
     with CaptureQueriesContext(connection) as queries:
         assert len(client.get(f"{API}packages").json()) == 5
 
-    read = [query["sql"] for query in queries if "packages_package" in query["sql"]]
+    tables = ("packages_package", "discounts_sale")
+    read = [query["sql"] for query in queries if any(table in query["sql"] for table in tables)]
     signing_in = [query["sql"] for query in queries if query["sql"] not in read]
-    assert len(read) == 1
+    assert len(read) == 2
     assert len(signing_in) == 2  # the session and its user
     assert all("django_session" in sql or "accounts_user" in sql for sql in signing_in)
 

@@ -30,6 +30,7 @@ from schemathesis.specs.openapi.checks import (
 from billing.purchases.models import Purchase
 from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
+from tests.billing.asking_for_discounts import ask_for_discounts
 from tests.billing.asking_for_plans import ask_for_plans
 from tests.billing.calling import API, browser_of, made_up_event, signature_of
 from tests.billing.database_faults import failing_commits
@@ -41,6 +42,7 @@ SCHEMA = "/api/schema/?format=json"
 DESCRIBED = {
     "list_packages": ("get", f"{API}packages"),
     "quote_amount": ("get", f"{API}quote"),
+    "quote_order": ("post", f"{API}quote"),
     "start_purchase": ("post", f"{API}purchase"),
     "list_payment_methods": ("get", f"{API}payment-methods"),
     "top_up": ("post", f"{API}top-ups"),
@@ -174,7 +176,9 @@ def test_every_described_answer_can_be_got_and_is_as_described(
 def _ask_for_everything(
     sandbox: Sandbox, site: str, settings: Any
 ) -> Iterator[tuple[str, requests.Response]]:
-    yield from ask_for_plans(sandbox, functools.partial(_send, sandbox, site))  # before others make products
+    send = functools.partial(_send, sandbox, site)
+    yield from ask_for_plans(sandbox, send)  # before others make products
+    yield from ask_for_discounts(send)
     yield from _ask_to_read(sandbox, site)
     yield from _ask_what_it_costs(sandbox, site)
     yield from _ask_to_buy(sandbox, site, "start_purchase", "package_code")
