@@ -21,7 +21,7 @@ from prepaid_credits.amounts import read_amount as read_amount_of_client
 from rest_framework.exceptions import ParseError, ValidationError
 
 from accounts.teams.forms import CapForm, InviteForm
-from billing.admin.refund_dialog import RefundForm, RefundPaymentForm
+from billing.admin.purchases.refund_dialog import RefundForm, RefundPaymentForm
 from billing.api.refunds import PreviewQuerySerializer, RefundOrderSerializer
 from billing.api.serializers import OrderSerializer, QuoteQuerySerializer
 from billing.errors import CatalogError

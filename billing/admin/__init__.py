@@ -1,23 +1,14 @@
 """Billing's admin pages."""
 
 from billing.admin import (  # noqa: F401 - each registers its pages
-    auto_top_ups,
-    custom_amounts,
-    discounts,
     djstripe_pages,
     front_page,
-    inbox,
     jobs,
-    packages,
-    payments,
     people,
-    plans,
-    purchase_events,
-    purchases,
-    receipts,
     reconciliation,
     related,
-    returns,
-    saved_cards,
-    subscriptions,
 )
+from billing.admin.catalogue import custom_amounts, discounts, packages, plans  # noqa: F401
+from billing.admin.inbox import pages  # noqa: F401
+from billing.admin.purchases import payments, purchase_events, purchases, receipts, reversals  # noqa: F401
+from billing.admin.recurring import auto_top_ups, saved_cards, subscriptions  # noqa: F401

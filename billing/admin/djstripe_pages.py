@@ -23,7 +23,7 @@ from djstripe import models as djstripe_models
 import billing.stripe.mirror  # noqa: F401 - keeps API keys out of dj-stripe's tables in every process
 from backoffice.display import EMPTY, chip, in_words, link_to_list, pretty_json, shortened
 from backoffice.read_only import ReadOnlyAdmin
-from billing.admin.payloads import MASKED, Column, personal, seen_by
+from billing.admin.inbox.payloads import MASKED, Column, personal, seen_by
 from billing.money import Money
 from billing.purchases.models import Payment
 from billing.stripe.masking import masked

@@ -13,7 +13,7 @@ from django.utils import timezone
 from djstripe import models as djstripe
 
 from accounts.models import User
-from billing.admin import inbox as inbox_admin
+from billing.admin.inbox import pages as inbox_admin
 from billing.inbox.models import InboxEvent
 from billing.purchases.models import Purchase
 from billing.webhooks.receiving import reapply_events

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from backoffice.display import percent
-from billing.admin.inbox_figures import draw_hours
+from billing.admin.inbox.figures import draw_hours
 from billing.inbox.models import InboxEvent
 from billing.inbox.selectors import Hour
 from tests.admin.pages import LINK, list_of, page_of, read, rows_of

@@ -11,10 +11,10 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing.admin.inbox import InboxEventAdmin
-from billing.admin.payments import PaymentAdmin
-from billing.admin.purchase_events import PurchaseEventAdmin
-from billing.admin.purchases import PurchaseAdmin
+from billing.admin.inbox.pages import InboxEventAdmin
+from billing.admin.purchases.payments import PaymentAdmin
+from billing.admin.purchases.purchase_events import PurchaseEventAdmin
+from billing.admin.purchases.purchases import PurchaseAdmin
 from billing.inbox.models import InboxEvent
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
 from credits.adjustments.models import Adjustment

@@ -8,7 +8,7 @@ from django.core.checks import run_checks
 from django.http import HttpRequest
 from unfold.decorators import action
 
-from billing.admin.purchases import PurchaseAdmin
+from billing.admin.purchases.purchases import PurchaseAdmin
 from billing.purchases.models import Purchase
 
 

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 
 from backoffice.display import EMPTY, chip, link_to, link_to_list
 from backoffice.tables import Table
-from billing.admin.auto_top_ups import OUTCOME_TONES
 from billing.admin.customers.customer import Customer
 from billing.admin.customers.parts.part import ROWS, Context, Part
+from billing.admin.recurring.auto_top_ups import OUTCOME_TONES
 from billing.auto_top_up.models import Attempt, AutoTopUp
 from credits.admin.columns import written
 

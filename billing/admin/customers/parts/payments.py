@@ -13,7 +13,7 @@ from backoffice.display import EMPTY, chip, link_to, link_to_list
 from backoffice.tables import Table
 from billing.admin.customers.customer import Customer
 from billing.admin.customers.parts.part import ROWS, Context, Part
-from billing.admin.payments import STATE_TONES
+from billing.admin.purchases.payments import STATE_TONES
 from billing.purchases.models import Payment
 from billing.purchases.payment_methods import paid_with
 from billing.stripe.dashboard import payment_page

@@ -20,7 +20,7 @@ from backoffice.tables import Table
 from billing.admin.customers.customer import Customer
 from billing.admin.customers.parts.part import ROWS, Context, Part
 from billing.admin.customers.parts.payments import open_in_stripe
-from billing.admin.subscriptions import TONES, invoice_state
+from billing.admin.recurring.subscriptions import TONES, invoice_state
 from billing.stripe.dashboard import invoice_page, subscription_page
 from billing.subscriptions.models import Subscription, SubscriptionInvoice
 from billing.subscriptions.selectors import plans_are_used

@@ -17,7 +17,7 @@ from backoffice.display import EMPTY, chip, link_to, link_to_list
 from backoffice.tables import Table
 from billing.admin.customers.customer import Customer
 from billing.admin.customers.parts.part import ROWS, Context, Part
-from billing.admin.purchases import REFUND, STATUS_TONES
+from billing.admin.purchases.purchases import REFUND, STATUS_TONES
 from billing.purchases.models import Purchase
 from billing.refunds.own_purchases import refundable_by
 from credits.admin.columns import written

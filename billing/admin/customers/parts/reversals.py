@@ -13,7 +13,7 @@ from backoffice.tables import Table
 from billing.admin.customers.customer import Customer
 from billing.admin.customers.parts.part import ROWS, Context, Part
 from billing.admin.customers.parts.payments import open_in_stripe
-from billing.admin.returns import DISPUTE_TONES, REFUND_TONES
+from billing.admin.purchases.reversals import DISPUTE_TONES, REFUND_TONES
 from billing.refunds.models import Dispute, Refund
 from billing.stripe.dashboard import dispute_page
 from credits.admin.columns import written

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from backoffice.display import admin_page
 from billing.admin.customers.customer import Customer
 from billing.admin.customers.timeline.source import Line, Source
-from billing.admin.subscriptions import invoice_state
+from billing.admin.recurring.subscriptions import invoice_state
 from billing.subscriptions.models import Subscription, SubscriptionInvoice
 
 

@@ -18,8 +18,8 @@ from accounts.audit.recording import record_act
 from backoffice.actions import acted_on, back_to, dialog_action
 from backoffice.columns import column
 from backoffice.read_only import StaffMayLook
+from billing.admin.catalogue.packages import in_words
 from billing.admin.djstripe_pages import link_to_mirrored
-from billing.admin.packages import in_words
 from billing.errors import BillingError
 from billing.money import Money
 from billing.packages.catalog_sync import sync_package

@@ -28,10 +28,10 @@ from backoffice.long_lists import LongListAdmin
 from backoffice.period_filter import PeriodFilter
 from billing.admin.customer_links import customer_column
 from billing.admin.downloads import DOWNLOAD_SALES
-from billing.admin.payments import list_of_payments
-from billing.admin.purchase_events import PurchaseEventInline
-from billing.admin.refund_dialog import RefundForm, RefundPaymentForm, first_owed, refund_and_tell
-from billing.admin.returns import list_of
+from billing.admin.purchases.payments import list_of_payments
+from billing.admin.purchases.purchase_events import PurchaseEventInline
+from billing.admin.purchases.refund_dialog import RefundForm, RefundPaymentForm, first_owed, refund_and_tell
+from billing.admin.purchases.reversals import list_of
 from billing.checkout.repair import rerun_fulfilment
 from billing.errors import BillingError
 from billing.inbox.models import InboxEvent

@@ -18,8 +18,8 @@ from backoffice.columns import chip_column, column
 from backoffice.display import link_to, pretty_json
 from backoffice.filters import column_filter
 from backoffice.long_lists import LongListAdmin
-from billing.admin.inbox_figures import DAY, figures_of
-from billing.admin.payloads import may_see_personal_data
+from billing.admin.inbox.figures import DAY, figures_of
+from billing.admin.inbox.payloads import may_see_personal_data
 from billing.inbox.models import InboxEvent
 from billing.inbox.selectors import events_named, types_seen
 from billing.stripe.masking import masked

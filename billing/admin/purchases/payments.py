@@ -17,7 +17,7 @@ from backoffice.display import EMPTY, chip, link_to, shortened
 from backoffice.long_lists import LongListAdmin
 from billing.admin.customer_links import customer_column
 from billing.admin.djstripe_pages import link_to_mirrored
-from billing.admin.returns import list_of
+from billing.admin.purchases.reversals import list_of
 from billing.purchases.models import Payment, Purchase
 from billing.purchases.payment_methods import paid_with
 from billing.refunds.owed_payments import owed_payments

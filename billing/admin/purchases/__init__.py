@@ -1,0 +1,1 @@
+"""Staff's pages of purchases, and of the payments, receipts, refunds and disputes that go with them."""

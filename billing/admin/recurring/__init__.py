@@ -1,0 +1,1 @@
+"""Staff's pages of what is charged again: saved cards, automatic top-ups and subscriptions."""
