@@ -149,7 +149,8 @@ def note_default(stripe_customer_id: str, default_method: str) -> bool:
 
 
 def refresh_methods(account: Account) -> None:
-    """Fetch the saved payment methods from Stripe, for a customer who just added one and waits.
+    """Fetch the saved payment methods from Stripe, for a customer who just added one and waits. Those that Stripe no
+    longer has are removed here too.
 
     Raises:
         StripeUnavailable, StripeRefused: no answer; the webhook will report them.
@@ -166,6 +167,12 @@ def refresh_methods(account: Account) -> None:
     with transaction.atomic():
         for method in found:
             keep_method(method, now)
+        there = [method.id for method in found]
+        gone = customer.methods.filter(detached_at=None, reported_at__lt=now)
+        for method_id in gone.exclude(stripe_payment_method_id__in=there).values_list(
+            "stripe_payment_method_id", flat=True
+        ):
+            detach(method_id, now)
 
 
 def keep_method(method: ProviderMethod, at: datetime.datetime) -> bool:

@@ -148,6 +148,19 @@ def test_what_is_changed_at_stripe_is_seen_here(sandbox: Sandbox, ada: User, acc
     assert shown_methods(account) == []
 
 
+def test_a_look_at_stripe_removes_what_it_no_longer_has(
+    sandbox: Sandbox, ada: User, account: Account
+) -> None:
+    buy(sandbox, ada, save=True)
+    (card,) = shown_methods(account)
+    sandbox.hold_webhooks()
+    provider().detach_method(card.row.stripe_payment_method_id)
+    refresh_methods(account)
+    assert shown_methods(account) == []
+    with pytest.raises(NoConsent):
+        consent_for(SavedMethod.objects.get())
+
+
 def test_the_default_is_stripes_else_the_newest(sandbox: Sandbox, ada: User, account: Account) -> None:
     buy(sandbox, ada, save=True)
     # Stripe's times are whole seconds.
