@@ -120,7 +120,7 @@ class DiscountCodeAdmin(StaffMayLook):
     @display(description=_("takes off"))
     def off(self, code: DiscountCode) -> str:
         if code.percent is not None:
-            return f"{code.percent.normalize():f} %"
+            return f"{code.percent.normalize():f}%"
         return ", ".join(str(each) for each in code.amounts.all() if each.amount_minor)
 
     @display(description=_("uses"))
@@ -146,7 +146,7 @@ class SaleAdmin(StaffMayLook):
 
     @display(description=_("percent off"), ordering="percent")
     def percent_shown(self, sale: Sale) -> str:
-        return f"{sale.percent.normalize():f} %"
+        return f"{sale.percent.normalize():f}%"
 
     @display(description=_("now"))
     def now(self, sale: Sale) -> str:

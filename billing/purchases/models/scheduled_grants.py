@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.purchases.models.purchases import Purchase
 from core.database.guards import keeps, never_deleted
+from credits.formatting import credits_amount
 from credits.ledger.models import Lot
 
 
@@ -51,7 +52,7 @@ class ScheduledGrant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.credits.normalize():f} · {self.due_at:%Y-%m-%d}"
+        return f"{credits_amount(self.credits)} · {self.due_at:%Y-%m-%d}"
 
     @property
     def key(self) -> str:

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core.database.guards import keeps, never_deleted
+from credits.formatting import credits_amount
 from credits.ledger.models.accounts import Account
 from credits.ledger.models.fields import AmountField
 from credits.ledger.models.guards import at_commit
@@ -87,4 +88,4 @@ class Clawback(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount.normalize():f}: {self.get_kind_display()}"
+        return f"{credits_amount(self.amount)}: {self.get_kind_display()}"

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core.database.guards import keeps, never_deleted
+from credits.formatting import credits_amount
 from credits.ledger.models.accounts import Account
 from credits.ledger.models.fields import AmountField
 
@@ -110,4 +111,4 @@ class Hold(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.remaining.normalize():f} / {self.amount.normalize():f}"
+        return f"{credits_amount(self.remaining)} / {credits_amount(self.amount)}"

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from core.database.guards import keeps, never_deleted
+from credits.formatting import credits_amount
 from credits.ledger.models.accounts import Account
 from credits.ledger.models.fields import AmountField
 from credits.ledger.models.guards import OUTSIDERS_WITHOUT_BATCH, at_commit
@@ -119,4 +120,4 @@ class Lot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"#{self.pk}: {self.remaining.normalize():f} / {self.amount.normalize():f}"
+        return f"#{self.pk}: {credits_amount(self.remaining)} / {credits_amount(self.amount)}"
