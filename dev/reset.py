@@ -1,5 +1,6 @@
 """Delete the demo's data (`make reset`). Refuses while a demo of this working copy runs."""
 
+import argparse
 import os
 import shutil
 import sys
@@ -8,6 +9,7 @@ LOCAL = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()  # who asks for help wants nothing deleted
     if os.environ.get("DATABASE_URL"):
         sys.exit("DATABASE_URL is set: empty that database yourself. Unset it to reset the embedded one.")
     if database_runs():

@@ -270,5 +270,10 @@ def test_reset_throws_the_data_away_and_refuses_while_the_demo_runs(tmp_path: Pa
     assert refused.returncode == 1
     assert "End the demo" in refused.stderr
     lock.write_text(f"{ended_process_id()}\n")  # left behind by a crash: no reason to refuse
+    for wish, status in (("--help", 0), ("--hlep", 2)):
+        asked = subprocess.run(
+            [*command, wish], cwd=checkout, env=environment, capture_output=True, text=True
+        )
+        assert (asked.returncode, lock.exists()) == (status, True)
     assert subprocess.run(command, cwd=checkout, env=environment).returncode == 0
     assert not (checkout / ".local").exists()
