@@ -45,6 +45,7 @@ def keep_invoice(
     if known is not None and known.purchase_id:
         return known
     report = _payment_report(invoice) if invoice.status == PAID else None
+    is_declined = invoice.status == OPEN and invoice.attempts > 0 and not _is_under_way(invoice)
     with transaction.atomic():
         take_turn(invoice.payment_intent_id)
         row = Subscription.objects.select_for_update(of=("self",)).get(pk=subscription_id)
@@ -69,9 +70,15 @@ def keep_invoice(
         )
         if report is not None and kept.purchase_id is None:
             _grant(row, kept, allowances_of(row, invoice, terms_at, timezone.now()), report, source)
-        elif invoice.status == OPEN and kept.attempted and kept.failure_mailed_at is None:
+        elif is_declined and kept.failure_mailed_at is None:
             defer_renewal_failed_mail(kept.pk)
     return kept
+
+
+def _is_under_way(invoice: ProviderInvoice) -> bool:
+    """Return whether a bank is still deciding, as it may for days about a debit."""
+    tried = invoice.open_intent_id
+    return bool(tried) and provider().retrieve_payment(tried).status == "processing"
 
 
 def _payment_report(invoice: ProviderInvoice) -> PaymentReport:

@@ -168,6 +168,24 @@ def test_past_due_grants_nothing_takes_nothing_and_is_granted_once_paid(
     assert (paid.status, paid.open_invoice, lots(account)) == ("active", None, [Decimal(5000)] * 2)
 
 
+def test_a_bank_that_still_decides_has_not_declined(sandbox: Sandbox, ada: User, account: Account) -> None:
+    taken = take_plan(sandbox, ada)
+    mail.outbox.clear()
+    sandbox.replace_card(str(account.customer.stripe_customer_id), DECLINES)
+    sandbox.hold_webhooks()
+    sandbox.renew(str(taken.stripe_subscription_id))
+    intent = sandbox.objects("payment_intent")[-1]
+    assert intent["status"] != "succeeded"
+    sandbox.change_object("payment_intent", intent["id"], {"status": "processing"})
+    sync(taken)
+    work()
+    assert (mail.outbox, SubscriptionInvoice.objects.latest("issued_at").status) == ([], "open")
+    sandbox.change_object("payment_intent", intent["id"], {"status": "requires_payment_method"})
+    sync(taken)
+    work()
+    assert len(mail.outbox) == 1
+
+
 def test_a_refunded_or_disputed_invoice_claws_back_its_own_lot(
     sandbox: Sandbox, ada: User, account: Account
 ) -> None:
