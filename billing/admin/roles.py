@@ -47,6 +47,9 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "catalogue": (
         "packages.add_package",
         "packages.change_package",
+        "packages.add_packageprice",
+        "packages.change_packageprice",
+        "packages.delete_packageprice",
         "packages.add_customamount",
         "packages.change_customamount",
         "plans.add_plan",

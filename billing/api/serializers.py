@@ -82,6 +82,9 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
 
 
 class PackageQuerySerializer(serializers.Serializer[Any]):
+    currency = serializers.CharField(
+        max_length=3, required=False, help_text="Only those that are sold in this currency, priced in it."
+    )
     include_inactive = serializers.BooleanField(
         default=False, help_text="Include packages off sale (admins only)."
     )
@@ -135,8 +138,7 @@ class OrderSerializer(serializers.Serializer[Any]):
             attrs["currency"] = self._currency_of_amount(attrs)
         elif "package_code" not in attrs:
             raise _missing("package_code")
-        currency = attrs.get("currency") if "amount" in attrs else attrs.pop("currency", None)
-        seen = SeenOffer(attrs.pop("price", None), currency, attrs.pop("credits", None))
+        seen = SeenOffer(attrs.pop("price", None), attrs.get("currency"), attrs.pop("credits", None))
         return {**attrs, "seen": seen}
 
     def _currency_of_amount(self, attrs: dict[str, Any]) -> str:

@@ -34,6 +34,7 @@ from billing.checkout.quoting import quote_order
 from billing.checkout.starting import PurchaseOrder, start_purchase
 from billing.checkout.success import confirm_session
 from billing.checkout.terms import current_terms
+from billing.packages.prices import sold_in
 from billing.packages.selectors import all_packages, packages_on_sale, quote
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.selectors import all_purchases, purchases_of
@@ -80,10 +81,13 @@ class PackagesView(APIView):
         responses={200: PackageSerializer(many=True), **problem_responses(400, *WHO)},
     )
     def get(self, request: Request) -> Response:
-        include_inactive = _parsed(PackageQuerySerializer(data=request.query_params))["include_inactive"]
+        query = _parsed(PackageQuerySerializer(data=request.query_params))
+        include_inactive = query["include_inactive"]
         if include_inactive and not _user(request).is_superuser:
             raise PermissionDenied("Only admins can list packages that are off sale.")
         packages = list(all_packages() if include_inactive else packages_on_sale())
+        if "currency" in query:
+            packages = sold_in(packages, query["currency"].lower())
         return Response(
             PackageSerializer(packages, many=True, context={"terms": current_terms(packages)}).data
         )

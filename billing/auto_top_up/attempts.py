@@ -98,7 +98,7 @@ def charged_this_month(row: AutoTopUp, now: datetime | None = None) -> Money:
 def terms_of(row: AutoTopUp) -> PurchaseTerms:
     """Return what is bought each time. Raises a `BillingError` if it is not on sale."""
     if row.custom_minor is None:
-        return terms_of_package(row.package_code)
+        return terms_of_package(row.package_code, row.currency)
     return terms_of_amount(Money(row.custom_minor, row.currency).major, row.currency)
 
 

@@ -64,9 +64,9 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True)
 class PurchaseOrder:
-    """A buyer's order: a package, or an ``amount`` in the main unit of ``currency``. Empty URLs mean our pages; an
-    empty key makes each call a new purchase. With a team, its account is credited. ``package_id`` is the older client's
-    name for the package; ``seen``, the offer shown, must match it.
+    """A buyer's order: a package, or an ``amount`` in the main unit; in ``currency``, if empty in the package's own.
+    Empty URLs mean our pages; an empty key makes each call a new purchase. With a team, its account is credited.
+    ``package_id`` is the older client's name for the package; ``seen``, the offer shown, must match it.
     ``card_id`` is a saved card to charge instead of opening a checkout; ``by_default_card`` charges the default one.
     """
 
@@ -91,7 +91,7 @@ class PurchaseOrder:
     def terms(self) -> PurchaseTerms:
         """Return what is on sale now for this order, with queries."""
         if self.amount is None:
-            terms = terms_of_package(self.package_code)
+            terms = terms_of_package(self.package_code, self.currency)
             if terms.once_per_buyer and self.quantity > 1:
                 raise AlreadyTaken(_("%(package)s can be claimed only once.") % {"package": terms.name})
             terms = terms.times(self.quantity)

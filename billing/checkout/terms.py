@@ -20,6 +20,7 @@ from billing.errors import CodeNotForThis, UnknownPackage
 from billing.money import Money, price_refusal
 from billing.packages.amounts import price_amount
 from billing.packages.models import CUSTOM_CODE, Package
+from billing.packages.prices import priced_in, sold_in
 from billing.packages.pricing import Offer, discount, offer_for, offers
 from billing.packages.selectors import custom_amount_in, packages_on_sale
 
@@ -135,8 +136,8 @@ class PurchaseTerms:
         return self.package.current_product_id if self.package else ""
 
 
-def terms_of_package(code: str) -> PurchaseTerms:
-    """Return the terms of the package on sale with this code.
+def terms_of_package(code: str, currency: str = "") -> PurchaseTerms:
+    """Return the terms of the package on sale with this code, in the currency if it has a price in it.
 
     Raises:
         UnknownPackage: there is none.
@@ -144,6 +145,8 @@ def terms_of_package(code: str) -> PurchaseTerms:
     package = Package.objects.filter(code=code, is_active=True).first()
     if package is None:
         raise UnknownPackage("No package on sale has this code.", package_code=code[:100])
+    if currency and currency != package.currency:
+        (package,) = priced_in([package], currency)
     return terms_of_offer(offer_for(package), sales_now([package]).get(package.pk))
 
 
@@ -180,7 +183,7 @@ def terms_of_amount(amount: Decimal, currency: str) -> PurchaseTerms:
         CustomAmountsNotSold: buyers can't choose the amount in this currency.
         AmountRefused: this amount can't be bought.
     """
-    priced = price_amount(amount, custom_amount_in(currency), packages_on_sale())
+    priced = price_amount(amount, custom_amount_in(currency), sold_in(packages_on_sale(), currency))
     with translation.override(settings.LANGUAGE_CODE):  # as receipts and emails show it
         name = _("Custom amount")
     return PurchaseTerms(

@@ -62,11 +62,18 @@ def _load(entry: CatalogPackage) -> Loaded:
     for name, value in _values(entry).items():
         setattr(package, name, value)
     package.give_stripe_ids(entry.stripe_product_id, entry.stripe_price_id)
-    if outcome == "updated" and before == _facts(package):
+    if outcome == "updated" and before == _facts(package) and entry.prices == _prices_of(package):
         return Loaded(package, "unchanged")
     _require_own_product(package)
     package.save()
+    package.prices.exclude(currency__in=entry.prices).delete()
+    for currency, minor in entry.prices.items():
+        package.prices.update_or_create(currency=currency, defaults={"price_minor": minor})
     return Loaded(package, outcome)
+
+
+def _prices_of(package: Package) -> dict[str, int]:
+    return dict(package.prices.values_list("currency", "price_minor"))
 
 
 def _load_by_key(entry: CustomAmount | Plan, key: str, values: Collection[str]) -> Loaded:

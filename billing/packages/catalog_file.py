@@ -44,6 +44,7 @@ OPTIONAL = {
     "active",
     "validity_days",
     "repeatable",
+    "prices",
 }
 OPTIONAL |= {"stripe_product_id", "stripe_price_id"}
 SMALLEST_CREDITS = Decimal("0.01")
@@ -65,6 +66,7 @@ class CatalogPackage:
     stripe_product_id: str
     stripe_price_id: str
     repeatable: bool
+    prices: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ class _Reader:
             stripe_product_id=fields.text("stripe_product_id", PRODUCT_ID, "a Stripe product ID, prod_…", ""),
             stripe_price_id=fields.text("stripe_price_id", PRICE_ID, "a Stripe price ID, price_…", ""),
             repeatable=fields.flag("repeatable", default=False),
+            prices=fields.prices(self.currency),
         )
         if package.code == CUSTOM_CODE:
             fields._wrong("code", f"{CUSTOM_CODE!r} is the code of custom amounts")
@@ -224,6 +227,29 @@ class _Fields:
             except ValueError as error:
                 self._wrong("price", str(error))
         return Money(0, currency)
+
+    def prices(self, own: str) -> dict[str, int]:
+        """Return the prices in other currencies, in minor units."""
+        given = self.table.get("prices", {})
+        if not isinstance(given, dict):
+            self._wrong("prices", 'write them as prices = { eur = "9.00" }')
+            return {}
+        found = {}
+        for currency, value in given.items():
+            try:
+                found[currency] = self._price_in(currency, own, value)
+            except (ValueError, NotAnAmount) as error:
+                self._wrong("prices", f"{currency}: {error}")
+        return found
+
+    def _price_in(self, currency: str, own: str, value: object) -> int:
+        if currency not in SUPPORTED or currency == own:
+            raise ValueError("is not another currency that Stripe accepts")
+        amount = self.reader.file.read_number(value, self.reader._line_of("prices", self.index))
+        price = self._payable(Money.from_major(amount, currency))
+        if price.minor <= 0:
+            raise ValueError(f"{amount} is not above zero")
+        return price.minor
 
     def _payable(self, price: Money) -> Money:
         if refusal := price_refusal(price):

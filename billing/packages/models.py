@@ -1,4 +1,4 @@
-"""Store what is for sale: packages, and in which currencies a buyer may choose the amount."""
+"""Store what is for sale: packages and their prices, and in which currencies a buyer may choose the amount."""
 
 from __future__ import annotations
 
@@ -174,6 +174,44 @@ class Package(models.Model):
         """Return the Stripe price of exactly this package's price; empty if there is none."""
         synced = (self.stripe_price_minor, self.stripe_currency) == (self.price_minor, self.currency)
         return self.stripe_price_id if synced else ""
+
+
+class PackagePrice(models.Model):
+    """A package's price in another currency than its own. Nothing is converted: each price is set by hand.
+
+    It needs no price at Stripe: a checkout names the package's product and this amount.
+    """
+
+    package = models.ForeignKey(
+        Package, verbose_name=_("package"), on_delete=models.CASCADE, related_name="prices"
+    )
+    currency = models.CharField(_("currency"), max_length=3, validators=[validate_currency])
+    price_minor = models.BigIntegerField(_("price in minor units"), validators=[MinValueValidator(1)])
+
+    class Meta:
+        verbose_name = _("price in another currency")
+        verbose_name_plural = _("prices in other currencies")
+        ordering = ["currency"]
+        constraints = [
+            models.UniqueConstraint(fields=["package", "currency"], name="package_price_one_per_currency"),
+            models.CheckConstraint(
+                condition=Q(price_minor__gt=0, currency__regex=r"^[a-z]{3}$"), name="package_price_positive"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.price)
+
+    def clean(self) -> None:
+        """Refuse a price that Stripe can't charge, and one in the package's own currency."""
+        if self.price_minor and self.currency in SUPPORTED and (refusal := price_refusal(self.price)):
+            raise ValidationError({"price_minor": refusal})
+        if self.package_id and self.currency == self.package.currency:
+            raise ValidationError({"currency": _("That is the package’s own currency.")})
+
+    @property
+    def price(self) -> Money:
+        return Money(self.price_minor, self.currency)
 
 
 class CustomAmount(models.Model):

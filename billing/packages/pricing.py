@@ -8,6 +8,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from billing.money import Money, round_minor
 from billing.packages.models import Package
+from billing.packages.prices import sold_in
 
 HUNDREDTH = Decimal("0.01")
 
@@ -57,8 +58,8 @@ def offers(packages: Iterable[Package]) -> list[Offer]:
 
 def offer_for(package: Package) -> Offer:
     """Return one package's offer, compared with all on sale in its currency."""
-    others = Package.objects.filter(is_active=True, currency=package.currency).exclude(pk=package.pk)
-    return offers([package, *others])[0]
+    others = Package.objects.filter(is_active=True).exclude(pk=package.pk)
+    return offers([package, *sold_in(others, package.currency)])[0]
 
 
 def discounts(packages: Sequence[Package]) -> dict[int, Decimal]:

@@ -11,12 +11,14 @@ from django.utils.translation import gettext as _
 from billing.errors import CustomAmountsNotSold
 from billing.packages.amounts import PricedAmount, price_amount
 from billing.packages.models import CustomAmount, Package
+from billing.packages.prices import priced_in, sold_in
 from billing.packages.pricing import Offer, offers
 
 
-def offers_on_sale() -> list[Offer]:
-    """Return every package on sale as an offer, in display order, with one query."""
-    return offers(packages_on_sale())
+def offers_on_sale(currency: str = "") -> list[Offer]:
+    """Return every package on sale as an offer, in display order, priced in the currency where it can be."""
+    packages = packages_on_sale()
+    return offers(priced_in(packages, currency) if currency else packages)
 
 
 def packages_on_sale() -> QuerySet[Package]:
@@ -62,4 +64,6 @@ def quote(currency: str, amount: Decimal | None = None) -> Quote:
         AmountRefused: its entry doesn't allow this amount.
     """
     entry = custom_amount_in(currency)
-    return Quote(entry, None if amount is None else price_amount(amount, entry, packages_on_sale()))
+    return Quote(
+        entry, None if amount is None else price_amount(amount, entry, sold_in(packages_on_sale(), currency))
+    )

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from billing.errors import AmountRefused
 from billing.packages.amounts import PricedAmount, price_amount
 from billing.packages.models import CustomAmount, Package
-from billing.packages.selectors import custom_amounts_on_sale
+from billing.packages.prices import sold_in
+from billing.packages.selectors import custom_amounts_on_sale, packages_on_sale
 from core.amounts.parsing import NotAnAmount, parse_amount
 
 
@@ -24,15 +25,18 @@ class AmountCard:
     error: str = ""
 
 
-def amount_cards(packages: Sequence[Package], asked: Mapping[str, str]) -> list[AmountCard]:
-    """Return a card for each currency, one of them with the answer to ``asked``, a form's amount and currency."""
-    typed, currency = asked.get("amount", "").strip()[:40], asked.get("currency", "")
-    entries = custom_amounts_on_sale()
+def amount_cards(currency: str, asked: Mapping[str, str]) -> list[AmountCard]:
+    """Return a card for each currency, or only for the chosen one if amounts are sold in it. One has the answer to
+    ``asked``, a form's amount and currency.
+    """
+    typed, of = asked.get("amount", "").strip()[:40], asked.get("currency", "")
+    entries = list(custom_amounts_on_sale())
+    chosen = [entry for entry in entries if entry.currency == currency]
     return [
-        answer(entry, typed, packages)
-        if "amount" in asked and entry.currency == currency
+        answer(entry, typed, sold_in(packages_on_sale(), entry.currency))
+        if "amount" in asked and entry.currency == of
         else AmountCard(entry)
-        for entry in entries
+        for entry in chosen or entries
     ]
 
 

@@ -53,6 +53,7 @@ from billing.errors import (
 from billing.packages.selectors import offers_on_sale
 from billing.pages.amounts import amount_cards
 from billing.pages.coming_back import tell_who_comes_back
+from billing.pages.currencies import currency_of
 from billing.pages.offers import shown_offers
 from billing.pages.shown_plans import shop_plans
 from billing.privacy.export import write_export
@@ -101,7 +102,9 @@ def amount_page(request: HttpRequest) -> HttpResponse:
 def _shop(
     request: HttpRequest, team: Team | None, status: int = 200, asked: QueryDict | None = None
 ) -> HttpResponse:
-    user, window = cast(User, request.user), offers_on_sale()
+    user = cast(User, request.user)
+    currencies, currency = currency_of(request, team)
+    window = offers_on_sale(currency)
     code = (asked or request.GET).get("code", "")
     offers, entered = shown_offers(window, user, team, code)
     came_from = request.get_full_path() if request.GET and asked is None else ""
@@ -110,8 +113,10 @@ def _shop(
         "balance": get_balance(user, team),
         "offers": offers,
         "entered_code": entered,
+        "currencies": currencies,
+        "currency": currency,
         "card": card_for_purchases(user, team),
-        "amounts": amount_cards([offer.package for offer in window], asked or {}),
+        "amounts": amount_cards(currency, asked or {}),
         "taken": taken_codes(user, team) if any(is_once(offer.package) for offer in window) else set(),
         "recent": recent_purchases(purchases_of(user, team=team), RECENT),
         "back": local_path(request.GET.get("next", "")) or came_from,

@@ -23,6 +23,8 @@ def form_of(package: Package, **changes: Any) -> dict[str, Any]:
         "badge": "",
         "display_order": "1",
         "validity_days": "",
+        "prices-TOTAL_FORMS": "0",
+        "prices-INITIAL_FORMS": "0",
     }
     return {**fields, **changes}
 

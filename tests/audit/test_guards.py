@@ -25,6 +25,7 @@ LEFT_OUT = {
     "auth_group": set(),
     "packages_package": {"awaits_adoption"},
     "packages_customamount": set(),
+    "packages_packageprice": set(),
     "plans_plan": set(),
     "discounts_discountcode": {"created_at"},
     "discounts_codeamount": set(),

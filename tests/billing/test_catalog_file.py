@@ -78,6 +78,7 @@ def test_what_a_file_does_not_say_has_a_plain_default(write: Path) -> None:
         stripe_product_id="",
         stripe_price_id="",
         repeatable=False,
+        prices={},
     )
     assert (second.credits, second.price, second.display_order) == (Decimal("5.5"), Money(0, "usd"), 2)
     assert second.repeatable is True

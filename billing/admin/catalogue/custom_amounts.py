@@ -19,6 +19,7 @@ from backoffice.read_only import StaffMayLook
 from billing.money import Money
 from billing.packages.amounts import steps
 from billing.packages.models import CustomAmount
+from billing.packages.prices import sold_in
 from billing.packages.selectors import packages_on_sale
 from core.amounts.form_fields import AmountField
 from credits.formatting import credits_amount
@@ -106,13 +107,13 @@ class CustomAmountAdmin(StaffMayLook):
 
     @display(description=_("count towards the rate"))
     def counted(self, entry: CustomAmount) -> str:
-        return _listed(f"{step} ({step.price})" for step in steps(entry, packages_on_sale()))
+        return _listed(
+            f"{step} ({step.price})" for step in steps(entry, sold_in(packages_on_sale(), entry.currency))
+        )
 
     @display(description=_("don’t count, as their credits expire sooner"))
     def not_counted(self, entry: CustomAmount) -> str:
-        packages = [
-            each for each in packages_on_sale() if each.currency == entry.currency and each.price_minor
-        ]
+        packages = [each for each in sold_in(packages_on_sale(), entry.currency) if each.price_minor]
         counted = steps(entry, packages)
         return _listed(f"{each} ({each.price})" for each in packages if each not in counted)
 

@@ -13,6 +13,7 @@ from django.core.validators import MinValueValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
@@ -26,7 +27,7 @@ from billing.admin.front_page import drifted_packages
 from billing.errors import BillingError
 from billing.money import Money
 from billing.packages.catalog_sync import sync_package
-from billing.packages.models import PRICE_ID, PRODUCT_ID, Package
+from billing.packages.models import PRICE_ID, PRODUCT_ID, Package, PackagePrice
 from billing.packages.pricing import discounts
 from billing.packages.remote_catalog import ForSale, RemoteCatalog, find_drift, mirrored_remote_catalog
 from billing.packages.selectors import all_packages
@@ -133,8 +134,45 @@ class DriftFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=drifted) if self.value() == "yes" else queryset.exclude(pk__in=drifted)
 
 
+class PackagePriceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Takes the price in the main unit and stores it in minor units."""
+
+    price = AmountField(label=_("Price"), max_digits=15, widget=UnfoldAdminDecimalFieldWidget)
+
+    class Meta:
+        model = PackagePrice
+        fields = ["currency"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["price"] = self.instance.price.major
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if "price" in data and "currency" in data:
+            try:
+                self.instance.price_minor = Money.from_major(data["price"], data["currency"]).minor
+            except ValueError as error:
+                self.add_error("price", str(error))
+        return data
+
+    def _update_errors(self, errors: ValidationError) -> None:
+        if "price_minor" in errors.error_dict:
+            errors.error_dict["price"] = errors.error_dict.pop("price_minor")
+        super()._update_errors(errors)  # type: ignore[misc]  # the stubs lack it
+
+
+class PackagePriceInline(TabularInline):  # type: ignore[misc]  # unfold is untyped
+    model, form, extra = PackagePrice, PackagePriceForm, 0
+
+    def has_view_permission(self, request: HttpRequest, obj: Package | None = None) -> bool:
+        return True  # as all staff may view the package
+
+
 @admin.register(Package)
 class PackageAdmin(StaffMayLook):
+    inlines = [PackagePriceInline]
     is_audited = True
     form = PackageForm
     list_filter = ["is_active", DriftFilter, "currency", "badge"]
