@@ -32,6 +32,13 @@ def keep_from_erasure(*user_ids: UUID) -> None:
             raise UserErased(_("This account no longer exists."))
 
 
+def wait_for_erasure(user_id: UUID | None) -> None:
+    """Take the same lock where it doesn't matter whether the user is still there, only that erasure isn't under way."""
+    require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM accounts_user WHERE id = %s FOR KEY SHARE", [user_id])
+
+
 def lock_user(user_id: UUID) -> User:
     """Return the user, locked until the transaction ends. Waits for `keep_from_erasure`.
 

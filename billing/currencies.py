@@ -69,6 +69,11 @@ def too_many_decimals(currency: str) -> str:
     return message % {"currency": currency.upper(), "places": places}
 
 
+def most_chargeable(currency: str) -> int:
+    """Return the highest amount that Stripe charges at once, in minor units."""
+    return MAXIMUM.get(currency, EIGHT_DIGITS)
+
+
 def smallest_step(currency: str) -> int:
     """Return the multiple that every amount must be of, in minor units: 1 for USD, 10 for KWD, 100 for ISK."""
     if currency in WHOLE:

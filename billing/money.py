@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.utils.translation import gettext as _
 
-from billing.currencies import EIGHT_DIGITS, MAXIMUM, MINIMUM, decimal_places, too_fine, too_many_decimals
+from billing.currencies import MINIMUM, decimal_places, most_chargeable, too_fine, too_many_decimals
 
 SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "krw": "₩", "inr": "₹"}
 
@@ -55,7 +55,7 @@ def price_refusal(price: Money) -> str:
         return refusal
     least, most = (
         Money(MINIMUM.get(currency, 0), currency),
-        Money(MAXIMUM.get(currency, EIGHT_DIGITS), currency),
+        Money(most_chargeable(currency), currency),
     )
     if 0 < price.minor < least.minor:
         return _("Stripe’s minimum is %s.") % least

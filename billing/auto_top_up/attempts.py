@@ -18,7 +18,6 @@ from django.utils import timezone
 from accounts.errors import UserErased
 from accounts.models import User
 from accounts.presence import keep_from_erasure
-from accounts.teams.models import Membership, Role
 from billing.auto_top_up.deciding import (
     AFTER_NO_ANSWER,
     Lot,
@@ -32,8 +31,9 @@ from billing.auto_top_up.deciding import (
 from billing.auto_top_up.models import Attempt, AutoTopUp, Pause
 from billing.checkout.card_payments import charge_purchase, sync_card_purchase
 from billing.checkout.terms import PurchaseTerms, terms_of_amount, terms_of_package
+from billing.currencies import most_chargeable
 from billing.customers.methods import method_left
-from billing.customers.permissions import manages_billing
+from billing.customers.permissions import who_pays
 from billing.deferring import defer_auto_top_up_mail
 from billing.errors import BillingError, NoConsent
 from billing.money import Money
@@ -91,7 +91,8 @@ def settle(attempt: Attempt) -> bool:
 def charged_this_month(row: AutoTopUp, now: datetime | None = None) -> Money:
     """Return what the month's attempts took or are about to take; refunds don't lower it."""
     month = month_of(now or timezone.now())
-    counted = row.attempts.filter(month=month).exclude(outcome=Attempt.Outcome.FAILED)
+    counted = row.attempts.filter(month=month, purchase__currency=row.currency)
+    counted = counted.exclude(outcome=Attempt.Outcome.FAILED)
     return Money(counted.aggregate(sum=Sum("amount_minor"))["sum"] or 0, row.currency)
 
 
@@ -112,7 +113,8 @@ def stop(row: AutoTopUp, state: AutoTopUp.State, reason: AutoTopUp.Reason) -> No
 
 def _begin(auto_top_up_id: int) -> Attempt | None:
     """Commit an attempt and its purchase; None if there is nothing to do."""
-    buyer = _buyer_of(AutoTopUp.objects.select_related("account", "consent").get(pk=auto_top_up_id))
+    row = AutoTopUp.objects.select_related("account", "consent__given_by").get(pk=auto_top_up_id)
+    buyer = who_pays(row.account, row.consent.given_by if row.consent else None)
     if buyer is None:
         return None
     try:
@@ -149,7 +151,12 @@ def _begin_locked(row: AutoTopUp, buyer: User) -> Attempt | None:
     if method is None:
         stop(row, State.OFF, Reason.CARD_REMOVED)
         return None
-    left = row.monthly_limit_minor - charged_this_month(row).minor
+    if row.agreed_minor is not None and (
+        one.regular.minor > row.agreed_minor or one.credits < (row.agreed_credits or 0)
+    ):
+        stop(row, State.SUSPENDED, Reason.PRICE_CHANGED)
+        return None
+    left = min(row.monthly_limit_minor - charged_this_month(row).minor, most_chargeable(row.currency))
     lot = Lot(one.credits, one.price.minor)
     count = how_many(lot, account.balance - account.held, row.threshold, left)
     if count < 1:
@@ -179,17 +186,6 @@ def _wait_for_next_month(row: AutoTopUp) -> None:
     row.save()
 
 
-def _buyer_of(row: AutoTopUp) -> User | None:
-    """Return in whose name it is bought: who consented, or the team's owner once they no longer manage its billing."""
-    giver = row.consent.given_by if row.consent else None
-    if giver is not None and manages_billing(giver, row.account):
-        return giver
-    owner = (
-        Membership.objects.filter(team=row.account.team_id, role=Role.OWNER).select_related("user").first()
-    )
-    return owner.user if owner else None
-
-
 def _charge(purchase: Purchase) -> None:
     with suppress(StripeRefused, NoConsent):  # the purchase has failed, and says why
         charge_purchase(purchase, "", SOURCE)
@@ -208,19 +204,22 @@ def _resume(attempt: Attempt) -> None:
 
 
 def _after_failure(row: AutoTopUp, purchase: Purchase) -> None:
-    meaning = verdict(purchase.failure_code)
+    code = purchase.failure_code
+    meaning = verdict(code)
     if meaning is Verdict.NO_DECLINE:
         row.retry_at = timezone.now() + AFTER_NO_ANSWER
         return
     row.declined_method_id = purchase.charged_method_id
     row.declines += 1
-    if meaning is Verdict.CONFIRM:
+    if code == NoConsent.code:
+        stop(row, State.OFF, Reason.CARD_REMOVED)
+    elif meaning is Verdict.CONFIRM:
         stop(row, State.NEEDS_CONFIRMATION, Reason.AUTHENTICATION)
     elif meaning is Verdict.HARD:
         stop(row, State.SUSPENDED, Reason.HARD_DECLINE)
     elif (later := retry_after(row.declines)) is None:
-        stop(row, State.SUSPENDED, Reason.DECLINES)
+        stop(row, State.SUSPENDED, Reason.REFUSED if code == StripeRefused.code else Reason.DECLINES)
     else:
         row.retry_at = later
-        if row.declines == 1:
+        if row.declines == 1 and code != StripeRefused.code:
             defer_auto_top_up_mail(row.pk, "declined")

@@ -35,14 +35,14 @@ HARD = {
     "expired_card", "incorrect_number", "invalid_number", "invalid_expiry_month", "invalid_expiry_year",
     "incorrect_cvc", "invalid_cvc", "test_mode_live_card", "testmode_decline",
 }  # fmt: skip
-# Ours: the call had no answer, was refused before any bank was asked, or never arrived.
+# Ours: the call had no answer, or never arrived.
 NO_DECLINE = {
-    "stripe_unavailable", "stripe_busy", "stripe_refused", "no_payment_at_stripe", "no_consent", "nothing_paid",
-    "payment_given_back",
+    "stripe_unavailable", "stripe_busy", "no_payment_at_stripe", "nothing_paid", "payment_given_back",
 }  # fmt: skip
 # Pauses after the first and second soft decline in a row; after the third a person decides.
 PAUSES = (timedelta(hours=4), timedelta(days=1))
 AFTER_NO_ANSWER = timedelta(minutes=10)
+MOST_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def verdict(failure_code: str) -> Verdict:
 def how_many(lot: Lot, available: Decimal, threshold: Decimal, left_minor: int) -> int:
     """Return how many to buy at once: enough to reach the threshold, as far as ``left_minor`` of the limit goes."""
     needed = max(1, ceil((threshold - available) / lot.credits))
-    return min(needed, left_minor // lot.price_minor)
+    return min(needed, left_minor // lot.price_minor, MOST_AT_ONCE)
 
 
 def month_of(moment: datetime) -> date:

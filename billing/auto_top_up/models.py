@@ -23,8 +23,10 @@ from credits.ledger.models.fields import AmountField
 VERIFY_LIMIT = """
     SELECT monthly_limit_minor INTO v_limit FROM auto_top_up_autotopup
         WHERE id = NEW.auto_top_up_id FOR NO KEY UPDATE;
-    SELECT coalesce(sum(amount_minor), 0) INTO v_charged FROM auto_top_up_attempt
-        WHERE auto_top_up_id = NEW.auto_top_up_id AND month = NEW.month AND outcome <> 'failed';
+    SELECT coalesce(sum(a.amount_minor), 0) INTO v_charged
+        FROM auto_top_up_attempt a JOIN purchases_purchase p ON p.id = a.purchase_id
+        WHERE a.auto_top_up_id = NEW.auto_top_up_id AND a.month = NEW.month AND a.outcome <> 'failed'
+            AND p.currency = (SELECT currency FROM purchases_purchase WHERE id = NEW.purchase_id);
     IF v_charged + NEW.amount_minor > v_limit THEN
         RAISE check_violation USING
             CONSTRAINT = 'top_up_attempt_within_limit', TABLE = 'auto_top_up_attempt',
@@ -57,6 +59,8 @@ class AutoTopUp(models.Model):
         REFUNDED = "refunded", _("an automatic payment was refunded")
         DISPUTED = "disputed", _("an automatic payment was disputed")
         NOT_SOLD = "not_sold", _("the package is no longer on sale")
+        PRICE_CHANGED = "price_changed", _("it costs more, or brings less, than was agreed to")
+        REFUSED = "refused", _("Stripe refused the charge three times in a row")
         STAFF = "staff", _("suspended by staff")
         ERASED = "erased", _("the owner was erased")
 
@@ -70,6 +74,9 @@ class AutoTopUp(models.Model):
     custom_minor = models.BigIntegerField(_("custom amount in minor units"), null=True)
     currency = models.CharField(_("currency"), max_length=3)
     monthly_limit_minor = models.BigIntegerField(_("monthly limit in minor units"))
+    # What one of what is bought cost and brought when its owner agreed; empty if that is not known.
+    agreed_minor = models.BigIntegerField(_("price agreed to, in minor units"), null=True)
+    agreed_credits = AmountField(_("credits agreed to"), null=True)
     consent = models.ForeignKey(
         Consent, verbose_name=_("consent"), on_delete=models.PROTECT, null=True, related_name="+"
     )

@@ -30,6 +30,8 @@ from credits.formatting import credits_amount
 from credits.ledger.models import Account
 
 State, Reason = AutoTopUp.State, AutoTopUp.Reason
+# In minor units: no month comes near, and it fits the column.
+HIGHEST_LIMIT = 10**12
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def consent_wording(wish: Wish, terms: PurchaseTerms) -> str:
         "site": settings.SITE_NAME,
         "threshold": credits_amount(wish.threshold),
         "credits": credits_amount(terms.credits),
-        "price": terms.price,
+        "price": terms.regular,
         "limit": Money.from_major(wish.monthly_limit, terms.price.currency),
     }
 
@@ -106,6 +108,8 @@ def turn_on(user: User, account: Account, wish: Wish) -> AutoTopUp:
             "custom_minor": None if wish.amount is None else terms.price.minor,
             "currency": terms.price.currency,
             "monthly_limit_minor": limit.minor,
+            "agreed_minor": terms.regular.minor,
+            "agreed_credits": terms.credits,
         }
         row, is_new = AutoTopUp.objects.select_for_update().get_or_create(account=account, defaults=values)
         if not is_new:
@@ -168,6 +172,8 @@ def _limit(wish: Wish, terms: PurchaseTerms) -> Money:
         limit = Money.from_major(wish.monthly_limit, terms.price.currency)
     except ValueError as error:
         raise InvalidLimit(_("The monthly limit has too many decimal places.")) from error
+    if limit.minor > HIGHEST_LIMIT:
+        raise InvalidLimit(_("The monthly limit is too high."))
     if not terms.price.minor or limit.minor < terms.price.minor:
         raise InvalidLimit(_("The monthly limit must allow at least one top-up."), price=str(terms.price))
     return limit

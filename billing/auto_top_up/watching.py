@@ -8,11 +8,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from billing.auto_top_up.attempts import settle, stop
 from billing.auto_top_up.models import Attempt, AutoTopUp
-from billing.customers.methods import method_left
+from billing.customers.methods import is_consented, method_left
+from billing.customers.models import SavedMethod
 from billing.deferring import defer_auto_top_up
 from billing.purchases.models import Purchase
 
@@ -99,8 +100,11 @@ def _follow_cards() -> None:
     """Turn off those without a card left; resume those that another card than the declined one can pay, and at once
     where the declined one would be tried again later.
     """
-    waiting = AutoTopUp.objects.exclude(state=State.OFF).select_related("account")
-    for row in waiting.exclude(reason=Reason.STAFF):
+    waiting = AutoTopUp.objects.exclude(state=State.OFF).exclude(reason=Reason.STAFF)
+    cards = SavedMethod.objects.filter(customer__account=OuterRef("account"), detached_at=None)
+    # Nearly all have a card, and none that was declined: nothing more is asked about them.
+    concerned = waiting.filter(~Exists(cards.filter(is_consented())) | Q(declined_method__isnull=False))
+    for row in concerned.select_related("account"):
         method = method_left(row.account)
         has_another = method is not None and row.declined_method_id not in (None, method.pk)
         if method is not None and not has_another:

@@ -32,18 +32,18 @@ def grant_due(purchase: Purchase, now: datetime) -> list[Grant]:
     Raises:
         AccountClosed: nobody can spend the credits.
     """
-    due = purchase.scheduled_grants.filter(due_at__lte=now).order_by("position")
-    withdrawn = _withdrawn(purchase.accepted_payment)
-    return [_grant(purchase, each) for each in due if each.position not in withdrawn]
+    due = purchase.scheduled_grants.filter(due_at__lte=now).select_related("lot").order_by("position")
+    skipped = withdrawn(purchase.accepted_payment)
+    return [_grant(purchase, each, now) for each in due if each.position not in skipped]
 
 
 def defer_due_grants(now: datetime | None = None) -> int:
     """Have the purchases granted of which something is due by ``now``; return how many."""
     found, now = 0, now or timezone.now()
     for purchase in _with_grants_due(now):
-        withdrawn = _withdrawn(purchase.accepted_payment)
+        skipped = withdrawn(purchase.accepted_payment)
         due = purchase.scheduled_grants.filter(lot=None, due_at__lte=now)
-        if due.exclude(position__in=withdrawn).exists():
+        if due.exclude(position__in=skipped).exists():
             defer_scheduled_grants(purchase.pk)
             found += 1
     return found
@@ -74,7 +74,7 @@ def _with_grants_due(now: datetime) -> Iterator[Purchase]:
     return purchases.exclude(status=Purchase.Status.REFUNDED).iterator(chunk_size=500)
 
 
-def _withdrawn(payment: Payment | None) -> set[int]:
+def withdrawn(payment: Payment | None) -> set[int]:
     """Return the positions of grants that refunds and disputes claim as a whole."""
     if payment is None:
         return set()
@@ -86,7 +86,7 @@ def _withdrawn(payment: Payment | None) -> set[int]:
     }
 
 
-def _grant(purchase: Purchase, each: ScheduledGrant) -> Grant:
+def _grant(purchase: Purchase, each: ScheduledGrant, now: datetime) -> Grant:
     is_free = purchase.price_minor == 0
     granted = ledger.grant(
         purchase.account_id,
@@ -97,8 +97,17 @@ def _grant(purchase: Purchase, each: ScheduledGrant) -> Grant:
         metadata=purchase.entry_metadata,
         cost=None if is_free else ledger.Cost(each.cost_minor, purchase.currency),
         promotional=is_free,
-        expires_at=each.expires_at,
+        expires_at=_expiry(each, now),
     )
     if each.lot_id != granted.lot_id:
         ScheduledGrant.objects.filter(pk=each.pk).update(lot=granted.lot_id)
     return granted
+
+
+def _expiry(each: ScheduledGrant, now: datetime) -> datetime | None:
+    """Return the expiry. Credits that come after it, as those of a dispute that was won, last as long from now."""
+    if each.lot is not None and each.lot.expires_at is not None:
+        return each.lot.expires_at - each.lot.extended_by  # as it was granted
+    if each.expires_at is None or each.expires_at > now:
+        return each.expires_at
+    return now + (each.expires_at - each.due_at)

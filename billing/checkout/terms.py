@@ -86,7 +86,7 @@ class PurchaseTerms:
     def in_sale(self, sale: Sale) -> PurchaseTerms:
         """Return the terms at the price of a sale."""
         price = less_percent(self.regular, sale.percent)
-        if not price.minor or price_refusal(price):
+        if not price.minor or price.minor == self.regular.minor or price_refusal(price):
             return self  # too little would be left for Stripe to charge
         return replace(self, price=price, sale=sale, sale_minor=self.regular.minor - price.minor)
 

@@ -21,7 +21,7 @@ from accounts.teams.models import Membership, Role
 from billing.customers.models import Customer, SavedMethod
 from billing.deferring import defer_customer_deletion
 from billing.provider import provider
-from billing.provider.errors import CustomerNotFound, StripeCallUnderWay
+from billing.provider.errors import CustomerNotFound, StripeCallUnderWay, StripeRefused
 from billing.provider.interface import CustomerRequest
 from credits.ledger.models import Account
 
@@ -100,7 +100,7 @@ def update_customers() -> int:
     """Send Stripe the names and addresses that changed here, up to `UPDATES_AT_ONCE`, and return how many.
 
     Raises:
-        StripeUnavailable, StripeRefused: no answer; the rest waits for the next time.
+        StripeUnavailable: no answer; the rest waits for the next time.
     """
     known = (
         Customer.objects.exclude(stripe_customer_id=None).filter(delete_at_stripe=False).annotate(**DETAILS)
@@ -108,7 +108,10 @@ def update_customers() -> int:
     changed = known.exclude(name=F("current_name"), email=F("current_email")).order_by("pk")
     customers = list(changed[:UPDATES_AT_ONCE])
     for customer in customers:
-        _update(customer)
+        try:
+            _update(customer)
+        except StripeRefused as error:  # the others are sent all the same
+            log.error("customer_not_updated", customer=str(customer.pk), reason=error.code)  # noqa: TRY400
     return len(customers)
 
 

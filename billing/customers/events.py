@@ -13,7 +13,7 @@ from billing.provider.objects import EventKind, ProviderEvent
 
 def _customer_changed(event: ProviderEvent) -> bool:
     customer = provider().customer_of(event)
-    return note_default(customer.id, customer.default_method)
+    return note_default(customer.id, customer.default_method, event.created)
 
 
 def _customer_deleted(event: ProviderEvent) -> bool:

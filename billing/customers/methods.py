@@ -139,13 +139,14 @@ def make_default(account: Account, method_id: uuid.UUID) -> None:
     except CustomerNotFound as error:
         forget_customer(customer_id)
         raise UnknownPaymentMethod("No saved payment method has this id.") from error
-    note_default(customer_id, reported.default_method)
+    note_default(customer_id, reported.default_method, timezone.now())
 
 
-def note_default(stripe_customer_id: str, default_method: str) -> bool:
-    """Record the default; return whether the customer is one of ours."""
+def note_default(stripe_customer_id: str, default_method: str, at: datetime.datetime) -> bool:
+    """Record the default as of ``at``, unless a later report is known; return whether the customer is one of ours."""
     ours = Customer.objects.filter(stripe_customer_id=stripe_customer_id)
-    return bool(ours.update(default_method=default_method))
+    newer = ours.filter(Q(default_reported_at=None) | Q(default_reported_at__lte=at))
+    return bool(newer.update(default_method=default_method, default_reported_at=at)) or ours.exists()
 
 
 def refresh_methods(account: Account) -> None:

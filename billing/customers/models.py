@@ -37,6 +37,7 @@ class Customer(models.Model):
     name = models.CharField(_("name"), max_length=255, blank=True)
     email = models.CharField(_("email address"), max_length=255, blank=True)
     default_method = models.CharField(_("default payment method"), max_length=255, blank=True, default="")
+    default_reported_at = models.DateTimeField(_("default reported"), null=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     # Asked for by an erasure; the job that does so at Stripe repeats until it succeeds.
     delete_at_stripe = models.BooleanField(_("to be deleted at Stripe"), default=False)

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.teams.membership import find_own
-from accounts.teams.models import Membership, Team
+from accounts.teams.models import Membership, Role, Team
 from accounts.teams.permissions import MANAGERS, require_manager
 from credits.ledger.models import Account
 
@@ -17,6 +17,19 @@ def manages_billing(user: User, account: Account) -> bool:
     if account.team_id is None:
         return account.owner_id == user.pk
     return Membership.objects.filter(team=account.team_id, user=user, role__in=MANAGERS).exists()
+
+
+def who_pays(account: Account, preferred: User | None = None) -> User | None:
+    """Return in whose name an account is charged: the preferred user while they manage its billing, else its owner, or
+    the team's; None if there is nobody left.
+    """
+    if preferred is not None and preferred.erased_at is None and manages_billing(preferred, account):
+        return preferred
+    if account.team_id is None:
+        return account.owner
+    owners = Membership.objects.filter(team=account.team_id, role=Role.OWNER)
+    membership = owners.select_related("user").first()
+    return membership.user if membership else None
 
 
 def managed_accounts(user: User, team_id: UUID | None) -> QuerySet[Account]:

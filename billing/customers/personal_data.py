@@ -78,7 +78,9 @@ class CustomersData(PersonalData):
         now = timezone.now()
         _methods(user).filter(detached_at=None).update(detached_at=now)
         _methods(user).update(last4="", fingerprint="", exp_month=None, exp_year=None)
-        _consents(user).filter(withdrawn_at=None).update(withdrawn_at=now)
+        # Those that the user gave for a team stay in force: they are the team's.
+        own = Consent.objects.filter(customer__in=customers_of(user), withdrawn_at=None)
+        own.update(withdrawn_at=now)
         for customer in customers_of(user).filter(delete_at_stripe=False):
             # One that Stripe hasn't answered about keeps its details until it is deleted there: they find it.
             details = {} if customer.stripe_customer_id is None else {"name": "", "email": ""}

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.currencies import SUPPORTED
+from billing.currencies import SUPPORTED, too_fine
 from billing.money import Money
 from billing.packages.models import Package
 from billing.purchases.models import Purchase
@@ -152,6 +152,9 @@ class CodeAmount(models.Model):
             raise ValidationError(
                 {"currency": _("Enter a currency that Stripe accepts, in lower case, such as usd.")}
             )
+        for minor in (self.amount_minor or 0, self.minimum_minor):
+            if refusal := too_fine(minor, self.currency):
+                raise ValidationError(refusal)
 
 
 class DiscountUse(models.Model):

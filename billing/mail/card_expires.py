@@ -36,9 +36,11 @@ def warn_of_expiring_cards(today: date | None = None) -> int:
     warned = 0
     for account in accounts.iterator():
         method = _charged_card(account, today)
-        if method is not None and method.expires_soon(today) and _mark(method):
-            warned += 1
-            defer_card_expires_mail(method.pk)
+        if method is not None and method.expires_soon(today):
+            with transaction.atomic():
+                if _mark(method):
+                    warned += 1
+                    defer_card_expires_mail(method.pk)
     return warned
 
 
@@ -61,7 +63,6 @@ def _charged_card(account: Account, today: date) -> SavedMethod | None:
     return max(valid, key=lambda card: (card.exp_year, card.exp_month), default=None)
 
 
-@transaction.atomic
 def _mark(method: SavedMethod) -> bool:
     """Return whether this date was not announced before."""
     expiry = f"{method.exp_year}-{method.exp_month:02d}"

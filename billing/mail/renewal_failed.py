@@ -5,9 +5,8 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import User
-from accounts.teams.models import Membership, Role
-from billing.subscriptions.models import Subscription, SubscriptionInvoice
+from billing.customers.permissions import who_pays
+from billing.subscriptions.models import SubscriptionInvoice
 from core.database.locks import take_turns
 from credits.mailing import send_mail
 
@@ -21,7 +20,7 @@ def send_renewal_failed_mail(invoice_id: int) -> bool:
         take_turns(f"renewal-failed:{invoice_id}")
         invoice = SubscriptionInvoice.objects.select_related("subscription__account__team").get(pk=invoice_id)
         subscription = invoice.subscription
-        payer = _payer(subscription)
+        payer = who_pays(subscription.account)
         if invoice.status != "open" or invoice.failure_mailed_at or not invoice.hosted_url:
             return False
         if payer is None or not payer.email:
@@ -30,12 +29,3 @@ def send_renewal_failed_mail(invoice_id: int) -> bool:
         send_mail("renewal_failed", context, [payer])
         SubscriptionInvoice.objects.filter(pk=invoice.pk).update(failure_mailed_at=timezone.now())
     return True
-
-
-def _payer(subscription: Subscription) -> User | None:
-    """Return the account's owner, or the team's."""
-    team = subscription.account.team
-    if team is None:
-        return subscription.account.owner
-    membership = Membership.objects.filter(team=team, role=Role.OWNER).select_related("user").first()
-    return membership.user if membership else None

@@ -144,6 +144,7 @@ def _price_steps(package: ForSale, product: StripeProduct, prices: list[StripePr
         stripe_price_id=price.id,
         stripe_price_minor=package.price_minor,
         stripe_currency=package.currency,
+        **({"stripe_interval": package.interval} if isinstance(package, Plan) else {}),
     )
     stripe_mirror.mirror_price(dict(price.raw))
     if recorded != package.stripe_price_id and price in prices:

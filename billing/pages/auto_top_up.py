@@ -27,14 +27,19 @@ def save(request: HttpRequest, account: Account) -> HttpResponse:
     form = TopUpForm(request.POST)
     if form.is_valid():
         try:
-            turn_on(cast(User, request.user), account, form.wish())
+            row = turn_on(cast(User, request.user), account, form.wish())
         except NoPaymentMethod:
             messages.warning(request, _("Save a card first, then turn on automatic top-up."))
             return redirect("credits-billing")
         except (BillingError, InvalidAmount) as error:
             form.refuse(error)
         else:
-            messages.success(request, _("Automatic top-up is on."))
+            if row.state == row.State.ON:
+                messages.success(request, _("Automatic top-up is on."))
+            else:
+                messages.info(
+                    request, _("Your changes were saved. Our staff have suspended automatic top-up.")
+                )
             return redirect("credits-billing")
     context = billing_context(acting_team(request), account, top_up_form=form)
     return render(request, "credits/billing.html", context, status=UNPROCESSABLE)

@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from accounts.teams.switching import SESSION_KEY
@@ -31,6 +32,43 @@ from billing.subscriptions.models import Subscription, SubscriptionInvoice
 from core.uuids import as_uuid
 
 State, Reason = AutoTopUp.State, AutoTopUp.Reason
+# Why nothing is topped up, what to press, and in which part of the billing page.
+STOPPED: dict[str, tuple[Any, Any, str]] = {
+    Reason.AUTHENTICATION: (
+        gettext_lazy(
+            "Your bank wants you to confirm an automatic top-up with %(card)s. Nothing was charged."
+        ),
+        gettext_lazy("Confirm the payment"),
+        "automatic",
+    ),
+    Reason.HARD_DECLINE: (
+        gettext_lazy("Automatic top-up has stopped: your bank doesn’t accept %(card)s any more."),
+        gettext_lazy("Use another card"),
+        "cards",
+    ),
+    Reason.DECLINES: (
+        gettext_lazy("Automatic top-up has stopped: %(card)s was declined three times in a row."),
+        gettext_lazy("Use another card"),
+        "cards",
+    ),
+    Reason.REFUSED: (
+        gettext_lazy("Automatic top-up has stopped: %(card)s couldn’t be charged three times in a row."),
+        gettext_lazy("Use another card"),
+        "cards",
+    ),
+    Reason.PRICE_CHANGED: (
+        gettext_lazy(
+            "Automatic top-up has stopped: what it buys costs more, or brings less, than you agreed to."
+        ),
+        gettext_lazy("Agree to the new price"),
+        "automatic",
+    ),
+    Reason.NOT_SOLD: (
+        gettext_lazy("Automatic top-up has stopped: what it buys is no longer on sale."),
+        gettext_lazy("Choose something else"),
+        "automatic",
+    ),
+}
 CARD_FACTS = ("method", "brand", "last4", "wallet", "exp_month", "exp_year")
 
 
@@ -160,19 +198,9 @@ def _stopped(top_up: AutoTopUp, card: SavedMethod | None) -> Banner | None:
     if declined and card and card.pk != declined.pk:
         return None
     named = {"card": declined.named if declined else ""}
-    match top_up.reason:
-        case Reason.AUTHENTICATION:
-            told = _("Your bank wants you to confirm an automatic top-up with %(card)s. Nothing was charged.")
-            return Banner(told % named, _("Confirm the payment"), _section("automatic"))
-        case Reason.HARD_DECLINE:
-            told = _("Automatic top-up has stopped: your bank doesn’t accept %(card)s any more.")
-            return Banner(told % named, _("Use another card"), _section("cards"))
-        case Reason.DECLINES:
-            told = _("Automatic top-up has stopped: %(card)s was declined three times in a row.")
-            return Banner(told % named, _("Use another card"), _section("cards"))
-        case Reason.NOT_SOLD:
-            told = _("Automatic top-up has stopped: what it buys is no longer on sale.")
-            return Banner(told, _("Choose something else"), _section("automatic"))
+    if stopped := STOPPED.get(top_up.reason):
+        why, action, section = stopped
+        return Banner(str(why) % named, str(action), _section(section))
     if not top_up.declines or not top_up.retry_at:
         return None
     told = _("Your bank declined an automatic top-up with %(card)s. We’ll try again on %(at)s.")

@@ -33,6 +33,7 @@ from billing.customers.methods import (
     make_default,
     refresh_methods,
     remove_method,
+    saved_methods,
     shown_methods,
 )
 from billing.customers.permissions import manages_billing
@@ -40,7 +41,7 @@ from billing.errors import BillingError, UnknownPaymentMethod
 from billing.pages.forms import TopUpForm
 from billing.pages.shown_plans import billing_plan, confirm_subscribed
 from billing.provider import provider
-from billing.provider.errors import PortalNotSetUp, StripeRefused, StripeUnavailable
+from billing.provider.errors import PortalNotSetUp, StripeBusy, StripeRefused, StripeUnavailable
 from billing.subscriptions.changing import charge_to
 from billing.subscriptions.selectors import alive_subscription
 from core.uuids import as_uuid
@@ -138,12 +139,16 @@ def for_managers(act: Act) -> Callable[[HttpRequest], HttpResponse]:
                 messages.info(request, _("Staff: run “manage.py set_up_portal”."))
         except BillingError as error:
             log.warning("billing_page_failed", act=act.__name__, code=error.code)
-            messages.error(
-                request, _("Stripe can’t be reached at the moment. Nothing was changed. Please try again.")
-            )
+            messages.error(request, _what_failed(error))
         return redirect("credits-billing")
 
     return cast(Callable[[HttpRequest], HttpResponse], view)
+
+
+def _what_failed(error: BillingError) -> str:
+    if isinstance(error, StripeUnavailable) and not isinstance(error, StripeBusy):
+        return _("Stripe didn’t answer, so we don’t know whether this worked. Please look again in a minute.")
+    return _("Stripe can’t do this at the moment. Nothing was changed. Please try again.")
 
 
 @for_managers
@@ -158,6 +163,9 @@ def remove_card(request: HttpRequest, account: Account) -> HttpResponse:
     card = find_method(account, _named_card(request))
     remove_method(account, card.pk)
     messages.success(request, _("%(card)s was removed.") % {"card": card.named})
+    plan = alive_subscription(account)
+    if plan is not None and plan.next_charge_at and not saved_methods(account).exists():
+        messages.warning(request, _("Your plan has no card left to charge. Add one before it renews."))
     return redirect("credits-billing")
 
 

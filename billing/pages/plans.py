@@ -14,7 +14,7 @@ from billing.errors import AlreadySubscribed, BillingError, SubscriptionFixed, T
 from billing.pages.cards import _go_to as go_to
 from billing.pages.cards import for_managers
 from billing.provider.errors import PaymentDeclined
-from billing.subscriptions.changing import change_plan, set_ending
+from billing.subscriptions.changing import change_plan, price_paid, set_ending
 from billing.subscriptions.selectors import alive_subscription
 from billing.subscriptions.subscribing import subscribe
 from credits.ledger.models import Account
@@ -35,11 +35,12 @@ def change(request: HttpRequest, account: Account) -> HttpResponse:
     subscription = alive_subscription(account)
     if subscription is None or not subscription.stripe_subscription_id:
         return _told(request, UnknownPlan(_("There is no plan to change.")))
+    paid = price_paid(subscription)
     try:
         changed = change_plan(_user(request), subscription, request.POST.get("plan_code", ""))
     except (PaymentDeclined, SubscriptionFixed, UnknownPlan) as error:
         return _told(request, error)
-    if changed.terms.price_minor < subscription.terms.price_minor:
+    if changed.terms.price_minor <= paid:
         told = _("Your plan is %(plan)s from the next period on.")
     else:
         told = _("Your plan is %(plan)s now.")
@@ -55,7 +56,9 @@ def change_ending(request: HttpRequest, account: Account) -> HttpResponse:
         return _told(request, UnknownPlan(_("There is no plan to change.")))
     ends = request.POST.get("ends") == "1"
     set_ending(_user(request), subscription, ends=ends)
-    messages.success(request, _("Your plan ends with its period.") if ends else _("Your plan goes on."))
+    messages.success(
+        request, _("Your plan ends at the end of its period.") if ends else _("Your plan continues.")
+    )
     return redirect("credits-billing")
 
 

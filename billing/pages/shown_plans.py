@@ -17,6 +17,7 @@ from billing.errors import BillingError
 from billing.money import Money
 from billing.plans.models import Plan
 from billing.provider import provider
+from billing.subscriptions.changing import price_paid
 from billing.subscriptions.models import Subscription
 from billing.subscriptions.savings import savings_of
 from billing.subscriptions.selectors import alive_subscription, plans_on_sale
@@ -67,15 +68,16 @@ def billing_plan(account: Account | None) -> dict[str, Any]:
 def _changes(taken: Subscription, on_sale: list[Plan]) -> list[PlanChange]:
     if taken.status not in Subscription.RUNNING or taken.cancel_at_period_end:
         return []
-    terms = taken.terms
+    terms, paid = taken.terms, price_paid(taken)
     found = []
     for plan in on_sale:
         if (plan.currency, plan.interval) == (
             terms.currency,
             terms.interval,
         ) and plan.code != terms.plan_code:
-            more = plan.price_minor - terms.price_minor
-            found.append(PlanChange(plan, Money(more, plan.currency) if more > 0 else None))
+            is_at_once = plan.price_minor > paid
+            most = Money(plan.price_minor - terms.price_minor, plan.currency)
+            found.append(PlanChange(plan, most if is_at_once else None))
     return found
 
 

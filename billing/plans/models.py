@@ -83,6 +83,7 @@ class Plan(models.Model):
     stripe_price_id = models.CharField(_("Stripe price"), max_length=255, blank=True, editable=False)
     stripe_price_minor = models.BigIntegerField(null=True, editable=False)
     stripe_currency = models.CharField(max_length=3, blank=True, editable=False)
+    stripe_interval = models.CharField(max_length=5, default=Interval.MONTH, editable=False)
 
     # A plan is found at Stripe by its code, never adopted by its name.
     awaits_adoption = False
@@ -142,8 +143,8 @@ class Plan(models.Model):
     @property
     def current_price_id(self) -> str:
         """Return the Stripe price of exactly this plan's price; empty if there is none."""
-        synced = (self.stripe_price_minor, self.stripe_currency) == (self.price_minor, self.currency)
-        return self.stripe_price_id if synced else ""
+        at_stripe = (self.stripe_price_minor, self.stripe_currency, self.stripe_interval)
+        return self.stripe_price_id if at_stripe == (self.price_minor, self.currency, self.interval) else ""
 
 
 def recurring(price: Money, interval: str) -> str:

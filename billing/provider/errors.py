@@ -51,7 +51,7 @@ class EmailRefused(StripeRefused):
 class CardDeclined(StripeRefused):
     """A bank declined a charge. ``payment_intent`` is the payment as Stripe describes it."""
 
-    payment_intent: Mapping[str, Any]
+    payment_intent: Mapping[str, Any] | None = None
 
 
 class CustomerNotFound(StripeRefused):

@@ -203,8 +203,7 @@ class InvoiceLine:
 @dataclass(frozen=True)
 class ProviderInvoice:
     """An invoice of a subscription. ``payment_intent_id`` is that of its payment, empty until then or if there was
-    nothing to pay, and ``open_intent_id`` that of one which hasn't succeeded; ``attempts`` counts those to collect it;
-    ``hosted_url`` is where the customer pays it.
+    nothing to pay; ``attempts`` counts those to collect it; ``hosted_url`` is where the customer pays it.
     """
 
     id: str
@@ -218,7 +217,6 @@ class ProviderInvoice:
     lines: tuple[InvoiceLine, ...]
     livemode: bool
     created: datetime.datetime
-    open_intent_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ def charge_method(request: ChargeRequest) -> PaymentIntent:
         with naming_a_customer():
             return read_intent(call(lambda: client().v1.payment_intents.create(params, options)))
     except CardDeclined as error:
+        if error.payment_intent is None:
+            raise
         return read_intent(error.payment_intent)
 
 

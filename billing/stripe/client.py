@@ -147,6 +147,8 @@ def _refused(error: stripe.StripeError) -> StripeRefused:
         declined = CardDeclined("The card was declined.", **details)
         declined.payment_intent = said.payment_intent.to_dict()
         return declined
+    if isinstance(error, stripe.CardError):
+        return CardDeclined("The card was declined.", **details)
     log.error("stripe_refused", status=error.http_status, **details)
     return StripeRefused("Stripe refused the request.", **details)
 

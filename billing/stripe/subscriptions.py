@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from billing.provider.errors import InvoiceNotFound, PaymentDeclined, StripeRefused, SubscriptionNotFound
+from billing.provider.errors import (
+    CardDeclined,
+    InvoiceNotFound,
+    PaymentDeclined,
+    StripeRefused,
+    SubscriptionNotFound,
+)
 from billing.provider.interface import SubscriptionRequest
 from billing.provider.objects import (
     CheckoutSession,
@@ -99,7 +105,7 @@ def change_price(subscription_id: str, item_id: str, price_id: str, *, at_once: 
     try:
         return read_subscription(call(lambda: client().v1.subscriptions.update(subscription_id, params)))
     except StripeRefused as error:
-        if error.params.get("stripe_code") in DECLINED:
+        if isinstance(error, CardDeclined) or error.params.get("stripe_code") in DECLINED:
             raise PaymentDeclined(
                 "Your bank declined the payment. Nothing was changed.", **error.params
             ) from error

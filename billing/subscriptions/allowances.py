@@ -60,10 +60,11 @@ def allowances_of(
 
 def spread(total: Decimal, weights: Sequence[Decimal], step: Decimal) -> list[Decimal]:
     """Return a total spread by weights, in multiples of ``step``: differences of running totals, so they add up."""
-    shares, so_far, reached = [], Decimal(0), Decimal(0)
-    for weight in weights:
+    shares, so_far, reached, whole = [], Decimal(0), Decimal(0), sum(weights)
+    for number, weight in enumerate(weights, start=1):
         so_far += weight
-        before, reached = reached, (total * so_far / sum(weights)).quantize(step, ROUND_DOWN)
+        up_to = total if number == len(weights) else total * so_far / whole
+        before, reached = reached, up_to.quantize(step, ROUND_DOWN)
         shares.append(reached - before)
     return shares
 
@@ -71,15 +72,14 @@ def spread(total: Decimal, weights: Sequence[Decimal], step: Decimal) -> list[De
 def _by_month(line: InvoiceLine, terms: Terms, total: Decimal, now: datetime) -> list[Allowance]:
     months = months_of(line, Interval(terms.interval).months)
     weights = [weight if line.is_proration else Decimal(1) for _start, _end, weight in months]
+    shares = zip(months, spread(total, weights, CENT), strict=True)
+    granting = [(start, end, credits) for (start, end, _weight), credits in shares if credits > 0]
     return [
         # What is paid for begins at once, whatever clock its period is by.
         Allowance(
             line, terms, credits, min(start, now) if number == 0 else start, _expiry(start, end, terms, now)
         )
-        for number, ((start, end, _weight), credits) in enumerate(
-            zip(months, spread(total, weights, CENT), strict=True)
-        )
-        if credits > 0
+        for number, (start, end, credits) in enumerate(granting)
     ]
 
 

@@ -6,16 +6,20 @@ granted when that is paid. A cheaper one, and the end, begin with the next perio
 
 from __future__ import annotations
 
+import structlog
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from billing.customers.models import SavedMethod
-from billing.errors import SubscriptionFixed
+from billing.deferring import defer_subscription_sync
+from billing.errors import BillingError, SubscriptionFixed
 from billing.provider import provider
-from billing.subscriptions.models import Subscription, Terms
+from billing.subscriptions.models import GrantedLine, Subscription, Terms
 from billing.subscriptions.subscribing import find_plan, require_manager
 from billing.subscriptions.syncing import sync_subscription, take_over
+
+log = structlog.get_logger(__name__)
 
 
 def change_plan(user: User, subscription: Subscription, plan_code: str) -> Subscription:
@@ -38,7 +42,7 @@ def change_plan(user: User, subscription: Subscription, plan_code: str) -> Subsc
     if plan.code == terms.plan_code:
         return subscription
     Terms.of_plan(subscription, plan)
-    at_once = plan.price_minor > terms.price_minor
+    at_once = plan.price_minor > price_paid(subscription)
     with provider().place():
         asked_at = timezone.now()
         changed = provider().change_price(
@@ -48,7 +52,23 @@ def change_plan(user: User, subscription: Subscription, plan_code: str) -> Subsc
             at_once=at_once,
         )
         take_over(subscription.pk, changed, asked_at)
-        return sync_subscription(subscription.pk)
+        try:
+            return sync_subscription(subscription.pk)
+        except BillingError as error:  # Stripe has changed it: what it charged is granted by the job
+            log.warning("changed_not_synced", subscription=str(subscription.pk), code=error.code)
+            defer_subscription_sync(subscription.pk, changed.id)
+    return Subscription.objects.prefetch_related("all_terms").get(pk=subscription.pk)
+
+
+def price_paid(subscription: Subscription) -> int:
+    """Return the highest price that was charged for the running period: after a downgrade, the former plan's. Stripe
+    would pay back what a change to a lower price, made at once, leaves of it, though its credits stay.
+    """
+    lines = GrantedLine.objects.filter(
+        invoice__subscription=subscription, invoice__issued_at__gte=subscription.period_start
+    )
+    charged = subscription.all_terms.filter(stripe_price_id__in=lines.values("stripe_price_id"))
+    return max([subscription.terms.price_minor, *charged.values_list("price_minor", flat=True)])
 
 
 def set_ending(user: User, subscription: Subscription, *, ends: bool) -> Subscription:

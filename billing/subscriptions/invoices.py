@@ -16,7 +16,9 @@ from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
+from accounts.presence import wait_for_erasure
 from billing.checkout.fulfilment import fulfil_locked_purchase
+from billing.customers.permissions import who_pays
 from billing.deferring import defer_renewal_failed_mail
 from billing.provider import provider
 from billing.provider.objects import ProviderInvoice
@@ -45,9 +47,9 @@ def keep_invoice(
     if known is not None and known.purchase_id:
         return known
     report = _payment_report(invoice) if invoice.status == PAID else None
-    is_declined = invoice.status == OPEN and invoice.attempts > 0 and not _is_under_way(invoice)
     with transaction.atomic():
         take_turn(invoice.payment_intent_id)
+        wait_for_erasure(Subscription.objects.values_list("created_by", flat=True).get(pk=subscription_id))
         row = Subscription.objects.select_for_update(of=("self",)).get(pk=subscription_id)
         kept, _created = SubscriptionInvoice.objects.update_or_create(
             stripe_invoice_id=invoice.id,
@@ -70,15 +72,14 @@ def keep_invoice(
         )
         if report is not None and kept.purchase_id is None:
             _grant(row, kept, allowances_of(row, invoice, terms_at, timezone.now()), report, source)
-        elif is_declined and kept.failure_mailed_at is None:
+        elif row.status in Subscription.OWING and _is_declined(invoice) and kept.failure_mailed_at is None:
             defer_renewal_failed_mail(kept.pk)
     return kept
 
 
-def _is_under_way(invoice: ProviderInvoice) -> bool:
-    """Return whether a bank is still deciding, as it may for days about a debit."""
-    tried = invoice.open_intent_id
-    return bool(tried) and provider().retrieve_payment(tried).status == "processing"
+def _is_declined(invoice: ProviderInvoice) -> bool:
+    """Return whether it was tried and not paid. While a bank decides, for days about a debit, its subscription runs."""
+    return invoice.status == OPEN and invoice.attempts > 0
 
 
 def _payment_report(invoice: ProviderInvoice) -> PaymentReport:
@@ -124,7 +125,7 @@ def _purchase_of(
 ) -> Purchase:
     terms = allowances[-1].terms
     return Purchase(
-        user=row.created_by,
+        user=who_pays(row.account, row.created_by),
         account=row.account,
         package_code=terms.plan_code,
         package_name=_name(allowances[-1]),

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from billing.checkout.scheduled_grants import withdrawn
 from billing.money import Money
 from billing.plans.models import Interval, Plan, Rollover, recurring
 from billing.purchases.models import Purchase, ScheduledGrant
@@ -108,7 +109,10 @@ class Subscription(models.Model):
         """Return when the next credits come: those of a paid year, else with the next charge."""
         to_come = ScheduledGrant.objects.filter(purchase__invoice__subscription=self, lot=None)
         paid_for = to_come.filter(due_at__gt=Now(), purchase__status__in=["completed", "partially_refunded"])
-        return paid_for.aggregate(next=models.Min("due_at"))["next"] or self.next_charge_at
+        for each in paid_for.select_related("purchase").order_by("due_at"):
+            if each.position not in withdrawn(each.purchase.accepted_payment):
+                return each.due_at
+        return self.next_charge_at
 
     @property
     def open_invoice(self) -> SubscriptionInvoice | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.models import User
-from billing.discounts.models import Sale
+from billing.discounts.models import CodeAmount, Sale
 from billing.discounts.sales import sales_now
 from billing.packages.models import Package
 from tests.billing.calling import API, assert_problem, browser_of, post_json
@@ -100,3 +101,15 @@ def test_a_code_is_entered_in_the_shop_and_bought_with(sandbox: Sandbox, ada: Us
     code.packages.add(Package.objects.get(code="standard"))
     other = browser_of(UserFactory()).get("/credits/", {"code": "spring-20"}).content.decode()
     assert "isn’t for this package" in other
+
+
+def test_a_sale_that_rounds_to_nothing_is_none(ada: User) -> None:
+    Package.objects.filter(code="starter").update(price_minor=100)
+    Sale.objects.filter(pk=make_sale(1).pk).update(percent="0.40")
+    purchase = buy(ada, "").purchase
+    assert (purchase.price_minor, purchase.sale_name) == (100, "")
+
+
+def test_a_code_takes_off_what_stripe_can_charge(ada: User) -> None:
+    with pytest.raises(ValidationError, match="two decimal places"):
+        CodeAmount(discount_code=make_code(percent=None), currency="kwd", amount_minor=505).full_clean()

@@ -56,9 +56,9 @@ def test_a_plan_is_taken_changed_and_canceled_on_the_pages(
     assert ("Your plan" in shop, "Subscribe" in shop) == (True, False)
     changed = press(browser, "change", plan_code="max")
     assert ("Your plan is Max now." in changed, "Change to Plus, $40.00 a month" in changed) == (True, True)
-    assert "Your plan ends with its period." in press(browser, "ending", ends="1")
+    assert "Your plan ends at the end of its period." in press(browser, "ending", ends="1")
     assert "Keep the plan" in text(browser, "/credits/billing/")
-    assert "Your plan goes on." in press(browser, "ending", ends="0")
+    assert "Your plan continues." in press(browser, "ending", ends="0")
     assert "Your plan is Plus from the next period on." in press(browser, "change", plan_code="plus")
     assert "You already have a plan." in press(browser, "subscribe", plan_code="plus")
     assert "No plan on sale has this code." in press(browser, "change", plan_code="none")
@@ -73,6 +73,16 @@ def test_a_failed_renewal_shows_where_to_pay(sandbox: Sandbox, ada: User, accoun
     assert f'href="{behind.open_invoice.hosted_url}">Pay $40.00' in page
     assert "Change to" not in page
     assert "Pay the open invoice first." in press(browser_of(ada), "change", plan_code="max")
+
+
+def test_removing_the_last_card_of_a_plan_says_what_follows(
+    sandbox: Sandbox, ada: User, account: Account
+) -> None:
+    take_plan(sandbox, ada)
+    (card,) = shown_methods(account)
+    form = {"card": str(card.row.pk), "shown_for": "personal"}
+    said = browser_of(ada).post("/credits/billing/cards/remove", form, follow=True).content.decode()
+    assert "Your plan has no card left to charge." in said
 
 
 def test_the_card_made_default_pays_for_the_plan_too(sandbox: Sandbox, ada: User, account: Account) -> None:

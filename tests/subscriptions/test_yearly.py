@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from typing import cast
 
 import pytest
 from django.core.management import call_command
@@ -13,7 +15,7 @@ from django.utils import timezone
 from accounts.models import User
 from billing.checkout.scheduled_grants import defer_due_grants, grant_scheduled
 from billing.plans.models import Plan, add_months
-from billing.provider.objects import InvoiceLine
+from billing.provider.objects import InvoiceLine, ProviderInvoice
 from billing.purchases.log import Source
 from billing.purchases.models import Payment, Purchase, PurchaseEvent, ScheduledGrant
 from billing.refunds.claims import claim_of
@@ -22,9 +24,9 @@ from billing.refunds.refunding import RefundOrder, preview_refund, refund_purcha
 from billing.reporting.balance import unbalanced_currencies
 from billing.reporting.daily_figures import bring_figures_up_to_date
 from billing.reporting.to_come import paid_to_come
-from billing.subscriptions.allowances import months_of, spread
+from billing.subscriptions.allowances import allowances_of, months_of, spread
 from billing.subscriptions.changing import change_plan
-from billing.subscriptions.models import GrantedLine, Subscription
+from billing.subscriptions.models import GrantedLine, Subscription, Terms
 from core.days import day_of
 from credits.ledger.endings import close
 from credits.ledger.models import Account, Entry, Lot
@@ -187,6 +189,35 @@ def test_a_dispute_stops_what_is_to_come_until_it_is_won(
     proven()
 
 
+def test_what_a_dispute_held_back_comes_with_its_whole_life(
+    sandbox: Sandbox, taken: Subscription, account: Account
+) -> None:
+    dispute = sandbox.dispute(Payment.objects.get().stripe_charge_id)
+    told(sandbox, taken)
+    with no_triggers():  # it took five months, and what came meanwhile has expired
+        for each in ScheduledGrant.objects.filter(position__gt=1):
+            ago = timedelta(days=150)
+            moved = {"due_at": each.due_at - ago, "expires_at": cast(datetime, each.expires_at) - ago}
+            ScheduledGrant.objects.filter(pk=each.pk).update(**moved)
+    sandbox.close_dispute(dispute["id"], "won")
+    told(sandbox, taken)
+    for _ in range(2):
+        assert defer_due_grants() in (0, 1)
+        work()
+    late = Lot.objects.order_by("pk")[1]
+    assert late.expires_at is not None
+    assert late.expires_at > timezone.now() + timedelta(days=55)
+    assert len(lots(account)) > 3
+
+
+def test_the_next_credits_are_not_those_that_were_refunded(
+    sandbox: Sandbox, taken: Subscription, account: Account
+) -> None:
+    payment = Payment.objects.get()
+    at_stripe(sandbox, "refunds", payment_intent=payment.stripe_payment_intent_id, amount="36667")
+    assert told(sandbox, taken).next_grant_at == taken.period_end
+
+
 def test_a_refund_of_the_whole_year_takes_back_what_came(
     sandbox: Sandbox, taken: Subscription, account: Account
 ) -> None:
@@ -258,7 +289,19 @@ def test_months_are_counted_from_the_end_of_a_period() -> None:
     assert within[1][2] == 1
 
 
+def test_an_upgrade_just_before_a_month_ends_begins_with_the_next() -> None:
+    start = datetime(2027, 6, 30, 23, 59, 59, tzinfo=UTC)
+    line = InvoiceLine("il_1", 100, "price_1", False, start, datetime(2027, 9, 1, tzinfo=UTC), ())
+    line = replace(line, is_proration=True)
+    terms = Terms(
+        credits=Decimal("0.50"), price_minor=100, interval="year", rollover="none", stripe_price_id="price_1"
+    )
+    invoice = ProviderInvoice("in_1", "paid", 100, 100, "usd", "", 1, "pi_1", (line,), False, start)
+    found = allowances_of(Subscription(), invoice, lambda row, price: terms, start)
+    assert (found[0].due_at, found[0].credits > 0) == (start, True)
+
+
 def test_a_sum_is_spread_without_a_rest() -> None:
-    for total in (1, 11, 40_000, 99_999):
+    for total in (1, 11, 4034, 40_000, 99_999):
         shares = spread(Decimal(total), [Decimal(1)] * 12, Decimal(1))
         assert (sum(shares), max(shares) - min(shares) <= 1) == (total, True)

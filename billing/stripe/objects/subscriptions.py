@@ -61,7 +61,6 @@ def read_subscription_invoice(data: Json, lines: list[Any]) -> ProviderInvoice:
             hosted_url=words(data.get("hosted_invoice_url"), 2000),
             attempts=minor(data.get("attempt_count") or 0),
             payment_intent_id=_payment_of(_payments(data)),
-            open_intent_id=_payment_of(_payments(data, "open")),
             lines=tuple(_line(line) for line in lines),
             livemode=bool(data.get("livemode")),
             created=instant(data["created"]),
@@ -98,11 +97,11 @@ def _line(data: Json) -> InvoiceLine:
     )
 
 
-def _payments(data: Json, status: str = "paid") -> list[Any]:
-    """Return those payments of an invoice that were made, or are of another of Stripe's statuses."""
+def _payments(data: Json) -> list[Any]:
+    """Return those payments of an invoice that were made."""
     listed = (data.get("payments") or {}).get("data") or []
     return [
-        each for each in listed if each.get("status") == status and isinstance(each.get("payment"), Mapping)
+        each for each in listed if each.get("status") == "paid" and isinstance(each.get("payment"), Mapping)
     ]
 
 
