@@ -1,35 +1,25 @@
-"""Render a receipt or credit note as a one-page PDF. The same document gives the same bytes.
-
-The bundled DejaVu Sans covers Latin, Greek, Cyrillic, Hebrew, Arabic and more. Other characters, such as Chinese,
-become empty boxes, so that no name keeps a receipt from being rendered.
-"""
+"""Render a receipt or credit note as a one-page PDF. The same document gives the same bytes."""
 
 from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from pathlib import Path
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import override
-from fpdf import FPDF
-from fpdf.enums import XPos, YPos
-from fpdf.fonts import TTFFont
 
 from billing.money import Money
 from billing.purchases.models import Purchase
 from billing.receipts.models import Receipt
+from core.pdf import GREY, Sheet
 from credits.formatting import credits_amount
 
-FONTS = Path(__file__).with_name("fonts")
-FONT = "DejaVu"
-UNKNOWN = "□"
 # Millimetres on A4.
 MARGIN, WIDTH = 20, 170
 LEFT, RIGHT = 95, 75
 CREDITS, AMOUNT = 30, 50
-INK, GREY, LINE = 28, 105, 205
+LINE = 205
 LONG = 30  # characters
 
 
@@ -120,36 +110,14 @@ def _long(day: datetime.date) -> str:
     return date_format(day, "j F Y")
 
 
-class _Sheet(FPDF):
-    """A page, with methods to write on it."""
+class _Sheet(Sheet):
+    """The page of a receipt."""
 
     def __init__(self, receipt: Receipt, title: str) -> None:
-        super().__init__()
+        super().__init__(f"{title} {receipt.number}", receipt.seller_name, receipt.language)
         self.set_margin(MARGIN)
-        self.c_margin = 0
-        self.set_title(f"{title} {receipt.number}")
-        self.set_author(receipt.seller_name)
-        self.set_lang(receipt.language)
         self.set_creation_date(receipt.issued_at.astimezone(datetime.UTC))
-        self.add_font(FONT, fname=FONTS / "DejaVuSans.ttf")
-        self.add_font(FONT, style="B", fname=FONTS / "DejaVuSans-Bold.ttf")
-        self.set_text_shaping(True)
         self.add_page()
-
-    def normalize_text(self, text: str) -> str:
-        """Replace characters missing from the font; all text passes here."""
-        font = self.current_font
-        known = font.cmap if isinstance(font, TTFFont) else {}
-        return "".join(each if ord(each) in known else UNKNOWN for each in text)
-
-    def style(self, size: float, grey: int = INK, *, bold: bool = False) -> None:
-        self.set_font(FONT, "B" if bold else "", size)
-        self.set_text_color(grey)
-
-    def paragraph(self, text: str, width: float, height: float = 5) -> None:
-        """Write and wrap the text's lines, separately so that a right-to-left line doesn't reverse its neighbours."""
-        for line in text.splitlines():
-            self.multi_cell(width, height, line, align="L", new_x=XPos.LEFT, new_y=YPos.NEXT)
 
     def rule(self) -> None:
         self.set_draw_color(LINE)
