@@ -8,7 +8,7 @@ from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.views import APIView
 
-from billing.api import auto_top_up, cards, legacy, receipts, refunds, subscriptions, views
+from billing.api import auto_top_up, cards, legacy, receipts, redemptions, refunds, subscriptions, views
 from billing.api.webhook import WebhookView
 from credits.rates.api import EstimateView
 
@@ -43,6 +43,7 @@ urlpatterns: list[URLPattern] = [
     *_either_way(f"{V1}purchases/<str:purchase_id>/receipt", receipts.ReceiptView, "api-receipt"),
     *_either_way(f"{V1}refunds/<str:refund_id>/credit-note", receipts.CreditNoteView, "api-credit-note"),
     *_either_way(f"{V1}balance", views.BalanceView, "api-balance"),
+    *_either_way(f"{V1}redemptions", redemptions.RedemptionsView, "api-redemptions"),
     *_either_way(f"{V1}plans", subscriptions.PlansView, "api-plans"),
     *_either_way(f"{V1}subscriptions", subscriptions.SubscriptionsView, "api-subscriptions"),
     *_either_way(

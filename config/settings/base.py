@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "accounts.notes",
     "credits",
     "credits.rates",
+    "credits.redemption",
     "billing.stripe",
     "billing.plans",
     "billing.discounts",
@@ -263,6 +264,11 @@ GIFT_DAILY_LIMIT = env.amount("GIFT_DAILY_LIMIT", default="10000")
 GIFT_DAILY_COUNT = env.int("GIFT_DAILY_COUNT", default=20)
 # Hours after a purchase until its credits can be gifted, to leave time to notice a stolen card.
 GIFT_AFTER = timedelta(hours=env.int("GIFT_AFTER_HOURS", default=0))
+# The key of the redemption codes' hashes; empty: SECRET_KEY. With another key, no code made before is known.
+REDEMPTION_KEY = env("REDEMPTION_KEY", default="")
+# Wrong redemption codes within an hour, by a user or for a team, and from one address.
+REDEMPTION_FAILURES = env.int("REDEMPTION_FAILURES", default=10)
+REDEMPTION_ADDRESS_FAILURES = env.int("REDEMPTION_ADDRESS_FAILURES", default=100)
 # How many days ahead customers are notified of expiring credits.
 EXPIRY_WARNING_DAYS = env.int("EXPIRY_WARNING_DAYS", default=7)
 

@@ -58,6 +58,8 @@ LEFT_OUT = {
     },
     "auto_top_up_pause": {"created_at"},
     "credits_adjustment": {"asked_at"},
+    "redemption_codebatch": {"key", "created_at"},
+    "redemption_code": {"batch_id", "code_hash", "last4", "uses_left"},
     "rates_rate": set(),
     "rates_markup": set(),
     "teams_membership": {"joined_at"},

@@ -33,9 +33,10 @@ from billing.stripe.objects.events import KINDS
 from core.errors import DomainError
 from credits.adjustments.models import Adjustment
 from credits.ledger.models import Account, Clawback, Entry, Hold, Lot
-from credits.management.commands import check_ledger, export_ledger, grant_credits
+from credits.management.commands import check_ledger, export_ledger, grant_credits, make_codes
 from credits.proof.checking import INVARIANTS
 from credits.rates.management.commands import load_rates
+from credits.redemption.models import Code, CodeBatch, Redemption
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GO_LIVE = (ROOT / "docs/go-live.md").read_text()
@@ -176,7 +177,7 @@ def test_every_finding_of_reconciliation_is_explained() -> None:
 
 def test_every_command_is_documented() -> None:
     ours = (forget_events, load_catalog, load_rates, rebuild_figures, reconcile, seed_demo, sync_catalog)
-    others = (check_ledger, check_stripe, erase_user, export_ledger, grant_credits, set_up_portal)
+    others = (check_ledger, check_stripe, erase_user, export_ledger, grant_credits, make_codes, set_up_portal)
     modules = (*ours, *others)
     for module in modules:
         name = module.__name__.rsplit(".", 1)[1]
@@ -240,6 +241,14 @@ def test_every_guard_of_adjustments_is_documented() -> None:
     assert not {*names, *(constraint.name for constraint in Adjustment._meta.constraints)} - documented
     for status in Adjustment.Status:
         assert status.value in documented
+
+
+def test_every_guard_of_redemption_codes_is_documented() -> None:
+    documented = in_code((ROOT / "docs/redemption-codes.md").read_text())
+    for model in (CodeBatch, Code, Redemption):
+        triggers = [trigger.name for trigger in getattr(model._meta, "triggers", [])]
+        names = {*triggers, *(constraint.name for constraint in model._meta.constraints)}
+        assert not names - documented, model
 
 
 # --- Links, targets -------------------------------------------------------------------------------------------------

@@ -1,0 +1,27 @@
+"""Define why a code or a batch is refused."""
+
+from __future__ import annotations
+
+from core.errors import DomainError
+
+
+class CodeInvalid(DomainError):
+    """Nothing to redeem: the code is unknown, used up, expired, revoked, or was redeemed for this account. Which of
+    these isn't disclosed.
+    """
+
+    code = "code_invalid"
+    status = 404
+
+
+class InvalidBatch(DomainError):
+    """A batch of codes that can't be made; ``field`` in the params names what is wrong."""
+
+    code = "invalid_batch"
+
+
+class BatchAlreadyMade(DomainError):
+    """The form was sent before: its codes were shown then, and can't be shown again. ``batch`` is its id."""
+
+    code = "batch_already_made"
+    status = 409
