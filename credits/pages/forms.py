@@ -10,6 +10,7 @@ from core.amounts.form_fields import AmountField
 from core.errors import DomainError
 from credits.errors import InsufficientCredits, InvalidAmount
 from credits.formatting import credits_amount
+from credits.redemption.codes import LONGEST_INPUT
 
 NO_AMOUNT = gettext_lazy("Enter a number above zero, such as 500 or 2.5.")
 AMOUNT_ERRORS = {"required": NO_AMOUNT, "invalid": NO_AMOUNT}
@@ -43,3 +44,9 @@ class GiftForm(CreditsForm):
 class ThresholdForm(CreditsForm):
     amount_field = "threshold"
     threshold = AmountField(required=False, error_messages=AMOUNT_ERRORS, localize=False)
+
+
+class RedeemForm(CreditsForm):
+    code = forms.CharField(
+        max_length=LONGEST_INPUT, error_messages={"required": gettext_lazy("Enter the code.")}
+    )
