@@ -43,6 +43,8 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Entries"), "receipt_long", "credits_entry"),
                 _item(_("Holds"), "lock_clock", "credits_hold"),
                 _item(_("Adjustments"), "tune", "credits_adjustment"),
+                _item(_("Code batches"), "redeem", "redemption_codebatch"),
+                _item(_("Redemption codes"), "qr_code", "redemption_code"),
             ],
         },
         {

@@ -41,6 +41,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "audit.view_auditentry",
         "credits.adjust_credits",
         "credits.approve_adjustment",
+        "redemption.add_codebatch",
+        "redemption.change_codebatch",
         "credits.change_hold",
         "notes.add_note",
     ),

@@ -6,5 +6,15 @@ from credits.admin.adjustments import AdjustmentAdmin
 from credits.admin.entries import EntryAdmin
 from credits.admin.holds import HoldAdmin
 from credits.admin.lots import LotAdmin
+from credits.admin.redemption import CodeAdmin, CodeBatchAdmin
 
-__all__ = ["AccountAdmin", "AdjustmentAdmin", "EntryAdmin", "HoldAdmin", "LotAdmin", "related"]
+__all__ = [
+    "AccountAdmin",
+    "AdjustmentAdmin",
+    "CodeAdmin",
+    "CodeBatchAdmin",
+    "EntryAdmin",
+    "HoldAdmin",
+    "LotAdmin",
+    "related",
+]

@@ -114,10 +114,10 @@ def _terms(data: dict[str, Any]) -> Terms:
         key=data["key"],
         reference=data["reference"],
         promotional=data["promotional"],
-        expires_at=_end_of(data["last_day"]),
+        expires_at=end_of(data["last_day"]),
     )
 
 
-def _end_of(day: date | None) -> datetime | None:
+def end_of(day: date | None) -> datetime | None:
     """Return the end of the day in the time zone of the member of staff, as pages show it."""
     return None if day is None else datetime.combine(day, time.max, tzinfo=timezone.get_current_timezone())
