@@ -38,6 +38,7 @@ from credits.rates.api import EstimateQuerySerializer
 from credits.rates.card_file import read_card
 from credits.rates.errors import RateCardError
 from credits.rates.models import Markup, Rate
+from credits.redemption.models import CodeBatch
 from tests.admin.rows import make_books
 from tests.support.builders import UserFactory
 
@@ -140,6 +141,10 @@ FORMS: dict[str, Door] = {
     "a custom amount's increment": lambda text: _admin_form(CustomAmount, "increment", text),
     "a custom amount's credits": lambda text: _admin_form(CustomAmount, "credits_per_unit", text),
     "a custom amount's validity": lambda text: _admin_form(CustomAmount, "validity_days", text),
+    "a redemption code's credits": lambda text: _admin_form(CodeBatch, "credits", text),
+    "a redemption code's uses": lambda text: _admin_form(CodeBatch, "uses", text),
+    "a batch's number of codes": lambda text: _admin_form(CodeBatch, "count", text),
+    "the validity of a code's credits": lambda text: _admin_form(CodeBatch, "validity_days", text),
     "a rate's price": lambda text: _admin_form(Rate, "price", text),
     "a rate's number of units": lambda text: _admin_form(Rate, "per", text),
     "a markup": lambda text: _admin_form(Markup, "percent", text),

@@ -127,7 +127,7 @@ class CodeBatchAdmin(Revocable, StaffMayLook):
     @once_per_row
     def codes_shown(self, batch: CodeBatch) -> str:
         codes = _with_first_redemption(batch.codes.select_related("batch").order_by("pk")[:LISTED])
-        headers = (_("code"), _("state"), _("redeemed by"), _("redeemed"))
+        headers = (_("Code"), _("State"), _("Redeemed by"), _("Redeemed"))
         return plain_table(headers, [(link_to(code), _state_of(code), *_first_of(code)) for code in codes])
 
     @display(description=_("list"))
@@ -139,8 +139,10 @@ class CodeBatchAdmin(Revocable, StaffMayLook):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        # Their pages would come in place of the one with the codes.
+        hidden = {"show_save_and_add_another": False, "show_save_and_continue": False}
         try:
-            response: HttpResponse = super().add_view(request, form_url, extra_context)
+            response: HttpResponse = super().add_view(request, form_url, {**(extra_context or {}), **hidden})
         except BatchAlreadyMade as error:
             messages.warning(request, error.message)
             return redirect("admin:redemption_codebatch_change", error.params["batch"])
@@ -243,7 +245,7 @@ class CodeAdmin(Revocable, LongListAdmin):
     @once_per_row
     def redemptions_shown(self, code: Code) -> str:
         latest = code.redemptions.select_related("user", "account__owner", "account__team").order_by("-use")
-        headers = (_("redeemed"), _("by"), _("account"), _("entry"))
+        headers = (_("Redeemed"), _("Redeemed by"), _("Account"), _("Entry"))
         return plain_table(
             headers,
             [

@@ -161,5 +161,5 @@ def _redeemed_before(account: Account, code_hash: str, key: str) -> Redeemed:
 
 def _invalid() -> CodeInvalid:
     return CodeInvalid(
-        _("This code isn’t valid. Check it for typing mistakes, or whether it was used before."), field="code"
+        _("This code isn’t valid. Check it for typos, and whether it was already used."), field="code"
     )

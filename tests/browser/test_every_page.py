@@ -238,6 +238,16 @@ def gift_after_a_switch(visit: Visit) -> None:
     expect(visit.page.get_by_role("alert")).to_be_visible()
 
 
+def redeem(visit: Visit) -> None:
+    visit.page.goto("/credits/redeem/")
+
+
+def redeem_refused(visit: Visit) -> None:
+    visit.page.goto("/credits/redeem/#7K3M-Q9TX-0ZB4-WHE2")
+    visit.page.get_by_role("button", name="Redeem").click()
+    expect(visit.page.get_by_text("This code isn’t valid.")).to_be_visible()
+
+
 def act_for_the_team(page: Page) -> None:
     page.goto("/teams/")
     page.get_by_role("button", name="Switch").click()
@@ -291,6 +301,8 @@ PAGES: dict[str, tuple[Callable[[Visit], None], str]] = {
     "not_found_404": (not_found, "Page not found"),
     "account_switched_409": (switched_accounts, "You switched accounts"),
     "gift_after_a_switch": (gift_after_a_switch, "Send credits"),
+    "redeem": (redeem, "Redeem a code"),
+    "redeem_refused": (redeem_refused, "Redeem a code"),
     "stale_form_403": (stale_form, "This page expired"),
     "forbidden_403": (broken(PermissionDenied()), "This account doesn’t have access"),
     "bad_request_400": (broken(SuspiciousOperation()), "We couldn’t understand that request"),

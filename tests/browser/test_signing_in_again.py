@@ -93,6 +93,7 @@ def forms_of(team: Team) -> list[tuple[str, str]]:
         ("/credits/statement/", "/accounts/time-zone"),
         ("/credits/statement/", "/credits/my-data"),
         ("/credits/gift/", "/credits/gift/"),
+        ("/credits/redeem/", "/credits/redeem/"),
         ("/teams/", "/teams/"),
         ("/credits/history/?status=failed", "/teams/switch"),
         (f"/teams/join?token={token_of(invited.pk)}", "/teams/join"),

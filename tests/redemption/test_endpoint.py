@@ -151,7 +151,7 @@ def test_a_code_redeemed_on_a_teams_page_is_the_teams(ada: User) -> None:
     team = create_team(ada, "Engines")
     client = browser_of(ada)
     client.post("/teams/switch", {"team": str(team.pk), "next": PAGE})
-    assert "The credits go to Engines at once." in client.get(PAGE).content.decode()
+    assert "The credits are added for Engines at once." in client.get(PAGE).content.decode()
     assert send(client, new_batch().codes[0], shown_for=str(team.pk)).status_code == 302
     assert "100 credits added for Engines. They don’t expire." in client.get(PAGE).content.decode()
     assert balance_of(ada, team) == 100

@@ -231,6 +231,8 @@ def test_the_pages_show_state_and_who_redeemed_what(as_clerk: Client) -> None:
     page = read(as_clerk, page_of(code))
     assert "grace" in page
     assert page_of(code.redemptions.get().entry) in page
+    customer = read(as_clerk, reverse("customer", args=[grace.pk]))
+    assert f"100 credits with code …{code.last4}" in customer
     assert rows_of(as_clerk, list_of(Code), q=new.codes[0][-4:].lower()) == [code]
     assert len(rows_of(as_clerk, list_of(Code), batch__id__exact=str(new.batch.pk))) == 3
 

@@ -21,23 +21,23 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--credits", required=True, help="what each code brings")
-        parser.add_argument("--count", type=int, required=True, help="how many codes")
-        parser.add_argument("--uses", type=int, default=1, help="how many accounts can redeem the same code")
+        parser.add_argument("--count", required=True, help="how many codes")
+        parser.add_argument("--uses", default="1", help="how many accounts can redeem the same code")
         parser.add_argument("--expires", help="last day (2026-12-31), or time with offset, for redeeming")
-        parser.add_argument("--valid-days", type=int, help="how long the credits last once redeemed")
+        parser.add_argument("--valid-days", help="how long the credits last once redeemed")
         parser.add_argument("--name", help="for staff, such as an event")
         parser.add_argument("--reason", default="make_codes", help="kept in the audit log")
 
     def handle(self, *args: Any, **options: Any) -> None:
         terms = BatchTerms(
             name=options["name"] or f"make_codes {timezone.now():%Y-%m-%d %H:%M}",
-            credits=_amount(options["credits"]),
-            count=options["count"],
+            credits=_amount("credits", options["credits"]),
+            count=_whole("count", options["count"]),
             reason=options["reason"],
             key=uuid4(),
-            uses=options["uses"],
+            uses=_whole("uses", options["uses"]),
             expires_at=_moment(options["expires"]) if options["expires"] else None,
-            validity_days=options["valid_days"],
+            validity_days=_whole("valid-days", options["valid_days"]) if options["valid_days"] else None,
         )
         try:
             new = make_batch(terms, None)
@@ -49,11 +49,18 @@ class Command(BaseCommand):
         self.stderr.write(f"Batch {new.batch.pk}: {new.batch.name}. These codes can't be shown again.")
 
 
-def _amount(text: str) -> Decimal:
+def _amount(option: str, text: str) -> Decimal:
     try:
         return parse_amount(text)
     except NotAnAmount as error:
-        raise CommandError(f"--credits: {error}. Nothing was made.") from error
+        raise CommandError(f"--{option}: {error}. Nothing was made.") from error
+
+
+def _whole(option: str, text: str) -> int:
+    number = _amount(option, text)
+    if number != int(number):
+        raise CommandError(f"--{option}: {text} is not a whole number. Nothing was made.")
+    return int(number)
 
 
 def _moment(text: str) -> datetime:

@@ -19,6 +19,7 @@ from credits.gifts import giving as gifts
 from credits.ledger import operations as ledger
 from tests.admin.rows import make_adjustment, make_dispute, make_purchase, make_refund, pay
 from tests.credits.builders import grant
+from tests.redemption.builders import new_code, redeem_code
 from tests.support.builders import UserFactory
 
 
@@ -74,7 +75,9 @@ def bill(row: Subscription, number: str, **facts: Any) -> SubscriptionInvoice:
 
 
 def live_through_everything(user: User, staff: User) -> Purchase:
-    """A purchase with a receipt, a refund and a dispute, a note, an adjustment, a gift each way, a plan, and emails."""
+    """A purchase with a receipt, a refund and a dispute, a note, an adjustment, a gift each way, a redeemed
+    code, a plan, and emails.
+    """
     purchase = buy(user, stripe_customer_id=f"cus_{user.pk.hex}")
     issue_receipt(purchase.pk)
     now = timezone.now()
@@ -87,6 +90,7 @@ def live_through_everything(user: User, staff: User) -> Purchase:
     grant(purchase.account, 100)
     give(user, friend)
     give(friend, user)
+    redeem_code(user, new_code())
     plan = subscribe(user, uuid4().hex, status="canceled", ended_at=now)
     bill(plan, uuid4().hex, purchase=purchase, failure_mailed_at=now)
     Purchase.objects.filter(pk=purchase.pk).update(confirmation_sent_at=now)

@@ -53,7 +53,7 @@ def in_group(name: str) -> Client:
 def test_every_part_is_there(purchase: Purchase, as_clerk: Client) -> None:
     page = read(as_clerk, url_of(purchase.user_id))
 
-    for shown in ("Ada Lovelace", "1,100", "$10.00", "Called about", "Visa •••• 4242", "Won", "Last sign-in"):
+    for shown in ("Ada Lovelace", "1,200", "$10.00", "Called about", "Visa •••• 4242", "Won", "Last sign-in"):
         assert shown in page, shown
     payment = purchase.accepted_payment
     assert payment is not None

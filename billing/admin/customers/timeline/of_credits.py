@@ -1,4 +1,4 @@
-"""Tell of gifts and adjustments."""
+"""Tell of gifts, redemption codes and adjustments."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from credits.adjustments.models import Adjustment
 from credits.formatting import credits_amount, credits_change
 from credits.gifts.models import Gift
 from credits.ledger.models import Entry
+from credits.redemption.models import Code, Redemption
 
 
 def gifts_sent(customer: Customer) -> QuerySet[Gift]:
@@ -35,6 +36,17 @@ def _gift_received(gift: Gift) -> Line:
     )
 
 
+def _redemptions(customer: Customer) -> QuerySet[Redemption]:
+    return customer.rows(Redemption).select_related("code", "entry")
+
+
+def _redemption(redemption: Redemption) -> Line:
+    told = {"credits": credits_amount(redemption.entry.amount), "code": redemption.code}
+    return Line(
+        _("Redemption code"), _("%(credits)s credits with code %(code)s") % told, admin_page(redemption.code)
+    )
+
+
 def _adjustments(customer: Customer) -> QuerySet[Adjustment]:
     return customer.rows(Adjustment)
 
@@ -47,5 +59,6 @@ def _adjustment(adjustment: Adjustment) -> Line:
 CREDITS = [
     Source("gift-sent", Gift, "created_at", gifts_sent, _gift_sent, Entry),
     Source("gift-received", Gift, "created_at", gifts_received, _gift_received, Entry),
+    Source("redemption", Redemption, "redeemed_at", _redemptions, _redemption, Code),
     Source("adjustment", Adjustment, "asked_at", _adjustments, _adjustment),
 ]
