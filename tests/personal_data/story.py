@@ -34,6 +34,7 @@ from credits.notices import low_balance
 from tests.accounts.browsers import Browser
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
+from tests.redemption.builders import new_code, redeem_code
 from tests.returns.asking import refund
 from tests.returns.selling import charge_of
 from tests.support.builders import UserFactory, put_on_sale, start
@@ -74,6 +75,7 @@ def tell(sandbox: Sandbox, site: str) -> Story:
     take_plan(sandbox, person)
     give(person, friend, "A present from Zenobia")
     give(friend, person, "Dear Zenobia, thank you")
+    redeem_code(person, new_code())
     team = work_in_teams(person, friend)
     refund(purchase, 450, note="Zenobia Quillfeather wrote to us")
     deliver(sandbox)

@@ -23,6 +23,7 @@ from billing.admin.roles import bring_groups_up_to_date
 from billing.privacy.export import export_files, left_out_models, write_export
 from credits.gifts import giving as gifts
 from credits.ledger.models import Account, Entry
+from credits.redemption.models import Redemption
 from tests.personal_data.story import AT_CHECKOUT, EMAIL, FINGERPRINT, FIRST, SUBJECT, Story, buy
 from tests.support.builders import UserFactory, put_on_sale
 from tests.support.sandbox import Sandbox
@@ -106,6 +107,9 @@ def test_the_files_say_what_is_held(story: Story) -> None:
         "A present from Zenobia",
         "Dear Zenobia, thank you",
     }
+    (redeemed,) = rows_of(files["redemptions.csv"])
+    assert (redeemed["credits"], redeemed["team"]) == ("100.000000", "")
+    assert redeemed["code_ends_in"] == Redemption.objects.get().code.last4
     events = [json.loads(line) for line in files["stripe-events.jsonl"].splitlines()]
     assert AT_CHECKOUT in json.dumps(events)
     assert {row["status"] for row in rows_of(files["disputes.csv"])} == {"won"}

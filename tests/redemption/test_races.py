@@ -16,6 +16,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Sum
 
 from accounts.models import User
+from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
 from credits.proof.checking import find_violations
 from credits.redemption import redeeming
@@ -69,6 +70,7 @@ def test_of_fifty_at_once_as_many_win_as_there_are_uses() -> None:
 
 def test_one_user_at_once_redeems_a_code_for_many_once() -> None:
     code, ada = new_code(uses=50), UserFactory.create()
+    ledger.open_account(ada)  # opening it makes them wait as well
     outcomes = at_once(*[partial(outcome, ada, code)] * 8)
     assert sorted(outcomes) == ["CodeInvalid"] * 7 + ["redeemed"]
     assert balance_of(ada) == 100

@@ -113,6 +113,15 @@ def test_a_code_has_eighty_random_bits_and_nothing_that_looks_alike() -> None:
         assert len({each[place] for each in characters}) == 32, place
 
 
+def test_a_code_is_known_by_its_key_only_which_outlives_the_secret_key(ada: User, settings: Any) -> None:
+    codes = new_batch(count=2).codes
+    settings.REDEMPTION_KEY = "another key"
+    with pytest.raises(CodeInvalid):
+        redeem_code(ada, codes[0])
+    settings.REDEMPTION_KEY, settings.SECRET_KEY = settings.SECRET_KEY, "a new secret key"
+    assert redeem_code(ada, codes[0]).amount == 100
+
+
 # --- Refusals -------------------------------------------------------------------------------------------------------
 
 
