@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.cache import cache
 from playwright.sync_api import expect
@@ -10,7 +12,6 @@ from accounts.models import User
 from credits.redemption.links import link_of
 from credits.redemption.models import CodeBatch
 from tests.admin.pages import add_to
-from tests.browser.test_signing_in_again import set_password, sign_in
 from tests.browser.walking import OpenPage
 from tests.redemption.builders import balance_of, new_code
 
@@ -18,18 +19,22 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_a_scanned_code_is_filled_in_after_signing_in(
-    open_page: OpenPage, buyer: User, live_server: object
+    open_page: OpenPage, buyer: User, live_server: Any, settings: Any
 ) -> None:
     cache.clear()
-    set_password(buyer)
+    settings.SITE_URL = live_server.url
+    buyer.set_password("correct horse")
+    buyer.save()
     code = new_code(validity_days=30)
     page = open_page()
     sent: list[str] = []
     page.on(
         "request", lambda request: sent.append(f"{request.url} {request.post_data or ''} {request.headers}")
     )
-    page.goto(f"/credits/redeem/#{link_of(code).partition('#')[2]}")
-    sign_in(page)
+    page.goto(link_of(code))
+    page.fill("#id_username", buyer.username)
+    page.fill("#id_password", "correct horse")
+    page.locator("form:has(#id_password) button").click()
     expect(page.get_by_label("Code")).to_have_value(code)
     assert "#" not in page.url
     assert not [each for each in sent if code in each]
