@@ -68,6 +68,11 @@ def defer_card_expires_mail(method_id: UUID) -> None:
     defer("billing.send_card_expires", method_id=str(method_id))
 
 
+def defer_referral_mail(reward_id: UUID) -> None:
+    """Email a user that they were rewarded for a referral."""
+    defer("billing.send_referral_mail", reward_id=str(reward_id))
+
+
 def defer_scheduled_grants(purchase_id: UUID) -> None:
     """Grant what is due of a purchase whose credits come in several lots."""
     lock = f"scheduled:{purchase_id}"

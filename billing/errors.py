@@ -78,6 +78,13 @@ class CodeMinimum(CodeRefused):
     code = "code_minimum"
 
 
+class ReferralsOff(BillingError):
+    """No reward for referrals is set (REFERRAL_REWARD)."""
+
+    code = "referrals_off"
+    status = 404
+
+
 class CustomAmountsNotSold(BillingError):
     """Buyers can't choose the amount in this currency."""
 

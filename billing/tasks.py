@@ -15,11 +15,20 @@ from billing.customers import at_stripe
 from billing.deferring import defer_reconciliation
 from billing.errors import NothingToGoOnWith
 from billing.inbox import retention
-from billing.mail import auto_top_up, card_expires, confirmation, payment_failed, renewal_failed, reversals
+from billing.mail import (
+    auto_top_up,
+    card_expires,
+    confirmation,
+    payment_failed,
+    referral_rewarded,
+    renewal_failed,
+    reversals,
+)
 from billing.privacy import erasure
 from billing.purchases.log import Source
 from billing.purchases.models import PurchaseEvent
 from billing.reconciliation import comparing, runs
+from billing.referrals import rewarding
 from billing.refunds import refunding
 from billing.reporting import daily_figures
 from billing.subscriptions import syncing
@@ -142,6 +151,24 @@ def grant_due(timestamp: int) -> None:
 def grant_scheduled(purchase_id: str) -> None:
     """Grant what is due of a purchase whose credits come in several lots."""
     scheduled_grants.grant_scheduled(UUID(purchase_id), Source(PurchaseEvent.Source.JOB))
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(
+    name="billing.watch_referrals",
+    queue=MONEY,
+    queueing_lock="billing.watch_referrals",
+    lock="billing.watch_referrals",
+)
+def watch_referrals(timestamp: int) -> None:
+    """Reward referrals that are due, and claw back those whose payment was refunded or disputed."""
+    rewarding.watch_referrals()
+
+
+@app.task(name="billing.send_referral_mail", queue=MAIL, retry=PATIENTLY)
+def send_referral_mail(reward_id: str) -> None:
+    """Email a user that they were rewarded for a referral, once."""
+    referral_rewarded.send_referral_mail(UUID(reward_id))
 
 
 @app.task(name="billing.send_renewal_failed", queue=MAIL, retry=PATIENTLY)

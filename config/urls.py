@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 
 from accounts.views import SignOutView, admin_sign_in, back_channel_logout
 from billing.admin.dashboard.page import figures_view
+from billing.pages.referral import follow_link
 from config.redirects import credits_app_index
 
 handler500 = "core.failures.server_error"
@@ -17,6 +18,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="credits", query_string=True), name="home"),
     path("credits/", include("billing.pages.urls")),
     path("credits/", include("credits.pages.urls")),
+    path("r/<str:code>", follow_link, name="referral"),
     path("api/v1/credits/", include("credits.api.urls")),
     path("api/", include("billing.api.urls")),
     path("accounts/", include("accounts.urls")),

@@ -34,9 +34,12 @@ from billing.mail.auto_top_up import send_auto_top_up_mail
 from billing.mail.card_expires import send_card_expires_mail
 from billing.mail.confirmation import send_purchase_confirmation
 from billing.mail.payment_failed import send_payment_failed_mail
+from billing.mail.referral_rewarded import send_referral_mail
 from billing.mail.renewal_failed import send_renewal_failed_mail
 from billing.mail.reversals import send_refund_mail, tell_staff_of_dispute
 from billing.purchases.models import Purchase
+from billing.referrals.models import Referral, Reward
+from billing.referrals.referrers import referrer_of
 from billing.refunds.models import Dispute, Refund
 from billing.subscriptions.models import Subscription, SubscriptionInvoice, Terms
 from credits.gifts import giving as gifts
@@ -245,6 +248,18 @@ def send_auto_top_ups(person: User, team: Team) -> None:
         send_card_expires_mail(card.pk)
 
 
+def send_rewards(person: User) -> None:
+    referral = Referral.objects.create(
+        referrer=referrer_of(person), referred=numbered(40), due_at=timezone.now(), rewarded_at=timezone.now(),
+        state=Referral.State.REWARDED, purchase=paid(numbered(41)),
+    )  # fmt: skip
+    for user in (person, referral.referred):
+        account = ledger.open_account(user)
+        lot = lot_for(account, 5)
+        reward = Reward.objects.create(referral=referral, account=account, lot_id=lot, amount=Decimal(10))
+        assert send_referral_mail(reward.pk)
+
+
 def send_invitations(person: User, team: Team) -> None:
     caps = [None, *(Cap(Decimal(5), period) for period in Period)]
     for number, cap in enumerate(caps):
@@ -272,6 +287,7 @@ def test_every_word_of_every_mail_can_be_translated(person: User, team: Team) ->
     send_low_balances(person, team)
     send_invitations(person, team)
     send_auto_top_ups(person, team)
+    send_rewards(person)
     template_rendered.disconnect(note)
 
     there_are = {f"emails/{path.name}" for path in Path("templates/emails").iterdir()}

@@ -48,7 +48,7 @@ class PersonThrottle(BaseThrottle):
 
 
 class LimitPeople(MiddlewareMixin):
-    """Middleware that counts page requests of signed-in users. Anonymous visitors only reach the sign-in page."""
+    """Middleware that counts page requests of signed-in users. Others reach only the sign-in page and shared links."""
 
     def process_view(
         self, request: HttpRequest, view: Any, arguments: tuple[Any, ...], named: dict[str, Any]

@@ -58,8 +58,8 @@ def csv_file(
 class PersonalData:
     """One app's part of a user's personal data. Every method does nothing unless overridden.
 
-    Locks are taken in the order of ``lock_rank``, as everywhere: 1 purchases, 2 teams, 3 accounts. Parts are erased in
-    reverse order of registration, so dependent rows go first.
+    Locks are taken in the order of ``lock_rank``, as everywhere: 1 purchases, 2 teams, referrers, 3 accounts. Parts
+    are erased in reverse order of registration, so dependent rows go first.
     """
 
     lock_rank = 0

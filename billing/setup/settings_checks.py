@@ -8,6 +8,14 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
+from credits.amounts import positive_amount
+from credits.errors import InvalidAmount
+
+REFERRAL_BOUNDS = {
+    "REFERRAL_WAIT_DAYS": (0, 365),
+    "REFERRAL_CAP": (1, 1_000_000),
+    "REFERRAL_VALID_DAYS": (1, 36_500),
+}
 SECRET_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9]{24,}")
 WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]{24,}")
 # Stripe reports what has already happened, so it can't be refused: "block" is no choice here.
@@ -27,6 +35,7 @@ def find_configuration_errors() -> Iterator[str]:
     if not SHORTEST_CHECKOUT <= settings.CHECKOUT_SESSION_LIFETIME <= LONGEST_CHECKOUT:
         yield "CHECKOUT_SESSION_MINUTES must be 31 to 1439; Stripe allows 30 minutes to 24 hours."
     yield from _receipt_errors()
+    yield from _referral_errors()
     yield from _front_end_errors(settings.FRONTEND_URL)
     key: str = settings.STRIPE_SECRET_KEY
     if settings.DEBUG and "_live_" in key:
@@ -44,6 +53,17 @@ def _receipt_errors() -> Iterator[str]:
     for name in ("RECEIPT_PREFIX", "CREDIT_NOTE_PREFIX"):
         if not RECEIPT_PREFIX.fullmatch(getattr(settings, name)):
             yield f"{name} must be 1 to 20 letters, digits or hyphens: it starts numbers and file names."
+
+
+def _referral_errors() -> Iterator[str]:
+    try:
+        if settings.REFERRAL_REWARD:
+            positive_amount(settings.REFERRAL_REWARD)
+    except InvalidAmount as error:
+        yield f"REFERRAL_REWARD must be credits, or 0 for none. {error.message}"
+    for name, (least, most) in REFERRAL_BOUNDS.items():
+        if not least <= getattr(settings, name) <= most:
+            yield f"{name} must be {least} to {most}."
 
 
 def _front_end_errors(url: str) -> Iterator[str]:

@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "billing.customers",
     "billing.purchases",
     "billing.auto_top_up",
+    "billing.referrals",
     "billing.subscriptions",
     "billing.inbox",
     "billing.refunds",
@@ -271,6 +272,16 @@ REDEMPTION_FAILURES = env.int("REDEMPTION_FAILURES", default=10)
 REDEMPTION_ADDRESS_FAILURES = env.int("REDEMPTION_ADDRESS_FAILURES", default=100)
 # How many days ahead customers are notified of expiring credits.
 EXPIRY_WARNING_DAYS = env.int("EXPIRY_WARNING_DAYS", default=7)
+
+# --- Referrals ----------------------------------------------------------------------------------------------------
+# Credits for the referrer and for the referred user each; 0: there are no referrals.
+REFERRAL_REWARD = env.amount("REFERRAL_REWARD", default="0")
+# Days from the referred user's first payment to the reward, to leave time for refunds and disputes.
+REFERRAL_WAIT_DAYS = env.int("REFERRAL_WAIT_DAYS", default=14)
+# The most rewards of one referrer.
+REFERRAL_CAP = env.int("REFERRAL_CAP", default=20)
+# Days until the granted credits expire.
+REFERRAL_VALID_DAYS = env.int("REFERRAL_VALID_DAYS", default=365)
 
 # --- Adjustments --------------------------------------------------------------------------------------------------
 # Credits that one member of staff may adjust alone within 24 hours; more needs a second person's approval.

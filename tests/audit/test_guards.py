@@ -30,6 +30,8 @@ LEFT_OUT = {
     "discounts_discountcode": {"created_at"},
     "discounts_codeamount": set(),
     "discounts_sale": {"created_at"},
+    "referrals_referrer": {"user_id", "created_at"},
+    "referrals_referral": {"referred_id", "created_at"},
     "refunds_refund": {"idempotency_key", "created_at", "mailed_at"},
     "reconciliation_reconciliationfinding": {
         "run_id", "key", "kind", "detail", "purchase_id", "subscription_id", "session_id", "times", "found_at",

@@ -6,6 +6,7 @@ import datetime
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -215,3 +216,22 @@ def test_no_error_names_a_secrets_value(settings: Any) -> None:
     assert "placeholder" in said
     assert "wrong_but_secret" not in said
     assert LIVE_KEY not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REFERRAL_REWARD", Decimal("0.0000001")),
+        ("REFERRAL_REWARD", Decimal(10) ** 18),
+        ("REFERRAL_WAIT_DAYS", -1),
+        ("REFERRAL_WAIT_DAYS", 366),
+        ("REFERRAL_CAP", 0),
+        ("REFERRAL_VALID_DAYS", 0),
+        ("REFERRAL_VALID_DAYS", 36_501),
+    ],
+)
+def test_a_referral_setting_that_could_not_be_kept_is_refused(settings: Any, name: str, value: Any) -> None:
+    assert not [error for error in find_configuration_errors() if "REFERRAL" in error]
+    setattr(settings, name, value)
+    (found,) = [error for error in find_configuration_errors() if "REFERRAL" in error]
+    assert found.startswith(f"{name} must be")

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from accounts.clients.models import ApiClient
@@ -24,6 +24,9 @@ from billing.checkout.starting import StartedPurchase
 from billing.packages.catalog_sync import sync_package
 from billing.plans.models import Plan
 from billing.purchases.models import Purchase
+from billing.referrals.referrers import referrer_of
+from billing.referrals.staff import stop_referrer
+from billing.referrals.visits import note_device
 from billing.subscriptions.subscribing import subscribe
 from billing.subscriptions.syncing import sync_subscription
 from credits.adjustments.adjusting import Terms, ask
@@ -35,6 +38,7 @@ from tests.accounts.browsers import Browser
 from tests.billing.reporting import deliver
 from tests.billing.worker import run_worker
 from tests.redemption.builders import new_code, redeem_code
+from tests.referrals.making import let_wait, pay, refer
 from tests.returns.asking import refund
 from tests.returns.selling import charge_of
 from tests.support.builders import UserFactory, put_on_sale, start
@@ -81,6 +85,7 @@ def tell(sandbox: Sandbox, site: str) -> Story:
     deliver(sandbox)
     top_up_automatically(sandbox, person)
     leave_notices(person, friend)
+    refer_somebody(person)
     spend_all(person)
     run_worker()
     staff_look_after(person)
@@ -171,6 +176,15 @@ def leave_notices(person: User, friend: User) -> None:
     ledger.capture(held.account_id, held.id, Decimal(2), key="a job, done")
     staff = UserFactory.create(username="clara", is_staff=True)
     ask(account.pk, Terms(Decimal(5), "A job that failed", "ticket 1"), staff)
+
+
+def refer_somebody(person: User) -> None:
+    """Rewarded for one, and stopped by staff, who note a name."""
+    with override_settings(REFERRAL_REWARD=Decimal(5)):
+        pay(refer(person))
+        let_wait()
+    note_device(person, "a" * 43)
+    stop_referrer(referrer_of(person).pk, "Zenobia Quillfeather refers herself")
 
 
 def spend_all(person: User) -> None:
