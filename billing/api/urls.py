@@ -8,7 +8,7 @@ from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.views import APIView
 
-from billing.api import auto_top_up, cards, legacy, receipts, redemptions, refunds, subscriptions, views
+from billing.api import auto_top_up, cards, legacy, receipts, redemptions, referral, refunds, subscriptions, views
 from billing.api.webhook import WebhookView
 from credits.rates.api import EstimateView
 
@@ -38,6 +38,7 @@ urlpatterns: list[URLPattern] = [
     *_either_way(f"{V1}payment-methods", cards.PaymentMethodsView, "api-payment-methods"),
     *_either_way(f"{V1}top-ups", cards.TopUpsView, "api-top-ups"),
     *_either_way(f"{V1}auto-top-up", auto_top_up.AutoTopUpView, "api-auto-top-up"),
+    *_either_way(f"{V1}referral", referral.ReferralView, "api-referral"),
     *_either_way(f"{V1}session/<str:session_id>", views.SessionView, "api-session"),
     *_either_way(f"{V1}history", views.HistoryView, "api-history"),
     *_either_way(f"{V1}purchases/<str:purchase_id>/receipt", receipts.ReceiptView, "api-receipt"),

@@ -41,7 +41,7 @@ def save(request: HttpRequest, account: Account) -> HttpResponse:
                     request, _("Your changes were saved. Our staff have suspended automatic top-up.")
                 )
             return redirect("credits-billing")
-    context = billing_context(acting_team(request), account, top_up_form=form)
+    context = billing_context(cast(User, request.user), acting_team(request), account, top_up_form=form)
     return render(request, "credits/billing.html", context, status=UNPROCESSABLE)
 
 

@@ -42,6 +42,8 @@ from billing.pages.forms import TopUpForm
 from billing.pages.shown_plans import billing_plan, confirm_subscribed
 from billing.provider import provider
 from billing.provider.errors import PortalNotSetUp, StripeBusy, StripeRefused, StripeUnavailable
+from billing.referrals.referrers import referral_reward, referral_standing
+from billing.referrals.visits import remember_device
 from billing.subscriptions.changing import charge_to
 from billing.subscriptions.selectors import alive_subscription
 from core.uuids import as_uuid
@@ -68,11 +70,20 @@ def billing_page(request: HttpRequest) -> HttpResponse:
     if account is not None and manages and request.GET.get("added"):
         _refresh(account)
         return redirect("credits-billing")
-    return render(request, "credits/billing.html", billing_context(team, account, manages=manages))
+    context = billing_context(user, team, account, manages=manages)
+    response = render(request, "credits/billing.html", context)
+    if context.get("invite"):
+        remember_device(request, response, user)
+    return response
 
 
 def billing_context(
-    team: Team | None, account: Account | None, *, manages: bool = True, top_up_form: TopUpForm | None = None
+    user: User,
+    team: Team | None,
+    account: Account | None,
+    *,
+    manages: bool = True,
+    top_up_form: TopUpForm | None = None,
 ) -> dict[str, object]:
     """Return what the billing page shows; ``top_up_form`` is one that was sent and refused."""
     if not manages:
@@ -89,6 +100,8 @@ def billing_context(
         "to_confirm": _terms_to_confirm(standing),
         # A token per display of the page, as in the shop: after a failed confirmation, the next is another purchase.
         "order_token": uuid.uuid4(),
+        # A referral is the user's own and never a team's.
+        "invite": referral_standing(user) if referral_reward() and team is None else None,
         **billing_plan(account),
     }
 

@@ -32,6 +32,7 @@ from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
 from tests.billing.asking_for_discounts import ask_for_discounts
 from tests.billing.asking_for_plans import ask_for_plans
+from tests.billing.asking_for_referrals import ask_for_referrals
 from tests.billing.calling import API, browser_of, made_up_event, signature_of
 from tests.billing.database_faults import failing_commits
 from tests.support.builders import let_ask_again, put_on_sale
@@ -52,6 +53,7 @@ DESCRIBED = {
     "list_subscriptions": ("get", f"{API}subscriptions"),
     "subscribe": ("post", f"{API}subscriptions"),
     "change_subscription": ("patch", f"{API}subscriptions/{{subscription_id}}"),
+    "read_referral": ("get", f"{API}referral"),
     "read_session": ("get", f"{API}session/{{session_id}}"),
     "list_purchases": ("get", f"{API}history"),
     "read_balance": ("get", f"{API}balance"),
@@ -127,10 +129,7 @@ def test_the_description_has_no_warning() -> None:
     command = [
         sys.executable,
         "manage.py",
-        "spectacular",
-        "--validate",
-        "--fail-on-warn",
-        "--file",
+        *["spectacular", "--validate", "--fail-on-warn", "--file"],
         os.devnull,
     ]
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.test"}
@@ -179,6 +178,7 @@ def _ask_for_everything(
     send = functools.partial(_send, sandbox, site)
     yield from ask_for_plans(sandbox, send)  # before others make products
     yield from ask_for_discounts(send)
+    yield from ask_for_referrals(send, settings)
     yield from _ask_to_read(sandbox, site)
     yield from _ask_what_it_costs(sandbox, site)
     yield from _ask_to_buy(sandbox, site, "start_purchase", "package_code")
@@ -338,10 +338,8 @@ def _ask_to_top_up(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.
 
 def _ask_for_automatic_top_up(sandbox: Sandbox, site: str) -> Iterator[tuple[str, requests.Response]]:
     """With the card that `_ask_to_top_up` saved."""
-    name, wish = (
-        "set_auto_top_up",
-        {"enabled": True, "threshold": "5", "monthly_limit": "500", "consent": True},
-    )
+    name = "set_auto_top_up"
+    wish = {"enabled": True, "threshold": "5", "monthly_limit": "500", "consent": True}
     send = functools.partial(_send, sandbox, site, name)
     yield name, send(json={**wish, "package_code": "pro"})
     yield "read_auto_top_up", _send(sandbox, site, "read_auto_top_up")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -75,6 +76,12 @@ def shop_with_plans(visit: Visit) -> None:
     put_on_sale("demo")
     Plan.objects.update(stripe_price_id=F("code"), stripe_price_minor=F("price_minor"), stripe_currency="usd")
     visit.page.goto("/credits/")
+
+
+def billing_inviting(visit: Visit) -> None:
+    visit.settings.REFERRAL_REWARD = Decimal(500)
+    visit.page.goto("/credits/billing/")
+    expect(visit.page.get_by_label("Your link")).to_be_visible()
 
 
 def billing_with_plan(visit: Visit) -> None:
@@ -270,6 +277,7 @@ PAGES: dict[str, tuple[Callable[[Visit], None], str]] = {
     "shop": (shop_with_purchases, "Credits"),
     "shop_empty": (empty_shop, "Credits"),
     "shop_plans": (shop_with_plans, "Credits"),
+    "billing_inviting": (billing_inviting, "Billing"),
     "billing_plan": (billing_with_plan, "Billing"),
     "shop_with_message": (shop_with_messages, "Credits"),
     "shop_with_an_amount": (chosen_amount("79.99"), "Credits"),
