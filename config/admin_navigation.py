@@ -24,6 +24,8 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Custom amounts"), "attach_money", "packages_customamount"),
                 _item(_("Discount codes"), "sell", "discounts_discountcode"),
                 _item(_("Sales"), "percent", "discounts_sale"),
+                _item(_("Referrals"), "group_add", "referrals_referral"),
+                _item(_("Referrers"), "campaign", "referrals_referrer"),
                 _item(_("Automatic top-ups"), "autorenew", "auto_top_up_autotopup"),
                 _item(_("Top-up attempts"), "bolt", "auto_top_up_attempt"),
                 _item(_("Refunds"), "currency_exchange", "refunds_refund"),

@@ -6,6 +6,7 @@ from billing.admin import (  # noqa: F401 - each registers its pages
     jobs,
     people,
     reconciliation,
+    referrals,
     related,
 )
 from billing.admin.catalogue import custom_amounts, discounts, packages, plans  # noqa: F401

@@ -11,6 +11,7 @@ from billing.admin.customers.parts.part import Part
 from billing.admin.customers.parts.payments import PAYMENTS
 from billing.admin.customers.parts.plans import PLAN_INVOICES, PLANS
 from billing.admin.customers.parts.purchases import PURCHASES
+from billing.admin.customers.parts.referrals import REFERRALS
 from billing.admin.customers.parts.reversals import DISPUTES, REFUNDS
 from billing.admin.customers.parts.timeline import TIMELINE
 
@@ -24,6 +25,7 @@ PARTS: list[Part] = [
     PAYMENTS,
     CARDS,
     AUTO_TOP_UP,
+    REFERRALS,
     REFUNDS,
     DISPUTES,
     LOTS,
