@@ -8,7 +8,17 @@ from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.views import APIView
 
-from billing.api import auto_top_up, cards, legacy, receipts, redemptions, referral, refunds, subscriptions, views
+from billing.api import (
+    auto_top_up,
+    cards,
+    legacy,
+    receipts,
+    redemptions,
+    referral,
+    refunds,
+    subscriptions,
+    views,
+)
 from billing.api.webhook import WebhookView
 from credits.rates.api import EstimateView
 
