@@ -54,7 +54,8 @@ class PreviewQuerySerializer(serializers.Serializer[Any]):
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
-    """The effect of a refund now. Of ``credits_asked``, ``credits_taken`` would be removed immediately and
+    """The effect of a refund now. ``credits_left`` of the credits bought and ``bonus_left`` of the bonus are unspent;
+    the first refund asks for the whole bonus. Of ``credits_asked``, ``credits_taken`` would be removed immediately and
     ``credits_pending`` when their hold ends. ``credits_spent`` were used or gifted: they are written off, billed, or
     block the refund, by its policy. ``credits_lost`` expired or were removed by staff, and are written off.
     """
@@ -65,6 +66,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
     amount = MoneyField()
     currency = serializers.CharField(source="purchase.currency", read_only=True)
     credits_left = NumberField()
+    bonus_left = NumberField()
     credits_asked = NumberField()
     credits_taken = NumberField()
     credits_pending = NumberField()

@@ -1,4 +1,4 @@
-"""Grant what is due of purchases whose credits come in several lots.
+"""Grant what is due of purchases whose credits come in several lots: month by month, or with a bonus.
 
 Nothing is granted twice: each grant has its business key in the ledger. What was refunded before it came never comes;
 what is disputed waits for the bank's decision.
@@ -7,7 +7,7 @@ what is disputed waits for the bank's decision.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -24,6 +24,38 @@ from credits.ledger.models import Entry
 from credits.ledger.results import Grant
 
 log = structlog.get_logger(__name__)
+
+
+def schedule_bonus(purchase: Purchase, now: datetime, expires_at: datetime | None) -> None:
+    """Schedule the credits and the bonus of a locked purchase that is paid ``now``, both at once. Safe to repeat.
+
+    The bonus is a grant of its own: promotional, without cost, and with its own expiry.
+    """
+    if purchase.scheduled_grants.exists():
+        return
+    days = purchase.bonus_validity_days
+    bonus_expires_at = None if days is None else now + timedelta(days=days)
+    ScheduledGrant.objects.bulk_create(
+        [
+            ScheduledGrant(
+                purchase=purchase,
+                position=1,
+                credits=purchase.credits,
+                cost_minor=purchase.price_minor,
+                due_at=now,
+                expires_at=expires_at,
+            ),
+            ScheduledGrant(
+                purchase=purchase,
+                position=2,
+                credits=purchase.bonus_credits,
+                cost_minor=0,
+                is_bonus=True,
+                due_at=now,
+                expires_at=bonus_expires_at,
+            ),
+        ]
+    )
 
 
 def grant_due(purchase: Purchase, now: datetime) -> list[Grant]:
@@ -87,14 +119,14 @@ def withdrawn(payment: Payment | None) -> set[int]:
 
 
 def _grant(purchase: Purchase, each: ScheduledGrant, now: datetime) -> Grant:
-    is_free = purchase.price_minor == 0
+    is_free = purchase.price_minor == 0 or each.is_bonus
     granted = ledger.grant(
         purchase.account_id,
         each.credits,
-        kind=Entry.Kind.PURCHASE,
+        kind=Entry.Kind.PROMOTION if each.is_bonus else Entry.Kind.PURCHASE,
         key=each.key,
         reference=str(purchase.pk),
-        metadata=purchase.entry_metadata,
+        metadata=each.entry_metadata,
         cost=None if is_free else ledger.Cost(each.cost_minor, purchase.currency),
         promotional=is_free,
         expires_at=_expiry(each, now),

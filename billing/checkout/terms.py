@@ -31,7 +31,7 @@ HIGHEST_QUANTITY = 100
 @dataclass(frozen=True)
 class PurchaseTerms:
     """What a purchase copies. ``package`` is None for a custom amount. ``regular`` is the price before ``sale`` and
-    ``discount_code``, ``price`` what is paid.
+    ``discount_code``, ``price`` what is paid. ``bonus_credits`` come on top of ``credits``.
     """
 
     package: Package | None
@@ -42,6 +42,8 @@ class PurchaseTerms:
     list_price: Money
     validity_days: int | None
     regular: Money
+    bonus_credits: Decimal = Decimal(0)
+    bonus_validity_days: int | None = None
     quantity: int = 1
     sale: Sale | None = None
     sale_minor: int = 0
@@ -60,6 +62,9 @@ class PurchaseTerms:
             "currency": self.price.currency,
             "discount_percentage": self.discount_percentage,
             "validity_days": self.validity_days,
+            "bonus_credits": self.bonus_credits,
+            "bonus_validity_days": self.bonus_validity_days,
+            "grants_count": 2 if self.bonus_credits else 1,
             "once_per_buyer": self.once_per_buyer,
             "quantity": self.quantity,
             "sale_name": self.sale_name,
@@ -76,6 +81,7 @@ class PurchaseTerms:
             self,
             name=f"{count} × {self.name}"[:LONGEST_NAME],
             credits=self.credits * count,
+            bonus_credits=self.bonus_credits * count,
             price=_times(self.price, count),
             list_price=_times(self.list_price, count),
             regular=_times(self.regular, count),
@@ -167,6 +173,8 @@ def terms_of_offer(offer: Offer, sale: Sale | None) -> PurchaseTerms:
         price=package.price,
         list_price=offer.list_price,
         validity_days=package.validity_days,
+        bonus_credits=package.bonus_credits,
+        bonus_validity_days=package.bonus_lasts_days,
         regular=package.price,
     )
     return terms.in_sale(sale) if sale else terms

@@ -90,6 +90,22 @@ class Package(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_VALIDITY_DAYS)],
         help_text=_("Leave blank for credits that don’t expire."),
     )
+    bonus_credits = models.DecimalField(
+        _("bonus credits"),
+        max_digits=18,
+        decimal_places=2,
+        default=0,
+        db_default=0,
+        validators=[MinValueValidator(0)],
+        help_text=_("Promotional credits on top. The first refund removes them."),
+    )
+    bonus_validity_days = models.PositiveIntegerField(
+        _("validity of the bonus in days"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_VALIDITY_DAYS)],
+        help_text=_("Leave blank if the bonus is valid as long as the other credits."),
+    )
     repeatable = models.BooleanField(
         _("repeatable"),
         default=False,
@@ -128,6 +144,15 @@ class Package(models.Model):
                 | Q(validity_days__gte=1, validity_days__lte=LONGEST_VALIDITY_DAYS),
                 name="package_validity_is_bounded",
             ),
+            models.CheckConstraint(
+                condition=Q(bonus_credits=0, bonus_validity_days__isnull=True)
+                | Q(bonus_credits__gt=0)
+                & (
+                    Q(bonus_validity_days__isnull=True)
+                    | Q(bonus_validity_days__gte=1, bonus_validity_days__lte=LONGEST_VALIDITY_DAYS)
+                ),
+                name="package_bonus_is_bounded",
+            ),
             models.UniqueConstraint(
                 fields=["stripe_product_id"],
                 condition=~Q(stripe_product_id=""),
@@ -139,9 +164,16 @@ class Package(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Refuse a price that Stripe can't charge."""
+        """Refuse a price that Stripe can't charge, and the validity of a bonus that there isn't."""
         if self.price_minor is not None and (refusal := price_refusal(self.price)):
             raise ValidationError({"price_minor": refusal})
+        if self.bonus_validity_days is not None and not self.bonus_credits:
+            raise ValidationError({"bonus_validity_days": _("Enter the bonus credits as well.")})
+
+    @property
+    def bonus_lasts_days(self) -> int | None:
+        """Return for how many days the bonus is valid: as long as the other credits, unless it says otherwise."""
+        return self.bonus_validity_days or self.validity_days if self.bonus_credits else None
 
     @property
     def price(self) -> Money:

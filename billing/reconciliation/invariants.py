@@ -30,13 +30,17 @@ OF_PAYMENTS: dict[str, str] = {
     """,
     "scheduled_grants_add_up": """
         SELECT 'purchase ' || u.id,
-               format('%s grants of %s credits for %s %s; scheduled are %s of %s for %s', u.grants_count, u.credits,
-                      u.price_minor, u.currency, s.number, s.credits, s.minor)
+               format('%s grants of %s credits and a bonus of %s for %s %s; scheduled are %s of %s and %s for %s',
+                      u.grants_count, u.credits, u.bonus_credits, u.price_minor, u.currency, s.number, s.credits,
+                      s.bonus, s.minor)
         FROM purchases_purchase u
-        CROSS JOIN LATERAL (SELECT count(*) AS number, sum(credits) AS credits, sum(cost_minor) AS minor
+        CROSS JOIN LATERAL (SELECT count(*) AS number, sum(credits) FILTER (WHERE NOT is_bonus) AS credits,
+                                   coalesce(sum(credits) FILTER (WHERE is_bonus), 0) AS bonus,
+                                   sum(cost_minor) AS minor
                             FROM purchases_scheduledgrant WHERE purchase_id = u.id) s
-        WHERE CASE u.grants_count WHEN 1 THEN s.number > 0
-              ELSE (s.number, s.credits, s.minor) IS DISTINCT FROM (u.grants_count, u.credits, u.price_minor) END
+        WHERE CASE WHEN u.grants_count = 1 OR u.bonus_credits > 0 AND u.completed_at IS NULL THEN s.number > 0
+              ELSE (s.number, s.credits, s.bonus, s.minor)
+                   IS DISTINCT FROM (u.grants_count, u.credits, u.bonus_credits, u.price_minor) END
     """,
     "scheduled_grants_brought_their_lots": """
         SELECT 'purchase ' || u.id,
@@ -48,16 +52,19 @@ OF_PAYMENTS: dict[str, str] = {
         LEFT JOIN credits_lot l ON l.account_id = u.account_id AND l.id = e.lots[1]
         WHERE s.lot_id IS DISTINCT FROM l.id
            OR l.id IS NOT NULL AND (l.amount <> s.credits OR (l.expires_at IS NULL) <> (s.expires_at IS NULL)
-               OR u.paid_minor > 0 AND (l.cost_minor, l.currency) IS DISTINCT FROM (s.cost_minor, u.currency))
+               OR CASE WHEN s.is_bonus OR u.paid_minor = 0 THEN NOT l.promotional
+                  ELSE (l.cost_minor, l.currency) IS DISTINCT FROM (s.cost_minor, u.currency) END)
     """,
     "credits_live_from_their_arrival": """
         SELECT 'purchase ' || u.id,
-               format('%s days from %s on, its lot %s expires at %s', u.validity_days, l.created_at, l.id, l.expires_at)
+               format('%s days from %s on, its lot %s expires at %s', x.days, l.created_at, l.id, l.expires_at)
         FROM purchases_purchase u
-        JOIN credits_entry e ON e.account_id = u.account_id AND e.key = 'purchase:' || u.id
+        CROSS JOIN LATERAL (VALUES ('', u.validity_days),
+                                   (CASE WHEN u.bonus_credits > 0 THEN ':2' END, u.bonus_validity_days)) x (key, days)
+        JOIN credits_entry e ON e.account_id = u.account_id AND e.key = 'purchase:' || u.id || x.key
         JOIN credits_lot l ON l.account_id = u.account_id AND l.id = e.lots[1]
         WHERE (l.expires_at - l.extended_by <= l.created_at OR NOT l.exhausted AND l.expires_at > now())
-              AND l.expires_at - l.extended_by < l.created_at + make_interval(hours => 24 * u.validity_days - 1)
+              AND l.expires_at - l.extended_by < l.created_at + make_interval(hours => 24 * x.days - 1)
     """,
     "claims_are_what_went_back": f"""
         SELECT 'payment ' || coalesce(r.payment_id, c.payment_id),
@@ -75,14 +82,14 @@ OF_PAYMENTS: dict[str, str] = {
     "nobody_keeps_both_money_and_credits": f"""
         SELECT 'payment ' || p.id, format('of %s %s %s went back, and %s of %s credits are free', u.paid_minor,
                                           u.currency, r.returned, l.remaining - l.held, x.stop - x.start)
-        FROM (SELECT payment_id, max(up_to) AS returned FROM ({REVERSALS}) a GROUP BY payment_id) r
+        FROM (SELECT payment_id, max(up_to) AS returned, max(credits_up_to) AS went_back
+              FROM ({REVERSALS}) a GROUP BY payment_id) r
         JOIN purchases_payment p ON p.id = r.payment_id JOIN purchases_purchase u ON u.id = p.purchase_id
         JOIN ({LOTS}) x ON x.payment_id = p.id
         JOIN credits_lot l ON l.account_id = u.account_id AND l.id = x.lot_id
         WHERE (l.expires_at IS NULL OR l.expires_at > now())
               AND l.remaining - l.held
-                  > least(x.stop - x.start,
-                          greatest(0, x.stop - u.credits * r.returned / nullif(u.paid_minor, 0))) + {ROUNDING}
+                  > least(x.stop - x.start, greatest(0, x.stop - r.went_back)) + {ROUNDING}
     """,  # noqa: S608
     "returns_count_in_their_payments_currency": """
         SELECT r.what || ' ' || r.id, format('%s %s of a payment in %s, counted as %s by %L', r.amount_minor,

@@ -3,6 +3,10 @@
 A reversal claims the credits that its amount paid for: the difference of two running totals, so that claims add up
 exactly. Where the credits come in several lots, they are laid out one after the other and claimed from the end: what is
 still to come first, then the latest.
+
+A bonus was paid for by nothing and belongs to the whole purchase, so the first reversal claims all of it, whatever its
+amount, before its share of the credits bought. Of these, reversals claim their share of the price and no more: the
+cost of what is left is always what was paid less what went back. If the first is undone, the next one claims the bonus.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ class Part:
     position: int
     lot_id: int | None
     credits: Decimal
+    is_bonus: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ def parts_of(payment: Payment) -> list[Part]:
     if not purchase.has_schedule:
         return [Part(1, payment.lot_id, purchase.credits)]
     grants = purchase.scheduled_grants.order_by("position")
-    return [Part(each.position, each.lot_id, each.credits) for each in grants]
+    return [Part(each.position, each.lot_id, each.credits, each.is_bonus) for each in grants]
 
 
 def claims_on(
@@ -58,22 +63,25 @@ def claims_on(
     """Yield each part with what the reversals claim of it, in Stripe's order."""
     purchase = payment.purchase
     spans = list(_spans(purchase, reversals))
-    stop = purchase.credits
-    for part in parts:
-        start = stop - part.credits
+    for part, start, stop in _laid_out(purchase, parts):
         claims = [
             ledger.Claim(
                 id=claim_id(each.pk, part.position),
                 at=each.at,
                 kind=Clawback.Kind.REFUND if isinstance(each, Refund) else Clawback.Kind.DISPUTE,
                 policy=policy_of(each),
-                amount=max(ZERO, min(up_to, stop) - max(before, start)),
+                amount=_overlap(before, up_to, start, stop),
                 metadata=purchase.entry_metadata,
             )
             for each, before, up_to in spans
         ]
         yield part, claims
-        stop = start
+
+
+def claimed_between(purchase: Purchase, parts: Sequence[Part], before: int, up_to: int) -> list[Decimal]:
+    """Return what is claimed of each part by what goes back between two sums, in minor units."""
+    first, last = credits_for(purchase, before), credits_for(purchase, up_to)
+    return [_overlap(first, last, start, stop) for _part, start, stop in _laid_out(purchase, parts)]
 
 
 def policy_of(each: Reversal) -> Clawback.Policy:
@@ -84,11 +92,12 @@ def policy_of(each: Reversal) -> Clawback.Policy:
 
 
 def credits_for(purchase: Purchase, returned_minor: int) -> Decimal:
-    """Return the credits that correspond to a reversed amount, rounded as in the ledger; at most those bought."""
+    """Return the credits that go back with an amount in all, rounded as in the ledger: the bonus, then those bought."""
+    if not returned_minor:
+        return ZERO
     paid = purchase.paid.minor
-    if returned_minor >= paid:
-        return round_credits(purchase.credits) if returned_minor else ZERO
-    return round_credits(purchase.credits * returned_minor / paid)
+    share = purchase.credits if returned_minor >= paid else purchase.credits * returned_minor / paid
+    return round_credits(purchase.bonus_credits + share)
 
 
 def claim_id(reversal_id: UUID, position: int) -> UUID:
@@ -124,6 +133,18 @@ def claimed_by(reversals: Iterable[Reversal]) -> Mapping[UUID, Claimed]:
 def claim_of(each: Reversal) -> Claimed:
     """Return what a reversal claims; zeros if it claims nothing."""
     return claimed_by([each])[each.pk]
+
+
+def _laid_out(purchase: Purchase, parts: Sequence[Part]) -> Iterator[tuple[Part, Decimal, Decimal]]:
+    """Yield each part with its span of the purchase's credits, of which the last part's begins at 0."""
+    stop = purchase.credits + purchase.bonus_credits
+    for part in parts:
+        yield part, stop - part.credits, stop
+        stop -= part.credits
+
+
+def _overlap(before: Decimal, up_to: Decimal, start: Decimal, stop: Decimal) -> Decimal:
+    return max(ZERO, min(up_to, stop) - max(before, start))
 
 
 def _spans(purchase: Purchase, reversals: Sequence[Reversal]) -> Iterator[tuple[Reversal, Decimal, Decimal]]:

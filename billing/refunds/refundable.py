@@ -10,7 +10,6 @@ from billing.currencies import smallest_step, too_fine
 from billing.errors import InvalidRefund, NotRefundable
 from billing.money import Money
 from billing.purchases.models import Payment, Purchase
-from billing.refunds.claims import claims_on, parts_of
 from billing.refunds.reversals import standing_reversals
 
 
@@ -40,19 +39,6 @@ def left_to_refund(purchase: Purchase) -> Money:
     return Money(max(0, purchase.paid.minor - gone) if payment else 0, purchase.currency)
 
 
-def credits_to_come(payment: Payment) -> Decimal:
-    """Return the credits that an accepted payment still brings later, less what is refunded or disputed of them."""
-    refunds, disputes = standing_reversals(payment)
-    return sum(
-        (
-            part.credits - sum(claim.amount for claim in claims)
-            for part, claims in claims_on(payment, parts_of(payment), [*refunds, *disputes])
-            if part.lot_id is None
-        ),
-        Decimal(0),
-    )
-
-
 def why_not_refundable(purchase: Purchase) -> str:
     """Return why nothing is left to refund; empty if something is."""
     if left_to_refund(purchase).minor:
@@ -65,7 +51,10 @@ def why_not_refundable(purchase: Purchase) -> str:
 
 
 def unspent_share(purchase: Purchase, credits_left: Decimal) -> int:
-    """Return the unspent credits' price, in minor units, rounded down to what Stripe refunds; at most what is left."""
+    """Return the price of the unspent credits, in minor units, rounded down as Stripe does; at most what is left.
+
+    They are those bought: a bonus cost nothing, so nothing is deducted for a spent one.
+    """
     share = Decimal(purchase.paid.minor) * credits_left / purchase.credits
     most = min(left_to_refund(purchase).minor, int(share.to_integral_value(rounding=ROUND_DOWN)))
     return most - most % smallest_step(purchase.currency)

@@ -28,7 +28,7 @@ from billing.provider.objects import ProviderRefund
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.matching import payment_of
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
-from billing.refunds.claims import claim_of, credits_for
+from billing.refunds.claims import ZERO, claim_of, claimed_between
 from billing.refunds.limits import check_limit
 from billing.refunds.models import Refund
 from billing.refunds.owed_payments import owed_payments, update_attention_of
@@ -36,11 +36,11 @@ from billing.refunds.own_purchases import require_not_own
 from billing.refunds.refundable import (
     accepted_payment,
     check_amount,
-    credits_to_come,
     disputed_minor,
     left_to_refund,
     unspent_share,
 )
+from billing.refunds.remainders import remainders_of
 from billing.refunds.reversals import Cause, apply_reversals, counted
 from core.uuids import as_uuid
 from credits.formatting import credits_amount
@@ -81,34 +81,24 @@ class RefundOrder:
 
 @dataclass(frozen=True)
 class Preview:
-    """The effects of a refund on the credits left in the purchase's lots, or still to come, and those gone (``went``).
+    """The effects of a refund. ``credits_left`` of the credits bought, and ``bonus_left`` of the bonus, are unspent.
 
-    Of ``credits_asked``, some are ``taken`` now, some ``pending`` until holds end; the policy decides about the rest.
+    Of ``credits_asked``, some are ``taken`` now, some ``pending`` until holds end; the policy decides about the rest:
+    ``spent`` were spent or gifted, ``lost`` expired, were forfeited or were removed by staff.
     """
 
     purchase: Purchase
     amount: Money
     refundable: Money
     credits_left: Decimal
+    bonus_left: Decimal
     credits_asked: Decimal
-    went: Outflows
-
-    @property
-    def credits_taken(self) -> Decimal:
-        return min(self.credits_asked, self.credits_left)
-
-    @property
-    def credits_pending(self) -> Decimal:
-        return min(self.credits_asked - self.credits_taken, self.went.held)
-
-    @property
-    def credits_spent(self) -> Decimal:
-        """Return how many of the credits asked for were spent or gifted."""
-        return min(self.credits_asked - self.credits_taken - self.credits_pending, self.went.spent)
+    credits_taken: Decimal
+    credits_pending: Decimal
+    credits_spent: Decimal
 
     @property
     def credits_lost(self) -> Decimal:
-        """Return how many of the credits asked for expired, were forfeited or were removed by staff."""
         return self.credits_asked - self.credits_taken - self.credits_pending - self.credits_spent
 
 
@@ -120,22 +110,25 @@ def preview_refund(purchase: Purchase, amount_minor: int | None = None) -> Previ
         InvalidRefund: the amount isn't above zero, or is finer than Stripe refunds.
     """
     payment = accepted_payment(purchase)
-    went = outflows_of(purchase.lots)
-    # Credits that paid off debt can be clawed back too: that debt then returns.
-    left = went.free + went.offset + credits_to_come(payment)
+    remainders = remainders_of(payment)
+    left = sum((each.left for each in remainders if not each.part.is_bonus), ZERO)
     if amount_minor is None:
         amount_minor = unspent_share(purchase, left)
     else:
         check_amount(purchase, amount_minor)
     gone = purchase.refunded_minor + disputed_minor(payment)
-    asked = credits_for(purchase, gone + amount_minor) - credits_for(purchase, gone)
+    asked = claimed_between(purchase, [each.part for each in remainders], gone, gone + amount_minor)
+    effects = [each.effect(amount) for each, amount in zip(remainders, asked, strict=True)]
     return Preview(
-        purchase,
-        Money(amount_minor, purchase.currency),
-        left_to_refund(purchase),
-        left,
-        asked,
-        went,
+        purchase=purchase,
+        amount=Money(amount_minor, purchase.currency),
+        refundable=left_to_refund(purchase),
+        credits_left=left,
+        bonus_left=sum((each.left for each in remainders if each.part.is_bonus), ZERO),
+        credits_asked=sum(asked, ZERO),
+        credits_taken=sum((each.taken for each in effects), ZERO),
+        credits_pending=sum((each.pending for each in effects), ZERO),
+        credits_spent=sum((each.spent for each in effects), ZERO),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.time_zones import site_zone
-from billing.refunds.claims_sql import CLAIMS_ON_SCHEDULED, SCHEDULED
+from billing.refunds.claims_sql import CLAIMS_ON_STAGGERED, STAGGERED
 from core.days import start_of
 
 # What is paid for is to come from its first lot on, until its own arrives. A reversal takes what has no lot; a closed
@@ -21,7 +21,7 @@ from core.days import start_of
 BY_DAY = f"""
     WITH to_come AS (
         SELECT s.*, first.created_at AS paid_at, came.created_at AS came_at, a.closed_at
-        FROM ({SCHEDULED}) s
+        FROM ({STAGGERED}) s
         JOIN purchases_payment p ON p.id = s.payment_id
         JOIN credits_lot first ON first.account_id = s.account_id AND first.id = p.lot_id
         JOIN credits_account a ON a.id = s.account_id
@@ -29,7 +29,7 @@ BY_DAY = f"""
         WHERE s.currency = %(currency)s
     ), withdrawn AS (
         SELECT payment_id, position, at, share * cost_minor / credits AS minor
-        FROM ({CLAIMS_ON_SCHEDULED}) c WHERE lot_id IS NULL AND currency = %(currency)s
+        FROM ({CLAIMS_ON_STAGGERED}) c WHERE lot_id IS NULL AND currency = %(currency)s
     ), moves AS (
         SELECT paid_at AS at, cost_minor::numeric AS change, 0 AS withdrawn, 0 AS forfeited FROM to_come
         UNION ALL

@@ -41,7 +41,7 @@ LEFT_OUT = {
         "stripe_customer_id", "checkout_url", "created_at", "confirmation_sent_at", "failure_mailed_at",
         "invoiced_by_stripe", "once_per_buyer", "asked_stripe_at", "charged_method_id", "consent_id",
         "stripe_invoice_id", "credits_expire_at", "grants_count", "quantity", "sale_name", "sale_minor",
-        "discount_code", "code_minor",
+        "discount_code", "code_minor", "bonus_credits", "bonus_validity_days",
     },
     "purchases_purchaseevent": {"from_status", "source", "detail", "stripe_event_id", "actor_id", "created_at"},
     "refunds_dispute": {

@@ -18,6 +18,7 @@ from django.utils import timezone
 from accounts.models import User
 from billing.errors import BillingError
 from billing.inbox.models import InboxEvent
+from billing.packages.models import Package
 from billing.purchases.models import Purchase
 from billing.reconciliation.comparing import sweep_open_purchases
 from billing.refunds.models import Refund
@@ -47,14 +48,15 @@ DISPUTED_AT_ONCE = "4000000000000259"
 
 
 class World:
-    """At first a purchase of each buyer is paid and not reported."""
+    """At first a purchase of each buyer is paid and not reported. ``packages`` are facts of all packages on sale."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, **packages: int) -> None:
         self.sandbox = sandbox
         sandbox.post("/_sandbox/reset")
         sandbox.set_account(exchange_rates={"eur": 1.08})
         sandbox.hold_webhooks()
         put_on_sale()
+        Package.objects.update(**packages)
         self.done = 0
         self.staff = make_staff()
         self.buyers: list[User] = UserFactory.create_batch(2)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.customers.models import Consent, SavedMethod
@@ -18,6 +19,7 @@ from billing.packages.models import Package
 from billing.purchases.models.attention import Attention
 from billing.purchases.models.changes import notes_changes
 from core.database.guards import append_only, never_deleted
+from credits.formatting import credits_amount
 from credits.ledger.models import Account
 
 if TYPE_CHECKING:
@@ -75,6 +77,11 @@ class Purchase(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     discount_percentage = models.DecimalField(_("discount (%)"), max_digits=5, decimal_places=2)
     validity_days = models.PositiveIntegerField(_("validity in days"), null=True)
+    # Promotional credits on top of ``credits``, which the price buys: so what a credit costs ignores them.
+    bonus_credits = models.DecimalField(
+        _("bonus credits"), max_digits=18, decimal_places=2, default=0, db_default=0
+    )
+    bonus_validity_days = models.PositiveIntegerField(_("validity of the bonus in days"), null=True)
     quantity = models.PositiveSmallIntegerField(_("quantity"), default=1, db_default=1)
     # What a sale and a code took off the regular price. Names and codes as they were then.
     sale_name = models.CharField(_("sale"), max_length=100, blank=True, default="", db_default="")
@@ -154,6 +161,11 @@ class Purchase(models.Model):
                 name="purchase_one_per_invoice",
             ),
             models.CheckConstraint(condition=Q(credits__gt=0), name="purchase_credits_positive"),
+            models.CheckConstraint(
+                condition=Q(bonus_credits=0, bonus_validity_days__isnull=True)
+                | Q(bonus_credits__gt=0, grants_count__gt=1),
+                name="purchase_bonus_is_a_grant",
+            ),
             models.CheckConstraint(
                 condition=Q(quantity__gt=0)
                 & (Q(sale_name="", sale_minor=0) | ~Q(sale_name="") & Q(sale_minor__gt=0))
@@ -320,11 +332,20 @@ class Purchase(models.Model):
         return self.grants_count > 1
 
     @property
+    def credits_in_words(self) -> str:
+        """Say what is bought: “1,000 credits and 200 bonus credits”."""
+        values = {"credits": credits_amount(self.credits), "bonus": credits_amount(self.bonus_credits)}
+        if self.bonus_credits:
+            return gettext("%(credits)s credits and %(bonus)s bonus credits") % values
+        return gettext("%(credits)s credits") % values
+
+    @property
     def credits_arrived(self) -> Decimal:
-        """Return how many credits have come of a purchase that is credited."""
+        """Return how many of the credits bought have come of a purchase that is credited; a bonus comes at once."""
         if not self.has_schedule:
             return self.credits
-        return sum((each.credits for each in self.scheduled_grants.all() if each.lot_id), Decimal(0))
+        bought = (each for each in self.scheduled_grants.all() if not each.is_bonus)
+        return sum((each.credits for each in bought if each.lot_id), Decimal(0))
 
     @property
     def entry_metadata(self) -> dict[str, str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import translation
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.purchases.models.purchases import Purchase
@@ -13,10 +16,12 @@ from credits.ledger.models import Lot
 
 
 class ScheduledGrant(models.Model):
-    """One of the grants of a purchase whose credits come in several lots, as those of a year that is paid at once.
+    """One of the grants of a purchase whose credits come in several lots, as those of a year that is paid at once, or
+    credits and a bonus.
 
-    ``position`` counts from 1. The purchase's credits and price are the sums of its grants' ``credits`` and
-    ``cost_minor``. Without a ``lot`` it is still to come, or all of it was refunded.
+    ``position`` counts from 1; a bonus is last, as refunds claim from the end. The purchase's credits and price are the
+    sums of its grants' ``credits``, less those of a bonus, and ``cost_minor``. Without a ``lot`` it is still to come,
+    or all of it was refunded.
     """
 
     purchase = models.ForeignKey(
@@ -25,6 +30,7 @@ class ScheduledGrant(models.Model):
     position = models.PositiveSmallIntegerField(_("position"))
     credits = models.DecimalField(_("credits"), max_digits=18, decimal_places=2)
     cost_minor = models.BigIntegerField(_("cost in minor units"))
+    is_bonus = models.BooleanField(_("bonus"), default=False, db_default=False)
     due_at = models.DateTimeField(_("due"))
     expires_at = models.DateTimeField(_("credits expire"), null=True)
     lot = models.OneToOneField(
@@ -41,13 +47,17 @@ class ScheduledGrant(models.Model):
                 condition=Q(credits__gt=0, cost_minor__gte=0, position__gt=0),
                 name="scheduled_grant_not_negative",
             ),
+            models.CheckConstraint(
+                condition=Q(is_bonus=False) | Q(cost_minor=0, position__gt=1),
+                name="scheduled_grant_bonus_costs_nothing",
+            ),
         ]
         indexes = [
             # For the job: what is still to come, the next first.
             models.Index(fields=["due_at"], condition=Q(lot=None), name="scheduled_grant_to_come"),
         ]
         triggers = [
-            keeps("purchase_id", "position", "credits", "cost_minor", "due_at", "expires_at"),
+            keeps("purchase_id", "position", "credits", "cost_minor", "is_bonus", "due_at", "expires_at"),
             *never_deleted(),
         ]
 
@@ -58,3 +68,15 @@ class ScheduledGrant(models.Model):
     def key(self) -> str:
         """Return the ledger's business key of the grant; the first has the purchase's own."""
         return self.purchase.grant_key if self.position == 1 else f"{self.purchase.grant_key}:{self.position}"
+
+    @property
+    def entry_metadata(self) -> dict[str, str]:
+        """Return the metadata of its ledger entry; a bonus says so."""
+        metadata = self.purchase.entry_metadata
+        if not self.is_bonus:
+            return metadata
+        with translation.override(settings.LANGUAGE_CODE):  # as the package's name is in one language
+            return {
+                **metadata,
+                "description": gettext("Bonus: %(package)s") % {"package": self.purchase.package_name},
+            }
