@@ -26,6 +26,7 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
     package_code = serializers.CharField(source="code", read_only=True)
     package_name = serializers.CharField(source="name", read_only=True)
     credits = NumberField()
+    bonus_credits = NumberField(help_text="Promotional credits on top of `credits`.")
     price = serializers.SerializerMethodField(
         help_text="What it costs now: less than `regular_price` in a sale."
     )
@@ -45,6 +46,8 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
             "package_name",
             "description",
             "credits",
+            "bonus_credits",
+            "bonus_validity_days",
             "price",
             "regular_price",
             "sale_ends_at",
@@ -186,7 +189,7 @@ class OrderQuoteSerializer(serializers.Serializer[PurchaseTerms]):
 
     list = MoneyField(source="regular", help_text="The regular price, without sale and discount code.")
     discount = MoneyField(source="reduction", help_text="What the sale and the discount code take off.")
-    bonus_credits = serializers.SerializerMethodField(help_text="Credits on top; always 0 today.")
+    bonus_credits = NumberField(help_text="Promotional credits on top of `credits`.")
     tax = serializers.SerializerMethodField(help_text="Tax on top; always 0 today.")
     total = MoneyField(source="price")
     currency = serializers.CharField(source="price.currency", read_only=True)
@@ -194,9 +197,6 @@ class OrderQuoteSerializer(serializers.Serializer[PurchaseTerms]):
     sale = serializers.CharField(
         source="sale_name", read_only=True, help_text="The sale's name; empty if in none."
     )
-
-    def get_bonus_credits(self, terms: PurchaseTerms) -> int:
-        return 0
 
     def get_tax(self, terms: PurchaseTerms) -> float:
         return 0.0
@@ -219,6 +219,7 @@ class SessionSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField(read_only=True)
     package_name = serializers.CharField(read_only=True)
     credits = NumberField()
+    bonus_credits = NumberField()
     credited = serializers.BooleanField(
         source="is_credited", read_only=True, help_text="Whether the credits have been added."
     )
@@ -259,7 +260,8 @@ class AdminPageQuerySerializer(PageQuerySerializer):
 class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
     """One purchase. Amounts are in the currency's main unit (dollars)."""
 
-    amount_credits = NumberField(source="credits")
+    amount_credits = NumberField(source="credits", help_text="Those that the price buys.")
+    bonus_credits = NumberField(help_text="Promotional credits on top.")
     team = serializers.UUIDField(
         source="account.team_id",
         read_only=True,
@@ -283,6 +285,7 @@ class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
             "package_name",
             "team",
             "amount_credits",
+            "bonus_credits",
             "amount_paid",
             "price",
             "discount_applied",

@@ -113,6 +113,8 @@ def _values(entry: CatalogPackage) -> dict[str, object]:
         "display_order": entry.display_order,
         "is_active": entry.is_active,
         "validity_days": entry.validity_days,
+        "bonus_credits": entry.bonus_credits,
+        "bonus_validity_days": entry.bonus_validity_days,
         "repeatable": entry.repeatable,
     }
 

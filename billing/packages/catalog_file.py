@@ -43,6 +43,8 @@ OPTIONAL = {
     "display_order",
     "active",
     "validity_days",
+    "bonus_credits",
+    "bonus_validity_days",
     "repeatable",
     "prices",
 }
@@ -67,6 +69,8 @@ class CatalogPackage:
     stripe_price_id: str
     repeatable: bool
     prices: dict[str, int]
+    bonus_credits: Decimal = Decimal(0)
+    bonus_validity_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,8 @@ class _Reader:
             display_order=int(fields.number("display_order", Decimal(0), Decimal(10**6), 0, index + 1)),
             is_active=fields.flag("active", default=True),
             validity_days=fields.days("validity_days"),
+            bonus_credits=fields.number("bonus_credits", Decimal(0), LARGEST_CREDITS, 2, 0),
+            bonus_validity_days=fields.days("bonus_validity_days"),
             stripe_product_id=fields.text("stripe_product_id", PRODUCT_ID, "a Stripe product ID, prod_…", ""),
             stripe_price_id=fields.text("stripe_price_id", PRICE_ID, "a Stripe price ID, price_…", ""),
             repeatable=fields.flag("repeatable", default=False),
@@ -153,6 +159,8 @@ class _Reader:
         )
         if package.code == CUSTOM_CODE:
             fields._wrong("code", f"{CUSTOM_CODE!r} is the code of custom amounts")
+        if package.bonus_validity_days and not package.bonus_credits:
+            fields._wrong("bonus_validity_days", "there is no bonus to expire: bonus_credits is missing or 0")
         if package.stripe_price_id and not package.stripe_product_id:
             fields._wrong("stripe_price_id", "a price needs its product: stripe_product_id is missing")
         return package if len(self.file.mistakes) == before else None

@@ -76,6 +76,7 @@ def test_a_completed_purchase_reads_as_numbers_and_utc_times(user: User, setting
         "package_name": "Standard Pack",
         "team": None,
         "amount_credits": 5000,
+        "bonus_credits": 0,
         "amount_paid": 45.0,
         "price": 45.0,
         "discount_applied": 5.0,

@@ -34,6 +34,8 @@ def test_the_list_is_the_shop_window_in_its_order_and_shape() -> None:
         "package_name": "Pro Pack",
         "description": "For teams that use it every day.",
         "credits": 10000,
+        "bonus_credits": 0,
+        "bonus_validity_days": None,
         "price": 80.0,
         "regular_price": 80.0,
         "sale_ends_at": None,

@@ -49,6 +49,7 @@ def test_an_open_session_is_unpaid_and_uncredited(user: User) -> None:
         "currency": "usd",
         "package_name": "Standard Pack",
         "credits": 5000,
+        "bonus_credits": 0,
         "credited": False,
         "needs_attention": False,
         "completed_at": None,

@@ -82,6 +82,8 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             "badge",
             "display_order",
             "validity_days",
+            "bonus_credits",
+            "bonus_validity_days",
             "repeatable",
         ]
 
@@ -91,7 +93,8 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             self.fields["credits"].validators.append(MinValueValidator(Decimal("0.01")))
         if self.instance.pk:
             self.initial["price"] = self.instance.price.major
-            self.initial["credits"] = Decimal(f"{self.instance.credits.normalize():f}")
+            for name in ("credits", "bonus_credits"):
+                self.initial[name] = Decimal(f"{getattr(self.instance, name).normalize():f}")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -199,6 +202,7 @@ class PackageAdmin(StaffMayLook):
             _("Listing"),
             {"fields": ["is_active", "badge", "display_order", "validity_days", "repeatable"]},
         ),
+        (_("Bonus"), {"fields": ["bonus_credits", "bonus_validity_days"]}),
         (
             _("Stripe"),
             {"fields": ["stripe_product", "stripe_price", "drift", "product_to_adopt", "price_to_adopt"]},
