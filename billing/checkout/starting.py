@@ -55,7 +55,7 @@ from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_reports import PaymentReport
-from credits.formatting import credits_amount, plain
+from credits.formatting import plain
 from credits.ledger import operations as ledger
 
 log = structlog.get_logger(__name__)
@@ -334,11 +334,11 @@ def _checkout_request(
 def _in_words(purchase: Purchase) -> str:
     """Describe what is bought and for whom, replacing square brackets, which Stripe turns into links."""
     team = purchase.account.team
-    values = {"credits": credits_amount(purchase.credits)}
+    values = {"credits": purchase.credits_in_words}
     if team is None:
-        return _("%(credits)s credits for your personal account") % values
+        return _("%(credits)s for your personal account") % values
     values["team"] = team.name.replace("[", "(").replace("]", ")")
-    return _("%(credits)s credits for the team %(team)s") % values
+    return _("%(credits)s for the team %(team)s") % values
 
 
 def _record_session(purchase: Purchase, session: CheckoutSession, source: Source) -> StartedPurchase:

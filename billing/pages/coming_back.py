@@ -20,7 +20,6 @@ from billing.checkout.success import confirm_session
 from billing.errors import SessionNotFound
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.selectors import purchases_of
-from credits.formatting import credits_amount
 
 Status = Purchase.Status
 # A checkout can be paid for a day at most, and few buyers have more than these open: each asks Stripe.
@@ -68,16 +67,16 @@ def _purchase_of(request: HttpRequest) -> Purchase | None:
 def _outcome(purchase: Purchase | None) -> tuple[int, str]:
     if purchase is None:
         return messages.INFO, _("We couldn’t find your purchase. If you paid, please contact support.")
-    told = {"credits": credits_amount(purchase.credits), "status": purchase.get_status_display()}
+    told = {"credits": purchase.credits_in_words, "status": purchase.get_status_display()}
     if purchase.status == Status.COMPLETED:
-        return messages.SUCCESS, _("Payment complete. %(credits)s credits were added.") % told
+        return messages.SUCCESS, _("Payment complete. %(credits)s were added.") % told
     if purchase.attention:
         return messages.WARNING, _(
             "We received your payment, but need to review it before adding the credits."
         )
     if purchase.is_open:
         return messages.INFO, _(
-            "Your %(credits)s credits will be added once the payment is confirmed. Cards take a moment, "
+            "Your %(credits)s will be added once the payment is confirmed. Cards take a moment, "
             "bank debits several days."
         ) % told
     return messages.WARNING, _(

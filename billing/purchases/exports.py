@@ -18,6 +18,7 @@ NEWEST_FIRST = ["-created_at", "-id"]
 PURCHASES = [
     "purchase", "created", "completed", "status", "buyer", "package", "credits", "price", "paid", "refunded",
     "currency", "credits_taken_back", "credits_owed", "stripe_payment", "paid_at", "paid_with",
+    "bonus_credits",
 ]  # fmt: skip
 
 
@@ -51,4 +52,5 @@ def _purchase_row(purchase: Purchase) -> list[str]:
         payment.stripe_payment_intent_id if payment else "",
         utc_text(payment.paid_at) if payment else "",
         harmless(paid_with(payment)) if payment else "",
+        plain(purchase.bonus_credits),
     ]

@@ -94,9 +94,15 @@ class PurchasesData(PersonalData):
         ),
         csv_file(
             "scheduled-credits.csv",
-            "credits that come in parts, such as those of a year paid at once",
+            "credits that come in parts, such as those of a year paid at once, or with a bonus",
             ("purchases.ScheduledGrant",),
-            {"purchase": "purchase_id", "credits": "credits", "due": "due_at", "expires": "expires_at"},
+            {
+                "purchase": "purchase_id",
+                "credits": "credits",
+                "bonus": "is_bonus",
+                "due": "due_at",
+                "expires": "expires_at",
+            },
             _scheduled,
         ),
     )

@@ -99,6 +99,9 @@ def _credit_note(note: Receipt) -> Wording:
 
 def _bought(purchase: Purchase) -> list[Line]:
     lines = [Line(purchase.package_name, credits_amount(purchase.credits), purchase.list_price)]
+    if purchase.bonus_credits:
+        nothing = Money(0, purchase.currency)
+        lines.append(Line(_("Bonus credits"), credits_amount(purchase.bonus_credits), nothing))
     if purchase.discount.minor:
         percentage = credits_amount(purchase.discount_percentage)
         name = _("Discount (%(percentage)s%%)") % {"percentage": percentage}

@@ -120,6 +120,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
                 "fields": [
                     "package_shown",
                     "credits_shown",
+                    "bonus_shown",
                     "price_shown",
                     "list_price",
                     "reduced_by",
@@ -201,6 +202,10 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     def reduced_by(self, purchase: Purchase) -> str:
         taken_off = {purchase.sale_name: purchase.sale_minor, purchase.discount_code: purchase.code_minor}
         return pairs({name: Money(-minor, purchase.currency) for name, minor in taken_off.items() if name})
+
+    @display(description=_("bonus credits"))
+    def bonus_shown(self, purchase: Purchase) -> str:
+        return credits_amount(purchase.bonus_credits) if purchase.bonus_credits else EMPTY
 
     @display(description=_("list price"))
     def list_price(self, purchase: Purchase) -> str:

@@ -50,12 +50,22 @@ def _row(purchase: Purchase, may_refund: bool) -> Sequence[Any]:
     return (
         link_to(purchase, written(purchase.created_at)),
         purchase.package_name,
-        credits_amount(purchase.credits),
+        _credits(purchase),
         str(purchase.price),
         format_html("{} {}", status, attention),
         format_html_join(" ", "{}", ((link_to(receipt),) for receipt in receipts)) or EMPTY,
         _refund_button(purchase) if may_refund and _has_something_left(purchase) else EMPTY,
     )
+
+
+def _credits(purchase: Purchase) -> str:
+    credits = credits_amount(purchase.credits)
+    if not purchase.bonus_credits:
+        return credits
+    return _("%(credits)s + %(bonus)s bonus") % {
+        "credits": credits,
+        "bonus": credits_amount(purchase.bonus_credits),
+    }
 
 
 def _has_something_left(purchase: Purchase) -> bool:
