@@ -305,3 +305,6 @@ def test_a_sum_is_spread_without_a_rest() -> None:
     for total in (1, 11, 4034, 40_000, 99_999):
         shares = spread(Decimal(total), [Decimal(1)] * 12, Decimal(1))
         assert (sum(shares), max(shares) - min(shares) <= 1) == (total, True)
+    for number in range(1, 200):  # a part of a month, as after an upgrade, whose quotients have no end
+        weights = [Decimal(number) / 31, *[Decimal(10) / 3] * 8]
+        assert sum(spread(Decimal(72603), weights, Decimal(1))) == 72603
