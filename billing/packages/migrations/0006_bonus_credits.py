@@ -19,7 +19,7 @@ def _watched(columns):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('packages', '0003_custom_amounts'),
+        ("packages", "0005_audit_prices"),
     ]
 
     operations = [
