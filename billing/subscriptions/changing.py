@@ -62,7 +62,7 @@ def change_plan(user: User, subscription: Subscription, plan_code: str) -> Subsc
 
 def price_paid(subscription: Subscription) -> int:
     """Return the highest price that was charged for the running period: after a downgrade, the former plan's. Stripe
-    would pay back what a change to a lower price, made at once, leaves of it, though its credits stay.
+    would credit what a change to a lower price, made at once, leaves of it, though its credits stay.
     """
     lines = GrantedLine.objects.filter(
         invoice__subscription=subscription, invoice__issued_at__gte=subscription.period_start

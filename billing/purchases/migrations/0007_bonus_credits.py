@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('credits', '0005_open_batch'),
         ('customers', '0001_initial'),
-        ('packages', '0004_bonus_credits'),
+        ('packages', '0006_bonus_credits'),
         ('purchases', '0006_discounts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
