@@ -55,7 +55,7 @@ class RedemptionsView(APIView):
         "nothing gets the same 404 `code_invalid`.",
         parameters=[KEY_HEADER],
         request=RedemptionOrderSerializer,
-        responses={201: RedemptionSerializer, **problem_responses(400, *WHO, 404, 409, 410, 415)},
+        responses={201: RedemptionSerializer, **problem_responses(400, *WHO, 404, 415)},
     )
     def post(self, request: Request) -> Response:
         order = RedemptionOrderSerializer(data=request.data)

@@ -15,6 +15,7 @@ from backoffice import looks as admin_looks
 from config.environment import Environment
 from config.settings.limits import *
 from config.settings.logs import *
+from config.settings.rewards import *
 from core.database.time_limits import time_limits_of
 from core.program import this_program
 
@@ -265,23 +266,8 @@ GIFT_DAILY_LIMIT = env.amount("GIFT_DAILY_LIMIT", default="10000")
 GIFT_DAILY_COUNT = env.int("GIFT_DAILY_COUNT", default=20)
 # Hours after a purchase until its credits can be gifted, to leave time to notice a stolen card.
 GIFT_AFTER = timedelta(hours=env.int("GIFT_AFTER_HOURS", default=0))
-# The key of the redemption codes' hashes; empty: SECRET_KEY. With another key, no code made before is known.
-REDEMPTION_KEY = env("REDEMPTION_KEY", default="")
-# Wrong redemption codes within an hour, by a user or for a team, and from one address.
-REDEMPTION_FAILURES = env.int("REDEMPTION_FAILURES", default=10)
-REDEMPTION_ADDRESS_FAILURES = env.int("REDEMPTION_ADDRESS_FAILURES", default=100)
 # How many days ahead customers are notified of expiring credits.
 EXPIRY_WARNING_DAYS = env.int("EXPIRY_WARNING_DAYS", default=7)
-
-# --- Referrals ----------------------------------------------------------------------------------------------------
-# Credits for the referrer and for the referred user each; 0: there are no referrals.
-REFERRAL_REWARD = env.amount("REFERRAL_REWARD", default="0")
-# Days from the referred user's first payment to the reward, to leave time for refunds and disputes.
-REFERRAL_WAIT_DAYS = env.int("REFERRAL_WAIT_DAYS", default=14)
-# The most rewards of one referrer.
-REFERRAL_CAP = env.int("REFERRAL_CAP", default=20)
-# Days until the granted credits expire.
-REFERRAL_VALID_DAYS = env.int("REFERRAL_VALID_DAYS", default=365)
 
 # --- Adjustments --------------------------------------------------------------------------------------------------
 # Credits that one member of staff may adjust alone within 24 hours; more needs a second person's approval.

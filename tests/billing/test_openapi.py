@@ -30,9 +30,8 @@ from schemathesis.specs.openapi.checks import (
 from billing.purchases.models import Purchase
 from credits.rates.card_file import read_card
 from credits.rates.loading import load_card
-from tests.billing.asking_for_discounts import ask_for_discounts
+from tests.billing.asking_for_offers import ask_for_offers
 from tests.billing.asking_for_plans import ask_for_plans
-from tests.billing.asking_for_referrals import ask_for_referrals
 from tests.billing.calling import API, browser_of, made_up_event, signature_of
 from tests.billing.database_faults import failing_commits
 from tests.support.builders import let_ask_again, put_on_sale
@@ -54,6 +53,7 @@ DESCRIBED = {
     "subscribe": ("post", f"{API}subscriptions"),
     "change_subscription": ("patch", f"{API}subscriptions/{{subscription_id}}"),
     "read_referral": ("get", f"{API}referral"),
+    "redeem_code": ("post", f"{API}redemptions"),
     "read_session": ("get", f"{API}session/{{session_id}}"),
     "list_purchases": ("get", f"{API}history"),
     "read_balance": ("get", f"{API}balance"),
@@ -177,8 +177,7 @@ def _ask_for_everything(
 ) -> Iterator[tuple[str, requests.Response]]:
     send = functools.partial(_send, sandbox, site)
     yield from ask_for_plans(sandbox, send)  # before others make products
-    yield from ask_for_discounts(send)
-    yield from ask_for_referrals(send, settings)
+    yield from ask_for_offers(send, settings)
     yield from _ask_to_read(sandbox, site)
     yield from _ask_what_it_costs(sandbox, site)
     yield from _ask_to_buy(sandbox, site, "start_purchase", "package_code")

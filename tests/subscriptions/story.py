@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.db import connection
+from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
@@ -18,6 +19,7 @@ from tests.support.sandbox import Sandbox
 
 DAY_S = 86_400
 DECLINES = "4000000000000341"
+MINE = {"shown_for": "personal"}
 
 
 def take_plan(
@@ -74,3 +76,10 @@ def failed_jobs() -> list[str]:
         .exclude(status="succeeded")
         .values_list("task_name", flat=True)
     )
+
+
+def press(client: Client, path: str, **fields: str) -> str:
+    """What the billing page says after a button of the plan."""
+    answer = client.post(f"/credits/billing/plan/{path}", {**MINE, **fields}, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()

@@ -16,23 +16,15 @@ from billing.plans.models import Plan
 from billing.subscriptions.models import Subscription
 from credits.ledger.models import Account
 from tests.billing.calling import browser_of
-from tests.subscriptions.story import DECLINES, fresh, lots, renew, take_plan
+from tests.subscriptions.story import DECLINES, MINE, fresh, lots, press, renew, take_plan
 from tests.support.builders import UserFactory, start
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
-MINE = {"shown_for": "personal"}
 
 
 def text(client: Client, path: str) -> str:
     answer = client.get(path)
-    assert answer.status_code == 200
-    return answer.content.decode()
-
-
-def press(client: Client, path: str, **fields: str) -> str:
-    """What the billing page says after a button."""
-    answer = client.post(f"/credits/billing/plan/{path}", {**MINE, **fields}, follow=True)
     assert answer.status_code == 200
     return answer.content.decode()
 

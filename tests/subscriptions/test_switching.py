@@ -29,8 +29,7 @@ from billing.subscriptions.syncing import sync_subscription
 from credits.ledger.models import Account
 from credits.ledger.operations import open_team_account
 from tests.billing.calling import browser_of
-from tests.subscriptions.story import balance, fresh, renew, take_plan, told, work
-from tests.subscriptions.test_pages import press
+from tests.subscriptions.story import balance, fresh, press, renew, take_plan, told, work
 from tests.support.builders import UserFactory
 from tests.support.sandbox import Sandbox
 
