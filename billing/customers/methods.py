@@ -27,6 +27,8 @@ from core.database.locks import require_transaction
 from credits.ledger.holders import account_of
 from credits.ledger.models import Account
 
+CLOCKS_DIFFER_BY = datetime.timedelta(seconds=3)
+
 
 @dataclass(frozen=True)
 class ShownMethod:
@@ -139,7 +141,8 @@ def make_default(account: Account, method_id: uuid.UUID) -> None:
     except CustomerNotFound as error:
         forget_customer(customer_id)
         raise UnknownPaymentMethod("No saved payment method has this id.") from error
-    note_default(customer_id, reported.default_method, timezone.now())
+    # Stripe's events name whole seconds, by its own clock: one about a later change mustn't look older than ours.
+    note_default(customer_id, reported.default_method, timezone.now() - CLOCKS_DIFFER_BY)
 
 
 def note_default(stripe_customer_id: str, default_method: str, at: datetime.datetime) -> bool:

@@ -161,6 +161,21 @@ def test_a_look_at_stripe_removes_what_it_no_longer_has(
         consent_for(SavedMethod.objects.get())
 
 
+def test_an_old_report_of_the_default_comes_late(sandbox: Sandbox, ada: User, account: Account) -> None:
+    buy(sandbox, ada, save=True)
+    (first,) = shown_methods(account)
+    make_default(account, first.row.pk)
+    sandbox.wait_for_webhooks()
+    customer = Customer.objects.get()
+    old = {"id": customer.stripe_customer_id, "invoice_settings": {"default_payment_method": "pm_before"}}
+    late = made_up_event("customer.updated", old, "evt_late")
+    for age_s, default in ((60, first.row.stripe_payment_method_id), (0, "pm_before")):
+        at = int(timezone.now().timestamp()) - age_s
+        deliver({**late, "id": f"evt_late_{age_s}", "created": at})
+        customer.refresh_from_db()
+        assert customer.default_method == default
+
+
 def test_the_default_is_stripes_else_the_newest(sandbox: Sandbox, ada: User, account: Account) -> None:
     buy(sandbox, ada, save=True)
     # Stripe's times are whole seconds.
