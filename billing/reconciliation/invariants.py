@@ -51,7 +51,7 @@ OF_PAYMENTS: dict[str, str] = {
             AND e.key = 'purchase:' || u.id || CASE s.position WHEN 1 THEN '' ELSE ':' || s.position END
         LEFT JOIN credits_lot l ON l.account_id = u.account_id AND l.id = e.lots[1]
         WHERE s.lot_id IS DISTINCT FROM l.id
-           OR l.id IS NOT NULL AND (l.amount <> s.credits OR (l.expires_at IS NULL) <> (s.expires_at IS NULL)
+           OR l.id IS NOT NULL AND (l.amount <> s.credits
                OR CASE WHEN s.is_bonus OR u.paid_minor = 0 THEN NOT l.promotional
                   ELSE (l.cost_minor, l.currency) IS DISTINCT FROM (s.cost_minor, u.currency) END)
     """,
