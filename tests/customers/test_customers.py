@@ -174,3 +174,15 @@ def test_a_members_erasure_keeps_the_teams_customer(ada: User, sandbox: Sandbox)
     assert Purchase.objects.get().stripe_customer_id == teams
     assert teams not in traces_of(ada).ids
     assert to_redact_at_stripe(ada) == [Purchase.objects.get().stripe_payment_intent_id]
+
+
+def test_a_customer_that_stripe_refuses_holds_up_no_other(sandbox: Sandbox) -> None:
+    put_on_sale()
+    for name in ("ada", "eve"):
+        start(UserFactory(email=f"{name}@example.com"))
+    User.objects.update(last_name="King")
+    first, second = Customer.objects.order_by("pk")
+    sandbox.fault(method="POST", path=f"/v1/customers/{first.stripe_customer_id}", status=400, times=9)
+    update_customers()
+    second.refresh_from_db()
+    assert "King" in second.name
