@@ -21,6 +21,11 @@ def get_now() -> int:
     return int(time.time()) + _Cached.offset_s if moment is None else moment
 
 
+def get_offset() -> int:
+    """Return by how many seconds the sandbox's clock is ahead of the real one."""
+    return _Cached.offset_s
+
+
 @contextmanager
 def standing_at(moment: int) -> Iterator[None]:
     """Make it this time inside. What was due then happens then, however late it is noticed."""

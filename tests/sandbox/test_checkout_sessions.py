@@ -99,6 +99,17 @@ def test_a_session_is_open_for_30_minutes_to_24_hours(
     assert (refused.value.user_message, refused.value.param) == (message, "expires_at")
 
 
+def test_a_client_that_does_not_follow_the_clock_can_still_sell(
+    sandbox: Sandbox, make_session: MakeSession
+) -> None:
+    """The site's clock is the real one, however far the local Stripe's was moved forward."""
+    real = sandbox.get("/_sandbox/clock")["now"]
+    now = sandbox.post("/_sandbox/clock", {"advance_s": 93 * 86400})["now"]
+    assert make_session(expires_at=real + 3600).expires_at == pytest.approx(now + 3600, abs=60)
+    with pytest.raises(stripe.InvalidRequestError, match="at least 30 minutes"):
+        make_session(expires_at=real + 60)
+
+
 def test_a_customer_excludes_an_email(client: stripe.StripeClient, make_session: MakeSession) -> None:
     customer = client.v1.customers.create({"email": "jenny@shop.test"})
     with pytest.raises(stripe.InvalidRequestError, match="only specify one of these"):

@@ -106,17 +106,20 @@ def _check_urls(params: dict[str, Any]) -> None:
 
 
 def _read_expiry(params: dict[str, Any]) -> int:
-    """Return when the session expires: in a day, or as given, between 30 minutes and 24 hours from now."""
+    """Return when the session expires: in a day, or as given, between 30 minutes and 24 hours from now.
+
+    A client whose clock doesn't follow when ours is moved forward means its own time: it could sell nothing else.
+    """
     now = clock.get_now()
     expires_at: int | None = params.get("expires_at")
     if expires_at is None:
         return now + _LONGEST_S
-    is_early = expires_at < now + _SHORTEST_S
-    if is_early or expires_at >= now + _LONGEST_S:
-        bound = "at least 30 minutes" if is_early else "less than 24 hours"
-        message = f"The `expires_at` timestamp must be {bound} from Checkout Session creation."
-        raise InvalidParameterError(message, param="expires_at")
-    return expires_at
+    for moment in (expires_at, expires_at + clock.get_offset()):
+        if now + _SHORTEST_S <= moment < now + _LONGEST_S:
+            return moment
+    bound = "at least 30 minutes" if expires_at < now + _SHORTEST_S else "less than 24 hours"
+    message = f"The `expires_at` timestamp must be {bound} from Checkout Session creation."
+    raise InvalidParameterError(message, param="expires_at")
 
 
 def _set_invoice_creation(session: Json, given: dict[str, Any]) -> None:
