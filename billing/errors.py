@@ -72,6 +72,13 @@ class CodeNotForThis(CodeRefused):
     code = "code_not_for_this"
 
 
+class BundleRefused(BillingError):
+    """These packages can't be bought together."""
+
+    code = "bundle_refused"
+    status = 409
+
+
 class CodeMinimum(CodeRefused):
     """The price is below the code's minimum, or what is left of it is below Stripe's."""
 

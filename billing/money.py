@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 from django.utils.translation import gettext as _
 
@@ -60,3 +61,14 @@ def price_refusal(price: Money) -> str:
     if 0 < price.minor < least.minor:
         return _("Stripe’s minimum is %s.") % least
     return _("Stripe’s maximum is %s.") % most if price.minor > most.minor else ""
+
+
+def spread(total: Decimal, weights: Sequence[Decimal], step: Decimal) -> list[Decimal]:
+    """Return a total spread by weights, in multiples of ``step``: differences of running totals, so they add up."""
+    shares, so_far, reached, whole = [], Decimal(0), Decimal(0), sum(weights)
+    for number, weight in enumerate(weights, start=1):
+        so_far += weight
+        up_to = total if number == len(weights) else total * so_far / whole
+        before, reached = reached, up_to.quantize(step, ROUND_DOWN)
+        shares.append(reached - before)
+    return shares

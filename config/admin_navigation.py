@@ -24,6 +24,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Custom amounts"), "attach_money", "packages_customamount"),
                 _item(_("Discount codes"), "sell", "discounts_discountcode"),
                 _item(_("Sales"), "percent", "discounts_sale"),
+                _item(_("Multi-buys"), "redeem", "discounts_multibuy"),
                 _item(_("Referrals"), "group_add", "referrals_referral"),
                 _item(_("Referrers"), "campaign", "referrals_referrer"),
                 _item(_("Automatic top-ups"), "autorenew", "auto_top_up_autotopup"),

@@ -65,6 +65,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "discounts.delete_codeamount",
         "discounts.add_sale",
         "discounts.change_sale",
+        "discounts.add_multibuy",
+        "discounts.change_multibuy",
         "rates.add_rate",
         "rates.change_rate",
         "rates.delete_rate",

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.api.fields import MoneyField, NumberField, UtcTimeField
+from billing.checkout.bundles import OrderItem
 from billing.checkout.seen_offers import SeenOffer
 from billing.checkout.terms import HIGHEST_QUANTITY, PurchaseTerms
 from billing.discounts.models import LONGEST_CODE
@@ -93,10 +94,21 @@ class PackageQuerySerializer(serializers.Serializer[Any]):
     )
 
 
+class OrderItemSerializer(serializers.Serializer[Any]):
+    package_code = serializers.CharField(max_length=50)
+    quantity = serializers.IntegerField(default=1, min_value=1, max_value=HIGHEST_QUANTITY)
+
+
 class OrderSerializer(serializers.Serializer[Any]):
-    """An order for one package, or for an amount and its currency."""
+    """An order for one package, for several, or for an amount and its currency."""
 
     package_code = serializers.CharField(max_length=50, required=False)
+    items = OrderItemSerializer(
+        many=True,
+        required=False,
+        allow_empty=False,
+        help_text="In place of `package_code`: several packages, paid at once and each a lot of its own.",
+    )
     amount = AmountField(
         max_digits=20,
         decimal_places=3,
@@ -139,14 +151,23 @@ class OrderSerializer(serializers.Serializer[Any]):
         """Return the fields of a `PurchaseOrder`."""
         if "amount" in attrs:
             attrs["currency"] = self._currency_of_amount(attrs)
+        elif "items" in attrs:
+            attrs["items"] = self._items(attrs)
         elif "package_code" not in attrs:
             raise _missing("package_code")
         seen = SeenOffer(attrs.pop("price", None), attrs.get("currency"), attrs.pop("credits", None))
         return {**attrs, "seen": seen}
 
+    def _items(self, attrs: dict[str, Any]) -> tuple[OrderItem, ...]:
+        for field in ("package_code", "quantity"):
+            if field in attrs:
+                raise serializers.ValidationError({field: "Send either it or items, not both."})
+        return tuple(OrderItem(**each) for each in attrs["items"])
+
     def _currency_of_amount(self, attrs: dict[str, Any]) -> str:
-        if "package_code" in attrs:
-            raise serializers.ValidationError({"amount": "Send either package_code or amount, not both."})
+        for field in ("package_code", "items"):
+            if field in attrs:
+                raise serializers.ValidationError({"amount": f"Send either {field} or amount, not both."})
         if "quantity" in attrs:
             raise serializers.ValidationError({"quantity": "Send a quantity for a package only."})
         if "currency" not in attrs:
@@ -187,8 +208,10 @@ class QuoteSerializer(serializers.Serializer[Any]):
 class OrderQuoteSerializer(serializers.Serializer[PurchaseTerms]):
     """What an order costs now, in the currency's main unit: ``list`` less ``discount`` is the ``total``."""
 
-    list = MoneyField(source="regular", help_text="The regular price, without sale and discount code.")
-    discount = MoneyField(source="reduction", help_text="What the sale and the discount code take off.")
+    list = MoneyField(
+        source="regular", help_text="The regular price, without sale, multi-buy and discount code."
+    )
+    discount = MoneyField(source="reduction", help_text="What sale, multi-buy and discount code take off.")
     bonus_credits = NumberField(help_text="Promotional credits on top of `credits`.")
     tax = serializers.SerializerMethodField(help_text="Tax on top; always 0 today.")
     total = MoneyField(source="price")
@@ -197,6 +220,12 @@ class OrderQuoteSerializer(serializers.Serializer[PurchaseTerms]):
     sale = serializers.CharField(
         source="sale_name", read_only=True, help_text="The sale's name; empty if in none."
     )
+    multi_buy = serializers.SerializerMethodField(
+        help_text="The name of the multi-buy that makes packages free; empty if there is none."
+    )
+
+    def get_multi_buy(self, terms: PurchaseTerms) -> str:
+        return terms.multi_buy.name if terms.multi_buy else ""
 
     def get_tax(self, terms: PurchaseTerms) -> float:
         return 0.0

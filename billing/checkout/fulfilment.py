@@ -14,7 +14,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from billing.checkout.scheduled_grants import grant_due, schedule_bonus
+from billing.checkout.scheduled_grants import grant_due, schedule_grants
 from billing.deferring import defer_confirmation, defer_payment_failed_mail
 from billing.provider.objects import PaymentIntent
 from billing.purchases.log import Change, Source, lock_purchase, record
@@ -145,8 +145,8 @@ def _mark_for_attention(
 
 def _grant(purchase: Purchase, arrives_at: datetime.datetime) -> Grant:
     """Grant the credits: with a cost basis if they were paid for, else as promotional. Return the first grant."""
-    if purchase.bonus_credits:
-        schedule_bonus(purchase, arrives_at, _expiry(purchase, arrives_at))
+    if purchase.has_schedule and not purchase.stripe_invoice_id:
+        schedule_grants(purchase, arrives_at)
     if purchase.has_schedule:
         return grant_due(purchase, arrives_at)[0]
     is_free = purchase.price_minor == 0

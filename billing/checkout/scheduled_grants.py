@@ -1,4 +1,4 @@
-"""Grant what is due of purchases whose credits come in several lots: month by month, or with a bonus.
+"""Grant what is due of purchases whose credits come in several lots: months, packages, or with a bonus.
 
 Nothing is granted twice: each grant has its business key in the ledger. What was refunded before it came never comes;
 what is disputed waits for the bank's decision.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import structlog
@@ -15,8 +16,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.deferring import defer_scheduled_grants
+from billing.money import spread
 from billing.purchases.log import Change, Source, lock_purchase, record
-from billing.purchases.models import Payment, Purchase, ScheduledGrant
+from billing.purchases.models import Payment, Purchase, PurchaseLine, ScheduledGrant
 from billing.refunds.claims import claims_on, parts_of
 from billing.refunds.reversals import apply_known_reversals, standing_reversals
 from credits.ledger import operations as ledger
@@ -26,36 +28,54 @@ from credits.ledger.results import Grant
 log = structlog.get_logger(__name__)
 
 
-def schedule_bonus(purchase: Purchase, now: datetime, expires_at: datetime | None) -> None:
-    """Schedule the credits and the bonus of a locked purchase that is paid ``now``, both at once. Safe to repeat.
+def schedule_grants(purchase: Purchase, now: datetime) -> None:
+    """Schedule the lots of a locked purchase that is paid ``now``, all at once. Safe to repeat.
 
-    The bonus is a grant of its own: promotional, without cost, and with its own expiry.
+    Each of several packages is a lot, in the order in which they are spent: what expires first. The price is spread
+    over them by their credits, so that each credit of the purchase costs the same, whichever lot a refund takes it
+    from. A bonus is a grant of its own: promotional, without cost, with its own expiry. It is last, as refunds claim
+    from the end.
     """
     if purchase.scheduled_grants.exists():
         return
-    days = purchase.bonus_validity_days
-    bonus_expires_at = None if days is None else now + timedelta(days=days)
-    ScheduledGrant.objects.bulk_create(
-        [
-            ScheduledGrant(
-                purchase=purchase,
-                position=1,
-                credits=purchase.credits,
-                cost_minor=purchase.price_minor,
-                due_at=now,
-                expires_at=expires_at,
-            ),
-            ScheduledGrant(
-                purchase=purchase,
-                position=2,
-                credits=purchase.bonus_credits,
-                cost_minor=0,
-                is_bonus=True,
-                due_at=now,
-                expires_at=bonus_expires_at,
-            ),
-        ]
-    )
+    lines = sorted(purchase.lines.all(), key=_in_spending_order)
+    bought: list[PurchaseLine | Purchase] = [*lines] or [purchase]
+    costs = spread(Decimal(purchase.price_minor), [each.credits for each in bought], Decimal(1))
+    grants = [
+        ScheduledGrant(
+            credits=each.credits,
+            cost_minor=int(cost),
+            expires_at=_after(each.validity_days, now),
+            **_of(each),
+        )
+        for each, cost in zip(bought, costs, strict=True)
+    ]
+    grants += [
+        ScheduledGrant(
+            credits=each.bonus_credits,
+            cost_minor=0,
+            is_bonus=True,
+            expires_at=_after(each.bonus_validity_days, now),
+            **_of(each),
+        )
+        for each in bought
+        if each.bonus_credits
+    ]
+    for position, grant in enumerate(grants, start=1):
+        grant.purchase, grant.position, grant.due_at = purchase, position, now
+    ScheduledGrant.objects.bulk_create(grants)
+
+
+def _in_spending_order(line: PurchaseLine) -> tuple[bool, int, int]:
+    return line.validity_days is None, line.validity_days or 0, line.position
+
+
+def _after(days: int | None, now: datetime) -> datetime | None:
+    return None if days is None else now + timedelta(days=days)
+
+
+def _of(bought: PurchaseLine | Purchase) -> dict[str, PurchaseLine]:
+    return {"line": bought} if isinstance(bought, PurchaseLine) else {}
 
 
 def grant_due(purchase: Purchase, now: datetime) -> list[Grant]:
@@ -64,7 +84,7 @@ def grant_due(purchase: Purchase, now: datetime) -> list[Grant]:
     Raises:
         AccountClosed: nobody can spend the credits.
     """
-    due = purchase.scheduled_grants.filter(due_at__lte=now).select_related("lot").order_by("position")
+    due = purchase.scheduled_grants.filter(due_at__lte=now).select_related("lot", "line").order_by("position")
     skipped = withdrawn(purchase.accepted_payment)
     return [_grant(purchase, each, now) for each in due if each.position not in skipped]
 

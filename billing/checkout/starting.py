@@ -24,6 +24,7 @@ from accounts.models import User
 from accounts.presence import keep_from_erasure
 from accounts.teams.membership import find_own
 from accounts.teams.models import Team
+from billing.checkout.bundles import OrderItem, terms_of_items
 from billing.checkout.card_payments import charge_purchase
 from billing.checkout.free_packages import require_not_taken
 from billing.checkout.fulfilment import fulfil_purchase
@@ -34,7 +35,7 @@ from billing.checkout.return_urls import (
     default_success_url,
 )
 from billing.checkout.seen_offers import NOTHING_SEEN, SeenOffer
-from billing.checkout.terms import PurchaseTerms, terms_of_amount, terms_of_package
+from billing.checkout.terms import PurchaseTerms, name_of_several, terms_of_amount
 from billing.customers.at_stripe import with_customer
 from billing.customers.consents import consent_for
 from billing.customers.methods import card_to_charge
@@ -42,7 +43,6 @@ from billing.customers.permissions import manages_billing
 from billing.discounts.codes import find_code, reserve
 from billing.discounts.models import normal_code
 from billing.errors import (
-    AlreadyTaken,
     IdempotencyKeyReused,
     InvalidIdempotencyKey,
     PurchaseInProgress,
@@ -50,10 +50,10 @@ from billing.errors import (
 )
 from billing.provider import provider
 from billing.provider.errors import StripeRefused, StripeUnavailable
-from billing.provider.interface import CheckoutRequest
+from billing.provider.interface import CheckoutLine, CheckoutRequest
 from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Change, Source, lock_purchase, record
-from billing.purchases.models import Purchase, PurchaseEvent
+from billing.purchases.models import Purchase, PurchaseEvent, PurchaseLine
 from billing.purchases.payment_reports import PaymentReport
 from credits.formatting import plain
 from credits.ledger import operations as ledger
@@ -64,7 +64,8 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True)
 class PurchaseOrder:
-    """A buyer's order: a package, or an ``amount`` in the main unit; in ``currency``, if empty in the package's own.
+    """A buyer's order: a package, ``items`` of several, or an ``amount`` in the main unit; in ``currency``, if empty in
+    the package's own.
     Empty URLs mean our pages; an empty key makes each call a new purchase. With a team, its account is credited.
     ``package_id`` is the older client's name for the package; ``seen``, the offer shown, must match it.
     ``card_id`` is a saved card to charge instead of opening a checkout; ``by_default_card`` charges the default one.
@@ -83,18 +84,17 @@ class PurchaseOrder:
     currency: str = ""
     quantity: int = 1
     discount_code: str = ""
+    items: tuple[OrderItem, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.package_code and self.amount is not None:
-            raise ValueError("An order is for a package or for an amount, not for both.")
+        if sum((bool(self.package_code), self.amount is not None, bool(self.items))) > 1:
+            raise ValueError("An order is for a package, for several, or for an amount.")
 
     def terms(self) -> PurchaseTerms:
         """Return what is on sale now for this order, with queries."""
         if self.amount is None:
-            terms = terms_of_package(self.package_code, self.currency)
-            if terms.once_per_buyer and self.quantity > 1:
-                raise AlreadyTaken(_("%(package)s can be claimed only once.") % {"package": terms.name})
-            terms = terms.times(self.quantity)
+            items = self.items or (OrderItem(self.package_code, self.quantity),)
+            terms = terms_of_items(items, self.currency)
         else:
             terms = terms_of_amount(self.amount, self.currency)
         return terms.with_code(find_code(self.discount_code)) if self.discount_code else terms
@@ -117,6 +117,7 @@ class PurchaseOrder:
             order.append([f"{self.amount.normalize():f}", self.currency])
         if self.quantity > 1:
             order.append(f"{self.quantity} times")
+        order += sorted([each.package_code, each.quantity] for each in self.items)
         if self.discount_code:
             order.append(f"code {normal_code(self.discount_code)}")
         return hashlib.sha256(json.dumps(order).encode()).hexdigest()
@@ -136,6 +137,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
 
     Raises:
         UnknownPackage: no package on sale has this code.
+        BundleRefused: these packages can't be bought together.
         CustomAmountsNotSold, AmountRefused: the amount can't be bought.
         AlreadyTaken: it is free, once per buyer, and was claimed before.
         CodeRefused: the discount code can't be used, for this or any more.
@@ -285,6 +287,9 @@ def _write_down(
         **terms.copied(),
     )
     record(purchase, Change("started"), Source(source))
+    PurchaseLine.objects.bulk_create(
+        PurchaseLine(purchase=purchase, **fields) for fields in terms.copied_lines()
+    )
     if terms.discount_code is not None:
         reserve(terms.discount_code, purchase)
     return purchase
@@ -320,6 +325,7 @@ def _checkout_request(
         bought=_in_words(purchase),
         price_id=terms.price_id,
         product_id=terms.product_id,
+        lines=_checkout_lines(terms),
         price_minor=purchase.price_minor,
         currency=purchase.currency,
         customer_id=customer_id,
@@ -329,6 +335,21 @@ def _checkout_request(
         with_invoice=purchase.invoiced_by_stripe,
         with_cards=manages_billing(user, purchase.account),
     )
+
+
+def _checkout_lines(terms: PurchaseTerms) -> tuple[CheckoutLine, ...]:
+    """Return what Stripe's page lists for a purchase of several packages: each with its price, the free ones apart."""
+    found: list[CheckoutLine] = []
+    for each, copied in zip(terms.lines, terms.copied_lines(), strict=True):
+        minor, paid = copied["price_minor"], each.count - each.free
+        line = CheckoutLine(each.terms.name, each.terms.product_id, minor, 1)
+        free = replace(line, unit_minor=0, quantity=each.free)
+        if paid and minor % paid == 0:
+            line = replace(line, unit_minor=minor // paid, quantity=paid)
+        elif paid > 1:
+            line = replace(line, name=name_of_several(each.terms.name, paid), product_id="")
+        found += [line] * bool(paid) + [free] * bool(each.free)
+    return tuple(found)
 
 
 def _in_words(purchase: Purchase) -> str:

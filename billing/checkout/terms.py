@@ -12,12 +12,13 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.checkout.free_packages import is_once
+from billing.currencies import smallest_step
 from billing.discounts.codes import price_with
-from billing.discounts.models import DiscountCode, Sale
+from billing.discounts.models import DiscountCode, MultiBuy, Sale
 from billing.discounts.pricing import less_percent
 from billing.discounts.sales import sales_now
 from billing.errors import CodeNotForThis, UnknownPackage
-from billing.money import Money, price_refusal
+from billing.money import Money, price_refusal, spread
 from billing.packages.amounts import price_amount
 from billing.packages.models import CUSTOM_CODE, Package
 from billing.packages.prices import priced_in, sold_in
@@ -29,9 +30,28 @@ HIGHEST_QUANTITY = 100
 
 
 @dataclass(frozen=True)
+class TermsLine:
+    """As many of one package among others: ``terms`` are those of one, and ``free`` of them cost nothing."""
+
+    terms: PurchaseTerms
+    count: int
+    free: int = 0
+
+    @property
+    def price(self) -> Money:
+        """Return the price of all of them, before a discount code."""
+        return _times(self.terms.price, self.count - self.free)
+
+    @property
+    def name(self) -> str:
+        return name_of_several(self.terms.name, self.count)
+
+
+@dataclass(frozen=True)
 class PurchaseTerms:
-    """What a purchase copies. ``package`` is None for a custom amount. ``regular`` is the price before ``sale`` and
-    ``discount_code``, ``price`` what is paid. ``bonus_credits`` come on top of ``credits``.
+    """What a purchase copies. ``package`` is None for a custom amount, and for several packages: these are in
+    ``lines``. ``regular`` is the price before ``sale``, ``multi_buy`` and ``discount_code``, ``price`` what is paid.
+    ``bonus_credits`` come on top of ``credits``.
     """
 
     package: Package | None
@@ -47,8 +67,11 @@ class PurchaseTerms:
     quantity: int = 1
     sale: Sale | None = None
     sale_minor: int = 0
+    multi_buy: MultiBuy | None = None
+    multi_buy_minor: int = 0
     discount_code: DiscountCode | None = None
     code_minor: int = 0
+    lines: tuple[TermsLine, ...] = ()
 
     def copied(self) -> dict[str, Any]:
         """Return the fields of a `Purchase`."""
@@ -64,14 +87,38 @@ class PurchaseTerms:
             "validity_days": self.validity_days,
             "bonus_credits": self.bonus_credits,
             "bonus_validity_days": self.bonus_validity_days,
-            "grants_count": 2 if self.bonus_credits else 1,
+            "grants_count": self.grants_count,
             "once_per_buyer": self.once_per_buyer,
             "quantity": self.quantity,
             "sale_name": self.sale_name,
             "sale_minor": self.sale_minor,
+            "multi_buy_name": self.multi_buy.name if self.multi_buy else "",
+            "multi_buy_minor": self.multi_buy_minor,
             "discount_code": self.discount_code.code if self.discount_code else "",
             "code_minor": self.code_minor,
         }
+
+    def copied_lines(self) -> list[dict[str, Any]]:
+        """Return the fields of each `PurchaseLine`; a code's discount is spread over them by their prices."""
+        step = smallest_step(self.price.currency)
+        shares = spread(
+            Decimal(self.price.minor // step), [Decimal(each.price.minor) for each in self.lines], Decimal(1)
+        )
+        return [
+            {
+                "position": position,
+                "package_code": each.terms.code,
+                "package_name": each.terms.name,
+                "quantity": each.count,
+                "free": each.free,
+                "credits": each.terms.credits * each.count,
+                "price_minor": int(share) * step,
+                "validity_days": each.terms.validity_days,
+                "bonus_credits": each.terms.bonus_credits * each.count,
+                "bonus_validity_days": each.terms.bonus_validity_days,
+            }
+            for position, (each, share) in enumerate(zip(self.lines, shares, strict=True), start=1)
+        ]
 
     def times(self, count: int) -> PurchaseTerms:
         """Return the terms of as many of these, bought together."""
@@ -79,7 +126,7 @@ class PurchaseTerms:
             return self
         return replace(
             self,
-            name=f"{count} × {self.name}"[:LONGEST_NAME],
+            name=name_of_several(self.name, count),
             credits=self.credits * count,
             bonus_credits=self.bonus_credits * count,
             price=_times(self.price, count),
@@ -97,20 +144,25 @@ class PurchaseTerms:
         return replace(self, price=price, sale=sale, sale_minor=self.regular.minor - price.minor)
 
     def with_code(self, code: DiscountCode) -> PurchaseTerms:
-        """Return the terms with a discount code: on top of a sale if the code combines with one, else instead of it.
+        """Return the terms with a discount code: on top of sale and multi-buy if it combines, else instead of them.
 
         Raises:
             CodeNotForThis: it is for something else, or the sale takes off more.
             CodeMinimum: the price is too low for it.
         """
-        full = self.price if code.stackable else self.regular
-        price = price_with(code, full, self.package)
+        full = self if code.stackable else self.at_regular_price()
+        price = price_with(code, full.price, self.packages)
         if price.minor >= self.price.minor:
             raise CodeNotForThis(
                 _("The sale price is lower than the price with this code."), discount_code=code.code
             )
-        reduced = replace(self, price=price, discount_code=code, code_minor=full.minor - price.minor)
-        return reduced if code.stackable else replace(reduced, sale=None, sale_minor=0)
+        return replace(full, price=price, discount_code=code, code_minor=full.price.minor - price.minor)
+
+    def at_regular_price(self) -> PurchaseTerms:
+        """Return the terms without sale and multi-buy."""
+        lines = tuple(replace(each, terms=each.terms.at_regular_price(), free=0) for each in self.lines)
+        offers: dict[str, Any] = {"sale": None, "sale_minor": 0, "multi_buy": None, "multi_buy_minor": 0}
+        return replace(self, price=self.regular, lines=lines, **offers)
 
     @property
     def discount_percentage(self) -> Decimal:
@@ -119,12 +171,40 @@ class PurchaseTerms:
 
     @property
     def sale_name(self) -> str:
-        return self.sale.name if self.sale else ""
+        names = [each.terms.sale_name for each in self.lines] or [self.sale.name if self.sale else ""]
+        return ", ".join(dict.fromkeys(filter(None, names)))[:LONGEST_NAME]
+
+    @property
+    def packages(self) -> list[Package]:
+        """Return what is bought; nothing for a custom amount."""
+        found = [each.terms.package for each in self.lines] or [self.package]
+        return [package for package in found if package is not None]
+
+    @property
+    def grants_count(self) -> int:
+        """Return how many lots its credits come in: one for each line, and one for each bonus."""
+        return sum(2 if each.bonus_credits else 1 for each in self.all_lines)
+
+    @property
+    def all_lines(self) -> Sequence[PurchaseTerms]:
+        return [each.terms for each in self.lines] or [self]
 
     @property
     def reduction(self) -> Money:
-        """Return what the sale and the code take off."""
+        """Return what sale, multi-buy and code take off."""
         return Money(self.regular.minor - self.price.minor, self.price.currency)
+
+    @property
+    def sale_reduction(self) -> Money:
+        return Money(self.sale_minor, self.price.currency)
+
+    @property
+    def multi_buy_reduction(self) -> Money:
+        return Money(self.multi_buy_minor, self.price.currency)
+
+    @property
+    def code_reduction(self) -> Money:
+        return Money(self.code_minor, self.price.currency)
 
     @property
     def once_per_buyer(self) -> bool:
@@ -178,6 +258,10 @@ def terms_of_offer(offer: Offer, sale: Sale | None) -> PurchaseTerms:
         regular=package.price,
     )
     return terms.in_sale(sale) if sale else terms
+
+
+def name_of_several(name: str, count: int) -> str:
+    return f"{count} × {name}"[:LONGEST_NAME] if count > 1 else name
 
 
 def _times(price: Money, count: int) -> Money:

@@ -7,6 +7,8 @@ forgotten: see `DiscountUse`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -48,16 +50,24 @@ def find_code(text: str) -> DiscountCode:
     return found
 
 
-def price_with(code: DiscountCode, price: Money, package: Package | None) -> Money:
-    """Return what is left of a price with the code. Uses its prefetched packages and amounts.
+def price_with(code: DiscountCode, price: Money, packages: Sequence[Package]) -> Money:
+    """Return what is left of the price of packages, or of a custom amount, with the code. Uses its prefetched packages
+    and amounts.
 
     Raises:
         CodeNotForThis: it is for other packages, or for other currencies.
         CodeMinimum: it takes a higher price, or too little is left for Stripe to charge.
     """
     for_packages = {each.pk for each in code.packages.all()}
-    if not price.minor or (for_packages and (package is None or package.pk not in for_packages)):
-        raise CodeNotForThis(_("This code isn’t for this package."), discount_code=code.code)
+    bought = {package.pk for package in packages}
+    if not price.minor or (for_packages and not (bought and bought <= for_packages)):
+        several = len(bought) > 1
+        why = (
+            _("This code isn’t for all of these packages.")
+            if several
+            else _("This code isn’t for this package.")
+        )
+        raise CodeNotForThis(why, discount_code=code.code)
     inside = next((each for each in code.amounts.all() if each.currency == price.currency), None)
     if inside is not None and price.minor < inside.minimum_minor:
         least = Money(inside.minimum_minor, price.currency)

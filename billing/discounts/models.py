@@ -1,4 +1,4 @@
-"""Store discount codes and their uses, and sales."""
+"""Store discount codes and their uses, sales and multi-buys."""
 
 from __future__ import annotations
 
@@ -222,3 +222,54 @@ class Sale(models.Model):
     def is_on(self, now: datetime | None = None) -> bool:
         now = now or timezone.now()
         return self.is_active and self.starts_at <= now < self.ends_at
+
+
+class MultiBuy(models.Model):
+    """Free packages for who buys several at once: of every ``paid`` + ``free`` in a purchase, ``free`` cost nothing,
+    the cheapest of all.
+    """
+
+    name = models.CharField(
+        _("name"), max_length=100, help_text=_("Shown to buyers, such as “Buy 2, get 1 free”.")
+    )
+    paid = models.PositiveSmallIntegerField(_("buy"), default=2, validators=[MinValueValidator(1)])
+    free = models.PositiveSmallIntegerField(_("get free"), default=1, validators=[MinValueValidator(1)])
+    starts_at = models.DateTimeField(_("starts"))
+    ends_at = models.DateTimeField(_("ends"))
+    packages = models.ManyToManyField(
+        Package, verbose_name=_("packages"), blank=True, help_text=_("None: all packages.")
+    )
+    stackable = models.BooleanField(
+        _("combines with a sale"),
+        default=False,
+        help_text=_("Otherwise it applies to the regular prices, if that is the better deal."),
+    )
+    is_active = models.BooleanField(_("on"), default=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("multi-buy")
+        verbose_name_plural = _("multi-buys")
+        ordering = ["-starts_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(paid__gt=0, free__gt=0), name="multi_buy_counts_positive"),
+            models.CheckConstraint(
+                condition=Q(starts_at__lt=F("ends_at")), name="multi_buy_ends_after_its_start"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
+            raise ValidationError({"ends_at": _("The end must be after the start.")})
+
+    def is_on(self, now: datetime | None = None) -> bool:
+        now = now or timezone.now()
+        return self.is_active and self.starts_at <= now < self.ends_at
+
+    def is_for(self, package: Package) -> bool:
+        """Return whether the package counts. Uses prefetched packages."""
+        these = {each.pk for each in self.packages.all()}
+        return package.price_minor > 0 and (not these or package.pk in these)

@@ -26,6 +26,7 @@ from billing.packages.models import (
     LONGEST_VALIDITY_DAYS,
     PRICE_ID,
     PRODUCT_ID,
+    SEVERAL_CODE,
     CustomAmount,
     Package,
 )
@@ -159,6 +160,8 @@ class _Reader:
         )
         if package.code == CUSTOM_CODE:
             fields._wrong("code", f"{CUSTOM_CODE!r} is the code of custom amounts")
+        if package.code == SEVERAL_CODE:
+            fields._wrong("code", f"{SEVERAL_CODE!r} is the code of several packages")
         if package.bonus_validity_days and not package.bonus_credits:
             fields._wrong("bonus_validity_days", "there is no bonus to expire: bonus_credits is missing or 0")
         if package.stripe_price_id and not package.stripe_product_id:

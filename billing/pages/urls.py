@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.pages import auto_top_up, cards, plans, views
+from billing.pages import auto_top_up, cards, plans, several, views
 from billing.pages import dismissal as dismissal_views
 from billing.pages import receipts as receipt_views
 
 urlpatterns = [
     path("", views.credits_page, name="credits"),
     path("amount", views.amount_page, name="credits-amount"),
+    path("several", several.several_page, name="credits-several"),
     path("buy", views.buy, name="credits-buy"),
     path("success", views.success_page, name="credits-success"),
     path("success/", views.success_page),

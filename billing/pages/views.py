@@ -36,10 +36,12 @@ from billing.checkout.starting import PurchaseOrder, StartedPurchase, start_purc
 from billing.checkout.success import confirm_session
 from billing.customers.methods import card_for_purchases
 from billing.discounts.models import LONGEST_CODE
+from billing.discounts.multi_buys import multi_buys_now
 from billing.errors import (
     AlreadyTaken,
     AmountRefused,
     BillingError,
+    BundleRefused,
     CodeRefused,
     CustomAmountsNotSold,
     NoConsent,
@@ -55,6 +57,7 @@ from billing.pages.amounts import amount_cards
 from billing.pages.coming_back import tell_who_comes_back
 from billing.pages.currencies import currency_of
 from billing.pages.offers import shown_offers
+from billing.pages.several import read_items, several
 from billing.pages.shown_plans import shop_plans
 from billing.privacy.export import write_export
 from billing.provider.errors import StripeRefused
@@ -113,6 +116,7 @@ def _shop(
         "balance": get_balance(user, team),
         "offers": offers,
         "entered_code": entered,
+        "multi_buys": multi_buys_now(),
         "currencies": currencies,
         "currency": currency,
         "card": card_for_purchases(user, team),
@@ -138,6 +142,8 @@ def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
         started = _start(cast(User, request.user), _order(request.POST, team))
     except OfferChanged as error:
         messages.warning(request, error.message)
+        if "items" in request.POST:
+            return several(request, request.POST, error.status)
         return _shop(request, team, error.status, asked=request.POST)
     except (BillingError, UnknownTeam, UserErased) as error:
         messages.add_message(request, *_why_not(error, by_card=bool(request.POST.get("card"))))
@@ -160,7 +166,14 @@ def _why_not(error: Exception, by_card: bool) -> tuple[int, str]:
         case UnknownPaymentMethod() | NoConsent():
             return messages.WARNING, _("This card can’t be charged any more. Nothing was charged.")
         # Changed just now, on another page or by staff.
-        case AlreadyTaken() | UnknownTeam() | CustomAmountsNotSold() | AmountRefused() | CodeRefused():
+        case (
+            AlreadyTaken()
+            | UnknownTeam()
+            | CustomAmountsNotSold()
+            | AmountRefused()
+            | BundleRefused()
+            | CodeRefused()
+        ):
             return messages.WARNING, error.message
         case StripeRefused() if by_card:
             return messages.WARNING, _(
@@ -181,9 +194,11 @@ def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
         amount = parse_amount(form.get("amount", "")) if "amount" in form else None
     except NotAnAmount as error:
         raise BadRequest("Price, credits or amount are no amount.") from error
-    code, token = form.get("package_code", "") if amount is None else "", form.get("order_token", "")[:64]
+    items, token = read_items(form.get("items", "")), form.get("order_token", "")[:64]
+    code = form.get("package_code", "") if amount is None and not items else ""
     discount_code = form.get("code", "")[:LONGEST_CODE]
-    back, bought = local_path(form.get("next", "")), f"{code or f'{amount} {currency}'}{discount_code}"
+    back = local_path(form.get("next", ""))
+    bought = f"{code or form.get('items', '')[:200] or f'{amount} {currency}'}{discount_code}"
     card_id = as_uuid(form.get("card", ""))
     token = f"{token}:{card_id}" if token and card_id else token
     return PurchaseOrder(
@@ -197,6 +212,7 @@ def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
         cancel_url=default_cancel_url(back),
         seen=seen,
         discount_code=discount_code,
+        items=items,
     )
 
 

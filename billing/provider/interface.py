@@ -33,10 +33,21 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class CheckoutLine:
+    """One of several packages of a purchase, as the page lists it. Without a product it is listed by its name."""
+
+    name: str
+    product_id: str
+    unit_minor: int
+    quantity: int
+
+
+@dataclass(frozen=True)
 class CheckoutRequest:
     """The details of a checkout to open. ``bought`` is shown beside the button and on an invoice. An empty
     ``price_id`` sends the amount with the call; ``with_invoice`` has an invoice issued once paid; ``with_cards`` offers
-    the customer's saved cards, and to save another; ``package_id`` is set if the older client asked by it.
+    the customer's saved cards, and to save another; ``package_id`` is set if the older client asked by it. ``lines``
+    list several packages; their prices add up to ``price_minor``.
     """
 
     purchase_id: str
@@ -56,6 +67,7 @@ class CheckoutRequest:
     expires_at: datetime.datetime
     with_invoice: bool
     with_cards: bool
+    lines: tuple[CheckoutLine, ...] = ()
 
 
 @dataclass(frozen=True)

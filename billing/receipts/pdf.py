@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from billing.money import Money
-from billing.purchases.models import Purchase
+from billing.purchases.models import Purchase, PurchaseLine
 from billing.receipts.models import Receipt
 from core.pdf import GREY, Sheet
 from credits.formatting import credits_amount
@@ -98,15 +98,24 @@ def _credit_note(note: Receipt) -> Wording:
 
 
 def _bought(purchase: Purchase) -> list[Line]:
-    lines = [Line(purchase.package_name, credits_amount(purchase.credits), purchase.list_price)]
+    several = list(purchase.lines.all())
+    lines = [Line(_in_full(each), credits_amount(each.credits), each.price) for each in several]
+    if not several:
+        lines = [Line(purchase.package_name, credits_amount(purchase.credits), purchase.list_price)]
     if purchase.bonus_credits:
         nothing = Money(0, purchase.currency)
         lines.append(Line(_("Bonus credits"), credits_amount(purchase.bonus_credits), nothing))
-    if purchase.discount.minor:
+    if purchase.discount.minor and not several:  # of several, each has its price less what was taken off
         percentage = credits_amount(purchase.discount_percentage)
         name = _("Discount (%(percentage)s%%)") % {"percentage": percentage}
         lines.append(Line(name, "", Money(-purchase.discount.minor, purchase.currency)))
     return lines
+
+
+def _in_full(line: PurchaseLine) -> str:
+    if not line.free:
+        return line.name
+    return _("%(packages)s, %(number)s of them free") % {"packages": line.name, "number": line.free}
 
 
 def _long(day: datetime.date) -> str:

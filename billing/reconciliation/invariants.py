@@ -38,7 +38,7 @@ OF_PAYMENTS: dict[str, str] = {
                                    coalesce(sum(credits) FILTER (WHERE is_bonus), 0) AS bonus,
                                    sum(cost_minor) AS minor
                             FROM purchases_scheduledgrant WHERE purchase_id = u.id) s
-        WHERE CASE WHEN u.grants_count = 1 OR u.bonus_credits > 0 AND u.completed_at IS NULL THEN s.number > 0
+        WHERE CASE WHEN u.grants_count = 1 OR u.stripe_invoice_id = '' AND u.completed_at IS NULL THEN s.number > 0
               ELSE (s.number, s.credits, s.bonus, s.minor)
                    IS DISTINCT FROM (u.grants_count, u.credits, u.bonus_credits, u.price_minor) END
     """,
@@ -65,6 +65,27 @@ OF_PAYMENTS: dict[str, str] = {
         JOIN credits_lot l ON l.account_id = u.account_id AND l.id = e.lots[1]
         WHERE (l.expires_at - l.extended_by <= l.created_at OR NOT l.exhausted AND l.expires_at > now())
               AND l.expires_at - l.extended_by < l.created_at + make_interval(hours => 24 * x.days - 1)
+    """,
+    "lines_add_up_and_brought_their_lots": """
+        SELECT 'purchase ' || u.id,
+               format('%s credits and a bonus of %s for %s %s in %s lots; its packages are %s and %s for %s in %s, '
+                      'of which %s differ', u.credits, u.bonus_credits, u.price_minor, u.currency, u.grants_count,
+                      n.credits, n.bonus, n.minor, n.lots, n.wrong)
+        FROM purchases_purchase u
+        CROSS JOIN LATERAL (
+            SELECT sum(i.credits) AS credits, sum(i.bonus_credits) AS bonus, sum(i.price_minor) AS minor,
+                   count(*) + count(*) FILTER (WHERE i.bonus_credits > 0) AS lots,
+                   count(*) FILTER (WHERE u.completed_at IS NOT NULL AND NOT EXISTS (
+                       SELECT FROM purchases_scheduledgrant s
+                       WHERE s.line_id = i.id AND NOT s.is_bonus AND s.credits = i.credits
+                             AND s.expires_at IS NOT DISTINCT FROM
+                                 s.due_at + make_interval(hours => 24 * i.validity_days)
+                   )) AS wrong
+            FROM purchases_purchaseline i WHERE i.purchase_id = u.id
+        ) n
+        WHERE u.package_code = 'several' AND (n.wrong > 0 OR
+            (u.credits, u.bonus_credits, u.price_minor, u.grants_count) IS DISTINCT FROM
+            (n.credits, n.bonus, n.minor, n.lots))
     """,
     "claims_are_what_went_back": f"""
         SELECT 'payment ' || coalesce(r.payment_id, c.payment_id),

@@ -35,6 +35,7 @@ class Part:
     lot_id: int | None
     credits: Decimal
     is_bonus: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def parts_of(payment: Payment) -> list[Part]:
     purchase = payment.purchase
     if not purchase.has_schedule:
         return [Part(1, payment.lot_id, purchase.credits)]
-    grants = purchase.scheduled_grants.order_by("position")
-    return [Part(each.position, each.lot_id, each.credits, each.is_bonus) for each in grants]
+    grants = purchase.scheduled_grants.select_related("line").order_by("position")
+    return [Part(each.position, each.lot_id, each.credits, each.is_bonus, each.name) for each in grants]
 
 
 def claims_on(

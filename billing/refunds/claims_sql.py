@@ -53,8 +53,8 @@ _SCHEDULED = """
     WINDOW line AS (PARTITION BY s.purchase_id ORDER BY s.position)
 """
 SCHEDULED = _SCHEDULED.format(among="TRUE")
-# Those that come one after the other: credits and their bonus come together.
-STAGGERED = _SCHEDULED.format(among="u.bonus_credits = 0")
+# Those that come one after the other, as a year's do; the others come together.
+STAGGERED = _SCHEDULED.format(among="u.stripe_invoice_id <> ''")
 # The lots of all accepted payments.
 LOTS = f"""
     SELECT p.id AS payment_id, u.account_id, p.lot_id, 1 AS position, u.paid_minor AS cost_minor, p.currency,
@@ -77,7 +77,7 @@ CLAIMS_ON_STAGGERED = _CLAIMS.format(
         refunds=STANDING_REFUNDS,
         disputes=STANDING_DISPUTES,
         among="""payment_id IN (SELECT p.id FROM purchases_scheduledgrant s
-                                JOIN purchases_purchase u ON u.id = s.purchase_id AND u.bonus_credits = 0
+                                JOIN purchases_purchase u ON u.id = s.purchase_id AND u.stripe_invoice_id <> ''
                                 JOIN purchases_payment p ON p.purchase_id = s.purchase_id)""",
     ),
     lots=STAGGERED,

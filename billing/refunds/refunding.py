@@ -28,7 +28,7 @@ from billing.provider.objects import ProviderRefund
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.matching import payment_of
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
-from billing.refunds.claims import ZERO, claim_of, claimed_between
+from billing.refunds.claims import ZERO, Part, claim_of, claimed_between
 from billing.refunds.limits import check_limit
 from billing.refunds.models import Refund
 from billing.refunds.owed_payments import owed_payments, update_attention_of
@@ -40,7 +40,7 @@ from billing.refunds.refundable import (
     left_to_refund,
     unspent_share,
 )
-from billing.refunds.remainders import remainders_of
+from billing.refunds.remainders import Effect, remainders_of
 from billing.refunds.reversals import Cause, apply_reversals, counted
 from core.uuids import as_uuid
 from credits.formatting import credits_amount
@@ -80,11 +80,25 @@ class RefundOrder:
 
 
 @dataclass(frozen=True)
+class LotEffect:
+    """What a refund asks of one of a purchase's lots, and what comes of that."""
+
+    part: Part
+    asked: Decimal
+    effect: Effect
+
+    @property
+    def lost(self) -> Decimal:
+        return self.asked - self.effect.taken - self.effect.pending - self.effect.spent
+
+
+@dataclass(frozen=True)
 class Preview:
     """The effects of a refund. ``credits_left`` of the credits bought, and ``bonus_left`` of the bonus, are unspent.
 
     Of ``credits_asked``, some are ``taken`` now, some ``pending`` until holds end; the policy decides about the rest:
-    ``spent`` were spent or gifted, ``lost`` expired, were forfeited or were removed by staff.
+    ``spent`` were spent or gifted, ``lost`` expired, were forfeited or were removed by staff. ``lots`` say
+    the same of each lot.
     """
 
     purchase: Purchase
@@ -96,6 +110,7 @@ class Preview:
     credits_taken: Decimal
     credits_pending: Decimal
     credits_spent: Decimal
+    lots: list[LotEffect]
 
     @property
     def credits_lost(self) -> Decimal:
@@ -129,6 +144,10 @@ def preview_refund(purchase: Purchase, amount_minor: int | None = None) -> Previ
         credits_taken=sum((each.taken for each in effects), ZERO),
         credits_pending=sum((each.pending for each in effects), ZERO),
         credits_spent=sum((each.spent for each in effects), ZERO),
+        lots=[
+            LotEffect(each.part, amount, effect)
+            for each, amount, effect in zip(remainders, asked, effects, strict=True)
+        ],
     )
 
 

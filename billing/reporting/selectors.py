@@ -14,7 +14,7 @@ from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from billing.packages.models import CUSTOM_CODE, Package
+from billing.packages.models import CUSTOM_CODE, SEVERAL_CODE, Package
 from billing.purchases.models import Purchase
 from billing.reporting.models import CheckoutDay, ReturnsDay, SalesCount, SalesDay, VisitDay
 from billing.reporting.to_come import ToCome, to_come_by_day
@@ -83,6 +83,7 @@ def sales_by_package(first: datetime.date, last: datetime.date, currency: str) -
     found = _sales(first, last, currency, "package_code")
     names = dict(Package.objects.filter(code__in=list(found)).values_list("code", "name"))
     names.setdefault(CUSTOM_CODE, _("Custom amount"))
+    names.setdefault(SEVERAL_CODE, _("Several packages"))
     listed = [PackageSales(code, names.get(code, code), sales) for code, sales in found.items()]
     return sorted(listed, key=lambda each: (-each.sales.paid_minor, each.code))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from billing.errors import SessionNotFound
 from billing.provider.errors import StripeRefused
-from billing.provider.interface import CheckoutRequest, ListPage, RefundRequest
+from billing.provider.interface import CheckoutLine, CheckoutRequest, ListPage, RefundRequest
 from billing.provider.objects import (
     Charge,
     CheckoutSession,
@@ -135,7 +135,7 @@ def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
         metadata["package_id"] = request.package_id
     params: Any = {
         "mode": "payment",
-        "line_items": [_line_item(request)],
+        "line_items": _line_items(request),
         "customer": request.customer_id,
         "client_reference_id": request.purchase_id,
         "metadata": metadata,
@@ -279,12 +279,17 @@ def _created_in(start: datetime.datetime, end: datetime.datetime) -> dict[str, A
     return {"created": {"gte": int(start.timestamp()), "lte": int(end.timestamp())}, "limit": LIST_PAGE}
 
 
-def _line_item(request: CheckoutRequest) -> dict[str, Any]:
+def _line_items(request: CheckoutRequest) -> list[dict[str, Any]]:
     if request.price_id:
-        return {"price": request.price_id, "quantity": 1}
-    price: dict[str, Any] = {"currency": request.currency, "unit_amount": request.price_minor}
-    if request.product_id:
-        price["product"] = request.product_id
+        return [{"price": request.price_id, "quantity": 1}]
+    whole = CheckoutLine(request.package_name, request.product_id, request.price_minor, 1)
+    return [_line_item(each, request.currency) for each in request.lines or [whole]]
+
+
+def _line_item(line: CheckoutLine, currency: str) -> dict[str, Any]:
+    price: dict[str, Any] = {"currency": currency, "unit_amount": line.unit_minor}
+    if line.product_id:
+        price["product"] = line.product_id
     else:
-        price["product_data"] = {"name": request.package_name}
-    return {"price_data": price, "quantity": 1}
+        price["product_data"] = {"name": line.name}
+    return {"price_data": price, "quantity": line.quantity}

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
 from billing.errors import NoTerms
+from billing.money import spread
 from billing.plans.models import Interval, add_months, expiry_of
 from billing.provider.objects import InvoiceLine, ProviderInvoice
 from billing.subscriptions.models import GrantedLine, Subscription, Terms
@@ -56,17 +57,6 @@ def allowances_of(
             share -= _former_share(row, line, prorations, terms_at)
         found += _by_month(line, terms, share.quantize(CENT, ROUND_DOWN), now)
     return found
-
-
-def spread(total: Decimal, weights: Sequence[Decimal], step: Decimal) -> list[Decimal]:
-    """Return a total spread by weights, in multiples of ``step``: differences of running totals, so they add up."""
-    shares, so_far, reached, whole = [], Decimal(0), Decimal(0), sum(weights)
-    for number, weight in enumerate(weights, start=1):
-        so_far += weight
-        up_to = total if number == len(weights) else total * so_far / whole
-        before, reached = reached, up_to.quantize(step, ROUND_DOWN)
-        shares.append(reached - before)
-    return shares
 
 
 def _by_month(line: InvoiceLine, terms: Terms, total: Decimal, now: datetime) -> list[Allowance]:

@@ -20,13 +20,14 @@ from accounts.presence import wait_for_erasure
 from billing.checkout.fulfilment import fulfil_locked_purchase
 from billing.customers.permissions import who_pays
 from billing.deferring import defer_renewal_failed_mail
+from billing.money import spread
 from billing.provider import provider
 from billing.provider.objects import ProviderInvoice
 from billing.purchases.log import Change, Source, record
 from billing.purchases.models import Purchase, ScheduledGrant
 from billing.purchases.payment_reports import PaymentReport
 from billing.purchases.payments import take_turn
-from billing.subscriptions.allowances import Allowance, TermsAt, allowances_of, spread
+from billing.subscriptions.allowances import Allowance, TermsAt, allowances_of
 from billing.subscriptions.models import GrantedLine, Subscription, SubscriptionInvoice
 
 log = structlog.get_logger(__name__)

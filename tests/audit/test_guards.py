@@ -30,6 +30,7 @@ LEFT_OUT = {
     "discounts_discountcode": {"created_at"},
     "discounts_codeamount": set(),
     "discounts_sale": {"created_at"},
+    "discounts_multibuy": {"created_at"},
     "referrals_referrer": {"user_id", "created_at"},
     "referrals_referral": {"referred_id", "created_at"},
     "refunds_refund": {"idempotency_key", "created_at", "mailed_at"},
@@ -41,7 +42,7 @@ LEFT_OUT = {
         "stripe_customer_id", "checkout_url", "created_at", "confirmation_sent_at", "failure_mailed_at",
         "invoiced_by_stripe", "once_per_buyer", "asked_stripe_at", "charged_method_id", "consent_id",
         "stripe_invoice_id", "credits_expire_at", "grants_count", "quantity", "sale_name", "sale_minor",
-        "discount_code", "code_minor", "bonus_credits", "bonus_validity_days",
+        "multi_buy_name", "multi_buy_minor", "discount_code", "code_minor", "bonus_credits", "bonus_validity_days",
     },
     "purchases_purchaseevent": {"from_status", "source", "detail", "stripe_event_id", "actor_id", "created_at"},
     "refunds_dispute": {
@@ -74,6 +75,7 @@ LINKS = {
     "auth_group_permissions",
     "discounts_discountcode_packages",
     "discounts_sale_packages",
+    "discounts_multibuy_packages",
 }
 # The ledger's tables and holds: each spend writes them, and the ledger's own seal tells of any change.
 NEVER_WATCHED = {"credits_account", "credits_lot", "credits_entry", "credits_hold", "credits_clawback"}

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing.checkout.scheduled_grants import defer_due_grants, grant_scheduled
+from billing.money import spread
 from billing.plans.models import Plan, add_months
 from billing.provider.objects import InvoiceLine, ProviderInvoice
 from billing.purchases.log import Source
@@ -24,7 +25,7 @@ from billing.refunds.refunding import RefundOrder, preview_refund, refund_purcha
 from billing.reporting.balance import unbalanced_currencies
 from billing.reporting.daily_figures import bring_figures_up_to_date
 from billing.reporting.to_come import paid_to_come
-from billing.subscriptions.allowances import allowances_of, months_of, spread
+from billing.subscriptions.allowances import allowances_of, months_of
 from billing.subscriptions.changing import change_plan
 from billing.subscriptions.models import GrantedLine, Subscription, Terms
 from core.days import day_of

@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from backoffice.display import chip, link_to_list
 from backoffice.read_only import StaffMayLook
-from billing.discounts.models import CodeAmount, DiscountCode, Sale
+from billing.discounts.models import CodeAmount, DiscountCode, MultiBuy, Sale
 from billing.money import Money
 from billing.purchases.models import Purchase
 from core.amounts.form_fields import AmountField
@@ -151,3 +151,29 @@ class SaleAdmin(StaffMayLook):
     @display(description=_("now"))
     def now(self, sale: Sale) -> str:
         return chip(_("On"), "success") if sale.is_on() else chip(_("Off"))
+
+
+@admin.register(MultiBuy)
+class MultiBuyAdmin(StaffMayLook):
+    is_audited = True
+    warn_unsaved_form = True
+    list_display = ["name", "rule", "starts_at", "ends_at", "now", "is_active"]
+    list_filter = ["is_active"]
+    search_fields = ["name"]
+    autocomplete_fields = ["packages"]
+    fieldsets = [
+        (None, {"fields": ["name", ("paid", "free"), "starts_at", "ends_at", "packages", "is_active"]}),
+        (_("Rules"), {"fields": ["stackable"]}),
+    ]
+
+    def has_delete_permission(self, request: HttpRequest, obj: MultiBuy | None = None) -> bool:
+        # Switching it off is enough.
+        return False
+
+    @display(description=_("rule"))
+    def rule(self, multi_buy: MultiBuy) -> str:
+        return _("buy %(paid)s, get %(free)s") % {"paid": multi_buy.paid, "free": multi_buy.free}
+
+    @display(description=_("now"))
+    def now(self, multi_buy: MultiBuy) -> str:
+        return chip(_("On"), "success") if multi_buy.is_on() else chip(_("Off"))

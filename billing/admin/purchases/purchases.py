@@ -119,6 +119,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             {
                 "fields": [
                     "package_shown",
+                    "lines_shown",
                     "credits_shown",
                     "bonus_shown",
                     "price_shown",
@@ -198,9 +199,17 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         name = f"{purchase.package_name} ({purchase.package_code})"
         return link_to(purchase.package, name) if purchase.package else name
 
-    @display(description=_("sale and code"))
+    @display(description=_("packages"))
+    def lines_shown(self, purchase: Purchase) -> str:
+        return pairs({each.name: Money(each.price_minor, purchase.currency) for each in purchase.lines.all()})
+
+    @display(description=_("offers and code"))
     def reduced_by(self, purchase: Purchase) -> str:
-        taken_off = {purchase.sale_name: purchase.sale_minor, purchase.discount_code: purchase.code_minor}
+        taken_off = {
+            purchase.sale_name: purchase.sale_minor,
+            purchase.multi_buy_name: purchase.multi_buy_minor,
+            purchase.discount_code: purchase.code_minor,
+        }
         return pairs({name: Money(-minor, purchase.currency) for name, minor in taken_off.items() if name})
 
     @display(description=_("bonus credits"))

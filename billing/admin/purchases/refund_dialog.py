@@ -22,11 +22,18 @@ from billing.errors import BillingError
 from billing.money import Money
 from billing.purchases.models import Purchase
 from billing.refunds import limits as refund_limits
-from billing.refunds.claims import claim_of
+from billing.refunds.claims import Part, claim_of
 from billing.refunds.models import Refund
 from billing.refunds.owed_payments import OwedPayment, owed_payments
 from billing.refunds.refundable import left_to_refund, why_not_refundable
-from billing.refunds.refunding import LONGEST_NOTE, Preview, RefundOrder, preview_refund, refund_purchase
+from billing.refunds.refunding import (
+    LONGEST_NOTE,
+    LotEffect,
+    Preview,
+    RefundOrder,
+    preview_refund,
+    refund_purchase,
+)
 from core.amounts.form_fields import AmountField, WholeNumberField
 from credits.formatting import credits_amount
 
@@ -101,6 +108,7 @@ class RefundForm(RefundDialog):
             "left": left_to_refund(self.purchase),
             "reason": why_not_refundable(self.purchase),
             "previews": self.choices_shown,
+            "lots": _by_lot(self.choices_shown),
             "allowance": self.allowance(self.purchase.currency),
         }
 
@@ -169,6 +177,13 @@ class RefundPaymentForm(RefundDialog):
 def first_owed(purchase: Purchase) -> OwedPayment | None:
     """Return the payment that the button refunds: the oldest uncredited one."""
     return next(iter(owed_payments(purchase)), None)
+
+
+def _by_lot(choices: list[Preview]) -> list[tuple[Part, list[LotEffect]]]:
+    """Return each lot, with what each of the refunds does to it."""
+    return [
+        (effects[0].part, list(effects)) for effects in zip(*(each.lots for each in choices), strict=True)
+    ]
 
 
 def previews(purchase: Purchase) -> list[Preview]:

@@ -1,4 +1,4 @@
-"""Store purchases and their events."""
+"""Store purchases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from billing.money import Money
 from billing.packages.models import Package
 from billing.purchases.models.attention import Attention
 from billing.purchases.models.changes import notes_changes
-from core.database.guards import append_only, never_deleted
+from core.database.guards import never_deleted
 from credits.formatting import credits_amount
 from credits.ledger.models import Account
 
@@ -83,9 +83,13 @@ class Purchase(models.Model):
     )
     bonus_validity_days = models.PositiveIntegerField(_("validity of the bonus in days"), null=True)
     quantity = models.PositiveSmallIntegerField(_("quantity"), default=1, db_default=1)
-    # What a sale and a code took off the regular price. Names and codes as they were then.
+    # What a sale, a multi-buy and a code took off the regular price. Names and codes as they were then.
     sale_name = models.CharField(_("sale"), max_length=100, blank=True, default="", db_default="")
     sale_minor = models.BigIntegerField(_("sale’s discount in minor units"), default=0, db_default=0)
+    multi_buy_name = models.CharField(_("multi-buy"), max_length=100, blank=True, default="", db_default="")
+    multi_buy_minor = models.BigIntegerField(
+        _("multi-buy’s discount in minor units"), default=0, db_default=0
+    )
     discount_code = models.CharField(_("discount code"), max_length=40, blank=True, default="", db_default="")
     code_minor = models.BigIntegerField(_("code’s discount in minor units"), default=0, db_default=0)
 
@@ -169,6 +173,7 @@ class Purchase(models.Model):
             models.CheckConstraint(
                 condition=Q(quantity__gt=0)
                 & (Q(sale_name="", sale_minor=0) | ~Q(sale_name="") & Q(sale_minor__gt=0))
+                & (Q(multi_buy_name="", multi_buy_minor=0) | ~Q(multi_buy_name="") & Q(multi_buy_minor__gt=0))
                 & (Q(discount_code="", code_minor=0) | ~Q(discount_code="") & Q(code_minor__gt=0)),
                 name="purchase_says_what_lowered_its_price",
             ),
@@ -224,8 +229,9 @@ class Purchase(models.Model):
 
     @property
     def regular_price(self) -> Money:
-        """Return the price before what a sale and a code took off."""
-        return Money(self.price_minor + self.sale_minor + self.code_minor, self.currency)
+        """Return the price before what a sale, a multi-buy and a code took off."""
+        taken_off = self.sale_minor + self.multi_buy_minor + self.code_minor
+        return Money(self.price_minor + taken_off, self.currency)
 
     @property
     def list_price(self) -> Money:
@@ -351,48 +357,3 @@ class Purchase(models.Model):
     def entry_metadata(self) -> dict[str, str]:
         """Return the metadata of this purchase's ledger entries; statements show the description."""
         return {"package": self.package_code, "description": self.package_name}
-
-
-class PurchaseEvent(models.Model):
-    """An event of a purchase, with or without a change of status. Appended under the purchase's row lock."""
-
-    class Source(models.TextChoices):
-        PAGE = "page", _("purchase page")
-        API = "api", _("API")
-        WEBHOOK = "webhook", _("webhook")
-        SUCCESS_PAGE = "success_page", _("success page")
-        SWEEPER = "sweeper", _("sweeper")
-        JOB = "job", _("background job")
-        RECONCILIATION = "reconciliation", _("reconciliation")
-        STAFF = "staff", _("staff")
-
-    purchase = models.ForeignKey(
-        Purchase, verbose_name=_("purchase"), on_delete=models.PROTECT, related_name="events"
-    )
-    what = models.CharField(_("event"), max_length=40)
-    from_status = models.CharField(_("from"), max_length=20, blank=True)
-    to_status = models.CharField(_("to"), max_length=20)
-    source = models.CharField(_("source"), max_length=20, choices=Source.choices)
-    detail = models.JSONField(_("detail"), default=dict, blank=True)
-    # No foreign keys: in an append-only table, erasing a user or deleting an old event must not need an update.
-    stripe_event_id = models.CharField(_("Stripe event"), max_length=255, blank=True)
-    actor_id = models.UUIDField(_("staff member"), null=True)
-    created_at = models.DateTimeField(_("at"), db_default=Now(), editable=False)
-
-    class Meta:
-        verbose_name = _("purchase event")
-        verbose_name_plural = _("purchase events")
-        ordering = ["id"]
-        indexes = [
-            models.Index(fields=["what", "-id"], name="purchaseevent_by_what"),
-            models.Index(fields=["source", "-id"], name="purchaseevent_by_told"),
-            models.Index(
-                fields=["stripe_event_id"],
-                condition=~Q(stripe_event_id=""),
-                name="purchaseevent_of_event",
-            ),
-        ]
-        triggers = append_only()
-
-    def __str__(self) -> str:
-        return self.what
