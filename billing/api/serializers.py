@@ -32,6 +32,10 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
         help_text="What it costs now: less than `regular_price` in a sale."
     )
     regular_price = MoneyField(source="price")
+    struck_price = serializers.SerializerMethodField(
+        help_text="The old price that a sale's price may be shown beside: the lowest that was asked within the 30 days "
+        "before the sale; null without one."
+    )
     sale_ends_at = serializers.SerializerMethodField(help_text="When the sale ends that it is in; else null.")
     price_usd = serializers.SerializerMethodField(help_text="The price if it is in US dollars, else null.")
     discount_percentage = serializers.SerializerMethodField(
@@ -51,6 +55,7 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
             "bonus_validity_days",
             "price",
             "regular_price",
+            "struck_price",
             "sale_ends_at",
             "currency",
             "price_usd",
@@ -71,6 +76,10 @@ class PackageSerializer(serializers.ModelSerializer[Package]):
 
     def get_price(self, package: Package) -> float:
         return float(self._terms(package).price.major)
+
+    def get_struck_price(self, package: Package) -> float | None:
+        struck = self.context["struck"].get(package.pk)
+        return float(struck.major) if struck else None
 
     @extend_schema_field(UtcTimeField(allow_null=True))
     def get_sale_ends_at(self, package: Package) -> str | None:

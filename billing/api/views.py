@@ -33,7 +33,7 @@ from billing.api.serializers import (
 from billing.checkout.quoting import quote_order
 from billing.checkout.starting import PurchaseOrder, start_purchase
 from billing.checkout.success import confirm_session
-from billing.checkout.terms import current_terms
+from billing.checkout.terms import current_terms, struck_prices
 from billing.packages.prices import sold_in
 from billing.packages.selectors import all_packages, packages_on_sale, quote
 from billing.purchases.models import Purchase, PurchaseEvent
@@ -88,9 +88,9 @@ class PackagesView(APIView):
         packages = list(all_packages() if include_inactive else packages_on_sale())
         if "currency" in query:
             packages = sold_in(packages, query["currency"].lower())
-        return Response(
-            PackageSerializer(packages, many=True, context={"terms": current_terms(packages)}).data
-        )
+        terms = current_terms(packages)
+        context = {"terms": terms, "struck": struck_prices(terms.values())}
+        return Response(PackageSerializer(packages, many=True, context=context).data)
 
 
 @extend_schema(tags=["Buying credits"])

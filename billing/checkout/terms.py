@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -15,10 +15,11 @@ from billing.checkout.free_packages import is_once
 from billing.currencies import smallest_step
 from billing.discounts.codes import price_with
 from billing.discounts.models import DiscountCode, MultiBuy, Sale
-from billing.discounts.pricing import less_percent
+from billing.discounts.pricing import sale_price
+from billing.discounts.prior_prices import prior_prices
 from billing.discounts.sales import sales_now
 from billing.errors import CodeNotForThis, UnknownPackage
-from billing.money import Money, price_refusal, spread
+from billing.money import Money, spread
 from billing.packages.amounts import price_amount
 from billing.packages.models import CUSTOM_CODE, Package
 from billing.packages.prices import priced_in, sold_in
@@ -138,9 +139,9 @@ class PurchaseTerms:
 
     def in_sale(self, sale: Sale) -> PurchaseTerms:
         """Return the terms at the price of a sale."""
-        price = less_percent(self.regular, sale.percent)
-        if not price.minor or price.minor == self.regular.minor or price_refusal(price):
-            return self  # too little would be left for Stripe to charge
+        price = sale_price(self.regular, sale.percent)
+        if price == self.regular:
+            return self
         return replace(self, price=price, sale=sale, sale_minor=self.regular.minor - price.minor)
 
     def with_code(self, code: DiscountCode) -> PurchaseTerms:
@@ -240,6 +241,15 @@ def current_terms(packages: Sequence[Package]) -> dict[int, PurchaseTerms]:
     """Return each package's terms by its id, on sale or not, compared with those on sale. Two queries."""
     on_sale, sales = [each for each in packages if each.is_active], sales_now(packages)
     return {each.pk: terms_of_offer(offers([each, *on_sale])[0], sales.get(each.pk)) for each in packages}
+
+
+def struck_prices(terms: Iterable[PurchaseTerms]) -> dict[int, Money]:
+    """Return the price to strike beside that of each package in a sale, by its id, where one was asked that was higher.
+    Two queries, none without a sale.
+    """
+    in_sale = {each.package.pk: each for each in terms if each.package and each.sale}
+    sales = [(each.package, each.sale) for each in in_sale.values() if each.package and each.sale]
+    return {pk: prior for pk, prior in prior_prices(sales).items() if prior.minor > in_sale[pk].price.minor}
 
 
 def terms_of_offer(offer: Offer, sale: Sale | None) -> PurchaseTerms:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.currencies import SUPPORTED, too_fine
+from billing.discounts.past_sales import SaleVersion as SaleVersion
 from billing.money import Money
 from billing.packages.models import Package
 from billing.purchases.models import Purchase

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from billing.currencies import smallest_step
-from billing.money import Money, round_minor
+from billing.money import Money, price_refusal, round_minor
 
 
 def less_percent(price: Money, percent: Decimal) -> Money:
@@ -17,6 +17,12 @@ def less_percent(price: Money, percent: Decimal) -> Money:
     step = smallest_step(price.currency)
     left = Decimal(price.minor) * (100 - percent) / 100
     return Money(round_minor(left / step) * step, price.currency)
+
+
+def sale_price(regular: Money, percent: Decimal) -> Money:
+    """Return the price in a sale: the regular one where too little would be left for Stripe to charge."""
+    price = less_percent(regular, percent)
+    return regular if not price.minor or price_refusal(price) else price
 
 
 def less_amount(price: Money, amount_minor: int) -> Money:

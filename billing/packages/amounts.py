@@ -30,7 +30,7 @@ from billing.currencies import decimal_places
 from billing.errors import AmountAboveMaximum, AmountBelowMinimum, AmountNotOnIncrement
 from billing.money import Money, round_minor
 from billing.packages.models import LARGEST_CREDITS, CustomAmount, Package
-from billing.packages.pricing import discount, starter_in
+from billing.packages.pricing import cost_per_thousand, discount, starter_in
 
 HUNDREDTHS = 100
 
@@ -51,6 +51,10 @@ class PricedAmount:
     @property
     def discount_percentage(self) -> Decimal:
         return discount(self.price, self.list_price)
+
+    @property
+    def cost_per_thousand(self) -> Money:
+        return cost_per_thousand(self.price, self.credits)
 
 
 def price_amount(amount: Decimal, entry: CustomAmount, packages: Iterable[Package]) -> PricedAmount:

@@ -21,6 +21,7 @@ from billing.currencies import (
     too_fine,
 )
 from billing.money import Money, price_refusal
+from billing.packages.asked_prices import AskedPrice as AskedPrice
 
 # A hundred years. An expiry past the year 9999 can't be stored and would block fulfilment.
 LONGEST_VALIDITY_DAYS = 36500

@@ -15,8 +15,8 @@ HUNDREDTH = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Offer:
-    """A package as shown to buyers. ``list_price`` is the credits at the starter package's rate; ``reduced`` is the
-    price in a sale, or with a discount code.
+    """A package as shown to buyers. ``list_price`` is the credits at the starter package's rate, which nobody asked:
+    never show it as an old price. ``reduced`` is the price in a sale, or with a discount code.
     """
 
     package: Package
@@ -37,14 +37,8 @@ class Offer:
         return discount(self.price, self.list_price)
 
     @property
-    def whole_discount(self) -> int:
-        """Return the discount in whole percent, for the badge."""
-        return int(self.discount_percentage)
-
-    @property
     def cost_per_thousand(self) -> Money:
-        per_credit = Decimal(self.price.minor) / self.package.credits
-        return Money(round_minor(per_credit * 1000), self.package.currency)
+        return cost_per_thousand(self.price, self.package.credits)
 
 
 def offers(packages: Iterable[Package]) -> list[Offer]:
@@ -72,6 +66,11 @@ def discount(price: Money, list_price: Money) -> Decimal:
     """Return by how many percent the price is below the list price, rounded down so as not to overpromise."""
     share = Decimal((list_price.minor - price.minor) * 100) / max(1, list_price.minor)
     return share.quantize(HUNDREDTH, rounding=ROUND_DOWN)
+
+
+def cost_per_thousand(price: Money, credits: Decimal) -> Money:
+    """Return what 1,000 credits cost when so many have this price."""
+    return Money(round_minor(Decimal(price.minor) / credits * 1000), price.currency)
 
 
 def starter_in(packages: Iterable[Package], currency: str) -> Package | None:

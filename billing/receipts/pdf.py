@@ -11,6 +11,7 @@ from django.utils.translation import override
 
 from billing.money import Money
 from billing.purchases.models import Purchase, PurchaseLine
+from billing.packages.pricing import discount
 from billing.receipts.models import Receipt
 from core.pdf import GREY, Sheet
 from credits.formatting import credits_amount
@@ -101,14 +102,14 @@ def _bought(purchase: Purchase) -> list[Line]:
     several = list(purchase.lines.all())
     lines = [Line(_in_full(each), credits_amount(each.credits), each.price) for each in several]
     if not several:
-        lines = [Line(purchase.package_name, credits_amount(purchase.credits), purchase.list_price)]
+        lines = [Line(purchase.package_name, credits_amount(purchase.credits), purchase.regular_price)]
     if purchase.bonus_credits:
         nothing = Money(0, purchase.currency)
         lines.append(Line(_("Bonus credits"), credits_amount(purchase.bonus_credits), nothing))
-    if purchase.discount.minor and not several:  # of several, each has its price less what was taken off
-        percentage = credits_amount(purchase.discount_percentage)
+    if purchase.reduction.minor and not several:  # of several, each has its price less what was taken off
+        percentage = credits_amount(discount(purchase.price, purchase.regular_price))
         name = _("Discount (%(percentage)s%%)") % {"percentage": percentage}
-        lines.append(Line(name, "", Money(-purchase.discount.minor, purchase.currency)))
+        lines.append(Line(name, "", Money(-purchase.reduction.minor, purchase.currency)))
     return lines
 
 

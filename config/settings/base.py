@@ -15,6 +15,7 @@ from backoffice import looks as admin_looks
 from config.environment import Environment
 from config.settings.limits import *
 from config.settings.logs import *
+from config.settings.offers import *
 from config.settings.rewards import *
 from core.database.time_limits import time_limits_of
 from core.program import this_program

@@ -52,6 +52,9 @@ WEBHOOK_RATE = env.int("WEBHOOK_RATE", default=1_000_000)
 CREDITS_API_RATE = env.int("CREDITS_API_RATE", default=1_000_000)
 CREDITS_USER_RATE = env.int("CREDITS_USER_RATE", default=1_000_000)
 
+# Packages are as new as the database: a sale strikes the price before it all the same.
+STRUCK_PRICE_DAYS = env.int("STRUCK_PRICE_DAYS", default=0)
+
 # The demo runs without collectstatic and without HTTPS.
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True

@@ -25,6 +25,8 @@ def form_of(package: Package, **changes: Any) -> dict[str, Any]:
         "validity_days": "",
         "prices-TOTAL_FORMS": "0",
         "prices-INITIAL_FORMS": "0",
+        "asked_prices-TOTAL_FORMS": "0",
+        "asked_prices-INITIAL_FORMS": "0",
         "bonus_credits": "0",
     }
     return {**fields, **changes}

@@ -38,6 +38,7 @@ def test_the_list_is_the_shop_window_in_its_order_and_shape() -> None:
         "bonus_validity_days": None,
         "price": 80.0,
         "regular_price": 80.0,
+        "struck_price": None,
         "sale_ends_at": None,
         "currency": "usd",
         "price_usd": 80.0,

@@ -47,7 +47,7 @@ def test_a_purchase_keeps_a_copy_of_what_was_on_sale() -> None:
     assert (purchase.package_code, purchase.package_name, purchase.credits) == (
         "special", "Special", Decimal("1250.50"),
     )  # fmt: skip
-    assert (purchase.price_minor, purchase.list_price_minor, purchase.discount.minor) == (1100, 1251, 151)
+    assert (purchase.price_minor, purchase.list_price_minor, purchase.reduction.minor) == (1100, 1251, 0)
     assert (purchase.currency, purchase.discount_percentage, purchase.validity_days) == (
         "usd", Decimal("12.07"), 30,
     )  # fmt: skip

@@ -62,7 +62,7 @@ def test_editing_or_deleting_the_package_changes_nothing_that_was_bought(
     assert (purchase.package_id, purchase.package_name) == (None, "Standard Pack")
     assert purchase.credits == 5000
     assert purchase.discount_percentage == 10
-    assert (purchase.list_price_minor, purchase.discount.minor) == (5000, 500)
+    assert (purchase.list_price_minor, purchase.price_minor) == (5000, 4500)
     assert Account.objects.get().balance == 5000
     check_settled_books(sandbox)
 

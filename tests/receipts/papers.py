@@ -22,7 +22,7 @@ SOURCE = Source(PurchaseEvent.Source.WEBHOOK)
 
 
 def pending(user: User, team: Team | None = None, **fields: Any) -> Purchase:
-    """A purchase whose checkout is open: 5,000 credits for $45.00 instead of $50.00."""
+    """A purchase whose checkout is open: 5,000 credits for $45.00 instead of $50.00, in a sale."""
     values: dict[str, Any] = {
         "package_code": "standard",
         "package_name": "Standard",
@@ -31,6 +31,8 @@ def pending(user: User, team: Team | None = None, **fields: Any) -> Purchase:
         "list_price_minor": 5000,
         "currency": "usd",
         "discount_percentage": Decimal(10),
+        "sale_name": "Spring sale",
+        "sale_minor": 500,
     }
     account = ledger.open_team_account(team) if team else ledger.open_account(user)
     return Purchase.objects.create(user=user, account=account, **{**values, **fields})

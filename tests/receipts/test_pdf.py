@@ -103,8 +103,8 @@ def test_what_is_bought_for_a_team_names_it(buyer: User) -> None:
     assert "Ada Lovelace\nada@example.com\nAcme" in text
 
 
-def test_a_pack_at_list_price_has_no_discount(buyer: User) -> None:
-    purchase = paid(buyer, list_price_minor=4500, discount_percentage=0)
+def test_a_pack_at_its_regular_price_has_no_discount(buyer: User) -> None:
+    purchase = paid(buyer, sale_name="", sale_minor=0)
     assert "Discount" not in receipt_text(purchase)
 
 

@@ -21,13 +21,13 @@ from accounts.audit.recording import record_act
 from backoffice.actions import acted_on, back_to, dialog_action
 from backoffice.columns import column
 from backoffice.display import EMPTY, chip
-from backoffice.read_only import StaffMayLook
+from backoffice.read_only import ReadOnlyInline, StaffMayLook
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.front_page import drifted_packages
 from billing.errors import BillingError
 from billing.money import Money
 from billing.packages.catalog_sync import sync_package
-from billing.packages.models import PRICE_ID, PRODUCT_ID, Package, PackagePrice
+from billing.packages.models import PRICE_ID, PRODUCT_ID, AskedPrice, Package, PackagePrice
 from billing.packages.pricing import discounts
 from billing.packages.remote_catalog import ForSale, RemoteCatalog, find_drift, mirrored_remote_catalog
 from billing.packages.selectors import all_packages
@@ -173,9 +173,22 @@ class PackagePriceInline(TabularInline):  # type: ignore[misc]  # unfold is unty
         return True  # as all staff may view the package
 
 
+class AskedPriceInline(ReadOnlyInline):
+    """Show which prices were asked, and since when."""
+
+    model = AskedPrice
+    per_page = 10
+    fields = ["since", "currency", "asked"]
+    readonly_fields = fields
+
+    @display(description=_("price"))
+    def asked(self, row: AskedPrice) -> str:
+        return str(row)
+
+
 @admin.register(Package)
 class PackageAdmin(StaffMayLook):
-    inlines = [PackagePriceInline]
+    inlines = [PackagePriceInline, AskedPriceInline]
     is_audited = True
     form = PackageForm
     list_filter = ["is_active", DriftFilter, "currency", "badge"]

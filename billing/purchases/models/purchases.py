@@ -230,17 +230,16 @@ class Purchase(models.Model):
     @property
     def regular_price(self) -> Money:
         """Return the price before what a sale, a multi-buy and a code took off."""
-        taken_off = self.sale_minor + self.multi_buy_minor + self.code_minor
-        return Money(self.price_minor + taken_off, self.currency)
+        return Money(self.price_minor + self.reduction.minor, self.currency)
+
+    @property
+    def reduction(self) -> Money:
+        """Return what a sale, a multi-buy and a code took off."""
+        return Money(self.sale_minor + self.multi_buy_minor + self.code_minor, self.currency)
 
     @property
     def list_price(self) -> Money:
         return Money(self.list_price_minor, self.currency)
-
-    @property
-    def discount(self) -> Money:
-        """Return the list price less the price."""
-        return Money(self.list_price_minor - self.price_minor, self.currency)
 
     @property
     def is_credited(self) -> bool:

@@ -1,0 +1,10 @@
+"""What the shop claims of its prices."""
+
+from __future__ import annotations
+
+from config.environment import Environment
+
+env = Environment()
+
+# For how many days a package must have been on sale in a currency before a sale that strikes the price before it.
+STRUCK_PRICE_DAYS = env.int("STRUCK_PRICE_DAYS", default=30)
