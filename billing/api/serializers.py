@@ -205,6 +205,7 @@ class QuoteSerializer(serializers.Serializer[Any]):
     """What an amount buys, if one was sent, and which amounts can be bought, in the currency's main unit."""
 
     credits = NumberField(source="priced.credits", allow_null=True)
+    bonus_credits = NumberField(source="priced.bonus_credits", allow_null=True)
     price = MoneyField(source="priced.price", allow_null=True)
     currency = serializers.CharField(source="limits.currency", read_only=True)
     discount_percentage = NumberField(source="priced.discount_percentage", allow_null=True)
@@ -308,7 +309,9 @@ class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
     )
     amount_paid = serializers.SerializerMethodField(help_text="Amount paid; 0 until paid.")
     price = MoneyField()
-    discount_applied = MoneyField(source="discount", help_text="List price less price.")
+    discount_applied = serializers.SerializerMethodField(
+        help_text="The price at the smallest package's rate, less the price."
+    )
     created_at = UtcTimeField()
     completed_at = UtcTimeField(allow_null=True)
     stripe_payment_id = serializers.CharField(
@@ -337,6 +340,9 @@ class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
 
     def get_amount_paid(self, purchase: Purchase) -> float:
         return float(purchase.price.major) if purchase.is_credited else 0.0
+
+    def get_discount_applied(self, purchase: Purchase) -> float:
+        return float(purchase.list_price.major - purchase.price.major)
 
 
 class BuyerSerializer(serializers.Serializer[Any]):

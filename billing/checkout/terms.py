@@ -296,5 +296,7 @@ def terms_of_amount(amount: Decimal, currency: str) -> PurchaseTerms:
         price=priced.price,
         list_price=priced.list_price,
         validity_days=priced.validity_days,
+        bonus_credits=priced.bonus_credits,
+        bonus_validity_days=priced.bonus_validity_days,
         regular=priced.price,
     )

@@ -14,6 +14,10 @@ A *step* is a package at whose price a better rate may begin; `steps` says which
 Rounding down would break the second rule: with 1,000 credits for $3.00, $3.01 is worth 1,003.33…, and 1,003.33 is less.
 Rounding up gives away less than a hundredth of a credit, under 1% of it, as the minimum buys at least one credit. Rates
 are fractions: a decimal quotient is rounded itself, and what it buys could end a hundredth off.
+
+*A bonus counts as well.* With a step's bonus ``b``, T(a) is the largest of R(a) and the (c + b)/p of the steps with
+p ≤ a, and the amount buys a · T(a), rounded up in the same way: what exceeds credits(a) is its bonus. Both rules hold of
+that sum by the same proof, so a step and its bonus are never more than what an amount above its price buys.
 """
 
 from __future__ import annotations
@@ -30,19 +34,23 @@ from billing.currencies import decimal_places
 from billing.errors import AmountAboveMaximum, AmountBelowMinimum, AmountNotOnIncrement
 from billing.money import Money, round_minor
 from billing.packages.models import LARGEST_CREDITS, CustomAmount, Package
-from billing.packages.pricing import cost_per_thousand, discount, starter_in
+from billing.packages.pricing import discount, starter_in
 
 HUNDREDTHS = 100
 
 
 @dataclass(frozen=True)
 class PricedAmount:
-    """What an amount buys. ``list_price`` is the credits at the starter package's rate, as for packages."""
+    """What an amount buys. ``list_price`` is the credits at the starter package's rate, as for packages;
+    ``bonus_credits`` come on top of ``credits``.
+    """
 
     price: Money
     credits: Decimal
     list_price: Money
     validity_days: int | None
+    bonus_credits: Decimal = Decimal(0)
+    bonus_validity_days: int | None = None
 
     @property
     def saving(self) -> Money:
@@ -52,10 +60,6 @@ class PricedAmount:
     def discount_percentage(self) -> Decimal:
         return discount(self.price, self.list_price)
 
-    @property
-    def cost_per_thousand(self) -> Money:
-        return cost_per_thousand(self.price, self.credits)
-
 
 def price_amount(amount: Decimal, entry: CustomAmount, packages: Iterable[Package]) -> PricedAmount:
     """Price an amount in the currency's main unit. Only depends on the arguments, and makes no queries.
@@ -64,12 +68,25 @@ def price_amount(amount: Decimal, entry: CustomAmount, packages: Iterable[Packag
         AmountBelowMinimum, AmountAboveMaximum, AmountNotOnIncrement: the entry doesn't allow this amount.
     """
     price, on_sale = _allowed(amount, entry), list(packages)
-    worth = price.minor * _rate(price, entry, on_sale)
-    credits = Decimal(ceil(worth * HUNDREDTHS)) / HUNDREDTHS
-    if credits > LARGEST_CREDITS:
+    affordable = [step for step in steps(entry, on_sale) if step.price_minor <= price.minor]
+    base = Fraction(entry.credits_per_unit.scaleb(-decimal_places(entry.currency)))
+    rate = max([base, *(_rate(step.credits, step) for step in affordable)])
+    with_bonus = max(affordable, key=_rate_with_bonus, default=None)
+    credits = _rounded_up(price.minor * rate)
+    total = credits
+    if with_bonus is not None:
+        total = _rounded_up(price.minor * max(rate, _rate_with_bonus(with_bonus)))
+    if total > LARGEST_CREDITS:
         message = _("This amount buys more credits than can be recorded. Choose a smaller one.")
         raise AmountAboveMaximum(message, **_limits(entry))
-    return PricedAmount(price, credits, _list_price(price, worth, on_sale), entry.validity_days)
+    return PricedAmount(
+        price,
+        credits,
+        _list_price(price, price.minor * rate, on_sale),
+        entry.validity_days,
+        bonus_credits=total - credits,
+        bonus_validity_days=with_bonus.bonus_lasts_days if with_bonus and total > credits else None,
+    )
 
 
 def steps(entry: CustomAmount, packages: Iterable[Package]) -> list[Package]:
@@ -109,11 +126,17 @@ def _limits(entry: CustomAmount) -> dict[str, Money]:
     return {"minimum": entry.minimum, "maximum": entry.maximum, "increment": entry.increment}
 
 
-def _rate(price: Money, entry: CustomAmount, packages: list[Package]) -> Fraction:
+def _rate(credits: Decimal, step: Package) -> Fraction:
     """Return the credits for a minor unit."""
-    base = Fraction(entry.credits_per_unit.scaleb(-decimal_places(entry.currency)))
-    affordable = (step for step in steps(entry, packages) if step.price_minor <= price.minor)
-    return max([base, *(Fraction(step.credits) / step.price_minor for step in affordable)])
+    return Fraction(credits) / step.price_minor
+
+
+def _rate_with_bonus(step: Package) -> Fraction:
+    return _rate(step.credits + step.bonus_credits, step)
+
+
+def _rounded_up(credits: Fraction) -> Decimal:
+    return Decimal(ceil(credits * HUNDREDTHS)) / HUNDREDTHS
 
 
 def _list_price(price: Money, worth: Fraction, packages: list[Package]) -> Money:

@@ -7,44 +7,65 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from billing.errors import AmountRefused
+from billing.discounts.codes import price_with
+from billing.discounts.models import DiscountCode
+from billing.errors import AmountRefused, CodeRefused
+from billing.money import Money
 from billing.packages.amounts import PricedAmount, price_amount
 from billing.packages.models import CustomAmount, Package
 from billing.packages.prices import sold_in
+from billing.packages.pricing import cost_per_thousand
 from billing.packages.selectors import custom_amounts_on_sale, packages_on_sale
 from core.amounts.parsing import NotAnAmount, parse_amount
 
 
 @dataclass(frozen=True)
 class AmountCard:
-    """The shop's card for one currency. ``asked`` is the amount as typed, and ``priced`` or ``error`` the answer."""
+    """The shop's card for one currency. ``asked`` is the amount as typed, and ``priced`` or ``error`` the answer.
+    ``price`` is what is to be paid, with the ``code`` if that applies; else ``refused`` says why not.
+    """
 
     limits: CustomAmount
     asked: str = ""
     priced: PricedAmount | None = None
     error: str = ""
+    price: Money | None = None
+    code: DiscountCode | None = None
+    refused: str = ""
+
+    @property
+    def cost_per_thousand(self) -> Money | None:
+        return cost_per_thousand(self.price, self.priced.credits) if self.price and self.priced else None
 
 
-def amount_cards(currency: str, asked: Mapping[str, str]) -> list[AmountCard]:
+def amount_cards(currency: str, asked: Mapping[str, str], code: DiscountCode | None) -> list[AmountCard]:
     """Return a card for each currency, or only for the chosen one if amounts are sold in it. One has the answer to
-    ``asked``, a form's amount and currency.
+    ``asked``, a form's amount and currency, with the code that was entered.
     """
     typed, of = asked.get("amount", "").strip()[:40], asked.get("currency", "")
     entries = list(custom_amounts_on_sale())
     chosen = [entry for entry in entries if entry.currency == currency]
     return [
-        answer(entry, typed, sold_in(packages_on_sale(), entry.currency))
+        answer(entry, typed, sold_in(packages_on_sale(), entry.currency), code)
         if "amount" in asked and entry.currency == of
         else AmountCard(entry)
         for entry in chosen or entries
     ]
 
 
-def answer(entry: CustomAmount, typed: str, packages: Sequence[Package]) -> AmountCard:
+def answer(
+    entry: CustomAmount, typed: str, packages: Sequence[Package], code: DiscountCode | None
+) -> AmountCard:
     """Return the card that says what the typed amount buys, or what is wrong with it."""
     try:
-        return AmountCard(entry, typed, price_amount(parse_amount(typed, signed=True), entry, packages))
+        priced = price_amount(parse_amount(typed, signed=True), entry, packages)
     except NotAnAmount:
         return AmountCard(entry, typed, error=_("Enter an amount such as %s.") % entry.minimum.major)
     except AmountRefused as error:
         return AmountCard(entry, typed, error=error.message)
+    if code is None:
+        return AmountCard(entry, typed, priced, price=priced.price)
+    try:
+        return AmountCard(entry, typed, priced, price=price_with(code, priced.price, package=None), code=code)
+    except CodeRefused as error:
+        return AmountCard(entry, typed, priced, price=priced.price, refused=error.message)

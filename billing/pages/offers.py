@@ -53,6 +53,7 @@ class EnteredCode:
     is_offered: bool
     text: str
     refused: str = ""
+    code: DiscountCode | None = None
 
 
 def shown_offers(
@@ -70,7 +71,7 @@ def shown_offers(
     ]
     if code is not None and shown and all(each.refused for each in shown):
         refused = shown[0].refused
-    return _compared(shown), EnteredCode(bool(text) or codes_are_accepted(), text, refused)
+    return _compared(shown), EnteredCode(bool(text) or codes_are_accepted(), text, refused, code)
 
 
 def _usable(text: str, user: User, team: Team | None) -> tuple[DiscountCode | None, str]:

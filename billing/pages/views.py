@@ -120,7 +120,7 @@ def _shop(
         "currencies": currencies,
         "currency": currency,
         "card": card_for_purchases(user, team),
-        "amounts": amount_cards(currency, asked or {}),
+        "amounts": amount_cards(currency, asked or {}, entered.code),
         "taken": taken_codes(user, team) if any(is_once(offer.package) for offer in window) else set(),
         "recent": recent_purchases(purchases_of(user, team=team), RECENT),
         "back": local_path(request.GET.get("next", "")) or came_from,

@@ -9,9 +9,11 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from billing.discounts.models import CodeAmount, DiscountCode
 from billing.packages.models import CustomAmount, Package
 from billing.purchases.models import Purchase
 from tests.billing.calling import browser_of
+from tests.discounts.making import make_code
 from tests.support.builders import UserFactory, put_on_sale
 from tests.support.sandbox import Sandbox
 from tests.teams.forms import Forms, form_on
@@ -46,7 +48,12 @@ def test_the_card_says_what_an_amount_buys_and_sells_just_that(client: Client, s
     assert form == {"currency": "usd", "next": "", "amount": ""}
 
     page = ask(client, amount="79.99")
-    assert ("8,887.78" in page, "Buy for $79.99" in page, "$88.88" in page) == (True, True, True)
+    assert ("8,887.78" in page, "Buy for $79.99" in page, "$9.00 per 1,000 credits" in page) == (
+        True,
+        True,
+        True,
+    )
+    assert "<s>" not in page
     order = order_on(page)
     assert (order["amount"], order["currency"], order["credits"]) == ("79.99", "usd", "8887.78")
     bought = client.post("/credits/buy", order)
@@ -138,6 +145,39 @@ def test_other_credits_than_were_shown_are_shown_first(client: Client) -> None:
     assert not Purchase.objects.exists()
     assert client.post("/credits/buy", order_on(page)).status_code == 303
     assert Purchase.objects.get().credits == 1000
+
+
+def test_the_card_takes_a_discount_code_that_is_for_amounts(client: Client) -> None:
+    Package.objects.filter(code="starter").update(bonus_credits=100, bonus_validity_days=30)
+    code = make_code()
+    shop = client.get("/credits/", {"code": "spring-20"}).content.decode()
+    assert Forms(shop).found["/credits/amount#amount-usd"]["code"] == "SPRING-20"
+
+    page = ask(client, amount="20", code="SPRING-20")
+    for fact in (
+        "Buy for $16.00",
+        "</span> $20.00</s>",
+        "$8.00 per 1,000",
+        "+ 200 bonus credits, valid for 30 days",
+    ):
+        assert fact in page, fact
+    order = order_on(page)
+    CodeAmount.objects.create(discount_code=code, currency="usd", minimum_minor=2500)
+    refused = client.post("/credits/buy", order, follow=True).content.decode()
+    assert "takes a price of at least $25.00" in refused
+    page = ask(client, amount="20", code="SPRING-20")
+    assert ("Buy for $20.00" in page, "takes a price of at least $25.00" in page) == (True, True)
+    CodeAmount.objects.all().delete()
+    assert client.post("/credits/buy", order).status_code == 303
+    purchase = Purchase.objects.get()
+    assert (purchase.price_minor, purchase.credits, purchase.bonus_credits) == (1600, 2000, 200)
+    code.packages.add(Package.objects.get(code="starter"))
+    page = ask(client, amount="30", code="SPRING-20")
+    assert ("Buy for $30.00" in page, "With the code" in page) == (True, False)
+    DiscountCode.objects.create(code="NOTHING-LEFT", percent=100)
+    order = order_on(ask(client, amount="20", code="NOTHING-LEFT"))
+    assert client.post("/credits/buy", order).status_code == 303
+    assert Purchase.objects.latest("created_at").status == "completed"
 
 
 def test_the_way_back_is_kept_while_choosing(client: Client, sandbox: Sandbox) -> None:

@@ -111,6 +111,18 @@ def test_a_step_is_in_the_currencys_own_unit(
     assert buys(amount, packages, currency=currency, **facts).credits == Decimal(credits)
 
 
+def test_a_dollar_more_than_a_pack_with_a_bonus_buys_no_less_than_both() -> None:
+    packages = [pack(1000, 1000, bonus_credits=Decimal(300), bonus_validity_days=30), pack(2200, 2000)]
+    at, above, far, last = (buys(amount, packages) for amount in ("10", "11", "19.99", "20"))
+    assert [(each.credits, each.bonus_credits) for each in (at, above, far, last)] == [
+        (1000, 300), (1100, 330), (1999, Decimal("599.7")), (2200, 400),
+    ]  # fmt: skip
+    assert {each.bonus_validity_days for each in (at, above, far, last)} == {30}
+    assert buys("9.99", packages).bonus_credits == buys("30", [pack(2200, 2000)]).bonus_credits == 0
+    with pytest.raises(AmountAboveMaximum, match="more credits than can be recorded"):
+        buys("11", [pack(10, 1000, bonus_credits=Decimal(10**15))])
+
+
 def test_only_paid_packages_on_sale_in_the_currency_that_last_as_long_are_steps() -> None:
     others = [
         pack(10**6, 0),
@@ -187,10 +199,15 @@ def catalogues(draw: st.DrawFn) -> tuple[CustomAmount, list[Package]]:
     packages = draw(
         st.lists(
             st.builds(
-                lambda credits, price, validity: pack(
-                    Decimal(credits).scaleb(-2), price, currency, validity_days=validity
+                lambda credits, bonus, price, validity: pack(
+                    Decimal(credits).scaleb(-2),
+                    price,
+                    currency,
+                    validity_days=validity,
+                    bonus_credits=Decimal(bonus).scaleb(-2),
                 ),
                 st.integers(1, 10**7),
+                st.sampled_from([0, 0, 1, 12_345, 10**7]),
                 st.integers(0, entry.maximum_minor * 2),
                 st.sampled_from([None, None, 7, 30, 90]),
             ),
@@ -221,6 +238,7 @@ def test_paying_more_never_buys_fewer_credits(
 
     less, more = (_priced(minor, entry, packages) for minor in (first, second))
     assert less.credits <= more.credits
+    assert less.credits + less.bonus_credits <= more.credits + more.bonus_credits
 
 
 @given(catalogues(), st.data())
@@ -239,6 +257,7 @@ def test_the_rate_is_never_worse_than_a_packages_that_costs_no_more(
                 Fraction(found.credits) / found.price.minor >= Fraction(package.credits) / package.price_minor
             )
             assert found.credits >= package.credits
+            assert found.credits + found.bonus_credits >= package.credits + package.bonus_credits
     best = max(
         [
             own_rate,

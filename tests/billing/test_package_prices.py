@@ -148,6 +148,7 @@ def test_staff_edit_prices_beside_the_package(admin_user: User, db: None) -> Non
     form: dict[str, Any] = {
         "name": "Starter", "credits": "1000", "price": "10.00", "currency": "usd", "is_active": "on",
         "display_order": "1", "bonus_credits": "0", "prices-TOTAL_FORMS": "1", "prices-INITIAL_FORMS": "0",
+        "asked_prices-TOTAL_FORMS": "0", "asked_prices-INITIAL_FORMS": "0",
         "prices-0-currency": "eur", "prices-0-price": "9.00",
     }  # fmt: skip
     assert _said(boss, address, {**form, "prices-0-price": "0.10"}, "Stripe’s minimum")

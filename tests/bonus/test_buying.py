@@ -170,6 +170,7 @@ def test_staff_see_and_set_the_bonus(sandbox: Sandbox, ada: User, admin_user: Us
     facts = {
         "name": "Starter", "credits": "1000", "price": "10", "currency": "usd", "display_order": "1",
         "prices-TOTAL_FORMS": "0", "prices-INITIAL_FORMS": "0",
+        "asked_prices-TOTAL_FORMS": "0", "asked_prices-INITIAL_FORMS": "0",
     }  # fmt: skip
     refused: Any = boss.post(page, {**facts, "bonus_credits": "0", "bonus_validity_days": "5"})
     assert "Enter the bonus credits as well." in refused.content.decode()
