@@ -92,7 +92,7 @@ def require_use_left(code: DiscountCode, user: User, account: Account | None) ->
         CodeUsedUp: by all, or by this buyer.
         CodeNotForThis: it is for a first purchase.
     """
-    if code.max_uses is not None and code.live_uses.count() >= code.max_uses:
+    if code.max_uses is not None and code.used >= code.max_uses:
         raise CodeUsedUp(_("This code has been used up."), discount_code=code.code)
     buyer = Q(purchase__user=user) | Q(purchase__account=account) if account else Q(purchase__user=user)
     if code.once_per_buyer or code.first_purchase_only:
@@ -115,6 +115,8 @@ def reserve(code: DiscountCode, purchase: Purchase) -> None:
         CodeUnknown, CodeExpired, CodeUsedUp, CodeNotForThis: it can't be used any more.
     """
     require_transaction()
+    if not purchase.price_minor:  # its credits follow: the account's lock always comes before the code's
+        Account.objects.select_for_update(no_key=True).get(pk=purchase.account_id)
     DiscountCode.objects.select_for_update(no_key=True).get(pk=code.pk)
     current = find_code(code.code)
     assert purchase.user is not None  # noqa: S101 - it was just created for this user

@@ -79,6 +79,8 @@ class DiscountCode(models.Model):
         help_text=_("Otherwise it applies to the regular price, if that is the better deal."),
     )
     is_active = models.BooleanField(_("accepted"), default=True)
+    # How many of its uses count. Triggers keep it, as counting them takes longer the more there are.
+    used = models.IntegerField(_("uses"), default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:

@@ -16,8 +16,8 @@ Rounding up gives away less than a hundredth of a credit, under 1% of it, as the
 are fractions: a decimal quotient is rounded itself, and what it buys could end a hundredth off.
 
 *A bonus counts as well.* With a step's bonus ``b``, T(a) is the largest of R(a) and the (c + b)/p of the steps with
-p ≤ a, and the amount buys a · T(a), rounded up in the same way: what exceeds credits(a) is its bonus. Both rules hold of
-that sum by the same proof, so a step and its bonus are never more than what an amount above its price buys.
+p ≤ a, and the amount buys a · T(a), rounded up in the same way: what exceeds credits(a) is its bonus. Both rules hold
+of that sum by the same proof, so a step and its bonus are never more than what an amount above its price buys.
 """
 
 from __future__ import annotations

@@ -141,6 +141,14 @@ OF_PAYMENTS: dict[str, str] = {
            OR u.status <> CASE WHEN r.disputed THEN 'disputed' WHEN r.refunded = 0 THEN 'completed'
                                WHEN r.refunded = u.paid_minor THEN 'refunded' ELSE 'partially_refunded' END
     """,  # noqa: S608
+    "discount_codes_count_their_uses": """
+        SELECT 'discount code ' || c.code, format('%s uses count; found were %s', c.used, u.number)
+        FROM discounts_discountcode c
+        CROSS JOIN LATERAL (SELECT count(*) AS number FROM discounts_discountuse d
+                            JOIN purchases_purchase p ON p.id = d.purchase_id
+                            WHERE d.discount_code_id = c.id AND p.status NOT IN ('expired', 'failed', 'refunded')) u
+        WHERE c.used <> u.number
+    """,
     "everything_is_of_one_stripe_account": """
         SELECT 'payment ' || p.id, format('live: %s, the data is of %s', p.livemode, a.account_id)
         FROM purchases_payment p JOIN stripe_stripeaccount a ON a.livemode <> p.livemode

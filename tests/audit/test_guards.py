@@ -27,7 +27,7 @@ LEFT_OUT = {
     "packages_customamount": set(),
     "packages_packageprice": set(),
     "plans_plan": {"stripe_interval"},
-    "discounts_discountcode": {"created_at"},
+    "discounts_discountcode": {"created_at", "used"},
     "discounts_codeamount": set(),
     "discounts_sale": {"created_at"},
     "discounts_multibuy": {"created_at"},

@@ -23,6 +23,7 @@ from billing.money import Money
 from billing.packages.models import Package
 from billing.purchases.models import Purchase
 from credits.ledger.models import Lot
+from credits.proof.checking import find_violations
 from tests.billing.reporting import reconcile_now
 from tests.billing.syncing import at_stripe
 from tests.discounts.making import HOUR, buy, make_amount, make_code, make_sale
@@ -42,6 +43,12 @@ def ada(sandbox: Sandbox) -> User:
 def paid(sandbox: Sandbox, session_id: str) -> None:
     sandbox.pay(session_id)
     sandbox.wait_for_webhooks()
+
+
+def counted(code: DiscountCode) -> int:
+    """How many uses the code counts, proven."""
+    assert [each.detail for each in find_violations()] == []
+    return DiscountCode.objects.get(pk=code.pk).used
 
 
 def test_a_code_lowers_the_price_and_with_it_the_cost_of_the_credits(sandbox: Sandbox, ada: User) -> None:
@@ -114,7 +121,7 @@ def test_too_little_to_charge_is_refused_and_nothing_at_all_needs_no_stripe(
     assert (purchase.status, purchase.price_minor, purchase.code_minor) == ("completed", 0, 1000)
     lot = Lot.objects.get()
     assert (lot.amount, lot.promotional, lot.cost_minor) == (1000, True, None)
-    assert (sandbox.objects("checkout.session"), code.live_uses.count()) == ([], 1)
+    assert (sandbox.objects("checkout.session"), code.live_uses.count(), counted(code)) == ([], 1, 1)
     call_command("check_ledger", stdout=StringIO())
 
 
@@ -131,7 +138,7 @@ def test_a_use_counts_from_the_checkout_on_and_is_free_again_if_that_ends_unpaid
     paid(sandbox, second.session_id)
     with pytest.raises(CodeUsedUp):
         buy(ada)
-    assert (DiscountUse.objects.count(), code.live_uses.count()) == (2, 1)
+    assert (DiscountUse.objects.count(), code.live_uses.count(), counted(code)) == (2, 1, 1)
 
 
 def test_a_full_refund_frees_a_code_and_a_dispute_does_not(sandbox: Sandbox, ada: User) -> None:
@@ -149,8 +156,9 @@ def test_a_full_refund_frees_a_code_and_a_dispute_does_not(sandbox: Sandbox, ada
     assert code.live_uses.count() == 1
     at_stripe(sandbox, "refunds", payment_intent=str(purchase.stripe_payment_intent_id))
     sandbox.wait_for_webhooks()
-    assert code.live_uses.count() == 0
+    assert (code.live_uses.count(), counted(code)) == (0, 0)
     assert buy(ada).purchase.price_minor == 800
+    assert counted(code) == 1
 
 
 def test_a_code_is_once_per_buyer_and_says_where_an_open_checkout_is(sandbox: Sandbox, ada: User) -> None:
@@ -191,7 +199,7 @@ def test_the_last_use_has_one_winner_and_no_one_fails_otherwise(sandbox: Sandbox
     with ThreadPoolExecutor(12) as pool:
         told = list(pool.map(order, buyers))
     assert sorted(told) == ["SPRING-20"] * 3 + ["code_used_up"] * 9
-    assert Purchase.objects.count() == 3
+    assert (Purchase.objects.count(), counted(DiscountCode.objects.get())) == (3, 3)
 
 
 def test_a_repeat_with_the_same_key_uses_the_code_once(sandbox: Sandbox, ada: User) -> None:

@@ -313,6 +313,11 @@ BROKEN = [
         "purchase_has_the_credits_it_paid_for",
         "UPDATE credits_entry SET key = 'x' WHERE lots = ARRAY[%(free)s::bigint]",
     ),
+    (
+        "discount_codes_count_their_uses",
+        "INSERT INTO discounts_discountcode (code, note, first_purchase_only, once_per_buyer, stackable, is_active, used)"
+        " VALUES ('SPRING-20', '', false, true, false, true, 1)",
+    ),
     ("scheduled_grants_add_up", "UPDATE purchases_purchase SET grants_count = 2 WHERE id = %(purchase)s"),
     ("scheduled_grants_add_up", f"{SCHEDULE} 1, credits, price_minor, %(lot)s {OF_PURCHASE}"),
     ("scheduled_grants_brought_their_lots", f"{SCHEDULE} 1, credits, price_minor, NULL {OF_PURCHASE}"),

@@ -125,8 +125,7 @@ class DiscountCodeAdmin(StaffMayLook):
 
     @display(description=_("uses"))
     def uses_shown(self, code: DiscountCode) -> str:
-        number = code.live_uses.count()
-        text = f"{number} / {code.max_uses}" if code.max_uses is not None else str(number)
+        text = f"{code.used} / {code.max_uses}" if code.max_uses is not None else str(code.used)
         return link_to_list(Purchase, text, discount_code=code.code)
 
 
