@@ -315,7 +315,8 @@ BROKEN = [
     ),
     (
         "discount_codes_count_their_uses",
-        "INSERT INTO discounts_discountcode (code, note, first_purchase_only, once_per_buyer, stackable, is_active, used)"
+        "INSERT INTO discounts_discountcode"
+        " (code, note, first_purchase_only, once_per_buyer, stackable, is_active, used)"
         " VALUES ('SPRING-20', '', false, true, false, true, 1)",
     ),
     ("scheduled_grants_add_up", "UPDATE purchases_purchase SET grants_count = 2 WHERE id = %(purchase)s"),
