@@ -1,4 +1,4 @@
-"""Find the currency that a buyer sees prices in: chosen, else that of their last purchase."""
+"""Find the currency that a buyer sees prices in: chosen, else of their last purchase, else of their browser's region."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from accounts.models import User
 from accounts.teams.models import Team
 from billing.packages.prices import currencies_to_choose
+from billing.pages.locale_currencies import currency_of_languages
 from billing.purchases.selectors import purchases_of, recent_purchases
 
 SESSION_KEY = "shop_currency"
@@ -29,4 +30,7 @@ def currency_of(request: HttpRequest, team: Team | None) -> tuple[list[str], str
     if chosen not in currencies:
         last = recent_purchases(purchases_of(cast(User, request.user), team=team), 1)
         chosen = next((purchase.currency for purchase in last), "")
-    return currencies, chosen if chosen in currencies else currencies[0]
+    if chosen not in currencies:
+        languages = request.headers.get("Accept-Language", "")
+        chosen = currency_of_languages(languages, currencies) or currencies[0]
+    return currencies, chosen
