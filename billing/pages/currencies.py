@@ -1,4 +1,4 @@
-"""Find the currency that a buyer sees prices in: chosen, else of their last purchase, else of their browser's region."""
+"""Find the currency that a buyer sees prices in: chosen, of their last purchase, or of their browser's region."""
 
 from __future__ import annotations
 

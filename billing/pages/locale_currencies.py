@@ -9,7 +9,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 # A currency's code begins with its country's, by ISO 4217. These regions use another's, or one of several countries, by
 # CLDR's supplemental data.
 SHARED = {
-    "eur": "ad at ax be bg bl cy de ee es fi fr gf gp gr hr ie it lt lu lv mc me mf mq mt nl pm pt re si sk sm va xk yt",
+    "eur": "ad at ax be bg cy de ee es fi fr gf gp gr hr ie it lt lu lv mc me mq mt nl pm pt re si sk sm va xk yt",
     "usd": "as bq ec fm gu io mh mp pa pr pw sv tc tl um vg vi",
     "aud": "cc cx ki nf nr tv",
     "chf": "li",
