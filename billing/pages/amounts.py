@@ -66,6 +66,6 @@ def answer(
     if code is None:
         return AmountCard(entry, typed, priced, price=priced.price)
     try:
-        return AmountCard(entry, typed, priced, price=price_with(code, priced.price, package=None), code=code)
+        return AmountCard(entry, typed, priced, price=price_with(code, priced.price, []), code=code)
     except CodeRefused as error:
         return AmountCard(entry, typed, priced, price=priced.price, refused=error.message)

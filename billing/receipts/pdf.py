@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from billing.money import Money
-from billing.purchases.models import Purchase, PurchaseLine
 from billing.packages.pricing import discount
+from billing.purchases.models import Purchase, PurchaseLine
 from billing.receipts.models import Receipt
 from core.pdf import GREY, Sheet
 from credits.formatting import credits_amount

@@ -65,7 +65,10 @@ def test_a_purchase_is_right_to_the_smallest_unit_from_the_price_to_the_figures(
     sandbox.wait_for_webhooks()
     purchase = Purchase.objects.get()
     assert (purchase.status, purchase.paid_minor) == ("completed", total)
-    assert list(Lot.objects.order_by("id").values_list("amount", "cost_minor")) == [(3000, total), (300, None)]
+    assert list(Lot.objects.order_by("id").values_list("amount", "cost_minor")) == [
+        (3000, total),
+        (300, None),
+    ]
 
     mail.outbox.clear()
     send_purchase_confirmation(purchase.pk)

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('credits', '0005_open_batch'),
         ('customers', '0002_default_reported_at'),
-        ('packages', '0007_reserved_codes'),
+        ('packages', '0008_reserved_codes'),
         ('purchases', '0007_bonus_credits'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

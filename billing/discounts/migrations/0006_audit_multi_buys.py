@@ -8,7 +8,7 @@ PACKAGE = ("package_id", "packages_package", "code")
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("discounts", "0003_multi_buys"),
+        ("discounts", "0005_multi_buys"),
         ("audit", "0001_initial"),
     ]
 

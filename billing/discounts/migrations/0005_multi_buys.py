@@ -8,8 +8,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('discounts', '0002_audit'),
-        ('packages', '0007_reserved_codes'),
+        ('discounts', '0004_count_uses'),
+        ('packages', '0008_reserved_codes'),
     ]
 
     operations = [

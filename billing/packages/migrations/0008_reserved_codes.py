@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('packages', '0006_bonus_credits'),
+        ('packages', '0007_asked_prices'),
     ]
 
     operations = [
