@@ -30,7 +30,7 @@ from billing.purchases.models import PurchaseEvent
 from billing.reconciliation import comparing, runs
 from billing.referrals import rewarding
 from billing.refunds import refunding
-from billing.reporting import daily_figures
+from billing.reporting import daily_figures, settled
 from billing.subscriptions import syncing
 from billing.webhooks import mirroring, unmatched_events
 from core.jobs.deferring import PATIENTLY
@@ -227,6 +227,18 @@ def sweep(timestamp: int) -> None:
 def count_figures(timestamp: int) -> None:
     """Update the daily figures."""
     daily_figures.bring_figures_up_to_date()
+
+
+@app.periodic(cron="53 * * * *")
+@app.task(
+    name="billing.fetch_movements",
+    queue=STRIPE,
+    queueing_lock="billing.fetch_movements",
+    lock="billing.fetch_movements",
+)
+def fetch_movements(timestamp: int) -> None:
+    """Store what moved on the seller's balance, for figures in the reporting currency."""
+    settled.fetch_movements()
 
 
 @app.periodic(cron="23 3 * * *")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from billing.provider.objects import (
+    BalanceMovement,
     Charge,
     CheckoutSession,
     Invoice,
@@ -293,6 +294,10 @@ class Provider(Protocol):
     def disputes_page(
         self, start: datetime.datetime, end: datetime.datetime, after: str
     ) -> ListPage[ProviderDispute]: ...
+
+    def movements_page(
+        self, start: datetime.datetime, end: datetime.datetime, after: str
+    ) -> ListPage[BalanceMovement]: ...
 
     # Events
 

@@ -251,6 +251,15 @@ class Movement:
 
 
 @dataclass(frozen=True)
+class BalanceMovement(Movement):
+    """The same as the balance lists it; ``source`` is the id of what moved it, ``category`` the provider's."""
+
+    source: str
+    category: str
+    created: datetime.datetime
+
+
+@dataclass(frozen=True)
 class ProviderRefund:
     """A refund; ``status`` may be empty; ``movements`` are set only if expanded."""
 

@@ -10,7 +10,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from billing.money import Money
 from billing.purchases.models.purchases import Purchase
+from core.database.guards import append_only
 
 
 class CheckoutDay(models.Model):
@@ -83,6 +85,68 @@ class ReturnsDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.package_code} {self.currency}"
+
+
+class BalanceMovement(models.Model):
+    """A movement of the seller's balance at Stripe, in the currency it is settled in, before fees; negative if money
+    left it. ``source`` is the id of the charge, refund or dispute; ``category`` is Stripe's reporting category.
+    """
+
+    stripe_id = models.CharField(_("Stripe balance transaction"), max_length=255, primary_key=True)
+    source = models.CharField(_("source"), max_length=255, db_index=True)
+    category = models.CharField(_("category"), max_length=60)
+    amount_minor = models.BigIntegerField(_("amount in minor units"))
+    currency = models.CharField(_("currency"), max_length=3)
+    made_at = models.DateTimeField(_("made"))
+
+    class Meta:
+        verbose_name = _("balance movement")
+        verbose_name_plural = _("balance movements")
+        default_permissions = ()
+        triggers = append_only()
+
+    def __str__(self) -> str:
+        return f"{self.category} {Money(self.amount_minor, self.currency)}"
+
+
+class MovementsFetch(models.Model):
+    """Until when the balance's movements were fetched. One row."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    until = models.DateTimeField(_("until"))
+
+    class Meta:
+        verbose_name = _("fetch of balance movements")
+        verbose_name_plural = _("fetches of balance movements")
+        default_permissions = ()
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="movementsfetch_is_one_row")]
+
+    def __str__(self) -> str:
+        return str(self.until)
+
+
+class SettledDay(models.Model):
+    """The sales, refunds and disputes of a day, as `SalesDay` and `ReturnsDay` count them, in the currency that they
+    were settled in; without one, those of which no movement is known, with numbers only.
+    """
+
+    day = models.DateField(_("day"))
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
+    purchases = models.BigIntegerField(_("purchases"))
+    paid_minor = models.BigIntegerField(_("paid in minor units"))
+    refunds = models.BigIntegerField(_("refunds"))
+    refunded_minor = models.BigIntegerField(_("refunded in minor units"))
+    disputes = models.BigIntegerField(_("disputes"))
+    disputed_minor = models.BigIntegerField(_("disputed in minor units"))
+
+    class Meta:
+        verbose_name = _("settled day")
+        verbose_name_plural = _("settled days")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["day", "currency"], name="settledday_counted_once")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.currency}"
 
 
 class VisitDay(models.Model):

@@ -11,12 +11,12 @@ from django.db import connection, models, transaction
 
 from billing.reporting.balance import unbalanced_currencies
 from billing.reporting.daily_figures import count_changed_days, recount_sales
-from billing.reporting.models import CheckoutDay, ReturnsDay, SalesDay
+from billing.reporting.models import CheckoutDay, ReturnsDay, SalesDay, SettledDay
 from credits.reporting.daily_figures import count_entries
 from credits.reporting.models import AccountCount, FirstSpend, LedgerCount, LedgerDay, SpendingDay
 
 COUNTED: tuple[type[models.Model], ...] = (
-    *(CheckoutDay, SalesDay, ReturnsDay, LedgerDay, FirstSpend, SpendingDay),
+    *(CheckoutDay, SalesDay, ReturnsDay, SettledDay, LedgerDay, FirstSpend, SpendingDay),
 )
 ShowProgress = Callable[[float], None]
 

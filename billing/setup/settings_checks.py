@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
+from billing.currencies import SUPPORTED
 from credits.amounts import positive_amount
 from credits.errors import InvalidAmount
 
@@ -35,6 +36,7 @@ def find_configuration_errors() -> Iterator[str]:
     if not SHORTEST_CHECKOUT <= settings.CHECKOUT_SESSION_LIFETIME <= LONGEST_CHECKOUT:
         yield "CHECKOUT_SESSION_MINUTES must be 31 to 1439; Stripe allows 30 minutes to 24 hours."
     yield from _receipt_errors()
+    yield from _price_errors()
     yield from _referral_errors()
     yield from _front_end_errors(settings.FRONTEND_URL)
     key: str = settings.STRIPE_SECRET_KEY
@@ -53,6 +55,13 @@ def _receipt_errors() -> Iterator[str]:
     for name in ("RECEIPT_PREFIX", "CREDIT_NOTE_PREFIX"):
         if not RECEIPT_PREFIX.fullmatch(getattr(settings, name)):
             yield f"{name} must be 1 to 20 letters, digits or hyphens: it starts numbers and file names."
+
+
+def _price_errors() -> Iterator[str]:
+    if settings.REPORTING_CURRENCY and settings.REPORTING_CURRENCY not in SUPPORTED:
+        yield "REPORTING_CURRENCY must be a currency that Stripe accepts, such as eur, or empty."
+    if not 0 <= settings.STRUCK_PRICE_DAYS <= 30:
+        yield "STRUCK_PRICE_DAYS must be 0 to 30."
 
 
 def _referral_errors() -> Iterator[str]:

@@ -14,6 +14,7 @@ from billing.errors import SessionNotFound
 from billing.provider.errors import StripeRefused
 from billing.provider.interface import CheckoutLine, CheckoutRequest, ListPage, RefundRequest
 from billing.provider.objects import (
+    BalanceMovement,
     Charge,
     CheckoutSession,
     Invoice,
@@ -47,7 +48,7 @@ from billing.stripe.mirror import is_mirrored
 from billing.stripe.objects.customers import read_customer, read_saved_method, read_set_up_card
 from billing.stripe.objects.events import read_event
 from billing.stripe.objects.payments import read_charge, read_intent, read_invoice, read_session
-from billing.stripe.objects.reversals import read_dispute, read_refund
+from billing.stripe.objects.reversals import read_balance_movement, read_dispute, read_refund
 from billing.stripe.objects.subscriptions import read_listed_invoice, read_subscription, read_subscription_ref
 from billing.stripe.portal import open_portal
 from billing.stripe.signatures import verify_event
@@ -91,6 +92,7 @@ __all__ = [
     "list_sessions",
     "masked",
     "method_of",
+    "movements_page",
     "open_card_page",
     "open_portal",
     "payments_of_customer",
@@ -224,6 +226,12 @@ def refunds_page(start: datetime.datetime, end: datetime.datetime, after: str) -
 
 def disputes_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[ProviderDispute]:
     return page_of(client().v1.disputes.list, _created_in(start, end), after, read_dispute)
+
+
+def movements_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[BalanceMovement]:
+    return page_of(
+        client().v1.balance_transactions.list, _created_in(start, end), after, read_balance_movement
+    )
 
 
 def invoices_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[ListedInvoice]:

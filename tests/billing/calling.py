@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import hmac
 import json
 import time
+from io import StringIO
 from typing import Any
 
 import requests
@@ -118,3 +120,8 @@ class TokenClient:
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
+
+
+def csv_of(client: Client, address: str) -> list[dict[str, str]]:
+    answer: Any = client.get(address)
+    return list(csv.DictReader(StringIO(b"".join(answer.streaming_content).decode())))

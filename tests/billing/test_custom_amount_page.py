@@ -170,7 +170,7 @@ def test_the_card_takes_a_discount_code_that_is_for_amounts(client: Client) -> N
     CodeAmount.objects.all().delete()
     assert client.post("/credits/buy", order).status_code == 303
     purchase = Purchase.objects.get()
-    assert (purchase.price_minor, purchase.credits, purchase.bonus_credits) == (1600, 2000, 200)
+    assert (purchase.price_minor, int(purchase.credits), int(purchase.bonus_credits)) == (1600, 2000, 200)
     code.packages.add(Package.objects.get(code="starter"))
     page = ask(client, amount="30", code="SPRING-20")
     assert ("Buy for $30.00" in page, "With the code" in page) == (True, False)

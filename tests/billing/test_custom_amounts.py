@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import gettext
 import hashlib
 import json
 from decimal import Decimal
-from io import StringIO
 from typing import Any
 
 import pytest
@@ -26,7 +24,7 @@ from billing.receipts.pdf import render_receipt
 from billing.reporting.daily_figures import bring_figures_up_to_date
 from billing.reporting.selectors import sales_by_package
 from credits.ledger.models import Entry, Lot
-from tests.billing.calling import API, assert_problem, browser_of, post_json
+from tests.billing.calling import API, assert_problem, browser_of, csv_of, post_json
 from tests.receipts.papers import text_of
 from tests.returns.asking import refund
 from tests.support.builders import PackageFactory, UserFactory, put_on_sale, start
@@ -177,11 +175,6 @@ def test_an_amount_is_sold_paid_refunded_and_counted_as_a_package_is(
         "Custom amount (custom)"
         in as_superuser.get(f"/admin/purchases/purchase/{purchase.pk}/change/").content.decode()
     )
-
-
-def csv_of(client: Client, address: str) -> list[dict[str, str]]:
-    answer: Any = client.get(address)
-    return list(csv.DictReader(StringIO(b"".join(answer.streaming_content).decode())))
 
 
 YEN = {

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from billing.currencies import SUPPORTED
+from billing.packages.models import PackagePrice
 from billing.pages.locale_currencies import OF_LANGUAGE, OF_REGION, currency_of_languages
 from tests.billing.calling import browser_of
-from tests.billing.test_package_prices import load
-from tests.support.builders import UserFactory
+from tests.support.builders import PackageFactory, UserFactory
 
 
 @pytest.mark.parametrize(
@@ -43,8 +41,10 @@ def test_only_what_is_sold_is_found_and_every_known_currency_is_stripes() -> Non
 
 
 @pytest.mark.django_db
-def test_the_shop_goes_by_it_until_something_is_chosen(tmp_path: Path) -> None:
-    load(tmp_path)
+def test_the_shop_goes_by_it_until_something_is_chosen() -> None:
+    package = PackageFactory.create()
+    for currency, minor in (("eur", 900), ("jpy", 1500)):
+        PackagePrice.objects.create(package=package, currency=currency, price_minor=minor)
     browser = browser_of(UserFactory())
 
     def shown(languages: str) -> str:

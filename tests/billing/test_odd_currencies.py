@@ -20,9 +20,8 @@ from billing.receipts.issuing import issue_receipt
 from billing.receipts.pdf import render_receipt
 from billing.reporting.selectors import sales_by_package
 from credits.ledger.models import Lot
-from tests.billing.calling import API, browser_of, post_json
+from tests.billing.calling import API, browser_of, csv_of, post_json
 from tests.billing.reporting import reconcile_now
-from tests.billing.test_custom_amounts import csv_of
 from tests.discounts.making import make_amount, make_code, make_sale
 from tests.receipts.papers import text_of
 from tests.returns.asking import refund
@@ -65,10 +64,8 @@ def test_a_purchase_is_right_to_the_smallest_unit_from_the_price_to_the_figures(
     sandbox.wait_for_webhooks()
     purchase = Purchase.objects.get()
     assert (purchase.status, purchase.paid_minor) == ("completed", total)
-    assert list(Lot.objects.order_by("id").values_list("amount", "cost_minor")) == [
-        (3000, total),
-        (300, None),
-    ]
+    paid, bonus = Lot.objects.order_by("id")
+    assert (paid.amount, paid.cost_minor, bonus.amount, bonus.cost_minor) == (3000, total, 300, None)
 
     mail.outbox.clear()
     send_purchase_confirmation(purchase.pk)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
@@ -17,6 +18,7 @@ from billing.admin.dashboard import sheets
 from billing.admin.dashboard.key_figures import Group, as_sheet, key_figures
 from billing.admin.dashboard.periods import USUAL, Period, asked_period
 from billing.admin.dashboard.running_dry import buyers_running_dry
+from billing.admin.dashboard.settled import settled
 from billing.admin.dashboard.sheet import Sheet
 from billing.admin.dashboard.sheets import Asked
 from billing.admin.downloads import may_download
@@ -82,7 +84,7 @@ def dashboard(asked: Mapping[str, str]) -> Dashboard:
         counted_at=None if None in counted else min(counted),  # type: ignore[type-var]  # none of them is None
         days_in=timezone.get_default_timezone_name(),
         groups=key_figures(what),
-        sheets=[Download(sheet(what), _file(code, what)) for code, sheet in SHEETS.items()],
+        sheets=[Download(sheet(what), _file(code, what)) for code, sheet in _sheets().items()],
         running_dry=Download(buyers_running_dry(DRY_SHOWN), _file("running-dry", what)),
         figures_url=_file("figures", what),
     )
@@ -92,10 +94,15 @@ def figures_file(request: HttpRequest, code: str) -> HttpResponseBase:
     """Serve one table as a CSV file, for the period and currency in the query string."""
     if not may_download(request):
         raise PermissionDenied
-    if code not in FILES:
+    files = {**FILES, **_sheets()}
+    if code not in files:
         raise Http404(code)
     record_download(request, Purchase, code)
-    return as_file(code, FILES[code](_asked(request.GET.dict(), currencies_sold())).csv())
+    return as_file(code, files[code](_asked(request.GET.dict(), currencies_sold())).csv())
+
+
+def _sheets() -> dict[str, Callable[[Asked], Sheet]]:
+    return {**SHEETS, "settled": settled} if settings.REPORTING_CURRENCY else SHEETS
 
 
 figures_view = admin.site.admin_view(figures_file)

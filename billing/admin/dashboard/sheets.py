@@ -54,13 +54,13 @@ def revenue(asked: Asked) -> Sheet:
     steps = dict.fromkeys(period.steps, Sales())
     for day, sales in sales_by_day(period.first, period.last, asked.currency).items():
         step = period.step_of(day)
-        steps[step] = _added(steps[step], sales)
+        steps[step] = added(steps[step], sales)
     return Sheet(
         "revenue",
         _("Revenue"),
         _("Payments for credited purchases by payment date, before refunds."),
-        [("from", period.step_name), *_SALES_COLUMNS],
-        [(step, *_sales_cells(asked, sales)) for step, sales in reversed(steps.items())],
+        [("from", period.step_name), *SALES_COLUMNS],
+        [(step, *sales_cells(asked, sales)) for step, sales in reversed(steps.items())],
         chart=_columns(
             period,
             {step: [asked.in_chart(sales.paid_minor)] for step, sales in steps.items()},
@@ -83,11 +83,11 @@ def packages(asked: Asked) -> Sheet:
         [
             ("package", _("Package")),
             ("code", _("Code")),
-            *_SALES_COLUMNS,
+            *SALES_COLUMNS,
             ("share", _("Revenue share")),
         ],
         [
-            (name, code, *_sales_cells(asked, sales), Share(sales.paid_minor / total if total else None))
+            (name, code, *sales_cells(asked, sales), Share(sales.paid_minor / total if total else None))
             for name, code, sales in named
         ],
         empty=NOTHING_SOLD,
@@ -218,7 +218,7 @@ def paid_of(checkouts: dict[str, int]) -> int:
     return sum(checkouts[status] for status in Purchase.CREDITED)
 
 
-_SALES_COLUMNS = [
+SALES_COLUMNS = [
     ("purchases", gettext_lazy("Purchases")),
     ("paid", gettext_lazy("Paid")),
     ("refunded", gettext_lazy("Refunded")),
@@ -227,12 +227,12 @@ _SALES_COLUMNS = [
 ]
 
 
-def _sales_cells(asked: Asked, sales: Sales) -> tuple[Cell, ...]:
+def sales_cells(asked: Asked, sales: Sales) -> tuple[Cell, ...]:
     amounts = (sales.paid_minor, sales.refunded_minor, sales.disputed_minor, sales.net_minor)
     return sales.purchases, *(Money(minor, asked.currency) for minor in amounts)
 
 
-def _added(one: Sales, other: Sales) -> Sales:
+def added(one: Sales, other: Sales) -> Sales:
     return Sales(*(getattr(one, name) + getattr(other, name) for name in Sales.__dataclass_fields__))
 
 

@@ -102,7 +102,7 @@ class Payment(models.Model):
             models.Index(fields=["paid_at"], condition=Q(lot__isnull=False), name="payment_sold"),
         ]
         triggers = [
-            notes_changes("state lot_id paid_at", "paid_at"),
+            notes_changes("state lot_id paid_at stripe_charge_id", "paid_at"),
             keeps("purchase_id", "stripe_payment_intent_id", "created_at"),
             *never_deleted(),
         ]

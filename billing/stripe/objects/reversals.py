@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from billing.provider.objects import Json, Movement, ProviderDispute, ProviderRefund
+from billing.provider.objects import BalanceMovement, Json, Movement, ProviderDispute, ProviderRefund
 from billing.stripe.objects.reading import currency, id_of, instant, minor, reading, reference, text, words
 
 
 def _movement(data: Json) -> Movement:
     """Read a balance transaction."""
     return Movement(text(data["id"]), minor(data["amount"]), currency(data["currency"]))
+
+
+def read_balance_movement(data: Json) -> BalanceMovement:
+    """Read a balance transaction from the list of all."""
+    with reading("balance transaction"):
+        return BalanceMovement(
+            **vars(_movement(data)),
+            source=id_of(data.get("source")) or "",
+            category=words(data["reporting_category"], 60),
+            created=instant(data["created"]),
+        )
 
 
 def read_refund(data: Json) -> ProviderRefund:
