@@ -14,6 +14,7 @@ from accounts.models import User
 from accounts.notes.writing import write_note
 from billing.purchases.models import Purchase
 from billing.receipts.issuing import issue_receipt
+from billing.recovery.models import Reminder
 from billing.subscriptions.models import Subscription, SubscriptionInvoice, Terms
 from credits.gifts import giving as gifts
 from credits.ledger import operations as ledger
@@ -94,6 +95,7 @@ def live_through_everything(user: User, staff: User) -> Purchase:
     plan = subscribe(user, uuid4().hex, status="canceled", ended_at=now)
     bill(plan, uuid4().hex, purchase=purchase, failure_mailed_at=now)
     Purchase.objects.filter(pk=purchase.pk).update(confirmation_sent_at=now)
+    Reminder.objects.create(purchase=purchase, state=Reminder.State.SENT, sent_at=now)
     return Purchase.objects.get(pk=purchase.pk)
 
 
