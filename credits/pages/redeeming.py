@@ -28,7 +28,8 @@ from core.errors import DomainError
 from credits.formatting import credits_amount
 from credits.pages.forms import RedeemForm
 from credits.pages.views import BAD_REQUEST, page
-from credits.redemption.redeeming import Redeemed, redeem
+from credits.redemption.escrow import Redeemed
+from credits.redemption.redeeming import redeem
 
 MINUTE_S = 60
 

@@ -25,3 +25,10 @@ class BatchAlreadyMade(DomainError):
 
     code = "batch_already_made"
     status = 409
+
+
+class NothingInEscrow(DomainError):
+    """A gift that can't be redeemed any more, or for the moment: redeemed, refunded or disputed."""
+
+    code = "nothing_in_escrow"
+    status = 409

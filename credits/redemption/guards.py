@@ -37,3 +37,18 @@ REFUSE_OWN_BATCH = f"""
     END IF;
     RETURN NULL;
 """
+
+# The receiver's entry is the other side of one that left the escrow nothing.
+VERIFY_ESCROW = """
+    IF NOT EXISTS (
+        SELECT FROM credits_entry e
+        JOIN credits_entry s ON s.account_id = NEW.escrow_id AND s.key = 'escrow-code:' || NEW.id
+        WHERE e.id = NEW.entry_id AND e.account_id = NEW.account_id AND e.kind = 'gift_received'
+              AND s.kind = 'gift_sent' AND s.amount = -e.amount AND s.balance_after = 0
+    ) THEN
+        RAISE check_violation USING
+            CONSTRAINT = 'redemption_escrow_code_moves_all', TABLE = 'redemption_escrowcode',
+            MESSAGE = format('gift code %s: entry %s did not bring all that was in escrow', NEW.id, NEW.entry_id);
+    END IF;
+    RETURN NULL;
+"""

@@ -17,7 +17,7 @@ from core.database.guards import append_only, keeps, never_deleted
 from credits.ledger.models.accounts import Account
 from credits.ledger.models.entries import Entry
 from credits.ledger.models.fields import AmountField
-from credits.redemption.guards import REFUSE_OWN_BATCH, VERIFY_REDEMPTION
+from credits.redemption.guards import REFUSE_OWN_BATCH, VERIFY_ESCROW, VERIFY_REDEMPTION
 
 HASH_LENGTH = 64
 LONGEST_REASON = 200
@@ -224,3 +224,86 @@ class Redemption(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.use}"
+
+
+class EscrowCode(models.Model):
+    """A code that moves all credits of an account of nobody's (`credits.ledger.escrow`) to whoever redeems it.
+
+    A refund or dispute of these credits needs no change here: what the account no longer has can't be redeemed. They
+    last ``validity_days`` from the redemption, promotional ones ``bonus_validity_days``. Of an
+    account's codes, one at most can be redeemed.
+    """
+
+    escrow = models.ForeignKey(
+        Account, verbose_name=_("account"), on_delete=models.PROTECT, related_name="escrow_codes"
+    )
+    code_hash = models.CharField(max_length=HASH_LENGTH, unique=True, editable=False)
+    last4 = models.CharField(_("ends in"), max_length=4, editable=False, db_index=True)
+    validity_days = models.PositiveIntegerField(_("credits valid for days"), null=True)
+    bonus_validity_days = models.PositiveIntegerField(_("promotional credits valid for days"), null=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+    redeemed_at = models.DateTimeField(_("redeemed"), null=True, editable=False)
+    redeemed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("redeemed by"),
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+    )
+    account = models.ForeignKey(
+        Account, verbose_name=_("redeemed for"), on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    entry = models.OneToOneField(
+        Entry, verbose_name=_("entry"), on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    key = models.CharField(_("key"), max_length=200, blank=True, default="")
+    credits_expire_at = models.DateTimeField(_("credits expire"), null=True)
+
+    class Meta:
+        verbose_name = _("gift code")
+        verbose_name_plural = _("gift codes")
+        default_permissions = ("view",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(code_hash__regex=rf"^[0-9a-f]{{{HASH_LENGTH}}}$"),
+                name="redemption_escrow_code_holds_a_hash",
+            ),
+            models.UniqueConstraint(
+                fields=["escrow"],
+                condition=Q(revoked_at=None, redeemed_at=None),
+                name="redemption_escrow_has_one_code",
+            ),
+            models.CheckConstraint(
+                condition=Q(redeemed_at=None, redeemed_by=None, account=None, entry=None)
+                | Q(
+                    revoked_at=None,
+                    redeemed_at__isnull=False,
+                    redeemed_by__isnull=False,
+                    account__isnull=False,
+                    entry__isnull=False,
+                ),
+                name="redemption_escrow_code_redeemed_or_revoked",
+            ),
+        ]
+        triggers = [
+            keeps("escrow_id", "code_hash", "last4", "validity_days", "bonus_validity_days", "created_at"),
+            pgtrigger.Protect(
+                name="stays_redeemed",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__redeemed_at__isnull=False),
+            ),
+            _stays_revoked(),
+            pgtrigger.Trigger(
+                name="moves_what_was_in_escrow",
+                level=pgtrigger.Row,
+                when=pgtrigger.After,
+                operation=pgtrigger.UpdateOf("redeemed_at"),  # type: ignore[no-untyped-call]
+                condition=pgtrigger.Q(new__redeemed_at__isnull=False),
+                func=VERIFY_ESCROW,
+            ),
+            *never_deleted(),
+        ]
+
+    def __str__(self) -> str:
+        return f"…{self.last4}"

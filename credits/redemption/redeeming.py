@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,8 @@ from credits.ledger.models import Account, Entry
 from credits.ledger.own_account import allow_self_service
 from credits.redemption.codes import hash_code, read_code
 from credits.redemption.errors import CodeInvalid
-from credits.redemption.models import Redemption
+from credits.redemption.escrow import Redeemed, redeem_escrow, redeemed_escrow
+from credits.redemption.models import EscrowCode, Redemption
 from credits.redemption.tries import redemption_try
 
 KEY = "redemption:"
@@ -51,15 +52,6 @@ TAKE_A_USE = """
           )
     RETURNING c.id, c.last4, batch.id, batch.credits, batch.validity_days, batch.uses - c.uses_left
 """
-
-
-@dataclass(frozen=True)
-class Redeemed:
-    """What a code brought: ``balance`` is the account's after it; the credits ``expires_at``, or never."""
-
-    amount: Decimal
-    balance: Decimal
-    expires_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -104,7 +96,8 @@ def _redeem(user: User, team: Team | None, code_hash: str, key: str) -> Redeemed
     Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     use = _take_a_use(code_hash, account, user)
     if use is None:
-        return _redeemed_before(account, code_hash, key)
+        moved = redeem_escrow(user, account, code_hash, key)
+        return moved or _redeemed_before(account, code_hash, key)
     expires_at = timezone.now() + timedelta(days=use.validity_days) if use.validity_days else None
     description = _("Redemption code ending in %(last4)s") % {"last4": use.last4}
     granted = ledger.grant(
@@ -148,14 +141,17 @@ def _take_a_use(code_hash: str, account: Account, user: User) -> _Use | None:
 
 def _redeemed_before(account: Account, code_hash: str, key: str) -> Redeemed:
     """Return the answer to the first call with this key. Raises CodeInvalid if there was none."""
-    earlier = (
+    earlier: Redemption | EscrowCode | None = (
         Redemption.objects.exclude(key="")
         .select_related("entry")
         .filter(account=account, code__code_hash=code_hash, key=key)
         .first()
     )
     if earlier is None:
+        earlier = redeemed_escrow(account, code_hash, key)
+    if earlier is None:
         raise _invalid()
+    assert earlier.entry is not None  # noqa: S101 - a constraint holds it
     return Redeemed(earlier.entry.amount, earlier.entry.balance_after, earlier.credits_expire_at)
 
 

@@ -8,9 +8,10 @@ from uuid import uuid4
 
 from accounts.models import User
 from credits.ledger.selectors import get_balance
+from credits.redemption.escrow import Redeemed
 from credits.redemption.making import BatchTerms, NewBatch, make_batch
 from credits.redemption.models import Code
-from credits.redemption.redeeming import Redeemed, redeem
+from credits.redemption.redeeming import redeem
 from tests.credits_pages.builders import past
 
 ADDRESS = "192.0.2.7"

@@ -19,13 +19,16 @@ from accounts.teams.errors import UnknownTeam
 from accounts.teams.membership import create_team
 from credits.errors import AccountClosed, InvalidEntry
 from credits.ledger import operations as ledger
+from credits.ledger.escrow import open_escrow
 from credits.ledger.models import Account, Entry, Lot
 from credits.proof.checking import find_violations
 from credits.redemption.codes import ALPHABET, hash_code, read_code
 from credits.redemption.codes import new_code as random_code
 from credits.redemption.errors import CodeInvalid
+from credits.redemption.escrow import issue_escrow_code
 from credits.redemption.making import revoke
 from credits.redemption.models import Code, Redemption
+from tests.credits.builders import claim, claw_back, grant
 from tests.redemption.builders import balance_of, let_expire, new_batch, new_code, redeem_code, the_code
 from tests.support.builders import UserFactory
 from tests.teams.builders import join
@@ -163,7 +166,24 @@ def made_by_oneself(ada: User) -> str:
     return new_code(created_by=ada)
 
 
-REFUSED = [unknown, used_up, expired, of_a_revoked_batch, revoked, redeemed_by_oneself, made_by_oneself]
+def gift_that_was_refunded(_ada: User) -> str:
+    escrow = open_escrow()
+    grant(escrow)
+    code = issue_escrow_code(escrow)[1]
+    claw_back(escrow, claim(100))
+    return code
+
+
+REFUSED = [
+    gift_that_was_refunded,
+    unknown,
+    used_up,
+    expired,
+    of_a_revoked_batch,
+    revoked,
+    redeemed_by_oneself,
+    made_by_oneself,
+]
 
 
 def refusal(ada: User, code: str) -> tuple[Any, ...]:

@@ -108,3 +108,8 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return str(self.owner or self.team or self.id)
+
+    @property
+    def has_holder(self) -> bool:
+        """Return whether it is a user's or a team's; else it is in escrow, or its owner was deleted."""
+        return self.owner_id is not None or self.team_id is not None
