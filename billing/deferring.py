@@ -73,6 +73,11 @@ def defer_referral_mail(reward_id: UUID) -> None:
     defer("billing.send_referral_mail", reward_id=str(reward_id))
 
 
+def defer_checkout_reminder(reminder_id: UUID) -> None:
+    """Remind a buyer of an expired checkout, if nothing stands against it."""
+    defer("billing.send_checkout_reminder", reminder_id=str(reminder_id))
+
+
 def defer_scheduled_grants(purchase_id: UUID) -> None:
     """Grant what is due of a purchase whose credits come in several lots."""
     lock = f"scheduled:{purchase_id}"

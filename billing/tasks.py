@@ -18,6 +18,7 @@ from billing.inbox import retention
 from billing.mail import (
     auto_top_up,
     card_expires,
+    checkout_reminder,
     confirmation,
     payment_failed,
     referral_rewarded,
@@ -28,6 +29,7 @@ from billing.privacy import erasure
 from billing.purchases.log import Source
 from billing.purchases.models import PurchaseEvent
 from billing.reconciliation import comparing, runs
+from billing.recovery import reminding
 from billing.referrals import rewarding
 from billing.refunds import refunding
 from billing.reporting import daily_figures, settled
@@ -169,6 +171,24 @@ def watch_referrals(timestamp: int) -> None:
 def send_referral_mail(reward_id: str) -> None:
     """Email a user that they were rewarded for a referral, once."""
     referral_rewarded.send_referral_mail(UUID(reward_id))
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(
+    name="billing.remind_of_checkouts",
+    queue=UPKEEP,
+    queueing_lock="billing.remind_of_checkouts",
+    lock="billing.remind_of_checkouts",
+)
+def remind_of_checkouts(timestamp: int) -> None:
+    """Find expired checkouts to remind their buyers of."""
+    reminding.defer_due_reminders()
+
+
+@app.task(name="billing.send_checkout_reminder", queue=MAIL)
+def send_checkout_reminder(reminder_id: str) -> None:
+    """Remind a buyer of an expired checkout, at most once: it is never retried."""
+    checkout_reminder.send_checkout_reminder(UUID(reminder_id))
 
 
 @app.task(name="billing.send_renewal_failed", queue=MAIL, retry=PATIENTLY)

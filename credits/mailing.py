@@ -36,7 +36,11 @@ class Attachment:
 
 
 def send_mail(
-    template: str, context: Mapping[str, Any], people: Sequence[User], attached: Sequence[Attachment] = ()
+    template: str,
+    context: Mapping[str, Any],
+    people: Sequence[User],
+    attached: Sequence[Attachment] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> None:
     """Send ``emails/<template>`` as text and HTML, with ``<template>_subject.txt``; nothing if there is nobody.
 
@@ -50,7 +54,7 @@ def send_mail(
     for zone, those in addresses.items():
         try:
             with timezone.override(zone):
-                _send(template, context, those, attached)
+                _send(template, context, those, attached, headers)
         except (SMTPRecipientsRefused, AnymailRecipientsRefused) as error:
             logger.warning("mail_refused", template=template, recipients=len(those))
             refused.append(error)
@@ -65,7 +69,11 @@ def send_mail_to(template: str, context: Mapping[str, Any], address: str) -> Non
 
 
 def _send(
-    template: str, context: Mapping[str, Any], addresses: Sequence[str], attached: Sequence[Attachment] = ()
+    template: str,
+    context: Mapping[str, Any],
+    addresses: Sequence[str],
+    attached: Sequence[Attachment] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> None:
     with override(settings.LANGUAGE_CODE):
         known = {
@@ -79,6 +87,7 @@ def _send(
             " ".join(subject.split()),  # a header has one line
             render_to_string(f"emails/{template}.txt", known),
             to=list(addresses),
+            headers=dict(headers or {}),
         )
         mail.attach_alternative(render_to_string(f"emails/{template}.html", known), "text/html")
     for file in attached:

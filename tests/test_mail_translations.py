@@ -32,12 +32,15 @@ from billing.auto_top_up.models import Attempt, AutoTopUp
 from billing.customers.models import Consent
 from billing.mail.auto_top_up import send_auto_top_up_mail
 from billing.mail.card_expires import send_card_expires_mail
+from billing.mail.checkout_reminder import send_checkout_reminder
 from billing.mail.confirmation import send_purchase_confirmation
 from billing.mail.payment_failed import send_payment_failed_mail
 from billing.mail.referral_rewarded import send_referral_mail
 from billing.mail.renewal_failed import send_renewal_failed_mail
 from billing.mail.reversals import send_refund_mail, tell_staff_of_dispute
 from billing.purchases.models import Purchase
+from billing.recovery.consents import agree
+from billing.recovery.models import Reminder
 from billing.referrals.models import Referral, Reward
 from billing.referrals.referrers import referrer_of
 from billing.refunds.models import Dispute, Refund
@@ -52,7 +55,7 @@ from tests.admin.rows import make_dispute, make_payment, make_refund
 from tests.credits.builders import claim, claw_back, clawback_of, hold, spend
 from tests.credits_pages.builders import book, lot_for
 from tests.receipts.papers import paid, pending, refunded
-from tests.support.builders import UserFactory, make_saved_card
+from tests.support.builders import PackageFactory, UserFactory, make_saved_card
 from tests.support.visible_text import INTERNATIONAL, WORD, VisibleText
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -260,6 +263,17 @@ def send_rewards(person: User) -> None:
         assert send_referral_mail(reward.pk)
 
 
+def send_reminders(settings: Any) -> None:
+    settings.CHECKOUT_REMINDERS = True
+    package = PackageFactory(code="55", name="55", credits=5000, price_minor=4500)
+    for number, is_for_team in ((42, False), (43, True)):
+        buyer = numbered(number)
+        agree(buyer)
+        team = create_team(buyer, "77") if is_for_team else None
+        purchase = pending(buyer, team, package_code=package.code, package_name=package.name)
+        assert send_checkout_reminder(Reminder.objects.create(purchase=moved(purchase, "expired")).pk)
+
+
 def send_invitations(person: User, team: Team) -> None:
     caps = [None, *(Cap(Decimal(5), period) for period in Period)]
     for number, cap in enumerate(caps):
@@ -270,7 +284,7 @@ def send_invitations(person: User, team: Team) -> None:
         assert send_invitation_mail(invitation.pk)
 
 
-def test_every_word_of_every_mail_can_be_translated(person: User, team: Team) -> None:
+def test_every_word_of_every_mail_can_be_translated(person: User, team: Team, settings: Any) -> None:
     rendered: set[str] = set()
 
     def note(template: Any, **signal: Any) -> None:
@@ -288,6 +302,7 @@ def test_every_word_of_every_mail_can_be_translated(person: User, team: Team) ->
     send_invitations(person, team)
     send_auto_top_ups(person, team)
     send_rewards(person)
+    send_reminders(settings)
     template_rendered.disconnect(note)
 
     there_are = {f"emails/{path.name}" for path in Path("templates/emails").iterdir()}

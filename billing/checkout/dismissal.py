@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from django.db import transaction
+
 from billing.checkout.card_payments import cancel_card_purchase
 from billing.checkout.closing import Report, is_being_started, sync_purchase
 from billing.errors import PurchaseInProgress
 from billing.provider import provider
 from billing.provider.errors import StripeRefused
-from billing.purchases.log import Source
+from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase
+
+DISMISSED = "dismissed"
 
 
 def dismiss_checkout(purchase: Purchase, source: Source) -> None:
@@ -26,6 +30,7 @@ def dismiss_checkout(purchase: Purchase, source: Source) -> None:
         return
     if is_being_started(purchase):
         raise PurchaseInProgress("The checkout is still being opened.")
+    _note_dismissed(purchase, source)
     if purchase.charges_card:
         cancel_card_purchase(purchase, source)
     elif purchase.stripe_session_id:
@@ -33,3 +38,11 @@ def dismiss_checkout(purchase: Purchase, source: Source) -> None:
             provider().expire_session(purchase.stripe_session_id)
     sync_purchase(purchase, Report(), source)
     purchase.refresh_from_db()
+
+
+def _note_dismissed(purchase: Purchase, source: Source) -> None:
+    """Record that the buyer dismissed it, before Stripe is asked: its event may arrive first and name no reason."""
+    with transaction.atomic():
+        locked = lock_purchase(purchase.pk)
+        if locked.status == Purchase.Status.PENDING and not locked.events.filter(what=DISMISSED).exists():
+            record(locked, Change(DISMISSED), source)

@@ -65,6 +65,7 @@ from billing.purchases.failures import why_failed
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.payment_methods import paid_with
 from billing.purchases.selectors import purchases_of, recent_purchases, sees_documents_of
+from billing.recovery.consents import are_offered, has_agreed, reminder_wording
 from billing.refunds.selectors import purchases_with_documents
 from billing.reporting.visits import note_visit
 from core.amounts.parsing import NotAnAmount, parse_amount
@@ -125,10 +126,16 @@ def _shop(
         "recent": recent_purchases(purchases_of(user, team=team), RECENT),
         "back": local_path(request.GET.get("next", "")) or came_from,
         **shop_plans(user, team),
+        "reminders": _reminders(user),
         # A token per display of the page, so that pressing Buy twice makes one purchase.
         "order_token": uuid.uuid4(),
     }
     return render(request, "credits/purchase.html", context, status=status)
+
+
+def _reminders(user: User) -> dict[str, Any] | None:
+    """Return what the shop says of checkout reminders; None if there are none."""
+    return {"wording": reminder_wording(), "agreed": has_agreed(user)} if are_offered() else None
 
 
 @never_cache
@@ -139,19 +146,20 @@ def _shop(
 def buy(request: HttpRequest, team: Team | None) -> HttpResponse:
     """Open a checkout for the account that the page showed, and redirect the buyer to it."""
     try:
-        started = _start(cast(User, request.user), _order(request.POST, team))
+        started = start_order(cast(User, request.user), _order(request.POST, team))
     except OfferChanged as error:
         messages.warning(request, error.message)
         if "items" in request.POST:
             return several(request, request.POST, error.status)
         return _shop(request, team, error.status, asked=request.POST)
     except (BillingError, UnknownTeam, UserErased) as error:
-        messages.add_message(request, *_why_not(error, by_card=bool(request.POST.get("card"))))
+        messages.add_message(request, *why_not(error, by_card=bool(request.POST.get("card"))))
         return redirect("credits")
     return HttpResponse(status=SEE_OTHER, headers={"Location": started.checkout_url})
 
 
-def _why_not(error: Exception, by_card: bool) -> tuple[int, str]:
+def why_not(error: Exception, by_card: bool) -> tuple[int, str]:
+    """Return the level and the text of the message that says why nothing was started."""
     match error:
         case UnknownPackage():
             return messages.ERROR, _("This package is no longer on sale. Please choose another one.")
@@ -188,23 +196,22 @@ def _why_not(error: Exception, by_card: bool) -> tuple[int, str]:
 
 def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
     """Read the order, with the offer and return page that the form recorded; an older form lacks them."""
-    price, currency, credits = (form.get(name) or None for name in ("price", "currency", "credits"))
+    seen = seen_in(form)
     try:
-        seen = SeenOffer(price and parse_amount(price), currency, credits and parse_amount(credits))
         amount = parse_amount(form.get("amount", "")) if "amount" in form else None
     except NotAnAmount as error:
-        raise BadRequest("Price, credits or amount are no amount.") from error
+        raise BadRequest("The amount is no amount.") from error
     items, token = read_items(form.get("items", "")), form.get("order_token", "")[:64]
     code = form.get("package_code", "") if amount is None and not items else ""
     discount_code = form.get("code", "")[:LONGEST_CODE]
     back = local_path(form.get("next", ""))
-    bought = f"{code or form.get('items', '')[:200] or f'{amount} {currency}'}{discount_code}"
+    bought = f"{code or form.get('items', '')[:200] or f'{amount} {seen.currency}'}{discount_code}"
     card_id = as_uuid(form.get("card", ""))
     token = f"{token}:{card_id}" if token and card_id else token
     return PurchaseOrder(
         code,
         amount=amount,
-        currency=currency or "",
+        currency=seen.currency or "",
         card_id=card_id,
         idempotency_key=f"page:{token}:{bought}" if token else "",
         team_id=team.pk if team else None,
@@ -216,7 +223,17 @@ def _order(form: QueryDict, team: Team | None) -> PurchaseOrder:
     )
 
 
-def _start(user: User, order: PurchaseOrder) -> StartedPurchase:
+def seen_in(form: QueryDict) -> SeenOffer:
+    """Read the offer that a form recorded as shown."""
+    price, currency, credits = (form.get(name) or None for name in ("price", "currency", "credits"))
+    try:
+        return SeenOffer(price and parse_amount(price), currency, credits and parse_amount(credits))
+    except NotAnAmount as error:
+        raise BadRequest("Price or credits are no amount.") from error
+
+
+def start_order(user: User, order: PurchaseOrder) -> StartedPurchase:
+    """Start the purchase of a form that may have been sent before."""
     started = start_purchase(user, order, PurchaseEvent.Source.PAGE)
     purchase = started.purchase
     # A card is charged once per display of the page, however often its button is pressed.

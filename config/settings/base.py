@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "billing.customers",
     "billing.purchases",
     "billing.auto_top_up",
+    "billing.recovery",
     "billing.referrals",
     "billing.subscriptions",
     "billing.inbox",

@@ -1,4 +1,4 @@
-"""Redemption codes, and rewards for referrals."""
+"""Redemption codes, rewards for referrals, and reminders of checkouts."""
 
 from __future__ import annotations
 
@@ -20,3 +20,7 @@ REFERRAL_WAIT_DAYS = env.int("REFERRAL_WAIT_DAYS", default=14)
 REFERRAL_CAP = env.int("REFERRAL_CAP", default=20)
 # Days until the granted credits expire.
 REFERRAL_VALID_DAYS = env.int("REFERRAL_VALID_DAYS", default=365)
+
+# Email buyers who agreed to it when their checkout expires. Off, because such emails are advertising: who sends them
+# needs a reason that the law of their country accepts, and says so in their privacy notice.
+CHECKOUT_REMINDERS = env.bool("CHECKOUT_REMINDERS", default=False)

@@ -24,6 +24,8 @@ from billing.checkout.starting import StartedPurchase
 from billing.packages.catalog_sync import sync_package
 from billing.plans.models import Plan
 from billing.purchases.models import Purchase
+from billing.recovery.consents import agree
+from billing.recovery.reminding import defer_due_reminders
 from billing.referrals.referrers import referrer_of
 from billing.referrals.staff import stop_referrer
 from billing.referrals.visits import note_device
@@ -133,10 +135,14 @@ def top_up_automatically(sandbox: Sandbox, person: User) -> None:
 
 
 def decline_and_expire(sandbox: Sandbox, buyer: User) -> None:
+    """Having agreed to be reminded."""
+    agree(buyer)
     started = start(buyer, "starter")
     sandbox.pay(started.session_id, "4000000000009995", email=AT_CHECKOUT, name=f"{FIRST} {LAST}")
     sandbox.expire(started.session_id)
     deliver(sandbox)
+    with override_settings(CHECKOUT_REMINDERS=True):
+        defer_due_reminders()
 
 
 def dispute_and_win(sandbox: Sandbox, purchase: Purchase) -> None:

@@ -35,6 +35,7 @@ SHEETS: dict[str, Callable[[Asked], Sheet]] = {
     "packages": sheets.packages,
     "statuses": sheets.statuses,
     "funnel": sheets.funnel,
+    "recovery": sheets.recovery,
     "outstanding": sheets.outstanding,
     "recognised": sheets.recognised,
 }

@@ -18,6 +18,7 @@ from billing.admin.dashboard.sheet import Sheet, bars_of
 from billing.currencies import decimal_places
 from billing.money import Money, round_minor
 from billing.purchases.models import Purchase
+from billing.recovery.selectors import recovery_between
 from billing.reporting.selectors import (
     Revenue,
     Sales,
@@ -117,17 +118,7 @@ def statuses(asked: Asked) -> Sheet:
 def funnel(asked: Asked) -> Sheet:
     period = asked.period
     checkouts = checkouts_by_status(period.first, period.last)
-    stages = [
-        (_("Packages viewed"), visits_in(period.first, period.last)),
-        (_("Checkout started"), sum(checkouts.values())),
-        (_("Paid"), paid_of(checkouts)),
-        (_("First spend"), first_spends(period.start, period.end)),
-    ]
-    rows: list[tuple[Cell, ...]] = []
-    for place, (name, number) in enumerate(stages):
-        before = stages[place - 1][1] if place else 0
-        rows.append((name, number, Share(number / before if before else None)))
-    return Sheet(
+    return _stages(
         "funnel",
         _("Conversion funnel"),
         _(
@@ -135,9 +126,49 @@ def funnel(asked: Asked) -> Sheet:
             "Paid: those paid since. First spend: buyers who first spent purchased credits in this "
             "period. All currencies; purchases over the API need no visit."
         ),
+        [
+            (_("Packages viewed"), visits_in(period.first, period.last)),
+            (_("Checkout started"), sum(checkouts.values())),
+            (_("Paid"), paid_of(checkouts)),
+            (_("First spend"), first_spends(period.start, period.end)),
+        ],
+    )
+
+
+def recovery(asked: Asked) -> Sheet:
+    period = asked.period
+    found = recovery_between(period.start, period.end)
+    return _stages(
+        "recovery",
+        _("Recovered checkouts"),
+        _(
+            "Expired: checkouts started in this period that expired unpaid. Reminded: reminders sent in this "
+            "period, to buyers who agreed to them. Recovered: purchases begun from these and paid since. All "
+            "currencies."
+        ),
+        [
+            (
+                _("Checkout expired"),
+                checkouts_by_status(period.first, period.last)[Purchase.Status.EXPIRED],
+            ),
+            (_("Reminder sent"), found.sent),
+            (_("Recovered"), found.paid),
+        ],
+    )
+
+
+def _stages(code: str, name: str, about: str, stages: list[tuple[str, int]]) -> Sheet:
+    rows: list[tuple[Cell, ...]] = []
+    for place, (stage, number) in enumerate(stages):
+        before = stages[place - 1][1] if place else 0
+        rows.append((stage, number, Share(number / before if before else None)))
+    return Sheet(
+        code,
+        name,
+        about,
         [("stage", _("Stage")), ("number", _("Count")), ("of_before", _("Of previous stage"))],
         rows,
-        bars=bars_of([(name, Decimal(number), shown(number)) for name, number in stages]),
+        bars=bars_of([(stage, Decimal(number), shown(number)) for stage, number in stages]),
     )
 
 

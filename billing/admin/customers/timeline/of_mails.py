@@ -15,6 +15,7 @@ from billing.admin.customers.timeline.of_money import purchases_of, refunds_of
 from billing.admin.customers.timeline.of_plans import invoices_of
 from billing.admin.customers.timeline.source import Line, Source
 from billing.purchases.models import Purchase
+from billing.recovery.models import Reminder
 from billing.refunds.models import Refund
 from billing.subscriptions.models import Subscription, SubscriptionInvoice
 from credits.gifts.models import Gift
@@ -28,6 +29,10 @@ def _alerts(customer: Customer) -> QuerySet[BalanceAlert]:
 
 def _warnings(customer: Customer) -> QuerySet[ExpiryWarning]:
     return customer.rows(ExpiryWarning)
+
+
+def _reminders(customer: Customer) -> QuerySet[Reminder]:
+    return customer.rows(Reminder, "purchase__account").select_related("purchase")
 
 
 def _mail(
@@ -51,6 +56,15 @@ def _nowhere(row: Model) -> str:
 MAILS = [
     _mail("confirmed", Purchase, "confirmation_sent_at", purchases_of, _("Purchase confirmation")),
     _mail("failed", Purchase, "failure_mailed_at", purchases_of, _("Payment failed")),
+    _mail(
+        "reminded",
+        Reminder,
+        "sent_at",
+        _reminders,
+        _("Checkout reminder"),
+        url=lambda reminder: admin_page(reminder.purchase),
+        viewed_as=Purchase,
+    ),
     _mail("refunded", Refund, "mailed_at", refunds_of, _("Refund")),
     _mail(
         "not-collected",
