@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
+from accounts.teams.models import Team
 from accounts.teams.switching import acting_team
 from billing.checkout.bundles import OrderItem
 from billing.checkout.quoting import quote_order
@@ -115,10 +116,10 @@ def _number(text: str) -> int | None:
 
 
 def _quoted(
-    user: User, items: list[OrderItem], currency: str, code: str, team: object
+    user: User, items: list[OrderItem], currency: str, code: str, team: Team | None
 ) -> tuple[PurchaseTerms | None, str]:
     """Return the terms, or why the order can't be placed; with a code that can't be used, the terms without it."""
-    team_id = getattr(team, "pk", None)
+    team_id = team.pk if team else None
     order = PurchaseOrder(items=tuple(items), currency=currency, team_id=team_id, discount_code=code)
     try:
         return quote_order(user, order), ""
