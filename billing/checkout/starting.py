@@ -88,7 +88,7 @@ class PurchaseOrder:
 
     def __post_init__(self) -> None:
         if sum((bool(self.package_code), self.amount is not None, bool(self.items))) > 1:
-            raise ValueError("An order is for a package, for several, or for an amount.")
+            raise ValueError("An order is for packages or for an amount, not for both.")
 
     def terms(self) -> PurchaseTerms:
         """Return what is on sale now for this order, with queries."""
