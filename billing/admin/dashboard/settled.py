@@ -34,7 +34,7 @@ def settled(asked: Asked) -> Sheet:
         _("In %(currency)s, at Stripe’s rates") % {"currency": currency.upper()},
         _(
             "Payments, refunds and disputes in all currencies as they came to the balance in this one, before fees. "
-            "%(number)s that were settled in another currency, or aren’t settled yet, are left out."
+            "Left out, as they were settled in another currency or not yet: %(number)s."
         )
         % {"number": sum(left_out.values())},
         [("from", period.step_name), *SALES_COLUMNS, ("left_out", _("Left out"))],
