@@ -78,6 +78,11 @@ def defer_checkout_reminder(reminder_id: UUID) -> None:
     defer("billing.send_checkout_reminder", reminder_id=str(reminder_id))
 
 
+def defer_gift_code_mail(gift_id: UUID) -> None:
+    """Email a gift's code to its recipient, one at a time per gift."""
+    defer("billing.send_gift_code", lock=f"gift-code:{gift_id}", gift_id=str(gift_id))
+
+
 def defer_scheduled_grants(purchase_id: UUID) -> None:
     """Grant what is due of a purchase whose credits come in several lots."""
     lock = f"scheduled:{purchase_id}"

@@ -14,12 +14,14 @@ from billing.checkout import scheduled_grants
 from billing.customers import at_stripe
 from billing.deferring import defer_reconciliation
 from billing.errors import NothingToGoOnWith
+from billing.gift_codes import delivery
 from billing.inbox import retention
 from billing.mail import (
     auto_top_up,
     card_expires,
     checkout_reminder,
     confirmation,
+    gift_code,
     payment_failed,
     referral_rewarded,
     renewal_failed,
@@ -189,6 +191,24 @@ def remind_of_checkouts(timestamp: int) -> None:
 def send_checkout_reminder(reminder_id: str) -> None:
     """Remind a buyer of an expired checkout, at most once: it is never retried."""
     checkout_reminder.send_checkout_reminder(UUID(reminder_id))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(
+    name="billing.send_due_gifts",
+    queue=UPKEEP,
+    queueing_lock="billing.send_due_gifts",
+    lock="billing.send_due_gifts",
+)
+def send_due_gifts(timestamp: int) -> None:
+    """Have the emails of gifts sent whose day has come."""
+    delivery.defer_due_gifts()
+
+
+@app.task(name="billing.send_gift_code", queue=MAIL, retry=PATIENTLY)
+def send_gift_code(gift_id: str) -> None:
+    """Email a gift's code to its recipient, once."""
+    gift_code.send_gift_code(UUID(gift_id))
 
 
 @app.task(name="billing.send_renewal_failed", queue=MAIL, retry=PATIENTLY)

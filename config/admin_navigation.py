@@ -32,6 +32,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Refunds"), "currency_exchange", "refunds_refund"),
                 _item(_("Disputes"), "gavel", "refunds_dispute"),
                 _item(_("Receipts"), "request_quote", "receipts_receipt"),
+                _item(_("Gifts"), "redeem", "gift_codes_giftorder"),
                 _item(_("Customers"), "person", "customers_customer"),
                 _item(_("Saved cards"), "add_card", "customers_savedmethod"),
                 _item(_("Consents"), "handshake", "customers_consent"),

@@ -29,11 +29,14 @@ from accounts.teams.invitation_mail import send_invitation_mail
 from accounts.teams.membership import create_team
 from accounts.teams.models import Invitation, Period, Role, Team
 from billing.auto_top_up.models import Attempt, AutoTopUp
+from billing.checkout.fulfilment import fulfil_purchase
 from billing.customers.models import Consent
+from billing.gift_codes.models import GiftOrder
 from billing.mail.auto_top_up import send_auto_top_up_mail
 from billing.mail.card_expires import send_card_expires_mail
 from billing.mail.checkout_reminder import send_checkout_reminder
 from billing.mail.confirmation import send_purchase_confirmation
+from billing.mail.gift_code import send_gift_code
 from billing.mail.payment_failed import send_payment_failed_mail
 from billing.mail.referral_rewarded import send_referral_mail
 from billing.mail.renewal_failed import send_renewal_failed_mail
@@ -48,21 +51,24 @@ from billing.subscriptions.models import Subscription, SubscriptionInvoice, Term
 from credits.gifts import giving as gifts
 from credits.gifts.mail import send_gift_mail
 from credits.ledger import operations as ledger
+from credits.ledger.escrow import open_escrow
 from credits.notices.expiry_warnings import find_expiring_lots, send_expiry_mail
 from credits.notices.low_balance import find_crossings, send_low_balance_mail, set_threshold
 from credits.notices.models import BalanceAlert
 from tests.admin.rows import make_dispute, make_payment, make_refund
 from tests.credits.builders import claim, claw_back, clawback_of, hold, spend
 from tests.credits_pages.builders import book, lot_for
-from tests.receipts.papers import paid, pending, refunded
-from tests.support.builders import PackageFactory, UserFactory, make_saved_card
+from tests.receipts.papers import SOURCE, paid, pending, refunded
+from tests.support.builders import PackageFactory, UserFactory, make_saved_card, paid_report
 from tests.support.visible_text import INTERNATIONAL, WORD, VisibleText
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MADE_UP = "xx"
 PLACEHOLDER = re.compile(r"(%\(\w+\)s|%s|%%)")
 TRANSLATED = re.compile(r"⟦[^⟦⟧]*⟧")
-ADDRESSES = re.compile(r"https?://\S+|\b(?:pi|re|cs|du)_\w+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ADDRESSES = re.compile(
+    r"https?://\S+|\b[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}\b|\b(?:pi|re|cs|du)_\w+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
 # The zone, the card's brand, and the credits' and the receipt's own numbers.
 DATA = INTERNATIONAL | {"USD", "Visa"}
 
@@ -274,6 +280,20 @@ def send_reminders(settings: Any) -> None:
         assert send_checkout_reminder(Reminder.objects.create(purchase=moved(purchase, "expired")).pk)
 
 
+def send_gift_codes() -> None:
+    for number, words in ((44, ""), (45, "66")):
+        purchase = pending(numbered(number), package_name="55", account=open_escrow())
+        gift = GiftOrder.objects.create(
+            purchase=purchase, recipient_email="9@9.77", recipient_name=words, message=words,
+            send_at=timezone.now(),
+        )  # fmt: skip
+        fulfil_purchase(purchase.pk, paid_report(purchase), SOURCE)
+        assert send_purchase_confirmation(purchase.pk)
+        if not words:
+            Purchase.objects.filter(pk=purchase.pk).update(user=None)
+        assert send_gift_code(gift.pk)
+
+
 def send_invitations(person: User, team: Team) -> None:
     caps = [None, *(Cap(Decimal(5), period) for period in Period)]
     for number, cap in enumerate(caps):
@@ -303,6 +323,7 @@ def test_every_word_of_every_mail_can_be_translated(person: User, team: Team, se
     send_auto_top_ups(person, team)
     send_rewards(person)
     send_reminders(settings)
+    send_gift_codes()
     template_rendered.disconnect(note)
 
     there_are = {f"emails/{path.name}" for path in Path("templates/emails").iterdir()}

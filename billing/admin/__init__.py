@@ -11,5 +11,12 @@ from billing.admin import (  # noqa: F401 - each registers its pages
 )
 from billing.admin.catalogue import custom_amounts, discounts, packages, plans  # noqa: F401
 from billing.admin.inbox import pages  # noqa: F401
-from billing.admin.purchases import payments, purchase_events, purchases, receipts, reversals  # noqa: F401
+from billing.admin.purchases import (  # noqa: F401
+    gift_orders,
+    payments,
+    purchase_events,
+    purchases,
+    receipts,
+    reversals,
+)
 from billing.admin.recurring import auto_top_ups, saved_cards, subscriptions  # noqa: F401

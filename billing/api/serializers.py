@@ -13,6 +13,8 @@ from billing.checkout.bundles import OrderItem
 from billing.checkout.seen_offers import SeenOffer
 from billing.checkout.terms import HIGHEST_QUANTITY, PurchaseTerms
 from billing.discounts.models import LONGEST_CODE
+from billing.gift_codes.models import LONGEST_EMAIL, LONGEST_MESSAGE, LONGEST_NAME
+from billing.gift_codes.ordering import GiftWish
 from billing.packages.models import Package
 from billing.purchases.models import Purchase
 from core.amounts.api_fields import AmountField
@@ -108,6 +110,15 @@ class OrderItemSerializer(serializers.Serializer[Any]):
     quantity = serializers.IntegerField(default=1, min_value=1, max_value=HIGHEST_QUANTITY)
 
 
+class GiftSerializer(serializers.Serializer[Any]):
+    """Who gets a gift, and on which day of the buyer's time zone; without one, once it is paid."""
+
+    email = serializers.CharField(max_length=LONGEST_EMAIL)
+    name = serializers.CharField(max_length=LONGEST_NAME, required=False, allow_blank=True)
+    message = serializers.CharField(max_length=LONGEST_MESSAGE, required=False, allow_blank=True)
+    on = serializers.DateField(required=False, help_text="From today to a year ahead.")
+
+
 class OrderSerializer(serializers.Serializer[Any]):
     """An order for one package, for several, or for an amount and its currency."""
 
@@ -156,8 +167,12 @@ class OrderSerializer(serializers.Serializer[Any]):
         help_text="In any case: spring-20 is SPRING-20.",
     )
 
+    gift = GiftSerializer(required=False, help_text="Buy it for somebody else, who gets a code by email.")
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the fields of a `PurchaseOrder`."""
+        if "gift" in attrs:
+            attrs["gift"] = GiftWish(**attrs["gift"])
         if "amount" in attrs:
             attrs["currency"] = self._currency_of_amount(attrs)
         elif "items" in attrs:

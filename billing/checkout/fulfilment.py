@@ -199,9 +199,18 @@ def _expiry(purchase: Purchase, arrives_at: datetime.datetime) -> datetime.datet
     """
     if purchase.credits_expire_at is not None:
         return purchase.credits_expire_at
+    if not purchase.account.has_holder:
+        return _expiry_of_gift(purchase)
     if purchase.validity_days is None:
         return None
     return arrives_at + datetime.timedelta(days=purchase.validity_days)
+
+
+def _expiry_of_gift(purchase: Purchase) -> datetime.datetime | None:
+    """Return the expiry of credits in escrow: none, until they were redeemed and their time began."""
+    accepted = purchase.accepted_payment
+    lot = accepted.lot if accepted else None
+    return lot.expires_at - lot.extended_by if lot and lot.expires_at else None
 
 
 # An unpaid report's change, new status, and the statuses it applies to; in others it is outdated.

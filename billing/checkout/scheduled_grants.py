@@ -38,6 +38,7 @@ def schedule_grants(purchase: Purchase, now: datetime) -> None:
     """
     if purchase.scheduled_grants.exists():
         return
+    has_holder = purchase.account.has_holder  # a gift's credits expire from when it is taken
     lines = sorted(purchase.lines.all(), key=_in_spending_order)
     bought: list[PurchaseLine | Purchase] = [*lines] or [purchase]
     costs = spread(Decimal(purchase.price_minor), [each.credits for each in bought], Decimal(1))
@@ -45,7 +46,7 @@ def schedule_grants(purchase: Purchase, now: datetime) -> None:
         ScheduledGrant(
             credits=each.credits,
             cost_minor=int(cost),
-            expires_at=_after(each.validity_days, now),
+            expires_at=_after(each.validity_days if has_holder else None, now),
             **_of(each),
         )
         for each, cost in zip(bought, costs, strict=True)
@@ -55,7 +56,7 @@ def schedule_grants(purchase: Purchase, now: datetime) -> None:
             credits=each.bonus_credits,
             cost_minor=0,
             is_bonus=True,
-            expires_at=_after(each.bonus_validity_days, now),
+            expires_at=_after(each.bonus_validity_days if has_holder else None, now),
             **_of(each),
         )
         for each in bought

@@ -48,6 +48,7 @@ from billing.errors import (
     PurchaseInProgress,
     TooManyPurchases,
 )
+from billing.gift_codes.ordering import GiftWish, paying_account
 from billing.provider import provider
 from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.provider.interface import CheckoutLine, CheckoutRequest
@@ -57,6 +58,7 @@ from billing.purchases.models import Purchase, PurchaseEvent, PurchaseLine
 from billing.purchases.payment_reports import PaymentReport
 from credits.formatting import plain
 from credits.ledger import operations as ledger
+from credits.ledger.escrow import open_escrow
 
 log = structlog.get_logger(__name__)
 LONGEST_KEY = 255
@@ -69,6 +71,7 @@ class PurchaseOrder:
     Empty URLs mean our pages; an empty key makes each call a new purchase. With a team, its account is credited.
     ``package_id`` is the older client's name for the package; ``seen``, the offer shown, must match it.
     ``card_id`` is a saved card to charge instead of opening a checkout; ``by_default_card`` charges the default one.
+    A ``gift`` is paid at a checkout by its buyer, and nobody's account is credited until its code is redeemed.
     """
 
     package_code: str = ""
@@ -85,6 +88,7 @@ class PurchaseOrder:
     quantity: int = 1
     discount_code: str = ""
     items: tuple[OrderItem, ...] = ()
+    gift: GiftWish | None = None
 
     def __post_init__(self) -> None:
         if sum((bool(self.package_code), self.amount is not None, bool(self.items))) > 1:
@@ -120,6 +124,7 @@ class PurchaseOrder:
         order += sorted([each.package_code, each.quantity] for each in self.items)
         if self.discount_code:
             order.append(f"code {normal_code(self.discount_code)}")
+        order.extend(["gift", *self.gift.fields] if self.gift else [])
         return hashlib.sha256(json.dumps(order).encode()).hexdigest()
 
 
@@ -140,6 +145,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
         BundleRefused: these packages can't be bought together.
         CustomAmountsNotSold, AmountRefused: the amount can't be bought.
         AlreadyTaken: it is free, once per buyer, and was claimed before.
+        InvalidGift: it can't be a gift, or not to this recipient.
         CodeRefused: the discount code can't be used, for this or any more.
         OfferChanged: it differs from what the buyer was shown.
         UnknownTeam: there is no such team, or the buyer is not in it.
@@ -164,6 +170,9 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
     terms = order.terms()
     order.seen.require_unchanged(terms)
     team = find_own(order.team_id, user).team if order.team_id else None
+    if order.gift is not None:
+        is_ours = bool(order.team_id or order.card_id or order.by_default_card)
+        order.gift.require_fitting(terms.price, is_one=not terms.lines, is_ours=is_ours)
     if not terms.price.minor:
         try:
             return _completed(_commit_free(user, team, terms, order, source), order)
@@ -272,7 +281,8 @@ def _write_down(
     user: User, team: Team | None, terms: PurchaseTerms, order: PurchaseOrder, source: PurchaseEvent.Source
 ) -> Purchase:
     keep_from_erasure(user.pk)
-    account = ledger.open_team_account(team) if team else ledger.open_account(user)
+    gift = order.gift.checked(user) if order.gift else None
+    account = open_escrow() if gift else ledger.open_team_account(team) if team else ledger.open_account(user)
     by_card = terms.price.minor and (order.card_id or order.by_default_card)
     card = card_to_charge(user, account, order.card_id) if by_card else None
     purchase = Purchase(
@@ -290,6 +300,9 @@ def _write_down(
     PurchaseLine.objects.bulk_create(
         PurchaseLine(purchase=purchase, **fields) for fields in terms.copied_lines()
     )
+    if gift is not None:
+        gift.purchase = purchase
+        gift.save()
     if terms.discount_code is not None:
         reserve(terms.discount_code, purchase)
     return purchase
@@ -302,7 +315,7 @@ def _open_checkout(
         return provider().create_checkout_session(_checkout_request(purchase, terms, order, customer_id))
 
     try:
-        session = with_customer(purchase.account, create)
+        session = with_customer(paying_account(purchase), create)
     except (StripeUnavailable, StripeRefused) as error:
         _mark_failed(purchase, error.code, source)
         error.params["purchase_id"] = str(purchase.pk)
@@ -333,7 +346,7 @@ def _checkout_request(
         cancel_url=order.cancel_url or default_cancel_url(),
         expires_at=timezone.now() + settings.CHECKOUT_SESSION_LIFETIME,
         with_invoice=purchase.invoiced_by_stripe,
-        with_cards=manages_billing(user, purchase.account),
+        with_cards=manages_billing(user, paying_account(purchase)),
     )
 
 
@@ -356,6 +369,8 @@ def _in_words(purchase: Purchase) -> str:
     """Describe what is bought and for whom, replacing square brackets, which Stripe turns into links."""
     team = purchase.account.team
     values = {"credits": purchase.credits_in_words}
+    if not purchase.account.has_holder:
+        return _("%(credits)s as a gift") % values
     if team is None:
         return _("%(credits)s for your personal account") % values
     values["team"] = team.name.replace("[", "(").replace("]", ")")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.pages import auto_top_up, cards, plans, reminders, several, views
+from billing.pages import auto_top_up, cards, gifts, plans, reminders, several, views
 from billing.pages import dismissal as dismissal_views
 from billing.pages import receipts as receipt_views
 
@@ -30,6 +30,8 @@ urlpatterns = [
     path("history/", views.history_page, name="credits-history"),
     path("purchases/<uuid:purchase_id>/dismiss", dismissal_views.dismiss, name="credits-dismiss"),
     path("purchases/<uuid:purchase_id>/resume", reminders.resume, name="credits-resume"),
+    path("gifts/buy", gifts.buy_gift, name="credits-gift-buy"),
+    path("gifts/<uuid:purchase_id>", gifts.gift_page, name="credits-gift-order"),
     path("reminders", reminders.choose_reminders, name="credits-reminders"),
     path("reminders/<uuid:reminder_id>/stop", reminders.stop_reminders, name="credits-reminders-stop"),
     path("purchases/<uuid:purchase_id>/receipt", receipt_views.receipt, name="credits-receipt"),

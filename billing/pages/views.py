@@ -70,6 +70,7 @@ from billing.refunds.selectors import purchases_with_documents
 from billing.reporting.visits import note_visit
 from core.amounts.parsing import NotAnAmount, parse_amount
 from core.uuids import as_uuid
+from credits.gifts.giving import are_offered as gifts_are_offered
 from credits.ledger.holders import sees_credits_of
 from credits.ledger.selectors import find_balance, get_balance
 
@@ -127,6 +128,7 @@ def _shop(
         "back": local_path(request.GET.get("next", "")) or came_from,
         **shop_plans(user, team),
         "reminders": _reminders(user),
+        "gives": team is None and gifts_are_offered(),
         # A token per display of the page, so that pressing Buy twice makes one purchase.
         "order_token": uuid.uuid4(),
     }

@@ -33,7 +33,7 @@ State, Status = Reminder.State, Purchase.Status
 
 
 def defer_due_reminders() -> int:
-    """Defer a reminder of each checkout that expired lately, of buyers who had agreed by then.
+    """Defer a reminder of each checkout that expired lately, of buyers who had agreed by then. Not of a gift.
 
     Returns:
         How many were deferred.
@@ -50,6 +50,7 @@ def defer_due_reminders() -> int:
         created_at__gt=timezone.now() - lifetime - LATEST,
         stripe_session_id__isnull=False,
         reminder=None,
+        gift=None,
     )
     deferred = 0
     for purchase_id in expired.order_by("-created_at").values_list("pk", flat=True):

@@ -92,6 +92,11 @@ def policy_of(each: Reversal) -> Clawback.Policy:
     return Clawback.Policy.DEBT if each.policy == Refund.Policy.DEBT else Clawback.Policy.CAP
 
 
+def bearable(policy: str, purchase: Purchase) -> Clawback.Policy:
+    """Return the policy for credits that were spent or given away: nobody owes what a gift's recipient has."""
+    return Clawback.Policy(policy) if purchase.account.has_holder else Clawback.Policy.CAP
+
+
 def credits_for(purchase: Purchase, returned_minor: int) -> Decimal:
     """Return the credits that go back with an amount in all, rounded as in the ledger: the bonus, then those bought."""
     if not returned_minor:

@@ -16,10 +16,11 @@ from billing.provider.objects import ProviderDispute
 from billing.purchases.log import Change, Source, record
 from billing.purchases.matching import payment_of
 from billing.purchases.models import Payment
+from billing.refunds.claims import bearable
 from billing.refunds.models import Dispute
 from billing.refunds.owed_payments import update_attention_of
 from billing.refunds.reversals import Cause, apply_reversals, counted
-from credits.ledger.models import Clawback, Entry
+from credits.ledger.models import Entry
 
 log = structlog.get_logger(__name__)
 Status = Dispute.Status
@@ -94,7 +95,7 @@ def _move_to(dispute: Dispute, status: Status, reported: ProviderDispute) -> Non
     dispute.closed_at = timezone.now() if status in CLOSED else None
     if status == Status.LOST:
         # Copied, so that changing the setting later changes no decided dispute.
-        dispute.policy = Clawback.Policy(settings.DISPUTE_POLICY)
+        dispute.policy = bearable(settings.DISPUTE_POLICY, dispute.purchase)
     log.warning("dispute_moved", dispute=reported.id, status=status)
 
 

@@ -28,7 +28,7 @@ from billing.provider.objects import ProviderRefund
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.matching import payment_of
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
-from billing.refunds.claims import ZERO, Part, claim_of, claimed_between
+from billing.refunds.claims import ZERO, Part, bearable, claim_of, claimed_between
 from billing.refunds.limits import check_limit
 from billing.refunds.models import Refund
 from billing.refunds.owed_payments import owed_payments, update_attention_of
@@ -347,7 +347,7 @@ def _made_at_stripe(reported: ProviderRefund, payment: Payment) -> Refund:
         amount_minor=reported.amount,
         currency=reported.currency,
         reason=reason,
-        policy=settings.REFUND_POLICY,
+        policy=bearable(settings.REFUND_POLICY, payment.purchase),
         origin=Refund.Origin.STRIPE,
     )
 
@@ -374,6 +374,11 @@ def _check_order(purchase: Purchase, order: RefundOrder) -> tuple[Payment, Money
         check_amount(purchase, order.amount_minor)
         amount = Money(order.amount_minor, purchase.currency)
     payment.purchase = purchase
+    if order.policy == Refund.Policy.DEBT and not purchase.account.has_holder:
+        raise InvalidRefund(
+            "A gift’s buyer can’t owe what its recipient has spent. Write it off, or block the refund.",
+            field="policy",
+        )
     require_not_own(purchase, order.asked_by)
     check_limit(amount, order.asked_by)
     if not (order.note.strip() or order.reason) or len(order.note) > LONGEST_NOTE:

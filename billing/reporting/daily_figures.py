@@ -32,13 +32,15 @@ SELECT (created_at AT TIME ZONE %(zone)s)::date, package_code, currency, status,
 FROM purchases_purchase WHERE created_at >= %(start)s AND created_at < %(end)s
 GROUP BY 1, 2, 3, 4
 """
-# By the day of payment at Stripe, whenever we learned of it. Free packages are no sales, and make no buyers.
+# By the day of payment at Stripe, whenever we learned of it. Free packages are no sales, and make no buyers; nor do
+# gifts, each of which has an account of its own.
 COUNT_SALES = """
 INSERT INTO reporting_salesday (day, package_code, currency, purchases, paid_minor, first_purchases, second_purchases)
 SELECT (y.paid_at AT TIME ZONE %(zone)s)::date, p.package_code, y.currency, count(*), sum(y.amount_minor),
-       count(*) FILTER (WHERE earlier.purchases = 0), count(*) FILTER (WHERE earlier.purchases = 1)
+       count(*) FILTER (WHERE earlier.purchases = 0 AND g.id IS NULL), count(*) FILTER (WHERE earlier.purchases = 1)
 FROM purchases_payment y
 JOIN purchases_purchase p ON p.id = y.purchase_id
+LEFT JOIN gift_codes_giftorder g ON g.purchase_id = p.id
 CROSS JOIN LATERAL (
     SELECT count(*) AS purchases FROM (
         SELECT FROM purchases_purchase e JOIN purchases_payment x ON x.purchase_id = e.id AND x.lot_id IS NOT NULL

@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "billing.packages",
     "billing.customers",
     "billing.purchases",
+    "billing.gift_codes",
     "billing.auto_top_up",
     "billing.recovery",
     "billing.referrals",

@@ -69,7 +69,7 @@ def plain_sales_days() -> Counts:
         row = counts[day_of(payment.paid_at), purchase.package_code, payment.currency]
         row[0] += 1
         row[1] += payment.amount_minor
-        row[2] += before[purchase.account_id] == 0
+        row[2] += before[purchase.account_id] == 0 and not hasattr(purchase, "gift")
         row[3] += before[purchase.account_id] == 1
         before[purchase.account_id] += 1
     return counts

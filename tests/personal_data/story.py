@@ -21,6 +21,9 @@ from accounts.teams.models import Role, Team
 from billing.auto_top_up.attempts import top_up
 from billing.auto_top_up.setting import Wish, turn_off, turn_on
 from billing.checkout.starting import StartedPurchase
+from billing.gift_codes.delivery import show_code
+from billing.gift_codes.models import GiftOrder
+from billing.gift_codes.ordering import GiftWish
 from billing.packages.catalog_sync import sync_package
 from billing.plans.models import Plan
 from billing.purchases.models import Purchase
@@ -82,6 +85,7 @@ def tell(sandbox: Sandbox, site: str) -> Story:
     give(person, friend, "A present from Zenobia")
     give(friend, person, "Dear Zenobia, thank you")
     redeem_code(person, new_code())
+    swap_gift_codes(sandbox, person, friend)
     team = work_in_teams(person, friend)
     refund(purchase, 450, note="Zenobia Quillfeather wrote to us")
     deliver(sandbox)
@@ -150,6 +154,16 @@ def dispute_and_win(sandbox: Sandbox, purchase: Purchase) -> None:
     deliver(sandbox)
     sandbox.close_dispute(dispute["id"], "won")
     deliver(sandbox)
+
+
+def swap_gift_codes(sandbox: Sandbox, person: User, friend: User) -> None:
+    """Each buys a package for the other, by name, and redeems what they got."""
+    for giver, receiver in ((person, friend), (friend, person)):
+        wish = GiftWish(receiver.email, receiver.first_name, f"For {receiver.first_name or 'a friend'}")
+        started = start(giver, "starter", gift=wish)
+        sandbox.pay(started.session_id, **({"card": CARD} if giver == person else {}))
+        deliver(sandbox)
+        redeem_code(receiver, show_code(GiftOrder.objects.get(purchase=started.purchase)))
 
 
 def take_plan(sandbox: Sandbox, person: User) -> None:

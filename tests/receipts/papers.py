@@ -34,8 +34,8 @@ def pending(user: User, team: Team | None = None, **fields: Any) -> Purchase:
         "sale_name": "Spring sale",
         "sale_minor": 500,
     }
-    account = ledger.open_team_account(team) if team else ledger.open_account(user)
-    return Purchase.objects.create(user=user, account=account, **{**values, **fields})
+    values["account"] = ledger.open_team_account(team) if team else ledger.open_account(user)
+    return Purchase.objects.create(user=user, **{**values, **fields})
 
 
 def paid(

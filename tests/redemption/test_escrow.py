@@ -1,4 +1,4 @@
-"""A gift's code moves what is in escrow, with its cost, once; what was taken back first can't be redeemed."""
+"""A gift's code moves what is in escrow, with its cost, once; what was clawed back first can't be redeemed."""
 
 from __future__ import annotations
 
