@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext as _
+
 from core.errors import DomainError
 
 
@@ -219,6 +221,21 @@ class NoConsent(BillingError):
 
     code = "no_consent"
     status = 409
+
+
+class TaxNeedsCheckout(BillingError):
+    """A saved card was to be charged, but tax is calculated at the checkout. It is never charged untaxed."""
+
+    code = "tax_needs_checkout"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "Tax is calculated at the checkout, so no saved card is charged without it. "
+                "Please use the checkout."
+            )
+        )
 
 
 class SessionNotFound(BillingError):

@@ -28,6 +28,9 @@ _SHAPES = {
     "line_item": ("il_1", 23),
     "subscription": ("sub_1", 23),
     "subscription_item": ("si_", 14),
+    "coupon": ("", 8),
+    "promotion_code": ("promo_1", 23),
+    "tax_rate": ("txr_1", 23),
     "request": ("req_", 14),
 }
 

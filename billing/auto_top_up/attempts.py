@@ -41,6 +41,7 @@ from billing.provider import provider
 from billing.provider.errors import StripeRefused
 from billing.purchases.log import Change, Source, record
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
+from billing.tax import taxes_sales
 from credits.ledger.models import Account
 
 log = structlog.get_logger(__name__)
@@ -139,6 +140,9 @@ def _is_due(row: AutoTopUp) -> bool:
 
 
 def _begin_locked(row: AutoTopUp, buyer: User) -> Attempt | None:
+    if taxes_sales():  # as tax is calculated at the checkout only, and nothing is charged untaxed
+        stop(row, State.SUSPENDED, Reason.TAXED)
+        return None
     account = Account.objects.get(pk=row.account_id)
     try:
         one = terms_of(row)

@@ -60,6 +60,7 @@ class AutoTopUp(models.Model):
         DISPUTED = "disputed", _("an automatic payment was disputed")
         NOT_SOLD = "not_sold", _("the package is no longer on sale")
         PRICE_CHANGED = "price_changed", _("it costs more, or brings less, than was agreed to")
+        TAXED = "taxed", _("tax is calculated at the checkout only")
         REFUSED = "refused", _("Stripe refused the charge three times in a row")
         STAFF = "staff", _("suspended by staff")
         ERASED = "erased", _("the owner was erased")

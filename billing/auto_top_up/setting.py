@@ -20,11 +20,18 @@ from billing.checkout.terms import PurchaseTerms, terms_of_amount, terms_of_pack
 from billing.customers.methods import default_method
 from billing.customers.models import Consent, SavedMethod
 from billing.customers.permissions import manages_billing
-from billing.errors import ConsentMissing, InvalidLimit, MayNotManageBilling, NoPaymentMethod
+from billing.errors import (
+    ConsentMissing,
+    InvalidLimit,
+    MayNotManageBilling,
+    NoPaymentMethod,
+    TaxNeedsCheckout,
+)
 from billing.money import Money
 from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.purchases.log import Source
 from billing.purchases.models import PurchaseEvent
+from billing.tax import taxes_sales
 from credits.amounts import positive_amount
 from credits.formatting import credits_amount
 from credits.ledger.models import Account
@@ -84,10 +91,13 @@ def turn_on(user: User, account: Account, wish: Wish) -> AutoTopUp:
     Raises:
         MayNotManageBilling: only the owner, or a team's owner and admins, may.
         ConsentMissing, NoPaymentMethod: nothing may be charged.
+        TaxNeedsCheckout: what is bought is taxed.
         InvalidLimit: the limit is no amount of money, or doesn't allow a single top-up.
         BillingError, InvalidAmount: what is to be bought is not on sale; the threshold is no amount of credits.
     """
     _require_manager(user, account)
+    if taxes_sales():
+        raise TaxNeedsCheckout
     if not wish.consents:
         raise ConsentMissing(_("Automatic top-up needs your consent to be charged."))
     threshold, terms = positive_amount(wish.threshold), wish.terms()

@@ -8,6 +8,7 @@ lock serializes callers; even without it, the ledger's business key prevents a s
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -15,6 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.checkout.scheduled_grants import grant_due, schedule_grants
+from billing.checkout.totals import lacks_totals, take_totals, why_total_differs
 from billing.deferring import defer_confirmation, defer_payment_failed_mail
 from billing.provider.objects import PaymentIntent
 from billing.purchases.log import Change, Source, lock_purchase, record
@@ -105,6 +107,10 @@ def _accept(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     had_another = purchase.attention or purchase.payment_was_refunded
     if had_another and is_given_back(report.payment_intent_id):
         return
+    if lacks_totals(purchase, report):
+        _await_checkout(purchase, report, source)
+        return
+    take_totals(purchase, report)
     attention, detail = _disagreement(purchase, report)
     if not attention:
         try:
@@ -115,15 +121,21 @@ def _accept(purchase: Purchase, report: PaymentReport, source: Source) -> None:
         _mark_for_attention(purchase, report, attention, detail, source)
 
 
+def _await_checkout(purchase: Purchase, report: PaymentReport, source: Source) -> None:
+    """Note a payment that is credited once its checkout says what it is for: by an event of its own, which follows, or
+    when the success page or the sweeper asks.
+    """
+    keep_payment(purchase, replace(report, state=PaymentState.PROCESSING))
+    if not purchase.is_open:
+        record(purchase, Change("payment_processing", Status.PROCESSING), source)  # for the sweeper to find
+
+
 def _disagreement(purchase: Purchase, report: PaymentReport) -> tuple[Attention, str]:
     """Return why this payment must not be credited, and the detail; `Attention.NONE` if it may be."""
     if report.currency != purchase.currency:
         return Attention.CURRENCY_DIFFERS, f"paid in {report.currency}, priced in {purchase.currency}"
-    if report.amount_minor != purchase.price_minor:
-        return (
-            Attention.AMOUNT_DIFFERS,
-            f"paid {report.amount_minor}, priced {purchase.price_minor} (minor units)",
-        )
+    if differing := why_total_differs(purchase, report):
+        return Attention.AMOUNT_DIFFERS, differing
     if purchase.user_id is None:
         return Attention.BUYER_DELETED, "no one can spend the credits: refund the payment"
     return Attention.NONE, ""
@@ -149,7 +161,7 @@ def _grant(purchase: Purchase, arrives_at: datetime.datetime) -> Grant:
         schedule_grants(purchase, arrives_at)
     if purchase.has_schedule:
         return grant_due(purchase, arrives_at)[0]
-    is_free = purchase.price_minor == 0
+    is_free = purchase.net_minor == 0
     return ledger.grant(
         purchase.account_id,
         purchase.credits,
@@ -157,7 +169,7 @@ def _grant(purchase: Purchase, arrives_at: datetime.datetime) -> Grant:
         key=purchase.grant_key,
         reference=str(purchase.pk),
         metadata=purchase.entry_metadata,
-        cost=None if is_free else ledger.Cost(purchase.price_minor, purchase.currency),
+        cost=None if is_free else ledger.Cost(purchase.net_minor, purchase.currency),
         promotional=is_free,
         expires_at=_expiry(purchase, arrives_at),
     )

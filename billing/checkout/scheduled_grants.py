@@ -41,7 +41,7 @@ def schedule_grants(purchase: Purchase, now: datetime) -> None:
     has_holder = purchase.account.has_holder  # a gift's credits expire from when it is taken
     lines = sorted(purchase.lines.all(), key=_in_spending_order)
     bought: list[PurchaseLine | Purchase] = [*lines] or [purchase]
-    costs = spread(Decimal(purchase.price_minor), [each.credits for each in bought], Decimal(1))
+    costs = spread(Decimal(purchase.net_minor), [each.credits for each in bought], Decimal(1))
     grants = [
         ScheduledGrant(
             credits=each.credits,
@@ -140,7 +140,7 @@ def withdrawn(payment: Payment | None) -> set[int]:
 
 
 def _grant(purchase: Purchase, each: ScheduledGrant, now: datetime) -> Grant:
-    is_free = purchase.price_minor == 0 or each.is_bonus
+    is_free = purchase.net_minor == 0 or each.is_bonus
     granted = ledger.grant(
         purchase.account_id,
         each.credits,

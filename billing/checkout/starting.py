@@ -46,6 +46,7 @@ from billing.errors import (
     IdempotencyKeyReused,
     InvalidIdempotencyKey,
     PurchaseInProgress,
+    TaxNeedsCheckout,
     TooManyPurchases,
 )
 from billing.gift_codes.ordering import GiftWish, paying_account
@@ -56,6 +57,7 @@ from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase, PurchaseEvent, PurchaseLine
 from billing.purchases.payment_reports import PaymentReport
+from billing.tax import initial_tax_note, tax_behavior, taxes_sales
 from credits.formatting import plain
 from credits.ledger import operations as ledger
 from credits.ledger.escrow import open_escrow
@@ -152,6 +154,7 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
         UnknownPaymentMethod: the account has no such card, or the buyer may not use it.
         NoPaymentMethod: the default card was to be charged, and there is none.
         NoConsent: the card was saved without consent to charge it.
+        TaxNeedsCheckout: a saved card was to be charged for what is taxed.
         ReturnUrlNotAllowed, InvalidIdempotencyKey: the order is not acceptable.
         TooManyPurchases: too many in a short time, over pages and API together.
         IdempotencyKeyReused: the key came with another order before.
@@ -169,6 +172,8 @@ def start_purchase(user: User, order: PurchaseOrder, source: PurchaseEvent.Sourc
     # Read once: the purchase copies exactly what was compared with the seen offer, despite concurrent edits.
     terms = order.terms()
     order.seen.require_unchanged(terms)
+    if (order.card_id or order.by_default_card) and terms.price.minor and taxes_sales():
+        raise TaxNeedsCheckout
     team = find_own(order.team_id, user).team if order.team_id else None
     if order.gift is not None:
         is_ours = bool(order.team_id or order.card_id or order.by_default_card)
@@ -294,6 +299,9 @@ def _write_down(
         idempotency_key=order.idempotency_key or None,
         request_fingerprint=order.fingerprint,
         invoiced_by_stripe=settings.STRIPE_INVOICES and terms.price.minor > 0 and card is None,
+        tax_behavior=tax_behavior(terms.price.currency) if terms.price.minor else "",
+        tax_note=initial_tax_note() if terms.price.minor else "",
+        allows_promotion=settings.STRIPE_PROMOTION_CODES and card is None and terms.takes_promotion_code,
         **terms.copied(),
     )
     record(purchase, Change("started"), Source(source))
@@ -347,6 +355,8 @@ def _checkout_request(
         expires_at=timezone.now() + settings.CHECKOUT_SESSION_LIFETIME,
         with_invoice=purchase.invoiced_by_stripe,
         with_cards=manages_billing(user, paying_account(purchase)),
+        tax_behavior=purchase.tax_behavior,
+        with_promotion_codes=purchase.allows_promotion,
     )
 
 

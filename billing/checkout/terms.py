@@ -191,6 +191,11 @@ class PurchaseTerms:
         return [each.terms for each in self.lines] or [self]
 
     @property
+    def takes_promotion_code(self) -> bool:
+        """Return whether a promotion code of Stripe's may lower the price: only where nothing of ours has."""
+        return self.price.minor > 0 and self.price == self.regular
+
+    @property
     def reduction(self) -> Money:
         """Return what sale, multi-buy and code take off."""
         return Money(self.regular.minor - self.price.minor, self.price.currency)

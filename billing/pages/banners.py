@@ -68,6 +68,11 @@ STOPPED: dict[str, tuple[Any, Any, str]] = {
         gettext_lazy("Choose something else"),
         "automatic",
     ),
+    Reason.TAXED: (
+        gettext_lazy("Automatic top-up has stopped: tax is calculated at the checkout only."),
+        gettext_lazy("Show details"),
+        "automatic",
+    ),
 }
 CARD_FACTS = ("method", "brand", "last4", "wallet", "exp_month", "exp_year")
 

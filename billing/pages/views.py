@@ -48,6 +48,7 @@ from billing.errors import (
     OfferChanged,
     PurchaseInProgress,
     SessionNotFound,
+    TaxNeedsCheckout,
     TooManyPurchases,
     UnknownPackage,
     UnknownPaymentMethod,
@@ -68,6 +69,7 @@ from billing.purchases.selectors import purchases_of, recent_purchases, sees_doc
 from billing.recovery.consents import are_offered, has_agreed, reminder_wording
 from billing.refunds.selectors import purchases_with_documents
 from billing.reporting.visits import note_visit
+from billing.tax import taxes_sales
 from core.amounts.parsing import NotAnAmount, parse_amount
 from core.uuids import as_uuid
 from credits.gifts.giving import are_offered as gifts_are_offered
@@ -121,7 +123,7 @@ def _shop(
         "multi_buys": multi_buys_now(),
         "currencies": currencies,
         "currency": currency,
-        "card": card_for_purchases(user, team),
+        "card": None if taxes_sales() else card_for_purchases(user, team),
         "amounts": amount_cards(currency, asked or {}, entered.code),
         "taken": taken_codes(user, team) if any(is_once(offer.package) for offer in window) else set(),
         "recent": recent_purchases(purchases_of(user, team=team), RECENT),
@@ -183,6 +185,7 @@ def why_not(error: Exception, by_card: bool) -> tuple[int, str]:
             | AmountRefused()
             | BundleRefused()
             | CodeRefused()
+            | TaxNeedsCheckout()
         ):
             return messages.WARNING, error.message
         case StripeRefused() if by_card:

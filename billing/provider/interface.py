@@ -28,6 +28,7 @@ from billing.provider.objects import (
     ProviderSubscription,
     SetUpCard,
     SubscriptionRef,
+    TotalsExplained,
 )
 
 T = TypeVar("T")
@@ -49,6 +50,8 @@ class CheckoutRequest:
     ``price_id`` sends the amount with the call; ``with_invoice`` has an invoice issued once paid; ``with_cards`` offers
     the customer's saved cards, and to save another; ``package_id`` is set if the older client asked by it. ``lines``
     list several packages; their prices add up to ``price_minor``.
+    ``tax_behavior`` says whether tax is in the price or on top; empty: there is none. ``with_promotion_codes`` lets the
+    customer enter the provider's own codes.
     """
 
     purchase_id: str
@@ -69,6 +72,8 @@ class CheckoutRequest:
     with_invoice: bool
     with_cards: bool
     lines: tuple[CheckoutLine, ...] = ()
+    tax_behavior: str = ""
+    with_promotion_codes: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,6 +178,9 @@ class Provider(Protocol):
 
     def expire_session(self, session_id: str) -> CheckoutSession:
         """Expire an open session, so that it can't be paid. Raises `StripeRefused` if it isn't open."""
+
+    def explain_totals(self, session_id: str) -> TotalsExplained:
+        """Return why a paid session has no tax, and its promotion code. Raises `SessionNotFound`."""
 
     def invoice_of_session(self, session_id: str) -> Invoice | None:
         """Return the invoice of a paid session opened with one; None until it exists."""

@@ -138,7 +138,8 @@ class PaymentIntent:
 @dataclass(frozen=True)
 class CheckoutSession:
     """A hosted checkout; one whose ``mode`` isn't "payment" sells nothing of ours. ``payment_intent_status``,
-    ``payment_made`` (when the payment was begun) and ``charge`` are set only if expanded.
+    ``payment_made`` (when the payment was begun) and ``charge`` are set only if expanded. ``amount_subtotal`` is before
+    ``discount``, by a promotion code, and before ``tax`` on top.
     """
 
     id: str
@@ -159,6 +160,18 @@ class CheckoutSession:
     livemode: bool
     created: datetime.datetime
     subscription_id: str = ""
+    amount_subtotal: int | None = None
+    discount: int = 0
+    tax: int = 0
+    promotion_code: str = ""
+
+
+@dataclass(frozen=True)
+class TotalsExplained:
+    """Why a checkout has no tax, in the provider's word, and the promotion code that was entered; else empty."""
+
+    tax_reason: str = ""
+    promotion_code: str = ""
 
 
 @dataclass(frozen=True)

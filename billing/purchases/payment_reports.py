@@ -20,6 +20,7 @@ class PaymentReport:
     """The state of a purchase's payment at the time ``at``, Stripe's if known; ``amount_minor`` in minor units.
 
     ``state`` is None if a checkout ended unpaid. Without ``payment_intent_id``, nothing was to be paid, or paid yet.
+    ``subtotal_minor`` is the sum before promotion code and tax; None if the report doesn't tell these apart.
     """
 
     state: PaymentState | None
@@ -33,6 +34,10 @@ class PaymentReport:
     failure_code: str = ""
     made_at: datetime.datetime | None = None
     charge: Charge | None = None
+    subtotal_minor: int | None = None
+    discount_minor: int = 0
+    tax_minor: int = 0
+    promotion_code: str = ""
 
     @classmethod
     def from_session(cls, session: CheckoutSession, at: datetime.datetime | None = None) -> PaymentReport:
@@ -48,6 +53,10 @@ class PaymentReport:
             customer_id=session.customer_id,
             made_at=session.payment_made,
             charge=session.charge,
+            subtotal_minor=session.amount_subtotal,
+            discount_minor=session.discount,
+            tax_minor=session.tax,
+            promotion_code=session.promotion_code,
         )
 
     @classmethod

@@ -22,7 +22,7 @@ p.state <> 'paid' AND (excluded.state = 'paid' OR excluded.state <> 'open' AND e
 """
 # A paying charge replaces a declined card's, never the other way round.
 TELLS_HOW = "excluded.stripe_charge_id <> '' AND (excluded.state <> 'failed' OR p.stripe_charge_id = '')"
-STATE = ("state", "amount_minor", "currency")
+STATE = ("state", "amount_minor", "tax_minor", "currency")
 METHOD = ("stripe_charge_id", "method", "brand", "last4", "fingerprint", "wallet", "bank")
 
 
@@ -34,12 +34,12 @@ def _where(condition: str, columns: tuple[str, ...]) -> str:
 
 KEEP = f"""
 INSERT INTO purchases_payment AS p (
-    id, purchase_id, lot_id, stripe_payment_intent_id, stripe_charge_id, amount_minor, currency, state, livemode,
-    attention, detail, method, brand, last4, fingerprint, wallet, bank, made_at, paid_at, reported_at
+    id, purchase_id, lot_id, stripe_payment_intent_id, stripe_charge_id, amount_minor, tax_minor, currency, state,
+    livemode, attention, detail, method, brand, last4, fingerprint, wallet, bank, made_at, paid_at, reported_at
 ) VALUES (
-    %(id)s, %(purchase)s, %(lot)s, %(intent)s, %(charge)s, %(amount)s, %(currency)s, %(state)s, %(livemode)s,
-    %(attention)s, %(detail)s, %(method)s, %(brand)s, %(last4)s, %(fingerprint)s, %(wallet)s, %(bank)s, %(made_at)s,
-    %(paid_at)s, %(reported_at)s
+    %(id)s, %(purchase)s, %(lot)s, %(intent)s, %(charge)s, %(amount)s, %(tax)s, %(currency)s, %(state)s,
+    %(livemode)s, %(attention)s, %(detail)s, %(method)s, %(brand)s, %(last4)s, %(fingerprint)s, %(wallet)s, %(bank)s,
+    %(made_at)s, %(paid_at)s, %(reported_at)s
 )
 ON CONFLICT (stripe_payment_intent_id) DO UPDATE SET
     {_where(IS_NEWS, STATE)} {_where(TELLS_HOW, METHOD)}
@@ -97,6 +97,7 @@ def _facts(purchase: Purchase, report: PaymentReport) -> dict[str, Any]:
         "intent": report.payment_intent_id,
         "charge": charge.id if charge else "",
         "amount": report.amount_minor,
+        "tax": report.tax_minor,
         "currency": report.currency,
         "state": report.state,
         "livemode": report.livemode,

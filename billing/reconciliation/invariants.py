@@ -26,21 +26,25 @@ OF_PAYMENTS: dict[str, str] = {
            OR l.id IS NOT NULL AND (l.amount <> coalesce(s.credits, u.credits) OR l.promotional <> (u.paid_minor = 0))
            OR p.id IS NOT NULL AND (
                (p.lot_id, p.amount_minor, p.currency) IS DISTINCT FROM (l.id, u.paid_minor, u.currency)
-               OR (l.cost_minor, l.currency) IS DISTINCT FROM (coalesce(s.cost_minor, u.paid_minor), u.currency))
+               OR p.tax_minor <> u.tax_minor
+               OR (l.cost_minor, l.currency)
+                  IS DISTINCT FROM (coalesce(s.cost_minor, u.paid_minor - u.tax_minor), u.currency))
     """,
     "scheduled_grants_add_up": """
         SELECT 'purchase ' || u.id,
                format('%s grants of %s credits and a bonus of %s for %s %s; scheduled are %s of %s and %s for %s',
-                      u.grants_count, u.credits, u.bonus_credits, u.price_minor, u.currency, s.number, s.credits,
-                      s.bonus, s.minor)
+                      u.grants_count, u.credits, u.bonus_credits, n.minor, u.currency, s.number, s.credits, s.bonus,
+                      s.minor)
         FROM purchases_purchase u
+        CROSS JOIN LATERAL (SELECT u.price_minor - u.promotion_minor
+                                   - CASE u.tax_behavior WHEN 'inclusive' THEN u.tax_minor ELSE 0 END AS minor) n
         CROSS JOIN LATERAL (SELECT count(*) AS number, sum(credits) FILTER (WHERE NOT is_bonus) AS credits,
                                    coalesce(sum(credits) FILTER (WHERE is_bonus), 0) AS bonus,
                                    sum(cost_minor) AS minor
                             FROM purchases_scheduledgrant WHERE purchase_id = u.id) s
         WHERE CASE WHEN u.grants_count = 1 OR u.stripe_invoice_id = '' AND u.completed_at IS NULL THEN s.number > 0
               ELSE (s.number, s.credits, s.bonus, s.minor)
-                   IS DISTINCT FROM (u.grants_count, u.credits, u.bonus_credits, u.price_minor) END
+                   IS DISTINCT FROM (u.grants_count, u.credits, u.bonus_credits, n.minor) END
     """,
     "scheduled_grants_brought_their_lots": """
         SELECT 'purchase ' || u.id,

@@ -57,8 +57,8 @@ SCHEDULED = _SCHEDULED.format(among="TRUE")
 STAGGERED = _SCHEDULED.format(among="u.stripe_invoice_id <> ''")
 # The lots of all accepted payments.
 LOTS = f"""
-    SELECT p.id AS payment_id, u.account_id, p.lot_id, 1 AS position, u.paid_minor AS cost_minor, p.currency,
-           0::numeric AS start, u.credits AS stop
+    SELECT p.id AS payment_id, u.account_id, p.lot_id, 1 AS position, u.paid_minor - u.tax_minor AS cost_minor,
+           p.currency, 0::numeric AS start, u.credits AS stop
     FROM purchases_payment p JOIN purchases_purchase u ON u.id = p.purchase_id
     WHERE p.lot_id IS NOT NULL AND u.grants_count = 1
     UNION ALL {SCHEDULED}

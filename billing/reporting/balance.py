@@ -27,12 +27,12 @@ def unbalanced_currencies() -> Iterator[str]:
         sales = sales_in(None, last, currency)
         revenue = total_revenue(revenue_by_day(None, last, currency))
         deferred = standing_at(last, currency).deferred + paid_to_come(last, currency)
-        parts = deferred + revenue.recognised + revenue.written_off + sales.returned_minor
-        if abs(parts - sales.paid_minor) > TOLERANCE:
+        parts = deferred + revenue.recognised + revenue.written_off + sales.reversed_minor
+        if abs(parts - sales.earned_minor) > TOLERANCE:
             yield (
-                f"sum {currency}: paid {sales.paid_minor}, but deferred {deferred:f}, "
+                f"sum {currency}: paid {sales.earned_minor}, but deferred {deferred:f}, "
                 f"recognised {revenue.recognised:f}, written off {revenue.written_off:f} "
-                f"and returned {sales.returned_minor} come to {parts:f} (minor units)"
+                f"and returned {sales.reversed_minor:f} come to {parts:f} (minor units, without tax)"
             )
 
 

@@ -35,8 +35,10 @@ GROUP BY 1, 2, 3, 4
 # By the day of payment at Stripe, whenever we learned of it. Free packages are no sales, and make no buyers; nor do
 # gifts, each of which has an account of its own.
 COUNT_SALES = """
-INSERT INTO reporting_salesday (day, package_code, currency, purchases, paid_minor, first_purchases, second_purchases)
+INSERT INTO reporting_salesday (day, package_code, currency, purchases, paid_minor, tax_minor, first_purchases,
+                                second_purchases)
 SELECT (y.paid_at AT TIME ZONE %(zone)s)::date, p.package_code, y.currency, count(*), sum(y.amount_minor),
+       sum(y.tax_minor),
        count(*) FILTER (WHERE earlier.purchases = 0 AND g.id IS NULL), count(*) FILTER (WHERE earlier.purchases = 1)
 FROM purchases_payment y
 JOIN purchases_purchase p ON p.id = y.purchase_id
@@ -52,9 +54,11 @@ GROUP BY 1, 2, 3
 """
 # Reversals of uncredited payments, which were never revenue, don't lower it.
 COUNT_RETURNS = """
-INSERT INTO reporting_returnsday (day, package_code, currency, refunds, refunded_minor, disputes, disputed_minor)
+INSERT INTO reporting_returnsday (day, package_code, currency, refunds, refunded_minor, disputes, disputed_minor,
+                                  returned_tax_minor)
 SELECT (r.at AT TIME ZONE %(zone)s)::date, p.package_code, y.currency,
-       sum(r.refunds), sum(r.refunded_minor), sum(r.disputes), sum(r.disputed_minor)
+       sum(r.refunds), sum(r.refunded_minor), sum(r.disputes), sum(r.disputed_minor),
+       sum((r.refunded_minor + r.disputed_minor)::numeric * y.tax_minor / y.amount_minor)
 FROM (
     SELECT coalesce(made_at, created_at) AS at, payment_id, 1 AS refunds, coalesce(counted_minor, 0) AS refunded_minor,
            0 AS disputes, 0 AS disputed_minor

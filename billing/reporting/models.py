@@ -47,6 +47,7 @@ class SalesDay(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     purchases = models.BigIntegerField(_("purchases"))
     paid_minor = models.BigIntegerField(_("paid in minor units"))
+    tax_minor = models.BigIntegerField(_("tax in minor units"), default=0, db_default=0)
     first_purchases = models.BigIntegerField(_("first purchases"))
     second_purchases = models.BigIntegerField(_("second purchases"))
 
@@ -64,6 +65,7 @@ class SalesDay(models.Model):
 class ReturnsDay(models.Model):
     """Refunds and disputes by the day they began at Stripe and by package. ``refunds`` are pending or succeeded, for
     ``refunded_minor``; ``disputes`` exclude inquiries, and ``disputed_minor`` counts open and lost ones only.
+    ``returned_tax_minor`` is their exact share of the tax, with decimals: so it depends on no order, and adds up.
     """
 
     day = models.DateField(_("day"))
@@ -73,6 +75,9 @@ class ReturnsDay(models.Model):
     refunded_minor = models.BigIntegerField(_("refunded in minor units"), default=0)
     disputes = models.BigIntegerField(_("disputes"), default=0)
     disputed_minor = models.BigIntegerField(_("disputed in minor units"), default=0)
+    returned_tax_minor = models.DecimalField(
+        _("tax returned in minor units"), max_digits=30, decimal_places=12, default=0, db_default=0
+    )
 
     class Meta:
         verbose_name = _("day of returns")

@@ -31,6 +31,8 @@ class Sales:
     refunded_minor: int = 0
     disputes: int = 0
     disputed_minor: int = 0
+    tax_minor: int = 0
+    returned_tax_minor: Decimal = Decimal(0)
 
     @property
     def returned_minor(self) -> int:
@@ -41,6 +43,21 @@ class Sales:
     def net_minor(self) -> int:
         """Paid, less refunds and disputes."""
         return self.paid_minor - self.returned_minor
+
+    @property
+    def net_tax_minor(self) -> Decimal:
+        """The tax paid, less that which went back with refunds and disputes."""
+        return self.tax_minor - self.returned_tax_minor
+
+    @property
+    def earned_minor(self) -> int:
+        """Paid, without tax: what the credits sold cost."""
+        return self.paid_minor - self.tax_minor
+
+    @property
+    def reversed_minor(self) -> Decimal:
+        """What refunds and disputes took of that."""
+        return self.returned_minor - self.returned_tax_minor
 
 
 @dataclass(frozen=True)
@@ -135,9 +152,9 @@ def _sales(first: datetime.date | None, last: datetime.date, currency: str, by: 
     within = Q(day__lte=last, currency=currency)
     if first is not None:
         within &= Q(day__gte=first)
-    rows: dict[Any, dict[str, int]] = {}
-    returned = ("refunds", "refunded_minor", "disputes", "disputed_minor")
-    for model, columns in ((SalesDay, ("purchases", "paid_minor")), (ReturnsDay, returned)):
+    rows: dict[Any, dict[str, Any]] = {}
+    returned = ("refunds", "refunded_minor", "disputes", "disputed_minor", "returned_tax_minor")
+    for model, columns in ((SalesDay, ("purchases", "paid_minor", "tax_minor")), (ReturnsDay, returned)):
         sums = {f"sum_{name}": Sum(name) for name in columns}
         for row in model.objects.filter(within).order_by().values(by).annotate(**sums):
             rows.setdefault(row[by], {}).update({name: row[f"sum_{name}"] for name in columns})
@@ -151,7 +168,7 @@ def _sum(column: str) -> Coalesce:
 @dataclass(frozen=True)
 class Revenue:
     """Revenue of a period, in minor units with decimals. Reversals of credits that couldn't be clawed back lower
-    ``used``, so that deferred, recognised, written off, refunded and disputed add up to what was paid.
+    ``used``, so that deferred, recognised, written off, refunded and disputed add up to what was paid, all without tax.
     """
 
     used: Decimal = Decimal(0)
@@ -188,8 +205,8 @@ def total_revenue(days: dict[datetime.date, Revenue]) -> Revenue:
 
 
 def _revenue(earned: Earned, sales: Sales, to_come: ToCome) -> Revenue:
-    reversed_minor = sales.returned_minor - earned.clawed_back - to_come.withdrawn
-    return Revenue(earned.used - reversed_minor, earned.expired, earned.written_off + to_come.forfeited)
+    unrecovered = sales.reversed_minor - earned.clawed_back - to_come.withdrawn
+    return Revenue(earned.used - unrecovered, earned.expired, earned.written_off + to_come.forfeited)
 
 
 def package_codes_bought() -> list[str]:

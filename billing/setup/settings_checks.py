@@ -38,6 +38,7 @@ def find_configuration_errors() -> Iterator[str]:
     yield from _receipt_errors()
     yield from _price_errors()
     yield from _referral_errors()
+    yield from _tax_errors()
     yield from _front_end_errors(settings.FRONTEND_URL)
     key: str = settings.STRIPE_SECRET_KEY
     if settings.DEBUG and "_live_" in key:
@@ -73,6 +74,15 @@ def _referral_errors() -> Iterator[str]:
     for name, (least, most) in REFERRAL_BOUNDS.items():
         if not least <= getattr(settings, name) <= most:
             yield f"{name} must be {least} to {most}."
+
+
+def _tax_errors() -> Iterator[str]:
+    for name, choices in (("TAX", ("off", "stripe")), ("TAX_POINT", ("sale", "spend"))):
+        if getattr(settings, name) not in choices:
+            yield f"{name} must be {' or '.join(choices)}."
+    for currency in settings.TAX_INCLUSIVE_CURRENCIES:
+        if currency not in SUPPORTED:
+            yield f"TAX_INCLUSIVE_CURRENCIES: {currency} is no currency that Stripe charges in."
 
 
 def _front_end_errors(url: str) -> Iterator[str]:

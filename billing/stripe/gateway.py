@@ -28,6 +28,7 @@ from billing.provider.objects import (
     ProviderSubscription,
     SetUpCard,
     SubscriptionRef,
+    TotalsExplained,
 )
 from billing.stripe.bulkhead import place
 from billing.stripe.charging import cancel_payment, charge_method, payments_of_customer, retrieve_payment
@@ -47,7 +48,13 @@ from billing.stripe.masking import masked
 from billing.stripe.mirror import is_mirrored
 from billing.stripe.objects.customers import read_customer, read_saved_method, read_set_up_card
 from billing.stripe.objects.events import read_event
-from billing.stripe.objects.payments import read_charge, read_intent, read_invoice, read_session
+from billing.stripe.objects.payments import (
+    read_charge,
+    read_intent,
+    read_invoice,
+    read_session,
+    read_totals_explained,
+)
 from billing.stripe.objects.reversals import read_balance_movement, read_dispute, read_refund
 from billing.stripe.objects.subscriptions import read_listed_invoice, read_subscription, read_subscription_ref
 from billing.stripe.portal import open_portal
@@ -82,6 +89,7 @@ __all__ = [
     "disputes_page",
     "end_subscription",
     "expire_session",
+    "explain_totals",
     "intent_of",
     "invoice_of_session",
     "invoices_of_subscription",
@@ -148,9 +156,9 @@ def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
         "expires_at": int(request.expires_at.timestamp()),
         "custom_text": {"submit": {"message": request.bought}},
         # Set explicitly: an account's defaults would change the amount due or its currency.
-        "automatic_tax": {"enabled": False},
+        "automatic_tax": {"enabled": bool(request.tax_behavior)},
         "adaptive_pricing": {"enabled": False},
-        "allow_promotion_codes": False,
+        "allow_promotion_codes": request.with_promotion_codes,
     }
     if request.with_cards:
         params["saved_payment_method_options"] = {"payment_method_save": "enabled"}
@@ -159,7 +167,8 @@ def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
         params["saved_payment_method_options"] = {"allow_redisplay_filters": ["unspecified"]}
     if request.with_invoice:
         params["invoice_creation"] = {"enabled": True, "invoice_data": {"description": request.bought}}
-        # Invoices carry the buyer's address and tax id, which Stripe keeps with the customer.
+    if request.with_invoice or request.tax_behavior:
+        # Both need the buyer's address and tax id, which Stripe keeps with the customer.
         params["billing_address_collection"] = "required"
         params["tax_id_collection"] = {"enabled": True}
         params["customer_update"] = {"address": "auto", "name": "auto"}
@@ -169,14 +178,23 @@ def create_checkout_session(request: CheckoutRequest) -> CheckoutSession:
 
 
 def retrieve_session(session_id: str, *, hurried: bool = False) -> CheckoutSession:
+    return read_session(_retrieve(session_id, [WITH_CHARGE], hurried=hurried))
+
+
+def explain_totals(session_id: str) -> TotalsExplained:
+    return read_totals_explained(
+        _retrieve(session_id, ["total_details.breakdown", "discounts.promotion_code"])
+    )
+
+
+def _retrieve(session_id: str, expand: list[str], *, hurried: bool = False) -> Any:
     try:
         v1 = client(hurried).v1
-        data = call(lambda: v1.checkout.sessions.retrieve(session_id, {"expand": [WITH_CHARGE]}))
+        return call(lambda: v1.checkout.sessions.retrieve(session_id, {"expand": expand}))
     except StripeRefused as error:
         if error.params.get("stripe_code") == "resource_missing":
             raise SessionNotFound("Stripe knows no such session.", session=session_id) from error
         raise
-    return read_session(data)
 
 
 def invoice_of_session(session_id: str) -> Invoice | None:
@@ -288,14 +306,16 @@ def _created_in(start: datetime.datetime, end: datetime.datetime) -> dict[str, A
 
 
 def _line_items(request: CheckoutRequest) -> list[dict[str, Any]]:
-    if request.price_id:
+    if request.price_id and not request.tax_behavior:
         return [{"price": request.price_id, "quantity": 1}]
     whole = CheckoutLine(request.package_name, request.product_id, request.price_minor, 1)
-    return [_line_item(each, request.currency) for each in request.lines or [whole]]
+    return [_line_item(each, request) for each in request.lines or [whole]]
 
 
-def _line_item(line: CheckoutLine, currency: str) -> dict[str, Any]:
-    price: dict[str, Any] = {"currency": currency, "unit_amount": line.unit_minor}
+def _line_item(line: CheckoutLine, request: CheckoutRequest) -> dict[str, Any]:
+    price: dict[str, Any] = {"currency": request.currency, "unit_amount": line.unit_minor}
+    if request.tax_behavior:  # that of a price at Stripe can't be changed any more
+        price["tax_behavior"] = request.tax_behavior
     if line.product_id:
         price["product"] = line.product_id
     else:

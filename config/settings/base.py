@@ -17,6 +17,7 @@ from config.settings.limits import *
 from config.settings.logs import *
 from config.settings.offers import *
 from config.settings.rewards import *
+from config.settings.tax import *
 from core.database.time_limits import time_limits_of
 from core.program import this_program
 

@@ -31,7 +31,7 @@ class Asks:
         return cls(
             is_free=is_free(session),
             bank=data["mode"] == "payment",
-            address=data["billing_address_collection"] == "required",
+            address=data["billing_address_collection"] == "required" or data["automatic_tax"]["enabled"],
             saving=offers_saving(data),
             tax_id=data.get("tax_id_collection", {}).get("enabled", False),
             saved_cards=tuple(method.id for method in list_offered(session)),

@@ -22,6 +22,8 @@ def summarize(session: Record) -> Json:
     return {
         "lines": [_describe_line(item) for item in session.private["line_items"]],
         "total": total,
+        "parts": [] if is_setup else _describe_parts(data),
+        "takes_code": bool(data["allow_promotion_codes"]) and not data["discounts"],
         "is_free": is_free(session),
         "is_subscription": is_subscription(session),
         "rate": _describe_rate(session) if is_subscription(session) else None,
@@ -37,6 +39,20 @@ def summarize(session: Record) -> Json:
         "submit_text": (data["custom_text"]["submit"] or {}).get("message", ""),
         "refusal": _find_refusal(session),
     }
+
+
+def _describe_parts(session: Json) -> list[Json]:
+    """Return what is between the items and the total: subtotal, discount and tax, if there is any."""
+    details, currency = session["total_details"], session["currency"]
+    is_on_top = session["amount_total"] > session["amount_subtotal"] - details["amount_discount"]
+    amounts = {
+        "Discount": -details["amount_discount"],
+        "Tax" if is_on_top else "Tax included": details["amount_tax"],
+    }
+    parts = {name: amount for name, amount in amounts.items() if amount}
+    if parts:
+        parts = {"Subtotal": session["amount_subtotal"], **parts}
+    return [{"name": name, "amount": format_amount(amount, currency)} for name, amount in parts.items()]
 
 
 def _label_submit(session: Json, total: str) -> str:
@@ -98,6 +114,6 @@ def _describe_line(item: Json) -> Json:
         "name": item["description"],
         "description": product.get("description"),
         "quantity": quantity,
-        "amount": format_amount(item["amount_total"], currency),
+        "amount": format_amount(item["amount_subtotal"], currency),
         "each": format_amount(item["price"]["unit_amount"], currency) if quantity > 1 else None,
     }

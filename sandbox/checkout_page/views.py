@@ -18,8 +18,10 @@ from sandbox.models import Record
 from sandbox.options import get_options
 from sandbox.payments import sessions, setup_sessions
 from sandbox.payments.cards import TEST_CARDS
+from sandbox.payments.discounts import redeem_code
 from sandbox.payments.formatting import format_amount, format_time
 from sandbox.payments.outcomes import Outcome
+from sandbox.payments.states import WrongStateError
 from sandbox.webhooks.events import acting_for
 
 # `form-action` stays open: browsers apply it to the redirect to the merchant as well.
@@ -65,7 +67,9 @@ def _prefill(http: HttpRequest, session: Record) -> PaymentForm:
     return PaymentForm(initial=initial, asks=Asks.of(session))
 
 
-def _show_form(http: HttpRequest, session: Record, form: PaymentForm, status: int = 200) -> HttpResponse:
+def _show_form(
+    http: HttpRequest, session: Record, form: PaymentForm, status: int = 200, notice: str = ""
+) -> HttpResponse:
     summary = summarize(session)
     return show(
         http,
@@ -73,7 +77,7 @@ def _show_form(http: HttpRequest, session: Record, form: PaymentForm, status: in
         status=status,
         summary=summary,
         form=form,
-        refusal=None if form.is_bound else summary["refusal"],
+        refusal=notice or (None if form.is_bound else summary["refusal"]),
         cards=TEST_CARDS,
         card_fields=list_card_fields(form),
         address_fields=list_address_fields(form),
@@ -85,10 +89,23 @@ def _try_to_pay(http: HttpRequest, session: Record) -> HttpResponse:
         session = sessions.get_session(session.id)
         if session.data["status"] != "open":
             return _go_on(session)
+        if "apply" in http.POST:
+            return _redeem(http, session)
         form = PaymentForm(http.POST, asks=Asks.of(session))
         if not form.is_valid():
             return _show_form(http, session, form, status=422)
+        if sessions.quote_tax(session, form.buyer):
+            return _show_form(http, session, form, notice="The tax at your address is in the total now.")
         _pay(session, form)
+    return _go_on(session)
+
+
+def _redeem(http: HttpRequest, session: Record) -> HttpResponse:
+    """Apply a promotion code, and show the page again."""
+    try:
+        redeem_code(session, http.POST.get("promotion_code", ""))
+    except WrongStateError as error:
+        return _show_form(http, session, _prefill(http, session), status=422, notice=str(error))
     return _go_on(session)
 
 

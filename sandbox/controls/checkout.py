@@ -9,7 +9,7 @@ from sandbox import ids, store
 from sandbox.controls.answering import ControlError, Positive
 from sandbox.models import Record
 from sandbox.payments import discounts, repeats, sessions
-from sandbox.payments.buyers import Buyer
+from sandbox.payments.buyers import Buyer, make_address
 from sandbox.payments.cards import WALLETS, CardDetails, passes_luhn
 from sandbox.payments.outcomes import Outcome
 from sandbox.shapes import Json
@@ -25,15 +25,21 @@ def pay(
     authenticate: bool = True,
     email: str | None = None,
     name: str | None = "Test Buyer",
+    country: str | None = None,
+    state: str | None = None,
+    tax_id: str | None = None,
     save: bool = False,
 ) -> Json:
     """Pay as a buyer would: by card, with 3-D Secure if the card asks for it, or by bank debit.
+
+    `country`, `state` and `tax_id` decide on the tax of a session that calculates it.
 
     `save` ticks the box to save the card. A session in `setup` mode saves it in any case.
     """
 
     def attempt(session: Record) -> Outcome:
-        buyer = Buyer(email or _find_email(session), name, saves_card=save)
+        address = make_address(country=country, state=state) if country else None
+        buyer = Buyer(email or _find_email(session), name, address, tax_id, saves_card=save)
         if sessions.is_free(session):
             return sessions.complete_free(session, buyer)
         if method == "sepa_debit":

@@ -24,6 +24,18 @@ class Buyer:
     saves_card: bool = False
 
 
+def make_address(**given: str | None) -> Json:
+    """Return an address as Stripe shows it."""
+    return {
+        "city": None,
+        "country": None,
+        "line1": None,
+        "line2": None,
+        "postal_code": None,
+        "state": None,
+    } | given
+
+
 def offers_saving(session: Json) -> bool:
     """Tell whether the page has the box "Save my card"."""
     options = session["saved_payment_method_options"] or {}

@@ -19,6 +19,7 @@ from sandbox.payments.invoicing import emit_events_of_paid
 from sandbox.payments.outcomes import Outcome
 from sandbox.payments.states import WrongStateError, require_status
 from sandbox.payments.subscription_checkouts import is_subscription, open_subscription
+from sandbox.payments.totals import add_up_again, needs_address
 from sandbox.shapes import Json
 from sandbox.webhooks.events import emit
 
@@ -168,12 +169,27 @@ def _require_intent(session: Record, status: str) -> Record:
     return intent
 
 
+def quote_tax(session: Record, buyer: Buyer) -> bool:
+    """Save who pays, and tell whether their address changes the total. Call inside `store.writing()`."""
+    if not session.data["automatic_tax"]["enabled"]:
+        return False
+    before = session.data["amount_total"]
+    save_buyer(session, buyer)
+    add_up_again(session)
+    return bool(session.data["amount_total"] != before)
+
+
 def _begin_attempt(session: Record, buyer: Buyer) -> Record:
     """Return the intent of an earlier attempt, or a new one."""
     if buyer.saves_card and not offers_saving(session.data):
         raise WrongStateError("the session doesn't offer to save the card")
     save_buyer(session, buyer)
+    if needs_address(session.data, session.private["customer_details"]):
+        raise WrongStateError("the session needs the buyer's address to calculate tax")
+    add_up_again(session)
     intent = find_intent(session)
+    if intent is not None and intent.data["amount"] != session.data["amount_total"]:
+        store.change(intent, amount=session.data["amount_total"])
     if intent is None:
         intent = create_intent(session)
         if is_subscription(session):

@@ -28,7 +28,9 @@ _RESOURCES = {
     "subscription_item": "subscription",
     "webhook_endpoint": "webhook",
 }
-_OTHERS = "charge customer dispute event invoice payment_intent payment_method product setup_intent".split()
+_OTHERS = """
+    charge coupon customer dispute event invoice payment_intent payment_method product promotion_code setup_intent
+""".split()
 _COLLECTIONS = re.compile(r"/v1/(?:customers/[^/]+/(?=payment_methods))?((?:checkout/|billing_portal/)?\w+)")
 PERMISSIONS = sorted({name + verb for name in (*_RESOURCES.values(), *_OTHERS) for verb in (_READ, _WRITE)})
 

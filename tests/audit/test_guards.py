@@ -42,7 +42,8 @@ LEFT_OUT = {
         "stripe_customer_id", "checkout_url", "created_at", "confirmation_sent_at", "failure_mailed_at",
         "invoiced_by_stripe", "once_per_buyer", "asked_stripe_at", "charged_method_id", "consent_id",
         "stripe_invoice_id", "credits_expire_at", "grants_count", "quantity", "sale_name", "sale_minor",
-        "multi_buy_name", "multi_buy_minor", "discount_code", "code_minor", "bonus_credits", "bonus_validity_days",
+        "multi_buy_name", "multi_buy_minor", "discount_code", "code_minor", "tax_behavior", "tax_minor", "tax_note",
+        "allows_promotion", "promotion_minor", "promotion_code", "bonus_credits", "bonus_validity_days",
     },
     "purchases_purchaseevent": {"from_status", "source", "detail", "stripe_event_id", "actor_id", "created_at"},
     "refunds_dispute": {
@@ -50,6 +51,7 @@ LEFT_OUT = {
     },
     "purchases_payment": {
         "detail", "method", "brand", "last4", "fingerprint", "wallet", "bank", "made_at", "reported_at", "created_at",
+        "tax_minor",
     },
     "inbox_inboxevent": {
         "type", "api_version", "livemode", "account", "payment_ref", "payload", "stripe_created", "received_at", "note",

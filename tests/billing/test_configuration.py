@@ -90,6 +90,21 @@ def test_the_site_refuses_to_start_and_names_no_secret(name: str, starts: dict[s
         assert secret not in said
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"TAX": "Stripe"}, "TAX must be off or stripe."),
+        ({"TAX_POINT": "never"}, "TAX_POINT must be sale or spend."),
+        (
+            {"TAX_INCLUSIVE_CURRENCIES": ["eur", "€"]},
+            "TAX_INCLUSIVE_CURRENCIES: € is no currency that Stripe charges in.",
+        ),
+    ],
+)
+def test_a_wrong_tax_setting_is_refused(settings: Any, changes: dict[str, Any], expected: str) -> None:
+    assert errors_of(settings, **changes) == [expected]
+
+
 def errors_of(settings: Any, **changes: Any) -> list[str]:
     settings.DEMO = settings.DEBUG = False
     settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRETS = LIVE_KEY, [SECRET]

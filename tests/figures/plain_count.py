@@ -60,8 +60,8 @@ def plain_checkout_days() -> Counts:
 
 
 def plain_sales_days() -> Counts:
-    """By the day of the payment, package, currency: purchases, paid, first and second ones."""
-    counts: Counts = defaultdict(lambda: [0] * 4)
+    """By the day of the payment, package, currency: purchases, paid, its tax, first and second ones."""
+    counts: Counts = defaultdict(lambda: [0] * 5)
     before: dict[UUID, int] = defaultdict(int)
     for payment in Payment.objects.filter(lot__isnull=False).order_by("paid_at", "id"):
         assert payment.paid_at
@@ -69,25 +69,33 @@ def plain_sales_days() -> Counts:
         row = counts[day_of(payment.paid_at), purchase.package_code, payment.currency]
         row[0] += 1
         row[1] += payment.amount_minor
-        row[2] += before[purchase.account_id] == 0 and not hasattr(purchase, "gift")
-        row[3] += before[purchase.account_id] == 1
+        row[2] += payment.tax_minor
+        row[3] += before[purchase.account_id] == 0 and not hasattr(purchase, "gift")
+        row[4] += before[purchase.account_id] == 1
         before[purchase.account_id] += 1
     return counts
 
 
 def plain_returns_days() -> Counts:
-    """By Stripe's day, package, currency: refunds, refunded, disputes, disputed. Of accepted payments alone."""
-    counts: Counts = defaultdict(lambda: [0] * 4)
+    """By Stripe’s day, package, currency: refunds, refunded, disputes, disputed, tax. Of accepted payments alone."""
+    counts: Counts = defaultdict(lambda: [0] * 5)
     for refund in Refund.objects.filter(status__in=Refund.STANDING, payment__lot__isnull=False):
         row = counts[_returned(refund)]
         row[0] += 1
         row[1] += refund.counted_minor or 0
+        row[4] += _tax_in(refund, refund.counted_minor or 0)
     real = Dispute.objects.exclude(status__startswith="warning").exclude(status="prevented")
     for dispute in real.filter(payment__lot__isnull=False):
         row = counts[_returned(dispute)]
         row[2] += 1
-        row[3] += (dispute.counted_minor or 0) if dispute.status in Dispute.STANDING else 0
+        counted = (dispute.counted_minor or 0) if dispute.status in Dispute.STANDING else 0
+        row[3] += counted
+        row[4] += _tax_in(dispute, counted)
     return counts
+
+
+def _tax_in(each: Refund | Dispute, counted: int) -> Decimal:
+    return Decimal(counted) * each.payment.tax_minor / each.payment.amount_minor
 
 
 def stored(model: type[LedgerDay] | type[CheckoutDay] | type[SalesDay] | type[ReturnsDay]) -> Counts:

@@ -23,6 +23,10 @@ DEFINITIONS: dict[str, Definition] = {
         _("Net revenue"),
         _("Revenue less refunds, and less disputes of this period that are open or lost."),
     ),
+    "tax": Definition(
+        _("Tax"),
+        _("The tax in net revenue: charged in this period, less what went back with refunds and disputes."),
+    ),
     "recognised_revenue": Definition(
         _("Recognised revenue"),
         _(

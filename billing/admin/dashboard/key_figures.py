@@ -30,7 +30,7 @@ from billing.reporting.to_come import paid_to_come
 from credits.reporting.selectors import standing_at
 
 MONEY = (
-    *("revenue", "refunded", "net_revenue", "recognised_revenue", "breakage", "written_off"),
+    *("revenue", "refunded", "net_revenue", "tax", "recognised_revenue", "breakage", "written_off"),
     "deferred_revenue",
 )
 PURCHASES = ("purchases", "average_purchase", "conversion", "abandonment", "refund_rate", "dispute_rate")
@@ -113,6 +113,7 @@ def _numbers(asked: Asked) -> dict[str, Cell]:
         "revenue": money(sales.paid_minor),
         "refunded": money(sales.refunded_minor),
         "net_revenue": money(sales.net_minor),
+        "tax": money(sales.net_tax_minor),
         "recognised_revenue": money(earned.recognised),
         "breakage": money(earned.breakage),
         "written_off": money(earned.written_off),

@@ -255,12 +255,19 @@ SALES_COLUMNS = [
     ("refunded", gettext_lazy("Refunded")),
     ("disputed", gettext_lazy("Disputed")),
     ("net", gettext_lazy("Net")),
+    ("tax", gettext_lazy("Tax in net")),
 ]
 
 
 def sales_cells(asked: Asked, sales: Sales) -> tuple[Cell, ...]:
-    amounts = (sales.paid_minor, sales.refunded_minor, sales.disputed_minor, sales.net_minor)
-    return sales.purchases, *(Money(minor, asked.currency) for minor in amounts)
+    amounts = (
+        sales.paid_minor,
+        sales.refunded_minor,
+        sales.disputed_minor,
+        sales.net_minor,
+        sales.net_tax_minor,
+    )
+    return sales.purchases, *(asked.money(minor) for minor in amounts)
 
 
 def added(one: Sales, other: Sales) -> Sales:

@@ -45,6 +45,8 @@ class Payment(models.Model):
         _("Stripe charge"), max_length=255, blank=True, db_default="", default=""
     )
     amount_minor = models.BigIntegerField(_("amount in minor units"))
+    # Part of the amount. Only that of the accepted payment is known: it is the purchase's.
+    tax_minor = models.BigIntegerField(_("tax in minor units"), default=0, db_default=0)
     currency = models.CharField(_("currency"), max_length=3)
     state = models.CharField(_("state"), max_length=10, choices=State.choices)
     livemode = models.BooleanField(_("live"))
@@ -113,6 +115,10 @@ class Payment(models.Model):
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def tax(self) -> Money:
+        return Money(self.tax_minor, self.currency)
 
     @property
     def is_accepted(self) -> bool:

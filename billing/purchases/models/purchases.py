@@ -18,6 +18,7 @@ from billing.money import Money
 from billing.packages.models import Package
 from billing.purchases.models.attention import Attention
 from billing.purchases.models.changes import notes_changes
+from billing.purchases.models.totals import PAID_IN_FULL, TOTALS_ARE_EXPLAINED, CheckoutTotals
 from core.database.guards import never_deleted
 from credits.formatting import credits_amount
 from credits.ledger.models import Account
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 CREDITED_STATUSES = ["completed", "partially_refunded", "refunded", "disputed"]
 
 
-class Purchase(models.Model):
+class Purchase(CheckoutTotals):
     """One buyer's purchase of one package.
 
     The package's name, credits and price are copied, so that editing or deleting it never changes a purchase.
@@ -183,12 +184,8 @@ class Purchase(models.Model):
                 | (~Q(status__in=CREDITED_STATUSES) & Q(completed_at__isnull=True)),
                 name="purchase_completed_has_its_time",
             ),
-            models.CheckConstraint(
-                # Without the null test, a null would make the comparison null, which passes a check.
-                condition=~Q(status__in=CREDITED_STATUSES)
-                | Q(paid_minor__isnull=False, paid_minor=F("price_minor")),
-                name="purchase_completed_is_paid_in_full",
-            ),
+            PAID_IN_FULL,
+            TOTALS_ARE_EXPLAINED,
             models.CheckConstraint(
                 condition=Q(refunded_minor=0)
                 | Q(paid_minor__isnull=False, refunded_minor__gt=0, refunded_minor__lte=F("paid_minor")),
@@ -290,7 +287,7 @@ class Purchase(models.Model):
         """Return the payment status in Stripe's terms for a checkout session."""
         if not self.is_credited and not self.attention:
             return "unpaid"
-        return "paid" if self.price_minor else "no_payment_required"
+        return "paid" if self.amount_total else "no_payment_required"
 
     @property
     def amount_total(self) -> int:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from billing.provider.objects import Charge, CheckoutSession, Invoice, Json, PaymentIntent, PaymentMethod
+from billing.provider.objects import (
+    Charge,
+    CheckoutSession,
+    Invoice,
+    Json,
+    PaymentIntent,
+    PaymentMethod,
+    TotalsExplained,
+)
 from billing.stripe.objects.reading import currency, id_of, instant, minor, reading, reference, text, words
 
 
@@ -69,6 +77,7 @@ def read_session(data: Json) -> CheckoutSession:
     """Read a Checkout Session."""
     with reading("checkout.session"):
         metadata = data["metadata"] or {}
+        totals, discounts = data.get("total_details") or {}, data.get("discounts") or ()
         intent = data["payment_intent"]
         expanded = intent if isinstance(intent, Mapping) else {}
         return CheckoutSession(
@@ -90,6 +99,21 @@ def read_session(data: Json) -> CheckoutSession:
             livemode=bool(data.get("livemode")),
             created=instant(data["created"]),
             subscription_id=id_of(data.get("subscription")) or "",
+            amount_subtotal=None if data.get("amount_subtotal") is None else minor(data["amount_subtotal"]),
+            discount=minor(totals.get("amount_discount") or 0),
+            tax=minor(totals.get("amount_tax") or 0),
+            promotion_code=next(filter(None, (id_of(each.get("promotion_code")) for each in discounts)), ""),
+        )
+
+
+def read_totals_explained(data: Json) -> TotalsExplained:
+    """Read a session with its breakdown and promotion codes expanded."""
+    with reading("checkout.session"):
+        taxes = ((data["total_details"] or {}).get("breakdown") or {}).get("taxes") or ()
+        codes = [each.get("promotion_code") for each in data.get("discounts") or ()]
+        return TotalsExplained(
+            tax_reason=next((words(each["taxability_reason"], 50) for each in taxes), ""),
+            promotion_code=next((words(code["code"]) for code in codes if isinstance(code, Mapping)), ""),
         )
 
 

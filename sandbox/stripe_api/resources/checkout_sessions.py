@@ -6,6 +6,7 @@ from sandbox import store
 from sandbox.models import Record
 from sandbox.payments.sessions import expire_due_sessions, expire_session
 from sandbox.payments.states import WrongStateError
+from sandbox.payments.totals import describe_breakdown
 from sandbox.shapes import Json
 from sandbox.stripe_api.errors import ApiError
 from sandbox.stripe_api.expansion import expands_by, expands_to
@@ -33,6 +34,10 @@ expands_to(
     subscription="subscription",
 )
 expands_by(_TYPE, "line_items", _list_line_items)
+# Parts of an object, such as its totals, have no type.
+expands_by(_TYPE, "total_details", describe_breakdown)
+expands_by("", "breakdown", lambda totals: totals["breakdown"])
+expands_to("", promotion_code="promotion_code")
 
 
 @route("POST", _PATH, stripe_params.SessionCreateParams)

@@ -7,6 +7,7 @@ from sandbox.account import get_account
 from sandbox.base_url import get_base_url
 from sandbox.payments.currencies import get_maximum, get_minimum
 from sandbox.payments.formatting import format_amount
+from sandbox.payments.totals import add_up, needs_address
 from sandbox.shapes import Json, make_object
 from sandbox.stripe_api.errors import (
     ApiError,
@@ -64,6 +65,7 @@ def build_session(params: dict[str, Any]) -> tuple[Json, Json]:
     else:
         if params["mode"] == "subscription":
             prepare_items(params, items)
+        _require_location(session, params)
         _set_amounts(session, items)
     private = _make_private(session, params, items)
     if params["mode"] == "subscription":
@@ -133,17 +135,32 @@ def _set_invoice_creation(session: Json, given: dict[str, Any]) -> None:
 
 
 def _describe_tax(given: dict[str, Any]) -> Json:
-    """Accept automatic tax. It is always zero here."""
     if not given.get("enabled"):
         return {"enabled": False, "liability": None, "provider": None, "status": None}
     liability = given.get("liability", {"type": "self"})
-    return {"enabled": True, "liability": liability, "provider": "stripe", "status": "complete"}
+    status = "requires_location_inputs"
+    return {"enabled": True, "liability": liability, "provider": "stripe", "status": status}
+
+
+def _require_location(session: Json, params: dict[str, Any]) -> None:
+    """Raise InvalidParameterError if tax would need an address that is neither known nor saved by the page."""
+    if session["customer"] is None or not needs_address(session, session["customer_details"]):
+        return
+    if params.get("customer_update", {}).get("address") != "auto":
+        raise InvalidParameterError(
+            "Automatic tax calculation in Checkout requires a valid address on the Customer. Add a valid address to"
+            " the Customer or set either `customer_update[address]` to 'auto' or `customer_update[shipping]` to 'auto'"
+            " to save the address entered in Checkout to the Customer.",
+            code="customer_tax_location_invalid",
+            param="automatic_tax",
+        )
 
 
 def _set_amounts(session: Json, items: list[Json]) -> None:
-    total, currency = sum(item["amount_total"] for item in items), items[0]["currency"]
-    session.update(amount_subtotal=total, amount_total=total, currency=currency)
-    session["payment_status"] = "unpaid" if total else "no_payment_required"
+    currency = items[0]["currency"]
+    session["currency"] = currency
+    add_up(session, items, session["customer_details"])
+    total = session["amount_total"]
     subject = "The Checkout Session's total amount due must"
     smallest, largest = get_minimum(currency), get_maximum(currency)
     if 0 < total < smallest:

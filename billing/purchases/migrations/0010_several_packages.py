@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         ('credits', '0005_open_batch'),
         ('customers', '0002_default_reported_at'),
         ('packages', '0008_reserved_codes'),
-        ('purchases', '0008_note_charges'),
+        ('purchases', '0009_tax'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
