@@ -64,6 +64,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
     refunded = MoneyField(source="purchase.refunded")
     refundable = MoneyField()
     amount = MoneyField()
+    tax = MoneyField(help_text="The tax in `amount`.")
     currency = serializers.CharField(source="purchase.currency", read_only=True)
     credits_left = NumberField()
     bonus_left = NumberField()

@@ -17,6 +17,7 @@ from billing.gift_codes.models import LONGEST_EMAIL, LONGEST_MESSAGE, LONGEST_NA
 from billing.gift_codes.ordering import GiftWish
 from billing.packages.models import Package
 from billing.purchases.models import Purchase
+from billing.tax import tax_behavior
 from core.amounts.api_fields import AmountField
 from credits.rates.exact_json import ExactNumberField
 
@@ -238,7 +239,10 @@ class OrderQuoteSerializer(serializers.Serializer[PurchaseTerms]):
     )
     discount = MoneyField(source="reduction", help_text="What sale, multi-buy and discount code take off.")
     bonus_credits = NumberField(help_text="Promotional credits on top of `credits`.")
-    tax = serializers.SerializerMethodField(help_text="Tax on top; always 0 today.")
+    tax = serializers.SerializerMethodField(help_text="Always 0: only the checkout knows the tax.")
+    tax_calculated = serializers.SerializerMethodField(
+        help_text="`at_checkout`: the checkout calculates tax, by the buyer's address. `never`: there is none."
+    )
     total = MoneyField(source="price")
     currency = serializers.CharField(source="price.currency", read_only=True)
     credits = NumberField()
@@ -254,6 +258,10 @@ class OrderQuoteSerializer(serializers.Serializer[PurchaseTerms]):
 
     def get_tax(self, terms: PurchaseTerms) -> float:
         return 0.0
+
+    @extend_schema_field(serializers.ChoiceField(["at_checkout", "never"]))
+    def get_tax_calculated(self, terms: PurchaseTerms) -> str:
+        return "at_checkout" if terms.price.minor and tax_behavior(terms.price.currency) else "never"
 
 
 class StartedPurchaseSerializer(serializers.Serializer[Any]):
@@ -324,6 +332,8 @@ class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
     )
     amount_paid = serializers.SerializerMethodField(help_text="Amount paid; 0 until paid.")
     price = MoneyField()
+    tax = MoneyField(help_text="The tax in `amount_paid`.")
+    promotion = MoneyField(help_text="What a promotion code of Stripe's took off the price.")
     discount_applied = serializers.SerializerMethodField(
         help_text="The price at the smallest package's rate, less the price."
     )
@@ -344,6 +354,8 @@ class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
             "bonus_credits",
             "amount_paid",
             "price",
+            "tax",
+            "promotion",
             "discount_applied",
             "currency",
             "status",
@@ -354,7 +366,7 @@ class PurchaseSerializer(serializers.ModelSerializer[Purchase]):
         read_only_fields = fields
 
     def get_amount_paid(self, purchase: Purchase) -> float:
-        return float(purchase.price.major) if purchase.is_credited else 0.0
+        return float(purchase.paid.major) if purchase.is_credited else 0.0
 
     def get_discount_applied(self, purchase: Purchase) -> float:
         return float(purchase.list_price.major - purchase.price.major)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from billing.purchases.models import Purchase
 from billing.purchases.payment_methods import ask_how_was_paid
+from billing.purchases.totals_explained import explain_total
 from billing.receipts.issuing import file_of, issue_receipt
 from core.database.locks import take_turns
 from credits.ledger.holders import sees_credits_of
@@ -25,6 +26,7 @@ def send_purchase_confirmation(purchase_id: UUID) -> bool:
     payment = purchase.accepted_payment
     if payment is not None and not payment.stripe_charge_id:
         ask_how_was_paid(payment)  # the receipt shows it and can't change later
+    explain_total(purchase)
     receipt = issue_receipt(purchase_id) if purchase.has_own_receipt else None
     with transaction.atomic():
         take_turns(f"confirmation:{purchase_id}")

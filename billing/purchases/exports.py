@@ -18,7 +18,7 @@ NEWEST_FIRST = ["-created_at", "-id"]
 PURCHASES = [
     "purchase", "created", "completed", "status", "buyer", "package", "credits", "price", "paid", "refunded",
     "currency", "credits_taken_back", "credits_owed", "stripe_payment", "paid_at", "paid_with",
-    "bonus_credits",
+    "bonus_credits", "promotion", "promotion_code", "tax", "tax_is", "tax_note",
 ]  # fmt: skip
 
 
@@ -53,4 +53,9 @@ def _purchase_row(purchase: Purchase) -> list[str]:
         utc_text(payment.paid_at) if payment else "",
         harmless(paid_with(payment)) if payment else "",
         plain(purchase.bonus_credits),
+        str(purchase.promotion.major),
+        harmless(purchase.promotion_code),
+        str(purchase.tax.major),
+        purchase.tax_behavior,
+        purchase.tax_note,
     ]

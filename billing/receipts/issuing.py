@@ -23,9 +23,11 @@ from billing.provider.objects import Invoice
 from billing.purchases.log import lock_purchase
 from billing.purchases.models import Purchase
 from billing.purchases.payment_methods import paid_with
+from billing.purchases.totals_explained import explain_total
 from billing.receipts.models import Receipt
 from billing.receipts.pdf import render_receipt
 from billing.refunds.models import Refund
+from billing.refunds.returned_tax import tax_of
 from core.database.locks import require_transaction
 from credits.mailing import Attachment
 
@@ -45,8 +47,13 @@ def issue_receipt(purchase_id: UUID) -> Receipt:
 
     Raises:
         NoReceipt: nothing was paid, or Stripe's invoice is the document.
+        StripeUnavailable, StripeRefused: it must say why there is no tax, and Stripe gave no answer.
     """
-    return _documents().filter(purchase=purchase_id, kind=Kind.RECEIPT).first() or _issue_receipt(purchase_id)
+    found = _documents().filter(purchase=purchase_id, kind=Kind.RECEIPT).first()
+    if found is not None:
+        return found
+    explain_total(Purchase.objects.get(pk=purchase_id))
+    return _issue_receipt(purchase_id)
 
 
 def issue_credit_note(refund: Refund) -> Receipt:
@@ -60,7 +67,11 @@ def issue_credit_note(refund: Refund) -> Receipt:
     """
     if refund.status != Refund.Status.SUCCEEDED or not refund.is_of_accepted_payment:
         raise NoReceipt(_("This refund has no credit note."))
-    return _documents().filter(refund=refund).first() or _issue_credit_note(refund.purchase.pk, refund.pk)
+    found = _documents().filter(refund=refund).first()
+    if found is not None:
+        return found
+    explain_total(refund.purchase)  # its receipt may be issued first
+    return _issue_credit_note(refund.purchase.pk, refund.pk)
 
 
 def invoice_address(purchase: Purchase) -> str:
@@ -109,9 +120,9 @@ def _issue_credit_note(purchase_id: UUID, refund_id: UUID) -> Receipt:
     if refund.settled_at is None:
         raise NoReceipt(_("This refund has no credit note."))
     day = timezone.localdate(refund.at, site_zone())
-    return _issue(
-        Receipt(kind=Kind.CREDIT_NOTE, purchase=purchase, refund=refund, day=day, buyer=receipt.buyer)
-    )
+    note = Receipt(kind=Kind.CREDIT_NOTE, purchase=purchase, refund=refund, day=day, buyer=receipt.buyer)
+    note.tax_minor = tax_of(refund).minor
+    return _issue(note)
 
 
 def _receipt_of(purchase: Purchase) -> Receipt:
@@ -126,6 +137,7 @@ def _receipt_of(purchase: Purchase) -> Receipt:
     day = timezone.localdate(paid_at or purchase.completed_at, site_zone())
     receipt = Receipt(kind=Kind.RECEIPT, purchase=purchase, day=day, buyer=_buyer_of(purchase))
     receipt.paid_with = str(paid_with(payment)) if payment else ""
+    receipt.tax_minor = purchase.tax_minor
     return _issue(receipt)
 
 

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from billing.money import Money
 from billing.purchases.models.purchases import Purchase
 from billing.refunds.models.refunds import Refund
 from core.database.guards import never_deleted
@@ -41,8 +42,8 @@ class Receipt(models.Model):
     """A receipt or credit note, with a copy of everything that might change later, so that it stays the same.
 
     ``day`` is that of the payment or refund at Stripe, in the site's time zone; ``paid_with`` is the card or bank;
-    ``buyer``, the only personal data, has the name, email address and team, one per line. The last two can only be
-    emptied, and nothing else can change.
+    ``tax_minor`` is in the amount; ``buyer``, the only personal data, has the name, email address and team, one per
+    line. Card and buyer can only be emptied, and nothing else can change.
     """
 
     class Kind(models.TextChoices):
@@ -67,6 +68,7 @@ class Receipt(models.Model):
     seller_address = models.TextField(_("seller’s address"), blank=True)
     seller_tax_id = models.CharField(_("seller’s tax ID"), max_length=100, blank=True)
     note = models.TextField(_("note"), blank=True)
+    tax_minor = models.BigIntegerField(_("tax in minor units"), default=0, db_default=0)
     paid_with = models.CharField(_("paid with"), max_length=100, blank=True, default="", db_default="")
     buyer = models.TextField(_("buyer"), blank=True)
 
@@ -101,3 +103,7 @@ class Receipt(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def tax(self) -> Money:
+        return Money(self.tax_minor, self.purchase.currency)

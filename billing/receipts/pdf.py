@@ -13,6 +13,7 @@ from billing.money import Money
 from billing.packages.pricing import discount
 from billing.purchases.models import Purchase, PurchaseLine
 from billing.receipts.models import Receipt
+from billing.tax import REVERSE_CHARGE, VOUCHER
 from core.pdf import GREY, Sheet
 from credits.formatting import credits_amount
 
@@ -42,7 +43,8 @@ class Wording:
     lines: list[Line]
     total: str
     paid: Money
-    end: str
+    parts: list[tuple[str, Money]]
+    end: list[str]
 
 
 def render_receipt(receipt: Receipt) -> bytes:
@@ -72,7 +74,8 @@ def _receipt(receipt: Receipt) -> Wording:
         lines=_bought(purchase),
         total=_("Total paid (%(currency)s)"),
         paid=purchase.paid,
-        end=_("Paid in full through Stripe on %(day)s.") % {"day": day},
+        parts=_parts(purchase.paid, receipt.tax),
+        end=[_("Paid in full through Stripe on %(day)s.") % {"day": day}, *_why_untaxed(purchase)],
     )
 
 
@@ -94,7 +97,8 @@ def _credit_note(note: Receipt) -> Wording:
         lines=[Line(what, "", refund.amount)],
         total=_("Total refunded (%(currency)s)"),
         paid=refund.amount,
-        end=_("Refunded through Stripe on %(day)s.") % {"day": day},
+        parts=_parts(refund.amount, note.tax),
+        end=[_("Refunded through Stripe on %(day)s.") % {"day": day}, *_why_untaxed(note.purchase)],
     )
 
 
@@ -110,7 +114,25 @@ def _bought(purchase: Purchase) -> list[Line]:
         percentage = credits_amount(discount(purchase.price, purchase.regular_price))
         name = _("Discount (%(percentage)s%%)") % {"percentage": percentage}
         lines.append(Line(name, "", Money(-purchase.reduction.minor, purchase.currency)))
+    if purchase.promotion_minor:
+        name = _("Promotion code %(code)s") % {"code": purchase.promotion_code}
+        lines.append(Line(name, "", Money(-purchase.promotion_minor, purchase.currency)))
     return lines
+
+
+def _parts(total: Money, tax: Money) -> list[tuple[str, Money]]:
+    """Return what the total comes from if there is tax in it."""
+    if not tax.minor:
+        return []
+    return [(_("Net amount"), Money(total.minor - tax.minor, total.currency)), (_("Tax"), tax)]
+
+
+def _why_untaxed(purchase: Purchase) -> list[str]:
+    reasons = {
+        REVERSE_CHARGE: _("Reverse charge: the recipient is liable for the tax."),
+        VOUCHER: _("Multi-purpose voucher: no tax is charged on its sale, but when the credits are spent."),
+    }
+    return [reasons[purchase.tax_note]] if purchase.tax_note else []
 
 
 def _in_full(line: PurchaseLine) -> str:
@@ -196,6 +218,9 @@ def _table(sheet: _Sheet, wording: Wording) -> None:
         sheet.ln(2)
         sheet.rule()
     sheet.ln(3)
+    sheet.style(10)
+    for name, amount in wording.parts:
+        sheet.row(name, "", str(amount))
     sheet.style(12, bold=True)
     sheet.row(wording.total % {"currency": wording.paid.currency.upper()}, "", str(wording.paid), 7)
     sheet.ln(4)
@@ -203,7 +228,8 @@ def _table(sheet: _Sheet, wording: Wording) -> None:
 
 def _foot(sheet: _Sheet, receipt: Receipt, wording: Wording) -> None:
     sheet.style(9, GREY)
-    sheet.paragraph(wording.end, WIDTH)
+    for line in wording.end:
+        sheet.paragraph(line, WIDTH)
     if receipt.note:
         sheet.ln(2)
         sheet.paragraph(receipt.note, WIDTH)

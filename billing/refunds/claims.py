@@ -164,3 +164,8 @@ def _spans(purchase: Purchase, reversals: Sequence[Reversal]) -> Iterator[tuple[
 def _in_order(each: Reversal) -> tuple[object, str]:
     name = each.stripe_refund_id if isinstance(each, Refund) else each.stripe_dispute_id
     return each.at, name or str(each.pk)
+
+
+def in_order(reversals: Iterable[Reversal]) -> list[Reversal]:
+    """Return reversals in Stripe's order."""
+    return sorted(reversals, key=_in_order)

@@ -6,16 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from django.db.models import QuerySet
 
+from billing.money import Money
 from billing.purchases.exports import NEWEST_FIRST
 from billing.refunds.claims import Claimed, claimed_by
 from billing.refunds.models import Refund
+from billing.refunds.returned_tax import taxes_of
 from core.csv_lines import csv_lines, harmless, utc_text
 from core.database.row_batches import in_row_batches
 from credits.formatting import plain
 
 REFUNDS = [
     "refund", "created", "settled", "status", "purchase", "amount", "currency", "reason", "note", "policy", "made_in",
-    "credits_taken", "credits_owed", "failure", "stripe_refund",
+    "credits_taken", "credits_owed", "failure", "stripe_refund", "tax",
 ]  # fmt: skip
 
 
@@ -26,11 +28,11 @@ def refunds_csv(refunds: QuerySet[Refund]) -> Iterator[str]:
 
 
 def _refund_rows(refunds: Sequence[Refund]) -> Iterator[list[str]]:
-    claims = claimed_by(refunds)
-    return (_refund_row(refund, claims[refund.pk]) for refund in refunds)
+    claims, taxes = claimed_by(refunds), taxes_of(refunds)
+    return (_refund_row(refund, claims[refund.pk], taxes[refund.pk]) for refund in refunds)
 
 
-def _refund_row(refund: Refund, claim: Claimed) -> list[str]:
+def _refund_row(refund: Refund, claim: Claimed, tax: Money) -> list[str]:
     return [
         str(refund.pk),
         utc_text(refund.created_at),
@@ -47,4 +49,5 @@ def _refund_row(refund: Refund, claim: Claimed) -> list[str]:
         plain(claim.owed),
         harmless(refund.failure_reason),
         refund.stripe_refund_id or "",
+        str(tax.major),
     ]

@@ -41,6 +41,7 @@ from billing.refunds.refundable import (
     unspent_share,
 )
 from billing.refunds.remainders import Effect, remainders_of
+from billing.refunds.returned_tax import tax_between
 from billing.refunds.reversals import Cause, apply_reversals, counted
 from core.uuids import as_uuid
 from credits.formatting import credits_amount
@@ -97,12 +98,13 @@ class Preview:
     """The effects of a refund. ``credits_left`` of the credits bought, and ``bonus_left`` of the bonus, are unspent.
 
     Of ``credits_asked``, some are ``taken`` now, some ``pending`` until holds end; the policy decides about the rest:
-    ``spent`` were spent or gifted, ``lost`` expired, were forfeited or were removed by staff. ``lots`` say
-    the same of each lot.
+    ``spent`` were spent or gifted, ``lost`` expired, were forfeited or were removed by staff. ``lots`` say the same of
+    each lot. ``tax`` is in ``amount``.
     """
 
     purchase: Purchase
     amount: Money
+    tax: Money
     refundable: Money
     credits_left: Decimal
     bonus_left: Decimal
@@ -137,6 +139,7 @@ def preview_refund(purchase: Purchase, amount_minor: int | None = None) -> Previ
     return Preview(
         purchase=purchase,
         amount=Money(amount_minor, purchase.currency),
+        tax=Money(tax_between(payment, gone, gone + amount_minor), purchase.currency),
         refundable=left_to_refund(purchase),
         credits_left=left,
         bonus_left=sum((each.left for each in remainders if each.part.is_bonus), ZERO),

@@ -79,6 +79,8 @@ def test_a_completed_purchase_reads_as_numbers_and_utc_times(user: User, setting
         "bonus_credits": 0,
         "amount_paid": 45.0,
         "price": 45.0,
+        "tax": 0.0,
+        "promotion": 0.0,
         "discount_applied": 5.0,
         "currency": "usd",
         "status": "completed",

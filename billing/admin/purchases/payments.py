@@ -53,6 +53,7 @@ class PaymentAdmin(LongListAdmin):
         "credited",
         "detail",
         "amount_shown",
+        "tax",
         "paid_with",
         "purchase_link",
         "buyer",
@@ -71,6 +72,7 @@ class PaymentAdmin(LongListAdmin):
 
     state_chip = chip_column("state", STATE_TONES, _("state"))
     amount_shown = column(_("amount"), "amount", ordering="amount_minor")
+    tax = column(_("tax"), "tax")
     purchase_link = column(_("purchase"), "purchase", link_to)
     buyer = column(_("buyer"), "purchase.user", link_to)
     customer = customer_column("purchase.account_id")

@@ -32,6 +32,7 @@ from billing.admin.purchases.payments import list_of_payments
 from billing.admin.purchases.purchase_events import PurchaseEventInline
 from billing.admin.purchases.refund_dialog import RefundForm, RefundPaymentForm, first_owed, refund_and_tell
 from billing.admin.purchases.reversals import list_of
+from billing.admin.purchases.totals import totals_of
 from billing.checkout.repair import rerun_fulfilment
 from billing.errors import BillingError
 from billing.inbox.models import InboxEvent
@@ -126,6 +127,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
                     "list_price",
                     "reduced_by",
                     "paid",
+                    "totals_shown",
                     "validity",
                 ]
             },
@@ -228,6 +230,10 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     @display(description=_("paid"))
     def paid(self, purchase: Purchase) -> str:
         return EMPTY if purchase.paid_minor is None else str(Money(purchase.paid_minor, purchase.currency))
+
+    @display(description=_("tax and promotion"))
+    def totals_shown(self, purchase: Purchase) -> str:
+        return pairs(totals_of(purchase))
 
     @display(description=_("refunded"))
     def refunded_shown(self, purchase: Purchase) -> str:

@@ -30,6 +30,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
         "kind",
         "day",
         "amount",
+        "tax",
         "purchase_link",
         "refund_link",
         "customer",
@@ -44,6 +45,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
     ]
     readonly_fields = fields
 
+    tax = column(_("tax"), "tax")
     purchase_link = column(_("purchase"), "purchase", link_to)
     refund_link = column(_("refund"), "refund", link_to)
     customer = customer_column("purchase.account_id")

@@ -295,6 +295,11 @@ class Purchase(CheckoutTotals):
         return self.price_minor if self.paid_minor is None else self.paid_minor
 
     @property
+    def amount(self) -> Money:
+        """Return the amount paid; until then, the price."""
+        return Money(self.amount_total, self.currency)
+
+    @property
     def is_open(self) -> bool:
         return self.status in {self.Status.PENDING, self.Status.PROCESSING}
 
