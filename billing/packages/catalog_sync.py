@@ -19,6 +19,7 @@ from billing.packages.remote_catalog import (
     code_in,
     find_drift,
     interval_of,
+    lacks_tax,
     lookup_key,
     matching_price,
     metadata_of,
@@ -28,6 +29,7 @@ from billing.plans.models import Plan
 from billing.stripe import catalog as stripe_catalog
 from billing.stripe import mirror as stripe_mirror
 from billing.stripe.objects.catalog import StripePrice, StripeProduct
+from billing.tax import tax_behavior
 
 # Each step's name, which appears in the package's history in the admin, and its description.
 SENTENCES = {
@@ -38,6 +40,7 @@ SENTENCES = {
     "price created": "Created price {id} of {price} for {package}.",
     "price found": "Found price {id} of {price} for {package}.",
     "lookup key moved": "Moved the lookup key of {package} to price {id}.",
+    "tax behavior set": "Set how price {id} of {package} is taxed.",
     "default price moved": "Made price {id} the default of {package}'s product.",
     "old price archived": "Archived old price {id} of {package}.",
     "unchanged": "{package} is already in sync.",
@@ -138,6 +141,9 @@ def _price_steps(package: ForSale, product: StripeProduct, prices: list[StripePr
     elif price.lookup_key != lookup_key(package):
         price = stripe_catalog.take_lookup_key(price.id, lookup_key(package))
         yield SyncStep(package, "lookup key moved", price.id)
+    if lacks_tax(package, price):
+        price = stripe_catalog.set_tax_behavior(price.id, tax_behavior(package.currency))
+        yield SyncStep(package, "tax behavior set", price.id)
     recorded = package.current_price_id
     _record(
         package,
@@ -193,8 +199,15 @@ def _create_price(package: ForSale) -> StripePrice:
         minor=package.price_minor,
         currency=package.currency,
         interval=interval_of(package),
+        tax_behavior=tax_behavior(package.currency),
         lookup_key=lookup_key(package),
-        key=_key("price", package, package.stripe_product_id, package.stripe_price_id, str(package.price)),
+        key=_key(
+            "price",
+            package,
+            package.stripe_product_id,
+            package.stripe_price_id,
+            f"{package.price}{tax_behavior(package.currency)}",
+        ),
     )
 
 

@@ -13,9 +13,12 @@ from billing.packages.models import Package
 from billing.plans.models import Plan
 from billing.stripe.mirror import MirroredPrice, MirroredProduct, mirrored_catalog
 from billing.stripe.objects.catalog import StripePrice, StripeProduct
+from billing.tax import tax_behavior
 
 # What is for sale, each with a product and a price at Stripe.
 ForSale = Package | Plan
+# What a price at Stripe says of its tax at first. The mirror says nothing.
+UNSPECIFIED = "unspecified"
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,23 @@ def matching_price(package: ForSale, prices: Iterable[StripePrice]) -> StripePri
         for price in prices
         if (price.unit_amount, price.currency, price.interval)
         == (package.price_minor, package.currency, interval_of(package))
+        and not taxed_otherwise(package, price)
     ]
     same.sort(
         key=lambda price: (price.id != package.stripe_price_id, price.lookup_key != lookup_key(package))
     )
     return same[0] if same else None
+
+
+def taxed_otherwise(package: ForSale, price: StripePrice) -> bool:
+    """Return whether a price is taxed in another way than what is sold at it must be; that can't be changed."""
+    wanted = tax_behavior(package.currency)
+    return bool(wanted) and price.tax_behavior not in (wanted, UNSPECIFIED, "")
+
+
+def lacks_tax(package: ForSale, price: StripePrice) -> bool:
+    """Return whether a price doesn't say yet how it is taxed."""
+    return bool(tax_behavior(package.currency)) and price.tax_behavior == UNSPECIFIED
 
 
 def find_drift(package: ForSale, remote: RemoteCatalog) -> list[str]:
@@ -174,5 +189,7 @@ def _price_drift(package: ForSale, prices: list[StripePrice]) -> list[str]:
         drift.append(f"price {current.id} is not recorded here")
     if current.lookup_key != lookup_key(package):
         drift.append(f"lookup key {lookup_key(package)} is not on price {current.id}")
+    if lacks_tax(package, current):
+        drift.append(f"price {current.id} doesn't say how it is taxed")
     drift += [f"old price {price.id} is still active" for price in prices if price is not current]
     return drift

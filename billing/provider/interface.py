@@ -102,7 +102,9 @@ class CardRequest:
 
 @dataclass(frozen=True)
 class SubscriptionRequest:
-    """A checkout to open for a subscription; ``with_tax_details`` asks for what an invoice should carry."""
+    """A checkout to open for a subscription; ``with_tax_details`` asks for what an invoice should carry, ``with_tax``
+    has the provider tax it and its invoices.
+    """
 
     subscription_id: str
     user_id: str
@@ -114,6 +116,7 @@ class SubscriptionRequest:
     cancel_url: str
     expires_at: datetime.datetime
     with_tax_details: bool
+    with_tax: bool = False
 
 
 @dataclass(frozen=True)

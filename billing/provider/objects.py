@@ -216,7 +216,8 @@ class InvoiceLine:
 @dataclass(frozen=True)
 class ProviderInvoice:
     """An invoice of a subscription. ``payment_intent_id`` is that of its payment, empty until then or if there was
-    nothing to pay; ``attempts`` counts those to collect it; ``hosted_url`` is where the customer pays it.
+    nothing to pay; ``attempts`` counts those to collect it; ``hosted_url`` is where the customer pays it. ``tax`` is in
+    ``total``, on top of the lines' amounts or in these; ``tax_reason`` is why it is so much, in the provider's word.
     """
 
     id: str
@@ -230,6 +231,10 @@ class ProviderInvoice:
     lines: tuple[InvoiceLine, ...]
     livemode: bool
     created: datetime.datetime
+    total: int = 0
+    tax: int = 0
+    tax_behavior: str = ""
+    tax_reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def set_default_price(product_id: str, price_id: str) -> StripeProduct:
 
 
 def create_price(
-    *, product_id: str, minor: int, currency: str, interval: str, lookup_key: str, key: str
+    *, product_id: str, minor: int, currency: str, interval: str, tax_behavior: str, lookup_key: str, key: str
 ) -> StripePrice:
     """Create a price, which takes the lookup key from the price that had it; an empty ``interval`` is one-time."""
     params: Any = {
@@ -55,6 +55,8 @@ def create_price(
         "lookup_key": lookup_key,
         "transfer_lookup_key": True,
     }
+    if tax_behavior:
+        params["tax_behavior"] = tax_behavior
     if interval:
         params["recurring"] = {"interval": interval}
     options: Any = {"idempotency_key": key}
@@ -64,6 +66,12 @@ def create_price(
 def take_lookup_key(price_id: str, lookup_key: str) -> StripePrice:
     """Move the lookup key to this price from the one that has it."""
     params: Any = {"lookup_key": lookup_key, "transfer_lookup_key": True}
+    return StripePrice.from_json(call(lambda: client().v1.prices.update(price_id, params)))
+
+
+def set_tax_behavior(price_id: str, tax_behavior: str) -> StripePrice:
+    """Say of a price that didn't whether it includes tax."""
+    params: Any = {"tax_behavior": tax_behavior}
     return StripePrice.from_json(call(lambda: client().v1.prices.update(price_id, params)))
 
 

@@ -57,10 +57,11 @@ def create_subscription_session(request: SubscriptionRequest) -> CheckoutSession
         "success_url": request.success_url,
         "cancel_url": request.cancel_url,
         "expires_at": int(request.expires_at.timestamp()),
-        "automatic_tax": {"enabled": False},
+        # The subscription's invoices are taxed as its checkout is.
+        "automatic_tax": {"enabled": request.with_tax},
         "allow_promotion_codes": False,
     }
-    if request.with_tax_details:
+    if request.with_tax_details or request.with_tax:
         params["billing_address_collection"] = "required"
         params["tax_id_collection"] = {"enabled": True}
         params["customer_update"] = {"address": "auto", "name": "auto"}

@@ -6,6 +6,7 @@ cancelation or refund does never touches another.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from uuid import UUID
@@ -29,6 +30,7 @@ from billing.purchases.payment_reports import PaymentReport
 from billing.purchases.payments import take_turn
 from billing.subscriptions.allowances import Allowance, TermsAt, allowances_of
 from billing.subscriptions.models import GrantedLine, Subscription, SubscriptionInvoice
+from billing.tax import EXCLUSIVE, REVERSE_CHARGE, tax_within
 
 log = structlog.get_logger(__name__)
 PAID, OPEN = "paid", "open"
@@ -72,7 +74,8 @@ def keep_invoice(
             },
         )
         if report is not None and kept.purchase_id is None:
-            _grant(row, kept, allowances_of(row, invoice, terms_at, timezone.now()), report, source)
+            allowances = allowances_of(row, invoice, terms_at, timezone.now())
+            _grant(row, kept, invoice, allowances, report, source)
         elif row.status in Subscription.OWING and _is_declined(invoice) and kept.failure_mailed_at is None:
             defer_renewal_failed_mail(kept.pk)
     return kept
@@ -84,17 +87,21 @@ def _is_declined(invoice: ProviderInvoice) -> bool:
 
 
 def _payment_report(invoice: ProviderInvoice) -> PaymentReport:
-    """Report the invoice's payment. One settled by the customer's balance, or outside Stripe, costs nothing here."""
+    """Report the invoice's payment. One settled by the customer's balance, or outside Stripe, costs nothing here. Where
+    the balance paid a part, the rest has its share of the tax.
+    """
     if invoice.payment_intent_id:
-        return PaymentReport.from_intent(
+        report = PaymentReport.from_intent(
             provider().retrieve_payment(invoice.payment_intent_id), timezone.now()
         )
+        return replace(report, tax_minor=tax_within(invoice.tax, invoice.total, report.amount_minor))
     return PaymentReport.of_nothing(invoice.currency)
 
 
 def _grant(
     row: Subscription,
     kept: SubscriptionInvoice,
+    invoice: ProviderInvoice,
     allowances: list[Allowance],
     report: PaymentReport,
     source: Source,
@@ -102,7 +109,7 @@ def _grant(
     """Write down a purchase of what the invoice grants, and fulfil it in the same transaction."""
     if not allowances:
         return
-    purchase = _purchase_of(row, kept, allowances, report)
+    purchase = _purchase_of(row, kept, invoice, allowances, report)
     record(purchase, Change("started", detail={"invoice": kept.stripe_invoice_id}), source)
     kept.purchase = purchase
     kept.save(update_fields=["purchase"])
@@ -122,17 +129,25 @@ def _grant(
 
 
 def _purchase_of(
-    row: Subscription, kept: SubscriptionInvoice, allowances: list[Allowance], report: PaymentReport
+    row: Subscription,
+    kept: SubscriptionInvoice,
+    invoice: ProviderInvoice,
+    allowances: list[Allowance],
+    report: PaymentReport,
 ) -> Purchase:
     terms = allowances[-1].terms
+    on_top = report.tax_minor if invoice.tax_behavior == EXCLUSIVE else 0
     return Purchase(
         user=who_pays(row.account, row.created_by),
         account=row.account,
         package_code=terms.plan_code,
         package_name=_name(allowances[-1]),
         credits=sum(each.credits for each in allowances),
-        price_minor=report.amount_minor,
-        list_price_minor=report.amount_minor,
+        price_minor=report.amount_minor - on_top,
+        list_price_minor=report.amount_minor - on_top,
+        tax_minor=report.tax_minor,
+        tax_behavior=invoice.tax_behavior if report.amount_minor else "",
+        tax_note=REVERSE_CHARGE if invoice.tax_reason == REVERSE_CHARGE and report.amount_minor else "",
         currency=report.currency,
         discount_percentage=0,
         invoiced_by_stripe=True,
@@ -143,8 +158,8 @@ def _purchase_of(
 
 
 def _schedule(purchase: Purchase, allowances: list[Allowance]) -> list[ScheduledGrant]:
-    """Spread the price over the months by what their credits cost, exactly."""
-    costs = spread(Decimal(purchase.price_minor), [each.value for each in allowances], Decimal(1))
+    """Spread the net price over the months by what their credits cost, exactly."""
+    costs = spread(Decimal(purchase.net_minor), [each.value for each in allowances], Decimal(1))
     return [
         ScheduledGrant(
             purchase=purchase,

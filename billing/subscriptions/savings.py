@@ -13,6 +13,7 @@ from django.utils import timezone
 from billing.money import Money
 from billing.plans.models import Interval, Plan, add_months
 from billing.purchases.models import Payment, Purchase
+from billing.tax import EXCLUSIVE
 from credits.ledger.models import Account
 
 MONTHS = 3
@@ -71,7 +72,8 @@ def bought_lately(account: Account, now: datetime | None = None) -> list[Bought]
     """Return what was bought by card in each of the last three months, in each currency, in one query.
 
     Plans' invoices, free packages, and what was refunded in full or is disputed don't count. Of a purchase refunded in
-    part, all credits count and the money that was kept: a plan then seems dearer, never cheaper.
+    part, all credits count and the money that was kept: a plan then seems dearer, never cheaper. Tax on top of a price
+    doesn't count, as it would come on top of the plan's as well.
     """
     now = now or timezone.now()
     second, third = add_months(now, -2), add_months(now, -1)
@@ -89,10 +91,11 @@ def bought_lately(account: Account, now: datetime | None = None) -> list[Bought]
         default=Value(0),
         output_field=IntegerField(),
     )
+    on_top = Case(When(tax_behavior=EXCLUSIVE, then=F("tax_minor")), default=Value(0))
     sums = (
         purchases.order_by()
         .values("currency", month=month)
-        .annotate(bought=Sum("credits"), kept_minor=Sum(F("paid_minor") - F("refunded_minor")))
+        .annotate(bought=Sum("credits"), kept_minor=Sum(F("paid_minor") - F("refunded_minor") - on_top))
         .order_by("month", "currency")
     )
     return [

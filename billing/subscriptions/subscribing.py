@@ -29,6 +29,7 @@ from billing.provider.objects import CheckoutSession
 from billing.subscriptions.models import Subscription, Terms
 from billing.subscriptions.selectors import alive_subscription
 from billing.subscriptions.syncing import sync_subscription
+from billing.tax import taxes_sales
 from credits.ledger.models import Account
 
 log = structlog.get_logger(__name__)
@@ -157,6 +158,7 @@ def _open_checkout(subscription: Subscription, user: User) -> StartedSubscriptio
                 cancel_url=page,
                 expires_at=_ends_at(subscription),
                 with_tax_details=settings.STRIPE_INVOICES,
+                with_tax=taxes_sales(),
             )
         )
 

@@ -3,6 +3,8 @@
 from sandbox import clock, store
 from sandbox.models import Record
 from sandbox.payments.invoicing import add_paid, build_invoice
+from sandbox.payments.taxes import is_inclusive
+from sandbox.payments.totals import find_session_rate
 from sandbox.shapes import Json, make_object
 
 
@@ -17,6 +19,7 @@ def create_invoice(session: Record, intent: Record) -> Record:
         customer,
         session.data["currency"],
         lines,
+        find_session_rate(session.data, details),
         description=given["description"],
         footer=given["footer"],
         metadata=dict(given["metadata"]),
@@ -32,7 +35,8 @@ def _make_line(item: Json, now: int) -> Json:
     price = item["price"]
     return make_object(
         "line_item",
-        amount=item["amount_total"],
+        # Without tax on top.
+        amount=item["amount_total"] - (0 if is_inclusive(price) else item["amount_tax"]),
         subtotal=item["amount_subtotal"],
         currency=item["currency"],
         description=item["description"],

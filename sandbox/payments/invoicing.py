@@ -7,18 +7,21 @@ from sandbox.base_url import get_base_url
 from sandbox.models import Record
 from sandbox.payments import intents
 from sandbox.payments.currencies import get_minimum
+from sandbox.payments.invoice_taxes import tax_line
 from sandbox.payments.states import WrongStateError, require_status
+from sandbox.payments.taxes import Rate
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import emit
 
-_TOTALS = "amount_due amount_remaining subtotal total subtotal_excluding_tax total_excluding_tax".split()
 PAYABLE = ("open", "uncollectible")
 # How many lines an invoice shows; a call of their own lists the others.
 _SHOWN = 10
 
 
-def build_invoice(customer: Json, currency: str, lines: list[Json], **fields: Any) -> Json:
-    """Return a draft that isn't stored yet."""
+def build_invoice(
+    customer: Json, currency: str, lines: list[Json], rate: Rate | None = None, **fields: Any
+) -> Json:
+    """Return a draft that isn't stored yet, taxed at this rate."""
     invoice = make_object(
         "invoice",
         customer=customer["id"],
@@ -29,7 +32,7 @@ def build_invoice(customer: Json, currency: str, lines: list[Json], **fields: An
         currency=currency,
         **fields,
     )
-    invoice.update(dict.fromkeys(_TOTALS, sum(line["amount"] for line in lines)))
+    _add_up(invoice, lines, rate)
     invoice["starting_balance"] = customer["balance"]
     _apply_balance(invoice)
     for line in lines:
@@ -37,6 +40,27 @@ def build_invoice(customer: Json, currency: str, lines: list[Json], **fields: An
     url = f"/v1/invoices/{invoice['id']}/lines"
     invoice["lines"].update(data=lines[:_SHOWN], has_more=len(lines) > _SHOWN, url=url)
     return invoice
+
+
+def _add_up(invoice: Json, lines: list[Json], rate: Rate | None) -> None:
+    subtotal = sum(line["amount"] for line in lines)
+    if rate:
+        for line in lines:
+            tax_line(line, rate)
+    taxes = [tax for line in lines for tax in line["taxes"]]
+    tax = sum(each["amount"] for each in taxes)
+    on_top = sum(each["amount"] for each in taxes if each["tax_behavior"] == "exclusive")
+    invoice.update(
+        subtotal=subtotal,
+        subtotal_excluding_tax=subtotal - (tax - on_top),
+        total=subtotal + on_top,
+        total_excluding_tax=subtotal + on_top - tax,
+        total_taxes=taxes,
+    )
+    if rate:
+        invoice["automatic_tax"].update(
+            enabled=True, liability={"type": "self"}, provider="stripe", status="complete"
+        )
 
 
 def _apply_balance(invoice: Json) -> None:

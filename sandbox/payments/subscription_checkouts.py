@@ -4,6 +4,7 @@ from typing import Any
 
 from sandbox import clock, store
 from sandbox.models import Record
+from sandbox.payments.buyers import update_customer
 from sandbox.payments.periods import DAY_S
 from sandbox.payments.subscriptions import add_subscription, bill_first_period
 
@@ -27,6 +28,11 @@ def open_subscription(session: Record, intent: Record | None, method_id: str | N
         description=given["description"],
         metadata=dict(given["metadata"]),
     )
+    if session.data["automatic_tax"]["enabled"]:
+        subscription.private["tax_ids"] = session.private["customer_details"]["tax_ids"] or []
+        tax = {**subscription.data["automatic_tax"], "enabled": True, "liability": {"type": "self"}}
+        store.change(subscription, automatic_tax=tax)
+        update_customer(session)  # whose address decides on the tax of each invoice
     invoice = bill_first_period(subscription, intent)
     store.change(session, invoice=invoice.id, subscription=subscription.id)
 

@@ -8,6 +8,7 @@ from sandbox.payments import invoicing
 from sandbox.payments.invoice_lines import describe_debit, make_period_line, make_trial_line
 from sandbox.payments.periods import DAY_S, Period, find_period
 from sandbox.payments.subscription_states import OVER
+from sandbox.payments.taxes import find_rate
 from sandbox.shapes import Json, make_object
 from sandbox.webhooks.events import emit
 
@@ -37,7 +38,7 @@ def add_subscription(
     period = find_period(anchor, prices[0][0]["recurring"], now)
     data["items"]["url"] = f"/v1/subscription_items?subscription={data['id']}"
     data["items"]["data"] = [make_item(data["id"], price, quantity, period) for price, quantity in prices]
-    subscription = store.add_object(data, private={"pending": [], "debits": {}, "told": []})
+    subscription = store.add_object(data, private={"pending": [], "debits": {}, "told": [], "tax_ids": []})
     plan_next(subscription)
     return subscription
 
@@ -116,11 +117,15 @@ def _make_first_lines(subscription: Record) -> list[Json]:
 def build_subscription_invoice(subscription: Record, lines: list[Json], reason: str, period: Period) -> Json:
     """Return a draft with these lines. `period` is the invoice's, which at a renewal is the one before the lines'."""
     data = subscription.data
+    customer = store.get_object("customer", data["customer"])
+    is_taxed = data["automatic_tax"]["enabled"]
+    rate = find_rate(customer["address"], subscription.private["tax_ids"]) if is_taxed else None
     details = {"metadata": dict(data["metadata"]), "subscription": subscription.id}
     return invoicing.build_invoice(
-        store.get_object("customer", data["customer"]),
+        customer,
         data["currency"],
         lines,
+        rate,
         auto_advance=True,
         billing_reason=reason,
         description=data["description"] if reason == "subscription_create" else None,

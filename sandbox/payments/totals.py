@@ -8,7 +8,7 @@ from sandbox.shapes import Json
 
 def add_up(session: Json, items: list[Json], details: Json | None) -> None:
     """Set the amounts of items and session. `details` are the buyer's, as far as they are known."""
-    rate = _find_rate(session, details)
+    rate = find_session_rate(session, details)
     for item in items:
         taxable = item["amount_subtotal"] - item["amount_discount"]
         inclusive = is_inclusive(item["price"])
@@ -40,7 +40,7 @@ def needs_address(session: Json, details: Json | None) -> bool:
 def describe_breakdown(session: Json) -> Json:
     """Return a session's discounts and taxes by rate, which Stripe shows only if asked to expand them."""
     private = store.get_record("checkout.session", session["id"]).private
-    items, rate = private["line_items"], _find_rate(session, private["customer_details"])
+    items, rate = private["line_items"], find_session_rate(session, private["customer_details"])
     taxes = [
         {
             "amount": item["amount_tax"],
@@ -54,7 +54,8 @@ def describe_breakdown(session: Json) -> Json:
     return {**session["total_details"], "breakdown": {"discounts": [], "taxes": taxes}}
 
 
-def _find_rate(session: Json, details: Json | None) -> Rate | None:
+def find_session_rate(session: Json, details: Json | None) -> Rate | None:
+    """Return the tax where a session's buyer is; None if it isn't taxed, or nobody knows where."""
     if not session["automatic_tax"]["enabled"] or not _country(details):
         return None
     assert details is not None  # noqa: S101 - it has a country

@@ -36,7 +36,7 @@ def test_everyone_sees_the_tax_in_what_was_paid(sandbox: Sandbox, ada: User, adm
     (told,) = browser.get(f"{API}history").json()
     assert (told["price"], told["tax"], told["promotion"], told["amount_paid"]) == (10.0, 1.9, 0.0, 11.9)
     run_worker()
-    (message,) = mail.outbox
+    message: Any = mail.outbox[0]
     assert "Amount paid: $11.90\nTax included:   $1.90\n" in message.body
     assert "$1.90" in message.alternatives[0].content
     page = read(boss, f"/admin/purchases/purchase/{purchase.pk}/change/")

@@ -36,7 +36,9 @@ class StripeProduct:
 
 @dataclass(frozen=True)
 class StripePrice:
-    """A price; ``interval`` is empty for a one-time one, else such as “month” or “3 month”."""
+    """A price; ``interval`` is empty for a one-time one, else such as “month” or “3 month”. ``tax_behavior`` can be
+    set only once; until then it is “unspecified”.
+    """
 
     id: str
     product_id: str
@@ -46,6 +48,7 @@ class StripePrice:
     lookup_key: str
     raw: Json
     interval: str = ""
+    tax_behavior: str = ""
 
     @classmethod
     def from_json(cls, data: Json) -> StripePrice:
@@ -59,6 +62,7 @@ class StripePrice:
                 lookup_key=data["lookup_key"] or "",
                 raw=data,
                 interval=_interval(data.get("recurring")),
+                tax_behavior=data.get("tax_behavior") or "",
             )
 
 

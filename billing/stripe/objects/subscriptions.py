@@ -52,6 +52,7 @@ def read_subscription_ref(subject: Json) -> SubscriptionRef:
 def read_subscription_invoice(data: Json, lines: list[Any]) -> ProviderInvoice:
     """Read an invoice with its payments and all its lines."""
     with reading("invoice"):
+        taxes = data.get("total_taxes") or ()
         return ProviderInvoice(
             id=text(data["id"]),
             status=words(data["status"], 20),
@@ -64,6 +65,10 @@ def read_subscription_invoice(data: Json, lines: list[Any]) -> ProviderInvoice:
             lines=tuple(_line(line) for line in lines),
             livemode=bool(data.get("livemode")),
             created=instant(data["created"]),
+            total=minor(data["total"]),
+            tax=sum(minor(each["amount"]) for each in taxes),
+            tax_behavior=next((words(each["tax_behavior"], 10) for each in taxes), ""),
+            tax_reason=next((words(each["taxability_reason"], 50) for each in taxes), ""),
         )
 
 

@@ -146,6 +146,10 @@ serve_reading("price", "active", "product", "currency", "type", id_param="price"
 def update(call: Call) -> Json:
     record = find_in_path("price", call.ids["id"], "price")
     fields = pick_fields(call.params, _FIELDS)
+    behavior = record.data["tax_behavior"]
+    if fields.get("tax_behavior", behavior) != behavior != "unspecified":
+        message = "The tax behavior of a price can't be changed once it is `inclusive` or `exclusive`."
+        raise InvalidParameterError(message, param="tax_behavior")
     product = store.get_object("product", record.data["product"])
     is_archived = fields.get("active") is False and record.data["active"]
     if is_archived and product.get("default_price") == record.id:
