@@ -57,7 +57,7 @@ from billing.provider.objects import CheckoutSession
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase, PurchaseEvent, PurchaseLine
 from billing.purchases.payment_reports import PaymentReport
-from billing.tax import initial_tax_note, tax_behavior, taxes_sales
+from billing.tax import taxes_sales
 from credits.formatting import plain
 from credits.ledger import operations as ledger
 from credits.ledger.escrow import open_escrow
@@ -299,8 +299,6 @@ def _write_down(
         idempotency_key=order.idempotency_key or None,
         request_fingerprint=order.fingerprint,
         invoiced_by_stripe=settings.STRIPE_INVOICES and terms.price.minor > 0 and card is None,
-        tax_behavior=tax_behavior(terms.price.currency) if terms.price.minor else "",
-        tax_note=initial_tax_note() if terms.price.minor else "",
         allows_promotion=settings.STRIPE_PROMOTION_CODES and card is None and terms.takes_promotion_code,
         **terms.copied(),
     )

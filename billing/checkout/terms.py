@@ -25,6 +25,7 @@ from billing.packages.models import CUSTOM_CODE, Package
 from billing.packages.prices import priced_in, sold_in
 from billing.packages.pricing import Offer, discount, offer_for, offers
 from billing.packages.selectors import custom_amount_in, packages_on_sale
+from billing.tax import initial_tax_note, tax_behavior
 
 LONGEST_NAME = 100
 HIGHEST_QUANTITY = 100
@@ -97,6 +98,8 @@ class PurchaseTerms:
             "multi_buy_minor": self.multi_buy_minor,
             "discount_code": self.discount_code.code if self.discount_code else "",
             "code_minor": self.code_minor,
+            "tax_behavior": tax_behavior(self.price.currency) if self.price.minor else "",
+            "tax_note": initial_tax_note() if self.price.minor else "",
         }
 
     def copied_lines(self) -> list[dict[str, Any]]:

@@ -32,6 +32,8 @@ from billing.packages.prices import sold_in
 from billing.packages.selectors import offers_on_sale, packages_on_sale
 from billing.pages.currencies import currency_of
 from billing.pages.offers import ShownOffer, shown_offers
+from billing.pages.tax_words import tax_words
+from billing.tax import taxes_sales
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def several(request: HttpRequest, asked: QueryDict, status: int = 200) -> HttpRe
         "refused": refused,
         "items": " ".join(f"{item.package_code}:{item.quantity}" for item in items),
         "highest": HIGHEST_QUANTITY,
-        "card": card_for_purchases(user, team),
+        "card": None if taxes_sales() else card_for_purchases(user, team),
+        "tax_words": tax_words([currency]),
         "back": local_path(asked.get("next", "")),
         "order_token": uuid.uuid4(),
     }

@@ -15,6 +15,7 @@ from accounts.teams.models import Team
 from billing.customers.permissions import manages_billing
 from billing.errors import BillingError
 from billing.money import Money
+from billing.pages.tax_words import tax_words
 from billing.plans.models import Plan
 from billing.provider import provider
 from billing.subscriptions.changing import price_paid
@@ -61,6 +62,7 @@ def billing_plan(account: Account | None) -> dict[str, Any]:
         "plan": plan,
         "sells_plans": bool(on_sale),
         "changes": _changes(plan, on_sale) if plan else [],
+        "tax_words": tax_words(each.currency for each in on_sale),
         "savings": savings_of(account, on_sale) if account and not plan else [],
     }
 

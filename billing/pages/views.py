@@ -60,6 +60,7 @@ from billing.pages.currencies import currency_of
 from billing.pages.offers import shown_offers
 from billing.pages.several import read_items, several
 from billing.pages.shown_plans import shop_plans
+from billing.pages.tax_words import tax_words
 from billing.privacy.export import write_export
 from billing.provider.errors import StripeRefused
 from billing.purchases.failures import why_failed
@@ -114,6 +115,8 @@ def _shop(
     window = offers_on_sale(currency)
     code = (asked or request.GET).get("code", "")
     offers, entered = shown_offers(window, user, team, code)
+    amounts, plans = amount_cards(currency, asked or {}, entered.code), shop_plans(user, team)
+    shown = [*(each.terms.price.currency for each in offers), *(each.limits.currency for each in amounts)]
     came_from = request.get_full_path() if request.GET and asked is None else ""
     context = {
         "team": team,
@@ -124,11 +127,12 @@ def _shop(
         "currencies": currencies,
         "currency": currency,
         "card": None if taxes_sales() else card_for_purchases(user, team),
-        "amounts": amount_cards(currency, asked or {}, entered.code),
+        "amounts": amounts,
+        "tax_words": tax_words([*shown, *(plan.currency for plan in plans["plans"])]),
         "taken": taken_codes(user, team) if any(is_once(offer.package) for offer in window) else set(),
         "recent": recent_purchases(purchases_of(user, team=team), RECENT),
         "back": local_path(request.GET.get("next", "")) or came_from,
-        **shop_plans(user, team),
+        **plans,
         "reminders": _reminders(user),
         "gives": team is None and gifts_are_offered(),
         # A token per display of the page, so that pressing Buy twice makes one purchase.

@@ -30,7 +30,7 @@ from billing.purchases.payment_reports import PaymentReport
 from billing.purchases.payments import take_turn
 from billing.subscriptions.allowances import Allowance, TermsAt, allowances_of
 from billing.subscriptions.models import GrantedLine, Subscription, SubscriptionInvoice
-from billing.tax import EXCLUSIVE, REVERSE_CHARGE, tax_within
+from billing.tax import EXCLUSIVE, REVERSE_CHARGE, initial_tax_note, tax_within
 
 log = structlog.get_logger(__name__)
 PAID, OPEN = "paid", "open"
@@ -137,6 +137,7 @@ def _purchase_of(
 ) -> Purchase:
     terms = allowances[-1].terms
     on_top = report.tax_minor if invoice.tax_behavior == EXCLUSIVE else 0
+    note = REVERSE_CHARGE if invoice.tax_reason == REVERSE_CHARGE else initial_tax_note()
     return Purchase(
         user=who_pays(row.account, row.created_by),
         account=row.account,
@@ -147,7 +148,7 @@ def _purchase_of(
         list_price_minor=report.amount_minor - on_top,
         tax_minor=report.tax_minor,
         tax_behavior=invoice.tax_behavior if report.amount_minor else "",
-        tax_note=REVERSE_CHARGE if invoice.tax_reason == REVERSE_CHARGE and report.amount_minor else "",
+        tax_note=note if report.amount_minor else "",
         currency=report.currency,
         discount_percentage=0,
         invoiced_by_stripe=True,

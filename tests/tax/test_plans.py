@@ -79,13 +79,17 @@ def test_the_months_of_a_year_cost_its_net_price(sandbox: Sandbox, ada: User, se
     prove()
 
 
-def test_a_business_elsewhere_pays_no_tax_by_itself(sandbox: Sandbox, ada: User) -> None:
+def test_a_business_elsewhere_pays_no_tax_by_itself(sandbox: Sandbox, ada: User, settings: Any) -> None:
     sync()
     started = subscribe(ada, open_account(ada), "plus")
     sandbox.pay(started.session_id, country="FR", tax_id="FR12345678901")
     told(sandbox, started.subscription)
     purchase = Purchase.objects.get()
     assert (purchase.tax_minor, purchase.tax_note) == (0, "reverse_charge")
+    settings.TAX_POINT = "spend"
+    take(sandbox, UserFactory())
+    untaxed = Purchase.objects.latest("created_at")
+    assert (untaxed.tax_minor, untaxed.tax_note) == (0, "voucher")
 
 
 def test_the_catalogue_says_at_stripe_how_a_price_is_taxed(

@@ -57,3 +57,7 @@ def test_neither_a_click_nor_automatic_top_up_charges_untaxed(
 
     settings.TAX_POINT = "spend"
     assert start(ada, by_default_card=True).purchase.status == "completed"
+    spend_all_but(account, 100, key="again")
+    set_up(ada, account)
+    assert tick() == 1
+    assert [each.tax_note for each in Purchase.objects.order_by("created_at")] == ["", "voucher", "voucher"]

@@ -28,6 +28,7 @@ def test_everyone_sees_the_tax_in_what_was_paid(sandbox: Sandbox, ada: User, adm
     Package.objects.update(currency="usd")
     purchase = pay(sandbox, ada)
     browser, boss = browser_of(ada), sign_in(admin_user)
+    assert "Tax is added at the checkout." in browser.get("/credits/").content.decode()
     done = show_success_page(ada, str(purchase.stripe_session_id))
     assert "$11.90" in done
     assert "Tax included</dt><dd>$1.90" in done
