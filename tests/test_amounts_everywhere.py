@@ -22,8 +22,8 @@ from rest_framework.exceptions import ParseError, ValidationError
 
 from accounts.teams.forms import CapForm, InviteForm
 from billing.admin.purchases.refund_dialog import RefundForm, RefundPaymentForm
+from billing.api.orders import OrderSerializer, QuoteQuerySerializer
 from billing.api.refunds import PreviewQuerySerializer, RefundOrderSerializer
-from billing.api.serializers import OrderSerializer, QuoteQuerySerializer
 from billing.errors import CatalogError
 from billing.packages.catalog_amounts import MONEY
 from billing.packages.catalog_file import read_catalog

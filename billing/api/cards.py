@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from billing.checkout.starting import PurchaseOrder, start_purchase
+from billing.checkout.orders import PurchaseOrder
+from billing.checkout.starting import start_purchase
 from billing.customers.methods import usable_methods
 from billing.customers.permissions import find_managed_team
 from billing.purchases.models import Purchase, PurchaseEvent

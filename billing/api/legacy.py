@@ -12,8 +12,9 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from billing.api.webhook import WebhookView
+from billing.checkout.orders import PurchaseOrder
 from billing.checkout.return_urls import older_cancel_url, older_success_url
-from billing.checkout.starting import PurchaseOrder, start_purchase
+from billing.checkout.starting import start_purchase
 from billing.checkout.success import ShownSession, confirm_and_show_session
 from billing.packages.models import Package
 from billing.purchases.models import Purchase, PurchaseEvent

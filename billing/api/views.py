@@ -15,23 +15,21 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from accounts.teams.membership import find_own
+from billing.api.orders import OrderQuoteSerializer, OrderSerializer, QuoteQuerySerializer, QuoteSerializer
 from billing.api.serializers import (
     AdminPageQuerySerializer,
     AdminPurchaseSerializer,
     BalanceSerializer,
     HistoryQuerySerializer,
-    OrderQuoteSerializer,
-    OrderSerializer,
     PackageQuerySerializer,
     PackageSerializer,
     PurchaseSerializer,
-    QuoteQuerySerializer,
-    QuoteSerializer,
     SessionSerializer,
     StartedPurchaseSerializer,
 )
+from billing.checkout.orders import PurchaseOrder
 from billing.checkout.quoting import quote_order
-from billing.checkout.starting import PurchaseOrder, start_purchase
+from billing.checkout.starting import start_purchase
 from billing.checkout.success import confirm_session
 from billing.checkout.terms import current_terms, struck_prices
 from billing.packages.prices import sold_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 from accounts.models import User
 from accounts.teams.membership import find_own
 from billing.checkout.free_packages import require_not_taken
-from billing.checkout.starting import PurchaseOrder
+from billing.checkout.orders import PurchaseOrder
 from billing.checkout.terms import PurchaseTerms
 from billing.discounts.codes import require_use_left
 from credits.ledger.holders import account_of

@@ -22,8 +22,8 @@ from accounts.errors import UserErased
 from accounts.limits.rates import RateLimited
 from accounts.models import User
 from accounts.sign_in.resuming import posted_from
+from billing.checkout.orders import PurchaseOrder
 from billing.checkout.quoting import quote_order
-from billing.checkout.starting import PurchaseOrder
 from billing.checkout.terms import PurchaseTerms
 from billing.discounts.models import LONGEST_CODE
 from billing.errors import BillingError, CodeRefused, OfferChanged

@@ -19,9 +19,9 @@ from accounts.models import User
 from accounts.teams.models import Team
 from accounts.teams.switching import acting_team
 from billing.checkout.bundles import OrderItem
+from billing.checkout.orders import PurchaseOrder
 from billing.checkout.quoting import quote_order
 from billing.checkout.return_urls import local_path
-from billing.checkout.starting import PurchaseOrder
 from billing.checkout.terms import HIGHEST_QUANTITY, PurchaseTerms
 from billing.customers.methods import card_for_purchases
 from billing.discounts.codes import codes_are_accepted

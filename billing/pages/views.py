@@ -30,9 +30,10 @@ from accounts.teams.shown_account import ask_again, for_the_shown_account
 from accounts.teams.switching import acting_team
 from billing.auto_top_up.watching import go_on_once_confirmed
 from billing.checkout.free_packages import is_once, taken_codes
+from billing.checkout.orders import PurchaseOrder
 from billing.checkout.return_urls import default_cancel_url, default_success_url, local_path
 from billing.checkout.seen_offers import SeenOffer
-from billing.checkout.starting import PurchaseOrder, StartedPurchase, start_purchase
+from billing.checkout.starting import StartedPurchase, start_purchase
 from billing.checkout.success import confirm_session
 from billing.customers.methods import card_for_purchases
 from billing.discounts.models import LONGEST_CODE

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from accounts.models import User
+from billing.checkout.orders import PurchaseOrder
 from billing.checkout.quoting import quote_order
-from billing.checkout.starting import PurchaseOrder
 from billing.checkout.terms import PurchaseTerms
 from billing.errors import CodeRefused
 from billing.packages.models import CUSTOM_CODE

@@ -11,7 +11,8 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from billing.checkout.starting import PurchaseOrder, start_purchase
+from billing.checkout.orders import PurchaseOrder
+from billing.checkout.starting import start_purchase
 from billing.customers.models import Customer
 from billing.errors import PurchaseInProgress, UnknownPackage
 from billing.packages.models import Package

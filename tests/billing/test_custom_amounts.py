@@ -15,7 +15,7 @@ from django.utils.translation import trans_real
 
 from accounts.models import User
 from accounts.teams.membership import create_team
-from billing.checkout.starting import PurchaseOrder
+from billing.checkout.orders import PurchaseOrder
 from billing.mail.confirmation import send_purchase_confirmation
 from billing.packages.models import CustomAmount, Package
 from billing.purchases.models import Purchase

@@ -11,8 +11,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from billing.checkout.orders import PurchaseOrder
 from billing.checkout.seen_offers import SeenOffer
-from billing.checkout.starting import PurchaseOrder
 from billing.packages.models import Package
 from billing.provider import provider
 from billing.purchases.models import Purchase

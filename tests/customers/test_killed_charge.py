@@ -28,7 +28,8 @@ import sys, uuid
 import django
 django.setup()
 from accounts.models import User
-from billing.checkout.starting import PurchaseOrder, start_purchase
+from billing.checkout.orders import PurchaseOrder
+from billing.checkout.starting import start_purchase
 order = PurchaseOrder("standard", card_id=uuid.UUID(sys.argv[2]), idempotency_key="click")
 start_purchase(User.objects.get(pk=sys.argv[1]), order, "page")
 """

@@ -9,7 +9,8 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User
-from billing.checkout.starting import PurchaseOrder, StartedPurchase, start_purchase
+from billing.checkout.orders import PurchaseOrder
+from billing.checkout.starting import StartedPurchase, start_purchase
 from billing.discounts.models import CodeAmount, DiscountCode, Sale
 from billing.purchases.models import PurchaseEvent
 

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing.checkout.bundles import OrderItem
-from billing.checkout.starting import PurchaseOrder, StartedPurchase, start_purchase
+from billing.checkout.orders import PurchaseOrder
+from billing.checkout.starting import StartedPurchase, start_purchase
 from billing.discounts.models import MultiBuy
 from billing.purchases.models import Purchase, PurchaseEvent
 from tests.support.sandbox import Sandbox

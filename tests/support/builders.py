@@ -11,7 +11,8 @@ import factory
 from django.utils import timezone
 
 from accounts.models import User
-from billing.checkout.starting import PurchaseOrder, StartedPurchase, start_purchase
+from billing.checkout.orders import PurchaseOrder
+from billing.checkout.starting import StartedPurchase, start_purchase
 from billing.customers.consents import ON_STRIPES_PAGE
 from billing.customers.models import Consent, Customer, SavedMethod
 from billing.packages.catalog import load_catalog

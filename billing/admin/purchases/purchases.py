@@ -32,6 +32,7 @@ from billing.admin.purchases.payments import list_of_payments
 from billing.admin.purchases.purchase_events import PurchaseEventInline
 from billing.admin.purchases.refund_dialog import RefundForm, RefundPaymentForm, first_owed, refund_and_tell
 from billing.admin.purchases.reversals import list_of
+from billing.admin.purchases.to_do_filter import ToDoFilter
 from billing.admin.purchases.totals import totals_of
 from billing.checkout.repair import rerun_fulfilment
 from billing.errors import BillingError
@@ -39,7 +40,7 @@ from billing.inbox.models import InboxEvent
 from billing.money import Money
 from billing.purchases.exports import purchases_csv
 from billing.purchases.models import Purchase
-from billing.purchases.selectors import open_purchases, purchases_named, purchases_needing_attention
+from billing.purchases.selectors import purchases_named
 from billing.receipts.downloads import purchase_document
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.owed_payments import close_unpaid_purchase, is_closable
@@ -65,21 +66,6 @@ CLAWBACK_PARTS = {
     "owed": _("billed"),
     "waived": _("written off"),
 }
-
-
-class ToDoFilter(admin.SimpleListFilter):
-    """Filters by what the front page counts."""
-
-    title = _("needs action")
-    parameter_name = "todo"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("attention", _("Needs attention")), ("open", _("Open"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> QuerySet[Purchase]:
-        if self.value() == "attention":
-            return queryset & purchases_needing_attention()
-        return queryset & open_purchases() if self.value() == "open" else queryset
 
 
 @admin.register(Purchase)
