@@ -113,7 +113,7 @@ def test_what_cant_be_bought_together_is_refused(shop: MultiBuy) -> None:
     assert terms_of_items(items(gift=3)).credits == 3 * Package.objects.get(code="gift").credits
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     counts=st.dictionaries(st.sampled_from(["starter", "standard", "pro"]), st.integers(1, 6), min_size=1),
     percent=st.integers(1, 60),
