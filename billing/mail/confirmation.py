@@ -26,7 +26,8 @@ def send_purchase_confirmation(purchase_id: UUID) -> bool:
     payment = purchase.accepted_payment
     if payment is not None and not payment.stripe_charge_id:
         ask_how_was_paid(payment)  # the receipt shows it and can't change later
-    explain_total(purchase)
+    if not purchase.has_own_receipt:
+        explain_total(purchase)  # else its receipt does
     receipt = issue_receipt(purchase_id) if purchase.has_own_receipt else None
     with transaction.atomic():
         take_turns(f"confirmation:{purchase_id}")

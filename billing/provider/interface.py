@@ -182,8 +182,8 @@ class Provider(Protocol):
     def expire_session(self, session_id: str) -> CheckoutSession:
         """Expire an open session, so that it can't be paid. Raises `StripeRefused` if it isn't open."""
 
-    def explain_totals(self, session_id: str) -> TotalsExplained:
-        """Return why a paid session has no tax, and its promotion code. Raises `SessionNotFound`."""
+    def explain_totals(self, session_id: str, *, with_code: bool) -> TotalsExplained:
+        """Return why a paid session has no tax, and the promotion code entered. Raises `SessionNotFound`."""
 
     def invoice_of_session(self, session_id: str) -> Invoice | None:
         """Return the invoice of a paid session opened with one; None until it exists."""

@@ -53,7 +53,7 @@ class PaymentReport:
             customer_id=session.customer_id,
             made_at=session.payment_made,
             charge=session.charge,
-            subtotal_minor=session.amount_subtotal,
+            subtotal_minor=session.amount_subtotal or 0,
             discount_minor=session.discount,
             tax_minor=session.tax,
             promotion_code=session.promotion_code,

@@ -27,12 +27,15 @@ def explain_total(purchase: Purchase) -> None:
     if purchase.stripe_session_id is None or not (lacks_reason or lacks_code):
         return
     try:
-        told = provider().explain_totals(purchase.stripe_session_id)
+        told = provider().explain_totals(purchase.stripe_session_id, with_code=lacks_code)
     except StripeRefused as error:
-        if lacks_reason:
+        if not lacks_code:
             raise
+        # Such as a restricted key that may not read promotion codes.
         log.warning("promotion_code_not_known", purchase=str(purchase.pk), reason=error.code)
-        return
+        if not lacks_reason:
+            return
+        told = provider().explain_totals(purchase.stripe_session_id, with_code=False)
     with transaction.atomic():
         locked = lock_purchase(purchase.pk)
         if told.tax_reason == REVERSE_CHARGE:

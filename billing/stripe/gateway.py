@@ -181,10 +181,9 @@ def retrieve_session(session_id: str, *, hurried: bool = False) -> CheckoutSessi
     return read_session(_retrieve(session_id, [WITH_CHARGE], hurried=hurried))
 
 
-def explain_totals(session_id: str) -> TotalsExplained:
-    return read_totals_explained(
-        _retrieve(session_id, ["total_details.breakdown", "discounts.promotion_code"])
-    )
+def explain_totals(session_id: str, *, with_code: bool) -> TotalsExplained:
+    expand = ["total_details.breakdown", *(["discounts.promotion_code"] if with_code else [])]
+    return read_totals_explained(_retrieve(session_id, expand))
 
 
 def _retrieve(session_id: str, expand: list[str], *, hurried: bool = False) -> Any:

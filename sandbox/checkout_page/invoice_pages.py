@@ -78,11 +78,13 @@ def _describe(invoice: Json) -> list[tuple[str, str]]:
     lines = [
         (line["description"], format_amount(line["amount"], currency)) for line in invoice["lines"]["data"]
     ]
+    tax = sum(each["amount"] for each in invoice["total_taxes"])
     return [
         ("Number", invoice["number"]),
         ("Date", format_time(invoice["effective_at"])),
         ("Bill to", invoice["customer_email"] or ""),
         *lines,
+        *([("Tax", format_amount(tax, currency))] if tax else []),
         _describe_state(invoice),
     ]
 
