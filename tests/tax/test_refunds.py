@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -43,15 +42,16 @@ def test_half_a_refund_takes_half_of_the_tax_and_the_rest_takes_all_of_it(
     sandbox: Sandbox, ada: User
 ) -> None:
     purchase = pay(sandbox, ada)  # €10.00 with 19%: €1.60
-    preview = preview_refund(purchase, 501)
-    assert (preview.tax.minor, int(preview.credits_asked)) == (80, 501)
-    first = refund(purchase, 501)
+    preview = preview_refund(purchase, 500)
+    assert (preview.tax.minor, int(preview.credits_asked)) == (80, 500)
+    first = refund(purchase, 500)
     sandbox.wait_for_webhooks()
     assert tax_of(first) == Money(80, "eur")
     (lot,) = Lot.objects.all()
-    assert (lot.remaining, lot.cost_minor * lot.remaining / lot.amount) == (499, Decimal("419.16"))
+    assert (int(lot.remaining), int(lot.cost_minor * lot.remaining / lot.amount)) == (500, 420)
     prove()
-    refund_in_dashboard(purchase, 499)
+    for amount in (167, 167, 166):  # rounded one by one, these would have 81 cents
+        refund_in_dashboard(purchase, amount)
     sandbox.wait_for_webhooks()
     taxes = taxes_of(list(Refund.objects.select_related("payment")))
     assert sum(each.minor for each in taxes.values()) == 160
@@ -111,6 +111,8 @@ def test_the_tax_of_all_refunds_adds_up_and_each_is_in_proportion(
         so_far = up_to
         assert abs(sum(taxes) * paid - tax * so_far) * 2 <= paid
     assert sum(taxes) == tax
+    # A pending refund that Stripe will refuse may exceed what is left.
+    assert tax_within(tax, paid, paid + 1 + sum(parts)) == tax
 
 
 @settings(
