@@ -2,6 +2,14 @@
 # `docker build -t prepaid-credits .`; how to run it: compose.yaml, docs/go-live.md.
 ARG PYTHON=3.11-slim-bookworm
 
+FROM python:${PYTHON} AS translations
+WORKDIR /app
+COPY dev/babel.txt dev/babel.txt
+RUN pip install --no-cache-dir --require-hashes --no-deps --only-binary :all: -r dev/babel.txt
+COPY dev/messages/compiling.py compiling.py
+COPY locale locale
+RUN python compiling.py locale
+
 FROM python:${PYTHON} AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
@@ -19,6 +27,7 @@ COPY credits credits
 COPY billing billing
 COPY templates templates
 COPY static static
+COPY --from=translations /app/locale locale
 RUN DJANGO_SETTINGS_MODULE=config.settings.build python manage.py collectstatic --no-input --verbosity 0 \
     && python -m compileall -q /opt/venv/lib config core backoffice accounts credits billing
 

@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_LINK_MODE := copy
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
-.PHONY: help demo reset test test-long test-bare check docs prose setup bench lock format
+.PHONY: help demo reset test test-long test-bare check docs prose setup bench lock format messages
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 10
@@ -33,13 +33,14 @@ test-long: setup  ## the tests that search for trouble, for the better part of a
 test-bare:  ## make demo and make test on a Debian 13 made for it, with Python and make only; as root
 	@dev/bare.sh
 
-check: setup docs prose  ## linters, types, import contracts, migrations, templates, prose, docs, OpenAPI, Docker, GitHub
+check: setup docs prose  ## linters, types, import contracts, migrations, templates, translations, prose, docs, OpenAPI, Docker, GitHub
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/sqlfluff lint --disable-progress-bar --nocolor credits/ledger/sql
 	.venv/bin/mypy .
 	.venv/bin/lint-imports --no-logo
 	$(RUN) manage.py makemigrations --check --dry-run
+	$(RUN) -m dev.messages --check
 	.venv/bin/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html' 'sandbox/*.html')
 	$(RUN) manage.py spectacular --validate --fail-on-warn --file .local/openapi.yaml
 	.venv/bin/hadolint Dockerfile
@@ -53,6 +54,9 @@ docs: setup  ## the docs as a site in .local/docs-site; fails on a broken link
 
 prose: setup  ## banned words, and what to write instead
 	.venv/bin/codespell --regex "(?i)\b($$(sed 's/->.*//' dev/banned-words.txt | paste -sd '|' -))\b" $(or $(ARGS),.)
+
+messages: setup  ## bring the translations in locale/ up to date with the code
+	$(RUN) -m dev.messages
 
 bench: setup  ## speed, as ratios from one run; QUICK=1 for two minutes, WRITE=1 for docs/benchmarks.md
 	$(RUN) -m bench $(if $(QUICK),--quick) $(if $(WRITE),--write) $(ARGS)
@@ -69,4 +73,5 @@ lock:  ## update the pinned requirements, with hashes
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements-dev.in -o requirements-dev.txt
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements.in -c requirements-dev.txt -o requirements.txt
 	echo uv | .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url - -c requirements-dev.txt -o dev/uv.txt
+	grep -x babel requirements-dev.in | .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url - -c requirements-dev.txt -o dev/babel.txt
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url bench/requirements.in -o bench/requirements.txt

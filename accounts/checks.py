@@ -1,11 +1,12 @@
-"""Check the sign-in settings at startup."""
+"""Check the sign-in settings and the translations at startup."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 DEMO_SECRETS = {"credits-web-secret", "service"}
 
@@ -33,3 +34,19 @@ def check_openid_settings(**kwargs: Any) -> list[CheckMessage]:
         ),
     }
     return [Error(message, id=f"accounts.{code}") for code, (is_wrong, message) in wrong.items() if is_wrong]
+
+
+@register(Tags.translation)
+def check_translations(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of a language that would be shown in English, as its catalog isn't compiled."""
+    catalogs = (path for folder in settings.LOCALE_PATHS for path in Path(folder).glob("*/LC_MESSAGES/*.po"))
+    missing = [path.parent.parent.name for path in catalogs if not path.with_suffix(".mo").exists()]
+    if not missing:
+        return []
+    return [
+        Warning(
+            f"Not compiled: the translations {', '.join(sorted(missing))}.",
+            "Run: make setup",
+            id="accounts.W005",
+        )
+    ]

@@ -1,8 +1,10 @@
-"""Set up a working copy: a `.venv` with exactly the pinned requirements. Runs on any Python the machine has.
+"""Set up a working copy: a `.venv` with exactly the pinned requirements, and compiled translations.
 
-Uses the standard library and no syntax newer than f-strings, so that a Python that is too old can say so.
+Runs on any Python the machine has: it uses the standard library and no syntax newer than f-strings, so that a Python
+that is too old can say so.
 """
 
+import glob
 import hashlib
 import os
 import shutil
@@ -17,6 +19,11 @@ STAMP = os.path.join(VENV, ".requirements")
 REQUIREMENTS = os.path.join(ROOT, "requirements-dev.txt")
 NEEDED = (3, 11)
 NEWER = [f"python3.{minor}" for minor in range(15, 10, -1)]
+NOT_INSTALLED = (
+    "The requirements could not be installed. Is the package index reachable? "
+    "Then run the same command again."
+)
+NOT_COMPILED = "A translation could not be compiled. Mend the line of locale/ that is named above."
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -25,18 +32,34 @@ def main() -> None:
         use_a_newer_python()
     os.chdir(ROOT)
     wanted = fingerprint()
-    if read(STAMP) == wanted and os.path.exists(PYTHON):
-        return
+    if read(STAMP) != wanted or not os.path.exists(PYTHON):
+        install(wanted)
+    compile_messages()
+
+
+def install(wanted: str) -> None:
     started = time.time()
     make_venv()
     say("Installing the pinned requirements ...")
     pip = [PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes"]
-    run([*pip, "-r", os.path.join(ROOT, "dev", "uv.txt")])
+    run([*pip, "-r", os.path.join(ROOT, "dev", "uv.txt")], NOT_INSTALLED)
     uv = os.path.join(VENV, "bin", "uv")
-    run([uv, "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", REQUIREMENTS])
+    run([uv, "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", REQUIREMENTS], NOT_INSTALLED)
     with open(STAMP, "w") as stamp:
         stamp.write(wanted)
     say(f"Set up in {time.time() - started:.0f} s.")
+
+
+def compile_messages() -> None:
+    """Compile the translations if one has changed."""
+    sources = glob.glob(os.path.join("locale", "*", "LC_MESSAGES", "django.po"))
+    stale = [path for path in sources if changed_at(path) > changed_at(path[:-2] + "mo")]
+    if stale:
+        run([PYTHON, os.path.join("dev", "messages", "compiling.py"), "locale"], NOT_COMPILED)
+
+
+def changed_at(path: str) -> float:
+    return os.path.getmtime(path) if os.path.exists(path) else 0
 
 
 def use_a_newer_python() -> None:
@@ -86,14 +109,12 @@ def read(path: str) -> str:
         return ""
 
 
-def run(command: "list[str]") -> None:
+def run(command: "list[str]", hint: str) -> None:
     """Run a command; if it fails, print its output and one line that says what to do."""
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if result.returncode:
         sys.stderr.write(result.stdout.decode(errors="replace"))
-        fail(
-            "The requirements could not be installed. Is the package index reachable? Then run the same command again."
-        )
+        fail(hint)
 
 
 def say(text: str) -> None:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice import looks as admin_looks
 from config.environment import Environment
+from config.settings.languages import *
 from config.settings.limits import *
 from config.settings.logs import *
 from config.settings.offers import *
@@ -28,9 +29,6 @@ SITE_NAME = env("SITE_NAME", default="Prepaid Credits")
 SITE_URL = env("SITE_URL", default="http://localhost:8000").rstrip("/")
 TIME_ZONE = env("TIME_ZONE", default="UTC")
 USE_TZ = True
-LANGUAGE_CODE = env("LANGUAGE_CODE", default="en")
-LOCALE_PATHS = [BASE_DIR / "locale"]
-FORMAT_MODULE_PATH = ["config.formats"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -390,8 +388,6 @@ UNFOLD: dict[str, Any] = {
         "navigation": "config.admin_navigation.sections",
     },
 }
-
-LANGUAGES = [("en", _("English"))]
 
 # --- Operations ---------------------------------------------------------------------------------------------------
 # The bearer token that Prometheus sends to /metrics. Empty: no such page.

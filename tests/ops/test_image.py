@@ -77,6 +77,7 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("image")
     for name in copied():
         source = ROOT / name
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(
                 source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "dev.py", "test.py")
