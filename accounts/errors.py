@@ -66,6 +66,13 @@ class UnknownTimeZone(DomainError):
     status = 400
 
 
+class UnknownLanguage(DomainError):
+    """A language that can't be chosen."""
+
+    code = "unknown_language"
+    status = 400
+
+
 class UserErased(DomainError):
     """A user who was erased just before something new about them was to be written."""
 

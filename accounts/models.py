@@ -44,6 +44,12 @@ class User(AbstractUser):
         help_text=_("Such as Europe/Berlin; leave blank for the site’s time zone."),
     )
 
+    # See `accounts.languages`: the one that the user chose, and their browser's at the last sign-in.
+    language = models.CharField(_("language"), max_length=12, blank=True, default="", db_default="")
+    browser_language = models.CharField(
+        _("browser’s language"), max_length=12, blank=True, default="", db_default="", editable=False
+    )
+
     # When this row was emptied (see `billing.privacy.erasure`). It is kept: purchases and acts of staff refer to it.
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
 
@@ -72,6 +78,8 @@ class User(AbstractUser):
                     last_login__isnull=True,
                     provider_roles="",
                     time_zone="",
+                    language="",
+                    browser_language="",
                     is_active=False,
                     is_staff=False,
                     is_superuser=False,

@@ -37,8 +37,10 @@ from accounts.errors import (
     ProviderRefusedError,
     ProviderUnavailableError,
     SignInError,
+    UnknownLanguage,
     UnknownTimeZone,
 )
+from accounts.languages import choose_language, require_known
 from accounts.models import User
 from accounts.sign_in import provider
 from accounts.sign_in.form import SignInForm
@@ -184,6 +186,29 @@ def choose_time_zone(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("Time zone saved."))
     back = request.POST.get("next", "")
     return redirect(back if is_own_address(request, back) else settings.LOGIN_REDIRECT_URL)
+
+
+@never_cache
+@require_POST
+def choose_another_language(request: HttpRequest) -> HttpResponse:
+    """Show pages in another language from now on, and return to the page."""
+    back, code = request.POST.get("next", ""), request.POST.get("language", "")
+    response = redirect(back if is_own_address(request, back) else settings.LOGIN_REDIRECT_URL)
+    try:
+        require_known(code)
+    except UnknownLanguage as error:
+        messages.error(request, error.message)
+        return response
+    if isinstance(request.user, User):
+        choose_language(request.user, code)
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        code,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        secure=settings.SESSION_COOKIE_SECURE,
+        samesite="Lax",
+    )
+    return response
 
 
 @never_cache

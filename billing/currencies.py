@@ -6,6 +6,7 @@ Its minimum is that of the account's payout currency, unknown here: a small pric
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 # #presentment-currencies: the list in the API's error for an unknown currency, less withdrawn ones.
 SUPPORTED = frozenset(
@@ -65,7 +66,11 @@ def too_many_decimals(currency: str) -> str:
     places = decimal_places(currency)
     if not places:
         return _("%s amounts must be whole numbers.") % currency.upper()
-    message = _("%(currency)s amounts have at most %(places)d decimal places.")
+    message = ngettext(
+        "%(currency)s amounts have at most %(places)d decimal place.",
+        "%(currency)s amounts have at most %(places)d decimal places.",
+        places,
+    )
     return message % {"currency": currency.upper(), "places": places}
 
 

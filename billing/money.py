@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
+from django.utils.formats import get_format, number_format
 from django.utils.translation import gettext as _
 
 from billing.currencies import MINIMUM, decimal_places, most_chargeable, too_fine, too_many_decimals
+from credits.formatting import signed
 
 SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "krw": "₩", "inr": "₹"}
 
@@ -38,10 +40,14 @@ class Money:
         return Decimal(self.minor).scaleb(-decimal_places(self.currency))
 
     def __str__(self) -> str:
-        sign = "−" if self.minor < 0 else ""
-        amount = f"{abs(self.major):,.{decimal_places(self.currency)}f}"
-        symbol = SYMBOLS.get(self.currency)
-        return f"{sign}{symbol}{amount}" if symbol else f"{sign}{amount} {self.currency.upper()}"
+        """Format for reading, in the reader's language."""
+        places = decimal_places(self.currency)
+        amount = number_format(abs(self.major), places, use_l10n=True, force_grouping=True)
+        sign = signed("−") if self.minor < 0 else ""
+        if self.currency not in SYMBOLS:
+            return f"{sign}{amount} {self.currency.upper()}"
+        pattern: str = get_format("MONEY_FORMAT")
+        return pattern.format(sign=sign, amount=amount, symbol=SYMBOLS[self.currency])
 
 
 def round_minor(amount: Decimal) -> int:

@@ -21,8 +21,10 @@ INK, GREY = 28, 105
 class Sheet(FPDF):
     """An A4 document, with methods to write on it."""
 
-    def __init__(self, title: str, author: str, language: str) -> None:
+    def __init__(self, title: str, author: str, language: str, *, is_mirrored: bool = False) -> None:
+        """Begin a document; a mirrored one is laid out from right to left."""
         super().__init__()
+        self.is_mirrored = is_mirrored
         self.c_margin = 0
         self.set_title(title)
         self.set_author(author)
@@ -43,5 +45,20 @@ class Sheet(FPDF):
 
     def paragraph(self, text: str, width: float, height: float = 5) -> None:
         """Write and wrap the text's lines, separately so that a right-to-left line doesn't reverse its neighbours."""
+        left = self.get_x()
+        self.set_x(self._side(left, width))
         for line in text.splitlines():
-            self.multi_cell(width, height, line, align="L", new_x=XPos.LEFT, new_y=YPos.NEXT)
+            self.multi_cell(
+                width, height, line, align="R" if self.is_mirrored else "L", new_x=XPos.LEFT, new_y=YPos.NEXT
+            )
+        self.set_x(left)
+
+    def end_field(self, width: float, height: float, text: str) -> None:
+        """Write one line at the end of a field, and go on after it."""
+        left = self.get_x()
+        self.set_x(self._side(left, width))
+        self.cell(width, height, text, align="L" if self.is_mirrored else "R")
+        self.set_x(left + width)
+
+    def _side(self, left: float, width: float) -> float:
+        return self.w - left - width if self.is_mirrored else left

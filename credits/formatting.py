@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.utils.formats import number_format
+from django.utils.translation import get_language_bidi
 
 from core.csv_lines import harmless, utc_text
 
@@ -18,16 +19,22 @@ def plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def signed(text: str) -> str:
+    """Keep a sign before its number where the text around runs from right to left."""
+    return f"\N{LEFT-TO-RIGHT MARK}{text}" if get_language_bidi() else text
+
+
 def credits_amount(amount: Decimal) -> str:
     """Format for reading: thousands separated, no trailing zeros. 5000.000000 is "5,000", 2.50 is "2.5"."""
     plain = f"{amount:f}"
     decimals = len(plain.rstrip("0").partition(".")[2]) if "." in plain else 0
-    return number_format(amount, decimal_pos=decimals, use_l10n=True, force_grouping=True)
+    text = number_format(amount, decimal_pos=decimals, use_l10n=True, force_grouping=True)
+    return signed(text) if amount < 0 else text
 
 
 def credits_change(amount: Decimal) -> str:
     """Format a change for reading, with its sign: "+5,000"."""
-    return f"+{credits_amount(amount)}" if amount > 0 else credits_amount(amount)
+    return signed(f"+{credits_amount(amount)}") if amount > 0 else credits_amount(amount)
 
 
 def csv_row(values: Iterable[object]) -> list[str]:

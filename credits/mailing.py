@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import override
 
+from accounts.languages import language_of, language_of_address
 from accounts.models import User
 from accounts.time_zones import zone_of, zone_of_address
 
@@ -44,16 +45,16 @@ def send_mail(
 ) -> None:
     """Send ``emails/<template>`` as text and HTML, with ``<template>_subject.txt``; nothing if there is nobody.
 
-    Times are in the reader's zone, so each zone gets an email of its own. As within one email, an address that its
-    server refuses doesn't affect the others.
+    Each reader's language and zone get an email of their own. As within one email, an address that its server refuses
+    doesn't affect the others.
     """
-    addresses: dict[tzinfo, list[str]] = {}
+    addresses: dict[tuple[str, tzinfo], list[str]] = {}
     for person in people:
-        addresses.setdefault(zone_of(person), []).append(person.email)
+        addresses.setdefault((language_of(person), zone_of(person)), []).append(person.email)
     refused = []
-    for zone, those in addresses.items():
+    for (language, zone), those in addresses.items():
         try:
-            with timezone.override(zone):
+            with override(language), timezone.override(zone):
                 _send(template, context, those, attached, headers)
         except (SMTPRecipientsRefused, AnymailRecipientsRefused) as error:
             logger.warning("mail_refused", template=template, recipients=len(those))
@@ -63,8 +64,8 @@ def send_mail(
 
 
 def send_mail_to(template: str, context: Mapping[str, Any], address: str) -> None:
-    """Send a template to staff's common mailbox; times are in its user's zone if a user has the address."""
-    with timezone.override(zone_of_address(address)):
+    """Send a template to staff's common mailbox, in the language and zone of its user if a user has the address."""
+    with override(language_of_address(address)), timezone.override(zone_of_address(address)):
         _send(template, context, [address])
 
 
@@ -75,21 +76,20 @@ def _send(
     attached: Sequence[Attachment] = (),
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    with override(settings.LANGUAGE_CODE):
-        known = {
-            "site_name": settings.SITE_NAME,
-            "statement_url": link_to("credits-statement"),
-            "buy_url": link_to("credits"),
-            **context,
-        }
-        subject = render_to_string(f"emails/{template}_subject.txt", known)
-        mail = EmailMultiAlternatives(
-            " ".join(subject.split()),  # a header has one line
-            render_to_string(f"emails/{template}.txt", known),
-            to=list(addresses),
-            headers=dict(headers or {}),
-        )
-        mail.attach_alternative(render_to_string(f"emails/{template}.html", known), "text/html")
+    known = {
+        "site_name": settings.SITE_NAME,
+        "statement_url": link_to("credits-statement"),
+        "buy_url": link_to("credits"),
+        **context,
+    }
+    subject = render_to_string(f"emails/{template}_subject.txt", known)
+    mail = EmailMultiAlternatives(
+        " ".join(subject.split()),  # a header has one line
+        render_to_string(f"emails/{template}.txt", known),
+        to=list(addresses),
+        headers=dict(headers or {}),
+    )
+    mail.attach_alternative(render_to_string(f"emails/{template}.html", known), "text/html")
     for file in attached:
         mail.attach(file.name, file.content, file.content_type)
     mail.send()

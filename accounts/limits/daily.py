@@ -34,7 +34,7 @@ class DailyAllowance:
         """Return the same for display, in the reader's time zone; empty if nothing was used."""
         if self.more_at is None:
             return ""
-        return date_format(timezone.localtime(self.more_at), "j M, H:i T")
+        return date_format(timezone.localtime(self.more_at), "ZONED_DAY_MINUTE_FORMAT")
 
 
 def a_day_ago() -> datetime:

@@ -34,7 +34,8 @@ def _end_sessions(user: User) -> None:
 
 def _empty_row(user: User) -> None:
     user.username = f"{PREFIX}{user.pk}"
-    user.email = user.first_name = user.last_name = user.provider_roles = user.time_zone = ""
+    user.email = user.first_name = user.last_name = user.provider_roles = ""
+    user.time_zone = user.language = user.browser_language = ""
     user.oidc_sub = user.claims_issued_at = user.last_login = None
     user.is_active = user.is_staff = user.is_superuser = False
     user.erased_at = timezone.now()
@@ -67,6 +68,8 @@ def _profile(user: User) -> Iterator[str]:
         "last_name": user.last_name,
         "openid_subject": user.oidc_sub,
         "time_zone": user.time_zone,
+        "language": user.language,
+        "browser_language": user.browser_language,
         "joined": utc_text(user.date_joined),
         "last_sign_in": utc_text(user.last_login),
         "claims_issued": utc_text(user.claims_issued_at),

@@ -128,7 +128,7 @@ def _cap_reached(counted: Allowance, amount: Decimal) -> CapReached:
         "left": _plain(left),
         "cap": _plain(cap),
         "period": counted.period.label,
-        "renews_at": date_format(timezone.localtime(counted.renews_at), "j M Y, H:i T"),
+        "renews_at": date_format(timezone.localtime(counted.renews_at), "ZONED_MINUTE_FORMAT"),
     }
     return CapReached(
         message, cap=cap, left=left, period=counted.period.value, renews_at=counted.renews_at, amount=amount

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, override
 
+from accounts.languages import language_of_address
 from accounts.teams.invitations import hash_of, inviter_of, token_of
 from accounts.teams.models import Invitation
 from accounts.time_zones import zone_of_address
@@ -45,7 +46,8 @@ def invitation_link(token: str) -> str:
 
 def invitation_mail(invitation: Invitation, token: str) -> EmailMultiAlternatives:
     """Return the email, as text and HTML."""
-    with override(settings.LANGUAGE_CODE), timezone.override(zone_of_address(invitation.email)):
+    address = invitation.email
+    with override(language_of_address(address)), timezone.override(zone_of_address(address)):
         context = {
             "invitation": invitation,
             "invited_by": inviter_of(invitation),
@@ -59,7 +61,7 @@ def invitation_mail(invitation: Invitation, token: str) -> EmailMultiAlternative
         mail = EmailMultiAlternatives(
             " ".join(subject.split()),  # a header has one line
             render_to_string("emails/team_invitation.txt", context),
-            to=[invitation.email],
+            to=[address],
         )
         mail.attach_alternative(render_to_string("emails/team_invitation.html", context), "text/html")
     return mail

@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -74,6 +74,15 @@ STOPPED: dict[str, tuple[Any, Any, str]] = {
         "automatic",
     ),
 }
+# Of a card that has expired, and of one that soon will.
+CHARGED_BY_TOP_UP = (
+    gettext_lazy("%(card)s has expired, and automatic top-up charges it."),
+    gettext_lazy("%(card)s expires at the end of %(month)s, and automatic top-up charges it."),
+)
+CHARGED_BY_PLAN = (
+    gettext_lazy("%(card)s has expired, and your plan charges it."),
+    gettext_lazy("%(card)s expires at the end of %(month)s, and your plan charges it."),
+)
 CARD_FACTS = ("method", "brand", "last4", "wallet", "exp_month", "exp_year")
 
 
@@ -182,10 +191,10 @@ def banners_of(facts: Facts) -> Iterator[Banner]:
     if stopped:
         yield stopped
     elif top_up and cards.charged and _ends(cards.charged):
-        yield _ending(cards.charged, _("automatic top-up"))
+        yield _ending(cards.charged, CHARGED_BY_TOP_UP)
     elif facts.has_plan and cards.saved and all(map(_ends, cards.saved)):
         # Which of them Stripe charges for the plan isn't known here.
-        yield _ending(cards.saved[0], _("your plan"))
+        yield _ending(cards.saved[0], CHARGED_BY_PLAN)
 
 
 def _past_due(invoice: dict[str, Any]) -> Banner:
@@ -209,7 +218,7 @@ def _stopped(top_up: AutoTopUp, card: SavedMethod | None) -> Banner | None:
     if not top_up.declines or not top_up.retry_at:
         return None
     told = _("Your bank declined an automatic top-up with %(card)s. We’ll try again on %(at)s.")
-    at = date_format(timezone.localtime(top_up.retry_at), "j M Y, H:i")
+    at = date_format(timezone.localtime(top_up.retry_at), "MINUTE_FORMAT")
     return Banner(told % {**named, "at": at}, _("Use another card"), _section("cards"), is_grave=False)
 
 
@@ -217,13 +226,11 @@ def _ends(card: SavedMethod) -> bool:
     return card.has_expired or card.expires_soon()
 
 
-def _ending(card: SavedMethod, depends: str) -> Banner:
-    facts = {"card": card.named, "depends": depends, "month": f"{card.exp_month:02d}/{card.exp_year}"}
-    if card.has_expired:
-        told = _("%(card)s has expired, and %(depends)s charges it.")
-    else:
-        told = _("%(card)s expires at the end of %(month)s, and %(depends)s charges it.")
-    return Banner(told % facts, _("Use another card"), _section("cards"), is_grave=card.has_expired)
+def _ending(card: SavedMethod, told: tuple[Promise, Promise]) -> Banner:
+    facts = {"card": card.named, "month": f"{card.exp_month:02d}/{card.exp_year}"}
+    expired, expires = told
+    text = str(expired if card.has_expired else expires) % facts
+    return Banner(text, _("Use another card"), _section("cards"), is_grave=card.has_expired)
 
 
 def _section(name: str) -> str:

@@ -15,7 +15,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -178,7 +178,11 @@ def why_not(error: Exception, by_card: bool) -> tuple[int, str]:
                 "Your checkout is opening. Continue it below, or reload if it isn’t there yet."
             )
         case TooManyPurchases():
-            told = _("You’ve started too many purchases. Please try again in %(seconds)s seconds.")
+            told = ngettext(
+                "You’ve started too many purchases. Please try again in %(seconds)s second.",
+                "You’ve started too many purchases. Please try again in %(seconds)s seconds.",
+                error.params["retry_after"],
+            )
             return messages.ERROR, told % {"seconds": error.params["retry_after"]}
         case UnknownPaymentMethod() | NoConsent():
             return messages.WARNING, _("This card can’t be charged any more. Nothing was charged.")

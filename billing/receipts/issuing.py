@@ -15,7 +15,9 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
+from accounts.languages import language_of
 from accounts.time_zones import site_zone
 from billing.errors import NoReceipt
 from billing.provider import provider
@@ -136,7 +138,8 @@ def _receipt_of(purchase: Purchase) -> Receipt:
     paid_at = payment.paid_at if payment else None
     day = timezone.localdate(paid_at or purchase.completed_at, site_zone())
     receipt = Receipt(kind=Kind.RECEIPT, purchase=purchase, day=day, buyer=_buyer_of(purchase))
-    receipt.paid_with = str(paid_with(payment)) if payment else ""
+    with override(language_of(purchase.user)):
+        receipt.paid_with = str(paid_with(payment)) if payment else ""
     receipt.tax_minor = purchase.tax_minor
     return _issue(receipt)
 
@@ -148,7 +151,7 @@ def _issue(receipt: Receipt) -> Receipt:
     receipt.serial = _next_of(receipt.series)
     receipt.number = f"{receipt.series}-{receipt.serial:06}"
     receipt.issued_at = datetime.datetime.now(datetime.UTC)
-    receipt.language = settings.LANGUAGE_CODE
+    receipt.language = language_of(receipt.purchase.user)
     receipt.seller_name = settings.SELLER_NAME
     receipt.seller_address = settings.SELLER_ADDRESS
     receipt.seller_tax_id = settings.SELLER_TAX_ID

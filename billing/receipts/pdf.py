@@ -6,8 +6,8 @@ import datetime
 from dataclasses import dataclass
 
 from django.utils.formats import date_format
+from django.utils.translation import get_language_bidi, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from billing.money import Money
 from billing.packages.pricing import discount
@@ -142,14 +142,15 @@ def _in_full(line: PurchaseLine) -> str:
 
 
 def _long(day: datetime.date) -> str:
-    return date_format(day, "j F Y")
+    return date_format(day, "LONG_DATE_FORMAT")
 
 
 class _Sheet(Sheet):
     """The page of a receipt."""
 
     def __init__(self, receipt: Receipt, title: str) -> None:
-        super().__init__(f"{title} {receipt.number}", receipt.seller_name, receipt.language)
+        name, mirrored = f"{title} {receipt.number}", get_language_bidi()
+        super().__init__(name, receipt.seller_name, receipt.language, is_mirrored=mirrored)
         self.set_margin(MARGIN)
         self.set_creation_date(receipt.issued_at.astimezone(datetime.UTC))
         self.add_page()
@@ -165,8 +166,8 @@ class _Sheet(Sheet):
         self.paragraph(what, WIDTH - CREDITS - AMOUNT, height)
         bottom = self.get_y()
         self.set_xy(MARGIN + WIDTH - CREDITS - AMOUNT, top)
-        self.cell(CREDITS, height, credits, align="R")
-        self.cell(AMOUNT, height, amount, align="R")
+        self.end_field(CREDITS, height, credits)
+        self.end_field(AMOUNT, height, amount)
         self.set_xy(MARGIN, bottom)
 
 
@@ -181,7 +182,7 @@ def _head(sheet: _Sheet, receipt: Receipt, wording: Wording) -> None:
     bottom = sheet.get_y()
     sheet.set_xy(MARGIN + LEFT, top)
     sheet.style(20, bold=True)
-    sheet.cell(RIGHT, 9, wording.title, align="R")
+    sheet.end_field(RIGHT, 9, wording.title)
     sheet.set_y(max(bottom, top + 9) + 8)
     sheet.rule()
     sheet.ln(8)

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing.deferring import defer_referral_mail
 from billing.purchases.models import Purchase
@@ -155,7 +156,8 @@ def _rewards(referral: Referral) -> list[Reward]:
 
 
 def _metadata(referral: Referral) -> dict[str, str]:
-    return {"referral": str(referral.pk), "description": _("Referral")}
+    with override(settings.LANGUAGE_CODE):  # kept in the ledger, whoever's request this is
+        return {"referral": str(referral.pk), "description": _("Referral")}
 
 
 def lock_referral(referral_id: UUID) -> Referral:

@@ -179,7 +179,7 @@ def _name(allowance: Allowance) -> str:
     line = allowance.line
     with translation.override(settings.LANGUAGE_CODE):
         first, last = (
-            date_format(timezone.localtime(moment), "j M Y")
+            date_format(timezone.localtime(moment), "DATE_FORMAT")
             for moment in (line.period_start, line.period_end)
         )
     return f"{allowance.terms.plan_name[:LONGEST_PLAN_NAME]}, {first} – {last}"

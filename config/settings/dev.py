@@ -9,6 +9,7 @@ from config.settings.base import (
     BASE_DIR,
     CONTENT_SECURITY_POLICY,
     DATABASE_TIME_LIMITS,
+    LANGUAGES,
     OIDC_BACKEND,
     PASSWORD_BACKEND,
     env,
@@ -16,12 +17,16 @@ from config.settings.base import (
 )
 from core.database.time_limits import with_time_limits
 from core.program import this_program
+from dev import pseudo_language
 from dev.database import database_settings
 
 SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # the sandbox is another Stripe host
 
 DEMO = True
 DEBUG = env.bool("DEBUG", default=False)
+if DEBUG:
+    pseudo_language.install()
+    LANGUAGES = [*LANGUAGES, (pseudo_language.CODE, pseudo_language.NAME)]
 SECRET_KEY = env("SECRET_KEY", default="development-only-key-never-used-in-production-0123456789")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Model
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -88,7 +89,7 @@ def lots_table(account: Account, lots: Lots) -> Table:
     ]
     count = len(lots.listed) + lots.more
     return Table(
-        title=ngettext("%(count)s active lot", "%(count)s active lots", count) % {"count": f"{count:,}"},
+        title=ngettext("%(count)s active lot", "%(count)s active lots", count) % {"count": _number(count)},
         headers=[_("Lot"), _("Remaining"), _("Held"), _("Expires"), _("Source")],
         rows=rows,
         empty=_("No remaining credits."),
@@ -152,7 +153,16 @@ def _month_rows(account: Account, months: Iterable[MonthTotals]) -> Iterable[Seq
         end = month.totals.closing
         count = end.version - month.totals.opening.version
         # The list of entries begins with the month's last one.
-        link = _all(Entry, account, f"{count:,}", p=write_place(BEYOND, end.version + 1)) if count else EMPTY
+        link = (
+            _all(
+                Entry,
+                account,
+                number_format(count, force_grouping=True),
+                p=write_place(BEYOND, end.version + 1),
+            )
+            if count
+            else EMPTY
+        )
         yield (
             str(month.month),
             credits_change(month.totals.came_in),
@@ -164,3 +174,7 @@ def _month_rows(account: Account, months: Iterable[MonthTotals]) -> Iterable[Seq
 
 def _all(model: type[Model], account: Account, label: Any, **query: Any) -> str:
     return link_to_list(model, label, account__id__exact=account.pk, **query)
+
+
+def _number(count: int) -> str:
+    return number_format(count, force_grouping=True)

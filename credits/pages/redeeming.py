@@ -103,5 +103,5 @@ def _told(redeemed: Redeemed, team: Team | None) -> str:
 def _until(expires_at: datetime | None) -> str:
     if expires_at is None:
         return _("They don’t expire.")
-    day = date_format(timezone.localtime(expires_at), "j M Y, H:i")
+    day = date_format(timezone.localtime(expires_at), "MINUTE_FORMAT")
     return _("They’re valid until %(day)s.") % {"day": day}

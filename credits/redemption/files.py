@@ -56,7 +56,7 @@ def _draw_card(sheet: Sheet, batch: CodeBatch, code: str, left: float, top: floa
     sheet.paragraph(_("%(credits)s credits") % {"credits": credits_amount(batch.credits)}, text_width, 8)
     sheet.style(8, GREY)
     if batch.expires_at:
-        day = date_format(timezone.localtime(batch.expires_at), "j M Y")
+        day = date_format(timezone.localtime(batch.expires_at), "DATE_FORMAT")
         sheet.paragraph(_("Redeem by %(day)s") % {"day": day}, text_width, 4.5)
     sheet.set_xy(left + PADDING, top + QR + 3)
     sheet.style(11, bold=True)

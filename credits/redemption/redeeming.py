@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from accounts.models import User
 from accounts.presence import keep_from_erasure
@@ -99,7 +100,8 @@ def _redeem(user: User, team: Team | None, code_hash: str, key: str) -> Redeemed
         moved = redeem_escrow(user, account, code_hash, key)
         return moved or _redeemed_before(account, code_hash, key)
     expires_at = timezone.now() + timedelta(days=use.validity_days) if use.validity_days else None
-    description = _("Redemption code ending in %(last4)s") % {"last4": use.last4}
+    with override(settings.LANGUAGE_CODE):  # kept in the ledger, for the team and for staff too
+        description = _("Redemption code ending in %(last4)s") % {"last4": use.last4}
     granted = ledger.grant(
         account.pk,
         use.credits,

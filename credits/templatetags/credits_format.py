@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -41,4 +42,5 @@ def goes_in(expires_at: datetime) -> str:
         return _("expires today")
     if days == 1:
         return _("expires tomorrow")
-    return ngettext("expires in %(days)s day", "expires in %(days)s days", days) % {"days": f"{days:,}"}
+    shown = number_format(days, force_grouping=True)
+    return ngettext("expires in %(days)s day", "expires in %(days)s days", days) % {"days": shown}

@@ -185,7 +185,7 @@ def test_every_command_is_documented() -> None:
 
 
 def test_every_error_code_of_the_api_is_documented() -> None:
-    names = ("api", "ledger", "rates", "statement-and-gifts", "adjustments", "personal-data")
+    names = ("api", "ledger", "rates", "statement-and-gifts", "adjustments", "personal-data", "languages")
     pages = [f"docs/{name}.md" for name in names]
     documented = set().union(*(in_code((ROOT / page).read_text()) for page in pages))
     internal = {

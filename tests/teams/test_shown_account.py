@@ -31,6 +31,7 @@ STATEMENT = "/credits/statement/"
 GIVEN_TO = "grace@example.com"
 # Forms that post and act for no account of the session: they name their team in the address, or are about the person.
 ABOUT_SOMETHING_ELSE = {
+    "accounts:language",
     "accounts:logout",
     "accounts:time-zone",
     "credits-dismiss",

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from backoffice.display import link_to, link_to_list, percent
 from backoffice.tables import Table
@@ -26,7 +26,6 @@ WINDOWS: dict[str, tuple[Any, int]] = {
     WEEK: (gettext_lazy("7 days"), 7 * 24),
 }
 MOST_TYPES = 10
-HOUR_FORMAT = "j M, H:i"
 Status = InboxEvent.Status
 FAILING = ",".join(InboxEvent.FAILING)
 
@@ -58,7 +57,7 @@ def draw_hours(hours: Sequence[Hour]) -> BarChart:
     """Draw the events of each hour, of which there must be at least one, with the unprocessed at the bottom."""
     columns = [
         Column(
-            date_format(timezone.localtime(hour.start), HOUR_FORMAT),
+            date_format(timezone.localtime(hour.start), "DAY_MINUTE_FORMAT"),
             (Decimal(hour.not_applied), Decimal(hour.total - hour.not_applied)),
             _number(hour.total),
         )
@@ -72,7 +71,11 @@ def _rate(counted: Traffic) -> Figure:
     return Figure(
         _("Events per hour"),
         number_format(counted.total / elapsed, 1, force_grouping=True),
-        _("%(count)s events received; repeat deliveries aren’t counted.")
+        ngettext(
+            "%(count)s event received; repeat deliveries aren’t counted.",
+            "%(count)s events received; repeat deliveries aren’t counted.",
+            counted.total,
+        )
         % {"count": number_format(counted.total, force_grouping=True)},
     )
 
@@ -124,9 +127,8 @@ def _failures(found: Sequence[tuple[str, int]]) -> Table:
         for kind, number in listed
     ]
     if rest:
-        rows.append(
-            (_("%(count)s more types") % {"count": len(rest)}, _number(sum(number for _kind, number in rest)))
-        )
+        more = ngettext("%(count)s more type", "%(count)s more types", len(rest)) % {"count": len(rest)}
+        rows.append((more, _number(sum(number for _kind, number in rest))))
     return Table(
         title=_("Failures by type"),
         headers=[_("Type"), _("Failed")],

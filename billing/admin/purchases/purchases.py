@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
 from accounts.downloads import DownloadableList
@@ -255,7 +256,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
     @display(description=_("validity"))
     def validity(self, purchase: Purchase) -> Any:
         days = purchase.validity_days
-        return _("no expiry") if days is None else _("%s days") % days
+        return _("no expiry") if days is None else ngettext("%s day", "%s days", days) % days
 
     @display(description=_("OpenID subject"))
     def subject(self, purchase: Purchase) -> str:

@@ -1,0 +1,13 @@
+"""Write dates and money as German does; separators are Django's."""
+
+DATE_FORMAT = "j. N Y"
+LONG_DATE_FORMAT = "j. F Y"
+TIME_FORMAT = "H:i:s"
+DATETIME_FORMAT = "j. N Y, H:i:s"
+MINUTE_FORMAT = "j. N Y, H:i"
+ZONED_MINUTE_FORMAT = "j. N Y, H:i T"
+DAY_FORMAT = "j. N"
+DAY_MINUTE_FORMAT = "j. N, H:i"
+ZONED_DAY_MINUTE_FORMAT = "j. N, H:i T"
+YEAR_MONTH_FORMAT = "F Y"
+MONEY_FORMAT = "{sign}{amount}\N{NO-BREAK SPACE}{symbol}"
