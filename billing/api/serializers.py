@@ -21,7 +21,8 @@ PAYMENT_ID = "ID of the accepted payment, or of the latest attempt before that; 
 
 class PackageSerializer(serializers.ModelSerializer[Package]):
     package_code = serializers.CharField(source="code", read_only=True)
-    package_name = serializers.CharField(source="name", read_only=True)
+    package_name = serializers.CharField(source="shown_name", read_only=True)
+    description = serializers.CharField(source="shown_description", read_only=True)
     credits = NumberField()
     bonus_credits = NumberField(help_text="Promotional credits on top of `credits`.")
     price = serializers.SerializerMethodField(

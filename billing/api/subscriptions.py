@@ -31,7 +31,8 @@ TEAM = OpenApiParameter("team", UUID, description="One of your teams, in place o
 
 class PlanSerializer(serializers.ModelSerializer[Plan]):
     plan_code = serializers.CharField(source="code", read_only=True)
-    plan_name = serializers.CharField(source="name", read_only=True)
+    plan_name = serializers.CharField(source="shown_name", read_only=True)
+    description = serializers.CharField(source="shown_description", read_only=True)
     allowance = NumberField(source="credits", help_text="Credits per month.")
     price = MoneyField()
 

@@ -13,7 +13,7 @@ from billing.packages.models import CustomAmount, Package
 from billing.plans.models import Plan
 
 PLAN_VALUES = [
-    "name", "description", "credits", "price_minor", "currency", "interval", "rollover", "rollover_months",
+    "name", "description", "texts", "credits", "price_minor", "currency", "interval", "rollover", "rollover_months",
     "trial_days", "display_order", "is_active",
 ]  # fmt: skip
 CUSTOM_AMOUNT_VALUES = [
@@ -106,6 +106,7 @@ def _values(entry: CatalogPackage) -> dict[str, object]:
     return {
         "name": entry.name,
         "description": entry.description,
+        "texts": entry.texts,
         "credits": entry.credits,
         "price_minor": entry.price.minor,
         "currency": entry.price.currency,

@@ -32,6 +32,7 @@ from billing.packages.models import (
 )
 from billing.packages.pricing import offers
 from billing.plans.models import Plan
+from billing.texts import mistakes_in
 from core.amounts.parsing import NotAnAmount
 from core.toml_files import TomlFile
 
@@ -48,6 +49,7 @@ OPTIONAL = {
     "bonus_validity_days",
     "repeatable",
     "prices",
+    "texts",
 }
 OPTIONAL |= {"stripe_product_id", "stripe_price_id"}
 SMALLEST_CREDITS = Decimal("0.01")
@@ -70,6 +72,7 @@ class CatalogPackage:
     stripe_price_id: str
     repeatable: bool
     prices: dict[str, int]
+    texts: dict[str, dict[str, str]]
     bonus_credits: Decimal = Decimal(0)
     bonus_validity_days: int | None = None
 
@@ -157,6 +160,7 @@ class _Reader:
             stripe_price_id=fields.text("stripe_price_id", PRICE_ID, "a Stripe price ID, price_…", ""),
             repeatable=fields.flag("repeatable", default=False),
             prices=fields.prices(self.currency),
+            texts=fields.texts(),
         )
         if package.code == CUSTOM_CODE:
             fields._wrong("code", f"{CUSTOM_CODE!r} is the code of custom amounts")
@@ -252,6 +256,12 @@ class _Fields:
             except (ValueError, NotAnAmount) as error:
                 self._wrong("prices", f"{currency}: {error}")
         return found
+
+    def texts(self) -> dict[str, dict[str, str]]:
+        texts: dict[str, dict[str, str]] = self.table.get("texts", {})
+        for mistake in mistakes_in(texts):
+            self._wrong("texts", mistake)
+        return texts
 
     def _price_in(self, currency: str, own: str, value: object) -> int:
         if currency not in SUPPORTED or currency == own:

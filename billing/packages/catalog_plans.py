@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from billing.packages.catalog_amounts import Table
 from billing.plans.models import Plan, Rollover
+from billing.texts import mistakes_in
 from core.toml_files import TomlFile
 
 TABLE = "plan"
@@ -31,7 +32,8 @@ class _PlanTable(Table):
     name = TABLE
     required = {"code", "name", "credits", "price"}
     optional = {
-        "active", "currency", "description", "display_order", "interval", "rollover", "rollover_months", "trial_days",
+        "active", "currency", "description", "display_order", "interval", "rollover", "rollover_months", "texts",
+        "trial_days",
     }  # fmt: skip
     keys = {"price_minor": "price", "is_active": "active"}
 
@@ -42,6 +44,7 @@ class _PlanTable(Table):
             code=self._text("code", ""),
             name=self._text("name", ""),
             description=self._text("description", ""),
+            texts=self._texts(),
             credits=self._number("credits"),
             currency=self._text("currency", currency).lower(),
             interval=self._text("interval", Plan._meta.get_field("interval").default),
@@ -55,3 +58,9 @@ class _PlanTable(Table):
         if len(self.file.mistakes) == before:
             self.check(plan)
         return plan
+
+    def _texts(self) -> dict[str, dict[str, str]]:
+        texts: dict[str, dict[str, str]] = self.table.get("texts", {})
+        for mistake in mistakes_in(texts):
+            self._wrong("texts", mistake)
+        return texts

@@ -22,6 +22,7 @@ from billing.currencies import (
 )
 from billing.money import Money, price_refusal
 from billing.packages.asked_prices import AskedPrice as AskedPrice
+from billing.texts import TranslatedTexts, texts_are_an_object
 
 # A hundred years. An expiry past the year 9999 can't be stored and would block fulfilment.
 LONGEST_VALIDITY_DAYS = 36500
@@ -51,7 +52,7 @@ def validate_currency(code: str) -> None:
         raise ValidationError(_("Enter a currency that Stripe accepts, in lower case, such as usd."))
 
 
-class Package(models.Model):
+class Package(TranslatedTexts):
     """Credits for sale at a price.
 
     Stripe's ids are no foreign keys, so that deleting a product at Stripe deletes nothing here. A Stripe price never
@@ -71,8 +72,6 @@ class Package(models.Model):
         validators=[validate_code],
         help_text=_("Permanent: API clients order by this code."),
     )
-    name = models.CharField(_("name"), max_length=100)
-    description = models.CharField(_("description"), max_length=500, blank=True)
     credits = models.DecimalField(_("credits"), max_digits=18, decimal_places=2)
     price_minor = models.BigIntegerField(
         _("price in minor units"),
@@ -130,6 +129,7 @@ class Package(models.Model):
         ordering = ["display_order", "price_minor", "code"]
         constraints = [
             models.CheckConstraint(condition=Q(credits__gt=0), name="package_credits_positive"),
+            texts_are_an_object("package_texts_are_an_object"),
             models.CheckConstraint(condition=Q(price_minor__gte=0), name="package_price_not_negative"),
             models.CheckConstraint(
                 condition=Q(currency__regex=r"^[a-z]{3}$"), name="package_currency_is_a_code"

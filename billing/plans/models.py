@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.currencies import SUPPORTED
 from billing.money import Money, price_refusal
+from billing.texts import TranslatedTexts, texts_are_an_object
 
 # As long as Stripe allows.
 LONGEST_TRIAL_DAYS = 730
@@ -40,7 +41,7 @@ def validate_currency(code: str) -> None:
         raise ValidationError(_("Enter a currency that Stripe accepts, in lower case, such as usd."))
 
 
-class Plan(models.Model):
+class Plan(TranslatedTexts):
     """A plan for sale: ``credits`` every month, for a price charged every ``interval``.
 
     Stripe's ids are as those of `billing.packages.models.Package`: the price there never changes, and isn't used while
@@ -50,8 +51,6 @@ class Plan(models.Model):
     code = models.SlugField(
         _("code"), max_length=50, unique=True, help_text=_("Permanent: API clients order by this code.")
     )
-    name = models.CharField(_("name"), max_length=100)
-    description = models.CharField(_("description"), max_length=500, blank=True)
     credits = models.DecimalField(
         _("credits per month"),
         max_digits=18,
@@ -94,6 +93,7 @@ class Plan(models.Model):
         ordering = ["display_order", "price_minor", "code"]
         constraints = [
             models.CheckConstraint(condition=Q(credits__gt=0), name="plan_credits_positive"),
+            texts_are_an_object("plan_texts_are_an_object"),
             models.CheckConstraint(condition=Q(price_minor__gt=0), name="plan_price_positive"),
             models.CheckConstraint(
                 condition=Q(currency__regex=r"^[a-z]{3}$"), name="plan_currency_is_a_code"

@@ -33,7 +33,9 @@ class VisibleText(HTMLParser):
         given = dict(attrs)
         # What is sent or read by machines only.
         silent = (
-            {"value"} if given.get("type") in {"hidden", "radio", "checkbox"} or tag == "option" else set()
+            {"value"}
+            if given.get("type") in {"hidden", "radio", "checkbox"} or tag in {"option", "button"}
+            else set()
         )
         silent |= (
             {"content"}

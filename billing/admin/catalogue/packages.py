@@ -22,6 +22,7 @@ from backoffice.actions import acted_on, back_to, dialog_action
 from backoffice.columns import column
 from backoffice.display import EMPTY, chip
 from backoffice.read_only import ReadOnlyInline, StaffMayLook
+from billing.admin.catalogue.texts import FIELDSET, TextsForm
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.front_page import drifted_packages
 from billing.errors import BillingError
@@ -37,7 +38,7 @@ from credits.formatting import credits_amount
 BADGE_TONES: dict[str, str] = {Package.Badge.POPULAR: "info", Package.Badge.BEST_VALUE: "success"}
 
 
-class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+class PackageForm(TextsForm):
     """Takes the price in the main unit (45.00) and stores it in minor units."""
 
     price = AmountField(
@@ -216,6 +217,7 @@ class PackageAdmin(StaffMayLook):
             {"fields": ["is_active", "badge", "display_order", "validity_days", "repeatable"]},
         ),
         (_("Bonus"), {"fields": ["bonus_credits", "bonus_validity_days"]}),
+        FIELDSET,
         (
             _("Stripe"),
             {"fields": ["stripe_product", "stripe_price", "drift", "product_to_adopt", "price_to_adopt"]},

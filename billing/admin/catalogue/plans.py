@@ -19,6 +19,7 @@ from backoffice.actions import acted_on, back_to, dialog_action
 from backoffice.columns import column
 from backoffice.read_only import StaffMayLook
 from billing.admin.catalogue.packages import in_words
+from billing.admin.catalogue.texts import FIELDSET, TextsForm
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.errors import BillingError
 from billing.money import Money
@@ -29,7 +30,7 @@ from core.amounts.form_fields import AmountField
 from credits.formatting import credits_amount
 
 
-class PlanForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+class PlanForm(TextsForm):
     """Takes the price in the main unit (40.00) and stores it in minor units."""
 
     price = AmountField(
@@ -83,6 +84,7 @@ class PlanAdmin(StaffMayLook):
         (None, {"fields": ["code", "name", "description", "credits", "price", "currency", "interval"]}),
         (_("Terms"), {"fields": ["rollover", "rollover_months", "trial_days"]}),
         (_("Listing"), {"fields": ["is_active", "display_order"]}),
+        FIELDSET,
         (_("Stripe"), {"fields": ["stripe_product", "stripe_price", "drift"]}),
     ]
 
