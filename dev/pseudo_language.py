@@ -19,7 +19,7 @@ ACCENTED = str.maketrans(
 )
 # What code fills in, tags and entities, and addresses stay as they are.
 FIXED = re.compile(r"(%\(\w+\)[#0 +-]*\d*(?:\.\d+)?\w|%[sdif%]|\{\w*\}|<[^>]*>|&#?\w+;|https?://\S+)")
-LONGER_BY = 0.4
+LONGER_BY, WORD = 0.4, 6
 
 
 def pseudo(text: str) -> str:
@@ -29,6 +29,8 @@ def pseudo(text: str) -> str:
     parts = FIXED.split(text)
     told = "".join(part if place % 2 else part.translate(ACCENTED) for place, part in enumerate(parts))
     padding = "~" * math.ceil(LONGER_BY * sum(map(len, parts[::2])))
+    if " " in text:  # as words, which wrap
+        padding = " ".join(padding[start : start + WORD] for start in range(0, len(padding), WORD))
     return f"[{told}{padding}]"
 
 

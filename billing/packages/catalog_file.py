@@ -8,7 +8,7 @@ docs/go-live.md has the keys.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,9 @@ class CatalogPackage:
     stripe_price_id: str
     repeatable: bool
     prices: dict[str, int]
-    texts: dict[str, dict[str, str]]
     bonus_credits: Decimal = Decimal(0)
     bonus_validity_days: int | None = None
+    texts: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

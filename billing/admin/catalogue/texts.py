@@ -17,7 +17,6 @@ FIELDSET = (
     _("Other languages"),
     {
         "fields": FIELDS,
-        "classes": ["collapse"],
         "description": _("What is left blank is shown in the site’s language."),
     },
 )
