@@ -191,8 +191,8 @@ def choose_time_zone(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 def choose_another_language(request: HttpRequest) -> HttpResponse:
-    """Show pages in another language from now on, and return to the page."""
-    back, code = request.POST.get("next", ""), request.POST.get("language", "")
+    """Show pages in another language from now on, and return to the page, which the browser names."""
+    back, code = request.headers.get("Referer", ""), request.POST.get("language", "")
     response = redirect(back if is_own_address(request, back) else settings.LOGIN_REDIRECT_URL)
     try:
         require_known(code)

@@ -63,6 +63,10 @@ def test_production_runs_on_the_very_pins_that_were_tested() -> None:
         assert tested.get(distribution) == pin, distribution
 
 
+def test_translations_are_compiled_with_the_very_babel_that_was_tested() -> None:
+    assert pins("dev/babel.txt") == {"babel": pins("requirements-dev.txt")["babel"]}
+
+
 def test_compose_waits_for_the_database_and_the_migration() -> None:
     compose = (ROOT / "compose.yaml").read_text()
     assert compose.count("condition: service_completed_successfully") == 2  # web and worker
@@ -103,6 +107,15 @@ def test_static_files_are_collected_under_names_with_their_hash_and_compressed(i
         assert hashed.exists()
         assert hashed.with_name(hashed.name + ".gz").exists()
         assert hashed.name != Path(name).name
+
+
+def test_translations_are_compiled_by_a_module_of_its_own(image_folder: Path) -> None:
+    for compiled in (image_folder / "locale").glob("*/LC_MESSAGES/django.mo"):
+        compiled.unlink()
+    command = [sys.executable, "dev/messages/compiling.py", "locale"]
+    assert subprocess.run(command, cwd=image_folder, capture_output=True, text=True).stderr == ""
+    for source in (image_folder / "locale").glob("*/LC_MESSAGES/django.po"):
+        assert source.with_suffix(".mo").exists()
 
 
 def test_the_build_settings_can_serve_nothing(image_folder: Path) -> None:

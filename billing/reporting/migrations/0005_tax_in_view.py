@@ -13,8 +13,8 @@ class Migration(migrations.Migration):
     """Append promotion and tax to the view of purchases. New columns at the end leave it, and its grants, in place."""
 
     dependencies = [
-        ("reporting", "0003_tax"),
-        ("purchases", "0008_tax"),
+        ("reporting", "0004_tax"),
+        ("purchases", "0009_tax"),
     ]
 
     operations = [
