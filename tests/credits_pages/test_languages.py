@@ -20,12 +20,14 @@ from accounts.teams.membership import create_team
 from accounts.teams.models import Role
 from billing.receipts.issuing import issue_receipt
 from credits.ledger import operations as ledger
-from credits.ledger.models import Lot
+from credits.ledger.models import Entry, Lot
 from credits.mailing import send_mail, send_mail_to
 from tests.billing.calling import browser_of
 from tests.credits_pages.builders import book
 from tests.receipts.papers import paid
+from tests.redemption.builders import new_code, redeem_code
 from tests.support.builders import UserFactory, put_on_sale
+from tests.support.pseudo_language import PSEUDO, offer_pseudo_language
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse"
@@ -178,3 +180,12 @@ def test_a_receipt_is_in_its_buyers_language_for_good() -> None:
         assert issue_receipt(purchase.pk).language == "fr"
     choose_language(buyer, "es")
     assert issue_receipt(purchase.pk).language == "fr"
+
+
+def test_what_the_ledger_keeps_is_in_the_sites_language(settings: Any) -> None:
+    offer_pseudo_language(settings)
+    user: User = UserFactory.create()
+    with translation.override(PSEUDO):
+        redeem_code(user, new_code())
+    kept = Entry.objects.get(account__owner=user).metadata
+    assert kept["description"].startswith("Redemption code ending in ")
