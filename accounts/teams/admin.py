@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 from unfold.decorators import display
 
 from accounts.admin import UserAdmin
@@ -79,7 +80,11 @@ class InvitationInline(_RoleAndCap, ReadOnlyInline):
             return chip(_("Accepted"), "success")
         if invitation.revoked_at:
             return chip(_("Revoked"))
-        return chip(_("Open"), "info") if invitation.is_open() else chip(_("Expired"), "warning")
+        return (
+            chip(pgettext("invitation", "Open"), "info")
+            if invitation.is_open()
+            else chip(pgettext("invitation", "Expired"), "warning")
+        )
 
     @display(description=_("invited by"))
     def inviter(self, invitation: Invitation) -> str:

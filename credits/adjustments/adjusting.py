@@ -220,8 +220,7 @@ def _waiting(adjustment_id: UUID) -> Adjustment:
         raise UnknownAdjustment("There is no such adjustment.", adjustment=str(adjustment_id))
     if adjustment.status != Status.WAITING:
         raise AdjustmentDecided(
-            _("Already decided: this adjustment is %(status)s.")
-            % {"status": adjustment.get_status_display().lower()},
+            _("Already decided. Status: %(status)s.") % {"status": adjustment.get_status_display()},
             adjustment=str(adjustment_id),
             status=adjustment.status,
         )

@@ -224,6 +224,6 @@ class AdjustmentAdmin(LedgerColumns, LongListAdmin):
             self.message_user(request, error.message, messages.ERROR)
         else:
             self.log_change(request, adjustment, done)
-            told = {"amount": credits_change(decided.amount), "status": decided.get_status_display().lower()}
+            told = {"amount": credits_change(decided.amount), "status": decided.get_status_display()}
             self.message_user(request, _("%(amount)s credits: %(status)s.") % told, messages.SUCCESS)
         return after_dialog(request, reverse("admin:credits_adjustment_change", args=[quote(adjustment.pk)]))

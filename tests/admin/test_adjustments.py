@@ -157,7 +157,7 @@ def test_a_second_person_books_what_waits(
 def test_what_is_declined_keeps_why(as_superuser: Client, account: Account, waiting: Adjustment) -> None:
     answer = press(as_superuser, waiting, DECLINE)
 
-    assert messages_after(answer) == ["+5,000 credits: declined."]
+    assert messages_after(answer) == ["+5,000 credits: Declined."]
     assert history_of(waiting) == [("stella", "Declined: The job died")]
     assert balance(account) == 100
 
@@ -169,7 +169,7 @@ def test_what_is_approved_twice_is_booked_once(
 
     answer = press(as_superuser, waiting, APPROVE)
 
-    assert messages_after(answer)[-1] == "Already decided: this adjustment is applied."
+    assert messages_after(answer)[-1] == "Already decided. Status: Applied."
     assert history_of(waiting)[1:] == [("stella", "Approve failed: adjustment_decided")]
     assert balance(account) == 5100
 

@@ -57,7 +57,7 @@ def test_fulfilment_run_again_credits_what_was_paid(
     paid_unheard.refresh_from_db()
     assert paid_unheard.status == Purchase.Status.COMPLETED
     assert Entry.objects.get().key == paid_unheard.grant_key
-    assert messages_after(answer) == ["Done. The purchase is completed."]
+    assert messages_after(answer) == ["Done. Status: Completed."]
     assert history_of(paid_unheard) == [("stella", "Re-checked payment: completed")]
     by_staff = PurchaseEvent.objects.filter(purchase=paid_unheard, source="staff")
     assert [(event.what, event.actor_id) for event in by_staff] == [

@@ -59,7 +59,7 @@ def test_fulfilment_is_run_again_by_dialog(open_page: OpenPage, shop: Sandbox, s
 
     press(page, "Re-check payment", "Re-check")
 
-    expect(page.get_by_text("Done. The purchase is completed.")).to_be_visible()
+    expect(page.get_by_text("Done. Status: Completed.")).to_be_visible()
     assert Purchase.objects.get().status == "completed"
     assert Entry.objects.count() == 1
     assert history_of(started.purchase) == [("stella", "Re-checked payment: completed")]

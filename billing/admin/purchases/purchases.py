@@ -384,5 +384,5 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
             message = _("Not credited: %s.") % purchase.get_attention_display()
             self.message_user(request, message, messages.WARNING)
         else:
-            message = _("Done. The purchase is %s.") % purchase.get_status_display().lower()
+            message = _("Done. Status: %s.") % purchase.get_status_display()
             self.message_user(request, message, messages.SUCCESS)

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 from unfold.decorators import display
 
 from backoffice.columns import column
@@ -122,7 +123,11 @@ class SavedMethodAdmin(LongListAdmin):
     def state(self, method: SavedMethod) -> str:
         if method.detached_at:
             return chip(_("Removed"))
-        return chip(_("Expired"), "danger") if method.has_expired else chip(_("Saved"), "success")
+        return (
+            chip(pgettext("card", "Expired"), "danger")
+            if method.has_expired
+            else chip(pgettext("card", "Saved"), "success")
+        )
 
     @display(description=_("Stripe payment method"))
     def at_stripe(self, method: SavedMethod) -> str:

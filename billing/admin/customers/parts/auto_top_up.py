@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from backoffice.display import EMPTY, chip, link_to, link_to_list
 from backoffice.tables import Table
@@ -40,7 +41,7 @@ def _attempt(attempt: Attempt, row: AutoTopUp) -> Sequence[Any]:
         purchase.charged_method.named if purchase.charged_method else EMPTY,
         chip(attempt.get_outcome_display(), OUTCOME_TONES.get(attempt.outcome)),
         purchase.failure_code or EMPTY,
-        link_to(row, _("Open")),
+        link_to(row, pgettext("link", "Open")),
     )
 
 

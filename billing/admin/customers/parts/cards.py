@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 
 from backoffice.display import EMPTY, chip
 from backoffice.tables import Table
@@ -22,7 +23,13 @@ def _read(request: HttpRequest, customer: Customer) -> Context | None:
     rows = [_row(method) for method in methods.order_by("-attached_at", "-id")[:ROWS]]
     if not rows:
         return None
-    headers = [_("Card"), _("Expires"), _("Status"), _("Saved"), _("Removed")]
+    headers = [
+        _("Card"),
+        _("Expires"),
+        _("Status"),
+        pgettext_lazy("card", "Saved"),
+        pgettext_lazy("card", "Removed"),
+    ]
     return {"table": Table(title=_("Saved cards"), headers=headers, rows=rows, empty="")}
 
 
@@ -37,7 +44,7 @@ def _status(method: SavedMethod) -> str:
     if method.has_expired:
         return chip(_("Expired"), "danger")
     is_default = method.customer.default_method == method.stripe_payment_method_id
-    return chip(_("Default"), "success") if is_default else chip(_("Saved"), "info")
+    return chip(_("Default"), "success") if is_default else chip(pgettext_lazy("card", "Saved"), "info")
 
 
 CARDS = Part(Account, _read)

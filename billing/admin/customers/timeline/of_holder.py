@@ -29,7 +29,8 @@ def _audited(customer: Customer) -> QuerySet[AuditEntry]:
 
 
 def _act(entry: AuditEntry) -> Line:
-    act = f"{act_in_words(entry.act)} {kind_in_words(entry.kind)}"
+    words = {"act": act_in_words(entry.act), "kind": kind_in_words(entry.kind)}
+    act = _("%(act)s %(kind)s") % words
     columns = ", ".join(change.column for change in changes_of(entry, {}))
     return Line(_("Audit"), f"{act}: {columns}" if columns else act, admin_page(entry), entry.actor_id)
 
