@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -86,7 +87,8 @@ class AuditEntryAdmin(LongListAdmin):
     def what(self, entry: AuditEntry) -> str:
         """Return the action in words, such as "Changed package starter"."""
         act, kind = act_in_words(entry.act), kind_in_words(entry.kind)
-        return format_html("{} {} {}", act, kind, object_shown(entry))
+        what = gettext("%(act)s %(kind)s %(object)s") % {"act": "{}", "kind": "{}", "object": "{}"}
+        return format_html(what, act, kind, object_shown(entry))
 
     @display(description=_("changes"))
     def changes_in_short(self, entry: AuditEntry) -> str:
