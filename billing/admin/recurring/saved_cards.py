@@ -122,7 +122,7 @@ class SavedMethodAdmin(LongListAdmin):
     @display(description=_("state"))
     def state(self, method: SavedMethod) -> str:
         if method.detached_at:
-            return chip(_("Removed"))
+            return chip(pgettext("card", "Removed"))
         return (
             chip(pgettext("card", "Expired"), "danger")
             if method.has_expired

@@ -40,9 +40,9 @@ def _row(method: SavedMethod) -> Sequence[Any]:
 
 def _status(method: SavedMethod) -> str:
     if method.detached_at is not None:
-        return chip(_("Removed"))
+        return chip(pgettext_lazy("card", "Removed"))
     if method.has_expired:
-        return chip(_("Expired"), "danger")
+        return chip(pgettext_lazy("card", "Expired"), "danger")
     is_default = method.customer.default_method == method.stripe_payment_method_id
     return chip(_("Default"), "success") if is_default else chip(pgettext_lazy("card", "Saved"), "info")
 
