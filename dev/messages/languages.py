@@ -17,7 +17,7 @@ PLURALS = {
     "fr": "nplurals=2; plural=(n > 1);",
 }
 # The languages that `make check` demands every message of.
-COMPLETE: tuple[str, ...] = ()
+COMPLETE: tuple[str, ...] = ("de", "fr", "es", "ar")
 
 
 def catalog_path(language: str) -> Path:
