@@ -47,7 +47,6 @@ from billing.subscriptions.models import Subscription, SubscriptionInvoice, Term
 from credits.gifts import giving as gifts
 from credits.gifts.mail import send_gift_mail
 from credits.ledger import operations as ledger
-from credits.ledger.escrow import open_escrow
 from credits.notices.expiry_warnings import find_expiring_lots, send_expiry_mail
 from credits.notices.low_balance import find_crossings, send_low_balance_mail, set_threshold
 from credits.notices.models import BalanceAlert
@@ -245,7 +244,7 @@ def send_reminders(settings: Any) -> None:
 
 def send_gift_codes() -> None:
     for number, words in ((44, ""), (45, "66")):
-        purchase = pending(numbered(number), package_name="55", account=open_escrow())
+        purchase = pending(numbered(number), package_name="55", account=ledger.open_escrow())
         gift = GiftOrder.objects.create(
             purchase=purchase, recipient_email="9@9.77", recipient_name=words, message=words,
             send_at=timezone.now(),

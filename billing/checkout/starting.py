@@ -53,7 +53,6 @@ from billing.purchases.payment_reports import PaymentReport
 from billing.tax import taxes_sales
 from credits.formatting import plain
 from credits.ledger import operations as ledger
-from credits.ledger.escrow import open_escrow
 
 log = structlog.get_logger(__name__)
 LONGEST_KEY = 255
@@ -216,7 +215,13 @@ def _write_down(
 ) -> Purchase:
     keep_from_erasure(user.pk)
     gift = order.gift.checked(user) if order.gift else None
-    account = open_escrow() if gift else ledger.open_team_account(team) if team else ledger.open_account(user)
+    account = (
+        ledger.open_escrow()
+        if gift
+        else ledger.open_team_account(team)
+        if team
+        else ledger.open_account(user)
+    )
     by_card = terms.price.minor and (order.card_id or order.by_default_card)
     card = card_to_charge(user, account, order.card_id) if by_card else None
     purchase = Purchase(

@@ -5,7 +5,8 @@ account, looks up the business key, writes, and answers, in one round trip. Each
 and arguments give the first result again; other arguments raise `KeyConflict`. Call them inside the transaction of the
 fact that they book, so that fact and credits commit together.
 
-The operations of `credits.ledger.holds`, `credits.ledger.clawbacks` and `credits.ledger.endings` are offered here too.
+The operations of `credits.ledger.holds`, `credits.ledger.clawbacks`, `credits.ledger.endings` and
+`credits.ledger.escrow` are offered here too.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from credits.ledger.arguments import checked_text, json_text
 from credits.ledger.bounds import call_within_bounds
 from credits.ledger.clawbacks import Claim, claw_back
 from credits.ledger.endings import close, undo, undo_amount
+from credits.ledger.escrow import begin_lifetime, open_escrow
 from credits.ledger.holds import capture, expire_holds, hold, release
 from credits.ledger.models import Account, Entry
 from credits.ledger.results import Grant, Outcome, Spend, SpendOrder, SpendResult, Transfer
@@ -35,6 +37,7 @@ __all__ = [
     "Claim",
     "Cost",
     "SpendOrder",
+    "begin_lifetime",
     "capture",
     "claw_back",
     "close",
@@ -43,6 +46,7 @@ __all__ = [
     "grant",
     "hold",
     "open_account",
+    "open_escrow",
     "open_team_account",
     "release",
     "spend",

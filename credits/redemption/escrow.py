@@ -18,7 +18,6 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from core.database.locks import require_transaction
 from credits.ledger import operations as ledger
-from credits.ledger.escrow import begin_lifetime
 from credits.ledger.models import Account, Entry, Lot
 from credits.redemption.codes import LAST, hash_code, new_code, read_code
 from credits.redemption.errors import NothingInEscrow
@@ -76,7 +75,7 @@ def redeem_escrow(user: User, account: Account, code_hash: str, key: str) -> Red
     escrow = Account.objects.select_for_update(no_key=True).get(pk=code.escrow_id)
     if escrow.balance <= escrow.held:
         return None  # refunded or disputed a moment ago
-    begin_lifetime(escrow.pk, days=code.validity_days, promotional_days=code.bonus_validity_days)
+    ledger.begin_lifetime(escrow.pk, days=code.validity_days, promotional_days=code.bonus_validity_days)
     description = _("Gift code ending in %(last4)s") % {"last4": code.last4}
     moved = ledger.transfer(
         escrow.pk,

@@ -14,7 +14,6 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.teams.membership import create_team
 from credits.ledger import operations as ledger
-from credits.ledger.escrow import open_escrow
 from credits.ledger.models import Account, Entry, Lot
 from credits.proof.checking import find_violations
 from credits.redemption.errors import CodeInvalid, NothingInEscrow
@@ -30,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def escrow_of(amount: int = 1000, bonus: int = 0) -> Account:
     """Credits that cost a cent each, and a bonus, of nobody's."""
-    escrow = open_escrow()
+    escrow = ledger.open_escrow()
     grant(escrow, amount, cost=ledger.Cost(amount, "usd"))
     if bonus:
         grant(escrow, bonus, key="bonus", kind=Entry.Kind.PROMOTION, promotional=True)

@@ -19,7 +19,6 @@ from accounts.teams.errors import UnknownTeam
 from accounts.teams.membership import create_team
 from credits.errors import AccountClosed, InvalidEntry
 from credits.ledger import operations as ledger
-from credits.ledger.escrow import open_escrow
 from credits.ledger.models import Account, Entry, Lot
 from credits.proof.checking import find_violations
 from credits.redemption.codes import ALPHABET, hash_code, read_code
@@ -167,7 +166,7 @@ def made_by_oneself(ada: User) -> str:
 
 
 def gift_that_was_refunded(_ada: User) -> str:
-    escrow = open_escrow()
+    escrow = ledger.open_escrow()
     grant(escrow)
     code = issue_escrow_code(escrow)[1]
     claw_back(escrow, claim(100))

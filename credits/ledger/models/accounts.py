@@ -18,7 +18,7 @@ from credits.ledger.models.guards import OUTSIDERS, at_commit
 
 
 class Account(models.Model):
-    """The credits of one user or one team.
+    """The credits of one user or one team; opened without either, credits in escrow (`credits.ledger.escrow`).
 
     ``balance`` is all of them, ``held`` those on hold, ``debt`` what is owed. Only a clawback or a hold that allows
     debt creates debt, and then the balance may be negative. Debt and available credits never coexist: available
