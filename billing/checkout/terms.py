@@ -48,6 +48,12 @@ class TermsLine:
     def name(self) -> str:
         return name_of_several(self.terms.name, self.count)
 
+    @property
+    def shown_name(self) -> str:
+        """Return the name in the reader's language."""
+        package = self.terms.package
+        return name_of_several(package.shown_name, self.count) if package else self.name
+
 
 @dataclass(frozen=True)
 class PurchaseTerms:
@@ -177,6 +183,11 @@ class PurchaseTerms:
     def sale_name(self) -> str:
         names = [each.terms.sale_name for each in self.lines] or [self.sale.name if self.sale else ""]
         return ", ".join(dict.fromkeys(filter(None, names)))[:LONGEST_NAME]
+
+    @property
+    def shown_name(self) -> str:
+        """Return the name in the reader's language, if it is of one package."""
+        return name_of_several(self.package.shown_name, self.quantity) if self.package else self.name
 
     @property
     def packages(self) -> list[Package]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from accounts.models import User
+from billing.checkout.bundles import OrderItem
 from billing.checkout.orders import PurchaseOrder
 from billing.checkout.quoting import quote_order
 from billing.checkout.terms import PurchaseTerms
@@ -30,11 +31,13 @@ class ResumedOffer:
 def order_of(purchase: Purchase) -> PurchaseOrder:
     """Return the order that the purchase was begun with."""
     is_amount = purchase.package_code == CUSTOM_CODE
+    items = tuple(OrderItem(each.package_code, each.quantity) for each in purchase.lines.all())
     return PurchaseOrder(
-        package_code="" if is_amount else purchase.package_code,
+        package_code="" if is_amount or items else purchase.package_code,
+        items=items,
         amount=purchase.regular_price.major if is_amount else None,
         currency=purchase.currency,
-        quantity=purchase.quantity,
+        quantity=1 if items else purchase.quantity,
         discount_code=purchase.discount_code,
         team_id=purchase.account.team_id,
     )
@@ -44,7 +47,8 @@ def resume_offer(user: User, purchase: Purchase) -> ResumedOffer:
     """Return today's offer for the purchase's order, without its discount code if that can't be used any more.
 
     Raises:
-        UnknownPackage, CustomAmountsNotSold, AmountRefused, AlreadyTaken, UnknownTeam: it can't be bought any more.
+        UnknownPackage, BundleRefused, CustomAmountsNotSold, AmountRefused, AlreadyTaken, UnknownTeam: it can't be
+            bought any more.
     """
     order, code_refused = order_of(purchase), ""
     try:

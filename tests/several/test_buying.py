@@ -14,9 +14,12 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import User
+from billing.discounts.models import MultiBuy
+from billing.packages.models import Package
 from billing.purchases.models import Purchase, PurchaseLine
 from billing.receipts.issuing import issue_receipt
 from billing.receipts.pdf import render_receipt
+from billing.recovery.offers import resume_offer
 from billing.refunds.refunding import preview_refund
 from billing.reporting.balance import unbalanced_currencies
 from billing.reporting.daily_figures import bring_figures_up_to_date
@@ -91,6 +94,29 @@ def test_the_receipt_lists_the_packages_at_their_prices(sandbox: Sandbox, ada: U
         "$45.00",
         "$55.00",
     ]
+
+
+def test_an_expired_checkout_of_several_is_resumed_with_all_of_them(sandbox: Sandbox, ada: User) -> None:
+    make_multi_buy()
+    started = start_several(ada, standard=1, starter=2)
+    sandbox.expire(started.session_id)
+    sandbox.wait_for_webhooks()
+    offer = resume_offer(ada, Purchase.objects.get())
+    assert (offer.is_same, offer.terms.price.minor, len(offer.terms.lines)) == (True, 5500, 2)
+    MultiBuy.objects.update(is_active=False)
+    offer = resume_offer(ada, Purchase.objects.get())
+    assert (offer.is_same, offer.terms.price.minor) == (False, 6500)
+
+
+def test_the_page_is_in_the_readers_language(sandbox: Sandbox, ada: User) -> None:
+    Package.objects.filter(code="starter").update(texts={"de": {"name": "Starterpaket"}})
+    browser = Client(headers={"Accept-Language": "de"})
+    browser.force_login(ada)
+    page = browser.get("/credits/several?count-starter=2&count-standard=1").content.decode()
+    assert all(text in page for text in ("Starterpaket", "2 × Starterpaket", "Standard Pack", "65,00"))
+    # What is bought keeps the site's language.
+    browser.post("/credits/buy", form_on(browser, "/credits/several?count-starter=2", "/credits/buy"))
+    assert Purchase.objects.get().package_name == "2 × Starter Pack"
 
 
 def listed_on(session_id: str) -> list[Any]:
