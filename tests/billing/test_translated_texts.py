@@ -135,6 +135,14 @@ def test_staff_translate_packages_and_plans_and_it_is_audited(tmp_path: Path, as
     assert "fr" not in package.texts
 
 
+def test_staff_who_may_only_look_see_the_texts(tmp_path: Path, as_clerk: Client) -> None:
+    loaded(tmp_path)
+    for row, text in ((Package.objects.get(), "Starterpaket"), (Plan.objects.get(), "Plus mensuel")):
+        page = as_clerk.get(f"/admin/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/change/")
+        assert text in page.content.decode()
+        assert b'name="name_de"' not in page.content
+
+
 def test_the_database_takes_no_texts_but_an_object(tmp_path: Path) -> None:
     loaded(tmp_path)
     for model in (Package, Plan):

@@ -22,7 +22,7 @@ from backoffice.actions import acted_on, back_to, dialog_action
 from backoffice.columns import column
 from backoffice.display import EMPTY, chip
 from backoffice.read_only import ReadOnlyInline, StaffMayLook
-from billing.admin.catalogue.texts import FIELDSET, TextsForm
+from billing.admin.catalogue.texts import FIELDSET, TextsAdmin, TextsForm
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.admin.front_page import drifted_packages
 from billing.errors import BillingError
@@ -188,7 +188,7 @@ class AskedPriceInline(ReadOnlyInline):
 
 
 @admin.register(Package)
-class PackageAdmin(StaffMayLook):
+class PackageAdmin(TextsAdmin, StaffMayLook):
     inlines = [PackagePriceInline, AskedPriceInline]
     is_audited = True
     form = PackageForm

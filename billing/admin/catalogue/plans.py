@@ -19,7 +19,7 @@ from backoffice.actions import acted_on, back_to, dialog_action
 from backoffice.columns import column
 from backoffice.read_only import StaffMayLook
 from billing.admin.catalogue.packages import in_words
-from billing.admin.catalogue.texts import FIELDSET, TextsForm
+from billing.admin.catalogue.texts import FIELDSET, TextsAdmin, TextsForm
 from billing.admin.djstripe_pages import link_to_mirrored
 from billing.errors import BillingError
 from billing.money import Money
@@ -72,7 +72,7 @@ class PlanForm(TextsForm):
 
 
 @admin.register(Plan)
-class PlanAdmin(StaffMayLook):
+class PlanAdmin(TextsAdmin, StaffMayLook):
     is_audited = True
     form = PlanForm
     list_filter = ["is_active", "rollover", "currency"]

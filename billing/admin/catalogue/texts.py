@@ -7,9 +7,11 @@ from typing import Any
 from django import forms
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from billing.texts import LONGEST, other_languages
+from backoffice.display import EMPTY
+from billing.texts import LONGEST, TranslatedTexts, other_languages
 
 LABELS = {"name": _("Name"), "description": _("Description")}
 FIELDS = [f"{what}_{code}" for code in other_languages() for what in LONGEST]
@@ -22,6 +24,26 @@ FIELDSET = (
 )
 
 
+def _label(what: str, language: str) -> Any:
+    return format_lazy("{what} ({language})", what=LABELS[what], language=language)
+
+
+def _reader(what: str, code: str, language: str) -> Any:
+    @display(description=_label(what, language))
+    def read(admin: Any, row: TranslatedTexts) -> str:
+        return row.texts.get(code, {}).get(what) or EMPTY
+
+    return read
+
+
+class TextsAdmin:
+    """A mixin that shows the texts to those with view permission only, for whom the form has no fields."""
+
+    for _code, _language in other_languages().items():
+        for _what in LONGEST:
+            vars()[f"{_what}_{_code}"] = _reader(_what, _code, _language)
+
+
 class TextsForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """A form with a field for each text in each other language."""
 
@@ -29,7 +51,7 @@ class TextsForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
     for _code, _language in other_languages().items():
         for _what, _most in LONGEST.items():
             vars()[f"{_what}_{_code}"] = forms.CharField(
-                label=format_lazy("{what} ({language})", what=LABELS[_what], language=_language),
+                label=_label(_what, _language),
                 max_length=_most,
                 required=False,
                 widget=UnfoldAdminTextInputWidget(attrs={"lang": _code, "dir": "auto"}),
@@ -43,7 +65,9 @@ class TextsForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        if not self.errors and FIELDS[0] in self.fields:  # absent for those with view permission only
+        if not self.errors and self.fields.keys() >= set(
+            FIELDS
+        ):  # absent for those with view permission only
             self.instance.texts = {**self._kept(), **self._entered(data)}
         return data
 
