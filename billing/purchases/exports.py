@@ -18,7 +18,8 @@ NEWEST_FIRST = ["-created_at", "-id"]
 PURCHASES = [
     "purchase", "created", "completed", "status", "buyer", "package", "credits", "price", "paid", "refunded",
     "currency", "credits_taken_back", "credits_owed", "stripe_payment", "paid_at", "paid_with",
-    "bonus_credits", "promotion", "promotion_code", "tax", "tax_is", "tax_note",
+    "bonus_credits", "promotion", "promotion_code", "tax", "tax_is", "tax_note", "regular_price", "sale", "multi_buy",
+    "discount_code", "packages",
 ]  # fmt: skip
 
 
@@ -26,7 +27,7 @@ def purchases_csv(purchases: QuerySet[Purchase]) -> Iterator[str]:
     """Stream one line per purchase, newest first, in constant memory."""
     # Prefetched, as with a join PostgreSQL may join all purchases before it returns the first.
     rows = purchases.select_related(None).prefetch_related(
-        "user", "payments__lot__clawbacks", "scheduled_grants__lot__clawbacks"
+        "user", "payments__lot__clawbacks", "scheduled_grants__lot__clawbacks", "lines"
     )
     batches = in_row_batches(rows, NEWEST_FIRST)
     return csv_lines(PURCHASES, (map(_purchase_row, batch) for batch in batches))
@@ -58,4 +59,9 @@ def _purchase_row(purchase: Purchase) -> list[str]:
         str(purchase.tax.major),
         purchase.tax_behavior,
         purchase.tax_note,
+        str(purchase.regular_price.major),
+        harmless(purchase.sale_name),
+        harmless(purchase.multi_buy_name),
+        harmless(purchase.discount_code),
+        harmless(" ".join(f"{each.package_code}:{each.quantity}" for each in purchase.lines.all())),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -16,6 +17,7 @@ from django.test import Client
 from accounts.models import User
 from billing.discounts.models import MultiBuy
 from billing.packages.models import Package
+from billing.purchases.exports import purchases_csv
 from billing.purchases.models import Purchase, PurchaseLine
 from billing.receipts.issuing import issue_receipt
 from billing.receipts.pdf import render_receipt
@@ -94,6 +96,14 @@ def test_the_receipt_lists_the_packages_at_their_prices(sandbox: Sandbox, ada: U
         "$45.00",
         "$55.00",
     ]
+
+
+def test_the_file_of_purchases_says_what_was_bought_and_taken_off(sandbox: Sandbox, ada: User) -> None:
+    make_multi_buy()
+    pay_for_several(sandbox, ada, standard=1, starter=2)
+    (row,) = csv.DictReader("".join(purchases_csv(Purchase.objects.all())).splitlines())
+    assert (row["regular_price"], row["price"], row["multi_buy"]) == ("65.00", "55.00", "Buy 2, get 1")
+    assert (row["package"], row["packages"]) == ("several", "starter:2 standard:1")
 
 
 def test_an_expired_checkout_of_several_is_resumed_with_all_of_them(sandbox: Sandbox, ada: User) -> None:
