@@ -81,5 +81,6 @@ def test_a_file_takes_one_query_for_each_thousands_of_rows(
     for _ in range(3):
         buy(sandbox, buyer, "starter")
     assert ROWS_AT_ONCE > 4
-    with django_assert_num_queries(6):  # the purchases, whose, their payments, lots, clawbacks and schedules
+    # The purchases, whose, their payments, lots, clawbacks, schedules and packages.
+    with django_assert_num_queries(7):
         assert "".join(purchases_csv(Purchase.objects.all())).count("\n") == 5
