@@ -137,7 +137,8 @@ class PlainBookkeeping:
             claim.taken, claim.pending = covered["can"], covered["held"]
             claim.owed = covered["spent"] if claim.policy == "debt" and not account.closed else NOTHING
             claim.waived = claim.amount - claim.taken - claim.pending - claim.owed
-            claim.taken_since = (claim.taken_since or self.now) if claim.taken else None
+            first = self.now if claim.taken_since is None else claim.taken_since  # the beginning is instant 0
+            claim.taken_since = first if claim.taken else None
         taken = sum((claim.taken for claim in claims), NOTHING) - taken_before
         owed = sum((claim.owed for claim in claims), NOTHING) - owed_before
         if taken or owed:
