@@ -147,7 +147,7 @@ def test_a_second_person_books_what_waits(
     answer = press(as_superuser, waiting, APPROVE)
 
     assert (answer.status_code, answer.url) == (302, page_of(waiting))
-    assert messages_after(answer) == ["+5,000 credits: applied."]
+    assert messages_after(answer) == ["+5,000 credits: Applied."]
     waiting.refresh_from_db()
     assert (waiting.status, waiting.decided_by) == (Status.BOOKED, superuser)
     assert history_of(waiting) == [("stella", "Approved")]

@@ -121,12 +121,12 @@ def test_a_package_cant_have_the_code_of_custom_amounts(as_superuser: Client) ->
 def test_the_page_says_which_packages_count(as_superuser: Client) -> None:
     put_on_sale()
     PackageFactory(name="Sale", price_minor=700, validity_days=30)
-    PackageFactory(name="Gift", price_minor=0)
+    PackageFactory(name="Freebie", price_minor=0)
     page = read(as_superuser, page_of(CustomAmount.objects.get()))
 
     counted, left_out = page.split("Count towards the rate")[1].split("Don’t count, as their credits")
     assert "Starter Pack ($10.00), Standard Pack ($45.00), Pro Pack" in counted
-    assert ("Sale ($7.00)" in left_out, "Sale" in counted, "Gift" in page) == (True, False, False)
+    assert ("Sale ($7.00)" in left_out, "Sale" in counted, "Freebie" in page) == (True, False, False)
 
 
 def test_who_may_edit_packages_may_edit_them_and_others_only_look(client: Client) -> None:
