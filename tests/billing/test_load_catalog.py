@@ -131,7 +131,7 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any]]] = [
     ("package_price_on_sale_can_be_paid", {"currency": "kwd", "price_minor": 12345}),
     ("package_price_on_sale_can_be_paid", {"currency": "ugx", "price_minor": 1550}),
     ("package_one_per_stripe_product", {"stripe_product_id": "prod_taken"}),
-    ("package_code_is_not_custom", {"code": "custom"}),
+    ("package_code_is_not_reserved", {"code": "custom"}),
 ]
 
 

@@ -109,7 +109,11 @@ def edited(client: Client, row: Package | Plan, **texts: str) -> Any:
     form = client.get(page).context["adminform"].form
     data = {name: form[name].value() for name in form.fields}
     kept = {name: value for name, value in data.items() if value is not None and value is not False}
-    management = {"prices-TOTAL_FORMS": "0", "prices-INITIAL_FORMS": "0"}
+    management = {
+        f"{inline}-{which}_FORMS": "0"
+        for inline in ("prices", "asked_prices")
+        for which in ("TOTAL", "INITIAL")
+    }
     return client.post(page, {**kept, **management, **texts})
 
 
