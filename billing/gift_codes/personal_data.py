@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.normal_form import NormalForm
 from accounts.privacy.registry import Obstacle, PersonalData, csv_file
 from billing.gift_codes.models import GiftOrder
 from billing.purchases.models import Purchase
@@ -20,7 +21,9 @@ def _bought(user: User) -> QuerySet[GiftOrder]:
 def _about(user: User) -> QuerySet[GiftOrder]:
     """Return those that the user bought, that were sent to their address, or that they redeemed."""
     about = Q(purchase__user=user) | Q(code__redeemed_by=user)
-    return GiftOrder.objects.filter(about | Q(recipient_email__iexact=user.email) if user.email else about)
+    if user.email_key:
+        about |= Q(recipient_key=user.email_key)
+    return GiftOrder.objects.annotate(recipient_key=NormalForm("recipient_email")).filter(about)
 
 
 class GiftCodesData(PersonalData):
