@@ -32,8 +32,9 @@ from billing.checkout.quoting import quote_order
 from billing.checkout.starting import start_purchase
 from billing.checkout.success import confirm_session
 from billing.checkout.terms import current_terms, struck_prices
+from billing.discounts.amounts import quote
 from billing.packages.prices import sold_in
-from billing.packages.selectors import all_packages, packages_on_sale, quote
+from billing.packages.selectors import all_packages, packages_on_sale
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.selectors import all_purchases, purchases_of
 from core.problems import problem_responses

@@ -79,7 +79,7 @@ def consent_wording(wish: Wish, terms: PurchaseTerms) -> str:
     ) % {
         "site": settings.SITE_NAME,
         "threshold": credits_amount(wish.threshold),
-        "credits": credits_amount(terms.credits),
+        "credits": credits_amount(terms.at_regular_price().credits),
         "price": terms.regular,
         "limit": Money.from_major(wish.monthly_limit, terms.price.currency),
     }
@@ -119,7 +119,7 @@ def turn_on(user: User, account: Account, wish: Wish) -> AutoTopUp:
             "currency": terms.price.currency,
             "monthly_limit_minor": limit.minor,
             "agreed_minor": terms.regular.minor,
-            "agreed_credits": terms.credits,
+            "agreed_credits": terms.at_regular_price().credits,
         }
         row, is_new = AutoTopUp.objects.select_for_update().get_or_create(account=account, defaults=values)
         if not is_new:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from billing.checkout.free_packages import is_once
 from billing.currencies import smallest_step
+from billing.discounts.amounts import AmountNow, priced_now
 from billing.discounts.codes import price_with
 from billing.discounts.models import DiscountCode, MultiBuy, Sale
 from billing.discounts.pricing import sale_price
@@ -20,11 +21,11 @@ from billing.discounts.prior_prices import prior_prices
 from billing.discounts.sales import sales_now
 from billing.errors import CodeNotForThis, UnknownPackage
 from billing.money import Money, spread
-from billing.packages.amounts import price_amount
+from billing.packages.amounts import PricedAmount
 from billing.packages.models import CUSTOM_CODE, Package
-from billing.packages.prices import priced_in, sold_in
+from billing.packages.prices import priced_in
 from billing.packages.pricing import Offer, discount, offer_for, offers
-from billing.packages.selectors import custom_amount_in, packages_on_sale
+from billing.packages.selectors import custom_amount_in
 from billing.tax import initial_tax_note, tax_behavior
 
 LONGEST_NAME = 100
@@ -59,7 +60,7 @@ class TermsLine:
 class PurchaseTerms:
     """What a purchase copies. ``package`` is None for a custom amount, and for several packages: these are in
     ``lines``. ``regular`` is the price before ``sale``, ``multi_buy`` and ``discount_code``, ``price`` what is paid.
-    ``bonus_credits`` come on top of ``credits``.
+    ``bonus_credits`` come on top of ``credits``. What a custom amount buys ``outside_sale`` is set if that is less.
     """
 
     package: Package | None
@@ -80,6 +81,7 @@ class PurchaseTerms:
     discount_code: DiscountCode | None = None
     code_minor: int = 0
     lines: tuple[TermsLine, ...] = ()
+    outside_sale: PurchaseTerms | None = None
 
     def copied(self) -> dict[str, Any]:
         """Return the fields of a `Purchase`."""
@@ -162,7 +164,7 @@ class PurchaseTerms:
         """
         full = self if code.stackable else self.at_regular_price()
         price = price_with(code, full.price, self.packages)
-        if price.minor >= self.price.minor:
+        if price.minor * self.credits >= self.price.minor * full.credits:
             raise CodeNotForThis(
                 _("The sale price is lower than the price with this code."), discount_code=code.code
             )
@@ -170,6 +172,8 @@ class PurchaseTerms:
 
     def at_regular_price(self) -> PurchaseTerms:
         """Return the terms without sale and multi-buy."""
+        if self.outside_sale is not None:
+            return self.outside_sale
         lines = tuple(replace(each, terms=each.terms.at_regular_price(), free=0) for each in self.lines)
         offers: dict[str, Any] = {"sale": None, "sale_minor": 0, "multi_buy": None, "multi_buy_minor": 0}
         return replace(self, price=self.regular, lines=lines, **offers)
@@ -304,7 +308,17 @@ def terms_of_amount(amount: Decimal, currency: str) -> PurchaseTerms:
         CustomAmountsNotSold: buyers can't choose the amount in this currency.
         AmountRefused: this amount can't be bought.
     """
-    priced = price_amount(amount, custom_amount_in(currency), sold_in(packages_on_sale(), currency))
+    return terms_of_priced(priced_now(amount, custom_amount_in(currency)))
+
+
+def terms_of_priced(priced: AmountNow) -> PurchaseTerms:
+    """Return the terms of an amount that was priced."""
+    regular = _terms_of_priced(priced.regular)
+    in_sale = priced.now != priced.regular
+    return _terms_of_priced(priced.now, outside_sale=regular) if in_sale else regular
+
+
+def _terms_of_priced(priced: PricedAmount, outside_sale: PurchaseTerms | None = None) -> PurchaseTerms:
     with translation.override(settings.LANGUAGE_CODE):  # as receipts and emails show it
         name = _("Custom amount")
     return PurchaseTerms(
@@ -318,4 +332,5 @@ def terms_of_amount(amount: Decimal, currency: str) -> PurchaseTerms:
         bonus_credits=priced.bonus_credits,
         bonus_validity_days=priced.bonus_validity_days,
         regular=priced.price,
+        outside_sale=outside_sale,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import copy
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.utils import timezone
 
 from billing.discounts.models import Sale
+from billing.discounts.pricing import sale_price
 from billing.packages.models import Package
 
 
@@ -25,3 +27,17 @@ def sales_now(packages: Iterable[Package]) -> Mapping[int, Sale]:
                 found[package.pk] = sale
                 break
     return found
+
+
+def at_sale_prices(packages: Sequence[Package]) -> list[Package]:
+    """Return the packages at what they cost now, as copies that must not be saved; nothing if none is in a sale."""
+    sales = sales_now(packages)
+    return (
+        [_reduced(each, sales[each.pk]) if each.pk in sales else each for each in packages] if sales else []
+    )
+
+
+def _reduced(package: Package, sale: Sale) -> Package:
+    reduced = copy.copy(package)
+    reduced.price_minor = sale_price(package.price, sale.percent).minor
+    return reduced

@@ -61,8 +61,14 @@ class PricedAmount:
         return discount(self.price, self.list_price)
 
 
-def price_amount(amount: Decimal, entry: CustomAmount, packages: Iterable[Package]) -> PricedAmount:
+def price_amount(
+    amount: Decimal, entry: CustomAmount, packages: Iterable[Package], *, starters: Iterable[Package] = ()
+) -> PricedAmount:
     """Price an amount in the currency's main unit. Only depends on the arguments, and makes no queries.
+
+    Args:
+        packages: those on sale, whose prices make the rates.
+        starters: the packages whose smallest one's rate is the list rate, if they aren't the same.
 
     Raises:
         AmountBelowMinimum, AmountAboveMaximum, AmountNotOnIncrement: the entry doesn't allow this amount.
@@ -82,7 +88,7 @@ def price_amount(amount: Decimal, entry: CustomAmount, packages: Iterable[Packag
     return PricedAmount(
         price,
         credits,
-        _list_price(price, price.minor * rate, on_sale),
+        _list_price(price, price.minor * rate, list(starters) or on_sale),
         entry.validity_days,
         bonus_credits=total - credits,
         bonus_validity_days=with_bonus.bonus_lasts_days if with_bonus and total > credits else None,

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
-
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from billing.errors import CustomAmountsNotSold
-from billing.packages.amounts import PricedAmount, price_amount
 from billing.packages.models import CustomAmount, Package
-from billing.packages.prices import priced_in, sold_in
+from billing.packages.prices import priced_in
 from billing.packages.pricing import Offer, offers
 
 
@@ -46,24 +42,3 @@ def custom_amount_in(currency: str) -> CustomAmount:
     if entry is None:
         raise CustomAmountsNotSold(_("You can’t choose the amount in this currency."), currency=currency[:3])
     return entry
-
-
-@dataclass(frozen=True)
-class Quote:
-    """Which amounts can be bought in a currency, and what one of them buys."""
-
-    limits: CustomAmount
-    priced: PricedAmount | None
-
-
-def quote(currency: str, amount: Decimal | None = None) -> Quote:
-    """Return the currency's limits, and the price of an amount in its main unit, by what is on sale now.
-
-    Raises:
-        CustomAmountsNotSold: buyers can't choose the amount in this currency.
-        AmountRefused: its entry doesn't allow this amount.
-    """
-    entry = custom_amount_in(currency)
-    return Quote(
-        entry, None if amount is None else price_amount(amount, entry, sold_in(packages_on_sale(), currency))
-    )

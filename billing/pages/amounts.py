@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from billing.discounts.codes import price_with
+from billing.checkout.terms import terms_of_priced
+from billing.discounts.amounts import priced_by
 from billing.discounts.models import DiscountCode
 from billing.errors import AmountRefused, CodeRefused
 from billing.money import Money
-from billing.packages.amounts import PricedAmount, price_amount
+from billing.packages.amounts import PricedAmount
 from billing.packages.models import CustomAmount, Package
 from billing.packages.prices import sold_in
 from billing.packages.pricing import cost_per_thousand
@@ -58,14 +59,16 @@ def answer(
 ) -> AmountCard:
     """Return the card that says what the typed amount buys, or what is wrong with it."""
     try:
-        priced = price_amount(parse_amount(typed, signed=True), entry, packages)
+        both = priced_by(parse_amount(typed, signed=True), entry, packages)
     except NotAnAmount:
         return AmountCard(entry, typed, error=_("Enter an amount such as %s.") % entry.minimum.major)
     except AmountRefused as error:
         return AmountCard(entry, typed, error=error.message)
+    now, terms = both.now, terms_of_priced(both)
     if code is None:
-        return AmountCard(entry, typed, priced, price=priced.price)
+        return AmountCard(entry, typed, now, price=terms.price)
     try:
-        return AmountCard(entry, typed, priced, price=price_with(code, priced.price, []), code=code)
+        price = terms.with_code(code).price
     except CodeRefused as error:
-        return AmountCard(entry, typed, priced, price=priced.price, refused=error.message)
+        return AmountCard(entry, typed, now, price=terms.price, refused=error.message)
+    return AmountCard(entry, typed, now if code.stackable else both.regular, price=price, code=code)
