@@ -211,10 +211,10 @@ def _expiry(purchase: Purchase, arrives_at: datetime.datetime) -> datetime.datet
     """
     if purchase.credits_expire_at is not None:
         return purchase.credits_expire_at
+    if purchase.validity_days is None:  # first, as it takes no statement
+        return None
     if not purchase.account.has_holder:
         return _expiry_of_gift(purchase)
-    if purchase.validity_days is None:
-        return None
     return arrives_at + datetime.timedelta(days=purchase.validity_days)
 
 
