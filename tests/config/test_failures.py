@@ -66,7 +66,7 @@ def test_a_defect_is_a_500_in_the_callers_shape(signed_in: Any, monkeypatch: pyt
     def break_it(*_: object) -> None:
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("django.middleware.locale.LocaleMiddleware.process_request", break_it)
+    monkeypatch.setattr("accounts.languages.ActivateLanguage.__call__", break_it)
     assert_problem(signed_in.get(f"{API}packages"), 500, "error")
     page = signed_in.get("/credits/")
     assert (page.status_code, "secret" in page.content.decode()) == (500, False)
