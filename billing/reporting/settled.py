@@ -32,7 +32,8 @@ SELECT coalesce(made_at, created_at) FROM refunds_refund WHERE stripe_refund_id 
 UNION ALL
 SELECT made_at FROM refunds_dispute WHERE stripe_dispute_id = ANY (%(sources)s) AND made_at IS NOT NULL
 """
-COLUMNS = tuple(Sales.__dataclass_fields__)
+# Tax isn't settled apart from the rest.
+COLUMNS = tuple(name for name in Sales.__dataclass_fields__ if "tax" not in name)
 
 
 def fetch_movements() -> None:

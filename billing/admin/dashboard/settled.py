@@ -13,6 +13,9 @@ from billing.admin.dashboard.sheets import NOTHING_SOLD, SALES_COLUMNS, Asked, a
 from billing.reporting.selectors import Sales
 from billing.reporting.settled import settled_sales
 
+# Tax isn't settled apart from the rest.
+WITHOUT_TAX = [column for column in SALES_COLUMNS if column[0] != "tax"]
+
 
 def settled(asked: Asked) -> Sheet:
     """Return the sales that were settled in the reporting currency, and how many weren't."""
@@ -37,9 +40,9 @@ def settled(asked: Asked) -> Sheet:
             "Left out, as they were settled in another currency or not yet: %(number)s."
         )
         % {"number": sum(left_out.values())},
-        [("from", period.step_name), *SALES_COLUMNS, ("left_out", _("Left out"))],
+        [("from", period.step_name), *WITHOUT_TAX, ("left_out", _("Left out"))],
         [
-            (step, *sales_cells(asked, sold.get(step, Sales())), left_out.get(step, 0))
+            (step, *sales_cells(asked, sold.get(step, Sales()))[: len(WITHOUT_TAX)], left_out.get(step, 0))
             for step in sorted({*sold, *left_out}, reverse=True)
         ],
         empty=NOTHING_SOLD,
