@@ -325,6 +325,10 @@ BROKEN = [
     ("scheduled_grants_brought_their_lots", f"{SCHEDULE} 1, credits, price_minor - 1, %(lot)s {OF_PURCHASE}"),
     ("scheduled_grants_brought_their_lots", f"{SCHEDULE} 2, credits, price_minor, %(lot)s {OF_PURCHASE}"),
     (
+        "lines_add_up_and_brought_their_lots",
+        "UPDATE purchases_purchase SET package_code = 'several' WHERE id = %(purchase)s",
+    ),
+    (
         "credits_live_from_their_arrival",
         "UPDATE purchases_purchase SET validity_days = 7;"
         "UPDATE credits_lot SET expires_at = created_at + interval '8 days', extended_by = '2 days'",
