@@ -69,7 +69,7 @@ def test_a_code_lowers_what_the_credits_cost(
     run_worker()
     purchase.refresh_from_db()
     assert purchase.promotion_code == "FALL20"
-    assert "Promotion:   −€2.00 (FALL20)" in mail.outbox[-1].body
+    assert "Promotion code: −€2.00 (FALL20)" in mail.outbox[-1].body
     with connection.cursor() as cursor:
         cursor.execute("SELECT price, promotion, tax, amount_paid FROM credit_purchases")
         assert cursor.fetchall() == [tuple(Money(each, "eur").major for each in expected)]
