@@ -30,10 +30,10 @@ def language_of(user: User | None) -> str:
     return next((code for code in wanted if code in known), settings.LANGUAGE_CODE)
 
 
-def language_of_address(address: str) -> str:
-    """Return the language of the user with this email address. The site's if no user has it, or several do."""
+def language_of_address(address: str, sender: User | None = None) -> str:
+    """Return the language of the user with this email address. If no user has it, or several do, the sender's."""
     people = people_with(address)[:2]
-    return language_of(people[0] if len(people) == 1 else None)
+    return language_of(people[0] if len(people) == 1 else sender)
 
 
 def choose_language(user: User, code: str) -> None:

@@ -63,9 +63,11 @@ def send_mail(
         raise refused[0]
 
 
-def send_mail_to(template: str, context: Mapping[str, Any], address: str) -> None:
-    """Send a template to staff's common mailbox, in the language and zone of its user if a user has the address."""
-    with override(language_of_address(address)), timezone.override(zone_of_address(address)):
+def send_mail_to(template: str, context: Mapping[str, Any], address: str, sender: User | None = None) -> None:
+    """Send a template to an address, such as staff's common mailbox: in the language and zone of the user who has it,
+    else in the language of the user on whose behalf it is sent, or in the site's.
+    """
+    with override(language_of_address(address, sender)), timezone.override(zone_of_address(address)):
         _send(template, context, [address])
 
 

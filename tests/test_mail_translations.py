@@ -246,7 +246,8 @@ def send_gift_codes() -> None:
     for number, words in ((44, ""), (45, "66")):
         purchase = pending(numbered(number), package_name="55", account=ledger.open_escrow())
         gift = GiftOrder.objects.create(
-            purchase=purchase, recipient_email="9@9.77", recipient_name=words, message=words,
+            purchase=purchase, recipient_email="9@9.77" if words else numbered(46).email, recipient_name=words,
+            message=words,
             send_at=timezone.now(),
         )  # fmt: skip
         fulfil_purchase(purchase.pk, paid_report(purchase), SOURCE)

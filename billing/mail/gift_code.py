@@ -29,7 +29,7 @@ def send_gift_code(gift_id: UUID) -> bool:
         "redeem_url": link_of(delivery.code),
     }
     try:
-        send_mail_to("gift_code", context, gift.recipient_email)
+        send_mail_to("gift_code", context, gift.recipient_email, sender=gift.purchase.user)
     except (SMTPRecipientsRefused, AnymailRecipientsRefused):
         mark_failed(delivery)
         return False

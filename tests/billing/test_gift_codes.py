@@ -328,3 +328,12 @@ def test_who_was_to_get_a_gift_and_was_erased_gets_none(ada: User, sandbox: Sand
     assert again(gift).recipient_email == ""
     send_again(again(gift), "other@example.com", "")
     assert redeem_code(ada, mailed(gift)).amount == 1000
+
+
+def test_a_recipient_who_is_no_user_is_written_to_in_the_buyers_language(ada: User, sandbox: Sandbox) -> None:
+    User.objects.filter(pk=ada.pk).update(language="de")
+    gift = given(sandbox, ada, GiftWish("grace@example.com"))
+    mail.outbox.clear()
+    assert send_gift_code(gift.pk)
+    (letter,) = mail.outbox
+    assert 'lang="de"' in letter.message().as_string()
