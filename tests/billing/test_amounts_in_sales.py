@@ -71,4 +71,5 @@ def test_automatic_top_up_agrees_to_what_an_amount_buys_outside_of_a_sale(ada: U
     wish = Wish(Decimal(500), Decimal(100), amount=Decimal(10), currency="usd", consents=True)
     row = turn_on(ada, account, wish)
     assert int(row.agreed_credits or 0) == 1000
+    assert row.consent is not None
     assert "1,000 credits for $10.00" in row.consent.wording
