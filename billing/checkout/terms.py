@@ -211,7 +211,7 @@ class PurchaseTerms:
     @property
     def takes_promotion_code(self) -> bool:
         """Return whether a promotion code of Stripe's may lower the price: only where nothing of ours has."""
-        return self.price.minor > 0 and self.price == self.regular
+        return self.price.minor > 0 and self.price == self.regular and self.outside_sale is None
 
     @property
     def reduction(self) -> Money:
