@@ -5,17 +5,19 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from io import StringIO
+from threading import Barrier
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import close_old_connections
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import User
 from billing.currencies import SUPPORTED, smallest_step
+from billing.discounts.codes import find_code, require_use_left
 from billing.discounts.models import DiscountCode, DiscountUse
 from billing.discounts.pricing import less_amount, less_percent
 from billing.errors import CodeExpired, CodeMinimum, CodeNotForThis, CodeRefused, CodeUnknown, CodeUsedUp
@@ -27,6 +29,7 @@ from credits.proof.checking import find_violations
 from tests.billing.reporting import reconcile_now
 from tests.billing.syncing import at_stripe
 from tests.discounts.making import HOUR, buy, make_amount, make_code, make_sale
+from tests.receipts.papers import pending
 from tests.support.builders import UserFactory, put_on_sale
 from tests.support.sandbox import Sandbox
 
@@ -200,6 +203,26 @@ def test_the_last_use_has_one_winner_and_no_one_fails_otherwise(sandbox: Sandbox
         told = list(pool.map(order, buyers))
     assert sorted(told) == ["SPRING-20"] * 3 + ["code_used_up"] * 9
     assert (Purchase.objects.count(), counted(DiscountCode.objects.get())) == (3, 3)
+
+
+def test_without_its_lock_the_last_use_would_have_two_winners(ada: User) -> None:
+    """The control: who looks before the other has written finds a use left."""
+    code = make_code(max_uses=1)
+    both_looked = Barrier(2)
+
+    def order_unlocked(buyer: User) -> None:
+        try:
+            with transaction.atomic():
+                purchase = pending(buyer)
+                require_use_left(find_code(code.code), buyer, purchase.account)
+                both_looked.wait(timeout=20)
+                DiscountUse.objects.create(purchase=purchase, discount_code=code)
+        finally:
+            close_old_connections()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(order_unlocked, UserFactory.create_batch(2)))
+    assert counted(code) == 2
 
 
 def test_a_repeat_with_the_same_key_uses_the_code_once(sandbox: Sandbox, ada: User) -> None:
