@@ -255,8 +255,9 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
 
     @display(description=_("validity"))
     def validity(self, purchase: Purchase) -> Any:
-        days = purchase.validity_days
-        return _("no expiry") if days is None else ngettext("%s day", "%s days", days) % days
+        if several := {each.name: _validity(each.validity_days) for each in purchase.lines.all()}:
+            return pairs(several)
+        return _validity(purchase.validity_days)
 
     @display(description=_("OpenID subject"))
     def subject(self, purchase: Purchase) -> str:
@@ -386,3 +387,7 @@ class PurchaseAdmin(DownloadableList, LongListAdmin):
         else:
             message = _("Done. Status: %s.") % purchase.get_status_display()
             self.message_user(request, message, messages.SUCCESS)
+
+
+def _validity(days: int | None) -> str:
+    return str(_("no expiry")) if days is None else ngettext("%s day", "%s days", days) % days
