@@ -186,7 +186,30 @@ class DiscountUse(models.Model):
         return f"{self.discount_code_id}: {self.purchase_id}"
 
 
-class Sale(models.Model):
+class TimedOffer(models.Model):
+    """What lowers the price of some packages, or of all, between two moments."""
+
+    starts_at = models.DateTimeField(_("starts"))
+    ends_at = models.DateTimeField(_("ends"))
+    packages = models.ManyToManyField(
+        Package, verbose_name=_("packages"), blank=True, help_text=_("None: all packages.")
+    )
+    is_active = models.BooleanField(_("on"), default=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        abstract = True
+
+    def clean(self) -> None:
+        if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
+            raise ValidationError({"ends_at": _("The end must be after the start.")})
+
+    def is_on(self, now: datetime | None = None) -> bool:
+        now = now or timezone.now()
+        return self.is_active and self.starts_at <= now < self.ends_at
+
+
+class Sale(TimedOffer):
     """A percentage off packages for some time. Their prices stay as they are."""
 
     name = models.CharField(_("name"), max_length=100, help_text=_("Shown to buyers."))
@@ -196,13 +219,6 @@ class Sale(models.Model):
         decimal_places=2,
         validators=[MinValueValidator(Decimal("0.01")), MaxValueValidator(Decimal("99.99"))],
     )
-    starts_at = models.DateTimeField(_("starts"))
-    ends_at = models.DateTimeField(_("ends"))
-    packages = models.ManyToManyField(
-        Package, verbose_name=_("packages"), blank=True, help_text=_("None: all packages.")
-    )
-    is_active = models.BooleanField(_("on"), default=True)
-    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("sale")
@@ -218,16 +234,8 @@ class Sale(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def clean(self) -> None:
-        if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
-            raise ValidationError({"ends_at": _("The end must be after the start.")})
 
-    def is_on(self, now: datetime | None = None) -> bool:
-        now = now or timezone.now()
-        return self.is_active and self.starts_at <= now < self.ends_at
-
-
-class MultiBuy(models.Model):
+class MultiBuy(TimedOffer):
     """Free packages for who buys several at once: of every ``paid`` + ``free`` in a purchase, ``free`` cost nothing,
     the cheapest of all.
     """
@@ -237,18 +245,11 @@ class MultiBuy(models.Model):
     )
     paid = models.PositiveSmallIntegerField(_("buy"), default=2, validators=[MinValueValidator(1)])
     free = models.PositiveSmallIntegerField(_("get free"), default=1, validators=[MinValueValidator(1)])
-    starts_at = models.DateTimeField(_("starts"))
-    ends_at = models.DateTimeField(_("ends"))
-    packages = models.ManyToManyField(
-        Package, verbose_name=_("packages"), blank=True, help_text=_("None: all packages.")
-    )
     stackable = models.BooleanField(
         _("combines with a sale"),
         default=False,
         help_text=_("Otherwise it applies to the regular prices, if that is the better deal."),
     )
-    is_active = models.BooleanField(_("on"), default=True)
-    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("multi-buy")
@@ -263,14 +264,6 @@ class MultiBuy(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    def clean(self) -> None:
-        if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
-            raise ValidationError({"ends_at": _("The end must be after the start.")})
-
-    def is_on(self, now: datetime | None = None) -> bool:
-        now = now or timezone.now()
-        return self.is_active and self.starts_at <= now < self.ends_at
 
     def is_for(self, package: Package) -> bool:
         """Return whether the package counts. Uses prefetched packages."""
