@@ -1,0 +1,1 @@
+"""Run everything on several servers, on one machine: `make cluster`."""
