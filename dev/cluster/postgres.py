@@ -72,7 +72,7 @@ class Server:
     def value(self, query: str, parameters: Sequence[Any] = ()) -> Any:
         """Return the only value of the query's first row. Raises psycopg.OperationalError."""
         with self.connect() as connection:
-            row = connection.execute(query, parameters).fetchone()  # type: ignore[call-overload]
+            row = connection.execute(query, parameters).fetchone()
         return row[0] if row else None
 
     # --- Its life ---------------------------------------------------------------------------------------------
@@ -268,6 +268,6 @@ def _is_alive(process_id: int) -> bool:
     import psutil
 
     try:
-        return psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
