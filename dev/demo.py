@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -36,7 +37,7 @@ class Interrupted(Exception):
 def main() -> int:
     """Run until interrupted. Returns the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     processes = Processes(LOCAL / "log")
     try:
         Demo(processes).run()
@@ -147,7 +148,7 @@ class Demo:
         )
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def interrupt(number: int, frame: FrameType | None) -> None:
     raise Interrupted
 
 
@@ -212,11 +213,18 @@ class _Indented:
 
 def wait_until_answers(process: Process, url: str, patience_s: float) -> None:
     """Return once the process answers over HTTP. Raises `DemoError` if it ends or takes too long."""
+    if not wait_until_answers_at(url, patience_s, lambda: process.popen.poll() is None):
+        raise DemoError(f"The {process.name} did not start:\n{process.last_lines()}")
+
+
+def wait_until_answers_at(url: str, patience_s: float, runs: Callable[[], bool]) -> bool:
+    """Wait until ``url`` answers. Returns False if it doesn't in time, or its process no longer runs."""
     deadline = time.monotonic() + patience_s
     while not _answers(url):
-        if process.popen.poll() is not None or time.monotonic() > deadline:
-            raise DemoError(f"The {process.name} did not start:\n{process.last_lines()}")
+        if not runs() or time.monotonic() > deadline:
+            return False
         time.sleep(0.1)
+    return True
 
 
 def free_port() -> int:

@@ -47,7 +47,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 # A group of its own: Ctrl-C reaches only the parent, which then ends them in order.
                 start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, no lock
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - one system call, no lock
             )
         process = Process(name, popen, log)
         self.running.append(process)
@@ -77,7 +77,7 @@ def _signal_group(process: Process, number: signal.Signals) -> None:
         return  # it has already ended
 
 
-def _end_with_parent() -> None:
-    """Have Linux end the process if its parent is killed without a chance to clean up."""
+def end_with_parent() -> None:
+    """Have Linux end the process if its parent is killed without a chance to clean up. Called between fork and exec."""
     if LIBC is not None:
         LIBC.prctl(LINUX_PDEATHSIG, signal.SIGTERM)

