@@ -12,8 +12,11 @@ PACKAGES = {
     "git": "git",
     "node": "nodejs",
     "npm": "npm",
+    "pgbouncer": "pgbouncer",
     "redis-server": "redis-server",
 }
+# Debian keeps servers where only root looks.
+PLACES = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 CHROMIUM_NAMES = ("chromium", "/usr/bin/chromium", "chromium-browser", "google-chrome")
 
 
@@ -23,7 +26,7 @@ def find(program: str) -> str | None:
     if program == "chromium":
         named = os.environ.get("CHROMIUM")
         names = (named,) if named else CHROMIUM_NAMES
-    return next((path for name in names if (path := shutil.which(name))), None)
+    return next((path for name in names if (path := shutil.which(name, path=PLACES))), None)
 
 
 def why_not_run(program: str) -> str:

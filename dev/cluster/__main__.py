@@ -28,7 +28,9 @@ def main() -> int:
     try:
         cluster.start()
         bar.close()
-        print(f"Ready: {cluster.url}. Logs are in {cluster.folder / 'log'}. Ctrl-C ends everything.", flush=True)
+        print(
+            f"Ready: {cluster.url}. Logs are in {cluster.folder / 'log'}. Ctrl-C ends everything.", flush=True
+        )
         while True:
             time.sleep(1)
     except Interrupted:

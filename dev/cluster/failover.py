@@ -52,11 +52,11 @@ def bring_back(server: Server, primary: Server, servers: Sequence[Server]) -> st
     """Make the former primary a standby of the new one. Returns how: ``pg_rewind`` or ``pg_basebackup``."""
     try:
         server.rejoin(primary, servers)
-        return "pg_rewind"
     except ServerError:
         server.stop()
         server.follow(primary, servers)
         return "pg_basebackup"
+    return "pg_rewind"
 
 
 def _received(standbys: Sequence[Server]) -> dict[Server, int]:

@@ -77,7 +77,9 @@ class PgBouncer:
         (self.folder / "pgbouncer.ini").write_text(text)
         try:
             with psycopg.connect(
-                f"postgresql://{CONSOLE_USER}@127.0.0.1:{self.port}/pgbouncer", autocommit=True, connect_timeout=2
+                f"postgresql://{CONSOLE_USER}@127.0.0.1:{self.port}/pgbouncer",
+                autocommit=True,
+                connect_timeout=2,
             ) as console:
                 console.cursor().execute("RELOAD")
                 console.cursor().execute("RECONNECT")

@@ -153,7 +153,9 @@ class Server:
                 os.kill(each, signal.SIGKILL)
         while any(_is_alive(each) for each in [process_id, *children]):
             time.sleep(0.02)
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        # Until its parent has noticed, its number looks alive to the next start.
+        for lock in (self.data / "postmaster.pid", self.folder / f".s.PGSQL.{self.port}.lock"):
+            lock.unlink(missing_ok=True)
 
     def promote(self) -> None:
         """Make the standby the primary, and wait until it takes writes."""

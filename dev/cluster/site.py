@@ -59,7 +59,9 @@ def environment(site_url: str, sandbox_url: str, redis_port: int, mail: Path) ->
 
 
 def web(common: Mapping[str, str], bouncer: PgBouncer, port: int, release: Path) -> Program:
-    command = f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 1 --blocking-threads {THREADS}"
+    command = (
+        f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 1 --blocking-threads {THREADS}"
+    )
     return Program(
         [sys.executable, "-m", *command.split(), "config.wsgi:application"],
         {

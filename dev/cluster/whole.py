@@ -46,7 +46,9 @@ class Cluster:
         self.servers = [Server(name, FOLDER / name, free_port()) for name in SERVERS]
         self.primary = self.servers[0]
         self.release = ROOT
-        self.promotions: list[tuple[float, float]] = []  # from when the primary died to the new one's first second
+        self.promotions: list[
+            tuple[float, float]
+        ] = []  # from when the primary died to the new one's first second
         self._over = Event()
         self._turn = Lock()  # a restart of the web servers and a promotion don't mix
         self._watch = Thread(target=self._watch_primary, daemon=True)
@@ -119,7 +121,7 @@ class Cluster:
 
     def manage(self, *arguments: str) -> str:
         """Run one of manage.py's commands at the primary. Returns what it printed; raises ClusterError if it fails."""
-        return self._python("manage.py", *arguments)
+        return self.run_python("manage.py", *arguments)
 
     # --- What happens to it -----------------------------------------------------------------------------------
 
@@ -136,7 +138,9 @@ class Cluster:
             old, self.primary = self.primary, failover.replace(self.primary, self.servers)
             self.bouncer.lead_to(self.primary, self._other_than(old))
             self.promotions.append((begun, time.monotonic()))
-            self.say(f"{self.primary.name} was promoted {time.monotonic() - begun:.1f} s after {old.name} was gone")
+            self.say(
+                f"{self.primary.name} was promoted {time.monotonic() - begun:.1f} s after {old.name} was gone"
+            )
             how = failover.bring_back(old, self.primary, self.servers)
             self.bouncer.lead_to(self.primary, self.replica)
             self.say(f"{old.name} is a standby again, by {how}")
@@ -160,7 +164,12 @@ class Cluster:
 
     # --- Parts ------------------------------------------------------------------------------------------------
 
-    def _python(self, *command: str) -> str:
+    def run_python(self, *command: str) -> str:
+        """Run Python with this command line at the primary. Returns what it printed.
+
+        Raises:
+            ClusterError: it failed; the message is what it printed.
+        """
         done = site.run_command(self.common, self.servers, self.release, *command)
         if done.returncode:
             raise ClusterError(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-3000:]}")
@@ -170,7 +179,7 @@ class Cluster:
         self.keeper.start(name, site.web(self.common, self.bouncer, self.web_ports[name], self.release))
 
     def _start_sandbox(self, port: int) -> None:
-        events = self._python("-c", WANTED_EVENTS).strip()
+        events = self.run_python("-c", WANTED_EVENTS).strip()
         command = [sys.executable, "-m", "sandbox", "--port", str(port), "--app-url", self.url]
         command += ["--webhook-url", f"{self.url}{haproxy.WEBHOOK}", "--webhook-secret", site.WEBHOOK_SECRET]
         command += ["--webhook-events", events, "--state", str(FOLDER / "sandbox")]

@@ -1,0 +1,77 @@
+"""Do without prepared statements behind a pooler that loses them.
+
+PgBouncer in transaction mode gives each transaction another connection to PostgreSQL. From 1.21 on, and with
+``max_prepared_statements`` above 0, it prepares a client's statements on whichever it gives, under names of its own:
+https://www.pgbouncer.org/config.html#max_prepared_statements. Others don't, and a statement that was prepared a moment
+ago "does not exist".
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg.pq import ExecStatus
+
+logger = structlog.get_logger(__name__)
+
+PROBE = b"credits_probe"
+IS_KNOWN_BY_ITS_NAME = b"SELECT count(*) FROM pg_prepared_statements WHERE name = 'credits_probe'"
+
+
+class Pooler:
+    """What this process knows about its pooler: nothing until its first connection."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._keeps: bool | None = None
+
+    def keeps_prepared_statements(self, connection: psycopg.Connection[Any]) -> bool:
+        """Return whether it does; ask once, and warn once if it doesn't."""
+        with self._lock:
+            if self._keeps is None:
+                self._keeps = _renames(connection)
+                if not self._keeps:
+                    logger.warning(
+                        "prepared_statements_off",
+                        why="PGBOUNCER is true, and PgBouncer doesn't keep them: it is older than 1.21, or its "
+                        "max_prepared_statements is 0. The ledger works without them, somewhat slower.",
+                    )
+            return self._keeps
+
+
+POOLER = Pooler()
+
+
+def prepare_only_if_kept(connection: Any, pooler: Pooler = POOLER, **_signal: Any) -> None:
+    """Turn prepared statements off on a new connection, if they would be lost. A receiver of ``connection_created``."""
+    behind_pooler = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+    own: psycopg.Connection[Any] = connection.connection
+    if behind_pooler and own.prepare_threshold is not None and not pooler.keeps_prepared_statements(own):
+        own.prepare_threshold = None
+
+
+def _renames(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether a statement prepared under our name has another one at PostgreSQL.
+
+    In one transaction, so that both statements get the same connection to PostgreSQL.
+    """
+    pgconn = connection.pgconn
+    _check(pgconn.exec_(b"BEGIN"))
+    try:
+        _check(pgconn.prepare(PROBE, b"SELECT 1"))
+        answer = _check(pgconn.exec_(IS_KNOWN_BY_ITS_NAME))
+        renamed = answer.get_value(0, 0) == b"0"
+        if not renamed:
+            _check(pgconn.exec_(b"DEALLOCATE credits_probe"))
+    finally:
+        pgconn.exec_(b"COMMIT")
+    return renamed
+
+
+def _check(result: Any) -> Any:
+    if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+        raise psycopg.OperationalError(result.get_error_message())
+    return result
