@@ -121,8 +121,18 @@ class Load:
         captured = self._post(caller, "capture", path, key, {"amount": "1.5"})
         if captured.status_code == 201:
             self.log.acknowledge_spend(account, key, "1.5")
+            self._look_for(caller, account, key)
         else:
             self.log.note_oddity(f"capture: {captured.status_code} {captured.text[:200]}")
+
+    def _look_for(self, caller: Caller, account: str, key: str) -> None:
+        """Who wrote something sees it, whichever server answers."""
+        path = f"/api/v1/credits/accounts/{account}/entries?limit=200"
+        entries = caller.until_answered("own entries", "GET", path, headers=self.authorization).json()[
+            "entries"
+        ]
+        if key not in {entry["key"] for entry in entries}:
+            self.log.note_oddity(f"capture {key} was acknowledged, and isn't among the newest entries")
 
     def _read(self, caller: Caller) -> None:
         account = random.choice(self.accounts)  # noqa: S311
