@@ -11,6 +11,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
+from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
@@ -29,12 +30,23 @@ LOST = (ConnectorException, OperationalError)
 
 def run_worker() -> None:
     """Work until SIGTERM or SIGINT; jobs that are running then are completed."""
+    warn_of_pooler()
     # By default the pool waits longer after each try, up to minutes.
     connector = PsycopgConnector(
         kwargs=connector_params(), min_size=1, max_size=len(PLACES), timeout=10, reconnect_timeout=5
     )
     with app.replace_connector(connector):
         asyncio.run(_work(connector))
+
+
+def warn_of_pooler() -> None:
+    """Say that jobs start late behind PgBouncer in transaction mode: it loses LISTEN, and the worker has to look."""
+    if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
+        logger.warning(
+            "worker_behind_pooler",
+            why="PGBOUNCER is true: jobs start up to five seconds late. Give the worker a DATABASE_URL that leads "
+            "to PostgreSQL directly, and PGBOUNCER=false.",
+        )
 
 
 async def _work(connector: PsycopgConnector) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 from structlog.testing import capture_logs
 
 from config.environment import Environment
 from core.database.pooler import POOLER
 from core.database.prepared import PreparedStatements
+from core.jobs.worker import warn_of_pooler
 from dev.cluster.keeper import Keeper
 from dev.cluster.pgbouncer import BUILT, PgBouncer, keeps_prepared_statements
 from dev.cluster.postgres import Server
@@ -109,6 +110,14 @@ def test_many_clients_get_their_own_answers(bouncer: PgBouncer) -> None:
     with ThreadPoolExecutor(CLIENTS) as threads:
         found = list(threads.map(ask, range(CLIENTS)))
     assert found == [[(number % 3 + client,) for number in range(STATEMENTS)] for client in range(CLIENTS)]
+
+
+def test_a_worker_that_connects_through_it_is_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    with capture_logs() as logs:
+        warn_of_pooler()
+        monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+        warn_of_pooler()
+    assert [line["event"] for line in logs] == ["worker_behind_pooler"]
 
 
 def test_what_is_lost_is_not_prepared_and_said_once(bouncer: PgBouncer) -> None:
