@@ -7,7 +7,8 @@ VERSION=1.24.1
 SHA256=da72a3aba13072876d055a3e58dd4aba4a5de4ed6148e73033185245598fd3e0
 TARGET=$(cd "$(dirname "$0")/../.." && pwd)/.local/pgbouncer
 
-if [ -x "$TARGET/bin/pgbouncer" ]; then
+installed=$(PATH=$PATH:/usr/sbin pgbouncer --version 2>/dev/null | sed -n 's/^PgBouncer //p')
+if [ -x "$TARGET/bin/pgbouncer" ] || printf '1.21\n%s\n' "${installed:-0}" | sort --version-sort --check=quiet; then
     exit
 fi
 mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | sed -n 1p)}
