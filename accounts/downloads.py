@@ -18,6 +18,7 @@ from unfold.decorators import action
 
 from accounts.audit.models import HIDDEN
 from accounts.audit.recording import record_act
+from core.database.replica.reading import keep_reading, read_from_replica
 
 # Parameters of a list's URL that change how rows are shown, not which.
 HOW_IT_IS_SHOWN = {PAGE_VAR, ORDER_VAR, ALL_VAR}
@@ -44,12 +45,12 @@ class DownloadableList:
     @action(description=_("Download CSV"), url_path="download", permissions=["download"])  # type: ignore[untyped-decorator]  # unfold's
     def download(self, request: HttpRequest) -> StreamingHttpResponse:
         record_download(request, self.model, self.download_name)
-        return as_file(self.download_name, self.lines_of(_listed(self, request)))
+        return read_from_replica(
+            request, lambda: as_file(self.download_name, self.lines_of(_listed(self, request)))
+        )
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        page: HttpResponse = super().changelist_view(request, extra_context)  # type: ignore[misc]  # an admin's
+    def show_list(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        page: HttpResponse = super().show_list(request, extra_context)  # type: ignore[misc]  # an admin's
         if isinstance(page, TemplateResponse) and page.context_data is not None:
             for button in page.context_data.get("actions_list", []):
                 button["path"] = _with_the_lists_query(button["path"], request)
@@ -57,9 +58,9 @@ class DownloadableList:
 
 
 def as_file(name: str, lines: Iterator[str]) -> StreamingHttpResponse:
-    """Return a CSV file that is sent while it is written."""
+    """Return a CSV file that is sent while it is written, and read from where the current block reads."""
     return StreamingHttpResponse(
-        lines,
+        keep_reading(lines),
         content_type="text/csv; charset=utf-8",
         headers=file_headers(f"{name}-{timezone.now():%Y-%m-%d}.csv"),
     )

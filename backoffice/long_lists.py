@@ -13,13 +13,13 @@ from typing import Any
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import ValidationError
-from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.views import ChangeList
 
 from backoffice.read_only import ReadOnlyAdmin
 from core.database.keyset import behind
+from core.database.replica.routing import reading_connection
 
 BEYOND, BEFORE = "beyond", "before"
 SEPARATOR = ","
@@ -83,6 +83,7 @@ class LongChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
 class LongListAdmin(ReadOnlyAdmin):
     """The admin of a table that grows without end. ``get_ordering`` names columns in the order of an index."""
 
+    lists_from_replica = True
     sortable_by: Any = []
     show_facets = ShowFacets.NEVER  # each one is a count
 
@@ -146,7 +147,7 @@ def _first(rows: QuerySet[Any], order: list[str], count: int) -> list[Any]:
 
 def estimated_rows(model: type[Model]) -> int | None:
     """Return roughly how many rows the table has; None if PostgreSQL has not analysed it yet."""
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(ESTIMATE, [model._meta.db_table])
         estimate: int = cursor.fetchone()[0]
     return estimate if estimate > 0 else None

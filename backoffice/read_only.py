@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -12,12 +13,14 @@ from django.db.models import DecimalField, Field, IntegerField, Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from rest_framework.permissions import SAFE_METHODS
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 
 from backoffice.checks import PermissionChecks
 from backoffice.display import EMPTY
 from core.amounts.form_fields import AmountField, WholeNumberField
+from core.database.replica.reading import answer_from_replica
 
 RelatedPage = Callable[[Any], str]
 # Lookups of a column that its filter, and links to the list, use.
@@ -36,6 +39,8 @@ class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     asked_for: Sequence[str] = ()
     # Whether the audit records changes of a row; its page then links there.
     is_audited = False
+    # Whether the list may be some seconds old: it is then read from the replica. What staff did themselves is in it.
+    lists_from_replica = False
     # Links to related pages. Apps above this one add theirs: accounts and credits must not depend on billing.
     related_pages: list[RelatedPage] = []
 
@@ -77,6 +82,13 @@ class StaffMayLook(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     ) -> HttpResponse:
         if request.method == "POST" and not self._may_post(request):
             raise PermissionDenied
+        show = partial(self.show_list, request, extra_context)
+        if self.lists_from_replica and request.method in SAFE_METHODS:
+            return answer_from_replica(request, show)
+        return show()
+
+    def show_list(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Return the list's page, not rendered yet; what it reads may come from the replica."""
         response: HttpResponse = super().changelist_view(request, extra_context)
         return response
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from math import inf, nan
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
 from core.amounts.parsing import NotAnAmount, parse_amount
+from core.database.replica.settings import replica_settings
 
 REDIS = "django.core.cache.backends.redis.RedisCache"
 RATE = re.compile(r"(?P<count>\d+)/(?P<unit>[smhd])[a-z]*")
@@ -31,6 +33,36 @@ class Environment(Env):  # type: ignore[misc]  # environ is untyped
             return parse_amount(self.str(name, default=default))
         except NotAnAmount as error:
             raise ImproperlyConfigured(f"{name}: {error}.") from error
+
+    def positive(self, name: str, default: float) -> float:
+        """Read a number above 0. Raises ImproperlyConfigured, which names the variable."""
+        text = self.str(name, default=str(default))
+        try:
+            number = float(text)
+        except ValueError:
+            number = nan
+        if not 0 < number < inf:
+            raise ImproperlyConfigured(f"{name} is not a number above 0: {text}.")
+        return number
+
+    def replica(self, name: str, primary: dict[str, Any]) -> dict[str, Any] | None:
+        """Read the URL of a replica, which is reached like ``primary`` otherwise; None if it isn't set.
+
+        Raises:
+            ImproperlyConfigured: it is no URL of a PostgreSQL database; names the variable.
+        """
+        url = self.str(name, default="")
+        if not url:
+            return None
+        try:
+            found: dict[str, Any] = self.db_url_config(url)
+        except ValueError:
+            found = {}
+        if found.get("ENGINE") != self.DB_SCHEMES["postgresql"] or not found.get("NAME"):
+            raise ImproperlyConfigured(
+                f"{name} is not a URL such as postgresql://user:password@host:5432/credits."
+            )
+        return replica_settings(primary, found)
 
     def rate(self, name: str, default: str) -> tuple[int, int]:
         """Read a rate such as ``60/min`` as a count and seconds. Raises ImproperlyConfigured, naming the variable."""

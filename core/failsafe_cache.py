@@ -2,77 +2,30 @@
 
 The cache only counts requests, for limits that protect the site and don't affect its books, so its content may be lost
 at any time. Nobody is refused or delayed because the counter is away: a call without an answer within `PATIENCE_S`
-continues without one, and no call is made for `PAUSE_S`. Then one request tries; the others follow if it succeeds.
+continues without one, and none is made for some seconds (`core.breaker`). Then one request tries; the others follow if
+it succeeds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from threading import Lock
-from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
-import structlog
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-logger = structlog.get_logger(__name__)
-T = TypeVar("T")
+from core.breaker import Breaker
 
 PATIENCE_S = 0.1
-PAUSE_S = 5.0
-
-
-class Breaker:
-    """A process's knowledge of one server."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._is_away = False
-        self._ask_again_at = 0.0
-
-    def ask(self, call: Callable[[], T], instead: T) -> T:
-        """Return the server's answer; ``instead`` while there is none."""
-        if self._is_away and not self._may_try():
-            return instead
-        try:
-            answer = call()
-        except (RedisError, OSError) as error:
-            self._note_away(error)
-            return instead
-        if self._is_away:
-            self._note_back()
-        return answer
-
-    def _may_try(self) -> bool:
-        with self._lock:
-            now = monotonic()
-            if now < self._ask_again_at:
-                return False
-            self._ask_again_at = now + PAUSE_S
-            return True
-
-    def _note_away(self, error: Exception) -> None:
-        with self._lock:
-            self._ask_again_at = monotonic() + PAUSE_S
-            if not self._is_away:
-                self._is_away = True
-                logger.warning("cache_away", error=type(error).__name__)
-
-    def _note_back(self) -> None:
-        with self._lock:
-            if self._is_away:
-                self._is_away = False
-                logger.info("cache_back")
 
 
 @cache
 def breaker_of(servers: tuple[str, ...]) -> Breaker:
     """Return one breaker per process: Django creates a cache for each thread."""
-    return Breaker()
+    return Breaker("cache", RedisError, OSError)
 
 
 def failsafe(name: str, instead: Callable[..., Any]) -> Any:

@@ -25,6 +25,7 @@ from billing.reconciliation.models import ReconciliationFinding
 from billing.reconciliation.selectors import waiting_findings
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.selectors import disputes_to_answer
+from core.database.replica.reading import read_from_replica
 from credits.adjustments.models import Adjustment
 
 
@@ -41,12 +42,9 @@ class Waiting:
 
 def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the index page's context (unfold's hook)."""
-    return {
-        **context,
-        "waiting": what_waits(),
-        "dashboard": dashboard(request.GET.dict()),
-        "may_download": may_download(request),
-    }
+    asked = request.GET.dict()
+    shown = read_from_replica(request, lambda: {"waiting": what_waits(), "dashboard": dashboard(asked)})
+    return {**context, **shown, "may_download": may_download(request)}
 
 
 def what_waits() -> list[Waiting]:

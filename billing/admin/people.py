@@ -141,7 +141,7 @@ class PersonAdmin(UserAdmin):
     def export(self, request: HttpRequest, object_id: str) -> FileResponse:
         user: User = acted_on(self, request, object_id)
         record_download(request, user, "personal data")
-        return export_response(user)
+        return export_response(request, user)
 
     def has_erase_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Allow erasing others only, and superusers only to superusers."""

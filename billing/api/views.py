@@ -37,6 +37,8 @@ from billing.packages.prices import sold_in
 from billing.packages.selectors import all_packages, packages_on_sale
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.purchases.selectors import all_purchases, purchases_of
+from core.database.replica.reading import read_from_replica
+from core.database.replica.routing import note_seen
 from core.problems import problem_responses
 from credits.ledger.selectors import get_balance
 from credits.rates.exact_json import ExactJSONRenderer
@@ -147,6 +149,7 @@ class SessionView(APIView):
     )
     def get(self, request: Request, session_id: str) -> Response:
         purchase = confirm_session(_user(request), session_id, PurchaseEvent.Source.API)
+        note_seen()
         return Response(SessionSerializer(purchase).data)
 
 
@@ -161,7 +164,7 @@ class HistoryView(APIView):
     def get(self, request: Request) -> Response:
         query, user = _parsed(HistoryQuerySerializer(data=request.query_params)), _user(request)
         team = find_own(query["team"], user).team if "team" in query else None
-        return _page(purchases_of(user, query.get("status", ""), team), query, PurchaseSerializer)
+        return _page(request, purchases_of(user, query.get("status", ""), team), query, PurchaseSerializer)
 
 
 @extend_schema(tags=["Buying credits"])
@@ -189,7 +192,7 @@ class AdminPurchasesView(APIView):
     )
     def get(self, request: Request) -> Response:
         query = _parsed(AdminPageQuerySerializer(data=request.query_params))
-        return _page(all_purchases(query.get("status", "")), query, AdminPurchaseSerializer)
+        return _page(request, all_purchases(query.get("status", "")), query, AdminPurchaseSerializer)
 
 
 class NothingHereView(APIView):
@@ -204,8 +207,14 @@ class NothingHereView(APIView):
 
 
 def _page(
-    purchases: QuerySet[Purchase], query: dict[str, Any], serializer: type[PurchaseSerializer]
+    request: Request,
+    purchases: QuerySet[Purchase],
+    query: dict[str, Any],
+    serializer: type[PurchaseSerializer],
 ) -> Response:
-    rows = purchases[query["offset"] : query["offset"] + query["limit"]]
-    total = str(purchases.count())
-    return Response(serializer(rows, many=True).data, headers={TOTAL_COUNT: total})
+    def page() -> Response:
+        rows = purchases[query["offset"] : query["offset"] + query["limit"]]
+        total = str(purchases.count())
+        return Response(serializer(rows, many=True).data, headers={TOTAL_COUNT: total})
+
+    return read_from_replica(request, page)

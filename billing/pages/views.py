@@ -73,6 +73,8 @@ from billing.refunds.selectors import purchases_with_documents
 from billing.reporting.visits import note_visit
 from billing.tax import taxes_sales
 from core.amounts.parsing import NotAnAmount, parse_amount
+from core.database.replica.reading import read_from_replica, reads_from_replica
+from core.database.replica.routing import note_seen
 from core.uuids import as_uuid
 from credits.gifts.giving import are_offered as gifts_are_offered
 from credits.ledger.holders import sees_credits_of
@@ -97,6 +99,7 @@ def credits_page(request: HttpRequest) -> HttpResponse:
     if back := tell_who_comes_back(request):
         return back
     note_visit(request)
+    note_seen()
     return _shop(request, acting_team(request))
 
 
@@ -270,6 +273,7 @@ def success_page(request: HttpRequest) -> HttpResponse:
     except SessionNotFound as error:
         raise Http404(error.message) from error
     go_on_once_confirmed(purchase.account_id)
+    note_seen()
     context = {
         "purchase": purchase,
         "team": purchase.account.team,
@@ -302,6 +306,7 @@ def _refresh_seconds(purchase: Purchase) -> int | None:
 @never_cache
 @login_required
 @require_safe
+@reads_from_replica
 def history_page(request: HttpRequest) -> HttpResponse:
     """List the purchases of the active account, a page at a time, optionally of one status."""
     if back := tell_who_comes_back(request):
@@ -336,11 +341,10 @@ def download_my_data(request: HttpRequest) -> HttpResponseBase:
     except RateLimited:
         messages.error(request, _("You’ve just downloaded your data. Please try again in a minute."))
         return redirect("credits-statement")
-    return export_response(user)
+    return export_response(request, user)
 
 
-def export_response(user: User) -> FileResponse:
+def export_response(request: HttpRequest, user: User) -> FileResponse:
     """Stream a user's export from a temporary file."""
-    return FileResponse(
-        write_export(user), content_type="application/zip", headers=file_headers("my-data.zip")
-    )
+    written = read_from_replica(request, lambda: write_export(user))
+    return FileResponse(written, content_type="application/zip", headers=file_headers("my-data.zip"))

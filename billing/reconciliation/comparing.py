@@ -2,7 +2,8 @@
 
 The sweeper looks at purchases that stay open too long. A reconciliation goes through a period a page at a time, with
 nothing in memory between pages: Stripe's sessions and invoices, our purchases, subscriptions of both sides, Stripe's
-refunds and disputes (docs/decisions/reconciliation.md).
+refunds and disputes (docs/decisions/reconciliation.md). A page's rows are read from the replica once it has all that
+is committed now; what is repaired is read again, and locked, on the primary.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from billing.reconciliation.models import ReconciliationRun, SeenPurchase
 from billing.reconciliation.page import SOURCE, Page
 from billing.reconciliation.reversals import compare_disputes, compare_refunds, issue_unanswered_refunds
 from billing.reconciliation.subscriptions import compare_own_subscriptions, compare_subscriptions
+from core.database.replica.reading import read_from_replica
 from credits.ledger.models import Entry
 
 log = structlog.get_logger(__name__)
@@ -107,7 +109,7 @@ def _unsettled(before: datetime.datetime) -> list[Purchase]:
 
 def _compare_sessions(page: Page) -> None:
     listed = provider().sessions_page(page.start, page.end, page.cursor)
-    purchases = purchases_of_sessions(listed.items)
+    purchases = read_from_replica(None, lambda: purchases_of_sessions(listed.items))
     for session in listed.items:
         purchase = purchases.get(session.id)
         if purchase is not None and purchase.stripe_session_id != session.id:
@@ -151,7 +153,7 @@ def _note_unknown(session: CheckoutSession, page: Page) -> None:
 
 def _compare_purchases(page: Page) -> None:
     """Ask Stripe about purchases that its list didn't include, and compare credits with the ledger."""
-    rows = list(_purchases_after(page)[:PURCHASES_PAGE])
+    rows = read_from_replica(None, lambda: list(_purchases_after(page)[:PURCHASES_PAGE]))
     seen = SeenPurchase.objects.filter(run_id=page.run_id, purchase_id__in=[row.pk for row in rows])
     seen_ids = set(seen.values_list("purchase_id", flat=True))
     for purchase in rows:
@@ -217,7 +219,8 @@ def _compare_ledger(purchase_ids: list[UUID], page: Page) -> None:
         account_id=OuterRef("account_id"), key=Concat(Value("purchase:"), Cast(OuterRef("pk"), CharField()))
     )
     rows = Purchase.objects.filter(pk__in=purchase_ids).annotate(is_granted=Exists(granted))
-    for purchase_id, status, is_granted in rows.values_list("pk", "status", "is_granted"):
+    compared = rows.values_list("pk", "status", "is_granted")
+    for purchase_id, status, is_granted in read_from_replica(None, lambda: list(compared)):
         if status in Purchase.CREDITED and not is_granted:
             page.open.append(Finding("completed_without_credits", "no entry in the ledger", str(purchase_id)))
         elif status not in Purchase.CREDITED and is_granted:

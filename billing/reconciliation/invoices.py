@@ -19,6 +19,7 @@ from billing.reconciliation.syncing import bring_up_to_date, not_granted, rows_o
 from billing.subscriptions.invoices import PAID
 from billing.subscriptions.models import Subscription, SubscriptionInvoice
 from billing.subscriptions.selectors import plans_are_used
+from core.database.replica.reading import read_from_replica
 from core.uuids import as_uuid
 
 # Not final: nothing was asked for yet.
@@ -32,8 +33,8 @@ def compare_invoices(page: Page) -> None:
         return
     listed = provider().invoices_page(page.start, page.end, page.cursor)
     invoices = [one for one in listed.items if one.subscription.subscription_id and one.status != DRAFT]
-    rows = rows_of(one.subscription for one in invoices)
-    kept = _kept(one.id for one in invoices)
+    rows = read_from_replica(None, lambda: rows_of(one.subscription for one in invoices))
+    kept = read_from_replica(None, lambda: _kept(one.id for one in invoices))
     synced: set[UUID] = set()
     for invoice in invoices:
         row = rows.get(invoice.subscription)

@@ -25,6 +25,7 @@ from billing.refunds.disputes import apply_dispute, record_dispute
 from billing.refunds.models import Dispute, Refund
 from billing.refunds.refunding import close_refund, issue_refund, record_refund
 from billing.refunds.reversals import amount_of, counted, standing_reversals
+from core.database.replica.reading import read_from_replica
 from credits.ledger.models import Clawback
 
 log = structlog.get_logger(__name__)
@@ -33,17 +34,17 @@ Reported = ProviderRefund | ProviderDispute
 
 def compare_refunds(listed: Sequence[ProviderRefund], report: Report, source: Source) -> None:
     """Record the refunds on a page of Stripe's list that are missing or outdated here."""
-    known = Refund.objects.select_related("payment__purchase").in_bulk(
-        [refund.id for refund in listed], field_name="stripe_refund_id"
-    )
+    refunds = Refund.objects.select_related("payment__purchase")
+    ids = [refund.id for refund in listed]
+    known = read_from_replica(None, lambda: refunds.in_bulk(ids, field_name="stripe_refund_id"))
     _compare(listed, known, report, source)
 
 
 def compare_disputes(listed: Sequence[ProviderDispute], report: Report, source: Source) -> None:
     """Record the disputes on a page of Stripe's list that are missing or outdated here."""
-    known = Dispute.objects.select_related("payment__purchase").in_bulk(
-        [dispute.id for dispute in listed], field_name="stripe_dispute_id"
-    )
+    disputes = Dispute.objects.select_related("payment__purchase")
+    ids = [dispute.id for dispute in listed]
+    known = read_from_replica(None, lambda: disputes.in_bulk(ids, field_name="stripe_dispute_id"))
     _compare(listed, known, report, source)
 
 
@@ -90,11 +91,8 @@ def _compare(
 def _ours(listed: Sequence[Reported]) -> Iterable[Reported]:
     """Return those of our payments; another product may use the same Stripe account."""
     payments = known_payments([one.payment_intent_id for one in listed], [one.charge_id for one in listed])
-    ours = {
-        name
-        for names in payments.values_list("stripe_payment_intent_id", "stripe_charge_id")
-        for name in names
-    }
+    named = payments.values_list("stripe_payment_intent_id", "stripe_charge_id")
+    ours = {name for names in read_from_replica(None, lambda: list(named)) for name in names}
     return [one for one in listed if (one.payment_intent_id or one.charge_id) in ours - {""}]
 
 

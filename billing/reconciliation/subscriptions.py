@@ -15,6 +15,7 @@ from billing.reconciliation.page import Page
 from billing.reconciliation.syncing import bring_up_to_date, rows_of, state_at_stripe, state_of
 from billing.subscriptions.models import Subscription
 from billing.subscriptions.syncing import terms_at
+from core.database.replica.reading import read_from_replica
 from core.uuids import as_uuid
 
 # Rows per page of our subscriptions.
@@ -29,7 +30,7 @@ def compare_subscriptions(page: Page) -> None:
         return
     listed = provider().subscriptions_page(page.cursor)
     refs = {one.id: SubscriptionRef(one.id, one.reference) for one in listed.items}
-    rows = rows_of(refs.values())
+    rows = read_from_replica(None, lambda: rows_of(refs.values()))
     for reported in listed.items:
         row = rows.get(refs[reported.id])
         if row is not None or as_uuid(reported.reference):
@@ -60,7 +61,8 @@ def compare_own_subscriptions(page: Page) -> None:
     seen = SeenSubscription.objects.filter(run_id=page.run_id, subscription_id=OuterRef("pk"))
     alive = Subscription.objects.exclude(status__in=Subscription.ENDED).exclude(stripe_subscription_id=None)
     after = Q(pk__gt=page.cursor) if page.cursor else Q()
-    rows = list(alive.filter(after, ~Exists(seen)).order_by("pk")[:OWN_PAGE])
+    unseen = alive.filter(after, ~Exists(seen)).order_by("pk")[:OWN_PAGE]
+    rows = read_from_replica(None, lambda: list(unseen))
     for row in rows:
         page.beat()
         page.subscriptions += 1

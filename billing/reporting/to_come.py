@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
-
 from accounts.time_zones import site_zone
 from billing.refunds.claims_sql import CLAIMS_ON_STAGGERED, STAGGERED
+from core.database.replica.routing import reading_connection
 from core.days import start_of
 
 # What is paid for is to come from its first lot on, until its own arrives. A reversal takes what has no lot; a closed
@@ -68,7 +67,7 @@ def to_come_by_day(last: datetime.date, currency: str) -> dict[datetime.date, To
         "currency": currency,
         "end": start_of(last + datetime.timedelta(days=1)),
     }
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(BY_DAY, facts)
         return {day: ToCome(*sums) for day, *sums in cursor.fetchall()}
 

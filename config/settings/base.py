@@ -37,6 +37,9 @@ APPEND_SLASH = True
 
 # PostgreSQL's time limits for this program; apply them to a database's OPTIONS with `with_time_limits`.
 DATABASE_TIME_LIMITS = time_limits_of(this_program())
+DATABASE_ROUTERS = ["core.database.replica.routing.ReplicaRouter"]
+# How many seconds behind the primary the replica may be and still be read.
+DATABASE_REPLICA_LAG_SECONDS = env.positive("DATABASE_REPLICA_LAG_SECONDS", default=10)
 # Per web process. Granian's own variable, as the image sets it.
 WEB_THREADS = env.int("GRANIAN_BLOCKING_THREADS", default=8)
 
@@ -104,6 +107,7 @@ MIDDLEWARE = [
     "config.middleware.RequestLog",
     "config.unstorable_requests.RefuseUnstorableText",
     "core.service_fast_path.ServiceFastPath",  # what follows is for browsers
+    "core.database.replica.own_writes.KeepOwnWrites",
     "csp.middleware.CSPMiddleware",
     "config.middleware.AdminContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",

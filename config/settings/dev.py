@@ -33,6 +33,8 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 DATABASES = {"default": database_settings(env("DATABASE_URL", default=""))}
 DATABASES["default"]["OPTIONS"] = with_time_limits(DATABASES["default"]["OPTIONS"], DATABASE_TIME_LIMITS)
 DATABASES["default"]["OPTIONS"]["application_name"] = this_program()
+if replica := env.replica("DATABASE_REPLICA_URL", DATABASES["default"]):
+    DATABASES["replica"] = replica
 
 SANDBOX_URL = env("SANDBOX_URL", default="http://localhost:8001").rstrip("/")
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", default="sk_test_sandboxsandboxsandboxsandbox")

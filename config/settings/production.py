@@ -42,6 +42,9 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "reconnect_timeout": 5,
 }
 
+if replica := env.replica("DATABASE_REPLICA_URL", DATABASES["default"]):
+    DATABASES["replica"] = replica
+
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 REST_FRAMEWORK["NUM_PROXIES"] = int(BEHIND_PROXY)

@@ -1,4 +1,7 @@
-"""Run the hot path's statements: prepared, on Django's connection, in one round trip."""
+"""Run the hot path's statements: prepared, on Django's connection, in one round trip.
+
+`select` runs queries; `call` and `call_undoably` run what writes or decides, on the primary.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, connections
+from django.db import DataError, IntegrityError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from core.database.prepared import PreparedStatements
+from core.database.replica.routing import PRIMARY, before_write, reading_place
 
 Row = tuple[Any, ...]
 
@@ -23,8 +28,22 @@ def call(statement: str, arguments: Sequence[Any]) -> list[Row]:
     Django's cursor puts the arguments into each statement's text, so PostgreSQL parses and plans it every time. This
     one sends them separately and lets the server keep the plan, if DATABASE_PREPARED_STATEMENTS allows it. Code that
     watches Django's statements (tests that count them, debugging) still sees them.
+
+    Raises:
+        WriteWhileReading: the code around it promised only to read.
     """
-    connection = connections[DEFAULT_DB_ALIAS]  # not its proxy, which looks it up again for each attribute
+    before_write()
+    return _run(
+        connections[PRIMARY], statement, arguments
+    )  # not its proxy, which looks it up for each attribute
+
+
+def select(statement: str, arguments: Sequence[Any]) -> list[Row]:
+    """Return a query's rows as `call` does; inside `reading_from_replica` they are the replica's."""
+    return _run(connections[reading_place()], statement, arguments)
+
+
+def _run(connection: BaseDatabaseWrapper, statement: str, arguments: Sequence[Any]) -> list[Row]:
     if connection.queries_logged or connection.execute_wrappers:
         with connection.cursor() as watched:
             watched.execute(statement, arguments)
@@ -33,7 +52,7 @@ def call(statement: str, arguments: Sequence[Any]) -> list[Row]:
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
-        return _run(connection.connection, statement, arguments)
+        return _run_prepared(connection.connection, statement, arguments)
 
 
 def call_undoably(statement: str, arguments: Sequence[Any]) -> list[Row]:
@@ -41,9 +60,10 @@ def call_undoably(statement: str, arguments: Sequence[Any]) -> list[Row]:
 
     There it runs behind a savepoint, sent in the same round trip; alone it needs none.
     """
-    connection = connections[DEFAULT_DB_ALIAS]
+    connection = connections[PRIMARY]
     if not connection.in_atomic_block:
         return call(statement, arguments)
+    before_write()
     with connection.cursor() as cursor:
         try:
             cursor.execute(f"SAVEPOINT {UNDO}; {statement}; RELEASE SAVEPOINT {UNDO}", arguments)
@@ -55,7 +75,7 @@ def call_undoably(statement: str, arguments: Sequence[Any]) -> list[Row]:
         return rows
 
 
-def _run(connection: psycopg.Connection[Any], statement: str, arguments: Sequence[Any]) -> list[Row]:
+def _run_prepared(connection: psycopg.Connection[Any], statement: str, arguments: Sequence[Any]) -> list[Row]:
     kept: PreparedStatements | None = getattr(connection, KEPT, None)
     if kept is None:
         kept = PreparedStatements(connection)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.conf import settings
 from msgspec import UNSET, Raw
 
 from accounts.clients.models import Scope
+from core.database.replica.reading import read_from_replica
 from credits.api.cursors import read_cursor, write_cursor
 from credits.api.endpoints import Answer, Call, operation
 from credits.api.parsing import read_id
@@ -47,6 +50,10 @@ def list_entries(call: Call, asked: EntriesQuery, account: str) -> Answer:
     account_id = read_id(account, UnknownAccount)
     before = read_cursor(asked.cursor)
     call.count(account_id)
+    return read_from_replica(call.request, partial(_entries_page, call, asked, account_id, before))
+
+
+def _entries_page(call: Call, asked: EntriesQuery, account_id: UUID, before: int | None) -> Answer:
     standing = find_balance(account_id)
     if standing.account_id is None:
         return Answer(EntriesPage(entries=[]), standing)

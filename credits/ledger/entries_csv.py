@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from core.csv_lines import csv_lines
+from core.database.replica.reading import again_on_primary
 from core.database.row_batches import in_row_batches
 from credits.formatting import csv_row, plain
 from credits.ledger.models import Account, Entry
@@ -21,7 +23,8 @@ OLDEST_FIRST = ["created_at", "id"]
 
 def entries_csv(entries: QuerySet[Entry], order: list[str]) -> Iterator[str]:
     """Stream the entries, a line each, in constant memory."""
-    return csv_lines(COLUMNS, map(rows_of, entry_batches(entries, order)))
+    batches = entry_batches(entries, order)
+    return csv_lines(COLUMNS, (again_on_primary(partial(rows_of, batch)) for batch in batches))
 
 
 def entry_batches(entries: QuerySet[Entry], order: list[str]) -> Iterator[list[Entry]]:

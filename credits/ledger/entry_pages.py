@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from core.database.statements import call
+from core.database.statements import select
 from credits.ledger.models import Entry
 
 # Above every version, for the first page.
@@ -54,10 +54,10 @@ def page_of_entries(
     """Return up to ``limit`` entries with a version below ``before``, of one kind or of all. One query by key."""
     until = [account_id, before or NO_END]
     if kind is None:
-        rows = call(ENTRIES + NEWEST_FIRST, [*until, limit + 1])
+        rows = select(ENTRIES + NEWEST_FIRST, [*until, limit + 1])
     elif kind == Entry.Kind.SPEND:
-        rows = call(SPENDS + NEWEST_FIRST, [*until, limit + 1])
+        rows = select(SPENDS + NEWEST_FIRST, [*until, limit + 1])
     else:
-        rows = call(OTHERS + NEWEST_FIRST, [*until, kind, limit + 1])
+        rows = select(OTHERS + NEWEST_FIRST, [*until, kind, limit + 1])
     shown = [EntryRow(*row) for row in rows[:limit]]
     return EntryPage(shown, shown[-1].version if len(rows) > limit else None)

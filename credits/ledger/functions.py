@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from django.db import connection
+from core.database.replica.routing import reading_connection
 
 FOLDER = Path(__file__).parent / "sql"
 
@@ -28,7 +28,7 @@ DEFINITION = re.compile(r"(.*?)AS \$function\$(.*)\$function\$\n", re.DOTALL)
 def altered_functions() -> Iterator[tuple[str, str]]:
     """Yield each function that isn't in the database as its file says, and what is wrong with it."""
     files = _files()
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(INSTALLED)
         installed = cursor.fetchall()
     for name in sorted(files.keys() - {name for name, _ in installed}):

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.teams.models import Team
-from core.database.statements import call
+from core.database.statements import call, select
 from credits.errors import UnknownAccount
 from credits.ledger import refusals
 from credits.ledger.models import Account, Entry, Hold, Lot
@@ -92,15 +92,15 @@ def get_balance(owner: User, team: Team | None = None) -> Balance:
 def standing_of(owner: User, team: Team | None = None) -> Standing | None:
     """Return the balance of the owner's account, or of the team's, in one query by key; None if there is none yet."""
     if team is not None:
-        found = call(f"{BALANCE} WHERE a.team_id = %s", [team.pk])
+        found = select(f"{BALANCE} WHERE a.team_id = %s", [team.pk])
     else:
-        found = call(f"{BALANCE} WHERE a.owner_id = %s", [owner.pk])
+        found = select(f"{BALANCE} WHERE a.owner_id = %s", [owner.pk])
     return Standing(*found[0]) if found else None
 
 
 def standing_of_account(account: Account) -> Standing:
     """Return the account's current balance."""
-    return Standing(*call(f"{BALANCE} WHERE a.id = %s", [account.pk])[0])
+    return Standing(*select(f"{BALANCE} WHERE a.id = %s", [account.pk])[0])
 
 
 def find_balance(account_or_holder: UUID) -> Balance:
@@ -109,7 +109,7 @@ def find_balance(account_or_holder: UUID) -> Balance:
     Raises:
         UnknownAccount: nothing has this id.
     """
-    found = call(f"{BALANCE} WHERE a.id = %s OR a.owner_id = %s OR a.team_id = %s", [account_or_holder] * 3)
+    found = select(f"{BALANCE} WHERE a.id = %s OR a.owner_id = %s OR a.team_id = %s", [account_or_holder] * 3)
     if found:
         return Standing(*found[0])
     if User.objects.filter(pk=account_or_holder).exists():

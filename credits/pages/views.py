@@ -33,6 +33,7 @@ from accounts.teams.shown_account import (
 )
 from accounts.teams.switching import acting_team
 from accounts.time_zones import zone_of, zone_options
+from core.database.replica.reading import keep_reading, reads_from_replica
 from core.errors import DomainError
 from credits.formatting import credits_amount, plain
 from credits.gifts import giving as gifts
@@ -79,6 +80,7 @@ def _zone(request: HttpRequest) -> ZoneInfo:
 
 @page
 @require_safe
+@reads_from_replica
 def statement_page(request: HttpRequest) -> HttpResponse:
     """Show every entry of the account that the user acts for, and the lots that remain."""
     if HEADER in request.headers and request.headers[HEADER] != account_key(acting_team(request)):
@@ -89,6 +91,7 @@ def statement_page(request: HttpRequest) -> HttpResponse:
 
 @page
 @require_safe
+@reads_from_replica
 def statement_csv(request: HttpRequest) -> HttpResponseBase:
     """Download the selected entries, of the account that the page with the link was shown for."""
     team = acting_team(request)
@@ -100,7 +103,7 @@ def statement_csv(request: HttpRequest) -> HttpResponseBase:
     if standing is None:
         raise Http404
     month = parse_month(request.GET.get("month", ""))
-    content = csv_of(_selection(request, standing, month), _zone(request))
+    content = keep_reading(csv_of(_selection(request, standing, month), _zone(request)))
     name = f"statement-{month}.csv" if month else "statement.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(content, content_type="text/csv; charset=utf-8", headers=headers)

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 
 from django.db import connection, transaction
 
+from core.database.replica.routing import reading_connection, reading_place
+
 # Spends queue behind a waiting lock: better no head than a queue.
 LONGEST_WAIT = "2s"
 MOMENT = "%Y%m%dT%H%M%S.%fZ"
@@ -71,7 +73,7 @@ def take_head() -> Head:
 def head_at(moment: datetime) -> Head:
     """Return the head at that moment. It never changes unless somebody changes the past."""
     digest = hashlib.sha256()
-    with transaction.atomic(), connection.chunked_cursor() as cursor:
+    with transaction.atomic(using=reading_place()), reading_connection().chunked_cursor() as cursor:
         cursor.execute(LAST_ENTRIES, [moment])
         for account_id, version, seal in cursor:
             digest.update(f"{account_id}|{version}|{bytes(seal).hex()}\n".encode())

@@ -14,9 +14,9 @@ from functools import cache
 from itertools import chain
 
 from django.apps import apps
-from django.db import connection
 from django.db.models import Model
 
+from core.database.replica.routing import reading_connection
 from credits.ledger.functions import altered_functions
 from credits.proof.clawback_invariants import OF_CLAWBACKS
 from credits.proof.invariants import OF_BOOKS
@@ -64,7 +64,7 @@ def find_violations() -> Iterator[Violation]:
 
 
 def _violations_of(invariant: str, query: str) -> Iterator[Violation]:
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(query)
         for subject, detail in cursor:
             yield Violation(invariant, subject, detail)
@@ -81,7 +81,7 @@ def _disarmed_guards() -> Iterator[Violation]:
 def _altered_trigger_functions() -> Iterator[tuple[str, str]]:
     """Yield functions of declared triggers whose body isn't what pgtrigger would write."""
     declared = _trigger_functions()
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(
             "SELECT proname, prosrc FROM pg_proc WHERE proname = ANY (%s) AND pg_function_is_visible(oid)",
             [list(declared)],
@@ -114,7 +114,7 @@ def _guards_of_models() -> Iterator[tuple[str, str]]:
 
 
 def _armed_guards() -> set[tuple[str, str]]:
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute("""
             SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
                 WHERE t.tgenabled IN ('O', 'A') AND NOT t.tgisinternal

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from decimal import Decimal
 
-from django.db import connection
 from django.utils import timezone
 
+from core.database.replica.routing import reading_connection
 from credits.ledger.models import Entry, Lot
 from credits.statement.reading import BUT_SPENDS
 
@@ -97,7 +97,7 @@ def moved_by_kind(lot: Lot) -> dict[Entry.Kind, Decimal]:
 
 
 def _by_kind(lot: Lot) -> list[tuple[str, Decimal, Decimal]]:
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(BY_KIND, [BUT_SPENDS, lot.account_id, lot.pk])
         rows: list[tuple[str, Decimal, Decimal]] = cursor.fetchall()
     return rows

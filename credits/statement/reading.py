@@ -15,14 +15,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
+from core.database.replica.reading import again_on_primary
+from core.database.replica.routing import reading_connection
 from core.uuids import as_uuid
 from credits.gifts.giving import REFERENCE
 from credits.gifts.models import Gift
@@ -153,7 +155,7 @@ def moments(standing: Standing, instants: Sequence[datetime]) -> list[Moment]:
         "newest": standing.version,
         "account": standing.account_id,
     }
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(LAST_ENTRIES_BEFORE, arguments)
         rows = cursor.fetchall()
     return [Moment(at, version, balance) for at, (version, balance) in zip(instants, rows, strict=True)]
@@ -168,7 +170,7 @@ def totals(account_id: UUID, bounds: Sequence[Moment]) -> list[Totals]:
         "first": bounds[0].version + 1,
         "last": bounds[-1].version,
     }
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(CAME_IN, arguments)
         came_in: dict[int, Decimal] = dict(cursor.fetchall())
     return [
@@ -193,9 +195,13 @@ def rows_of(selection: Selection) -> Iterator[list[Entry]]:
     keeps no transaction open. Entries booked meanwhile aren't included.
     """
     before: int | None = None
-    while batch := list(_entries(selection, before).defer("hash", "metadata")[:ROWS_AT_ONCE]):
+    while batch := again_on_primary(partial(_batch, selection, before)):
         yield batch
         before = batch[-1].version
+
+
+def _batch(selection: Selection, before: int | None) -> list[Entry]:
+    return list(_entries(selection, before).defer("hash", "metadata")[:ROWS_AT_ONCE])
 
 
 def first_entry_at(standing: Standing) -> datetime | None:

@@ -12,12 +12,12 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.search import users_named
 from accounts.teams.models import Team
+from core.database.replica.routing import reading_connection
 from core.uuids import as_uuid
 from credits.adjustments.models import Adjustment
 from credits.ledger.models import Account, Entry, Hold, Lot
@@ -113,7 +113,7 @@ def rows_named(rows: QuerySet[Named], word: str) -> QuerySet[Named]:
 
 def entries_with_key(key: str) -> list[int]:
     """Return the entries with this business key, in any account."""
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(KEYED, [key])
         return [entry_id for (entry_id,) in cursor.fetchall()]
 

@@ -16,7 +16,7 @@ from django.core.cache import cache
 
 from accounts.clients.api_keys import create_key
 from config.environment import Environment
-from core import failsafe_cache
+from core import breaker
 from dev.demo import free_port
 from tests.billing.calling import API, browser_of, post_json
 from tests.credits.builders import funded
@@ -90,7 +90,7 @@ def redis_server(settings: Any, tmp_path: Path) -> Iterator[subprocess.Popen[byt
 def test_a_cache_that_comes_back_counts_again(
     redis_server: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(failsafe_cache, "PAUSE_S", 0.5)
+    monkeypatch.setattr(breaker, "PAUSE_S", 0.5)
     assert cache.add("seen", 1)
     with pytest.raises(ValueError, match="not found"):
         cache.incr("unseen")

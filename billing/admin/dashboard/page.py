@@ -25,6 +25,7 @@ from billing.admin.downloads import may_download
 from billing.admin.figure import Choice
 from billing.purchases.models import Purchase
 from billing.reporting.selectors import currencies_sold, sales_counted_at
+from core.database.replica.reading import read_from_replica
 from core.days import day_of
 from credits.reporting.selectors import ledger_counted_at
 
@@ -99,7 +100,10 @@ def figures_file(request: HttpRequest, code: str) -> HttpResponseBase:
     if code not in files:
         raise Http404(code)
     record_download(request, Purchase, code)
-    return as_file(code, files[code](_asked(request.GET.dict(), currencies_sold())).csv())
+    asked = request.GET.dict()
+    return read_from_replica(
+        request, lambda: as_file(code, files[code](_asked(asked, currencies_sold())).csv())
+    )
 
 
 def _sheets() -> dict[str, Callable[[Asked], Sheet]]:

@@ -72,8 +72,12 @@ class InboxEventAdmin(LongListAdmin):
         asked = request.GET.copy()
         window = (asked.pop(WINDOW, None) or [DAY])[-1]
         request.GET = asked  # type: ignore[assignment]  # a copy, which Django intends to be changed
-        figures = {} if asked else {"inbox": figures_of(window)}
-        return super().changelist_view(request, {**(extra_context or {}), **figures})
+        return super().changelist_view(request, {**(extra_context or {}), WINDOW: window})
+
+    def show_list(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        asked = extra_context or {}
+        figures = {} if request.GET else {"inbox": figures_of(asked.get(WINDOW, DAY))}
+        return super().show_list(request, {**asked, **figures})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboxEvent]:
         events: QuerySet[InboxEvent] = super().get_queryset(request)

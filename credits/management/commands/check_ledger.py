@@ -6,8 +6,10 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import connection, transaction
+from django.db import transaction
 
+from core.database.replica.commands import add_replica_option, reading_where_asked
+from core.database.replica.routing import reading_connection, reading_place
 from credits.ledger.models import Account, Entry, Lot
 from credits.proof.chain import Head, head_at, parse_head, take_head
 from credits.proof.checking import INVARIANTS, find_violations
@@ -27,23 +29,30 @@ class Command(BaseCommand):
             metavar="HEAD",
             help="head of an earlier run, to check that its history is unchanged",
         )
+        add_replica_option(parser)
 
-    def handle(self, *args: Any, quiet: bool, since: Head | None, **options: Any) -> None:
-        found = self._violations(since)
+    def handle(
+        self, *args: Any, quiet: bool, since: Head | None, replica: bool = False, **options: Any
+    ) -> None:
+        with reading_where_asked(self, replica):
+            found = self._violations(since)
+            counts = "" if quiet or found else _counts()
         if found:
             self.stderr.write(f"The ledger check failed: {found} violation(s).")
             sys.exit(1)
         if not quiet:
-            counts = f"{Account.objects.count()} accounts, {Lot.objects.count()} lots, {Entry.objects.count()} entries"
             self.stdout.write(f"The ledger is intact: {len(INVARIANTS)} invariants hold over {counts}.")
             self.stdout.write(f"head {take_head()}")
 
-    @transaction.atomic
     def _violations(self, since: Head | None) -> int:
         """Print each violation; return how many there are."""
-        # One snapshot for all queries, so that concurrent writes can't look like violations.
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        with transaction.atomic(using=reading_place()):
+            # One snapshot for all queries, so that concurrent writes can't look like violations.
+            with reading_connection().cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            return self._print_violations(since)
+
+    def _print_violations(self, since: Head | None) -> int:
         found = 0
         for violation in find_violations():
             found += 1
@@ -55,3 +64,7 @@ class Command(BaseCommand):
                 "some were changed, removed or inserted, or an account was rewritten"
             )
         return found
+
+
+def _counts() -> str:
+    return f"{Account.objects.count()} accounts, {Lot.objects.count()} lots, {Entry.objects.count()} entries"

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Max, Min, QuerySet
 
+from core.database.replica.commands import add_replica_option, reading_where_asked
 from core.days import start_of
 from core.progress import ProgressBar
 from credits.ledger.entries_csv import COLUMNS, OLDEST_FIRST, entry_batches, rows_of
@@ -26,8 +27,17 @@ class Command(BaseCommand):
         parser.add_argument("--from", dest="first", type=_day, help="first day, in the site's time zone")
         parser.add_argument("--to", dest="last", type=_day, help="last day, inclusive")
         parser.add_argument("--output", required=True, type=Path, metavar="FILE")
+        add_replica_option(parser)
 
-    def handle(self, *args: Any, first: date | None, last: date | None, output: Path, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        first: date | None,
+        last: date | None,
+        output: Path,
+        replica: bool = False,
+        **options: Any,
+    ) -> None:
         if first and last and first > last:
             raise CommandError(f"The period ends ({last}) before it starts ({first}).")
         entries = Entry.objects.all()
@@ -36,7 +46,7 @@ class Command(BaseCommand):
         if last:
             entries = entries.filter(created_at__lt=start_of(last + DAY))
         try:
-            with output.open("x", encoding="utf-8", newline="") as file:
+            with reading_where_asked(self, replica), output.open("x", encoding="utf-8", newline="") as file:
                 written = self._write(file, entries)
         except FileExistsError as error:
             raise CommandError(f"{output} already exists. Choose another file.") from error
