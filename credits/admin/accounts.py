@@ -55,6 +55,7 @@ class DebtFilter(admin.SimpleListFilter):
 
 @admin.register(Account)
 class AccountAdmin(ReadOnlyAdmin):
+    lists_from_replica = True
     list_display = [
         "holder",
         "holder_chip",

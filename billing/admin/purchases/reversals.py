@@ -89,6 +89,7 @@ class ReversalAdmin(ReadOnlyAdmin):
     """What the pages of refunds and disputes share."""
 
     is_audited = True
+    lists_from_replica = True
     asked_for = ("payment__purchase__account",)
     actions_detail = ["say_amount"]
 
