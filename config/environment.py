@@ -55,10 +55,11 @@ class Environment(Env):  # type: ignore[misc]  # environ is untyped
         if not url:
             return None
         try:
-            found: dict[str, Any] = self.db_url_config(url)
-        except ValueError:
+            is_known = url.partition("://")[0] in self.POSTGRES_FAMILY
+            found: dict[str, Any] = self.db_url_config(url) if is_known else {}
+        except ValueError:  # a port that is no number
             found = {}
-        if found.get("ENGINE") != self.DB_SCHEMES["postgresql"] or not found.get("NAME"):
+        if not found.get("NAME"):
             raise ImproperlyConfigured(
                 f"{name} is not a URL such as postgresql://user:password@host:5432/credits."
             )

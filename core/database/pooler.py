@@ -8,6 +8,7 @@ ago "does not exist".
 
 from __future__ import annotations
 
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -22,7 +23,7 @@ IS_KNOWN_BY_ITS_NAME = b"SELECT count(*) FROM pg_prepared_statements WHERE name 
 
 
 class Pooler:
-    """What this process knows about its pooler: nothing until its first connection."""
+    """What this process knows about a database's pooler: nothing until its first connection."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -42,14 +43,19 @@ class Pooler:
             return self._keeps
 
 
-POOLER = Pooler()
+@cache
+def pooler_of(alias: str) -> Pooler:
+    """Return one per database: primary and replica may have poolers of their own."""
+    return Pooler()
 
 
-def prepare_only_if_kept(connection: Any, pooler: Pooler = POOLER, **_signal: Any) -> None:
+def prepare_only_if_kept(connection: Any, pooler: Pooler | None = None, **_signal: Any) -> None:
     """Turn prepared statements off on a new connection, if they would be lost. A receiver of ``connection_created``."""
     behind_pooler = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
     own: psycopg.Connection[Any] = connection.connection
-    if behind_pooler and own.prepare_threshold is not None and not pooler.keeps_prepared_statements(own):
+    if not behind_pooler or own.prepare_threshold is None:
+        return
+    if not (pooler or pooler_of(connection.alias)).keeps_prepared_statements(own):
         own.prepare_threshold = None
 
 

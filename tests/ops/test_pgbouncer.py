@@ -17,7 +17,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from structlog.testing import capture_logs
 
 from config.environment import Environment
-from core.database.pooler import POOLER
+from core.database.pooler import pooler_of
 from core.database.prepared import PreparedStatements
 from core.jobs.worker import warn_of_pooler
 from dev.cluster.keeper import Keeper
@@ -78,7 +78,7 @@ def wait_until_it_answers(bouncer: PgBouncer) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_known_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(POOLER, "_keeps", None)
+    monkeypatch.setattr(pooler_of("default"), "_keeps", None)
 
 
 def connect(bouncer: PgBouncer) -> DatabaseWrapper:

@@ -20,7 +20,9 @@ from core.database.replica.freshness import BREAKER, LAG
 from core.database.replica.positions import RECENT, written_position
 from core.database.replica.routing import PRIMARY, REPLICA
 from core.database.replica.settings import replica_settings
-from dev.cluster.postgres import Server, program
+from dev.cluster import pgbouncer
+from dev.cluster.pgbouncer import PgBouncer
+from dev.cluster.postgres import SUPERUSER, Server, program
 from dev.demo import free_port
 
 NAME = "credits"
@@ -77,21 +79,40 @@ def running_pair() -> Iterator[Pair]:
 @contextmanager
 def pointed_at(pair: Pair) -> Iterator[None]:
     """Django's connections lead to the pair, as with DATABASE_REPLICA_URL."""
-    own = settings.DATABASES[PRIMARY]
-    before = {**own, "OPTIONS": own["OPTIONS"]}
-    options = {**own["OPTIONS"], "options": own["OPTIONS"]["options"].replace("synchronous_commit=off", "")}
-    options["options"] = options["options"].replace("-c  ", "").removesuffix("-c ").strip()
-    address = {"NAME": NAME, "USER": "postgres", "PASSWORD": "", "HOST": "127.0.0.1"}
+    limits = settings.DATABASES[PRIMARY]["OPTIONS"]["options"].replace("-c synchronous_commit=off", "")
+    with _reached(_address(pair.primary.port), _address(pair.standby.port), options=limits.strip()):
+        yield
+
+
+@contextmanager
+def pooled_by(bouncer: PgBouncer) -> Iterator[None]:
+    """They lead there through PgBouncer, as with PGBOUNCER."""
+    there = _address(bouncer.port)
+    primary, replica = ({**there, "NAME": name} for name in (pgbouncer.PRIMARY, pgbouncer.REPLICA))
+    with _reached(primary, replica, options="", DISABLE_SERVER_SIDE_CURSORS=True):
+        yield
+
+
+@contextmanager
+def _reached(primary: dict[str, Any], replica: dict[str, Any], options: str, **more: bool) -> Iterator[None]:
+    own, others = settings.DATABASES[PRIMARY], settings.DATABASES.get(REPLICA)
+    before = {"DISABLE_SERVER_SIDE_CURSORS": False, **own}
     _leave_connections()
-    own.update(address, PORT=pair.primary.port, OPTIONS=options)
-    settings.DATABASES[REPLICA] = replica_settings(own, {**address, "PORT": pair.standby.port})
+    own.update(primary, OPTIONS={**own["OPTIONS"], "options": options}, **more)
+    settings.DATABASES[REPLICA] = replica_settings(own, replica)
     connections.configure_settings(settings.DATABASES)
     try:
         yield
     finally:
         _leave_connections()
-        del settings.DATABASES[REPLICA]
         own.update(before)
+        settings.DATABASES.pop(REPLICA)
+        if others:
+            settings.DATABASES[REPLICA] = others
+
+
+def _address(port: int) -> dict[str, Any]:
+    return {"NAME": NAME, "USER": SUPERUSER, "PASSWORD": "", "HOST": "127.0.0.1", "PORT": port}
 
 
 def forget_what_is_known(monkeypatch: Any) -> None:

@@ -23,6 +23,7 @@ IMPATIENT_FOR_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.02
 # A replica that is behind for less is nothing to report.
 LONG_S = 1.0
+NOWHERE = -1
 
 
 class Lag:
@@ -67,8 +68,8 @@ def fresh_place(needed: Callable[[], int]) -> str:
     """
     if not has_replica() or connections[PRIMARY].in_atomic_block:
         return PRIMARY
-    replayed = BREAKER.ask(_replayed, None)
-    if replayed is None:
+    replayed = BREAKER.ask(replayed_position, NOWHERE)
+    if replayed == NOWHERE:
         return PRIMARY
     try:
         oldest, wanted = RECENT.oldest_within(settings.DATABASE_REPLICA_LAG_SECONDS), needed()
@@ -76,6 +77,8 @@ def fresh_place(needed: Callable[[], int]) -> str:
         return PRIMARY  # which is away: whoever reads from it next says so
     position = max(oldest.position, wanted)
     replayed = _wait_for(position, replayed)
+    if replayed == NOWHERE:
+        return PRIMARY
     LAG.note(oldest, replayed)
     return REPLICA if replayed >= position else PRIMARY
 
@@ -91,13 +94,5 @@ def _wait_for(position: int, replayed: int) -> int:
             return replayed
         sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_S)
-        replayed = BREAKER.ask(_replayed, None) or 0
+        replayed = BREAKER.ask(replayed_position, NOWHERE)
     return replayed
-
-
-def _replayed() -> int | None:
-    try:
-        return replayed_position()
-    except DATABASE_AWAY:
-        connections[REPLICA].close()
-        raise

@@ -11,8 +11,10 @@ from threading import Lock
 from time import monotonic
 from typing import NamedTuple
 
-from django.db import connections
+import psycopg
+from django.db import OperationalError, connections
 
+from core.database.replica.impatient import NoAnswer, ask_within
 from core.database.replica.routing import PRIMARY, REPLICA
 
 # Without synchronous_commit a commit may still be on its way into the log when it is acknowledged.
@@ -20,7 +22,8 @@ WRITTEN = """
     SELECT CASE current_setting('synchronous_commit') WHEN 'off' THEN pg_current_wal_insert_lsn()
                 ELSE pg_current_wal_lsn() END
 """
-REPLAYED = "SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn()"
+REPLAYED = b"SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn()"
+ANSWER_S = 1.0
 SAMPLE_EVERY_S = 1.0
 
 
@@ -77,18 +80,33 @@ def written_position() -> int:
 
 
 def replayed_position() -> int:
-    """Return the replica's position.
+    """Return the replica's position, on the connection that this thread then reads from.
 
     Raises:
         OperationalError: it is away.
         NotAReplica: it takes writes.
     """
-    with connections[REPLICA].cursor() as cursor:
-        cursor.execute(REPLAYED)
-        in_recovery, position = cursor.fetchone()
-    if not in_recovery:
+    in_recovery, position = _ask_replica()
+    if in_recovery != "t":
         raise NotAReplica
     return as_number(position) if position else 0
+
+
+def _ask_replica() -> list[str | None]:
+    """Ask on a connection that is alive: those that the pool kept while the replica was restarted aren't."""
+    replica = connections[REPLICA]
+    for _ in range(replica.settings_dict["OPTIONS"].get("pool", {}).get("max_size", 1)):
+        replica.ensure_connection()
+        try:
+            return ask_within(replica.connection, REPLAYED, ANSWER_S)
+        except NoAnswer as error:
+            replica.close()
+            raise OperationalError(str(error)) from error
+        except psycopg.Error:
+            replica.close()
+    replica.ensure_connection()
+    with replica.wrap_database_errors:
+        return ask_within(replica.connection, REPLAYED, ANSWER_S)
 
 
 def as_number(position: str) -> int:

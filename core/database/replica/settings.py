@@ -28,4 +28,11 @@ def replica_settings(primary: dict[str, Any], address: dict[str, Any]) -> dict[s
         options["pool"] = {**options["pool"], "timeout": POOL_S}
     where = {name: address.get(name, "") for name in ADDRESS}
     where["HOST"] = options.pop("host", where["HOST"])  # a socket's folder
-    return {**primary, **where, "OPTIONS": options, "TEST": {"MIRROR": DEFAULT_DB_ALIAS}}
+    # Before each block the replica is asked for its position: that is the check of the connection.
+    return {
+        **primary,
+        **where,
+        "OPTIONS": options,
+        "CONN_HEALTH_CHECKS": False,
+        "TEST": {"MIRROR": DEFAULT_DB_ALIAS},
+    }
