@@ -15,7 +15,7 @@ from django.db import connections
 from accounts.models import User
 from core import breaker
 from core.database.replica import freshness
-from core.database.replica.positions import replayed_position, written_position
+from core.database.replica.positions import as_number, written_position
 from core.database.replica.reading import again_on_primary, keep_reading, reading_from_replica
 from core.database.replica.routing import PRIMARY, REPLICA
 from credits.ledger.models import Entry
@@ -164,13 +164,11 @@ def test_a_server_that_takes_writes_is_no_replica(
 
 
 def test_a_position_covers_what_is_committed_without_waiting_for_the_disk(pair: Pair) -> None:
-    with connections[PRIMARY].cursor() as cursor, connections[REPLICA].cursor() as replica:
+    with connections[PRIMARY].cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
-        UserFactory.create()
-        position = written_position()
+        for _ in range(10):
+            UserFactory.create()
+            cursor.execute("SELECT pg_current_wal_insert_lsn()")
+            committed = as_number(cursor.fetchone()[0])
+            assert written_position() >= committed
         cursor.execute("RESET synchronous_commit")
-        until = time.monotonic() + 20
-        while replayed_position() < position:
-            assert time.monotonic() < until
-        replica.execute("SELECT count(*) FROM accounts_user")
-        assert replica.fetchone() == (1,)
