@@ -12,6 +12,7 @@ from environ import Env
 
 from core.amounts.parsing import NotAnAmount, parse_amount
 from core.database.replica.settings import replica_settings
+from core.client_address import parse_network
 
 REDIS = "django.core.cache.backends.redis.RedisCache"
 RATE = re.compile(r"(?P<count>\d+)/(?P<unit>[smhd])[a-z]*")
@@ -71,3 +72,13 @@ class Environment(Env):  # type: ignore[misc]  # environ is untyped
         if found is None:
             raise ImproperlyConfigured(f"{name} is not a rate such as 60/min; units are s, min, h and d.")
         return int(found["count"]), SECONDS[found["unit"]]
+
+    def networks(self, name: str) -> tuple[str, ...]:
+        """Read networks such as ``10.0.0.0/8`` and addresses. Raises ImproperlyConfigured, naming the variable."""
+        listed: list[str] = [each.strip() for each in self.list(name, default=[])]
+        for each in listed:
+            try:
+                parse_network(each)
+            except ValueError as error:
+                raise ImproperlyConfigured(f"{name}: {error}. Write networks such as 10.0.0.0/8.") from error
+        return tuple(listed)

@@ -16,6 +16,7 @@ from rest_framework.throttling import BaseThrottle
 
 from accounts.limits.rates import RateLimited, check_rate
 from accounts.models import User
+from core.client_address import client_address
 
 if TYPE_CHECKING:  # DRF imports the throttle from here while it is being imported itself
     from rest_framework.request import Request
@@ -28,14 +29,10 @@ IPV6_LINE = 64
 
 
 def address_of(request: HttpRequest | Request) -> str:
-    """Return the request's address, as the proxy in front reports it (NUM_PROXIES). For IPv6, return the network."""
-    named = BaseThrottle().get_ident(request)  # type: ignore[arg-type]  # it reads META, which both have
-    try:
-        address = ipaddress.ip_address(named)
-    except ValueError:
-        return str(request.META.get("REMOTE_ADDR", ""))
-    if address.version == 4:
-        return str(address)
+    """Return the client's address, to count by; for IPv6 the network, as each subscriber has one."""
+    address = client_address(request)
+    if ":" not in address:
+        return address
     return str(ipaddress.ip_network((address, IPV6_LINE), strict=False))
 
 

@@ -40,6 +40,9 @@ DATABASE_TIME_LIMITS = time_limits_of(this_program())
 DATABASE_ROUTERS = ["core.database.replica.routing.ReplicaRouter"]
 # How many seconds behind the primary the replica may be and still be read.
 DATABASE_REPLICA_LAG_SECONDS = env.positive("DATABASE_REPLICA_LAG_SECONDS", default=10)
+# Whom to believe about a client's address (`core.client_address`). Development has no proxy.
+BEHIND_PROXY = False
+TRUSTED_PROXIES: tuple[str, ...] = ()
 # Per web process. Granian's own variable, as the image sets it.
 WEB_THREADS = env.int("GRANIAN_BLOCKING_THREADS", default=8)
 
@@ -101,6 +104,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "config.middleware.ForwardedHeaders",
     "config.middleware.KnownHosts",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -308,8 +312,6 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "core.problems.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.requests.PersonThrottle"],
-    # Requests are counted by their address. Behind a proxy it is the last one that the proxy names.
-    "NUM_PROXIES": 0,
     "COERCE_DECIMAL_TO_STRING": False,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

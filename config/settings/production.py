@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.monitoring import report_errors_to
 from config.settings.base import *
-from config.settings.base import DATABASE_TIME_LIMITS, REST_FRAMEWORK, env, logging_to_console
+from config.settings.base import DATABASE_TIME_LIMITS, env, logging_to_console
 from core.database.time_limits import with_time_limits
 from core.program import this_program
 
@@ -47,7 +47,9 @@ if replica := env.replica("DATABASE_REPLICA_URL", DATABASES["default"]):
 
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
-REST_FRAMEWORK["NUM_PROXIES"] = int(BEHIND_PROXY)
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+if TRUSTED_PROXIES and not BEHIND_PROXY:
+    raise ImproperlyConfigured("TRUSTED_PROXIES names proxies, but BEHIND_PROXY is false. Unset one of them.")
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 # A redirect would lose Stripe's delivery; probes and Prometheus use plain HTTP inside the cluster.
 SECURE_REDIRECT_EXEMPT = [

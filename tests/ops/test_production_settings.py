@@ -100,6 +100,27 @@ def test_a_proxys_word_is_taken_unless_nothing_stands_in_front() -> None:
     assert values_of("settings.SECURE_PROXY_SSL_HEADER", BEHIND_PROXY="false") == [None]
 
 
+@pytest.mark.parametrize(
+    ("proxies", "behind", "said"),
+    [
+        ("10.0.0.1/8", "true", "TRUSTED_PROXIES: 10.0.0.1/8 has host bits set."),
+        ("10.0.0.0/8", "false", "TRUSTED_PROXIES names proxies, but BEHIND_PROXY is false."),
+    ],
+)
+def test_proxies_that_cant_be_trusted_are_named(proxies: str, behind: str, said: str) -> None:
+    result = manage("check", TRUSTED_PROXIES=proxies, BEHIND_PROXY=behind)
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_trusted_proxies_are_a_list() -> None:
+    assert values_of("settings.TRUSTED_PROXIES", TRUSTED_PROXIES=" 10.0.0.0/8, ::1 ") == [
+        ["10.0.0.0/8", "::1"]
+    ]
+    assert values_of("settings.TRUSTED_PROXIES", TRUSTED_PROXIES="") == [[]]
+
+
 def test_logs_are_lines_of_json() -> None:
     code = (
         "import django, logging, structlog; django.setup();"
