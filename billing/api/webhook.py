@@ -19,6 +19,8 @@ from billing.api.serializers import ReceivedSerializer
 from billing.provider import provider
 from billing.provider.errors import UnreadableEvent, WebhookTooLarge
 from billing.webhooks.receiving import keep_unreadable, receive_event
+from billing.webhooks.senders import check_sender
+from core.client_address import client_address
 from core.problems import problem_responses
 
 
@@ -45,13 +47,14 @@ class WebhookView(APIView):
         summary="Receive a Stripe event",
         parameters=[OpenApiParameter("Stripe-Signature", str, OpenApiParameter.HEADER, required=True)],
         request={"application/json": {"type": "object"}},
-        responses={200: ReceivedSerializer, **problem_responses(400, 411, 413, 429, 500, 503)},
+        responses={200: ReceivedSerializer, **problem_responses(400, 403, 411, 413, 429, 500, 503)},
     )
     def post(self, request: Request) -> Response:
         self.take_in(request)
         return Response({"received": True})
 
     def take_in(self, request: Request) -> None:
+        check_sender(client_address(request))
         try:
             event = provider().verify_event(_body(request), request.headers.get("Stripe-Signature", ""))
         except UnreadableEvent as error:

@@ -114,6 +114,13 @@ class WebhookRefused(BillingError):
     status = 400
 
 
+class UnlistedSender(WebhookRefused):
+    """A delivery from an address that isn't on the provider's list. Its signature wasn't looked at."""
+
+    code = "webhook_address_unlisted"
+    status = 403
+
+
 class UnreadableEvent(BillingError):
     """A delivery from Stripe that is no readable event: kept for staff as ``payload`` under ``key``."""
 

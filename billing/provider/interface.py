@@ -312,6 +312,9 @@ class Provider(Protocol):
 
     # Events
 
+    def is_listed_sender(self, address: str) -> bool:
+        """Return whether the provider lists the address as one that it sends events from."""
+
     def verify_event(self, payload: bytes, signature: str) -> ProviderEvent:
         """Return a delivered event, once its signature is verified. Raises `WebhookRefused`, `UnreadableEvent`."""
 

@@ -16,6 +16,7 @@ from billing.setup.webhook_events import missing_events, superfluous_events
 from billing.stripe.client import missing_permission
 from billing.stripe.identity import is_live, why_not_this_account
 from billing.stripe.portal import find_configuration
+from billing.stripe.webhook_addresses import RENEW, SHIPPED, current_list, list_problem, read_list
 
 CREATE = "run check_stripe --create-endpoint and set the secret it prints"
 RECREATE = f"An endpoint keeps the version it was created with: delete it in Stripe, then {CREATE}."
@@ -40,6 +41,7 @@ def check_everything() -> Iterator[Check]:
         ("Account", _check_account),
         ("Permissions", _check_permissions),
         ("Webhook endpoint", _check_endpoints),
+        ("Webhook addresses", _check_addresses),
         ("Catalogue", _check_catalog),
         ("Customer portal", _check_portal),
     ):
@@ -109,6 +111,22 @@ def _check_endpoint(endpoint: WebhookEndpoint) -> Iterator[Check]:
         yield Check(
             f"{name}: {title}: {', '.join(events) or 'none'}", f"{to_do}: {ON_ITS_PAGE}." if events else ""
         )
+
+
+def _check_addresses() -> Iterator[Check]:
+    policy, used, shipped = settings.STRIPE_WEBHOOK_ADDRESSES, current_list(), read_list(SHIPPED)
+    source = "the site's own list" if used.is_shipped else str(used.file)
+    yield Check(
+        f"Webhook addresses: {policy}; {len(used.networks)} in {source}, {used.age_days} days old",
+        RENEW if list_problem() else "",
+    )
+    for title, networks in (
+        ("not in the site's own", used.networks - shipped.networks),
+        ("only in the site's own", shipped.networks - used.networks),
+    ):
+        if networks:
+            listed = ", ".join(sorted(str(network) for network in networks))
+            yield Check(f"Webhook addresses: {title} list of {shipped.dated}: {listed}")
 
 
 def _check_catalog() -> Iterator[Check]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from django.conf import settings
 
 from billing.currencies import SUPPORTED
+from billing.stripe.webhook_addresses import PUBLISHED, InvalidAddressList, current_list
+from billing.webhooks.senders import LOG, OFF, REFUSE
 from credits.amounts import positive_amount
 from credits.errors import InvalidAmount
 
@@ -40,6 +42,7 @@ def find_configuration_errors() -> Iterator[str]:
     yield from _referral_errors()
     yield from _tax_errors()
     yield from _front_end_errors(settings.FRONTEND_URL)
+    yield from _sender_errors()
     key: str = settings.STRIPE_SECRET_KEY
     if settings.DEBUG and "_live_" in key:
         yield "STRIPE_SECRET_KEY is a live key, but DEBUG is on. Use a test key, or turn DEBUG off."
@@ -90,6 +93,19 @@ def _front_end_errors(url: str) -> Iterator[str]:
         yield "FRONTEND_URL must be a site's URL, such as https://app.example.com."
     elif url.startswith("http:") and settings.SITE_URL.startswith("https:"):
         yield "FRONTEND_URL must use HTTPS like SITE_URL: Stripe sends buyers there."
+
+
+def _sender_errors() -> Iterator[str]:
+    if settings.STRIPE_WEBHOOK_ADDRESSES not in (OFF, LOG, REFUSE):
+        yield f"STRIPE_WEBHOOK_ADDRESSES must be {OFF}, {LOG} or {REFUSE}."
+    if settings.STRIPE_WEBHOOK_ADDRESS_DAYS < 1:
+        yield "STRIPE_WEBHOOK_ADDRESS_DAYS must be 1 or more."
+    try:
+        current_list()
+    except OSError as error:
+        yield f"STRIPE_WEBHOOK_ADDRESS_FILE can't be read: {error.strerror}."
+    except InvalidAddressList as error:
+        yield f"STRIPE_WEBHOOK_ADDRESS_FILE isn't a list as at {PUBLISHED}: {error}."
 
 
 def _webhook_errors(secrets: list[str]) -> Iterator[str]:

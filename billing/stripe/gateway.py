@@ -70,6 +70,7 @@ from billing.stripe.subscriptions import (
     retrieve_subscription,
     set_ending,
 )
+from billing.stripe.webhook_addresses import is_listed_sender
 
 __all__ = [
     "cancel_payment",
@@ -94,6 +95,7 @@ __all__ = [
     "invoice_of_session",
     "invoices_of_subscription",
     "invoices_page",
+    "is_listed_sender",
     "is_mirrored",
     "list_methods",
     "list_refunds",

@@ -13,6 +13,11 @@ CREDITS_USER_RATE = env.int("CREDITS_USER_RATE", default=6_000)
 PERSON_RATE = env.int("PERSON_RATE", default=600)
 # Deliveries per minute of an address. Stripe has a dozen; this must never delay credits.
 WEBHOOK_RATE = env.int("WEBHOOK_RATE", default=6_000)
+# What happens to deliveries from addresses that Stripe doesn't list: nothing, a log line, or a refusal. The list is the
+# operator's file, or the site's own if that is empty; beyond so many days it counts as stale.
+STRIPE_WEBHOOK_ADDRESSES = env("STRIPE_WEBHOOK_ADDRESSES", default="off")
+STRIPE_WEBHOOK_ADDRESS_FILE = env("STRIPE_WEBHOOK_ADDRESS_FILE", default="")
+STRIPE_WEBHOOK_ADDRESS_DAYS = env.int("STRIPE_WEBHOOK_ADDRESS_DAYS", default=90)
 # Purchases that a user may start per period.
 PURCHASE_RATE = env.rate("PURCHASE_RATE", default="60/min")
 
