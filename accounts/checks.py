@@ -1,4 +1,4 @@
-"""Check the sign-in settings and the translations at startup."""
+"""Check the sign-in settings, the store of limits and the translations at startup."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+IN_MEMORY = "memory"
 DEMO_SECRETS = {"credits-web-secret", "service"}
 
 
@@ -34,6 +35,24 @@ def check_openid_settings(**kwargs: Any) -> list[CheckMessage]:
         ),
     }
     return [Error(message, id=f"accounts.{code}") for code, (is_wrong, message) in wrong.items() if is_wrong]
+
+
+@register(Tags.security)
+def check_counts(**kwargs: Any) -> list[CheckMessage]:
+    """Refuse limits that each process would count for itself, unless the operator says that there is only one."""
+    if settings.COUNT_STORE != IN_MEMORY or settings.DEMO:
+        return []
+    if not settings.SINGLE_PROCESS:
+        message = (
+            "CACHE_URL has each process count requests by itself, so limits are multiplied by their number."
+        )
+        remedy = "Unset it to count in PostgreSQL, or set it to redis://…; SINGLE_PROCESS=true if there is just one."
+    elif settings.WEB_PROCESSES > 1:
+        message = f"SINGLE_PROCESS is true, but GRANIAN_WORKERS is {settings.WEB_PROCESSES}."
+        remedy = "Unset CACHE_URL and SINGLE_PROCESS, or set GRANIAN_WORKERS=1."
+    else:
+        return []
+    return [Error(message, remedy, id="accounts.E006")]
 
 
 @register(Tags.translation)

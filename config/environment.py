@@ -15,6 +15,12 @@ from core.database.replica.settings import replica_settings
 from core.client_address import parse_network
 
 REDIS = "django.core.cache.backends.redis.RedisCache"
+FAILSAFE_REDIS = "core.failsafe_cache.FailsafeRedisCache"
+IN_MEMORY = "django.core.cache.backends.locmem.LocMemCache"
+NO_CACHE = "django.core.cache.backends.dummy.DummyCache"
+# Where requests are counted: `accounts.limits.counters.STORES`.
+COUNT_STORES = {NO_CACHE: "postgresql", FAILSAFE_REDIS: "redis", IN_MEMORY: "memory"}
+CACHE_SCHEMES = ("redis://", "rediss://", "locmemcache://")
 RATE = re.compile(r"(?P<count>\d+)/(?P<unit>[smhd])[a-z]*")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -25,8 +31,20 @@ class Environment(Env):  # type: ignore[misc]  # environ is untyped
         """Return the cache of a URL. Redis, the only one reached over the network here, gets the failsafe backend."""
         config: dict[str, Any] = super().cache_url_config(url, backend)
         if config.get("BACKEND") == REDIS:
-            config["BACKEND"] = "core.failsafe_cache.FailsafeRedisCache"
+            config["BACKEND"] = FAILSAFE_REDIS
         return config
+
+    def shared_cache(self, name: str) -> tuple[dict[str, dict[str, Any]], str]:
+        """Read a cache's URL as Django's CACHES, and where requests are counted. Raises ImproperlyConfigured, naming
+        the variable.
+        """
+        url = self.str(name, default="")
+        config = self.cache_url_config(url) if url.startswith(CACHE_SCHEMES) else {"BACKEND": NO_CACHE}
+        if url and config["BACKEND"] == NO_CACHE:
+            raise ImproperlyConfigured(
+                f"{name} must begin with redis:// or rediss://, or be empty for PostgreSQL."
+            )
+        return {"default": config}, COUNT_STORES[config["BACKEND"]]
 
     def amount(self, name: str, default: str) -> Decimal:
         """Read an amount. Raises ImproperlyConfigured, which names the variable."""

@@ -29,6 +29,10 @@ class Breaker:
         self._is_away = False
         self._ask_again_at = 0.0
 
+    @property
+    def is_away(self) -> bool:
+        return self._is_away
+
     def ask(self, call: Callable[[], T], instead: T) -> T:
         """Return the server's answer; ``instead`` while there is none."""
         if self._is_away and not self._may_try():

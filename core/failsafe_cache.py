@@ -1,16 +1,15 @@
 """Provide Redis as Django's cache, treated as empty while its server is away.
 
-The cache only counts requests, for limits that protect the site and don't affect its books, so its content may be lost
-at any time. Nobody is refused or delayed because the counter is away: a call without an answer within `PATIENCE_S`
-continues without one, and none is made for some seconds (`core.breaker`). Then one request tries; the others follow if
-it succeeds.
+The cache mostly counts requests, for limits that protect the site and don't affect its books, so its content may be
+lost at any time. Nobody is refused or delayed because it is away: a call without an answer within `PATIENCE_S`
+continues without one, and the next ones don't ask (`core.breaker`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.backoff import NoBackoff
@@ -56,8 +55,34 @@ class FailsafeClient(RedisCacheClient):
     delete_many = failsafe("delete_many", lambda keys: None)
     clear = failsafe("clear", lambda: False)
 
+    def count_up(self, counts: Sequence[tuple[str, int, int]]) -> list[int] | None:
+        """Add to many counters at once: each one's key, what to add, and when to forget it, in Unix time. Return the
+        sums in that order; None while the server is away.
+        """
+        return self.breaker.ask(lambda: self._count_up(counts), None)
+
+    def _count_up(self, counts: Sequence[tuple[str, int, int]]) -> list[int]:
+        pipeline = self.get_client(write=True).pipeline(transaction=False)
+        for key, number, forget_at in counts:
+            pipeline.incrby(key, number)
+            pipeline.expireat(key, forget_at)
+        return [int(sum_) for sum_ in pipeline.execute()[::2]]
+
 
 class FailsafeRedisCache(RedisCache):
     def __init__(self, server: str | list[str], params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._class = FailsafeClient
+
+    def count_up(self, counts: Sequence[tuple[str, int, int]]) -> list[int] | None:
+        """Add to many counters at once, as `FailsafeClient.count_up`."""
+        return self._client.count_up([(self.make_key(key), number, until) for key, number, until in counts])
+
+    @property
+    def is_away(self) -> bool:
+        """Return whether the server gave no answer the last time."""
+        return self._client.breaker.is_away
+
+    @property
+    def _client(self) -> FailsafeClient:
+        return cast(FailsafeClient, self._cache)

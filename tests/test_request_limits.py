@@ -8,11 +8,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.clients.api_keys import create_key
+from accounts.limits.counters import forget_counts
 from accounts.limits.requests import address_of
 from accounts.models import User
 from accounts.teams.shown_account import FIELD, account_key
@@ -36,9 +36,9 @@ WITHOUT = {
 
 @pytest.fixture(autouse=True)
 def _nothing_counted() -> Iterator[None]:
-    cache.clear()
+    forget_counts()
     yield
-    cache.clear()
+    forget_counts()
 
 
 @pytest.fixture

@@ -1,28 +1,29 @@
 """Limit the requests of a client or a user per minute.
 
-Counted in Django's cache by calendar minute, with one increment. Around the turn of a minute a caller can make twice
-the limit in 60 seconds: enough against floods, while an exact window needs more reads and writes. By default each web
-process counts in its memory; with a shared cache (CACHE_URL) they count together, and while it is away nobody is
-refused.
+Counted by calendar minute, for all processes together (`accounts.limits.counters`). Around the turn of a minute a
+caller can make twice the limit in 60 seconds: enough against floods, while an exact window needs more reads and writes.
+Limits of fewer than `EXACT_BELOW` are exact; others can be exceeded by what other processes admit in a tenth of a
+second.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from contextlib import suppress
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.core.cache import cache
 
+from accounts.limits.counters import counters
 from core.errors import DomainError
 
 logger = structlog.get_logger(__name__)
 
 WINDOW_S = 60
+# Ten a second: a request more or less in a tenth of a second.
+EXACT_BELOW = 600
 
 
 class RateLimited(DomainError):
@@ -46,9 +47,9 @@ class Rate(NamedTuple):
 
 def check_rate(name: str, limit: int, window_s: int = WINDOW_S) -> Rate:
     """Count one request of ``name``, such as ``client:<id>``, in this window. Raises RateLimited above ``limit``."""
-    now = time.time()
-    reset_s = math.ceil((int(now) // window_s + 1) * window_s - now)
-    count = count_up(name, window_s)
+    ends_at = _end_of(window_s)
+    reset_s = math.ceil(ends_at - time.time())
+    count = counters().add(name, ends_at, exactly=limit < EXACT_BELOW)
     if count > limit:
         logger.info("rate_limited", who=name, limit=limit, window_s=window_s)
         raise RateLimited(retry_after=reset_s)
@@ -65,25 +66,21 @@ def check_account_rate(account_id: UUID) -> Rate:
     return check_rate(f"account:{account_id}", settings.CREDITS_USER_RATE)
 
 
-def count_up(name: str, window_s: int = WINDOW_S) -> int:
-    """Count one more of ``name`` in this window; return the count, this one included."""
-    key = _key(name, window_s)
-    try:
-        return cache.incr(key)
-    except ValueError:  # the first in this window
-        return 1 if cache.add(key, 1, timeout=2 * window_s) else cache.incr(key)
+def count_up(name: str, window_s: int = WINDOW_S) -> None:
+    """Count one more of ``name`` in this window."""
+    counters().add(name, _end_of(window_s))
 
 
 def count_down(name: str, window_s: int = WINDOW_S) -> None:
-    """Undo one count of `count_up` or `check_rate`."""
-    with suppress(ValueError):  # a new window has begun, or the cache has dropped it
-        cache.decr(_key(name, window_s))
+    """Undo one count of `count_up` or `check_rate`, unless a new window has begun."""
+    counters().take_back(name, _end_of(window_s))
 
 
 def counted(name: str, window_s: int = WINDOW_S) -> int:
-    """Return the count of ``name`` in this window."""
-    return int(cache.get(_key(name, window_s), 0))
+    """Return the count of ``name`` in this window, by all processes."""
+    return counters().add(name, _end_of(window_s), 0, exactly=True)
 
 
-def _key(name: str, window_s: int) -> str:
-    return f"rate:{name}:{int(time.time()) // window_s}"
+def _end_of(window_s: int) -> int:
+    """Return when the current window ends, in Unix time."""
+    return (int(time.time()) // window_s + 1) * window_s

@@ -43,7 +43,8 @@ DATABASE_REPLICA_LAG_SECONDS = env.positive("DATABASE_REPLICA_LAG_SECONDS", defa
 # Whom to believe about a client's address (`core.client_address`). Development has no proxy.
 BEHIND_PROXY = False
 TRUSTED_PROXIES: tuple[str, ...] = ()
-# Per web process. Granian's own variable, as the image sets it.
+# Granian's own variables, as the image sets them: processes, and threads of each.
+WEB_PROCESSES = env.int("GRANIAN_WORKERS", default=1)
 WEB_THREADS = env.int("GRANIAN_BLOCKING_THREADS", default=8)
 
 # True only if the sandbox replaces Stripe and the OpenID provider: only then are known secrets allowed.
@@ -80,6 +81,7 @@ INSTALLED_APPS = [
     "accounts.clients",
     "accounts.audit",
     "accounts.notes",
+    "accounts.limits",
     "credits",
     "credits.rates",
     "credits.redemption",
@@ -297,8 +299,10 @@ STAFF_EMAIL = env("STAFF_EMAIL", default="")  # notified of new disputes; empty:
 SUPPORT_EMAIL = env("SUPPORT_EMAIL", default=DEFAULT_FROM_EMAIL)  # where buyers are asked to write
 
 # --- Cache --------------------------------------------------------------------------------------------------------
-# Counts requests for the limits below; its content may be lost. In memory, each process counts separately.
-CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://?max_entries=50000")}
+# Redis, if there is one: then it counts requests for the limits, and PostgreSQL doesn't. Without it nothing is cached,
+# which is right for any number of processes. In memory only where there is just one (docs/decisions/rate-limits.md).
+CACHES, COUNT_STORE = env.shared_cache("CACHE_URL")
+SINGLE_PROCESS = env.bool("SINGLE_PROCESS", default=False)
 
 # --- API ----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {

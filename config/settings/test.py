@@ -10,6 +10,9 @@ from core.program import this_program
 SECRET_KEY = "test-only-key-0123456789-0123456789-0123456789-0123456789"
 SITE_URL = "http://testserver"
 ALLOWED_HOSTS = ["*"]
+# What tests count, they count alone.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+COUNT_STORE = "memory"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STRIPE_MAX_NETWORK_RETRIES = 0

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
 from django.utils import timezone
 
 from accounts.errors import ErasureBlocked
+from accounts.limits.counters import forget_counts
 from accounts.limits.rates import RateLimited
 from accounts.models import User
 from billing.checkout.fulfilment import grant_missing_credits
@@ -50,7 +50,7 @@ WISH = GiftWish("grace@example.com", "Grace", "For your birthday")
 
 @pytest.fixture(autouse=True)
 def _shop(sandbox: Sandbox) -> None:
-    cache.clear()
+    forget_counts()
     put_on_sale()
     sandbox.hold_webhooks()
 

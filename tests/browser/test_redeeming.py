@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import expect
 
+from accounts.limits.counters import forget_counts
 from accounts.models import User
 from credits.redemption.links import link_of
 from credits.redemption.models import CodeBatch
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def test_a_scanned_code_is_filled_in_after_signing_in(
     open_page: OpenPage, buyer: User, live_server: Any, settings: Any
 ) -> None:
-    cache.clear()
+    forget_counts()
     settings.SITE_URL = live_server.url
     buyer.set_password("correct horse")
     buyer.save()

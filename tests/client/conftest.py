@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from prepaid_credits import CreditsClient
 
 from accounts.clients.api_keys import create_key
+from accounts.limits.counters import forget_counts
 from credits.ledger.models import Account
 from tests.client.relay import IMPATIENT, Relay, relay_to
 from tests.credits.builders import funded
@@ -21,7 +21,7 @@ __all__ = ["provider", "sandbox"]
 
 @pytest.fixture(autouse=True)
 def _nothing_counted() -> None:
-    cache.clear()
+    forget_counts()
 
 
 @pytest.fixture

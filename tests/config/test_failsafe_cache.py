@@ -15,6 +15,7 @@ import pytest
 from django.core.cache import cache
 
 from accounts.clients.api_keys import create_key
+from accounts.limits.counters import forget_counts
 from config.environment import Environment
 from core import breaker
 from dev.demo import free_port
@@ -29,6 +30,8 @@ from tests.support.sandbox import Sandbox
 
 def use(settings: Any, port: int) -> None:
     settings.CACHES = {"default": Environment.cache_url_config(f"redis://127.0.0.1:{port}/0")}
+    settings.COUNT_STORE = "redis"
+    forget_counts()
 
 
 @pytest.fixture(params=["refuses", "hangs"])

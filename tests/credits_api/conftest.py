@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.core.cache import cache
 
 from accounts.clients.api_keys import create_key
+from accounts.limits.counters import forget_counts
 from credits.ledger.models import Account
 from tests.credits.builders import grant, open_account
 from tests.credits_api.calling import Service
@@ -17,7 +17,7 @@ __all__ = ["provider", "sandbox"]
 
 @pytest.fixture(autouse=True)
 def _nothing_counted() -> None:
-    cache.clear()
+    forget_counts()
 
 
 @pytest.fixture

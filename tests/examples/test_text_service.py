@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import requests
-from django.core.cache import cache
 
+from accounts.limits.counters import forget_counts
 from accounts.models import User
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry, Hold
@@ -33,7 +33,7 @@ BUYER_SUB = "00000000-0000-4000-8000-0000000000b1"
 @pytest.fixture
 def service(live_server: Any, provider: Sandbox) -> Iterator[str]:
     """Its address."""
-    cache.clear()
+    forget_counts()
     load_card(read_card(ROOT / "credits/rates/cards/demo.toml"))
     environment = {
         "PATH": os.environ["PATH"],

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 
 from accounts.clients import client_tokens as tokens
+from accounts.limits.counters import forget_counts
 from accounts.sign_in.provider_keys import forget_keys
 from credits.ledger.models import Account, Entry
 from credits.rates.card_file import read_card
@@ -89,7 +89,7 @@ def test_every_line_of_the_readme_does_what_it_says(
     sandbox: Sandbox, live_server: Any, tmp_path: Path
 ) -> None:
     put_on_sale()
-    cache.clear()
+    forget_counts()
     forget_keys()
     port = re.findall(r"^PORT \?= (\d+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert re.findall(r"^\$ make demo\nReady: http://localhost:(\d+)$", README, re.MULTILINE) == port
@@ -106,7 +106,7 @@ def test_every_line_of_the_guide_does_what_it_says(
 ) -> None:
     put_on_sale()
     load_card(read_card(ROOT / "credits/rates/cards/demo.toml"))
-    cache.clear()
+    forget_counts()
     forget_keys()
     tokens._proofs.clear()
     with open_terminal(tmp_path) as terminal:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
+from accounts.limits.counters import forget_counts
 from accounts.models import User
 from accounts.teams.membership import create_team
 from tests.billing.calling import API, assert_problem, browser_of, post_json
@@ -22,7 +22,7 @@ WRONG = "7K3M-Q9TX-0ZB4-WHE2"
 
 @pytest.fixture(autouse=True)
 def _nothing_counted() -> None:
-    cache.clear()
+    forget_counts()
 
 
 @pytest.fixture

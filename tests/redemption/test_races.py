@@ -11,10 +11,10 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from django.core.cache import cache
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Sum
 
+from accounts.limits.counters import forget_counts
 from accounts.models import User
 from credits.ledger import operations as ledger
 from credits.ledger.models import Account, Entry
@@ -44,7 +44,7 @@ LIVES = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
 
 @pytest.fixture(autouse=True)
 def _nothing_counted(settings: object) -> None:
-    cache.clear()
+    forget_counts()
     settings.REDEMPTION_FAILURES = settings.REDEMPTION_ADDRESS_FAILURES = 1000  # type: ignore[attr-defined]
 
 

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.limits.counters import forget_counts
 from accounts.limits.rates import RateLimited
 from accounts.models import User
 from accounts.teams.errors import UnknownTeam
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _nothing_counted() -> None:
-    cache.clear()
+    forget_counts()
 
 
 @pytest.fixture
