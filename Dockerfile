@@ -8,16 +8,18 @@ COPY dev/babel.txt dev/babel.txt
 RUN pip install --no-cache-dir --require-hashes --no-deps --only-binary :all: -r dev/babel.txt
 COPY dev/messages/compiling.py compiling.py
 COPY locale locale
-RUN python compiling.py locale
+# Only the compiled ones are read.
+RUN python compiling.py locale && find locale -name '*.po' -delete
 
 FROM python:${PYTHON} AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
-RUN python -m venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH
+# The site needs no pip: the base image's own fills the environment.
+RUN python -m venv --without-pip /opt/venv
 # Wheels only, each by its hash: nothing is built and nothing else is fetched.
 COPY requirements.txt .
-RUN pip install --require-hashes --no-deps --only-binary :all: -r requirements.txt
+RUN pip --python /opt/venv/bin/python install --require-hashes --no-deps --only-binary :all: -r requirements.txt
+ENV PATH=/opt/venv/bin:$PATH
 COPY manage.py .
 COPY config config
 COPY core core
@@ -32,8 +34,8 @@ RUN DJANGO_SETTINGS_MODULE=config.settings.build python manage.py collectstatic 
     && python -m compileall -q /opt/venv/lib config core backoffice accounts credits billing
 
 FROM python:${PYTHON} AS runtime
-RUN groupadd --system --gid 10001 app \
-    && useradd --system --uid 10001 --gid app --home-dir /nonexistent --shell /usr/sbin/nologin app
+RUN groupadd --gid 10001 app \
+    && useradd --uid 10001 --gid app --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin app
 COPY --from=builder /opt/venv /opt/venv
 # Owned by root: the process can read its code and change none of it.
 COPY --from=builder /app /app
