@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from dev.image import compose
+from dev.image.base import ImageTestError
+from dev.image.compose import read_service
+from dev.image.rehearsal import first_steps
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 KEPT_OUT = {"sandbox", "dev", "bench", "tests", "docs", ".env", ".git", ".local", "."}
@@ -73,6 +78,36 @@ def test_compose_waits_for_the_database_and_the_migration() -> None:
     assert compose.count("condition: service_healthy") == 3
     for promise in ("read_only: true", "no-new-privileges:true", "cap_drop: [ALL]"):
         assert promise in compose
+
+
+def test_compose_gives_what_runs_the_time_to_end() -> None:
+    assert read_service("web").grace_s == 30
+    assert read_service("worker").grace_s == 60
+
+
+def test_nothing_in_compose_is_left_out_when_the_image_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = read_service("web")
+    assert tried.restrictions == (
+        "--read-only",
+        "--tmpfs=/tmp",
+        "--cap-drop=ALL",
+        "--security-opt=no-new-privileges",
+    )
+    assert tried.init
+    (tmp_path / "compose.yaml").write_text("services: {web: {privileged: true}}")
+    monkeypatch.setattr(compose, "ROOT", tmp_path)
+    with pytest.raises(ImageTestError, match="privileged"):
+        read_service("web")
+
+
+def test_the_first_start_names_files_that_the_image_has() -> None:
+    files = [word for command in first_steps() for word in command if "/" in word]
+    assert files
+    for name in files:
+        assert (ROOT / name).is_file()
+        assert name.split("/")[0] in copied()
 
 
 @pytest.fixture(scope="module")
