@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_LINK_MODE := copy
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
-.PHONY: help demo reset test test-long cluster test-cluster test-bare test-image check docs prose setup bench lock format messages
+.PHONY: help demo reset test test-long cluster test-cluster test-bare test-image test-helm check docs prose setup bench lock format messages
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 10
@@ -41,6 +41,9 @@ test-bare:  ## make demo and make test on a Debian 13 made for it, with Python a
 
 test-image: setup  ## build the image by its Dockerfile and run it as compose.yaml does, with podman; as root
 	@$(RUN) -m dev.image
+
+test-helm: setup  ## the Helm chart: lint, what it renders against the real schemas, what it refuses; needs Go or helm
+	@$(RUN) -m dev.chart
 
 check: setup docs prose  ## linters, types, import contracts, migrations, templates, translations, prose, docs, OpenAPI, Docker, GitHub
 	.venv/bin/ruff check .

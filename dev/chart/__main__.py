@@ -1,0 +1,105 @@
+"""Check the chart (`make test-helm`): helm's lint, what it renders, and what it refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dev.chart.tools import CUSTOM, ROOT, ChartTestError, custom_schemas, kubernetes_schemas, program
+
+CHART = ROOT / "deploy" / "helm"
+REQUIRED = CHART / "ci" / "required-values.yaml"
+# The oldest that the chart takes, and the newest that has schemas.
+KUBERNETES = ("1.27", "1.37")
+# Values that it must refuse, and a word of the reason.
+REFUSED: Mapping[str, tuple[Sequence[str], str]] = {
+    "no Secret": (["--set", "existingSecret="], "existingSecret"),
+    "no host": (["--set-json", "hosts=[]"], "hosts"),
+    "an address with a path": (["--set", "siteUrl=https://credits.example.com/shop"], "siteUrl"),
+    "a secret among the values": (["--set", "env.STRIPE_SECRET_KEY=sk_live_1"], "STRIPE_SECRET_KEY"),
+    "a variable that the chart sets": (["--set", "env.DATABASE_URL=postgresql://"], "DATABASE_URL"),
+    "a name that it doesn't know": (["--set", "web.replica=3"], "replica"),
+    "a request cut short": (["--set", "web.drain.requestSeconds=5"], "requestSeconds"),
+}
+
+
+def main() -> int:
+    began = time.monotonic()
+    try:
+        missing = check()
+    except ChartTestError as error:
+        print(f"\nFAILED: {error}", file=sys.stderr)
+        return 1
+    if missing:
+        line = "!" * 88
+        said = [f"{', '.join(CUSTOM[variable])}: {why}" for variable, why in missing.items()]
+        hint = "Name a folder with the definitions: " + " ".join(f"{variable}=..." for variable in missing)
+        print(line, "THESE KINDS WERE NOT CHECKED AGAINST THEIR SCHEMAS:", *said, hint, line, sep="\n")
+    print(f"The chart was checked in {time.monotonic() - began:.0f} s.")
+    return 0
+
+
+def check() -> Mapping[str, str]:
+    """Check everything. Returns what couldn't be checked, and why."""
+    helm, kubeconform = program("helm"), program("kubeconform")
+    custom, missing = custom_schemas()
+    unknown = [kind for variable in missing for kind in CUSTOM[variable]]
+    for values in sorted((CHART / "ci").glob("*.yaml")):
+        said = run([helm, "lint", "--strict", "--quiet", str(CHART), "--values", str(values)])
+        for version in KUBERNETES:
+            schemas = kubernetes_schemas(version)
+            for upgrade in ((), ("--is-upgrade",)):
+                rendered = render(helm, version, "--values", str(values), *upgrade)
+                said = validate(kubeconform, rendered, [schemas, custom], unknown)
+        print(f"{values.name}: {said}", flush=True)
+    for what, (values_of, reason) in REFUSED.items():
+        refuse(helm, what, values_of, reason)
+    print(f"{len(REFUSED)} kinds of wrong values are refused.")
+    return missing
+
+
+def render(helm: str, version: str, *options: str) -> str:
+    command = [helm, "template", "shop", str(CHART), "--kube-version", f"{version}.0", *options]
+    return run(command)
+
+
+def validate(kubeconform: str, rendered: str, folders: Sequence[Path], unknown: Sequence[str]) -> str:
+    builtin, custom = folders
+    command = [kubeconform, "-strict", "-summary"]
+    command += ["-schema-location", f"{builtin}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"]
+    command += ["-schema-location", f"{custom}/{{{{.ResourceKind}}}}_{{{{.ResourceAPIVersion}}}}.json"]
+    command += ["-skip", ",".join(unknown)] if unknown else []
+    return run(command, rendered).strip()
+
+
+def refuse(helm: str, what: str, values: Sequence[str], reason: str) -> None:
+    command = [
+        helm,
+        "template",
+        "shop",
+        str(CHART),
+        "--kube-version",
+        "1.33.0",
+        "--values",
+        str(REQUIRED),
+        *values,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == 0:
+        raise ChartTestError(f"The chart takes {what}: {' '.join(values)}")
+    if reason not in done.stderr:
+        raise ChartTestError(f"The chart refuses {what}, but doesn't name {reason}:\n{done.stderr}")
+
+
+def run(command: Sequence[str], given: str = "") -> str:
+    done = subprocess.run(command, input=given, capture_output=True, text=True)
+    if done.returncode:
+        raise ChartTestError(f"{' '.join(command[:2])} failed:\n{(done.stdout + done.stderr)[-3000:]}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
