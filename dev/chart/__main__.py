@@ -7,8 +7,13 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from dev.chart.rules import keep_rules
 from dev.chart.tools import CUSTOM, ROOT, ChartTestError, custom_schemas, kubernetes_schemas, program
+from dev.chart.values import merge
 
 CHART = ROOT / "deploy" / "helm"
 REQUIRED = CHART / "ci" / "required-values.yaml"
@@ -22,6 +27,7 @@ REFUSED: Mapping[str, tuple[Sequence[str], str]] = {
     "a secret among the values": (["--set", "env.STRIPE_SECRET_KEY=sk_live_1"], "STRIPE_SECRET_KEY"),
     "a variable that the chart sets": (["--set", "env.DATABASE_URL=postgresql://"], "DATABASE_URL"),
     "a name that it doesn't know": (["--set", "web.replica=3"], "replica"),
+    "more threads than connections": (["--set", "web.threads=12"], "poolMax"),
     "a request cut short": (["--set", "web.drain.requestSeconds=5"], "requestSeconds"),
 }
 
@@ -48,17 +54,26 @@ def check() -> Mapping[str, str]:
     custom, missing = custom_schemas()
     unknown = [kind for variable in missing for kind in CUSTOM[variable]]
     for values in sorted((CHART / "ci").glob("*.yaml")):
-        said = run([helm, "lint", "--strict", "--quiet", str(CHART), "--values", str(values)])
+        run([helm, "lint", "--strict", "--quiet", str(CHART), "--values", str(values)])
         for version in KUBERNETES:
             schemas = kubernetes_schemas(version)
             for upgrade in ((), ("--is-upgrade",)):
                 rendered = render(helm, version, "--values", str(values), *upgrade)
                 said = validate(kubeconform, rendered, [schemas, custom], unknown)
+                manifests = [each for each in yaml.safe_load_all(rendered) if each]
+                keep_rules(manifests, given(values), upgrade=bool(upgrade))
         print(f"{values.name}: {said}", flush=True)
     for what, (values_of, reason) in REFUSED.items():
         refuse(helm, what, values_of, reason)
     print(f"{len(REFUSED)} kinds of wrong values are refused.")
     return missing
+
+
+def given(path: Path) -> dict[str, Any]:
+    """Return the chart's values with those of a file laid over them, as helm does."""
+    files = (CHART / "values.yaml", path)
+    merged: dict[str, Any] = merge(*(yaml.safe_load(file.read_text()) for file in files))
+    return merged
 
 
 def render(helm: str, version: str, *options: str) -> str:

@@ -51,8 +51,9 @@ class Neighbours:
         """What `.env` and compose.yaml would say, with the sandbox as Stripe and emails in the log."""
         return {
             "SECRET_KEY": secrets.token_urlsafe(64),
-            # Stripe's deliveries come from this machine here; health checks use the first name.
-            "ALLOWED_HOSTS": f"{HOST},127.0.0.1",
+            # Stripe's deliveries come from this machine here; health checks use the first name. In brackets too, as the
+            # chart writes a pod's address.
+            "ALLOWED_HOSTS": f"{HOST},127.0.0.1,[127.0.0.1]",
             "SITE_URL": f"https://{HOST}",
             "DATABASE_URL": self.database.url(DATABASE, user=DATABASE),
             "DEFAULT_FROM_EMAIL": f"credits@{HOST}",

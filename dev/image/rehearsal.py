@@ -112,6 +112,8 @@ class Rehearsal:
 
     def migrate(self) -> None:
         service = read_service("migrate")
+        early = self.in_a_container("python", "manage.py", "migrate", "--check")
+        expect(early.status == 1, "An empty database passes as migrated.")
         must_succeed(self.podman.run(service, self.environment, service.command))
         must_succeed(self.in_a_container("python", "manage.py", "migrate", "--check"))
 

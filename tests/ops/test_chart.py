@@ -14,6 +14,7 @@ import yaml
 from django.conf import settings
 
 from core.database.time_limits import OF_WEB
+from dev.chart.values import merge
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHART = ROOT / "deploy" / "helm"
@@ -28,13 +29,6 @@ TO_COME = {"DATABASE_REPLICA_URL", "WORKER_METRICS_PORT"}
 
 def read(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
-
-
-def merged(values: Any, more: Any) -> Any:
-    """Lay ``more`` over the chart's values as helm does."""
-    if not isinstance(values, dict) or not isinstance(more, dict):
-        return more
-    return {**values, **{name: merged(values.get(name), value) for name, value in more.items()}}
 
 
 def documented() -> set[str]:
@@ -59,7 +53,7 @@ def test_the_chart_the_app_the_project_and_the_api_have_one_version() -> None:
 
 @pytest.mark.parametrize("path", VALUE_SETS, ids=lambda path: path.stem)
 def test_every_set_of_values_that_is_tried_is_valid(path: Path) -> None:
-    jsonschema.validate(merged(read(CHART / "values.yaml"), read(path)), SCHEMA)
+    jsonschema.validate(merge(read(CHART / "values.yaml"), read(path)), SCHEMA)
 
 
 def test_the_values_alone_lack_what_only_the_installation_knows() -> None:
