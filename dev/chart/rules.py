@@ -86,10 +86,8 @@ def _drain_in_time(pods: dict[str, Manifest]) -> None:
         headers = web["containers"][0][probe]["httpGet"]["httpHeaders"]
         _hold(headers[0]["name"] == "Host" and headers[0]["value"][0] not in ".*", f"{probe} names no host.")
     for name in ("web", "worker"):
-        _hold(
-            pods[name]["initContainers"][0]["name"] == "wait-for-schema",
-            f"{name} doesn't wait for the schema.",
-        )
+        waiting = [each["name"] for each in pods[name].get("initContainers", [])]
+        _hold(waiting == ["wait-for-schema"], f"{name} doesn't wait for the schema.")
 
 
 def _migrates_first(manifests: list[Manifest], values: Manifest, upgrade: bool) -> None:
