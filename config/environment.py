@@ -22,6 +22,7 @@ NO_CACHE = "django.core.cache.backends.dummy.DummyCache"
 COUNT_STORES = {NO_CACHE: "postgresql", FAILSAFE_REDIS: "redis", IN_MEMORY: "memory"}
 CACHE_SCHEMES = ("redis://", "rediss://", "locmemcache://")
 RATE = re.compile(r"(?P<count>\d+)/(?P<unit>[smhd])[a-z]*")
+HIGHEST_PORT = 65535
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -83,6 +84,12 @@ class Environment(Env):  # type: ignore[misc]  # environ is untyped
                 f"{name} is not a URL such as postgresql://user:password@host:5432/credits."
             )
         return replica_settings(primary, found)
+    def port(self, name: str) -> int:
+        """Read a port; 0 if there is none. Raises ImproperlyConfigured, which names the variable."""
+        text = self.str(name, default="") or "0"
+        if not text.isascii() or not text.isdecimal() or int(text) > HIGHEST_PORT:
+            raise ImproperlyConfigured(f"{name} is not a port: a number from 1 to {HIGHEST_PORT}.")
+        return int(text)
 
     def rate(self, name: str, default: str) -> tuple[int, int]:
         """Read a rate such as ``60/min`` as a count and seconds. Raises ImproperlyConfigured, naming the variable."""

@@ -20,6 +20,7 @@ from django.utils.translation import override
 from accounts.languages import language_of, language_of_address
 from accounts.models import User
 from accounts.time_zones import zone_of, zone_of_address
+from core.monitoring.emails import send_counted
 
 logger = structlog.get_logger(__name__)
 
@@ -94,7 +95,7 @@ def _send(
     mail.attach_alternative(render_to_string(f"emails/{template}.html", known), "text/html")
     for file in attached:
         mail.attach(file.name, file.content, file.content_type)
-    mail.send()
+    send_counted(mail)
 
 
 def link_to(page: str, *args: object) -> str:

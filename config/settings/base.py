@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
@@ -72,6 +73,8 @@ INSTALLED_APPS = [
     "django_structlog",
     "django_prometheus",
     "health_check",
+    "core.monitoring",
+    "core.jobs",
     "csp",
     "anymail",
     "billing.djstripe_commands",  # before djstripe: replaces its harmful commands
@@ -404,3 +407,9 @@ UNFOLD: dict[str, Any] = {
 # --- Operations ---------------------------------------------------------------------------------------------------
 # The bearer token that Prometheus sends to /metrics. Empty: no such page.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
+# The port on which the worker serves /metrics for the same token. 0: none.
+WORKER_METRICS_PORT = env.port("WORKER_METRICS_PORT")
+if WORKER_METRICS_PORT and not METRICS_TOKEN:
+    raise ImproperlyConfigured(
+        "WORKER_METRICS_PORT needs METRICS_TOKEN, or nobody could read what it serves."
+    )

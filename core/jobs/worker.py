@@ -18,7 +18,9 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.psycopg_connector import PsycopgConnector
 from psycopg import OperationalError
 
+from core.jobs.measuring import expect_jobs, measure
 from core.jobs.queues import PLACES
+from core.monitoring.server import serve_metrics
 
 logger = structlog.get_logger(__name__)
 
@@ -29,12 +31,17 @@ LOST = (ConnectorException, OperationalError)
 
 
 def run_worker() -> None:
-    """Work until SIGTERM or SIGINT; jobs that are running then are completed."""
+    """Work until SIGTERM or SIGINT; jobs that are running then are completed.
+
+    Raises:
+        OSError: WORKER_METRICS_PORT is taken.
+    """
     warn_of_pooler()
     # By default the pool waits longer after each try, up to minutes.
     connector = PsycopgConnector(
         kwargs=connector_params(), min_size=1, max_size=len(PLACES), timeout=10, reconnect_timeout=5
     )
+    serve_metrics()
     with app.replace_connector(connector):
         asyncio.run(_work(connector))
 
@@ -76,6 +83,7 @@ async def _open_and_work(connector: PsycopgConnector, stopping: asyncio.Event) -
             await connector.close_async()
             await _wait_for_database("all", error)
     try:
+        await expect_jobs()
         async with asyncio.TaskGroup() as lanes:
             for queue, places in PLACES.items():
                 lanes.create_task(_keep_working(queue, places, stopping))
@@ -89,7 +97,11 @@ async def _keep_working(queue: str, places: int, stopping: asyncio.Event) -> Non
         lost: Exception | None = None
         try:
             await app.run_worker_async(
-                name=queue, queues=[queue], concurrency=places, install_signal_handlers=False
+                name=queue,
+                queues=[queue],
+                concurrency=places,
+                install_signal_handlers=False,
+                worker_middleware=[measure],
             )
         except LOST as error:
             lost = error
