@@ -18,7 +18,7 @@ class BillingConfig(AppConfig):
         from billing.admin.roles import bring_groups_up_to_date
         from billing.privacy.other_data import OtherData
         from billing.reconciliation.invariants import OF_PAYMENTS
-        from billing.setup import system_checks  # noqa: F401  # it registers itself
+        from billing.setup import endpoint_watch, system_checks  # noqa: F401  # the checks register themselves
         from billing.setup.settings_checks import find_configuration_errors
         from credits.proof.checking import register as register_invariants
 
@@ -28,5 +28,6 @@ class BillingConfig(AppConfig):
         ours = [app.label for app in apps.get_app_configs() if app.name.startswith("billing.")]
         register_invariants(ours, OF_PAYMENTS)
         register(OtherData())
+        endpoint_watch.register()
         # Our last app with models: by then migrate has created all permissions.
         post_migrate.connect(bring_groups_up_to_date, sender=apps.get_app_config("reconciliation"))

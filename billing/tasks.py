@@ -35,6 +35,7 @@ from billing.recovery import reminding
 from billing.referrals import rewarding
 from billing.refunds import refunding
 from billing.reporting import daily_figures, settled
+from billing.setup import endpoint_watch
 from billing.subscriptions import syncing
 from billing.webhooks import mirroring, unmatched_events
 from core.jobs.deferring import PATIENTLY
@@ -248,6 +249,18 @@ def mirror_event(event_id: str) -> None:
 def look_again(timestamp: int) -> None:
     """Apply events whose payment has become known; close those that aren't ours."""
     unmatched_events.look_again()
+
+
+@app.periodic(cron="29 * * * *")
+@app.task(
+    name="billing.look_at_endpoint",
+    queue=STRIPE,
+    queueing_lock="billing.look_at_endpoint",
+    lock="billing.look_at_endpoint",
+)
+def look_at_endpoint(timestamp: int) -> None:
+    """Ask Stripe whether our webhook endpoint is enabled and of our API version."""
+    endpoint_watch.look_at_endpoint()
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -84,6 +84,7 @@ class Environment(Env):  # type: ignore[misc]  # environ is untyped
                 f"{name} is not a URL such as postgresql://user:password@host:5432/credits."
             )
         return replica_settings(primary, found)
+
     def port(self, name: str) -> int:
         """Read a port; 0 if there is none. Raises ImproperlyConfigured, which names the variable."""
         text = self.str(name, default="") or "0"

@@ -10,5 +10,7 @@ class CreditsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.privacy.registry import register
         from credits.privacy.credits_data import CreditsData
+        from credits.proof import recording
 
         register(CreditsData())
+        recording.register()

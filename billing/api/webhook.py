@@ -13,9 +13,10 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from accounts.limits.rates import check_rate
+from accounts.limits.rates import RateLimited, check_rate
 from accounts.limits.requests import address_of
 from billing.api.serializers import ReceivedSerializer
+from billing.inbox.counting import count_limited, counting_delivery
 from billing.provider import provider
 from billing.provider.errors import UnreadableEvent, WebhookTooLarge
 from billing.webhooks.receiving import keep_unreadable, receive_event
@@ -28,7 +29,11 @@ class DeliveryThrottle(BaseThrottle):
     """Counts deliveries by IP address before reading their body. Raises RateLimited."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        check_rate(f"webhook:{address_of(request)}", settings.WEBHOOK_RATE)
+        try:
+            check_rate(f"webhook:{address_of(request)}", settings.WEBHOOK_RATE)
+        except RateLimited:
+            count_limited()
+            raise
         return True
 
 
@@ -54,13 +59,15 @@ class WebhookView(APIView):
         return Response({"received": True})
 
     def take_in(self, request: Request) -> None:
-        check_sender(client_address(request))
-        try:
-            event = provider().verify_event(_body(request), request.headers.get("Stripe-Signature", ""))
-        except UnreadableEvent as error:
-            keep_unreadable(error.params["key"], error.params["payload"], error.message)
-        else:
-            receive_event(event)
+        with counting_delivery() as delivery:
+            check_sender(client_address(request))
+            try:
+                event = provider().verify_event(_body(request), request.headers.get("Stripe-Signature", ""))
+            except UnreadableEvent as error:
+                params = error.params
+                delivery.status = keep_unreadable(params["key"], params["payload"], error.message)
+            else:
+                delivery.status = receive_event(event)
 
 
 @extend_schema(exclude=True)

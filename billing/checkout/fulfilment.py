@@ -19,6 +19,7 @@ from billing.checkout.scheduled_grants import grant_due, schedule_grants
 from billing.checkout.totals import lacks_totals, take_totals, why_total_differs
 from billing.deferring import defer_confirmation, defer_payment_failed_mail
 from billing.provider.objects import PaymentIntent
+from billing.purchases.counting import count_wait
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Attention, Payment, Purchase
 from billing.purchases.payment_reports import PaymentReport, PaymentState
@@ -30,6 +31,7 @@ from core.database.locks import require_transaction
 from credits.errors import AccountClosed
 from credits.formatting import plain
 from credits.ledger import operations as ledger
+from credits.ledger.counting import counting_errors
 from credits.ledger.models import Entry
 from credits.ledger.results import Grant
 
@@ -57,12 +59,13 @@ def fulfil_purchase(purchase_id: UUID, report: PaymentReport, source: Source) ->
 def fulfil_locked_purchase(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     """Fulfil for a caller that already has the payment's turn and the purchase's row lock."""
     require_transaction()
-    if purchase.is_credited:
-        _apply_to_credited(purchase, report, source)
-    elif report.is_paid:
-        _accept(purchase, report, source)
-    else:
-        _follow(purchase, report, source)
+    with counting_errors("fulfilment", refusals=True):
+        if purchase.is_credited:
+            _apply_to_credited(purchase, report, source)
+        elif report.is_paid:
+            _accept(purchase, report, source)
+        else:
+            _follow(purchase, report, source)
 
 
 def would_change(purchase: Purchase, report: PaymentReport) -> bool:
@@ -187,6 +190,7 @@ def _credit(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     detail = {"entry": grant.entry_id, "balance_after": str(grant.balance_after)}
     record(purchase, Change("credited", Status.COMPLETED, detail), source)
     _log_credited(purchase, report)
+    count_wait(report.paid_at if payment else None, now)
     if payment is not None and payment.was_known and apply_known_reversals(payment):
         record(purchase, Change("returns_settled"), source)
     apply_early_events(payment)

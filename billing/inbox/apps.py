@@ -9,6 +9,8 @@ class InboxConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.privacy.registry import register
+        from billing.inbox import readings
         from billing.inbox.personal_data import InboxData
 
         register(InboxData())
+        readings.register()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from billing.purchases.counting import count_change
 from billing.purchases.models import Purchase, PurchaseEvent
 from core.database.locks import require_transaction
 
@@ -56,3 +57,4 @@ def record(purchase: Purchase, change: Change, source: Source) -> None:
         stripe_event_id=source.stripe_event_id,
         actor_id=source.actor_id,
     )
+    count_change(purchase, change.what, before, source.kind)

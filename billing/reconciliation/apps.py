@@ -6,3 +6,8 @@ class ReconciliationConfig(AppConfig):
     name = "billing.reconciliation"
     verbose_name = _("Reconciliation")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from billing.reconciliation import readings
+
+        readings.register()

@@ -22,6 +22,7 @@ from billing.provider.errors import (
 )
 from billing.provider.interface import ListPage
 from billing.stripe.bulkhead import place
+from billing.stripe.counting import counting_call
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,18 @@ def _client_for(key: str, base: str, version: str, retries: int, timeout: float)
 
 @functools.lru_cache(maxsize=4)
 def _http_client(timeout: float) -> stripe.RequestsClient:
-    return stripe.RequestsClient(timeout=timeout)
+    return CountedClient(timeout=timeout)
+
+
+class CountedClient(stripe.RequestsClient):
+    """stripe's client, which counts each attempt; ours and dj-stripe's calls pass here."""
+
+    def request(  # type: ignore[override]  # as its own superclass does
+        self, method: str, url: str, headers: Any, post_data: Any = None
+    ) -> Any:
+        return counting_call(
+            method, url, lambda: super(CountedClient, self).request(method, url, headers, post_data)
+        )
 
 
 def configure_module_client() -> None:

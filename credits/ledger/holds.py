@@ -21,6 +21,7 @@ from credits.errors import HoldClosed, InvalidEntry
 from credits.ledger import refusals
 from credits.ledger.arguments import checked_text, json_text
 from credits.ledger.bounds import call_within_bounds
+from credits.ledger.counting import counted
 from credits.ledger.models import Hold
 from credits.ledger.results import Capture, Release
 
@@ -122,7 +123,7 @@ def hold(
         json_text(metadata),
         client,
     ]
-    rows = call("SELECT * FROM credits_open_hold(%s, %s, %s, %s, %s, %s, %s, %s)", arguments)
+    rows = counted("hold", call("SELECT * FROM credits_open_hold(%s, %s, %s, %s, %s, %s, %s, %s)", arguments))
     outcome, hold_id, expires_at, balance, held, missing = rows[0]
     if outcome == "insufficient":
         raise refusals.insufficient(account_id, amount, missing, balance, held)
@@ -169,9 +170,8 @@ def capture(
         None if reference is None else checked_text("reference", reference),
         json_text(metadata, reserved),
     ]
-    rows = call_within_bounds(
-        "SELECT * FROM credits_capture(%s, %s, %s, %s, %s, %s, %s)", arguments, hold=hold_id
-    )
+    statement = "SELECT * FROM credits_capture(%s, %s, %s, %s, %s, %s, %s)"
+    rows = counted("capture", call_within_bounds(statement, arguments, hold=hold_id))
     outcome, entry_id, version, balance_after, held, remaining, missing, status, balance = rows[0]
     if outcome == "unknown_hold":
         raise refusals.unknown_hold(hold_id)
@@ -204,7 +204,9 @@ def expire_holds(limit: int = 1000) -> int:
 
 
 def _release(account_id: UUID, hold_id: UUID, *, overdue: bool) -> Release:
-    rows = call("SELECT * FROM credits_release(%s, %s, %s)", [account_id, hold_id, overdue])
+    rows = counted(
+        "release", call("SELECT * FROM credits_release(%s, %s, %s)", [account_id, hold_id, overdue])
+    )
     outcome, released, balance, held, status = rows[0]
     if outcome == "unknown_hold":
         raise refusals.unknown_hold(hold_id)

@@ -27,6 +27,7 @@ from credits.ledger import refusals
 from credits.ledger.arguments import checked_text, json_text
 from credits.ledger.bounds import call_within_bounds
 from credits.ledger.clawbacks import Claim, claw_back
+from credits.ledger.counting import counted, counting_errors
 from credits.ledger.endings import close, undo, undo_amount
 from credits.ledger.escrow import begin_lifetime, open_escrow
 from credits.ledger.holds import capture, expire_holds, hold, release
@@ -118,7 +119,8 @@ def grant(
         expires_at,
     ]
     statement = "SELECT * FROM credits_grant(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-    rows = call_within_bounds(statement, arguments, account=account_id)
+    with counting_errors("grant"):
+        rows = counted("grant", call_within_bounds(statement, arguments, account=account_id))
     outcome, entry_id, lot_id, balance_after = rows[0]
     if outcome in ("done", "repeated"):
         return Grant(entry_id, lot_id, amount, balance_after, outcome == "repeated")
@@ -159,7 +161,7 @@ def spend(
         checked_text("reference", reference),
         json_text(metadata, reserved),
     ]
-    rows = call("SELECT * FROM credits_spend(%s, %s, %s, %s, %s, %s)", arguments)
+    rows = counted("spend", call("SELECT * FROM credits_spend(%s, %s, %s, %s, %s, %s)", arguments))
     outcome, entry_id, version, balance_after, held, missing = rows[0]
     if outcome in ("done", "repeated"):
         return Spend(entry_id, version, amount, balance_after, held, outcome == "repeated")
@@ -190,7 +192,7 @@ def spend_many(orders: Sequence[SpendOrder]) -> list[SpendResult]:
         FROM credits_spend_many(%s::uuid[], %s::numeric[], %s::text[], %s::text[], %s::jsonb[])
         ORDER BY place
     """
-    rows = call(statement, [list(column) for column in columns])
+    rows = counted("spend", call(statement, [list(column) for column in columns]))
     return [
         SpendResult(Outcome(outcome), order.account_id, order.key, order.amount, *numbers)
         for order, (outcome, *numbers) in zip(orders, rows, strict=True)
@@ -229,7 +231,7 @@ def transfer(
         fresh,
     ]
     statement = "SELECT * FROM credits_transfer(%s, %s, %s, %s, %s, %s, %s)"
-    rows = call_within_bounds(statement, arguments, account=to_account)
+    rows = counted("transfer", call_within_bounds(statement, arguments, account=to_account))
     outcome, sent, received, balance_after, missing = rows[0]
     if outcome == "same_account":
         raise InvalidEntry("Credits can't be transferred to the same account.", field="to")

@@ -6,13 +6,14 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from core.database.replica.commands import add_replica_option, reading_where_asked
 from core.database.replica.routing import reading_connection, reading_place
 from credits.ledger.models import Account, Entry, Lot
 from credits.proof.chain import Head, head_at, parse_head, take_head
 from credits.proof.checking import INVARIANTS, find_violations
+from credits.proof.recording import note_proof
 
 
 class Command(BaseCommand):
@@ -37,12 +38,22 @@ class Command(BaseCommand):
         with reading_where_asked(self, replica):
             found = self._violations(since)
             counts = "" if quiet or found else _counts()
+        self._record(found)
         if found:
             self.stderr.write(f"The ledger check failed: {found} violation(s).")
             sys.exit(1)
         if not quiet:
             self.stdout.write(f"The ledger is intact: {len(INVARIANTS)} invariants hold over {counts}.")
             self.stdout.write(f"head {take_head()}")
+
+    def _record(self, found: int) -> None:
+        """Record the run for monitoring. Where this database can't be written, as in a scratch copy, the check counts
+        all the same.
+        """
+        try:
+            note_proof(found)
+        except DatabaseError as error:
+            self.stderr.write(f"This run couldn't be recorded for monitoring: {str(error).strip()}")
 
     def _violations(self, since: Head | None) -> int:
         """Print each violation; return how many there are."""

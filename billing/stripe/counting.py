@@ -1,0 +1,73 @@
+"""Count and time the calls to Stripe, each attempt of a retried one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from prometheus_client import Counter, Histogram
+
+CALLS = Counter(
+    "credits_stripe_calls_total",
+    "Attempts to call Stripe, by operation and result: ok, missing, declined, refused, unauthorized or unavailable.",
+    ["operation", "result"],
+)
+DURATION = Histogram(
+    "credits_stripe_call_duration_seconds",
+    "How long attempts to call Stripe took.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 10, 20),
+)
+UNAVAILABLE = "unavailable"
+RESULTS = {
+    401: "unauthorized",
+    402: "declined",
+    403: "unauthorized",
+    404: "missing",
+    409: UNAVAILABLE,
+    429: UNAVAILABLE,
+}
+
+# Their paths have no id: /v1/account. Others are in a namespace: /v1/checkout/sessions.
+SINGLE = {"account", "balance"}
+NAMESPACES = {"billing", "billing_portal", "checkout", "tax"}
+VERBS = {"GET": ("list", "retrieve"), "POST": ("create", "update"), "DELETE": ("delete", "delete")}
+
+# Shown at 0, so that a first failure is a rise.
+for _operation in ("checkout.sessions.create", "checkout.sessions.retrieve", "refunds.create"):
+    for _result in ("ok", "refused", "unauthorized", UNAVAILABLE):
+        CALLS.labels(_operation, _result)
+
+T = TypeVar("T")
+
+
+def operation_of(method: str, url: str) -> str:
+    """Name an operation without its ids, as stripe-python names it: ``checkout.sessions.expire``."""
+    parts = urlsplit(url).path.strip("/").split("/")[1:]
+    length = 2 if parts[0] in NAMESPACES else 1
+    resource, rest = parts[:length], parts[length:]
+    if len(rest) > 1:  # below an object: /v1/refunds/re_1/cancel
+        return ".".join([*resource, rest[1]])
+    if parts[0] in SINGLE:
+        return ".".join([*resource, "retrieve"])
+    return ".".join([*resource, VERBS[method.upper()][len(rest)]])
+
+
+def counting_call(method: str, url: str, call: Callable[[], tuple[T, int, object]]) -> tuple[T, int, object]:
+    """Make one attempt, count its result and its time, and return the answer: body, status and headers."""
+    operation, began = operation_of(method, url), time.monotonic()
+    result = UNAVAILABLE
+    try:
+        answer = call()
+        result = _result_of(answer[1])
+        return answer
+    finally:
+        DURATION.observe(time.monotonic() - began)
+        CALLS.labels(operation, result).inc()
+
+
+def _result_of(status: int) -> str:
+    if status < 400:
+        return "ok"
+    return RESULTS.get(status) or (UNAVAILABLE if status >= 500 else "refused")
