@@ -1,0 +1,129 @@
+"""A running site and its worker export what the alerts and the dashboard ask for."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from core.jobs.measuring import periodic_tasks, run_name
+from core.monitoring.models import LastRun
+from dev.demo import free_port
+from dev.processes import Process, Processes
+from tests.monitoring.scraping import (
+    BEARER,
+    TOKEN,
+    alerts,
+    metrics_in,
+    names,
+    panel_expressions,
+    scrape,
+    value,
+)
+from tests.support.sandbox import Sandbox
+from tests.support.served import ROOT, database_url, running_site
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WEBHOOK = "/api/v1/billing/credits/webhook"
+# Exported with a replica only (test_readings.py), and by node_exporter.
+ELSEWHERE = {
+    "credits_replica_up",
+    "credits_replica_lag_seconds",
+    "credits_replica_lag_bytes",
+    "node_filesystem_avail_bytes",
+    "node_filesystem_size_bytes",
+}
+
+
+def asked_for() -> set[str]:
+    asked = [*(rule["expr"] for rule in alerts()), *panel_expressions()]
+    return set().union(*(metrics_in(expression) for expression in asked))
+
+
+@contextmanager
+def running_worker(sandbox: Sandbox, logs: Path) -> Iterator[tuple[str, Process]]:
+    """Gives the address of the worker's metrics, and the worker."""
+    port, processes = free_port(), Processes(logs)
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "config.settings.dev",
+        "DATABASE_URL": database_url(),
+        "SANDBOX_URL": sandbox.url,
+        "METRICS_TOKEN": TOKEN,
+        "WORKER_METRICS_PORT": str(port),
+        "PYTHONPATH": str(ROOT),
+    }
+    worker = processes.start("worker", [sys.executable, "manage.py", "run_worker"], environment)
+    try:
+        yield f"http://127.0.0.1:{port}", worker
+    finally:
+        processes.stop_all()
+
+
+def wait_until(is_so: Callable[[], bool], worker: Process, patience_s: float = 90) -> None:
+    deadline = time.monotonic() + patience_s
+    while not is_so():
+        assert time.monotonic() < deadline, worker.last_lines()
+        assert worker.popen.poll() is None, worker.last_lines()
+        time.sleep(0.2)
+
+
+def has_counted(worker: str) -> bool:
+    """Whether a job of each kind of queue succeeded: the one every ten seconds comes last."""
+    try:
+        return (
+            value(scrape(worker), "credits_jobs_total", task="billing.watch_auto_top_ups", result="succeeded")
+            > 0
+        )
+    except (requests.ConnectionError, KeyError):
+        return False
+
+
+def test_a_site_and_its_worker_export_every_metric_that_is_asked_for(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    counts = tmp_path / "counts"
+    counts.mkdir()
+    told = {"METRICS_TOKEN": TOKEN, "PROMETHEUS_MULTIPROC_DIR": str(counts), "SANDBOX_URL": sandbox.url}
+    with (
+        running_worker(sandbox, tmp_path / "logs") as (worker, process),
+        running_site(**told, GRANIAN_WORKERS="2") as site,
+    ):
+        # A new connection each, so that both processes get some.
+        for _ in range(40):
+            refused = requests.post(
+                f"{site}{WEBHOOK}", data=b"{}", headers={"Stripe-Signature": "t=1,v1=0"}, timeout=20
+            )
+            assert refused.status_code == 400
+        served_by = {path.name.split("_")[1] for path in counts.glob("counter_*.db")}
+        of_site = scrape(site)
+        wait_until(lambda: has_counted(worker), process)
+        of_worker = scrape(worker)
+        ready = requests.get(f"{site}/health/ready", headers=BEARER, timeout=20)
+        without_token = requests.get(f"{worker}/metrics", timeout=20)
+        elsewhere = requests.get(f"{worker}/admin/", headers=BEARER, timeout=20)
+
+    assert len(served_by) == 2, "two processes counted"
+    assert value(of_site, "credits_webhook_deliveries_total", result="refused") == 40
+    exported = names(of_site) | names(of_worker)
+    assert not asked_for() - ELSEWHERE - exported
+    # Both say what only the database knows, so that one of them is enough.
+    gauges = {
+        name
+        for name in names(of_site)
+        if name.startswith(("credits_inbox", "credits_job_last", "credits_ledger_proof"))
+    }
+    assert gauges
+    assert gauges <= names(of_worker)
+    assert value(of_worker, "credits_workers") == 5
+    assert ready.status_code == 200
+    assert (without_token.status_code, elsewhere.status_code) == (401, 404)
+    assert b"credits" not in without_token.content
+    expected = set(LastRun.objects.values_list("pk", flat=True))
+    assert expected >= {run_name(task) for task in periodic_tasks()}
+    assert LastRun.objects.get(pk=run_name("billing.watch_auto_top_ups")).succeeded_at
