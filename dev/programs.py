@@ -13,6 +13,7 @@ PACKAGES = {
     "node": "nodejs",
     "npm": "npm",
     "pgbouncer": "pgbouncer",
+    "promtool": "prometheus",
     "redis-server": "redis-server",
 }
 # Debian keeps servers where only root looks.

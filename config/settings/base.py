@@ -72,7 +72,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_structlog",
     "django_prometheus",
-    "health_check",
     "core.monitoring",
     "core.jobs",
     "csp",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.db import connection, connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from prometheus_client.core import GaugeMetricFamily
 
 from core.monitoring.health import migrations_problem, register_check
@@ -29,12 +29,17 @@ def register() -> None:
         register_check("replica", _replica_problem)
 
 
-def replica_lag() -> tuple[float, float]:
-    """Return by how many bytes and seconds the replica is behind. Raises a database error if it is away."""
-    with connection.cursor() as cursor:
+def replica_lag(primary: str = DEFAULT_DB_ALIAS, replica: str = REPLICA) -> tuple[float, float]:
+    """Return by how many bytes and seconds the replica is behind.
+
+    Raises:
+        RuntimeError: it isn't a replica.
+        OperationalError: one of the two is away.
+    """
+    with connections[primary].cursor() as cursor:
         cursor.execute("SELECT pg_current_wal_lsn()")
         (position,) = cursor.fetchone()
-    with connections[REPLICA].cursor() as cursor:
+    with connections[replica].cursor() as cursor:
         cursor.execute(REPLAYED, [position])
         behind, seconds = cursor.fetchone()
     if behind is None:

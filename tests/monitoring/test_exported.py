@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import re
 from pathlib import Path
 
 import pytest
@@ -13,8 +10,7 @@ import requests
 
 from core.jobs.measuring import periodic_tasks, run_name
 from core.monitoring.models import LastRun
-from dev.demo import free_port
-from dev.processes import Process, Processes
+from tests.monitoring.running import running_worker, wait_until
 from tests.monitoring.scraping import (
     BEARER,
     TOKEN,
@@ -26,7 +22,7 @@ from tests.monitoring.scraping import (
     value,
 )
 from tests.support.sandbox import Sandbox
-from tests.support.served import ROOT, database_url, running_site
+from tests.support.served import ROOT, running_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,31 +42,10 @@ def asked_for() -> set[str]:
     return set().union(*(metrics_in(expression) for expression in asked))
 
 
-@contextmanager
-def running_worker(sandbox: Sandbox, logs: Path) -> Iterator[tuple[str, Process]]:
-    """Gives the address of the worker's metrics, and the worker."""
-    port, processes = free_port(), Processes(logs)
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "config.settings.dev",
-        "DATABASE_URL": database_url(),
-        "SANDBOX_URL": sandbox.url,
-        "METRICS_TOKEN": TOKEN,
-        "WORKER_METRICS_PORT": str(port),
-        "PYTHONPATH": str(ROOT),
-    }
-    worker = processes.start("worker", [sys.executable, "manage.py", "run_worker"], environment)
-    try:
-        yield f"http://127.0.0.1:{port}", worker
-    finally:
-        processes.stop_all()
-
-
-def wait_until(is_so: Callable[[], bool], worker: Process, patience_s: float = 90) -> None:
-    deadline = time.monotonic() + patience_s
-    while not is_so():
-        assert time.monotonic() < deadline, worker.last_lines()
-        assert worker.popen.poll() is None, worker.last_lines()
-        time.sleep(0.2)
+def documented() -> set[str]:
+    """The metrics of the table in operate.md."""
+    table = (ROOT / "docs" / "operate.md").read_text().split("\n### Metrics\n")[1].split("\n### ")[0]
+    return set(re.findall(r"`(credits_\w+)`", table))
 
 
 def has_counted(worker: str) -> bool:
@@ -112,6 +87,10 @@ def test_a_site_and_its_worker_export_every_metric_that_is_asked_for(
     assert value(of_site, "credits_webhook_deliveries_total", result="refused") == 40
     exported = names(of_site) | names(of_worker)
     assert not asked_for() - ELSEWHERE - exported
+    ours = {
+        re.sub("_(bucket|sum|count|created)$", "", name) for name in exported if name.startswith("credits_")
+    }
+    assert documented() - ELSEWHERE == ours
     # Both say what only the database knows, so that one of them is enough.
     gauges = {
         name

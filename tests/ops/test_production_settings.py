@@ -131,3 +131,18 @@ def test_logs_are_lines_of_json() -> None:
     library, ours = (json.loads(line) for line in result.stderr.splitlines())
     assert (library["event"], library["level"]) == ("said this", "warning")
     assert (ours["event"], ours["purchase"], ours["level"]) == ("done", "1", "error")
+
+
+@pytest.mark.parametrize("port", ["nine", "-1", "65536", "9101.5"])
+def test_a_worker_metrics_port_that_is_none_is_refused_in_one_line(port: str) -> None:
+    result = manage("check", WORKER_METRICS_PORT=port, METRICS_TOKEN="a-token")
+    assert result.returncode == 1
+    assert result.stderr == "Can't start: WORKER_METRICS_PORT is not a port: a number from 1 to 65535.\n"
+
+
+def test_a_worker_metrics_port_needs_a_token() -> None:
+    result = manage("check", WORKER_METRICS_PORT="9101")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Can't start: WORKER_METRICS_PORT needs METRICS_TOKEN")
+    assert len(result.stderr.splitlines()) == 1
+    assert values_of("settings.WORKER_METRICS_PORT", WORKER_METRICS_PORT="", METRICS_TOKEN="") == [0]
