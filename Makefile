@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_LINK_MODE := copy
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
-.PHONY: help demo reset test test-long cluster test-cluster test-bare test-image test-helm check docs prose setup bench lock format messages
+.PHONY: help demo reset test test-long cluster test-cluster test-alarms test-bare test-image test-helm check docs prose setup bench lock format messages
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 10
@@ -35,6 +35,9 @@ cluster: setup  ## all of it on several servers, on this machine; Ctrl-C ends it
 
 test-cluster: setup  ## the cluster under load while its parts fail: three minutes, or MINUTES=60
 	@$(RUN) -m dev.trial
+
+test-alarms: setup  ## a real Prometheus with the alert rules, and three alarms made to happen: five minutes
+	ALARM_TESTS=1 $(RUN) -m pytest tests/alarms -n 0 -s $(ARGS)
 
 test-bare:  ## make demo and make test on a Debian 13 made for it, with Python and make only; as root
 	@dev/bare.sh

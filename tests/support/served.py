@@ -32,9 +32,11 @@ def database_url() -> str:
 
 @contextmanager
 def running_site(**environment: str) -> Iterator[str]:
-    """Give its address. In the environment: SANDBOX_URL where it is to know the local Stripe, and whatever differs."""
+    """Give its address. In the environment: SANDBOX_URL where it is to know the local Stripe, GRANIAN_PORT where its
+    port was promised to someone, and whatever else differs.
+    """
     with tempfile.TemporaryDirectory() as logs:
-        processes, port = Processes(Path(logs)), free_port()
+        processes, port = Processes(Path(logs)), int(environment.get("GRANIAN_PORT") or free_port())
         url = f"http://127.0.0.1:{port}"
         told = {
             **SERVER,
