@@ -28,16 +28,18 @@ SELECT status, count(*), coalesce(extract(epoch FROM now() - min(received_at)), 
     WHERE status = 'unmatched' AND received_at > now() - interval '6 hours'
 ) waiting GROUP BY status
 """
-# Payments that wait for staff; and those whose event failed, unless something else credited them since.
+# Payments that wait for staff; and those whose event failed, unless something else credited them since. A payment has
+# several events, and counts once.
 UNCREDITED = """
 WITH held_back AS (
-    SELECT y.paid_at AS at FROM purchases_purchase p JOIN purchases_payment y ON y.purchase_id = p.id
+    SELECT y.stripe_payment_intent_id AS ref, y.paid_at AS at FROM purchases_purchase p JOIN purchases_payment y ON y.purchase_id = p.id
     WHERE p.attention <> '' AND y.state = 'paid' AND y.lot_id IS NULL
 ), failing AS (
     SELECT type, payment_ref, stripe_created, payload FROM inbox_inboxevent
     WHERE status IN ('received', 'failed', 'unreadable') ORDER BY received_at LIMIT 1000
 ), failed AS (
-    SELECT e.stripe_created AS at FROM failing e
+    SELECT coalesce(nullif(e.payment_ref, ''), e.payload -> 'data' -> 'object' ->> 'id') AS ref, e.stripe_created AS at
+    FROM failing e
     WHERE e.type = ANY (%(types)s)
       AND NOT EXISTS (
         SELECT FROM purchases_payment y WHERE y.stripe_payment_intent_id = e.payment_ref AND y.lot_id IS NOT NULL
@@ -47,8 +49,8 @@ WITH held_back AS (
         WHERE p.stripe_session_id = e.payload -> 'data' -> 'object' ->> 'id' AND p.completed_at IS NOT NULL
       )
 )
-SELECT count(*), coalesce(extract(epoch FROM now() - min(at)), 0)
-FROM (SELECT at FROM held_back UNION ALL SELECT at FROM failed) uncredited
+SELECT count(DISTINCT ref), coalesce(extract(epoch FROM now() - min(at)), 0)
+FROM (SELECT ref, at FROM held_back UNION ALL SELECT ref, at FROM failed) uncredited
 """
 PAYING = [
     "checkout.session.completed",

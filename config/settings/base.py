@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +17,7 @@ from config.settings.languages import *
 from config.settings.limits import *
 from config.settings.logs import *
 from config.settings.offers import *
+from config.settings.operations import *
 from config.settings.rewards import *
 from config.settings.tax import *
 from core.database.time_limits import time_limits_of
@@ -402,13 +402,3 @@ UNFOLD: dict[str, Any] = {
         "navigation": "config.admin_navigation.sections",
     },
 }
-
-# --- Operations ---------------------------------------------------------------------------------------------------
-# The bearer token that Prometheus sends to /metrics. Empty: no such page.
-METRICS_TOKEN = env("METRICS_TOKEN", default="")
-# The port on which the worker serves /metrics for the same token. 0: none.
-WORKER_METRICS_PORT = env.port("WORKER_METRICS_PORT")
-if WORKER_METRICS_PORT and not METRICS_TOKEN:
-    raise ImproperlyConfigured(
-        "WORKER_METRICS_PORT needs METRICS_TOKEN, or nobody could read what it serves."
-    )
