@@ -32,7 +32,8 @@ SELECT status, count(*), coalesce(extract(epoch FROM now() - min(received_at)), 
 # several events, and counts once.
 UNCREDITED = """
 WITH held_back AS (
-    SELECT y.stripe_payment_intent_id AS ref, y.paid_at AS at FROM purchases_purchase p JOIN purchases_payment y ON y.purchase_id = p.id
+    SELECT y.stripe_payment_intent_id AS ref, y.paid_at AS at
+    FROM purchases_purchase p JOIN purchases_payment y ON y.purchase_id = p.id
     WHERE p.attention <> '' AND y.state = 'paid' AND y.lot_id IS NULL
 ), failing AS (
     SELECT type, payment_ref, stripe_created, payload FROM inbox_inboxevent

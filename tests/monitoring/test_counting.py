@@ -21,7 +21,7 @@ from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.stripe.counting import operation_of
 from core.monitoring.emails import send_counted
-from credits.errors import AccountClosed, InsufficientCredits, KeyConflict
+from credits.errors import AccountClosed, InsufficientCredits, KeyConflict, SumTooLarge
 from credits.ledger import operations as ledger
 from tests.billing.calling import deliver, paid_session_event, send
 from tests.credits.builders import funded, grant, hold, spend
@@ -163,6 +163,8 @@ def test_a_grant_that_raises_is_an_allocation_error_and_a_refused_one_is_not(cou
         finally:
             cursor.execute("ALTER TABLE moved RENAME TO credits_lot")
     assert counted.rise("credits_allocation_errors_total", operation="grant", cause="database") == 1
+    with pytest.raises(SumTooLarge):
+        grant(account, 10**18 - 1, key="too many")
     ledger.close(account.pk)
     with pytest.raises(AccountClosed):
         grant(account, 5, key="two")
