@@ -1,4 +1,4 @@
-"""Count what becomes of checkouts, which purchases are credited, and how long buyers wait for their credits."""
+"""Count how checkouts end, which purchases are credited, and how long buyers wait for their credits."""
 
 from __future__ import annotations
 

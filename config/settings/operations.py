@@ -13,4 +13,6 @@ METRICS_TOKEN = env("METRICS_TOKEN", default="")
 # The port on which the worker serves /metrics for the same token. 0: none.
 WORKER_METRICS_PORT = env.port("WORKER_METRICS_PORT")
 if WORKER_METRICS_PORT and not METRICS_TOKEN:
-    raise ImproperlyConfigured("WORKER_METRICS_PORT needs METRICS_TOKEN, or nobody could read what it serves.")
+    raise ImproperlyConfigured(
+        "WORKER_METRICS_PORT needs METRICS_TOKEN, or nobody could read what it serves."
+    )
