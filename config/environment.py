@@ -11,8 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
 from core.amounts.parsing import NotAnAmount, parse_amount
-from core.database.replica.settings import replica_settings
 from core.client_address import parse_network
+from core.database.replica.settings import replica_settings
 
 REDIS = "django.core.cache.backends.redis.RedisCache"
 FAILSAFE_REDIS = "core.failsafe_cache.FailsafeRedisCache"
