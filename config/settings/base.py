@@ -300,12 +300,6 @@ EMAIL_TIMEOUT = 10  # for each response of the mail server: a job waits for it
 STAFF_EMAIL = env("STAFF_EMAIL", default="")  # notified of new disputes; empty: nobody, staff check the list
 SUPPORT_EMAIL = env("SUPPORT_EMAIL", default=DEFAULT_FROM_EMAIL)  # where buyers are asked to write
 
-# --- Cache --------------------------------------------------------------------------------------------------------
-# Redis, if there is one: then it counts requests for the limits, and PostgreSQL doesn't. Without it nothing is cached,
-# which is right for any number of processes. In memory only where there is just one (docs/decisions/rate-limits.md).
-CACHES, COUNT_STORE = env.shared_cache("CACHE_URL")
-SINGLE_PROCESS = env.bool("SINGLE_PROCESS", default=False)
-
 # --- API ----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -6,6 +6,11 @@ from config.environment import Environment
 
 env = Environment()
 
+# Redis, if there is one: then it counts requests for the limits, and PostgreSQL doesn't. Without it nothing is cached,
+# which is right for any number of processes. In memory only where there is just one (docs/decisions/rate-limits.md).
+CACHES, COUNT_STORE = env.shared_cache("CACHE_URL")
+SINGLE_PROCESS = env.bool("SINGLE_PROCESS", default=False)
+
 # Requests per minute to the credits API: of a client without its own limit, and of a user.
 CREDITS_API_RATE = env.int("CREDITS_API_RATE", default=60_000)
 CREDITS_USER_RATE = env.int("CREDITS_USER_RATE", default=6_000)

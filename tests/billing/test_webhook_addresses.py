@@ -28,8 +28,8 @@ from tests.billing.calling import (
     send,
     signature_of,
 )
-from tests.billing.test_log_lines import Lines, log
 from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.log_lines import Lines, log
 from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 __all__ = ["log"]

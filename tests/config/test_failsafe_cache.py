@@ -8,30 +8,22 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 
 from accounts.clients.api_keys import create_key
-from accounts.limits.counters import forget_counts
-from config.environment import Environment
 from core import breaker
-from dev.demo import free_port
 from tests.billing.calling import API, browser_of, post_json
 from tests.credits.builders import funded
 from tests.credits_api.calling import Service
 from tests.support.api_clients import make_client
 from tests.support.builders import UserFactory, put_on_sale
-from tests.support.programs import needed
+from tests.support.redis import redis_server, use_redis
 from tests.support.sandbox import Sandbox
 
-
-def use(settings: Any, port: int) -> None:
-    settings.CACHES = {"default": Environment.cache_url_config(f"redis://127.0.0.1:{port}/0")}
-    settings.COUNT_STORE = "redis"
-    forget_counts()
+__all__ = ["redis_server"]
 
 
 @pytest.fixture(params=["refuses", "hangs"])
@@ -41,7 +33,7 @@ def lost_cache(request: Any, settings: Any) -> Iterator[str]:
         listener.bind(("127.0.0.1", 0))
         if request.param == "hangs":
             listener.listen(100)
-        use(settings, listener.getsockname()[1])
+        use_redis(settings, listener.getsockname()[1])
         yield request.param
 
 
@@ -72,22 +64,6 @@ def test_an_absent_cache_is_an_empty_one(lost_cache: str) -> None:
     assert (cache.incr("a"), cache.incr("a", 2), cache.touch("a"), cache.delete("a")) == (1, 2, False, False)
     cache.delete_many(["a"])
     cache.clear()
-
-
-@pytest.fixture
-def redis_server(settings: Any, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    program = needed("redis-server")
-    port = free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        use(settings, port)
-        yield process
-        process.kill()
 
 
 def test_a_cache_that_comes_back_counts_again(
