@@ -69,7 +69,7 @@ def _renames(connection: psycopg.Connection[Any]) -> bool:
     try:
         _check(pgconn.prepare(PROBE, b"SELECT 1"))
         answer = _check(pgconn.exec_(IS_KNOWN_BY_ITS_NAME))
-        renamed = answer.get_value(0, 0) == b"0"
+        renamed = bool(answer.get_value(0, 0) == b"0")
         if not renamed:
             _check(pgconn.exec_(b"DEALLOCATE credits_probe"))
     finally:

@@ -30,6 +30,8 @@ defaults
 
 frontend site
     bind 127.0.0.1:{port}
+    # The site's server takes X_Forwarded_For for X-Forwarded-For.
+    http-request del-header _ -m sub
     http-request set-header X-Forwarded-Proto https
     http-request set-header X-Forwarded-For %[src]
     # Only what may be sent twice: reads, what has a key, and Stripe's events, which have an id.

@@ -63,7 +63,8 @@ class Prometheus:
 
     def wait_for(self, names: Iterable[str], patience_s: float) -> dict[str, dict[str, Any]]:
         """Wait until all of these fire, and say when each began to."""
-        began, wanted, seen = time.monotonic(), set(names), {}
+        began, wanted = time.monotonic(), set(names)
+        seen: dict[str, dict[str, Any]] = {}
         while wanted - seen.keys():
             assert time.monotonic() - began < patience_s, f"not firing: {wanted - seen.keys()}"
             for name, alert in self.firing().items():
