@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.storable_text import is_storable
+from core.tracing.spans import TRACE, current_trace
 from credits.errors import InvalidEntry
 from credits.ledger.reserved_names import refuse_reserved_names
 
@@ -50,3 +51,11 @@ def json_text(metadata: Mapping[str, Any] | None, reserved: Mapping[str, Any] | 
     if ESCAPED_NUL.search(text) or not is_storable(text):
         raise InvalidEntry("It contains characters that can't be stored.", field="metadata")
     return text
+
+
+def entry_json(metadata: Mapping[str, Any] | None, reserved: Mapping[str, Any] | None = None) -> str:
+    """Return an entry's metadata as JSON: as `json_text`, with the current trace added if there is one."""
+    text, trace = json_text(metadata, reserved), current_trace()
+    if not trace:
+        return text
+    return f'{text[:-1]}{", " if len(text) > 2 else ""}"{TRACE}": "{trace}"}}'

@@ -18,7 +18,7 @@ from django.db import IntegrityError
 from psycopg.errors import UniqueViolation
 
 from credits.errors import InvalidEntry, KeyConflict, UnknownLot
-from credits.ledger.arguments import json_text
+from credits.ledger.arguments import entry_json, json_text
 from credits.ledger.bounds import call_within_bounds
 from credits.ledger.models import Clawback, Entry
 from credits.ledger.results import Clawed
@@ -68,7 +68,7 @@ def claw_back(
         [claim.amount for claim in claims],
         [json_text(claim.metadata) for claim in claims],
         kind.value,
-        json_text(metadata),
+        entry_json(metadata),
     ]
     statement = (
         "SELECT * FROM credits_claw_back(%s, %s, %s::uuid[], %s::timestamptz[], %s::text[], %s::text[], "

@@ -10,7 +10,7 @@ from uuid import UUID
 from core.database.statements import call
 from credits.errors import NothingToUndo
 from credits.ledger import refusals
-from credits.ledger.arguments import checked_text, json_text
+from credits.ledger.arguments import checked_text, entry_json
 from credits.ledger.bounds import call_within_bounds
 from credits.ledger.results import Undone
 
@@ -52,7 +52,7 @@ def undo(
         amount,
         checked_text("key", key, required=True),
         checked_text("reference", reference),
-        json_text(metadata),
+        entry_json(metadata),
     ]
     statement = "SELECT * FROM credits_undo(%s, %s, %s, %s, %s, %s)"
     rows = call_within_bounds(statement, arguments, account=account_id)

@@ -19,7 +19,7 @@ from core.database.statements import call
 from credits.amounts import positive_amount
 from credits.errors import HoldClosed, InvalidEntry
 from credits.ledger import refusals
-from credits.ledger.arguments import checked_text, json_text
+from credits.ledger.arguments import checked_text, entry_json, json_text
 from credits.ledger.bounds import call_within_bounds
 from credits.ledger.counting import counted
 from credits.ledger.models import Hold
@@ -168,7 +168,7 @@ def capture(
         checked_text("key", key, required=True),
         close,
         None if reference is None else checked_text("reference", reference),
-        json_text(metadata, reserved),
+        entry_json(metadata, reserved),
     ]
     statement = "SELECT * FROM credits_capture(%s, %s, %s, %s, %s, %s, %s)"
     rows = counted("capture", call_within_bounds(statement, arguments, hold=hold_id))

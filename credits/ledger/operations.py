@@ -24,7 +24,7 @@ from core.database.statements import call
 from credits.amounts import positive_amount
 from credits.errors import InvalidEntry, TooFresh, TooManyItems
 from credits.ledger import refusals
-from credits.ledger.arguments import checked_text, json_text
+from credits.ledger.arguments import checked_text, entry_json
 from credits.ledger.bounds import call_within_bounds
 from credits.ledger.clawbacks import Claim, claw_back
 from credits.ledger.counting import counted, counting_errors
@@ -112,7 +112,7 @@ def grant(
         kind.value,
         checked_text("key", key, required=True),
         checked_text("reference", reference),
-        json_text(metadata),
+        entry_json(metadata),
         promotional,
         cost.minor if cost else None,
         cost.currency if cost else "",
@@ -159,7 +159,7 @@ def spend(
         kind.value,
         checked_text("key", key, required=True),
         checked_text("reference", reference),
-        json_text(metadata, reserved),
+        entry_json(metadata, reserved),
     ]
     rows = counted("spend", call("SELECT * FROM credits_spend(%s, %s, %s, %s, %s, %s)", arguments))
     outcome, entry_id, version, balance_after, held, missing = rows[0]
@@ -227,7 +227,7 @@ def transfer(
         amount,
         checked_text("key", key, required=True),
         checked_text("reference", reference),
-        json_text(metadata),
+        entry_json(metadata),
         fresh,
     ]
     statement = "SELECT * FROM credits_transfer(%s, %s, %s, %s, %s, %s, %s)"
@@ -261,7 +261,7 @@ def _checked_order(place: int, order: SpendOrder) -> tuple[UUID, Decimal, str, s
             positive_amount(order.amount),
             checked_text("key", order.key, required=True),
             checked_text("reference", order.reference),
-            json_text(order.metadata),
+            entry_json(order.metadata),
         )
     except InvalidEntry as error:
         error.params["item"] = place

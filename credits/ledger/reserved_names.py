@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.tracing.spans import TRACE
 from credits.errors import InvalidEntry
 
 HOLD = "hold"  # the hold that an entry captured
 PARTIAL = "partial"  # the hold stayed open
 USAGE, PRICE = "usage", "price"  # the usage charged, and its price
 MEMBER = "member"  # who spent from a team's account
-RESERVED = (HOLD, PARTIAL, USAGE, PRICE, MEMBER)
+# TRACE: the trace that the first call with this key was part of. Repeats have another, so it is no argument.
+RESERVED = (HOLD, PARTIAL, USAGE, PRICE, MEMBER, TRACE)
 
 
 def refuse_reserved_names(metadata: Mapping[str, Any] | None) -> None:

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from accounts.models import User
 from core.csv_lines import csv_lines
 from core.database.row_batches import in_row_batches
+from core.tracing.spans import TRACE
 from credits.formatting import csv_row, plain
 from credits.gifts.models import Gift
 from credits.ledger.entries_csv import lots_text
@@ -19,6 +20,12 @@ from credits.notices.models import BalanceAlert, ExpiryWarning
 
 # Each file's columns, and what is in them: an attribute of its rows, or a function of one.
 Columns = Mapping[str, str | Callable[[Any], object]]
+
+
+def _own_metadata(entry: Entry) -> dict[str, Any]:
+    """Return what was recorded with an entry, without the trace, which is about our programs."""
+    return {name: value for name, value in entry.metadata.items() if name != TRACE}
+
 
 STATEMENT: Columns = {
     "entry": "version",
@@ -30,7 +37,7 @@ STATEMENT: Columns = {
     "lots": lots_text,
     "key": "key",
     "reference": "reference",
-    "metadata": "metadata",
+    "metadata": _own_metadata,
 }
 LOTS: Columns = {
     "lot": "pk",

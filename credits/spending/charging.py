@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from core.tracing.spans import TRACE
 from credits.errors import InvalidEntry, KeyConflict
 from credits.formatting import plain
 from credits.ledger import operations as ledger
@@ -154,10 +155,15 @@ def _priced(usage: Usage, at: datetime | None = None) -> tuple[Decimal, Metadata
 
 
 def _earlier(account_id: UUID, key: str, reference: str, asked: Mapping[str, Any]) -> Entry | None:
-    """Return the entry of this key if it was made for the same usage, at whatever price."""
+    """Return the entry of this key if it was made for the same usage, at whatever price, in whatever trace."""
     entry = Entry.objects.filter(
         account=account_id, key=key, kind=Entry.Kind.SPEND, reference=reference
     ).first()
     if entry is None or PRICE not in entry.metadata:
         return None
-    return entry if {**entry.metadata, PRICE: None} == {**asked, PRICE: None} else None
+    return entry if _as_asked(entry.metadata) == _as_asked(asked) else None
+
+
+def _as_asked(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry's metadata without what differs between repeats."""
+    return {name: value for name, value in metadata.items() if name not in (PRICE, TRACE)}

@@ -30,7 +30,8 @@ BEGIN
         outcome := 'unknown_hold';
         RETURN;
     END IF;
-    SELECT CASE WHEN (e.amount, e.kind, e.reference, e.metadata) = (-p_amount, 'spend', v_reference, v_metadata)
+    SELECT CASE WHEN (e.amount, e.kind, e.reference, e.metadata - 'trace')
+                     = (-p_amount, 'spend', v_reference, v_metadata - 'trace')
                 THEN 'repeated' ELSE 'conflict' END, e.id, e.version, e.balance_after
         INTO outcome, entry_id, version, balance_after
         FROM credits_entry e WHERE e.account_id = p_account AND e.key = p_key;

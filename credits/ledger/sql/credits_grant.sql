@@ -22,7 +22,8 @@ BEGIN
     END IF;
     v_now := clock_timestamp();
 
-    SELECT CASE WHEN (e.amount, e.kind, e.reference, e.metadata) = (p_amount, p_kind, p_reference, p_metadata)
+    SELECT CASE WHEN (e.amount, e.kind, e.reference, e.metadata - 'trace')
+                     = (p_amount, p_kind, p_reference, p_metadata - 'trace')
                      AND (l.promotional, l.currency) = (p_promotional, p_currency)
                      AND l.cost_minor IS NOT DISTINCT FROM p_cost_minor
                      AND l.expires_at - l.extended_by IS NOT DISTINCT FROM p_expires_at

@@ -14,7 +14,8 @@ BEGIN
         UPDATE credits_account a SET balance = a.balance + p_amount, version = a.version - 1 WHERE a.id = p_account;
     END IF;
     PERFORM set_config('credits.writer', '', true);
-    SELECT CASE WHEN (e.amount, e.kind, e.reference, e.metadata) = (-p_amount, p_kind, p_reference, p_metadata)
+    SELECT CASE WHEN (e.amount, e.kind, e.reference, e.metadata - 'trace')
+                     = (-p_amount, p_kind, p_reference, p_metadata - 'trace')
                 THEN 'repeated' ELSE 'conflict' END, e.id, e.version, e.balance_after, a.held, 0
         INTO outcome, entry_id, version, balance_after, held, missing
         FROM credits_entry e JOIN credits_account a ON a.id = p_account

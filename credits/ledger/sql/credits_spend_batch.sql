@@ -31,7 +31,8 @@ BEGIN
     v_entry.created_at := clock_timestamp();
     FOR v_item IN
         SELECT i.*, e.id AS earlier, e.balance_after AS earlier_balance,
-               (e.amount, e.kind, e.reference, e.metadata) = (-i.amount, 'spend', i.reference, i.metadata) AS same
+               CASE WHEN e.id IS NOT NULL THEN (e.amount, e.kind, e.reference, e.metadata - 'trace')
+                                               = (-i.amount, 'spend', i.reference, i.metadata - 'trace') END AS same
         FROM unnest(p_accounts, p_amounts, p_keys, p_references, p_metadata)
             WITH ORDINALITY AS i (account, amount, key, reference, metadata, place)
         LEFT JOIN credits_entry e ON e.account_id = i.account AND e.key = i.key

@@ -24,7 +24,8 @@ BEGIN
     IF outcome IS NOT NULL THEN
         RETURN;
     END IF;
-    SELECT CASE WHEN (e.amount, e.kind, e.reference, e.metadata) = (-p_amount, 'gift_sent', p_reference, v_metadata)
+    SELECT CASE WHEN (e.amount, e.kind, e.reference, e.metadata - 'trace')
+                     = (-p_amount, 'gift_sent', p_reference, v_metadata - 'trace')
                 THEN 'repeated' ELSE 'conflict' END, e.id, e.version, e.balance_after
         INTO outcome, sent_id, v_version, balance_after
         FROM credits_entry e WHERE e.account_id = p_from AND e.key = p_key;

@@ -20,7 +20,8 @@ BEGIN
     v_now := clock_timestamp();
     missing := 0;
     SELECT e.id, e.balance_after,
-           CASE WHEN (e.amount, e.kind, e.reference, e.metadata) = (p_amount, 'adjustment', p_reference, v_metadata)
+           CASE WHEN (e.amount, e.kind, e.reference, e.metadata - 'trace')
+                     = (p_amount, 'adjustment', p_reference, v_metadata - 'trace')
                 THEN 'repeated' ELSE 'conflict' END
         INTO entry_id, balance_after, outcome FROM credits_entry e WHERE e.account_id = p_account AND e.key = p_key;
     IF FOUND THEN
