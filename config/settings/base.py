@@ -20,6 +20,8 @@ from config.settings.offers import *
 from config.settings.operations import *
 from config.settings.rewards import *
 from config.settings.tax import *
+from config.settings.tracing import *
+from config.settings.tracing import TRACING
 from core.database.time_limits import time_limits_of
 from core.program import this_program
 
@@ -133,6 +135,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
+if TRACING:  # first: every other line that is logged belongs to the trace
+    MIDDLEWARE.insert(0, "core.tracing.requests.TraceRequests")
 
 TEMPLATES = [
     {
@@ -293,7 +297,7 @@ TOKEN_ENCODING = env("TOKEN_ENCODING", default="o200k_base")
 
 # --- Jobs, email --------------------------------------------------------------------------------------------------
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
-PROCRASTINATE_ON_APP_READY = "accounts.audit.job_context.name_jobs"
+PROCRASTINATE_ON_APP_READY = "config.jobs.prepare_jobs"
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="credits@example.com")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_TIMEOUT = 10  # for each response of the mail server: a job waits for it

@@ -14,6 +14,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from core.database.prepared import PreparedStatements
 from core.database.replica.routing import PRIMARY, before_write, reading_place
+from core.tracing.database import is_watched_by_others, statement_span
+from core.tracing.spans import is_recording
 
 Row = tuple[Any, ...]
 
@@ -44,7 +46,7 @@ def select(statement: str, arguments: Sequence[Any]) -> list[Row]:
 
 
 def _run(connection: BaseDatabaseWrapper, statement: str, arguments: Sequence[Any]) -> list[Row]:
-    if connection.queries_logged or connection.execute_wrappers:
+    if connection.queries_logged or is_watched_by_others(connection):
         with connection.cursor() as watched:
             watched.execute(statement, arguments)
             rows: list[Row] = watched.fetchall()
@@ -52,7 +54,10 @@ def _run(connection: BaseDatabaseWrapper, statement: str, arguments: Sequence[An
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
-        return _run_prepared(connection.connection, statement, arguments)
+        if not is_recording():
+            return _run_prepared(connection.connection, statement, arguments)
+        with statement_span(statement):
+            return _run_prepared(connection.connection, statement, arguments)
 
 
 def call_undoably(statement: str, arguments: Sequence[Any]) -> list[Row]:
