@@ -28,6 +28,7 @@ from billing.refunds.early_events import apply_early_events
 from billing.refunds.owed_payments import is_given_back, update_attention
 from billing.refunds.reversals import apply_known_reversals
 from core.database.locks import require_transaction
+from core.tracing.spans import span
 from credits.errors import AccountClosed
 from credits.formatting import plain
 from credits.ledger import operations as ledger
@@ -59,7 +60,8 @@ def fulfil_purchase(purchase_id: UUID, report: PaymentReport, source: Source) ->
 def fulfil_locked_purchase(purchase: Purchase, report: PaymentReport, source: Source) -> None:
     """Fulfil for a caller that already has the payment's turn and the purchase's row lock."""
     require_transaction()
-    with counting_errors("fulfilment", refusals=True):
+    about = {"purchase": str(purchase.pk), "source": source.kind.value}
+    with counting_errors("fulfilment", refusals=True), span("fulfil purchase", attributes=about):
         if purchase.is_credited:
             _apply_to_credited(purchase, report, source)
         elif report.is_paid:

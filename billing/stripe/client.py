@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import stripe
 import structlog
@@ -23,6 +24,7 @@ from billing.provider.errors import (
 from billing.provider.interface import ListPage
 from billing.stripe.bulkhead import place
 from billing.stripe.counting import counting_call
+from core.tracing.spans import Kind, span
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,8 @@ LIST_PAGE = 100
 # Of Stripe's message when it refuses a request.
 LONGEST_MESSAGE = 500
 ADDRESS = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
+# A part of a path that isn't a word of Stripe's API, such as payment_intents, but an object's id.
+OBJECT_ID = re.compile(r"/(?!v\d/)[^/]*[^a-z_/][^/]*")
 STARS = re.compile(r"\*{5,}")
 PERMISSION = re.compile(r"rak_\w+")
 
@@ -61,18 +65,28 @@ def _client_for(key: str, base: str, version: str, retries: int, timeout: float)
 
 @functools.lru_cache(maxsize=4)
 def _http_client(timeout: float) -> stripe.RequestsClient:
-    return CountedClient(timeout=timeout)
+    return WatchedClient(timeout=timeout)
 
 
-class CountedClient(stripe.RequestsClient):
-    """stripe's client, which counts each attempt; ours and dj-stripe's calls pass here."""
+class WatchedClient(stripe.RequestsClient):
+    """Stripe's HTTP client, with each attempt counted and in a span; ours and dj-stripe's calls pass here.
 
-    def request(  # type: ignore[override]  # as its own superclass does
-        self, method: str, url: str, headers: Any, post_data: Any = None
-    ) -> Any:
-        return counting_call(
-            method, url, lambda: super(CountedClient, self).request(method, url, headers, post_data)
-        )
+    The span has no query, no id and no parameter, and Stripe gets no trace.
+    """
+
+    def request(self, method: str, url: str, headers: Any, post_data: Any = None, **others: Any) -> Any:
+        call = functools.partial(super().request, method, url, headers, post_data, **others)
+        place = urlsplit(url)
+        name = f"{method.upper()} {OBJECT_ID.sub('/{id}', place.path)}"
+        attributes = {"http.request.method": method.upper(), "server.address": place.hostname or ""}
+        with span(name, Kind.CLIENT, attributes) as step:
+            answer = counting_call(method, url, call)
+            step.note(
+                http__response__status_code=answer[1], stripe__request_id=answer[2].get("Request-Id", "")
+            )
+            if answer[1] >= 400:
+                step.fail(str(answer[1]))
+        return answer
 
 
 def configure_module_client() -> None:

@@ -26,6 +26,7 @@ from billing.provider.storing import storable_json
 from billing.purchases.buyer_traces import is_about_erased
 from billing.purchases.payments import take_turn
 from billing.webhooks.handlers import apply_event
+from core.tracing.spans import span
 
 log = structlog.get_logger(__name__)
 Status = InboxEvent.Status
@@ -39,7 +40,7 @@ def receive_event(event: ProviderEvent) -> InboxEvent.Status:
     """
     log.info("event_received", stripe_event=event.id, type=event.type)
     try:
-        with transaction.atomic(durable=True):
+        with span("receive event", attributes=_names(event)), transaction.atomic(durable=True):
             return _store_and_apply(event)
     except MalformedStripeObject as error:
         return _note(event, Status.UNREADABLE, error)
@@ -120,6 +121,11 @@ def _apply(event: ProviderEvent) -> InboxEvent.Status:
     if outcome.status in (Status.APPLIED, Status.STORED) and provider().is_mirrored(event.type):
         defer_mirroring(event.id, str(event.subject.get("id", event.id)))
     return _finish(event, outcome)
+
+
+def _names(event: ProviderEvent) -> dict[str, str]:
+    """Return what a trace says of an event."""
+    return {"stripe.event.id": event.id, "stripe.event.type": event.type}
 
 
 def _log_unmatched(event: ProviderEvent, reference: Reference) -> None:
