@@ -31,12 +31,15 @@ def database_url() -> str:
 
 
 @contextmanager
-def running_site(**environment: str) -> Iterator[str]:
+def running_site(logs: Path | None = None, **environment: str) -> Iterator[str]:
     """Give its address. In the environment: SANDBOX_URL where it is to know the local Stripe, GRANIAN_PORT where its
     port was promised to someone, and whatever else differs.
+
+    It logs into ``site.log`` in the folder ``logs``, or where nobody looks.
     """
-    with tempfile.TemporaryDirectory() as logs:
-        processes, port = Processes(Path(logs)), int(environment.get("GRANIAN_PORT") or free_port())
+    with tempfile.TemporaryDirectory() as nowhere:
+        processes = Processes(logs or Path(nowhere))
+        port = int(environment.get("GRANIAN_PORT") or free_port())
         url = f"http://127.0.0.1:{port}"
         told = {
             **SERVER,
