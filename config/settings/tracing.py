@@ -38,7 +38,7 @@ def _one_of(name: str, choices: tuple[str, ...]) -> str:
     return given.lower()
 
 
-def _is_on() -> bool:
+def is_tracing() -> bool:
     """Return whether requests and jobs are traced, after a look at the variables."""
     is_disabled = _one_of("OTEL_SDK_DISABLED", ("false", "true")) == "true"
     exporter = _one_of("OTEL_TRACES_EXPORTER", ("otlp", "none"))
@@ -61,4 +61,4 @@ def _check_share(name: str) -> None:
         raise ImproperlyConfigured(f"{name} must be a share from 0 to 1, such as 0.1.")
 
 
-TRACING = _is_on()
+TRACING = is_tracing()

@@ -6,9 +6,9 @@ if tracing is on. See docs/decisions/tracing.md.
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing.util import Finalize
 from threading import Thread
 
 import structlog
@@ -42,7 +42,8 @@ def start() -> OpenTelemetry:
     """Return tracing that sends, and watch the database's statements."""
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(WatchedExporter(OTLPSpanExporter())))
-    atexit.register(_send_the_last, provider)
+    # Not atexit: a process that granian forked ends without it.
+    Finalize(None, _send_the_last, args=(provider,), exitpriority=0)
     database.watch_connections()
     return OpenTelemetry(provider)
 

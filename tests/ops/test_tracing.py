@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from accounts.clients.models import Scope
 from billing.purchases.models import Purchase
 from credits.ledger.models import Entry
 from dev.demo import PATIENCE_S, free_port, wait_until_answers
-from dev.processes import Processes
+from dev.processes import Process, Processes
 from tests.billing.calling import API, WEBHOOK, browser_of, paid_session_event, signature_of
 from tests.credits.builders import funded
 from tests.ops.production import ENVIRONMENT, run
+from tests.ops.test_worker import wait_until
 from tests.support.api_clients import make_client
 from tests.support.builders import UserFactory, put_on_sale
 from tests.support.otlp import Collector, running_collector
@@ -38,6 +39,8 @@ WEBHOOK_SECRET = ENVIRONMENT["STRIPE_WEBHOOK_SECRET_CREDITS"]
 CALLER = "0af7651916cd43dd8448eb211c80319c"
 CALLER_SPAN = "b7ad6b7169203331"
 EMAIL, REFERENCE = "ada.lovelace@example.com", "reference-of-ada"
+# Far more than it takes, and far less than a collector that hangs would make of it.
+SPENDS_TAKE_S, ENDS_WITHIN_S = 8, 8
 SERVER_KIND, CLIENT_KIND, CONSUMER_KIND = 2, 3, 5
 
 
@@ -152,7 +155,7 @@ def test_a_purchase_is_one_trace_from_webhook_to_job(
     assert calls["POST /v1/checkout/sessions"].attributes["http.response.status_code"] == "200"
 
     purchase = Purchase.objects.get()
-    body = json.dumps(paid_session_event(stripe, purchase.stripe_session_id)).encode()
+    body = json.dumps(paid_session_event(stripe, str(purchase.stripe_session_id))).encode()
     headers = {"Stripe-Signature": signature_of(body, WEBHOOK_SECRET), "Content-Type": "application/json"}
     assert requests.post(site + WEBHOOK, body, headers=headers, timeout=20).status_code == 200
     collector.wait_for(lambda: any(span.name == "receive event" for span in collector.spans))
@@ -207,45 +210,73 @@ def assert_nothing_confidential(collector: Collector, buyer: Any, purchase: Purc
         "cs_test_",
         str(buyer.pk),
     ]
-    hidden += [purchase.stripe_session_id, purchase.stripe_payment_intent_id]
+    hidden += [str(purchase.stripe_session_id), str(purchase.stripe_payment_intent_id)]
     assert all(hidden)
     assert [text for text in hidden if text.encode() in sent] == []
     assert b"%s" in sent  # the statements themselves are there
 
 
-# --- The collector is away ----------------------------------------------------------------------------------------
+# --- The collector is away, and the end of a process --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["refuses", "hangs"])
-def test_without_its_collector_the_site_answers_and_ends_as_ever(
-    stripe: Sandbox, tmp_path: Path, kind: str
-) -> None:
+@contextmanager
+def spending_site(stripe: Sandbox, logs: Path, endpoint: str, **more: str) -> Iterator[Process]:
+    """A site of one process, after twenty spends."""
     account, secret = funded(), create_key(make_client(scopes=[Scope.SPEND]), name="k").secret
+    port, processes = free_port(), Processes(logs)
+    told = {
+        **SERVER,
+        **environment(stripe.url, endpoint),
+        "GRANIAN_HOST": "127.0.0.1",
+        "GRANIAN_WORKERS": "1",
+    }
+    server = [sys.executable, "-m", "granian", "config.wsgi:application"]
+    try:
+        site = processes.start("site", server, {**told, "GRANIAN_PORT": str(port), **more})
+        url = f"http://127.0.0.1:{port}"
+        wait_until_answers(site, f"{url}/health/live", PATIENCE_S)
+        begun = time.monotonic()
+        for number in range(1, 21):
+            answer = a_spend(url, f"{number:032x}", account=account, secret=secret)
+            assert answer.status_code == 201, answer.text
+        assert time.monotonic() - begun < SPENDS_TAKE_S
+        yield site
+    finally:
+        processes.stop_all()
+
+
+def end(site: Process) -> None:
+    """End it as an orchestrator does, and wait for as long as it may take."""
+    begun = time.monotonic()
+    os.kill(site.popen.pid, signal.SIGTERM)
+    site.popen.wait(20)
+    assert time.monotonic() - begun < ENDS_WITHIN_S
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["refuses", "hangs"])
+def test_without_its_collector_the_site_answers_and_ends_as_ever(
+    stripe: Sandbox, tmp_path: Path, hangs: bool
+) -> None:
     with running_collector() as away:
-        away.hangs = kind == "hangs"
-        endpoint = away.url if kind == "hangs" else f"http://127.0.0.1:{free_port()}"
-        port, processes = free_port(), Processes(tmp_path)
-        told = {**SERVER, **environment(stripe.url, endpoint), "GRANIAN_HOST": "127.0.0.1"}
-        told |= {"GRANIAN_PORT": str(port), "GRANIAN_WORKERS": "1", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
-        server = processes.start("site", [sys.executable, "-m", "granian", "config.wsgi:application"], told)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            wait_until_answers(server, f"{url}/health/live", PATIENCE_S)
-            begun = time.monotonic()
-            for number in range(20):
-                answer = a_spend(url, f"{number:032x}"[:-1] + "a", account=account, secret=secret)
-                assert answer.status_code in {200, 201}, answer.text
-            assert time.monotonic() - begun < 10
-            time.sleep(2)
-            os.kill(server.popen.pid, signal.SIGTERM)
-            begun = time.monotonic()
-            server.popen.wait(20)
-            assert time.monotonic() - begun < 12
-            log = server.log.read_text()
-        finally:
-            processes.stop_all()
-    assert len(re.findall("traces_not_sent", log)) == 1, log
+        away.hangs = hangs
+        endpoint = away.url if hangs else f"http://127.0.0.1:{free_port()}"
+        with spending_site(stripe, tmp_path, endpoint, OTEL_EXPORTER_OTLP_TIMEOUT="1") as site:
+            wait_until(lambda: "traces_not_sent" in site.log.read_text(), 20, "a line that says so")
+            time.sleep(1)
+            end(site)
+            log = site.log.read_text()
+    assert log.count("traces_not_sent") == 1
     assert "Traceback" not in log
+
+
+def test_a_process_that_ends_sends_its_last_spans(
+    stripe: Sandbox, collector: Collector, tmp_path: Path
+) -> None:
+    with spending_site(stripe, tmp_path, collector.url, OTEL_BSP_SCHEDULE_DELAY="60000") as site:
+        before = len(collector.spans)
+        end(site)
+    requests_sent = [span for span in collector.spans[before:] if span.kind == SERVER_KIND]
+    assert len(requests_sent) == 20
 
 
 # --- Off ----------------------------------------------------------------------------------------------------------
