@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_LINK_MODE := copy
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
-.PHONY: help demo reset test test-long cluster test-cluster test-alarms test-bare test-image test-helm check docs prose setup bench lock format messages
+.PHONY: help demo reset test test-long cluster test-cluster test-alarms rehearse-restore test-bare test-image test-helm check docs prose setup bench lock format messages
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 10
@@ -30,11 +30,15 @@ test: setup  ## every test, on a real PostgreSQL, in a real browser
 test-long: setup  ## the tests that search for trouble, for the better part of an hour
 	LONG_TESTS=1 $(RUN) -m pytest -n 0 -s $$(grep -rl --include='test_*.py' 'tests.support.effort' tests) $(ARGS)
 
+<<<<<<< HEAD
 cluster: setup  ## all of it on several servers, on this machine; Ctrl-C ends it
 	@exec $(RUN) -m dev.cluster
 
 test-cluster: setup  ## the cluster under load while its parts fail: three minutes, or MINUTES=60
 	@$(RUN) -m dev.trial
+
+rehearse-restore: setup  ## lose a database and restore it to a moment; ARGS="--filler 1000" for one of 1000 MB
+	@$(RUN) -m dev.backups $(ARGS)
 
 test-alarms: setup  ## a real Prometheus with the alert rules, and three alarms made to happen: five minutes
 	ALARM_TESTS=1 $(RUN) -m pytest tests/alarms -n 0 -s $(ARGS)

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,43 @@ class Server:
         # Until its parent has noticed, its number looks alive to the next start.
         for lock in (self.data / "postmaster.pid", self.folder / f".s.PGSQL.{self.port}.lock"):
             lock.unlink(missing_ok=True)
+
+    def archive_to(self, archive: Path) -> None:
+        """Copy each finished file of its log into a folder, from its next start on."""
+        archive.mkdir(parents=True, exist_ok=True)
+        _give_to_postgres(archive)
+        command = f"test ! -f {archive}/%f && cp %p {archive}/%f.part && mv {archive}/%f.part {archive}/%f"
+        self.more = {**self.more, "archive_mode": "on", "archive_command": command}
+
+    def back_up(self, folder: Path) -> None:
+        """Write a base backup into a new folder, without the log that it needs: the archive has that.
+
+        It isn't verified: the wheel's pg_verifybackup crashes, even if only asked for its version.
+        """
+        folder.mkdir(parents=True)
+        _give_to_postgres(folder)
+        _run("pg_basebackup", "-d", self.url(), "-D", str(folder), "-X", "none", "-c", "fast")
+
+    def restore(self, backup: Path, archive: Path, moment: datetime) -> None:
+        """Start from a base backup and the archived log, as everything was at a moment, and take writes."""
+        self._make_folder()
+        shutil.copytree(backup, self.data)
+        for path in (self.data, *self.data.rglob("*")):
+            _give_to_postgres(path)
+        self.data.chmod(0o700)
+        target = {
+            "restore_command": f"cp {archive}/%f %p",
+            "recovery_target_time": moment.isoformat(),
+            "recovery_target_action": "promote",
+        }
+        self.configure(target)
+        (self.data / "recovery.signal").touch()
+        _give_to_postgres(self.data / "recovery.signal")
+        self.start()
+        while not self.takes_writes():
+            if self.process_id() is None:
+                raise ServerError(f"{self.name} ended:\n{self.log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.05)
 
     def promote(self) -> None:
         """Make the standby the primary, and wait until it takes writes."""
