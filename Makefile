@@ -30,7 +30,6 @@ test: setup  ## every test, on a real PostgreSQL, in a real browser
 test-long: setup  ## the tests that search for trouble, for the better part of an hour
 	LONG_TESTS=1 $(RUN) -m pytest -n 0 -s $$(grep -rl --include='test_*.py' 'tests.support.effort' tests) $(ARGS)
 
-<<<<<<< HEAD
 cluster: setup  ## all of it on several servers, on this machine; Ctrl-C ends it
 	@exec $(RUN) -m dev.cluster
 

@@ -19,8 +19,8 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from accounts.models import User
+from billing.checkout.orders import PurchaseOrder
 from billing.checkout.starting import start_purchase
-from billing.checkout.terms import PurchaseOrder
 from billing.checkout.success import confirm_session
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.reconciliation.models import ReconciliationFinding

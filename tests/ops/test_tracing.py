@@ -26,7 +26,7 @@ from dev.processes import Process, Processes
 from tests.billing.calling import API, WEBHOOK, browser_of, paid_session_event, signature_of
 from tests.credits.builders import funded
 from tests.ops.production import ENVIRONMENT, run
-from tests.ops.test_worker import wait_until
+from tests.ops.waiting import wait_until
 from tests.support.api_clients import make_client
 from tests.support.builders import UserFactory, put_on_sale
 from tests.support.otlp import Collector, running_collector

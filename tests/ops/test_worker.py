@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -30,6 +30,7 @@ from tests.billing.calling import deliver, paid_session_event
 from tests.credits.builders import funded
 from tests.ops.database_outages import database_away
 from tests.ops.production import ENVIRONMENT
+from tests.ops.waiting import wait_until
 from tests.support.builders import UserFactory, put_on_sale, start
 from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 from tests.support.served import ROOT, database_url
@@ -66,13 +67,6 @@ def running_worker(sandbox: Sandbox, mail_port: int, log: Path) -> Iterator[subp
                 yield process
             finally:
                 process.kill()
-
-
-def wait_until(is_so: Callable[[], bool], patience_s: float, what: str) -> None:
-    deadline = time.monotonic() + patience_s
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
-        time.sleep(0.2)
 
 
 def count(task: str, status: str) -> int:
