@@ -291,7 +291,7 @@ import billing.tasks, config.urls, credits.tasks
 from django.conf import settings
 assert not settings.TRACING
 # redis-py imports the metrics of the SDK that it finds installed (docs/decisions/tracing.md).
-parts = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "opentelemetry.proto", "google.protobuf", "core.tracing.otlp")
+parts = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "google.protobuf", "core.tracing.otlp")
 print([name for name in sys.modules if name.startswith(parts)])
 """
     result = run(["-c", code], ENVIRONMENT)
