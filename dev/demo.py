@@ -7,8 +7,6 @@ import signal
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -18,12 +16,17 @@ import psycopg
 
 from dev.database import connection_parameters, stop_embedded_when_last
 from dev.demo_users import create_demo_users
-from dev.processes import Process, Processes
+from dev.keycloak import server as keycloak_server
+from dev.keycloak.installing import KeycloakError, check_java
+from dev.keycloak.realm import demo_realm
+from dev.keycloak.server import Keycloak
+from dev.processes import Process, Processes, answers
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
 WEBHOOK_SECRET = "whsec_sandboxsandboxsandboxsandbox"
 PATIENCE_S = 60
+PROVIDERS = ("sandbox", "keycloak")
 
 
 class DemoError(Exception):
@@ -44,7 +47,7 @@ def main() -> int:
     except Interrupted:
         print("\nStopping ...", flush=True)
         return 0
-    except DemoError as error:
+    except (DemoError, KeycloakError) as error:
         print(f"\n{error}", file=sys.stderr, flush=True)
         return 1
     finally:
@@ -61,6 +64,8 @@ class Demo:
         self.processes = processes
         self.port = _port("PORT", 8000)
         self.sandbox_port = _port("SANDBOX_PORT", 8001)
+        self.keycloak_port = _port("KEYCLOAK_PORT", 8002)
+        self.with_keycloak = _provider() == "keycloak"
         self.url = f"http://localhost:{self.port}"
         self.sandbox_url = f"http://localhost:{self.sandbox_port}"
         self.environment = {
@@ -71,15 +76,19 @@ class Demo:
             "GRANIAN_BLOCKING_THREADS": "6",
         }
         self.step = 0
+        self.steps = 8 if self.with_keycloak else 7
 
     def run(self) -> NoReturn:
         self._check_ports()
+        if self.with_keycloak:
+            check_java()
         self._say(
             "Starting the database" + ("" if os.environ.get("DATABASE_URL") else " (embedded PostgreSQL)")
         )
         _check_database()
+        keycloak = self._launch_keycloak() if self.with_keycloak else None
         os.environ.update(self.environment)
-        self._say("Starting the sandbox: a local Stripe and OpenID provider")
+        self._say("Starting the sandbox: a local Stripe" + ("" if keycloak else " and OpenID provider"))
         sandbox = self._start_sandbox()
         self._say("Migrating the database")
         _command("migrate", interactive=False, verbosity=0)
@@ -93,13 +102,19 @@ class Demo:
         self._say("Creating the demo users")
         _create_users()
         self._say("Starting the site and its worker")
-        web, worker = self._start_web(), self._start_worker()
+        web = self._start_web()
+        self._start_worker()
         wait_until_answers(web, f"{self.url}/health/live", PATIENCE_S)
-        self._welcome()
-        self._watch([sandbox, web, worker])
+        if keycloak:
+            keycloak.wait_until_ready()
+        self._welcome(keycloak)
+        self._watch()
 
     def _check_ports(self) -> None:
-        for name, port in (("PORT", self.port), ("SANDBOX_PORT", self.sandbox_port)):
+        ports = {"PORT": self.port, "SANDBOX_PORT": self.sandbox_port}
+        if self.with_keycloak:
+            ports["KEYCLOAK_PORT"] = self.keycloak_port
+        for name, port in ports.items():
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
@@ -109,6 +124,13 @@ class Demo:
                         f"Port {port} can't be used ({error.strerror}). Stop what uses it, "
                         f"or choose another one: make demo {name}={port + 10}"
                     ) from error
+
+    def _launch_keycloak(self) -> Keycloak:
+        """Start Keycloak, whose start takes longer than all others', and name it to the site as its provider."""
+        self._say("Starting Keycloak, which the first time takes some minutes")
+        keycloak = keycloak_server.launch(self.processes, self.keycloak_port, self.url, demo_realm())
+        self.environment |= {"OIDC_ISSUER": keycloak.issuer, "OIDC_PROVIDER_NAME": "Keycloak"}
+        return keycloak
 
     def _start_sandbox(self) -> Process:
         webhook = f"{self.url}/api/v1/billing/credits/webhook"
@@ -126,7 +148,7 @@ class Demo:
         command = [sys.executable, "manage.py", "run_worker"]
         return self.processes.start("worker", command, self.environment)
 
-    def _watch(self, watched: list[Process]) -> NoReturn:
+    def _watch(self) -> NoReturn:
         while True:
             ended = self.processes.ended()
             if ended:
@@ -135,17 +157,21 @@ class Demo:
 
     def _say(self, text: str) -> None:
         self.step += 1
-        print(f"[{self.step}/7] {text} ...", flush=True)
+        print(f"[{self.step}/{self.steps}] {text} ...", flush=True)
 
-    def _welcome(self) -> None:
-        print(f"\nReady: {self.url}", flush=True)
-        print(
-            "Sign in as buyer, buyer2, staff or staff2 (the password is the name). Pay with card 4242 4242 4242 4242."
-        )
-        print(f"Admin: {self.url}/admin/   API: {self.url}/api/docs/   Local Stripe: {self.sandbox_url}")
-        print(
-            f"Mail is saved in {LOCAL / 'mail'}, logs in {LOCAL / 'log'}. Ctrl-C ends everything.", flush=True
-        )
+    def _welcome(self, keycloak: Keycloak | None) -> None:
+        lines = [
+            f"\nReady: {self.url}",
+            "Sign in as buyer, buyer2, staff or staff2 (the password is the name). Pay with card 4242 4242 4242 4242.",
+            f"Admin: {self.url}/admin/   API: {self.url}/api/docs/   Local Stripe: {self.sandbox_url}",
+            f"Mail is saved in {LOCAL / 'mail'}, logs in {LOCAL / 'log'}. Ctrl-C ends everything.",
+        ]
+        if keycloak:
+            lines[2:2] = [
+                f"Sign in with Keycloak: {self.url}/oidc/authenticate/   Its issuer: {keycloak.issuer}",
+                f"Its console: {keycloak.url}/admin/ (admin, password admin)   Service: service (service)",
+            ]
+        print("\n".join(lines), flush=True)
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
@@ -157,6 +183,13 @@ def _port(name: str, default: int) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise DemoError(f"{name}={text} is not a port. Choose a number from 1 to 65535.")
     return int(text)
+
+
+def _provider() -> str:
+    name = os.environ.get("OIDC") or "sandbox"
+    if name not in PROVIDERS:
+        raise DemoError(f"OIDC={name}: choose {' or '.join(PROVIDERS)}.")
+    return name
 
 
 def _catalog() -> str:
@@ -220,7 +253,7 @@ def wait_until_answers(process: Process, url: str, patience_s: float) -> None:
 def wait_until_answers_at(url: str, patience_s: float, runs: Callable[[], bool]) -> bool:
     """Wait until ``url`` answers. Returns False if it doesn't in time, or its process no longer runs."""
     deadline = time.monotonic() + patience_s
-    while not _answers(url):
+    while not answers(url):
         if not runs() or time.monotonic() > deadline:
             return False
         time.sleep(0.1)
@@ -232,14 +265,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - always http on localhost
-            return bool(answer.status < 500)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def _check_database() -> None:

@@ -1,4 +1,4 @@
-"""Start processes with a log file each, watch them, and end them together."""
+"""Start processes with a log file each, see whether they answer, and end them together."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +70,15 @@ class Processes:
                 _signal_group(process, signal.SIGKILL)
                 process.popen.wait()
         self.running.clear()
+
+
+def answers(url: str) -> bool:
+    """Return whether a server answers there, with anything but an error."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - always http on localhost
+            return bool(answer.status < 500)
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def _signal_group(process: Process, number: signal.Signals) -> None:

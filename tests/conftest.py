@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from django.test import TransactionTestCase
 
 from tests.support.databases import copied_database
 from tests.support.emptying import empty_tables
+from tests.support.own_commands import describe_left_out, is_left_out
 from tests.support.sandbox import WEBHOOK_SECRET, Sandbox, point_settings_at, running_sandbox
 from tests.support.staff import as_clerk, as_superuser, clerk, superuser
 
@@ -39,8 +41,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if is_left_out(collection_path, config) else None
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say loudly what a green run has not looked at."""
+    for line in describe_left_out(config):
+        terminalreporter.write_line(line, bold=True)
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
     if reasons:

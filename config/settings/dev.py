@@ -42,13 +42,17 @@ STRIPE_API_BASE = env("STRIPE_API_BASE", default=SANDBOX_URL).rstrip("/")
 STRIPE_API_HOST = STRIPE_API_BASE  # dj-stripe's name for it; set only if Stripe is somewhere else
 STRIPE_CHECKOUT_ORIGIN = env("STRIPE_CHECKOUT_ORIGIN", default=SANDBOX_URL).rstrip("/")
 STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET", default=["whsec_sandboxsandboxsandboxsandbox"])
-CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] = ["'self'", STRIPE_CHECKOUT_ORIGIN, SANDBOX_URL]
 
 # The sandbox's provider, and Django's password form for users made with `createsuperuser`.
 OIDC_ISSUER = env("OIDC_ISSUER", default=f"{SANDBOX_URL}/realms/demo")
 OIDC_PROVIDER_NAME = env("OIDC_PROVIDER_NAME", default="the demo provider")
 OIDC_RP_CLIENT_ID = env("OIDC_RP_CLIENT_ID", default="credits-web")
 OIDC_RP_CLIENT_SECRET = env("OIDC_RP_CLIENT_SECRET", default="credits-web-secret")
+# Forms lead to the checkout and, by signing out, to the provider.
+CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] = [
+    "'self'",
+    *dict.fromkeys([STRIPE_CHECKOUT_ORIGIN, SANDBOX_URL, "/".join(OIDC_ISSUER.split("/", 3)[:3])]),
+]
 PASSWORD_SIGN_IN = True
 AUTHENTICATION_BACKENDS = [OIDC_BACKEND, PASSWORD_BACKEND]
 

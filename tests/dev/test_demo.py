@@ -4,84 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 import requests
 
 from dev.demo import free_port
+from tests.support.demos import RunningDemo, alive, copy_checkout, demo_environment, running_demo
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 120
-
-
-@dataclass
-class RunningDemo:
-    process: subprocess.Popen[str]
-    url: str
-    sandbox_url: str
-    said: str
-    started_in_s: float
-
-    def family(self) -> list[psutil.Process]:
-        return list(psutil.Process(self.process.pid).children(recursive=True))
-
-
-def copy_checkout(target: Path) -> Path:
-    """The files of this checkout, without what git ignores: no data, no `.venv`."""
-    ignored = [pattern.rstrip("/") for pattern in (ROOT / ".gitignore").read_text().splitlines()]
-    shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(".git", *ignored), dirs_exist_ok=True)
-    return target
-
-
-def demo_environment(port: int, sandbox_port: int) -> dict[str, str]:
-    inherited = {
-        name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "XDG_RUNTIME_DIR"}
-    }
-    inherited.pop("DJANGO_SETTINGS_MODULE", None)
-    return {**inherited, "PORT": str(port), "SANDBOX_PORT": str(sandbox_port), "PYTHONUNBUFFERED": "1"}
-
-
-@contextmanager
-def running_demo(checkout: Path) -> Iterator[RunningDemo]:
-    port, sandbox_port = free_port(), free_port()
-    begun = time.monotonic()
-    with subprocess.Popen(
-        [sys.executable, "-m", "dev.demo"],
-        cwd=checkout,
-        env=demo_environment(port, sandbox_port),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        try:
-            said = read_until_ready(process)
-            url, sandbox_url = f"http://localhost:{port}", f"http://localhost:{sandbox_port}"
-            yield RunningDemo(process, url, sandbox_url, said, time.monotonic() - begun)
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-                process.wait(30)
-
-
-def read_until_ready(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    said = ""
-    for line in process.stdout:
-        said += line
-        if line.startswith("Ready:"):
-            return said
-    raise AssertionError(f"The demo ended before it was ready:\n{said}")
 
 
 def run_briefly(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -139,9 +74,7 @@ def test_a_newcomer_can_buy_and_ctrl_c_ends_every_process_and_a_second_start_kee
         assert len(family) >= 3
         assert wait_for_mail(checkout), "the confirmation is saved where a newcomer can read it"
     assert demo.process.returncode == 0
-    assert not [
-        process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    ]
+    assert not alive(family)
     assert not (checkout / ".local" / "postgres" / "postmaster.pid").exists(), "the database ended too"
 
     with running_demo(checkout) as again, running_demo(copy_checkout(tmp_path)) as beside:
@@ -200,6 +133,14 @@ def test_a_port_that_is_no_number_is_one_clear_line(checkout: Path) -> None:
     refused = run_briefly(checkout, SANDBOX_PORT="eighty")
     assert refused.returncode == 1
     assert refused.stderr.strip() == "SANDBOX_PORT=eighty is not a port. Choose a number from 1 to 65535."
+
+
+def test_a_provider_that_is_unknown_or_misses_java_is_one_clear_line(checkout: Path) -> None:
+    refused = run_briefly(checkout, OIDC="okta")
+    assert (refused.returncode, refused.stderr.strip()) == (1, "OIDC=okta: choose sandbox or keycloak.")
+    refused = run_briefly(checkout, OIDC="keycloak", JAVA_HOME="/nowhere")
+    assert refused.returncode == 1
+    assert refused.stderr.strip().startswith("/nowhere/bin/java is missing. Keycloak needs Java 17 or newer.")
 
 
 def test_a_database_that_cannot_be_reached_is_a_clear_error(checkout: Path) -> None:
