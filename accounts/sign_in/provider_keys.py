@@ -1,6 +1,7 @@
 """Cache the provider's public keys, so that checking a token needs no network.
 
-Keys are fetched when first needed, when an unknown key id appears (the provider has rotated them), and once an hour.
+Keys are fetched when first needed, when an unknown key id appears (the provider has rotated them), and every five
+minutes: for so long a key that the provider has withdrawn can still be used here.
 Each process asks at most once in ``REFETCH_INTERVAL_S``, so a flood of tokens with invented key ids never reaches the
 provider. An unknown key is refused only after a fetch without it: until then the token may be valid. While the provider
 can't be reached, the last keys stay in use.
@@ -23,7 +24,7 @@ from accounts.sign_in.provider import get_endpoint
 REFETCH_INTERVAL_S = 5.0
 # How long a request waits for another's fetch, so that a hanging provider blocks one thread and not all.
 LONGEST_WAIT_S = 1.0
-MAX_AGE_S = 3600.0
+MAX_AGE_S = 300.0
 _NEVER = float("-inf")
 
 logger = structlog.get_logger(__name__)
