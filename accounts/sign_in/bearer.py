@@ -25,7 +25,12 @@ SERVICE_ACCOUNT_PREFIX = "service-account-"
 # Added by Keycloak's mappers for service accounts; ``clientId`` until version 22.
 _SAID_OF_SERVICE_ACCOUNTS = {"clientId", "clientHost", "clientAddress"}
 # Advice for the log on a refused token.
+_AUDIENCE = (
+    "In Keycloak, give the client a mapper of type Audience that adds OIDC_API_AUDIENCE to the access token."
+)
 _ADVICE = {
+    "InvalidAudienceError": _AUDIENCE,
+    "no_aud": f"{_AUDIENCE} Lightweight access tokens lack it, too.",
     "no_sub": "In Keycloak, give the client the scope basic and turn off lightweight access tokens.",
     "sender_constrained": "Turn off DPoP and certificate-bound tokens for the client: use plain bearer tokens.",
 }

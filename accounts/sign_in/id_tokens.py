@@ -94,6 +94,8 @@ def _verify(token: object, *, audience: str | None) -> Claims:
         raise _invalid("missing")
     try:
         claims = _decode(token, audience)
+    except jwt.MissingRequiredClaimError as error:
+        raise _invalid(f"no_{error.claim}") from None
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _invalid(type(error).__name__) from None
     if "sub" in claims and not is_storable_id(claims["sub"]):
