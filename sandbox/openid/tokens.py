@@ -15,6 +15,9 @@ from sandbox.openid.users import SERVICE_CLIENT, WEB_CLIENT
 Claims = dict[str, Any]
 
 AUDIENCE = "credits"
+# What Keycloak gives every user of a realm, and puts into each of their access tokens.
+DEFAULT_ROLES = ["default-roles-demo", "offline_access", "uma_authorization"]
+ACCOUNT_ROLES = ["manage-account", "manage-account-links", "view-profile"]
 SERVICE_SUB = "00000000-0000-4000-8000-0000000000c1"
 
 
@@ -25,9 +28,10 @@ def describe_user(user: User) -> Claims:
         "name": user.name,
         "given_name": user.given_name,
         "family_name": user.family_name,
+        "email_verified": bool(user.email),
     }
     if user.email:
-        claims |= {"email": user.email, "email_verified": True}
+        claims["email"] = user.email
     return claims
 
 
@@ -41,7 +45,8 @@ def make_access_claims(
         "sub": str(user.pk),
         "sid": _get_session_id(user),
         "scope": "openid profile email",
-        "realm_access": {"roles": list(user.roles)},
+        "realm_access": {"roles": [*DEFAULT_ROLES, *user.roles]},
+        "resource_access": {"account": {"roles": list(ACCOUNT_ROLES)}},
         **describe_user(user),
     }
 
@@ -50,9 +55,12 @@ def make_service_claims(issuer: str, *, client_id: str = SERVICE_CLIENT, expires
     """Return the claims of a token from client credentials: of the client's service account, without a user."""
     return {
         **_stamp(issuer, expires_in, "Bearer", client_id),
-        "aud": [AUDIENCE, "account"],
+        "aud": AUDIENCE,
         "sub": SERVICE_SUB,
         "client_id": client_id,
+        "clientHost": "127.0.0.1",
+        "clientAddress": "127.0.0.1",
+        "email_verified": False,
         "preferred_username": f"service-account-{client_id}",
         "scope": "profile email",
         "realm_access": {"roles": ["service"]},

@@ -12,6 +12,7 @@ import requests
 from tests.accounts.browsers import Browser
 from tests.support.sandbox import Sandbox
 
+DEFAULT_ROLES = ["default-roles-demo", "offline_access", "uma_authorization"]
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 REQUEST = {
     "client_id": "credits-web",
@@ -71,7 +72,7 @@ def test_tokens_say_what_keycloaks_say(visitor: Browser, provider: Sandbox) -> N
     keys = jwt.PyJWKClient(f"{visitor.site}certs")
     access = _decode(keys, answer["access_token"], "credits")
     assert (access["azp"], access["typ"], access["preferred_username"]) == ("credits-web", "Bearer", "buyer")
-    assert access["realm_access"] == {"roles": []}
+    assert access["realm_access"] == {"roles": DEFAULT_ROLES}
     identity = _decode(keys, answer["id_token"], "credits-web")
     assert (identity["nonce"], identity["typ"], identity["sub"]) == ("some-nonce", "ID", access["sub"])
     assert "realm_access" not in identity
@@ -163,7 +164,7 @@ def test_a_reset_puts_people_back(provider: Sandbox) -> None:
     provider.post("/_sandbox/reset")
 
     claims = jwt.decode(provider.mint("staff")["access_token"], options={"verify_signature": False})
-    assert claims["realm_access"]["roles"] == ["staff", "admin"]
+    assert claims["realm_access"]["roles"] == [*DEFAULT_ROLES, "staff", "admin"]
     assert claims["email"] == "staff@example.com"
     answer = requests.post(f"{provider.url}/_sandbox/openid/token", json={"username": "new"}, timeout=10)
     assert answer.status_code == 400
