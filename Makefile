@@ -12,12 +12,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_LINK_MODE := copy
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
-.PHONY: help demo reset test test-long cluster test-cluster test-alarms rehearse-restore test-bare test-image test-helm check docs prose setup bench lock format messages
+.PHONY: help demo reset test test-long cluster test-cluster test-keycloak test-alarms rehearse-restore test-bare test-image \
+	test-helm check docs prose setup bench lock format messages
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 10
 
-demo: setup  ## run the whole thing: site, worker, local Stripe, database; Ctrl-C ends it
+demo: setup  ## run the whole thing: site, worker, local Stripe, database; Ctrl-C ends it. OIDC=keycloak adds a Keycloak
 	@exec $(RUN) -m dev.demo
 
 reset:  ## delete the demo's data
@@ -36,11 +37,15 @@ cluster: setup  ## all of it on several servers, on this machine; Ctrl-C ends it
 test-cluster: setup  ## the cluster under load while its parts fail: three minutes, or MINUTES=60
 	@$(RUN) -m dev.trial
 
-rehearse-restore: setup  ## lose a database and restore it to a moment; ARGS="--filler 1000" for one of 1000 MB
-	@$(RUN) -m dev.backups $(ARGS)
+test-keycloak: setup  ## sign-in, tokens and sessions with a real Keycloak; needs Java, Maven and Chromium
+	@$(RUN) -m dev.keycloak
+	$(RUN) -m pytest -n 0 $(or $(ARGS),tests/keycloak)
 
 test-alarms: setup  ## a real Prometheus with the alert rules, and three alarms made to happen: five minutes
 	ALARM_TESTS=1 $(RUN) -m pytest tests/alarms -n 0 -s $(ARGS)
+
+rehearse-restore: setup  ## lose a database and restore it to a moment; ARGS="--filler 1000" for one of 1000 MB
+	@$(RUN) -m dev.backups $(ARGS)
 
 test-bare:  ## make demo and make test on a Debian 13 made for it, with Python and make only; as root
 	@dev/bare.sh
