@@ -47,6 +47,7 @@ from accounts.sign_in.form import SignInForm
 from accounts.sign_in.id_tokens import read_logout_token
 from accounts.sign_in.provider_sessions import end_sessions, remember_session
 from accounts.sign_in.resuming import is_own_address, posted_from, resume
+from accounts.sign_in.signing_out import end_session_url
 from accounts.time_zones import choose_zone
 
 logger = structlog.get_logger(__name__)
@@ -91,10 +92,10 @@ class SignOutView(View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        end_session_url = provider.end_session_url(request)
+        address = end_session_url(request)
         auth.logout(request)
         messages.success(request, _("You’ve signed out."))
-        return redirect(end_session_url)
+        return redirect(address)
 
 
 class AuthenticateView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # mozilla-django-oidc is untyped

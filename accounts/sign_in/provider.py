@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest
-from django.urls import reverse
 from mozilla_django_oidc.utils import import_from_settings
 
 ID_TOKEN_KEY = "oidc_id_token"  # noqa: S105  # the name of a session entry
@@ -37,19 +34,3 @@ def get_endpoint(setting: str) -> str:
 def read_setting(name: str, *default: Any) -> Any:
     """Read a setting with the endpoints filled in; mozilla-django-oidc's ``get_settings``."""
     return get_endpoint(name) if name in _PATHS else import_from_settings(name, *default)
-
-
-def end_session_url(request: HttpRequest) -> str:
-    """Return where to go after signing out: to the provider if the session began there. Call it before signing out.
-
-    Also mozilla-django-oidc's ``OIDC_OP_LOGOUT_URL_METHOD``. See OpenID Connect RP-Initiated Logout 1.0, section 2.
-    """
-    id_token = request.session.get(ID_TOKEN_KEY)
-    if not (id_token and is_configured()):
-        return reverse("accounts:login")
-    query = {
-        "id_token_hint": id_token,
-        "client_id": settings.OIDC_RP_CLIENT_ID,
-        "post_logout_redirect_uri": request.build_absolute_uri(reverse("accounts:login")),
-    }
-    return f"{get_endpoint('OIDC_OP_LOGOUT_ENDPOINT')}?{urlencode(query)}"

@@ -199,7 +199,7 @@ OIDC_SERVICE_ROLE = env("OIDC_SERVICE_ROLE", default="service")
 OIDC_SESSION_LIFETIME = timedelta(minutes=env.int("OIDC_SESSION_MINUTES", default=600))
 OIDC_AUTHENTICATE_CLASS = "accounts.views.AuthenticateView"
 OIDC_CALLBACK_CLASS = "accounts.views.CallbackView"
-OIDC_OP_LOGOUT_URL_METHOD = "accounts.sign_in.provider.end_session_url"
+OIDC_OP_LOGOUT_URL_METHOD = "accounts.sign_in.signing_out.end_session_url"
 # Either, not both: with a provider, an old password must not be a second way in. Only the demo has both.
 PASSWORD_SIGN_IN = not OIDC_ISSUER
 PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"

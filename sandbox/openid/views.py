@@ -9,7 +9,7 @@ from oauth2_provider.exceptions import InvalidIDTokenError, InvalidOIDCClientErr
 from oauth2_provider.models import Application
 from oauth2_provider.views import AuthorizationView, RPInitiatedLogoutView, TokenView
 
-from sandbox.openid import tampering
+from sandbox.openid import signing, tampering
 from sandbox.openid.models import User
 from sandbox.options import get_options
 
@@ -57,11 +57,13 @@ class LogoutView(RPInitiatedLogoutView):  # type: ignore[misc]  # django-oauth-t
     template_name = "openid/logout.html"
 
     def validate_logout_request_user(self, id_token_hint: str | None, client_id: str | None) -> Any:
-        """Treat an invalid hint, such as one from before a reset, like none."""
+        """Treat a hint of a session that is gone, as after a reset, like none; refuse any other, as Keycloak does."""
         try:
             return super().validate_logout_request_user(id_token_hint, client_id)
         except InvalidIDTokenError:
-            return None
+            if signing.is_ours(id_token_hint or ""):
+                return None
+            raise
 
     def get_request_application(self, id_token: Any, client_id: str | None) -> Application | None:
         if client_id and not Application.objects.filter(client_id=client_id).exists():

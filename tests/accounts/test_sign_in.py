@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
+from accounts.sign_in.provider_keys import forget_keys
 from tests.accounts.browsers import Browser
 from tests.support.sandbox import Sandbox
 
@@ -167,6 +168,28 @@ def test_signing_out_of_the_admin_ends_both_sessions_too(browser: Browser, provi
 
     assert after.url == f"{browser.site}/accounts/login/"
     assert browser.open_provider().url.startswith(f"{provider.url}/realms/demo/login-actions/")
+
+
+def test_a_session_that_outlives_its_key_still_ends_at_the_provider(
+    browser: Browser, provider: Sandbox
+) -> None:
+    """The provider can't verify the session's ID token any more, and refuses it as a hint."""
+    page = browser.sign_in("buyer")
+    provider.post("/_sandbox/openid/keys/rotate", {"drop_old": True})
+    forget_keys()
+    asked = browser.submit(page, "/accounts/logout/")
+    assert "Sign out?" in asked.text
+    after = browser.submit(asked, allow="Sign out")
+
+    assert after.url == f"{browser.site}/accounts/login/"
+    assert browser.open_provider().url.startswith(f"{provider.url}/realms/demo/login-actions/")
+
+
+def test_a_hint_that_the_provider_cannot_verify_is_refused(browser: Browser, provider: Sandbox) -> None:
+    hint = provider.mint("buyer", key="wrong")["id_token"]
+    address = f"{provider.url}/realms/demo/protocol/openid-connect/logout"
+
+    assert browser.get(address, params={"id_token_hint": hint}).status_code == 400
 
 
 def test_a_link_signs_nobody_out(browser: Browser) -> None:
