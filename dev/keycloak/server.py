@@ -12,7 +12,7 @@ from dev.keycloak.installing import ENVIRONMENT, KeycloakError, install, wait_wi
 from dev.keycloak.realm import Realm
 from dev.processes import Process, Processes, answers
 
-PATIENCE_S = 180
+PATIENCE_S = 300
 ADMIN = "admin"
 # What a process needs of the installation; its data is its own.
 SHARED = ("conf", "lib", "providers", "themes", "version.txt")
@@ -31,7 +31,7 @@ class Keycloak:
         return f"{self.url}/realms/{self.realm}"
 
     def wait_until_ready(self) -> None:
-        """Return once it answers. Raises KeycloakError if it ends by itself or takes longer than three minutes."""
+        """Return once it answers. Raises KeycloakError if it ends by itself or takes longer than five minutes."""
         deadline = time.monotonic() + PATIENCE_S
 
         def is_over() -> bool:

@@ -41,10 +41,14 @@ def published_keys() -> list[JWK]:
 
 def is_ours(token: str) -> bool:
     """Return whether a published key signed the token, however long ago."""
-    options = {"verify_exp": False, "verify_aud": False}
     for key in published_keys():
         try:
-            jwt.decode(token, key.export_to_pem(), algorithms=["RS256"], options=options)
+            jwt.decode(
+                token,
+                key.export_to_pem(),
+                algorithms=["RS256"],
+                options={"verify_exp": False, "verify_aud": False},
+            )
         except jwt.PyJWTError:
             continue
         return True

@@ -161,6 +161,21 @@ def test_a_token_without_a_subject_is_401_and_the_log_says_what_to_do(
     assert not User.objects.exists()
 
 
+@pytest.mark.parametrize(("audience", "reason"), [(None, "no_aud"), ("account", "InvalidAudienceError")])
+def test_a_token_for_another_api_is_401_and_the_log_says_what_to_do(
+    client: Client,
+    provider: Sandbox,
+    audience: str | None,
+    reason: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    token = provider.mint("buyer", claims={"aud": audience})["access_token"]
+
+    assert ask(client, token).status_code == 401
+    assert f"'reason': '{reason}'" in caplog.text
+    assert "a mapper of type Audience" in caplog.text
+
+
 @pytest.mark.parametrize("missing", [{}, {"preferred_username": None}, {"client_id": None}, {"sub": None}])
 def test_a_service_account_is_no_person_whichever_mappers_are_left(
     client: Client, provider: Sandbox, missing: dict[str, None]
