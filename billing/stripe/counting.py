@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from prometheus_client import Counter, Histogram
@@ -54,7 +54,7 @@ def operation_of(method: str, url: str) -> str:
     return ".".join([*resource, VERBS[method.upper()][len(rest)]])
 
 
-def counting_call(method: str, url: str, call: Callable[[], tuple[T, int, object]]) -> tuple[T, int, object]:
+def counting_call(method: str, url: str, call: Callable[[], tuple[T, int, Any]]) -> tuple[T, int, Any]:
     """Make one attempt, count its result and its time, and return the answer: body, status and headers."""
     operation, began = operation_of(method, url), time.monotonic()
     result = UNAVAILABLE

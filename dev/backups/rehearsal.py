@@ -171,7 +171,7 @@ class Rehearsal:
         must(shop.spend(gap) == len(gap), "a spend of the gap is gone, and is spent by its repeat")
         must(shop.spend(gap) == 0, "and once only")
         self.say(
-            f"Services repeat their orders by key: {len(before)} were there, {len(gap)} of the gap are spent anew"
+            f"Services repeat their orders by key: {len(before)} were there, {len(gap)} of the gap are spent again"
         )
 
     def _check_the_end(self, *buyers: User) -> None:

@@ -21,7 +21,7 @@ STEPS = (
     "repaired: paid_not_credited",
     "repaired: returned_not_here",
     "needs action: session_unknown",
-    "Services repeat their orders by key: 2 were there, 2 of the gap are spent anew",
+    "Services repeat their orders by key: 2 were there, 2 of the gap are spent again",
     "Every paid credit is there, and the ledger is intact",
 )
 
