@@ -23,8 +23,6 @@ VALUE_SETS = sorted((CHART / "ci").glob("*.yaml"))
 TEMPLATES = "".join(path.read_text() for path in (CHART / "templates").iterdir())
 # Parts of the database's URL, and the pod's address; the site reads neither.
 OF_THE_CHART = {"POD_IP", "POSTGRES_USER", "POSTGRES_PASSWORD"}
-# Settings under way. Remove each once go-live.md has it.
-TO_COME = {"DATABASE_REPLICA_URL", "WORKER_METRICS_PORT"}
 
 
 def read(path: Path) -> Any:
@@ -63,7 +61,7 @@ def test_the_values_alone_lack_what_only_the_installation_knows() -> None:
 
 def test_every_variable_that_the_chart_sets_is_documented_and_can_be_set_nowhere_else() -> None:
     assert {"DATABASE_URL", "ALLOWED_HOSTS", "PGBOUNCER", "GRANIAN_WORKERS"} <= set_by_the_chart()
-    assert not set_by_the_chart() - documented() - OF_THE_CHART - TO_COME
+    assert not set_by_the_chart() - documented() - OF_THE_CHART
     assert not set_by_the_chart() - refused_in_env()
 
 
@@ -71,7 +69,7 @@ def test_no_secret_can_be_among_the_values() -> None:
     secret = {name for name in documented() if re.search("SECRET|TOKEN$|KEY$|DSN|ANYMAIL|_URL$", name)}
     assert len(secret) > 10
     assert not secret - refused_in_env() - {"FRONTEND_URL"}
-    assert not refused_in_env() - documented() - OF_THE_CHART - TO_COME
+    assert not refused_in_env() - documented() - OF_THE_CHART
 
 
 def test_the_role_has_the_limits_that_a_pooler_keeps_the_site_from_setting() -> None:

@@ -43,9 +43,10 @@ def server() -> Iterator[Server]:
         server.stop()
 
 
-@pytest.fixture(
-    scope="module", params=PROGRAMS or [pytest.param("", marks=pytest.mark.skip(why_not_run("pgbouncer")))]
-)
+NONE = pytest.param("", marks=pytest.mark.skip(why_not_run("pgbouncer")))
+
+
+@pytest.fixture(scope="module", params=[*PROGRAMS, *([] if PROGRAMS else [NONE])])
 def bouncer(request: pytest.FixtureRequest, server: Server) -> Iterator[PgBouncer]:
     with open_folder() as folder:
         bouncer = PgBouncer(folder, free_port(), "credits", "credits", request.param)

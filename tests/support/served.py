@@ -31,7 +31,7 @@ def database_url() -> str:
 
 
 @contextmanager
-def running_site(logs: Path | None = None, **environment: str) -> Iterator[str]:
+def running_site(logs: Path | None = None, /, **environment: str) -> Iterator[str]:
     """Give its address. In the environment: SANDBOX_URL where it is to know the local Stripe, GRANIAN_PORT where its
     port was promised to someone, and whatever else differs.
 
