@@ -194,7 +194,7 @@ def _counters_in(name: str) -> Counters:
 
 
 def forget_counts() -> None:
-    """Begin anew, as a new process does; for tests."""
+    """Start from nothing, as a new process does; for tests."""
     _counters_in.cache_clear()
 
 

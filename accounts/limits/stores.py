@@ -38,7 +38,7 @@ class Store(Protocol):
         """
 
     def rest(self) -> None:
-        """Give back what isn't needed until the next call."""
+        """Free what isn't needed until the next call."""
 
 
 # For the statement that is sent with it, in the same round trip.

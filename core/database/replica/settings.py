@@ -10,7 +10,7 @@ ADDRESS = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 # Seconds that a request waits for a connection while the replica is away, before it reads from the primary.
 CONNECT_S = 2
 POOL_S = 1
-# A host that vanished without a word would keep a query waiting for a quarter of an hour.
+# A host that vanished silently would keep a query waiting for a quarter of an hour.
 SILENCE_MS = 5000
 
 
