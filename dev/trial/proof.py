@@ -37,9 +37,9 @@ def prove(cluster: Cluster, log: Log) -> Findings:
         _compare_purchases(connection, log, found)
         _look_at_inbox(connection, found)
     _compare_servers(cluster, found)
-    for command in (("check_ledger",), ("reconcile",)):
+    for command, line in (("check_ledger", 0), ("reconcile", -1)):
         try:
-            found.counted[command[0]] = cluster.manage(*command).strip().splitlines()[-1]
+            found.counted[command] = cluster.manage(command).strip().splitlines()[line]
         except ClusterError as error:
             found.wrong.append(str(error))
     return found
