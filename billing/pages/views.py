@@ -306,11 +306,13 @@ def _refresh_seconds(purchase: Purchase) -> int | None:
 @never_cache
 @login_required
 @require_safe
-@reads_from_replica
 def history_page(request: HttpRequest) -> HttpResponse:
     """List the purchases of the active account, a page at a time, optionally of one status."""
-    if back := tell_who_comes_back(request):
-        return back
+    return tell_who_comes_back(request) or _history(request)
+
+
+@reads_from_replica
+def _history(request: HttpRequest) -> HttpResponse:
     user, team = cast(User, request.user), acting_team(request)
     status = request.GET.get("status", "")
     if status not in Purchase.Status.values:

@@ -18,6 +18,7 @@ from config.settings.limits import *
 from config.settings.logs import *
 from config.settings.offers import *
 from config.settings.operations import *
+from config.settings.replica import *
 from config.settings.rewards import *
 from config.settings.tax import *
 from config.settings.tracing import *
@@ -40,9 +41,6 @@ APPEND_SLASH = True
 
 # PostgreSQL's time limits for this program; apply them to a database's OPTIONS with `with_time_limits`.
 DATABASE_TIME_LIMITS = time_limits_of(this_program())
-DATABASE_ROUTERS = ["core.database.replica.routing.ReplicaRouter"]
-# How many seconds behind the primary the replica may be and still be read.
-DATABASE_REPLICA_LAG_SECONDS = env.positive("DATABASE_REPLICA_LAG_SECONDS", default=10)
 # Whom to believe about a client's address (`core.client_address`). Development has no proxy.
 BEHIND_PROXY = False
 TRUSTED_PROXIES: tuple[str, ...] = ()

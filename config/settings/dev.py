@@ -23,6 +23,7 @@ from dev.database import database_settings
 SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # the sandbox is another Stripe host
 
 DEMO = True
+DATABASE_REPLICA_STRICT = True
 DEBUG = env.bool("DEBUG", default=False)
 if DEBUG:
     pseudo_language.install()

@@ -1,10 +1,11 @@
-"""Read whether the cache, in which rate limits are counted, answers."""
+"""Read whether Redis, where it counts the rate limits, answers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.cache import cache
 from prometheus_client.core import GaugeMetricFamily
 
@@ -22,7 +23,12 @@ def register() -> None:
 
 
 def cache_answers() -> bool:
-    """Return whether the cache keeps what it is given. It hides its failures, so that no request suffers."""
+    """Return whether Redis keeps what it is given; True where limits are counted elsewhere.
+
+    The cache hides its failures, so that no request suffers.
+    """
+    if settings.COUNT_STORE != "redis":
+        return True
     key, said = f"{KEY}:{uuid4().hex}", uuid4().hex
     cache.set(key, said, KEPT_S)
     kept: bool = cache.get(key) == said
@@ -31,8 +37,12 @@ def cache_answers() -> bool:
 
 
 def _read_cache() -> Iterator[GaugeMetricFamily]:
-    yield gauge("credits_cache_up", "Whether the cache answers; if not, no limit applies.", cache_answers())
+    yield gauge(
+        "credits_cache_up",
+        "Whether Redis answers, where it is used; if not, each process counts rate limits alone.",
+        cache_answers(),
+    )
 
 
 def _problem() -> str:
-    return "" if cache_answers() else "it doesn't answer: rate limits are off"
+    return "" if cache_answers() else "it doesn't answer: each process counts rate limits alone"

@@ -188,6 +188,9 @@ def _ask_for_everything(
     yield from _ask_for_papers(sandbox, site, settings)
     for name in ("receive_webhook", "legacy_webhook"):
         yield from _deliver(site + DESCRIBED[name][1], name)
+        settings.STRIPE_WEBHOOK_ADDRESSES = "refuse"
+        yield name, _send(sandbox, site, name, "")
+        settings.STRIPE_WEBHOOK_ADDRESSES = "off"
     settings.PERSON_RATE = settings.WEBHOOK_RATE = 0
     for name in DESCRIBED:
         yield name, _send(sandbox, site, name, "staff")

@@ -84,7 +84,7 @@ def test_nothing_is_lost_and_nothing_comes_twice_whoever_dies(server: Server, tm
     print(json.dumps(report["counts"], indent=1))  # noqa: T201 - with -s: what a long run did
     assert report["findings"] == {}
     assert report["counts"]["answers"] > 100
-    assert report["counts"]["asked more than once"] > 2
+    assert report["counts"]["asked more than once"] > 0
     assert report["counts"]["lives"] > 16 + SECONDS
 
 
