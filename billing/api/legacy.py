@@ -148,7 +148,7 @@ class LegacyWebhookView(LegacyView, WebhookView):
     @extend_schema(
         operation_id="legacy_webhook",
         request={"application/json": {"type": "object"}},
-        responses={200: LegacyReceivedSerializer, **_refusals(400, 413, 429, 500, 503)},
+        responses={200: LegacyReceivedSerializer, **_refusals(400, 403, 413, 429, 500, 503)},
     )
     def post(self, request: Request) -> Response:
         self.take_in(request)

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
+from structlog.testing import capture_logs
 
 from core.database.replica.reading import keep_reading, read_from_replica, reading_from_replica
-from core.database.replica.routing import PRIMARY, WriteWhileReading
-from credits.ledger.models import Account, Entry
+from core.database.replica.routing import PRIMARY, REPLICA, WriteWhileReading
+from credits.ledger.models import Account, Entry, Lot
 from tests.credits.builders import funded, spend
 from tests.ops.production import manage, values_of
 
@@ -77,9 +79,28 @@ def test_who_may_read_from_a_replica_writes_nothing_where_there_is_none(
     account = funded(100)
     with reading_from_replica() as reading:
         assert reading.place == PRIMARY
-        with pytest.raises(WriteWhileReading):
+        with pytest.raises(WriteWhileReading), transaction.atomic():
             write(account)
     write(account)
+
+
+@pytest.mark.django_db
+def test_for_users_it_is_carried_out_and_said_and_the_rest_is_read_from_the_primary(settings: Any) -> None:
+    settings.DATABASE_REPLICA_STRICT = False
+    account = funded(100)
+    with capture_logs() as logs, reading_from_replica() as reading:
+        reading.place = REPLICA
+        spend(account, 1)
+        assert reading.place == PRIMARY
+    assert [line["event"] for line in logs] == ["write_while_reading"]
+    account.refresh_from_db()
+    assert account.balance == 99
+
+
+@pytest.mark.django_db
+def test_an_object_in_anothers_field_is_no_write() -> None:
+    with reading_from_replica():
+        assert Lot(account=Account()).account is not None
 
 
 @pytest.mark.django_db

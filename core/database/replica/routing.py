@@ -24,8 +24,11 @@ PRIMARY, REPLICA = DEFAULT_DB_ALIAS, "replica"
 SESSIONS, SESSIONS_TABLE = "sessions", "django_session"
 # Who somebody is and what they may see must never be out of date.
 ALWAYS_PRIMARY = {"accounts", "auth", "clients", "contenttypes", SESSIONS, "teams"}
-# The audit puts a statement of its own before one that changes rows.
-CHANGES_ROWS = re.compile(r"(^|;)\s*(INSERT|UPDATE|DELETE|MERGE|TRUNCATE|COPY|LOCK)\b", re.IGNORECASE)
+# What changes or locks rows. The audit puts a statement of its own before.
+CHANGES_ROWS = re.compile(
+    r"(^|;)\s*(INSERT|UPDATE|DELETE|MERGE|TRUNCATE|COPY|LOCK)\b|\bFOR (NO KEY UPDATE|UPDATE|SHARE|KEY SHARE)\b",
+    re.IGNORECASE,
+)
 
 
 class WriteWhileReading(RuntimeError):
