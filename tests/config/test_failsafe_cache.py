@@ -49,6 +49,10 @@ def test_spends_and_purchases_go_on_without_the_cache(
         spent = [service.spend(account, "1") for _ in range(20)]
         waited = time.monotonic() - begun
         bought = post_json(buyer, f"{API}purchase", {"package_code": "pro"})
+        # The counts are sent by a thread of their own, which may still wait for the first answer.
+        said = time.monotonic() + 10
+        while not any("cache_away" in line for line in caplog.messages) and time.monotonic() < said:
+            time.sleep(0.05)
 
     assert {answer.status_code for answer in spent} == {201}
     assert bought.status_code == 201
