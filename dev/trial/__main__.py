@@ -41,6 +41,9 @@ def main(arguments: list[str]) -> int:
     except (ClusterError, ServerError) as error:
         print(error, file=sys.stderr, flush=True)
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was proven.", file=sys.stderr, flush=True)
+        return 130
     finally:
         cluster.stop()
 
