@@ -1,6 +1,9 @@
 """Defer background jobs by name, without importing them. They commit or roll back with the transaction.
 
 They continue its trace, if there is one.
+
+In a worker procrastinate would write them through the worker's own pool: committed at once, whatever becomes of the
+transaction they belong to. So they are written through Django's connection there too.
 """
 
 from __future__ import annotations
@@ -9,11 +12,16 @@ from datetime import timedelta
 
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.jobs import JobDeferrer
+from procrastinate.manager import JobManager
 
 from core.tracing.jobs import traced
 
 # Seconds after each failure: 10, 310, 610, …: some two days in total, like Stripe's own retries.
 PATIENTLY = RetryStrategy(max_attempts=35, wait=10, linear_wait=300)
+
+_DJANGOS_CONNECTION = JobManager(DjangoConnector())
 
 
 def defer(
@@ -25,5 +33,5 @@ def defer(
         procrastinate.exceptions.TaskNotFound: there is no task of this name.
     """
     schedule_in = {"seconds": int(after.total_seconds())} if after else None
-    job = app.configure_task(task, allow_unknown=False, lock=lock, schedule_in=schedule_in)
-    job.defer(**traced(arguments))
+    configured = app.configure_task(task, allow_unknown=False, lock=lock, schedule_in=schedule_in)
+    JobDeferrer(_DJANGOS_CONNECTION, configured.job).defer(**traced(arguments))

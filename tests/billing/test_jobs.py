@@ -150,6 +150,16 @@ def test_the_worker_sweeps(sandbox: Sandbox, user: User, settings: Any) -> None:
     check_settled_books(sandbox)
 
 
+def test_a_job_that_a_job_defers_commits_with_its_credits(sandbox: Sandbox, user: User, settings: Any) -> None:
+    settings.SWEEP_AFTER = datetime.timedelta(0)
+    sandbox.pay(start(user, "standard").session_id)
+    with failing_commits(9):  # its own clock may defer a second one
+        billing_jobs.sweep.configure().defer(timestamp=0)
+        run_worker()
+    assert ProcrastinateJob.objects.filter(task_name="billing.sweep", status="failed").exists()
+    assert jobs() == {}
+
+
 def test_a_sweep_that_crashes_is_no_loss_the_next_one_settles(
     sandbox: Sandbox, user: User, settings: Any
 ) -> None:
