@@ -1,6 +1,7 @@
 """Send each read to the primary or, inside `core.database.replica.reading`'s blocks, to the replica.
 
-The primary is the default. A block only reads: a write inside of it fails, with or without a replica.
+The primary is the default. A block only reads: a write inside of it fails in tests, with or without a replica, and is
+logged in production (`object_to_write`).
 """
 
 from __future__ import annotations
