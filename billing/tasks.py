@@ -6,8 +6,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
+import structlog
+from django.db import OperationalError
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
+from psycopg.errors import LockNotAvailable
 
 from billing.auto_top_up import attempts, watching
 from billing.checkout import scheduled_grants
@@ -38,8 +41,11 @@ from billing.reporting import daily_figures, settled
 from billing.setup import endpoint_watch
 from billing.subscriptions import syncing
 from billing.webhooks import mirroring, unmatched_events
-from core.jobs.deferring import PATIENTLY
 from core.jobs.queues import MAIL, MONEY, STRIPE, UPKEEP
+from core.jobs.retrying import PATIENTLY
+from core.jobs.stalled import retry_stalled_jobs
+
+log = structlog.get_logger(__name__)
 
 KEEP_JOBS_HOURS = 7 * 24
 
@@ -278,8 +284,13 @@ def sweep(timestamp: int) -> None:
     lock="billing.count_figures",
 )
 def count_figures(timestamp: int) -> None:
-    """Update the daily figures."""
-    daily_figures.bring_figures_up_to_date()
+    """Update the daily figures; a minute later if somebody compares or recounts all of them now."""
+    try:
+        daily_figures.bring_figures_up_to_date()
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        log.info("figures_counted_later", reason=str(error).partition("\n")[0])
 
 
 @app.periodic(cron="53 * * * *")
@@ -339,10 +350,8 @@ def hide_late_copies(user_id: str) -> None:
     name="billing.retry_stalled", queue=UPKEEP, queueing_lock="billing.retry_stalled", pass_context=True
 )
 async def retry_stalled(context: JobContext, timestamp: int) -> None:
-    """Requeue the jobs of dead workers. Every job may run twice; none may be lost."""
-    manager = context.app.job_manager
-    for job in await manager.get_stalled_jobs():
-        await manager.retry_job(job)
+    """Requeue the jobs of dead workers."""
+    await retry_stalled_jobs(context.app.job_manager)
 
 
 @app.periodic(cron="17 4 * * *")
