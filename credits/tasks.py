@@ -9,8 +9,8 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from core.jobs.deferring import PATIENTLY
 from core.jobs.queues import MAIL, MONEY, UPKEEP
+from core.jobs.retrying import PATIENTLY
 from credits.gifts import mail as gift_mail
 from credits.ledger import expiry
 from credits.notices import expiry_warnings, low_balance

@@ -7,8 +7,8 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from accounts.teams.invitation_mail import send_invitation_mail
-from core.jobs.deferring import PATIENTLY
 from core.jobs.queues import MAIL
+from core.jobs.retrying import PATIENTLY
 
 
 @app.task(name="teams.send_invitation", queue=MAIL, retry=PATIENTLY)

@@ -10,16 +10,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import JobDeferrer
 from procrastinate.manager import JobManager
 
 from core.tracing.jobs import traced
-
-# Seconds after each failure: 10, 310, 610, …: some two days in total, like Stripe's own retries.
-PATIENTLY = RetryStrategy(max_attempts=35, wait=10, linear_wait=300)
 
 _DJANGOS_CONNECTION = JobManager(DjangoConnector())
 

@@ -61,7 +61,15 @@ async def measure(call_next: Callable[[], Awaitable[Any]], context: JobContext, 
     try:
         result = await call_next()
     except Exception as error:
-        JOBS.labels(context.job.task_name, _result_of(error, context)).inc()
+        result = _result_of(error, context)
+        JOBS.labels(context.job.task_name, result).inc()
+        if (
+            result == "retried"
+        ):  # procrastinate logs at this level only what failed for good, and keeps no error
+            job = context.job
+            logger.warning(
+                "job_retried", task=job.task_name, job=job.id, attempt=job.attempts + 1, exc_info=True
+            )
         raise
     finally:
         DURATION.labels(context.job.queue).observe(time.monotonic() - began)

@@ -12,6 +12,7 @@ from djstripe import models as djstripe
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.jobs import Job
+from structlog.testing import capture_logs
 
 from accounts.models import User
 from billing import tasks as billing_jobs
@@ -111,6 +112,32 @@ def test_a_mirror_that_cannot_reach_stripe_is_tried_again_and_keeps_nobody_from_
     check_settled_books(sandbox)
 
 
+def test_a_job_that_waits_for_its_next_attempt_keeps_no_newer_one_waiting(
+    sandbox: Sandbox, user: User
+) -> None:
+    started = start(user, "standard")
+    sandbox.pay_later(started.session_id)
+    sandbox.settle(started.session_id)
+    sandbox.fault(method="GET", path="/v1/*", status=503, times=None)
+    sandbox.release_webhooks(types=["checkout.session.completed"])
+    run_worker()
+    assert jobs(task_name=MIRROR) == {(MIRROR, "todo"): 1}
+    sandbox.delete("/_sandbox/faults")
+    sandbox.release_webhooks(types=["checkout.session.async_payment_succeeded"])
+    run_worker()
+    assert jobs(task_name=MIRROR) == {(MIRROR, "todo"): 1, (MIRROR, "succeeded"): 1}
+
+
+def test_why_a_job_is_tried_again_is_in_the_log(sandbox: Sandbox, user: User) -> None:
+    sandbox.pay(start(user, "standard").session_id)
+    sandbox.fault(method="GET", path="/v1/*", status=503, times=None)
+    sandbox.release_webhooks(types=["checkout.session.completed"])
+    with capture_logs() as logs:
+        run_worker()
+    (line,) = (line for line in logs if line["event"] == "job_retried")
+    assert (line["task"], line["attempt"], line["exc_info"]) == (MIRROR, 1, True)
+
+
 def test_a_job_for_an_event_that_is_no_longer_kept_is_done(sandbox: Sandbox) -> None:
     billing_jobs.mirror_event.defer(event_id="evt_gone")
     run_worker()
@@ -150,7 +177,9 @@ def test_the_worker_sweeps(sandbox: Sandbox, user: User, settings: Any) -> None:
     check_settled_books(sandbox)
 
 
-def test_a_job_that_a_job_defers_commits_with_its_credits(sandbox: Sandbox, user: User, settings: Any) -> None:
+def test_a_job_that_a_job_defers_commits_with_its_credits(
+    sandbox: Sandbox, user: User, settings: Any
+) -> None:
     settings.SWEEP_AFTER = datetime.timedelta(0)
     sandbox.pay(start(user, "standard").session_id)
     with failing_commits(9):  # its own clock may defer a second one

@@ -11,6 +11,8 @@ from django.db import connections
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from core.jobs.measuring import measure
+
 
 def run_worker(concurrency: int = 1) -> None:
     """All queues in one worker, until no job is left; the connections of its threads are closed after it."""
@@ -23,7 +25,11 @@ async def _work(concurrency: int) -> None:
     asyncio.get_running_loop().set_default_executor(threads)
     async with app.open_async():
         await app.run_worker_async(
-            wait=False, concurrency=concurrency, install_signal_handlers=False, listen_notify=False
+            wait=False,
+            concurrency=concurrency,
+            install_signal_handlers=False,
+            listen_notify=False,
+            worker_middleware=[measure],
         )
     for _ in range(concurrency):
         threads.submit(connections.close_all)
