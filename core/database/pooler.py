@@ -43,6 +43,11 @@ class Pooler:
             return self._keeps
 
 
+def is_behind_pooler(connection: Any) -> bool:
+    """Return whether the operator says so of a connection's database (PGBOUNCER). Django knows one consequence."""
+    return bool(connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
+
+
 @cache
 def pooler_of(alias: str) -> Pooler:
     """Return one per database: primary and replica may have poolers of their own."""
@@ -51,9 +56,8 @@ def pooler_of(alias: str) -> Pooler:
 
 def prepare_only_if_kept(connection: Any, pooler: Pooler | None = None, **_signal: Any) -> None:
     """Turn prepared statements off on a new connection, if they would be lost. A receiver of ``connection_created``."""
-    behind_pooler = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
     own: psycopg.Connection[Any] = connection.connection
-    if not behind_pooler or own.prepare_threshold is None:
+    if not is_behind_pooler(connection) or own.prepare_threshold is None:
         return
     if not (pooler or pooler_of(connection.alias)).keeps_prepared_statements(own):
         own.prepare_threshold = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import structlog
 from django.db import connection
@@ -18,6 +19,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.psycopg_connector import PsycopgConnector
 from psycopg import OperationalError
 
+from core.database.pooler import is_behind_pooler
 from core.jobs.measuring import expect_jobs, measure
 from core.jobs.queues import PLACES
 from core.monitoring.server import serve_metrics
@@ -39,16 +41,24 @@ def run_worker() -> None:
     warn_of_pooler()
     # By default the pool waits longer after each try, up to minutes.
     connector = PsycopgConnector(
-        kwargs=connector_params(), min_size=1, max_size=len(PLACES), timeout=10, reconnect_timeout=5
+        kwargs=connection_options(), min_size=1, max_size=len(PLACES), timeout=10, reconnect_timeout=5
     )
     serve_metrics()
     with app.replace_connector(connector):
         asyncio.run(_work(connector))
 
 
+def connection_options() -> dict[str, Any]:
+    """Return how the worker's own pool connects: as Django does, and without prepared statements behind a pooler."""
+    options: dict[str, Any] = connector_params()
+    if is_behind_pooler(connection):
+        options["prepare_threshold"] = None  # `core.database.pooler` looks after Django's connections only
+    return options
+
+
 def warn_of_pooler() -> None:
     """Say that jobs start late behind PgBouncer in transaction mode: it loses LISTEN, and the worker has to look."""
-    if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
+    if is_behind_pooler(connection):
         logger.warning(
             "worker_behind_pooler",
             why="PGBOUNCER is true: jobs start up to five seconds late. Give the worker a DATABASE_URL that leads "

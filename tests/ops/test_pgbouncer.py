@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from config.environment import Environment
 from core.database.pooler import pooler_of
 from core.database.prepared import PreparedStatements
-from core.jobs.worker import warn_of_pooler
+from core.jobs.worker import connection_options, warn_of_pooler
 from dev.cluster.keeper import Keeper
 from dev.cluster.pgbouncer import BUILT, PgBouncer, keeps_prepared_statements
 from dev.cluster.postgres import Server
@@ -119,6 +119,12 @@ def test_a_worker_that_connects_through_it_is_warned(monkeypatch: pytest.MonkeyP
         monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
         warn_of_pooler()
     assert [line["event"] for line in logs] == ["worker_behind_pooler"]
+
+
+def test_a_worker_that_connects_through_it_prepares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert connection_options()["prepare_threshold"] == 5
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+    assert connection_options()["prepare_threshold"] is None
 
 
 def test_what_is_lost_is_not_prepared_and_said_once(bouncer: PgBouncer) -> None:
