@@ -21,6 +21,7 @@ from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase
 from billing.purchases.payment_reports import PaymentReport, PaymentState
 from billing.purchases.payments import take_turn
+from credits.errors import LedgerError
 
 log = structlog.get_logger(__name__)
 Status = Purchase.Status
@@ -29,6 +30,8 @@ Status = Purchase.Status
 SLACK = datetime.timedelta(minutes=10)
 # Failure code once it is certain that the buyer never saw the checkout.
 NOT_OPENED = "checkout_not_opened"
+# Kind of issue: the payment is right, and the ledger doesn't take its credits.
+LEDGER_REFUSED = "ledger_refused"
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,9 @@ def apply_session(purchase_id: UUID, session: CheckoutSession, report: Report, s
         log.exception("ids_taken", purchase=str(purchase_id), session=session.id)
         detail = "its session or payment already belongs to another purchase"
         report.open.append(Finding("ids_taken", detail, *where))
+    except LedgerError as error:
+        log.exception(LEDGER_REFUSED, purchase=str(purchase_id), code=error.code)
+        report.open.append(Finding(LEDGER_REFUSED, error.message, *where))
     else:
         report.open.extend(disagreements(purchase, session.payment_status, _paid(payment), session.id))
 

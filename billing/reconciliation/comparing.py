@@ -21,6 +21,7 @@ from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
 from billing.checkout.closing import (
+    LEDGER_REFUSED,
     Finding,
     Report,
     apply_session,
@@ -32,7 +33,6 @@ from billing.checkout.closing import (
     sync_with_session,
 )
 from billing.checkout.fulfilment import would_change
-from billing.errors import BillingError
 from billing.provider import provider
 from billing.provider.errors import MalformedStripeObject, StripeUnavailable
 from billing.provider.objects import CheckoutSession
@@ -46,6 +46,8 @@ from billing.reconciliation.page import SOURCE, Page
 from billing.reconciliation.reversals import compare_disputes, compare_refunds, issue_unanswered_refunds
 from billing.reconciliation.subscriptions import compare_own_subscriptions, compare_subscriptions
 from core.database.replica.reading import read_from_replica
+from core.errors import DomainError
+from credits.errors import LedgerError
 from credits.ledger.models import Entry
 
 log = structlog.get_logger(__name__)
@@ -65,7 +67,7 @@ def sweep_open_purchases() -> Report:
             sync_purchase(purchase, report, source)
         except StripeUnavailable:
             break  # not reachable: the next sweep continues
-        except BillingError as error:
+        except DomainError as error:
             log.exception("sweep_failed", purchase=str(purchase.pk), code=error.code)
     issue_unanswered_refunds()
     return report
@@ -161,11 +163,11 @@ def _compare_purchases(page: Page) -> None:
             page.purchases += 1
         elif purchase.is_credited:
             page.beat()
-            with _telling_if_unreadable(purchase, page):
+            with _telling_if_broken(purchase, page):
                 _compare_completed(purchase, page)
         elif (purchase.is_open or is_silent(purchase)) and not is_being_started(purchase):
             page.beat()
-            with _telling_if_unreadable(purchase, page):
+            with _telling_if_broken(purchase, page):
                 sync_purchase(purchase, page, SOURCE)
     _compare_ledger([purchase.pk for purchase in rows], page)
     last = rows[-1] if len(rows) == PURCHASES_PAGE else None
@@ -174,7 +176,7 @@ def _compare_purchases(page: Page) -> None:
 
 
 @contextmanager
-def _telling_if_unreadable(purchase: Purchase, page: Page) -> Iterator[None]:
+def _telling_if_broken(purchase: Purchase, page: Page) -> Iterator[None]:
     try:
         yield
     except MalformedStripeObject as error:
@@ -183,6 +185,9 @@ def _telling_if_unreadable(purchase: Purchase, page: Page) -> Iterator[None]:
         page.open.append(
             Finding("unreadable_at_stripe", detail, str(purchase.pk), session_id, object_id=session_id)
         )
+    except LedgerError as error:
+        log.exception(LEDGER_REFUSED, purchase=str(purchase.pk), code=error.code)
+        page.open.append(Finding(LEDGER_REFUSED, error.message, str(purchase.pk)))
 
 
 def _purchases_after(page: Page) -> QuerySet[Purchase, Purchase]:

@@ -14,7 +14,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.checkout.closing import Finding, Report
-from billing.errors import BillingError
 from billing.provider.errors import StripeUnavailable
 from billing.provider.objects import ProviderDispute, ProviderRefund
 from billing.purchases.log import Source, lock_purchase
@@ -26,6 +25,7 @@ from billing.refunds.models import Dispute, Refund
 from billing.refunds.refunding import close_refund, issue_refund, record_refund
 from billing.refunds.reversals import amount_of, counted, standing_reversals
 from core.database.replica.reading import read_from_replica
+from core.errors import DomainError
 from credits.ledger.models import Clawback
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ def issue_unanswered_refunds() -> int:
             settled += issue_refund(refund_id, look_first=True).status != Refund.Status.REQUESTED
         except StripeUnavailable:
             break  # not reachable: the next sweep continues
-        except BillingError as error:
+        except DomainError as error:
             log.exception("refund_not_issued", refund=str(refund_id), code=error.code)
     return settled
 

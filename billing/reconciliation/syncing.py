@@ -8,7 +8,7 @@ import structlog
 from django.db import IntegrityError
 from django.db.models import Q
 
-from billing.checkout.closing import Finding
+from billing.checkout.closing import LEDGER_REFUSED, Finding
 from billing.errors import NoTerms, PaymentOfAnother
 from billing.provider.errors import MalformedStripeObject, SubscriptionNotFound
 from billing.provider.objects import ProviderSubscription, SubscriptionRef
@@ -18,6 +18,7 @@ from billing.subscriptions.invoices import PAID
 from billing.subscriptions.models import Subscription
 from billing.subscriptions.syncing import sync_subscription
 from core.uuids import as_uuid
+from credits.errors import LedgerError
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +53,13 @@ def bring_up_to_date(row: Subscription, stripe_subscription_id: str, page: Page)
     except NoTerms as error:
         page.open.append(not_granted(row, error.params["invoice"], error.message))
         row.refresh_from_db()
-    except (SubscriptionNotFound, MalformedStripeObject, PaymentOfAnother, IntegrityError) as error:
+    except (
+        SubscriptionNotFound,
+        MalformedStripeObject,
+        PaymentOfAnother,
+        LedgerError,
+        IntegrityError,
+    ) as error:
         # One broken row must not block every other after it.
         log.exception("subscription_not_synced", subscription=str(row.pk), at_stripe=stripe_subscription_id)
         kind, why = _obstacle(error, row)
@@ -73,6 +80,8 @@ def _obstacle(error: Exception, row: Subscription) -> tuple[str, str]:
         return MISSING, f"{row.status} here, but Stripe has no such subscription"
     if isinstance(error, MalformedStripeObject):
         return "unreadable_at_stripe", error.message
+    if isinstance(error, LedgerError):
+        return LEDGER_REFUSED, error.message
     if ONE_ALIVE in str(error):
         return SECOND, "alive at Stripe, but its account has another subscription"
     return "ids_taken", "an invoice, a line or a payment of it already belongs to another purchase"

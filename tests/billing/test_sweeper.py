@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from billing.provider.interface import CheckoutRequest
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.reconciliation.comparing import sweep_open_purchases
 from billing.stripe import gateway as stripe_gateway
-from credits.ledger.models import Account
+from credits.ledger import operations as ledger
+from credits.ledger.models import Account, Entry
 from tests.billing.books import check_books, check_settled_books
 from tests.billing.reporting import kinds, reconcile_now
 from tests.support.builders import UserFactory, put_on_sale, start
@@ -273,6 +275,22 @@ def test_one_broken_row_does_not_keep_the_others_from_being_settled(
     assert str(broken.purchase.pk) in {finding.purchase_id for finding in report.open}
     assert str(good.purchase.pk) in {finding.purchase_id for finding in report.repaired}
     check_settled_books(sandbox)
+
+
+def test_one_that_the_ledger_refuses_does_not_keep_the_others_from_being_settled(
+    sandbox: Sandbox, user: User, settle: Callable[[], Report]
+) -> None:
+    """As a grant by hand might leave it: the purchase's key is taken by another amount."""
+    refused, good = start(user, "starter"), start(user, "starter")
+    key = f"purchase:{refused.purchase.pk}"
+    ledger.grant(refused.purchase.account_id, Decimal(7), kind=Entry.Kind.PURCHASE, key=key)
+    for started in (refused, good):
+        sandbox.pay(started.session_id)
+    report = settle()
+    assert [(each.kind, each.purchase_id) for each in report.open][:1] == [
+        ("ledger_refused", str(refused.purchase.pk))
+    ]
+    assert str(good.purchase.pk) in {finding.purchase_id for finding in report.repaired}
 
 
 # --- The sweeper ---------------------------------------------------------------------------------------------------
