@@ -19,7 +19,7 @@ from psycopg.pq import ExecStatus
 logger = structlog.get_logger(__name__)
 
 PROBE = b"credits_probe"
-IS_KNOWN_BY_ITS_NAME = b"SELECT count(*) FROM pg_prepared_statements WHERE name = 'credits_probe'"
+WHO_KNOWS_IT = b"SELECT pg_backend_pid(), count(*) FROM pg_prepared_statements WHERE name = 'credits_probe'"
 
 
 class Pooler:
@@ -33,7 +33,7 @@ class Pooler:
         """Return whether it does; ask once, and warn once if it doesn't."""
         with self._lock:
             if self._keeps is None:
-                self._keeps = _renames(connection)
+                self._keeps = _keeps(connection)
                 if not self._keeps:
                     logger.warning(
                         "prepared_statements_off",
@@ -63,8 +63,11 @@ def prepare_only_if_kept(connection: Any, pooler: Pooler | None = None, **_signa
         own.prepare_threshold = None
 
 
-def _renames(connection: psycopg.Connection[Any]) -> bool:
-    """Return whether a statement prepared under our name has another one at PostgreSQL.
+def _keeps(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether a statement prepared under our name lasts.
+
+    It does if a pooler gave it a name of its own, or if there is no pooler: a replica may be reached directly though
+    the primary is not. A pooler is known by the number that it gave the connection: that of no process of PostgreSQL.
 
     In one transaction, so that both statements get the same connection to PostgreSQL.
     """
@@ -72,13 +75,14 @@ def _renames(connection: psycopg.Connection[Any]) -> bool:
     _check(pgconn.exec_(b"BEGIN"))
     try:
         _check(pgconn.prepare(PROBE, b"SELECT 1"))
-        answer = _check(pgconn.exec_(IS_KNOWN_BY_ITS_NAME))
-        renamed = bool(answer.get_value(0, 0) == b"0")
-        if not renamed:
+        answer = _check(pgconn.exec_(WHO_KNOWS_IT))
+        is_direct = int(answer.get_value(0, 0)) == pgconn.backend_pid
+        is_renamed = answer.get_value(0, 1) == b"0"
+        if not is_renamed:
             _check(pgconn.exec_(b"DEALLOCATE credits_probe"))
     finally:
         pgconn.exec_(b"COMMIT")
-    return renamed
+    return is_direct or is_renamed
 
 
 def _check(result: Any) -> Any:

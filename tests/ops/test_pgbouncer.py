@@ -17,7 +17,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from structlog.testing import capture_logs
 
 from config.environment import Environment
-from core.database.pooler import pooler_of
+from core.database.pooler import Pooler, pooler_of, prepare_only_if_kept
 from core.database.prepared import PreparedStatements
 from core.jobs.worker import connection_options, warn_of_pooler
 from dev.cluster.keeper import Keeper
@@ -137,3 +137,15 @@ def test_what_is_lost_is_not_prepared_and_said_once(bouncer: PgBouncer) -> None:
     keeps = keeps_prepared_statements(bouncer.path)
     assert prepares == [keeps] * 3
     assert [line["event"] for line in logs] == ([] if keeps else ["prepared_statements_off"])
+
+
+def test_a_replica_without_a_pooler_keeps_them_though_the_primary_has_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connection.ensure_connection()
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+    monkeypatch.setattr(connection.connection, "prepare_threshold", 5)
+    with capture_logs() as logs:
+        prepare_only_if_kept(connection, Pooler())
+    assert connection.connection.prepare_threshold == 5
+    assert logs == []
