@@ -163,6 +163,28 @@ def test_a_server_that_takes_writes_is_no_replica(
         replica.settings_dict["PORT"] = port
 
 
+def test_behind_a_balancer_a_promoted_replica_is_left_for_another(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "PAUSE_S", 0.0)
+    replica: Any = connections[REPLICA]
+    options = {**replica.settings_dict["OPTIONS"], "pool": {"min_size": 3, "max_size": 3}}
+    replica.close()
+    monkeypatch.setitem(replica.settings_dict, "OPTIONS", options)
+    monkeypatch.setitem(replica.settings_dict, "PORT", pair.primary.port)
+    try:
+        replica.pool.open(wait=True)  # all three lead to the server that was promoted
+        replica.pool.kwargs["port"] = pair.standby.port  # and new ones to another
+        with reading_from_replica() as reading:
+            assert reading.place == PRIMARY
+        for _ in range(3):
+            with reading_from_replica() as reading:
+                assert reading.place == REPLICA
+    finally:
+        replica.close()
+        replica.close_pool()
+
+
 def test_a_position_covers_what_is_committed_without_waiting_for_the_disk(pair: Pair) -> None:
     with connections[PRIMARY].cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")

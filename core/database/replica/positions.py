@@ -88,8 +88,17 @@ def replayed_position() -> int:
     """
     in_recovery, position = _ask_replica()
     if in_recovery != "t":
+        _leave()
         raise NotAReplica
     return as_number(position) if position else 0
+
+
+def _leave() -> None:
+    """Give up every connection: behind a balancer of several servers, the next ones lead to those that are replicas."""
+    replica = connections[REPLICA]
+    if pool := getattr(replica, "pool", None):
+        pool.drain()
+    replica.close()
 
 
 def _ask_replica() -> list[str | None]:
