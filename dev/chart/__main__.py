@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,9 +18,11 @@ from dev.chart.tools import CUSTOM, ROOT, ChartTestError, custom_schemas, kubern
 from dev.chart.values import merge
 
 CHART = ROOT / "deploy" / "helm"
+PAGE = ROOT / "docs" / "kubernetes.md"
 REQUIRED = CHART / "ci" / "required-values.yaml"
 # The oldest that the chart takes, and the newest that has schemas.
 KUBERNETES = ("1.27", "1.37")
+LONG = "the-longest-name-of-a-release-that-helm-takes-is-this"
 # Values that it must refuse, and a word of the reason.
 REFUSED: Mapping[str, tuple[Sequence[str], str]] = {
     "no Secret": (["--set", "existingSecret="], "existingSecret"),
@@ -28,6 +32,14 @@ REFUSED: Mapping[str, tuple[Sequence[str], str]] = {
     "a variable that the chart sets": (["--set", "env.DATABASE_URL=postgresql://"], "DATABASE_URL"),
     "a name that it doesn't know": (["--set", "web.replica=3"], "replica"),
     "more threads than connections": (["--set", "web.threads=12"], "poolMax"),
+    "no connection to spare": (["--set", "web.threads=10"], "poolMax"),
+    "more readers than a replica takes": (["--set", "web.autoscaling.maxReplicas=15"], "maxConnections"),
+    "more processes than the primary takes": (
+        ["--set", "database.pooler.enabled=false,database.replica.enabled=false,web.workers=4"],
+        "maxConnections",
+    ),
+    "a host as the Ingress writes it": (["--set-json", 'hosts=["*.shop.example.com"]'], "hosts"),
+    "a volume in place of /tmp": (["--set-json", 'extraVolumes=[{"name": "tmp"}]'], "extraVolumes"),
     "a request cut short": (["--set", "web.drain.requestSeconds=5"], "requestSeconds"),
 }
 
@@ -60,13 +72,49 @@ def check() -> Mapping[str, str]:
             for upgrade in ((), ("--is-upgrade",)):
                 rendered = render(helm, version, "--values", str(values), *upgrade)
                 said = validate(kubeconform, rendered, [schemas, custom], unknown)
-                manifests = [each for each in yaml.safe_load_all(rendered) if each]
-                keep_rules(manifests, given(values), upgrade=bool(upgrade))
+                keep_rules(_manifests(rendered), given(values), upgrade=bool(upgrade))
         print(f"{values.name}: {said}", flush=True)
+    check_names(helm)
+    said = validate(kubeconform, documented_manifests(), [schemas, custom], unknown)
+    print(f"docs/kubernetes.md: {said}")
     for what, (values_of, reason) in REFUSED.items():
         refuse(helm, what, values_of, reason)
     print(f"{len(REFUSED)} kinds of wrong values are refused.")
     return missing
+
+
+def check_names(helm: str) -> None:
+    """With the longest release's name all are short enough; a migration that differs in anything has another name."""
+    options = ["--values", str(REQUIRED)]
+    keep_rules(
+        _manifests(render(helm, KUBERNETES[0], *options, release=LONG)), given(REQUIRED), upgrade=False
+    )
+    names = {
+        next(each["metadata"]["name"] for each in _manifests(rendered) if each["kind"] == "Job")
+        for change in (
+            "image.tag=other",
+            "env.LOG_LEVEL=DEBUG",
+            "migrate.deadlineSeconds=900",
+            "existingSecret=new",
+        )
+        for rendered in (render(helm, KUBERNETES[0], *options, "--set", change),)
+    }
+    if len(names) != 4:
+        raise ChartTestError(f"Migrations that differ have the same name: {names}")
+    print("Names are short enough, and each migration has its own.")
+
+
+def documented_manifests() -> str:
+    """Return what the page on Kubernetes has to be applied by hand."""
+    blocks = re.findall(r"^ *```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    found = [block for block in map(textwrap.dedent, blocks) if "\nkind: " in block]
+    if not found:
+        raise ChartTestError(f"No manifest was found in {PAGE}.")
+    return "---\n".join(found)
+
+
+def _manifests(rendered: str) -> list[dict[str, Any]]:
+    return [each for each in yaml.safe_load_all(rendered) if each]
 
 
 def given(path: Path) -> dict[str, Any]:
@@ -76,8 +124,8 @@ def given(path: Path) -> dict[str, Any]:
     return merged
 
 
-def render(helm: str, version: str, *options: str) -> str:
-    command = [helm, "template", "shop", str(CHART), "--kube-version", f"{version}.0", *options]
+def render(helm: str, version: str, *options: str, release: str = "shop") -> str:
+    command = [helm, "template", release, str(CHART), "--kube-version", f"{version}.0", *options]
     return run(command)
 
 

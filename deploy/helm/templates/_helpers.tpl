@@ -24,9 +24,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ include "credits.name" . }}-database
 {{- end }}
 
-{{/* Django answers to its own names only. */}}
+{{/* A CronJob's name has 52 characters at most: the release's part is cut, so that the jobs' names stay distinct. */}}
+{{- define "credits.cronJob" -}}
+{{- $chart := index . 0 }}{{ $job := index . 1 -}}
+{{ include "credits.name" $chart | trunc (int (sub 51 (len $job))) | trimSuffix "-" }}-{{ $job }}
+{{- end }}
+
+{{/* Django answers to its own names only. By .shop.example.com it means that domain and all below it. */}}
 {{- define "credits.probeHost" -}}
-{{ first .Values.hosts | trimPrefix "*" | trimPrefix "." }}
+{{ first .Values.hosts | trimPrefix "." }}
+{{- end }}
+
+{{/* Helm reads numbers as floats, and would write the large ones as 3.1536e+07. */}}
+{{- define "credits.text" -}}
+{{ if kindIs "string" . }}{{ quote . }}{{ else }}{{ toJson . | quote }}{{ end }}
 {{- end }}
 
 {{- define "credits.podSecurity" -}}
@@ -43,6 +54,9 @@ imagePullSecrets: {{ toYaml . | nindent 2 }}
 volumes:
   - name: tmp
     emptyDir: {sizeLimit: 256Mi}
+  {{- with .Values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{- define "credits.containerSecurity" -}}
@@ -54,6 +68,9 @@ securityContext:
   capabilities: {drop: [ALL]}
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 envFrom:
   - secretRef: {name: {{ required "existingSecret: name the Secret with SECRET_KEY, STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET_CREDITS (docs/kubernetes.md)." .Values.existingSecret }}}
 {{- end }}
@@ -63,9 +80,9 @@ envFrom:
 {{- $chart := index . 0 }}{{ $way := index . 1 }}{{ $values := $chart.Values -}}
 - name: POD_IP
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
-# Prometheus calls a pod by its address, in brackets where it is one of IPv6.
+# Prometheus calls a pod by its address.
 - name: ALLOWED_HOSTS
-  value: {{ printf "%s,$(POD_IP),[$(POD_IP)]" (join "," $values.hosts) | quote }}
+  value: {{ printf "%s,$(POD_IP)" (join "," $values.hosts) | quote }}
 - name: SITE_URL
   value: {{ required "siteUrl: the site's address, such as https://credits.example.com." $values.siteUrl | quote }}
 - name: DEFAULT_FROM_EMAIL
@@ -73,42 +90,56 @@ envFrom:
 {{ include "credits.databaseEnv" . }}
 {{- range $name, $value := $values.env }}
 - name: {{ $name }}
-  value: {{ $value | quote }}
+  value: {{ include "credits.text" $value }}
 {{- end }}
 {{- end }}
 
-{{/* The operator makes the passwords, of letters and digits only. */}}
+{{/*
+The operator makes the passwords, of letters and digits only. Each variable is set in any case, or else the Secret that
+is read as a whole (envFrom) could give the worker a replica, or a PgBouncer that it doesn't use.
+*/}}
 {{- define "credits.databaseEnv" -}}
-{{- $chart := index . 0 }}{{ $way := index . 1 }}{{ $database := $chart.Values.database }}{{ $cluster := include "credits.cluster" $chart -}}
+{{- $chart := index . 0 }}{{ $isWeb := eq (index . 1) "web" }}{{ $database := $chart.Values.database -}}
+{{- $pooled := and $isWeb (ternary $database.pooler.enabled $database.external.pgbouncer $database.cluster.enabled) -}}
 {{- if $database.cluster.enabled -}}
-{{- $pooled := and (eq $way "web") $database.pooler.enabled -}}
+{{- $cluster := include "credits.cluster" $chart -}}
+{{- $server := printf "postgresql://$(POSTGRES_USER):$(POSTGRES_PASSWORD)@%s" $cluster -}}
 - name: POSTGRES_USER
   valueFrom: {secretKeyRef: {name: {{ $cluster }}-app, key: username}}
 - name: POSTGRES_PASSWORD
   valueFrom: {secretKeyRef: {name: {{ $cluster }}-app, key: password}}
 - name: DATABASE_URL
-  value: postgresql://$(POSTGRES_USER):$(POSTGRES_PASSWORD)@{{ ternary (printf "%s-pooler-rw" $cluster) (printf "%s-rw" $cluster) $pooled }}:5432/credits?sslmode=require
-{{- if and (eq $way "web") $database.replica.enabled (gt (int $database.cluster.instances) 1) }}
+  value: {{ printf "%s-%s:5432/credits?sslmode=require" $server (ternary "pooler-rw" "rw" $pooled) | quote }}
 - name: DATABASE_REPLICA_URL
-  value: postgresql://$(POSTGRES_USER):$(POSTGRES_PASSWORD)@{{ ternary (printf "%s-pooler-ro" $cluster) (printf "%s-ro" $cluster) $pooled }}:5432/credits?sslmode=require
-{{- end }}
-{{- if $pooled }}
-- name: PGBOUNCER
-  value: "true"
-{{- end }}
+  {{- if and $isWeb (include "credits.hasReplica" $chart) }}
+  # Not through a pooler: the check before a page and its reads must reach the same server (docs/replicas.md).
+  value: {{ printf "%s-ro:5432/credits?sslmode=require" $server | quote }}
+  {{- else }}
+  value: ""
+  {{- end }}
 {{- else -}}
-{{- $external := $database.external -}}
+{{- $secret := $chart.Values.existingSecret }}{{ $external := $database.external -}}
 - name: DATABASE_URL
-  valueFrom: {secretKeyRef: {name: {{ $chart.Values.existingSecret }}, key: {{ ternary $external.urlKey ($external.directUrlKey | default $external.urlKey) (eq $way "web") }}}}
-{{- if and (eq $way "web") $external.replicaUrlKey }}
+  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ ternary $external.urlKey ($external.directUrlKey | default $external.urlKey) $isWeb }}}}
 - name: DATABASE_REPLICA_URL
-  valueFrom: {secretKeyRef: {name: {{ $chart.Values.existingSecret }}, key: {{ $external.replicaUrlKey }}}}
+  {{- if and $isWeb $external.replicaUrlKey }}
+  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ $external.replicaUrlKey }}}}
+  {{- else }}
+  value: ""
+  {{- end }}
 {{- end }}
-{{- if and (eq $way "web") $external.pgbouncer }}
 - name: PGBOUNCER
-  value: "true"
+  value: {{ $pooled | quote }}
 {{- end }}
+
+{{/* Whether the chart's own cluster has a replica to read from: "true" or nothing. */}}
+{{- define "credits.hasReplica" -}}
+{{- with .Values.database }}{{ if and .cluster.enabled .replica.enabled (gt (int .cluster.instances) 1) }}true{{ end }}{{ end }}
 {{- end }}
+
+{{/* Whether anything is scaled: with web.replicas 0 nothing is, which stops the site. */}}
+{{- define "credits.autoscales" -}}
+{{- if and .Values.web.autoscaling.enabled (gt (int .Values.web.replicas) 0) }}true{{ end }}
 {{- end }}
 
 {{/* New code never starts on an old schema, however the chart is applied. */}}
@@ -120,7 +151,15 @@ initContainers:
     command:
       - sh
       - -c
-      - trap 'exit 143' TERM; until python manage.py migrate --check >/tmp/said 2>&1; do tail -n 1 /tmp/said; sleep 3; done
+      # Without the indented lines of a traceback, among which the reason would be lost. If only migrations are
+      # missing, the command says nothing.
+      - |
+        trap 'exit 143' TERM
+        until python manage.py migrate --check >/tmp/said 2>&1; do
+          grep -v '^ ' /tmp/said | tail -n 20
+          echo "The schema isn't this version's yet, or the database can't be asked. Trying again in 3 seconds."
+          sleep 3
+        done
     resources: {{ toYaml .Values.migrate.resources | nindent 6 }}
 {{- end }}
 
