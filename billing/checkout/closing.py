@@ -30,8 +30,6 @@ Status = Purchase.Status
 SLACK = datetime.timedelta(minutes=10)
 # Failure code once it is certain that the buyer never saw the checkout.
 NOT_OPENED = "checkout_not_opened"
-# Kind of issue: the payment is right, and the ledger doesn't take its credits.
-LEDGER_REFUSED = "ledger_refused"
 
 
 @dataclass(frozen=True)
@@ -127,8 +125,8 @@ def apply_session(purchase_id: UUID, session: CheckoutSession, report: Report, s
         detail = "its session or payment already belongs to another purchase"
         report.open.append(Finding("ids_taken", detail, *where))
     except LedgerError as error:
-        log.exception(LEDGER_REFUSED, purchase=str(purchase_id), code=error.code)
-        report.open.append(Finding(LEDGER_REFUSED, error.message, *where))
+        log.exception("ledger_refused", purchase=str(purchase_id), code=error.code)
+        report.open.append(Finding("ledger_refused", error.message, *where))
     else:
         report.open.extend(disagreements(purchase, session.payment_status, _paid(payment), session.id))
 

@@ -21,7 +21,6 @@ from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
 from billing.checkout.closing import (
-    LEDGER_REFUSED,
     Finding,
     Report,
     apply_session,
@@ -186,8 +185,8 @@ def _telling_if_broken(purchase: Purchase, page: Page) -> Iterator[None]:
             Finding("unreadable_at_stripe", detail, str(purchase.pk), session_id, object_id=session_id)
         )
     except LedgerError as error:
-        log.exception(LEDGER_REFUSED, purchase=str(purchase.pk), code=error.code)
-        page.open.append(Finding(LEDGER_REFUSED, error.message, str(purchase.pk)))
+        log.exception("ledger_refused", purchase=str(purchase.pk), code=error.code)
+        page.open.append(Finding("ledger_refused", error.message, str(purchase.pk)))
 
 
 def _purchases_after(page: Page) -> QuerySet[Purchase, Purchase]:

@@ -8,7 +8,6 @@ from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.checkout.closing import LEDGER_REFUSED
 from billing.checkout.fulfilment import grant_missing_credits
 from billing.checkout.repair import rerun_fulfilment
 from billing.errors import NoTerms, NotRepairable
@@ -61,7 +60,7 @@ WHAT_TO_DO = {
         "Check whether another installation uses this Stripe account. If not, cancel it in Stripe and refund it."
     ),
     "ids_taken": _("Compare this purchase and the other one in Stripe."),
-    LEDGER_REFUSED: _(
+    "ledger_refused": _(
         "Look at the account’s entries for what stands in the way. Grant the credits by an adjustment, or refund the "
         "payment."
     ),

@@ -8,7 +8,7 @@ import structlog
 from django.db import IntegrityError
 from django.db.models import Q
 
-from billing.checkout.closing import LEDGER_REFUSED, Finding
+from billing.checkout.closing import Finding
 from billing.errors import NoTerms, PaymentOfAnother
 from billing.provider.errors import MalformedStripeObject, SubscriptionNotFound
 from billing.provider.objects import ProviderSubscription, SubscriptionRef
@@ -81,7 +81,7 @@ def _obstacle(error: Exception, row: Subscription) -> tuple[str, str]:
     if isinstance(error, MalformedStripeObject):
         return "unreadable_at_stripe", error.message
     if isinstance(error, LedgerError):
-        return LEDGER_REFUSED, error.message
+        return "ledger_refused", error.message
     if ONE_ALIVE in str(error):
         return SECOND, "alive at Stripe, but its account has another subscription"
     return "ids_taken", "an invoice, a line or a payment of it already belongs to another purchase"
