@@ -54,7 +54,9 @@ def _payment_of(purchase: Purchase) -> dict[str, Any]:
     return {
         "id": purchase.stripe_payment_intent_id,
         "created": int(purchase.created_at.timestamp()),
+        "metadata": {"purchase_id": str(purchase.pk)},
         "amount": purchase.price_minor,
+        "amount_received": purchase.price_minor if purchase.is_credited else 0,
         "currency": purchase.currency,
         "status": "succeeded" if purchase.is_credited else "requires_payment_method",
     }

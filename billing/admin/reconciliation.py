@@ -64,6 +64,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
         "period",
         "sessions",
         "purchases",
+        "payments",
         "invoices",
         "subscriptions",
         "by_kind",

@@ -16,7 +16,7 @@ from billing.checkout.fulfilment import fulfil_locked_purchase
 from billing.errors import PaymentOfAnother, SessionNotFound
 from billing.provider import provider
 from billing.provider.errors import StripeRefused, StripeUnavailable
-from billing.provider.objects import CheckoutSession
+from billing.provider.objects import CheckoutSession, PaymentIntent
 from billing.purchases.log import Change, Source, lock_purchase, record
 from billing.purchases.models import Purchase
 from billing.purchases.payment_reports import PaymentReport, PaymentState
@@ -109,7 +109,27 @@ def sync_with_session(purchase: Purchase, session: CheckoutSession, report: Repo
 def apply_session(purchase_id: UUID, session: CheckoutSession, report: Report, source: Source) -> None:
     """Apply the session's state to the purchase and report the outcome."""
     payment = PaymentReport.from_session(session)
-    where = (str(purchase_id), session.id)
+    purchase = _fulfil(purchase_id, payment, report, source)
+    if purchase is not None:
+        report.open.extend(disagreements(purchase, session.payment_status, _paid(payment), session.id))
+
+
+def apply_payment(purchase_id: UUID, intent: PaymentIntent, report: Report, source: Source) -> None:
+    """Apply a payment that was made to the purchase it names, as its event does, and report the outcome. A second one
+    isn't compared with what was credited.
+    """
+    payment = PaymentReport.from_intent(intent, timezone.now())
+    purchase = _fulfil(purchase_id, payment, report, source)
+    if purchase is None:
+        return
+    accepted = purchase.accepted_payment
+    if purchase.attention or (accepted and accepted.stripe_payment_intent_id == intent.id):
+        report.open.extend(disagreements(purchase, intent.status, _paid(payment)))
+
+
+def _fulfil(purchase_id: UUID, payment: PaymentReport, report: Report, source: Source) -> Purchase | None:
+    """Return the purchase as it is then; None if another one has its payment or session, which is reported."""
+    where = (str(purchase_id), payment.session_id or "")
     try:
         with transaction.atomic():
             take_turn(payment.payment_intent_id)
@@ -117,18 +137,24 @@ def apply_session(purchase_id: UUID, session: CheckoutSession, report: Report, s
             before = purchase.status
             fulfil_locked_purchase(purchase, payment, source)
             if purchase.status != before and not purchase.attention:
-                kind = "paid_not_credited" if payment.is_paid else "status_behind"
+                kind = "paid_not_credited" if purchase.is_credited else "status_behind"
                 report.note_repair(Finding(kind, f"{before} → {purchase.status}", *where))
     except (IntegrityError, PaymentOfAnother):
         # One broken row must not block every purchase after it.
-        log.exception("ids_taken", purchase=str(purchase_id), session=session.id)
+        log.exception(
+            "ids_taken",
+            purchase=str(purchase_id),
+            session=payment.session_id,
+            payment=payment.payment_intent_id,
+        )
         detail = "its session or payment already belongs to another purchase"
         report.open.append(Finding("ids_taken", detail, *where))
     except LedgerError as error:
         log.exception("ledger_refused", purchase=str(purchase_id), code=error.code)
         report.open.append(Finding("ledger_refused", error.message, *where))
     else:
-        report.open.extend(disagreements(purchase, session.payment_status, _paid(payment), session.id))
+        return purchase
+    return None
 
 
 def compare_charged(purchase: Purchase, report: Report, source: Source) -> None:

@@ -291,6 +291,11 @@ class Provider(Protocol):
         self, start: datetime.datetime, end: datetime.datetime, after: str
     ) -> ListPage[CheckoutSession]: ...
 
+    def payments_page(
+        self, start: datetime.datetime, end: datetime.datetime, after: str
+    ) -> ListPage[PaymentIntent]:
+        """Return a page of payments begun in the period, however they were begun, each with its latest charge."""
+
     def invoices_page(
         self, start: datetime.datetime, end: datetime.datetime, after: str
     ) -> ListPage[ListedInvoice]: ...

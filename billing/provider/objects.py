@@ -113,6 +113,11 @@ class Charge:
     method: PaymentMethod
     created: datetime.datetime
 
+    @property
+    def is_refunded(self) -> bool:
+        """Return whether all of it went back."""
+        return self.amount_refunded >= self.amount
+
 
 @dataclass(frozen=True)
 class PaymentIntent:

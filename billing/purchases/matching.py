@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from billing.provider.objects import CheckoutSession
+from billing.provider.objects import CheckoutSession, PaymentIntent
 from billing.purchases.models import Payment, Purchase
 from core.database.locks import require_transaction
 from core.uuids import as_uuid
@@ -58,6 +58,18 @@ def purchase_of_intent(payment_intent_id: str, reference: str) -> Purchase | Non
     either = found.extra(where=[EITHER], params=[payment_intent_id, as_uuid(reference)])  # noqa: S610 - our constant
     candidates = list(either)
     return max(candidates, key=lambda purchase: purchase.is_recorded, default=None)
+
+
+def purchases_of_intents(intents: Sequence[PaymentIntent]) -> dict[str, Purchase]:
+    """Return the purchases of many payments by payment intent id, with payments, unlocked: by the payment recorded,
+    else by its reference. Unmatched ones are left out.
+    """
+    named = {intent.id: as_uuid(intent.reference) for intent in intents}
+    recorded = Payment.objects.filter(stripe_payment_intent_id__in=list(named))
+    named |= dict(recorded.values_list("stripe_payment_intent_id", "purchase_id"))
+    wanted = {purchase_id for purchase_id in named.values() if purchase_id is not None}
+    found = Purchase.objects.prefetch_related("payments").in_bulk(wanted)
+    return {intent_id: found[each] for intent_id, each in named.items() if each in found}
 
 
 def payment_of(payment_intent_id: str, charge_id: str) -> Payment | None:

@@ -1,15 +1,15 @@
 """Compare our purchases with Stripe, repair what can be repaired and report the rest.
 
 The sweeper looks at purchases that stay open too long. A reconciliation goes through a period a page at a time, with
-nothing in memory between pages: Stripe's sessions and invoices, our purchases, subscriptions of both sides, Stripe's
-refunds and disputes (docs/decisions/reconciliation.md). A page's rows are read from the replica once it has all that
-is committed now; what is repaired is read again, and locked, on the primary.
+nothing in memory between pages: Stripe's sessions, invoices and payments, our purchases, subscriptions of both sides,
+Stripe's refunds and disputes (docs/decisions/reconciliation.md). A page's rows are read from the replica once it has
+all that is committed now; what is repaired is read again, and locked, on the primary.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -42,10 +42,12 @@ from billing.purchases.payment_reports import PaymentReport
 from billing.reconciliation.invoices import compare_invoice_of, compare_invoices
 from billing.reconciliation.models import ReconciliationRun, SeenPurchase
 from billing.reconciliation.page import SOURCE, Page
+from billing.reconciliation.payments import compare_payments
 from billing.reconciliation.reversals import compare_disputes, compare_refunds, issue_unanswered_refunds
 from billing.reconciliation.subscriptions import compare_own_subscriptions, compare_subscriptions
 from core.database.replica.reading import read_from_replica
 from core.errors import DomainError
+from core.uuids import as_uuid
 from credits.errors import LedgerError
 from credits.ledger.models import Entry
 
@@ -81,6 +83,7 @@ def compare_page(page: Page) -> None:
     {
         Stage.SESSIONS: _compare_sessions,
         Stage.INVOICES: compare_invoices,
+        Stage.PAYMENTS: compare_payments,
         Stage.PURCHASES: _compare_purchases,
         Stage.SUBSCRIPTIONS: compare_subscriptions,
         Stage.OWN_SUBSCRIPTIONS: compare_own_subscriptions,
@@ -111,6 +114,7 @@ def _unsettled(before: datetime.datetime) -> list[Purchase]:
 def _compare_sessions(page: Page) -> None:
     listed = provider().sessions_page(page.start, page.end, page.cursor)
     purchases = read_from_replica(None, lambda: purchases_of_sessions(listed.items))
+    unknown: list[CheckoutSession] = []
     for session in listed.items:
         purchase = purchases.get(session.id)
         if purchase is not None and purchase.stripe_session_id != session.id:
@@ -120,9 +124,10 @@ def _compare_sessions(page: Page) -> None:
             page.beat()
             _settle_recorded(purchase, session, page)
         if purchase is None:
-            _note_unknown(session, page)
+            unknown.append(session)
         else:
             page.seen.add(purchase.pk)
+    _note_unknown(unknown, page)
     page.sessions += len(listed.items)
     page.move_on(listed)
 
@@ -143,10 +148,21 @@ def _settle_unrecorded(session: CheckoutSession, page: Page) -> Purchase | None:
     return purchase
 
 
-def _note_unknown(session: CheckoutSession, page: Page) -> None:
-    if PaymentReport.from_session(session).is_paid and session.metadata.get("purchase_id"):
-        detail = f"paid, but no purchase here opened it; its reference is {session.reference[:100]}"
-        page.open.append(Finding("session_unknown", detail, session_id=session.id))
+def _note_unknown(sessions: Sequence[CheckoutSession], page: Page) -> None:
+    """Report checkouts that were paid, and not all refunded, though no purchase here opened them, and note them as seen
+    where there is no such purchase, so that their payments aren't reported again.
+    """
+    references: set[UUID] = set()
+    for session in sessions:
+        is_kept = not (session.charge and session.charge.is_refunded)
+        if PaymentReport.from_session(session).is_paid and is_kept and session.metadata.get("purchase_id"):
+            detail = f"paid, but no purchase here opened it; its reference is {session.reference[:100]}"
+            page.open.append(Finding("session_unknown", detail, session_id=session.id))
+            if reference := as_uuid(session.reference):
+                references.add(reference)
+    if references:
+        here = Purchase.objects.filter(pk__in=references).values_list("pk", flat=True)
+        page.seen |= references - set(here)
 
 
 # --- Our purchases

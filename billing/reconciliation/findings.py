@@ -51,6 +51,10 @@ WHAT_TO_DO = {
     "credited_amount_differs": _("Compare the purchase with a backup, and correct our record or Stripe’s."),
     "credited_not_paid": _("Look at the payment in Stripe. If it was never paid, remove the credits."),
     "session_unknown": _("Check whether another installation uses this Stripe account before you refund."),
+    "payment_unknown": _(
+        "Check whether another installation uses this Stripe account. If not, grant the credits that its metadata in "
+        "Stripe names, or refund it."
+    ),
     NOT_GRANTED: _(
         "Grant its credits by an adjustment, or refund the payment in Stripe. If a plan has its price by now, repair."
     ),

@@ -34,6 +34,7 @@ class ReconciliationRun(models.Model):
 
         SESSIONS = "sessions", _("Stripe checkouts")
         INVOICES = "invoices", _("Stripe invoices of plans")
+        PAYMENTS = "payments", _("Stripe payments")
         PURCHASES = "purchases", _("purchases")
         SUBSCRIPTIONS = "subscriptions", _("Stripe subscriptions")
         OWN_SUBSCRIPTIONS = "own_subscriptions", _("subscriptions")
@@ -59,6 +60,7 @@ class ReconciliationRun(models.Model):
     share = models.FloatField(_("progress"), default=0)
     sessions = models.PositiveIntegerField(_("sessions compared"), default=0)
     purchases = models.PositiveIntegerField(_("purchases compared"), default=0)
+    payments = models.PositiveIntegerField(_("payments compared"), default=0, db_default=0)
     invoices = models.PositiveIntegerField(_("invoices of plans compared"), default=0, db_default=0)
     subscriptions = models.PositiveIntegerField(_("subscriptions compared"), default=0, db_default=0)
     failure = models.CharField(_("failure"), max_length=300, blank=True)
@@ -104,7 +106,9 @@ class ReconciliationRun(models.Model):
 
 
 class SeenPurchase(models.Model):
-    """A purchase whose checkout or invoice a run found in Stripe's list; deleted when the run is done or given up."""
+    """A purchase whose checkout, invoice or charge a run found in Stripe's list, or one that a checkout there names and
+    that isn't here; deleted when the run is done or given up.
+    """
 
     pk = models.CompositePrimaryKey("run_id", "purchase_id")
     run_id = models.BigIntegerField()

@@ -20,8 +20,8 @@ SOURCE = Source(PurchaseEvent.Source.RECONCILIATION)
 class Page(Report):
     """A page of a run, and its outcome. ``stage`` and ``cursor`` say where it begins, then where the next one does
     (an empty stage: it was the last). ``reached`` is when the page's oldest row was created; ``seen`` are the
-    purchases of its sessions and invoices, ``seen_subscriptions`` its subscriptions. ``beat`` is called before slow
-    work, and may raise to stop it.
+    purchases of its sessions, invoices and charges, ``seen_subscriptions`` its subscriptions. ``beat`` is called before
+    slow work, and may raise to stop it.
     """
 
     run_id: int
@@ -30,6 +30,7 @@ class Page(Report):
     stage: str
     cursor: str
     beat: Callable[[], None]
+    payments: int = 0
     invoices: int = 0
     subscriptions: int = 0
     reached: datetime.datetime | None = None

@@ -46,8 +46,9 @@ RENEW_AFTER_SECONDS = 60
 GIVE_UP_AFTER = datetime.timedelta(days=7)
 # The start and end of each stage, as estimated shares of the whole.
 SHARES = {
-    Stage.SESSIONS: (0.0, 0.5),
-    Stage.INVOICES: (0.5, 0.6),
+    Stage.SESSIONS: (0.0, 0.4),
+    Stage.INVOICES: (0.4, 0.5),
+    Stage.PAYMENTS: (0.5, 0.6),
     Stage.PURCHASES: (0.6, 0.8),
     Stage.SUBSCRIPTIONS: (0.8, 0.85),
     Stage.OWN_SUBSCRIPTIONS: (0.85, 0.9),
@@ -211,6 +212,7 @@ def _keep(work: _Work, page: Page) -> None:
             share=_share(run, page),
             sessions=F("sessions") + page.sessions,
             purchases=F("purchases") + page.purchases,
+            payments=F("payments") + page.payments,
             invoices=F("invoices") + page.invoices,
             subscriptions=F("subscriptions") + page.subscriptions,
             **changes,

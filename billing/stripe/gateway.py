@@ -106,6 +106,7 @@ __all__ = [
     "open_card_page",
     "open_portal",
     "payments_of_customer",
+    "payments_page",
     "place",
     "read_event",
     "refund_of",
@@ -213,6 +214,11 @@ def list_sessions(start: datetime.datetime, end: datetime.datetime) -> Iterator[
 def sessions_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[CheckoutSession]:
     params = {**_created_in(start, end), "expand": [f"data.{WITH_CHARGE}"]}
     return page_of(client().v1.checkout.sessions.list, params, after, read_session)
+
+
+def payments_page(start: datetime.datetime, end: datetime.datetime, after: str) -> ListPage[PaymentIntent]:
+    params = {**_created_in(start, end), "expand": ["data.latest_charge"]}
+    return page_of(client().v1.payment_intents.list, params, after, read_intent)
 
 
 def expire_session(session_id: str) -> CheckoutSession:

@@ -32,6 +32,7 @@ FOUND = Counter(
         ("credited_not_paid", "waiting"): 1,
         # One whose purchase is gone, and those of three purchases that stand at another session now.
         ("session_unknown", "waiting"): 4,
+        ("payment_unknown", "waiting"): 1,
         ("missing_at_stripe", "waiting"): 1,
         ("completed_without_credits", "waiting"): 1,
         ("credits_without_purchase", "waiting"): 1,
@@ -45,12 +46,12 @@ def make_odd_world(sandbox: Sandbox) -> None:
     credited = {name: _paid(sandbox) for name in CREDITED}
     sweep_open_purchases()
     unpaid = _opened()
-    _forget(unpaid)
+    forget(unpaid)
     _paid(sandbox)
     _paid(sandbox)
     _change(_paid(sandbox), price_minor=1)
     sandbox.expire(_opened().stripe_session_id or "")
-    _forget(_paid(sandbox))
+    forget(_paid(sandbox))
     _paid(sandbox)
     _change(_opened(), stripe_session_id=None)
     _never_called_for()
@@ -59,6 +60,8 @@ def make_odd_world(sandbox: Sandbox) -> None:
     _change(credited["unpaid"], stripe_session_id=unpaid.stripe_session_id)
     _change(credited["gone"], stripe_session_id="cs_test_gone")
     _change(credited["undone"], stripe_session_id="cs_test_other", status="expired", completed_at=None)
+    _unname_payment(sandbox, credited["undone"])
+    sandbox.pay_outright(metadata={"purchase_id": str(uuid.uuid4())})
     past_the_guards("UPDATE credits_entry SET key = 'lost' WHERE key = %s", credited["entry"].grant_key)
 
 
@@ -118,11 +121,17 @@ def _return_money(sandbox: Sandbox, refunded: Purchase, disputed: Purchase) -> N
     sandbox.dispute(charges[disputed.stripe_payment_intent_id])
 
 
+def _unname_payment(sandbox: Sandbox, purchase: Purchase) -> None:
+    """Else the purchase would be credited again, by its payment."""
+    purchase = Purchase.objects.get(pk=purchase.pk)
+    sandbox.change_object("payment_intent", str(purchase.stripe_payment_intent_id), {"metadata": {}})
+
+
 def _change(purchase: Purchase, **fields: Any) -> None:
     Purchase.objects.filter(pk=purchase.pk).update(**fields)
 
 
-def _forget(purchase: Purchase) -> None:
+def forget(purchase: Purchase) -> None:
     past_the_guards("DELETE FROM purchases_purchaseevent WHERE purchase_id = %s", purchase.pk)
     past_the_guards("DELETE FROM purchases_purchase WHERE id = %s", purchase.pk)
 

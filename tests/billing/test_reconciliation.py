@@ -199,9 +199,10 @@ def test_a_period_of_many_pages_is_compared_to_the_end(
         timezone.now() - HOUR, timezone.now(), progress=lambda run: shares.append(run.share)
     )
     assert (run.sessions, run.purchases, run.findings.count()) == (5, 5, 5)
-    # Five sessions in pages of two, nothing asked twice; then the refunds and the disputes, of which there are none.
+    # Five sessions and payments in pages of two, nothing asked twice; then the refunds and the disputes, of which there
+    # are none.
     assert [call["path"] for call in sandbox.calls()] == [
-        *["/v1/checkout/sessions"] * 3, "/v1/refunds", "/v1/disputes",
+        *["/v1/checkout/sessions"] * 3, *["/v1/payment_intents"] * 3, "/v1/refunds", "/v1/disputes",
     ]  # fmt: skip
     assert shares == sorted(shares)
     assert all(0 <= share <= 1 for share in shares)
@@ -228,9 +229,9 @@ def test_the_command_says_what_it_repaired_and_leaves_with_0(sandbox: Sandbox, u
     assert run_command() == (
         0,
         f"repaired: paid_not_credited: {started.purchase.pk}: pending → completed\n"
-        "Compared 1 sessions and 1 purchases; repaired 1; needing action: nothing.\n",
+        "Compared 1 sessions, 1 payments and 1 purchases; repaired 1; needing action: nothing.\n",
     )
-    assert run_command()[1].startswith("Compared 1 sessions and 1 purchases; repaired 0;")
+    assert run_command()[1].startswith("Compared 1 sessions, 1 payments and 1 purchases; repaired 0;")
     check_settled_books(sandbox)
 
 
@@ -242,7 +243,7 @@ def test_the_command_names_what_it_could_not_repair_and_leaves_with_1(sandbox: S
     assert code == 1
     assert out == (
         f"needs action: amount_differs: {started.purchase.pk}: paid 4500, priced 1 (minor units)\n"
-        "Compared 1 sessions and 1 purchases; repaired 0; needing action: 1 amount_differs.\n"
+        "Compared 1 sessions, 1 payments and 1 purchases; repaired 0; needing action: 1 amount_differs.\n"
     )
 
 
@@ -270,7 +271,7 @@ def test_the_command_stops_when_stripe_is_down_and_keeps_what_it_repaired(
     code, out = run_command("--resume")
     assert (code, out.splitlines()[-1]) == (
         0,
-        "Compared 4 sessions and 4 purchases; repaired 4; needing action: nothing.",
+        "Compared 4 sessions, 4 payments and 4 purchases; repaired 4; needing action: nothing.",
     )
     check_settled_books(sandbox)
 

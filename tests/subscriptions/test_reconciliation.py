@@ -92,7 +92,10 @@ def test_what_agrees_is_no_issue_and_a_shop_without_plans_asks_nothing_more(
     assert (run.invoices, run.subscriptions, SeenSubscription.objects.count()) == (1, 1, 0)
     out = StringIO()
     call_command("reconcile", stdout=out)
-    assert "Compared 1 sessions and 1 purchases, 1 invoices of plans and 1 subscriptions;" in out.getvalue()
+    assert (
+        "Compared 1 sessions, 0 payments and 1 purchases, 1 invoices of plans and 1 subscriptions;"
+        in out.getvalue()
+    )
 
 
 def test_without_plans_the_key_needs_no_permission_for_them_and_with_plans_the_documented_ones(

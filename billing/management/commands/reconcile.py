@@ -82,14 +82,14 @@ def _begin(start: str | None, end: str | None) -> int:
 
 
 def _compared(run: ReconciliationRun) -> str:
-    text = f"{run.sessions} sessions and {run.purchases} purchases"
+    text = f"{run.sessions} sessions, {run.payments} payments and {run.purchases} purchases"
     if run.invoices or run.subscriptions:
         text += f", {run.invoices} invoices of plans and {run.subscriptions} subscriptions"
     return text
 
 
 def _counted(run: ReconciliationRun) -> str:
-    return f"{run.sessions:,} sessions, {run.purchases:,} purchases"
+    return f"{run.sessions:,} sessions, {run.payments:,} payments, {run.purchases:,} purchases"
 
 
 def _instant(text: str, time_of_day: datetime.time) -> datetime.datetime:
