@@ -181,10 +181,12 @@ class Attempt(models.Model):
 
 
 class Pause(models.Model):
-    """The pause of all automatic top-ups, by staff: while its one row exists, nothing is begun."""
+    """The pause of all automatic top-ups: while its one row exists, nothing is begun. ``actor_id`` is null if a command
+    paused them.
+    """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    actor_id = models.UUIDField(_("staff member"))
+    actor_id = models.UUIDField(_("staff member"), null=True)
     created_at = models.DateTimeField(_("since"), db_default=Now(), editable=False)
 
     class Meta:

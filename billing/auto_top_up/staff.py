@@ -33,8 +33,8 @@ def resume(auto_top_up_id: int) -> bool:
     return True
 
 
-def pause_all(actor_id: UUID) -> None:
-    """Have no automatic top-up begin anything, until `resume_all`."""
+def pause_all(actor_id: UUID | None = None) -> None:
+    """Have no automatic top-up begin anything, until `resume_all`. Without an actor: by a command."""
     Pause.objects.get_or_create(id=1, defaults={"actor_id": actor_id})
 
 

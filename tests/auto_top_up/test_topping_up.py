@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, close_old_connections, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -18,7 +20,7 @@ from accounts.teams.models import Membership, Role
 from billing.auto_top_up import attempts
 from billing.auto_top_up.attempts import charged_this_month, top_up
 from billing.auto_top_up.deciding import Lot, Verdict, how_many, month_of, next_month, retry_after, verdict
-from billing.auto_top_up.models import Attempt, AutoTopUp
+from billing.auto_top_up.models import Attempt, AutoTopUp, Pause
 from billing.auto_top_up.setting import Wish, standing_of, try_again, turn_off, turn_on
 from billing.auto_top_up.staff import pause_all, resume, resume_all, suspend
 from billing.auto_top_up.watching import watch
@@ -266,13 +268,17 @@ def test_a_team_is_topped_up_by_its_owner_or_admin(sandbox: Sandbox, ada: User) 
     assert account.balance == 2000
 
 
-def test_staff_pause_all(sandbox: Sandbox, ada: User, account: Account) -> None:
+@pytest.mark.parametrize("by", ["staff", "command"])
+def test_staff_and_operators_pause_all(sandbox: Sandbox, ada: User, account: Account, by: str) -> None:
     row = set_up(ada, account, threshold=1500)
-    pause_all(ada.pk)
+    for _ in range(2):
+        pause_all(ada.pk) if by == "staff" else call_command("suspend_auto_top_ups", stdout=StringIO())
+    assert Pause.objects.get().actor_id == (ada.pk if by == "staff" else None)
     assert tick() == 0
     top_up(row.pk)  # what was asked for before
     assert paid(sandbox) == []
-    resume_all()
+    for _ in range(2):
+        resume_all() if by == "staff" else call_command("suspend_auto_top_ups", "--resume", stdout=StringIO())
     assert tick() == 1
     assert len(paid(sandbox)) == 1
 
