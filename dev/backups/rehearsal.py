@@ -20,6 +20,8 @@ from dev.backups.shop import Spending, Stripe
 from dev.cluster.postgres import Server, program
 
 PACKAGE = "starter"
+# Mary has a package, spends this much of it, and has it bought again below the threshold.
+MARY_SPENDS, THRESHOLD = Decimal(200), 900
 
 
 class RehearsalFailed(Exception):
@@ -49,10 +51,11 @@ class Rehearsal:
         Raises:
             RehearsalFailed: a step didn't give what it must.
         """
-        ada, grace = self._buyers()
+        ada, grace, mary = self._buyers()
         for buyer in (ada, grace):
             shop.sell(self.stripe, buyer, PACKAGE)
         refunded = shop.sell(self.stripe, ada, PACKAGE)
+        shop.sell_with_top_up(self.stripe, mary, PACKAGE, THRESHOLD)
         self._spend(ada, grace)
         self._fill()
         self._back_up()
@@ -63,6 +66,7 @@ class Rehearsal:
         before_head = datetime.now().astimezone()
         pending = shop.open_checkout(ada, PACKAGE)
         last = self._spend(ada, grace)
+        shop.spend([Spending(shop.account_of(mary).pk, "job-mary", MARY_SPENDS)])
         balances_then, moment = shop.balances(), shop.database_time()
         self.say(f"Restore to this moment: {moment.isoformat()}")
 
@@ -70,6 +74,7 @@ class Rehearsal:
         self.stripe.pay(pending)
         shop.return_from_checkout(ada, pending)
         lost = shop.sell(self.stripe, grace, PACKAGE)
+        must(shop.work_on_top_ups() == 1, "Mary's card is charged for a top-up")
         self.stripe.refund(self._payment_of(refunded))
         gap = self._spend(ada, grace)
         gap_head = self._head()
@@ -77,16 +82,21 @@ class Rehearsal:
 
         self._restore(moment)
         must(shop.balances() == balances_then, "the balances are those of the moment")
+        self._suspend_top_ups()
         self._check_heads(kept_head, gap_head)
         self._reconcile(before_head, lost)
         self._grant_what_was_lost(lost)
+        self._resume_top_ups()
         self._replay(last, gap)
         self._check_the_end(ada, grace)
 
     # --- Before -----------------------------------------------------------------------------------------------
 
     def _buyers(self) -> list[User]:
-        return [User.objects.create(username=name, email=f"{name}@example.com") for name in ("ada", "grace")]
+        return [
+            User.objects.create(username=name, email=f"{name}@example.com")
+            for name in ("ada", "grace", "mary")
+        ]
 
     def _spend(self, *buyers: User) -> list[Spending]:
         orders = []
@@ -150,18 +160,30 @@ class Rehearsal:
         must(status == 1 and "history_is_the_same" in said, f"a head from after the moment is missed: {said}")
         self.say("check_ledger --since a head from after the moment: says that what it sealed is not there")
 
+    def _suspend_top_ups(self) -> None:
+        """Mary's balance is below her threshold again, and that she was charged is forgotten."""
+        self.say(shop.run("suspend_auto_top_ups")[1].strip())
+        must(shop.work_on_top_ups() == 0, "no card is charged while all automatic top-ups are suspended")
+
+    def _resume_top_ups(self) -> None:
+        self.say(shop.run("suspend_auto_top_ups", "--resume")[1].strip())
+        must(shop.work_on_top_ups() == 0, "no top-up is due once the lost one is granted")
+        must(len(self.stripe.charges()) == 1, "Mary's card was charged once")
+
     def _reconcile(self, since: datetime, lost: str) -> None:
         start = (since - timedelta(days=1)).isoformat()
         status, said = shop.run("reconcile", f"--from={start}")
         must(status == 1, f"something is left to a person: {said}")
         for kind in ("paid_not_credited", "returned_not_here"):
             must(f"repaired: {kind}" in said, f"{kind} is repaired: {said}")
-        must(shop.unknown_sessions() == [lost], f"the purchase that was lost is listed: {said}")
+        must(shop.open_issues("session_unknown") == [lost], f"the purchase that was lost is listed: {said}")
+        charged = [one["id"] for one in self.stripe.charges()]
+        must(shop.open_issues("payment_unknown") == charged, f"the charge that was lost is listed: {said}")
         for line in said.strip().splitlines():
             self.say(f"  {line}")
 
     def _grant_what_was_lost(self, lost: str) -> None:
-        shop.grants_file(self.stripe, [lost], self.grants)
+        shop.grants_file([self.stripe.session(lost), *self.stripe.charges()], self.grants)
         status, said = shop.run("grant_credits", str(self.grants), above_limit=True)
         must(status == 0, said)
         self.say(f"grant_credits for the purchases that are lost: {said.strip().splitlines()[-1]}")
@@ -178,8 +200,12 @@ class Rehearsal:
         """Compare with what they bought, were refunded and spent, whoever forgot what."""
         package = shop.credits_of(PACKAGE)
         spent_each = Decimal("12.5") * self.spent / len(buyers)
-        # Ada bought three packages and got one refunded, Grace bought three.
-        expected = {"ada": package * 2 - spent_each, "grace": package * 3 - spent_each}
+        # Ada bought three packages and got one refunded, Grace bought three, Mary two.
+        expected = {
+            "ada": package * 2 - spent_each,
+            "grace": package * 3 - spent_each,
+            "mary": package * 2 - MARY_SPENDS,
+        }
         must(shop.balances() == expected, f"{shop.balances()} should be {expected}")
         self._head()
         self.say(f"Every paid credit is there, and the ledger is intact: {expected}")

@@ -19,9 +19,14 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from accounts.models import User
+from billing.auto_top_up.attempts import top_up
+from billing.auto_top_up.models import AutoTopUp
+from billing.auto_top_up.setting import Wish, turn_on
+from billing.auto_top_up.watching import watch
 from billing.checkout.orders import PurchaseOrder
 from billing.checkout.starting import start_purchase
 from billing.checkout.success import confirm_session
+from billing.customers.methods import refresh_methods
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.reconciliation.models import ReconciliationFinding
 from credits.ledger import operations as ledger
@@ -46,8 +51,9 @@ class Stripe:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def pay(self, session_id: str) -> None:
-        self._post(f"/_sandbox/checkout/sessions/{session_id}/pay", json={"card": CARD})
+    def pay(self, session_id: str, *, save: bool = False) -> None:
+        """Pay with a card, and save it if asked to."""
+        self._post(f"/_sandbox/checkout/sessions/{session_id}/pay", json={"card": CARD, "save": save})
 
     def refund(self, payment_intent: str) -> None:
         """Refund a payment in full, as staff do in Stripe's dashboard."""
@@ -55,11 +61,17 @@ class Stripe:
         self._post("/v1/refunds", data={"payment_intent": payment_intent}, auth=(key, ""))
 
     def session(self, session_id: str) -> Any:
-        answer = requests.get(f"{self.url}/_sandbox/objects/checkout.session", timeout=30)
+        return next(one for one in self._objects("checkout.session") if one["id"] == session_id)
+
+    def charges(self) -> list[Any]:
+        """Return the payments that a saved card was charged for."""
+        return [one for one in self._objects("payment_intent") if "consent_id" in one["metadata"]]
+
+    def _objects(self, kind: str) -> list[Any]:
+        answer = requests.get(f"{self.url}/_sandbox/objects/{kind}", timeout=30)
         answer.raise_for_status()
-        found = answer.json()
-        sessions = found if isinstance(found, list) else found["data"]
-        return next(one for one in sessions if one["id"] == session_id)
+        found: list[Any] = answer.json()["data"]
+        return found
 
     def _post(self, path: str, **order: Any) -> None:
         requests.post(self.url + path, timeout=30, **order).raise_for_status()
@@ -81,6 +93,24 @@ def sell(stripe: Stripe, buyer: User, package: str) -> str:
     stripe.pay(session_id)
     return_from_checkout(buyer, session_id)
     return session_id
+
+
+def sell_with_top_up(stripe: Stripe, buyer: User, package: str, threshold: int) -> None:
+    """Sell a package and save the card, then have the package bought again below ``threshold`` credits."""
+    session_id = open_checkout(buyer, package)
+    stripe.pay(session_id, save=True)
+    return_from_checkout(buyer, session_id)
+    account = account_of(buyer)
+    refresh_methods(account)
+    turn_on(buyer, account, Wish(Decimal(threshold), Decimal(100), consents=True, package_code=package))
+
+
+def work_on_top_ups() -> int:
+    """Do what the worker does every few seconds; return how many top-ups were due."""
+    due = watch()
+    for each in AutoTopUp.objects.exclude(asked_at=None):
+        top_up(each.pk)
+    return due
 
 
 def spend(orders: Iterable[Spending]) -> int:
@@ -128,24 +158,22 @@ def head_of(said: str) -> str:
     return said.strip().rpartition("head ")[2]
 
 
-def unknown_sessions() -> list[str]:
-    """Return the paid checkouts that no purchase here opened, as reconciliation lists them."""
-    waiting = ReconciliationFinding.objects.filter(
-        kind="session_unknown", state=ReconciliationFinding.State.WAITING
-    )
-    return list(waiting.values_list("session_id", flat=True))
+def open_issues(kind: str) -> list[str]:
+    """Return what the open issues of a kind are about: Stripe's ids."""
+    waiting = ReconciliationFinding.objects.filter(kind=kind, state=ReconciliationFinding.State.WAITING)
+    return [issue.object_id for issue in waiting]
 
 
-def grants_file(stripe: Stripe, session_ids: Iterable[str], path: Path) -> None:
-    """Write what staff would: a line for each checkout whose purchase is lost, as its metadata at Stripe says."""
+def grants_file(lost: Iterable[Any], path: Path) -> None:
+    """Write what staff would: a line for each checkout or payment whose purchase is lost, as its metadata says."""
     with path.open("w", newline="") as file:
         lines = csv.writer(file)
         lines.writerow(["account", "amount", "key", "reason"])
-        for session_id in session_ids:
-            told = stripe.session(session_id)["metadata"]
+        for each in lost:
+            told = each["metadata"]
             account = account_of(User.objects.get(pk=told["user_id"]))
             reason = "Purchase lost in a restore"
-            lines.writerow([account.pk, told["credits"], f"lost:{session_id}", reason])
+            lines.writerow([account.pk, told["credits"], f"lost:{told['purchase_id']}", reason])
 
 
 def credits_of(package: str) -> Decimal:
