@@ -52,8 +52,8 @@ WHAT_TO_DO = {
     "credited_not_paid": _("Look at the payment in Stripe. If it was never paid, remove the credits."),
     "session_unknown": _("Check whether another installation uses this Stripe account before you refund."),
     "payment_unknown": _(
-        "Check whether another installation uses this Stripe account. If not, grant the credits that its metadata in "
-        "Stripe names, or refund it."
+        "Check whether another installation uses this Stripe account. If not, grant the credits named in the payment’s "
+        "metadata, or refund it in Stripe."
     ),
     NOT_GRANTED: _(
         "Grant its credits by an adjustment, or refund the payment in Stripe. If a plan has its price by now, repair."
