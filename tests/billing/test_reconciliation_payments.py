@@ -19,7 +19,7 @@ from billing.reconciliation.runs import resume_run
 from credits.ledger.models import Account
 from tests.billing.odd_world import forget
 from tests.billing.reporting import HOUR, kinds, reconcile_now
-from tests.customers.cards import charges, click, save_card
+from tests.customers.cards import ASKS_EACH_TIME, charges, click, save_card
 from tests.returns.owing import client_of_stripe
 from tests.support.builders import UserFactory, put_on_sale, start
 from tests.support.sandbox import Sandbox
@@ -202,6 +202,18 @@ def test_a_charge_that_is_under_way_is_left_alone(sandbox: Sandbox, ada: User, s
     report = reconcile_now()
     purchase.refresh_from_db()
     assert (report.repaired, report.open, purchase.status) == ([], [], "pending")
+
+
+def test_a_charge_that_its_buyer_never_confirmed_is_still_asked_for(
+    sandbox: Sandbox, ada: User, settings: Any
+) -> None:
+    """The walk through our purchases cancels it."""
+    started = click(ada, save_card(sandbox, ada, ASKS_EACH_TIME))
+    settings.CHECKOUT_SESSION_LIFETIME = -datetime.timedelta(minutes=1)
+    report = reconcile_now()
+    assert (kinds(report.repaired), report.open) == (["status_behind"], [])
+    started.purchase.refresh_from_db()
+    assert (started.purchase.status, charges(sandbox)[0]["status"]) == ("failed", "canceled")
 
 
 def test_a_charge_that_stripe_no_longer_calls_paid_is_an_issue(sandbox: Sandbox, ada: User) -> None:
