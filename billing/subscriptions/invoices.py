@@ -18,6 +18,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from accounts.presence import wait_for_erasure
+from accounts.time_zones import site_zone
 from billing.checkout.fulfilment import fulfil_locked_purchase
 from billing.customers.permissions import who_pays
 from billing.deferring import defer_renewal_failed_mail
@@ -177,9 +178,9 @@ def _schedule(purchase: Purchase, allowances: list[Allowance]) -> list[Scheduled
 def _name(allowance: Allowance) -> str:
     """Name the plan and its period, as statements, receipts and emails show it: “Plus, 1 Dec 2026 – 1 Jan 2027”."""
     line = allowance.line
-    with translation.override(settings.LANGUAGE_CODE):
+    with translation.override(settings.LANGUAGE_CODE):  # kept, whoever's request or job this is
         first, last = (
-            date_format(timezone.localtime(moment), "DATE_FORMAT")
+            date_format(timezone.localtime(moment, site_zone()), "DATE_FORMAT")
             for moment in (line.period_start, line.period_end)
         )
     return f"{allowance.terms.plan_name[:LONGEST_PLAN_NAME]}, {first} – {last}"

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from accounts.models import User
 from core.database.locks import require_transaction
@@ -76,7 +78,8 @@ def redeem_escrow(user: User, account: Account, code_hash: str, key: str) -> Red
     if escrow.balance <= escrow.held:
         return None  # refunded or disputed a moment ago
     ledger.begin_lifetime(escrow.pk, days=code.validity_days, promotional_days=code.bonus_validity_days)
-    description = _("Gift code ending in %(last4)s") % {"last4": code.last4}
+    with override(settings.LANGUAGE_CODE):  # kept in the ledger, as a redemption code's description is
+        description = _("Gift code ending in %(last4)s") % {"last4": code.last4}
     moved = ledger.transfer(
         escrow.pk,
         account.pk,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.models import User
 from accounts.teams.membership import create_team
@@ -22,6 +22,7 @@ from credits.redemption.models import EscrowCode
 from tests.credits.builders import claim, claw_back, clawback_of, grant
 from tests.redemption.builders import balance_of, redeem_code
 from tests.support.builders import UserFactory
+from tests.support.pseudo_language import PSEUDO, offer_pseudo_language
 from tests.support.racing import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,6 +48,16 @@ def refused(user: User, code: str) -> bool:
     except CodeInvalid:
         return True
     return False
+
+
+def test_the_ledger_says_it_in_the_sites_language_whoever_redeems(settings: Any) -> None:
+    offer_pseudo_language(settings)
+    user: User = UserFactory()
+    code = code_for(escrow_of())
+    with translation.override(PSEUDO):
+        redeem_code(user, code)
+    kept = Entry.objects.get(account__owner=user).metadata
+    assert kept["description"] == f"Gift code ending in {code[-4:]}"
 
 
 def test_credits_arrive_with_their_cost_and_their_time_begins_then() -> None:

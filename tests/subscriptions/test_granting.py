@@ -14,6 +14,7 @@ from django.core import mail
 from django.core.management import call_command
 from django.db import close_old_connections
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from accounts.models import User
 from billing.errors import NoTerms, SubscriptionFixed
@@ -70,6 +71,21 @@ def test_a_paid_checkout_grants_the_first_month(sandbox: Sandbox, ada: User, acc
     assert (payment.lot_id, payment.last4, payment.amount_minor) == (lot.pk, "4242", 4000)
     sync(taken)
     assert lots(account) == [Decimal(5000)]
+
+
+def test_a_period_is_named_by_the_sites_days_whoever_looks(
+    sandbox: Sandbox, ada: User, account: Account
+) -> None:
+    sandbox.hold_webhooks()
+    started = subscribe(ada, account, "plus")
+    sandbox.pay(started.session_id)
+    # Of the two, 25 hours apart, one has another date than the site.
+    elsewhere = "Pacific/Kiritimati" if timezone.now().hour >= 10 else "Pacific/Niue"
+    with timezone.override(elsewhere):
+        taken = sync_subscription(started.subscription.pk)
+    assert taken.period_end is not None
+    last = date_format(taken.period_end, "DATE_FORMAT")
+    assert Purchase.objects.get().package_name.endswith(f" – {last}")
 
 
 def test_three_months_grant_three_lots_added_to_what_is_left(
