@@ -48,9 +48,14 @@ def defer_auto_top_up(auto_top_up_id: int) -> None:
     defer("billing.top_up", lock=f"top-up:{auto_top_up_id}", auto_top_up_id=auto_top_up_id)
 
 
-def defer_auto_top_up_mail(auto_top_up_id: int, what: str) -> None:
-    """Email the account's owner about its automatic top-up."""
+def defer_auto_top_up_news(auto_top_up_id: int, what: str) -> None:
+    """Have an email sent to each recipient of the account about its automatic top-up."""
     defer("billing.mail_auto_top_up", auto_top_up_id=auto_top_up_id, what=what)
+
+
+def defer_auto_top_up_mail(auto_top_up_id: int, what: str, user_id: UUID) -> None:
+    """Email one of them."""
+    defer("billing.mail_auto_top_up", auto_top_up_id=auto_top_up_id, what=what, user_id=str(user_id))
 
 
 def defer_subscription_sync(subscription_id: UUID, stripe_subscription_id: str) -> None:
@@ -63,9 +68,14 @@ def defer_subscription_sync(subscription_id: UUID, stripe_subscription_id: str) 
     )
 
 
-def defer_card_expires_mail(method_id: UUID) -> None:
-    """Email an account's owner that a card which something depends on expires."""
+def defer_card_expires(method_id: UUID) -> None:
+    """Have an email sent to each recipient of the account: a card which something depends on expires."""
     defer("billing.send_card_expires", method_id=str(method_id))
+
+
+def defer_card_expires_mail(method_id: UUID, user_id: UUID) -> None:
+    """Email one of them."""
+    defer("billing.send_card_expires", method_id=str(method_id), user_id=str(user_id))
 
 
 def defer_referral_mail(reward_id: UUID) -> None:

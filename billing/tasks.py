@@ -111,9 +111,12 @@ def warn_of_expiring_cards(timestamp: int) -> None:
 
 
 @app.task(name="billing.send_card_expires", queue=MAIL, retry=PATIENTLY)
-def send_card_expires(method_id: str) -> None:
-    """Email an account's owner that a card which something depends on expires."""
-    card_expires.send_card_expires_mail(UUID(method_id))
+def send_card_expires(method_id: str, user_id: str = "") -> None:
+    """Email an account's owner that a card which something depends on expires: with a job for each recipient."""
+    if user_id:
+        card_expires.send_card_expires_mail(UUID(method_id), UUID(user_id))
+    else:
+        card_expires.announce_card_expires(UUID(method_id))
 
 
 @app.task(name="billing.top_up", queue=STRIPE, retry=PATIENTLY)
@@ -123,9 +126,12 @@ def top_up(auto_top_up_id: int) -> None:
 
 
 @app.task(name="billing.mail_auto_top_up", queue=MAIL, retry=PATIENTLY)
-def mail_auto_top_up(auto_top_up_id: int, what: str) -> None:
-    """Email the account's owner about its automatic top-up."""
-    auto_top_up.send_auto_top_up_mail(auto_top_up_id, what)
+def mail_auto_top_up(auto_top_up_id: int, what: str, user_id: str = "") -> None:
+    """Email the account's owner about its automatic top-up: with a job for each recipient."""
+    if user_id:
+        auto_top_up.send_auto_top_up_mail(auto_top_up_id, what, UUID(user_id))
+    else:
+        auto_top_up.announce_auto_top_up(auto_top_up_id, what)
 
 
 @app.task(name="billing.sync_subscription", queue=STRIPE, retry=PATIENTLY)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
-from smtplib import SMTPRecipientsRefused
+from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
-from anymail.exceptions import AnymailRecipientsRefused
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
@@ -20,9 +17,7 @@ from django.utils.translation import override
 from accounts.languages import language_of, language_of_address
 from accounts.models import User
 from accounts.time_zones import zone_of, zone_of_address
-from core.monitoring.emails import send_counted
-
-logger = structlog.get_logger(__name__)
+from core.emails import send_email
 
 # Per account and kind: more frequent notices go unread.
 BETWEEN_NOTICES = timedelta(hours=24)
@@ -40,42 +35,37 @@ class Attachment:
 def send_mail(
     template: str,
     context: Mapping[str, Any],
-    people: Sequence[User],
+    recipient: User,
     attached: Sequence[Attachment] = (),
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Send ``emails/<template>`` as text and HTML, with ``<template>_subject.txt``; nothing if there is nobody.
+    """Send ``emails/<template>`` as text and HTML, with ``<template>_subject.txt``, in the user's language and zone.
 
-    Each reader's language and zone get an email of their own. As within one email, an address that its server refuses
-    doesn't affect the others.
+    Where an account has several recipients, each has a job of their own: a retry repeats only what wasn't sent.
+
+    Raises:
+        AddressRefused: only another address helps.
+        Exception: whatever else the mail server's backend raises.
     """
-    addresses: dict[tuple[str, tzinfo], list[str]] = {}
-    for person in people:
-        addresses.setdefault((language_of(person), zone_of(person)), []).append(person.email)
-    refused = []
-    for (language, zone), those in addresses.items():
-        try:
-            with override(language), timezone.override(zone):
-                _send(template, context, those, attached, headers)
-        except (SMTPRecipientsRefused, AnymailRecipientsRefused) as error:
-            logger.warning("mail_refused", template=template, recipients=len(those))
-            refused.append(error)
-    if refused and len(refused) == len(addresses):
-        raise refused[0]
+    with override(language_of(recipient)), timezone.override(zone_of(recipient)):
+        _send(template, context, recipient.email, attached, headers)
 
 
 def send_mail_to(template: str, context: Mapping[str, Any], address: str, sender: User | None = None) -> None:
     """Send a template to an address, such as staff's common mailbox: in the language and zone of the user who has it,
     else in the language of the user on whose behalf it is sent, or in the site's.
+
+    Raises:
+        AddressRefused, Exception: as `send_mail`.
     """
     with override(language_of_address(address, sender)), timezone.override(zone_of_address(address)):
-        _send(template, context, [address])
+        _send(template, context, address)
 
 
 def _send(
     template: str,
     context: Mapping[str, Any],
-    addresses: Sequence[str],
+    address: str,
     attached: Sequence[Attachment] = (),
     headers: Mapping[str, str] | None = None,
 ) -> None:
@@ -89,13 +79,13 @@ def _send(
     mail = EmailMultiAlternatives(
         " ".join(subject.split()),  # a header has one line
         render_to_string(f"emails/{template}.txt", known),
-        to=list(addresses),
+        to=[address],
         headers=dict(headers or {}),
     )
     mail.attach_alternative(render_to_string(f"emails/{template}.html", known), "text/html")
     for file in attached:
         mail.attach(file.name, file.content, file.content_type)
-    send_counted(mail)
+    send_email(mail)
 
 
 def link_to(page: str, *args: object) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from procrastinate.contrib.django import app
@@ -39,9 +40,12 @@ def warn_of_expiry(timestamp: int) -> None:
 
 
 @app.task(name="credits.send_expiry_warning", queue=MAIL, retry=PATIENTLY)
-def send_expiry_warning(account_id: str) -> None:
-    """Email an account's users about lots that expire soon, once for each lot."""
-    expiry_warnings.send_expiry_mail(UUID(account_id))
+def send_expiry_warning(account_id: str, user_id: str = "", mailed_at: str = "") -> None:
+    """Email an account's users about lots that expire soon, once for each lot: with a job for each user."""
+    if user_id:
+        expiry_warnings.send_expiry_mail(UUID(account_id), UUID(user_id), datetime.fromisoformat(mailed_at))
+    else:
+        expiry_warnings.announce_expiry(UUID(account_id))
 
 
 @app.periodic(cron="*/15 * * * *")
@@ -59,9 +63,12 @@ def find_low_balances(timestamp: int) -> None:
 
 
 @app.task(name="credits.send_low_balance", queue=MAIL, retry=PATIENTLY)
-def send_low_balance(alert_id: int) -> None:
-    """Email about a balance that fell below its threshold, once."""
-    low_balance.send_low_balance_mail(alert_id)
+def send_low_balance(alert_id: int, user_id: str = "", mailed_at: str = "") -> None:
+    """Email an account's users about a balance that fell below its threshold, once: with a job for each user."""
+    if user_id:
+        low_balance.send_low_balance_mail(alert_id, UUID(user_id), datetime.fromisoformat(mailed_at))
+    else:
+        low_balance.announce_low_balance(alert_id)
 
 
 @app.task(name="credits.send_gift_mail", queue=MAIL, retry=PATIENTLY)

@@ -28,8 +28,8 @@ from billing.auto_top_up.models import Attempt, AutoTopUp
 from billing.checkout.fulfilment import fulfil_purchase
 from billing.customers.models import Consent
 from billing.gift_codes.models import GiftOrder
-from billing.mail.auto_top_up import send_auto_top_up_mail
-from billing.mail.card_expires import send_card_expires_mail
+from billing.mail.auto_top_up import announce_auto_top_up
+from billing.mail.card_expires import announce_card_expires
 from billing.mail.checkout_reminder import send_checkout_reminder
 from billing.mail.confirmation import send_purchase_confirmation
 from billing.mail.gift_code import send_gift_code
@@ -47,10 +47,11 @@ from billing.subscriptions.models import Subscription, SubscriptionInvoice, Term
 from credits.gifts import giving as gifts
 from credits.gifts.mail import send_gift_mail
 from credits.ledger import operations as ledger
-from credits.notices.expiry_warnings import find_expiring_lots, send_expiry_mail
-from credits.notices.low_balance import find_crossings, send_low_balance_mail, set_threshold
+from credits.notices.expiry_warnings import announce_expiry, find_expiring_lots
+from credits.notices.low_balance import announce_low_balance, find_crossings, set_threshold
 from credits.notices.models import BalanceAlert
 from tests.admin.rows import make_dispute, make_payment, make_refund
+from tests.billing.worker import send_to_recipients
 from tests.credits.builders import claim, claw_back, clawback_of, hold, spend
 from tests.credits_pages.builders import book, lot_for
 from tests.receipts.papers import SOURCE, paid, pending, refunded
@@ -186,7 +187,7 @@ def send_expiry_warnings(person: User, team: Team) -> None:
     for account in (ledger.open_account(person), ledger.open_team_account(team)):
         lot_for(account, 5)
         find_expiring_lots()
-        assert send_expiry_mail(account.pk)
+        assert announce_expiry(account.pk)
 
 
 def send_low_balances(person: User, team: Team) -> None:
@@ -194,7 +195,7 @@ def send_low_balances(person: User, team: Team) -> None:
         set_threshold(person, of, Decimal(10_000_000))
     find_crossings()
     for alert in BalanceAlert.objects.all():
-        assert send_low_balance_mail(alert.pk)
+        assert announce_low_balance(alert.pk)
 
 
 def send_auto_top_ups(person: User, team: Team) -> None:
@@ -215,8 +216,9 @@ def send_auto_top_ups(person: User, team: Team) -> None:
         for what in (*AutoTopUp.Reason.values, "declined", "limit_reached"):
             for state in ("off", "suspended"):
                 AutoTopUp.objects.filter(pk=row.pk).update(state=state)
-                send_auto_top_up_mail(row.pk, what)
-        send_card_expires_mail(card.pk)
+                announce_auto_top_up(row.pk, what)
+                send_to_recipients()
+        announce_card_expires(card.pk)
 
 
 def send_rewards(person: User) -> None:
@@ -288,6 +290,7 @@ def test_every_word_of_every_mail_can_be_translated(person: User, team: Team, se
     send_rewards(person)
     send_reminders(settings)
     send_gift_codes()
+    send_to_recipients()
     template_rendered.disconnect(note)
 
     there_are = {f"emails/{path.name}" for path in Path("templates/emails").iterdir()}

@@ -18,7 +18,7 @@ from accounts.teams.invitations import hash_of, inviter_of, token_of
 from accounts.teams.models import Invitation
 from accounts.time_zones import zone_of_address
 from core.database.locks import take_turns
-from core.monitoring.emails import send_counted
+from core.emails import send_email
 
 
 def send_invitation_mail(invitation_id: UUID) -> bool:
@@ -33,7 +33,7 @@ def send_invitation_mail(invitation_id: UUID) -> bool:
         if invitation.mail_sent_at or not invitation.is_open():
             return False
         token = token_of(invitation_id)
-        send_counted(invitation_mail(invitation, token))
+        send_email(invitation_mail(invitation, token))
         # SECRET_KEY may have changed since the invitation was created: the link that was sent is the valid one.
         invitation.token_hash, invitation.mail_sent_at = hash_of(token), timezone.now()
         invitation.save(update_fields=["token_hash", "mail_sent_at"])

@@ -34,7 +34,7 @@ from billing.checkout.terms import PurchaseTerms, terms_of_amount, terms_of_pack
 from billing.currencies import most_chargeable
 from billing.customers.methods import method_left
 from billing.customers.permissions import who_pays
-from billing.deferring import defer_auto_top_up_mail
+from billing.deferring import defer_auto_top_up_news
 from billing.errors import BillingError, NoConsent
 from billing.money import Money
 from billing.provider import provider
@@ -108,7 +108,7 @@ def stop(row: AutoTopUp, state: AutoTopUp.State, reason: AutoTopUp.Reason) -> No
     """Turn a locked automatic top-up off, suspend it, or have it wait for its owner, and say so by mail."""
     row.state, row.reason, row.retry_at, row.asked_at = state, reason, None, None
     row.save()
-    defer_auto_top_up_mail(row.pk, reason)
+    defer_auto_top_up_news(row.pk, reason)
     log.info("auto_top_up_stopped", auto_top_up=row.pk, state=state, reason=reason)
 
 
@@ -185,7 +185,7 @@ def _wait_for_next_month(row: AutoTopUp) -> None:
     now = timezone.now()
     if row.limit_reached_in != month_of(now):
         row.limit_reached_in = month_of(now)
-        defer_auto_top_up_mail(row.pk, "limit_reached")
+        defer_auto_top_up_news(row.pk, "limit_reached")
     row.retry_at, row.asked_at = next_month(now), None
     row.save()
 
@@ -226,4 +226,4 @@ def _after_failure(row: AutoTopUp, purchase: Purchase) -> None:
     else:
         row.retry_at = later
         if row.declines == 1 and code != StripeRefused.code:
-            defer_auto_top_up_mail(row.pk, "declined")
+            defer_auto_top_up_news(row.pk, "declined")

@@ -15,9 +15,9 @@ from django.utils import timezone
 from billing.auto_top_up.models import AutoTopUp
 from billing.customers.methods import default_method, saved_methods
 from billing.customers.models import SavedMethod
-from billing.deferring import defer_card_expires_mail
+from billing.deferring import defer_card_expires, defer_card_expires_mail
 from billing.subscriptions.models import Subscription
-from credits.ledger.holders import recipients_of
+from credits.ledger.holders import find_recipient, recipients_of
 from credits.ledger.models import Account
 from credits.mailing import link_to, send_mail
 
@@ -40,18 +40,28 @@ def warn_of_expiring_cards(today: date | None = None) -> int:
             with transaction.atomic():
                 if _mark(method):
                     warned += 1
-                    defer_card_expires_mail(method.pk)
+                    defer_card_expires(method.pk)
     return warned
 
 
-def send_card_expires_mail(method_id: UUID) -> None:
-    """Send the email, unless the card was removed meanwhile."""
+def announce_card_expires(method_id: UUID) -> None:
+    """Have each recipient emailed by a job of their own, so that a retry repeats only what wasn't sent."""
+    method = SavedMethod.objects.select_related("customer__account").get(pk=method_id)
+    with transaction.atomic():
+        for recipient in recipients_of(method.customer.account):
+            defer_card_expires_mail(method_id, recipient.pk)
+
+
+def send_card_expires_mail(method_id: UUID, user_id: UUID) -> bool:
+    """Email a recipient, unless the card was removed or they left the team meanwhile; return whether this call did."""
     method = SavedMethod.objects.select_related("customer__account__team").get(pk=method_id)
-    if method.detached_at is not None:
-        return
     account = method.customer.account
+    recipient = find_recipient(account, user_id)
+    if method.detached_at is not None or recipient is None:
+        return False
     context = {"card": method, "team": account.team, "billing_url": link_to("credits-billing")}
-    send_mail("card_expires", context, recipients_of(account))
+    send_mail("card_expires", context, recipient)
+    return True
 
 
 def _charged_card(account: Account, today: date) -> SavedMethod | None:

@@ -26,6 +26,6 @@ def send_checkout_reminder(reminder_id: UUID) -> bool:
     }
     # With both, mail programs offer to unsubscribe with one click (RFC 8058).
     headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-    send_mail("checkout_reminder", context, [purchase.user], headers=headers)
+    send_mail("checkout_reminder", context, purchase.user, headers=headers)
     mark_sent(reminder_id)
     return True

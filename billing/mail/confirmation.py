@@ -45,7 +45,7 @@ def send_purchase_confirmation(purchase_id: UUID) -> bool:
             "history_url": link_to("credits-history"),
         }
         attached = [file_of(receipt)] if receipt else []
-        send_mail("purchase_confirmation", context, [buyer], attached)
+        send_mail("purchase_confirmation", context, buyer, attached)
         purchase.confirmation_sent_at = timezone.now()
         purchase.save(update_fields=["confirmation_sent_at"])
     return True

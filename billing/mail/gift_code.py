@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from smtplib import SMTPRecipientsRefused
 from uuid import UUID
-
-from anymail.exceptions import AnymailRecipientsRefused
 
 from accounts.models import User
 from billing.gift_codes.delivery import mark_failed, mark_sent, prepare
+from core.emails import AddressRefused
 from credits.mailing import send_mail_to
 from credits.redemption.links import link_of
 
 
 def send_gift_code(gift_id: UUID) -> bool:
-    """Email the gift's new code once; return whether this call did. A mail server that fails is tried again by the job;
-    an address that it refuses is for the buyer to correct.
+    """Email the gift's new code once; return whether this call did.
+
+    A mail server that fails, or refuses the address for now, is tried again by the job. An address that it refuses for
+    good is for the buyer to correct.
     """
     delivery = prepare(gift_id)
     if delivery is None:
@@ -30,7 +30,7 @@ def send_gift_code(gift_id: UUID) -> bool:
     }
     try:
         send_mail_to("gift_code", context, gift.recipient_email, sender=gift.purchase.user)
-    except (SMTPRecipientsRefused, AnymailRecipientsRefused):
+    except AddressRefused:
         mark_failed(delivery)
         return False
     mark_sent(delivery)

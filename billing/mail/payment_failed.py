@@ -27,6 +27,6 @@ def send_payment_failed_mail(purchase_id: UUID) -> bool:
             or not (buyer and buyer.email)
         ):
             return False
-        send_mail("payment_failed", {"purchase": purchase, "team": purchase.account.team}, [buyer])
+        send_mail("payment_failed", {"purchase": purchase, "team": purchase.account.team}, buyer)
         Purchase.objects.filter(pk=purchase.pk).update(failure_mailed_at=timezone.now())
     return True

@@ -28,7 +28,8 @@ def send_referral_mail(reward_id: UUID) -> bool:
             "is_referrer": reward.account.owner_id == reward.referral.referrer.user_id,
             "expires_at": reward.lot.expires_at,
         }
-        send_mail("referral_rewarded", context, recipients_of(reward.account))
+        for recipient in recipients_of(reward.account):  # a user's own account: at most one
+            send_mail("referral_rewarded", context, recipient)
         reward.mailed_at = timezone.now()
         reward.save(update_fields=["mailed_at"])
     return True

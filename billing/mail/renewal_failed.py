@@ -26,6 +26,6 @@ def send_renewal_failed_mail(invoice_id: int) -> bool:
         if payer is None or not payer.email:
             return False
         context = {"invoice": invoice, "plan": subscription.terms, "team": subscription.account.team}
-        send_mail("renewal_failed", context, [payer])
+        send_mail("renewal_failed", context, payer)
         SubscriptionInvoice.objects.filter(pk=invoice.pk).update(failure_mailed_at=timezone.now())
     return True

@@ -43,7 +43,7 @@ def send_refund_mail(refund_id: UUID) -> bool:
             "credit_note": credit_note,
             "history_url": link_to("credits-history"),
         }
-        send_mail("refund", context, [buyer], [file_of(credit_note)] if credit_note else [])
+        send_mail("refund", context, buyer, [file_of(credit_note)] if credit_note else [])
         Refund.objects.filter(pk=refund.pk).update(mailed_at=timezone.now())
     return True
 

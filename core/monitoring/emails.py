@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from django.core.mail import EmailMessage
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prometheus_client import Counter
 
 EMAILS = Counter("credits_emails_total", "Emails handed to the mail server, by result.", ["result"])
 SENT, FAILED = EMAILS.labels("sent"), EMAILS.labels("failed")
 
 
-def send_counted(mail: EmailMessage) -> None:
-    """Send an email, and count it.
-
-    Raises:
-        Exception: whatever the backend raises; it is counted as failed.
-    """
+@contextmanager
+def count_email() -> Iterator[None]:
+    """Count the email that is sent within as sent, or as failed if sending it raises."""
     try:
-        mail.send()
+        yield
     except Exception:
         FAILED.inc()
         raise

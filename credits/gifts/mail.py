@@ -26,6 +26,6 @@ def send_gift_mail(gift_id: UUID, to: str) -> bool:
         person = getattr(gift, to)
         if person is None or not person.email or getattr(gift, mark):
             return False
-        send_mail(TEMPLATES[to], {"gift": gift}, [person])
+        send_mail(TEMPLATES[to], {"gift": gift}, person)
         Gift.objects.filter(pk=gift_id).update(**{mark: timezone.now()})
     return True

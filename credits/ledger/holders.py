@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db.models import QuerySet
 
 from accounts.models import User
@@ -25,9 +27,18 @@ def sees_credits_of(user: User, account: Account) -> bool:
 
 def recipients_of(account: Account) -> list[User]:
     """Return those to notify about the account: its owner, or the team's owner and admins, if they can be emailed."""
+    return list(_recipients(account).order_by("date_joined", "pk"))
+
+
+def find_recipient(account: Account, user_id: UUID) -> User | None:
+    """Return the user if they are still among those to notify about the account."""
+    return _recipients(account).filter(pk=user_id).first()
+
+
+def _recipients(account: Account) -> QuerySet[User]:
     if account.owner_id:
         users = User.objects.filter(pk=account.owner_id)
     else:
         managing = Membership.objects.filter(team=account.team_id, role__in=MANAGERS)
         users = User.objects.filter(pk__in=managing.values("user"))
-    return list(users.filter(is_active=True).exclude(email="").order_by("date_joined", "pk"))
+    return users.filter(is_active=True).exclude(email="")

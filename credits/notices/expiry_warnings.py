@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from core.database.locks import take_turns
-from credits.deferring import defer_expiry_warning
-from credits.ledger.holders import recipients_of
+from credits.deferring import defer_expiry_mail, defer_expiry_warning
+from credits.ledger.holders import find_recipient, recipients_of
 from credits.ledger.models import Account, Lot
 from credits.mailing import BETWEEN_NOTICES, send_mail, was_mailed_lately
 from credits.notices.models import ExpiryWarning
@@ -57,9 +57,11 @@ def find_expiring_lots() -> int:
     return len(accounts)
 
 
-def send_expiry_mail(account_id: UUID) -> bool:
-    """Email the account's users about its marked lots, once each, except spent ones; return whether this call did.
-    Within a day of the last email the marks are removed, to be set again later.
+def announce_expiry(account_id: UUID) -> bool:
+    """Have the account's marked lots emailed, once each, except spent ones; return whether this call did.
+
+    Within a day of the last email the marks are removed, to be set again later. As in
+    `credits.notices.low_balance.announce_low_balance`, the marks commit with a job for each recipient.
     """
     with transaction.atomic():
         take_turns(f"expiry-warning:{account_id}")
@@ -68,14 +70,26 @@ def send_expiry_mail(account_id: UUID) -> bool:
         last_mail = warnings.aggregate(last=Max("mailed_at"))["last"]
         lots = [] if was_mailed_lately(last_mail) else _lots_of(unsent)
         if lots:
-            account = Account.objects.select_related("team").get(pk=account_id)
-            total = sum(lot.remaining for lot in lots)
-            send_mail(
-                "expiry_warning", {"lots": lots, "total": total, "team": account.team}, recipients_of(account)
-            )
-            unsent.filter(lot__in=lots).update(mailed_at=timezone.now())
+            now = timezone.now()
+            unsent.filter(lot__in=lots).update(mailed_at=now)
+            for recipient in recipients_of(Account.objects.get(pk=account_id)):
+                defer_expiry_mail(account_id, recipient.pk, now)
         unsent.delete()
     return bool(lots)
+
+
+def send_expiry_mail(account_id: UUID, user_id: UUID, mailed_at: datetime) -> bool:
+    """Email a recipient about the lots marked ``mailed_at``, except what was spent meanwhile or has expired; return
+    whether this call did.
+    """
+    account = Account.objects.select_related("team").get(pk=account_id)
+    recipient = find_recipient(account, user_id)
+    lots = _lots_of(ExpiryWarning.objects.filter(account=account, mailed_at=mailed_at))
+    if recipient is None or not lots:
+        return False
+    context = {"lots": lots, "total": sum(lot.remaining for lot in lots), "team": account.team}
+    send_mail("expiry_warning", context, recipient)
+    return True
 
 
 def _lots_of(warnings: QuerySet[ExpiryWarning]) -> list[Lot]:

@@ -7,6 +7,7 @@ dip within a minute goes unnoticed. A crossing within a day of the last email is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -20,9 +21,9 @@ from accounts.teams.permissions import may_manage
 from accounts.teams.switching import acting_team
 from core.database.locks import take_turns
 from credits.amounts import positive_amount
-from credits.deferring import defer_low_balance_mail
+from credits.deferring import defer_low_balance, defer_low_balance_mail
 from credits.ledger import operations as ledger
-from credits.ledger.holders import account_of, recipients_of
+from credits.ledger.holders import account_of, find_recipient, recipients_of
 from credits.mailing import BETWEEN_NOTICES, send_mail, was_mailed_lately
 from credits.notices.models import BalanceAlert
 
@@ -91,12 +92,15 @@ def find_crossings() -> int:
         fallen = [below for (below,) in cursor.fetchall()].count(True)
         cursor.execute(TAKE_DUE, [timezone.now() - BETWEEN_NOTICES])
         for (alert_id,) in cursor.fetchall():
-            defer_low_balance_mail(alert_id)
+            defer_low_balance(alert_id)
     return fallen
 
 
-def send_low_balance_mail(alert_id: int) -> bool:
-    """Email about a crossing, once, at most daily and only if still below; return whether this call sent it."""
+def announce_low_balance(alert_id: int) -> bool:
+    """Have a crossing emailed, once, at most daily and only if still below; return whether this call did.
+
+    The mark commits with a job for each recipient: what is retried or repeated is the email to one of them.
+    """
     with transaction.atomic():
         take_turns(f"low-balance:{alert_id}")
         alert = BalanceAlert.objects.select_related("account__team").filter(pk=alert_id).first()
@@ -105,10 +109,26 @@ def send_low_balance_mail(alert_id: int) -> bool:
         if was_mailed_lately(alert.mailed_at):
             BalanceAlert.objects.filter(pk=alert_id, below=True).update(mail_due=True)
             return False
-        account = alert.account
-        context = {"alert": alert, "available": account.balance - account.held, "team": account.team}
-        send_mail("low_balance", context, recipients_of(account))
-        BalanceAlert.objects.filter(pk=alert_id).update(mailed_at=timezone.now())
+        now = timezone.now()
+        BalanceAlert.objects.filter(pk=alert_id).update(mailed_at=now)
+        for recipient in recipients_of(alert.account):
+            defer_low_balance_mail(alert_id, recipient.pk, now)
+    return True
+
+
+def send_low_balance_mail(alert_id: int, user_id: UUID, mailed_at: datetime) -> bool:
+    """Email a recipient about the crossing marked ``mailed_at``; return whether this call did.
+
+    Not if the balance rose meanwhile, or a later crossing is being emailed.
+    """
+    marked = BalanceAlert.objects.filter(pk=alert_id, mailed_at=mailed_at, below=True)
+    alert = marked.select_related("account__team").first()
+    recipient = find_recipient(alert.account, user_id) if alert else None
+    if alert is None or recipient is None:
+        return False
+    account = alert.account
+    context = {"alert": alert, "available": account.balance - account.held, "team": account.team}
+    send_mail("low_balance", context, recipient)
     return True
 
 

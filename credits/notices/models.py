@@ -16,8 +16,8 @@ class BalanceAlert(models.Model):
     """The setting to notify an account's users when less than ``threshold`` is available; off without a threshold.
 
     ``below`` is the state at the last check, ``crossed_at`` when it began. ``mailed_at`` is when the last email was
-    sent; ``mail_due`` means a crossing waits for its own, as there is at most one a day. Removing the threshold keeps
-    the row, so that setting it again doesn't allow a second email that day.
+    handed to its recipients' jobs; ``mail_due`` means a crossing waits for its own, as there is at most one a day.
+    Removing the threshold keeps the row, so that setting it again doesn't allow a second email that day.
     """
 
     account = models.OneToOneField(
@@ -49,7 +49,10 @@ class BalanceAlert(models.Model):
 
 
 class ExpiryWarning(models.Model):
-    """The warning about a lot's expiry: one row, and so one email, per lot."""
+    """The warning about a lot's expiry: one row, and so one email to each recipient, per lot.
+
+    ``mailed_at`` is when it was handed to the recipients' jobs; the lots of one email have the same.
+    """
 
     lot = models.OneToOneField(
         Lot,

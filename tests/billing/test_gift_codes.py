@@ -40,7 +40,10 @@ from tests.redemption.builders import balance_of, redeem_code
 from tests.returns.asking import refund
 from tests.returns.selling import charge_of
 from tests.support.builders import UserFactory, put_on_sale, start
+from tests.support.mail_server import MailServer, mail_server
 from tests.support.sandbox import Sandbox
+
+__all__ = ["mail_server"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 State = GiftOrder.State
@@ -273,30 +276,19 @@ def test_a_dispute_holds_the_code_until_it_is_won(ada: User, sandbox: Sandbox) -
 
 
 def test_a_mail_server_that_fails_is_tried_again_and_an_address_it_refuses_is_said(
-    ada: User, sandbox: Sandbox, settings: Any
+    ada: User, sandbox: Sandbox, settings: Any, mail_server: MailServer
 ) -> None:
     gift = given(sandbox, ada)
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
-    with pytest.raises(ConnectionRefusedError):
+    mail_server.replies["grace@example.com"] = 450  # greylisting
+    with pytest.raises(SMTPRecipientsRefused):
         send_gift_code(gift.pk)
     assert again(gift).state == State.SCHEDULED
-    settings.EMAIL_BACKEND = f"{__name__}.Refusing"
+    mail_server.replies["grace@example.com"] = 550
     assert not send_gift_code(gift.pk)
     assert again(gift).state == State.FAILED
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     send_again(again(gift), "grace@example.com", "Grace")
     assert redeem_code(ada, mailed(gift)).amount == 1000
-
-
-class Refusing:
-    """A mail server that knows nobody."""
-
-    def __init__(self, **options: Any) -> None:
-        pass
-
-    def send_messages(self, messages: Any) -> int:
-        raise SMTPRecipientsRefused({})
 
 
 def test_credits_just_bought_wait_as_long_as_other_gifts(ada: User, sandbox: Sandbox, settings: Any) -> None:

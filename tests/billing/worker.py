@@ -7,11 +7,12 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from django.db import connections
+from django.db import connection, connections
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from core.jobs.measuring import measure
+from core.jobs.queues import MAIL
 
 
 def run_worker(concurrency: int = 1) -> None:
@@ -34,6 +35,14 @@ async def _work(concurrency: int) -> None:
     for _ in range(concurrency):
         threads.submit(connections.close_all)
     threads.shutdown()
+
+
+def send_to_recipients() -> None:
+    """Run the jobs that have an email sent to one of an account's recipients, without a worker."""
+    for job in ProcrastinateJob.objects.filter(status="todo", args__has_key="user_id", queue_name=MAIL):
+        app.tasks[job.task_name](**job.args)
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_jobs WHERE id = %s", [job.pk])
 
 
 OURS = ["billing.send_confirmation", "billing.mirror_event"]

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core import mail
@@ -16,10 +17,10 @@ from credits.ledger import expiry
 from credits.ledger import operations as ledger
 from credits.ledger.expiry import book_out_expired_lots, end_overdue_holds
 from credits.ledger.models import Account, Entry, Hold
-from credits.notices.expiry_warnings import find_expiring_lots, send_expiry_mail
+from credits.notices.expiry_warnings import announce_expiry, find_expiring_lots
 from credits.notices.models import ExpiryWarning
 from credits.proof.checking import find_violations
-from tests.billing.worker import run_worker
+from tests.billing.worker import run_worker, send_to_recipients
 from tests.credits_pages.builders import BERLIN, at, book, lot_for, past
 from tests.support.builders import UserFactory
 from tests.support.racing import at_once
@@ -85,6 +86,13 @@ def let_pass(time: timedelta) -> None:
     past("UPDATE credits_expirywarning SET mailed_at = mailed_at - %s", [time])
 
 
+def tell(account_id: UUID) -> bool:
+    """Both steps of the email: deciding on it, and a job for each recipient."""
+    told = announce_expiry(account_id)
+    send_to_recipients()
+    return told
+
+
 # --- Told ahead -------------------------------------------------------------------------------------------------------
 
 
@@ -109,11 +117,11 @@ def test_a_lot_is_told_of_once(account: Account) -> None:
     lot_for(account, 5)
     lot_for(account, 6)
     assert (find_expiring_lots(), find_expiring_lots()) == (2, 0)
-    assert (send_expiry_mail(account.pk), send_expiry_mail(account.pk)) == (True, False)
+    assert (tell(account.pk), tell(account.pk)) == (True, False)
     let_pass(A_DAY)
     lot_for(account, 4)
     assert find_expiring_lots() == 1
-    assert send_expiry_mail(account.pk)
+    assert tell(account.pk)
     assert [sent.body.count("until") for sent in mail.outbox] == [2, 1]
     assert ExpiryWarning.objects.filter(mailed_at__isnull=False).count() == 3
 
@@ -124,7 +132,7 @@ def test_an_account_is_mailed_once_within_a_day_however_many_lots_come_due(accou
     for _ in range(25):
         lot_for(account, 6.99)
         find_expiring_lots()
-        sent.append(send_expiry_mail(account.pk))
+        sent.append(tell(account.pk))
         let_pass(timedelta(hours=1))
     assert sent == [True, *[False] * 23, True]
     assert mail.outbox[1].subject == "240 of your credits expire soon"  # none of them was forgotten
@@ -137,7 +145,7 @@ def test_a_mail_tells_also_of_what_comes_due_before_the_next(account: Account, s
     lot_for(account, 1.9)
     lot_for(account, 2.1)
     assert find_expiring_lots() == 2
-    assert send_expiry_mail(account.pk)
+    assert tell(account.pk)
     assert mail.outbox[0].subject == "20 of your credits expire soon"
 
 
@@ -149,29 +157,29 @@ def test_what_comes_due_tomorrow_is_no_reason_for_a_mail(account: Account) -> No
 def test_another_accounts_mail_holds_nobody_up(account: Account) -> None:
     lot_for(account, 5)
     find_expiring_lots()
-    send_expiry_mail(account.pk)
+    tell(account.pk)
     other = ledger.open_account(UserFactory.create())
     lot_for(other, 5)
     assert find_expiring_lots() == 1
-    assert send_expiry_mail(other.pk)
+    assert tell(other.pk)
 
 
 def test_lots_that_were_marked_while_a_mail_went_out_are_found_again(account: Account) -> None:
     early, late = lot_for(account, 5), lot_for(account, 4)
     ExpiryWarning.objects.create(lot_id=early, account=account, mailed_at=timezone.now())
     ExpiryWarning.objects.create(lot_id=late, account=account)
-    assert not send_expiry_mail(account.pk)
+    assert not tell(account.pk)
     assert find_expiring_lots() == 0
     let_pass(A_DAY)
     assert find_expiring_lots() == 1
-    assert send_expiry_mail(account.pk)
+    assert tell(account.pk)
 
 
 def test_a_mail_that_had_nothing_to_say_holds_up_none(account: Account) -> None:
     lot_for(account, 5)
     find_expiring_lots()
     book(account, -10)
-    send_expiry_mail(account.pk)
+    tell(account.pk)
     lot_for(account, 5)
     assert find_expiring_lots() == 1
 
@@ -180,7 +188,7 @@ def test_what_was_spent_meanwhile_is_not_told_of(account: Account) -> None:
     lot_for(account, 5)
     find_expiring_lots()
     book(account, -10)
-    assert not send_expiry_mail(account.pk)
+    assert not tell(account.pk)
     assert mail.outbox == []
 
 
@@ -188,7 +196,7 @@ def test_the_mail_gives_the_instant_in_its_readers_zone(account: Account) -> Non
     lot = lot_for(account, 5)
     find_expiring_lots()
     past("UPDATE credits_lot SET expires_at = %s WHERE id = %s", [at("2036-07-01 12:00", BERLIN), lot])
-    send_expiry_mail(account.pk)
+    tell(account.pk)
     sent = mail.outbox[0]
     assert sent.subject == "10 of your credits expire soon"
     assert "10: until 1 Jul 2036, 12:00 CEST" in sent.body
@@ -198,7 +206,7 @@ def test_the_mail_gives_the_instant_in_its_readers_zone(account: Account) -> Non
 def test_runs_and_mails_at_once_tell_of_a_lot_once(account: Account) -> None:
     lot_for(account, 5)
     assert sorted(at_once(*[find_expiring_lots] * 4)) == [0, 0, 0, 1]
-    sent = at_once(*[partial(send_expiry_mail, account.pk)] * 4)
+    sent = at_once(*[partial(announce_expiry, account.pk)] * 4)
     assert sorted(sent) == [False, False, False, True]
     run_worker()
     assert len(mail.outbox) == 1

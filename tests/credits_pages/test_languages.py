@@ -148,16 +148,15 @@ def test_the_api_answers_in_the_language_asked_for_with_the_same_codes_and_numbe
 
 
 def test_each_reader_gets_an_email_in_their_language_with_its_dates_and_numbers() -> None:
-    ada, ben, cleo = (UserFactory.create(language=code) for code in ("de", "en", "de"))
+    ada, ben = (UserFactory.create(language=code) for code in ("de", "en"))
     soon = timezone.now().replace(month=3, day=1, hour=12) + timedelta(days=3660)
     lot = book(ledger.open_account(ada), 1234, expires_at=soon).lots[0]
-    send_mail(
-        "expiry_warning",
-        {"lots": list(Lot.objects.filter(pk=lot)), "total": 1234, "team": None},
-        [ada, ben, cleo],
-    )
+    for reader in (ada, ben):
+        send_mail(
+            "expiry_warning", {"lots": list(Lot.objects.filter(pk=lot)), "total": 1234, "team": None}, reader
+        )
     german, english = mail.outbox
-    assert (german.to, english.to) == ([ada.email, cleo.email], [ben.email])
+    assert (german.to, english.to) == ([ada.email], [ben.email])
     assert "1.234" in german.body
     assert "1,234" in english.body
     assert f". März {soon.year}, " in german.body

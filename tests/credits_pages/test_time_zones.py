@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import zoneinfo
 from pathlib import Path
-from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
 from django.core import mail
-from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone
 
 from accounts.errors import UnknownTimeZone
@@ -209,31 +207,13 @@ def expiring(user: User) -> dict[str, Any]:
 
 
 def test_people_in_several_zones_get_mails_of_their_own_in_each(ada: User) -> None:
-    ben, cleo = (UserFactory.create(time_zone=zone) for zone in ("Asia/Kolkata", "Europe/Berlin"))
-    send_mail("expiry_warning", expiring(ada), [ada, ben, cleo])
+    ben = UserFactory.create(time_zone="Asia/Kolkata")
+    for reader in (ada, ben):
+        send_mail("expiry_warning", expiring(ada), reader)
     berlin, kolkata = mail.outbox
-    assert (berlin.to, kolkata.to) == ([ada.email, cleo.email], [ben.email])
+    assert (berlin.to, kolkata.to) == ([ada.email], [ben.email])
     assert "14:00 CEST" in str(berlin.body)
     assert "17:30 IST" in str(kolkata.body)
-
-
-def test_a_refused_address_keeps_the_mail_from_nobody_else(
-    ada: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refused = UserFactory.create(time_zone="Asia/Kolkata")
-    deliver = EmailBackend.send_messages
-
-    def refuse(backend: Any, messages: Any) -> int:
-        if messages[0].to == [refused.email]:
-            raise SMTPRecipientsRefused({refused.email: (550, b"no such mailbox")})
-        return deliver(backend, messages)
-
-    monkeypatch.setattr(EmailBackend, "send_messages", refuse)
-    context = expiring(ada)
-    send_mail("expiry_warning", context, [refused, ada])
-    assert [one.to for one in mail.outbox] == [[ada.email]]
-    with pytest.raises(SMTPRecipientsRefused):
-        send_mail("expiry_warning", context, [refused])
 
 
 def test_a_mail_to_an_address_is_in_the_zone_of_whoever_has_it(ada: User) -> None:

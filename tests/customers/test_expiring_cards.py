@@ -12,7 +12,7 @@ from django.core.management import call_command
 from accounts.models import User
 from billing.customers.methods import remove_method, shown_methods
 from billing.customers.models import SavedMethod
-from billing.mail.card_expires import send_card_expires_mail, warn_of_expiring_cards
+from billing.mail.card_expires import announce_card_expires, warn_of_expiring_cards
 from billing.subscriptions.changing import set_ending
 from tests.auto_top_up.saving import save_card, set_up
 from tests.subscriptions.story import take_plan, work
@@ -66,5 +66,5 @@ def test_a_card_removed_meanwhile_is_not_mailed_about(sandbox: Sandbox, ada: Use
     account = save_card(sandbox, ada)
     card = SavedMethod.objects.get()
     remove_method(account, card.pk)
-    send_card_expires_mail(card.pk)
+    announce_card_expires(card.pk)
     assert mails() == []

@@ -20,7 +20,7 @@ from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
 from billing.stripe.counting import operation_of
-from core.monitoring.emails import send_counted
+from core.emails import send_email
 from credits.errors import AccountClosed, InsufficientCredits, KeyConflict, SumTooLarge
 from credits.ledger import operations as ledger
 from tests.billing.calling import deliver, paid_session_event, send
@@ -198,14 +198,14 @@ def test_spends_and_refusals_are_counted_also_within_a_batch(counted: Counted) -
 
 def test_emails_are_counted_also_those_that_the_server_refuses(counted: Counted, settings: Any) -> None:
     mail = EmailMessage("Hello", "Hello", to=["buyer@example.com"])
-    send_counted(mail)
+    send_email(mail)
     settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = (
         "django.core.mail.backends.smtp.EmailBackend",
         "127.0.0.1",
         1,
     )
     with pytest.raises(OSError, match="refused"):
-        send_counted(EmailMessage("Hello", "Hello", to=["buyer@example.com"]))
+        send_email(EmailMessage("Hello", "Hello", to=["buyer@example.com"]))
     assert [counted.rise("credits_emails_total", result=result) for result in ("sent", "failed")] == [1, 1]
 
 
