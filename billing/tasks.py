@@ -42,7 +42,7 @@ from billing.setup import endpoint_watch
 from billing.subscriptions import syncing
 from billing.webhooks import mirroring, unmatched_events
 from core.jobs.queues import MAIL, MONEY, STRIPE, UPKEEP
-from core.jobs.retrying import PATIENTLY
+from core.jobs.retrying import PATIENTLY, PATIENTLY_IF_DATABASE_FAILS
 from core.jobs.stalled import retry_stalled_jobs
 
 log = structlog.get_logger(__name__)
@@ -200,9 +200,9 @@ def remind_of_checkouts(timestamp: int) -> None:
     reminding.defer_due_reminders()
 
 
-@app.task(name="billing.send_checkout_reminder", queue=MAIL)
+@app.task(name="billing.send_checkout_reminder", queue=MAIL, retry=PATIENTLY_IF_DATABASE_FAILS)
 def send_checkout_reminder(reminder_id: str) -> None:
-    """Remind a buyer of an expired checkout, at most once: it is never retried."""
+    """Remind a buyer of an expired checkout, at most once: an email that the mail server didn't take isn't retried."""
     checkout_reminder.send_checkout_reminder(UUID(reminder_id))
 
 

@@ -128,8 +128,8 @@ def apply_payment(purchase_id: UUID, intent: PaymentIntent, report: Report, sour
 
 
 def _fulfil(purchase_id: UUID, payment: PaymentReport, report: Report, source: Source) -> Purchase | None:
-    """Return the purchase as it is then. None: another one has its payment or session, or the ledger refuses its credits;
-    that is reported.
+    """Return the purchase as it is then; None after reporting that another one has its payment or session, or that the
+    ledger refuses its credits.
     """
     where = (str(purchase_id), payment.session_id or "")
     try:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
@@ -26,6 +27,7 @@ from core.database.locks import take_turns
 from core.errors import DomainError
 from credits.ledger.holders import sees_credits_of
 
+log = structlog.get_logger(__name__)
 # How long a job that was down still reminds of what expired meanwhile.
 LATEST = timedelta(days=1)
 BETWEEN_REMINDERS = timedelta(days=7)
@@ -70,6 +72,10 @@ def claim(reminder_id: UUID) -> Purchase | None:
         take_turns(f"reminders:{purchase.user_id}")
         reminder = Reminder.objects.select_for_update(no_key=True).get(pk=reminder_id)
         if reminder.state != State.WAITING:
+            if reminder.state == State.SENDING:
+                log.warning(
+                    "reminder_not_repeated", reminder=str(reminder_id)
+                )  # sent or not: nobody noted it
             return None
         reason = _obstacle(purchase) if is_there else Reminder.Reason.BUYER_GONE
         reminder.state, reminder.reason = (State.SKIPPED, reason) if reason else (State.SENDING, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import Error
 from procrastinate import RetryDecision, RetryStrategy
 from procrastinate.jobs import Job
 
@@ -24,3 +25,7 @@ class BehindNewerOnes(RetryStrategy):
 
 # Seconds after each failure: 10, 310, 610, …: some two days in total, like Stripe's own retries.
 PATIENTLY = BehindNewerOnes(max_attempts=35, wait=10, linear_wait=300)
+# For what must not happen twice once the database has noted that it begins.
+PATIENTLY_IF_DATABASE_FAILS = BehindNewerOnes(
+    max_attempts=35, wait=10, linear_wait=300, retry_exceptions=(Error,)
+)

@@ -82,6 +82,12 @@ def test_every_job_has_a_queue_that_the_worker_works_on() -> None:
     assert queues == set(PLACES) - {UNNAMED}
 
 
+def test_what_no_clock_repeats_is_retried() -> None:
+    periodic = {name for name, _periodic_id in app.periodic_registry.periodic_tasks}
+    never = {task.name for task in app.tasks.values() if task.retry_strategy is None} - periodic
+    assert {name for name in never if not name.startswith("builtin:")} == set()
+
+
 def run_now(task: str) -> None:
     """Defer the task, unless the worker's own clock did so just before: then that job waits already."""
     with suppress(AlreadyEnqueued):
