@@ -39,11 +39,13 @@ class MayStop(LongListAdmin):
     def has_stop_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("referrals.stop_referrals")
 
-    def told(self, request: HttpRequest, row: Any, done: bool, what: str, reason: str) -> HttpResponse:
-        """Say whether something changed, and keep the reason in the page's history."""
+    def told(
+        self, request: HttpRequest, row: Any, done: bool, kept: str, shown: Any, reason: str
+    ) -> HttpResponse:
+        """Say whether something changed, and keep the reason in the page's history, which is for all staff."""
         if done:
-            self.log_change(request, row, f"{what}: {reason}")
-            self.message_user(request, what, messages.SUCCESS)
+            self.log_change(request, row, f"{kept}: {reason}")
+            self.message_user(request, shown, messages.SUCCESS)
         else:
             self.message_user(request, _("That was done before. Nothing changed."), messages.INFO)
         return back_to(request, row)
@@ -87,7 +89,7 @@ class ReferrerAdmin(MayStop):
     def stop(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         row: Referrer = acted_on(self, request, object_id)
         reason = form.cleaned_data["reason"]
-        return self.told(request, row, stop_referrer(row.pk, reason), str(_("Stopped")), reason)
+        return self.told(request, row, stop_referrer(row.pk, reason), "Stopped", _("Stopped"), reason)
 
     @dialog_action(
         _("Resume"),
@@ -99,7 +101,7 @@ class ReferrerAdmin(MayStop):
     def resume(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         row: Referrer = acted_on(self, request, object_id)
         reason = form.cleaned_data["reason"]
-        return self.told(request, row, resume_referrer(row.pk, reason), str(_("Resumed")), reason)
+        return self.told(request, row, resume_referrer(row.pk, reason), "Resumed", _("Resumed"), reason)
 
 
 @admin.register(Referral)
@@ -148,4 +150,4 @@ class ReferralAdmin(MayStop):
     def stop(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         row: Referral = acted_on(self, request, object_id)
         reason = form.cleaned_data["reason"]
-        return self.told(request, row, stop_referral(row.pk, reason), str(_("Stopped")), reason)
+        return self.told(request, row, stop_referral(row.pk, reason), "Stopped", _("Stopped"), reason)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 from unfold.decorators import action, display
 
 from accounts.models import User
@@ -151,12 +153,14 @@ class AccountAdmin(ReadOnlyAdmin):
             self.message_user(request, _("Already requested; it won’t be applied twice."), messages.WARNING)
             return
         amount = credits_change(adjustment.amount)
+        with override(settings.LANGUAGE_CODE):  # the history is for all staff
+            kept = credits_change(adjustment.amount)
         if adjustment.status == Adjustment.Status.WAITING:
-            self.log_change(request, account, f"Requested an adjustment of {amount}: {adjustment.reason}")
+            self.log_change(request, account, f"Requested an adjustment of {kept}: {adjustment.reason}")
             told = _("%s credits are awaiting approval by a second person.") % amount
             allowance = allowance_of(cast(User, request.user))
             said = f"{told} {in_words(allowance)}" if allowance.until else told
             self.message_user(request, said, messages.WARNING)
         else:
-            self.log_change(request, account, f"Adjusted by {amount}: {adjustment.reason}")
+            self.log_change(request, account, f"Adjusted by {kept}: {adjustment.reason}")
             self.message_user(request, _("Adjusted by %s credits.") % amount, messages.SUCCESS)

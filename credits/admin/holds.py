@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
 from django.db.models import QuerySet
@@ -11,6 +12,7 @@ from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 from unfold.decorators import action, display
 
 from accounts.clients.models import ApiClient
@@ -216,5 +218,6 @@ class HoldAdmin(LedgerColumns, LongListAdmin):
             self.message_user(request, _("Nothing was held anymore."), messages.WARNING)
             return
         amount = credits_amount(released.released)
-        self.log_change(request, hold, f"Released {amount}: {reason}")
+        with override(settings.LANGUAGE_CODE):  # the history is for all staff
+            self.log_change(request, hold, f"Released {credits_amount(released.released)}: {reason}")
         self.message_user(request, _("Released: %s credits are available again.") % amount, messages.SUCCESS)

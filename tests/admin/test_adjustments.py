@@ -37,6 +37,15 @@ PERMISSIONS = {ADJUST: "adjust_credits", APPROVE: "approve_adjustment", DECLINE:
 Status = Adjustment.Status
 
 
+def test_the_history_reads_the_same_whoever_acted(
+    as_superuser: Client, superuser: User, account: Account
+) -> None:
+    User.objects.filter(pk=superuser.pk).update(language="de")
+    answer = adjust(as_superuser, account, "1234.5")
+    assert "1.234,5" in messages_after(answer)[0]
+    assert history_of(account) == [("stella", "Requested an adjustment of +1,234.5: A job that failed")]
+
+
 # --- Ask ------------------------------------------------------------------------------------------------------------
 
 

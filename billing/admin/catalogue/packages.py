@@ -7,12 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
@@ -297,11 +299,11 @@ class PackageAdmin(TextsAdmin, StaffMayLook):
             self.log_change(request, package, f"Sync to Stripe failed: {error.code}")
             self.message_user(request, f"{package}: {error.for_staff}", messages.ERROR)
             return
-        done = (
-            " ".join(str(step) for step in steps) or _("%s is off sale; there is nothing to sync.") % package
-        )
-        record_act("synced", package, {"steps": done})
-        self.log_change(request, package, f"Synced to Stripe. {done}")
+        with override(settings.LANGUAGE_CODE):  # the history is for all staff
+            kept = " ".join(map(str, steps)) or "Off sale; nothing to sync."
+        record_act("synced", package, {"steps": kept})
+        self.log_change(request, package, f"Synced to Stripe. {kept}")
+        done = " ".join(map(str, steps)) or _("%s is off sale; there is nothing to sync.") % package
         self.message_user(request, done, messages.SUCCESS)
 
 

@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
@@ -139,8 +141,10 @@ class PlanAdmin(TextsAdmin, StaffMayLook):
             self.log_change(request, plan, f"Sync to Stripe failed: {error.code}")
             self.message_user(request, f"{plan}: {error.for_staff}", messages.ERROR)
             return back_to(request, plan)
+        with override(settings.LANGUAGE_CODE):  # the history is for all staff
+            kept = " ".join(map(str, steps)) or "Off sale; nothing to sync."
+        record_act("synced", plan, {"steps": kept})
+        self.log_change(request, plan, f"Synced to Stripe. {kept}")
         done = " ".join(map(str, steps)) or _("%s is off sale; there is nothing to sync.") % plan
-        record_act("synced", plan, {"steps": done})
-        self.log_change(request, plan, f"Synced to Stripe. {done}")
         self.message_user(request, done, messages.SUCCESS)
         return back_to(request, plan)

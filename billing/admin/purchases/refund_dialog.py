@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -203,7 +204,8 @@ def refund_and_tell(page: Any, request: HttpRequest, form: RefundForm | RefundPa
         page.log_change(request, form.purchase, f"{form.failed}: {error.code}")
         page.message_user(request, error.for_staff, messages.ERROR)
     else:
-        page.log_change(request, form.purchase, f"{form.done} {refund.amount}: {refund.note}")
+        with override(settings.LANGUAGE_CODE):  # the history is for all staff
+            page.log_change(request, form.purchase, f"{form.done} {refund.amount}: {refund.note}")
         page.message_user(request, *_outcome(refund, form))
 
 

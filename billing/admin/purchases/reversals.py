@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 from unfold.decorators import display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -145,7 +147,8 @@ class ReversalAdmin(ReadOnlyAdmin):
         except (BillingError, ValueError) as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
-            self.log_change(request, row, f"Entered the amount: {money}")
+            with override(settings.LANGUAGE_CODE):  # the history is for all staff
+                self.log_change(request, row, f"Entered the amount: {money}")
             message = _("Amount set to %s.") % money
             self.message_user(request, message, messages.SUCCESS)
         return back_to(request, row)
