@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from opentelemetry.sdk import environment_variables
+from procrastinate.contrib.django import app
 
 from billing.checkout.closing import Finding
 from billing.inbox.models import InboxEvent
@@ -184,6 +185,12 @@ def test_every_command_is_documented() -> None:
     for module in modules:
         name = module.__name__.rsplit(".", 1)[1]
         assert re.search(rf"^\| `{name}\b", OPERATE, re.MULTILINE), name
+
+
+def test_the_table_of_jobs_names_exactly_those_that_exist() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \|[^|]+\|[^|]+\|$", section(OPERATE, "Processes"), re.MULTILINE)
+    listed = {name for row in rows for name in in_code(row) if "." in name}
+    assert listed == {name for name in app.tasks if not name.startswith(("procrastinate.", "builtin:"))}
 
 
 def test_every_error_code_of_the_api_is_documented() -> None:
