@@ -10,6 +10,7 @@ from pathlib import Path
 from dev.cluster.whole import FOLDER, WEB, WORKERS, Cluster
 from dev.trial.log import now
 
+KILLED_PRIMARY = "the primary was killed"
 # What the new release adds to the database. The old one runs on it, as it does not know it.
 MIGRATION = '''"""Add a column that the old release doesn't know, as an upgrade would."""
 
@@ -53,7 +54,7 @@ class Faults:
             "a worker was killed": self.kill_worker,
             "PgBouncer was killed": self.kill_pgbouncer,
             "Redis was killed": self.kill_redis,
-            "the primary was killed": self.kill_primary,
+            KILLED_PRIMARY: self.kill_primary,
             "a new release was rolled out": self.upgrade,
             "a standby was killed": self.kill_standby,
         }

@@ -6,7 +6,6 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Event, Thread
 from typing import Any
 
@@ -23,19 +22,28 @@ PAUSE_AFTER_FAILURE_S = 0.2
 BUYERS = ("buyer", "buyer2")
 PATIENCE_S = 120
 TOKEN_LASTS_S = 200
+CAPTURED = "1.5"
+# A hold, its capture and a look, each with a last attempt that begins just before its time is up.
+LONGEST_CALL_S = 3 * (PATIENCE_S + TIMEOUT_S)
 
 
-class Gone(Exception):
-    """The trial is over."""
+class Unexpected(Exception):
+    """An answer that should never come, or none in time."""
+
+
+def expect(what: str, answer: requests.Response, status: int) -> requests.Response:
+    """Return the answer. Raises Unexpected if it has another status."""
+    if answer.status_code != status:
+        raise Unexpected(f"{what}: {answer.status_code} {answer.text[:200]}")
+    return answer
 
 
 class Caller:
     """One thread's session with the site."""
 
-    def __init__(self, site: str, log: Log, over: Event) -> None:
+    def __init__(self, site: str, log: Log) -> None:
         self.site = site
         self.log = log
-        self.over = over
         self.session = requests.Session()
         self.session.headers["Accept-Language"] = "en"
 
@@ -51,19 +59,22 @@ class Caller:
         return answer
 
     def until_answered(self, kind: str, method: str, path: str, **request: Any) -> requests.Response:
-        """Repeat it until it is answered with anything but a failure. Raises Gone when that takes too long."""
+        """Repeat it until it is answered with anything but a failure. Raises Unexpected when that takes too long."""
         deadline = now() + PATIENCE_S
         while now() < deadline:
             answer = self.once(kind, method, path, **request)
             if answer is not None and answer.status_code < 500 and answer.status_code != 429:
                 return answer
             time.sleep(PAUSE_AFTER_FAILURE_S)
-        self.log.note_oddity(f"{kind}: no answer within {PATIENCE_S} s")
-        raise Gone
+        raise Unexpected(f"{kind}: no answer within {PATIENCE_S} s")
 
 
 class Load:
-    """Threads that call the site, each so many times a second, until they are stopped."""
+    """Threads that call the site, each so many times a second, until they are stopped.
+
+    Whatever a call shouldn't have answered or raised is noted as an oddity, and its thread goes on. ``planned`` says
+    how many requests of a kind should succeed in a second if the site answered at once.
+    """
 
     def __init__(self, site: str, sandbox: str, key: str, accounts: list[str], log: Log) -> None:
         self.site = site
@@ -73,31 +84,44 @@ class Load:
         self.authorization = {"Authorization": f"Bearer {key}"}
         self._over = Event()
         self._threads: list[Thread] = []
+        self.planned: dict[str, float] = {}
 
     def start(self, *, spenders: int, a_second: float) -> None:
         for _ in range(spenders):
-            self._run(self._spend, 1 / a_second)
-        self._run(self._hold_and_capture, 1.0)
-        self._run(self._read, 0.5)
+            self._run(self._spend, 1 / a_second, "spend")
+        self._run(self._hold_and_capture, 1.0, "hold", "capture", "own entries")
+        self._run(self._read, 0.5, "read", "read")
         for name in BUYERS:
-            self._run(self._buyer(name), 2.0)
+            self._run(self._buyer(name), 2.0, "purchase")
 
     def stop(self) -> None:
-        """End it when each thread has finished what it is doing."""
-        self._over.set()
+        """End it when each thread has finished what it is doing; one that ended before, or never does, is an oddity."""
         for thread in self._threads:
-            thread.join()
+            if not thread.is_alive():
+                self.log.note_oddity(f"{thread.name}: the thread ended before it was stopped")
+        self._over.set()
+        deadline = now() + LONGEST_CALL_S
+        for thread in self._threads:
+            thread.join(max(0, deadline - now()))
+            if thread.is_alive():
+                self.log.note_oddity(f"{thread.name}: the thread hangs")
 
-    def _run(self, do: Callable[[Caller], None], every_s: float) -> None:
-        thread = Thread(target=self._repeat, args=(do, every_s), daemon=True)
+    def _run(self, do: Callable[[Caller], None], every_s: float, *kinds: str) -> None:
+        for kind in kinds:
+            self.planned[kind] = self.planned.get(kind, 0) + 1 / every_s
+        thread = Thread(target=self._repeat, args=(do, every_s, kinds[0]), name=kinds[0], daemon=True)
         self._threads.append(thread)
         thread.start()
 
-    def _repeat(self, do: Callable[[Caller], None], every_s: float) -> None:
-        caller = Caller(self.site, self.log, self._over)
+    def _repeat(self, do: Callable[[Caller], None], every_s: float, name: str) -> None:
+        caller = Caller(self.site, self.log)
         while not self._over.wait(random.uniform(0.5, 1.5) * every_s):  # noqa: S311
-            with suppress(Gone):
+            try:
                 do(caller)
+            except Unexpected as oddity:
+                self.log.note_oddity(str(oddity))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the trial fails, and the load goes on
+                self.log.note_oddity(f"{name}: {type(error).__name__}: {error}")
 
     # --- What they do -----------------------------------------------------------------------------------------
 
@@ -105,41 +129,32 @@ class Load:
         account, key = random.choice(self.accounts), f"s-{uuid.uuid4()}"  # noqa: S311
         amount = f"0.{random.randint(1, 99):02}"  # noqa: S311
         answer = self._post(caller, "spend", SPENDS, key, {"account": account, "amount": amount})
-        if answer.status_code == 201:
-            self.log.acknowledge_spend(account, key, amount)
-        else:
-            self.log.note_oddity(f"spend: {answer.status_code} {answer.text[:200]}")
+        expect("spend", answer, 201)
+        self.log.acknowledge_spend(account, key, amount)
 
     def _hold_and_capture(self, caller: Caller) -> None:
         account, key = random.choice(self.accounts), f"h-{uuid.uuid4()}"  # noqa: S311
         body = {"account": account, "amount": "5", "expires_in": 3600}
-        held = self._post(caller, "hold", HOLDS, key, body)
-        if held.status_code != 201:
-            self.log.note_oddity(f"hold: {held.status_code} {held.text[:200]}")
-            return
-        path = f"{HOLDS}/{held.json()['id']}/capture"
-        captured = self._post(caller, "capture", path, key, {"amount": "1.5"})
-        if captured.status_code == 201:
-            self.log.acknowledge_spend(account, key, "1.5")
-            self._look_for(caller, account, key)
-        else:
-            self.log.note_oddity(f"capture: {captured.status_code} {captured.text[:200]}")
+        held = expect("hold", self._post(caller, "hold", HOLDS, key, body), 201).json()
+        self.log.acknowledge_hold(account, key, held["id"])
+        path = f"{HOLDS}/{held['id']}/capture"
+        expect("capture", self._post(caller, "capture", path, key, {"amount": CAPTURED}), 201)
+        self.log.acknowledge_spend(account, key, CAPTURED)
+        self._look_for(caller, account, key)
 
     def _look_for(self, caller: Caller, account: str, key: str) -> None:
         """Who wrote something sees it, whichever server answers."""
         path = f"/api/v1/credits/accounts/{account}/entries?limit=200"
-        entries = caller.until_answered("own entries", "GET", path, headers=self.authorization).json()[
-            "entries"
-        ]
+        answer = caller.until_answered("own entries", "GET", path, headers=self.authorization)
+        entries = expect("own entries", answer, 200).json()["entries"]
         if key not in {entry["key"] for entry in entries}:
-            self.log.note_oddity(f"capture {key} was acknowledged, and isn't among the newest entries")
+            raise Unexpected(f"capture {key} was acknowledged, and isn't among the newest entries")
 
     def _read(self, caller: Caller) -> None:
         account = random.choice(self.accounts)  # noqa: S311
         for path in ("entries", "balance"):
-            caller.until_answered(
-                "read", "GET", f"/api/v1/credits/accounts/{account}/{path}", headers=self.authorization
-            )
+            where = f"/api/v1/credits/accounts/{account}/{path}"
+            expect("read", caller.until_answered("read", "GET", where, headers=self.authorization), 200)
 
     def _post(
         self, caller: Caller, kind: str, path: str, key: str, body: dict[str, Any]
@@ -162,21 +177,19 @@ class Load:
         bought = caller.until_answered(
             "purchase", "POST", f"{BILLING}/purchase", json={"package_code": "starter"}, headers=headers
         )
-        if bought.status_code != 201:
-            # Its first request died with the server that had it. The sweep closes it; nothing was paid.
-            if bought.status_code != 409:
-                self.log.note_oddity(f"purchase: {bought.status_code} {bought.text[:200]}")
-            return
-        session = bought.json()["session_id"]
+        if bought.status_code == 409 and bought.json()["code"] == "purchase_in_progress":
+            return  # Its first request died with the server that had it. The sweep closes it; nothing was paid.
+        order = expect("purchase", bought, 201).json()
         paid = requests.post(
-            f"{self.sandbox}/_sandbox/checkout/sessions/{session}/pay", json={"card": CARD}, timeout=TIMEOUT_S
+            f"{self.sandbox}/_sandbox/checkout/sessions/{order['session_id']}/pay",
+            json={"card": CARD},
+            timeout=TIMEOUT_S,
         )
-        paid.raise_for_status()
-        self.log.acknowledge_purchase(bought.json()["purchase_id"], session)
+        expect("payment", paid, 200)
+        self.log.acknowledge_purchase(order["purchase_id"], order["session_id"])
 
     def _token(self, name: str) -> str:
         answer = requests.post(
             f"{self.sandbox}/_sandbox/openid/token", json={"username": name}, timeout=TIMEOUT_S
         )
-        answer.raise_for_status()
-        return str(answer.json()["access_token"])
+        return str(expect("token", answer, 200).json()["access_token"])

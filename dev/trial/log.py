@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -41,6 +42,7 @@ class Log:
         self._lock = Lock()
         self.attempts: list[Attempt] = []
         self.spends: dict[tuple[str, str], str] = {}  # (account, key): amount
+        self.holds: dict[tuple[str, str], str] = {}  # (account, key): id
         self.purchases: dict[str, str] = {}  # id: session
         self.oddities: list[str] = []
 
@@ -52,6 +54,10 @@ class Log:
         with self._lock:
             self.spends[account, key] = amount
 
+    def acknowledge_hold(self, account: str, key: str, hold: str) -> None:
+        with self._lock:
+            self.holds[account, key] = hold
+
     def acknowledge_purchase(self, purchase: str, session: str) -> None:
         with self._lock:
             self.purchases[purchase] = session
@@ -61,15 +67,22 @@ class Log:
         with self._lock:
             self.oddities.append(text)
 
+    def count_successes(self) -> Counter[str]:
+        """Return how often each kind of request succeeded; a purchase only counts once it is paid."""
+        done = Counter(attempt.kind for attempt in self.attempts if attempt.succeeded)
+        done["purchase"] = len(self.purchases)
+        return done
+
     def seconds_without_writes(self, since: float, until: float) -> float:
-        """Return the longest time in this window in which no spend was acknowledged."""
-        moments = sorted(
-            attempt.answered_at
-            for attempt in self.attempts
-            if attempt.kind == "spend" and attempt.succeeded and since - 5 <= attempt.answered_at <= until
+        """Return the longest time without an acknowledged spend that reaches into this window, in full length."""
+        answers = sorted(attempt.answered_at for attempt in self.attempts)
+        if not answers:
+            return until - since
+        spends = sorted(each.answered_at for each in self.attempts if each.kind == "spend" and each.succeeded)
+        gaps = pairwise([answers[0], *spends, answers[-1]])
+        return max(
+            (later - earlier for earlier, later in gaps if earlier <= until and later >= since), default=0
         )
-        inside = [since, *(moment for moment in moments if moment > since), until]
-        return max(later - earlier for earlier, later in pairwise(inside))
 
     def failures_outside(self, windows: Iterable[tuple[float, float]]) -> list[Attempt]:
         """Return the failed attempts that no window overlaps."""

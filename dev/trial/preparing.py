@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from decimal import Decimal
+from typing import Any
 
 FUNDS = Decimal(1_000_000)
 
@@ -16,6 +17,11 @@ def main(accounts: int) -> None:
     import django
 
     django.setup()
+    print(json.dumps(prepare(accounts)))
+
+
+def prepare(accounts: int) -> dict[str, Any]:
+    """Create it, and return it: ``key`` and ``accounts``. Needs Django to be set up."""
     from accounts.clients.api_keys import create_key
     from accounts.clients.models import ApiClient, Scope
     from accounts.models import User
@@ -31,7 +37,7 @@ def main(accounts: int) -> None:
         grant(account.pk, FUNDS, kind=Entry.Kind.PROMOTION, key="funds", promotional=True)
         ids.append(str(account.pk))
     client = ApiClient.objects.create(name="Trial", oidc_client_id="trial", scopes=[Scope.READ, Scope.SPEND])
-    print(json.dumps({"key": create_key(client, name="trial").secret, "accounts": ids}))
+    return {"key": create_key(client, name="trial").secret, "accounts": ids}
 
 
 if __name__ == "__main__":

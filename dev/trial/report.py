@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dev.trial.log import Attempt, Log
+from dev.trial.promotions import Promotion
 from dev.trial.proof import Findings
-
-
-@dataclass(frozen=True)
-class Promotion:
-    """From when a primary was killed; how long no spend was acknowledged, and how many requests failed meanwhile."""
-
-    seconds_without_writes: float
-    failed: int
 
 
 def report(

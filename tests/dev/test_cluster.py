@@ -9,11 +9,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from dev.cluster import failover, haproxy
+from dev.cluster import failover
 from dev.cluster.failover import NoSafeStandby
 from dev.cluster.postgres import Server, follow_each_other
 from dev.demo import free_port
-from tests.support.served import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +93,3 @@ def test_nobody_is_promoted_while_a_standby_may_know_more(servers: list[Server])
     with pytest.raises(NoSafeStandby):
         failover.replace(one, servers)
     assert not three.takes_writes()
-
-
-def test_the_documented_proxy_is_the_one_that_is_tried() -> None:
-    page = (ROOT / "docs/scale.md").read_text()
-    documented = page.split("## HAProxy\n\n```\n")[1].split("\n```")[0].replace("credits.example.com", "localhost")
-    tried = haproxy.CONFIGURATION.format(folder="", port=0, webhook=haproxy.WEBHOOK, servers="")
-    assert set(documented.splitlines()) <= {line.strip() for line in tried.splitlines()}
