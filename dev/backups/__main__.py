@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dev.cluster.postgres import Server, ServerError
+from dev.backups.page import archiving
+from dev.cluster.postgres import Server, ServerError, give_to_postgres
 from dev.demo import free_port
 
 Say = Callable[[str], None]
@@ -46,7 +47,10 @@ def main() -> int:
 
 def _rehearse(server: Server, folder: Path, stripe_url: str, say: Say, asked: argparse.Namespace) -> int:
     say("Starting PostgreSQL, which archives its log")
-    server.archive_to(folder / "wal")
+    for name in ("wal", "base"):
+        (folder / name).mkdir()
+        give_to_postgres(folder / name)
+    server.more = archiving(folder)
     server.create()
     server.start()
     server.create_database("credits", "credits")

@@ -1,7 +1,8 @@
 """Rehearse the loss of the database: sell and spend, back up, go on, lose everything, restore, and put it right.
 
-What docs/backups.md tells to do is done here, on PostgreSQL servers of its own, with the local Stripe, which goes on
-after the moment to which the database is restored. A step that doesn't give what it must ends the rehearsal.
+What docs/backups.md tells to do is done here, by its own commands, on PostgreSQL servers of its own, with the local
+Stripe, which goes on after the moment to which the database is restored. A step that doesn't give what it must ends the
+rehearsal.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from pathlib import Path
 
 from accounts.models import User
 from dev.backups import shop
+from dev.backups.page import commands
 from dev.backups.shop import Spending, Stripe
-from dev.cluster.postgres import Server, program
+from dev.cluster.postgres import Server, ServerError, give_to_postgres, program, run_script
+from dev.demo import free_port
 
 PACKAGE = "starter"
 # Mary has a package, spends this much of it, and has it bought again below the threshold.
@@ -41,7 +44,7 @@ class Rehearsal:
         self, server: Server, folder: Path, stripe: Stripe, say: Callable[[str], None], filler_mb: int = 0
     ) -> None:
         self.server, self.stripe, self.say = server, stripe, say
-        self.backup, self.archive, self.grants = folder / "base", folder / "wal", folder / "lost.csv"
+        self.folder, self.grants = folder, folder / "lost.csv"
         self.filler_mb = filler_mb
         self.spent = 0
 
@@ -78,6 +81,8 @@ class Rehearsal:
         self.stripe.refund(self._payment_of(refunded))
         gap = self._spend(ada, grace)
         gap_head = self._head()
+        self._archive_everything()
+        self._try_the_backup(moment)
         self._lose_everything()
 
         self._restore(moment)
@@ -121,8 +126,14 @@ class Rehearsal:
 
     def _back_up(self) -> None:
         begun = time.monotonic()
-        self.server.back_up(self.backup)
-        self.say(f"Base backup of {_megabytes(self.backup):,.0f} MB in {time.monotonic() - begun:.1f} s")
+        nightly = {"/backup/": f"{self.folder}/", "postgresql://backup@db:5432/postgres": self.server.url()}
+        script = commands("pg_basebackup", nightly)
+        if not verifies():
+            script = script.replace("pg_verifybackup", "true pg_verifybackup")
+            self.say("This PostgreSQL's pg_verifybackup doesn't run, so the base backup isn't verified")
+        run_script(script, {})
+        size, took = _megabytes(self.folder / "base"), time.monotonic() - begun
+        self.say(f"Base backup of {size:,.0f} MB in {took:.1f} s")
 
     def _head(self) -> str:
         status, said = shop.run("check_ledger")
@@ -132,25 +143,58 @@ class Rehearsal:
     def _payment_of(self, session_id: str) -> str:
         return str(self.stripe.session(session_id)["payment_intent"])
 
-    def _lose_everything(self) -> None:
+    def _archive_everything(self) -> None:
         self.server.value("SELECT pg_switch_wal()")
         waiting = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%%.ready'"
         while self.server.value(waiting):
             time.sleep(0.05)
+
+    def _try_the_backup(self, moment: datetime) -> None:
+        """Restore beside the running server, as one tries one's own backup."""
+        scratch = Server("scratch", self.folder / "scratch", free_port())
+        scratch.folder.mkdir()
+        give_to_postgres(scratch.folder)
+        own = {"/scratch": str(scratch.folder), "5433": str(scratch.port)}
+        wanted = {"<the latest>": self._base(), "<an hour ago, with its offset>": moment.isoformat()}
+        run_script(commands("/scratch/data", {**wanted, **own, "/backup/": f"{self.folder}/"}), {})
+        try:
+            _wait_for_the_end_of_recovery(scratch)
+            with scratch.connect("credits") as connection:
+                newest = connection.execute("SELECT max(created_at) FROM credits_entry").fetchone()
+            must(
+                newest is not None and newest[0] <= moment,
+                "the scratch server has what was there at the moment",
+            )
+        finally:
+            scratch.stop()
+        self.say("Tried the backup on a scratch server: it has what was there at the moment")
+
+    def _lose_everything(self) -> None:
         shop.forget_connections()
         self.server.kill()
-        shutil.rmtree(self.server.data)
+        for path in self.server.data.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         self.say("Lost: the server was killed, and its data folder deleted")
 
     # --- After ------------------------------------------------------------------------------------------------
 
     def _restore(self, moment: datetime) -> None:
         begun = time.monotonic()
-        self.server.restore(self.backup, self.archive, moment)
-        took, size = time.monotonic() - begun, _megabytes(self.server.data) + _megabytes(self.archive)
+        wanted = {
+            "<the last before the moment>": self._base(),
+            "2026-11-29 11:32:16.726+00": moment.isoformat(),
+        }
+        script = commands('"$PGDATA"', {**wanted, "/backup/": f"{self.folder}/"})
+        run_script(script, {"PGDATA": str(self.server.data)})
+        _wait_for_the_end_of_recovery(self.server)
+        took, size = time.monotonic() - begun, _megabytes(self.server.data) + _megabytes(self.folder / "wal")
         self.say(
             f"Restored in {took:.1f} s: {size:,.0f} MB of data and log, {took / size * 1024:.0f} s for each GB"
         )
+
+    def _base(self) -> str:
+        (base,) = (self.folder / "base").iterdir()
+        return base.name
 
     def _check_heads(self, kept: str, later: str) -> None:
         status, said = shop.run("check_ledger", f"--since={kept}")
@@ -213,6 +257,21 @@ class Rehearsal:
 
 def _megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
+
+
+def _wait_for_the_end_of_recovery(server: Server) -> None:
+    while not server.takes_writes():
+        must(server.process_id() is not None, f"{server.name} runs")
+        time.sleep(0.05)
+
+
+def verifies() -> bool:
+    """Return whether pg_verifybackup runs at all: the wheel's crashes, even if only asked for its version."""
+    try:
+        run_script("pg_verifybackup --version", {})
+    except ServerError:
+        return False
+    return True
 
 
 def copy_database(url: str, server: Server, database: str) -> None:

@@ -10,12 +10,12 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ class Server:
         }
         text = "".join(f"{name} = '{value}'\n" for name, value in lines.items())
         (self.data / "cluster.conf").write_text(text)
-        _give_to_postgres(self.data / "cluster.conf")
+        give_to_postgres(self.data / "cluster.conf")
 
     def follow(self, primary: Server, servers: Sequence[Server]) -> None:
         """Become a standby by a base backup of ``primary``, which follows whichever of ``servers`` takes writes."""
@@ -123,7 +123,7 @@ class Server:
 
     def start_as_standby(self) -> None:
         (self.data / "standby.signal").touch()
-        _give_to_postgres(self.data / "standby.signal")
+        give_to_postgres(self.data / "standby.signal")
         self.start()
 
     def start(self) -> None:
@@ -157,43 +157,6 @@ class Server:
         # Until its parent has noticed, its number looks alive to the next start.
         for lock in (self.data / "postmaster.pid", self.folder / f".s.PGSQL.{self.port}.lock"):
             lock.unlink(missing_ok=True)
-
-    def archive_to(self, archive: Path) -> None:
-        """Copy each finished file of its log into a folder, from its next start on."""
-        archive.mkdir(parents=True, exist_ok=True)
-        _give_to_postgres(archive)
-        command = f"test ! -f {archive}/%f && cp %p {archive}/%f.part && mv {archive}/%f.part {archive}/%f"
-        self.more = {**self.more, "archive_mode": "on", "archive_command": command}
-
-    def back_up(self, folder: Path) -> None:
-        """Write a base backup into a new folder, without the log that it needs: the archive has that.
-
-        It isn't verified: the wheel's pg_verifybackup crashes, even if only asked for its version.
-        """
-        folder.mkdir(parents=True)
-        _give_to_postgres(folder)
-        _run("pg_basebackup", "-d", self.url(), "-D", str(folder), "-X", "none", "-c", "fast")
-
-    def restore(self, backup: Path, archive: Path, moment: datetime) -> None:
-        """Start from a base backup and the archived log, as everything was at a moment, and take writes."""
-        self._make_folder()
-        shutil.copytree(backup, self.data)
-        for path in (self.data, *self.data.rglob("*")):
-            _give_to_postgres(path)
-        self.data.chmod(0o700)
-        target = {
-            "restore_command": f"cp {archive}/%f %p",
-            "recovery_target_time": moment.isoformat(),
-            "recovery_target_action": "promote",
-        }
-        self.configure(target)
-        (self.data / "recovery.signal").touch()
-        _give_to_postgres(self.data / "recovery.signal")
-        self.start()
-        while not self.takes_writes():
-            if self.process_id() is None:
-                raise ServerError(f"{self.name} ended:\n{self.log.read_text(errors='replace')[-2000:]}")
-            time.sleep(0.05)
 
     def promote(self) -> None:
         """Make the standby the primary, and wait until it takes writes."""
@@ -233,7 +196,7 @@ class Server:
 
     def _make_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        _give_to_postgres(self.folder)
+        give_to_postgres(self.folder)
 
 
 def follow_each_other(servers: Sequence[Server], synchronous: bool = True) -> None:
@@ -274,7 +237,8 @@ def system_user() -> str | None:
     return "pgserver"
 
 
-def _give_to_postgres(path: Path) -> None:
+def give_to_postgres(path: Path) -> None:
+    """Make PostgreSQL's user the owner, if that isn't whoever runs this."""
     if (user := system_user()) is not None:
         if path.is_dir():
             _wheel().ensure_prefix_permissions(path)
@@ -299,6 +263,33 @@ def _run(name: str, *arguments: str) -> None:
     )
     if done.returncode:
         raise ServerError(f"{name} failed: {(done.stderr or '').strip() or done.returncode}")
+
+
+def run_script(script: str, environment: Mapping[str, str]) -> str:
+    """Run bash commands as PostgreSQL's user, with its programs first on the path. Returns what they print.
+
+    Raises:
+        ServerError: they failed; the message is what they printed.
+    """
+    folder = Path(program("pg_ctl")).parent
+    if system_user() is not None:
+        _wheel().ensure_prefix_permissions(folder)
+    with tempfile.TemporaryFile("w+") as output:  # a server that is started would keep a pipe open
+        done = subprocess.run(
+            ["bash", "-c", script],
+            user=system_user(),
+            env={"PATH": f"{folder}:{os.environ.get('PATH', os.defpath)}", **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            start_new_session=True,
+        )
+        output.seek(0)
+        said = output.read()
+    if done.returncode:
+        raise ServerError(f"{script}\nfailed with {done.returncode}: {said}")
+    return said
 
 
 def _children(process_id: int) -> list[int]:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 STEPS = (
     "Base backup of",
+    "Tried the backup on a scratch server: it has what was there at the moment",
     "Lost: ",
     "Restored in",
     "All automatic top-ups are suspended",
