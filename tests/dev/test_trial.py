@@ -146,9 +146,11 @@ def answering(status: int, body: str) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize(
@@ -165,8 +167,10 @@ def test_whatever_is_unexpected_is_an_oddity_and_the_load_goes_on(
     with answering(status, body) as site:
         load = Load(site, site, "key", ["account"], log)
         load.start(spenders=1, a_second=10)
-        wait_for(lambda: set(log.oddities) >= oddities and log.oddities.count(min(oddities)) > 1)
-        load.stop()
+        try:
+            wait_for(lambda: set(log.oddities) >= oddities and log.oddities.count(min(oddities)) > 1)
+        finally:
+            load.stop()
     assert not [oddity for oddity in log.oddities if "thread" in oddity]
 
 

@@ -1,7 +1,7 @@
 """The nightly commands of docs/backups.md keep a good backup whatever fails, and archiving goes on after a crash.
 
-`test_restore.py` runs them, and those that restore, with PostgreSQL. Here scripts take the place of its programs: what is
-tested is what the commands make of a failure.
+`test_restore.py` runs them, and those that restore, with PostgreSQL. Here scripts take the place of its programs: what
+is tested is what the commands make of a failure.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def test_a_good_night_leaves_what_is_not_old_and_the_log_from_the_oldest_on(fold
 
 @pytest.mark.parametrize("program", ["pg_basebackup", "pg_verifybackup"])
 def test_a_night_that_fails_deletes_nothing_and_says_so(folder: Path, program: str) -> None:
-    make_program(folder, program, "exit 1")
+    made = (folder / "bin" / program).read_text()
+    make_program(folder, program, f"{made}\nexit 1")  # at its very end
 
     assert run(folder, "pg_basebackup") != 0
     good = [name for name in bases(folder) if name.endswith("Z")]
