@@ -113,6 +113,11 @@ def test_another_archive_than_the_pinned_one_is_not_unpacked(folder: Path, tmp_p
 # --- The realm ------------------------------------------------------------------------------------------------------
 
 
+def test_only_the_demos_passwords_may_be_short() -> None:
+    assert read_realm()["passwordPolicy"] == "length(12)"
+    assert demo_realm()["passwordPolicy"] == ""
+
+
 def walk(value: Any) -> Iterator[tuple[str, Any]]:
     """Each name in the file, with its value."""
     if isinstance(value, dict):
