@@ -7,7 +7,8 @@ from typing import cast
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
-from django_prometheus.middleware import PrometheusAfterMiddleware
+
+from core.monitoring.requests import CountRequests
 
 SERVICES = "/api/v1/credits/"
 
@@ -22,7 +23,7 @@ class ServiceFastPath:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.pages = get_response
-        self.metrics = PrometheusAfterMiddleware(_call_view)
+        self.metrics = CountRequests(_call_view)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path_info.startswith(SERVICES):

@@ -107,7 +107,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "core.monitoring.requests.CountResponses",
     "config.middleware.ForwardedHeaders",
     "config.middleware.KnownHosts",
     "django.middleware.security.SecurityMiddleware",
@@ -131,7 +131,7 @@ MIDDLEWARE = [
     "accounts.sign_in.resuming.ResumeForms",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
+    "core.monitoring.requests.CountRequests",
 ]
 if TRACING:  # first: every other line that is logged belongs to the trace
     MIDDLEWARE.insert(0, "core.tracing.requests.TraceRequests")

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from core.routine_requests import is_routine
 from core.tracing.spans import Kind, Span, span
 from core.tracing.starting import start_tracing
 
-# Asked for all the time, and nothing that anybody would look up.
-UNTRACED = ("/health/", "/metrics", "/static/")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -25,7 +24,7 @@ class TraceRequests:
         start_tracing()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith(UNTRACED):
+        if is_routine(request):  # nothing that anybody would look up
             return self.get_response(request)
         method = request.method if request.method in METHODS else "_OTHER"
         attributes = {"http.request.method": method, "url.scheme": request.scheme or ""}
