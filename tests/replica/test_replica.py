@@ -21,6 +21,7 @@ from core.database.replica.own_writes import COOKIE
 from core.database.replica.reading import reading_from_replica
 from core.database.replica.routing import PRIMARY, REPLICA, WriteWhileReading
 from core.database.statements import select
+from core.monitoring.models import LastRun
 from credits.adjustments.models import Adjustment
 from credits.ledger.models import Account, Entry
 from credits.ledger.selectors import standing_of_account
@@ -276,3 +277,4 @@ def test_commands_may_read_from_the_replica(
         UserFactory.create()
         call_command("check_ledger", "--replica", "--quiet")
     assert "reading from the primary" in capsys.readouterr().err
+    assert set(LastRun.objects.values_list("pk", flat=True)) == {"check_ledger --replica", "check_ledger"}

@@ -9,11 +9,11 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, transaction
 
 from core.database.replica.commands import add_replica_option, reading_where_asked
-from core.database.replica.routing import reading_connection, reading_place
+from core.database.replica.routing import PRIMARY, reading_connection, reading_place
 from credits.ledger.models import Account, Entry, Lot
 from credits.proof.chain import Head, head_at, parse_head, take_head
 from credits.proof.checking import INVARIANTS, find_violations
-from credits.proof.recording import note_proof
+from credits.proof.recording import Variant, note_proof
 
 
 class Command(BaseCommand):
@@ -36,9 +36,11 @@ class Command(BaseCommand):
         self, *args: Any, quiet: bool, since: Head | None, replica: bool = False, **options: Any
     ) -> None:
         with reading_where_asked(self, replica):
+            # While the replica is away, it is the primary that is proven.
+            variant = Variant(of_replica=reading_place() != PRIMARY, with_history=since is not None)
             found = self._violations(since)
             counts = "" if quiet or found else _counts()
-        self._record(found)
+        self._record(found, variant)
         if found:
             self.stderr.write(f"The ledger check failed: {found} violation(s).")
             sys.exit(1)
@@ -46,12 +48,12 @@ class Command(BaseCommand):
             self.stdout.write(f"The ledger is intact: {len(INVARIANTS)} invariants hold over {counts}.")
             self.stdout.write(f"head {take_head()}")
 
-    def _record(self, found: int) -> None:
+    def _record(self, found: int, variant: Variant) -> None:
         """Record the run for monitoring. Where this database can't be written, as in a scratch copy, the check counts
         all the same.
         """
         try:
-            note_proof(found)
+            note_proof(found, variant)
         except DatabaseError as error:
             self.stderr.write(f"This run couldn't be recorded for monitoring: {str(error).strip()}")
 
