@@ -59,14 +59,17 @@ class WebhookView(APIView):
         return Response({"received": True})
 
     def take_in(self, request: Request) -> None:
-        with counting_delivery() as delivery:
+        signature = request.headers.get("Stripe-Signature", "")
+        with counting_delivery(provider().is_signature(signature)) as delivery:
             check_sender(client_address(request))
             try:
-                event = provider().verify_event(_body(request), request.headers.get("Stripe-Signature", ""))
+                event = provider().verify_event(_body(request), signature)
             except UnreadableEvent as error:
+                delivery.is_verified = True
                 params = error.params
                 delivery.status = keep_unreadable(params["key"], params["payload"], error.message)
             else:
+                delivery.is_verified = True
                 delivery.status = receive_event(event)
 
 

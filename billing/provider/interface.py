@@ -320,6 +320,9 @@ class Provider(Protocol):
     def is_listed_sender(self, address: str) -> bool:
         """Return whether the provider lists the address as one that it sends events from."""
 
+    def is_signature(self, signature: str) -> bool:
+        """Return whether this has a signature's form. Whose it is, `verify_event` says."""
+
     def verify_event(self, payload: bytes, signature: str) -> ProviderEvent:
         """Return a delivered event, once its signature is verified. Raises `WebhookRefused`, `UnreadableEvent`."""
 

@@ -58,7 +58,7 @@ from billing.stripe.objects.payments import (
 from billing.stripe.objects.reversals import read_balance_movement, read_dispute, read_refund
 from billing.stripe.objects.subscriptions import read_listed_invoice, read_subscription, read_subscription_ref
 from billing.stripe.portal import open_portal
-from billing.stripe.signatures import verify_event
+from billing.stripe.signatures import is_signature, verify_event
 from billing.stripe.subscriptions import (
     change_price,
     charge_subscription_to,
@@ -97,6 +97,7 @@ __all__ = [
     "invoices_page",
     "is_listed_sender",
     "is_mirrored",
+    "is_signature",
     "list_methods",
     "list_refunds",
     "list_sessions",

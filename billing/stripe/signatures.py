@@ -47,6 +47,11 @@ def verify_event(payload: bytes, signature: str) -> ProviderEvent:
         raise _unreadable(payload, error.message) from error
 
 
+def is_signature(signature: str) -> bool:
+    """Return whether this has the form of Stripe's signature header: a time and a signature."""
+    return not _missing_part(signature)
+
+
 def _unreadable(payload: bytes, reason: str) -> UnreadableEvent:
     text = storable(payload[:LONGEST_KEPT].decode("utf-8", "replace"))
     return UnreadableEvent(reason, key=f"unreadable_{digest(payload)}", payload={"text": text})
@@ -54,16 +59,21 @@ def _unreadable(payload: bytes, reason: str) -> UnreadableEvent:
 
 def _failed_check(payload: bytes, signature: str) -> str:
     """Return the name of the first check that fails with every secret."""
+    if missing := _missing_part(signature):
+        return missing
+    secrets = settings.STRIPE_WEBHOOK_SECRETS
+    is_genuine = any(_is_signed(payload, signature, secret, tolerance=None) for secret in secrets)
+    return "too_old" if is_genuine else "wrong_signature"
+
+
+def _missing_part(signature: str) -> str:
+    """Return the name of the check that the header fails by its form alone; empty if it has all parts."""
     if not signature:
         return "no_header"
     parts = dict(part.split("=", 1) for part in signature.split(",") if "=" in part)
     if not parts.get("t", "").isdecimal():
         return "no_timestamp"
-    if "v1" not in parts:
-        return "no_signature"
-    secrets = settings.STRIPE_WEBHOOK_SECRETS
-    is_genuine = any(_is_signed(payload, signature, secret, tolerance=None) for secret in secrets)
-    return "too_old" if is_genuine else "wrong_signature"
+    return "" if "v1" in parts else "no_signature"
 
 
 def _is_signed(
