@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.setup.webhook_endpoint import WebhookEndpoint, is_our_address, list_endpoints
+from billing.setup.webhook_events import missing_events
 from core.monitoring.health import register_check
 from core.monitoring.last_runs import last_runs, note_run
 from core.monitoring.models import LastRun
@@ -18,11 +19,12 @@ from core.monitoring.readings import gauge, labelled, register_reader
 log = structlog.get_logger(__name__)
 
 ENDPOINT = "webhook_endpoint"
-# What can be wrong, in short codes, and in words.
+# What can be wrong, in short codes, and in words; the worst first.
 PROBLEMS = {
     "missing": "Stripe has no webhook endpoint with our URL",
     "disabled": "the webhook endpoint is disabled at Stripe",
     "api_version": "the webhook endpoint has another API version",
+    "events": "the webhook endpoint doesn't send all events that we need",
     "unreadable": "the key may not read webhook endpoints",
 }
 
@@ -51,17 +53,22 @@ def look_at_endpoint() -> list[str]:
 
 
 def problems_of(endpoints: list[WebhookEndpoint]) -> list[str]:
-    """Return what is wrong with the endpoints at our address. One that is right is enough."""
+    """Return what is wrong with the endpoints at our address. One that is right is enough; else the best one counts."""
     if not endpoints:
         return ["missing"]
-    found = [_problems_of_one(endpoint) for endpoint in endpoints]
-    return min(found, key=len)
+    return min((_problems_of_one(endpoint) for endpoint in endpoints), key=_badness)
+
+
+def _badness(problems: list[str]) -> tuple[int, int]:
+    worst_last = list(reversed(PROBLEMS))
+    return max((worst_last.index(problem) for problem in problems), default=-1), len(problems)
 
 
 def _problems_of_one(endpoint: WebhookEndpoint) -> list[str]:
     wrong = {
         "disabled": endpoint.status != "enabled",
         "api_version": endpoint.api_version != settings.STRIPE_API_VERSION,
+        "events": bool(missing_events(endpoint.events)),
     }
     return [problem for problem, is_so in wrong.items() if is_so]
 
