@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,6 +17,7 @@ from djstripe import models as djstripe
 
 from billing.stripe import client as stripe_client
 from billing.stripe import mirror as stripe_mirror
+from billing.stripe.counting import CALLS, OPERATIONS
 from tests.billing.mirroring import api, events, make_price, make_product, pay
 from tests.support.sandbox import Sandbox
 
@@ -25,6 +27,14 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _only_the_test_delivers(sandbox: Sandbox) -> None:
     sandbox.hold_webhooks()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _whatever_is_asked_is_counted_from_zero() -> Iterator[None]:
+    """What dj-stripe asks for besides is known only by asking it: a new version may ask for more."""
+    yield
+    asked = {sample.labels["operation"] for family in CALLS.collect() for sample in family.samples}
+    assert asked == set(OPERATIONS)
 
 
 @pytest.fixture
