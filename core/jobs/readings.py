@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from croniter import croniter
 from django.db import connection
+from procrastinate.contrib.django import app
 from prometheus_client.core import GaugeMetricFamily
 
 from core.jobs.measuring import periodic_tasks, run_name
@@ -31,6 +32,10 @@ LEFT JOIN LATERAL (
 WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
 GROUP BY j.queue_name
 """
+# Failed, and to be tried again. On its own, as it counts what isn't due too; the same partial index is read.
+RETRYING = """
+SELECT task_name, count(*) FROM procrastinate_jobs WHERE status = 'todo' AND attempts > 0 GROUP BY task_name
+"""
 WORKERS = (
     "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)"
 )
@@ -50,6 +55,14 @@ def waiting_jobs() -> dict[str, tuple[int, float]]:
         cursor.execute(WAITING)
         found = {queue: (number, float(age or 0)) for queue, number, age in cursor.fetchall()}
     return {queue: found.get(queue, (0, 0.0)) for queue in (*PLACES, *sorted(found.keys() - PLACES.keys()))}
+
+
+def retrying_jobs() -> dict[str, int]:
+    """Return for each task how many of its jobs failed and wait to be tried again, due or not."""
+    with connection.cursor() as cursor:
+        cursor.execute(RETRYING)
+        found = dict(cursor.fetchall())
+    return {task: found.get(task, 0) for task in sorted(app.tasks.keys() | found.keys())}
 
 
 def workers_alive() -> int:
@@ -81,6 +94,12 @@ def _read_waiting() -> Iterator[GaugeMetricFamily]:
         "How long the oldest job that is due has waited.",
         "queue",
         ((queue, age) for queue, (_number, age) in waiting),
+    )
+    yield labelled(
+        "credits_jobs_retrying",
+        "Jobs that failed and wait to be tried again.",
+        "task",
+        retrying_jobs().items(),
     )
     yield gauge("credits_workers", "Queues' workers with a sign of life in the last minute.", workers_alive())
 
