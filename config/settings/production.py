@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config.monitoring import report_errors_to
 from config.settings.base import *
 from config.settings.base import DATABASE_TIME_LIMITS, env, logging_to_console
-from core.database.time_limits import with_time_limits
+from core.database.time_limits import with_network_limits, with_time_limits
 from core.program import this_program
 
 REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "SITE_URL", "DEFAULT_FROM_EMAIL")
@@ -31,7 +31,9 @@ DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = (
 # PgBouncer refuses connections that set them, and shares connections: set them on the role (docs/go-live.md).
 if DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]:
     DATABASE_TIME_LIMITS = {}
-DATABASES["default"]["OPTIONS"] = with_time_limits(DATABASES["default"]["OPTIONS"], DATABASE_TIME_LIMITS)
+DATABASES["default"]["OPTIONS"] = with_time_limits(
+    with_network_limits(DATABASES["default"]["OPTIONS"]), DATABASE_TIME_LIMITS
+)
 DATABASES["default"]["OPTIONS"]["application_name"] = this_program()
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": env.int("DATABASE_POOL_MIN", default=2),

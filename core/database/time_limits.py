@@ -35,6 +35,15 @@ OF_COMMANDS: TimeLimits = {
     "idle_in_transaction_session_timeout": "20min",
     TRANSACTION: "0",
 }
+# A host that vanished without a word would keep whoever asks it waiting for a quarter of an hour, and whoever waits for
+# its answer for two hours. libpq's own, not PostgreSQL's: PgBouncer lets them pass.
+NETWORK_LIMITS: Mapping[str, int] = {
+    "connect_timeout": 5,  # seconds, for each host of the URL
+    "tcp_user_timeout": 5000,  # ms until what was sent must have arrived
+    "keepalives_idle": 10,  # seconds without a word until the server is asked whether it is there
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 KNOWS_TRANSACTION_TIMEOUT = 170000
 LIMITED = "credits_limited"  # set on psycopg's connection, which the pool keeps
 
@@ -47,6 +56,11 @@ def with_time_limits(options: Mapping[str, Any], limits: TimeLimits) -> dict[str
     """Add the limits that every supported PostgreSQL knows to a database's OPTIONS. Values in ``options`` win."""
     said = [f"-c {name}={value}" for name, value in limits.items() if name != TRANSACTION]
     return {**options, "options": " ".join([*said, options.get("options", "")]).strip()}
+
+
+def with_network_limits(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Add how long a server may be silent to a database's OPTIONS. Values in ``options``, which a URL gave, win."""
+    return {**NETWORK_LIMITS, **options}
 
 
 def limit_transactions(connection: Any, **_signal: Any) -> None:

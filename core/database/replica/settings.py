@@ -10,8 +10,6 @@ ADDRESS = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 # Seconds that a request waits for a connection while the replica is away, before it reads from the primary.
 CONNECT_S = 2
 POOL_S = 1
-# A host that vanished silently would keep a query waiting for a quarter of an hour.
-SILENCE_MS = 5000
 
 
 def replica_settings(primary: dict[str, Any], address: dict[str, Any]) -> dict[str, Any]:
@@ -19,7 +17,6 @@ def replica_settings(primary: dict[str, Any], address: dict[str, Any]) -> dict[s
     options = {
         **primary["OPTIONS"],
         "connect_timeout": CONNECT_S,
-        "tcp_user_timeout": SILENCE_MS,
         **address.get("OPTIONS", {}),
     }
     if "options" in address.get("OPTIONS", {}):  # PostgreSQL's own; a later one wins
