@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.util import Finalize
 from threading import Thread
+from typing import Any
 
+import requests
 import structlog
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -41,7 +43,9 @@ CONTEXT = TraceContextTextMapPropagator()
 def start() -> OpenTelemetry:
     """Return tracing that sends, and watch the database's statements."""
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(WatchedExporter(OTLPSpanExporter())))
+    session = WatchedSession()
+    exporter = WatchedExporter(OTLPSpanExporter(session=session), session)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     # Not atexit: a process that granian forked ends without it.
     Finalize(None, _send_the_last, args=(provider,), exitpriority=0)
     database.watch_connections()
@@ -104,18 +108,40 @@ class _Step:
         self._kept.set_status(Status(StatusCode.ERROR))
 
 
-class WatchedExporter(SpanExporter):
-    """An exporter that says once that spans can't be sent, and once that they can again. They are dropped meanwhile."""
+class WatchedSession(requests.Session):
+    """The exporter's HTTP session, which remembers how its last attempt ended: the exporter says only that it failed."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.outcome: dict[str, Any] = {}
+
+    def request(self, *arguments: Any, **options: Any) -> requests.Response:
+        """Make one attempt."""
+        self.outcome = {}
+        try:
+            answer = super().request(*arguments, **options)
+        except requests.RequestException as error:
+            self.outcome = {"error": type(error).__name__}
+            raise
+        self.outcome = {"status": answer.status_code}
+        return answer
+
+
+class WatchedExporter(SpanExporter):
+    """An exporter that says once that spans can't be sent, and why, and once that they can again. They are dropped
+    meanwhile.
+    """
+
+    def __init__(self, exporter: SpanExporter, session: WatchedSession) -> None:
         self._exporter = exporter
+        self._session = session
         self._is_away = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result = self._exporter.export(spans)
         is_away = result is not SpanExportResult.SUCCESS
         if is_away and not self._is_away:
-            log.warning("traces_not_sent")
+            log.warning("traces_not_sent", **self._session.outcome)
         elif self._is_away and not is_away:
             log.warning("traces_sent_again")
         self._is_away = is_away
