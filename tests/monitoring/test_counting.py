@@ -16,15 +16,17 @@ from prometheus_client import REGISTRY
 from billing.checkout.closing import Report, sync_purchase
 from billing.checkout.fulfilment import fulfil_purchase
 from billing.errors import PaymentOfAnother
+from billing.inbox.models import InboxEvent
 from billing.provider.errors import StripeRefused, StripeUnavailable
 from billing.purchases.log import Source
 from billing.purchases.models import Purchase, PurchaseEvent
-from billing.stripe.counting import operation_of
+from billing.stripe.counting import OPERATIONS, operation_of
 from core.emails import send_email
 from credits.errors import AccountClosed, InsufficientCredits, KeyConflict, SumTooLarge
 from credits.ledger import operations as ledger
 from tests.billing.calling import deliver, paid_session_event, send
 from tests.credits.builders import funded, grant, hold, spend
+from tests.monitoring.stripe_calls import operations_in_the_code, operations_of_the_mirror
 from tests.support.builders import UserFactory, paid_report, put_on_sale, start
 from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
@@ -41,6 +43,12 @@ class Counted:
     def rise(self, name: str, **labels: str) -> float:
         key = (name, frozenset(labels.items()))
         return self._now().get(key, 0.0) - self.before.get(key, 0.0)
+
+    def deliveries(self) -> dict[str, float]:
+        """Deliveries by result, besides the events of other objects that come with a payment."""
+        values = (*InboxEvent.Status.values, "refused", "unsigned", "limited")
+        rises = {result: self.rise("credits_webhook_deliveries_total", result=result) for result in values}
+        return {result: rise for result, rise in rises.items() if rise and result != "stored"}
 
     def _now(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
         samples = (sample for family in REGISTRY.collect() for sample in family.samples)
@@ -66,7 +74,9 @@ def test_deliveries_are_counted_by_what_came_of_them(counted: Counted, sandbox: 
     event = paid_session_event(sandbox, purchase.stripe_session_id or "")
     assert deliver(event).status_code == 200
     assert deliver(event).status_code == 200  # a repeat is accepted too
-    assert send(b"{}", None).status_code == 400
+    for unsigned in (None, "", "t=1", "v1=0", "t=now,v1=0"):
+        assert send(b"{}", unsigned).status_code == 400
+    assert send(b"{}", "t=1,v1=0").status_code == 400
     assert deliver({"object": "event", "id": "evt_1"}).status_code == 200
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE inbox_inboxevent RENAME TO moved")
@@ -74,13 +84,19 @@ def test_deliveries_are_counted_by_what_came_of_them(counted: Counted, sandbox: 
             assert deliver({**event, "id": "evt_2"}).status_code == 500
         finally:
             cursor.execute("ALTER TABLE moved RENAME TO inbox_inboxevent")
-    results = ("applied", "refused", "unreadable", "failed")
-    assert [counted.rise("credits_webhook_deliveries_total", result=result) for result in results] == [
-        2,
-        1,
-        1,
-        1,
-    ]
+    assert counted.deliveries() == {"applied": 2, "unsigned": 5, "refused": 1, "unreadable": 1, "failed": 1}
+
+
+def test_a_verified_event_that_fails_is_a_failure_whatever_it_is_answered_with(
+    counted: Counted, sandbox: Sandbox
+) -> None:
+    """An error of ours that asks its caller for something else: here, a payment that belongs to another purchase."""
+    purchase, other = bought(sandbox), start(UserFactory()).purchase
+    event = paid_session_event(sandbox, purchase.stripe_session_id or "")
+    paid_by = event["data"]["object"]["payment_intent"]
+    fulfil_purchase(other.pk, paid_report(other, payment_intent_id=paid_by), WEBHOOK)
+    assert 400 <= deliver(event).status_code < 500
+    assert counted.deliveries() == {"failed": 1}
 
 
 def test_a_delivery_over_the_limit_is_counted_apart(counted: Counted, settings: Any, client: Client) -> None:
@@ -230,6 +246,15 @@ def test_calls_to_stripe_are_counted_by_what_it_answered(
         for result in results
     ] == [1, 2, 1]
     assert counted.rise("credits_stripe_call_duration_seconds_count") >= 4
+
+
+def test_every_operation_is_shown_from_the_start_so_that_a_first_refusal_is_a_rise() -> None:
+    beside_what_it_mirrors = {"balance_transactions.retrieve", "products.features"}
+    asked = operations_in_the_code() | operations_of_the_mirror() | beside_what_it_mirrors
+    assert set(OPERATIONS) == asked
+    for operation in asked:
+        labels = {"operation": operation, "result": "unauthorized"}
+        assert REGISTRY.get_sample_value("credits_stripe_calls_total", labels) is not None, operation
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from tests.monitoring.running import running_worker, wait_until
 from tests.monitoring.scraping import (
     BEARER,
     TOKEN,
+    Samples,
     alerts,
     metrics_in,
     names,
@@ -48,6 +49,12 @@ def documented() -> set[str]:
     return set(re.findall(r"`(credits_\w+)`", table))
 
 
+def methods_of(samples: Samples) -> set[str]:
+    """The methods that any metric of django-prometheus's has as a label."""
+    labelled = (dict(labels) for name, labels in samples if name.startswith("django_"))
+    return {labels["method"] for labels in labelled if "method" in labels}
+
+
 def has_counted(worker: str) -> bool:
     """Whether a job of each kind of queue succeeded: the one every ten seconds comes last."""
     try:
@@ -75,6 +82,10 @@ def test_a_site_and_its_worker_export_every_metric_that_is_asked_for(
                 f"{site}{WEBHOOK}", data=b"{}", headers={"Stripe-Signature": "t=1,v1=0"}, timeout=20
             )
             assert refused.status_code == 400
+        # Invented methods, on a page and on the fast path of services.
+        for number, path in enumerate(["/", "/api/v1/credits/spends", "/accounts/login/"] * 2):
+            requests.request(f"ATTACK{number}", f"{site}{path}", timeout=20)
+            requests.get(f"{site}/health/live", timeout=20)
         served_by = {path.name.split("_")[1] for path in counts.glob("counter_*.db")}
         of_site = scrape(site)
         wait_until(lambda: has_counted(worker), process)
@@ -85,6 +96,12 @@ def test_a_site_and_its_worker_export_every_metric_that_is_asked_for(
 
     assert len(served_by) == 2, "two processes counted"
     assert value(of_site, "credits_webhook_deliveries_total", result="refused") == 40
+    assert methods_of(of_site) == {"GET", "POST", "<invalid method>"}
+    classes = {
+        status: value(of_site, "credits_http_responses_total", status=status) for status in ("2xx", "5xx")
+    }
+    assert classes == {"2xx": 0, "5xx": 0}, "probes and scrapes aren't counted"
+    assert value(of_site, "credits_http_responses_total", status="4xx") >= 46
     exported = names(of_site) | names(of_worker)
     assert not asked_for() - ELSEWHERE - exported
     ours = {

@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings as settings_of_django
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
@@ -18,15 +20,18 @@ from billing.inbox.readings import uncredited_payments
 from billing.purchases.log import Source
 from billing.purchases.models import Payment, Purchase, PurchaseEvent
 from billing.reconciliation.models import ReconciliationRun
-from billing.setup.endpoint_watch import look_at_endpoint
+from billing.setup.endpoint_watch import look_at_endpoint, problems_of
+from billing.setup.webhook_endpoint import WebhookEndpoint
 from core.jobs.readings import longest_interval
 from core.monitoring import readings
 from core.monitoring.exposition import exposition
 from core.monitoring.last_runs import expect_runs, note_run
 from core.monitoring.models import LastRun
+from credits.proof.chain import take_head
+from credits.proof.recording import Variant, note_proof
 from tests.billing.calling import deliver, last_event, paid_session_event
 from tests.credits.builders import funded, no_triggers
-from tests.monitoring.scraping import Samples, samples_of, value
+from tests.monitoring.scraping import BEARER, TOKEN, Samples, samples_of, value
 from tests.ops.database_outages import database_away
 from tests.support.builders import UserFactory, paid_report, put_on_sale, start
 from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
@@ -107,6 +112,18 @@ def test_a_checkout_is_overdue_only_after_its_own_time(sandbox: Sandbox, setting
     assert value(read(), "credits_open_checkout_overdue_seconds") == 0
 
 
+def test_a_payment_held_back_for_staff_is_no_overdue_checkout(sandbox: Sandbox) -> None:
+    put_on_sale()
+    purchase = start(UserFactory()).purchase
+    fulfil_purchase(purchase.pk, paid_report(purchase, amount_minor=1), WEBHOOK)
+    with no_triggers():
+        Purchase.objects.update(created_at=timezone.now() - 2 * HOUR)
+    assert Purchase.objects.get().status == "pending"
+    found = read()
+    assert value(found, "credits_open_checkout_overdue_seconds") == 0
+    assert value(found, "credits_purchases_needing_attention") == 1
+
+
 # --- Jobs -------------------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +142,20 @@ def test_the_lag_is_that_of_the_oldest_job_that_is_due() -> None:
     assert value(found, "credits_job_lag_seconds", queue="money") == 0
     run("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", late)
     assert value(read(), "credits_job_lag_seconds", queue="mail") == pytest.approx(5, abs=30)
+
+
+def test_jobs_that_wait_for_another_try_are_counted_by_task_due_or_not() -> None:
+    task = app.configure_task("billing.send_confirmation")
+    for number in range(2):
+        failed = task.defer(purchase_id=str(number))
+        run("UPDATE procrastinate_jobs SET attempts = 3 WHERE id = %s", failed)
+    run("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '2 hours' WHERE id = %s", failed)
+    task.defer(purchase_id="untried")
+    found = read()
+    assert value(found, "credits_jobs_retrying", task="billing.send_confirmation") == 2
+    assert value(found, "credits_jobs_retrying", task="billing.sweep") == 0
+    run("UPDATE procrastinate_jobs SET status = 'succeeded'")
+    assert value(read(), "credits_jobs_retrying", task="billing.send_confirmation") == 0
 
 
 def test_a_periodic_job_that_never_ran_is_as_old_as_its_expectation() -> None:
@@ -163,6 +194,48 @@ def test_the_proof_of_the_ledger_leaves_its_time_and_result(capsys: pytest.Captu
     assert value(read(), "credits_ledger_proof_failed") == 1
 
 
+def test_a_success_clears_only_what_it_looked_at(
+    settings: Any, client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    head = str(take_head())
+    with pytest.raises(SystemExit):
+        call_command("check_ledger", "--quiet", "--since", f"{head[:-64]}{'0' * 64}")
+    call_command("check_ledger", "--quiet")
+    assert value(read(), "credits_ledger_proof_failed") == 1, "the history is still another"
+    (said,) = (
+        check["problem"]
+        for check in client.get("/health/ready", headers=BEARER).json()["checks"]
+        if check["name"] == "ledger"
+    )
+    assert said == "check_ledger --since found 1 violations"
+    call_command("check_ledger", "--quiet", "--since", str(take_head()))
+    assert value(read(), "credits_ledger_proof_failed") == 0
+
+
+def test_history_proven_proves_the_rest_and_the_newest_run_counts() -> None:
+    note_proof(violations=1)
+    assert value(read(), "credits_ledger_proof_failed") == 1
+    note_proof(0, Variant(with_history=True))
+    assert value(read(), "credits_ledger_proof_failed") == 0
+    note_proof(0)
+    LastRun.objects.filter(pk="check_ledger").update(ran_at=timezone.now() - 40 * HOUR)
+    name = "credits_ledger_proof_last_run_timestamp_seconds"
+    assert time.time() - value(read(), name) < 60
+
+
+def test_a_replicas_damage_counts_while_there_is_a_replica(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note_proof(1, Variant(of_replica=True))
+    note_proof(0, Variant(with_history=True))
+    assert value(read(), "credits_ledger_proof_failed") == 0
+    monkeypatch.setitem(settings.DATABASES, "replica", settings.DATABASES["default"])
+    assert value(read(), "credits_ledger_proof_failed") == 1
+    note_proof(0, Variant(of_replica=True, with_history=True))
+    assert value(read(), "credits_ledger_proof_failed") == 0
+
+
 def test_a_proof_that_cant_be_recorded_counts_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     run("ALTER TABLE monitoring_lastrun RENAME TO moved")
     try:
@@ -194,6 +267,7 @@ def test_a_reconciliation_counts_when_it_has_finished() -> None:
         ({"status": "disabled"}, ["disabled"]),
         ({"api_version": "2020-08-27", "status": "disabled"}, ["disabled", "api_version"]),
         ({"api_version": None}, ["api_version"]),
+        ({"enabled_events": ["charge.updated"]}, ["events"]),
         ({"url": "https://elsewhere.example.com/webhook"}, ["missing"]),
     ],
 )
@@ -204,8 +278,16 @@ def test_what_is_wrong_with_the_endpoint_is_recorded(
     sandbox.change_object("webhook_endpoint", endpoint["id"], fields)
     assert look_at_endpoint() == problems
     found = read()
-    for problem in ("missing", "disabled", "api_version", "unreadable"):
+    for problem in ("missing", "disabled", "api_version", "events", "unreadable"):
         assert value(found, "credits_webhook_endpoint_problem", problem=problem) == (problem in problems)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_endpoints_the_better_one_counts(order: int) -> None:
+    version = settings_of_django.STRIPE_API_VERSION
+    old = WebhookEndpoint("we_1", "", "disabled", version, livemode=False, events=["*"])
+    incomplete = WebhookEndpoint("we_2", "", "enabled", version, livemode=False, events=["charge.updated"])
+    assert problems_of([old, incomplete][::order]) == ["events"]
 
 
 def test_a_stripe_that_doesnt_answer_changes_nothing_of_what_is_known(sandbox: Sandbox) -> None:

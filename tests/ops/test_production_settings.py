@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
+from pathlib import Path
 
+import psycopg
 import pytest
 
+from core.database.time_limits import with_network_limits
 from tests.ops.production import ENVIRONMENT, SECRET_KEY, STRIPE_KEY, manage, run, values_of
 
 REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "SITE_URL", "DATABASE_URL", "DEFAULT_FROM_EMAIL")
@@ -138,6 +143,46 @@ def test_a_worker_metrics_port_that_is_none_is_refused_in_one_line(port: str) ->
     result = manage("check", WORKER_METRICS_PORT=port, METRICS_TOKEN="a-token")
     assert result.returncode == 1
     assert result.stderr == "Can't start: WORKER_METRICS_PORT is not a port: a number from 1 to 65535.\n"
+
+
+def test_several_web_processes_that_count_need_a_folder_for_it(tmp_path: Path) -> None:
+    web = "from core import program; program.runs_as(program.WEB); from django.conf import settings; settings.DEBUG"
+    several = {**ENVIRONMENT, "METRICS_TOKEN": "a-token", "GRANIAN_WORKERS": "2"}
+    result = run(["-c", web], several)
+    assert result.returncode == 1
+    assert (
+        "METRICS_TOKEN with several GRANIAN_WORKERS needs PROMETHEUS_MULTIPROC_DIR"
+        in result.stderr.splitlines()[-1]
+    )
+    for fine in ({"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}, {"GRANIAN_WORKERS": "1"}, {"METRICS_TOKEN": ""}):
+        assert run(["-c", web], {**several, **fine}).returncode == 0, fine
+    # The image's number of web processes is in the worker's environment, too.
+    assert values_of("settings.METRICS_TOKEN", METRICS_TOKEN="a-token", GRANIAN_WORKERS="2") == ["a-token"]
+
+
+def test_a_database_whose_host_vanishes_is_given_up_unless_the_url_says_otherwise() -> None:
+    silent = {
+        "connect_timeout": 5,
+        "tcp_user_timeout": 5000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
+    (options,) = values_of("settings.DATABASES['default']['OPTIONS']")
+    assert isinstance(options, dict)
+    assert {name: options[name] for name in silent} == silent
+    url = f"{ENVIRONMENT['DATABASE_URL']}?connect_timeout=2&tcp_user_timeout=20000"
+    (options,) = values_of("settings.DATABASES['default']['OPTIONS']", DATABASE_URL=url)
+    assert isinstance(options, dict)
+    assert (str(options["connect_timeout"]), str(options["tcp_user_timeout"])) == ("2", "20000")
+
+
+def test_a_listener_that_never_answers_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        began = time.monotonic()
+        with pytest.raises(psycopg.OperationalError, match="timeout"):
+            psycopg.connect(host="127.0.0.1", port=listener.getsockname()[1], **with_network_limits({}))
+        assert 4 < time.monotonic() - began < 30
 
 
 def test_a_worker_metrics_port_needs_a_token() -> None:
