@@ -109,7 +109,7 @@ class _Step:
 
 
 class WatchedSession(requests.Session):
-    """The exporter's HTTP session, which remembers how its last attempt ended: the exporter says only that it failed."""
+    """The exporter's HTTP session, which remembers how its last attempt ended: the exporter only says if it failed."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -154,7 +154,11 @@ def test_several_web_processes_that_count_need_a_folder_for_it(tmp_path: Path) -
         "METRICS_TOKEN with several GRANIAN_WORKERS needs PROMETHEUS_MULTIPROC_DIR"
         in result.stderr.splitlines()[-1]
     )
-    for fine in ({"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}, {"GRANIAN_WORKERS": "1"}, {"METRICS_TOKEN": ""}):
+    for fine in (
+        {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+        {"GRANIAN_WORKERS": "1"},
+        {"METRICS_TOKEN": ""},
+    ):
         assert run(["-c", web], {**several, **fine}).returncode == 0, fine
     # The image's number of web processes is in the worker's environment, too.
     assert values_of("settings.METRICS_TOKEN", METRICS_TOKEN="a-token", GRANIAN_WORKERS="2") == ["a-token"]
