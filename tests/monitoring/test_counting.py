@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings as settings_of_django
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.test import Client
@@ -27,6 +28,7 @@ from credits.ledger import operations as ledger
 from tests.billing.calling import deliver, paid_session_event, send
 from tests.credits.builders import funded, grant, hold, spend
 from tests.monitoring.stripe_calls import operations_in_the_code, operations_of_the_mirror
+from tests.ops.database_outages import database_away
 from tests.support.builders import UserFactory, paid_report, put_on_sale, start
 from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
@@ -104,6 +106,22 @@ def test_a_delivery_over_the_limit_is_counted_apart(counted: Counted, settings: 
     assert send(b"{}", None, client=client).status_code == 429
     assert counted.rise("credits_webhook_deliveries_total", result="limited") == 1
     assert counted.rise("credits_webhook_deliveries_total", result="refused") == 0
+
+
+# --- Responses --------------------------------------------------------------------------------------------------------
+
+
+def test_an_error_before_any_view_is_counted_and_a_probe_is_not(counted: Counted) -> None:
+    """The session is looked up by middleware that comes long before django-prometheus's last one."""
+    browser = Client(raise_request_exception=False)
+    browser.cookies[settings_of_django.SESSION_COOKIE_NAME] = "a" * 32
+    with database_away():
+        connection.close()
+        assert browser.get("/credits/").status_code == 503
+        assert browser.get("/health/ready").status_code == 503
+    assert browser.get("/health/live").status_code == 200
+    rises = [counted.rise("credits_http_responses_total", status=status) for status in ("2xx", "5xx")]
+    assert rises == [0, 1]
 
 
 # --- Purchases --------------------------------------------------------------------------------------------------------
