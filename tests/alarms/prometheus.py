@@ -54,9 +54,18 @@ class Prometheus:
         self.url = url
 
     def firing(self) -> dict[str, dict[str, Any]]:
-        """The alerts that fire, by name."""
-        found = self._get("alerts")["alerts"]
-        return {alert["labels"]["alertname"]: alert for alert in found if alert["state"] == "firing"}
+        """The alerts that fire, by name; of several with one name, the last."""
+        return {alert["labels"]["alertname"]: alert for alert in self._all_firing()}
+
+    def wait_for_labels(self, patience_s: float, **labels: str) -> None:
+        """Wait until one with these labels fires, whichever others do."""
+        began = time.monotonic()
+        while not any(labels.items() <= alert["labels"].items() for alert in self._all_firing()):
+            assert time.monotonic() - began < patience_s, f"not firing: {labels}"
+            time.sleep(0.5)
+
+    def _all_firing(self) -> list[dict[str, Any]]:
+        return [alert for alert in self._get("alerts")["alerts"] if alert["state"] == "firing"]
 
     def targets_up(self) -> int:
         return sum(target["health"] == "up" for target in self._get("targets")["activeTargets"])

@@ -75,7 +75,8 @@ def walk_through(prometheus: Prometheus, sandbox: Sandbox, stop_worker: Any) -> 
     fired |= prometheus.wait_for(ALARMS - {"WebhookFailures"}, PATIENCE_S)
     for name, alert in fired.items():
         assert alert["annotations"]["runbook_url"] == f"https://docs.example.com/runbook.html#{name.lower()}"
-    assert fired["JobsLate"]["labels"]["queue"] == "mail"
+    # What the worker left behind in other queues may be late, too.
+    prometheus.wait_for_labels(PATIENCE_S, alertname="JobsLate", queue="mail")
     refund(held_back)
     failed = InboxEvent.objects.filter(status__in=InboxEvent.FAILING).values_list("pk", flat=True)
     assert all(one.error is None for one in reapply_events(list(failed)))
