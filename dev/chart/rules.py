@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http.request import split_domain_port, validate_host
 
+from core.jobs.queues import PLACES
 from dev.chart.tools import ChartTestError
 
 Manifest = dict[str, Any]
@@ -92,6 +93,9 @@ def _connects_rightly(name: str, container: Manifest, values: Manifest) -> None:
     web = container["name"] == "web"
     pooled = web and (database["pooler"]["enabled"] if own else external["pgbouncer"])
     variables = {each["name"]: each for each in container["env"]}
+    if container["name"] == "worker":
+        connections = int(variables["DATABASE_POOL_MAX"]["value"])
+        _hold(connections > sum(PLACES.values()), "The worker's jobs and its metrics share too few connections.")
     url, replica, pgbouncer = (
         variables[each] for each in ("DATABASE_URL", "DATABASE_REPLICA_URL", "PGBOUNCER")
     )
