@@ -35,12 +35,12 @@ OF_COMMANDS: TimeLimits = {
     "idle_in_transaction_session_timeout": "20min",
     TRANSACTION: "0",
 }
-# A host that vanished without a word would keep whoever asks it waiting for a quarter of an hour, and whoever waits for
+# A host that vanished silently would keep whoever asks it waiting for a quarter of an hour, and whoever waits for
 # its answer for two hours. libpq's own, not PostgreSQL's: PgBouncer lets them pass.
 NETWORK_LIMITS: Mapping[str, int] = {
     "connect_timeout": 5,  # seconds, for each host of the URL
     "tcp_user_timeout": 5000,  # ms until what was sent must have arrived
-    "keepalives_idle": 10,  # seconds without a word until the server is asked whether it is there
+    "keepalives_idle": 10,  # seconds of silence until the server is asked whether it is there
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }

@@ -2,7 +2,7 @@
 
 They continue its trace, if there is one.
 
-In a worker procrastinate would write them through the worker's own pool: committed at once, whatever becomes of the
+In a worker procrastinate would write them through the worker's own pool: committed at once, whatever happens to the
 transaction they belong to. So they are written through Django's connection there too.
 """
 

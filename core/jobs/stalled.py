@@ -11,7 +11,7 @@ logger = structlog.get_logger(__name__)
 
 
 async def retry_stalled_jobs(manager: JobManager) -> None:
-    """Requeue each, whatever becomes of the others. Every job may run twice; none may be lost."""
+    """Requeue each, whatever happens to the others. Every job may run twice; none may be lost."""
     for job in await manager.get_stalled_jobs():
         await retry_stalled_job(manager, job)
 

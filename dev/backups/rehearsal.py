@@ -150,7 +150,7 @@ class Rehearsal:
             time.sleep(0.05)
 
     def _try_the_backup(self, moment: datetime) -> None:
-        """Restore beside the running server, as one tries one's own backup."""
+        """Restore beside the running server, as the page says to try a backup."""
         scratch = Server("scratch", self.folder / "scratch", free_port())
         scratch.folder.mkdir()
         give_to_postgres(scratch.folder)

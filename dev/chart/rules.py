@@ -95,7 +95,9 @@ def _connects_rightly(name: str, container: Manifest, values: Manifest) -> None:
     variables = {each["name"]: each for each in container["env"]}
     if container["name"] == "worker":
         connections = int(variables["DATABASE_POOL_MAX"]["value"])
-        _hold(connections > sum(PLACES.values()), "The worker's jobs and its metrics share too few connections.")
+        _hold(
+            connections > sum(PLACES.values()), "The worker's jobs and its metrics share too few connections."
+        )
     url, replica, pgbouncer = (
         variables[each] for each in ("DATABASE_URL", "DATABASE_REPLICA_URL", "PGBOUNCER")
     )

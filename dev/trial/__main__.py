@@ -94,7 +94,7 @@ def _let_it_fail(faults: Faults, options: argparse.Namespace, begun: float) -> N
 
 
 def _settle(cluster: Cluster) -> None:
-    """Wait until webhooks are delivered and jobs done, but not for ever: what isn't, the proof finds."""
+    """Wait until webhooks are delivered and jobs done, but not forever: what isn't, the proof finds."""
     deadline = now() + SETTLING_S
     while now() < deadline:
         answer = requests.post(
