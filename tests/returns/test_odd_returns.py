@@ -268,7 +268,8 @@ def test_an_odd_checkout_keeps_no_other_from_being_compared(
     sandbox.post("/_sandbox/webhooks/drop")
     report = reconcile_now()
 
-    assert all(fresh(started.purchase).is_credited for started in sessions)  # the odd one's payment can be read
+    # The odd one's payment can be read.
+    assert all(fresh(started.purchase).is_credited for started in sessions)
     assert Refund.objects.count() == 1
     assert {found.kind for found in report.open} == {"unreadable_at_stripe"}
     assert all(sessions[1].session_id in found.detail for found in report.open)
