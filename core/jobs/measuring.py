@@ -80,7 +80,8 @@ async def measure(call_next: Callable[[], Awaitable[Any]], context: JobContext, 
 
 
 def _result_of(error: Exception, context: JobContext) -> str:
-    return "retried" if context.task.get_retry_exception(exception=error, job=context.job) else "failed"
+    task = context.app.tasks.get(context.job.task_name)
+    return "retried" if task and task.get_retry_exception(exception=error, job=context.job) else "failed"
 
 
 async def _record(statement: str, arguments: dict[str, Any]) -> None:
