@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django_prometheus.middleware import PrometheusAfterMiddleware, PrometheusBeforeMiddleware
 from prometheus_client import Counter
 
-from core.routine_requests import is_routine
+from core.monitoring.routine_requests import is_routine
 
 RESPONSES = Counter(
     "credits_http_responses_total",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from core.routine_requests import is_routine
+from core.monitoring.routine_requests import is_routine
 from core.tracing.spans import Kind, Span, span
 from core.tracing.starting import start_tracing
 
